@@ -1,0 +1,123 @@
+//! What was decided about an invocation, as one line of JSON. Never a payload, a header value or an environment value.
+
+use serde::{Deserialize, Serialize};
+
+/// Which of the two groups an eligible invocation fell into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// The fault struck it.
+    Treatment,
+    /// It was eligible and left alone.
+    Control,
+}
+
+/// Whether the execution environment was new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The environment's first invocation.
+    Cold,
+    /// A later one.
+    Warm,
+}
+
+/// One line of the ledger. On the wire it is `{"brownout":{...}}`, so that it can stand among other log lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "kebab-case")]
+pub enum Entry {
+    /// An invocation that a fault in force was about.
+    Eligible(Eligible),
+    /// The first invocation of an environment, faults or not.
+    ColdStart {
+        /// The function.
+        function: String,
+        /// Lambda's request id.
+        request_id: String,
+        /// The root of the trace id, where there was one.
+        root: Option<String>,
+    },
+    /// An invocation that the platform handed to an environment: the other side of the books.
+    Invoked {
+        /// The function.
+        function: String,
+        /// Lambda's request id.
+        request_id: String,
+        /// The root of the trace id, where there was one.
+        root: Option<String>,
+    },
+    /// Something that the reader of the ledger should know: a plan that was not understood, a lease that ran out, a fault that could not be carried out.
+    Note {
+        /// The function or service that says so.
+        place: String,
+        /// What happened, without any value of a payload, header or variable.
+        what: String,
+    },
+}
+
+/// An invocation that a fault in force was about, and what was done to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Eligible {
+    /// The run whose plan was in force.
+    pub run: String,
+    /// The plan's sequence number.
+    pub sequence: u64,
+    /// Lambda's request id; for a service call, the service's.
+    pub request_id: String,
+    /// The root of the trace id, where there was one.
+    pub root: Option<String>,
+    /// The function or service, as [`crate::Place`] prints it.
+    pub place: String,
+    /// The fault's name.
+    pub fault: String,
+    /// Treatment or control.
+    pub arm: Arm,
+    /// The action's name, `pass` for control.
+    pub action: String,
+    /// What was really waited, in microseconds.
+    pub waited_us: u64,
+    /// Cold or warm.
+    pub start: Start,
+    /// False where the action could not be carried out and the invocation passed untouched.
+    pub done: bool,
+}
+
+#[derive(Serialize)]
+struct LineOut<'a> {
+    brownout: &'a Entry,
+}
+
+#[derive(Deserialize)]
+struct LineIn {
+    brownout: Entry,
+}
+
+impl Entry {
+    /// The entry as one line, with its line break.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(&LineOut { brownout: self }).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+
+    /// Reads a line; `None` where it is not a line of the ledger.
+    pub fn from_line(line: &str) -> Option<Self> {
+        if !line.starts_with(r#"{"brownout":"#) {
+            return None;
+        }
+        serde_json::from_str::<LineIn>(line).ok().map(|line| line.brownout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_back_from_its_line() {
+        let entry = Entry::ColdStart { function: "authorizer".into(), request_id: "r".into(), root: None };
+        assert_eq!(Entry::from_line(entry.to_line().trim()), Some(entry));
+        assert_eq!(Entry::from_line("START RequestId"), None);
+        assert_eq!(Entry::from_line(r#"{"brownout":{"entry":"never heard of"}}"#), None);
+    }
+}

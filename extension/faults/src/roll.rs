@@ -1,0 +1,64 @@
+//! Chance that can be repeated: it depends on the seed, the fault's name and the identity alone, never on order.
+
+use std::hash::Hasher;
+
+use rand_pcg::Pcg64Mcg;
+use siphasher::sip::SipHasher24;
+
+use crate::{Identity, Share};
+
+/// One throw of the dice for one (seed, fault, identity).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roll(u64);
+
+impl Roll {
+    /// The roll of `identity` for the fault called `name`. SipHash-2-4 keyed by the seed, so it is the same on every machine.
+    pub fn new(seed: u64, name: &str, identity: Identity<'_>) -> Self {
+        let mut hasher = SipHasher24::new_with_keys(seed, 0);
+        hasher.write(name.as_bytes());
+        hasher.write_u8(0xff);
+        hasher.write(identity.0.as_bytes());
+        Self(hasher.finish())
+    }
+
+    /// The roll as a number in [0, 1), from its upper 53 bits.
+    pub fn unit(self) -> f64 {
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Whether this roll falls within `share`.
+    pub fn hits(self, share: Share) -> bool {
+        self.unit() < share.value()
+    }
+
+    /// Numbers for a distribution, independent of [`Roll::hits`] and equal on every machine.
+    pub(crate) fn stream(self) -> Pcg64Mcg {
+        Pcg64Mcg::new((u128::from(self.0) << 64 | u128::from(!self.0)) | 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_rolls_the_same_and_another_seed_does_not() {
+        let roll = |seed, name| Roll::new(seed, name, Identity("1-a-b"));
+        assert_eq!(roll(7, "latency"), roll(7, "latency"));
+        assert_ne!(roll(7, "latency"), roll(8, "latency"));
+        assert_ne!(roll(7, "latency"), roll(7, "error"));
+    }
+
+    #[test]
+    fn a_share_is_hit_as_often_as_it_says() {
+        let hits = |share: f64| {
+            let share = Share::try_from(share).unwrap();
+            (0..20_000).filter(|n| Roll::new(1, "f", Identity(&format!("1-{n:08x}-{n:024x}"))).hits(share)).count()
+        };
+        assert_eq!(hits(0.0), 0);
+        assert_eq!(hits(1.0), 20_000);
+        let half = hits(0.5);
+        // 99.99 % of a binomial(20000, 0.5) lies within 275 of 10000.
+        assert!((9_725..=10_275).contains(&half), "{half}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Which invocations a fault is about.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Complaint;
+
+/// A filter on the event. What is left out matches everything; an event that lacks what is asked for does not match.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct When {
+    /// The HTTP method, in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The path of the request: `*` stands for any text within one segment, `**` for any text at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// What is known of an event for [`When`] to match on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The HTTP method, where the event is an HTTP request.
+    pub method: Option<String>,
+    /// The path without the stage, where the event is an HTTP request.
+    pub path: Option<String>,
+}
+
+/// The few keys of an event that matter here (REST proxy and request authorizer; HTTP API 2.0 beside them).
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "httpMethod")]
+    method: Option<String>,
+    path: Option<String>,
+    #[serde(rename = "rawPath")]
+    raw_path: Option<String>,
+    #[serde(rename = "requestContext")]
+    context: Option<Context>,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    http: Option<Http>,
+}
+
+#[derive(Deserialize)]
+struct Http {
+    method: Option<String>,
+}
+
+impl Facts {
+    /// Reads what is there; an event that is no JSON object, or no HTTP request, has no facts.
+    pub fn read(event: &[u8]) -> Self {
+        let Ok(event) = serde_json::from_slice::<Event>(event) else { return Self::default() };
+        let v2 = event.context.and_then(|context| context.http).and_then(|http| http.method);
+        Self { method: event.method.or(v2), path: event.path.or(event.raw_path) }
+    }
+}
+
+impl When {
+    /// Whether the event has to be read to decide.
+    pub const fn needs_event(&self) -> bool {
+        self.method.is_some() || self.path.is_some()
+    }
+
+    /// Whether an event with these facts is meant.
+    pub fn matches(&self, facts: &Facts) -> bool {
+        let method = self.method.as_deref().is_none_or(|wanted| facts.method.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(wanted)));
+        let path = self
+            .path
+            .as_deref()
+            .is_none_or(|pattern| facts.path.as_deref().is_some_and(|p| path_matches(pattern.as_bytes(), p.as_bytes())));
+        method && path
+    }
+
+    /// Everything wrong with the filter.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        let mut complaints = Vec::new();
+        if let Some(method) = &self.method
+            && !(!method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic()))
+        {
+            complaints.push(Complaint::new("method", format!("`{method}` is not an HTTP method; write one such as `GET`")));
+        }
+        if let Some(path) = &self.path
+            && !path.starts_with('/')
+            && !path.starts_with('*')
+        {
+            complaints.push(Complaint::new("path", format!("`{path}` does not begin with `/`")));
+        }
+        complaints
+    }
+}
+
+/// Greedy matching that goes back to the last star, so it takes at most pattern x path steps.
+fn path_matches(pattern: &[u8], path: &[u8]) -> bool {
+    let Some((first, rest)) = pattern.split_first() else { return path.is_empty() };
+    if *first == b'*' {
+        let (any, rest) = match rest.split_first() {
+            Some((b'*', rest)) => (true, rest),
+            _ => (false, rest),
+        };
+        let reach = if any { path.len() } else { path.iter().position(|b| *b == b'/').unwrap_or(path.len()) };
+        return (0..=reach).any(|taken| path_matches(rest, path.get(taken..).unwrap_or_default()));
+    }
+    path.split_first().is_some_and(|(b, tail)| b == first && path_matches(rest, tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_matches_by_segment() {
+        for (pattern, path, matches) in [
+            ("/appointment/*", "/appointment/PI-T123", true),
+            ("/appointment/*", "/appointment/PI-T123/notes", false),
+            ("/appointment/**", "/appointment/PI-T123/notes", true),
+            ("/items", "/items", true),
+            ("/items", "/items/", false),
+            ("/*/1", "/a/1", true),
+            ("/*/1", "/a/2", false),
+            ("**", "", true),
+        ] {
+            assert_eq!(path_matches(pattern.as_bytes(), path.as_bytes()), matches, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn an_event_without_the_fact_does_not_match() {
+        let when = When { method: Some("get".into()), path: None };
+        assert!(when.matches(&Facts::read(br#"{"httpMethod":"GET"}"#)));
+        assert!(!when.matches(&Facts::read(br#"{"Records":[]}"#)));
+        assert!(!when.matches(&Facts::read(b"not json")));
+        assert!(When::default().matches(&Facts::default()));
+    }
+}

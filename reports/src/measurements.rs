@@ -1,0 +1,212 @@
+//! Everything the engine measured and nothing it concluded: the input of the verdict.
+
+use std::time::Duration;
+
+use faults::Fault;
+use serde::{Deserialize, Serialize};
+
+use crate::{Expectation, Latencies, Phase};
+
+/// One run, measured.
+#[derive(Debug)]
+pub struct Measurements {
+    /// What was asked.
+    pub experiment: Experiment,
+    /// When each phase began and ended, in seconds from the start of the recording (the start of the baseline).
+    pub phases: Vec<PhaseSpan>,
+    /// The wall clock at second 0, milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// Latency from the intended time.
+    pub latencies: Latencies,
+    /// The generator's books.
+    pub books: Books,
+    /// The ledgers' books, one row a fault.
+    pub injections: Vec<Injections>,
+    /// Requests whose ledger entries were missing, double, or of the wrong arm. Not empty means that the harness is at fault.
+    pub discrepancies: Vec<String>,
+    /// The generator's own health.
+    pub generator: Generator,
+    /// The platform's own health.
+    pub platform: Platform,
+    /// What the oracles found.
+    pub invariants: Vec<Invariant>,
+    /// Desired to reported and the like are endpoints in `latencies`; this is how the run ended.
+    pub end: End,
+    /// Whether everything is as it was.
+    pub restored: Restored,
+    /// Notes for the reader: cold starts, notes of the extensions, what was not exercised.
+    pub notes: Vec<String>,
+}
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// Its question.
+    pub question: String,
+    /// The seed.
+    pub seed: u64,
+    /// The file as it was written.
+    pub text: String,
+    /// The command line that runs it again.
+    pub command: String,
+    /// The systems under test.
+    pub systems: Vec<String>,
+    /// Weaknesses switched on.
+    pub weaknesses: Vec<String>,
+    /// The faults.
+    pub faults: Vec<Fault>,
+    /// The aims.
+    pub expectations: Vec<Expectation>,
+    /// Whether a broken invariant breaks the experiment.
+    pub none_broken: bool,
+    /// Version of brownout.
+    pub version: String,
+}
+
+/// A phase's place in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PhaseSpan {
+    /// Which.
+    pub phase: Phase,
+    /// First second.
+    pub from_s: f64,
+    /// Last second, excluded.
+    pub to_s: f64,
+}
+
+/// What the generator sent and what became of it. `sent = answered + failed + timed_out + cancelled`, or the books do not balance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Books {
+    /// Requests due in the recorded phases.
+    pub planned: u64,
+    /// Requests sent.
+    pub sent: u64,
+    /// Answered below 500.
+    pub answered: u64,
+    /// Answered with 500 and above, or the connection failed.
+    pub failed: u64,
+    /// No answer in time.
+    pub timed_out: u64,
+    /// Cancelled by the end of the run.
+    pub cancelled: u64,
+}
+
+/// The books of one fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Injections {
+    /// The fault's name.
+    pub fault: String,
+    /// Where it strikes, as its place prints.
+    pub place: String,
+    /// Eligible invocations in the ledger.
+    pub eligible: u64,
+    /// Of these, how many the roll planned to strike.
+    pub planned: u64,
+    /// Of these, how many were struck.
+    pub struck: u64,
+    /// Sum of what was asked to be waited by those that waited, in microseconds.
+    pub asked_us: u64,
+    /// Sum of what was really waited, in microseconds.
+    pub waited_us: u64,
+}
+
+/// The generator watching itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Generator {
+    /// Arrivals a second that were intended.
+    pub intended_per_s: f64,
+    /// Arrivals a second that were started.
+    pub achieved_per_s: f64,
+    /// How late requests were started: median.
+    pub lag_p50: Duration,
+    /// 99th percentile.
+    pub lag_p99: Duration,
+    /// Latest.
+    pub lag_max: Duration,
+    /// Processor time used over wall time, 1 is one core.
+    pub cpu: f64,
+}
+
+/// The platform watching itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Platform {
+    /// Invocations in the recorded phases.
+    pub invocations: u64,
+    /// Environments started.
+    pub environments: u64,
+    /// Invocations that waited for an environment although the concurrency allowed another: the machine is the bottleneck.
+    pub queued: u64,
+    /// 99th percentile of that wait.
+    pub queue_p99: Duration,
+    /// Throttled by reserved concurrency.
+    pub throttled: u64,
+    /// Environments that crashed or ran into their timeout.
+    pub ended_badly: u64,
+}
+
+/// What one oracle found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Invariant {
+    /// Such as `A-1`.
+    pub id: String,
+    /// The rule in a sentence.
+    pub rule: String,
+    /// How often it was checked; 0 means that it was not exercised.
+    pub checked: u64,
+    /// How often it was broken.
+    pub broken: u64,
+    /// Of these, in the baseline.
+    pub broken_in_baseline: u64,
+    /// At most five exchanges that broke it.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// An exchange that broke an invariant: no token, no body beyond what is needed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Seconds from the start of the recording.
+    pub at_s: f64,
+    /// Trace root, to find it in logs.
+    pub root: String,
+    /// What was asked, such as `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
+    pub asked: String,
+    /// What came back, such as `200`.
+    pub answered: String,
+    /// What should have come back, and why.
+    pub expected: String,
+    /// A command that repeats it.
+    pub repeat: String,
+}
+
+/// How the run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// To the end of the last phase.
+    Finished,
+    /// The baseline already broke an aim or an invariant; nothing was struck.
+    BrokenBaseline,
+    /// A stop condition fired.
+    Stopped(String),
+    /// The user stopped it.
+    Interrupted,
+    /// It could not go on.
+    Failed(String),
+}
+
+/// Whether everything is as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restored {
+    /// Nothing of ours is left.
+    Yes,
+    /// What is left, and the command that undoes it.
+    No {
+        /// What is still attached or running.
+        left: Vec<String>,
+        /// What undoes it.
+        command: String,
+    },
+}

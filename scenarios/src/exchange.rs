@@ -1,0 +1,206 @@
+//! One request and its answer, with what an oracle needs to judge it and nothing that should not be kept (no token, no whole body).
+
+use std::time::Duration;
+
+use faults::Place;
+use reports::{Outcome, Phase};
+use stack::world::clinic::User;
+
+/// What the traffic tells the engine. Times are offsets from the first arrival of the warm-up, on one monotonic clock.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A request came to its end.
+    Exchange(Box<Exchange>),
+    /// A shadow changed, as the broker told everyone.
+    Shadow(ShadowChange),
+    /// The loop of a device ended while it should have gone on.
+    DeviceEnded {
+        /// The thing.
+        thing: String,
+        /// When.
+        at: Duration,
+        /// Why, in a phrase.
+        why: String,
+    },
+    /// A device was sent a message that it must survive.
+    DeviceProvoked {
+        /// The thing.
+        thing: String,
+        /// When.
+        at: Duration,
+    },
+    /// Time from the acknowledgement of a Set to the device's report of it; recorded as the endpoint `thermostat desired -> reported`.
+    Converged {
+        /// The thing.
+        thing: String,
+        /// When the Set was acknowledged.
+        acknowledged: Duration,
+        /// When the report was accepted.
+        reported: Duration,
+    },
+}
+
+/// One request and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Such as `clinic GET /appointment/{id}`.
+    pub endpoint: &'static str,
+    /// The root of the trace id that it carried.
+    pub root: String,
+    /// The phase in which it was due; `None` while arming: judged by the oracles, not recorded.
+    pub phase: Option<Phase>,
+    /// When it was due.
+    pub due: Duration,
+    /// When it was sent.
+    pub sent: Duration,
+    /// When the whole answer was there, or was given up.
+    pub done: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path without the stage.
+    pub path: String,
+    /// What was asked, by whom.
+    pub asked: Asked,
+    /// What the answer said, as far as an oracle needs it.
+    pub said: Said,
+    /// The faults that struck on its way, filled in from the ledgers before an oracle sees it.
+    pub struck: Vec<(String, Place)>,
+}
+
+/// What was asked, by whom.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    /// Of the thermostats' API.
+    Thermostat {
+        /// With whose token.
+        caller: Caller,
+        /// What.
+        request: ThermostatRequest,
+    },
+    /// Of the clinic's API.
+    Clinic {
+        /// With what token.
+        token: ClinicToken,
+        /// The client type in the header.
+        client_type: Option<&'static str>,
+        /// The appointment's id.
+        appointment: String,
+    },
+    /// Something else that is recorded but not judged, such as a sign-in.
+    Other,
+}
+
+/// With whose token the thermostats' API was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A valid access token of this user.
+    Valid(String),
+    /// No token at all.
+    NoToken,
+    /// A token for this user, signed by another key.
+    Forged(String),
+    /// A token of this user, rightly signed, whose time is over.
+    Expired(String),
+    /// Not a token.
+    Garbage,
+}
+
+/// What the thermostats' API was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ThermostatRequest {
+    /// `GET /items`.
+    Items,
+    /// `POST /control/{device}` with GetTemperature.
+    Get {
+        /// The device.
+        device: String,
+        /// `globalTime` in minutes since midnight.
+        time: Option<i64>,
+    },
+    /// `POST /control/{device}` with SetTemperature.
+    Set {
+        /// The device.
+        device: String,
+        /// `globalTime` in minutes since midnight.
+        time: Option<i64>,
+        /// `temperature`.
+        temperature: i64,
+        /// `power`.
+        power: bool,
+        /// `mode`.
+        mode: &'static str,
+    },
+    /// A body that must be answered 400: what is wrong with it.
+    Malformed {
+        /// The device.
+        device: String,
+        /// Such as `temperature is "75"`.
+        what: &'static str,
+    },
+    /// A request to a device that does not exist; it must be answered 404.
+    UnknownDevice,
+}
+
+/// With what token the clinic's API was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClinicToken {
+    /// A valid IdToken of this user; `id` tells one token from another of the same user.
+    Valid {
+        /// Whose.
+        user: User,
+        /// Which.
+        id: u64,
+    },
+    /// No header.
+    Missing,
+    /// Not a token, or one signed by another key, expired, of another client, or not an IdToken: it must never be let in.
+    Bad {
+        /// Whom it claims to be.
+        user: User,
+        /// What is wrong with it, such as `signed by another key`.
+        what: &'static str,
+    },
+}
+
+/// What an answer said, as far as an oracle needs it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Said {
+    /// `evaluation.decision`, where there was one.
+    pub decision: Option<String>,
+    /// `payload.reportedTemperature`, where there was one.
+    pub reported_temperature: Option<i64>,
+    /// The device ids of `GET /items`.
+    pub devices: Vec<String>,
+    /// `appointment.id`, where there was one.
+    pub appointment: Option<String>,
+}
+
+/// A change of a shadow, from `$aws/things/<thing>/shadow/update/accepted`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShadowChange {
+    /// The thing.
+    pub thing: String,
+    /// When the harness heard of it.
+    pub at: Duration,
+    /// The shadow's version after the change.
+    pub version: i64,
+    /// `state.desired` of this update, where it had one.
+    pub desired: Option<ThermostatState>,
+    /// `state.reported` of this update, where it had one.
+    pub reported: Option<ThermostatState>,
+}
+
+/// The keys of a thermostat's state; what an update did not name is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ThermostatState {
+    /// Degrees Fahrenheit.
+    pub temperature: Option<i64>,
+    /// On or off.
+    pub power: Option<bool>,
+    /// Such as `Auto`.
+    pub mode: Option<String>,
+}

@@ -1,0 +1,9 @@
+//! Traffic, devices and oracles: who asks what and when, and what is a right answer.
+
+pub mod exchange;
+pub mod invariants;
+pub mod timeline;
+pub mod traffic;
+
+pub use exchange::{Asked, Event, Exchange};
+pub use timeline::Timeline;

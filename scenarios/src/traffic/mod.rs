@@ -1,0 +1,104 @@
+//! Scenarios on goose and devices on MQTT, sent at fixed arrival rates.
+
+use std::time::Duration;
+
+use reports::measurements::Generator;
+use stack::Addresses;
+use tokio::sync::mpsc;
+
+use crate::{Event, Timeline};
+
+/// What is sent to each system; a system that is not there is left alone.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Load {
+    /// The thermostats.
+    pub thermostat: Option<ThermostatLoad>,
+    /// The clinic.
+    pub clinic: Option<ClinicLoad>,
+}
+
+/// Load on the thermostats.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ThermostatLoad {
+    /// Journeys begun a second.
+    pub rate: f64,
+    /// Homes; each has two devices and three users.
+    pub homes: u32,
+    /// Whether the devices end on a rejected update, as the published ones do.
+    pub devices_die_on_reject: bool,
+}
+
+/// Load on the clinic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClinicLoad {
+    /// Journeys begun a second.
+    pub rate: f64,
+}
+
+/// How arrivals are spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Evenly.
+    #[default]
+    Constant,
+    /// As a Poisson process from the seed.
+    Poisson,
+}
+
+/// What to send, where, and when.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// What.
+    pub load: Load,
+    /// How arrivals are spread.
+    pub arrivals: Arrivals,
+    /// When.
+    pub timeline: Timeline,
+    /// What arrivals, journeys and trace ids depend on.
+    pub seed: u64,
+    /// Where.
+    pub addresses: Addresses,
+    /// Where goose's own report goes, where it is wanted.
+    pub goose_report: Option<std::path::PathBuf>,
+}
+
+/// A moment of the traffic, for the progress line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Requests sent so far, warm-up included.
+    pub sent: u64,
+    /// Of these, answered below 500.
+    pub answered: u64,
+    /// Of these, failed or timed out.
+    pub failed: u64,
+    /// Offset of the traffic's clock.
+    pub offset: Duration,
+}
+
+/// Why traffic could not be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum TrafficError {
+    /// Users could not sign in, devices could not connect.
+    #[error("the traffic could not be prepared: {0}")]
+    Preparation(String),
+    /// goose refused.
+    #[error("goose stopped: {0}")]
+    Goose(String),
+}
+
+/// What the generator knows at the end, beside the events.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Its health.
+    pub generator: Generator,
+    /// Requests due in the recorded phases, and of these those that were sent.
+    pub planned: u64,
+    /// Sent in the recorded phases.
+    pub sent: u64,
+}
+
+/// Traffic under way.
+pub struct Traffic {
+    /// What happens, in the order in which it came to its end.
+    pub events: mpsc::UnboundedReceiver<Event>,
+}

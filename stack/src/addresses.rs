@@ -1,0 +1,44 @@
+//! Where a stack that is up can be reached.
+
+use serde::{Deserialize, Serialize};
+
+/// The addresses of a stack that is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// The process that serves them.
+    pub pid: u32,
+    /// The HTTP gateway, `host:port`; the thermostats' API is at its root stage `/prod`, the clinic's at `/dev`.
+    pub gateway: String,
+    /// All cloud services in one, `host:port`: what `AWS_ENDPOINT_URL` names.
+    pub services: String,
+    /// The Lambda Invoke API, `host:port`.
+    pub lambda: String,
+    /// The MQTT broker with the shadows, `host:port`.
+    pub mqtt: String,
+    /// The user pools.
+    pub pools: Vec<Pool>,
+    /// The functions that are up.
+    pub functions: Vec<String>,
+}
+
+/// A user pool and its app clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// `thermostat`, `clinic-internal` or `clinic-external`.
+    pub name: String,
+    /// Such as `us-east-1_thermostat`.
+    pub id: String,
+    /// The client that the functions accept.
+    pub client_id: String,
+    /// Another client of the same pool, whose tokens the functions must not accept.
+    pub other_client_id: String,
+    /// What stands in `iss`; the keys are at `<issuer>/.well-known/jwks.json`.
+    pub issuer: String,
+}
+
+impl Addresses {
+    /// The pool called `name`.
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.name == name)
+    }
+}

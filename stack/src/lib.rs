@@ -1,0 +1,12 @@
+//! What an experiment is made on: Lambda and its neighbours on this machine, or a deployed stack.
+
+pub mod addresses;
+pub mod health;
+pub mod run_folder;
+pub mod target;
+pub mod world;
+
+pub use addresses::Addresses;
+pub use health::Health;
+pub use run_folder::RunFolder;
+pub use target::{Target, TargetError};

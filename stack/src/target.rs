@@ -1,0 +1,38 @@
+//! What an experiment needs of the thing it is made on.
+
+use async_trait::async_trait;
+use faults::{Entry, Plan};
+
+use crate::{Addresses, Health};
+
+/// Why a target did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// A file or a process did not obey.
+    #[error("{what}")]
+    Io {
+        /// What was tried, and what would do.
+        what: String,
+        /// Why it failed.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The stack did not come up, or went away.
+    #[error("{0}")]
+    Down(String),
+}
+
+/// A stack that can be struck and watched.
+#[async_trait]
+pub trait Target: Send {
+    /// Brings the stack up with the extension attached and idle.
+    async fn deploy(&mut self) -> Result<Addresses, TargetError>;
+    /// Puts a plan in force, or renews its lease; returns once it is handed over, its effect follows within a second.
+    async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError>;
+    /// The ledger's entries since the last call.
+    fn observe(&mut self) -> Result<Vec<Entry>, TargetError>;
+    /// What the platform says of itself.
+    fn health(&mut self) -> Result<Health, TargetError>;
+    /// Takes everything back; what could not be taken back is named.
+    async fn restore(&mut self) -> Result<Vec<String>, TargetError>;
+}

@@ -1,0 +1,8 @@
+//! Who and what there is in the systems under test: the same description seeds the services, shapes the traffic and tells the oracles what is right.
+
+pub mod clinic;
+pub mod policies;
+pub mod thermostat;
+
+/// The password of every user on this machine.
+pub const PASSWORD: &str = "Brownout-1!";
