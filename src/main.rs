@@ -1,1 +1,57 @@
-fn main() {}
+//! The command `brownout`: reads what is asked, hands it to one file a subcommand, and turns what comes back into an exit code.
+
+mod artifacts;
+mod check;
+mod cli;
+mod experiment;
+mod progress;
+mod report;
+mod run;
+mod schema;
+mod signals;
+mod up;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use cli::{Cli, Command};
+
+/// Not understood, or not carried out.
+const COULD_NOT_RUN: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check { experiments } => Ok(check::check(&experiments)),
+        Command::Up(arguments) => up::up(&arguments),
+        Command::Report { run } => report::report(&run),
+        Command::Schema => schema::schema(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "brownout", &mut std::io::stdout());
+            Ok(0)
+        }
+        Command::Guard { marker } => stack::guard::guard(&marker).map(|()| 0).map_err(Into::into),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {}", chain(error.as_ref()));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

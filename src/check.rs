@@ -1,0 +1,42 @@
+//! `brownout check`: everything that `run` checks, touching nothing.
+
+use crate::experiment::file::{Wrong, line_and_column};
+use crate::experiment::{self, Plan, shipped};
+
+/// Checks experiments and says what is wrong with each; the exit code is 0 or 2.
+pub fn check(experiments: &[String]) -> u8 {
+    let mut code = 0;
+    for wanted in experiments {
+        match read(wanted) {
+            Ok(plan) => println!("{wanted}: ok: {}", plan.question),
+            Err(complaints) => {
+                eprint!("{complaints}");
+                code = crate::COULD_NOT_RUN;
+            }
+        }
+    }
+    code
+}
+
+/// Finds, reads and checks an experiment.
+///
+/// # Errors
+/// Everything that is wrong, ready to print, each line with its place.
+pub fn read(wanted: &str) -> Result<Plan, String> {
+    let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", crate::chain(&error)))?;
+    experiment::check(&name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
+}
+
+fn complaints(file: &str, text: &str, wrong: &[Wrong]) -> String {
+    let mut out = String::new();
+    for complaint in wrong {
+        let (line, column) = line_and_column(text, complaint.span.start);
+        out.push_str(&format!("error: {file}:{line}:{column}: {}\n", complaint.what));
+        if let Some(shown) = text.lines().nth(line - 1).filter(|_| !complaint.span.is_empty()) {
+            out.push_str(&format!("  {shown}\n  {}^\n", " ".repeat(column - 1)));
+        }
+    }
+    let count = wrong.len();
+    out.push_str(&format!("error: {file}: {count} complaint{}; nothing was started\n", if count == 1 { "" } else { "s" }));
+    out
+}

@@ -1,0 +1,108 @@
+//! What can be asked of the command.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use faults::time::Time;
+
+use crate::experiment::file::System;
+
+/// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
+#[derive(Debug, Parser)]
+#[command(name = "brownout", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The exit codes, in the words of `--help`; the README's table is compared with this by a test.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    held          every aim and invariant held, and the faults were proven to have struck
+  1    internal      an internal error
+  2    could-not-run not understood, or not carried out
+  3    broken        an aim or an invariant is broken
+  4    not-shown     nothing struck, too few samples, a saturated generator, books that do not balance
+  5    stopped       a stop condition fired
+  6    not-restored  something is still attached or running
+  130  interrupted   Ctrl-C, after everything was restored
+  143  terminated    SIGTERM, after everything was restored";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an experiment: bring the stack up, strike, judge, report, take the stack down
+    Run(Run),
+    /// Check an experiment as `run` does before it touches anything
+    Check {
+        /// Names of experiments that come with brownout, or paths of files
+        #[arg(required = true)]
+        experiments: Vec<String>,
+    },
+    /// Bring the stack up, print its addresses, stay until Ctrl-C
+    Up(Up),
+    /// Render the report of a run again
+    Report {
+        /// The run's folder
+        run: PathBuf,
+    },
+    /// Print the JSON Schema of experiment files
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// End every process of a stack once standard input ends
+    #[command(hide = true)]
+    Guard {
+        /// The stack's mark
+        marker: String,
+    },
+}
+
+/// `brownout run`
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// Name of an experiment that comes with brownout, or path of a file
+    pub experiment: String,
+    /// Where the report goes [default: brownout-runs/<time>-<name>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Another seed than the file's
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Switch a weakness of the published form on, beside the file's
+    #[arg(long = "weakness", value_name = "NAME")]
+    pub weaknesses: Vec<String>,
+    /// Print result.json on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `brownout up`
+#[derive(Debug, clap::Args)]
+pub struct Up {
+    /// The systems to bring up
+    #[arg(long, value_delimiter = ',', default_value = "thermostat,clinic")]
+    pub systems: Vec<System>,
+    /// Homes of the thermostats
+    #[arg(long, default_value_t = 10)]
+    pub homes: u32,
+    /// Switch a weakness of the published form on
+    #[arg(long = "weakness", value_name = "NAME")]
+    pub weaknesses: Vec<String>,
+    /// How long the gateway keeps an authorizer's answer
+    #[arg(long, value_name = "TIME", default_value = "300s")]
+    pub authorizer_cache: Time,
+    /// The folder for plan, ledger and logs [default: brownout-runs/<time>-up]
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Started by a harness: `stop` on standard input takes the stack down; when standard input ends, the stack waits this long and goes
+    #[arg(long, hide = true, value_name = "TIME")]
+    pub harness: Option<Time>,
+    /// The stack's mark
+    #[arg(long, hide = true)]
+    pub marker: Option<String>,
+}

@@ -1,0 +1,139 @@
+//! Bounds as people write them: `"<= 1s"`, `"<= 1%"`, `"40/s"`, `"> 50% for 5s"`.
+
+use std::time::Duration;
+
+use faults::{Share, time::Time};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// An upper limit on a time, written `"<= 1s"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct AtMostTime(pub Time);
+
+impl TryFrom<String> for AtMostTime {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        after_at_most(&text, "<= 1s")?.parse().map(Self)
+    }
+}
+
+/// An upper limit on a share, written `"<= 1%"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct AtMostShare(pub Share);
+
+impl TryFrom<String> for AtMostShare {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        percent(after_at_most(&text, "<= 1%")?).map(Self)
+    }
+}
+
+/// An upper limit on a ratio, written `"<= 1.5x"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct AtMostRatio(pub f64);
+
+impl TryFrom<String> for AtMostRatio {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = after_at_most(&text, "<= 1.5x")?;
+        let ratio = number.strip_suffix('x').and_then(|n| n.trim().parse::<f64>().ok()).filter(|r| r.is_finite() && *r > 0.0);
+        ratio.map(Self).ok_or_else(|| format!("`{text}` is not a ratio; write for example `<= 1.5x`"))
+    }
+}
+
+/// Arrivals a second, written `"40/s"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct Rate(pub f64);
+
+impl TryFrom<String> for Rate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a rate; write arrivals a second, such as `40/s`, or a minute, such as `90/m`");
+        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
+        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        let rate = match unit.trim() {
+            "s" => number,
+            "m" => number / 60.0,
+            _ => return Err(wrong()),
+        };
+        if rate.is_finite() && rate > 0.0 { Ok(Self(rate)) } else { Err(wrong()) }
+    }
+}
+
+/// A share of failed requests that must not be exceeded for a while, written `"> 50% for 5s"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct MoreThanFor {
+    /// The share.
+    pub share: Share,
+    /// For how long it has to be exceeded.
+    pub span: Duration,
+}
+
+impl TryFrom<String> for MoreThanFor {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a stop condition; write for example `> 50% for 5s`");
+        let (share, span) = text.strip_prefix('>').and_then(|rest| rest.split_once(" for ")).ok_or_else(wrong)?;
+        let span: Time = span.trim().parse()?;
+        if span.duration() < Duration::from_secs(1) {
+            return Err(format!("`{text}` looks at less than `1s`"));
+        }
+        Ok(Self { share: percent(share.trim())?, span: span.duration() })
+    }
+}
+
+fn after_at_most<'a>(text: &'a str, example: &str) -> Result<&'a str, String> {
+    text.strip_prefix("<=").map(str::trim).ok_or_else(|| format!("`{text}` is not a bound; write for example `{example}`"))
+}
+
+fn percent(text: &str) -> Result<Share, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let number = number.ok_or_else(|| format!("`{text}` is not a percentage; write for example `1%`"))?;
+    Share::try_from(number / 100.0).map_err(|_| format!("`{text}` is outside 0 % to 100 %"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_read_as_they_are_written() {
+        assert_eq!(AtMostTime::try_from("<= 1s".to_owned()).unwrap().0.duration(), Duration::from_secs(1));
+        assert!((AtMostShare::try_from("<= 1%".to_owned()).unwrap().0.value() - 0.01).abs() < 1e-12);
+        assert!((Rate::try_from("40/s".to_owned()).unwrap().0 - 40.0).abs() < 1e-12);
+        assert!((AtMostRatio::try_from("<= 1.5x".to_owned()).unwrap().0 - 1.5).abs() < 1e-12);
+        let stop = MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap();
+        assert_eq!((stop.share.value(), stop.span), (0.5, Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn what_is_no_bound_says_what_would_be() {
+        for text in ["1s", "< 1s", "<= ", "<= 1", ""] {
+            assert!(AtMostTime::try_from(text.to_owned()).is_err(), "{text}");
+        }
+        for text in ["40", "0/s", "-1/s", "40/h", "NaN/s", "inf/s"] {
+            assert!(Rate::try_from(text.to_owned()).is_err(), "{text}");
+        }
+        for text in ["<= 101%", "<= -1%", "1%", "<= 1"] {
+            assert!(AtMostShare::try_from(text.to_owned()).is_err(), "{text}");
+        }
+        for text in ["50% for 5s", "> 50%", "> 50% for 5", "> 50% for 10ms"] {
+            assert!(MoreThanFor::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! An experiment as it was written. Reading collects every complaint with its line and column; nothing is guessed.
+
+use std::ops::Range;
+
+use faults::kinds::{error::Failure, latency::Latency, response::Replacement, timeout::Hold};
+use faults::{Share, When, time::Time};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::bounds::{AtMostRatio, AtMostShare, AtMostTime, MoreThanFor, Rate};
+
+/// An experiment file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct File {
+    /// What the experiment asks, in a sentence.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub question: Option<Spanned<String>>,
+    /// The systems to bring up: `thermostat`, `clinic`.
+    #[serde(default)]
+    #[schemars(with = "Vec<System>")]
+    pub systems: Vec<Spanned<System>>,
+    /// What every roll, arrival and journey depends on.
+    #[serde(default)]
+    pub seed: u64,
+    /// The lengths of the phases.
+    #[serde(default)]
+    pub phases: Phases,
+    /// What is sent to each system.
+    #[serde(default)]
+    pub load: Load,
+    /// How the stack is set up.
+    #[serde(default)]
+    pub stack: Stack,
+    /// What goes wrong.
+    #[serde(default)]
+    #[schemars(with = "Vec<FaultEntry>")]
+    pub fault: Vec<Spanned<FaultEntry>>,
+    /// The aims.
+    #[serde(default)]
+    #[schemars(with = "Vec<ExpectEntry>")]
+    pub expect: Vec<Spanned<ExpectEntry>>,
+    /// The invariants.
+    #[serde(default)]
+    pub expect_invariants: ExpectInvariants,
+    /// When to end early.
+    #[serde(default)]
+    pub stop: Stop,
+}
+
+/// A part of the stack under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// Smart thermostats.
+    Thermostat,
+    /// The clinic's authorizer and appointments.
+    Clinic,
+}
+
+impl System {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Thermostat => "thermostat",
+            Self::Clinic => "clinic",
+        }
+    }
+}
+
+/// The lengths of the phases.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Phases {
+    /// Not recorded.
+    pub warm_up: Time,
+    /// Without faults.
+    #[schemars(with = "Time")]
+    pub baseline: Spanned<Time>,
+    /// With faults.
+    #[schemars(with = "Time")]
+    pub fault: Spanned<Time>,
+    /// After the calm.
+    pub recovery: Time,
+    /// How long a plan is in force without being renewed; 1s to 60s.
+    #[schemars(with = "Time")]
+    pub lease: Spanned<Time>,
+    /// Strike although the baseline already broke an invariant, to find what else is wrong; false unless it is given.
+    pub strike_a_broken_baseline: bool,
+}
+
+fn seconds(n: u64) -> Time {
+    Time::from(std::time::Duration::from_secs(n))
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        let spanned = |n| Spanned::new(0..0, seconds(n));
+        Self { warm_up: seconds(3), baseline: spanned(15), fault: spanned(30), recovery: seconds(15), lease: spanned(60), strike_a_broken_baseline: false }
+    }
+}
+
+/// What is sent to each system.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// To the thermostats.
+    #[serde(default)]
+    #[schemars(with = "Option<ThermostatLoad>")]
+    pub thermostat: Option<Spanned<ThermostatLoad>>,
+    /// To the clinic.
+    #[serde(default)]
+    #[schemars(with = "Option<ClinicLoad>")]
+    pub clinic: Option<Spanned<ClinicLoad>>,
+    /// How arrivals are spread; evenly unless it says otherwise.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+}
+
+/// How arrivals are spread.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrivals {
+    /// Evenly.
+    #[default]
+    Constant,
+    /// As a Poisson process.
+    Poisson,
+}
+
+/// What is sent to the thermostats.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThermostatLoad {
+    /// Journeys begun a second.
+    pub rate: Rate,
+    /// Homes, each with two devices and three users; 1 to 1000.
+    #[serde(default = "homes")]
+    pub homes: u32,
+}
+
+fn homes() -> u32 {
+    10
+}
+
+/// What is sent to the clinic.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClinicLoad {
+    /// Journeys begun a second.
+    pub rate: Rate,
+}
+
+/// How the stack is set up.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Stack {
+    /// Weaknesses of the published form to switch on.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub weaknesses: Vec<Spanned<String>>,
+    /// How long the gateway keeps an authorizer's answer; 300s unless it says otherwise, 0s to 1h.
+    #[serde(default)]
+    #[schemars(with = "Option<Time>")]
+    pub authorizer_cache: Option<Spanned<Time>>,
+}
+
+/// One fault.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FaultEntry {
+    /// Its name in reports; made of place and kind unless it is given.
+    pub name: Option<String>,
+    /// The function that is struck; either this or `service`.
+    #[schemars(with = "Option<String>")]
+    pub function: Option<Spanned<String>>,
+    /// The cloud service that is struck.
+    #[schemars(with = "Option<String>")]
+    pub service: Option<Spanned<String>>,
+    /// One operation of the service; all unless it is given.
+    #[schemars(with = "Option<String>")]
+    pub operation: Option<Spanned<String>>,
+    /// The share of the eligible invocations that is struck; the rest are the control arm. 1 unless it is given.
+    #[serde(default = "all")]
+    pub share: Share,
+    /// Which invocations are eligible.
+    #[serde(default)]
+    pub when: When,
+    /// Slow.
+    pub latency: Option<Latency>,
+    /// Failing.
+    pub error: Option<Failure>,
+    /// Another answer.
+    pub response: Option<Replacement>,
+    /// Held until the deadline.
+    pub timeout: Option<Hold>,
+}
+
+const fn all() -> Share {
+    Share::ALL
+}
+
+/// The aims for one endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ExpectEntry {
+    /// The endpoint.
+    #[schemars(with = "String")]
+    pub of: Spanned<String>,
+    /// Median in the fault phase.
+    pub p50: Option<AtMostTime>,
+    /// 90th percentile in the fault phase.
+    pub p90: Option<AtMostTime>,
+    /// 99th percentile in the fault phase.
+    pub p99: Option<AtMostTime>,
+    /// p99 of treatment against control.
+    pub p99_ratio: Option<AtMostRatio>,
+    /// Failed or timed out in the fault phase.
+    pub errors: Option<AtMostShare>,
+    /// From the calm until the aims hold again.
+    pub recovery: Option<AtMostTime>,
+}
+
+/// What is expected of the invariants.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ExpectInvariants {
+    /// Whether a broken invariant breaks the experiment.
+    pub none_broken: bool,
+}
+
+impl Default for ExpectInvariants {
+    fn default() -> Self {
+        Self { none_broken: true }
+    }
+}
+
+/// When to end early.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Stop {
+    /// A share of failed requests, all endpoints together.
+    #[serde(default)]
+    pub errors: Option<MoreThanFor>,
+}
+
+/// Something wrong with the file, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// Where in the text, in bytes.
+    pub span: Range<usize>,
+    /// A lowercase fragment: what was found and what would do.
+    pub what: String,
+}
+
+/// What reading gave: the file as far as it could be read, and everything wrong with its form.
+#[derive(Debug)]
+pub struct Reading {
+    /// `None` where nothing could be made of it.
+    pub file: Option<File>,
+    /// What was wrong, in the order of the text.
+    pub wrong: Vec<Wrong>,
+}
+
+/// No file has more to complain about than a person reads at once.
+const MOST_COMPLAINTS: usize = 40;
+
+/// Reads an experiment. After a complaint its lines are blanked and the rest is read again, so that all complaints come at once, each under its own place.
+pub fn read(text: &str) -> Reading {
+    let mut rest = text.to_owned();
+    let mut wrong = Vec::new();
+    while wrong.len() < MOST_COMPLAINTS {
+        let error = match toml::from_str::<File>(&rest) {
+            Ok(file) => return Reading { file: Some(file), wrong },
+            Err(error) => error,
+        };
+        let Some(span) = error.span() else {
+            wrong.push(Wrong { span: 0..0, what: error.message().to_owned() });
+            break;
+        };
+        // A required key that is missing is a slip of its own only where its neighbours were not blanked.
+        let fresh = !(error.message().starts_with("missing field") && !wrong.is_empty());
+        if fresh {
+            wrong.push(Wrong { span: span.clone(), what: error.message().trim().replace('\n', ", ") });
+        }
+        if !blank_lines(&mut rest, &span) {
+            break;
+        }
+    }
+    Reading { file: None, wrong }
+}
+
+/// Blanks the lines of a span, offsets kept; false where there was nothing left to blank.
+fn blank_lines(text: &mut String, span: &Range<usize>) -> bool {
+    let end = span.end.max(span.start + 1).min(text.len());
+    let start = text.get(..span.start.min(text.len())).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let end = text.get(end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| end + at);
+    let blanked: String = text.get(start..end).unwrap_or_default().bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
+    let changed = text.get(start..end).is_some_and(|old| old != blanked);
+    if changed {
+        text.replace_range(start..end, &blanked);
+    }
+    changed
+}
+
+/// Line and column, both from 1, of a place in a text; columns count characters.
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at.min(text.len())).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = include_str!("../../scenarios/experiments/slow-authorizer.toml");
+
+    #[test]
+    fn a_good_file_reads_without_complaint() {
+        let reading = read(GOOD);
+        assert_eq!(reading.wrong, []);
+        assert_eq!(reading.file.unwrap().systems.len(), 2);
+    }
+
+    #[test]
+    fn every_slip_is_complained_about_at_once_under_its_own_column() {
+        let text = "question = \"?\"\nseeed = 1\nsystems = [\"clinic\", \"klinik\"]\n[[fault]]\nfunction = \"authorizer\"\nshare = 1.5\nlatency = { time = \"300\" }\n";
+        let reading = read(text);
+        let places: Vec<_> = reading.wrong.iter().map(|w| line_and_column(text, w.span.start)).collect();
+        assert!(places.contains(&(2, 1)), "{:?}", reading.wrong);
+        assert!(places.contains(&(3, 22)), "{:?}", reading.wrong);
+        assert!(places.contains(&(6, 9)), "{:?}", reading.wrong);
+        assert!(places.iter().any(|(line, _)| *line == 7), "{:?}", reading.wrong);
+    }
+
+    #[test]
+    fn what_is_not_toml_is_one_complaint_and_not_a_panic() {
+        for text in ["[", "= 3", "\u{feff}\u{0}", "question = \"", "a.b.c = {"] {
+            assert!(!read(text).wrong.is_empty(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_kinds_of_fault_are_those_of_the_vocabulary() {
+        let schema = schemars::schema_for!(FaultEntry);
+        let properties = schema.as_value()["properties"].as_object().unwrap();
+        for name in faults::kinds::NAMES {
+            assert!(properties.contains_key(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! From a file to what was measured.
+
+pub mod bounds;
+pub mod check;
+pub mod file;
+pub mod join;
+pub mod lease;
+pub mod plan;
+pub mod record;
+pub mod run;
+pub mod shipped;
+pub mod stop;
+
+pub use check::check;
+pub use plan::Plan;

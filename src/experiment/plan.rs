@@ -1,0 +1,72 @@
+//! An experiment as it was checked: every name is known, every number within its bounds. Nothing below this reads text any more.
+
+use std::time::Duration;
+
+use faults::{Fault, Lease};
+use reports::Expectation;
+use scenarios::Timeline;
+use scenarios::traffic::{Arrivals, Load};
+
+use super::bounds::MoreThanFor;
+use super::file::System;
+
+/// A checked experiment.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The file's name without `.toml`.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// The file as it was written.
+    pub text: String,
+    /// The systems to bring up.
+    pub systems: Vec<System>,
+    /// What every roll depends on.
+    pub seed: u64,
+    /// When what happens.
+    pub timeline: Timeline,
+    /// What is sent.
+    pub load: Load,
+    /// How arrivals are spread.
+    pub arrivals: Arrivals,
+    /// Weaknesses to switch on, all known.
+    pub weaknesses: Vec<String>,
+    /// How long the gateway keeps an authorizer's answer.
+    pub authorizer_cache: Duration,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// How long a plan holds without being renewed.
+    pub lease: Lease,
+    /// The aims.
+    pub expectations: Vec<Expectation>,
+    /// Whether a broken invariant breaks the experiment.
+    pub none_broken: bool,
+    /// Whether to strike although the baseline broke an invariant.
+    pub strike_a_broken_baseline: bool,
+    /// When to end early.
+    pub stop: Option<MoreThanFor>,
+}
+
+impl Plan {
+    /// Homes of the thermostats, where that system is up.
+    pub fn homes(&self) -> Option<u32> {
+        self.load.thermostat.map(|load| load.homes)
+    }
+
+    /// Whether the clinic is up.
+    pub fn has_clinic(&self) -> bool {
+        self.systems.contains(&System::Clinic)
+    }
+
+    /// Switches a weakness on, which must be one of these systems'.
+    pub fn switch_on(&mut self, weakness: &str) {
+        if weakness == super::check::DEVICE_WEAKNESS
+            && let Some(load) = &mut self.load.thermostat
+        {
+            load.devices_die_on_reject = true;
+        }
+        if !self.weaknesses.iter().any(|known| known == weakness) {
+            self.weaknesses.push(weakness.to_owned());
+        }
+    }
+}

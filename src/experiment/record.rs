@@ -1,0 +1,163 @@
+//! Keeps what was measured: latencies and the interval log, the generator's books, and what the oracles found.
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+use std::time::Duration;
+
+use reports::formats::interval_log::IntervalLogWriter;
+use reports::measurements::{Books, Exchange as Shown, Invariant as Found};
+use reports::{ArmTag, Latencies, Outcome, Phase, Tag};
+use scenarios::invariants::{Breach, Invariant, Quiet};
+use scenarios::{Event, Exchange, Timeline};
+
+use super::join::Joined;
+
+/// The endpoint under which a device's convergence is recorded.
+const CONVERGENCE: &str = "thermostat desired -> reported";
+
+/// A report shows at most this many exchanges for each rule.
+const MOST_EXCHANGES: usize = 5;
+
+struct Watched {
+    rule: Box<dyn Invariant>,
+    found: Found,
+}
+
+/// What is kept of a run.
+pub struct Recorder {
+    timeline: Timeline,
+    latencies: Latencies,
+    log: IntervalLogWriter<BufWriter<File>>,
+    books: Books,
+    watched: Vec<Watched>,
+    seen: u64,
+}
+
+impl Recorder {
+    /// Begins; the interval log is `latency.hlog` in `folder`.
+    ///
+    /// # Errors
+    /// Where the log cannot be written.
+    pub fn begin(folder: &Path, timeline: Timeline, started_unix_ms: u64, rules: Vec<Box<dyn Invariant>>) -> io::Result<Self> {
+        let log = BufWriter::new(File::create(folder.join("latency.hlog"))?);
+        let found = |rule: &dyn Invariant| Found {
+            id: rule.id().to_owned(),
+            rule: rule.rule().to_owned(),
+            checked: 0,
+            broken: 0,
+            broken_in_baseline: 0,
+            exchanges: Vec::new(),
+        };
+        Ok(Self {
+            timeline,
+            latencies: Latencies::default(),
+            log: IntervalLogWriter::new(log, started_unix_ms)?,
+            books: Books::default(),
+            watched: rules.into_iter().map(|rule| Watched { found: found(rule.as_ref()), rule }).collect(),
+            seen: 0,
+        })
+    }
+
+    /// Takes what happened.
+    pub fn see(&mut self, joined: &Joined) {
+        match &joined.event {
+            Event::Exchange(exchange) => self.exchange(exchange, joined.arm, joined.half),
+            Event::Converged { acknowledged, reported, .. } => {
+                let latency = reported.saturating_sub(*acknowledged);
+                self.record(CONVERGENCE, *acknowledged, self.timeline.phase_at(*acknowledged), ArmTag::Untouched, Outcome::Answered, latency, false);
+            }
+            Event::Shadow(_) | Event::DeviceEnded { .. } | Event::DeviceProvoked { .. } => {}
+            #[allow(unreachable_patterns, reason = "events that only oracles look at")]
+            _ => {}
+        }
+        for watched in &mut self.watched {
+            let (breaches, checks) = watched.rule.see(&joined.event);
+            watched.found.checked += checks;
+            keep(&mut watched.found, breaches, &self.timeline);
+        }
+    }
+
+    fn exchange(&mut self, exchange: &Exchange, arm: ArmTag, half: bool) {
+        self.seen += 1;
+        if !matches!(exchange.phase, None | Some(Phase::WarmUp)) {
+            match exchange.outcome {
+                Outcome::Answered => self.books.answered += 1,
+                Outcome::Failed => self.books.failed += 1,
+                Outcome::TimedOut => self.books.timed_out += 1,
+                Outcome::Cancelled => self.books.cancelled += 1,
+            }
+        }
+        let latency = exchange.done.saturating_sub(exchange.due);
+        self.record(exchange.endpoint, exchange.due, exchange.phase, arm, exchange.outcome, latency, half);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one measurement has this many sides, and a struct for one call would hide them")]
+    fn record(&mut self, endpoint: &str, due: Duration, phase: Option<Phase>, arm: ArmTag, outcome: Outcome, latency: Duration, half: bool) {
+        let Some(phase @ (Phase::Baseline | Phase::Fault | Phase::Recovery)) = phase else { return };
+        let second = u32::try_from(due.saturating_sub(self.timeline.recording_from()).as_secs()).unwrap_or(u32::MAX);
+        let tag = Tag { endpoint: endpoint.to_owned(), phase, arm, outcome };
+        let latency = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latencies.record(second, &tag, latency, half);
+    }
+
+    /// Writes the seconds that are surely over to the interval log.
+    ///
+    /// # Errors
+    /// Where the log cannot be written.
+    pub fn flush_before(&mut self, offset: Duration) -> io::Result<()> {
+        let second = offset.saturating_sub(self.timeline.recording_from()).as_secs();
+        let closed = self.latencies.close_before(u32::try_from(second).unwrap_or(u32::MAX));
+        for interval in &closed {
+            self.log.write(interval)?;
+        }
+        self.log.flush()
+    }
+
+    /// How many requests of the recorded phases came to their end, and how many of all.
+    pub const fn books(&self) -> Books {
+        self.books
+    }
+
+    /// The rules that were broken so far, by id.
+    pub fn broken(&self) -> Vec<String> {
+        self.watched.iter().filter(|w| w.found.broken > 0).map(|w| w.found.id.clone()).collect()
+    }
+
+    /// What was measured so far.
+    pub const fn latencies(&self) -> &Latencies {
+        &self.latencies
+    }
+
+    /// Lets the oracles look back, and hands everything over.
+    ///
+    /// # Errors
+    /// Where the log cannot be written.
+    pub fn end(mut self, quiet: &Quiet) -> io::Result<(Latencies, Books, Vec<Found>)> {
+        self.flush_before(Duration::MAX)?;
+        for watched in &mut self.watched {
+            let (breaches, checks) = watched.rule.settled(quiet);
+            watched.found.checked += checks;
+            keep(&mut watched.found, breaches, &self.timeline);
+        }
+        Ok((self.latencies, self.books, self.watched.into_iter().map(|w| w.found).collect()))
+    }
+}
+
+fn keep(found: &mut Found, breaches: Vec<Breach>, timeline: &Timeline) {
+    for breach in breaches {
+        found.broken += 1;
+        let before_the_strike = breach.at < timeline.strike_at();
+        found.broken_in_baseline += u64::from(before_the_strike);
+        if found.exchanges.len() < MOST_EXCHANGES {
+            found.exchanges.push(Shown {
+                at_s: breach.at.as_secs_f64() - timeline.recording_from().as_secs_f64(),
+                root: breach.root.unwrap_or_default(),
+                asked: breach.asked,
+                answered: breach.answered,
+                expected: breach.expected,
+                repeat: breach.repeat,
+            });
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! An experiment as it is done: deploy, baseline, strike, calm, recover, settle, restore. It acts; what the numbers mean is decided elsewhere.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use reports::measurements::{End, Experiment, Measurements, PhaseSpan, Platform, Restored};
+use reports::{Outcome, Phase};
+use scenarios::invariants::{self, Quiet};
+use scenarios::traffic::{self, Order, Traffic, TrafficError};
+use scenarios::{Event, probes};
+use stack::{Addresses, Health, Target, TargetError};
+
+use super::check::ARMING;
+use super::join::Join;
+use super::lease::Keeper;
+use super::plan::Plan;
+use super::record::Recorder;
+use super::stop::Watch;
+use crate::progress::{Moment, Progress};
+use crate::signals::{Asked, Signals};
+
+/// How often ledgers are read and phases looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A strike's effect is sure after this: the extension polls its plan every 150 ms, and a plan on the wire would take a second.
+const EFFECT: Duration = Duration::from_millis(1200);
+
+/// Shadows get this long to settle.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The stack.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The traffic.
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+    /// A file.
+    #[error("the run's folder cannot be written")]
+    Folder(#[from] std::io::Error),
+}
+
+/// What is needed beside the plan.
+pub struct Setting {
+    /// Where everything is written.
+    pub folder: PathBuf,
+    /// The run's id.
+    pub run: String,
+    /// The command line that makes it again.
+    pub command: String,
+    /// Ctrl-C and SIGTERM.
+    pub signals: Signals,
+}
+
+/// What a run gave: what was measured, and the signal that ended it, if one did.
+pub struct Done {
+    /// Everything measured.
+    pub measurements: Measurements,
+    /// The signal.
+    pub asked: Option<Asked>,
+}
+
+/// Where the run stands; each step leads to the next and none leads back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Before,
+    Struck,
+    Calmed,
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    target: &'a mut dyn Target,
+    keeper: Keeper,
+    join: Join,
+    recorder: Recorder,
+    watch: Option<Watch>,
+    progress: &'a mut Progress,
+    stage: Stage,
+    end: End,
+    calmed: Option<Duration>,
+    asked: Option<Asked>,
+    glances: std::collections::VecDeque<(Duration, u64)>,
+}
+
+/// Makes the run. Whatever happens after the stack is up, the faults are calmed and the stack is taken down.
+///
+/// # Errors
+/// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
+pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
+    let Setting { folder, run, command, mut signals } = setting;
+    let deployed = tokio::select! {
+        deployed = target.deploy() => deployed,
+        _ = signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
+    };
+    let measured = match deployed {
+        Ok(addresses) => measure(plan, target, &folder, &run, signals, progress, addresses).await,
+        Err(error) => Err(error.into()),
+    };
+    let left = target.restore().await?;
+    progress.end();
+    let (mut measurements, asked) = measured?;
+    measurements.experiment = experiment(plan, command);
+    if !left.is_empty() {
+        let command = format!("kill -9 {}", left.iter().filter_map(|l| l.strip_prefix("process ")).collect::<Vec<_>>().join(" "));
+        measurements.restored = Restored::No { left, command };
+    }
+    Ok(Done { measurements, asked })
+}
+
+async fn measure(
+    plan: &Plan,
+    target: &mut dyn Target,
+    folder: &std::path::Path,
+    run: &str,
+    mut signals: Signals,
+    progress: &mut Progress,
+    addresses: Addresses,
+) -> Result<(Measurements, Option<Asked>), RunError> {
+    progress.say(&format!("the stack is up: {}", addresses.functions.join(", ")));
+    let mut keeper = Keeper::new(run.to_owned(), plan.seed, plan.faults.clone(), plan.lease);
+    target.strike(&keeper.calm()).await?;
+    let order = Order {
+        load: plan.load.clone(),
+        arrivals: plan.arrivals,
+        timeline: plan.timeline,
+        seed: plan.seed,
+        addresses: addresses.clone(),
+        goose_report: Some(folder.join("goose.json")),
+    };
+    let mut traffic = tokio::select! {
+        traffic = traffic::start(order) => traffic?,
+        asked = signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
+    };
+    let world = invariants::WorldUnderTest { homes: plan.homes(), clinic: plan.has_clinic(), authorizer_cache: plan.authorizer_cache };
+    let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
+    let recorder = Recorder::begin(folder, plan.timeline, started_unix_ms, invariants::all(&world))?;
+    let mut run = Run {
+        plan,
+        target,
+        keeper,
+        join: Join::new(run, plan.seed, &plan.faults),
+        recorder,
+        watch: plan.stop.map(Watch::new),
+        progress,
+        stage: Stage::Before,
+        end: End::Finished,
+        calmed: None,
+        asked: None,
+        glances: std::collections::VecDeque::new(),
+    };
+    if let Err(error) = run.under_way(&mut traffic, &mut signals).await {
+        run.end = End::Failed(crate::chain(&error));
+        traffic.stop();
+    }
+    let quiet = run.settle(&mut traffic, &addresses, &mut signals).await;
+    run.close(traffic, quiet, started_unix_ms).await
+}
+
+impl Run<'_> {
+    /// From the first arrival until the last answer, or until something ends the run.
+    async fn under_way(&mut self, traffic: &mut Traffic, signals: &mut Signals) -> Result<(), RunError> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = traffic.next() => match event {
+                    Some(event) => self.join.event(event, Instant::now()),
+                    None => break,
+                },
+                _ = tick.tick() => self.tick(traffic).await?,
+                asked = signals.asked(), if self.asked.is_none() => {
+                    self.progress.say("asked to stop: calming, then taking the stack down");
+                    self.asked = Some(asked);
+                    self.end_early(End::Interrupted, traffic).await?;
+                }
+            }
+            if traffic.is_over() {
+                break;
+            }
+        }
+        self.calm(traffic.started().elapsed()).await
+    }
+
+    async fn tick(&mut self, traffic: &Traffic) -> Result<(), RunError> {
+        let offset = traffic.started().elapsed();
+        self.take_in(traffic).await?;
+        if self.end == End::Finished {
+            self.move_on(offset, traffic).await?;
+        }
+        let now = Instant::now();
+        if self.keeper.is_due(now) {
+            let renewed = self.keeper.strike(now);
+            self.target.strike(&renewed).await?;
+        }
+        self.target.health()?;
+        // Late answers still fall into old seconds; a second is written once no answer of it can be on its way any more.
+        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35)))?;
+        self.show(offset, traffic);
+        Ok(())
+    }
+
+    /// Reads the ledgers and lets recorder and oracles see what has been joined.
+    async fn take_in(&mut self, traffic: &Traffic) -> Result<(), RunError> {
+        let now = Instant::now();
+        for entry in self.target.observe()? {
+            self.join.entry(entry, now);
+        }
+        for joined in self.join.due(now) {
+            self.recorder.see(&joined);
+            let Event::Exchange(exchange) = &joined.event else { continue };
+            let failed = matches!(exchange.outcome, Outcome::Failed | Outcome::TimedOut);
+            let fired = self.watch.as_mut().and_then(|watch| watch.see(exchange.done, failed));
+            if let (Some(why), End::Finished) = (fired, &self.end) {
+                self.progress.say(&format!("stopping: {why}"));
+                self.end_early(End::Stopped(why), traffic).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Strikes and calms when their time has come.
+    async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
+        let timeline = self.plan.timeline;
+        if self.stage == Stage::Before && offset >= timeline.fault_from().saturating_sub(EFFECT) {
+            let broken = self.recorder.broken();
+            if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
+                self.progress.say(&format!("the baseline already breaks {}; nothing is struck", broken.join(", ")));
+                return self.end_early(End::BrokenBaseline, traffic).await;
+            }
+            self.stage = Stage::Struck;
+            if !self.plan.faults.is_empty() {
+                let plan = self.keeper.strike(Instant::now());
+                self.target.strike(&plan).await?;
+            }
+        } else if self.stage == Stage::Struck && offset >= timeline.calm_at() {
+            self.calm(offset).await?;
+        }
+        Ok(())
+    }
+
+    async fn calm(&mut self, offset: Duration) -> Result<(), RunError> {
+        if self.stage == Stage::Struck {
+            self.stage = Stage::Calmed;
+            self.calmed = Some(offset);
+            let plan = self.keeper.calm();
+            self.target.strike(&plan).await?;
+            self.join.event(Event::Calmed { at: offset }, Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn end_early(&mut self, end: End, traffic: &Traffic) -> Result<(), RunError> {
+        self.end = end;
+        traffic.stop();
+        self.calm(traffic.started().elapsed()).await
+    }
+
+    fn show(&mut self, offset: Duration, traffic: &Traffic) {
+        let glance = traffic.glance();
+        self.glances.push_back((offset, glance.sent));
+        while self.glances.len() > 20 {
+            self.glances.pop_front();
+        }
+        let achieved = match (self.glances.front(), self.glances.back()) {
+            (Some((from, a)), Some((to, b))) if to > from => (b.saturating_sub(*a)) as f64 / (*to - *from).as_secs_f64(),
+            _ => 0.0,
+        };
+        let phase = match self.plan.timeline.phase_at(offset) {
+            Some(Phase::WarmUp) => "warm-up",
+            Some(Phase::Baseline) => "baseline",
+            Some(Phase::Fault) => "fault",
+            Some(Phase::Recovery) => "recovery",
+            None if offset < self.plan.timeline.end() => "arming",
+            None => "settling",
+        };
+        let intended = self.plan.load.thermostat.map_or(0.0, |l| l.rate) + self.plan.load.clinic.map_or(0.0, |l| l.rate);
+        let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
+        self.progress.show(&moment);
+    }
+
+    /// Waits until the ledgers have caught up and the shadows are at rest, then tries what needs quiet.
+    async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut Signals) -> Quiet {
+        let deadline = Instant::now() + SETTLING;
+        let mut shadows = Vec::new();
+        while Instant::now() < deadline && self.asked.is_none() {
+            self.drain(traffic).await;
+            shadows = traffic.shadows().await;
+            let at_rest = shadows.iter().all(|(_, desired, reported, _)| desired.temperature == reported.temperature);
+            if at_rest && self.join.is_empty() {
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                asked = signals.asked() => self.asked = Some(asked),
+            }
+        }
+        if self.end == End::Finished && self.asked.is_none() {
+            self.progress.say("settled; looking at what needs quiet");
+            let started = traffic.started();
+            tokio::select! {
+                events = probes::all(addresses, self.plan.has_clinic(), self.plan.authorizer_cache, started) => {
+                    for event in events {
+                        self.join.event(event, Instant::now());
+                    }
+                }
+                asked = signals.asked() => self.asked = Some(asked),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        self.drain(traffic).await;
+        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows }
+    }
+
+    async fn drain(&mut self, traffic: &mut Traffic) {
+        while let Some(event) = traffic.try_next() {
+            self.join.event(event, Instant::now());
+        }
+        if let Err(error) = self.take_in(traffic).await
+            && self.end == End::Finished
+        {
+            self.end = End::Failed(crate::chain(&error));
+        }
+    }
+
+    async fn close(mut self, traffic: Traffic, quiet: Quiet, started_unix_ms: u64) -> Result<(Measurements, Option<Asked>), RunError> {
+        let over = quiet.at;
+        let ended = traffic.finished().await?;
+        let health = self.target.health().unwrap_or_default();
+        if self.asked.is_some() {
+            self.end = End::Interrupted;
+        }
+        let (latencies, mut books, invariants) = self.recorder.end(&quiet)?;
+        books.planned = ended.planned;
+        books.sent = ended.sent;
+        let mut notes = self.join.notes.clone();
+        if self.join.cold_starts > 0 {
+            notes.push(format!("{} new environments stood in the way of a request; those requests are counted apart as cold", self.join.cold_starts));
+        }
+        if self.join.missed > 0 {
+            notes.push(format!(
+                "{} eligible invocations passed untouched because their environment had been frozen and had not read the plan yet; they belong to no arm",
+                self.join.missed
+            ));
+        }
+        notes.extend(invariants.iter().filter(|i| i.checked == 0).map(|i| format!("{} was not exercised: {}", i.id, i.rule)));
+        let measurements = Measurements {
+            experiment: experiment(self.plan, String::new()),
+            phases: phases(self.plan, self.calmed, over),
+            started_unix_ms,
+            latencies,
+            books,
+            injections: self.join.injections(),
+            discrepancies: self.join.discrepancies.clone(),
+            generator: ended.generator,
+            platform: platform(&health),
+            invariants,
+            end: self.end,
+            restored: Restored::Yes,
+            notes,
+        };
+        Ok((measurements, self.asked))
+    }
+}
+
+fn experiment(plan: &Plan, command: String) -> Experiment {
+    Experiment {
+        name: plan.name.clone(),
+        question: plan.question.clone(),
+        seed: plan.seed,
+        text: plan.text.clone(),
+        command,
+        systems: plan.systems.iter().map(|system| system.name().to_owned()).collect(),
+        weaknesses: plan.weaknesses.clone(),
+        faults: plan.faults.clone(),
+        expectations: plan.expectations.clone(),
+        none_broken: plan.none_broken,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
+fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<PhaseSpan> {
+    let timeline = plan.timeline;
+    let from = timeline.recording_from();
+    let calm = calmed.unwrap_or(timeline.calm_at());
+    [
+        (Phase::Baseline, from, timeline.strike_at()),
+        (Phase::Fault, timeline.strike_at() + ARMING, calm),
+        (Phase::Recovery, calm, timeline.end()),
+    ]
+    .into_iter()
+    .filter(|(_, begin, _)| *begin < over)
+    .map(|(phase, begin, end)| PhaseSpan {
+        phase,
+        from_s: begin.saturating_sub(from).as_secs_f64(),
+        to_s: end.min(over).saturating_sub(from).as_secs_f64(),
+    })
+    .collect()
+}
+
+fn platform(health: &Health) -> Platform {
+    let total: u64 = health.queued_by_ms.iter().sum();
+    let mut sum = 0;
+    let at = health.queued_by_ms.iter().position(|count| {
+        sum += count;
+        total > 0 && sum * 100 >= total * 99
+    });
+    Platform {
+        invocations: health.invocations,
+        environments: health.environments,
+        queued: health.queued,
+        queue_p99: at.map_or(Duration::ZERO, |power| Duration::from_millis(1 << power)),
+        throttled: health.throttled,
+        ended_badly: health.ended_badly,
+    }
+}
+
+fn unix_ms() -> u64 {
+    ms(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,76 @@
+//! The experiments that come with brownout, and where an experiment is looked for.
+
+use std::path::Path;
+
+/// Name and text of each experiment that comes with brownout.
+pub const SHIPPED: [(&str, &str); 6] = [
+    ("slow-authorizer", include_str!("../../scenarios/experiments/slow-authorizer.toml")),
+    ("failing-authorizer", include_str!("../../scenarios/experiments/failing-authorizer.toml")),
+    ("decision-point-down", include_str!("../../scenarios/experiments/decision-point-down.toml")),
+    ("lost-shadow-write", include_str!("../../scenarios/experiments/lost-shadow-write.toml")),
+    ("quiet", include_str!("../../scenarios/experiments/quiet.toml")),
+    ("published-form", include_str!("../../scenarios/experiments/published-form.toml")),
+];
+
+/// Why an experiment was not found.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// Neither a file nor a name.
+    #[error("there is no experiment `{name}`: it is neither a file nor one of {there}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        there: String,
+    },
+    /// A file that cannot be read.
+    #[error("`{path}` cannot be read")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+/// The name and the text of an experiment, given by path or by name.
+///
+/// # Errors
+/// Where there is no such file and no such name, or the file cannot be read.
+pub fn find(wanted: &str) -> Result<(String, String), FindError> {
+    let path = Path::new(wanted);
+    if path.is_file() {
+        let text = std::fs::read_to_string(path).map_err(|cause| FindError::Unreadable { path: wanted.to_owned(), cause })?;
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        return Ok((name, text));
+    }
+    match SHIPPED.iter().find(|(name, _)| *name == wanted) {
+        Some((name, text)) => Ok(((*name).to_owned(), (*text).to_owned())),
+        None => {
+            let there = SHIPPED.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            Err(FindError::Unknown { name: wanted.to_owned(), there })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_experiment_of_the_folder_is_shipped_and_checks() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        files.sort();
+        let mut names: Vec<_> = SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect();
+        names.sort();
+        assert_eq!(files, names);
+        for (name, text) in SHIPPED {
+            crate::experiment::check(name, text).unwrap();
+        }
+    }
+}

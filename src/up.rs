@@ -1,0 +1,133 @@
+//! `brownout up`: the stack in this process, for a person with curl or for a harness.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use stack::RunFolder;
+use stack::up::{Settings, Up};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::artifacts;
+use crate::cli;
+use crate::experiment::check::WEAKNESSES;
+use crate::experiment::file::System;
+use crate::signals::Signals;
+
+/// The stack runs a little below the generator, so that on a small machine the load is still sent on time.
+const NICE: i32 = 5;
+
+/// Brings the stack up and stays.
+///
+/// # Errors
+/// Where it does not come up, or something is left behind.
+pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
+    let settings = settings(arguments)?;
+    let mut guard = start_guard(&settings.marker)?;
+    let _ = rustix::process::nice(NICE);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let left = runtime.block_on(serve(arguments, settings));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // The guard ends whatever is left once its input ends.
+    drop(guard.stdin.take());
+    let _ = guard.wait();
+    match left?.as_slice() {
+        [] => Ok(0),
+        left => Err(format!("could not be ended: {}", left.join(", ")).into()),
+    }
+}
+
+fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
+    for weakness in &arguments.weaknesses {
+        if !WEAKNESSES.iter().any(|(name, _)| name == weakness) {
+            let there = WEAKNESSES.map(|(name, _)| format!("`{name}`")).join(", ");
+            return Err(format!("there is no weakness `{weakness}`; there are: {there}").into());
+        }
+    }
+    let folder = match &arguments.folder {
+        Some(folder) => folder.clone(),
+        None => crate::run::runs_folder().join(format!("{}-up", crate::run::time_stamp())),
+    };
+    Ok(Settings {
+        folder: RunFolder::create(folder)?,
+        artifacts: artifacts::find()?,
+        homes: arguments.systems.contains(&System::Thermostat).then_some(arguments.homes),
+        clinic: arguments.systems.contains(&System::Clinic),
+        weaknesses: arguments.weaknesses.clone(),
+        authorizer_cache: arguments.authorizer_cache.duration(),
+        marker: arguments.marker.clone().unwrap_or_else(new_marker),
+    })
+}
+
+/// A mark that no other stack on this machine has.
+pub fn new_marker() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{}-{now:x}", std::process::id())
+}
+
+fn start_guard(marker: &str) -> std::io::Result<Child> {
+    use std::os::unix::process::CommandExt;
+    Command::new(std::env::current_exe()?)
+        .args(["guard", marker])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .env_remove("BROWNOUT_STACK")
+        .process_group(0)
+        .spawn()
+}
+
+async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut signals = Signals::listen()?;
+    let started = std::time::Instant::now();
+    let up = Up::start(settings).await?;
+    if arguments.harness.is_none() {
+        print!("{}", greeting(&up, started.elapsed()));
+    }
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut ending = std::pin::pin!(ending(arguments));
+    loop {
+        tokio::select! {
+            _ = tick.tick() => up.write_health()?,
+            _ = signals.asked() => break,
+            () = &mut ending => break,
+        }
+    }
+    let left = up.stop().await;
+    if arguments.harness.is_none() {
+        println!("\nthe stack is down{}", if left.is_empty() { ", nothing is left" } else { "" });
+    }
+    Ok(left)
+}
+
+/// Waits until the harness says stop, or for its lease after its death; without a harness for ever.
+async fn ending(arguments: &cli::Up) {
+    let Some(grace) = arguments.harness else { return std::future::pending().await };
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if line.trim() == "stop" {
+            return;
+        }
+    }
+    tokio::time::sleep(grace.duration()).await;
+}
+
+fn greeting(up: &Up, took: Duration) -> String {
+    let a = &up.addresses;
+    let bold = |text: &str| if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
+    let mut text = format!("{} after {:.1} s: {}\n\n", bold("The stack is up"), took.as_secs_f64(), a.functions.join(", "));
+    text.push_str(&format!("  gateway         http://{}\n  cloud services  http://{}   (AWS_ENDPOINT_URL)\n  Lambda          http://{}\n  MQTT            {}\n\n", a.gateway, a.services, a.lambda, a.mqtt));
+    for (pool, user, kind, request) in [
+        ("thermostat", "john_doe", "AccessToken", "prod/items -H \"Authorization: Bearer $TOKEN\""),
+        ("clinic-external", "Dave", "IdToken", "dev/appointment/PI-T123 -H \"Authorization: Bearer $TOKEN\" -H 'ClientType: external'"),
+    ] {
+        let Some(pool) = a.pool(pool).filter(|p| a.functions.iter().any(|f| f.starts_with(if p.name == "thermostat" { "thermostat" } else { "appoint" }))) else { continue };
+        text.push_str(&format!(
+            "  TOKEN=$(curl -s http://{} -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' -H 'Content-Type: application/x-amz-json-1.1' \\\n    -d '{{\"AuthFlow\":\"USER_PASSWORD_AUTH\",\"ClientId\":\"{}\",\"AuthParameters\":{{\"USERNAME\":\"{user}\",\"PASSWORD\":\"{}\"}}}}' | sed 's/.*\"{kind}\":\"\\([^\"]*\\)\".*/\\1/')\n  curl -i http://{}/{request}\n\n",
+            a.services, pool.client_id, stack::world::PASSWORD, a.gateway
+        ));
+    }
+    text.push_str("Ctrl-C takes it down.\n");
+    text
+}

@@ -1,0 +1,43 @@
+//! The programs that make up the stack: where they are.
+
+use std::path::{Path, PathBuf};
+
+/// The extension's and the functions' binaries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifacts {
+    /// The folder that holds them.
+    pub folder: PathBuf,
+}
+
+/// A program that is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("`{missing}` is not beside this command in `{folder}`; build the stack with `cargo build --release --workspace`")]
+pub struct MissingArtifact {
+    /// What was looked for.
+    pub missing: String,
+    /// Where.
+    pub folder: String,
+}
+
+impl Artifacts {
+    /// The name of the extension's binary.
+    pub const EXTENSION: &str = "brownout-extension";
+
+    /// Those in `folder`, each looked for.
+    ///
+    /// # Errors
+    /// Names the first that is missing.
+    pub fn in_folder(folder: &Path, functions: &[&str]) -> Result<Self, MissingArtifact> {
+        for name in functions.iter().copied().chain([Self::EXTENSION]) {
+            if !folder.join(name).is_file() {
+                return Err(MissingArtifact { missing: name.to_owned(), folder: folder.display().to_string() });
+            }
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The extension's binary.
+    pub fn extension(&self) -> PathBuf {
+        self.folder.join(Self::EXTENSION)
+    }
+}

@@ -1,0 +1,149 @@
+//! The stack on this machine: a process of its own, reached through the run's folder alone.
+//! When the harness dies, that process sees its standard input end, waits out the lease and goes.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use faults::{Entry, Plan};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::{Instant, sleep};
+
+use crate::guard;
+use crate::{Addresses, Health, RunFolder, Target, TargetError};
+
+/// A stack that does not come up within this never will.
+const COMING_UP: Duration = Duration::from_secs(60);
+
+/// A stack that was asked to go and did not within this is ended.
+const GOING_DOWN: Duration = Duration::from_secs(10);
+
+/// How the stack's process is started.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The command and its arguments; it takes `stop` and a line break on its standard input, and its end as the harness's death.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// What every process of the stack carries in its environment as `BROWNOUT_STACK`.
+    pub marker: String,
+}
+
+/// The stack on this machine.
+#[derive(Debug)]
+pub struct Local {
+    folder: RunFolder,
+    launch: Launch,
+    child: Option<(Child, ChildStdin)>,
+    read_to: u64,
+    half_line: String,
+}
+
+impl Local {
+    /// A stack that is not up yet.
+    pub fn new(folder: RunFolder, launch: Launch) -> Self {
+        Self { folder, launch, child: None, read_to: 0, half_line: String::new() }
+    }
+
+    fn spawn(&self) -> std::io::Result<(Child, ChildStdin)> {
+        let log = std::fs::File::create(self.folder.log("stack"))?;
+        let mut child = Command::new(&self.launch.program)
+            .args(&self.launch.arguments)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // The harness has built what there is to build.
+            .env_remove("CARGO")
+            // A group of its own: Ctrl-C in the terminal is for the harness, which then asks the stack to go.
+            .process_group(0)
+            .spawn()?;
+        let stdin = child.stdin.take().ok_or_else(|| std::io::Error::other("the stack has no standard input"))?;
+        Ok((child, stdin))
+    }
+
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.log("stack")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().rev().take(5).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("; ")
+    }
+
+    fn ledger_lines(&mut self) -> std::io::Result<Vec<Entry>> {
+        let mut file = match std::fs::File::open(self.folder.ledger()) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        file.seek(SeekFrom::Start(self.read_to))?;
+        let mut bytes = Vec::new();
+        let read = file.read_to_end(&mut bytes)?;
+        self.read_to += u64::try_from(read).unwrap_or_default();
+        self.half_line.push_str(&String::from_utf8_lossy(&bytes));
+        let whole = self.half_line.rfind('\n').map_or(0, |at| at + 1);
+        let rest = self.half_line.split_off(whole);
+        let lines = std::mem::replace(&mut self.half_line, rest);
+        Ok(lines.lines().filter_map(Entry::from_line).collect())
+    }
+}
+
+#[async_trait]
+impl Target for Local {
+    async fn deploy(&mut self) -> Result<Addresses, TargetError> {
+        let child = self.spawn();
+        let (mut child, stdin) = child.map_err(|cause| TargetError::Io { what: "the stack could not be started".into(), cause })?;
+        let deadline = Instant::now() + COMING_UP;
+        let addresses = loop {
+            if let Ok(text) = std::fs::read(self.folder.addresses())
+                && let Ok(addresses) = serde_json::from_slice::<Addresses>(&text)
+            {
+                break addresses;
+            }
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(TargetError::Down(format!("the stack ended before it was up ({status}): {}", self.last_words())));
+            }
+            if Instant::now() > deadline {
+                return Err(TargetError::Down(format!("the stack was not up after {} s: {}", COMING_UP.as_secs(), self.last_words())));
+            }
+            sleep(Duration::from_millis(20)).await;
+        };
+        self.child = Some((child, stdin));
+        Ok(addresses)
+    }
+
+    async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
+        self.folder.write_plan(plan).map_err(|cause| TargetError::Io { what: "the plan could not be written".into(), cause })
+    }
+
+    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+        self.ledger_lines().map_err(|cause| TargetError::Io { what: "the ledger could not be read".into(), cause })
+    }
+
+    fn health(&mut self) -> Result<Health, TargetError> {
+        if let Some((child, _)) = &mut self.child
+            && let Ok(Some(status)) = child.try_wait()
+        {
+            return Err(TargetError::Down(format!("the stack went away ({status}): {}", self.last_words())));
+        }
+        let text = std::fs::read(self.folder.health()).unwrap_or_default();
+        Ok(serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    async fn restore(&mut self) -> Result<Vec<String>, TargetError> {
+        let Some((mut child, mut stdin)) = self.child.take() else { return Ok(Vec::new()) };
+        let asked = stdin.write_all(b"stop\n").await;
+        if asked.is_err() || tokio::time::timeout(GOING_DOWN, child.wait()).await.is_err() {
+            let _ = child.kill().await;
+        }
+        drop(stdin);
+        // The guard ends what the stack left; it needs a moment.
+        let deadline = Instant::now() + Duration::from_secs(6);
+        loop {
+            let left = guard::marked(&self.launch.marker);
+            if left.is_empty() || Instant::now() > deadline {
+                return Ok(left.into_iter().map(|pid| format!("process {pid}")).collect());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Where an experiment can be made, one file each.
+
+pub mod local;

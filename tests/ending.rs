@@ -1,0 +1,79 @@
+//! However a run ends, no process is left, and traffic is normal again within the lease.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use support::{Running, processes_of, signal, start, turn, within};
+
+/// Every invocation of the thermostats' function fails while the plan is in force.
+const FAILING: &str = "question = \"What is left when the harness dies?\"\nsystems = [\"thermostat\"]\n\
+    [phases]\nwarm-up = \"1s\"\nbaseline = \"2s\"\nfault = \"60s\"\nrecovery = \"1s\"\nlease = \"5s\"\n\
+    [load]\nthermostat = { rate = \"10/s\", homes = 2 }\n[[fault]]\nfunction = \"thermostat-api\"\nerror = {}\n";
+
+/// The status of `GET /items` without a token: 401 from the function itself, 502 where it is struck, `None` where nobody answers.
+fn status(gateway: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect(gateway).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(stream, "GET /prod/items HTTP/1.1\r\nHost: {gateway}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+/// A run that is in its fault phase, and its gateway.
+fn struck(folder: &std::path::Path) -> (Running, String) {
+    let running = start(folder, FAILING, &[]);
+    let gateway = running.addresses()["gateway"].as_str().unwrap().to_owned();
+    within(Duration::from_secs(60), "the fault to strike", || (status(&gateway) == Some(502)).then_some(()));
+    (running, gateway)
+}
+
+fn nothing_is_left(out: &std::path::Path) {
+    within(Duration::from_secs(60), "every process to be gone", || {
+        let left = processes_of(out);
+        left.is_empty().then_some(())
+    });
+}
+
+#[test]
+fn after_kill_9_of_the_harness_traffic_is_normal_within_the_lease_and_nothing_survives_a_minute() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, gateway) = struck(folder.path());
+    running.signal("KILL");
+    running.finish();
+    let killed = std::time::Instant::now();
+    within(Duration::from_secs(9), "traffic to be normal after the lease", || (status(&gateway) == Some(401)).then_some(()));
+    assert!(killed.elapsed() < Duration::from_secs(9));
+    nothing_is_left(folder.path());
+    assert!(killed.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, gateway) = struck(folder.path());
+    running.signal("INT");
+    let output = running.finish();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(status(&gateway), None);
+    nothing_is_left(folder.path());
+    let plan = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
+    assert!(plan.contains("\"faults\":[]"), "the last plan is a calm one: {plan}");
+}
+
+#[test]
+fn a_stack_that_dies_is_said_and_leaves_nothing() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut running, _) = struck(folder.path());
+    let stack = running.addresses()["pid"].as_u64().unwrap();
+    signal(u32::try_from(stack).unwrap(), "KILL");
+    let output = running.finish();
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    nothing_is_left(folder.path());
+}

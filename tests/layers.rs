@@ -1,0 +1,71 @@
+//! Who may lean on whom: read from cargo itself, so that no arrow points up and no outside crate strays from its home.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Our crates and those of ours each may lean on.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("faults", &[]),
+    ("functions", &[]),
+    ("extension", &["faults"]),
+    ("reports", &["faults"]),
+    ("stack", &["faults"]),
+    ("scenarios", &["faults", "reports", "stack"]),
+    ("brownout", &["faults", "reports", "scenarios", "stack"]),
+];
+
+/// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
+/// rumqttc is at home in `stack` for its codec, on which the broker stands.
+const HOMES: [(&str, &[&str]); 10] = [
+    ("goose", &["scenarios"]),
+    ("rumqttc", &["scenarios", "stack"]),
+    ("hdrhistogram", &["reports"]),
+    ("hyper", &["extension", "functions", "scenarios", "stack"]),
+    ("cedar-policy", &["scenarios", "stack"]),
+    ("lambda_runtime", &["functions"]),
+    ("aws-sdk-dynamodb", &["functions"]),
+    ("aws-sdk-verifiedpermissions", &["functions"]),
+    ("aws-sdk-iotdataplane", &["functions"]),
+    ("clap", &["brownout"]),
+];
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    let normal = |package: &Value| {
+        let all = package["dependencies"].as_array().unwrap().iter();
+        all.filter(|d| d["kind"].is_null()).map(name).collect::<BTreeSet<_>>()
+    };
+    metadata["packages"].as_array().unwrap().iter().map(|package| (name(package), normal(package))).collect()
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let dependencies = dependencies();
+    let ours: BTreeSet<_> = dependencies.keys().cloned().collect();
+    let listed: BTreeSet<_> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(ours, listed, "a crate of ours is missing from the list of arrows, or the other way round");
+    for (name, allowed) in ARROWS {
+        for leaned_on in dependencies[name].intersection(&ours) {
+            assert!(allowed.contains(&leaned_on.as_str()), "`{name}` leans on `{leaned_on}`");
+        }
+    }
+}
+
+#[test]
+fn every_outside_crate_stays_at_home() {
+    let dependencies = dependencies();
+    for (outside, homes) in HOMES {
+        for (name, uses) in &dependencies {
+            assert!(!uses.contains(outside) || homes.contains(&name.as_str()), "`{name}` uses `{outside}`, whose home is {homes:?}");
+        }
+    }
+}

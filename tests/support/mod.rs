@@ -1,0 +1,187 @@
+//! Runs the real command as a user would, one run at a time on this machine, and ends what it started also when a test fails.
+
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The command under test.
+pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
+
+/// Held while a run goes on: two at once on two cores would only measure each other.
+pub struct Turn(#[allow(dead_code, reason = "held for its lock")] File);
+
+/// Waits for this test's turn.
+pub fn turn() -> Turn {
+    let file = File::create(std::env::temp_dir().join("brownout-tests.lock")).unwrap();
+    file.lock().unwrap();
+    Turn(file)
+}
+
+/// What a run left behind.
+pub struct Outcome {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// The run's folder, gone with this value.
+    pub folder: tempfile::TempDir,
+}
+
+impl Outcome {
+    /// result.json.
+    pub fn result(&self) -> Value {
+        let path = self.folder.path().join("result.json");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{error}: {}\n{}", path.display(), self.stderr));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The invariants that were broken, by id.
+    pub fn broken(&self) -> Vec<String> {
+        let result = self.result();
+        let invariants = result["invariants"].as_array().unwrap();
+        let broken = invariants.iter().filter(|i| i["broken"].as_u64().unwrap() > 0);
+        broken.map(|i| i["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What a person would want to see where an assertion fails.
+    pub fn story(&self) -> String {
+        let invariants = std::fs::read_to_string(self.folder.path().join("summary.md")).unwrap_or_default();
+        format!("exit {}\n{}\n{}\n{invariants}", self.code, self.stderr, self.stdout)
+    }
+}
+
+/// Runs an experiment given as text to its end.
+pub fn run(text: &str, arguments: &[&str]) -> Outcome {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = start(folder.path(), text, arguments);
+    let output = running.finish();
+    Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        folder,
+    }
+}
+
+/// A run that is under way; ended when dropped.
+pub struct Running {
+    child: Option<Child>,
+    /// The run's folder.
+    pub out: PathBuf,
+}
+
+/// Starts a run of `text` with its report in `folder`.
+pub fn start(folder: &Path, text: &str, arguments: &[&str]) -> Running {
+    let file = folder.join("experiment.toml");
+    std::fs::write(&file, text).unwrap();
+    let child = Command::new(BROWNOUT)
+        .arg("run")
+        .arg(&file)
+        .arg("--out")
+        .arg(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Running { child: Some(child), out: folder.to_owned() }
+}
+
+impl Running {
+    /// The process id of the command.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Waits for its end.
+    pub fn finish(&mut self) -> std::process::Output {
+        self.child.take().unwrap().wait_with_output().unwrap()
+    }
+
+    /// Sends a signal, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// The addresses of its stack, once it is up.
+    pub fn addresses(&self) -> Value {
+        within(Duration::from_secs(60), "the stack to come up", || {
+            serde_json::from_slice(&std::fs::read(self.out.join("stack.json")).ok()?).ok()
+        })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Asked first, so that it takes its stack down.
+            signal(child.id(), "TERM");
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while Instant::now() < deadline && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+}
+
+/// Waits until `look` sees something.
+pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {limit:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The processes that belong to the run with this folder: they carry it, or their stack's mark, in their command line or environment.
+pub fn processes_of(out: &Path) -> Vec<String> {
+    let folder = out.to_string_lossy().into_owned();
+    let run = std::fs::read(out.join("plan.json")).ok().and_then(|plan| serde_json::from_slice::<Value>(&plan).ok());
+    let mark = run.and_then(|plan| plan["run"].as_str().map(str::to_owned));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+        if pid == std::process::id() {
+            continue;
+        }
+        let read = |name: &str| String::from_utf8_lossy(&std::fs::read(entry.path().join(name)).unwrap_or_default()).replace('\0', " ");
+        let (line, environment) = (read("cmdline"), read("environ"));
+        let marked = |text: &str| text.contains(&folder) || mark.as_deref().is_some_and(|mark| text.contains(mark));
+        if marked(&line) || marked(&environment) {
+            found.push(format!("{pid} {line}"));
+        }
+    }
+    found
+}
+
+/// An experiment of the repository with its phases cut short.
+pub fn shortened(name: &str, phases: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments").join(format!("{name}.toml"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = text.split_once("[phases]").unwrap();
+    let keeps = rest.contains("strike-a-broken-baseline = true").then_some("strike-a-broken-baseline = true\n").unwrap_or_default();
+    let (_, after) = rest.split_once("\n[").unwrap();
+    format!("{before}[phases]\n{phases}\n{keeps}\n[{after}")
+}
+
+/// Long enough for every journey at 20 arrivals a second to come once in the baseline, which is 100 arrivals.
+pub const SHORT: &str = "warm-up = \"2s\"\nbaseline = \"6s\"\nfault = \"8s\"\nrecovery = \"3s\"";
