@@ -67,9 +67,8 @@ impl Recorder {
                 let latency = reported.saturating_sub(*acknowledged);
                 self.record(CONVERGENCE, *acknowledged, self.timeline.phase_at(*acknowledged), ArmTag::Untouched, Outcome::Answered, latency, false);
             }
-            Event::Shadow(_) | Event::DeviceEnded { .. } | Event::DeviceProvoked { .. } => {}
-            #[allow(unreachable_patterns, reason = "events that only oracles look at")]
-            _ => {}
+            // The rest is for the oracles alone.
+            Event::Shadow(_) | Event::DeviceEnded { .. } | Event::DeviceProvoked { .. } | Event::Calmed { .. } | Event::Probe { .. } => {}
         }
         for watched in &mut self.watched {
             let (breaches, checks) = watched.rule.see(&joined.event);

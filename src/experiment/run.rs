@@ -5,9 +5,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reports::measurements::{End, Experiment, Measurements, PhaseSpan, Platform, Restored};
 use reports::{Outcome, Phase};
+use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
 use scenarios::traffic::{self, Order, Traffic, TrafficError};
-use scenarios::{Event, probes};
+use scenarios::exchange::Probe;
+use scenarios::probes::{self, ProbeError};
+use scenarios::Event;
 use stack::{Addresses, Health, Target, TargetError};
 
 use super::check::ARMING;
@@ -37,6 +40,9 @@ pub enum RunError {
     /// The traffic.
     #[error(transparent)]
     Traffic(#[from] TrafficError),
+    /// The oracles.
+    #[error("the oracles cannot decide")]
+    Oracle(#[from] OracleError),
     /// A file.
     #[error("the run's folder cannot be written")]
     Folder(#[from] std::io::Error),
@@ -136,7 +142,7 @@ async fn measure(
     };
     let world = invariants::WorldUnderTest { homes: plan.homes(), clinic: plan.has_clinic(), authorizer_cache: plan.authorizer_cache };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(folder, plan.timeline, started_unix_ms, invariants::all(&world))?;
+    let recorder = Recorder::begin(folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
     let mut run = Run {
         plan,
         target,
@@ -299,19 +305,24 @@ impl Run<'_> {
         }
         if self.end == End::Finished && self.asked.is_none() {
             self.progress.say("settled; looking at what needs quiet");
-            let started = traffic.started();
             tokio::select! {
-                events = probes::all(addresses, self.plan.has_clinic(), self.plan.authorizer_cache, started) => {
-                    for event in events {
-                        self.join.event(event, Instant::now());
-                    }
-                }
+                probed = probe(self.plan, addresses) => self.probed(probed, traffic.started()),
                 asked = signals.asked() => self.asked = Some(asked),
             }
         }
         tokio::time::sleep(Duration::from_millis(800)).await;
         self.drain(traffic).await;
         Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows }
+    }
+
+    fn probed(&mut self, probed: Vec<Result<Option<Probe>, ProbeError>>, started: Instant) {
+        for probe in probed {
+            match probe {
+                Ok(Some(probe)) => self.join.event(Event::Probe { at: started.elapsed(), probe }, Instant::now()),
+                Ok(None) => {}
+                Err(error) => self.join.notes.push(format!("a probe could not be carried out: {}", crate::chain(&error))),
+            }
+        }
     }
 
     async fn drain(&mut self, traffic: &mut Traffic) {
@@ -363,6 +374,14 @@ impl Run<'_> {
         };
         Ok((measurements, self.asked))
     }
+}
+
+/// Tries out what no traffic shows: a right that is taken away, a signing key that is replaced.
+async fn probe(plan: &Plan, addresses: &Addresses) -> Vec<Result<Option<Probe>, ProbeError>> {
+    if !plan.has_clinic() {
+        return Vec::new();
+    }
+    vec![probes::revocation(addresses, plan.authorizer_cache).await, probes::rotation(addresses).await]
 }
 
 fn experiment(plan: &Plan, command: String) -> Experiment {
