@@ -140,9 +140,10 @@ mod tests {
         let breach = breach(&exchange, "DENY");
         assert_eq!(breach.asked, "POST /control/Thermostat1 as jane_doe, SetTemperature 79 on Auto at minute 930");
         assert_eq!(breach.answered, "200");
-        assert_eq!(
-            breach.repeat,
-            r#"curl -i -X POST -H "Authorization: Bearer $TOKEN" -d '{"action":"SetTemperature","globalTime":"3:30 PM","mode":"Auto","power":true,"temperature":79}' "http://$GATEWAY/prod/control/Thermostat1""#
-        );
+        assert!(breach.repeat.starts_with(r#"curl -i -X POST -H "Authorization: Bearer $TOKEN" -d '{""#), "{}", breach.repeat);
+        assert!(breach.repeat.ends_with(r#"}' "http://$GATEWAY/prod/control/Thermostat1""#), "{}", breach.repeat);
+        for part in [r#""action":"SetTemperature""#, r#""globalTime":"3:30 PM""#, r#""temperature":79"#, r#""power":true"#] {
+            assert!(breach.repeat.contains(part), "{part} in {}", breach.repeat);
+        }
     }
 }
