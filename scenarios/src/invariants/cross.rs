@@ -38,6 +38,55 @@ fn wrote(at: f64, version: i64, temperature: i64) -> Event {
 const AUTO: Option<&str> = Some("Auto");
 
 #[test]
+fn an_answer_that_nobody_should_get_is_named_by_exactly_one_rule() {
+    let mut items = exchange(
+        Asked::Thermostat { caller: Caller::Valid("john_doe".into()), request: crate::exchange::ThermostatRequest::Items },
+        1.0,
+        1.1,
+        200,
+    );
+    items.said.devices = vec!["Thermostat1".into(), "Thermostat2".into()];
+    let mut post = exchange(Ask::clinic(Pool::Internal, "Jane", 1, "PI-T123"), 1.0, 1.1, 200);
+    post.method = "POST";
+    let mut other_client = exchange(Ask::clinic(Pool::External, "Jane", 2, "PI-T123"), 1.0, 1.1, 200);
+    if let Asked::Clinic { client_type, .. } = &mut other_client.asked {
+        *client_type = Some("internal");
+    }
+    for (what, exchange, expected) in
+        [("another's device", items, "A-1"), ("a POST", post, "B-1"), ("a namesake at the other client type", other_client, "B-1")]
+    {
+        assert_eq!(named(vec![ex(exchange)], None), [expected], "{what}");
+    }
+}
+
+#[test]
+fn a_long_run_without_a_mistake_is_named_by_nobody() {
+    let mut events = Vec::new();
+    for n in 0..600_i32 {
+        let (at, temperature) = (f64::from(n), i64::from(60 + n % 30));
+        events.push(wrote(at + 0.3, i64::from(n) + 1, temperature));
+        events.push(set(temperature, at + 0.1, at + 0.5, if n % 7 == 0 { 502 } else { 200 }));
+    }
+    let last = 60 + 599 % 30;
+    let mut rules = all(&world()).unwrap();
+    let quiet = Quiet { at: s(700.0), calmed: None, shadows: vec![("Thermostat1".into(), state(last, AUTO), state(last, AUTO), 1_200)] };
+    for rule in &mut rules {
+        let mut checked = 0;
+        for event in &events {
+            let (breaches, count) = rule.see(event);
+            assert_eq!(breaches, [], "{}", rule.id());
+            checked += count;
+        }
+        let (breaches, count) = rule.settled(&quiet);
+        assert_eq!(breaches, [], "{}", rule.id());
+        if ["A-2", "A-3"].contains(&rule.id()) {
+            assert!(checked > 400 && checked + count >= 510, "{}: {checked} + {count}", rule.id());
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table, one line a case")]
 fn a_thermostats_weakness_is_named_by_exactly_one_rule() {
     let forged = || ex(exchange(Ask::as_caller(Caller::Forged("john_doe".into()), "Thermostat1", 80), 20.0, 20.5, 200));
     let guest = |status| ex(exchange(Ask::set("jane_doe", "Thermostat1", 79), 1.0, 2.0, status));
