@@ -38,6 +38,49 @@ pub enum Event {
         /// When the report was accepted.
         reported: Duration,
     },
+    /// From here on no fault is in force.
+    Calmed {
+        /// When.
+        at: Duration,
+    },
+    /// Something was tried out beside the traffic.
+    Probe {
+        /// When it ended.
+        at: Duration,
+        /// What came of it.
+        probe: Probe,
+    },
+}
+
+impl Event {
+    /// When it was known.
+    pub fn at(&self) -> Duration {
+        match self {
+            Self::Exchange(exchange) => exchange.done,
+            Self::Shadow(change) => change.at,
+            Self::Converged { reported, .. } => *reported,
+            Self::DeviceEnded { at, .. } | Self::DeviceProvoked { at, .. } | Self::Calmed { at } | Self::Probe { at, .. } => *at,
+        }
+    }
+}
+
+/// What came of something that was tried out beside the traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// A right was taken away that had been used a moment before.
+    Revocation {
+        /// How long after that the last request was sent that was still answered 200.
+        last_allowed: Option<Duration>,
+        /// How long after that the first request was sent that was answered 403.
+        denied: Option<Duration>,
+    },
+    /// A pool's signing key was replaced, and somebody signed in anew.
+    Rotation {
+        /// How long after that the first request with a new token was answered 200.
+        healed: Option<Duration>,
+        /// The last status before that, or when it was given up.
+        last_status: Option<u16>,
+    },
 }
 
 /// One request and its answer.

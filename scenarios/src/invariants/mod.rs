@@ -1,13 +1,40 @@
 //! What must always hold, one file a rule. Pure: they are told what happened and say what was wrong with it.
 
+mod a1_never_opens;
+mod a2_one_change_one_request;
+mod a3_acknowledged_is_desired;
+mod a4_agrees_when_quiet;
+mod a5_outage_is_no_denial;
+mod a6_no_token_no_answer;
+mod a7_device_goes_on;
+mod b1_never_opens;
+mod b2_never_wrongly_closes;
+mod b3_no_amplification;
+mod b4_revoked_right_ends;
+mod b5_namesakes;
+mod b6_rotated_key_heals;
+pub mod cedar;
+mod denials;
+mod register;
+mod wording;
+
+#[cfg(test)]
+mod cross;
+#[cfg(test)]
+mod fixtures;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use stack::world::policies;
+
 use crate::Event;
+use cedar::{ClinicOracle, OracleError, ThermostatOracle};
 
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Breach {
-    /// When.
+    /// When: where an exchange is to blame, when that was due, so that the timeline tells its phase.
     pub at: Duration,
     /// The trace root, where a single exchange is to blame.
     pub root: Option<String>,
@@ -30,7 +57,17 @@ pub trait Invariant: Send {
     /// Looks at one event; the second value is how many checks that was.
     fn see(&mut self, event: &Event) -> (Vec<Breach>, u64);
     /// Looks back once everything has settled.
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64);
+    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
+        NOTHING
+    }
+}
+
+/// No breach, no check.
+const NOTHING: (Vec<Breach>, u64) = (Vec::new(), 0);
+
+/// One check, and the breach if it found one.
+fn checked(breach: Option<Breach>) -> (Vec<Breach>, u64) {
+    (breach.into_iter().collect(), 1)
 }
 
 /// The state of the world once everything has settled, and when the faults were calmed.
@@ -42,4 +79,77 @@ pub struct Quiet {
     pub calmed: Option<Duration>,
     /// Every thing's shadow: desired, reported, version.
     pub shadows: Vec<(String, crate::exchange::ThermostatState, crate::exchange::ThermostatState, i64)>,
+}
+
+/// The systems that are up, as far as what is right depends on them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorldUnderTest {
+    /// How many homes there are, where the thermostats are up.
+    pub homes: Option<u32>,
+    /// Whether the clinic is up.
+    pub clinic: bool,
+    /// How long the gateway keeps what the authorizer said.
+    pub authorizer_cache: Duration,
+}
+
+/// Every rule about the systems that are up, in the order of their ids.
+///
+/// # Errors
+/// Where the policies cannot be read: without them nothing can be called right.
+pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+    let mut rules: Vec<Box<dyn Invariant>> = Vec::new();
+    if let Some(homes) = world.homes {
+        let oracle = Arc::new(ThermostatOracle::new(homes, &policies::thermostat(homes))?);
+        rules.push(Box::new(a1_never_opens::NeverOpens::new(Arc::clone(&oracle))));
+        rules.push(Box::new(a2_one_change_one_request::OneChangeOneRequest::new(Arc::clone(&oracle))));
+        rules.push(Box::new(a3_acknowledged_is_desired::AcknowledgedIsDesired::new(Arc::clone(&oracle))));
+        rules.push(Box::new(a4_agrees_when_quiet::AgreesWhenQuiet::new(Arc::clone(&oracle))));
+        rules.push(Box::new(a5_outage_is_no_denial::OutageIsNoDenial::new(oracle)));
+        rules.push(Box::new(a6_no_token_no_answer::NoTokenNoAnswer));
+        rules.push(Box::new(a7_device_goes_on::DeviceGoesOn::default()));
+    }
+    if world.clinic {
+        let oracle = Arc::new(ClinicOracle::new(&policies::clinic())?);
+        rules.push(Box::new(b1_never_opens::NeverOpens::new(Arc::clone(&oracle))));
+        rules.push(Box::new(b2_never_wrongly_closes::NeverWronglyCloses::new(Arc::clone(&oracle))));
+        rules.push(Box::new(b3_no_amplification::NoAmplification::new(oracle)));
+        rules.push(Box::new(b4_revoked_right_ends::RevokedRightEnds::new(world.authorizer_cache)));
+        rules.push(Box::new(b5_namesakes::Namesakes));
+        rules.push(Box::new(b6_rotated_key_heals::RotatedKeyHeals));
+    }
+    Ok(rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_of_the_folder_is_in_the_list() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/invariants");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .filter(|name| name.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
+            .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
+            .collect();
+        files.sort();
+        let ids: Vec<_> = all(&fixtures::world()).unwrap().iter().map(|rule| rule.id().to_owned()).collect();
+        assert_eq!(files, ids);
+    }
+
+    #[test]
+    fn a_system_that_is_not_up_has_no_rules() {
+        let mut world = fixtures::world();
+        world.clinic = false;
+        assert_eq!(all(&world).unwrap().len(), 7);
+        assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn policies_that_cannot_be_read_are_an_error_and_not_an_open_door() {
+        let mut store = policies::thermostat(2);
+        store.policies.push(("broken".into(), "permit(".into()));
+        assert!(ThermostatOracle::new(2, &store).is_err());
+    }
 }

@@ -1,0 +1,82 @@
+//! What the tests of the rules are made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use faults::Place;
+use reports::{Outcome, Phase};
+use stack::world::clinic::{Pool, User};
+use stack::world::policies;
+
+use super::WorldUnderTest;
+use super::cedar::ThermostatOracle;
+use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
+
+pub(super) fn world() -> WorldUnderTest {
+    WorldUnderTest { homes: Some(2), clinic: true, authorizer_cache: Duration::from_secs(2) }
+}
+
+pub(super) fn thermostat() -> Arc<ThermostatOracle> {
+    Arc::new(ThermostatOracle::new(2, &policies::thermostat(2)).unwrap())
+}
+
+pub(super) fn s(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+pub(super) struct Ask;
+
+impl Ask {
+    pub(super) fn set(user: &str, device: &str, temperature: i64) -> Asked {
+        Self::as_caller(Caller::Valid(user.into()), device, temperature)
+    }
+
+    pub(super) fn as_caller(caller: Caller, device: &str, temperature: i64) -> Asked {
+        let request = ThermostatRequest::Set { device: device.into(), time: Some(930), temperature, power: true, mode: "Auto" };
+        Asked::Thermostat { caller, request }
+    }
+
+    pub(super) fn clinic(pool: Pool, name: &'static str, id: u64, appointment: &str) -> Asked {
+        Asked::Clinic {
+            token: ClinicToken::Valid { user: User { pool, name }, id },
+            client_type: Some(pool.client_type()),
+            appointment: appointment.into(),
+        }
+    }
+}
+
+pub(super) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Exchange {
+    let (method, path) = match &asked {
+        Asked::Thermostat { request: ThermostatRequest::Set { device, .. }, .. } => ("POST", format!("/control/{device}")),
+        Asked::Clinic { appointment, .. } => ("GET", format!("/appointment/{appointment}")),
+        _ => ("GET", "/items".to_owned()),
+    };
+    Exchange {
+        endpoint: "test",
+        root: format!("1-{sent}"),
+        phase: Some(Phase::Fault),
+        due: s(sent),
+        sent: s(sent),
+        done: s(done),
+        outcome: if status == 0 { Outcome::TimedOut } else { Outcome::Answered },
+        status: (status != 0).then_some(status),
+        method,
+        path,
+        asked,
+        said: Said::default(),
+        struck: Vec::new(),
+    }
+}
+
+pub(super) fn struck(mut exchange: Exchange) -> Exchange {
+    exchange.struck.push(("outage".into(), Place::Service { name: "verifiedpermissions".into(), operation: None }));
+    exchange
+}
+
+pub(super) fn state(temperature: i64, mode: Option<&str>) -> ThermostatState {
+    ThermostatState { temperature: Some(temperature), power: Some(true), mode: mode.map(str::to_owned) }
+}
+
+pub(super) fn change(at: f64, version: i64, temperature: i64, mode: Option<&str>) -> ShadowChange {
+    ShadowChange { thing: "Thermostat1".into(), at: s(at), version, desired: Some(state(temperature, mode)), reported: None }
+}

@@ -1,0 +1,149 @@
+//! How an exchange is told to people: what was asked, what came back, and how to repeat it. Never a token.
+
+use crate::exchange::{Asked, Caller, ClinicToken, Exchange, ThermostatRequest};
+
+use super::Breach;
+
+/// The breach of a rule by one exchange.
+pub(super) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach {
+    Breach {
+        at: exchange.due,
+        root: Some(exchange.root.clone()),
+        asked: asked(exchange),
+        answered: answered(exchange),
+        expected: expected.into(),
+        repeat: repeat(exchange),
+    }
+}
+
+/// Such as `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
+pub(super) fn asked(exchange: &Exchange) -> String {
+    let who = match &exchange.asked {
+        Asked::Thermostat { caller, request } => format!(" {}{}", caller_words(caller), request_words(request)),
+        Asked::Clinic { token, client_type, .. } => {
+            let client_type = client_type.unwrap_or("none");
+            match token {
+                ClinicToken::Valid { user, .. } => format!(" as {} of {}, client type {client_type}", user.name, user.pool.client_type()),
+                ClinicToken::Missing => format!(" without a token, client type {client_type}"),
+                ClinicToken::Bad { user, what } => {
+                    format!(" as {} of {} with a token {what}, client type {client_type}", user.name, user.pool.client_type())
+                }
+            }
+        }
+        Asked::Other => String::new(),
+    };
+    format!("{} {}{who}", exchange.method, exchange.path)
+}
+
+fn caller_words(caller: &Caller) -> String {
+    match caller {
+        Caller::Valid(user) => format!("as {user}"),
+        Caller::NoToken => "without a token".to_owned(),
+        Caller::Forged(user) => format!("as {user} with a token signed by another key"),
+        Caller::Expired(user) => format!("as {user} with an expired token"),
+        Caller::Garbage => "with something that is no token".to_owned(),
+    }
+}
+
+fn request_words(request: &ThermostatRequest) -> String {
+    let at = |time: &Option<i64>| time.map_or_else(String::new, |time| format!(" at minute {time}"));
+    match request {
+        ThermostatRequest::Items => String::new(),
+        ThermostatRequest::Get { time, .. } => format!(", GetTemperature{}", at(time)),
+        ThermostatRequest::Set { time, temperature, power, mode, .. } => {
+            format!(", SetTemperature {temperature} {} {mode}{}", if *power { "on" } else { "off" }, at(time))
+        }
+        ThermostatRequest::Malformed { what, .. } => format!(", {what}"),
+        ThermostatRequest::UnknownDevice => ", a device that does not exist".to_owned(),
+    }
+}
+
+/// Such as `200`, or how it ended without an answer.
+pub(super) fn answered(exchange: &Exchange) -> String {
+    exchange.status.map_or_else(|| format!("no answer ({:?})", exchange.outcome), |status| status.to_string())
+}
+
+/// Which faults struck on the way, such as `slow at verifiedpermissions:IsAuthorized struck on its way`.
+pub(super) fn struck(exchange: &Exchange) -> String {
+    if exchange.struck.is_empty() {
+        return "no fault struck on its way".to_owned();
+    }
+    let faults: Vec<_> = exchange.struck.iter().map(|(fault, place)| format!("`{fault}` at {place}")).collect();
+    format!("{} struck on its way", faults.join(", "))
+}
+
+/// A command that asks the same again.
+pub(super) fn repeat(exchange: &Exchange) -> String {
+    let mut line = format!("curl -i -X {}", exchange.method);
+    let mut body = String::new();
+    let stage = match &exchange.asked {
+        Asked::Thermostat { caller, request } => {
+            if *caller != Caller::NoToken {
+                line.push_str(r#" -H "Authorization: Bearer $TOKEN""#);
+            }
+            body = body_of(request);
+            "prod"
+        }
+        Asked::Clinic { token, client_type, .. } => {
+            if *token != ClinicToken::Missing {
+                line.push_str(r#" -H "Authorization: Bearer $TOKEN""#);
+            }
+            if let Some(client_type) = client_type {
+                line.push_str(&format!(r#" -H "ClientType: {client_type}""#));
+            }
+            "dev"
+        }
+        Asked::Other => "prod",
+    };
+    if !body.is_empty() {
+        line.push_str(&format!(" -d '{body}'"));
+    }
+    // In double quotes, so that a shell fills in the address and nothing else of the path.
+    format!(r#"{line} "http://$GATEWAY/{stage}{}""#, exchange.path)
+}
+
+fn body_of(request: &ThermostatRequest) -> String {
+    let clock = |minutes: i64| {
+        let (hour, minute) = (minutes.div_euclid(60).rem_euclid(24), minutes.rem_euclid(60));
+        let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
+        format!("{twelve}:{minute:02} {}", if hour < 12 { "AM" } else { "PM" })
+    };
+    let mut body = serde_json::Map::new();
+    let time = match request {
+        ThermostatRequest::Get { time, .. } => {
+            body.insert("action".into(), "GetTemperature".into());
+            time
+        }
+        ThermostatRequest::Set { time, temperature, power, mode, .. } => {
+            body.insert("action".into(), "SetTemperature".into());
+            body.insert("temperature".into(), (*temperature).into());
+            body.insert("power".into(), (*power).into());
+            body.insert("mode".into(), (*mode).into());
+            time
+        }
+        ThermostatRequest::Items | ThermostatRequest::Malformed { .. } | ThermostatRequest::UnknownDevice => return String::new(),
+    };
+    if let Some(time) = time {
+        body.insert("globalTime".into(), clock(*time).into());
+    }
+    serde_json::Value::Object(body).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{self, Ask};
+    use super::*;
+
+    #[test]
+    fn a_breach_says_what_was_asked_and_how_to_repeat_it_without_a_token() {
+        let exchange = fixtures::exchange(Ask::set("jane_doe", "Thermostat1", 79), 1.0, 1.2, 200);
+        let breach = breach(&exchange, "DENY");
+        assert_eq!(breach.asked, "POST /control/Thermostat1 as jane_doe, SetTemperature 79 on Auto at minute 930");
+        assert_eq!(breach.answered, "200");
+        assert!(breach.repeat.starts_with(r#"curl -i -X POST -H "Authorization: Bearer $TOKEN" -d '{""#), "{}", breach.repeat);
+        assert!(breach.repeat.ends_with(r#"}' "http://$GATEWAY/prod/control/Thermostat1""#), "{}", breach.repeat);
+        for part in [r#""action":"SetTemperature""#, r#""globalTime":"3:30 PM""#, r#""temperature":79"#, r#""power":true"#] {
+            assert!(breach.repeat.contains(part), "{part} in {}", breach.repeat);
+        }
+    }
+}
