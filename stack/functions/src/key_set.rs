@@ -62,7 +62,8 @@ impl KeySet {
             .filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")))
             .ok_or_else(|| IssuerError { issuer: issuer.to_owned() })?;
         let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
+        // Fetches are rare: a connection kept from the last one would be stale, most of all after a freeze.
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { address, client, fetch_again: true, known: Mutex::default() })
     }
 
