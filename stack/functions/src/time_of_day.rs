@@ -68,4 +68,11 @@ mod tests {
             assert_eq!(minutes(text), None, "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_minute_of_a_day_or_nothing(text in "\\PC{0,12}|[0-9: APMapm]{0,9}") {
+            proptest::prop_assert!(minutes(&text).is_none_or(|minute| (0..1440).contains(&minute)), "{}", text);
+        }
+    }
 }

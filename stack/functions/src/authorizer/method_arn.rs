@@ -80,4 +80,13 @@ mod tests {
         }
         assert!(MethodArn::read("arn:x/dev/GET").is_some(), "the root path has a method too");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_an_arn_or_none_and_opens_only_gets_of_appointments(text in "(arn:)?[a-z:/*?$]{0,40}|\\PC{0,40}", id in "\\PC{0,8}") {
+            let opened = MethodArn::read(&text).and_then(|arn| arn.of_appointment(&id));
+            let suffix = format!("/GET/appointment/{id}");
+            proptest::prop_assert!(opened.is_none_or(|arn| arn.ends_with(&suffix)), "{} {}", text, id);
+        }
+    }
 }
