@@ -1,0 +1,86 @@
+//! Reads a function's environment variables once, at init, and names everything that is missing at once.
+//! It must never turn a missing or unknown setting into a default.
+
+use crate::weaknesses::{UnknownWeakness, Weakness, Weaknesses};
+use thiserror::Error;
+
+/// Why a function cannot start.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("cannot start: {}", .complaints.join("; "))]
+pub struct SettingsError {
+    complaints: Vec<String>,
+}
+
+/// The lookup for [`Reader`] that a deployed function uses.
+pub fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Collects settings and complaints.
+pub struct Reader<L> {
+    lookup: L,
+    complaints: Vec<String>,
+}
+
+impl<L: Fn(&str) -> Option<String>> Reader<L> {
+    /// A reader of the variables that `lookup` knows.
+    pub fn new(lookup: L) -> Self {
+        Self { lookup, complaints: Vec::new() }
+    }
+
+    /// A variable that must be there and not be empty.
+    pub fn required(&mut self, name: &str) -> String {
+        match (self.lookup)(name).filter(|value| !value.trim().is_empty()) {
+            Some(value) => value,
+            None => {
+                self.complaints.push(format!("`{name}` is missing; set this environment variable"));
+                String::new()
+            }
+        }
+    }
+
+    /// The weaknesses that `WEAKNESSES` switches on; the variable must be there, empty means none.
+    pub fn weaknesses<W: Weakness>(&mut self) -> Weaknesses<W> {
+        let Some(text) = (self.lookup)("WEAKNESSES") else {
+            self.complaints.push("`WEAKNESSES` is missing; set it, empty for none".to_owned());
+            return Weaknesses::none();
+        };
+        Weaknesses::parse(&text).unwrap_or_else(|UnknownWeakness { message }| {
+            self.complaints.push(message);
+            Weaknesses::none()
+        })
+    }
+
+    /// `settings`, if nothing was complained about.
+    ///
+    /// # Errors
+    /// All complaints at once.
+    pub fn finish<S>(self, settings: S) -> Result<S, SettingsError> {
+        if self.complaints.is_empty() { Ok(settings) } else { Err(SettingsError { complaints: self.complaints }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weaknesses::ThermostatWeakness;
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let mut reader = Reader::new(|name: &str| (name == "WEAKNESSES").then(|| "laziness".to_owned()));
+        reader.required("TABLE_NAME");
+        reader.required("ISSUER");
+        let _: Weaknesses<ThermostatWeakness> = reader.weaknesses();
+        let message = reader.finish(()).expect_err("three complaints").to_string();
+        for name in ["TABLE_NAME", "ISSUER", "laziness", "mode-dropped"] {
+            assert!(message.contains(name), "{name} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_is_a_missing_one() {
+        let mut reader = Reader::new(|_: &str| Some(" ".to_owned()));
+        reader.required("CLIENT_ID");
+        assert!(reader.finish(()).is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! The mistakes of the functions' first published forms, each with its name, so that a harness can be shown to find it.
+//! A name that is not in a function's own list is refused, never ignored.
+
+use std::collections::BTreeSet;
+
+/// A closed list of names.
+pub trait Weakness: Copy + Ord + 'static {
+    /// All there are, with the name that `WEAKNESSES` uses.
+    const ALL: &'static [(&'static str, Self)];
+}
+
+/// A weakness of `thermostat-api`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ThermostatWeakness {
+    /// Answers 200 before the shadow is written.
+    ShadowWriteNotAwaited,
+    /// A failed shadow write is answered with 200.
+    ShadowErrorSwallowed,
+    /// Reads the token and never checks its signature.
+    TokenNotVerified,
+    /// A failing decision point is answered with 403.
+    OutageReadsAsDenial,
+    /// `mode` never reaches the shadow.
+    ModeDropped,
+}
+
+impl Weakness for ThermostatWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("shadow-write-not-awaited", Self::ShadowWriteNotAwaited),
+        ("shadow-error-swallowed", Self::ShadowErrorSwallowed),
+        ("token-not-verified", Self::TokenNotVerified),
+        ("outage-reads-as-denial", Self::OutageReadsAsDenial),
+        ("mode-dropped", Self::ModeDropped),
+    ];
+}
+
+/// A weakness of `authorizer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AuthorizerWeakness {
+    /// The answer, which is kept per token, allows one path only.
+    PolicyNamesOnePath,
+    /// Any failure becomes a Deny, which is then kept.
+    ErrorCachedAsDeny,
+    /// The users of both pools share one entity type.
+    OneNamespaceForBothPools,
+    /// `iss`, `aud` and `token_use` are not looked at.
+    ClaimsNotChecked,
+    /// The signing keys are read at start and never again.
+    KeysFetchedOnce,
+}
+
+impl Weakness for AuthorizerWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("policy-names-one-path", Self::PolicyNamesOnePath),
+        ("error-cached-as-deny", Self::ErrorCachedAsDeny),
+        ("one-namespace-for-both-pools", Self::OneNamespaceForBothPools),
+        ("claims-not-checked", Self::ClaimsNotChecked),
+        ("keys-fetched-once", Self::KeysFetchedOnce),
+    ];
+}
+
+/// The names that `WEAKNESSES` may not hold.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownWeakness {
+    /// What was found and what there is.
+    pub message: String,
+}
+
+/// The weaknesses that are switched on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weaknesses<W>(BTreeSet<W>);
+
+impl<W: Weakness> Weaknesses<W> {
+    /// The hardened form.
+    pub fn none() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// Whether `weakness` is switched on.
+    pub fn has(&self, weakness: W) -> bool {
+        self.0.contains(&weakness)
+    }
+
+    /// Reads names with commas between them; empty is none.
+    ///
+    /// # Errors
+    /// When a name is not one of `W`'s.
+    pub fn parse(text: &str) -> Result<Self, UnknownWeakness> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(find).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn find<W: Weakness>(name: &str) -> Result<W, UnknownWeakness> {
+    W::ALL.iter().find(|(known, _)| *known == name).map(|(_, weakness)| *weakness).ok_or_else(|| {
+        let known: Vec<&str> = W::ALL.iter().map(|(known, _)| *known).collect();
+        UnknownWeakness { message: format!("`{name}` is not a weakness of this function; there are: {}", known.join(", ")) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_is_hardened_and_several_names_are_taken() {
+        assert_eq!(Weaknesses::<ThermostatWeakness>::parse(""), Ok(Weaknesses::none()));
+        let both = Weaknesses::parse(" mode-dropped, token-not-verified ,").expect("both are known");
+        assert!(both.has(ThermostatWeakness::ModeDropped) && both.has(ThermostatWeakness::TokenNotVerified));
+        assert!(!both.has(ThermostatWeakness::OutageReadsAsDenial));
+    }
+
+    #[test]
+    fn a_name_of_another_function_is_refused() {
+        for name in ["device-dies-on-reject", "keys-fetched-once", "Mode-Dropped"] {
+            assert!(Weaknesses::<ThermostatWeakness>::parse(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The functions through the real SDK clients, against a small cloud on loopback that can be told to fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
+mod appointments;
+mod authorizer;
+mod cloud;
+mod pool;
+mod process;
+mod template;
+mod thermostat_api;
+mod tokens;

@@ -1,0 +1,38 @@
+//! The template gives the functions what they ask for.
+
+use functions::{appointments, authorizer, thermostat_api};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+/// The names under `Variables:` of a resource.
+fn variables_of(resource: &str) -> BTreeSet<String> {
+    let start = format!("\n  {resource}:\n");
+    let section = TEMPLATE.split_once(&start).unwrap_or_else(|| panic!("no resource `{resource}`")).1;
+    let variables = section.split_once("        Variables:\n").unwrap().1;
+    let lines = variables.lines().take_while(|line| line.starts_with("          "));
+    lines.filter(|line| !line.starts_with("           ")).map(|line| line.trim().trim_end_matches(':').to_owned()).collect()
+}
+
+#[test]
+fn each_function_is_given_exactly_the_variables_it_reads() {
+    let asked = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        Some(if name == "WEAKNESSES" { String::new() } else { "x".to_owned() })
+    };
+    thermostat_api::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("ThermostatApiFunction"), asked.take());
+    authorizer::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("AuthorizerFunction"), asked.take());
+    appointments::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("AppointmentsFunction"), asked.take());
+}
+
+#[test]
+fn intrinsics_are_in_their_long_form() {
+    for tag in ["!Ref", "!Sub", "!GetAtt", "!Join", "!If"] {
+        assert!(!TEMPLATE.contains(tag), "{tag}");
+    }
+}
