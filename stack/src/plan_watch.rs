@@ -1,0 +1,1 @@
+//! The plan in force, watched beside the calls and never read on their way.

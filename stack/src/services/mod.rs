@@ -1,0 +1,3 @@
+//! The cloud services that the functions call, on this machine.
+
+pub mod verifiedpermissions;
