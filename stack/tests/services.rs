@@ -228,7 +228,8 @@ async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
     assert_eq!((said, &body["code"], &body["clientToken"]), (topic("get/rejected"), &json!(404), &json!("g-1")));
     assert_eq!(body["message"], "No shadow exists with name: 'Thermostat1'");
 
-    let (status, _, answer) = stage.send("POST", "/things/Thermostat1/shadow", &[], &json!({"state": {"desired": {"temperature": 75}}})).await;
+    let (status, _, answer) =
+        stage.send("POST", "/things/Thermostat1/shadow", &[], &json!({"state": {"desired": {"temperature": 75}}})).await;
     assert_eq!((status, &answer["version"]), (200, &json!(1)));
     assert_eq!(next(&mut messages).await.0, topic("update/accepted"));
     let (said, delta) = next(&mut messages).await;
@@ -262,7 +263,8 @@ async fn a_hundred_devices_each_hear_of_their_own_wish_alone() {
         devices.push((client, messages));
     }
     for n in 0..100 {
-        let (status, _, _) = stage.send("POST", &format!("/things/d{n}/shadow"), &[], &json!({"state": {"desired": {"temperature": n}}})).await;
+        let (status, _, _) =
+            stage.send("POST", &format!("/things/d{n}/shadow"), &[], &json!({"state": {"desired": {"temperature": n}}})).await;
         assert_eq!(status, 200);
     }
     for (n, (_, messages)) in devices.iter_mut().enumerate() {
@@ -288,7 +290,14 @@ async fn what_each_service_carries() {
         ("DynamoDB GetItem", 10_000, "POST", &base, target("DynamoDB_20120810.GetItem"), row()),
         ("DynamoDB Scan of 100 rows", 1000, "POST", &base, target("DynamoDB_20120810.Scan"), scan),
         ("Verified Permissions IsAuthorized", 10_000, "POST", &base, target("VerifiedPermissions.IsAuthorized"), decision("jane_doe", 75)),
-        ("Cognito InitiateAuth", 400, "POST", &base, target("AWSCognitoIdentityProviderService.InitiateAuth"), sign_in(&pool.client_id, "john_doe")),
+        (
+            "Cognito InitiateAuth",
+            400,
+            "POST",
+            &base,
+            target("AWSCognitoIdentityProviderService.InitiateAuth"),
+            sign_in(&pool.client_id, "john_doe"),
+        ),
         ("JWKS", 10_000, "GET", &jwks, vec![], Value::Null),
         ("IoT UpdateThingShadow", 10_000, "POST", &shadow, vec![], update),
         ("IoT GetThingShadow", 10_000, "GET", &shadow, vec![], Value::Null),
