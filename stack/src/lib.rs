@@ -2,7 +2,9 @@
 
 pub mod addresses;
 pub mod health;
+pub mod plan_watch;
 pub mod run_folder;
+pub mod services;
 pub mod target;
 pub mod world;
 

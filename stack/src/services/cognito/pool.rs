@@ -1,0 +1,155 @@
+//! One user pool: who may sign in through which client, and the tokens that they get.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::keys::SigningKey;
+use crate::addresses;
+
+/// How long an access or id token is good; Cognito's default.
+pub const GOOD_FOR: Duration = Duration::from_secs(3600);
+/// How long a refresh token is good; Cognito's default of 30 days.
+const REFRESH_GOOD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// One user pool.
+pub struct UserPool {
+    /// Its names and addresses.
+    pub address: addresses::Pool,
+    /// The users and the groups of each.
+    users: BTreeMap<String, Vec<String>>,
+    key: RwLock<Arc<SigningKey>>,
+    /// Seals refresh tokens, so that none has to be remembered.
+    seal: hmac::Key,
+}
+
+/// An access and an id token of one sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// `token_use` access.
+    pub access: String,
+    /// `token_use` id.
+    pub id: String,
+}
+
+impl UserPool {
+    /// A pool with a key of its own.
+    ///
+    /// # Errors
+    /// Where no key can be made.
+    pub fn new(address: addresses::Pool, users: BTreeMap<String, Vec<String>>) -> io::Result<Self> {
+        let mut secret = [0_u8; 32];
+        aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no random bytes could be had"))?;
+        let key = RwLock::new(Arc::new(SigningKey::generate()?));
+        Ok(Self { address, users, key, seal: hmac::Key::new(hmac::HMAC_SHA256, &secret) })
+    }
+
+    /// Whether `client` is one of the pool's two.
+    pub fn has_client(&self, client: &str) -> bool {
+        client == self.address.client_id || client == self.address.other_client_id
+    }
+
+    /// Whether there is such a user.
+    pub fn has_user(&self, user: &str) -> bool {
+        self.users.contains_key(user)
+    }
+
+    /// The key that signs now.
+    pub fn key(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.key.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Another key takes the place of the old one, which leaves the key set at once.
+    pub fn rotate(&self, key: SigningKey) {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+    }
+
+    /// Tokens for `user` through `client`, issued at `issued`.
+    ///
+    /// # Errors
+    /// Where they could not be signed.
+    pub fn issue(&self, client: &str, user: &str, issued: SystemTime) -> io::Result<Tokens> {
+        let key = self.key();
+        let issued = seconds(issued);
+        let groups = self.users.get(user).cloned().unwrap_or_default();
+        let mut common = json!({
+            "sub": self.subject(user),
+            "iss": self.address.issuer,
+            "origin_jti": uuid()?,
+            "event_id": uuid()?,
+            "auth_time": issued,
+            "iat": issued,
+            "exp": issued + GOOD_FOR.as_secs(),
+        });
+        if let (false, Some(claims)) = (groups.is_empty(), common.as_object_mut()) {
+            claims.insert("cognito:groups".to_owned(), json!(groups));
+        }
+        let access = json!({"token_use": "access", "client_id": client, "username": user, "scope": "aws.cognito.signin.user.admin"});
+        let id = json!({"token_use": "id", "aud": client, "cognito:username": user, "email_verified": true});
+        Ok(Tokens { access: key.token(&merged(&common, access)?)?, id: key.token(&merged(&common, id)?)? })
+    }
+
+    /// A token that gets `user` new ones, with its contents sealed.
+    pub fn refresh_token(&self, client: &str, user: &str) -> String {
+        let good_until = seconds(SystemTime::now() + REFRESH_GOOD_FOR);
+        let what = URL_SAFE_NO_PAD.encode(json!([client, user, good_until]).to_string());
+        let seal = URL_SAFE_NO_PAD.encode(hmac::sign(&self.seal, what.as_bytes()));
+        format!("{what}.{seal}")
+    }
+
+    /// The user whom a refresh token names, where this pool made it for `client` and it is still good.
+    pub fn refreshed(&self, client: &str, token: &str) -> Option<String> {
+        let (what, seal) = token.split_once('.')?;
+        hmac::verify(&self.seal, what.as_bytes(), &URL_SAFE_NO_PAD.decode(seal).ok()?).ok()?;
+        let (for_client, user, good_until): (String, String, u64) = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(what).ok()?).ok()?;
+        (for_client == client && seconds(SystemTime::now()) < good_until && self.has_user(&user)).then_some(user)
+    }
+
+    /// A user's `sub`: the same in every run, another in every pool.
+    fn subject(&self, user: &str) -> String {
+        let hash = digest::digest(&digest::SHA256, format!("{}/{user}", self.address.id).as_bytes());
+        as_uuid(hash.as_ref())
+    }
+}
+
+fn merged(common: &Value, own: Value) -> io::Result<Value> {
+    let mut claims = common.clone();
+    if let (Some(claims), Value::Object(own)) = (claims.as_object_mut(), own) {
+        claims.extend(own);
+        claims.insert("jti".to_owned(), Value::String(uuid()?));
+    }
+    Ok(claims)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn uuid() -> io::Result<String> {
+    let mut bytes = [0_u8; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes could be had"))?;
+    Ok(as_uuid(&bytes))
+}
+
+/// The first 16 bytes in the form of a UUID of version 4.
+fn as_uuid(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (n, byte) in bytes.iter().take(16).enumerate() {
+        if matches!(n, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let byte = match n {
+            6 => byte & 0x0f | 0x40,
+            8 => byte & 0x3f | 0x80,
+            _ => *byte,
+        };
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}

@@ -1,0 +1,320 @@
+//! A small MQTT 3.1.1 broker on rumqttc's codec: QoS 0 and 1, as AWS IoT has them. It keeps no message for who has no session,
+//! and a client that breaks the protocol loses its connection and nothing else.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rumqttc::mqttbytes::v4::{
+    ConnAck, Connect, ConnectReturnCode, LastWill, Packet, PubAck, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, Unsubscribe,
+};
+use rumqttc::mqttbytes::{Error, QoS};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::sessions::{Holder, LARGEST_PACKET, Sessions};
+use super::shadows::Shadows;
+use super::topics::{Target, is_filter, is_topic, target};
+
+/// How long a new connection may take to say who it is.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// For clients that ask for no keep-alive: AWS IoT's longest.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1200);
+/// How long a client may leave what was sent to it unread.
+const LONGEST_WRITE: Duration = Duration::from_secs(30);
+
+/// The broker.
+#[derive(Debug)]
+pub struct Broker {
+    sessions: Arc<Sessions>,
+    shadows: Arc<Shadows>,
+}
+
+/// Why a connection is over.
+enum End {
+    /// The client said goodbye: its will is not carried out.
+    Goodbye,
+    /// It went away, broke the protocol or was silent.
+    Lost,
+}
+
+/// A client that has introduced itself.
+struct Client<'a> {
+    broker: &'a Broker,
+    id: String,
+    holder: Arc<Holder>,
+}
+
+impl Broker {
+    /// A broker over these sessions and shadows.
+    pub const fn new(sessions: Arc<Sessions>, shadows: Arc<Shadows>) -> Self {
+        Self { sessions, shadows }
+    }
+
+    /// Serves until it is dropped; a connection that fails ends alone.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, _)) => {
+                        // Without it an answer may wait 40 ms for an acknowledgement.
+                        let _ = socket.set_nodelay(true);
+                        let broker = Arc::clone(&self);
+                        connections.spawn(async move { broker.connection(socket).await });
+                    }
+                    // Out of descriptors: the next one may find some again.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+
+    /// One client from its first packet to its last.
+    pub async fn connection(&self, socket: impl AsyncRead + AsyncWrite) {
+        let (mut from, mut to) = tokio::io::split(socket);
+        let mut buffer = BytesMut::with_capacity(4096);
+        let Ok(Ok(Packet::Connect(connect))) = timeout(INTRODUCTION, next(&mut from, &mut buffer)).await else { return };
+        let refusal = refusal(&connect);
+        if refusal != ConnectReturnCode::Success {
+            let _ = timeout(LONGEST_WRITE, write(&mut to, &Packet::ConnAck(ConnAck::new(refusal, false)))).await;
+            return;
+        }
+        let id = if connect.client_id.is_empty() { super::super::wire::request_id() } else { connect.client_id };
+        let (holder, present) = self.sessions.take(&id, connect.clean_session);
+        let client = Client { broker: self, id, holder };
+        let welcome = Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, present));
+        let end = match timeout(LONGEST_WRITE, write(&mut to, &welcome)).await {
+            Ok(Ok(())) => tokio::select! {
+                end = client.hear(&mut from, &mut buffer, silence(connect.keep_alive)) => end,
+                end = client.speak(&mut to) => end,
+            },
+            _ => End::Lost,
+        };
+        self.sessions.leave(&client.id, &client.holder);
+        if let (End::Lost, Some(will)) = (end, connect.last_will) {
+            self.carry_out(&will);
+        }
+    }
+
+    fn carry_out(&self, will: &LastWill) {
+        if target(&will.topic) == Target::Clients && is_topic(&will.topic) {
+            self.sessions.publish(&will.topic, &will.message, will.qos);
+        }
+    }
+}
+
+impl Client<'_> {
+    /// Takes what the client sends.
+    async fn hear(&self, from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut, silence: Duration) -> End {
+        loop {
+            let Ok(Ok(packet)) = timeout(silence, next(from, buffer)).await else { return End::Lost };
+            match packet {
+                Packet::Publish(publish) => {
+                    if !self.published(publish) {
+                        return End::Lost;
+                    }
+                }
+                Packet::PubAck(ack) => self.broker.sessions.acknowledged(&self.id, &self.holder, ack.pkid),
+                Packet::Subscribe(subscribe) => self.subscribed(subscribe),
+                Packet::Unsubscribe(unsubscribe) => self.unsubscribed(&unsubscribe),
+                Packet::PingReq => self.reply(Packet::PingResp),
+                Packet::Disconnect => return End::Goodbye,
+                _ => return End::Lost,
+            }
+        }
+    }
+
+    /// Sends what waits for the client. A client that does not read holds up nobody but itself.
+    async fn speak(&self, to: &mut (impl AsyncWrite + Unpin)) -> End {
+        let mut out = BytesMut::new();
+        loop {
+            self.holder.wake.notified().await;
+            if self.holder.is_gone() {
+                return End::Lost;
+            }
+            self.broker.sessions.write_to(&self.id, &self.holder, &mut out);
+            if !matches!(timeout(LONGEST_WRITE, to.write_all(&out)).await, Ok(Ok(()))) {
+                return End::Lost;
+            }
+            out.clear();
+        }
+    }
+
+    /// False where the client may not publish so, which ends the connection, as at AWS IoT.
+    fn published(&self, publish: Publish) -> bool {
+        if publish.qos == QoS::ExactlyOnce || publish.payload.len() > 128 * 1024 || !is_topic(&publish.topic) {
+            return false;
+        }
+        let Publish { topic, payload, qos, pkid, .. } = publish;
+        // Acknowledged before it is carried out: the answer of a shadow then follows the acknowledgement.
+        if qos == QoS::AtLeastOnce && target(&topic) != Target::Reserved {
+            self.reply(Packet::PubAck(PubAck::new(pkid)));
+        }
+        match target(&topic) {
+            Target::Reserved => return false,
+            Target::Shadow(thing, call) => {
+                self.broker.sessions.publish(&topic, &payload, qos);
+                self.broker.shadows.call(thing, call, &payload);
+            }
+            Target::Clients => self.broker.sessions.publish(&topic, &payload, qos),
+        }
+        true
+    }
+
+    fn subscribed(&self, subscribe: Subscribe) {
+        let mut codes = Vec::with_capacity(subscribe.filters.len());
+        for filter in subscribe.filters {
+            if is_filter(&filter.path) {
+                // QoS 2 is granted as 1.
+                let qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+                self.broker.sessions.subscribe(&self.id, &self.holder, &filter.path, qos);
+                codes.push(SubscribeReasonCode::Success(qos));
+            } else {
+                codes.push(SubscribeReasonCode::Failure);
+            }
+        }
+        self.reply(Packet::SubAck(SubAck::new(subscribe.pkid, codes)));
+    }
+
+    fn unsubscribed(&self, unsubscribe: &Unsubscribe) {
+        for filter in &unsubscribe.topics {
+            self.broker.sessions.unsubscribe(&self.id, &self.holder, filter);
+        }
+        self.reply(Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid)));
+    }
+
+    fn reply(&self, packet: Packet) {
+        self.broker.sessions.reply(&self.id, &self.holder, packet);
+    }
+}
+
+fn refusal(connect: &Connect) -> ConnectReturnCode {
+    if connect.protocol != rumqttc::mqttbytes::Protocol::V4 {
+        return ConnectReturnCode::RefusedProtocolVersion;
+    }
+    if connect.client_id.is_empty() && !connect.clean_session || connect.client_id.len() > 128 {
+        return ConnectReturnCode::BadClientId;
+    }
+    ConnectReturnCode::Success
+}
+
+/// One and a half times the keep-alive. Source: MQTT 3.1.1, section 3.1.2.10.
+fn silence(keep_alive: u16) -> Duration {
+    if keep_alive == 0 { LONGEST_SILENCE } else { Duration::from_millis(u64::from(keep_alive) * 1500) }
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), packet: &Packet) -> io::Result<()> {
+    let mut out = BytesMut::new();
+    packet.write(&mut out, LARGEST_PACKET).map_err(io::Error::other)?;
+    to.write_all(&out).await
+}
+
+/// The next packet; what is larger than allowed or malformed is an error.
+async fn next(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> Result<Packet, Error> {
+    loop {
+        match Packet::read(buffer, LARGEST_PACKET) {
+            Err(Error::InsufficientBytes(more)) => buffer.reserve(more),
+            other => return other,
+        }
+        if from.read_buf(buffer).await? == 0 {
+            return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    fn broker() -> Arc<Broker> {
+        let sessions = Arc::new(Sessions::default());
+        Arc::new(Broker::new(Arc::clone(&sessions), Arc::new(Shadows::new(sessions))))
+    }
+
+    /// A client over a pipe that has sent `connect` and read the answer.
+    async fn connected(broker: &Arc<Broker>, connect: Connect) -> (DuplexStream, Packet) {
+        let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+        let broker = Arc::clone(broker);
+        tokio::spawn(async move { broker.connection(theirs).await });
+        write(&mut ours, &Packet::Connect(connect)).await.unwrap();
+        let answer = next(&mut ours, &mut BytesMut::new()).await.unwrap();
+        (ours, answer)
+    }
+
+    async fn is_closed(socket: &mut DuplexStream) -> bool {
+        next(socket, &mut BytesMut::new()).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_is_dropped_after_one_and_a_half_keep_alives_and_its_will_is_done() {
+        let broker = broker();
+        let (mut watcher, _) = connected(&broker, Connect { keep_alive: 0, ..Connect::new("watcher") }).await;
+        write(&mut watcher, &Packet::Subscribe(Subscribe { pkid: 1, ..Subscribe::new("will", QoS::AtMostOnce) })).await.unwrap();
+        let _suback = next(&mut watcher, &mut BytesMut::new()).await.unwrap();
+        let will = LastWill::new("will", "gone", QoS::AtMostOnce, false);
+        let (mut client, _) = connected(&broker, Connect { keep_alive: 1, last_will: Some(will), ..Connect::new("c") }).await;
+        let began = tokio::time::Instant::now();
+        assert!(is_closed(&mut client).await);
+        assert!(began.elapsed() >= Duration::from_millis(1490), "{:?}", began.elapsed());
+        assert!(matches!(next(&mut watcher, &mut BytesMut::new()).await, Ok(Packet::Publish(p)) if p.payload == "gone"));
+    }
+
+    #[tokio::test]
+    async fn what_breaks_the_rules_ends_the_connection() {
+        for (why, bytes) in [
+            ("a second connect", {
+                let mut b = BytesMut::new();
+                Connect::new("c").write(&mut b).unwrap();
+                b.to_vec()
+            }),
+            ("a reserved topic", {
+                let mut b = BytesMut::new();
+                Publish::new("$aws/things/T/shadow/get/accepted", QoS::AtMostOnce, "x").write(&mut b).unwrap();
+                b.to_vec()
+            }),
+            ("a wildcard in a topic", {
+                let mut b = BytesMut::new();
+                Publish::new("a/+", QoS::AtMostOnce, "x").write(&mut b).unwrap();
+                b.to_vec()
+            }),
+            ("a payload above 128 KB", {
+                let mut b = BytesMut::new();
+                Publish::new("a", QoS::AtMostOnce, vec![0; 128 * 1024 + 1]).write(&mut b).unwrap();
+                b.to_vec()
+            }),
+            ("no packet at all", vec![0xff; 20]),
+        ] {
+            let (mut client, _) = connected(&broker(), Connect::new("c")).await;
+            client.write_all(&bytes).await.unwrap();
+            assert!(is_closed(&mut client).await, "{why}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_connection_of_one_client_ends_the_first() {
+        let broker = broker();
+        let keep = |id: &str| Connect { clean_session: false, keep_alive: 0, ..Connect::new(id) };
+        let (mut first, answer) = connected(&broker, keep("c")).await;
+        assert_eq!(answer, Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, false)));
+        let (mut second, answer) = connected(&broker, keep("c")).await;
+        assert_eq!(answer, Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, true)), "its session goes on");
+        assert!(is_closed(&mut first).await);
+        write(&mut second, &Packet::PingReq).await.unwrap();
+        assert_eq!(next(&mut second, &mut BytesMut::new()).await.unwrap(), Packet::PingResp);
+    }
+
+    #[tokio::test]
+    async fn a_client_without_a_name_must_be_clean() {
+        let (_client, answer) = connected(&broker(), Connect { clean_session: false, ..Connect::new("") }).await;
+        assert_eq!(answer, Packet::ConnAck(ConnAck::new(ConnectReturnCode::BadClientId, false)));
+        let (_client, answer) = connected(&broker(), Connect::new("")).await;
+        assert_eq!(answer, Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, false)));
+    }
+}
