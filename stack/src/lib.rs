@@ -1,7 +1,10 @@
 //! What an experiment is made on: Lambda and its neighbours on this machine, or a deployed stack.
 
 pub mod addresses;
+pub mod guard;
 pub mod health;
+pub mod ledger_sink;
+pub mod platform;
 pub mod run_folder;
 pub mod target;
 pub mod world;
