@@ -1,11 +1,17 @@
 //! What an experiment is made on: Lambda and its neighbours on this machine, or a deployed stack.
 
 pub mod addresses;
+pub mod artifacts;
+pub mod guard;
 pub mod health;
+pub mod ledger_sink;
 pub mod plan_watch;
+pub mod platform;
 pub mod run_folder;
 pub mod services;
 pub mod target;
+pub mod targets;
+pub mod up;
 pub mod world;
 
 pub use addresses::Addresses;

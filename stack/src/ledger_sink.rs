@@ -1,0 +1,62 @@
+//! Writes the ledger: entries as they come, a line each. It never holds a line back for longer than the flush interval, and never blocks who sends.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use faults::Entry;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+/// How many entries go into one write at most.
+const BATCH: usize = 1024;
+
+/// Appends every entry to the file at `path` until all senders are gone. What has arrived is written at once, in whole lines,
+/// as many as are there in one call: a reader waits for nothing but the system call.
+///
+/// # Errors
+/// Where the file cannot be opened. The task's result says whether all was written.
+pub fn start(path: &Path, entries: UnboundedReceiver<Entry>) -> io::Result<JoinHandle<io::Result<()>>> {
+    let file = File::options().create(true).append(true).open(path)?;
+    Ok(tokio::spawn(write_all(file, entries)))
+}
+
+async fn write_all(mut file: File, mut entries: UnboundedReceiver<Entry>) -> io::Result<()> {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut lines = String::new();
+    while entries.recv_many(&mut batch, BATCH).await > 0 {
+        lines.clear();
+        batch.drain(..).for_each(|entry| lines.push_str(&entry.to_line()));
+        file.write_all(lines.as_bytes())?;
+        // A thousand entries a second one by one would be a thousand writes; a few milliseconds together are far fewer, and nobody notices them.
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn entries_are_readable_while_the_senders_are_there_and_all_are_when_they_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.ndjson");
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let task = start(&path, receiver).unwrap();
+        let entry = |number: usize| Entry::Note { place: "f".into(), what: number.to_string() };
+        let read = || std::fs::read_to_string(&path).unwrap().lines().map(|line| Entry::from_line(line).unwrap()).collect::<Vec<_>>();
+        sender.send(entry(0)).unwrap();
+        let written = async {
+            while read().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), written).await.unwrap();
+        (1..5000).for_each(|number| sender.send(entry(number)).unwrap());
+        drop(sender);
+        task.await.unwrap().unwrap();
+        assert_eq!(read(), (0..5000).map(entry).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,266 @@
+//! One execution environment: what it is doing, which event it has, who waits in it. It starts and ends no process; `life.rs` does.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use faults::Entry;
+use tokio::sync::{Notify, oneshot};
+
+use super::deployed::Deployed;
+use super::extensions::Extensions;
+use super::invocation::{Failure, Invocation, Invoked};
+use super::names;
+use super::process::Group;
+
+/// What an environment is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its processes start.
+    Starting,
+    /// It waits for an event.
+    Idle,
+    /// It has an event, or still works after its answer.
+    Busy,
+    /// It is being taken down.
+    Ending,
+}
+
+/// What the runtime gets for an event.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub request_id: String,
+    pub body: Bytes,
+    pub trace: String,
+    pub client_context: Option<String>,
+    /// Milliseconds since 1970.
+    pub deadline_ms: u128,
+}
+
+#[derive(Debug)]
+struct Current {
+    request_id: String,
+    answer: oneshot::Sender<Invoked>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    frozen: bool,
+    pending: Option<Event>,
+    current: Option<Current>,
+    deadline: Option<Instant>,
+    /// Somebody sleeps until the deadline and need not be told of a later one.
+    armed: bool,
+    pollers: u32,
+    extensions: Extensions,
+    init_error: Option<Bytes>,
+}
+
+/// One execution environment.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub deployed: Arc<Deployed>,
+    pub group: Group,
+    state: Mutex<State>,
+    event: Notify,
+    attention: Notify,
+    /// Something of the start has happened: a registration, the first poll, an error.
+    pub progress: Notify,
+    /// It should be taken down.
+    pub end: Notify,
+}
+
+/// The runtime's long poll; it counts as waiting as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Poll<'a>(&'a Environment);
+
+impl Environment {
+    /// An environment whose processes do not run yet.
+    pub(crate) fn new(deployed: Arc<Deployed>) -> Self {
+        let state = State {
+            phase: Phase::Starting,
+            frozen: false,
+            pending: None,
+            current: None,
+            deadline: None,
+            armed: false,
+            pollers: 0,
+            extensions: Extensions::default(),
+            init_error: None,
+        };
+        Self {
+            deployed,
+            group: Group::default(),
+            state: Mutex::new(state),
+            event: Notify::new(),
+            attention: Notify::new(),
+            progress: Notify::new(),
+            end: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics with the lock held; if it did, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the extensions of this environment.
+    pub(crate) fn extensions<T>(&self, work: impl FnOnce(&mut Extensions) -> T) -> T {
+        work(&mut self.state().extensions)
+    }
+
+    /// What it is doing.
+    pub(crate) fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    /// Gives it an event; back comes one that it cannot take because it is being taken down.
+    pub(crate) fn hand(&self, invocation: Invocation) -> Result<(), Invocation> {
+        let mut state = self.state();
+        if state.phase != Phase::Idle {
+            return Err(invocation);
+        }
+        if std::mem::take(&mut state.frozen) {
+            self.group.thaw();
+        }
+        let timeout = self.deployed.function.timeout;
+        let Invocation { request_id, event, trace, client_context, arrived, at_limit, answer } = invocation;
+        if at_limit {
+            self.deployed.machine.counts.waited(arrived.elapsed());
+        }
+        // A ledger that nobody reads any more belongs to a platform that ends.
+        let _ = self.deployed.machine.ledger.send(Entry::Invoked {
+            function: self.deployed.function.name.clone(),
+            request_id: request_id.clone(),
+            root: faults::trace_root(&trace).map(str::to_owned),
+        });
+        let event =
+            Event { request_id: request_id.clone(), body: event, trace, client_context, deadline_ms: (names::now() + timeout).as_millis() };
+        state.extensions.invoke(&event, &self.deployed.arn());
+        state.phase = Phase::Busy;
+        state.deadline = Some(Instant::now() + timeout);
+        state.pending = Some(event);
+        state.current = Some(Current { request_id, answer });
+        self.event.notify_one();
+        if !std::mem::replace(&mut state.armed, true) {
+            self.attention.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Stops its processes until the next event; not where it has one already.
+    pub(crate) fn freeze(&self) {
+        let mut state = self.state();
+        if state.phase == Phase::Idle && !state.frozen {
+            state.frozen = true;
+            self.group.freeze();
+        }
+    }
+
+    /// The runtime asks for an event; `None` where it has one that it has not answered.
+    pub(crate) fn poll(&self) -> Option<Poll<'_>> {
+        let mut state = self.state();
+        if state.current.is_some() && state.pending.is_none() {
+            return None;
+        }
+        state.pollers += 1;
+        Some(Poll(self))
+    }
+
+    /// True once for each time that everyone in it has come to wait: after the start, and after each event.
+    pub(crate) fn settle(&self) -> Option<Phase> {
+        let mut state = self.state();
+        let before = state.phase;
+        let waits = state.pollers > 0 && state.extensions.all_wait() && state.current.is_none();
+        if !waits || !matches!(before, Phase::Starting | Phase::Busy) {
+            return None;
+        }
+        state.phase = Phase::Idle;
+        state.deadline = None;
+        drop(state);
+        self.progress.notify_one();
+        Some(before)
+    }
+
+    /// True where `request_id` is the event that it works on.
+    pub(crate) fn works_on(&self, request_id: &str) -> bool {
+        let state = self.state();
+        state.pending.is_none() && state.current.as_ref().is_some_and(|current| current.request_id == request_id)
+    }
+
+    /// The answer to its event; false where that event is not its own, or has been answered.
+    pub(crate) fn answer(&self, request_id: &str, answer: Result<Bytes, Bytes>) -> bool {
+        let Some(current) = self.state().current.take_if(|current| current.request_id == request_id) else { return false };
+        let failed = answer.is_err();
+        let (Ok(payload) | Err(payload)) = answer;
+        // A caller that has gone is told nothing.
+        let _ = current.answer.send(Invoked { request_id: current.request_id, payload, failed });
+        true
+    }
+
+    /// Fails its event, where it has one.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        let id = self.state().current.as_ref().map(|current| current.request_id.clone());
+        if let Some(id) = id {
+            self.answer(&id, Err(failure.payload(&id)));
+        }
+    }
+
+    /// The runtime or extension says why it could not start.
+    pub(crate) fn init_failed(&self, why: Bytes) {
+        self.state().init_error = Some(why);
+        self.progress.notify_one();
+    }
+
+    /// What was said about a start that failed.
+    pub(crate) fn init_error(&self) -> Option<Bytes> {
+        self.state().init_error.take()
+    }
+
+    /// From here on it takes no event; returns what it was doing. Its processes run again, so that they can end.
+    pub(crate) fn ending(&self) -> Phase {
+        let mut state = self.state();
+        if std::mem::take(&mut state.frozen) {
+            self.group.thaw();
+        }
+        std::mem::replace(&mut state.phase, Phase::Ending)
+    }
+
+    /// Returns when an event has run over the function's timeout.
+    pub(crate) async fn overdue(&self) {
+        loop {
+            let deadline = {
+                let mut state = self.state();
+                state.armed = state.deadline.is_some();
+                state.deadline
+            };
+            match deadline {
+                None => self.attention.notified().await,
+                Some(deadline) if deadline <= Instant::now() => return,
+                // A deadline that is met is not cancelled: waking once a timeout costs less than once an event.
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            }
+        }
+    }
+}
+
+impl Poll<'_> {
+    /// The next event. One that was not taken because the runtime hung up stays for its next poll.
+    pub(crate) async fn event(self) -> Event {
+        loop {
+            if let Some(event) = self.0.state().pending.take() {
+                return event;
+            }
+            self.0.event.notified().await;
+        }
+    }
+}
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        self.0.state().pollers -= 1;
+        // Another poll may have been overtaken by the one that ends here.
+        self.0.event.notify_one();
+    }
+}

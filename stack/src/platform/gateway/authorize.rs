@@ -1,0 +1,79 @@
+//! Request authorizers: who is asked, what is kept of the answer and for how long. A failure is never kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::INTEGRATION;
+use super::answers::Refusal;
+use super::event::Call;
+use super::policy::{Decision, Policy};
+use super::routes::Authorizer;
+use crate::platform::functions::Functions;
+
+/// From here on, results that have run out are thrown away with every new one.
+const MANY: usize = 10_000;
+
+/// API, authorizer and the values of the identity sources.
+type Key = (String, String, Vec<String>);
+
+/// The results that are kept. The policy is kept, not the decision: every request is decided by its own method ARN.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Mutex<HashMap<Key, (Instant, Arc<Policy>)>>);
+
+impl Kept {
+    /// The policy that allows this call, from the authorizer or from what is kept.
+    pub(crate) async fn authorize(&self, functions: &Functions, authorizer: &Authorizer, call: &Call<'_>) -> Result<Arc<Policy>, Refusal> {
+        let identity = authorizer.identity_headers.iter().map(|name| {
+            let value = call.headers.get(name)?.to_str().ok()?;
+            (!value.is_empty()).then(|| value.to_owned())
+        });
+        let identity: Vec<String> = identity.collect::<Option<_>>().ok_or(Refusal::Unauthorized)?;
+        let key = (call.api.id.clone(), call.found.route.authorizer.clone().unwrap_or_default(), identity);
+        let method_arn = call.method_arn();
+        let policy = match self.find(&key) {
+            Some(policy) => policy,
+            None => {
+                let policy = Arc::new(ask(functions, authorizer, call, &method_arn).await?);
+                self.keep(key, authorizer, &policy);
+                policy
+            }
+        };
+        match policy.decide(&method_arn) {
+            Decision::Allow => Ok(policy),
+            Decision::ImplicitDeny => Err(Refusal::ImplicitDeny),
+            Decision::ExplicitDeny => Err(Refusal::ExplicitDeny),
+        }
+    }
+
+    fn find(&self, key: &Key) -> Option<Arc<Policy>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(key).filter(|(until, _)| *until > Instant::now()).map(|(_, policy)| Arc::clone(policy))
+    }
+
+    fn keep(&self, key: Key, authorizer: &Authorizer, policy: &Arc<Policy>) {
+        // Without identity sources there is nothing to keep a result for.
+        if authorizer.reauthorize_every.is_zero() || authorizer.identity_headers.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MANY {
+            kept.retain(|_, (until, _)| *until > now);
+        }
+        kept.insert(key, (now + authorizer.reauthorize_every, Arc::clone(policy)));
+    }
+}
+
+async fn ask(functions: &Functions, authorizer: &Authorizer, call: &Call<'_>, method_arn: &str) -> Result<Policy, Refusal> {
+    let event = call.authorizer_event(method_arn);
+    let invoked = tokio::time::timeout(INTEGRATION, functions.invoke(&authorizer.function, event, Some(call.trace), None)).await;
+    let invoked = invoked.map_err(|_| Refusal::AuthorizerFailed)?.map_err(|_| Refusal::AuthorizerFailed)?;
+    if invoked.failed {
+        // The one error that the gateway understands: an authorizer that throws exactly this word.
+        let error: Option<serde_json::Value> = serde_json::from_slice(&invoked.payload).ok();
+        let says = error.as_ref().and_then(|error| error.get("errorMessage")).and_then(|message| message.as_str());
+        return Err(if says == Some("Unauthorized") { Refusal::Unauthorized } else { Refusal::AuthorizerFailed });
+    }
+    Policy::read(&invoked.payload).ok_or(Refusal::AuthorizerFailed)
+}

@@ -1,0 +1,106 @@
+//! The HTTP gateway: a REST API's routes, request authorizers and proxy integration. It reads no template and starts no process.
+
+mod answers;
+mod authorize;
+mod event;
+mod policy;
+mod routes;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Request, Response, body::Incoming, http::request::Parts};
+
+pub use routes::{Api, Authorizer, Route, Routes};
+
+use super::functions::Functions;
+use super::http::{self, Piece};
+use super::invocation::InvokeError;
+use super::names;
+use answers::Refusal;
+use event::Call;
+
+/// The gateway's limit for an integration. Source: API Gateway's quotas.
+const INTEGRATION: Duration = Duration::from_secs(29);
+/// The gateway's limit for a body, in bytes. Source: API Gateway's quotas.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+
+/// The gateway's state.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    routes: Routes,
+    functions: Arc<Functions>,
+    kept: authorize::Kept,
+    port: u16,
+}
+
+impl Gateway {
+    /// A gateway for these routes.
+    pub(crate) fn new(routes: Routes, functions: Arc<Functions>, address: SocketAddr) -> Self {
+        Self { routes, functions, kept: authorize::Kept::default(), port: address.port() }
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>, peer: IpAddr) -> Response<Piece> {
+    let (head, body) = request.into_parts();
+    let trace = names::trace_of(head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()));
+    let request_id = names::uuid();
+    let mut response = match carry(&gateway, &head, body, &trace, &request_id, peer).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.response(),
+    };
+    for (name, value) in [("x-amzn-trace-id", trace), ("x-amzn-requestid", request_id)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+async fn carry(
+    gateway: &Gateway,
+    head: &Parts,
+    body: Incoming,
+    trace: &str,
+    request_id: &str,
+    peer: IpAddr,
+) -> Result<Response<Piece>, Refusal> {
+    let (api, path) = gateway.routes.api(head.uri.path()).ok_or(Refusal::NoStage)?;
+    let found = api.find(head.method.as_str(), path).ok_or(Refusal::NoRoute)?;
+    // A body that breaks off has nobody left to answer.
+    let body = http::whole(body, LARGEST_BODY).await.map_err(|_| Refusal::TooLarge)?.bytes;
+    let route = found.route;
+    let call = Call {
+        api,
+        found,
+        method: head.method.as_str(),
+        path,
+        query: head.uri.query(),
+        headers: &head.headers,
+        trace,
+        request_id,
+        peer,
+        port: gateway.port,
+        region: gateway.functions.region(),
+        time: names::now(),
+    };
+    let policy = match route.authorizer.as_ref().map(|name| api.authorizers.get(name)) {
+        None => None,
+        // A route whose authorizer is missing must not be open.
+        Some(None) => return Err(Refusal::AuthorizerFailed),
+        Some(Some(authorizer)) => Some(gateway.kept.authorize(&gateway.functions, authorizer, &call).await?),
+    };
+    let event = call.event(policy.as_ref().map(|policy| &policy.context), &body);
+    let invoked = tokio::time::timeout(INTEGRATION, gateway.functions.invoke(&route.function, event, Some(trace), None)).await;
+    match invoked {
+        Err(_) => Err(Refusal::TimedOut),
+        Ok(Err(InvokeError::Throttled)) => Err(Refusal::Throttled),
+        Ok(Err(InvokeError::TooLarge)) => Err(Refusal::TooLarge),
+        Ok(Err(InvokeError::Unknown(_) | InvokeError::Stopped)) => Err(Refusal::BadGateway),
+        Ok(Ok(invoked)) if invoked.failed => Err(Refusal::BadGateway),
+        Ok(Ok(invoked)) => answers::from_result(&invoked.payload).ok_or(Refusal::BadGateway),
+    }
+}

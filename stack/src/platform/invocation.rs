@@ -1,0 +1,130 @@
+//! One invocation on its way, and what came of it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::names;
+
+/// The largest synchronous event and response, in bytes. Source: Lambda's quotas; the Runtime API allows 100 bytes more.
+pub(crate) const LARGEST_EVENT: usize = 6 * 1024 * 1024;
+
+/// What came of an invocation that ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invoked {
+    /// Lambda's request id.
+    pub request_id: String,
+    /// The function's response, or the description of its error.
+    pub payload: Bytes,
+    /// True where the payload describes an error (`X-Amz-Function-Error: Unhandled`).
+    pub failed: bool,
+}
+
+/// Why an invocation did not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// There is no such function.
+    #[error("function `{0}` is not deployed here")]
+    Unknown(String),
+    /// The function's reserved concurrency is in use.
+    #[error("throttled by reserved concurrency")]
+    Throttled,
+    /// The event is larger than Lambda takes.
+    #[error("the event is larger than 6 MB")]
+    TooLarge,
+    /// The platform is being stopped.
+    #[error("the platform is being stopped")]
+    Stopped,
+}
+
+/// An invocation that waits for an environment.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub request_id: String,
+    pub event: Bytes,
+    /// The whole trace header.
+    pub trace: String,
+    /// JSON, for `Lambda-Runtime-Client-Context`.
+    pub client_context: Option<String>,
+    pub arrived: Instant,
+    /// It waits although nothing may be started for it: the function's limit on this machine.
+    pub at_limit: bool,
+    pub answer: oneshot::Sender<Invoked>,
+}
+
+/// How an invocation failed that the platform itself ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Over the function's timeout.
+    TimedOut(Duration),
+    /// The runtime ended: an exit status or a signal, in Lambda's words.
+    RuntimeExit(String),
+    /// The extension ended.
+    ExtensionExit(String),
+    /// The runtime or extension said why it could not start; its own words.
+    Init(Bytes),
+    /// A process could not be started.
+    Start(String),
+    /// The response was larger than allowed.
+    ResponseTooLarge,
+    /// The response broke off.
+    ResponseCut,
+}
+
+impl Failure {
+    /// What the caller sees, as Lambda words it.
+    pub(crate) fn payload(&self, request_id: &str) -> Bytes {
+        let (kind, message) = match self {
+            Self::Init(payload) => return payload.clone(),
+            Self::TimedOut(limit) => {
+                ("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", limit.as_secs_f64()))
+            }
+            Self::RuntimeExit(how) => ("Runtime.ExitError", format!("RequestId: {request_id} Error: {how}")),
+            Self::ExtensionExit(how) => ("Extension.Crash", format!("RequestId: {request_id} Error: {how}")),
+            Self::Start(why) => ("Runtime.InvalidEntrypoint", format!("RequestId: {request_id} Error: {why}")),
+            Self::ResponseTooLarge => (
+                "Function.ResponseSizeTooLarge",
+                format!("Response payload size exceeded maximum allowed payload size ({} bytes).", LARGEST_EVENT + 100),
+            ),
+            Self::ResponseCut => ("Runtime.TruncatedResponse", format!("RequestId: {request_id} Error: the response broke off")),
+        };
+        Bytes::from(serde_json::json!({ "errorType": kind, "errorMessage": message }).to_string())
+    }
+}
+
+impl Invocation {
+    /// An invocation and where its answer will come.
+    pub(crate) fn new(event: Bytes, trace: Option<&str>, client_context: Option<String>) -> (Self, oneshot::Receiver<Invoked>) {
+        let (answer, answered) = oneshot::channel();
+        let invocation = Self {
+            request_id: names::uuid(),
+            event,
+            trace: names::trace_of(trace),
+            client_context,
+            arrived: Instant::now(),
+            at_limit: false,
+            answer,
+        };
+        (invocation, answered)
+    }
+
+    /// Ends it before it ran. A caller that has gone is told nothing.
+    pub(crate) fn fail(self, failure: &Failure) {
+        let payload = failure.payload(&self.request_id);
+        let _ = self.answer.send(Invoked { request_id: self.request_id, payload, failed: true });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_worded_as_lambda_does() {
+        let payload = Failure::TimedOut(Duration::from_secs(3)).payload("r");
+        let read: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(read["errorType"], "Sandbox.Timedout");
+        assert_eq!(read["errorMessage"], "RequestId: r Error: Task timed out after 3.00 seconds");
+    }
+}

@@ -1,0 +1,158 @@
+//! The life of one environment from its listener to its last process: started, watched, ended. It decides nothing about invocations.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+
+use super::environment::{Environment, Phase};
+use super::invocation::Failure;
+use super::pool::Pool;
+use super::process::{Exit, Processes, spawn};
+use super::{http, names, runtime_api, variables};
+
+/// Lambda's limit for the start of an environment.
+const INIT: Duration = Duration::from_secs(10);
+/// What the extensions have for SHUTDOWN.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+/// What the runtime has of it after its SIGTERM.
+const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(300);
+/// The same for the extension when the whole platform ends, which promises to be gone within 2 s.
+const LAST_SHUTDOWN: Duration = Duration::from_millis(1200);
+
+/// Why an environment ends.
+enum End {
+    Spindown,
+    Failed(Failure),
+}
+
+/// Lives one environment. `_alive` is dropped when no process of it is left.
+pub(crate) async fn live(pool: Arc<Pool>, environment: Arc<Environment>, _alive: Arc<()>) {
+    let mut processes = Processes::default();
+    let mut served = None;
+    let end = match start(&pool, &environment, &mut processes, &mut served).await {
+        Ok(()) => watch(&environment, &mut processes).await,
+        Err(end) => end,
+    };
+    let before = environment.ending();
+    let failure = match &end {
+        End::Failed(failure) => Some(failure),
+        End::Spindown => None,
+    };
+    if let Some(failure) = failure {
+        environment.deployed.machine.counts.ended_badly.add();
+        environment.fail(failure);
+    }
+    pool.gone(&environment, before, failure);
+    let limit = if pool.is_closed() { LAST_SHUTDOWN } else { SHUTDOWN };
+    shut_down(&environment, &mut processes, &end, limit).await;
+}
+
+async fn start(
+    pool: &Arc<Pool>,
+    environment: &Arc<Environment>,
+    processes: &mut Processes,
+    served: &mut Option<http::Served>,
+) -> Result<(), End> {
+    let address = listen(pool, environment, served).await.map_err(|error| End::Failed(Failure::Start(error.to_string())))?;
+    let limit = tokio::time::Instant::now() + INIT;
+    let variables = variables::of(&environment.deployed, address);
+    let deployed = &environment.deployed;
+    let refused = |error: io::Error| End::Failed(Failure::Start(format!("fork/exec failed: {error}")));
+    if let Some(extension) = &deployed.machine.extension {
+        let mut child = spawn(&environment.group, extension, &[], &variables).map_err(refused)?;
+        let log = || deployed.log.clone();
+        if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
+            processes.outputs.spawn(log().copy_extension(output, deployed.machine.ledger.clone()));
+            processes.outputs.spawn(log().copy(errors));
+        }
+        processes.extension = Some(child);
+        let name = deployed.extension_name().unwrap_or_default();
+        reached(environment, processes, limit, || environment.extensions(|all| all.has(name))).await?;
+    }
+    let script = deployed.machine.bootstrap.as_path();
+    let (program, arguments) = match deployed.machine.extension {
+        // Through sh, so that the script need not have kept its executable bit.
+        Some(_) => (Path::new("/bin/sh"), vec![script]),
+        None => (deployed.function.binary.as_path(), Vec::new()),
+    };
+    let mut child = spawn(&environment.group, program, &arguments, &variables).map_err(refused)?;
+    if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
+        processes.outputs.spawn(deployed.log.clone().copy(output));
+        processes.outputs.spawn(deployed.log.clone().copy(errors));
+    }
+    processes.runtime = Some(child);
+    reached(environment, processes, limit, || environment.phase() != Phase::Starting).await
+}
+
+async fn listen(pool: &Arc<Pool>, environment: &Arc<Environment>, served: &mut Option<http::Served>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let host = Arc::new(runtime_api::Host { environment: Arc::clone(environment), pool: Arc::clone(pool) });
+    *served = Some(http::serve(listener, move |request, _| runtime_api::answer(Arc::clone(&host), request)));
+    Ok(address)
+}
+
+/// Waits until the start has come as far as `reached` says.
+async fn reached(
+    environment: &Environment,
+    processes: &mut Processes,
+    limit: tokio::time::Instant,
+    reached: impl Fn() -> bool,
+) -> Result<(), End> {
+    while !reached() {
+        if let Some(why) = environment.init_error() {
+            return Err(End::Failed(Failure::Init(why)));
+        }
+        tokio::select! {
+            () = environment.progress.notified() => {}
+            () = environment.end.notified() => return Err(End::Spindown),
+            exit = processes.exit() => return Err(End::Failed(failure_of(environment, exit))),
+            () = tokio::time::sleep_until(limit) => return Err(End::Failed(Failure::TimedOut(INIT))),
+        }
+    }
+    Ok(())
+}
+
+fn failure_of(environment: &Environment, exit: Exit) -> Failure {
+    // A runtime that says why it cannot start then ends; its word says more than its exit.
+    match (environment.init_error(), exit) {
+        (Some(why), _) => Failure::Init(why),
+        (None, Exit::Runtime(how)) => Failure::RuntimeExit(how),
+        (None, Exit::Extension(how)) => Failure::ExtensionExit(how),
+    }
+}
+
+async fn watch(environment: &Environment, processes: &mut Processes) -> End {
+    tokio::select! {
+        exit = processes.exit() => End::Failed(failure_of(environment, exit)),
+        () = environment.overdue() => End::Failed(Failure::TimedOut(environment.deployed.function.timeout)),
+        () = environment.end.notified() => End::Spindown,
+    }
+}
+
+async fn shut_down(environment: &Environment, processes: &mut Processes, end: &End, limit: Duration) {
+    let reason = match end {
+        End::Spindown => "spindown",
+        End::Failed(Failure::TimedOut(_)) => "timeout",
+        End::Failed(_) => "failure",
+    };
+    let ends_at = Instant::now() + limit;
+    let told = environment.extensions(|all| all.shut_down(reason, (names::now() + limit).as_millis()));
+    if told && matches!(end, End::Spindown) {
+        processes.terminate_runtime();
+        processes.runtime_ended(RUNTIME_SHUTDOWN).await;
+    }
+    processes.kill_runtime();
+    if told {
+        processes.extension_ended(ends_at.saturating_duration_since(Instant::now())).await;
+    }
+    // Whoever is left, children of the function too.
+    environment.group.kill();
+    processes.runtime_ended(SHUTDOWN).await;
+    processes.extension_ended(SHUTDOWN).await;
+    processes.drain().await;
+}

@@ -1,0 +1,189 @@
+//! Lambda on this machine: the functions' own binaries in execution environments, the ways to invoke them, the HTTP gateway.
+
+mod counts;
+mod deployed;
+mod environment;
+mod extensions;
+mod extensions_api;
+mod functions;
+pub mod gateway;
+mod http;
+mod invocation;
+mod invoke_api;
+mod life;
+mod log;
+mod names;
+mod pool;
+mod process;
+mod runtime_api;
+pub mod template;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use faults::Entry;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+pub use deployed::Function;
+pub use invocation::{InvokeError, Invoked};
+
+use crate::{Health, RunFolder, guard};
+use deployed::{Deployed, Machine};
+use functions::Functions;
+use pool::Pool;
+
+/// How often idle environments are looked for.
+const SWEEP: Duration = Duration::from_millis(100);
+/// What `stop` waits for the environments; they give themselves less.
+const STOP: Duration = Duration::from_secs(4);
+
+/// What a platform is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The functions to deploy.
+    pub functions: Vec<Function>,
+    /// What the HTTP gateway serves.
+    pub routes: gateway::Routes,
+    /// Where the logs go.
+    pub run_folder: RunFolder,
+    /// The extension's binary; without one the runtimes speak to the platform directly.
+    pub extension: Option<PathBuf>,
+    /// The layer's bootstrap script, which points the runtime at the extension.
+    pub bootstrap: PathBuf,
+    /// The file that the fault plan is written to.
+    pub plan: PathBuf,
+    /// For every function: `AWS_ENDPOINT_URL`, `AWS_REGION`, the credentials of this machine.
+    pub variables: BTreeMap<String, String>,
+    /// `BROWNOUT_STACK` in every child, by which [`guard::guard`] finds them.
+    pub marker: String,
+    /// Where the entries of the extensions and of the platform go.
+    pub ledger: mpsc::UnboundedSender<Entry>,
+}
+
+/// A platform that is up.
+#[derive(Debug)]
+pub struct Platform {
+    /// Where the HTTP gateway listens.
+    pub gateway: SocketAddr,
+    /// Where the Lambda Invoke API listens.
+    pub lambda: SocketAddr,
+    functions: Arc<Functions>,
+    servers: Vec<http::Served>,
+    sweeper: JoinHandle<()>,
+}
+
+/// Brings the platform up; no environment is started until it is needed.
+///
+/// # Errors
+/// Where a log cannot be opened or no port is free, or where a route or authorizer names a function that is not among the functions.
+pub async fn start(settings: Settings) -> io::Result<Platform> {
+    let machine = Arc::new(Machine {
+        extension: settings.extension,
+        bootstrap: settings.bootstrap,
+        plan: settings.plan,
+        variables: settings.variables,
+        marker: settings.marker,
+        ledger: settings.ledger,
+        counts: counts::Counts::default(),
+        alive: Arc::new(()),
+    });
+    let mut pools = BTreeMap::new();
+    for function in settings.functions {
+        let log = log::Log::open(&settings.run_folder.log(&function.name))?;
+        let deployed = Deployed { function, machine: Arc::clone(&machine), log };
+        pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
+    }
+    let functions = Arc::new(Functions { machine, pools });
+    if let Some(missing) = settings.routes.functions().find(|name| !functions.has(name)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
+    }
+    let gateway_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let lambda_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let (gateway, lambda) = (gateway_listener.local_addr()?, lambda_listener.local_addr()?);
+    let served = Arc::new(gateway::Gateway::new(settings.routes, Arc::clone(&functions), gateway));
+    let invoked = Arc::clone(&functions);
+    let servers = vec![
+        http::serve(gateway_listener, move |request, peer| gateway::answer(Arc::clone(&served), request, peer)),
+        http::serve(lambda_listener, move |request, _| invoke_api::answer(Arc::clone(&invoked), request)),
+    ];
+    let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
+    Ok(Platform { gateway, lambda, functions, servers, sweeper })
+}
+
+async fn sweep(functions: Arc<Functions>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        functions.pools.values().for_each(|pool| pool.sweep());
+    }
+}
+
+impl Platform {
+    /// What the platform counted of itself so far.
+    pub fn health(&self) -> Health {
+        self.functions.machine.counts.health()
+    }
+
+    /// Invokes a function and waits for what comes of it. `trace` is an X-Ray trace header whose root is passed on.
+    ///
+    /// # Errors
+    /// Where it did not run; a function that failed is no error here.
+    pub async fn invoke(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<Invoked, InvokeError> {
+        self.functions.invoke(function, event, trace, None).await
+    }
+
+    /// Starts environments until the function has that many, at most as many as it may have, and waits until they are ready.
+    ///
+    /// # Errors
+    /// Where the function is not there or an environment could not start.
+    pub async fn warm(&self, function: &str, environments: u32) -> Result<(), WarmError> {
+        let pool = self.functions.pools.get(function).ok_or_else(|| WarmError::Unknown(function.to_owned()))?;
+        for started in pool.warm(environments) {
+            let started = started.await.unwrap_or_else(|_| Err("the platform is being stopped".to_owned()));
+            started.map_err(|why| WarmError::Init { function: function.to_owned(), why })?;
+        }
+        Ok(())
+    }
+
+    /// Ends everything: no new invocation, SHUTDOWN for the extensions, then all processes. Returns what could not be ended.
+    pub async fn stop(self) -> Vec<String> {
+        let Self { functions, servers, sweeper, .. } = self;
+        sweeper.abort();
+        // The sweeper holds the functions until it has really ended; that it was aborted is no news.
+        let _ = sweeper.await;
+        functions.pools.values().for_each(|pool| pool.close());
+        let marker = functions.machine.marker.clone();
+        // Callers are answered before their connections go: all invocations have failed by the time the environments are gone.
+        let ended = tokio::time::timeout(STOP, async {
+            while Arc::strong_count(&functions.machine.alive) > 1 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        let _ = ended.await;
+        drop(servers);
+        guard::marked(&marker).into_iter().map(|process| format!("process {process} of {marker}")).collect()
+    }
+}
+
+/// Why environments could not be started ahead of need.
+#[derive(Debug, thiserror::Error)]
+pub enum WarmError {
+    /// There is no such function.
+    #[error("function `{0}` is not deployed here")]
+    Unknown(String),
+    /// An environment did not come up.
+    #[error("an environment of `{function}` did not start: {why}")]
+    Init {
+        /// The function.
+        function: String,
+        /// What Lambda would say.
+        why: String,
+    },
+}

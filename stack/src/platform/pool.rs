@@ -1,0 +1,189 @@
+//! The environments of one function: which is idle, who waits for one, when another is started. It knows nothing of processes or sockets.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::deployed::Deployed;
+use super::environment::{Environment, Phase};
+use super::invocation::{Failure, Invocation, InvokeError};
+use super::life;
+
+#[derive(Debug)]
+struct Idle {
+    environment: Arc<Environment>,
+    since: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The one that was used last stands last and is taken first, as Lambda does: the others may go.
+    idle: Vec<Idle>,
+    queue: VecDeque<Invocation>,
+    all: Vec<Arc<Environment>>,
+    starting: usize,
+    running: usize,
+    warming: Vec<oneshot::Sender<Result<(), String>>>,
+    closed: bool,
+}
+
+/// The environments of one function.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub deployed: Arc<Deployed>,
+    inner: Mutex<Inner>,
+}
+
+impl Pool {
+    /// A function without any environment.
+    pub(crate) fn new(deployed: Arc<Deployed>) -> Arc<Self> {
+        Arc::new(Self { deployed, inner: Mutex::default() })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Nothing panics with the lock held; if it did, the state would still be whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limit(&self) -> usize {
+        usize::try_from(self.deployed.function.concurrency.max(1)).unwrap_or(usize::MAX)
+    }
+
+    /// Takes an invocation: hands it to an idle environment, or lets it wait for one.
+    pub(crate) fn submit(self: &Arc<Self>, mut invocation: Invocation) -> Result<(), InvokeError> {
+        let counts = &self.deployed.machine.counts;
+        counts.invocations.add();
+        let mut inner = self.inner();
+        if inner.closed {
+            return Err(InvokeError::Stopped);
+        }
+        let in_use = inner.running + inner.queue.len();
+        if self.deployed.function.reserved.is_some_and(|reserved| in_use >= usize::try_from(reserved).unwrap_or(usize::MAX)) {
+            counts.throttled.add();
+            return Err(InvokeError::Throttled);
+        }
+        while let Some(idle) = inner.idle.pop() {
+            match idle.environment.hand(invocation) {
+                Ok(()) => {
+                    inner.running += 1;
+                    return Ok(());
+                }
+                Err(back) => invocation = back,
+            }
+        }
+        invocation.at_limit = inner.queue.len() >= inner.starting && inner.all.len() >= self.limit();
+        inner.queue.push_back(invocation);
+        self.start_for_queue(&mut inner);
+        Ok(())
+    }
+
+    fn start_for_queue(self: &Arc<Self>, inner: &mut Inner) {
+        while !inner.closed && inner.starting < inner.queue.len() && inner.all.len() < self.limit() {
+            self.start(inner);
+        }
+    }
+
+    fn start(self: &Arc<Self>, inner: &mut Inner) {
+        let environment = Arc::new(Environment::new(Arc::clone(&self.deployed)));
+        inner.all.push(Arc::clone(&environment));
+        inner.starting += 1;
+        self.deployed.machine.counts.environments.add();
+        tokio::spawn(life::live(Arc::clone(self), environment, Arc::clone(&self.deployed.machine.alive)));
+    }
+
+    /// Starts environments until there are `count`, at most as many as the function may have.
+    pub(crate) fn warm(self: &Arc<Self>, count: u32) -> Vec<oneshot::Receiver<Result<(), String>>> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.limit());
+        let mut started = Vec::new();
+        let mut inner = self.inner();
+        while !inner.closed && inner.all.len() < count {
+            let (sender, receiver) = oneshot::channel();
+            inner.warming.push(sender);
+            started.push(receiver);
+            self.start(&mut inner);
+        }
+        started
+    }
+
+    /// An environment waits for an event: the next one in the queue, or none for now.
+    pub(crate) fn settled(&self, environment: &Arc<Environment>, before: Phase) {
+        let mut inner = self.inner();
+        if before == Phase::Starting {
+            inner.starting -= 1;
+            // Whoever waited for this one has gone.
+            let _ = inner.warming.pop().map(|warming| warming.send(Ok(())));
+        } else {
+            inner.running -= 1;
+        }
+        if environment.phase() == Phase::Ending {
+            return;
+        }
+        while let Some(invocation) = inner.queue.pop_front() {
+            match environment.hand(invocation) {
+                Ok(()) => {
+                    inner.running += 1;
+                    return;
+                }
+                Err(back) => {
+                    inner.queue.push_front(back);
+                    return;
+                }
+            }
+        }
+        environment.freeze();
+        inner.idle.push(Idle { environment: Arc::clone(environment), since: Instant::now() });
+    }
+
+    /// An environment is being taken down; `before` is what it did until then. Its place is free at once.
+    pub(crate) fn gone(self: &Arc<Self>, environment: &Arc<Environment>, before: Phase, failure: Option<&Failure>) {
+        let mut inner = self.inner();
+        inner.all.retain(|other| !Arc::ptr_eq(other, environment));
+        inner.idle.retain(|idle| !Arc::ptr_eq(&idle.environment, environment));
+        match before {
+            Phase::Busy => inner.running -= 1,
+            Phase::Starting => {
+                inner.starting -= 1;
+                if let Some(failure) = failure {
+                    let why = String::from_utf8_lossy(&failure.payload("")).into_owned();
+                    // Whoever waited for this one has gone.
+                    let _ = inner.warming.pop().map(|warming| warming.send(Err(why)));
+                    if let Some(invocation) = inner.queue.pop_front() {
+                        invocation.fail(failure);
+                    }
+                }
+            }
+            Phase::Idle | Phase::Ending => {}
+        }
+        self.start_for_queue(&mut inner);
+    }
+
+    /// Ends the environments that have stood idle for too long.
+    pub(crate) fn sweep(&self) {
+        let limit = self.deployed.function.idle;
+        self.inner().idle.retain(|idle| {
+            let stays = idle.since.elapsed() < limit;
+            if !stays {
+                idle.environment.end.notify_one();
+            }
+            stays
+        });
+    }
+
+    /// Takes no more invocations and ends all environments. What waits is answered with nothing.
+    pub(crate) fn close(&self) {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.queue.clear();
+        inner.warming.clear();
+        for environment in &inner.all {
+            environment.end.notify_one();
+        }
+    }
+
+    /// True once it takes no more invocations.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner().closed
+    }
+}

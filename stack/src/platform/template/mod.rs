@@ -1,0 +1,219 @@
+//! Reads a SAM template: what runs here is what is deployed. What it does not understand and what matters is a complaint that names the resource.
+
+mod apis;
+mod intrinsics;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use faults::Complaint;
+use serde_json::{Map, Value};
+
+use super::gateway::Routes;
+use super::names::{ACCOUNT, REGION};
+use intrinsics::Names;
+
+/// What a template deploys, as far as it runs on this platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// The functions.
+    pub functions: Vec<Declared>,
+    /// What the gateway serves.
+    pub routes: Routes,
+}
+
+/// A function as the template declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The logical id.
+    pub resource: String,
+    /// `FunctionName`, or the binary's name where there is none.
+    pub name: String,
+    /// The binary's name, from `Metadata.BuildProperties.Binary`.
+    pub binary: String,
+    /// `MemorySize`.
+    pub memory_mb: u32,
+    /// `Timeout`.
+    pub timeout: Duration,
+    /// `ReservedConcurrentExecutions`.
+    pub reserved: Option<u32>,
+    /// `Environment.Variables`, resolved.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Everything in a template that was not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; "))]
+pub struct TemplateError(pub Vec<Complaint>);
+
+/// Properties of a function that change nothing on this platform.
+const WITHOUT_EFFECT: [&str; 12] = [
+    "Description",
+    "Policies",
+    "Role",
+    "Tags",
+    "Tracing",
+    "Architectures",
+    "Layers",
+    "LoggingConfig",
+    "Handler",
+    "CodeUri",
+    "Runtime",
+    "Events",
+];
+
+impl Template {
+    /// Reads a template. `values` says what logical ids (`UserTable`) and attributes (`UserPool.Arn`) stand for, `parameters` what the
+    /// template's parameters are where not their defaults.
+    ///
+    /// # Errors
+    /// All complaints at once, each with its resource.
+    pub fn read(text: &str, values: &BTreeMap<String, String>, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let template = yaml::read(text).map_err(|why| TemplateError(vec![Complaint::new("template", why)]))?;
+        let mut complaints = Vec::new();
+        let mut names = names(&template, values, parameters, &mut complaints);
+        let resources = template.get("Resources").and_then(Value::as_object).cloned().unwrap_or_default();
+        let globals =
+            template.get("Globals").and_then(|globals| globals.get("Function")).and_then(Value::as_object).cloned().unwrap_or_default();
+        let of_type = |kind: &str| {
+            resources.iter().filter(move |(_, resource)| resource.get("Type").and_then(Value::as_str) == Some(kind)).collect::<Vec<_>>()
+        };
+        for (resource, declared) in of_type("AWS::Serverless::Function") {
+            name_function(resource, declared, &mut names, &mut complaints);
+        }
+        let mut functions = Vec::new();
+        for (resource, declared) in of_type("AWS::Serverless::Function") {
+            let mut reader = Reader { resource, names: &names, complaints: &mut complaints };
+            functions.push(reader.function(declared, &globals));
+        }
+        for (resource, _) in of_type("AWS::Serverless::HttpApi") {
+            complaints.push(Complaint::new(resource, "found `AWS::Serverless::HttpApi`, only `AWS::Serverless::Api` is served here"));
+        }
+        let routes = apis::read(&of_type("AWS::Serverless::Api"), &of_type("AWS::Serverless::Function"), &names, &mut complaints);
+        if complaints.is_empty() { Ok(Self { functions, routes }) } else { Err(TemplateError(complaints)) }
+    }
+}
+
+fn names(
+    template: &Value,
+    values: &BTreeMap<String, String>,
+    parameters: &BTreeMap<String, String>,
+    complaints: &mut Vec<Complaint>,
+) -> Names {
+    let pseudo = [
+        ("AWS::Region", REGION),
+        ("AWS::AccountId", ACCOUNT),
+        ("AWS::Partition", "aws"),
+        ("AWS::URLSuffix", "amazonaws.com"),
+        ("AWS::StackName", "brownout"),
+    ];
+    let mut names: BTreeMap<String, String> = pseudo.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let declared = template.get("Parameters").and_then(Value::as_object).cloned().unwrap_or_default();
+    for (name, parameter) in &declared {
+        match parameter.get("Default") {
+            Some(Value::String(text)) => drop(names.insert(name.clone(), text.clone())),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => drop(names.insert(name.clone(), value.to_string())),
+            _ => {}
+        }
+    }
+    for name in parameters.keys().filter(|name| !declared.contains_key(*name)) {
+        complaints.push(Complaint::new(name, "the template has no such parameter"));
+    }
+    names.extend(values.clone());
+    names.extend(parameters.clone());
+    Names(names)
+}
+
+fn binary(declared: &Value) -> Option<&str> {
+    declared.get("Metadata")?.get("BuildProperties")?.get("Binary")?.as_str()
+}
+
+/// Makes the function's name and ARN known, so that others can refer to it.
+fn name_function(resource: &str, declared: &Value, names: &mut Names, complaints: &mut Vec<Complaint>) {
+    let name = match declared.get("Properties").and_then(|properties| properties.get("FunctionName")) {
+        Some(name) => names.text(name).unwrap_or_else(|why| {
+            complaints.push(Complaint::new(format!("{resource}.FunctionName"), why));
+            resource.to_owned()
+        }),
+        None => binary(declared).unwrap_or(resource).to_owned(),
+    };
+    let region = names.0.get("AWS::Region").map_or(REGION, String::as_str);
+    names.0.insert(format!("{resource}.Arn"), format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}"));
+    names.0.insert(resource.to_owned(), name);
+}
+
+struct Reader<'a> {
+    resource: &'a str,
+    names: &'a Names,
+    complaints: &'a mut Vec<Complaint>,
+}
+
+impl Reader<'_> {
+    fn complain(&mut self, key: &str, what: impl Into<String>) {
+        self.complaints.push(Complaint::new(format!("{}.{key}", self.resource), what));
+    }
+
+    fn function(&mut self, declared: &Value, globals: &Map<String, Value>) -> Declared {
+        let mut properties = globals.clone();
+        let own = declared.get("Properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut variables = self.variables(globals.get("Environment"));
+        variables.extend(self.variables(own.get("Environment")));
+        properties.extend(own);
+        let mut function = Declared {
+            resource: self.resource.to_owned(),
+            name: self.names.0.get(self.resource).cloned().unwrap_or_default(),
+            binary: String::new(),
+            memory_mb: 128,
+            timeout: Duration::from_secs(3),
+            reserved: None,
+            variables,
+        };
+        match binary(declared) {
+            Some(binary) => function.binary = binary.to_owned(),
+            None => self.complain("Metadata.BuildProperties.Binary", "found none, it names the binary that runs here"),
+        }
+        if declared.get("Condition").is_some() {
+            self.complain("Condition", "conditions are not evaluated here");
+        }
+        for (key, value) in &properties {
+            self.property(key, value, &mut function);
+        }
+        function
+    }
+
+    fn property(&mut self, key: &str, value: &Value, function: &mut Declared) {
+        match key {
+            "MemorySize" => function.memory_mb = self.number(key, value).unwrap_or(function.memory_mb),
+            "Timeout" => function.timeout = self.number(key, value).map_or(function.timeout, |seconds| Duration::from_secs(seconds.into())),
+            "ReservedConcurrentExecutions" => function.reserved = self.number(key, value),
+            "PackageType" if value != "Zip" => self.complain(key, format!("found `{value}`, only `Zip` runs here")),
+            "Runtime" if !value.as_str().is_some_and(|runtime| runtime.starts_with("provided")) => {
+                self.complain(key, format!("found {value}, only `provided` runtimes run here"));
+            }
+            "FunctionName" | "Environment" | "PackageType" => {}
+            other if WITHOUT_EFFECT.contains(&other) => {}
+            other => self.complain(other, "this property is not understood here"),
+        }
+    }
+
+    fn number(&mut self, key: &str, value: &Value) -> Option<u32> {
+        let number = self.names.text(value).and_then(|text| text.parse().map_err(|_| format!("found `{text}`, expected a number")));
+        number.map_err(|why| self.complain(key, why)).ok()
+    }
+
+    fn variables(&mut self, environment: Option<&Value>) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        let declared = environment.and_then(|environment| environment.get("Variables")).and_then(Value::as_object);
+        for (name, value) in declared.into_iter().flatten() {
+            match self.names.text(value) {
+                Ok(value) => drop(variables.insert(name.clone(), value)),
+                Err(why) => self.complain(&format!("Environment.{name}"), why),
+            }
+        }
+        variables
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! A template as it is deployed, read as a whole.
+
+use super::*;
+
+const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Weaknesses: { Type: String, Default: "" }
+Globals:
+  Function:
+    Runtime: provided.al2023
+    Timeout: 25
+    Environment: { Variables: { WEAKNESSES: { Ref: Weaknesses } } }
+Resources:
+  ClinicApi:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: dev
+      Auth:
+        DefaultAuthorizer: Both
+        Authorizers:
+          Both:
+            FunctionPayloadType: REQUEST
+            FunctionArn: { Fn::GetAtt: [AuthorizerFunction, Arn] }
+            Identity: { Headers: [Authorization], ReauthorizeEvery: 300 }
+  AuthorizerFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: authorizer } }
+    Properties: { Timeout: 3, MemorySize: 256 }
+  AppointmentsFunction:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: appointments } }
+    Properties:
+      FunctionName: { Fn::Sub: "${AWS::StackName}-appointments" }
+      ReservedConcurrentExecutions: 5
+      Environment: { Variables: { TABLE: { Ref: Table } } }
+      Events:
+        Any:
+          Type: Api
+          Properties: { RestApiId: { Ref: ClinicApi }, Path: "/{api+}", Method: ANY }
+  Table: { Type: AWS::DynamoDB::Table }
+"#;
+
+fn values() -> BTreeMap<String, String> {
+    [("Table".to_owned(), "appointments".to_owned())].into()
+}
+
+#[test]
+fn a_template_becomes_functions_and_routes() {
+    let parameters = [("Weaknesses".to_owned(), "keys-fetched-once".to_owned())].into();
+    let template = Template::read(TEMPLATE, &values(), &parameters).unwrap();
+    let function = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
+    let authorizer = function("authorizer");
+    assert_eq!((authorizer.binary.as_str(), authorizer.memory_mb, authorizer.timeout), ("authorizer", 256, Duration::from_secs(3)));
+    assert_eq!(authorizer.variables["WEAKNESSES"], "keys-fetched-once");
+    let appointments = function("brownout-appointments");
+    assert_eq!((appointments.reserved, appointments.timeout), (Some(5), Duration::from_secs(25)));
+    assert_eq!(appointments.variables["TABLE"], "appointments");
+    let api = &template.routes.apis[0];
+    assert_eq!((api.id.as_str(), api.stage.as_str()), ("clinicapi", "dev"));
+    assert_eq!(api.authorizers["Both"].function, "authorizer");
+    assert_eq!(api.authorizers["Both"].identity_headers, ["authorization"]);
+    assert_eq!(api.routes[0].authorizer.as_deref(), Some("Both"));
+    assert_eq!((api.routes[0].resource.as_str(), &api.routes[0].method), ("/{api+}", &None));
+}
+
+#[test]
+fn what_is_not_understood_is_a_complaint_with_its_resource() {
+    for (from, to, complaint) in [
+        ("Type: Api\n", "Type: SQS\n", "AppointmentsFunction.Events.Any"),
+        ("{ Ref: Table }", "{ Ref: Nowhere }", "AppointmentsFunction.Environment.TABLE"),
+        ("ReservedConcurrentExecutions: 5", "VpcConfig: {}", "AppointmentsFunction.VpcConfig"),
+        ("Binary: authorizer", "Other: authorizer", "AuthorizerFunction.Metadata"),
+        ("provided.al2023", "python3.13", "AuthorizerFunction.Runtime"),
+        ("DefaultAuthorizer: Both", "DefaultAuthorizer: None", "ClinicApi.Auth.DefaultAuthorizer"),
+        ("Headers: [Authorization]", "QueryStrings: [a]", "ClinicApi.Auth.Authorizers.Both"),
+        ("StageName: dev", "Cors: \"'*'\"", "ClinicApi.StageName"),
+        ("{ Ref: ClinicApi }", "{ Ref: Other }", "AppointmentsFunction.Events.Any"),
+    ] {
+        assert!(TEMPLATE.contains(from), "{from}");
+        let error = Template::read(&TEMPLATE.replace(from, to), &values(), &BTreeMap::new()).unwrap_err();
+        assert!(error.to_string().contains(complaint), "{from} -> {to}: {error}");
+    }
+}

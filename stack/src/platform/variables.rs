@@ -1,0 +1,44 @@
+//! The variables that a function's processes get: Lambda's, this machine's, the function's own. It reads none itself.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::deployed::Deployed;
+use super::names;
+
+/// The variables of one environment. Lambda's own win over the function's, as they do there.
+pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, String> {
+    let function = &deployed.function;
+    let machine = &deployed.machine;
+    let mut variables = machine.variables.clone();
+    variables.extend(function.variables.clone());
+    let task_root = function.binary.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let port = api.port();
+    for (name, value) in [
+        ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", names::log_stream()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}")),
+        ("AWS_REGION", deployed.region().to_owned()),
+        ("AWS_DEFAULT_REGION", deployed.region().to_owned()),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
+        ("LAMBDA_TASK_ROOT", task_root),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
+        ("_HANDLER", "bootstrap".to_owned()),
+        ("TZ", ":UTC".to_owned()),
+        ("LANG", "en_US.UTF-8".to_owned()),
+        ("BROWNOUT_STACK", machine.marker.clone()),
+    ] {
+        variables.insert(name.to_owned(), value);
+    }
+    if machine.extension.is_some() {
+        variables.insert("BROWNOUT_BOOTSTRAP".to_owned(), function.binary.display().to_string());
+        // The same port on another loopback address: nobody else can have taken it in between.
+        variables.insert("BROWNOUT_LISTEN".to_owned(), format!("127.0.0.2:{port}"));
+        variables.insert("BROWNOUT_PLAN".to_owned(), format!("file:{}", machine.plan.display()));
+    }
+    variables
+}
