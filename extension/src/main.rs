@@ -1,1 +1,24 @@
-fn main() {}
+//! The extension's process: one thread that serves, and one more where a plan's source has to be looked at.
+//! It must never end before the platform says so, whatever is wrong with its settings.
+
+use std::process::ExitCode;
+
+use extension::{End, Settings};
+
+fn main() -> ExitCode {
+    let Some(settings) = Settings::read() else {
+        eprintln!("error: neither `AWS_LAMBDA_RUNTIME_API` nor `BROWNOUT_UPSTREAM` is set; this program is started by AWS Lambda");
+        return ExitCode::from(2);
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(extension::run(settings)) {
+        End::Shutdown => ExitCode::SUCCESS,
+        End::PlatformGone => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,201 @@
+//! Where the body of an HTTP/1.1 message ends. It only counts: the bytes themselves stay as they are, chunk sizes and trailers included.
+
+/// A message that no HTTP/1.1 reader could make sense of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// What is still to come of one body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Body(State);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Done,
+    /// So many bytes.
+    Length(u64),
+    Chunked(Chunk),
+    /// Until the connection ends.
+    UntilClose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chunk {
+    /// Within the size line's digits.
+    Size {
+        size: u64,
+        digits: u8,
+    },
+    /// Behind them, up to the line's end.
+    Extension {
+        size: u64,
+    },
+    Bytes {
+        left: u64,
+    },
+    /// The line break behind the bytes.
+    BytesEnd,
+    /// At the beginning of a trailer line, or of the empty line that ends everything.
+    LineStart,
+    EmptyLine,
+    Trailer,
+}
+
+impl Body {
+    /// No body.
+    pub const NONE: Self = Self(State::Done);
+    /// Chunked encoding.
+    pub const CHUNKED: Self = Self(State::Chunked(Chunk::Size { size: 0, digits: 0 }));
+    /// Until the connection ends.
+    pub const UNTIL_CLOSE: Self = Self(State::UntilClose);
+
+    /// A body of so many bytes.
+    pub const fn of_length(length: u64) -> Self {
+        Self(if length == 0 { State::Done } else { State::Length(length) })
+    }
+
+    /// Whether nothing more is to come.
+    pub const fn is_done(&self) -> bool {
+        matches!(self.0, State::Done)
+    }
+
+    /// Whether it ends with its connection.
+    pub const fn ends_with_connection(&self) -> bool {
+        matches!(self.0, State::UntilClose)
+    }
+
+    /// How much to make room for: as far as that is known, never more than `most`.
+    pub fn expected(&self, most: usize) -> usize {
+        match self.0 {
+            State::Length(left) | State::Chunked(Chunk::Bytes { left }) => usize::try_from(left).map_or(most, |left| left.min(most)),
+            State::Done | State::Chunked(_) | State::UntilClose => 0,
+        }
+    }
+
+    /// How many of `bytes`, the next ones of the connection, belong to this body.
+    ///
+    /// # Errors
+    /// Where the chunks make no sense.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
+        self.advance_into(bytes, |_| ())
+    }
+
+    /// The same, handing the payload on piece by piece.
+    ///
+    /// # Errors
+    /// Where the chunks make no sense.
+    pub fn advance_into(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            match &mut self.0 {
+                State::Done => break,
+                State::UntilClose => {
+                    payload(rest);
+                    taken = bytes.len();
+                }
+                State::Length(left) => {
+                    let here = take(left, rest, &mut payload);
+                    taken += here;
+                    if *left == 0 {
+                        self.0 = State::Done;
+                    }
+                }
+                State::Chunked(Chunk::Bytes { left }) => {
+                    taken += take(left, rest, &mut payload);
+                    if *left == 0 {
+                        self.0 = State::Chunked(Chunk::BytesEnd);
+                    }
+                }
+                State::Chunked(chunk) => {
+                    let Some(byte) = rest.first() else { break };
+                    taken += 1;
+                    self.0 = chunk.after(*byte)?;
+                }
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// Takes up to `left` of `rest`.
+fn take(left: &mut u64, rest: &[u8], payload: &mut impl FnMut(&[u8])) -> usize {
+    let here = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+    payload(rest.get(..here).unwrap_or_default());
+    *left = left.saturating_sub(here as u64);
+    here
+}
+
+impl Chunk {
+    fn after(self, byte: u8) -> Result<State, Malformed> {
+        Ok(State::Chunked(match (self, byte) {
+            (Self::Size { size, digits }, _) if byte.is_ascii_hexdigit() && digits < 16 => {
+                let digit = (byte as char).to_digit(16).map_or(0, u64::from);
+                Self::Size { size: size << 4 | digit, digits: digits + 1 }
+            }
+            (Self::Size { digits: 0, .. }, _) => return Err(Malformed),
+            (Self::Size { size, .. } | Self::Extension { size }, b'\n') => {
+                if size == 0 {
+                    Self::LineStart
+                } else {
+                    Self::Bytes { left: size }
+                }
+            }
+            (Self::Size { size, .. }, b'\r' | b';' | b' ' | b'\t') | (Self::Extension { size }, _) => Self::Extension { size },
+            (Self::BytesEnd, b'\r') => Self::BytesEnd,
+            (Self::BytesEnd, b'\n') => Self::Size { size: 0, digits: 0 },
+            (Self::LineStart, b'\r') => Self::EmptyLine,
+            (Self::LineStart | Self::EmptyLine, b'\n') => return Ok(State::Done),
+            (Self::Trailer, b'\n') => Self::LineStart,
+            (Self::LineStart | Self::Trailer, _) => Self::Trailer,
+            (Self::Size { .. } | Self::BytesEnd | Self::EmptyLine | Self::Bytes { .. }, _) => return Err(Malformed),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TWO_CHUNKS: &[u8] = b"5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\nLambda-Runtime-Function-Error-Type: T\r\n\r\n";
+
+    #[test]
+    fn a_body_ends_where_it_says_wherever_the_bytes_are_cut() {
+        for (body, bytes, payload) in [
+            (Body::CHUNKED, TWO_CHUNKS, &b"hello0123456789"[..]),
+            (Body::CHUNKED, b"0\r\n\r\n", b""),
+            (Body::of_length(5), b"hello", b"hello"),
+            (Body::NONE, b"", b""),
+        ] {
+            let mut stream = bytes.to_vec();
+            stream.extend(b"GET /next");
+            for cut in 0..=stream.len() {
+                let (mut body, mut read) = (body, Vec::new());
+                let (first, second) = stream.split_at(cut);
+                let mut taken = body.advance_into(first, |piece| read.extend(piece)).unwrap();
+                if taken == first.len() {
+                    taken += body.advance_into(second, |piece| read.extend(piece)).unwrap();
+                }
+                assert_eq!((taken, read.as_slice(), body.is_done()), (bytes.len(), payload, true), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_that_make_no_sense_are_malformed() {
+        for bytes in [&b"\r\n"[..], b"x\r\n", b"5\r\nhelloX", b"11111111111111111\r\n", b"0\r\n\rX"] {
+            let mut body = Body::CHUNKED;
+            assert_eq!(body.advance(bytes), Err(Malformed), "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_body_or_malformed(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut body = Body::CHUNKED;
+            if let Ok(taken) = body.advance(&bytes) {
+                prop_assert!(taken <= bytes.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! One connection with the bytes that were read from it and not yet handed on.
+//! Its buffer grows for a long head, or where a fault needs a whole body; it must never grow with a body that only passes.
+
+use std::io;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::body::{Body, Malformed};
+use crate::message::head_end;
+
+/// The longest head that is taken: `Lambda-Runtime-Function-XRay-Error-Cause` alone may have 1 MiB.
+pub const LONGEST_HEAD: usize = 4 << 20;
+
+/// What an idle connection holds, and what a small message needs.
+const SMALL: usize = 8 << 10;
+/// The most that is read of a passing body at once.
+const LARGE: usize = 128 << 10;
+
+/// A socket and the bytes that were read ahead.
+#[derive(Debug)]
+pub struct Connection {
+    /// The socket.
+    pub stream: TcpStream,
+    /// What was read from it and not yet handed on.
+    pub buffer: BytesMut,
+}
+
+/// Which end of a copy failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The end that was read from: it closed too early or sent nonsense.
+    Source,
+    /// The end that was written to.
+    Sink,
+}
+
+impl Connection {
+    /// Takes a connected socket; small messages are sent at once.
+    pub fn new(stream: TcpStream) -> Self {
+        // With Nagle's algorithm and delayed acknowledgements every event would be 40 ms late.
+        let _ = stream.set_nodelay(true);
+        Self { stream, buffer: BytesMut::new() }
+    }
+
+    /// Reads until the buffer begins with a whole head; its length, or `None` where the connection ended before its first byte.
+    ///
+    /// # Errors
+    /// Where it ends within a head, or the head is too long.
+    pub async fn read_head(&mut self) -> io::Result<Option<usize>> {
+        read_head(&mut self.stream, &mut self.buffer).await
+    }
+
+    /// Reads until the buffer holds the whole of `body`, which begins at `from`; nothing is handed on.
+    ///
+    /// # Errors
+    /// Where the connection ends before the body does.
+    pub async fn read_whole(&mut self, from: usize, mut body: Body) -> io::Result<()> {
+        let mut counted = from;
+        loop {
+            counted += body.advance(self.buffer.get(counted..).unwrap_or_default()).map_err(malformed)?;
+            if body.is_done() {
+                return Ok(());
+            }
+            make_room(&mut self.buffer, body.expected(LARGE));
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return if body.ends_with_connection() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+    }
+
+    /// Reads the rest of a message, `head` bytes and `body`, and throws it away.
+    ///
+    /// # Errors
+    /// Where the connection ends before the body does.
+    pub async fn discard(&mut self, head: usize, mut body: Body) -> io::Result<()> {
+        self.buffer.advance(head.min(self.buffer.len()));
+        let copied = copy(&mut self.stream, &mut self.buffer, &mut tokio::io::sink(), 0, &mut body).await;
+        copied.map_err(|_| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+/// A malformed message as an I/O error.
+pub fn malformed(_: Malformed) -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+/// [`Connection::read_head`] on its parts.
+///
+/// # Errors
+/// Where the connection ends within a head, or the head is too long.
+pub async fn read_head(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<Option<usize>> {
+    let mut searched = 0;
+    loop {
+        if searched == 0 {
+            // RFC 9112, 2.2: empty lines before a message are passed over.
+            while buffer.starts_with(b"\r\n") {
+                buffer.advance(2);
+            }
+        }
+        if let Some(end) = head_end(buffer, searched) {
+            return Ok(Some(end));
+        }
+        searched = if buffer.starts_with(b"\r") { 0 } else { buffer.len() };
+        if buffer.len() > LONGEST_HEAD {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        make_room(buffer, buffer.len());
+        if from.read_buf(buffer).await? == 0 {
+            return if buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+    }
+}
+
+/// Copies the first `head` bytes of `buffer` and then `body`, whose rest is read from `from`, to `to`. Each piece goes on as soon as it is there.
+///
+/// # Errors
+/// Which of the two ends failed.
+pub async fn copy(
+    from: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    to: &mut (impl AsyncWrite + Unpin),
+    mut head: usize,
+    body: &mut Body,
+) -> Result<(), Broken> {
+    loop {
+        let here = head + body.advance(buffer.get(head..).unwrap_or_default()).map_err(|_| Broken::Source)?;
+        if here > 0 {
+            to.write_all(buffer.get(..here).unwrap_or_default()).await.map_err(|_| Broken::Sink)?;
+            buffer.advance(here);
+            head = 0;
+        }
+        if body.is_done() {
+            give_back_room(buffer);
+            return Ok(());
+        }
+        make_room(buffer, body.expected(LARGE));
+        if from.read_buf(buffer).await.map_err(|_| Broken::Source)? == 0 {
+            return if body.ends_with_connection() { Ok(()) } else { Err(Broken::Source) };
+        }
+    }
+}
+
+/// Room for the next read: `expected` bytes, and never too little to be worth a system call.
+fn make_room(buffer: &mut BytesMut, expected: usize) {
+    let wanted = expected.max(SMALL / 2);
+    if buffer.capacity() - buffer.len() < wanted {
+        buffer.reserve(wanted.max(SMALL));
+    }
+}
+
+/// After a large message the buffer is small again: an environment has many connections and little memory.
+fn give_back_room(buffer: &mut BytesMut) {
+    if buffer.is_empty() && buffer.capacity() > 4 * SMALL {
+        *buffer = BytesMut::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_head_is_read_in_pieces_and_what_follows_stays() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        let sent = tokio::spawn(async move {
+            for piece in ["\r\n", "GET / HT", "TP/1.1\r\nHost: x\r", "\n\r", "\nrest"] {
+                near.write_all(piece.as_bytes()).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            near
+        });
+        let mut buffer = BytesMut::new();
+        let length = read_head(&mut far, &mut buffer).await.unwrap().unwrap();
+        assert_eq!(&buffer[..length], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        drop(sent.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_large_body_passes_through_a_small_buffer() {
+        let length = 3 << 20;
+        let (mut near, mut far) = tokio::io::duplex(LARGE);
+        let writer = tokio::spawn(async move { near.write_all(&vec![7; length]).await.map(|()| near) });
+        let (mut buffer, mut body) = (BytesMut::new(), Body::of_length(length as u64));
+        copy(&mut far, &mut buffer, &mut tokio::io::sink(), 0, &mut body).await.unwrap();
+        assert!(body.is_done());
+        assert!(buffer.capacity() <= 4 * SMALL, "{}", buffer.capacity());
+        drop(writer.await.unwrap().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_seen() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        near.write_all(b"5\r\nhel").await.unwrap();
+        drop(near);
+        let mut body = Body::CHUNKED;
+        assert_eq!(copy(&mut far, &mut BytesMut::new(), &mut tokio::io::sink(), 0, &mut body).await, Err(Broken::Source));
+    }
+}

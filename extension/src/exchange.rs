@@ -1,0 +1,141 @@
+//! Carries one request to the platform and its answer back, both ways at once and byte for byte. It decides nothing.
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use crate::connection::{self, Connection, copy, read_head};
+use crate::message::{AnswerHead, RequestHead};
+use crate::wait::gone;
+
+/// What may be done with the two connections afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The runtime's connection may bring another request.
+    pub keep_runtime: bool,
+    /// The platform's connection may be used again.
+    pub keep_platform: bool,
+}
+
+/// Why an exchange did not come to its end. Both connections are to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The runtime went away.
+    Runtime,
+    /// The platform closed the connection without a byte of an answer; nothing has gone to the runtime.
+    Unanswered,
+    /// The platform closed the connection in the middle of an answer, or made no sense.
+    Platform,
+}
+
+/// Reads the next answer's head from the platform, an interim one as well. It may be given up and begun again.
+///
+/// # Errors
+/// See [`Broken`].
+pub async fn read_answer(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut, to_head: bool) -> Result<AnswerHead, Broken> {
+    match read_head(from, buffer).await {
+        Ok(Some(length)) => AnswerHead::read(buffer, length, to_head).map_err(|_| Broken::Platform),
+        Ok(None) => Err(Broken::Unanswered),
+        Err(_) if buffer.is_empty() => Err(Broken::Unanswered),
+        Err(_) => Err(Broken::Platform),
+    }
+}
+
+/// Hands an answer, whose head was read, on to the runtime.
+async fn hand_on(
+    head: AnswerHead,
+    from: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    runtime: &mut (impl AsyncWrite + Unpin),
+) -> Result<Ended, Broken> {
+    let mut body = head.body;
+    copy(from, buffer, runtime, head.length, &mut body).await.map_err(|broken| match broken {
+        connection::Broken::Source => Broken::Platform,
+        connection::Broken::Sink => Broken::Runtime,
+    })?;
+    Ok(Ended { keep_runtime: !head.body.ends_with_connection() && head.keep_alive, keep_platform: head.keep_alive })
+}
+
+/// Carries the request at the front of the runtime's buffer over, and its answer back.
+///
+/// # Errors
+/// See [`Broken`].
+pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &mut Connection) -> Result<Ended, Broken> {
+    let to_head = request.method(&runtime.buffer) == b"HEAD";
+    let mut body = request.body;
+    let read_ahead = runtime.buffer.get(request.length..).unwrap_or_default();
+    let here = request.length + body.advance(read_ahead).map_err(|_| Broken::Runtime)?;
+    let sent = platform.stream.write_all(runtime.buffer.get(..here).unwrap_or_default()).await;
+    if body.is_done() {
+        if sent.is_err() {
+            return Err(Broken::Unanswered);
+        }
+        let ended = answer(runtime, platform, to_head).await?;
+        runtime.buffer.advance(here);
+        return Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended });
+    }
+    runtime.buffer.advance(here);
+    let (mut runtime_reads, mut runtime_writes) = runtime.stream.split();
+    let (mut platform_reads, mut platform_writes) = platform.stream.split();
+    let upload = async {
+        let copied = copy(&mut runtime_reads, &mut runtime.buffer, &mut platform_writes, 0, &mut body).await;
+        match copied {
+            Ok(()) => Ok(true),
+            Err(connection::Broken::Source) => Err(Broken::Runtime),
+            // The platform wants no more of it; its answer may still come, and the runtime must not be cut off before it has read that.
+            Err(connection::Broken::Sink) => {
+                let rest = copy(&mut runtime_reads, &mut runtime.buffer, &mut tokio::io::sink(), 0, &mut body).await;
+                rest.map(|()| false).map_err(|_| Broken::Runtime)
+            }
+        }
+    };
+    let download = async {
+        loop {
+            let head = read_answer(&mut platform_reads, &mut platform.buffer, to_head).await?;
+            if !head.is_interim() {
+                return hand_on(head, &mut platform_reads, &mut platform.buffer, &mut runtime_writes).await;
+            }
+            let interim = platform.buffer.split_to(head.length);
+            runtime_writes.write_all(&interim).await.map_err(|_| Broken::Runtime)?;
+        }
+    };
+    let (uploaded, ended) = tokio::try_join!(upload, download)?;
+    Ok(Ended {
+        keep_runtime: ended.keep_runtime && uploaded && request.keep_alive,
+        keep_platform: ended.keep_platform && uploaded && request.keep_alive,
+    })
+}
+
+/// Waits for the platform's answer to a request that is wholly sent, and hands it on.
+///
+/// # Errors
+/// See [`Broken`].
+pub async fn answer(runtime: &mut Connection, platform: &mut Connection, to_head: bool) -> Result<Ended, Broken> {
+    loop {
+        let head = await_answer(runtime, platform, to_head).await?;
+        if !head.is_interim() {
+            return hand_over(runtime, platform, head).await;
+        }
+        let interim = platform.buffer.split_to(head.length);
+        runtime.stream.write_all(&interim).await.map_err(|_| Broken::Runtime)?;
+    }
+}
+
+/// Waits for the head of the platform's answer for as long as the runtime does.
+///
+/// # Errors
+/// See [`Broken`].
+pub async fn await_answer(runtime: &Connection, platform: &mut Connection, to_head: bool) -> Result<AnswerHead, Broken> {
+    tokio::select! {
+        biased;
+        head = read_answer(&mut platform.stream, &mut platform.buffer, to_head) => head,
+        () = gone(&runtime.stream) => Err(Broken::Runtime),
+    }
+}
+
+/// Hands an answer on whose head stands at the front of the platform's buffer.
+///
+/// # Errors
+/// See [`Broken`].
+pub async fn hand_over(runtime: &mut Connection, platform: &mut Connection, head: AnswerHead) -> Result<Ended, Broken> {
+    hand_on(head, &mut platform.stream, &mut platform.buffer, &mut runtime.stream).await
+}

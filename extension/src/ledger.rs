@@ -1,0 +1,263 @@
+//! Invocations about which something was decided and that have no answer yet, and what was done to each: lines on standard output.
+//! It must never write a payload, a header's value or a variable's value.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use faults::ledger::Eligible;
+use faults::{Action, Decision, Entry, Start};
+use tokio::task::AbortHandle;
+
+use crate::decide::Who;
+
+/// The ledger of one environment.
+#[derive(Debug)]
+pub struct Ledger {
+    function: String,
+    open: Mutex<HashMap<String, Open>>,
+    warm: AtomicBool,
+}
+
+/// An invocation that has no answer yet.
+pub type Open = Arc<Mutex<Invocation>>;
+
+/// What was decided about one invocation, and what has become of it.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Lambda's request id.
+    pub request_id: String,
+    /// The root of its trace, where there was one.
+    pub root: Option<String>,
+    /// The run whose plan decided.
+    pub run: String,
+    /// That plan's sequence number.
+    pub sequence: u64,
+    /// Cold or warm.
+    pub start: Start,
+    /// When its deadline comes, where that is known.
+    pub deadline: Option<Instant>,
+    /// One line for each fault that is about it.
+    pub lines: Vec<Line>,
+    /// Tells the ledger in time where the deadline comes before an answer does.
+    pub guard: Option<AbortHandle>,
+    /// Whether its lines are written.
+    pub told: bool,
+}
+
+/// One decision and how far it has been carried out.
+#[derive(Debug)]
+pub struct Line {
+    /// What was decided.
+    pub decision: Decision,
+    /// What was waited for it so far.
+    pub waited: Duration,
+    /// Since when it is waited, where it is.
+    pub since: Option<Instant>,
+    /// Whether it was carried out.
+    pub done: bool,
+}
+
+impl Line {
+    /// A decision of which nothing is carried out yet; there is nothing to do about [`Action::Pass`].
+    pub fn new(decision: Decision) -> Self {
+        let done = decision.action == Action::Pass;
+        Self { decision, waited: Duration::ZERO, since: None, done }
+    }
+}
+
+impl Invocation {
+    /// What is to be done, in the plan's order.
+    pub fn actions(&self) -> Vec<Action> {
+        self.lines.iter().map(|line| line.decision.action.clone()).collect()
+    }
+}
+
+/// Locks, whatever a thread that panicked may have left.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ledger {
+    /// An empty ledger of the function called `function`.
+    pub fn new(function: String) -> Self {
+        Self { function, open: Mutex::default(), warm: AtomicBool::new(false) }
+    }
+
+    /// The function it belongs to.
+    pub fn function(&self) -> &str {
+        &self.function
+    }
+
+    /// Says that something happened which the reader should know.
+    pub fn note(&self, what: &str) {
+        write(&Entry::Note { place: self.function.clone(), what: what.to_owned() });
+    }
+
+    /// Whether the environment had an invocation before.
+    pub fn is_warm(&self) -> bool {
+        self.warm.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is the environment's first invocation; if so, the ledger says it.
+    pub fn start(&self, who: &Who) -> Start {
+        if self.warm.swap(true, Ordering::Relaxed) {
+            return Start::Warm;
+        }
+        let (request_id, root) = (who.request_id.clone(), who.root.clone());
+        write(&Entry::ColdStart { function: self.function.clone(), request_id, root });
+        Start::Cold
+    }
+
+    /// Opens the page of an invocation. One that was open under its id, of an event that was never handed over, is forgotten.
+    pub fn open(self: &Arc<Self>, invocation: Invocation) -> Open {
+        let (id, deadline) = (invocation.request_id.clone(), invocation.deadline);
+        let open = Arc::new(Mutex::new(invocation));
+        if let Some(deadline) = deadline {
+            let (ledger, guarded) = (Arc::clone(self), Arc::clone(&open));
+            let guard = tokio::spawn(async move {
+                tokio::time::sleep_until(before(deadline).into()).await;
+                ledger.write_lines(&mut lock(&guarded));
+            });
+            lock(&open).guard = Some(guard.abort_handle());
+        }
+        if let Some(old) = lock(&self.open).insert(id, Arc::clone(&open)) {
+            close(&mut lock(&old));
+        }
+        open
+    }
+
+    /// The open page of the invocation with this id.
+    pub fn find(&self, id: &str) -> Option<Open> {
+        let open = lock(&self.open);
+        if open.is_empty() { None } else { open.get(id).cloned() }
+    }
+
+    /// Writes an invocation's lines, if the deadline's guard has not, and closes its page.
+    pub fn tell(&self, open: &Open) {
+        let mut invocation = lock(open);
+        self.write_lines(&mut invocation);
+        close(&mut invocation);
+        lock(&self.open).remove(&invocation.request_id);
+    }
+
+    /// Forgets an invocation without a line: its event will be decided about again.
+    pub fn forget(&self, open: &Open) {
+        let mut invocation = lock(open);
+        close(&mut invocation);
+        lock(&self.open).remove(&invocation.request_id);
+    }
+
+    /// Writes whatever is not written yet.
+    pub fn tell_all(&self) {
+        let open: Vec<_> = lock(&self.open).drain().map(|(_, open)| open).collect();
+        for open in open {
+            self.write_lines(&mut lock(&open));
+        }
+    }
+
+    fn write_lines(&self, invocation: &mut Invocation) {
+        if std::mem::replace(&mut invocation.told, true) {
+            return;
+        }
+        for line in &invocation.lines {
+            let waited = line.waited + line.since.map_or(Duration::ZERO, |since| since.elapsed());
+            write(&Entry::Eligible(Eligible {
+                run: invocation.run.clone(),
+                sequence: invocation.sequence,
+                request_id: invocation.request_id.clone(),
+                root: invocation.root.clone(),
+                place: self.function.clone(),
+                fault: line.decision.fault.clone(),
+                arm: line.decision.arm,
+                action: line.decision.action.name().to_owned(),
+                waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
+                start: invocation.start,
+                done: line.done || line.since.is_some(),
+            }));
+        }
+    }
+}
+
+/// No line may follow any more, and no guard is needed.
+fn close(invocation: &mut Invocation) {
+    invocation.told = true;
+    if let Some(guard) = invocation.guard.take() {
+        guard.abort();
+    }
+}
+
+/// When the lines of an invocation that runs into its deadline are written: shortly before the platform ends us, and the caller hears of it.
+fn before(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline.checked_sub((left / 10).min(Duration::from_millis(25))).unwrap_or(deadline)
+}
+
+/// One line with one write, past the buffer of the standard library, so that lines of two writers never mix.
+fn write(entry: &Entry) {
+    let line = entry.to_line();
+    let mut rest = line.as_bytes();
+    while !rest.is_empty() {
+        match rustix::io::write(std::io::stdout(), rest) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(rustix::io::Errno::INTR) => (),
+            // Nobody reads: the function matters more than its books.
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faults::Arm;
+
+    use super::*;
+
+    fn invocation(id: &str, deadline: Option<Instant>) -> Invocation {
+        let decision = Decision { fault: "f".into(), arm: Arm::Control, action: Action::Pass };
+        Invocation {
+            request_id: id.into(),
+            root: None,
+            run: "r".into(),
+            sequence: 1,
+            start: Start::Warm,
+            deadline,
+            lines: vec![Line::new(decision)],
+            guard: None,
+            told: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_open_until_it_is_told() {
+        let ledger = Arc::new(Ledger::new("f".into()));
+        let open = ledger.open(invocation("a", None));
+        assert!(ledger.find("a").is_some() && ledger.find("b").is_none());
+        ledger.tell(&open);
+        assert!(ledger.find("a").is_none());
+        assert!(lock(&open).told);
+    }
+
+    #[tokio::test]
+    async fn what_runs_into_its_deadline_is_told_before_it() {
+        let ledger = Arc::new(Ledger::new("f".into()));
+        let deadline = Instant::now() + Duration::from_millis(300);
+        assert!(before(deadline) < deadline);
+        let open = ledger.open(invocation("a", Some(deadline)));
+        assert!(!lock(&open).told);
+        while !lock(&open).told {
+            assert!(deadline.elapsed() < Duration::from_secs(10), "never told");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[test]
+    fn only_the_first_invocation_is_cold() {
+        let ledger = Ledger::new("f".into());
+        let who = Who { request_id: "a".into(), root: None };
+        assert!(!ledger.is_warm());
+        assert_eq!(ledger.start(&who), Start::Cold);
+        assert_eq!(ledger.start(&who), Start::Warm);
+    }
+}

@@ -1,0 +1,247 @@
+//! The head of an HTTP/1.1 message: only what is needed to know where the message goes and where it ends.
+//! It must never change a byte of it.
+
+use std::ops::Range;
+
+use crate::body::{Body, Malformed};
+
+/// The head of a request, by places in the bytes it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestHead {
+    /// How long it is, its empty line included.
+    pub length: usize,
+    method: Range<usize>,
+    path: Range<usize>,
+    /// What follows it.
+    pub body: Body,
+    /// Whether the connection may be used again.
+    pub keep_alive: bool,
+    /// Whether the body comes only after a `100 Continue`.
+    pub expects_continue: bool,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerHead {
+    /// How long it is, its empty line included.
+    pub length: usize,
+    /// The status code.
+    pub status: u16,
+    /// What follows it.
+    pub body: Body,
+    /// Whether the connection may be used again.
+    pub keep_alive: bool,
+}
+
+/// The end of the head in `bytes`, which were looked through up to `from` before.
+pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let start = from.saturating_sub(3);
+    let rest = bytes.get(start..)?;
+    rest.windows(4).position(|four| four == b"\r\n\r\n").map(|at| start + at + 4)
+}
+
+/// The value of the header called `name` (in lower case).
+pub fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
+    let (_, value) = headers(head).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))?;
+    std::str::from_utf8(value).ok()
+}
+
+fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((line.get(..colon)?, line.get(colon + 1..)?.trim_ascii()))
+    })
+}
+
+/// What the headers say about the framing.
+#[derive(Default)]
+struct Framing {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    keep_alive: bool,
+    expects_continue: bool,
+}
+
+impl Framing {
+    fn read(head: &[u8]) -> Result<Self, Malformed> {
+        let mut framing = Self::default();
+        for (name, value) in headers(head) {
+            // The lengths of the four names: most headers are passed over by one comparison.
+            match name.len() {
+                14 if name.eq_ignore_ascii_case(b"content-length") => {
+                    let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+                    let length = digits.and_then(|text| text.parse().ok()).ok_or(Malformed)?;
+                    if framing.length.is_some_and(|before| before != length) {
+                        return Err(Malformed);
+                    }
+                    framing.length = Some(length);
+                }
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                    framing.chunked = value.split(|b| *b == b',').next_back().is_some_and(|last| is(last, "chunked"));
+                    if !framing.chunked {
+                        return Err(Malformed);
+                    }
+                }
+                10 if name.eq_ignore_ascii_case(b"connection") => {
+                    framing.close |= value.split(|b| *b == b',').any(|token| is(token, "close"));
+                    framing.keep_alive |= value.split(|b| *b == b',').any(|token| is(token, "keep-alive"));
+                }
+                6 if name.eq_ignore_ascii_case(b"expect") => framing.expects_continue = is(value, "100-continue"),
+                _ => (),
+            }
+        }
+        Ok(framing)
+    }
+
+    const fn keeps_alive(&self, old: bool) -> bool {
+        !self.close && (!old || self.keep_alive)
+    }
+}
+
+fn is(token: &[u8], word: &str) -> bool {
+    token.trim_ascii().eq_ignore_ascii_case(word.as_bytes())
+}
+
+impl RequestHead {
+    /// Reads the head that `bytes` begin with and that is `length` long.
+    ///
+    /// # Errors
+    /// Where it is not HTTP/1.
+    pub fn read(bytes: &[u8], length: usize) -> Result<Self, Malformed> {
+        let head = bytes.get(..length).ok_or(Malformed)?;
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        let method = line.iter().position(|byte| *byte == b' ').ok_or(Malformed)?;
+        let target = line.iter().rposition(|byte| *byte == b' ').filter(|space| *space > method).ok_or(Malformed)?;
+        let old = match line.get(target + 1..) {
+            Some(b"HTTP/1.1") => false,
+            Some(b"HTTP/1.0") => true,
+            _ => return Err(Malformed),
+        };
+        let framing = Framing::read(head)?;
+        let body = if framing.chunked { Body::CHUNKED } else { Body::of_length(framing.length.unwrap_or(0)) };
+        Ok(Self {
+            length,
+            method: 0..method,
+            path: method + 1..target,
+            body,
+            keep_alive: framing.keeps_alive(old),
+            expects_continue: framing.expects_continue,
+        })
+    }
+
+    /// The method, in the bytes that the head was read from.
+    pub fn method<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.method.clone()).unwrap_or_default()
+    }
+
+    /// The path with its query, in the bytes that the head was read from.
+    pub fn path<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.path.clone()).unwrap_or_default()
+    }
+}
+
+impl AnswerHead {
+    /// Reads the head that `bytes` begin with and that is `length` long. The answer to a HEAD request has no body, whatever it says.
+    ///
+    /// # Errors
+    /// Where it is not HTTP/1.
+    pub fn read(bytes: &[u8], length: usize, to_head: bool) -> Result<Self, Malformed> {
+        let head = bytes.get(..length).ok_or(Malformed)?;
+        let old = match head.get(..9) {
+            Some(b"HTTP/1.1 ") => false,
+            Some(b"HTTP/1.0 ") => true,
+            _ => return Err(Malformed),
+        };
+        let status = head.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
+        let status: u16 = status.ok_or(Malformed)?;
+        let framing = Framing::read(head)?;
+        let body = if to_head || status < 200 || matches!(status, 204 | 304) {
+            Body::NONE
+        } else if framing.chunked {
+            Body::CHUNKED
+        } else {
+            framing.length.map_or(Body::UNTIL_CLOSE, Body::of_length)
+        };
+        Ok(Self { length, status, body, keep_alive: framing.keeps_alive(old) && !body.ends_with_connection() })
+    }
+
+    /// Whether another answer follows (`100 Continue`, `103 Early Hints`).
+    pub const fn is_interim(&self) -> bool {
+        self.status < 200 && self.status != 101
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn request(text: &str) -> Result<RequestHead, Malformed> {
+        RequestHead::read(text.as_bytes(), text.len())
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_wherever_reading_stopped() {
+        let bytes = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody";
+        for from in 0..=bytes.len() - 4 {
+            assert_eq!(head_end(bytes, from), Some(bytes.len() - 4), "from {from}");
+        }
+        assert_eq!(head_end(b"GET / HTTP/1.1\r\nHost: x\r\n", 0), None);
+    }
+
+    #[test]
+    fn the_framing_of_a_request_is_understood() {
+        for (headers, body, keep_alive) in [
+            ("", Body::NONE, true),
+            ("content-length: 0\r\n", Body::NONE, true),
+            ("Content-Length: 7\r\nContent-Length: 7\r\n", Body::of_length(7), true),
+            ("TRANSFER-ENCODING: gzip, Chunked\r\n", Body::CHUNKED, true),
+            ("Content-Length: 7\r\nTransfer-Encoding: chunked\r\n", Body::CHUNKED, true),
+            ("Connection: close\r\n", Body::NONE, false),
+        ] {
+            let head = request(&format!("POST /p?q HTTP/1.1\r\n{headers}\r\n")).unwrap();
+            assert_eq!((head.body, head.keep_alive), (body, keep_alive), "{headers}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_malformed() {
+        for text in [
+            "",
+            "GET\r\n\r\n",
+            "GET /\r\n\r\n",
+            "GET / HTTP/2\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        ] {
+            assert_eq!(request(text), Err(Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_framing_of_an_answer_is_understood() {
+        for (text, to_head, body, keep_alive) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", false, Body::UNTIL_CLOSE, false),
+            ("HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n", false, Body::of_length(16), true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n", true, Body::NONE, true),
+            ("HTTP/1.1 204 \r\n\r\n", false, Body::NONE, true),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n", false, Body::of_length(1), false),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n", false, Body::CHUNKED, false),
+        ] {
+            let head = AnswerHead::read(text.as_bytes(), text.len(), to_head).unwrap();
+            assert_eq!((head.body, head.keep_alive), (body, keep_alive), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_head_or_malformed(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = RequestHead::read(&bytes, bytes.len());
+            let _ = AnswerHead::read(&bytes, bytes.len(), false);
+            let _ = header(&bytes, "expect");
+        }
+    }
+}

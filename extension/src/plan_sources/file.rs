@@ -1,0 +1,108 @@
+//! A plan in a file that somebody replaces by renaming. It must never hang: only a regular file is opened.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use faults::plan::LARGEST_PLAN;
+
+use super::{Look, Source};
+
+/// The file, and what it looked like when it was last read.
+#[derive(Debug)]
+pub struct PlanFile {
+    path: PathBuf,
+    seen: Option<Stamp>,
+}
+
+/// What changes when a file is written or replaced.
+type Stamp = (u64, u64, i64, i64, i64, i64);
+
+fn stamp(metadata: &Metadata) -> Stamp {
+    (metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+impl PlanFile {
+    /// The file at `path`, which need not be there yet.
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path, seen: None }
+    }
+
+    fn read(&mut self) -> io::Result<Look> {
+        let metadata = std::fs::metadata(&self.path)?;
+        if self.seen == Some(stamp(&metadata)) {
+            return Ok(Look::Same);
+        }
+        if !metadata.is_file() {
+            return Ok(Look::Missing("the plan's source is not a regular file".to_owned()));
+        }
+        // Not blocking, in case it has become a FIFO since.
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        // The stamp of what is really read: the file may have been replaced meanwhile.
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(Look::Missing("the plan's source is not a regular file".to_owned()));
+        }
+        let found = read_limited(&file)?;
+        self.seen = Some(stamp(&metadata));
+        Ok(Look::Found(found))
+    }
+}
+
+/// One byte more than a plan may have is enough to see that it is too long.
+fn read_limited(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST_PLAN as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Source for PlanFile {
+    fn look(&mut self) -> Look {
+        self.read().unwrap_or_else(|error| {
+            self.seen = None;
+            Look::Missing(format!("the plan's file cannot be read ({})", error.kind()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_once_for_each_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        let mut source = PlanFile::new(path.clone());
+        assert!(matches!(source.look(), Look::Missing(_)));
+        for text in ["one", "three"] {
+            let new = folder.path().join("new");
+            std::fs::write(&new, text).unwrap();
+            std::fs::rename(&new, &path).unwrap();
+            assert!(matches!(source.look(), Look::Found(bytes) if bytes == text.as_bytes()), "{text}");
+            assert!(matches!(source.look(), Look::Same), "{text}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(source.look(), Look::Missing(_)));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_missing_and_does_not_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        for path in [fifo, folder.path().to_owned()] {
+            assert!(matches!(PlanFile::new(path.clone()).look(), Look::Missing(_)), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_plan_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        std::fs::write(&path, vec![b' '; 3 * LARGEST_PLAN]).unwrap();
+        assert!(matches!(PlanFile::new(path).look(), Look::Found(bytes) if bytes.len() == LARGEST_PLAN + 1));
+    }
+}

@@ -1,0 +1,265 @@
+//! Carries actions out: the only place that waits for a fault or puts other bytes in the place of those that came.
+//! Nothing is kept per environment; what is known of an invocation hangs on its request id.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Buf;
+use faults::{Action, Moment, Start};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::connection::Connection;
+use crate::decide::{self, Who};
+use crate::exchange::{self, Broken, Ended};
+use crate::ledger::{Ledger, Open, lock};
+use crate::message::{AnswerHead, RequestHead};
+use crate::plan_sources::Plans;
+use crate::route::Route;
+use crate::upstream::Upstream;
+
+/// How often a request is sent that lost its connection before a byte of an answer, where that is safe.
+const TRIES: usize = 3;
+
+/// Everything that the connections share.
+#[derive(Debug)]
+pub struct Proxy {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) ledger: Arc<Ledger>,
+    plans: Plans,
+    parked: Mutex<VecDeque<Parked>>,
+}
+
+/// A `next` that the runtime gave up: the event belongs to the next one who asks.
+#[derive(Debug)]
+enum Parked {
+    /// The platform has not answered yet.
+    Asked(Connection),
+    /// It has, and nothing of the answer was handed on.
+    Answered(Event),
+}
+
+/// An answer to `next`, of which nothing was handed on: it stands at the front of its connection's buffer.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) platform: Connection,
+    pub(crate) head: AnswerHead,
+}
+
+/// What becomes of an event.
+enum Fate {
+    HandOver(Event),
+    /// It was taken from the runtime, which gets another one.
+    Gone,
+}
+
+/// Takes connections for ever.
+pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let proxy = Arc::clone(&proxy);
+                tokio::spawn(async move { proxy.serve_connection(Connection::new(stream)).await });
+            }
+            // No descriptor is left, for instance: that may pass.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+}
+
+impl Proxy {
+    /// A proxy in front of `upstream`.
+    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>) -> Self {
+        Self { upstream, ledger, plans, parked: Mutex::default() }
+    }
+
+    async fn serve_connection(&self, mut runtime: Connection) {
+        while let Ok(Some(length)) = runtime.read_head().await {
+            let Ok(request) = RequestHead::read(&runtime.buffer, length) else {
+                let _ = runtime.stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+                return;
+            };
+            match self.serve_request(&mut runtime, &request).await {
+                Ok(ended) if ended.keep_runtime => (),
+                // Without an answer the connection just ends, as it would if the runtime had spoken to the platform itself.
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn serve_request(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
+        let route = Route::of(request.method(&runtime.buffer), request.path(&runtime.buffer));
+        let open = match route {
+            Route::Next if request.body.is_done() => return self.next(runtime, request).await,
+            Route::Response(id) => self.ledger.find(id).map(|open| (open, true)),
+            Route::Error(id) => self.ledger.find(id).map(|open| (open, false)),
+            Route::Next | Route::Other => None,
+        };
+        match open {
+            Some((open, is_response)) => self.struck_answer(runtime, request, &open, is_response).await,
+            None => self.pass(runtime, request).await,
+        }
+    }
+
+    /// Carries a request over and its answer back.
+    pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
+        let safe_to_repeat = request.body.is_done();
+        for _ in 0..TRIES {
+            let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+            match exchange::carry(runtime, request, &mut platform).await {
+                Ok(ended) => {
+                    self.keep(platform, ended);
+                    return Ok(ended);
+                }
+                Err(Broken::Unanswered) if safe_to_repeat => (),
+                Err(broken) => return Err(broken),
+            }
+        }
+        Err(Broken::Unanswered)
+    }
+
+    pub(crate) fn keep(&self, platform: Connection, ended: Ended) {
+        if ended.keep_platform {
+            self.upstream.give_back(platform);
+        }
+    }
+
+    /// Answers a `next`: with the first event that is not taken away from the runtime.
+    async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
+        loop {
+            let event = self.event(runtime, request).await?;
+            let event = match self.fate(runtime, event).await? {
+                Fate::HandOver(event) => event,
+                Fate::Gone => continue,
+            };
+            let Event { mut platform, head } = event;
+            let untouched = platform.buffer.len();
+            return match exchange::hand_over(runtime, &mut platform, head).await {
+                Ok(ended) => {
+                    runtime.buffer.advance(request.length);
+                    self.keep(platform, ended);
+                    Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
+                }
+                Err(broken) => {
+                    // Not a whole write went through, so no runtime has the event.
+                    if broken == Broken::Runtime && platform.buffer.len() >= untouched {
+                        self.park(Parked::Answered(Event { platform, head }));
+                    }
+                    Err(broken)
+                }
+            };
+        }
+    }
+
+    /// Waits for the platform's answer to `next`, for hours if need be.
+    async fn event(&self, runtime: &Connection, request: &RequestHead) -> Result<Event, Broken> {
+        let mut broken = Broken::Unanswered;
+        let asking = runtime.buffer.get(..request.length).unwrap_or_default();
+        for _ in 0..TRIES {
+            let parked = lock(&self.parked).pop_front();
+            let mut platform = match parked {
+                Some(Parked::Answered(event)) => return Ok(event),
+                Some(Parked::Asked(platform)) => platform,
+                None => {
+                    let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+                    if platform.stream.write_all(asking).await.is_err() {
+                        continue;
+                    }
+                    platform
+                }
+            };
+            match exchange::await_answer(runtime, &mut platform, false).await {
+                Ok(head) => return Ok(Event { platform, head }),
+                Err(Broken::Runtime) => {
+                    self.park(Parked::Asked(platform));
+                    return Err(Broken::Runtime);
+                }
+                // The platform's connection was dropped, and no event with it: ask again.
+                Err(other) => broken = other,
+            }
+        }
+        Err(broken)
+    }
+
+    fn park(&self, parked: Parked) {
+        lock(&self.parked).push_back(parked);
+    }
+
+    /// Decides about an event and does what comes before the handler.
+    async fn fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
+        let Some(open) = self.decide(&mut event).await? else { return Ok(Fate::HandOver(event)) };
+        let actions = lock(&open).actions();
+        for (at, action) in actions.iter().enumerate() {
+            if let Action::Wait { moment: Moment::Before, time } = action
+                && self.hold(runtime, &open, at, *time).await
+            {
+                return self.abandon(event, &open);
+            }
+        }
+        let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. });
+        let last = actions.into_iter().enumerate().find(|(_, action)| keeps(action));
+        match last {
+            Some((at, Action::Refuse { error_type, message })) => {
+                self.refuse(event, &open, at, &error_type, &message).await.map(|()| Fate::Gone)
+            }
+            Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
+            _ => Ok(Fate::HandOver(event)),
+        }
+    }
+
+    /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
+    fn abandon(&self, event: Event, open: &Open) -> Result<Fate, Broken> {
+        self.ledger.forget(open);
+        self.park(Parked::Answered(event));
+        Err(Broken::Runtime)
+    }
+
+    async fn hold_of_deadline(&self, runtime: &Connection, mut event: Event, open: &Open, at: usize, share: f64) -> Result<Fate, Broken> {
+        let deadline = lock(open).deadline;
+        let Some(deadline) = deadline else {
+            self.ledger.note("an event without a deadline cannot be held until it");
+            return Ok(Fate::HandOver(event));
+        };
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
+            return self.abandon(event, open);
+        }
+        if share < 1.0 {
+            return Ok(Fate::HandOver(event));
+        }
+        // Too late for the handler, and the platform has let us live: the runtime gets another event.
+        self.ledger.tell(open);
+        event.platform.discard(event.head.length, event.head.body).await.map_err(|_| Broken::Platform)?;
+        self.keep_if_alive(event);
+        Ok(Fate::Gone)
+    }
+
+    pub(crate) fn keep_if_alive(&self, event: Event) {
+        if event.head.keep_alive {
+            self.upstream.give_back(event.platform);
+        }
+    }
+
+    /// What is decided about an event, with its page in the ledger; `None` where it passes untouched.
+    async fn decide(&self, event: &mut Event) -> Result<Option<Open>, Broken> {
+        if event.head.status != 200 {
+            return Ok(None);
+        }
+        let plan = self.plans.in_force().await;
+        let plan = plan.filter(|plan| decide::concerns(plan, self.ledger.function()));
+        if plan.is_none() && self.ledger.is_warm() {
+            return Ok(None);
+        }
+        let length = event.head.length;
+        let Some(who) = Who::read(event.platform.buffer.get(..length).unwrap_or_default()) else { return Ok(None) };
+        let start: Start = self.ledger.start(&who);
+        let Some(plan) = plan else { return Ok(None) };
+        let read = decide::needs_event(&plan, self.ledger.function());
+        if read {
+            event.platform.read_whole(length, event.head.body).await.map_err(|_| Broken::Platform)?;
+        }
+        let (head, body) = event.platform.buffer.split_at_checked(length).unwrap_or_default();
+        let body = read.then_some((event.head.body, body));
+        Ok(decide::decide(&plan, &self.ledger, who, head, body, start).map(|invocation| self.ledger.open(invocation)))
+    }
+}

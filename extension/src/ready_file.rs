@@ -1,0 +1,31 @@
+//! A small file that says we listen: the wrapper scripts look for it, so that a runtime is pointed at us only where it finds somebody.
+//! It must never be there before the listener is.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The file, removed when this is dropped. Where we are killed it stays; the scripts ask whether the process in it lives.
+#[derive(Debug)]
+pub struct ReadyFile(PathBuf);
+
+impl ReadyFile {
+    /// Writes `<folder>/brownout-<address>.ready` with our process id; `None` where that cannot be done (then nothing is pointed at us).
+    pub fn write(folder: &Path, address: SocketAddr) -> Option<Self> {
+        let path = folder.join(format!("brownout-{address}.ready"));
+        let unfinished = folder.join(format!("brownout-{address}.{}", std::process::id()));
+        // Renamed, so that nobody reads half a number.
+        let written = fs::write(&unfinished, format!("{}\n", std::process::id())).and_then(|()| fs::rename(&unfinished, &path));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+            return None;
+        }
+        Some(Self(path))
+    }
+}
+
+impl Drop for ReadyFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,55 @@
+//! The Runtime API's addresses. What is not known here passes like anything else: it must never be refused.
+
+/// What a runtime asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// The next event.
+    Next,
+    /// The handler's answer to the event with this request id.
+    Response(&'a str),
+    /// The handler's error for the event with this request id.
+    Error(&'a str),
+    /// Anything else: init errors, SnapStart, telemetry, what comes later.
+    Other,
+}
+
+/// The Runtime API's path up to the request id. Source: AWS Lambda developer guide, "Using the Lambda runtime API".
+pub const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
+
+impl<'a> Route<'a> {
+    /// The route of a request line's method and path.
+    pub fn of(method: &[u8], path: &'a [u8]) -> Self {
+        let Some(rest) = std::str::from_utf8(path).ok().and_then(|path| path.strip_prefix(INVOCATION)) else { return Self::Other };
+        if method == b"GET" {
+            return if rest == "next" { Self::Next } else { Self::Other };
+        }
+        match rest.split_once('/') {
+            Some((id, "response")) if method == b"POST" => Self::Response(id),
+            Some((id, "error")) if method == b"POST" => Self::Error(id),
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_its_route() {
+        for (method, path, route) in [
+            ("GET", "/2018-06-01/runtime/invocation/next", Route::Next),
+            ("POST", "/2018-06-01/runtime/invocation/next", Route::Other),
+            ("POST", "/2018-06-01/runtime/invocation/8476a536/response", Route::Response("8476a536")),
+            ("POST", "/2018-06-01/runtime/invocation/8476a536/error", Route::Error("8476a536")),
+            ("POST", "/2018-06-01/runtime/init/error", Route::Other),
+            ("GET", "/2018-06-01/runtime/restore/next", Route::Other),
+            ("POST", "/2030-01-01/runtime/invocation/1/response", Route::Other),
+            ("GET", "/", Route::Other),
+            ("GET", "", Route::Other),
+        ] {
+            assert_eq!(Route::of(method.as_bytes(), path.as_bytes()), route, "{method} {path}");
+        }
+        assert_eq!(Route::of(b"GET", b"/2018-06-01/runtime/invocation/\xff"), Route::Other);
+    }
+}

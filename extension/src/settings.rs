@@ -1,0 +1,129 @@
+//! The only place that reads `BROWNOUT_*` variables. What cannot be read is complained about in the ledger, and the
+//! extension then passes everything untouched: it must never keep a function from starting.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Where a plan comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanSetting {
+    /// Nothing is set: there are no faults.
+    None,
+    /// `file:<path>`: looked at again and again.
+    File(PathBuf),
+    /// `json:<text>`: one fixed plan, in force from the start until its lease is over.
+    Variable(String),
+}
+
+/// Everything the extension is told from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `host:port` of the Runtime API that events come from.
+    pub upstream: String,
+    /// `host:port` of the Extensions API; not the same where proxies are chained.
+    pub platform: String,
+    /// Where the runtime finds us; always a loopback address.
+    pub listen: SocketAddr,
+    /// Where plans come from.
+    pub plan: PlanSetting,
+    /// The function's name.
+    pub function: String,
+    /// The name to register under: the file name of this program.
+    pub extension_name: String,
+    /// Where the ready file goes.
+    pub temporary_folder: PathBuf,
+    /// What could not be understood, without the value itself.
+    pub complaints: Vec<String>,
+}
+
+/// Where we listen unless told otherwise. Not a port of FIS (9100), failure-lambda (9009), Datadog (9000) or Lambda itself (9001).
+pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9876);
+
+impl Settings {
+    /// Reads the process's variables; `None` where no Runtime API is named.
+    pub fn read() -> Option<Self> {
+        let name = std::env::args_os().next().map(PathBuf::from);
+        let name = name.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+        Self::from(&|variable| std::env::var(variable).ok().filter(|value| !value.is_empty()), name)
+    }
+
+    /// The same from any list of variables.
+    pub fn from(variable: &dyn Fn(&str) -> Option<String>, name: Option<String>) -> Option<Self> {
+        let mut complaints = Vec::new();
+        let platform = variable("AWS_LAMBDA_RUNTIME_API");
+        let upstream = variable("BROWNOUT_UPSTREAM").or_else(|| platform.clone())?;
+        Some(Self {
+            platform: platform.unwrap_or_else(|| upstream.clone()),
+            upstream,
+            listen: variable("BROWNOUT_LISTEN").map_or(LISTEN, |text| listen(&text, &mut complaints)),
+            plan: variable("BROWNOUT_PLAN").map_or(PlanSetting::None, |text| plan(text, &mut complaints)),
+            function: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+            extension_name: name.unwrap_or_else(|| "brownout-extension".to_owned()),
+            temporary_folder: variable("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
+            complaints,
+        })
+    }
+}
+
+fn listen(text: &str, complaints: &mut Vec<String>) -> SocketAddr {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => address,
+        Ok(_) => {
+            complaints.push(format!("`BROWNOUT_LISTEN` is not a loopback address; listening on `{LISTEN}`"));
+            LISTEN
+        }
+        Err(_) => {
+            complaints.push(format!("`BROWNOUT_LISTEN` is not an address and port; listening on `{LISTEN}`"));
+            LISTEN
+        }
+    }
+}
+
+fn plan(text: String, complaints: &mut Vec<String>) -> PlanSetting {
+    if let Some(path) = text.strip_prefix("file:").filter(|path| !path.is_empty()) {
+        return PlanSetting::File(PathBuf::from(path));
+    }
+    match text.strip_prefix("json:") {
+        Some(json) => PlanSetting::Variable(json.to_owned()),
+        None => {
+            complaints.push("`BROWNOUT_PLAN` begins neither with `file:` nor with `json:`; there are no faults".to_owned());
+            PlanSetting::None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Option<Settings> {
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Settings::from(&find, None)
+    }
+
+    #[test]
+    fn the_runtime_api_is_the_upstream_unless_another_is_named() {
+        let plain = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")]).unwrap();
+        assert_eq!((plain.upstream.as_str(), plain.platform.as_str()), ("127.0.0.1:9001", "127.0.0.1:9001"));
+        let chained = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), ("BROWNOUT_UPSTREAM", "127.0.0.1:9009")]).unwrap();
+        assert_eq!((chained.upstream.as_str(), chained.platform.as_str()), ("127.0.0.1:9009", "127.0.0.1:9001"));
+        assert_eq!(settings(&[]), None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_complained_about_and_never_quoted() {
+        for (name, value, complaints) in [
+            ("BROWNOUT_LISTEN", "127.0.0.2:4000", 0),
+            ("BROWNOUT_LISTEN", "0.0.0.0:4000", 1),
+            ("BROWNOUT_LISTEN", "secret", 1),
+            ("BROWNOUT_PLAN", "file:/plan.json", 0),
+            ("BROWNOUT_PLAN", "json:{}", 0),
+            ("BROWNOUT_PLAN", "secret", 1),
+        ] {
+            let read = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), (name, value)]).unwrap();
+            assert_eq!(read.complaints.len(), complaints, "{name}={value}");
+            assert!(read.listen.ip().is_loopback(), "{name}={value}");
+            assert!(!read.complaints.iter().any(|text| text.contains("secret")), "{name}={value}");
+        }
+    }
+}

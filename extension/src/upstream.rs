@@ -1,0 +1,84 @@
+//! The real Runtime API: its connections are kept, and one that was dropped meanwhile is replaced before anything is sent on it.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::net::RecvFlags;
+use tokio::net::TcpStream;
+
+use crate::connection::Connection;
+
+/// More idle connections than pollers that managed instances have are of no use.
+const MOST_IDLE: usize = 64;
+
+/// The Runtime API's address and the idle connections to it.
+#[derive(Debug)]
+pub struct Upstream {
+    address: String,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Upstream {
+    /// The Runtime API at `address` (`host:port`). Nothing is connected yet.
+    pub const fn new(address: String) -> Self {
+        Self { address, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A connection that was alive a moment ago.
+    ///
+    /// # Errors
+    /// Where none can be made.
+    pub async fn take(&self) -> io::Result<Connection> {
+        while let Some(connection) = self.pop() {
+            if is_alive(&connection) {
+                return Ok(connection);
+            }
+        }
+        TcpStream::connect(&self.address).await.map(Connection::new)
+    }
+
+    /// Keeps a connection whose last answer was read to its end.
+    pub fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if connection.buffer.is_empty() && idle.len() < MOST_IDLE {
+            idle.push(connection);
+        }
+    }
+
+    fn pop(&self) -> Option<Connection> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
+
+/// Whether the other end has neither closed an idle connection nor sent something nobody asked for. It asks the kernel, not the reactor:
+/// after a thaw the reactor has not heard of the close yet.
+pub fn is_alive(connection: &Connection) -> bool {
+    let mut byte = [0_u8];
+    let peeked = rustix::net::recv(&connection.stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    matches!(peeked, Err(rustix::io::Errno::AGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_was_dropped_is_replaced() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = Upstream::new(listener.local_addr().unwrap().to_string());
+        let first = upstream.take().await.unwrap();
+        let port = first.stream.local_addr().unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        upstream.give_back(first);
+        let again = upstream.take().await.unwrap();
+        assert_eq!(again.stream.local_addr().unwrap(), port);
+        upstream.give_back(again);
+        drop(far);
+        assert_ne!(upstream.take().await.unwrap().stream.local_addr().unwrap(), port);
+    }
+}

@@ -1,0 +1,372 @@
+//! A small platform (Runtime and Extensions API), a small runtime, and the real binary between them.
+//! Whatever is started here ends with the test, also when it fails.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::VecDeque;
+use std::io::BufRead;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use faults::Entry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// Longer than anything takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One HTTP message as it came: its head as text, its body with the framing (`raw`) and without.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    pub head: String,
+    pub raw: Vec<u8>,
+    pub body: Vec<u8>,
+    /// Whether it broke off.
+    pub truncated: bool,
+    pub at: Option<Instant>,
+}
+
+impl Message {
+    pub fn status(&self) -> u16 {
+        self.head[9..12].parse().unwrap()
+    }
+
+    pub fn path(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+/// Reads one message; `None` where the connection ended before it.
+pub async fn read_message(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Message> {
+    let mut chunk = vec![0; 256 << 10];
+    let end = loop {
+        if let Some(at) = kept.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        match stream.read(&mut chunk).await {
+            Ok(n) if n > 0 => kept.extend_from_slice(&chunk[..n]),
+            _ => return None,
+        }
+    };
+    let head = String::from_utf8(kept.drain(..end).collect()).unwrap();
+    let mut message = Message { head, at: Some(Instant::now()), ..Message::default() };
+    let length =
+        message.head.to_ascii_lowercase().split("content-length: ").nth(1).map(|rest| rest.lines().next().unwrap().parse::<u64>().unwrap());
+    let mut body = if message.head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        extension::body::Body::CHUNKED
+    } else {
+        extension::body::Body::of_length(length.unwrap_or(0))
+    };
+    loop {
+        let taken = body.advance_into(kept, |piece| message.body.extend_from_slice(piece)).unwrap();
+        message.raw.extend(kept.drain(..taken));
+        if body.is_done() {
+            return Some(message);
+        }
+        match stream.read(&mut chunk).await {
+            Ok(n) if n > 0 => kept.extend_from_slice(&chunk[..n]),
+            _ => {
+                message.truncated = true;
+                return Some(message);
+            }
+        }
+    }
+}
+
+/// The platform's side.
+#[derive(Default)]
+pub struct Platform {
+    pub address: Option<SocketAddr>,
+    events: Mutex<VecDeque<Vec<u8>>>,
+    event_there: Notify,
+    /// Everything that was received, `next` and the Extensions API apart.
+    received: Mutex<Vec<Message>>,
+    received_there: Notify,
+    /// What the next requests that are not `next` are answered; after that 202.
+    pub answers: Mutex<VecDeque<Vec<u8>>>,
+    pub waiting: AtomicUsize,
+    pub nexts: Mutex<Vec<Message>>,
+    /// Connections are closed after each answer, as a platform does while the environment is frozen.
+    pub drops_connections: AtomicBool,
+    pub refuses_registration: AtomicBool,
+    /// The order of what the Extensions API was asked.
+    pub registrations: Mutex<Vec<Message>>,
+    shutdown: Notify,
+}
+
+pub const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+
+impl Platform {
+    pub async fn start() -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let platform = Arc::new(Self { address: Some(listener.local_addr().unwrap()), ..Self::default() });
+        let serving = Arc::clone(&platform);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let serving = Arc::clone(&serving);
+                tokio::spawn(async move { serving.serve(stream).await });
+            }
+        });
+        platform
+    }
+
+    async fn serve(&self, mut stream: TcpStream) {
+        stream.set_nodelay(true).unwrap();
+        let mut kept = Vec::new();
+        while let Some(message) = read_message(&mut stream, &mut kept).await {
+            let path = message.path().to_owned();
+            let answer = match path.as_str() {
+                "/2020-01-01/extension/register" => {
+                    self.registrations.lock().unwrap().push(message);
+                    if self.refuses_registration.load(Ordering::SeqCst) {
+                        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n{}".to_vec()
+                    } else {
+                        b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: ext-1\r\nContent-Length: 2\r\n\r\n{}".to_vec()
+                    }
+                }
+                "/2020-01-01/extension/event/next" => {
+                    self.registrations.lock().unwrap().push(message);
+                    self.shutdown.notified().await;
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{\"eventType\":\"SHUTDOWN\"}".to_vec()
+                }
+                "/2018-06-01/runtime/invocation/next" => {
+                    self.nexts.lock().unwrap().push(message);
+                    self.waiting.fetch_add(1, Ordering::SeqCst);
+                    let mut end = [0];
+                    let event = tokio::select! {
+                        event = self.next_event() => event,
+                        _ = stream.peek(&mut end) => { self.waiting.fetch_sub(1, Ordering::SeqCst); return }
+                    };
+                    self.waiting.fetch_sub(1, Ordering::SeqCst);
+                    event
+                }
+                _ => {
+                    self.received.lock().unwrap().push(message);
+                    self.received_there.notify_waiters();
+                    self.answers.lock().unwrap().pop_front().unwrap_or_else(|| ACCEPTED.to_vec())
+                }
+            };
+            if stream.write_all(&answer).await.is_err() || self.drops_connections.load(Ordering::SeqCst) {
+                return;
+            }
+        }
+    }
+
+    async fn next_event(&self) -> Vec<u8> {
+        loop {
+            let there = self.event_there.notified();
+            if let Some(event) = self.events.lock().unwrap().pop_front() {
+                return event;
+            }
+            there.await;
+        }
+    }
+
+    pub fn send(&self, event: Vec<u8>) {
+        self.events.lock().unwrap().push_back(event);
+        self.event_there.notify_one();
+        self.event_there.notify_waiters();
+    }
+
+    pub fn shut_down(&self) {
+        self.shutdown.notify_one();
+    }
+
+    /// Waits for the `n`-th message (from 0).
+    pub async fn received(&self, n: usize) -> Message {
+        until("the platform receives a message", || self.received.lock().unwrap().get(n).cloned()).await
+    }
+
+    pub fn received_count(&self) -> usize {
+        self.received.lock().unwrap().len()
+    }
+
+    /// The answer to the invocation with this id.
+    pub async fn answer_to(&self, id: &str) -> Message {
+        let part = format!("/invocation/{id}/");
+        until(&format!("an answer to {id}"), || self.received.lock().unwrap().iter().find(|m| m.path().contains(&part)).cloned()).await
+    }
+}
+
+/// Waits for a condition.
+pub async fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// An event as the platform sends it: up to 2048 bytes with its length, beyond as one chunk.
+pub fn event(id: &str, root: &str, deadline: Duration, body: &[u8]) -> Vec<u8> {
+    let deadline = (SystemTime::now() + deadline).duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let mut event = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: {id}\r\nLambda-Runtime-Deadline-Ms: {deadline}\r\n\
+         Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:f\r\nLambda-Runtime-Trace-Id: Root={root};Sampled=0\r\n"
+    )
+    .into_bytes();
+    if body.len() > 2048 {
+        event.extend(format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n", body.len()).into_bytes());
+        event.extend_from_slice(body);
+        event.extend_from_slice(b"\r\n0\r\n\r\n");
+    } else {
+        event.extend(format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes());
+        event.extend_from_slice(body);
+    }
+    event
+}
+
+/// The real binary, killed on drop.
+pub struct Extension {
+    pub child: Child,
+    pub listen: SocketAddr,
+    lines: Arc<Mutex<Vec<(Instant, String)>>>,
+    pub folder: tempfile::TempDir,
+}
+
+impl Drop for Extension {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Extension {
+    /// Starts it in front of the platform with a plan's source, or with the file `plan.json` in its folder, and waits until it listens.
+    pub async fn start(platform: &Platform, plan: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = platform.address.unwrap();
+        let listen = SocketAddr::from(([127, 0, 0, 2], address.port()));
+        let file = format!("file:{}", folder.path().join("plan.json").display());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_brownout-extension"))
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("BROWNOUT_LISTEN", listen.to_string())
+            .env("BROWNOUT_PLAN", plan.unwrap_or(&file))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "f")
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (out, into) = (std::io::BufReader::new(child.stdout.take().unwrap()), Arc::clone(&lines));
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                into.lock().unwrap().push((Instant::now(), line));
+            }
+        });
+        let extension = Self { child, listen, lines, folder };
+        let began = Instant::now();
+        while TcpStream::connect(listen).await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "it never listens");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        extension
+    }
+
+    pub async fn connect(&self) -> Runtime {
+        let stream = TcpStream::connect(self.listen).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Runtime { stream, kept: Vec::new() }
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        self.lines
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, line)| Entry::from_line(line).unwrap_or_else(|| panic!("not a ledger line: {line}")))
+            .collect()
+    }
+
+    pub fn notes(&self) -> Vec<String> {
+        let note = |entry| if let Entry::Note { what, .. } = entry { Some(what) } else { None };
+        self.entries().into_iter().filter_map(note).collect()
+    }
+
+    /// The eligible lines about an invocation, waiting for at least `count`.
+    pub async fn eligible(&self, id: &str, count: usize) -> Vec<faults::ledger::Eligible> {
+        until(&format!("{count} lines about {id}"), || {
+            let lines: Vec<_> = self
+                .entries()
+                .into_iter()
+                .filter_map(|entry| if let Entry::Eligible(line) = entry { Some(line) } else { None })
+                .filter(|line| line.request_id == id)
+                .collect();
+            (lines.len() >= count).then_some(lines)
+        })
+        .await
+    }
+
+    /// Replaces the plan's file by renaming.
+    pub fn write_plan(&self, plan: &str) {
+        let new = self.folder.path().join("plan.new");
+        std::fs::write(&new, plan).unwrap();
+        std::fs::rename(new, self.folder.path().join("plan.json")).unwrap();
+    }
+
+    pub async fn exit_code(&mut self) -> Option<i32> {
+        until("it exits", || self.child.try_wait().unwrap()).await.code()
+    }
+}
+
+/// A plan of run `r` for the function `f`.
+pub fn plan(sequence: u64, lease_ms: u64, faults: &[String]) -> String {
+    format!(r#"{{"version":1,"run":"r","sequence":{sequence},"lease_ms":{lease_ms},"seed":7,"faults":[{}]}}"#, faults.join(","))
+}
+
+/// One fault of a plan.
+pub fn fault(name: &str, share: f64, kind: &str) -> String {
+    format!(r#"{{"name":"{name}","place":{{"function":"f"}},"share":{share},"kind":{kind}}}"#)
+}
+
+/// The runtime's side of one connection.
+pub struct Runtime {
+    pub stream: TcpStream,
+    pub kept: Vec<u8>,
+}
+
+pub const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nUser-Agent: aws-lambda-rust/1.0\r\n\r\n";
+
+impl Runtime {
+    pub async fn write(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// The next message, or `None` where the connection ended.
+    pub async fn read(&mut self) -> Option<Message> {
+        tokio::time::timeout(PATIENCE, read_message(&mut self.stream, &mut self.kept)).await.expect("no answer in time")
+    }
+
+    pub async fn ask(&mut self, bytes: &[u8]) -> Message {
+        self.write(bytes).await;
+        self.read().await.expect("the connection ended without an answer")
+    }
+
+    pub async fn next(&mut self) -> Message {
+        self.ask(NEXT).await
+    }
+
+    pub async fn respond(&mut self, id: &str, body: &[u8]) -> Message {
+        self.ask(&response(id, body)).await
+    }
+}
+
+pub fn response(id: &str, body: &[u8]) -> Vec<u8> {
+    let mut request = format!(
+        "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\nContent-TYPE: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    request
+}
