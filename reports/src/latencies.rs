@@ -63,5 +63,13 @@ pub struct Latencies {}
 
 impl Latencies {
     /// Counts one request: due `second` seconds after the start of the run, answered `latency_us` microseconds after it was due.
-    pub fn record(&mut self, _second: u32, _tag: &Tag, _latency_us: u64) {}
+    pub fn record(&mut self, _second: u32, _tag: &Tag, _latency_us: u64, _half: bool) {}
+}
+
+/// STUB
+#[derive(Debug)]
+pub struct IntervalHistogram;
+impl Latencies {
+    /// STUB
+    pub fn close_before(&mut self, _second: u32) -> Vec<IntervalHistogram> { Vec::new() }
 }

@@ -27,7 +27,7 @@ pub const SERVICES: [(&str, &[&str]); 4] = [
     ("dynamodb", &["GetItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
-    ("cognito-idp", &["Jwks"]),
+    ("cognito-idp", &["Jwks", "InitiateAuth"]),
 ];
 
 /// The endpoints that scenarios record, by system.

@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
-use crate::ledger_sink::LedgerSink;
-use crate::platform::{self, Platform, template};
+use crate::ledger_sink;
+use crate::platform::template::{Template, TemplateError};
+use crate::platform::{self, Platform};
 use crate::services::{self, Services};
 use crate::world;
 use crate::{Addresses, Health, RunFolder};
@@ -47,8 +48,8 @@ pub enum UpError {
     #[error("the stack could not be brought up")]
     Io(#[from] io::Error),
     /// The template and this code disagree.
-    #[error("the template is not understood: {0}")]
-    Template(String),
+    #[error("the template is not understood")]
+    Template(#[from] TemplateError),
     /// A function did not start.
     #[error("the function `{function}` did not start: {why}")]
     Start {
@@ -65,7 +66,7 @@ pub struct Up {
     pub addresses: Addresses,
     platform: Platform,
     services: Services,
-    ledger: JoinHandle<()>,
+    ledger: JoinHandle<io::Result<()>>,
     folder: RunFolder,
 }
 
@@ -85,8 +86,7 @@ impl Up {
     /// Where a part does not come up; what was up is taken down again.
     pub async fn start(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
-        let sink = LedgerSink::open(&settings.folder.ledger())?;
-        let ledger_task = tokio::spawn(sink.run(entries));
+        let ledger_task = ledger_sink::start(&settings.folder.ledger(), entries)?;
         let services = services::start(services::Settings {
             homes: settings.homes,
             clinic: settings.clinic,
@@ -152,7 +152,7 @@ fn platform_settings(
 ) -> Result<platform::Settings, UpError> {
     let resources = resources(services);
     let parameters = parameters(settings, services);
-    let template = template::read(TEMPLATE, &resources, &parameters).map_err(|complaints| UpError::Template(complaints.join("; ")))?;
+    let template = Template::read(TEMPLATE, &resources, &parameters)?;
     let names = function_names(settings);
     let bootstrap = write_bootstrap(&settings.folder)?;
     let functions = template
