@@ -125,8 +125,14 @@ async fn every_service_answers_at_the_one_address() {
     assert!(status == 200 && rotated["kid"].is_string());
     let (status, kind, _) = stage.send("GET", "/things/T/shadow", &[], &Value::Null).await;
     assert_eq!((status, kind.as_deref()), (404, Some("ResourceNotFoundException")));
-    assert_eq!(stage.send("GET", "/nothing", &[], &Value::Null).await.0, 404);
+    for path in ["/nothing", "/things/T/shadow?name=other", "/topics/t"] {
+        assert_eq!(stage.send("GET", path, &[], &Value::Null).await.0, 404, "{path}");
+    }
+    let (http, mqtt) = (stage.services.http, stage.services.mqtt);
     stage.services.stop().await;
+    for address in [http, mqtt] {
+        assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nothing is left of {address}");
+    }
 }
 
 #[tokio::test]
