@@ -1,5 +1,7 @@
 //! The services as a function or a device meets them: over real sockets, with plain HTTP and an MQTT client.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -125,8 +127,14 @@ async fn every_service_answers_at_the_one_address() {
     assert!(status == 200 && rotated["kid"].is_string());
     let (status, kind, _) = stage.send("GET", "/things/T/shadow", &[], &Value::Null).await;
     assert_eq!((status, kind.as_deref()), (404, Some("ResourceNotFoundException")));
-    assert_eq!(stage.send("GET", "/nothing", &[], &Value::Null).await.0, 404);
+    for path in ["/nothing", "/things/T/shadow?name=other", "/topics/t"] {
+        assert_eq!(stage.send("GET", path, &[], &Value::Null).await.0, 404, "{path}");
+    }
+    let (http, mqtt) = (stage.services.http, stage.services.mqtt);
     stage.services.stop().await;
+    for address in [http, mqtt] {
+        assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nothing is left of {address}");
+    }
 }
 
 #[tokio::test]
@@ -151,7 +159,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
     let slow = stage.entries();
     assert_eq!((slow.len(), slow[0].place.as_str(), slow[0].action.as_str()), (1, "dynamodb:GetItem", "wait-before"));
     assert_eq!((slow[0].root.as_deref(), slow[0].arm, slow[0].done), (Some("1-0-1"), Arm::Treatment, true));
-    assert!((40_000..60_000).contains(&slow[0].waited_us), "{}", slow[0].waited_us);
+    assert!((40_000..5_000_000).contains(&slow[0].waited_us), "{}", slow[0].waited_us);
 
     for n in 0..40 {
         let root = format!("1-0-{n:024}");

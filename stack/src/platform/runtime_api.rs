@@ -99,14 +99,14 @@ fn event_as_response(environment: &Environment, event: Event) -> Response<Piece>
 
 async fn response(environment: &Environment, id: &str, request: Request<Incoming>) -> Response<Piece> {
     if !environment.works_on(id) {
-        return unknown_id();
+        return unknown_id(request).await;
     }
     let streams = request.headers().get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming");
     let limit = if streams { LARGEST_STREAM } else { LARGEST_RESPONSE };
     match http::whole(request.into_body(), limit).await {
         Ok(whole) => {
             let answer = error_in(&whole.trailers).map_or(Ok(whole.bytes), Err);
-            if environment.answer(id, answer) { accepted() } else { unknown_id() }
+            if environment.answer(id, answer) { accepted() } else { no_such_id() }
         }
         Err(BodyError::TooLarge) => {
             environment.answer(id, Err(Failure::ResponseTooLarge.payload(id)));
@@ -132,11 +132,11 @@ fn error_in(trailers: &HeaderMap) -> Option<Bytes> {
 
 async fn error(environment: &Environment, id: &str, request: Request<Incoming>) -> Response<Piece> {
     if !environment.works_on(id) {
-        return unknown_id();
+        return unknown_id(request).await;
     }
     match http::whole(request.into_body(), LARGEST_RESPONSE).await {
         Ok(whole) if environment.answer(id, Err(whole.bytes.clone())) => accepted(),
-        Ok(_) => unknown_id(),
+        Ok(_) => no_such_id(),
         Err(BodyError::TooLarge) => {
             environment.answer(id, Err(Failure::ResponseTooLarge.payload(id)));
             refusal(413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).")
@@ -150,7 +150,13 @@ pub(crate) fn accepted() -> Response<Piece> {
     http::json(202, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
 }
 
-fn unknown_id() -> Response<Piece> {
+async fn unknown_id(request: Request<Incoming>) -> Response<Piece> {
+    // A body that is left unread would cost the runtime its connection.
+    let _ = http::whole(request.into_body(), LARGEST_RESPONSE).await;
+    no_such_id()
+}
+
+fn no_such_id() -> Response<Piece> {
     refusal(400, "InvalidRequestID", "Invalid request ID")
 }
 

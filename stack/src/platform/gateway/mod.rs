@@ -68,10 +68,10 @@ async fn carry(
     request_id: &str,
     peer: IpAddr,
 ) -> Result<Response<Piece>, Refusal> {
+    // Read first whatever the answer: a body that is left unread costs the caller its connection. One that breaks off has nobody left to answer.
+    let body = http::whole(body, LARGEST_BODY).await.map_err(|_| Refusal::TooLarge)?.bytes;
     let (api, path) = gateway.routes.api(head.uri.path()).ok_or(Refusal::NoStage)?;
     let found = api.find(head.method.as_str(), path).ok_or(Refusal::NoRoute)?;
-    // A body that breaks off has nobody left to answer.
-    let body = http::whole(body, LARGEST_BODY).await.map_err(|_| Refusal::TooLarge)?.bytes;
     let route = found.route;
     let call = Call {
         api,

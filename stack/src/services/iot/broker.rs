@@ -229,6 +229,8 @@ async fn next(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> Res
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
     use tokio::io::DuplexStream;
 
     use super::*;
@@ -268,29 +270,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_breaks_the_rules_ends_the_connection() {
-        for (why, bytes) in [
-            ("a second connect", {
-                let mut b = BytesMut::new();
-                Connect::new("c").write(&mut b).unwrap();
-                b.to_vec()
-            }),
-            ("a reserved topic", {
-                let mut b = BytesMut::new();
-                Publish::new("$aws/things/T/shadow/get/accepted", QoS::AtMostOnce, "x").write(&mut b).unwrap();
-                b.to_vec()
-            }),
-            ("a wildcard in a topic", {
-                let mut b = BytesMut::new();
-                Publish::new("a/+", QoS::AtMostOnce, "x").write(&mut b).unwrap();
-                b.to_vec()
-            }),
-            ("a payload above 128 KB", {
-                let mut b = BytesMut::new();
-                Publish::new("a", QoS::AtMostOnce, vec![0; 128 * 1024 + 1]).write(&mut b).unwrap();
-                b.to_vec()
-            }),
-            ("no packet at all", vec![0xff; 20]),
+        let published = |topic: &str, payload: Vec<u8>| Packet::Publish(Publish::new(topic, QoS::AtMostOnce, payload));
+        for (why, packet) in [
+            ("a second connect", Some(Packet::Connect(Connect::new("c")))),
+            ("a reserved topic", Some(published("$aws/things/T/shadow/get/accepted", vec![]))),
+            ("a wildcard in a topic", Some(published("a/+", vec![]))),
+            ("a payload above 128 KB", Some(published("a", vec![0; 128 * 1024 + 1]))),
+            ("no packet at all", None),
         ] {
+            let mut bytes = BytesMut::from(&[0xff; 20][..]);
+            if let Some(packet) = packet {
+                bytes.clear();
+                packet.write(&mut bytes, usize::MAX).unwrap();
+            }
             let (mut client, _) = connected(&broker(), Connect::new("c")).await;
             client.write_all(&bytes).await.unwrap();
             assert!(is_closed(&mut client).await, "{why}");
@@ -316,5 +308,33 @@ mod tests {
         assert_eq!(answer, Packet::ConnAck(ConnAck::new(ConnectReturnCode::BadClientId, false)));
         let (_client, answer) = connected(&broker(), Connect::new("")).await;
         assert_eq!(answer, Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, false)));
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_that_does_not_read_holds_up_nobody_else() {
+        let broker = broker();
+        let (mut lazy, theirs) = tokio::io::duplex(256);
+        let serving = Arc::clone(&broker);
+        tokio::spawn(async move { serving.connection(theirs).await });
+        write(&mut lazy, &Packet::Connect(Connect { keep_alive: 0, ..Connect::new("lazy") })).await.unwrap();
+        let (mut keen, _) = connected(&broker, Connect { keep_alive: 0, ..Connect::new("keen") }).await;
+        for client in [&mut lazy, &mut keen] {
+            write(client, &Packet::Subscribe(Subscribe { pkid: 1, ..Subscribe::new("t", QoS::AtLeastOnce) })).await.unwrap();
+        }
+        let mut buffer = BytesMut::new();
+        assert!(matches!(next(&mut keen, &mut buffer).await.unwrap(), Packet::SubAck(_)));
+        for n in 0..50 {
+            broker.sessions.publish("t", &Bytes::from(vec![b'x'; 1000 + n]), QoS::AtLeastOnce);
+            let got = timeout(Duration::from_secs(10), next(&mut keen, &mut buffer)).await.unwrap().unwrap();
+            assert!(matches!(got, Packet::Publish(p) if p.payload.len() == 1000 + n));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_packet_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let mut bytes = BytesMut::from(&bytes[..]);
+            while Packet::read(&mut bytes, LARGEST_PACKET).is_ok() {}
+        }
     }
 }

@@ -43,6 +43,8 @@ struct Message {
     topic: Arc<str>,
     payload: Bytes,
     qos: QoS,
+    /// The packet id under which an earlier connection sent it without getting an acknowledgement.
+    sent_as: Option<u16>,
 }
 
 #[derive(Debug, Default)]
@@ -137,7 +139,7 @@ impl Sessions {
             let subscribed = session.filters.iter().filter(|(filter, _)| matches(filter, topic)).map(|(_, granted)| *granted);
             if let Some(granted) = subscribed.max_by_key(|granted| *granted as u8) {
                 let qos = if granted == QoS::AtLeastOnce { qos } else { QoS::AtMostOnce };
-                session.offer(Message { topic: Arc::clone(&shared), payload: payload.clone(), qos });
+                session.offer(Message { topic: Arc::clone(&shared), payload: payload.clone(), qos, sent_as: None });
             }
         }
     }
@@ -174,10 +176,11 @@ impl Session {
         }
     }
 
-    /// What the last connection did not acknowledge goes out first, in its old order.
+    /// What the last connection did not acknowledge goes out first, in its old order and with its old packet ids.
+    /// Source: MQTT 3.1.1, section 4.4.
     fn send_again(&mut self) {
-        while let Some((_, (_, message))) = self.in_flight.pop_last() {
-            self.waiting.push_front(message);
+        while let Some((_, (id, message))) = self.in_flight.pop_last() {
+            self.waiting.push_front(Message { sent_as: Some(id), ..message });
         }
         if let (false, Some(holder)) = (self.waiting.is_empty(), &self.holder) {
             holder.wake.notify_one();
@@ -196,7 +199,8 @@ impl Session {
             let Some(message) = self.waiting.pop_front() else { return };
             let mut publish = Publish::from_bytes(&*message.topic, message.qos, message.payload.clone());
             if message.qos == QoS::AtLeastOnce {
-                publish.pkid = self.next_id();
+                publish.dup = message.sent_as.is_some();
+                publish.pkid = message.sent_as.unwrap_or_else(|| self.next_id());
                 self.in_flight.insert(self.sent, (publish.pkid, message));
                 self.sent += 1;
             }
@@ -267,8 +271,9 @@ mod tests {
         sessions.publish("t", &Bytes::from_static(b"5"), QoS::AtMostOnce);
         let (second, present) = sessions.take("c", false);
         assert!(present);
-        let got: Vec<_> = sent(&sessions, "c", &second).into_iter().map(|p| p.payload).collect();
-        assert_eq!(got, ["1", "3", "4"], "what may be lost is not kept for who is away");
+        let again: Vec<_> = sent(&sessions, "c", &second).into_iter().map(|p| (p.payload, p.dup, p.pkid)).collect();
+        let expected = [("1", true, got[0].pkid), ("3", true, got[2].pkid), ("4", false, 4)];
+        assert_eq!(again, expected.map(|(text, dup, id)| (Bytes::from(text), dup, id)), "what may be lost is not kept for who is away");
         let (third, present) = sessions.take("c", true);
         assert!(!present && second.is_gone() && !third.is_gone());
         sessions.publish("t", &Bytes::from_static(b"6"), QoS::AtLeastOnce);

@@ -150,6 +150,7 @@ mod tests {
     use super::*;
     use crate::world::{clinic, policies, thermostat};
 
+    type Row = (&'static str, u8, &'static str, Option<i64>, Option<i64>, bool);
     type Case<'a> = (&'a str, &'a str, &'a str, Option<i64>, Option<i64>, bool);
 
     fn device(id: &str, owner: &str) -> Entities {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     /// Who asks, on which device (1 or 2), for what, with which temperature and time, and what the contract says.
-    const TABLE: [(&str, u8, &str, Option<i64>, Option<i64>, bool); 48] = [
+    const TABLE: [Row; 48] = [
         ("john_doe", 1, "GetTemperature", None, None, true),
         ("john_doe", 1, "SetTemperature", Some(10), None, true),
         ("john_doe", 1, "SetTemperature", None, Some(0), true),

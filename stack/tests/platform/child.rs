@@ -1,0 +1,140 @@
+//! What the platform starts: a runtime that does as the event says, and a stand-in for the extension. Ignored as tests; without the platform they do nothing.
+
+use std::io::Write;
+use std::process::exit;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::wire::{Answer, Wire};
+
+const RUNTIME: &str = "/2018-06-01/runtime";
+
+#[test]
+#[ignore = "the platform starts it as a runtime"]
+fn runtime() {
+    let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") else { return };
+    let mut wire = Wire::connect(&api).unwrap();
+    match std::env::var("CHILD_INIT").as_deref() {
+        Ok("exit") => exit(7),
+        Ok("error") => {
+            let why = json!({ "errorType": "Own.Init", "errorMessage": "no key" });
+            wire.call("POST", &format!("{RUNTIME}/init/error"), &[], why.to_string().as_bytes()).unwrap();
+            exit(1);
+        }
+        Ok(ms) => std::thread::sleep(Duration::from_millis(ms.parse().unwrap())),
+        Err(_) => {}
+    }
+    for count in 1.. {
+        let Ok(next) = wire.call("GET", &format!("{RUNTIME}/invocation/next"), &[], b"") else { exit(0) };
+        assert_eq!(next.status, 200, "{}", next.text());
+        let event: Value = serde_json::from_slice(&next.body).unwrap();
+        let id = next.headers["lambda-runtime-aws-request-id"].clone();
+        let (what, payload) = match std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap().as_str() {
+            "authorizer" => authorize(&event),
+            "web" => web(&event, count),
+            _ => work(&event, count, &next, &mut wire, &id),
+        };
+        wire.call("POST", &format!("{RUNTIME}/invocation/{id}/{what}"), &[], payload.as_bytes()).unwrap();
+    }
+}
+
+type Outcome = (&'static str, String);
+
+fn work(event: &Value, count: u32, next: &Answer, wire: &mut Wire, id: &str) -> Outcome {
+    let number = |name: &str| event[name].as_u64().unwrap_or_default();
+    match event["do"].as_str().unwrap_or_default() {
+        "sleep" => std::thread::sleep(Duration::from_millis(number("ms"))),
+        "exit" => exit(i32::try_from(number("code")).unwrap()),
+        "error" => return ("error", json!({ "errorType": "Own.Error", "errorMessage": "as asked" }).to_string()),
+        "large" => return ("response", format!("\"{}\"", "x".repeat(usize::try_from(number("size")).unwrap() - 2))),
+        "wrong-id" => {
+            let answer = wire.call("POST", &format!("{RUNTIME}/invocation/other/response"), &[], b"{}").unwrap();
+            let again = wire.call("GET", &format!("{RUNTIME}/invocation/next"), &[], b"").unwrap();
+            let unknown = wire.call("GET", "/2018-06-01/other", &[], b"").unwrap();
+            return ("response", json!([answer.status, answer.json()["errorType"], again.status, unknown.status]).to_string());
+        }
+        "later" => {
+            let path = event["file"].as_str().unwrap().to_owned();
+            std::thread::spawn(move || {
+                loop {
+                    let mut file = std::fs::File::options().create(true).append(true).open(&path).unwrap();
+                    file.write_all(b".").unwrap();
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            });
+        }
+        "child" => drop(std::process::Command::new("sleep").arg("600").spawn().unwrap()),
+        _ => {}
+    }
+    let _ = id;
+    let variables: std::collections::BTreeMap<String, String> = std::env::vars().collect();
+    ("response", json!({ "pid": std::process::id(), "count": count, "headers": next.headers, "variables": variables }).to_string())
+}
+
+fn authorize(event: &Value) -> Outcome {
+    let arn = event["methodArn"].as_str().unwrap();
+    let token = event["headers"]["authorization"].as_str().unwrap();
+    let policy = |effect: &str, resource: &str| {
+        let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
+        json!({ "principalId": token, "policyDocument": { "Statement": statement }, "context": { "pid": std::process::id(), "seen": event.to_string() } })
+    };
+    let result = match token {
+        "error" => return ("error", json!({ "errorMessage": "no key" }).to_string()),
+        "unauthorized" => return ("error", json!({ "errorMessage": "Unauthorized" }).to_string()),
+        "junk" => json!({ "statusCode": 500 }),
+        "exit" => exit(1),
+        "deny" => policy("Deny", arn),
+        // Another every time it is called, so that a kept one can be told from a new one.
+        "once" => policy("allow", &format!("*/{}*", &event["path"].as_str().unwrap()[1..2])),
+        _ => policy("Allow", arn),
+    };
+    ("response", result.to_string())
+}
+
+fn web(event: &Value, count: u32) -> Outcome {
+    let header = |name: &str| event["headers"][name].as_str().map(str::to_owned);
+    if let Some(ms) = header("x-sleep") {
+        std::thread::sleep(Duration::from_millis(ms.parse().unwrap()));
+    }
+    if header("x-fail").is_some() {
+        return ("error", json!({ "errorMessage": "as asked" }).to_string());
+    }
+    let plain = || json!({ "statusCode": 200, "body": json!({ "count": count, "event": event }).to_string() }).to_string();
+    ("response", header("x-result").unwrap_or_else(plain))
+}
+
+#[test]
+#[ignore = "the platform starts it as the extension"]
+fn extension() {
+    let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") else { return };
+    if std::env::var("CHILD_EXTENSION").is_ok() {
+        std::thread::sleep(Duration::from_secs(600));
+    }
+    let mut wire = Wire::connect(&api).unwrap();
+    let register = |wire: &mut Wire, events: &str| {
+        wire.call("POST", "/2020-01-01/extension/register", &[("Lambda-Extension-Name", "stand-in")], events.as_bytes()).unwrap()
+    };
+    let registered = register(&mut wire, r#"{"events":["INVOKE","SHUTDOWN"]}"#);
+    assert_eq!(registered.status, 200, "{}", registered.text());
+    let id = registered.headers["lambda-extension-identifier"].clone();
+    loop {
+        let event = wire.call("GET", "/2020-01-01/extension/event/next", &[("Lambda-Extension-Identifier", &id)], b"").unwrap();
+        // The test harness may have begun a line.
+        println!();
+        let what = format!("{} {}", event.json()["eventType"].as_str().unwrap(), registered.json()["functionName"].as_str().unwrap());
+        print!("{}", faults::Entry::Note { place: "stand-in".into(), what }.to_line());
+        std::io::stdout().flush().unwrap();
+        if event.json()["eventType"] == "SHUTDOWN" {
+            exit(0);
+        }
+    }
+}
+
+#[test]
+#[ignore = "a test starts it as the guard"]
+fn guard() {
+    if let Ok(marker) = std::env::var("CHILD_GUARD") {
+        stack::guard::guard(&marker).unwrap();
+    }
+}

@@ -1,0 +1,105 @@
+//! A platform of this test binary, which is gone when the test ends, however it ends.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use faults::Entry;
+use serde_json::Value;
+use stack::platform::gateway::Routes;
+use stack::platform::{Function, Invoked, Platform, Settings};
+use stack::{RunFolder, guard};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+pub struct Up {
+    pub platform: Platform,
+    pub entries: UnboundedReceiver<Entry>,
+    pub folder: tempfile::TempDir,
+    left: Left,
+}
+
+/// Ends what a failed test left.
+pub struct Left(pub String);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        let _ = guard::end_all(&self.0);
+    }
+}
+
+pub fn function(name: &str) -> Function {
+    Function {
+        name: name.into(),
+        binary: PathBuf::new(),
+        memory_mb: 128,
+        timeout: Duration::from_secs(20),
+        concurrency: 4,
+        reserved: None,
+        variables: BTreeMap::new(),
+        idle: Duration::from_secs(600),
+    }
+}
+
+fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let folder = tempfile::tempdir().unwrap();
+    let exe = std::env::current_exe().unwrap();
+    let this = |test: &str| format!("exec '{}' --ignored --exact --nocapture child::{test}", exe.display());
+    let binary = script(&folder, "function", &this("runtime"));
+    let stand_in = script(&folder, "stand-in", &this("extension"));
+    let bootstrap = script(&folder, "bootstrap", "exec \"$BROWNOUT_BOOTSTRAP\"");
+    let (ledger, entries) = tokio::sync::mpsc::unbounded_channel();
+    let settings = Settings {
+        functions: functions.into_iter().map(|function| Function { binary: binary.clone(), ..function }).collect(),
+        routes,
+        run_folder: RunFolder::create(folder.path().join("run")).unwrap(),
+        extension: extension.then_some(stand_in),
+        bootstrap,
+        plan: folder.path().join("plan.json"),
+        variables: [("AWS_REGION".to_owned(), "eu-west-1".to_owned())].into(),
+        marker: marker.clone(),
+        ledger,
+    };
+    Up { platform: stack::platform::start(settings).await.unwrap(), entries, folder, left: Left(marker) }
+}
+
+impl Up {
+    pub async fn invoke(&self, function: &str, event: Value) -> (Invoked, Value) {
+        let invoked = self.platform.invoke(function, Bytes::from(event.to_string()), None).await.unwrap();
+        let payload = serde_json::from_slice(&invoked.payload).unwrap();
+        (invoked, payload)
+    }
+
+    /// Ends it; nothing may be left. Returns what the ledger got.
+    pub async fn down(mut self) -> Vec<Entry> {
+        let began = Instant::now();
+        assert_eq!(self.platform.stop().await, Vec::<String>::new());
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert_eq!(guard::marked(&self.left.0), Vec::<i32>::new());
+        let mut entries = Vec::new();
+        while let Ok(entry) = self.entries.try_recv() {
+            entries.push(entry);
+        }
+        entries
+    }
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{what} did not come");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

@@ -1,0 +1,84 @@
+//! A small blocking HTTP client that keeps its connection: for the runtime, and for the tests as callers.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+}
+
+pub struct Wire(BufReader<TcpStream>);
+
+impl Wire {
+    pub fn connect(address: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    pub fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let stream = self.0.get_mut();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)?;
+        self.read(method)
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        if self.0.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn bytes(&mut self, size: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; size];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read(&mut self, method: &str) -> io::Result<Answer> {
+        let status = self.line()?.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
+        let mut headers = BTreeMap::new();
+        loop {
+            let line = self.line()?;
+            match line.split_once(':') {
+                Some((name, value)) => drop(headers.insert(name.to_lowercase(), value.trim().to_owned())),
+                None => break,
+            }
+        }
+        let mut body = Vec::new();
+        if headers.contains_key("transfer-encoding") {
+            loop {
+                let size = usize::from_str_radix(&self.line()?, 16).map_err(|_| io::ErrorKind::InvalidData)?;
+                body.extend(self.bytes(size)?);
+                self.line()?;
+                if size == 0 {
+                    break;
+                }
+            }
+        } else if method != "HEAD" {
+            let size = headers.get("content-length").and_then(|size| size.parse().ok()).unwrap_or(0);
+            body = self.bytes(size)?;
+        }
+        Ok(Answer { status, headers, body })
+    }
+}
