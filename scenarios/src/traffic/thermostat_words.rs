@@ -51,10 +51,12 @@ pub(super) fn guest(device: &str, turn: u64) -> (ThermostatRequest, Time) {
 
 /// The power company's Get or Set, around its hours; one in ten without a time.
 pub(super) fn power_company(device: &str, turn: u64) -> (ThermostatRequest, Time) {
-    let time = if turn % 10 == 9 { NEVER } else { one_of(&AFTERNOON, turn / 2, HALF_PAST_THREE) };
+    // Shifted by one each round of ten, so that the one without a time takes another's place each round.
+    let place = turn + turn / 10;
+    let time = if turn % 10 == 9 { NEVER } else { one_of(&AFTERNOON, place / 2, HALF_PAST_THREE) };
     let temperature = 70 + i64::try_from(turn % 9).unwrap_or(0);
     // Of those without a time every other one is a Set.
-    let sets = if turn % 10 == 9 { (turn / 10).is_multiple_of(2) } else { !turn.is_multiple_of(2) };
+    let sets = if turn % 10 == 9 { (turn / 10).is_multiple_of(2) } else { !place.is_multiple_of(2) };
     (if sets { set(device, temperature, time, turn) } else { get(device, time) }, time)
 }
 
