@@ -1,12 +1,39 @@
 //! Scenarios on goose and devices on MQTT, sent at fixed arrival rates.
 
+mod books;
+mod chance;
+mod clinic;
+mod clock;
+mod convergence;
+mod deck;
+mod device;
+mod devices;
+mod goose_users;
+mod http;
+mod mqtt;
+pub mod open_model;
+pub mod plain;
+mod schedule;
+mod sender;
+mod shadows;
+mod stock;
+mod thermostat;
+mod thermostat_words;
+mod tokens;
+mod under_way;
+mod voice;
+
 use std::time::Duration;
 
 use reports::measurements::Generator;
 use stack::Addresses;
-use tokio::sync::mpsc;
 
-use crate::{Event, Timeline};
+use crate::Timeline;
+
+pub use goose_users::{PATIENCE, keep_signals};
+pub use schedule::Schedule;
+pub use shadows::Shadow;
+pub use under_way::{Traffic, start};
 
 /// What is sent to each system; a system that is not there is left alone.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -97,8 +124,17 @@ pub struct Ended {
     pub sent: u64,
 }
 
-/// Traffic under way.
-pub struct Traffic {
-    /// What happens, in the order in which it came to its end.
-    pub events: mpsc::UnboundedReceiver<Event>,
+/// How late requests were sent so far in the recorded phases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LagGlance {
+    /// Median.
+    pub p50: Duration,
+    /// 99th percentile.
+    pub p99: Duration,
+}
+
+impl LagGlance {
+    fn of(spread: &books::Spread) -> Self {
+        Self { p50: spread.quantile(0.5), p99: spread.quantile(0.99) }
+    }
 }

@@ -1,0 +1,130 @@
+//! The generator watching itself: what it sent and how late, kept in counters of fixed size. It never allocates while traffic flows.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use reports::Outcome;
+
+/// 16 buckets for each power of two nanoseconds, up to about 19 hours: 6 % wide at most.
+const BUCKETS: usize = 16 * 44;
+
+/// Counts of durations by bucket.
+#[derive(Debug)]
+pub struct Spread {
+    counts: Box<[AtomicU64]>,
+    longest: AtomicU64,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self { counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), longest: AtomicU64::new(0) }
+    }
+}
+
+impl Spread {
+    /// Counts one.
+    pub fn record(&self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        if let Some(count) = self.counts.get(bucket(nanoseconds).min(BUCKETS - 1)) {
+            count.fetch_add(1, Relaxed);
+        }
+        self.longest.fetch_max(nanoseconds, Relaxed);
+    }
+
+    /// The upper bound of the bucket in which the quantile `q` lies; zero where nothing was counted.
+    pub fn quantile(&self, q: f64) -> Duration {
+        let total: u64 = self.counts.iter().map(|count| count.load(Relaxed)).sum();
+        let wanted = ((total as f64 * q).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (index, count) in self.counts.iter().enumerate() {
+            seen += count.load(Relaxed);
+            if seen >= wanted {
+                return Duration::from_nanos(upper_bound(index)).min(self.longest());
+            }
+        }
+        Duration::ZERO
+    }
+
+    /// The longest.
+    pub fn longest(&self) -> Duration {
+        Duration::from_nanos(self.longest.load(Relaxed))
+    }
+}
+
+fn bucket(nanoseconds: u64) -> usize {
+    if nanoseconds < 16 {
+        return nanoseconds as usize;
+    }
+    let exponent = 63 - nanoseconds.leading_zeros();
+    ((exponent - 3) * 16) as usize + ((nanoseconds >> (exponent - 4)) & 15) as usize
+}
+
+fn upper_bound(bucket: usize) -> u64 {
+    let bucket = bucket as u64;
+    if bucket < 16 { bucket } else { ((16 + bucket % 16 + 1) << (bucket / 16 - 1)) - 1 }
+}
+
+/// What was sent and what became of it.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// Requests sent, in any phase.
+    pub sent: AtomicU64,
+    /// Of these, answered below 500.
+    pub answered: AtomicU64,
+    /// Of these, failed or timed out.
+    pub failed: AtomicU64,
+    /// Requests due in the recorded phases.
+    pub planned_recorded: AtomicU64,
+    /// Of these, sent.
+    pub sent_recorded: AtomicU64,
+    /// Arrivals begun while a recorded phase lasted.
+    pub begun_recorded: AtomicU64,
+    /// How late requests of the recorded phases were sent.
+    pub lag: Spread,
+}
+
+impl Books {
+    /// Books the end of a request.
+    pub fn ended(&self, outcome: Outcome) {
+        match outcome {
+            Outcome::Answered => self.answered.fetch_add(1, Relaxed),
+            Outcome::Failed | Outcome::TimedOut => self.failed.fetch_add(1, Relaxed),
+            Outcome::Cancelled => 0,
+        };
+    }
+}
+
+/// Processor time that this process has used so far.
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_right_within_a_bucket() {
+        let spread = Spread::default();
+        assert_eq!(spread.quantile(0.5), Duration::ZERO);
+        for microseconds in 1..=10_000 {
+            spread.record(Duration::from_micros(microseconds));
+        }
+        for (q, right) in [(0.5, 5_000.0), (0.99, 9_900.0), (0.001, 10.0)] {
+            let found = spread.quantile(q).as_secs_f64() * 1e6;
+            assert!((found / right - 1.0).abs() < 0.07, "{q}: {found}");
+        }
+        assert_eq!(spread.longest(), Duration::from_millis(10));
+        spread.record(Duration::from_secs(1 << 40));
+        assert_eq!(bucket(16), 16);
+        assert_eq!(upper_bound(bucket(1_000_000)), 1_015_807);
+    }
+
+    #[test]
+    fn processor_time_rises() {
+        let before = processor_time();
+        assert!((0..3_000_000_u64).fold(0_u64, |sum, n| std::hint::black_box(sum.wrapping_mul(31) ^ n)) != 1);
+        assert!(processor_time() > before);
+    }
+}

@@ -1,0 +1,306 @@
+//! One thermostat on MQTT, as the contract says: it starts, applies what is desired, reports, and survives every message.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use rumqttc::{AsyncClient, QoS};
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::chance::Chance;
+use super::mqtt::Heard;
+use super::voice::whole;
+use crate::exchange::ThermostatState;
+
+/// What a thermostat shows that was never told anything.
+const DEFAULT_TEMPERATURE: i64 = 82;
+
+/// A report comes at least this often, give or take a tenth.
+const REPORT_EVERY: Duration = Duration::from_secs(30);
+
+/// A device that was rejected tries again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// The topics that a device hears, without `$aws/things/<thing>/shadow`.
+const TOPICS: [&str; 5] = ["/update/accepted", "/update/rejected", "/get/accepted", "/get/rejected", "/update/delta"];
+
+/// The topics of `thing`.
+pub(super) fn topics(thing: &str) -> Vec<String> {
+    TOPICS.iter().map(|topic| format!("$aws/things/{thing}/shadow{topic}")).collect()
+}
+
+/// A thermostat.
+pub(super) struct Device {
+    pub(super) thing: String,
+    pub(super) client: AsyncClient,
+    pub(super) heard: mpsc::UnboundedReceiver<Heard>,
+    pub(super) chance: Chance,
+    /// The weakness `device-dies-on-reject`.
+    pub(super) dies_on_reject: bool,
+    /// How many devices are ready.
+    pub(super) ready: Arc<watch::Sender<usize>>,
+    /// How many devices still have something to report.
+    pub(super) unsettled: Arc<AtomicUsize>,
+    pub(super) state: State,
+}
+
+/// What a device knows.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    known: ThermostatState,
+    started: bool,
+    subscribed: bool,
+    /// The version of the newest delta that was applied.
+    version: i64,
+    report_at: Option<Instant>,
+    /// The next report that comes without cause.
+    periodic_at: Option<Instant>,
+    messages: u64,
+}
+
+impl Device {
+    /// Lives until a message ends it, which is a weakness; gives the cause.
+    pub(super) async fn live(mut self) -> String {
+        loop {
+            let wake = [self.state.report_at, self.state.periodic_at].into_iter().flatten().min();
+            let heard = tokio::select! {
+                heard = self.heard.recv() => heard,
+                () = tokio::time::sleep_until(wake.unwrap_or_else(|| Instant::now() + REPORT_EVERY)), if wake.is_some() => {
+                    self.report();
+                    continue;
+                }
+            };
+            match heard {
+                None => return "its connection is gone".to_owned(),
+                Some(Heard::Subscribed) => self.subscribed(),
+                Some(Heard::Message { topic, payload }) => {
+                    if let Some(why) = self.message(&topic, &payload) {
+                        return why;
+                    }
+                }
+            }
+        }
+    }
+
+    fn subscribed(&mut self) {
+        // Again after a lost session: what was desired meanwhile is asked for, not waited for.
+        self.publish("/get", String::new());
+        if !std::mem::replace(&mut self.state.subscribed, true) {
+            self.ready.send_modify(|ready| *ready += 1);
+        }
+    }
+
+    fn message(&mut self, topic: &str, payload: &[u8]) -> Option<String> {
+        let said: Value = serde_json::from_slice(payload).unwrap_or_default();
+        if topic.ends_with("/update/delta") {
+            self.delta(&said);
+        } else if topic.ends_with("/get/accepted") {
+            self.start(&said);
+        } else if topic.ends_with("/get/rejected") {
+            if said.get("code").and_then(Value::as_i64) == Some(404) && !self.state.started {
+                self.state.known.temperature.get_or_insert(DEFAULT_TEMPERATURE);
+                self.begin(Duration::ZERO);
+            }
+        } else if topic.ends_with("/update/rejected") {
+            if self.dies_on_reject {
+                return Some(format!("an update was rejected with {}", said.get("code").unwrap_or(&Value::Null)));
+            }
+            let own = said.get("clientToken").and_then(Value::as_str).is_some_and(|token| token.starts_with(&format!("{}-", self.thing)));
+            if own {
+                self.schedule(TRY_AGAIN);
+            }
+        }
+        None
+    }
+
+    /// The answer of `get`: what differs is applied, else what was reported last is adopted.
+    fn start(&mut self, said: &Value) {
+        let delta = said.pointer("/state/delta").map(read_state).unwrap_or_default();
+        if self.state.known.temperature.is_none() {
+            self.adopt(&said.pointer("/state/reported").map(read_state).unwrap_or_default());
+        }
+        let differs = delta != ThermostatState::default();
+        self.adopt(&delta);
+        let unknown = self.state.known.temperature.is_none();
+        self.state.known.temperature.get_or_insert(DEFAULT_TEMPERATURE);
+        if let Some(version) = said.get("version").and_then(Value::as_i64) {
+            self.state.version = self.state.version.max(version);
+        }
+        if differs || unknown {
+            let delay = self.reaction();
+            self.begin(delay);
+        } else if !self.state.started {
+            self.state.started = true;
+            self.wait_a_period();
+        }
+    }
+
+    fn begin(&mut self, delay: Duration) {
+        self.state.started = true;
+        self.schedule(delay);
+    }
+
+    fn delta(&mut self, said: &Value) {
+        let version = said.get("version").and_then(Value::as_i64).unwrap_or(i64::MAX);
+        // Messages may overtake each other; what is older than what is known says nothing.
+        if version < self.state.version {
+            return;
+        }
+        if version != i64::MAX {
+            self.state.version = version;
+        }
+        if let Some(state) = said.get("state") {
+            self.adopt(&read_state(state));
+            let delay = self.reaction();
+            self.begin(delay);
+        }
+    }
+
+    fn adopt(&mut self, state: &ThermostatState) {
+        let known = &mut self.state.known;
+        known.temperature = state.temperature.or(known.temperature);
+        known.power = state.power.or(known.power);
+        known.mode = state.mode.clone().or_else(|| known.mode.take());
+    }
+
+    fn reaction(&mut self) -> Duration {
+        Duration::from_millis(50 + self.chance.below(451))
+    }
+
+    fn schedule(&mut self, delay: Duration) {
+        let at = Instant::now() + delay;
+        match self.state.report_at {
+            // The report to come tells this too.
+            Some(_) => {}
+            None => {
+                self.unsettled.fetch_add(1, Relaxed);
+                self.state.report_at = Some(at);
+            }
+        }
+    }
+
+    fn wait_a_period(&mut self) {
+        let tenth = REPORT_EVERY / 10;
+        let jitter = self.chance.below(u64::try_from(tenth.as_millis()).unwrap_or(0) * 2);
+        self.state.periodic_at = Some(Instant::now() + REPORT_EVERY - tenth + Duration::from_millis(jitter));
+    }
+
+    fn report(&mut self) {
+        if self.state.report_at.take().is_some() {
+            self.unsettled.fetch_sub(1, Relaxed);
+        }
+        self.wait_a_period();
+        self.state.messages += 1;
+        let token = format!("{}-{}", self.thing, self.state.messages);
+        let body = serde_json::json!({ "state": { "reported": written(&self.state.known) }, "clientToken": token });
+        self.publish("/update", body.to_string());
+    }
+
+    fn publish(&mut self, topic: &str, body: String) {
+        // Refused only where 64 messages wait for a broker that is away; the next report tells the same.
+        let sent = self.client.try_publish(format!("$aws/things/{}/shadow{topic}", self.thing), QoS::AtLeastOnce, false, body);
+        if sent.is_err() && topic == "/update" {
+            self.schedule(TRY_AGAIN);
+        }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        if self.state.report_at.is_some() {
+            self.unsettled.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// The keys of a state that are there and of the right type.
+pub(super) fn read_state(value: &Value) -> ThermostatState {
+    ThermostatState {
+        temperature: value.get("temperature").and_then(whole),
+        power: value.get("power").and_then(Value::as_bool),
+        mode: value.get("mode").and_then(Value::as_str).map(ToOwned::to_owned),
+    }
+}
+
+fn written(state: &ThermostatState) -> Value {
+    let keys = [
+        ("temperature", state.temperature.map(Value::from)),
+        ("power", state.power.map(Value::from)),
+        ("mode", state.mode.clone().map(Value::from)),
+    ];
+    Value::Object(keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(dies_on_reject: bool) -> (Device, mpsc::UnboundedSender<Heard>, Wire) {
+        let (tell, heard) = mpsc::unbounded_channel();
+        let (client, _, wire) = super::super::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
+        let device = Device {
+            thing: "T".to_owned(),
+            client,
+            heard,
+            chance: Chance::new(&[1]),
+            dies_on_reject,
+            ready: Arc::new(watch::Sender::new(0)),
+            unsettled: Arc::default(),
+            state: State::default(),
+        };
+        (device, tell, wire)
+    }
+
+    use super::super::mqtt::Wire;
+
+    fn tell(device: &mut Device, topic: &str, payload: &str) -> Option<String> {
+        device.message(&format!("$aws/things/T/shadow{topic}"), payload.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_start_applies_the_delta_else_adopts_the_report_else_says_82() {
+        for (topic, payload, temperature, reports) in [
+            (
+                "/get/accepted",
+                r#"{"state":{"desired":{"temperature":75},"reported":{"temperature":70},"delta":{"temperature":75}}}"#,
+                75,
+                true,
+            ),
+            ("/get/accepted", r#"{"state":{"reported":{"temperature":70}}}"#, 70, false),
+            ("/get/rejected", r#"{"code":404,"message":"No shadow exists with name: 'T'"}"#, 82, true),
+        ] {
+            let (mut device, _tell, _wire) = device(false);
+            assert_eq!(tell(&mut device, topic, payload), None);
+            assert_eq!(device.state.known.temperature, Some(temperature), "{payload}");
+            assert_eq!(device.state.report_at.is_some(), reports, "{payload}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_delta_is_reported_after_50_to_500_ms_with_its_keys() {
+        let (mut device, _tell, _wire) = device(false);
+        let before = Instant::now();
+        tell(&mut device, "/update/delta", r#"{"state":{"temperature":75,"mode":"Heat"},"version":3,"timestamp":1}"#);
+        let at = device.state.report_at.unwrap();
+        assert!((Duration::from_millis(49)..Duration::from_millis(600)).contains(&(at - before)));
+        assert_eq!(written(&device.state.known), serde_json::json!({"temperature":75,"mode":"Heat"}));
+        tell(&mut device, "/update/delta", r#"{"state":{"temperature":60},"version":2}"#);
+        assert_eq!(device.state.known.temperature, Some(75), "an older delta overtook");
+    }
+
+    #[tokio::test]
+    async fn no_message_ends_a_device_but_a_rejection_ends_a_weak_one() {
+        let (mut sound, _tell, _wire) = device(false);
+        for topic in TOPICS {
+            for payload in
+                ["", "{", "null", "[1]", r#"{"state":7}"#, r#"{"code":409,"clientToken":"T-1"}"#, r#"{"state":{"temperature":"x"}}"#]
+            {
+                assert_eq!(tell(&mut sound, topic, payload), None, "{topic} {payload}");
+            }
+        }
+        let (mut weak, _tell, _wire) = device(true);
+        assert!(tell(&mut weak, "/update/rejected", r#"{"code":409}"#).is_some());
+    }
+}

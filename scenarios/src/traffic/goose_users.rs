@@ -1,0 +1,222 @@
+//! The users and their schedules on goose: it starts them, counts their requests and writes its own report.
+//! It runs on a thread and a runtime of its own, and never writes to the terminal.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use goose::GooseAttack;
+use goose::client::GooseClientBuilder;
+use goose::config::GooseConfiguration;
+use goose::goose::{GooseUser, Scenario as GooseScenario, Transaction, TransactionFunction, TransactionResult};
+use tokio::sync::oneshot;
+
+use super::TrafficError;
+use super::clock::Alarm;
+use super::open_model::{Hands, Share, Stage, Step, System, is_recorded};
+use super::sender::Line;
+
+/// How long one request may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long goose may take to write its report once its users have left.
+const REPORT_TIME: Duration = Duration::from_secs(10);
+
+/// Users of one or more systems at work.
+pub struct Users {
+    pub(super) stage: Arc<Stage>,
+    pub(super) shares: Vec<Arc<Share>>,
+    ended: oneshot::Receiver<Result<(), TrafficError>>,
+}
+
+/// Keeps Ctrl-C for this process. goose sets a handler by the crate `ctrlc`, which takes the signal away from tokio and lets goose
+/// end the process at the second one. That crate can be set once only, so it is set here to do nothing; tokio's handlers, installed
+/// afterwards, call it and then do their own work. To be called first thing in `main`, before any signal handler of tokio.
+pub fn keep_signals() {
+    // An error means that it is set already, which is all that is wanted.
+    let _ = ctrlc::try_set_handler(|| {});
+}
+
+/// Starts the users of `systems`; the first arrival is due when [`Stage::begun`] says.
+///
+/// # Errors
+/// Where goose refuses, or its users do not come up within half a minute.
+pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Option<PathBuf>) -> Result<Users, TrafficError> {
+    keep_signals();
+    let count: usize = systems.iter().map(|system| system.users).sum();
+    allow_many_files(count);
+    let stage = Arc::new(Stage::new(timeline, count));
+    let shares: Vec<Arc<Share>> =
+        systems.into_iter().map(|system| Arc::new(Share { system, next: AtomicU64::new(0), stage: Arc::clone(&stage) })).collect();
+    let attack = attack(&shares, count, report.as_deref())?;
+    let mut steps = stage.steps();
+    let (tell, mut ended) = oneshot::channel();
+    let on_stage = Arc::clone(&stage);
+    std::thread::Builder::new()
+        .name("goose".to_owned())
+        .spawn(move || {
+            let outcome = run(attack, &on_stage);
+            on_stage.end();
+            let _ = tell.send(outcome);
+        })
+        .map_err(|error| TrafficError::Goose(error.to_string()))?;
+    let up = tokio::time::timeout(Duration::from_secs(30), steps.wait_for(|step| *step != Step::Preparing)).await;
+    if stage.begun().is_none() {
+        stage.stop();
+        if let Ok(Err(error)) = ended.try_recv() {
+            return Err(error);
+        }
+        let why = if up.is_ok() { "its users left before they began" } else { "its users were not up after 30 s" };
+        return Err(TrafficError::Goose(why.to_owned()));
+    }
+    Ok(Users { stage, shares, ended })
+}
+
+impl Users {
+    /// Waits until no user is at work.
+    pub async fn over(&self) {
+        let _ = self.stage.steps().wait_for(|step| *step == Step::Over).await;
+    }
+
+    /// Waits for goose and its report.
+    ///
+    /// # Errors
+    /// What goose complained about.
+    pub async fn finished(self) -> Result<(), TrafficError> {
+        self.ended.await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())))
+    }
+}
+
+fn run(attack: GooseAttack, stage: &Stage) -> Result<(), TrafficError> {
+    // One thread: the users share it, and a request costs no hop between processors.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| TrafficError::Goose(error.to_string()))?;
+    let outcome = runtime.block_on(async {
+        let mut steps = stage.steps();
+        let late = async {
+            let _ = steps.wait_for(|step| *step == Step::Over).await;
+            tokio::time::sleep(REPORT_TIME).await;
+        };
+        tokio::select! {
+            ended = attack.execute() => ended.map(|_| ()).map_err(|error| TrafficError::Goose(error.to_string())),
+            () = late => Err(TrafficError::Goose("it did not end after its users".to_owned())),
+        }
+    });
+    runtime.shutdown_background();
+    outcome
+}
+
+fn attack(shares: &[Arc<Share>], count: usize, report: Option<&Path>) -> Result<GooseAttack, TrafficError> {
+    let refused = |error: goose::GooseError| TrafficError::Goose(error.to_string());
+    let address = shares.first().map(|share| share.system.address.clone()).unwrap_or_default();
+    let mut attack = GooseAttack::initialize_with_config(configuration(count, &address, report))
+        .and_then(|attack| attack.set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies().gzip(false)))
+        .map_err(refused)?;
+    for share in shares {
+        let scenario = GooseScenario::new(share.system.scenario.name())
+            .set_weight(share.system.users)
+            .map_err(refused)?
+            .register_transaction(Transaction::new(hand_over(Arc::clone(share))).set_name("take the schedule").set_on_start())
+            .register_transaction(Transaction::new(Arc::new(keep_schedule)).set_name("keep the schedule"));
+        attack = attack.register_scenario(scenario);
+    }
+    Ok(attack)
+}
+
+fn configuration(count: usize, address: &str, report: Option<&Path>) -> GooseConfiguration {
+    let mut configuration = GooseConfiguration::default();
+    configuration.host = Some(format!("http://{address}"));
+    configuration.users = Some(count);
+    // Users only wait until all are there: the faster the better.
+    configuration.increase_rate = Some("5000".to_owned());
+    configuration.quiet = 2;
+    configuration.no_telnet = true;
+    configuration.no_print_metrics = true;
+    configuration.no_error_summary = true;
+    // A transaction is a user's whole schedule and a scenario too: their rows would say nothing.
+    configuration.no_transaction_metrics = true;
+    configuration.no_scenario_metrics = true;
+    configuration.no_percentiles_over_time = true;
+    configuration.report_file = report.iter().map(|path| path.display().to_string()).collect();
+    configuration
+}
+
+/// The `on_start` transaction: puts the schedule into the user's session data.
+fn hand_over(share: Arc<Share>) -> TransactionFunction {
+    Arc::new(move |user: &mut GooseUser| -> Pin<Box<dyn Future<Output = TransactionResult> + Send + '_>> {
+        user.set_session_data(Seat { share: Arc::clone(&share), served: false });
+        Box::pin(async { Ok(()) })
+    })
+}
+
+/// The transaction: a user's share of the schedule, to its end.
+fn keep_schedule(user: &mut GooseUser) -> Pin<Box<dyn Future<Output = TransactionResult> + Send + '_>> {
+    Box::pin(async move {
+        let Some(Seat { share, served }) = user.get_session_data::<Seat>().cloned() else { return Ok(()) };
+        let stage = Arc::clone(&share.stage);
+        if !served {
+            serve(user, &share).await;
+            user.set_session_data(Seat { share, served: true });
+            if stage.one_has_left() {
+                // Of goose's ways to end a run, the only one that writes nothing to the terminal.
+                goose::trigger_killswitch("the schedule has come to its end");
+            }
+        }
+        linger(&stage).await;
+        Ok(())
+    })
+}
+
+/// A user's session data.
+#[derive(Clone)]
+struct Seat {
+    share: Arc<Share>,
+    /// Served its share: goose calls its transaction again until it is told to leave.
+    served: bool,
+}
+
+/// Waits for the others, then lets goose look for its own end again.
+async fn linger(stage: &Stage) {
+    let _ = stage.steps().wait_for(|step| *step == Step::Over).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+}
+
+async fn serve(user: &mut GooseUser, share: &Share) {
+    let stage = &*share.stage;
+    let Ok(mut alarm) = Alarm::new() else {
+        stage.stop();
+        return;
+    };
+    let mut line = Line::new(&share.system.address, PATIENCE);
+    let mut steps = stage.steps();
+    stage.one_is_ready();
+    if !steps.wait_for(|step| *step != Step::Preparing).await.is_ok_and(|step| *step == Step::Running) {
+        return;
+    }
+    let scenario = share.system.scenario.name();
+    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario };
+    while let Some(arrival) = share.take() {
+        if !hands.wait_until(arrival.due).await {
+            return;
+        }
+        if is_recorded(stage.timeline.phase_at(stage.offset(Instant::now()))) {
+            stage.books.begun_recorded.fetch_add(1, Relaxed);
+        }
+        share.system.scenario.journey(arrival, &mut hands).await;
+    }
+}
+
+/// Two files a user (connection and alarm), beside those of the process: the soft limit is often 1,024.
+fn allow_many_files(users: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = users as u64 * 2 + 1_024;
+    if limit.current.is_some_and(|current| current < wanted) {
+        let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+        // Where it is refused, connections fail and are counted as failed.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+    }
+}

@@ -1,0 +1,31 @@
+//! Single requests beside the load: sign-ins and looks at shadows. Never part of what is measured.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+
+use super::TrafficError;
+use super::sender::Line;
+
+/// How long such a request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends one request over a connection of its own and reads the answer.
+pub(super) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    Line::new(address, PATIENCE)
+        .send(request)
+        .await
+        .map_err(|error| TrafficError::Preparation(format!("`{asked}` at `{address}` was not answered: {error}")))
+}
+
+/// A request of JSON.
+pub(super) fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
+    let mut request = Request::post(path).header("host", address);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Full::from(body)).map_err(|error| TrafficError::Preparation(error.to_string()))
+}

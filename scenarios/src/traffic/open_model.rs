@@ -1,0 +1,292 @@
+//! Requests sent when they are due, whatever became of those before. It knows no system under test and keeps no answer.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use goose::goose::GooseUser;
+use http_body_util::Full;
+use hyper::Request;
+use reports::{Outcome, Phase};
+use tokio::sync::watch;
+
+use super::books::Books;
+use super::clock::Alarm;
+use super::schedule::Schedule;
+use super::sender::{Line, NoAnswer};
+use crate::Timeline;
+
+/// What a user does at an arrival.
+#[async_trait]
+pub trait Scenario: Send + Sync + 'static {
+    /// One word, such as `thermostat`: goose's rows begin with it.
+    fn name(&self) -> &'static str;
+
+    /// Makes the journey that begins with `arrival`.
+    async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>);
+}
+
+/// One arrival of a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its number, from 0.
+    pub number: u64,
+    /// When it is due, from the first arrival of the warm-up.
+    pub due: Duration,
+}
+
+/// One scenario with its schedule and its users.
+#[derive(Clone)]
+pub struct System {
+    /// What is done.
+    pub scenario: Arc<dyn Scenario>,
+    /// When.
+    pub schedule: Arc<Schedule>,
+    /// By how many at a time; when all are busy the next arrival is late.
+    pub users: usize,
+    /// `host:port` to which its requests go.
+    pub address: String,
+}
+
+/// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
+pub fn users_for(rate: f64, journey: Duration) -> usize {
+    ((rate * journey.as_secs_f64()).ceil() as usize).clamp(8, 2_000)
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Ask {
+    /// When it is due.
+    pub due: Duration,
+    /// The row in which goose counts it, without the scenario's name.
+    pub row: &'static str,
+    /// The request itself.
+    pub request: Request<Full<Bytes>>,
+}
+
+/// What became of a request. Times are offsets from the first arrival of the warm-up.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// When it was due.
+    pub due: Duration,
+    /// When it was sent.
+    pub sent: Duration,
+    /// When the whole answer was there, or was given up.
+    pub done: Duration,
+    /// The phase in which it was due.
+    pub phase: Option<Phase>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status, where there was an answer.
+    pub status: Option<u16>,
+    /// The whole body, or nothing.
+    pub body: Bytes,
+}
+
+/// What all users of all systems share.
+#[derive(Debug)]
+pub struct Stage {
+    /// When each phase is.
+    pub timeline: Timeline,
+    /// What was sent.
+    pub books: Books,
+    begun: OnceLock<Instant>,
+    expected: AtomicUsize,
+    ready: AtomicUsize,
+    left: AtomicUsize,
+    step: watch::Sender<Step>,
+}
+
+/// How far the run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Preparing,
+    Running,
+    Stopping,
+    Over,
+}
+
+/// Between the last user's readiness and the first arrival: goose finishes its own start in it.
+const RUN_UP: Duration = Duration::from_millis(50);
+
+impl Stage {
+    /// A stage on which `users` are expected.
+    pub fn new(timeline: Timeline, users: usize) -> Self {
+        Self {
+            timeline,
+            books: Books::default(),
+            begun: OnceLock::new(),
+            expected: AtomicUsize::new(users),
+            ready: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
+            step: watch::Sender::new(Step::Preparing),
+        }
+    }
+
+    /// Offset 0, once all users are ready.
+    pub fn begun(&self) -> Option<Instant> {
+        self.begun.get().copied()
+    }
+
+    /// The offset of `moment`; zero before the begin.
+    pub fn offset(&self, moment: Instant) -> Duration {
+        self.begun().map_or(Duration::ZERO, |begun| moment.saturating_duration_since(begun))
+    }
+
+    /// Cancels what is left: requests in flight are given up, arrivals to come are not begun.
+    pub fn stop(&self) {
+        self.step.send_if_modified(|step| {
+            let stops = matches!(step, Step::Preparing | Step::Running);
+            if stops {
+                *step = Step::Stopping;
+            }
+            stops
+        });
+    }
+
+    pub(super) fn steps(&self) -> watch::Receiver<Step> {
+        self.step.subscribe()
+    }
+
+    /// goose is gone, with or without all its users.
+    pub(super) fn end(&self) {
+        self.step.send_replace(Step::Over);
+    }
+
+    pub(super) fn one_is_ready(&self) {
+        if self.ready.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst) {
+            let _ = self.begun.set(Instant::now() + RUN_UP);
+            self.step.send_if_modified(|step| {
+                let begins = *step == Step::Preparing;
+                if begins {
+                    *step = Step::Running;
+                }
+                begins
+            });
+        }
+    }
+
+    /// True for the last one.
+    pub(super) fn one_has_left(&self) -> bool {
+        let last = self.left.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst);
+        if last {
+            self.step.send_replace(Step::Over);
+        }
+        last
+    }
+}
+
+/// The part of a system that its users share: the next free user takes the next arrival, so that one slow answer delays no other.
+pub(super) struct Share {
+    pub(super) system: System,
+    pub(super) next: AtomicU64,
+    pub(super) stage: Arc<Stage>,
+}
+
+impl Share {
+    pub(super) fn take(&self) -> Option<Arrival> {
+        let number = self.next.fetch_add(1, Relaxed);
+        self.system.schedule.due(number).map(|due| Arrival { number, due })
+    }
+
+    /// Arrivals due in the recorded phases before `end`: all of them, and those that nobody took.
+    pub(super) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
+        let next = self.next.load(Relaxed);
+        let (mut due, mut missed) = (0, 0);
+        for number in 0..self.system.schedule.count() {
+            let Some(at) = self.system.schedule.due(number).filter(|at| *at < end) else { break };
+            if is_recorded(self.stage.timeline.phase_at(at)) {
+                due += 1;
+                missed += u64::from(number >= next);
+            }
+        }
+        (due, missed)
+    }
+}
+
+/// Whether what happens in `phase` counts.
+pub(super) fn is_recorded(phase: Option<Phase>) -> bool {
+    matches!(phase, Some(Phase::Baseline | Phase::Fault | Phase::Recovery))
+}
+
+/// What one user sends with: a connection and an alarm of its own.
+pub struct Hands<'a> {
+    pub(super) user: &'a mut GooseUser,
+    pub(super) line: &'a mut Line,
+    pub(super) alarm: &'a mut Alarm,
+    pub(super) steps: &'a mut watch::Receiver<Step>,
+    pub(super) stage: &'a Stage,
+    pub(super) scenario: &'static str,
+}
+
+impl Hands<'_> {
+    /// Waits until the request is due, sends it, reads the whole answer, and books it. `None` where the run was stopped before it was due.
+    pub async fn ask(&mut self, ask: Ask) -> Option<Answer> {
+        if !self.wait_until(ask.due).await {
+            return None;
+        }
+        let books = &self.stage.books;
+        let phase = self.stage.timeline.phase_at(ask.due);
+        let sent = self.now();
+        books.sent.fetch_add(1, Relaxed);
+        if is_recorded(phase) {
+            books.planned_recorded.fetch_add(1, Relaxed);
+            books.sent_recorded.fetch_add(1, Relaxed);
+            books.lag.record(sent.saturating_sub(ask.due));
+        }
+        let method = ask.request.method().clone();
+        let ended = tokio::select! {
+            ended = self.line.send(ask.request) => Some(ended),
+            () = stopped(self.steps) => None,
+        };
+        let done = self.now();
+        let (outcome, status, body) = judge(ended);
+        if outcome == Outcome::Cancelled {
+            self.line.give_up();
+        }
+        books.ended(outcome);
+        let answered = outcome == Outcome::Answered;
+        let error = (!answered).then_some(match outcome {
+            Outcome::TimedOut => "timed out",
+            Outcome::Cancelled => "cancelled",
+            _ => "failed",
+        });
+        let took = done.saturating_sub(ask.due);
+        let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
+        // goose refuses a row only for an empty name; its own rows are not the harness's record.
+        let _ = self.user.record_custom_request_duration(self.scenario, row, took, answered, status, error).await;
+        Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })
+    }
+
+    /// Waits until `due`; false where the run was stopped.
+    pub async fn wait_until(&mut self, due: Duration) -> bool {
+        let Some(begun) = self.stage.begun() else { return false };
+        if *self.steps.borrow() != Step::Running {
+            return false;
+        }
+        tokio::select! {
+            waited = self.alarm.wait_until(begun + due) => waited.is_ok(),
+            () = stopped(self.steps) => false,
+        }
+    }
+
+    /// Now, as an offset.
+    pub fn now(&self) -> Duration {
+        self.stage.offset(Instant::now())
+    }
+}
+
+async fn stopped(steps: &mut watch::Receiver<Step>) {
+    let _ = steps.wait_for(|step| matches!(step, Step::Stopping | Step::Over)).await;
+}
+
+fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>) -> (Outcome, Option<u16>, Bytes) {
+    match ended {
+        Some(Ok((status, body))) => (if status < 500 { Outcome::Answered } else { Outcome::Failed }, Some(status), body),
+        Some(Err(NoAnswer::Patience(_))) => (Outcome::TimedOut, None, Bytes::new()),
+        Some(Err(_)) => (Outcome::Failed, None, Bytes::new()),
+        None => (Outcome::Cancelled, None, Bytes::new()),
+    }
+}

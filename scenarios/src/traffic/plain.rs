@@ -1,0 +1,98 @@
+//! A plain GET at a rate to an address: the sending core without a system under test, for measuring the generator itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use reports::Outcome;
+
+use super::goose_users::{self, Users};
+use super::open_model::{Answer, Arrival, Ask, Hands, Scenario, System};
+use super::schedule::Schedule;
+use super::{Arrivals, LagGlance, TrafficError};
+use crate::Timeline;
+
+/// One request, measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was due, from the first arrival.
+    pub due: Duration,
+    /// From the intended time to the end of the answer.
+    pub response: Duration,
+    /// From sending to the end of the answer.
+    pub service: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Plain load under way.
+pub struct Plain {
+    users: Users,
+    samples: Arc<Mutex<Vec<Sample>>>,
+}
+
+/// Sends `GET http://<address><path>` at `rate` a second for `duration`, by `users` users.
+///
+/// # Errors
+/// Where goose refuses.
+pub async fn start(address: &str, path: &str, rate: f64, duration: Duration, users: usize) -> Result<Plain, TrafficError> {
+    let schedule = Arc::new(Schedule::new(Arrivals::Constant, rate, duration, 0));
+    let samples = Arc::new(Mutex::new(Vec::with_capacity(usize::try_from(schedule.count()).unwrap_or(0))));
+    let scenario = Arc::new(Get { address: address.to_owned(), path: path.to_owned(), samples: Arc::clone(&samples) });
+    let timeline =
+        Timeline { warm_up: Duration::ZERO, baseline: duration, arming: Duration::ZERO, fault: Duration::ZERO, recovery: Duration::ZERO };
+    let system = System { scenario, schedule, users, address: address.to_owned() };
+    Ok(Plain { users: goose_users::start(vec![system], timeline, None).await?, samples })
+}
+
+impl Plain {
+    /// Offset 0.
+    pub fn started(&self) -> Option<Instant> {
+        self.users.stage.begun()
+    }
+
+    /// Cancels what is left.
+    pub fn stop(&self) {
+        self.users.stage.stop();
+    }
+
+    /// How late requests were sent so far.
+    pub fn lag(&self) -> LagGlance {
+        LagGlance::of(&self.users.stage.books.lag)
+    }
+
+    /// Waits for the end and tells every request, in the order in which they came to their end.
+    ///
+    /// # Errors
+    /// What goose complained about.
+    pub async fn finished(self) -> Result<Vec<Sample>, TrafficError> {
+        self.users.finished().await?;
+        Ok(std::mem::take(&mut *self.samples.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+struct Get {
+    address: String,
+    path: String,
+    samples: Arc<Mutex<Vec<Sample>>>,
+}
+
+#[async_trait]
+impl Scenario for Get {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+
+    async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
+        let Ok(request) = Request::get(self.path.as_str()).header("host", self.address.as_str()).body(Full::<Bytes>::default()) else {
+            return;
+        };
+        if let Some(Answer { due, sent, done, outcome, .. }) = hands.ask(Ask { due: arrival.due, row: "GET", request }).await {
+            let sample = Sample { due, response: done.saturating_sub(due), service: done.saturating_sub(sent), outcome };
+            self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! When each arrival is due: one schedule a system, the same for the same seed. Decides only, and never looks at a clock.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand_pcg::Pcg64Mcg;
+
+use super::Arrivals;
+
+/// The intended times of all arrivals, as offsets from the first arrival of the warm-up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Schedule {
+    /// One every `1/rate` seconds; takes no memory however long it is.
+    Constant {
+        /// Arrivals a second.
+        rate: f64,
+        /// How many there are.
+        count: u64,
+    },
+    /// Times drawn beforehand, in nanoseconds, 8 bytes an arrival.
+    Drawn(Vec<u64>),
+}
+
+impl Schedule {
+    /// The arrivals from 0 up to `end` (excluded) at `rate` a second. A rate that is not above zero has no arrivals.
+    pub fn new(arrivals: Arrivals, rate: f64, end: Duration, seed: u64) -> Self {
+        if !rate.is_finite() || rate <= 0.0 {
+            return Self::Constant { rate: 1.0, count: 0 };
+        }
+        match arrivals {
+            Arrivals::Constant => Self::Constant { rate, count: (rate * end.as_secs_f64() - 1e-9).ceil().max(0.0) as u64 },
+            Arrivals::Poisson => Self::Drawn(poisson(rate, end, seed)),
+        }
+    }
+
+    /// When arrival `number` is due; `None` after the last one.
+    pub fn due(&self, number: u64) -> Option<Duration> {
+        match self {
+            Self::Constant { rate, count } => (number < *count).then(|| Duration::from_secs_f64(number as f64 / rate)),
+            Self::Drawn(times) => times.get(usize::try_from(number).ok()?).copied().map(Duration::from_nanos),
+        }
+    }
+
+    /// How many arrivals there are.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Constant { count, .. } => *count,
+            Self::Drawn(times) => times.len() as u64,
+        }
+    }
+}
+
+/// A Poisson process: the gaps are exponential with mean `1/rate`.
+fn poisson(rate: f64, end: Duration, seed: u64) -> Vec<u64> {
+    let mut random = Pcg64Mcg::new((u128::from(seed) << 64 | u128::from(!seed)) | 1);
+    let mut times = Vec::with_capacity((rate * end.as_secs_f64() * 1.05) as usize + 16);
+    let mut at = 0.0;
+    let end = end.as_secs_f64();
+    while at < end {
+        times.push((at * 1e9) as u64);
+        // 1 - u lies in (0, 1], so the logarithm is finite.
+        at -= (1.0 - random.random::<f64>()).ln() / rate;
+    }
+    times
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_schedule_has_rate_times_seconds_arrivals_evenly_spread() {
+        let schedule = Schedule::new(Arrivals::Constant, 50.0, Duration::from_secs(3), 1);
+        assert_eq!(schedule.count(), 150);
+        assert_eq!(schedule.due(0), Some(Duration::ZERO));
+        assert_eq!(schedule.due(100), Some(Duration::from_secs(2)));
+        assert_eq!(schedule.due(150), None);
+    }
+
+    #[test]
+    fn a_poisson_schedule_is_the_same_for_the_same_seed_and_keeps_its_rate() {
+        let schedule = |seed| Schedule::new(Arrivals::Poisson, 100.0, Duration::from_secs(100), seed);
+        assert_eq!(schedule(7), schedule(7));
+        assert_ne!(schedule(7), schedule(8));
+        // 5 standard deviations of a Poisson count of 10,000.
+        assert!((9_500..=10_500).contains(&schedule(7).count()), "{}", schedule(7).count());
+        let Schedule::Drawn(times) = schedule(7) else { panic!("not drawn") };
+        assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+
+    #[test]
+    fn no_rate_means_no_arrival() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(Schedule::new(Arrivals::Constant, rate, Duration::from_secs(9), 1).count(), 0, "{rate}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Fresh id tokens in store, so that no arrival waits for a sign-in, and those that journeys used before.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use stack::world::clinic::User;
+use tokio::sync::Notify;
+
+use super::{TrafficError, tokens};
+
+/// How long ago a token must have been used first, so that the gateway's decision about it is certainly cached.
+const AGED: Duration = Duration::from_secs(2);
+
+/// Used tokens that are remembered for each user.
+const REMEMBERED: usize = 256;
+
+/// A valid id token. It has no `Debug`, so that it cannot be printed by accident.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) id: u64,
+    pub(super) text: Arc<str>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    fresh: VecDeque<Token>,
+    used: VecDeque<(Token, Instant)>,
+}
+
+/// The store.
+pub(super) struct Stock {
+    services: String,
+    /// Users with the client at which they sign in.
+    users: Vec<(User, String)>,
+    depth: usize,
+    shelves: Mutex<HashMap<User, Shelf>>,
+    next_id: AtomicU64,
+    taken: Notify,
+}
+
+impl Stock {
+    /// A store that is filled with `depth` tokens for each user.
+    pub(super) async fn filled(services: &str, users: Vec<(User, String)>, depth: usize) -> Result<Arc<Self>, TrafficError> {
+        let stock = Arc::new(Self {
+            services: services.to_owned(),
+            users,
+            depth,
+            shelves: Mutex::default(),
+            next_id: AtomicU64::new(0),
+            taken: Notify::new(),
+        });
+        stock.refill().await?;
+        Ok(stock)
+    }
+
+    /// Refills ahead of need until it is dropped by the runtime. A sign-in that fails is tried again: a fault may strike it.
+    pub(super) async fn keep_filled(self: Arc<Self>) {
+        loop {
+            self.taken.notified().await;
+            while self.refill().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+
+    /// A fresh token. Where the store is empty the one used longest ago, as a person would go on with what they have.
+    pub(super) fn fresh(&self, user: User) -> Option<Token> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = shelves.entry(user).or_default();
+        let token = shelf.fresh.pop_front();
+        self.taken.notify_one();
+        if let Some(token) = &token {
+            shelf.used.push_back((token.clone(), Instant::now()));
+            if shelf.used.len() > REMEMBERED {
+                shelf.used.pop_front();
+            }
+        }
+        token.or_else(|| shelf.used.front().map(|(token, _)| token.clone()))
+    }
+
+    /// A token that a journey used at least 2 s ago; a fresh one where there is none.
+    pub(super) fn used(&self, user: User) -> Option<Token> {
+        let aged = {
+            let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+            shelves
+                .get(&user)
+                .and_then(|shelf| shelf.used.iter().rev().find(|(_, at)| at.elapsed() >= AGED).map(|(token, _)| token.clone()))
+        };
+        aged.or_else(|| self.fresh(user))
+    }
+
+    async fn refill(&self) -> Result<(), TrafficError> {
+        loop {
+            let wanted: Vec<(User, &str)> = {
+                let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+                let missing = |user: &User| self.depth.saturating_sub(shelves.get(user).map_or(0, |shelf| shelf.fresh.len()));
+                // In rounds over the users, so that nobody's shelf stays empty while another's is filled.
+                let rounds = self.users.iter().map(|(user, _)| missing(user)).max().unwrap_or(0);
+                (0..rounds)
+                    .flat_map(|round| self.users.iter().filter(move |(user, _)| missing(user) > round))
+                    .map(|(user, client)| (*user, client.as_str()))
+                    .take(8)
+                    .collect()
+            };
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let sign_ins = wanted.iter().map(|(user, client)| async move {
+                let tokens = tokens::sign_in(&self.services, client, user.name).await?;
+                let token = Token { id: self.next_id.fetch_add(1, Relaxed), text: tokens.id_token.into() };
+                self.shelves.lock().unwrap_or_else(PoisonError::into_inner).entry(*user).or_default().fresh.push_back(token);
+                Ok::<(), TrafficError>(())
+            });
+            futures::future::try_join_all(sign_ins).await?;
+        }
+    }
+}

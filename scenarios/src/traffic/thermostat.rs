@@ -1,0 +1,278 @@
+//! The thermostats' people: owners, guests, the power company, and those who should not be let in. It judges nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reports::Outcome;
+use stack::world::thermostat::Home;
+use stack::world::thermostat::homes;
+
+use super::convergence::Convergence;
+use super::deck::Deck;
+use super::open_model::{Answer, Arrival, Hands, Scenario};
+use super::thermostat_words::{self as words, Bad, Time};
+use super::tokens::{Forger, Tokens};
+use super::voice::{Line, Voice, said};
+use super::{TrafficError, tokens};
+use crate::exchange::{Caller, ThermostatRequest};
+use crate::{Asked, Event};
+
+const ITEMS: &str = "thermostat GET /items";
+const GET: &str = "thermostat POST /control/{id} Get";
+const SET: &str = "thermostat POST /control/{id} Set";
+const HOSTILE: &str = "thermostat hostile";
+
+/// Between two looks at a device that was set.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+/// Looks at a device that was set.
+const LOOKS: u64 = 8;
+
+/// A journey of an owner takes this long, the longest of all; a slow answer is allowed for.
+pub(super) const LONGEST_JOURNEY: Duration = Duration::from_secs(6);
+
+/// Kinds of journeys, and how many of a hundred they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Owner,
+    Guest,
+    PowerCompany,
+    SecondDevice,
+    Hostile,
+}
+
+const WEIGHTS: [(Kind, usize); 5] =
+    [(Kind::Owner, 35), (Kind::Guest, 30), (Kind::PowerCompany, 15), (Kind::SecondDevice, 10), (Kind::Hostile, 10)];
+
+/// The scenario.
+pub(super) struct Thermostats {
+    voice: Voice,
+    deck: Deck<Kind>,
+    homes: Vec<Home>,
+    /// Access tokens by user.
+    tokens: HashMap<String, String>,
+    bad: Vec<(Bad, String)>,
+    /// How often each device was set, to see whether somebody else did since.
+    sets: Mutex<HashMap<String, u64>>,
+    convergence: Arc<Convergence>,
+}
+
+/// One request, who makes it, and where it stands in its journey.
+struct Turn {
+    step: u64,
+    due: Duration,
+    endpoint: &'static str,
+    caller: Caller,
+    request: ThermostatRequest,
+    time: Time,
+}
+
+impl Thermostats {
+    /// Signs everybody in, at most 16 at a time.
+    pub(super) async fn prepare(
+        voice: Voice,
+        order: &super::Order,
+        count: u32,
+        convergence: Arc<Convergence>,
+    ) -> Result<Self, TrafficError> {
+        let homes = homes(count);
+        let services = &order.addresses.services;
+        let pool =
+            order.addresses.pool("thermostat").ok_or_else(|| TrafficError::Preparation("there is no pool `thermostat`".to_owned()))?;
+        let users: Vec<String> = homes.iter().flat_map(|home| home.users().map(ToOwned::to_owned)).collect();
+        let mut signed_in = HashMap::new();
+        for some in users.chunks(16) {
+            let entries = some.iter().map(|user| async move {
+                Ok::<_, TrafficError>((user.clone(), tokens::sign_in(services, &pool.client_id, user).await?.access_token))
+            });
+            signed_in.extend(futures::future::try_join_all(entries).await?);
+        }
+        let first = homes.first().ok_or_else(|| TrafficError::Preparation("there are no homes".to_owned()))?;
+        let own = signed_in.get(&first.john).cloned().unwrap_or_default();
+        let forged = Forger::new()?.forge(&own)?;
+        let expired = tokens::expired(services, pool, &first.john).await;
+        let bad = bad_variants(forged, expired);
+        Ok(Self { voice, deck: Deck::new(order.seed, &WEIGHTS), homes, tokens: signed_in, bad, sets: Mutex::default(), convergence })
+    }
+
+    fn home(&self, turn: u64) -> Option<&Home> {
+        self.homes.get(usize::try_from(turn.checked_rem(self.homes.len() as u64)?).ok()?)
+    }
+
+    async fn owner(&self, turn: u64, arrival: Arrival, hands: &mut Hands<'_>) -> Option<()> {
+        let home = self.home(turn)?;
+        let (john, device) = (&home.john, &home.first.id);
+        let turn_of = |step, due, endpoint, request| Turn {
+            step,
+            due,
+            endpoint,
+            caller: Caller::Valid(john.clone()),
+            request,
+            time: words::HALF_PAST_THREE,
+        };
+        let get = || ThermostatRequest::Get { device: device.clone(), time: Some(words::HALF_PAST_THREE.1) };
+        let items = self.ask(hands, arrival, turn_of(0, arrival.due, ITEMS, ThermostatRequest::Items)).await?;
+        let looked = self.ask(hands, arrival, turn_of(1, items.done, GET, get())).await?;
+        let wanted = words::owner_set(device, turn);
+        let temperature = if let ThermostatRequest::Set { temperature, .. } = &wanted { *temperature } else { return None };
+        let set = self.ask(hands, arrival, turn_of(2, looked.done, SET, wanted)).await?;
+        if set.status != Some(200) {
+            return None;
+        }
+        let number = self.times_set(device);
+        let mut before = set.done;
+        for look in 0..LOOKS {
+            let due = before + LOOK_PAUSE;
+            if !hands.wait_until(due).await || self.times_set(device) != number {
+                return None;
+            }
+            let looked = self.ask(hands, arrival, turn_of(3 + look, due, GET, get())).await?;
+            if said(&looked.body).reported_temperature == Some(temperature) {
+                return None;
+            }
+            before = looked.done;
+        }
+        None
+    }
+
+    async fn single(&self, turn: Turn, arrival: Arrival, hands: &mut Hands<'_>) {
+        let _ = self.ask(hands, arrival, turn).await;
+    }
+
+    fn by(&self, arrival: Arrival, user: &str, request: ThermostatRequest, time: Time) -> Turn {
+        let endpoint = if matches!(request, ThermostatRequest::Set { .. }) { SET } else { GET };
+        Turn { step: 0, due: arrival.due, endpoint, caller: Caller::Valid(user.to_owned()), request, time }
+    }
+
+    async fn hostile(&self, turn: u64, arrival: Arrival, hands: &mut Hands<'_>) {
+        let Some(home) = self.home(0) else { return };
+        let device = &home.first.id;
+        let Some((bad, token)) = turn.checked_rem(self.bad.len() as u64).and_then(|n| self.bad.get(usize::try_from(n).ok()?)) else {
+            return;
+        };
+        let time = words::HALF_PAST_THREE;
+        let (caller, request) = bad.asks(&home.john, device);
+        let own = self.tokens.get(&home.john).map(String::as_str);
+        let token = match bad {
+            Bad::NoToken => None,
+            Bad::Forged | Bad::Expired | Bad::Garbage => Some(token.as_str()),
+            _ => own,
+        };
+        let body = bad.body().map_or_else(|| words::body(&request, time), ToOwned::to_owned);
+        let path = format!("/control/{}", words::device_of(&request).unwrap_or("Thermostat-unknown"));
+        let turn = Turn { step: 0, due: arrival.due, endpoint: HOSTILE, caller, request, time };
+        let _ = self.send(hands, arrival, turn, path, body, token).await;
+    }
+
+    async fn ask(&self, hands: &mut Hands<'_>, arrival: Arrival, turn: Turn) -> Option<Answer> {
+        let Caller::Valid(user) = &turn.caller else { return None };
+        let token = self.tokens.get(user)?.as_str();
+        let path = words::device_of(&turn.request).map_or_else(|| "/items".to_owned(), |device| format!("/control/{device}"));
+        let body = words::body(&turn.request, turn.time);
+        self.send(hands, arrival, turn, path, body, Some(token)).await
+    }
+
+    async fn send(
+        &self,
+        hands: &mut Hands<'_>,
+        arrival: Arrival,
+        turn: Turn,
+        path: String,
+        body: String,
+        token: Option<&str>,
+    ) -> Option<Answer> {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers: Vec<(&'static str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        let method = if matches!(turn.request, ThermostatRequest::Items) { "GET" } else { "POST" };
+        if method == "POST" {
+            headers.push(("content-type", "application/json"));
+        }
+        let set = match &turn.request {
+            ThermostatRequest::Set { device, temperature, .. } => Some((device.clone(), *temperature)),
+            _ => None,
+        };
+        if let Some((device, _)) = &set {
+            *self.sets.lock().unwrap_or_else(PoisonError::into_inner).entry(device.clone()).or_default() += 1;
+        }
+        let asked = Asked::Thermostat { caller: turn.caller, request: turn.request };
+        let line = Line { endpoint: turn.endpoint, method, path, headers, body, asked };
+        let answer = self.voice.say(hands, arrival, turn.step, turn.due, line).await?;
+        if let Some((device, temperature)) = set
+            && answer.outcome == Outcome::Answered
+            && answer.status == Some(200)
+        {
+            self.acknowledged(&device, temperature, &answer);
+        }
+        Some(answer)
+    }
+
+    fn acknowledged(&self, device: &str, temperature: i64, answer: &Answer) {
+        if let Some(reported) = self.convergence.acknowledged(device, temperature, answer.sent, answer.done) {
+            let converged = Event::Converged { thing: device.to_owned(), acknowledged: answer.done, reported };
+            let _ = self.voice.events.send(converged);
+        }
+    }
+
+    fn times_set(&self, device: &str) -> u64 {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(device).copied().unwrap_or(0)
+    }
+}
+
+/// The hostile and malformed variants with their tokens; an expired one only where the target can make it.
+fn bad_variants(forged: String, expired: Option<Tokens>) -> Vec<(Bad, String)> {
+    let expired = expired.map(|tokens| (Bad::Expired, tokens.access_token));
+    [(Bad::NoToken, String::new()), (Bad::Forged, forged), (Bad::Garbage, "not.a.token".to_owned())]
+        .into_iter()
+        .chain(expired)
+        .chain(words::MALFORMED.map(|bad| (bad, String::new())))
+        .collect()
+}
+
+#[async_trait]
+impl Scenario for Thermostats {
+    fn name(&self) -> &'static str {
+        "thermostat"
+    }
+
+    async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
+        let Some((kind, turn)) = self.deck.draw(arrival.number) else { return };
+        let Some(home) = self.home(turn) else { return };
+        match kind {
+            Kind::Owner => drop(self.owner(turn, arrival, hands).await),
+            Kind::Guest => {
+                let (request, time) = words::guest(&home.first.id, turn);
+                self.single(self.by(arrival, &home.jane, request, time), arrival, hands).await;
+            }
+            Kind::PowerCompany => {
+                let (request, time) = words::power_company(&home.first.id, turn);
+                self.single(self.by(arrival, &home.power_company, request, time), arrival, hands).await;
+            }
+            Kind::SecondDevice => {
+                let (user, request, time) = words::second_device(home, turn);
+                self.single(self.by(arrival, user, request, time), arrival, hands).await;
+            }
+            Kind::Hostile => self.hostile(turn, arrival, hands).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
+        assert_eq!(WEIGHTS.iter().map(|(_, weight)| weight).sum::<usize>(), 100);
+    }
+
+    #[test]
+    fn without_an_expired_token_that_variant_is_left_out() {
+        let variants = |expired| bad_variants(String::new(), expired).into_iter().map(|(bad, _)| bad).collect::<Vec<_>>();
+        let expired = || Tokens { access_token: "a".to_owned(), id_token: "i".to_owned() };
+        assert!(variants(Some(expired())).contains(&Bad::Expired));
+        assert!(!variants(None).contains(&Bad::Expired));
+        assert_eq!(variants(Some(expired())).len(), 9);
+    }
+}

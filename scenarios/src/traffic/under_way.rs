@@ -1,0 +1,226 @@
+//! Puts the traffic together: signs in, connects, begins, tells what happens, and ends. It judges nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use reports::measurements::Generator;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+
+use super::books::{Books, processor_time};
+use super::clinic::{self, Clinic};
+use super::convergence::Convergence;
+use super::devices::{self, Devices};
+use super::goose_users::{self, Users};
+use super::open_model::{Scenario, Stage, System, users_for};
+use super::schedule::Schedule;
+use super::shadows::{self, Shadow};
+use super::thermostat::{self, Thermostats};
+use super::voice::Voice;
+use super::{Ended, Glance, LagGlance, Order, TrafficError};
+use crate::Event;
+
+/// Traffic under way. What it started ends when it is dropped.
+pub struct Traffic {
+    /// What happens, in the order in which it came to its end.
+    pub events: UnboundedReceiver<Event>,
+    users: Option<Users>,
+    stage: Arc<Stage>,
+    started: Instant,
+    devices: Option<Devices>,
+    tasks: JoinSet<()>,
+    processor: tokio::sync::watch::Receiver<Processor>,
+    services: String,
+    things: Vec<String>,
+}
+
+/// Processor time at the begin and at the end of the recorded phases.
+#[derive(Debug, Clone, Copy, Default)]
+struct Processor {
+    from: Option<(Instant, Duration)>,
+    to: Option<(Instant, Duration)>,
+}
+
+/// Signs users in, connects devices and watcher, then begins. [`super::keep_signals`] is to be called first thing in the process.
+///
+/// # Errors
+/// Where users cannot sign in, devices cannot connect, or goose refuses.
+pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
+    let (tell, events) = mpsc::unbounded_channel();
+    let convergence = Arc::new(Convergence::default());
+    let mut tasks = JoinSet::new();
+    let mut systems = Vec::new();
+    let (mut on_mqtt, mut things) = (None, Vec::new());
+    if let Some(load) = order.load.thermostat {
+        let voice = voice(&order, &tell, 0, "/prod");
+        let people = Thermostats::prepare(voice, &order, load.homes, Arc::clone(&convergence)).await?;
+        on_mqtt = Some((Devices::connect(&order, load, tell.clone(), convergence).await?, load));
+        things = devices::things(load.homes);
+        systems.push(system(&order, Arc::new(people), load.rate, 0, thermostat::LONGEST_JOURNEY));
+    }
+    if let Some(load) = order.load.clinic {
+        let (people, stock) = Clinic::prepare(voice(&order, &tell, 1, "/dev"), &order, load.rate).await?;
+        tasks.spawn(stock.keep_filled());
+        systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::LONGEST_JOURNEY));
+    }
+    if systems.is_empty() {
+        return Err(TrafficError::Preparation("there is nothing to send".to_owned()));
+    }
+    let users = goose_users::start(systems, order.timeline, order.goose_report.clone()).await?;
+    let stage = Arc::clone(&users.stage);
+    let started = stage.begun().ok_or_else(|| TrafficError::Goose("it did not begin".to_owned()))?;
+    let mut devices = None;
+    if let Some((mut connected, load)) = on_mqtt {
+        connected.begin(&order, load, started)?;
+        devices = Some(connected);
+    }
+    let processor = watch_processor(&mut tasks, &stage, started);
+    let services = order.addresses.services;
+    Ok(Traffic { events, users: Some(users), stage, started, devices, tasks, processor, services, things })
+}
+
+fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'static str) -> Voice {
+    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage }
+}
+
+fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Duration) -> System {
+    let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed.wrapping_add(number));
+    System { scenario, schedule: Arc::new(schedule), users: users_for(rate, journey), address: order.addresses.gateway.clone() }
+}
+
+/// Notes the processor time when the recorded phases begin and when they end, or when the run does.
+fn watch_processor(tasks: &mut JoinSet<()>, stage: &Arc<Stage>, started: Instant) -> tokio::sync::watch::Receiver<Processor> {
+    let (tell, told) = tokio::sync::watch::channel(Processor::default());
+    let mut steps = stage.steps();
+    let (from, to) = (started + stage.timeline.recording_from(), started + stage.timeline.end());
+    tasks.spawn(async move {
+        let now = || Some((Instant::now(), processor_time()));
+        tokio::time::sleep_until(from.into()).await;
+        tell.send_modify(|processor| processor.from = now());
+        tokio::select! {
+            () = tokio::time::sleep_until(to.into()) => {}
+            _ = steps.wait_for(|step| matches!(step, super::open_model::Step::Stopping | super::open_model::Step::Over)) => {}
+        }
+        tell.send_modify(|processor| processor.to = now());
+    });
+    told
+}
+
+impl Traffic {
+    /// Offset 0: when the first arrival was due.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The books at this moment.
+    pub fn glance(&self) -> Glance {
+        let books = &self.stage.books;
+        Glance {
+            sent: books.sent.load(Relaxed),
+            answered: books.answered.load(Relaxed),
+            failed: books.failed.load(Relaxed),
+            offset: self.stage.offset(Instant::now()),
+        }
+    }
+
+    /// How late requests were sent so far.
+    pub fn lag(&self) -> LagGlance {
+        LagGlance::of(&self.stage.books.lag)
+    }
+
+    /// Cancels what is left; it is over soon after. Devices stay connected.
+    pub fn stop(&self) {
+        self.stage.stop();
+    }
+
+    /// The next event; `None` once all requests have come to their end and nothing more has happened. It may be called again
+    /// later: devices go on until the traffic is finished or dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        let over = async {
+            match &self.users {
+                Some(users) => users.over().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            event = self.events.recv() => event,
+            () = over => self.events.try_recv().ok(),
+        }
+    }
+
+    /// Waits until no device has had anything to report for a second, 10 s at most.
+    pub async fn quiet(&self) {
+        if let Some(devices) = &self.devices {
+            devices.quiet(Duration::from_secs(10)).await;
+        }
+    }
+
+    /// Every thing's shadow as the services have it now: what [`crate::invariants::Quiet`] holds.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub async fn shadows(&self) -> Result<Vec<Shadow>, TrafficError> {
+        shadows::read(&self.services, &self.things).await
+    }
+
+    /// Waits for the last request and for goose's report, then disconnects the devices.
+    ///
+    /// # Errors
+    /// What goose complained about.
+    pub async fn finished(mut self) -> Result<Ended, TrafficError> {
+        let Some(users) = self.users.take() else { return Err(TrafficError::Goose("it was finished before".to_owned())) };
+        users.over().await;
+        let offset = self.stage.offset(Instant::now()).min(self.stage.timeline.end());
+        let ended = self.ended(&users, offset);
+        users.finished().await?;
+        drop(self.devices.take());
+        self.tasks.abort_all();
+        Ok(ended)
+    }
+
+    fn ended(&self, users: &Users, offset: Duration) -> Ended {
+        let books = &self.stage.books;
+        let (due, missed) = users.shares.iter().map(|share| share.recorded_arrivals(offset)).fold((0, 0), |sum, one| {
+            let ((due, missed), (more_due, more_missed)) = (sum, one);
+            (due + more_due, missed + more_missed)
+        });
+        let timeline = self.stage.timeline;
+        // The recorded phases up to now, arming left out.
+        let recorded =
+            offset.min(timeline.strike_at()).saturating_sub(timeline.recording_from()) + offset.saturating_sub(timeline.fault_from());
+        let per_second = |count: u64| if recorded.is_zero() { 0.0 } else { count as f64 / recorded.as_secs_f64() };
+        Ended {
+            generator: Generator {
+                intended_per_s: per_second(due),
+                achieved_per_s: per_second(books.begun_recorded.load(Relaxed)),
+                lag_p50: books.lag.quantile(0.5),
+                lag_p99: books.lag.quantile(0.99),
+                lag_max: books.lag.longest(),
+                cpu: self.processor(),
+            },
+            planned: planned(books, missed),
+            sent: books.sent_recorded.load(Relaxed),
+        }
+    }
+
+    /// Processor time over wall time in the recorded phases.
+    fn processor(&self) -> f64 {
+        let processor = *self.processor.borrow();
+        let Some((from, used_before)) = processor.from else { return 0.0 };
+        let (to, used) = processor.to.unwrap_or_else(|| (Instant::now(), processor_time()));
+        let wall = to.saturating_duration_since(from);
+        if wall.is_zero() { 0.0 } else { used.saturating_sub(used_before).as_secs_f64() / wall.as_secs_f64() }
+    }
+}
+
+fn planned(books: &Books, missed: u64) -> u64 {
+    books.planned_recorded.load(Relaxed) + missed
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.stage.stop();
+    }
+}

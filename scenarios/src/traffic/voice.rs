@@ -1,0 +1,113 @@
+//! Turns what was asked and answered into an event for the oracles: everything they need, no token and no body.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::chance;
+use super::open_model::{Answer, Arrival, Ask, Hands};
+use crate::exchange::Said;
+use crate::{Asked, Event, Exchange};
+
+/// What the requests of one system have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Voice {
+    pub(super) events: UnboundedSender<Event>,
+    pub(super) seed: u64,
+    /// Keeps the trace ids of the systems apart.
+    pub(super) system: u64,
+    pub(super) gateway: String,
+    pub(super) stage: &'static str,
+}
+
+/// One request in words.
+pub(super) struct Line<'a> {
+    pub(super) endpoint: &'static str,
+    pub(super) method: &'static str,
+    /// Without the stage.
+    pub(super) path: String,
+    pub(super) headers: Vec<(&'static str, &'a str)>,
+    pub(super) body: String,
+    pub(super) asked: Asked,
+}
+
+impl Voice {
+    /// Sends `line` when it is due and tells what became of it. `step` counts the requests of a journey.
+    pub(super) async fn say(
+        &self,
+        hands: &mut Hands<'_>,
+        arrival: Arrival,
+        step: u64,
+        due: std::time::Duration,
+        line: Line<'_>,
+    ) -> Option<Answer> {
+        let root = chance::trace_root(self.seed, self.system, arrival.number, step);
+        let mut request = Request::builder()
+            .method(line.method)
+            .uri(format!("{}{}", self.stage, line.path))
+            .header("host", self.gateway.as_str())
+            .header("x-amzn-trace-id", format!("Root={root}"));
+        for (name, value) in &line.headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(line.body))).ok()?;
+        let row = line.endpoint.split_once(' ').map_or(line.endpoint, |(_, row)| row);
+        let answer = hands.ask(Ask { due, row, request }).await?;
+        let exchange = Exchange {
+            endpoint: line.endpoint,
+            root,
+            phase: answer.phase,
+            due: answer.due,
+            sent: answer.sent,
+            done: answer.done,
+            outcome: answer.outcome,
+            status: answer.status,
+            method: line.method,
+            path: line.path,
+            asked: line.asked,
+            said: said(&answer.body),
+            struck: Vec::new(),
+        };
+        // Nobody listens once the harness has gone on.
+        let _ = self.events.send(Event::Exchange(Box::new(exchange)));
+        Some(answer)
+    }
+}
+
+/// What an answer said; a body that is not understood said nothing.
+pub(super) fn said(body: &[u8]) -> Said {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Said::default() };
+    let text = |pointer| value.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
+    let devices = value.as_array().into_iter().flatten().filter_map(|row| row.get("deviceId")?.as_str().map(ToOwned::to_owned));
+    Said {
+        decision: text("/evaluation/decision"),
+        reported_temperature: value.pointer("/payload/reportedTemperature").and_then(whole),
+        devices: devices.collect(),
+        appointment: text("/appointment/id"),
+    }
+}
+
+/// A whole number, however JSON writes it.
+pub(super) fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_as_far_as_an_oracle_needs_it() {
+        let get = said(br#"{"payload":{"reportedTemperature":74},"evaluation":{"decision":"ALLOW"}}"#);
+        assert_eq!((get.reported_temperature, get.decision.as_deref()), (Some(74), Some("ALLOW")));
+        let denied = said(br#"{"payload":"Amazon verified permission unauthorized!","evaluation":{"decision":"DENY"}}"#);
+        assert_eq!((denied.reported_temperature, denied.decision.as_deref()), (None, Some("DENY")));
+        assert_eq!(said(br#"[{"deviceId":"Thermostat1","primaryOwner":"john_doe"}]"#).devices, ["Thermostat1"]);
+        assert_eq!(said(br#"{"appointment":{"id":"PI-T123"}}"#).appointment.as_deref(), Some("PI-T123"));
+        for nothing in [&b""[..], b"{", b"null", b"[1]"] {
+            assert_eq!(said(nothing), Said::default());
+        }
+    }
+}

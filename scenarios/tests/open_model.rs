@@ -1,0 +1,87 @@
+//! The sending core against a server that stands still.
+
+#![expect(missing_docs, reason = "tests are named as sentences")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use reports::Outcome;
+use scenarios::traffic::plain;
+use support::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn latency_counts_from_the_intended_time_while_the_server_stands_still() {
+    let begin = Instant::now();
+    // It stands still for the first 400 ms of every second.
+    let server = Server::start(move |_| async move {
+        let into = begin.elapsed().as_millis() % 1_000;
+        if into < 400 {
+            tokio::time::sleep(Duration::from_millis(400 - into as u64)).await;
+        }
+        (200, "ok".to_owned())
+    })
+    .await;
+    // 8 users cannot have 100 requests a second under way through a stall: those that wait for a user must count their wait.
+    let load = plain::start(&server.address.to_string(), "/", 100.0, Duration::from_secs(3), 8).await.unwrap();
+    let mut samples = load.finished().await.unwrap();
+    assert_eq!(samples.len(), 300, "all are sent");
+    assert!(samples.iter().all(|sample| sample.outcome == Outcome::Answered));
+    samples.sort_unstable_by_key(|sample| sample.response);
+    // Requests due evenly over a stall of 400 ms in every 1,000: the truth has 40 % waiting, p90 300 ms, p99 390 ms.
+    let at = |q: f64| samples[(samples.len() as f64 * q) as usize].response.as_millis();
+    assert!((250..=420).contains(&at(0.9)), "p90 {}", at(0.9));
+    assert!((330..=520).contains(&at(0.99)), "p99 {}", at(0.99));
+    assert!(samples.iter().any(|sample| sample.response > sample.service + Duration::from_millis(50)), "nobody waited for a user");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_is_over_soon_and_what_was_in_flight_is_cancelled() {
+    let server = Server::start(|_| async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        (200, String::new())
+    })
+    .await;
+    let load = plain::start(&server.address.to_string(), "/", 10.0, Duration::from_secs(60), 8).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let stopped = Instant::now();
+    load.stop();
+    let samples = load.finished().await.unwrap();
+    assert!(stopped.elapsed() < Duration::from_secs(3), "{:?}", stopped.elapsed());
+    assert!(!samples.is_empty() && samples.iter().all(|sample| sample.outcome == Outcome::Cancelled));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_the_server_closes_is_made_anew_without_a_failure() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut bytes = [0; 1_024];
+                let _ = stream.read(&mut bytes).await;
+                // It says keep-alive and closes all the same.
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            });
+        }
+    });
+    let load = plain::start(&address.to_string(), "/", 50.0, Duration::from_secs(1), 8).await.unwrap();
+    let samples = load.finished().await.unwrap();
+    server.abort();
+    assert_eq!(samples.len(), 50);
+    assert!(samples.iter().all(|sample| sample.outcome == Outcome::Answered));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_start_when_they_are_due() {
+    let server = Server::start(|_| async { (200, "ok".to_owned()) }).await;
+    let load = plain::start(&server.address.to_string(), "/", 200.0, Duration::from_secs(2), 32).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_900)).await;
+    let lag = load.lag();
+    println!("lag p50 {:?}, p99 {:?}", lag.p50, lag.p99);
+    // 0.1 ms on a machine of its own; other tests run beside this one.
+    assert!(lag.p50 < Duration::from_millis(2), "{lag:?}");
+    assert_eq!(load.finished().await.unwrap().len(), 400);
+}
