@@ -1,9 +1,29 @@
 //! Numbers become a verdict, and a verdict becomes files. Pure but for the files that the caller names: no clock, no socket.
 
+pub mod aims;
+pub mod charts;
+pub mod compare;
+pub mod counts;
+pub mod distributions;
 pub mod expectation;
+pub mod formats;
+mod html_tables;
+pub mod intervals;
 pub mod latencies;
 pub mod measurements;
+pub mod recovery;
+pub mod report;
+pub mod tables;
+pub mod verdict;
+pub mod words;
 
 pub use expectation::{Bound, Expectation};
-pub use latencies::{ArmTag, Latencies, Outcome, Phase, Tag};
+pub use formats::interval_log::{IntervalLogWriter, read_interval_log};
+pub use formats::{render_again, write_all};
+pub use latencies::{ArmTag, IntervalHistogram, Latencies, Outcome, Phase, Tag};
 pub use measurements::Measurements;
+pub use report::{Answer, Report};
+pub use verdict::{Verdict, judge};
+
+#[cfg(test)]
+mod sample;
