@@ -1,0 +1,212 @@
+//! `report.html`: one file for people. No script, no request to any network; every text from outside is escaped.
+
+use std::fmt::Write as _;
+
+use crate::charts;
+use crate::html_tables as tables;
+use crate::measurements::Restored;
+use crate::words::{count, seconds};
+use crate::{ArmTag, Latencies, Phase, Report};
+
+const STYLE: &str = include_str!("report.css");
+/// More charts than this are not looked at.
+const MOST_CHARTS: usize = 4;
+/// An experiment's text is shown up to here.
+const MOST_TEXT: usize = 40_000;
+
+const GLOSSARY: [(&str, &str); 9] = [
+    ("Struck (treatment)", "A request on whose way at least one fault was carried out."),
+    ("Control", "A request that a fault could have struck, and that a replayable roll of the dice left alone in the same seconds."),
+    ("Not struck", "Control, and requests that no fault was about."),
+    (
+        "p50, p90, p99",
+        "Half, nine of ten, ninety-nine of a hundred requests were at least this fast. Latency counts from the moment a request was due, not from when it was sent.",
+    ),
+    (
+        "95 % interval",
+        "Where the true value lies, but for one time in twenty. Requests are taken as independent, except in comparisons, which go by blocks of 5 s.",
+    ),
+    ("Holds, broken, not shown", "The whole interval keeps the bound; the whole interval misses it; neither, so more requests are needed."),
+    (
+        "Cold start",
+        "The first request of a new environment. Counted apart, as its latency says nothing about the fault. Its errors do count.",
+    ),
+    ("Invariant", "A rule that must hold for every single exchange, fault or no fault."),
+    (
+        "The books",
+        "Every request sent must have one end, and every fault planned for a request must be in the ledger of whoever carried it out.",
+    ),
+];
+
+/// Text as HTML.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The report as one page.
+pub fn write(report: &Report, latencies: &Latencies) -> String {
+    let mut out = String::new();
+    let name = escape(&report.experiment.name);
+    let verdict = report.verdict.name();
+    let _ = write!(
+        out,
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <title>{name}: {}</title><style>{STYLE}</style></head><body><main>\n",
+        verdict.replace('-', " ")
+    );
+    let _ = write!(
+        out,
+        "<header class=\"{verdict}\"><p class=\"verdict\">{}</p><h1>{}</h1><p class=\"question\">{}</p></header>\n",
+        verdict.replace('-', " "),
+        escape(&report.sentence),
+        escape(&report.experiment.question)
+    );
+    chips(&mut out, report);
+    reasons(&mut out, report);
+    figures(&mut out, report, latencies);
+    tables::aims(&mut out, report);
+    tables::invariants(&mut out, report);
+    tables::effects(&mut out, report);
+    tables::endpoints(&mut out, report);
+    tables::ledger(&mut out, report);
+    tables::health(&mut out, report);
+    again(&mut out, report);
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn chips(out: &mut String, report: &Report) {
+    let sum = |of: fn(&crate::measurements::Injections) -> u64| report.injections.iter().map(|row| of(&row.books)).sum::<u64>();
+    let struck = if report.experiment.faults.is_empty() {
+        ("no fault".to_owned(), "none was planned".to_owned())
+    } else {
+        (
+            format!("{} of {} struck", count(sum(|b| b.struck)), count(sum(|b| b.planned))),
+            format!("{} invocations were eligible", count(sum(|b| b.eligible))),
+        )
+    };
+    let slowest = report.recoveries.iter().map(|r| r.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
+    let recovered = match (report.recoveries.first(), slowest) {
+        (None, _) => ("recovery not measured".to_owned(), "no aim to recover to".to_owned()),
+        (Some(_), Some(0.0)) => ("recovered at once".to_owned(), "after the faults were ended".to_owned()),
+        (Some(_), Some(after)) => (format!("recovered in {}", seconds(after)), "after the faults were ended".to_owned()),
+        (Some(one), None) => ("not recovered".to_owned(), format!("within the {} watched", seconds(one.watched_s))),
+    };
+    let restored = match &report.restored {
+        Restored::Yes => ("✓ put back".to_owned(), "nothing of brownout is left".to_owned()),
+        Restored::No { command, .. } => ("✗ not put back".to_owned(), format!("run {command}")),
+    };
+    let generator = match &report.generator_trouble {
+        None => ("✓ load as planned".to_owned(), format!("{} requests, the generator kept up", count(report.books.sent))),
+        Some(why) => ("✗ load too slow".to_owned(), why.clone()),
+    };
+    out.push_str("<ul class=\"chips\">");
+    for (big, small) in [struck, recovered, restored, generator] {
+        let _ = write!(out, "<li><b>{}</b><span>{}</span></li>", escape(&big), escape(&small));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn list(out: &mut String, items: &[String]) {
+    out.push_str("<ul class=\"why\">");
+    for item in items {
+        let _ = write!(out, "<li>{}</li>", escape(item));
+    }
+    out.push_str("</ul>\n");
+}
+
+fn reasons(out: &mut String, report: &Report) {
+    if !report.reasons.is_empty() {
+        out.push_str("<h2>Why</h2>");
+        list(out, &report.reasons);
+    }
+}
+
+fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
+    let in_fault =
+        |arm| report.endpoints.iter().filter(move |row| row.phase == Phase::Fault && row.arm == arm).map(|row| row.endpoint.as_str());
+    let aimed = report.aims.iter().map(|aim| aim.expectation.of.as_str());
+    let mut shown: Vec<&str> = Vec::new();
+    for endpoint in in_fault(ArmTag::Treatment).chain(aimed).chain(report.endpoints.iter().map(|row| row.endpoint.as_str())) {
+        if !shown.contains(&endpoint) && report.endpoints.iter().any(|row| row.endpoint == endpoint) {
+            shown.push(endpoint);
+        }
+    }
+    shown.truncate(MOST_CHARTS);
+    if shown.is_empty() {
+        return;
+    }
+    out.push_str("<h2>What was seen</h2><p class=\"lead\"><span class=\"key o\"></span>not struck<span class=\"key s\"></span>struck<span class=\"key d\"></span>dashed and thin: p99, solid: p50. Crosses are errors. Latency axes are logarithmic.</p>");
+    for endpoint in shown {
+        let _ = write!(
+            out,
+            "<h3>{}</h3><figure><figcaption>Latency, second by second</figcaption>{}</figure>\
+             <figure><figcaption>Latency by percentile in the fault phase</figcaption>{}</figure>\n",
+            escape(endpoint),
+            charts::timeline(latencies, &report.phases, endpoint),
+            charts::percentiles(latencies, endpoint)
+        );
+    }
+}
+
+fn again(out: &mut String, report: &Report) {
+    let experiment = &report.experiment;
+    let text: String = experiment.text.chars().take(MOST_TEXT).collect();
+    let _ = write!(
+        out,
+        "<h2>Again</h2><p class=\"lead\">The same seed ({}) strikes the same requests.</p><pre>{}</pre><h3>The experiment</h3><pre>{}</pre>",
+        experiment.seed,
+        escape(&experiment.command),
+        escape(&text)
+    );
+    if !experiment.weaknesses.is_empty() {
+        let _ = write!(out, "<p>Weaknesses switched on: {}</p>", escape(&experiment.weaknesses.join(", ")));
+    }
+    if !report.notes.is_empty() {
+        out.push_str("<h2>Notes</h2>");
+        list(out, &report.notes);
+    }
+    out.push_str("<h2>What the words mean</h2><dl>");
+    for (word, meaning) in GLOSSARY {
+        let _ = write!(out, "<dt>{word}</dt><dd>{meaning}</dd>");
+    }
+    let _ = write!(
+        out,
+        "</dl><footer>brownout {} · systems: {} · second 0 is {} ms after 1970 began (UTC) · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
+        escape(&experiment.version),
+        escape(&experiment.systems.join(", ")),
+        report.started_unix_ms
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sample::{healthy, slow};
+
+    #[test]
+    fn the_page_is_small_and_asks_nothing_of_a_network_and_escapes_what_it_shows() {
+        for mut measured in [healthy(), slow()] {
+            measured.invariants[0].broken = 1;
+            measured.experiment.question = "</title><script>alert(1)</script>".into();
+            let page = super::write(&crate::judge(&measured), &measured.latencies);
+            assert!(page.len() < 250_000, "{} bytes", page.len());
+            for forbidden in ["<script", "http://", "https://", "url(", "@import", "src=", "href="] {
+                assert!(!page.contains(forbidden), "{forbidden}");
+            }
+            assert!(page.contains("&lt;script&gt;"));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The interval log of HdrHistogram: one line for each second and tag, so that any HdrHistogram tool reads it and several machines merge by adding.
+
+use std::io::{self, Write};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+
+use crate::counts::lowest_equivalent;
+use crate::latencies::LONGEST_US;
+use crate::{ArmTag, IntervalHistogram, Latencies, Outcome, Phase, Tag};
+
+/// Where a log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Not the form of an interval log.
+    #[error("byte {0} of the interval log is not understood")]
+    Form(usize),
+    /// A tag that this program does not write.
+    #[error("the tag `{0}` of the interval log is not one of ours")]
+    Tag(String),
+    /// A histogram that cannot be read.
+    #[error("a histogram of the interval log cannot be read: {0}")]
+    Histogram(String),
+}
+
+/// Writes intervals as they are over. The maximum of each line is in seconds.
+#[derive(Debug)]
+pub struct IntervalLogWriter<W: Write> {
+    writer: W,
+    scratch: Option<Histogram<u64>>,
+}
+
+/// Microseconds divided by this are the seconds of the third column.
+const DIVISOR: f64 = 1_000_000.0;
+
+impl<W: Write> IntervalLogWriter<W> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// Where the writer fails.
+    pub fn new(mut writer: W, started_unix_ms: u64) -> io::Result<Self> {
+        let started = started_unix_ms as f64 / 1000.0;
+        writeln!(writer, "#[Histogram log format version 1.3]")?;
+        writeln!(writer, "#[StartTime: {started:.3} (seconds since epoch)]")?;
+        writeln!(writer, "#[BaseTime: {started:.3} (seconds since epoch)]")?;
+        writeln!(writer, "#[MaxValueDivisor: {DIVISOR:.3}]")?;
+        writeln!(writer, "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"")?;
+        Ok(Self { writer, scratch: Histogram::new_with_bounds(1, LONGEST_US, 3).ok() })
+    }
+
+    /// Writes one interval.
+    ///
+    /// # Errors
+    /// Where the writer fails, or a count is beyond what the form can hold.
+    pub fn write(&mut self, interval: &IntervalHistogram) -> io::Result<()> {
+        let Some(histogram) = self.scratch.as_mut() else { return Ok(()) };
+        histogram.reset();
+        for (value, count) in &interval.pairs {
+            histogram.saturating_record_n(u64::from(*value), u64::from(*count));
+        }
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(histogram, &mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+        let (tag, second, max) = (tag_text(&interval.tag, interval.half), interval.second, histogram.max() as f64 / DIVISOR);
+        writeln!(self.writer, "Tag={tag},{second}.000,1.000,{max:.3},{}", STANDARD.encode(bytes))
+    }
+
+    /// Hands everything on, so that a killed run loses a second at most.
+    ///
+    /// # Errors
+    /// Where the writer fails.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+const PHASES: [(Phase, &str); 4] =
+    [(Phase::WarmUp, "warm-up"), (Phase::Baseline, "baseline"), (Phase::Fault, "fault"), (Phase::Recovery, "recovery")];
+const ARMS: [(ArmTag, &str); 4] =
+    [(ArmTag::Treatment, "treatment"), (ArmTag::Control, "control"), (ArmTag::Untouched, "untouched"), (ArmTag::Cold, "cold")];
+const OUTCOMES: [(Outcome, &str); 4] =
+    [(Outcome::Answered, "answered"), (Outcome::Failed, "failed"), (Outcome::TimedOut, "timed-out"), (Outcome::Cancelled, "cancelled")];
+
+fn name<T: PartialEq>(names: &'static [(T, &'static str)], wanted: &T) -> &'static str {
+    names.iter().find(|(value, _)| value == wanted).map_or("", |(_, name)| name)
+}
+
+fn value<T: Copy>(names: &[(T, &str)], wanted: &str) -> Option<T> {
+    names.iter().find(|(_, name)| *name == wanted).map(|(value, _)| *value)
+}
+
+/// `clinic_GET_/appointment/{id};fault;control;answered;a`: a tag may hold neither comma nor space nor line break.
+fn tag_text(tag: &Tag, half: bool) -> String {
+    let endpoint: String = tag.endpoint.chars().map(|c| if c.is_whitespace() || matches!(c, ',' | ';') { '_' } else { c }).collect();
+    let (phase, arm, outcome) = (name(&PHASES, &tag.phase), name(&ARMS, &tag.arm), name(&OUTCOMES, &tag.outcome));
+    format!("{endpoint};{phase};{arm};{outcome};{}", if half { "b" } else { "a" })
+}
+
+fn read_tag(text: &str) -> Option<(Tag, bool)> {
+    let mut parts = text.rsplitn(5, ';');
+    let half = match parts.next()? {
+        "a" => false,
+        "b" => true,
+        _ => return None,
+    };
+    let outcome = value(&OUTCOMES, parts.next()?)?;
+    let arm = value(&ARMS, parts.next()?)?;
+    let phase = value(&PHASES, parts.next()?)?;
+    // A name with an underscore of its own comes back with a space; none of the scenarios has one.
+    let endpoint = parts.next()?.replace('_', " ");
+    Some((Tag { endpoint, phase, arm, outcome }, half))
+}
+
+/// Reads a log back. A last line that was cut off by a kill is left out.
+///
+/// # Errors
+/// Where it is not an interval log of ours.
+pub fn read_interval_log(text: &str) -> Result<Latencies, LogError> {
+    let mut latencies = Latencies::default();
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    // The legend is no comment and no interval; the parser knows neither it nor the quotes.
+    let lines: String = text.get(..whole).unwrap_or_default().lines().filter(|l| !l.starts_with('"')).flat_map(|l| [l, "\n"]).collect();
+    for entry in IntervalLogIterator::new(lines.as_bytes()) {
+        let entry = entry.map_err(|error| match error {
+            hdrhistogram::serialization::interval_log::LogIteratorError::ParseError { offset } => LogError::Form(offset),
+        })?;
+        let LogEntry::Interval(line) = entry else { continue };
+        let tag = line.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default();
+        let (tag, half) = read_tag(&tag).ok_or(LogError::Tag(tag))?;
+        let bytes = STANDARD.decode(line.encoded_histogram()).map_err(|error| LogError::Histogram(error.to_string()))?;
+        let histogram: Histogram<u64> =
+            Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| LogError::Histogram(error.to_string()))?;
+        let low = |value: u64| lowest_equivalent(u32::try_from(value).unwrap_or(u32::MAX));
+        let count = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let pairs = histogram.iter_recorded().map(|step| (low(step.value_iterated_to()), count(step.count_at_value()))).collect();
+        let second = u32::try_from(line.start_timestamp().as_secs()).unwrap_or(u32::MAX);
+        latencies.add(&IntervalHistogram { second, tag, half, pairs });
+    }
+    Ok(latencies)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn log() -> (Latencies, String) {
+        let mut latencies = Latencies::default();
+        for n in 0..3_000_u64 {
+            let arm = if n % 2 == 0 { ArmTag::Treatment } else { ArmTag::Control };
+            let tag = Tag { endpoint: "clinic GET /appointment/{id}".into(), phase: Phase::Fault, arm, outcome: Outcome::Answered };
+            latencies.record((n / 500) as u32, &tag, 1 + n * n % 3_000_017, n % 3 == 0);
+        }
+        let mut bytes = Vec::new();
+        let mut writer = IntervalLogWriter::new(&mut bytes, 1_700_000_000_123).unwrap();
+        for interval in latencies.close_before(u32::MAX) {
+            writer.write(&interval).unwrap();
+        }
+        writer.flush().unwrap();
+        (latencies, String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn a_log_reads_back_to_the_bit() {
+        let (written, text) = log();
+        let read = read_interval_log(&text).unwrap();
+        for keep in
+            [|_: u32, t: &Tag, _: bool| t.arm == ArmTag::Control, |s: u32, _: &Tag, h: bool| s == 2 && h, |_: u32, _: &Tag, _: bool| true]
+        {
+            assert_eq!(read.counts(keep), written.counts(keep));
+        }
+        assert_eq!(read.endpoints(), ["clinic GET /appointment/{id}"]);
+    }
+
+    #[test]
+    fn a_log_that_was_cut_off_loses_its_last_line_only() {
+        let (written, text) = log();
+        let read = read_interval_log(&text[..text.len() - 20]).unwrap();
+        assert!(read.counts(|s, _, _| s < 5) == written.counts(|s, _, _| s < 5));
+    }
+
+    #[test]
+    fn python_reads_the_same_numbers() {
+        let (written, text) = log();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latency.hlog");
+        std::fs::write(&path, text).unwrap();
+        let program = "import sys
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+total = HdrHistogram(1, 3600000000, 3)
+reader = HistogramLogReader(sys.argv[1], total)
+while reader.get_next_interval_histogram() is not None: pass
+reader = HistogramLogReader(sys.argv[1], total)
+while reader.add_next_interval_histogram(total) is not None: pass
+print(total.get_total_count(), *[total.get_value_at_percentile(p) for p in (50, 90, 99, 99.9, 100)])";
+        let Ok(found) = std::process::Command::new("python3").args(["-c", program]).arg(&path).output() else {
+            println!("skipped: there is no python3");
+            return;
+        };
+        let complaint = String::from_utf8_lossy(&found.stderr).into_owned();
+        if complaint.contains("ModuleNotFoundError") {
+            println!("skipped: python3 has no package hdrhistogram (`pip install hdrhistogram`)");
+            return;
+        }
+        let counts = written.counts(|_, _, _| true);
+        let mut expected = vec![counts.total()];
+        expected.extend([0.5, 0.9, 0.99, 0.999, 1.0].map(|q| counts.quantile(q).unwrap()));
+        let numbers: Vec<u64> = String::from_utf8_lossy(&found.stdout).split_whitespace().map(|n| n.parse().unwrap()).collect();
+        assert_eq!(numbers, expected, "{complaint}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_log_or_an_error(text in "(?s).{0,200}", start in 0_u32..100, payload in "[A-Za-z0-9+/=]{0,60}") {
+            let _ = read_interval_log(&text);
+            let _ = read_interval_log(&format!("#[StartTime: 1.0 (seconds since epoch)]\nTag=e;fault;control;answered;a,{start},1,0.5,{payload}\n{text}\n"));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `summary.md`: a page for a pull request or a job's summary. Every text from outside is escaped.
+
+use std::fmt::Write as _;
+
+use crate::Report;
+use crate::words::{count, percent};
+
+fn cell(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+}
+
+/// The report as Markdown.
+pub fn write(report: &Report) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "# {}: {}\n", cell(&report.experiment.name), report.verdict.name().replace('-', " "));
+    let _ = writeln!(out, "{}\n\n> {}\n", cell(&report.sentence), cell(&report.experiment.question));
+    for reason in &report.reasons {
+        let _ = writeln!(out, "- {}", cell(reason));
+    }
+    if !report.aims.is_empty() {
+        let _ = writeln!(out, "\n| Of | Asked | Found | 95 % interval | Answer |\n|---|---|---|---|---|");
+        for aim in &report.aims {
+            let answer = if aim.why.is_empty() { aim.answer.words().to_owned() } else { format!("{} ({})", aim.answer.words(), aim.why) };
+            let row = [&aim.expectation.of, &aim.asked, &aim.found, &aim.interval, &answer].map(|text| cell(text)).join(" | ");
+            let _ = writeln!(out, "| {row} |");
+        }
+    }
+    if !report.invariants.is_empty() {
+        let _ = writeln!(out, "\n| Invariant | Rule | Checked | Broken |\n|---|---|---|---|");
+        for rule in &report.invariants {
+            let _ = writeln!(out, "| {} | {} | {} | {} |", cell(&rule.id), cell(&rule.rule), count(rule.checked), count(rule.broken));
+        }
+    }
+    if !report.injections.is_empty() {
+        let _ = writeln!(out, "\n| Fault | At | Struck | Of eligible | Asked share |\n|---|---|---|---|---|");
+        for row in &report.injections {
+            let books = &row.books;
+            let (fault, place) = (cell(&books.fault), cell(&books.place));
+            let _ = writeln!(out, "| {fault} | {place} | {} | {} | {} |", count(books.struck), count(books.eligible), percent(row.share));
+        }
+    }
+    let books = report.books;
+    let _ = writeln!(
+        out,
+        "\n{} requests sent: {} answered, {} failed, {} timed out, {} cancelled.",
+        count(books.sent),
+        count(books.answered),
+        count(books.failed),
+        count(books.timed_out),
+        count(books.cancelled)
+    );
+    let _ = writeln!(
+        out,
+        "\nAgain, with the same faults for the same requests:\n\n    {}",
+        report.experiment.command.replace(['\n', '\r'], " ")
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+
+    #[test]
+    fn the_summary_says_what_matters() {
+        let text = write(&crate::judge(&crate::sample::healthy()));
+        for line in [
+            "# slow-authorizer: held",
+            "Every aim and invariant held while the faults struck 448 times.",
+            "| slow-authorizer | authorizer | 448 | 900 | 50 % |",
+            "| A-1 | Nobody does what the policies forbid. | 2,700 | 0 |",
+            "    brownout run scenarios/experiments/slow-authorizer.toml --seed 7",
+        ] {
+            assert!(text.lines().any(|found| found == line), "`{line}` is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_from_outside_cannot_break_a_table() {
+        assert_eq!(super::cell("a|b\n<script>"), "a\\|b &lt;script>");
+    }
+}

@@ -1,0 +1,266 @@
+//! The tables of `report.html`. They show what the report concluded and conclude nothing.
+
+use std::fmt::Write as _;
+
+use crate::formats::html::escape;
+use crate::measurements::Invariant;
+use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck};
+use crate::words::{count, percent, seconds, time};
+use crate::{ArmTag, Phase, Report};
+
+const NONE: &str = "<small>none</small>";
+
+/// A table; a heading that begins with `#` is of numbers.
+fn table(out: &mut String, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let number = |column: usize| headings.get(column).is_some_and(|heading| heading.starts_with('#'));
+    let class = |column: usize| if number(column) { " class=\"n\"" } else { "" };
+    out.push_str("<div class=\"wide\"><table><thead><tr>");
+    for (column, heading) in headings.iter().enumerate() {
+        let _ = write!(out, "<th{}>{}</th>", class(column), heading.trim_start_matches('#'));
+    }
+    out.push_str("</tr></thead><tbody>");
+    for row in rows {
+        out.push_str("<tr>");
+        for (column, cell) in row.into_iter().enumerate() {
+            let _ = write!(out, "<td{}>{cell}</td>", class(column));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div>\n");
+}
+
+fn heading(out: &mut String, title: &str, lead: &str) {
+    let _ = write!(out, "<h2>{title}</h2><p class=\"lead\">{lead}</p>");
+}
+
+fn answer(answer: Answer) -> String {
+    let (class, mark) = match answer {
+        Answer::Holds => ("yes", "✓"),
+        Answer::Broken => ("no", "✗"),
+        Answer::NotShown => ("unsure", "?"),
+    };
+    format!("<span class=\"{class}\">{mark} {}</span>", answer.words())
+}
+
+fn with_note(text: String, note: &str) -> String {
+    if note.is_empty() { text } else { format!("{text}<small>{}</small>", escape(note)) }
+}
+
+/// What was expected and found.
+pub(crate) fn aims(out: &mut String, report: &Report) {
+    if report.aims.is_empty() {
+        return;
+    }
+    heading(
+        out,
+        "Aims",
+        "Judged on the warm requests of the fault phase, struck or not; errors on all of them. An answer is given where the whole interval lies on one side of the bound.",
+    );
+    table(
+        out,
+        &["Of", "Asked", "Found", "95 % interval", "Answer"],
+        report.aims.iter().map(|aim| {
+            let texts = [&aim.expectation.of, &aim.asked, &aim.found, &aim.interval].map(|text| escape(text));
+            texts.into_iter().chain([with_note(answer(aim.answer), &aim.why)]).collect()
+        }),
+    );
+}
+
+/// What the oracles found, with the exchanges that broke a rule.
+pub(crate) fn invariants(out: &mut String, report: &Report) {
+    if report.invariants.is_empty() {
+        return;
+    }
+    heading(out, "Invariants", "Rules that must hold for every exchange, with or without a fault.");
+    table(
+        out,
+        &["", "Rule", "#Checked", "#Broken", "#In the baseline", "Answer"],
+        report.invariants.iter().map(|rule| {
+            let said = match (rule.broken, rule.checked) {
+                (0, 0) => "<span class=\"unsure\">? not exercised</span>".to_owned(),
+                (0, _) => answer(Answer::Holds),
+                _ => answer(Answer::Broken),
+            };
+            vec![escape(&rule.id), escape(&rule.rule), count(rule.checked), count(rule.broken), count(rule.broken_in_baseline), said]
+        }),
+    );
+    for rule in report.invariants.iter().filter(|rule| rule.broken > 0 && !rule.exchanges.is_empty()) {
+        exchanges(out, rule);
+    }
+}
+
+fn exchanges(out: &mut String, rule: &Invariant) {
+    let _ = write!(out, "<h3>Exchanges that broke {}</h3>", escape(&rule.id));
+    table(
+        out,
+        &["#At", "Asked", "Answered", "Expected", "To repeat it"],
+        rule.exchanges.iter().map(|one| {
+            vec![
+                seconds(one.at_s),
+                with_note(escape(&one.asked), &one.root),
+                escape(&one.answered),
+                escape(&one.expected),
+                format!("<code>{}</code>", escape(&one.repeat)),
+            ]
+        }),
+    );
+}
+
+/// Treatment against control.
+pub(crate) fn effects(out: &mut String, report: &Report) {
+    if report.effects.is_empty() {
+        return;
+    }
+    let check = match &report.method {
+        MethodCheck::Passed(made) => {
+            format!("As a check, the control arm was split in two and compared with itself in {made} ways: no difference.")
+        }
+        MethodCheck::NotMade => "The control arm had too few requests to be compared with itself as a check.".to_owned(),
+        MethodCheck::Failed(why) => format!("The check of the method failed: {}.", escape(why)),
+    };
+    heading(out, "What the faults changed", &format!("Struck against control, in the same seconds. {check}"));
+    table(
+        out,
+        &["Endpoint", "At", "#Struck", "#Control", "#Difference", "#Ratio", "#95 % interval", "Differs"],
+        report.effects.iter().map(|row| {
+            let start = [escape(&row.endpoint), row.quantile.clone()];
+            let rest = row.effect.as_ref().map_or_else(
+                || vec![NONE.into(), NONE.into(), NONE.into(), NONE.into(), NONE.into(), with_note("?".into(), &row.missing)],
+                |e| {
+                    let gap = e.treatment_us as f64 - e.control_us as f64;
+                    let sign = if gap < 0.0 { "−" } else { "+" };
+                    let differs = if e.differs { "yes" } else { "not shown" };
+                    vec![
+                        time(e.treatment_us as f64),
+                        time(e.control_us as f64),
+                        format!("{sign}{}", time(gap.abs())),
+                        format!("{:.2}", e.ratio),
+                        format!("{:.2} to {:.2}", e.interval.low, e.interval.high),
+                        differs.to_owned(),
+                    ]
+                },
+            );
+            start.into_iter().chain(rest).collect()
+        }),
+    );
+}
+
+const fn arm(arm: ArmTag) -> &'static str {
+    match arm {
+        ArmTag::Treatment => "struck",
+        ArmTag::Control => "control",
+        ArmTag::Untouched => "no fault about it",
+        ArmTag::Cold => "cold start",
+    }
+}
+
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::WarmUp => "warm-up",
+        Phase::Baseline => "baseline",
+        Phase::Fault => "fault",
+        Phase::Recovery => "recovery",
+    }
+}
+
+/// Each endpoint by phase and arm.
+pub(crate) fn endpoints(out: &mut String, report: &Report) {
+    if report.endpoints.is_empty() {
+        return;
+    }
+    heading(out, "Endpoints", "Latency counts from the moment a request was due, failed and timed-out requests included.");
+    let row = |row: &EndpointRow| {
+        let errors = row.errors_interval.map_or(String::new(), |i| format!("{} to {}", percent(i.low), percent(i.high)));
+        let [p50, p90, p99, largest] = row.quantiles_us.map_or_else(Default::default, |all| all.map(|us| time(us as f64)));
+        let p99_note = row
+            .p99_interval
+            .map_or_else(|| format!("needs {} more", count(row.p99_needs)), |i| format!("{} to {}", time(i.low), time(i.high)));
+        // Too few requests for an interval are too few for a number.
+        let p99 = if row.p99_interval.is_some() { p99 } else { "–".to_owned() };
+        vec![
+            escape(&row.endpoint),
+            phase(row.phase).to_owned(),
+            arm(row.arm).to_owned(),
+            count(row.requests),
+            with_note(count(row.errors), &errors),
+            p50,
+            p90,
+            with_note(p99, &p99_note),
+            largest,
+        ]
+    };
+    table(out, &["Endpoint", "Phase", "Requests", "#n", "#Errors", "#p50", "#p90", "#p99", "#Longest"], report.endpoints.iter().map(row));
+}
+
+/// Each fault's books.
+pub(crate) fn ledger(out: &mut String, report: &Report) {
+    if report.injections.is_empty() {
+        return;
+    }
+    heading(
+        out,
+        "Faults, as those who carried them out wrote down",
+        "The number struck must lie in the exact binomial 99.9 % band of the share that was asked.",
+    );
+    let row = |row: &InjectionRow| {
+        let books = &row.books;
+        let (low, high) = row.band;
+        let wait = |sum: u64| if books.struck > 0 && sum > 0 { time(sum as f64 / books.struck as f64) } else { "–".to_owned() };
+        let mark = if (low..=high).contains(&books.struck) { "" } else { " <span class=\"no\">✗ outside</span>" };
+        vec![
+            escape(&books.fault),
+            escape(&books.place),
+            count(books.eligible),
+            percent(row.share),
+            count(books.planned),
+            count(books.struck),
+            format!("{} to {}{mark}", count(low), count(high)),
+            wait(books.asked_us),
+            wait(books.waited_us),
+        ]
+    };
+    let headings = ["Fault", "At", "#Eligible", "#Share", "#Planned", "#Struck", "#Band", "#Wait asked, mean", "#Really waited"];
+    table(out, &headings, report.injections.iter().map(row));
+}
+
+/// The books, the generator and the machine.
+pub(crate) fn health(out: &mut String, report: &Report) {
+    heading(out, "Can these numbers be trusted?", "A load generator or a machine at its limit measures itself.");
+    let (books, generator, platform) = (report.books, &report.generator, &report.platform);
+    let said = |trouble: Option<&str>| {
+        trouble.map_or_else(|| answer(Answer::Holds), |why| with_note("<span class=\"no\">✗ no</span>".to_owned(), why))
+    };
+    let us = |span: std::time::Duration| time(span.as_secs_f64() * 1e6);
+    let sent = format!(
+        "{} sent = {} answered + {} failed + {} timed out + {} cancelled",
+        count(books.sent),
+        count(books.answered),
+        count(books.failed),
+        count(books.timed_out),
+        count(books.cancelled)
+    );
+    let load = format!(
+        "{:.1} of {:.1} requests a second; started late by {} (p50), {} (p99), {} at most; {} of a processor core",
+        generator.achieved_per_s,
+        generator.intended_per_s,
+        us(generator.lag_p50),
+        us(generator.lag_p99),
+        us(generator.lag_max),
+        percent(generator.cpu)
+    );
+    let machine = format!(
+        "{} invocations in {} environments; {} waited for one ({} at p99); {} throttled; {} environments ended badly",
+        count(platform.invocations),
+        count(platform.environments),
+        count(platform.queued),
+        us(platform.queue_p99),
+        count(platform.throttled),
+        count(platform.ended_badly)
+    );
+    let rows = [
+        vec!["The books balance".to_owned(), sent, said(report.discrepancies.first().map(String::as_str))],
+        vec!["The load generator kept up".to_owned(), load, said(report.generator_trouble.as_deref())],
+        vec!["The machine was not the bottleneck".to_owned(), machine, said(report.platform_trouble.as_deref())],
+    ];
+    table(out, &["", "Measured", "Answer"], rows.into_iter());
+}

@@ -1,0 +1,201 @@
+//! What was concluded, with everything that the formats need except the histograms: the content of `result.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::intervals::Interval;
+use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
+use crate::{ArmTag, Expectation, Phase, Verdict};
+
+/// The version of the form of `result.json` that this code writes and reads.
+pub const VERSION: u32 = 1;
+
+/// A run, judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Its exit code.
+    pub exit_code: u8,
+    /// The verdict in one plain sentence.
+    pub sentence: String,
+    /// Why, one reason an item.
+    pub reasons: Vec<String>,
+    /// What was asked.
+    pub experiment: Experiment,
+    /// When each phase began and ended.
+    pub phases: Vec<PhaseSpan>,
+    /// The wall clock at second 0, milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// The aims and what became of them.
+    pub aims: Vec<Aim>,
+    /// What the oracles found.
+    pub invariants: Vec<Invariant>,
+    /// Each endpoint by phase and arm.
+    pub endpoints: Vec<EndpointRow>,
+    /// Treatment against control.
+    pub effects: Vec<EffectRow>,
+    /// The check of the method on itself.
+    pub method: MethodCheck,
+    /// When each endpoint with an aim was itself again.
+    pub recoveries: Vec<Recovered>,
+    /// The generator's books.
+    pub books: Books,
+    /// Where the books do not balance.
+    pub discrepancies: Vec<String>,
+    /// The ledgers' books.
+    pub injections: Vec<InjectionRow>,
+    /// The generator's health.
+    pub generator: Generator,
+    /// Why the generator was too slow; none where it was healthy.
+    pub generator_trouble: Option<String>,
+    /// The platform's health.
+    pub platform: Platform,
+    /// Why the platform was the bottleneck; none where it was not.
+    pub platform_trouble: Option<String>,
+    /// How the run ended.
+    pub end: End,
+    /// Whether everything is as it was.
+    pub restored: Restored,
+    /// Notes for the reader.
+    pub notes: Vec<String>,
+}
+
+/// One of three answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The interval lies within the bound.
+    Holds,
+    /// The interval lies beyond the bound.
+    Broken,
+    /// Neither.
+    NotShown,
+}
+
+impl Answer {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Broken => "broken",
+            Self::NotShown => "not shown",
+        }
+    }
+}
+
+/// An aim and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Aim {
+    /// What was expected.
+    pub expectation: Expectation,
+    /// The same in words, such as `p99 at most 1s`.
+    pub asked: String,
+    /// What was found, in words.
+    pub found: String,
+    /// The 95 % interval in words, or why there is none.
+    pub interval: String,
+    /// The answer.
+    pub answer: Answer,
+    /// What a reader should know about the answer; empty where it speaks for itself.
+    pub why: String,
+    /// The chance of such a measurement if the aim is kept.
+    pub p_broken: f64,
+}
+
+/// One endpoint in one phase and arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointRow {
+    /// The endpoint.
+    pub endpoint: String,
+    /// The phase.
+    pub phase: Phase,
+    /// The arm.
+    pub arm: ArmTag,
+    /// Requests that came to an end.
+    pub requests: u64,
+    /// Of these, failed or timed out.
+    pub errors: u64,
+    /// 95 % interval of the share of errors.
+    pub errors_interval: Option<Interval>,
+    /// p50, p90, p99 and maximum in microseconds; none where there is nothing.
+    pub quantiles_us: Option<[u64; 4]>,
+    /// 95 % interval of p99 in microseconds; none where there are too few.
+    pub p99_interval: Option<Interval>,
+    /// How many more requests that interval needs.
+    pub p99_needs: u64,
+}
+
+/// Treatment against control at one quantile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectRow {
+    /// The endpoint.
+    pub endpoint: String,
+    /// Such as `p99`.
+    pub quantile: String,
+    /// Treatment over control; none where there are too few.
+    pub effect: Option<Ratio>,
+    /// What is missing; empty where nothing is.
+    pub missing: String,
+}
+
+/// A ratio with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ratio {
+    /// Treatment over control.
+    pub ratio: f64,
+    /// Its interval.
+    pub interval: Interval,
+    /// Treatment in microseconds.
+    pub treatment_us: u64,
+    /// Control in microseconds.
+    pub control_us: u64,
+    /// Whether it differs from 1 when all comparisons of the run are counted (Holm, 5 %).
+    pub differs: bool,
+}
+
+/// The control arm against itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodCheck {
+    /// Too few requests in the control arm to split it.
+    NotMade,
+    /// The halves agree; so many comparisons were made.
+    Passed(usize),
+    /// They differ, and where.
+    Failed(String),
+}
+
+/// When an endpoint kept its aims again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// The endpoint.
+    pub endpoint: String,
+    /// Seconds from the calm; none where it did not within what was watched.
+    pub after_s: Option<f64>,
+    /// How long was watched.
+    pub watched_s: f64,
+    /// Windows of 5 s with enough requests.
+    pub windows: usize,
+}
+
+/// One fault's books and the band they must lie in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InjectionRow {
+    /// The books.
+    pub books: Injections,
+    /// The share that was asked.
+    pub share: f64,
+    /// The exact binomial 99.9 % band for the number struck.
+    pub band: (u64, u64),
+}
+
+/// Six significant digits: enough for everyone, and JSON brings them back as they were.
+pub(crate) fn short(value: f64) -> f64 {
+    if value.is_finite() { format!("{value:.5e}").parse().unwrap_or(0.0) } else { 0.0 }
+}
+
+pub(crate) fn short_interval(interval: Interval) -> Interval {
+    Interval { low: short(interval.low), high: short(interval.high) }
+}

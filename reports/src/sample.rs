@@ -1,0 +1,140 @@
+//! A run made up for tests: what a healthy and a slow system would have given.
+
+use std::time::Duration;
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use crate::measurements::{
+    Books, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored,
+};
+use crate::{ArmTag, Bound, Expectation, Latencies, Outcome, Phase, Tag};
+
+const CLINIC: &str = "clinic GET /appointment/{id}";
+
+fn latencies(slowness: f64) -> (Latencies, Books) {
+    let mut random = Pcg64Mcg::seed_from_u64(42);
+    let mut latencies = Latencies::default();
+    let mut books = Books::default();
+    for second in 0..60_u32 {
+        let phase = if second < 15 {
+            Phase::Baseline
+        } else if second < 45 {
+            Phase::Fault
+        } else {
+            Phase::Recovery
+        };
+        for n in 0..90 {
+            let endpoint = [CLINIC, "thermostat POST /control/{thing}", "thermostat shadow"][n % 3];
+            let roll: f64 = random.random();
+            let arm = match phase {
+                Phase::Fault if n % 3 == 2 => ArmTag::Untouched,
+                Phase::Fault if roll < 0.5 => ArmTag::Treatment,
+                Phase::Fault => ArmTag::Control,
+                _ if roll < 0.01 => ArmTag::Cold,
+                _ => ArmTag::Untouched,
+            };
+            let normal = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * random.random::<f64>()).cos();
+            let own = [14_000.0, 19_000.0, 6_000.0][n % 3] * (0.3 * normal).exp();
+            let added = if arm == ArmTag::Treatment { 300_000.0 * slowness * (0.2 * normal).exp() } else { 0.0 };
+            let failed = arm == ArmTag::Treatment && n % 3 == 1 && random.random::<f64>() < 0.03;
+            let outcome = if failed { Outcome::Failed } else { Outcome::Answered };
+            books.sent += 1;
+            books.answered += u64::from(!failed);
+            books.failed += u64::from(failed);
+            let cold = if arm == ArmTag::Cold { 180_000.0 } else { 0.0 };
+            let tag = Tag { endpoint: endpoint.into(), phase, arm, outcome };
+            latencies.record(second, &tag, (own + added + cold) as u64, random.random());
+        }
+    }
+    books.planned = books.sent;
+    (latencies, books)
+}
+
+fn experiment() -> Experiment {
+    let fault = r#"{"name":"slow-authorizer","place":{"function":"authorizer"},"share":0.5,"when":{"path":"/appointment/*"},
+        "kind":{"latency":{"at":"before","time":"300ms","jitter":{"lognormal":0.2}}}}"#;
+    let aim = |of: &str, bound| Expectation { of: of.into(), bound };
+    Experiment {
+        name: "slow-authorizer".into(),
+        question: "Do appointments stay readable while the authorizer is slow?".into(),
+        seed: 7,
+        text: "question = \"Do appointments stay readable while the authorizer is slow?\"\nseed = 7\n\n[[fault]]\nfunction = \"authorizer\"\nshare = 0.5\nlatency = { at = \"before\", time = \"300ms\" }\n".into(),
+        command: "brownout run scenarios/experiments/slow-authorizer.toml --seed 7".into(),
+        systems: vec!["thermostat".into(), "clinic".into()],
+        weaknesses: vec![],
+        faults: vec![serde_json::from_str(fault).unwrap()],
+        expectations: vec![
+            aim(CLINIC, Bound::P99("1s".parse().unwrap())),
+            aim(CLINIC, Bound::Errors(0.01.try_into().unwrap())),
+            aim(CLINIC, Bound::Recovery("10s".parse().unwrap())),
+            aim("thermostat shadow", Bound::P90("100ms".parse().unwrap())),
+        ],
+        none_broken: true,
+        version: "0.1.0".into(),
+    }
+}
+
+fn run(slowness: f64) -> Measurements {
+    let (latencies, books) = latencies(slowness);
+    let span = |phase, from_s, to_s| PhaseSpan { phase, from_s, to_s };
+    let rule = |id: &str, rule: &str, exchanges| Invariant {
+        id: id.into(),
+        rule: rule.into(),
+        checked: 2_700,
+        broken: 0,
+        broken_in_baseline: 0,
+        exchanges,
+    };
+    let exchange = Exchange {
+        at_s: 21.4,
+        root: "1-67891233-abcdef012345678912345678".into(),
+        asked: "POST /control/Thermostat1 as jane_doe, SetTemperature 79 <b>".into(),
+        answered: "200".into(),
+        expected: "403: jane_doe may set 70 to 75 only".into(),
+        repeat: "brownout run slow-authorizer.toml --seed 7".into(),
+    };
+    Measurements {
+        experiment: experiment(),
+        phases: vec![span(Phase::Baseline, 0.0, 15.0), span(Phase::Fault, 15.0, 45.0), span(Phase::Recovery, 45.0, 60.0)],
+        started_unix_ms: 1_700_000_000_000,
+        latencies,
+        books,
+        injections: vec![Injections {
+            fault: "slow-authorizer".into(),
+            place: "authorizer".into(),
+            eligible: 900,
+            planned: 448,
+            struck: 448,
+            asked_us: 137_000_000,
+            waited_us: 137_400_000,
+        }],
+        discrepancies: vec![],
+        generator: Generator {
+            intended_per_s: 90.0,
+            achieved_per_s: 90.0,
+            lag_p50: Duration::from_micros(60),
+            lag_p99: Duration::from_micros(800),
+            lag_max: Duration::from_millis(4),
+            cpu: 0.11,
+        },
+        platform: Platform { invocations: 6_000, environments: 31, ..Platform::default() },
+        invariants: vec![
+            rule("A-1", "Nobody does what the policies forbid.", vec![exchange]),
+            rule("B-3", "No answer is more than the caller may see.", vec![]),
+        ],
+        end: End::Finished,
+        restored: Restored::Yes,
+        notes: vec!["31 environments were new".into()],
+    }
+}
+
+/// A system that keeps its aims.
+pub(crate) fn healthy() -> Measurements {
+    run(1.0)
+}
+
+/// The same, four times as slow under fault as it may be.
+pub(crate) fn slow() -> Measurements {
+    run(12.0)
+}
