@@ -22,6 +22,7 @@ use cli::{Cli, Command};
 const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
+    scenarios::traffic::keep_signals();
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Run(arguments) => run::run(&arguments),

@@ -113,11 +113,6 @@ impl Recorder {
         self.log.flush()
     }
 
-    /// How many requests of the recorded phases came to their end, and how many of all.
-    pub const fn books(&self) -> Books {
-        self.books
-    }
-
     /// The rules that were broken so far, by id.
     pub fn broken(&self) -> Vec<String> {
         self.watched.iter().filter(|w| w.found.broken > 0).map(|w| w.found.id.clone()).collect()

@@ -97,12 +97,15 @@ struct Run<'a> {
 /// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
 pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
     let Setting { folder, run, command, mut signals } = setting;
+    let mut keeper = Keeper::new(run.clone(), plan.seed, plan.faults.clone(), plan.lease);
+    // A calm plan is there before any extension looks for one.
+    target.strike(&keeper.calm()).await?;
     let deployed = tokio::select! {
         deployed = target.deploy() => deployed,
         _ = signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
     };
     let measured = match deployed {
-        Ok(addresses) => measure(plan, target, &folder, &run, signals, progress, addresses).await,
+        Ok(addresses) => measure(plan, target, keeper, &folder, &run, signals, progress, addresses).await,
         Err(error) => Err(error.into()),
     };
     let left = target.restore().await?;
@@ -119,6 +122,7 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
 async fn measure(
     plan: &Plan,
     target: &mut dyn Target,
+    keeper: Keeper,
     folder: &std::path::Path,
     run: &str,
     mut signals: Signals,
@@ -126,8 +130,6 @@ async fn measure(
     addresses: Addresses,
 ) -> Result<(Measurements, Option<Asked>), RunError> {
     progress.say(&format!("the stack is up: {}", addresses.functions.join(", ")));
-    let mut keeper = Keeper::new(run.to_owned(), plan.seed, plan.faults.clone(), plan.lease);
-    target.strike(&keeper.calm()).await?;
     let order = Order {
         load: plan.load.clone(),
         arrivals: plan.arrivals,
@@ -158,7 +160,7 @@ async fn measure(
         glances: std::collections::VecDeque::new(),
     };
     if let Err(error) = run.under_way(&mut traffic, &mut signals).await {
-        run.end = End::Failed(crate::chain(&error));
+        run.fail(&error);
         traffic.stop();
     }
     let quiet = run.settle(&mut traffic, &addresses, &mut signals).await;
@@ -182,9 +184,6 @@ impl Run<'_> {
                     self.asked = Some(asked);
                     self.end_early(End::Interrupted, traffic).await?;
                 }
-            }
-            if traffic.is_over() {
-                break;
             }
         }
         self.calm(traffic.started().elapsed()).await
@@ -293,7 +292,13 @@ impl Run<'_> {
         let mut shadows = Vec::new();
         while Instant::now() < deadline && self.asked.is_none() {
             self.drain(traffic).await;
-            shadows = traffic.shadows().await;
+            match traffic.shadows().await {
+                Ok(seen) => shadows = seen,
+                Err(error) => {
+                    self.fail(&error);
+                    break;
+                }
+            }
             let at_rest = shadows.iter().all(|(_, desired, reported, _)| desired.temperature == reported.temperature);
             if at_rest && self.join.is_empty() {
                 break;
@@ -326,13 +331,18 @@ impl Run<'_> {
     }
 
     async fn drain(&mut self, traffic: &mut Traffic) {
-        while let Some(event) = traffic.try_next() {
+        while let Some(event) = traffic.events.try_recv().ok() {
             self.join.event(event, Instant::now());
         }
-        if let Err(error) = self.take_in(traffic).await
-            && self.end == End::Finished
-        {
-            self.end = End::Failed(crate::chain(&error));
+        if let Err(error) = self.take_in(traffic).await {
+            self.fail(&error);
+        }
+    }
+
+    /// The run could not go on; what ended it first stays the reason.
+    fn fail(&mut self, error: &dyn std::error::Error) {
+        if self.end == End::Finished {
+            self.end = End::Failed(crate::chain(error));
         }
     }
 

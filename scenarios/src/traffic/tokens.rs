@@ -1,8 +1,10 @@
 //! Tokens, good and bad. No token ever reaches an event, a log or a report.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use jsonwebtoken::{Algorithm, EncodingKey};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use stack::addresses::Pool;
 
@@ -42,28 +44,27 @@ pub(super) async fn sign_in(services: &str, client: &str, user: &str) -> Result<
 
 /// Tokens of `user` whose time is over; `None` where the target cannot make them.
 pub(super) async fn expired(services: &str, pool: &Pool, user: &str) -> Option<Tokens> {
-    let body = serde_json::json!({ "pool": pool.id, "client": pool.client_id, "user": user });
+    let body = serde_json::json!({ "pool": pool.name, "client": pool.client_id, "user": user });
     let request = http::json(services, "/brownout/expired-token", &[("content-type", "application/json")], body.to_string()).ok()?;
     let (status, answer) = http::once(services, request).await.ok()?;
     if status == 200 { serde_json::from_slice(&answer).ok() } else { None }
 }
 
 /// Signs with a key that no pool knows, made once.
-pub(super) struct Forger(EncodingKey);
+pub(super) struct Forger(RsaKeyPair);
 
 impl Forger {
     pub(super) fn new() -> Result<Self, TrafficError> {
-        let failed = |_| TrafficError::Preparation("no RSA key could be made".to_owned());
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
-        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-        Ok(Self(EncodingKey::from_rsa_der(der.as_ref())))
+        RsaKeyPair::generate(KeySize::Rsa2048).map(Self).map_err(|_| TrafficError::Preparation("no RSA key could be made".to_owned()))
     }
 
     /// The header and the claims of `token`, the real `kid` among them, under another signature.
     pub(super) fn forge(&self, token: &str) -> Result<String, TrafficError> {
         let failed = || TrafficError::Preparation("a token could not be signed anew".to_owned());
         let (said, _) = token.rsplit_once('.').ok_or_else(failed)?;
-        let signature = jsonwebtoken::crypto::sign(said.as_bytes(), &self.0, Algorithm::RS256).map_err(|_| failed())?;
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), said.as_bytes(), &mut signature).map_err(|_| failed())?;
+        let signature = URL_SAFE_NO_PAD.encode(signature);
         Ok(format!("{said}.{signature}"))
     }
 }
