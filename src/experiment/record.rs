@@ -118,11 +118,6 @@ impl Recorder {
         self.watched.iter().filter(|w| w.found.broken > 0).map(|w| w.found.id.clone()).collect()
     }
 
-    /// What was measured so far.
-    pub const fn latencies(&self) -> &Latencies {
-        &self.latencies
-    }
-
     /// Lets the oracles look back, and hands everything over.
     ///
     /// # Errors

@@ -299,7 +299,7 @@ impl Run<'_> {
                     break;
                 }
             }
-            let at_rest = shadows.iter().all(|(_, desired, reported, _)| desired.temperature == reported.temperature);
+            let at_rest = shadows.iter().all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature);
             if at_rest && self.join.is_empty() {
                 break;
             }
