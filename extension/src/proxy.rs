@@ -133,20 +133,17 @@ impl Proxy {
                 Fate::Gone => continue,
             };
             let Event { mut platform, head } = event;
-            let untouched = platform.buffer.len();
             return match exchange::hand_over(runtime, &mut platform, head).await {
                 Ok(ended) => {
                     runtime.buffer.advance(request.length);
                     self.keep(platform, ended);
                     Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
                 }
-                Err(broken) => {
-                    // Not a whole write went through, so no runtime has the event.
-                    if broken == Broken::Runtime && platform.buffer.len() >= untouched {
-                        self.park(Parked::Answered(Event { platform, head }));
-                    }
-                    Err(broken)
+                Err(Broken::RuntimeBeforeAnswer) => {
+                    self.park(Parked::Answered(Event { platform, head }));
+                    Err(Broken::RuntimeBeforeAnswer)
                 }
+                Err(broken) => Err(broken),
             };
         }
     }
