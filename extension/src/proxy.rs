@@ -2,6 +2,7 @@
 //! Nothing is kept per environment; what is known of an invocation hangs on its request id.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Buf;
@@ -28,6 +29,8 @@ pub struct Proxy {
     pub(crate) ledger: Arc<Ledger>,
     plans: Plans,
     parked: Mutex<VecDeque<Parked>>,
+    /// Whether the ledger knows that the platform cannot be reached.
+    unreachable: AtomicBool,
 }
 
 /// A `next` that the runtime gave up: the event belongs to the next one who asks.
@@ -44,6 +47,8 @@ enum Parked {
 pub(crate) struct Event {
     pub(crate) platform: Connection,
     pub(crate) head: AnswerHead,
+    /// Whether the ledger has its lines already; then nothing more is decided about it.
+    told: bool,
 }
 
 /// What becomes of an event.
@@ -70,7 +75,7 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 impl Proxy {
     /// A proxy in front of `upstream`.
     pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>) -> Self {
-        Self { upstream, ledger, plans, parked: Mutex::default() }
+        Self { upstream, ledger, plans, parked: Mutex::default(), unreachable: AtomicBool::new(false) }
     }
 
     async fn serve_connection(&self, mut runtime: Connection) {
@@ -105,7 +110,7 @@ impl Proxy {
     pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         let safe_to_repeat = request.body.is_done();
         for _ in 0..TRIES {
-            let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+            let mut platform = self.platform().await?;
             match exchange::carry(runtime, request, &mut platform).await {
                 Ok(ended) => {
                     self.keep(platform, ended);
@@ -116,6 +121,17 @@ impl Proxy {
             }
         }
         Err(Broken::Unanswered)
+    }
+
+    /// A connection to the platform. The first of several failures in a row is noted.
+    pub(crate) async fn platform(&self) -> Result<Connection, Broken> {
+        let taken = self.upstream.take().await;
+        if self.unreachable.swap(taken.is_err(), Ordering::Relaxed) != taken.is_err()
+            && let Err(error) = &taken
+        {
+            self.ledger.note(&format!("the platform cannot be reached ({})", error.kind()));
+        }
+        taken.map_err(|_| Broken::Platform)
     }
 
     pub(crate) fn keep(&self, platform: Connection, ended: Ended) {
@@ -132,7 +148,7 @@ impl Proxy {
                 Fate::HandOver(event) => event,
                 Fate::Gone => continue,
             };
-            let Event { mut platform, head } = event;
+            let Event { mut platform, head, told } = event;
             return match exchange::hand_over(runtime, &mut platform, head).await {
                 Ok(ended) => {
                     runtime.buffer.advance(request.length);
@@ -140,7 +156,7 @@ impl Proxy {
                     Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
                 }
                 Err(Broken::RuntimeBeforeAnswer) => {
-                    self.park(Parked::Answered(Event { platform, head }));
+                    self.park(Parked::Answered(Event { platform, head, told }));
                     Err(Broken::RuntimeBeforeAnswer)
                 }
                 Err(broken) => Err(broken),
@@ -158,7 +174,7 @@ impl Proxy {
                 Some(Parked::Answered(event)) => return Ok(event),
                 Some(Parked::Asked(platform)) => platform,
                 None => {
-                    let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+                    let mut platform = self.platform().await?;
                     if platform.stream.write_all(asking).await.is_err() {
                         continue;
                     }
@@ -166,7 +182,7 @@ impl Proxy {
                 }
             };
             match exchange::await_answer(runtime, &mut platform, false).await {
-                Ok(head) => return Ok(Event { platform, head }),
+                Ok(head) => return Ok(Event { platform, head, told: false }),
                 Err(Broken::Runtime) => {
                     self.park(Parked::Asked(platform));
                     return Err(Broken::Runtime);
@@ -200,12 +216,23 @@ impl Proxy {
                 self.refuse(event, &open, at, &error_type, &message).await.map(|()| Fate::Gone)
             }
             Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
-            _ => Ok(Fate::HandOver(event)),
+            _ => Ok(self.settle(event, &open)),
         }
     }
 
+    /// An event that goes to the handler. Where nothing is left to be done after it, its fate is known: should the runtime die, the books are complete.
+    fn settle(&self, mut event: Event, open: &Open) -> Fate {
+        let settled = lock(open).is_settled();
+        if settled {
+            self.ledger.tell(open);
+            event.told = true;
+        }
+        Fate::HandOver(event)
+    }
+
     /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
-    fn abandon(&self, event: Event, open: &Open) -> Result<Fate, Broken> {
+    fn abandon(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
+        event.told = lock(open).told;
         self.ledger.forget(open);
         self.park(Parked::Answered(event));
         Err(Broken::Runtime)
@@ -215,14 +242,14 @@ impl Proxy {
         let deadline = lock(open).deadline;
         let Some(deadline) = deadline else {
             self.ledger.note("an event without a deadline cannot be held until it");
-            return Ok(Fate::HandOver(event));
+            return Ok(self.settle(event, open));
         };
         let left = deadline.saturating_duration_since(std::time::Instant::now());
         if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
             return self.abandon(event, open);
         }
         if share < 1.0 {
-            return Ok(Fate::HandOver(event));
+            return Ok(self.settle(event, open));
         }
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);
@@ -239,7 +266,7 @@ impl Proxy {
 
     /// What is decided about an event, with its page in the ledger; `None` where it passes untouched.
     async fn decide(&self, event: &mut Event) -> Result<Option<Open>, Broken> {
-        if event.head.status != 200 {
+        if event.head.status != 200 || event.told {
             return Ok(None);
         }
         let plan = self.plans.in_force().await;

@@ -50,7 +50,7 @@ impl Proxy {
 
     /// Sends a request of our own and reads its answer to the end; the status.
     async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
-        let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+        let mut platform = self.platform().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;
         let head = exchange::read_answer(&mut platform.stream, &mut platform.buffer, false).await?;
         let AnswerHead { length, status, body, keep_alive } = head;
@@ -116,7 +116,7 @@ impl Proxy {
         self.done(open, at);
         self.ledger.tell(open);
         for _ in 0..2 {
-            let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+            let mut platform = self.platform().await?;
             if platform.stream.write_all(in_its_place).await.is_err() {
                 continue;
             }

@@ -1,5 +1,5 @@
 //! With no fault in force nobody can tell that the extension is there: bytes, order, framing, connections. With the real binary.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use support::{ACCEPTED, Extension, NEXT, Platform, event, plan, response, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -98,9 +98,15 @@ async fn a_header_of_a_mebibyte_passes() {
     assert_eq!(platform.received(0).await.head.len() + 2, request.len());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_is_not_held_back_and_its_trailers_arrive() {
-    // A platform of its own that shows each byte as it comes.
+/// A response stream that has begun: the runtime's end, and the platform's as bare bytes. What else the platform was asked stays open.
+struct Stream {
+    extension: Extension,
+    runtime: support::Runtime,
+    far: TcpStream,
+    _other: Vec<TcpStream>,
+}
+
+async fn stream() -> Stream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let platform = Platform::elsewhere(listener.local_addr().unwrap());
     let serve = tokio::spawn(async move {
@@ -124,44 +130,54 @@ async fn a_stream_is_not_held_back_and_its_trailers_arrive() {
     let mut got = vec![0; head.len()];
     far.read_exact(&mut got).await.unwrap();
     assert_eq!(got, head.as_bytes());
-    let mut slowest = Duration::ZERO;
-    for _ in 0..20 {
+    Stream { extension, runtime, far, _other }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_not_held_back() {
+    let mut stream = stream().await;
+    let mut times = Vec::new();
+    for _ in 0..50 {
         let began = Instant::now();
-        runtime.write(b"1\r\nx\r\n").await;
+        stream.runtime.write(b"1\r\nx\r\n").await;
         let mut piece = [0; 6];
-        far.read_exact(&mut piece).await.unwrap();
-        slowest = slowest.max(began.elapsed());
+        stream.far.read_exact(&mut piece).await.unwrap();
+        times.push(began.elapsed());
     }
-    assert!(slowest < Duration::from_millis(200), "{slowest:?}");
-    let total = 20 << 20;
+    times.sort();
+    // The median: on a busy machine one piece may be late for reasons of its own.
+    assert!(times[25] < Duration::from_millis(10), "{times:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_stream_passes_in_little_memory_and_its_trailers_arrive() {
+    let Stream { extension, mut runtime, mut far, _other } = stream().await;
+    let end = b"0\r\nLambda-Runtime-Function-Error-Type: Runtime.Late\r\nUnannounced: yes\r\n\r\n";
     let reader = tokio::spawn(async move {
         let mut buffer = vec![0; 1 << 20];
         let (mut count, mut tail) = (0, Vec::new());
-        loop {
+        while !tail.ends_with(b"\r\n\r\n") {
             let n = far.read(&mut buffer).await.unwrap();
+            assert_ne!(n, 0, "the stream broke off");
             count += n;
             tail.extend_from_slice(&buffer[..n]);
             tail.drain(..tail.len().saturating_sub(200));
-            if n == 0 || tail.ends_with(b"\r\n\r\n") {
-                break;
-            }
         }
         far.write_all(ACCEPTED).await.unwrap();
         (count, tail)
     });
     let chunk = [b"10000\r\n".to_vec(), vec![b'z'; 65536], b"\r\n".to_vec()].concat();
-    for _ in 0..total / 65536 {
+    for _ in 0..(24 << 20) / 65536 {
         runtime.write(&chunk).await;
     }
-    let end = b"0\r\nLambda-Runtime-Function-Error-Type: Runtime.Late\r\nUnannounced: yes\r\n\r\n";
     runtime.write(end).await;
     let (count, tail) = reader.await.unwrap();
-    assert_eq!(count, chunk.len() * (total / 65536) + end.len());
+    assert_eq!(count, chunk.len() * ((24 << 20) / 65536) + end.len());
     assert!(tail.ends_with(end));
     assert_eq!(runtime.read().await.unwrap().status(), 202);
     let status = std::fs::read_to_string(format!("/proc/{}/status", extension.child.id())).unwrap();
     let peak: u64 = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB").parse().unwrap();
-    assert!(peak < 20 << 10, "{peak} KiB at the most");
+    assert!(peak < 12 << 10, "{peak} KiB at the most");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
