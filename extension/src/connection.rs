@@ -154,7 +154,7 @@ fn make_room(buffer: &mut BytesMut, expected: usize) {
 }
 
 /// After a large message the buffer is small again: an environment has many connections and little memory.
-fn give_back_room(buffer: &mut BytesMut) {
+pub fn give_back_room(buffer: &mut BytesMut) {
     if buffer.is_empty() && buffer.capacity() > 4 * SMALL {
         *buffer = BytesMut::new();
     }

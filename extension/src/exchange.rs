@@ -3,7 +3,7 @@
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use crate::connection::{self, Connection, copy, read_head};
+use crate::connection::{self, Connection, copy, give_back_room, read_head};
 use crate::message::{AnswerHead, RequestHead};
 use crate::wait::gone;
 
@@ -74,6 +74,7 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
         }
         let ended = answer(runtime, platform, to_head).await?;
         runtime.buffer.advance(here);
+        give_back_room(&mut runtime.buffer);
         return Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended });
     }
     runtime.buffer.advance(here);

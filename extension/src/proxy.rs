@@ -213,7 +213,8 @@ impl Proxy {
         let last = actions.into_iter().enumerate().find(|(_, action)| keeps(action));
         match last {
             Some((at, Action::Refuse { error_type, message })) => {
-                self.refuse(event, &open, at, &error_type, &message).await.map(|()| Fate::Gone)
+                self.refuse(event, &open, at, &error_type, &message).await;
+                Ok(Fate::Gone)
             }
             Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
             _ => Ok(self.settle(event, &open)),
@@ -238,7 +239,7 @@ impl Proxy {
         Err(Broken::Runtime)
     }
 
-    async fn hold_of_deadline(&self, runtime: &Connection, mut event: Event, open: &Open, at: usize, share: f64) -> Result<Fate, Broken> {
+    async fn hold_of_deadline(&self, runtime: &Connection, event: Event, open: &Open, at: usize, share: f64) -> Result<Fate, Broken> {
         let deadline = lock(open).deadline;
         let Some(deadline) = deadline else {
             self.ledger.note("an event without a deadline cannot be held until it");
@@ -253,13 +254,14 @@ impl Proxy {
         }
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);
-        event.platform.discard(event.head.length, event.head.body).await.map_err(|_| Broken::Platform)?;
-        self.keep_if_alive(event);
+        self.discard(event).await;
         Ok(Fate::Gone)
     }
 
-    pub(crate) fn keep_if_alive(&self, event: Event) {
-        if event.head.keep_alive {
+    /// Reads an event to its end and throws it away. Where the platform has dropped the connection, that is no matter any more.
+    pub(crate) async fn discard(&self, mut event: Event) {
+        let whole = event.platform.discard(event.head.length, event.head.body).await.is_ok();
+        if whole && event.head.keep_alive {
             self.upstream.give_back(event.platform);
         }
     }

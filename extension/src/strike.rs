@@ -31,12 +31,11 @@ impl Proxy {
     }
 
     /// Takes an event from the runtime and answers the platform with an error in its place.
-    pub(crate) async fn refuse(&self, mut event: Event, open: &Open, at: usize, error_type: &str, message: &str) -> Result<(), Broken> {
-        event.platform.discard(event.head.length, event.head.body).await.map_err(|_| Broken::Platform)?;
+    pub(crate) async fn refuse(&self, event: Event, open: &Open, at: usize, error_type: &str, message: &str) {
+        self.discard(event).await;
         let id = lock(open).request_id.clone();
         self.done(open, at);
         self.ledger.tell(open);
-        self.keep_if_alive(event);
         let accepted = match self.post(&error_request(&id, self.upstream.address(), error_type, message)).await {
             // It is ours and may be repeated: a second one for the same id would only be refused.
             Err(Broken::Unanswered) => self.post(&error_request(&id, self.upstream.address(), error_type, message)).await,
@@ -45,7 +44,6 @@ impl Proxy {
         if accepted != Ok(202) {
             self.ledger.note("the platform did not take an injected error");
         }
-        Ok(())
     }
 
     /// Sends a request of our own and reads its answer to the end; the status.
@@ -77,11 +75,9 @@ impl Proxy {
     ) -> Result<Ended, Broken> {
         let actions = lock(open).actions();
         for (at, action) in actions.iter().enumerate() {
-            if let Action::Wait { moment: Moment::After, time } = action
-                && self.hold(runtime, open, at, *time).await
-            {
-                self.ledger.tell(open);
-                return Err(Broken::Runtime);
+            // A runtime that goes away meanwhile has answered all the same: the wait is cut short and its answer goes on.
+            if let Action::Wait { moment: Moment::After, time } = action {
+                self.hold(runtime, open, at, *time).await;
             }
         }
         let id = lock(open).request_id.clone();

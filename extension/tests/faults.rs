@@ -333,3 +333,16 @@ async fn what_is_settled_stands_in_the_ledger_before_the_handler_runs() {
     drop(runtime);
     assert!(extension.eligible("a", 1).await[0].done);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_held_when_the_runtime_goes_away_still_reaches_the_platform() {
+    let (platform, extension) = started(&[fault("after", 1.0, r#"{"latency":{"at":"after","time":"60s"}}"#)]).await;
+    let mut runtime = extension.connect().await;
+    platform.send(event("a", ROOT, LONG, b"{}"));
+    runtime.next().await;
+    runtime.write(&support::response("a", b"mine")).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(runtime);
+    assert_eq!(platform.answer_to("a").await.body, b"mine");
+    assert!(!extension.eligible("a", 1).await[0].done, "the wait was cut short");
+}

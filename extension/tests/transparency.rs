@@ -115,7 +115,7 @@ async fn stream() -> Stream {
             let (stream, _) = listener.accept().await.unwrap();
             let mut start = [0; 64];
             let n = stream.peek(&mut start).await.unwrap();
-            if start[..n].starts_with(b"POST /2018-06-01") {
+            if start.starts_with(b"POST /2018-06-01") && n > 16 {
                 return (stream, other);
             }
             other.push(stream);
