@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use faults::{Action, Moment, Start};
@@ -21,6 +22,8 @@ use crate::upstream::Upstream;
 
 /// How often a request is sent that lost its connection before a byte of an answer, where that is safe.
 const TRIES: usize = 3;
+/// A platform that drops a waiting `next` after this time is idle, one that drops it sooner is broken.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Everything that the connections share.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
                 tokio::spawn(async move { proxy.serve_connection(Connection::new(stream)).await });
             }
             // No descriptor is left, for instance: that may pass.
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
@@ -168,7 +171,10 @@ impl Proxy {
     async fn event(&self, runtime: &Connection, request: &RequestHead) -> Result<Event, Broken> {
         let mut broken = Broken::Unanswered;
         let asking = runtime.buffer.get(..request.length).unwrap_or_default();
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        while tries < TRIES {
+            let asked = Instant::now();
+            tries += 1;
             let parked = lock(&self.parked).pop_front();
             let mut platform = match parked {
                 Some(Parked::Answered(event)) => return Ok(event),
@@ -187,8 +193,13 @@ impl Proxy {
                     self.park(Parked::Asked(platform));
                     return Err(Broken::Runtime);
                 }
-                // The platform's connection was dropped, and no event with it: ask again.
-                Err(other) => broken = other,
+                // The platform's connection was dropped, and no event with it: ask again, for ever if it has at least lasted a while.
+                Err(other) => {
+                    broken = other;
+                    if asked.elapsed() > A_WHILE {
+                        tries = 0;
+                    }
+                }
             }
         }
         Err(broken)
@@ -245,7 +256,7 @@ impl Proxy {
             self.ledger.note("an event without a deadline cannot be held until it");
             return Ok(self.settle(event, open));
         };
-        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
             return self.abandon(event, open);
         }

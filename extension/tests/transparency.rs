@@ -299,3 +299,27 @@ fn it_ends_when_the_platform_is_gone() {
     let again = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert_eq!(again.block_on(extension.exit_code()), Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_next_that_the_platform_drops_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let platform = Platform::elsewhere(listener.local_addr().unwrap());
+    let extension = Extension::start(&platform, Some(&calm())).await;
+    let mut runtime = extension.connect().await;
+    runtime.write(NEXT).await;
+    let (mut asked, mut other) = (0, Vec::new());
+    while asked < 3 {
+        let (mut stream, _) = tokio::time::timeout(support::PATIENCE, listener.accept()).await.unwrap().unwrap();
+        let mut start = vec![0; NEXT.len()];
+        stream.read_exact(&mut start).await.unwrap();
+        if start != NEXT {
+            other.push(stream);
+            continue;
+        }
+        asked += 1;
+        if asked == 3 {
+            stream.write_all(&event("a", "1-a-b", LONG, b"{}")).await.unwrap();
+        }
+    }
+    assert_eq!(runtime.read().await.unwrap().body, b"{}");
+}
