@@ -34,6 +34,8 @@ pub enum Broken {
     Source,
     /// The end that was written to.
     Sink,
+    /// The end that was written to, and not even the head has gone there: it is still in the buffer.
+    SinkBeforeHead,
 }
 
 impl Connection {
@@ -127,7 +129,8 @@ pub async fn copy(
     loop {
         let here = head + body.advance(buffer.get(head..).unwrap_or_default()).map_err(|_| Broken::Source)?;
         if here > 0 {
-            to.write_all(buffer.get(..here).unwrap_or_default()).await.map_err(|_| Broken::Sink)?;
+            let written = to.write_all(buffer.get(..here).unwrap_or_default()).await;
+            written.map_err(|_| if head > 0 { Broken::SinkBeforeHead } else { Broken::Sink })?;
             buffer.advance(here);
             head = 0;
         }
@@ -151,7 +154,7 @@ fn make_room(buffer: &mut BytesMut, expected: usize) {
 }
 
 /// After a large message the buffer is small again: an environment has many connections and little memory.
-fn give_back_room(buffer: &mut BytesMut) {
+pub fn give_back_room(buffer: &mut BytesMut) {
     if buffer.is_empty() && buffer.capacity() > 4 * SMALL {
         *buffer = BytesMut::new();
     }
@@ -187,6 +190,17 @@ mod tests {
         assert!(body.is_done());
         assert!(buffer.capacity() <= 4 * SMALL, "{}", buffer.capacity());
         drop(writer.await.unwrap().unwrap());
+    }
+
+    #[tokio::test]
+    async fn it_is_known_whether_anything_was_handed_on() {
+        let (near, mut far) = tokio::io::duplex(64);
+        drop(near);
+        let mut buffer = BytesMut::from(&b"headbody"[..]);
+        let broken = copy(&mut tokio::io::empty(), &mut buffer, &mut far, 4, &mut Body::of_length(4)).await;
+        assert_eq!((broken, &buffer[..]), (Err(Broken::SinkBeforeHead), &b"headbody"[..]));
+        let broken = copy(&mut tokio::io::empty(), &mut buffer, &mut far, 0, &mut Body::of_length(8)).await;
+        assert_eq!(broken, Err(Broken::Sink));
     }
 
     #[tokio::test]

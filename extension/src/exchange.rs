@@ -3,7 +3,7 @@
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use crate::connection::{self, Connection, copy, read_head};
+use crate::connection::{self, Connection, copy, give_back_room, read_head};
 use crate::message::{AnswerHead, RequestHead};
 use crate::wait::gone;
 
@@ -21,6 +21,8 @@ pub struct Ended {
 pub enum Broken {
     /// The runtime went away.
     Runtime,
+    /// The runtime went away before a byte of the answer was handed on; the answer still stands in the platform's buffer.
+    RuntimeBeforeAnswer,
     /// The platform closed the connection without a byte of an answer; nothing has gone to the runtime.
     Unanswered,
     /// The platform closed the connection in the middle of an answer, or made no sense.
@@ -51,6 +53,7 @@ async fn hand_on(
     copy(from, buffer, runtime, head.length, &mut body).await.map_err(|broken| match broken {
         connection::Broken::Source => Broken::Platform,
         connection::Broken::Sink => Broken::Runtime,
+        connection::Broken::SinkBeforeHead => Broken::RuntimeBeforeAnswer,
     })?;
     Ok(Ended { keep_runtime: !head.body.ends_with_connection() && head.keep_alive, keep_platform: head.keep_alive })
 }
@@ -71,6 +74,7 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
         }
         let ended = answer(runtime, platform, to_head).await?;
         runtime.buffer.advance(here);
+        give_back_room(&mut runtime.buffer);
         return Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended });
     }
     runtime.buffer.advance(here);
@@ -82,7 +86,7 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
             Ok(()) => Ok(true),
             Err(connection::Broken::Source) => Err(Broken::Runtime),
             // The platform wants no more of it; its answer may still come, and the runtime must not be cut off before it has read that.
-            Err(connection::Broken::Sink) => {
+            Err(connection::Broken::Sink | connection::Broken::SinkBeforeHead) => {
                 let rest = copy(&mut runtime_reads, &mut runtime.buffer, &mut tokio::io::sink(), 0, &mut body).await;
                 rest.map(|()| false).map_err(|_| Broken::Runtime)
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use faults::ledger::Eligible;
-use faults::{Action, Decision, Entry, Start};
+use faults::{Action, Decision, Entry, Moment, Start};
 use tokio::task::AbortHandle;
 
 use crate::decide::Who;
@@ -71,6 +71,13 @@ impl Invocation {
     /// What is to be done, in the plan's order.
     pub fn actions(&self) -> Vec<Action> {
         self.lines.iter().map(|line| line.decision.action.clone()).collect()
+    }
+
+    /// Whether nothing is left to be done once the handler has the event.
+    pub fn is_settled(&self) -> bool {
+        !self.lines.iter().any(|line| {
+            matches!(line.decision.action, Action::Wait { moment: Moment::After, .. } | Action::LoseAnswer { .. } | Action::Replace { .. })
+        })
     }
 }
 

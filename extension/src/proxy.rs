@@ -2,7 +2,9 @@
 //! Nothing is kept per environment; what is known of an invocation hangs on its request id.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Buf;
 use faults::{Action, Moment, Start};
@@ -20,6 +22,8 @@ use crate::upstream::Upstream;
 
 /// How often a request is sent that lost its connection before a byte of an answer, where that is safe.
 const TRIES: usize = 3;
+/// A platform that drops a waiting `next` after this time is idle, one that drops it sooner is broken.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Everything that the connections share.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct Proxy {
     pub(crate) ledger: Arc<Ledger>,
     plans: Plans,
     parked: Mutex<VecDeque<Parked>>,
+    /// Whether the ledger knows that the platform cannot be reached.
+    unreachable: AtomicBool,
 }
 
 /// A `next` that the runtime gave up: the event belongs to the next one who asks.
@@ -44,6 +50,8 @@ enum Parked {
 pub(crate) struct Event {
     pub(crate) platform: Connection,
     pub(crate) head: AnswerHead,
+    /// Whether the ledger has its lines already; then nothing more is decided about it.
+    told: bool,
 }
 
 /// What becomes of an event.
@@ -62,7 +70,7 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
                 tokio::spawn(async move { proxy.serve_connection(Connection::new(stream)).await });
             }
             // No descriptor is left, for instance: that may pass.
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
@@ -70,7 +78,7 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 impl Proxy {
     /// A proxy in front of `upstream`.
     pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>) -> Self {
-        Self { upstream, ledger, plans, parked: Mutex::default() }
+        Self { upstream, ledger, plans, parked: Mutex::default(), unreachable: AtomicBool::new(false) }
     }
 
     async fn serve_connection(&self, mut runtime: Connection) {
@@ -105,7 +113,7 @@ impl Proxy {
     pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         let safe_to_repeat = request.body.is_done();
         for _ in 0..TRIES {
-            let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+            let mut platform = self.platform().await?;
             match exchange::carry(runtime, request, &mut platform).await {
                 Ok(ended) => {
                     self.keep(platform, ended);
@@ -116,6 +124,17 @@ impl Proxy {
             }
         }
         Err(Broken::Unanswered)
+    }
+
+    /// A connection to the platform. The first of several failures in a row is noted.
+    pub(crate) async fn platform(&self) -> Result<Connection, Broken> {
+        let taken = self.upstream.take().await;
+        if self.unreachable.swap(taken.is_err(), Ordering::Relaxed) != taken.is_err()
+            && let Err(error) = &taken
+        {
+            self.ledger.note(&format!("the platform cannot be reached ({})", error.kind()));
+        }
+        taken.map_err(|_| Broken::Platform)
     }
 
     pub(crate) fn keep(&self, platform: Connection, ended: Ended) {
@@ -132,21 +151,18 @@ impl Proxy {
                 Fate::HandOver(event) => event,
                 Fate::Gone => continue,
             };
-            let Event { mut platform, head } = event;
-            let untouched = platform.buffer.len();
+            let Event { mut platform, head, told } = event;
             return match exchange::hand_over(runtime, &mut platform, head).await {
                 Ok(ended) => {
                     runtime.buffer.advance(request.length);
                     self.keep(platform, ended);
                     Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
                 }
-                Err(broken) => {
-                    // Not a whole write went through, so no runtime has the event.
-                    if broken == Broken::Runtime && platform.buffer.len() >= untouched {
-                        self.park(Parked::Answered(Event { platform, head }));
-                    }
-                    Err(broken)
+                Err(Broken::RuntimeBeforeAnswer) => {
+                    self.park(Parked::Answered(Event { platform, head, told }));
+                    Err(Broken::RuntimeBeforeAnswer)
                 }
+                Err(broken) => Err(broken),
             };
         }
     }
@@ -155,13 +171,16 @@ impl Proxy {
     async fn event(&self, runtime: &Connection, request: &RequestHead) -> Result<Event, Broken> {
         let mut broken = Broken::Unanswered;
         let asking = runtime.buffer.get(..request.length).unwrap_or_default();
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        while tries < TRIES {
+            let asked = Instant::now();
+            tries += 1;
             let parked = lock(&self.parked).pop_front();
             let mut platform = match parked {
                 Some(Parked::Answered(event)) => return Ok(event),
                 Some(Parked::Asked(platform)) => platform,
                 None => {
-                    let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+                    let mut platform = self.platform().await?;
                     if platform.stream.write_all(asking).await.is_err() {
                         continue;
                     }
@@ -169,13 +188,18 @@ impl Proxy {
                 }
             };
             match exchange::await_answer(runtime, &mut platform, false).await {
-                Ok(head) => return Ok(Event { platform, head }),
+                Ok(head) => return Ok(Event { platform, head, told: false }),
                 Err(Broken::Runtime) => {
                     self.park(Parked::Asked(platform));
                     return Err(Broken::Runtime);
                 }
-                // The platform's connection was dropped, and no event with it: ask again.
-                Err(other) => broken = other,
+                // The platform's connection was dropped, and no event with it: ask again, for ever if it has at least lasted a while.
+                Err(other) => {
+                    broken = other;
+                    if asked.elapsed() > A_WHILE {
+                        tries = 0;
+                    }
+                }
             }
         }
         Err(broken)
@@ -200,49 +224,62 @@ impl Proxy {
         let last = actions.into_iter().enumerate().find(|(_, action)| keeps(action));
         match last {
             Some((at, Action::Refuse { error_type, message })) => {
-                self.refuse(event, &open, at, &error_type, &message).await.map(|()| Fate::Gone)
+                self.refuse(event, &open, at, &error_type, &message).await;
+                Ok(Fate::Gone)
             }
             Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
-            _ => Ok(Fate::HandOver(event)),
+            _ => Ok(self.settle(event, &open)),
         }
     }
 
+    /// An event that goes to the handler. Where nothing is left to be done after it, its fate is known: should the runtime die, the books are complete.
+    fn settle(&self, mut event: Event, open: &Open) -> Fate {
+        let settled = lock(open).is_settled();
+        if settled {
+            self.ledger.tell(open);
+            event.told = true;
+        }
+        Fate::HandOver(event)
+    }
+
     /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
-    fn abandon(&self, event: Event, open: &Open) -> Result<Fate, Broken> {
+    fn abandon(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
+        event.told = lock(open).told;
         self.ledger.forget(open);
         self.park(Parked::Answered(event));
         Err(Broken::Runtime)
     }
 
-    async fn hold_of_deadline(&self, runtime: &Connection, mut event: Event, open: &Open, at: usize, share: f64) -> Result<Fate, Broken> {
+    async fn hold_of_deadline(&self, runtime: &Connection, event: Event, open: &Open, at: usize, share: f64) -> Result<Fate, Broken> {
         let deadline = lock(open).deadline;
         let Some(deadline) = deadline else {
             self.ledger.note("an event without a deadline cannot be held until it");
-            return Ok(Fate::HandOver(event));
+            return Ok(self.settle(event, open));
         };
-        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
             return self.abandon(event, open);
         }
         if share < 1.0 {
-            return Ok(Fate::HandOver(event));
+            return Ok(self.settle(event, open));
         }
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);
-        event.platform.discard(event.head.length, event.head.body).await.map_err(|_| Broken::Platform)?;
-        self.keep_if_alive(event);
+        self.discard(event).await;
         Ok(Fate::Gone)
     }
 
-    pub(crate) fn keep_if_alive(&self, event: Event) {
-        if event.head.keep_alive {
+    /// Reads an event to its end and throws it away. Where the platform has dropped the connection, that is no matter any more.
+    pub(crate) async fn discard(&self, mut event: Event) {
+        let whole = event.platform.discard(event.head.length, event.head.body).await.is_ok();
+        if whole && event.head.keep_alive {
             self.upstream.give_back(event.platform);
         }
     }
 
     /// What is decided about an event, with its page in the ledger; `None` where it passes untouched.
     async fn decide(&self, event: &mut Event) -> Result<Option<Open>, Broken> {
-        if event.head.status != 200 {
+        if event.head.status != 200 || event.told {
             return Ok(None);
         }
         let plan = self.plans.in_force().await;

@@ -31,12 +31,11 @@ impl Proxy {
     }
 
     /// Takes an event from the runtime and answers the platform with an error in its place.
-    pub(crate) async fn refuse(&self, mut event: Event, open: &Open, at: usize, error_type: &str, message: &str) -> Result<(), Broken> {
-        event.platform.discard(event.head.length, event.head.body).await.map_err(|_| Broken::Platform)?;
+    pub(crate) async fn refuse(&self, event: Event, open: &Open, at: usize, error_type: &str, message: &str) {
+        self.discard(event).await;
         let id = lock(open).request_id.clone();
         self.done(open, at);
         self.ledger.tell(open);
-        self.keep_if_alive(event);
         let accepted = match self.post(&error_request(&id, self.upstream.address(), error_type, message)).await {
             // It is ours and may be repeated: a second one for the same id would only be refused.
             Err(Broken::Unanswered) => self.post(&error_request(&id, self.upstream.address(), error_type, message)).await,
@@ -45,12 +44,11 @@ impl Proxy {
         if accepted != Ok(202) {
             self.ledger.note("the platform did not take an injected error");
         }
-        Ok(())
     }
 
     /// Sends a request of our own and reads its answer to the end; the status.
     async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
-        let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+        let mut platform = self.platform().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;
         let head = exchange::read_answer(&mut platform.stream, &mut platform.buffer, false).await?;
         let AnswerHead { length, status, body, keep_alive } = head;
@@ -77,11 +75,9 @@ impl Proxy {
     ) -> Result<Ended, Broken> {
         let actions = lock(open).actions();
         for (at, action) in actions.iter().enumerate() {
-            if let Action::Wait { moment: Moment::After, time } = action
-                && self.hold(runtime, open, at, *time).await
-            {
-                self.ledger.tell(open);
-                return Err(Broken::Runtime);
+            // A runtime that goes away meanwhile has answered all the same: the wait is cut short and its answer goes on.
+            if let Action::Wait { moment: Moment::After, time } = action {
+                self.hold(runtime, open, at, *time).await;
             }
         }
         let id = lock(open).request_id.clone();
@@ -116,7 +112,7 @@ impl Proxy {
         self.done(open, at);
         self.ledger.tell(open);
         for _ in 0..2 {
-            let mut platform = self.upstream.take().await.map_err(|_| Broken::Platform)?;
+            let mut platform = self.platform().await?;
             if platform.stream.write_all(in_its_place).await.is_err() {
                 continue;
             }

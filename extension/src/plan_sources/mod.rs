@@ -97,35 +97,43 @@ pub struct Plans {
 pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
     let (to, seen) = watch::channel(Seen::default());
     let nudge = Arc::new(Nudge::default());
-    let source: Option<Box<dyn Source>> = match setting {
-        PlanSetting::None => None,
-        PlanSetting::File(path) => Some(Box::new(file::PlanFile::new(path.clone()))),
-        PlanSetting::Variable(text) => Some(Box::new(variable::Variable::new(text.clone()))),
+    let mut keeper = keeper::Keeper::default();
+    let source: Box<dyn Source> = match setting {
+        PlanSetting::None => {
+            ledger.note("no plan is set: every event passes untouched");
+            return Plans { seen, nudge, changes: false, hangs: AtomicBool::new(false) };
+        }
+        PlanSetting::File(path) => Box::new(file::PlanFile::new(path.clone())),
+        PlanSetting::Variable(text) => {
+            // It is in our memory already: nothing can hang, and the first event finds it.
+            let mut source = variable::Variable::new(text.clone());
+            look_once(&mut source, &mut keeper, &to, ledger);
+            Box::new(source)
+        }
     };
     let changes = matches!(setting, PlanSetting::File(_));
-    let Some(source) = source else {
-        ledger.note("no plan is set: every event passes untouched");
-        return Plans { seen, nudge, changes, hangs: AtomicBool::new(false) };
-    };
     let (ledger_there, nudge_there) = (Arc::clone(ledger), Arc::clone(&nudge));
     let thread = std::thread::Builder::new().name("plan".to_owned()).stack_size(256 << 10);
-    if thread.spawn(move || watch_source(source, &to, &nudge_there, &ledger_there)).is_err() {
+    if thread.spawn(move || watch_source(source, keeper, &to, &nudge_there, &ledger_there)).is_err() {
         ledger.note("the plan's source cannot be looked at: every event passes untouched");
     }
     Plans { seen, nudge, changes, hangs: AtomicBool::new(false) }
 }
 
-fn watch_source(mut source: Box<dyn Source>, to: &watch::Sender<Seen>, nudge: &Nudge, ledger: &Ledger) {
-    let mut keeper = keeper::Keeper::default();
+fn watch_source(mut source: Box<dyn Source>, mut keeper: keeper::Keeper, to: &watch::Sender<Seen>, nudge: &Nudge, ledger: &Ledger) {
     while !to.is_closed() {
-        let look = source.look();
-        let now = Instant::now();
-        let news = keeper.take(look, now);
-        to.send_replace(Seen { at: Some(now), plan: keeper.in_force() });
-        if let Some(news) = news {
-            ledger.note(&news);
-        }
+        look_once(source.as_mut(), &mut keeper, to, ledger);
         nudge.sleep(INTERVAL);
+    }
+}
+
+fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::Sender<Seen>, ledger: &Ledger) {
+    let look = source.look();
+    let now = Instant::now();
+    let news = keeper.take(look, now);
+    to.send_replace(Seen { at: Some(now), plan: keeper.in_force() });
+    if let Some(news) = news {
+        ledger.note(&news);
     }
 }
 
@@ -177,7 +185,7 @@ mod tests {
         let (to, seen) = watch::channel(Seen::default());
         let plans = Plans { seen, nudge: Arc::default(), changes: true, hangs: AtomicBool::new(false) };
         let nudge = Arc::clone(&plans.nudge);
-        std::thread::spawn(move || watch_source(Box::new(Hanging), &to, &nudge, &Ledger::new("f".into())));
+        std::thread::spawn(move || watch_source(Box::new(Hanging), keeper::Keeper::default(), &to, &nudge, &Ledger::new("f".into())));
         let began = Instant::now();
         assert!(plans.in_force().await.is_none());
         assert!(began.elapsed() < Duration::from_millis(500));
@@ -193,8 +201,6 @@ mod tests {
     async fn a_fixed_plan_is_in_force_from_the_start() {
         let json = r#"{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[]}"#;
         let plans = start(&PlanSetting::Variable(json.to_owned()), &Arc::new(Ledger::new("f".into())));
-        let mut seen = plans.seen.clone();
-        seen.changed().await.unwrap();
         assert_eq!(plans.in_force().await.unwrap().plan.run, "r");
     }
 }

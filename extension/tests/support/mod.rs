@@ -117,6 +117,11 @@ impl Platform {
         platform
     }
 
+    /// The address of a platform that the test itself serves.
+    pub fn elsewhere(address: SocketAddr) -> Self {
+        Self { address: Some(address), ..Self::default() }
+    }
+
     async fn serve(&self, mut stream: TcpStream) {
         stream.set_nodelay(true).unwrap();
         let mut kept = Vec::new();
