@@ -116,10 +116,10 @@ impl Environment {
     }
 
     /// Gives it an event; back comes one that it cannot take because it is being taken down.
-    pub(crate) fn hand(&self, invocation: Invocation) -> Result<(), Invocation> {
+    pub(crate) fn hand(&self, invocation: Invocation) -> Option<Invocation> {
         let mut state = self.state();
         if state.phase != Phase::Idle {
-            return Err(invocation);
+            return Some(invocation);
         }
         if std::mem::take(&mut state.frozen) {
             self.group.thaw();
@@ -146,7 +146,7 @@ impl Environment {
         if !std::mem::replace(&mut state.armed, true) {
             self.attention.notify_one();
         }
-        Ok(())
+        None
     }
 
     /// Stops its processes until the next event; not where it has one already.

@@ -22,11 +22,11 @@ pub(crate) async fn answer(host: &Host, method: &Method, rest: &str, request: Re
         (&Method::POST, "register") => register(host, request).await,
         (&Method::GET, "event/next") => match identifier(host, &request) {
             Ok(id) => next(host, &id).await,
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         (&Method::POST, "init/error" | "exit/error") => match identifier(host, &request) {
             Ok(_) => failed(host, rest, request).await,
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         _ => not_found(),
     }
@@ -67,12 +67,12 @@ async fn register(host: &Host, request: Request<Incoming>) -> Response<Piece> {
     response
 }
 
-fn identifier(host: &Host, request: &Request<Incoming>) -> Result<String, Response<Piece>> {
+fn identifier(host: &Host, request: &Request<Incoming>) -> Result<String, Box<Response<Piece>>> {
     let Some(id) = request.headers().get(IDENTIFIER).and_then(|id| id.to_str().ok()) else {
-        return Err(refusal(403, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header"));
+        return Err(Box::new(refusal(403, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")));
     };
     if !host.environment.extensions(|all| all.knows(id)) {
-        return Err(refusal(403, "Extension.UnknownExtensionIdentifier", &format!("Unknown extension {id}")));
+        return Err(Box::new(refusal(403, "Extension.UnknownExtensionIdentifier", &format!("Unknown extension {id}"))));
     }
     Ok(id.to_owned())
 }

@@ -66,11 +66,11 @@ impl Pool {
         }
         while let Some(idle) = inner.idle.pop() {
             match idle.environment.hand(invocation) {
-                Ok(()) => {
+                None => {
                     inner.running += 1;
                     return Ok(());
                 }
-                Err(back) => invocation = back,
+                Some(back) => invocation = back,
             }
         }
         invocation.at_limit = inner.queue.len() >= inner.starting && inner.all.len() >= self.limit();
@@ -120,17 +120,13 @@ impl Pool {
         if environment.phase() == Phase::Ending {
             return;
         }
-        while let Some(invocation) = inner.queue.pop_front() {
+        if let Some(invocation) = inner.queue.pop_front() {
             match environment.hand(invocation) {
-                Ok(()) => {
-                    inner.running += 1;
-                    return;
-                }
-                Err(back) => {
-                    inner.queue.push_front(back);
-                    return;
-                }
+                None => inner.running += 1,
+                // It is being taken down; the next one in line is started by `gone`.
+                Some(back) => inner.queue.push_front(back),
             }
+            return;
         }
         environment.freeze();
         inner.idle.push(Idle { environment: Arc::clone(environment), since: Instant::now() });

@@ -1,5 +1,7 @@
 //! The platform with real child processes: this test binary is also the runtime and the extension, started through a script.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "clippy takes only functions marked as tests for tests")]
+
 mod child;
 mod environments;
 mod gateway;

@@ -70,6 +70,10 @@ fn read_api(resource: &str, api: &Value, names: &Names, complaints: &mut Vec<Com
                 }
             }
             "Auth" => {
+                let known = ["DefaultAuthorizer", "Authorizers", "AddDefaultAuthorizerToCorsPreflight"];
+                for other in value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !known.contains(&key.as_str())) {
+                    complain(&format!("Auth.{other}"), format!("there are: {}", known.join(", ")));
+                }
                 default_authorizer = value.get("DefaultAuthorizer").and_then(Value::as_str).map(str::to_owned);
                 for (name, authorizer) in value.get("Authorizers").and_then(Value::as_object).into_iter().flatten() {
                     match read_authorizer(authorizer, names) {
@@ -130,6 +134,10 @@ fn read_event(key: &str, event: &Value, function: &str, apis: &mut [Declared]) -
     let complaint = |what: String| Complaint::new(key, what);
     if event.get("Type").and_then(Value::as_str) != Some("Api") {
         return Err(complaint("only events of type `Api` are served here".to_owned()));
+    }
+    let properties = event.get("Properties").and_then(Value::as_object).into_iter().flatten();
+    if let Some((other, _)) = properties.into_iter().find(|(key, _)| !matches!(key.as_str(), "RestApiId" | "Path" | "Method" | "Auth")) {
+        return Err(complaint(format!("found `{other}`, there are: RestApiId, Path, Method, Auth")));
     }
     let property = |name: &str| event.get("Properties").and_then(|properties| properties.get(name));
     let text = |name: &str| property(name).and_then(Value::as_str).ok_or_else(|| complaint(format!("found no `{name}`")));

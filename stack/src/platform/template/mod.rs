@@ -87,6 +87,9 @@ impl Template {
             let mut reader = Reader { resource, names: &names, complaints: &mut complaints };
             functions.push(reader.function(declared, &globals));
         }
+        if template.get("Globals").is_some_and(|globals| globals.get("Api").is_some()) {
+            complaints.push(Complaint::new("Globals.Api", "write it at each `AWS::Serverless::Api`"));
+        }
         for (resource, _) in of_type("AWS::Serverless::HttpApi") {
             complaints.push(Complaint::new(resource, "found `AWS::Serverless::HttpApi`, only `AWS::Serverless::Api` is served here"));
         }
