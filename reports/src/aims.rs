@@ -79,7 +79,7 @@ fn latency(measured: &Measurements, expectation: &Expectation, quantile: f64, li
         .latencies
         .counts(|_, tag, _| tag.phase == Phase::Fault && tag.endpoint == expectation.of && tag.arm != ArmTag::Cold && ended(tag));
     let Some(found) = warm.quantile(quantile) else { return unseen(expectation) };
-    let words = format!("{} of {} requests", time(found as f64), count(warm.total()));
+    let words = format!("{} over {} requests", time(found as f64), count(warm.total()));
     let Some(interval) = order_statistic(&warm, quantile) else {
         let more = samples_needed(quantile).saturating_sub(warm.total());
         return undecided(expectation, words, format!("needs {} more requests", count(more)));
