@@ -79,7 +79,7 @@ fn latency(measured: &Measurements, expectation: &Expectation, quantile: f64, li
         .latencies
         .counts(|_, tag, _| tag.phase == Phase::Fault && tag.endpoint == expectation.of && tag.arm != ArmTag::Cold && ended(tag));
     let Some(found) = warm.quantile(quantile) else { return unseen(expectation) };
-    let words = format!("{} of {} requests", time(found as f64), count(warm.total()));
+    let words = format!("{} over {} requests", time(found as f64), count(warm.total()));
     let Some(interval) = order_statistic(&warm, quantile) else {
         let more = samples_needed(quantile).saturating_sub(warm.total());
         return undecided(expectation, words, format!("needs {} more requests", count(more)));
@@ -176,7 +176,8 @@ fn recovered(measured: &Measurements, expectation: &Expectation, limit: Time, re
             } else {
                 String::new()
             };
-            aim(expectation, format!("after {}", seconds(after)), watched, answer, why, 1.0)
+            let found = if after > 0.0 { format!("after {}", seconds(after)) } else { "at once".to_owned() };
+            aim(expectation, found, watched, answer, why, 1.0)
         }
         None if recovery.watched_s >= limit => {
             aim(expectation, format!("not within {}", seconds(recovery.watched_s)), watched, Answer::Broken, String::new(), 0.0)
@@ -186,5 +187,67 @@ fn recovered(measured: &Measurements, expectation: &Expectation, limit: Time, re
             format!("not within {}", seconds(recovery.watched_s)),
             "the recovery phase is shorter than the aim".to_owned(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measurements::Measurements;
+    use crate::sample::healthy;
+    use crate::{Outcome, Tag};
+
+    const OF: &str = "clinic GET /appointment/{id}";
+
+    fn answer(bound: Bound, change: impl FnOnce(&mut Measurements)) -> Aim {
+        let mut measured = healthy();
+        measured.experiment.expectations.truncate(1);
+        measured.experiment.expectations.push(Expectation { of: OF.into(), bound });
+        change(&mut measured);
+        let recoveries: Vec<_> = recovery::of(&measured, OF).into_iter().collect();
+        judge(&measured, &recoveries).pop().unwrap()
+    }
+
+    /// A clinic that is too slow for so many seconds after the calm at second 45.
+    fn slow_after_the_calm(measured: &mut Measurements, seconds: u32) {
+        let tag = Tag { endpoint: OF.into(), phase: Phase::Recovery, arm: ArmTag::Untouched, outcome: Outcome::Answered };
+        for second in 45..45 + seconds {
+            for _ in 0..10 {
+                measured.latencies.record(second, &tag, 3_000_000, false);
+            }
+        }
+    }
+
+    #[test]
+    fn recovery_is_the_time_after_the_last_bad_second() {
+        let within = |time: &str| Bound::Recovery(time.parse().unwrap());
+        assert_eq!(answer(within("10s"), |_| ()).found, "at once");
+        let late = answer(within("3s"), |m| slow_after_the_calm(m, 4));
+        assert_eq!((late.found.as_str(), late.answer), ("after 4 s", Answer::Broken));
+        assert!(late.why.contains("11 s only"), "{}", late.why);
+        assert_eq!(answer(within("5s"), |m| slow_after_the_calm(m, 4)).answer, Answer::Holds);
+        assert_eq!(answer(within("5s"), |m| slow_after_the_calm(m, 15)).answer, Answer::Broken);
+        assert_eq!(answer(within("1m"), |m| slow_after_the_calm(m, 15)).answer, Answer::NotShown);
+    }
+
+    #[test]
+    fn a_bound_within_the_interval_is_not_shown_and_says_how_long_it_would_take() {
+        let close = answer(Bound::P50("30ms".parse().unwrap()), |_| ());
+        assert_ne!(close.answer, Answer::Holds);
+        let errors = answer(Bound::Errors(0.001.try_into().unwrap()), |_| ());
+        assert_eq!(errors.answer, Answer::NotShown);
+        assert!(errors.why.contains("more under fault"), "{}", errors.why);
+    }
+
+    #[test]
+    fn a_ratio_is_judged_on_the_two_arms() {
+        assert_eq!(answer(Bound::P99Ratio(2.0), |_| ()).answer, Answer::Broken);
+        assert_eq!(answer(Bound::P99Ratio(100.0), |_| ()).answer, Answer::Holds);
+    }
+
+    #[test]
+    fn an_aim_without_its_endpoint_names_it() {
+        let aim = answer(Bound::P99("1s".parse().unwrap()), |m| m.experiment.expectations[1].of = "nowhere".into());
+        assert!(aim.answer == Answer::NotShown && aim.why.contains("`nowhere`"), "{}", aim.why);
     }
 }

@@ -53,7 +53,7 @@ impl Plane {
                     r#"<text x="{}" y="{:.1}" text-anchor="end">{}</text>"#,
                     LEFT - 8.0,
                     y + 4.0,
-                    time(value).replace(".0 ", " ")
+                    time(value).replace(".00 ", " ").replace(".0 ", " ")
                 );
             }
             decade *= 10.0;

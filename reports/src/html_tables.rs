@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::formats::html::escape;
+use crate::formats::html::{escape, prose};
 use crate::measurements::Invariant;
 use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck};
 use crate::words::{count, percent, seconds, time};
@@ -43,7 +43,7 @@ fn answer(answer: Answer) -> String {
 }
 
 fn with_note(text: String, note: &str) -> String {
-    if note.is_empty() { text } else { format!("{text}<small>{}</small>", escape(note)) }
+    if note.is_empty() { text } else { format!("{text}<small>{}</small>", prose(note)) }
 }
 
 /// What was expected and found.
@@ -116,7 +116,7 @@ pub(crate) fn effects(out: &mut String, report: &Report) {
             format!("As a check, the control arm was split in two and compared with itself in {made} ways: no difference.")
         }
         MethodCheck::NotMade => "The control arm had too few requests to be compared with itself as a check.".to_owned(),
-        MethodCheck::Failed(why) => format!("The check of the method failed: {}.", escape(why)),
+        MethodCheck::Failed(why) => format!("The check of the method failed: {}.", prose(why)),
     };
     heading(out, "What the faults changed", &format!("Struck against control, in the same seconds. {check}"));
     table(

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{BLOCK_S, QUANTILES, compare};
+use crate::compare::{BLOCK_S, compare};
 use crate::counts::Counts;
 use crate::intervals::{Interval, holm, order_statistic, samples_needed, wilson};
 use crate::measurements::PhaseSpan;
 use crate::report::{EffectRow, EndpointRow, MethodCheck, Ratio, short, short_interval};
 use crate::{ArmTag, Latencies, Measurements, Outcome, Phase, Tag};
 
-/// Names of [`QUANTILES`].
+/// Names of [`crate::compare::QUANTILES`].
 pub const NAMES: [&str; 3] = ["p50", "p90", "p99"];
 /// The check of the method is made in every run, and a false alarm costs a verdict: one run in a thousand.
 const METHOD_ALPHA: f64 = 0.001;
@@ -29,9 +29,12 @@ pub fn span(phases: &[PhaseSpan], phase: Phase) -> Option<PhaseSpan> {
     phases.iter().find(|span| span.phase == phase).copied()
 }
 
+/// Pairs of (bucket, count), and how many of them are errors.
+type Cell = (Vec<(u32, u64)>, u64);
+
 /// Each endpoint in each phase and arm that has requests.
 pub fn endpoints(latencies: &Latencies) -> Vec<EndpointRow> {
-    let mut cells: BTreeMap<(String, Phase, ArmTag), (Vec<(u32, u64)>, u64)> = BTreeMap::new();
+    let mut cells: BTreeMap<(String, Phase, ArmTag), Cell> = BTreeMap::new();
     latencies.visit(|_, tag, _, pairs| {
         if ended(tag) {
             let cell = cells.entry((tag.endpoint.clone(), tag.phase, tag.arm)).or_default();
@@ -134,9 +137,4 @@ pub fn method_check(measured: &Measurements) -> MethodCheck {
         )),
         None => MethodCheck::Passed(compared.len()),
     }
-}
-
-/// The quantile that a name of [`NAMES`] stands for.
-pub fn quantile_of(name: &str) -> f64 {
-    NAMES.iter().zip(QUANTILES).find(|(known, _)| **known == name).map_or(0.5, |(_, quantile)| quantile)
 }

@@ -233,7 +233,7 @@ fn breach(rule: &Invariant) -> String {
 fn broken(report: &Report) -> Vec<String> {
     let rules = report.invariants.iter().filter(|rule| report.experiment.none_broken && rule.broken > 0).map(breach);
     let aims = report.aims.iter().filter(|aim| aim.answer == Answer::Broken && believed(report, aim));
-    rules.chain(aims.map(|aim| format!("`{}`: {} was asked, found {}", aim.expectation.of, aim.asked, aim.found))).collect()
+    rules.chain(aims.map(|aim| format!("`{}` should keep {}, but showed {}", aim.expectation.of, aim.asked, aim.found))).collect()
 }
 
 /// Everything that keeps a run from being green.
@@ -424,5 +424,17 @@ mod tests {
     #[test]
     fn an_aim_for_an_endpoint_without_requests_is_not_shown() {
         verdict(|m| m.experiment.expectations[0].of = "clinic DELETE /nowhere".into(), Verdict::NotShown, "clinic DELETE /nowhere");
+    }
+
+    #[test]
+    fn a_control_arm_that_differs_from_itself_proves_nothing() {
+        let tag = crate::Tag {
+            endpoint: "clinic GET /appointment/{id}".into(),
+            phase: crate::Phase::Fault,
+            arm: crate::ArmTag::Control,
+            outcome: crate::Outcome::Answered,
+        };
+        let skew = |m: &mut Measurements| (0..600).for_each(|n| m.latencies.record(15 + n % 30, &tag, 200_000, true));
+        verdict(skew, Verdict::NotShown, "the method failed its own check");
     }
 }

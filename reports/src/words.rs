@@ -16,7 +16,8 @@ pub fn time(us: f64) -> String {
 /// A share as a percentage.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if percent == 0.0 || percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.2} %") }
+    let whole = percent.fract().abs() < 1e-9 || percent >= 9.95;
+    if whole { format!("{percent:.0} %") } else { format!("{percent:.2} %") }
 }
 
 /// A whole number in groups of three.
@@ -43,6 +44,6 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!([850.0, 12_340.0, 300_000.0, 1_200_000.0].map(super::time), ["850 us", "12.3 ms", "300 ms", "1.20 s"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(super::count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0.0, 0.012, 0.5].map(super::percent), ["0 %", "1.20 %", "50 %"]);
+        assert_eq!([0.0, 0.01, 0.012, 0.5].map(super::percent), ["0 %", "1 %", "1.20 %", "50 %"]);
     }
 }

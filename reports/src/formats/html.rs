@@ -55,23 +55,42 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// The same, with what stands in a pair of backticks as code.
+pub(crate) fn prose(text: &str) -> String {
+    let mut parts: Vec<&str> = text.split('`').collect();
+    let odd = if parts.len().is_multiple_of(2) { parts.pop() } else { None };
+    let mut out = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        let part = escape(part);
+        if index % 2 == 1 {
+            let _ = write!(out, "<code>{part}</code>");
+        } else {
+            out.push_str(&part);
+        }
+    }
+    if let Some(rest) = odd {
+        let _ = write!(out, "`{}", escape(rest));
+    }
+    out
+}
+
 /// The report as one page.
 pub fn write(report: &Report, latencies: &Latencies) -> String {
     let mut out = String::new();
     let name = escape(&report.experiment.name);
     let verdict = report.verdict.name();
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{name}: {}</title><style>{STYLE}</style></head><body><main>\n",
+         <title>{name}: {}</title><style>{STYLE}</style></head><body><main>",
         verdict.replace('-', " ")
     );
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<header class=\"{verdict}\"><p class=\"verdict\">{}</p><h1>{}</h1><p class=\"question\">{}</p></header>\n",
+        "<header class=\"{verdict}\"><p class=\"verdict\">{}</p><h1>{}</h1><p class=\"question\">{}</p></header>",
         verdict.replace('-', " "),
-        escape(&report.sentence),
+        prose(&report.sentence),
         escape(&report.experiment.question)
     );
     chips(&mut out, report);
@@ -123,7 +142,7 @@ fn chips(out: &mut String, report: &Report) {
 fn list(out: &mut String, items: &[String]) {
     out.push_str("<ul class=\"why\">");
     for item in items {
-        let _ = write!(out, "<li>{}</li>", escape(item));
+        let _ = write!(out, "<li>{}</li>", prose(item));
     }
     out.push_str("</ul>\n");
 }
@@ -151,10 +170,10 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
     }
     out.push_str("<h2>What was seen</h2><p class=\"lead\"><span class=\"key o\"></span>not struck<span class=\"key s\"></span>struck<span class=\"key d\"></span>dashed and thin: p99, solid: p50. Crosses are errors. Latency axes are logarithmic.</p>");
     for endpoint in shown {
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<h3>{}</h3><figure><figcaption>Latency, second by second</figcaption>{}</figure>\
-             <figure><figcaption>Latency by percentile in the fault phase</figcaption>{}</figure>\n",
+             <figure><figcaption>Latency by percentile in the fault phase</figcaption>{}</figure>",
             escape(endpoint),
             charts::timeline(latencies, &report.phases, endpoint),
             charts::percentiles(latencies, endpoint)
@@ -195,6 +214,12 @@ fn again(out: &mut String, report: &Report) {
 #[cfg(test)]
 mod tests {
     use crate::sample::{healthy, slow};
+
+    #[test]
+    fn names_in_backticks_are_shown_as_code() {
+        assert_eq!(super::prose("`a<b` broke"), "<code>a&lt;b</code> broke");
+        assert_eq!(super::prose("one ` only"), "one ` only");
+    }
 
     #[test]
     fn the_page_is_small_and_asks_nothing_of_a_network_and_escapes_what_it_shows() {
