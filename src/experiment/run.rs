@@ -5,12 +5,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reports::measurements::{End, Experiment, Measurements, PhaseSpan, Platform, Restored};
 use reports::{Outcome, Phase};
+use scenarios::Event;
+use scenarios::exchange::Probe;
 use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
-use scenarios::traffic::{self, Order, Traffic, TrafficError};
-use scenarios::exchange::Probe;
 use scenarios::probes::{self, ProbeError};
-use scenarios::Event;
+use scenarios::traffic::{self, Order, Traffic, TrafficError};
 use stack::{Addresses, Health, Target, TargetError};
 
 use super::check::ARMING;
@@ -299,7 +299,9 @@ impl Run<'_> {
                     break;
                 }
             }
-            let at_rest = shadows.iter().all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature);
+            let at_rest = shadows
+                .iter()
+                .all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature);
             if at_rest && self.join.is_empty() {
                 break;
             }
@@ -358,7 +360,10 @@ impl Run<'_> {
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();
         if self.join.cold_starts > 0 {
-            notes.push(format!("{} new environments stood in the way of a request; those requests are counted apart as cold", self.join.cold_starts));
+            notes.push(format!(
+                "{} new environments stood in the way of a request; those requests are counted apart as cold",
+                self.join.cold_starts
+            ));
         }
         if self.join.missed > 0 {
             notes.push(format!(

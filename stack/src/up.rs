@@ -212,7 +212,8 @@ fn resources(services: &Services) -> BTreeMap<String, String> {
 }
 
 fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, String> {
-    let authorizer = ["policy-names-one-path", "error-cached-as-deny", "one-namespace-for-both-pools", "claims-not-checked", "keys-fetched-once"];
+    let authorizer =
+        ["policy-names-one-path", "error-cached-as-deny", "one-namespace-for-both-pools", "claims-not-checked", "keys-fetched-once"];
     let device = "device-dies-on-reject";
     let of = |clinic: bool| {
         let mine = settings.weaknesses.iter().filter(|w| w.as_str() != device && authorizer.contains(&w.as_str()) == clinic);
