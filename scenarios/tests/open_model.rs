@@ -1,7 +1,5 @@
 //! The sending core against a server that stands still.
 
-#![expect(missing_docs, reason = "tests are named as sentences")]
-
 mod support;
 
 use std::time::{Duration, Instant};

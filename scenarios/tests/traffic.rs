@@ -1,7 +1,5 @@
 //! The whole traffic against just enough of a stack: a gateway, a sign-in, a broker.
 
-#![expect(missing_docs, reason = "tests are named as sentences")]
-
 mod support;
 
 use std::collections::{BTreeMap, HashSet};

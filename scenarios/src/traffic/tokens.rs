@@ -1,8 +1,10 @@
 //! Tokens, good and bad. No token ever reaches an event, a log or a report.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use jsonwebtoken::{Algorithm, EncodingKey};
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use stack::addresses::Pool;
 
@@ -49,22 +51,21 @@ pub(super) async fn expired(services: &str, pool: &Pool, user: &str) -> Option<T
 }
 
 /// Signs with a key that no pool knows, made once.
-pub(super) struct Forger(EncodingKey);
+pub(super) struct Forger(KeyPair);
 
 impl Forger {
     pub(super) fn new() -> Result<Self, TrafficError> {
-        let failed = |_| TrafficError::Preparation("no RSA key could be made".to_owned());
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
-        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-        Ok(Self(EncodingKey::from_rsa_der(der.as_ref())))
+        let pair = KeyPair::generate(KeySize::Rsa2048);
+        pair.map(Self).map_err(|_| TrafficError::Preparation("no RSA key could be made".to_owned()))
     }
 
-    /// The header and the claims of `token`, the real `kid` among them, under another signature.
+    /// The header and the claims of `token`, the real `kid` among them, under another signature (RS256).
     pub(super) fn forge(&self, token: &str) -> Result<String, TrafficError> {
         let failed = || TrafficError::Preparation("a token could not be signed anew".to_owned());
         let (said, _) = token.rsplit_once('.').ok_or_else(failed)?;
-        let signature = jsonwebtoken::crypto::sign(said.as_bytes(), &self.0, Algorithm::RS256).map_err(|_| failed())?;
-        Ok(format!("{said}.{signature}"))
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), said.as_bytes(), &mut signature).map_err(|_| failed())?;
+        Ok(format!("{said}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }
 
