@@ -1,5 +1,7 @@
 //! The sending core against a server that stands still.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Ctrl-C stays this process's own while goose runs in it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The whole traffic against just enough of a stack: a gateway, a sign-in, a broker.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::{BTreeMap, HashSet};
