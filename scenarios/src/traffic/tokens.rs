@@ -42,12 +42,19 @@ pub(super) async fn sign_in(services: &str, client: &str, user: &str) -> Result<
     Ok(signed_in.result)
 }
 
-/// Tokens of `user` whose time is over; `None` where the target cannot make them.
+/// Tokens of `user` whose time is over; `None` where the target cannot make them. The pool is named by its id, else by its name.
 pub(super) async fn expired(services: &str, pool: &Pool, user: &str) -> Option<Tokens> {
-    let body = serde_json::json!({ "pool": pool.id, "client": pool.client_id, "user": user });
-    let request = http::json(services, "/brownout/expired-token", &[("content-type", "application/json")], body.to_string()).ok()?;
-    let (status, answer) = http::once(services, request).await.ok()?;
-    if status == 200 { serde_json::from_slice(&answer).ok() } else { None }
+    for name in [&pool.id, &pool.name] {
+        let body = serde_json::json!({ "pool": name, "client": pool.client_id, "user": user }).to_string();
+        let request = http::json(services, "/brownout/expired-token", &[("content-type", "application/json")], body).ok()?;
+        let (status, answer) = http::once(services, request).await.ok()?;
+        if status == 200
+            && let Ok(tokens) = serde_json::from_slice(&answer)
+        {
+            return Some(tokens);
+        }
+    }
+    None
 }
 
 /// Signs with a key that no pool knows, made once.
