@@ -1,5 +1,13 @@
 //! However a run ends, no process is left, and traffic is normal again within the lease.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,13 @@
 //! How the code looks, where a machine can tell: what a file begins with, how long it is, what may not stand in it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 
 /// A file that holds more than this, its tests apart, holds two things.
