@@ -288,7 +288,7 @@ pub fn read(text: &str) -> Reading {
             break;
         };
         // A required key that is missing is a slip of its own only where its neighbours were not blanked.
-        let fresh = !(error.message().starts_with("missing field") && !wrong.is_empty());
+        let fresh = !error.message().starts_with("missing field") || wrong.is_empty();
         if fresh {
             wrong.push(Wrong { span: span.clone(), what: error.message().trim().replace('\n', ", ") });
         }

@@ -96,22 +96,22 @@ struct Run<'a> {
 /// # Errors
 /// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
 pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
-    let Setting { folder, run, command, mut signals } = setting;
-    let mut keeper = Keeper::new(run.clone(), plan.seed, plan.faults.clone(), plan.lease);
+    let mut setting = setting;
+    let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.lease);
     // A calm plan is there before any extension looks for one.
     target.strike(&keeper.calm()).await?;
     let deployed = tokio::select! {
         deployed = target.deploy() => deployed,
-        _ = signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
+        _ = setting.signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
     };
     let measured = match deployed {
-        Ok(addresses) => measure(plan, target, keeper, &folder, &run, signals, progress, addresses).await,
+        Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
         Err(error) => Err(error.into()),
     };
     let left = target.restore().await?;
     progress.end();
     let (mut measurements, asked) = measured?;
-    measurements.experiment = experiment(plan, command);
+    measurements.experiment = experiment(plan, setting.command);
     if !left.is_empty() {
         let command = format!("kill -9 {}", left.iter().filter_map(|l| l.strip_prefix("process ")).collect::<Vec<_>>().join(" "));
         measurements.restored = Restored::No { left, command };
@@ -123,9 +123,7 @@ async fn measure(
     plan: &Plan,
     target: &mut dyn Target,
     keeper: Keeper,
-    folder: &std::path::Path,
-    run: &str,
-    mut signals: Signals,
+    setting: &mut Setting,
     progress: &mut Progress,
     addresses: Addresses,
 ) -> Result<(Measurements, Option<Asked>), RunError> {
@@ -136,20 +134,20 @@ async fn measure(
         timeline: plan.timeline,
         seed: plan.seed,
         addresses: addresses.clone(),
-        goose_report: Some(folder.join("goose.json")),
+        goose_report: Some(setting.folder.join("goose.json")),
     };
     let mut traffic = tokio::select! {
         traffic = traffic::start(order) => traffic?,
-        asked = signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
+        asked = setting.signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
     };
     let world = invariants::WorldUnderTest { homes: plan.homes(), clinic: plan.has_clinic(), authorizer_cache: plan.authorizer_cache };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
     let mut run = Run {
         plan,
         target,
         keeper,
-        join: Join::new(run, plan.seed, &plan.faults),
+        join: Join::new(&setting.run, plan.seed, &plan.faults),
         recorder,
         watch: plan.stop.map(Watch::new),
         progress,
@@ -159,11 +157,11 @@ async fn measure(
         asked: None,
         glances: std::collections::VecDeque::new(),
     };
-    if let Err(error) = run.under_way(&mut traffic, &mut signals).await {
+    if let Err(error) = run.under_way(&mut traffic, &mut setting.signals).await {
         run.fail(&error);
         traffic.stop();
     }
-    let quiet = run.settle(&mut traffic, &addresses, &mut signals).await;
+    let quiet = run.settle(&mut traffic, &addresses, &mut setting.signals).await;
     run.close(traffic, quiet, started_unix_ms).await
 }
 
@@ -333,7 +331,7 @@ impl Run<'_> {
     }
 
     async fn drain(&mut self, traffic: &mut Traffic) {
-        while let Some(event) = traffic.events.try_recv().ok() {
+        while let Ok(event) = traffic.events.try_recv() {
             self.join.event(event, Instant::now());
         }
         if let Err(error) = self.take_in(traffic).await {

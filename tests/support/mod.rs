@@ -178,7 +178,7 @@ pub fn shortened(name: &str, phases: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments").join(format!("{name}.toml"));
     let text = std::fs::read_to_string(path).unwrap();
     let (before, rest) = text.split_once("[phases]").unwrap();
-    let keeps = rest.contains("strike-a-broken-baseline = true").then_some("strike-a-broken-baseline = true\n").unwrap_or_default();
+    let keeps = if rest.contains("strike-a-broken-baseline = true") { "strike-a-broken-baseline = true\n" } else { "" };
     let (_, after) = rest.split_once("\n[").unwrap();
     format!("{before}[phases]\n{phases}\n{keeps}\n[{after}")
 }
