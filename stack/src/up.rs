@@ -76,6 +76,9 @@ const CONCURRENCY: u32 = 64;
 /// Environments that are started before traffic begins.
 const WARM: u32 = 2;
 
+/// What stands for a resource of a system that is not up.
+const NOT_UP: &str = "not-up";
+
 /// How long an environment that nobody needs stays.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -203,10 +206,10 @@ fn resources(services: &Services) -> BTreeMap<String, String> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
     for (pool, name) in [("thermostat", "Thermostat"), ("clinic-internal", "Internal"), ("clinic-external", "External")] {
-        if let Some(pool) = services.pools.iter().find(|p| p.name == pool) {
-            resources.insert(format!("{name}Pool"), pool.id.clone());
-            resources.insert(format!("{name}Client"), pool.client_id.clone());
-        }
+        // The template is read as a whole, also where a system is not wanted; its functions are then left out.
+        let up = services.pools.iter().find(|p| p.name == pool);
+        resources.insert(format!("{name}Pool"), up.map_or(NOT_UP, |pool| &pool.id).to_owned());
+        resources.insert(format!("{name}Client"), up.map_or(NOT_UP, |pool| &pool.client_id).to_owned());
     }
     resources
 }
