@@ -155,8 +155,9 @@ fn platform_settings(
 ) -> Result<platform::Settings, UpError> {
     let resources = resources(services);
     let parameters = parameters(settings, services);
-    let template = Template::read(TEMPLATE, &resources, &parameters)?;
+    let mut template = Template::read(TEMPLATE, &resources, &parameters)?;
     let names = function_names(settings);
+    template.routes.apis.retain(|api| api.routes.iter().all(|route| names.contains(&route.function.as_str())));
     let bootstrap = write_bootstrap(&settings.folder)?;
     let functions = template
         .functions

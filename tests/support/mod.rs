@@ -113,8 +113,9 @@ impl Running {
     }
 
     /// The addresses of its stack, once it is up.
-    pub fn addresses(&self) -> Value {
+    pub fn addresses(&mut self) -> Value {
         within(Duration::from_secs(60), "the stack to come up", || {
+            assert!(self.child.as_mut().unwrap().try_wait().unwrap().is_none(), "it ended before its stack was up");
             serde_json::from_slice(&std::fs::read(self.out.join("stack.json")).ok()?).ok()
         })
     }
