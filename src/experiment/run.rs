@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reports::measurements::{End, Experiment, Measurements, PhaseSpan, Platform, Restored};
+use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
 use scenarios::Event;
 use scenarios::exchange::Probe;
@@ -11,11 +11,11 @@ use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
 use scenarios::probes::{self, ProbeError};
 use scenarios::traffic::{self, Order, Traffic, TrafficError};
-use stack::{Addresses, Health, Target, TargetError};
+use stack::{Addresses, Target, TargetError};
 
-use super::check::ARMING;
 use super::join::Join;
 use super::lease::Keeper;
+use super::measured::{experiment, phases, platform};
 use super::plan::Plan;
 use super::record::Recorder;
 use super::stop::Watch;
@@ -395,59 +395,6 @@ async fn probe(plan: &Plan, addresses: &Addresses) -> Vec<Result<Option<Probe>, 
         return Vec::new();
     }
     vec![probes::revocation(addresses, plan.authorizer_cache).await, probes::rotation(addresses).await]
-}
-
-fn experiment(plan: &Plan, command: String) -> Experiment {
-    Experiment {
-        name: plan.name.clone(),
-        question: plan.question.clone(),
-        seed: plan.seed,
-        text: plan.text.clone(),
-        command,
-        systems: plan.systems.iter().map(|system| system.name().to_owned()).collect(),
-        weaknesses: plan.weaknesses.clone(),
-        faults: plan.faults.clone(),
-        expectations: plan.expectations.clone(),
-        none_broken: plan.none_broken,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    }
-}
-
-/// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
-fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<PhaseSpan> {
-    let timeline = plan.timeline;
-    let from = timeline.recording_from();
-    let calm = calmed.unwrap_or(timeline.calm_at());
-    [
-        (Phase::Baseline, from, timeline.strike_at()),
-        (Phase::Fault, timeline.strike_at() + ARMING, calm),
-        (Phase::Recovery, calm, timeline.end()),
-    ]
-    .into_iter()
-    .filter(|(_, begin, _)| *begin < over)
-    .map(|(phase, begin, end)| PhaseSpan {
-        phase,
-        from_s: begin.saturating_sub(from).as_secs_f64(),
-        to_s: end.min(over).saturating_sub(from).as_secs_f64(),
-    })
-    .collect()
-}
-
-fn platform(health: &Health) -> Platform {
-    let total: u64 = health.queued_by_ms.iter().sum();
-    let mut sum = 0;
-    let at = health.queued_by_ms.iter().position(|count| {
-        sum += count;
-        total > 0 && sum * 100 >= total * 99
-    });
-    Platform {
-        invocations: health.invocations,
-        environments: health.environments,
-        queued: health.queued,
-        queue_p99: at.map_or(Duration::ZERO, |power| Duration::from_millis(1 << power)),
-        throttled: health.throttled,
-        ended_badly: health.ended_badly,
-    }
 }
 
 fn unix_ms() -> u64 {
