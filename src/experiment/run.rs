@@ -19,7 +19,7 @@ use super::measured::{experiment, phases, platform};
 use super::plan::Plan;
 use super::record::Recorder;
 use super::stop::Watch;
-use crate::progress::{Moment, Progress};
+use crate::progress::{Moment, Pace, Progress};
 use crate::signals::{Asked, Signals};
 
 /// How often ledgers are read and phases looked at.
@@ -88,7 +88,7 @@ struct Run<'a> {
     end: End,
     calmed: Option<Duration>,
     asked: Option<Asked>,
-    glances: std::collections::VecDeque<(Duration, u64)>,
+    pace: Pace,
 }
 
 /// Makes the run. Whatever happens after the stack is up, the faults are calmed and the stack is taken down.
@@ -155,7 +155,7 @@ async fn measure(
         end: End::Finished,
         calmed: None,
         asked: None,
-        glances: std::collections::VecDeque::new(),
+        pace: Pace::default(),
     };
     if let Err(error) = run.under_way(&mut traffic, &mut setting.signals).await {
         run.fail(&error);
@@ -263,14 +263,7 @@ impl Run<'_> {
 
     fn show(&mut self, offset: Duration, traffic: &Traffic) {
         let glance = traffic.glance();
-        self.glances.push_back((offset, glance.sent));
-        while self.glances.len() > 20 {
-            self.glances.pop_front();
-        }
-        let achieved = match (self.glances.front(), self.glances.back()) {
-            (Some((from, a)), Some((to, b))) if to > from => (b.saturating_sub(*a)) as f64 / (*to - *from).as_secs_f64(),
-            _ => 0.0,
-        };
+        let achieved = self.pace.at(offset, glance.sent);
         let phase = match self.plan.timeline.phase_at(offset) {
             Some(Phase::WarmUp) => "warm-up",
             Some(Phase::Baseline) => "baseline",
