@@ -1,5 +1,6 @@
 //! What a person sees while a run goes on: one live line in a terminal, a quiet line now and then elsewhere. Always on standard error.
 
+use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,24 @@ pub struct Moment {
     pub failed: u64,
     /// Struck so far.
     pub struck: u64,
+}
+
+/// The rate of something that is counted, over the last looks at it.
+#[derive(Debug, Default)]
+pub struct Pace(VecDeque<(Duration, u64)>);
+
+impl Pace {
+    /// Takes a count and gives the rate a second over the last 20 looks.
+    pub fn at(&mut self, offset: Duration, count: u64) -> f64 {
+        self.0.push_back((offset, count));
+        while self.0.len() > 20 {
+            self.0.pop_front();
+        }
+        match (self.0.front(), self.0.back()) {
+            (Some((from, a)), Some((to, b))) if to > from => b.saturating_sub(*a) as f64 / (*to - *from).as_secs_f64(),
+            _ => 0.0,
+        }
+    }
 }
 
 /// The live line.

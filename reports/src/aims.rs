@@ -7,7 +7,7 @@ use crate::intervals::{holm, order_statistic, p_of_at_least, samples_needed, wil
 use crate::report::{Aim, Answer, Recovered, short};
 use crate::tables::{arm_blocks, ended, is_error, span};
 use crate::words::{count, percent, seconds, time};
-use crate::{ArmTag, Bound, Expectation, Measurements, Phase, recovery};
+use crate::{ArmTag, Bound, Expectation, Latencies, Measurements, Phase, Tag, recovery};
 
 /// A broken aim must be this unlikely if the aim were kept: one side of a 95 % interval.
 const ONE_SIDE: f64 = 0.025;
@@ -38,6 +38,28 @@ pub fn judge(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Aim> {
         aim.p_broken = short(p);
     }
     aims
+}
+
+/// The aims that a phase surely misses, all aims counted together (Bonferroni): a baseline that does so needs no fault.
+pub fn surely_missed(latencies: &Latencies, phase: Phase, expectations: &[Expectation]) -> Vec<String> {
+    let missed = |expectation: &&Expectation| {
+        let of =
+            |wanted: fn(&Tag) -> bool| latencies.counts(|_, tag, _| tag.phase == phase && tag.endpoint == expectation.of && wanted(tag));
+        let slower = |limit: Time, quantile: f64| {
+            let warm = of(|tag| tag.arm != ArmTag::Cold && ended(tag));
+            let limit = u64::try_from(limit.duration().as_micros()).unwrap_or(u64::MAX);
+            p_of_at_least(warm.above(limit), warm.total(), 1.0 - quantile)
+        };
+        let p = match expectation.bound {
+            Bound::P50(limit) => slower(limit, 0.5),
+            Bound::P90(limit) => slower(limit, 0.9),
+            Bound::P99(limit) => slower(limit, 0.99),
+            Bound::Errors(limit) => p_of_at_least(of(|tag| ended(tag) && is_error(tag)).total(), of(ended).total(), limit.value()),
+            Bound::P99Ratio(_) | Bound::Recovery(_) => 1.0,
+        };
+        p * (expectations.len() as f64) < ONE_SIDE
+    };
+    expectations.iter().filter(missed).map(|e| format!("`{}` misses {}", e.of, asked(&e.bound))).collect()
 }
 
 fn one(measured: &Measurements, expectation: &Expectation, recoveries: &[Recovered]) -> Aim {

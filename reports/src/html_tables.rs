@@ -106,7 +106,7 @@ fn exchanges(out: &mut String, rule: &Invariant) {
                 seconds(one.at_s),
                 with_note(escape(&one.asked), &one.root),
                 escape(&one.answered),
-                escape(&one.expected),
+                prose(&one.expected),
                 format!("<code>{}</code>", escape(&one.repeat)),
             ]
         }),

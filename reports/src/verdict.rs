@@ -204,7 +204,7 @@ fn baseline(report: &Report, broken: Vec<String>) -> Decided {
             (Verdict::Broken, sentence, broken)
         }
         (None, Some(why)) => {
-            let sentence = format!("Nothing can be concluded: the baseline missed its aims, but the load generator was too slow ({why}).");
+            let sentence = format!("Nothing can be concluded: the baseline missed its aims, but the load generator was saturated ({why}).");
             (Verdict::NotShown, sentence, vec![why.clone()])
         }
         (None, None) => {
@@ -239,6 +239,12 @@ fn broken(report: &Report) -> Vec<String> {
 /// Everything that keeps a run from being green.
 fn doubts(report: &Report) -> Vec<String> {
     let mut doubts = Vec::new();
+    if let Some(why) = &report.generator_trouble {
+        doubts.push(format!("the load generator was saturated: {why}"));
+    }
+    if let Some(why) = &report.platform_trouble {
+        doubts.push(format!("this machine was the bottleneck: {why}"));
+    }
     let planned: Vec<_> = report.injections.iter().filter(|row| row.share > 0.0).collect();
     if !planned.is_empty() && planned.iter().all(|row| row.books.struck == 0) {
         doubts.push("nothing was struck, although faults were planned".to_owned());
@@ -257,12 +263,6 @@ fn doubts(report: &Report) -> Vec<String> {
         } else if books.struck == 0 && planned.len() > 1 {
             doubts.push(format!("`{}` struck nothing", books.fault));
         }
-    }
-    if let Some(why) = &report.generator_trouble {
-        doubts.push(format!("the load generator was too slow: {why}"));
-    }
-    if let Some(why) = &report.platform_trouble {
-        doubts.push(format!("this machine was the bottleneck: {why}"));
     }
     if let MethodCheck::Failed(why) = &report.method {
         doubts.push(format!("the method failed its own check: {why}"));
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn a_slow_generator_takes_back_an_aim_but_not_a_rule() {
         let tired = |m: &mut Measurements| m.generator.lag_p99 = Duration::from_millis(40);
-        verdict(tired, Verdict::NotShown, "the load generator was too slow");
+        verdict(tired, Verdict::NotShown, "the load generator was saturated");
         verdict(
             |m| {
                 tired(m);
@@ -399,9 +399,9 @@ mod tests {
                 tired(m);
             },
             Verdict::NotShown,
-            "too slow",
+            "saturated",
         );
-        verdict(|m| m.generator.achieved_per_s *= 0.9, Verdict::NotShown, "too slow");
+        verdict(|m| m.generator.achieved_per_s *= 0.9, Verdict::NotShown, "saturated");
     }
 
     #[test]

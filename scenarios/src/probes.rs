@@ -49,6 +49,11 @@ struct Prober<'a> {
     addresses: &'a Addresses,
 }
 
+/// Tries out everything, once all other traffic has ended: a replaced key makes older tokens worthless.
+pub async fn all(addresses: &Addresses, cache: Duration) -> [Result<Option<Probe>, ProbeError>; 2] {
+    [revocation(addresses, cache).await, rotation(addresses).await]
+}
+
 /// Takes Joy's right to an appointment away and looks how long she still has it (B-4). `None` where that would take too long or she had no right before.
 ///
 /// # Errors

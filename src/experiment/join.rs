@@ -42,6 +42,7 @@ struct Root {
 pub struct Join {
     run: String,
     seed: u64,
+    calm_at: Duration,
     faults: Vec<Fault>,
     books: Vec<Injections>,
     roots: HashMap<String, Root>,
@@ -59,8 +60,8 @@ pub struct Join {
 }
 
 impl Join {
-    /// An empty join for one run.
-    pub fn new(run: &str, seed: u64, faults: &[Fault]) -> Self {
+    /// An empty join for one run whose faults end at `calm_at`.
+    pub fn new(run: &str, seed: u64, faults: &[Fault], calm_at: Duration) -> Self {
         let book = |fault: &Fault| Injections {
             fault: fault.name.clone(),
             place: fault.place.to_string(),
@@ -73,6 +74,7 @@ impl Join {
         Self {
             run: run.to_owned(),
             seed,
+            calm_at,
             faults: faults.to_vec(),
             books: faults.iter().map(book).collect(),
             roots: HashMap::new(),
@@ -212,7 +214,8 @@ impl Join {
     /// Counts the invocations of this exchange that a fault should have been about and no ledger knows.
     fn miss(&mut self, exchange: &Exchange) {
         let Some(root) = self.roots.get(&exchange.root) else { return };
-        if exchange.phase != Some(Phase::Fault) {
+        // A late request may have been due in the fault phase and sent after the calm.
+        if exchange.phase != Some(Phase::Fault) || exchange.sent >= self.calm_at {
             return;
         }
         let facts = Facts { method: Some(exchange.method.to_owned()), path: Some(exchange.path.clone()) };

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::time::Duration;
 
+use reports::aims::surely_missed;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found};
 use reports::{ArmTag, Latencies, Outcome, Phase, Tag};
@@ -12,6 +13,7 @@ use scenarios::invariants::{Breach, Invariant, Quiet};
 use scenarios::{Event, Exchange, Timeline};
 
 use super::join::Joined;
+use super::plan::Plan;
 
 /// The endpoint under which a device's convergence is recorded.
 const CONVERGENCE: &str = "thermostat desired -> reported";
@@ -130,9 +132,11 @@ impl Recorder {
         self.log.flush()
     }
 
-    /// The rules that were broken so far, by id.
-    pub fn broken(&self) -> Vec<String> {
-        self.watched.iter().filter(|w| w.found.broken > 0).map(|w| w.found.id.clone()).collect()
+    /// What the baseline breaks: rules, and aims that it surely misses.
+    pub fn broken_baseline(&self, plan: &Plan) -> Vec<String> {
+        let rules = self.watched.iter().filter(|w| plan.none_broken && w.found.broken > 0);
+        let rules = rules.map(|w| format!("`{}` ({})", w.found.id, w.found.rule));
+        rules.chain(surely_missed(&self.latencies, Phase::Baseline, &plan.expectations)).collect()
     }
 
     /// Lets the oracles look back, and hands everything over.

@@ -19,7 +19,7 @@ use super::measured::{experiment, phases, platform};
 use super::plan::Plan;
 use super::record::Recorder;
 use super::stop::Watch;
-use crate::progress::{Moment, Progress};
+use crate::progress::{Moment, Pace, Progress};
 use crate::signals::{Asked, Signals};
 
 /// How often ledgers are read and phases looked at.
@@ -88,7 +88,7 @@ struct Run<'a> {
     end: End,
     calmed: Option<Duration>,
     asked: Option<Asked>,
-    glances: std::collections::VecDeque<(Duration, u64)>,
+    pace: Pace,
 }
 
 /// Makes the run. Whatever happens after the stack is up, the faults are calmed and the stack is taken down.
@@ -147,7 +147,7 @@ async fn measure(
         plan,
         target,
         keeper,
-        join: Join::new(&setting.run, plan.seed, &plan.faults),
+        join: Join::new(&setting.run, plan.seed, &plan.faults, plan.timeline.calm_at()),
         recorder,
         watch: plan.stop.map(Watch::new),
         progress,
@@ -155,7 +155,7 @@ async fn measure(
         end: End::Finished,
         calmed: None,
         asked: None,
-        glances: std::collections::VecDeque::new(),
+        pace: Pace::default(),
     };
     if let Err(error) = run.under_way(&mut traffic, &mut setting.signals).await {
         run.fail(&error);
@@ -228,9 +228,11 @@ impl Run<'_> {
     async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let timeline = self.plan.timeline;
         if self.stage == Stage::Before && offset >= timeline.fault_from().saturating_sub(EFFECT) {
-            let broken = self.recorder.broken();
+            let broken = self.recorder.broken_baseline(self.plan);
             if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
-                self.progress.say(&format!("the baseline already breaks {}; nothing is struck", broken.join(", ")));
+                let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));
+                self.progress.say(&why);
+                self.join.notes.push(why);
                 return self.end_early(End::BrokenBaseline, traffic).await;
             }
             self.stage = Stage::Struck;
@@ -263,14 +265,7 @@ impl Run<'_> {
 
     fn show(&mut self, offset: Duration, traffic: &Traffic) {
         let glance = traffic.glance();
-        self.glances.push_back((offset, glance.sent));
-        while self.glances.len() > 20 {
-            self.glances.pop_front();
-        }
-        let achieved = match (self.glances.front(), self.glances.back()) {
-            (Some((from, a)), Some((to, b))) if to > from => (b.saturating_sub(*a)) as f64 / (*to - *from).as_secs_f64(),
-            _ => 0.0,
-        };
+        let achieved = self.pace.at(offset, glance.sent);
         let phase = match self.plan.timeline.phase_at(offset) {
             Some(Phase::WarmUp) => "warm-up",
             Some(Phase::Baseline) => "baseline",
@@ -308,10 +303,10 @@ impl Run<'_> {
                 asked = signals.asked() => self.asked = Some(asked),
             }
         }
-        if self.end == End::Finished && self.asked.is_none() {
+        if self.end == End::Finished && self.asked.is_none() && self.plan.has_clinic() {
             self.progress.say("settled; looking at what needs quiet");
             tokio::select! {
-                probed = probe(self.plan, addresses) => self.probed(probed, traffic.started()),
+                probed = probes::all(addresses, self.plan.authorizer_cache) => self.probed(probed, traffic.started()),
                 asked = signals.asked() => self.asked = Some(asked),
             }
         }
@@ -320,7 +315,7 @@ impl Run<'_> {
         Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows }
     }
 
-    fn probed(&mut self, probed: Vec<Result<Option<Probe>, ProbeError>>, started: Instant) {
+    fn probed(&mut self, probed: [Result<Option<Probe>, ProbeError>; 2], started: Instant) {
         for probe in probed {
             match probe {
                 Ok(Some(probe)) => self.join.event(Event::Probe { at: started.elapsed(), probe }, Instant::now()),
@@ -387,14 +382,6 @@ impl Run<'_> {
         };
         Ok((measurements, self.asked))
     }
-}
-
-/// Tries out what no traffic shows: a right that is taken away, a signing key that is replaced.
-async fn probe(plan: &Plan, addresses: &Addresses) -> Vec<Result<Option<Probe>, ProbeError>> {
-    if !plan.has_clinic() {
-        return Vec::new();
-    }
-    vec![probes::revocation(addresses, plan.authorizer_cache).await, probes::rotation(addresses).await]
 }
 
 fn unix_ms() -> u64 {

@@ -129,8 +129,8 @@ fn chips(out: &mut String, report: &Report) {
         Restored::No { command, .. } => ("✗ not put back".to_owned(), format!("run {command}")),
     };
     let generator = match &report.generator_trouble {
-        None => ("✓ load as planned".to_owned(), format!("{} requests, the generator kept up", count(report.books.sent))),
-        Some(why) => ("✗ load too slow".to_owned(), why.clone()),
+        None => ("✓ generator healthy".to_owned(), format!("{} requests, the generator kept up", count(report.books.sent))),
+        Some(why) => ("✗ generator saturated".to_owned(), why.clone()),
     };
     out.push_str("<ul class=\"chips\">");
     for (big, small) in [struck, recovered, restored, generator] {

@@ -18,6 +18,9 @@ use super::schedule::Schedule;
 use super::sender::{Line, NoAnswer};
 use crate::Timeline;
 
+/// An arrival may be sent this long after the end of the schedule, and no longer.
+const OVERDUE: Duration = Duration::from_secs(1);
+
 /// What a user does at an arrival.
 #[async_trait]
 pub trait Scenario: Send + Sync + 'static {
@@ -187,6 +190,10 @@ pub(super) struct Share {
 
 impl Share {
     pub(super) fn take(&self) -> Option<Arrival> {
+        // What is still overdue after the end is not sent any more: it would be load without a phase. It counts as missed.
+        if self.stage.offset(Instant::now()) > self.stage.timeline.end() + OVERDUE {
+            return None;
+        }
         let number = self.next.fetch_add(1, Relaxed);
         self.system.schedule.due(number).map(|due| Arrival { number, due })
     }
