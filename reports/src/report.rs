@@ -22,6 +22,12 @@ pub struct Report {
     pub sentence: String,
     /// Why, one reason an item.
     pub reasons: Vec<String>,
+    /// Injections carried out, all faults together.
+    pub struck: u64,
+    /// Injections that the rolls planned for the invocations that arrived.
+    pub planned: u64,
+    /// Requests sent; what became of them is in `books`.
+    pub sent: u64,
     /// What was asked.
     pub experiment: Experiment,
     /// When each phase began and ended.

@@ -72,6 +72,9 @@ pub fn judge(measured: &Measurements) -> Report {
         exit_code: 0,
         sentence: String::new(),
         reasons: Vec::new(),
+        struck: measured.injections.iter().map(|row| row.struck).sum(),
+        planned: measured.injections.iter().map(|row| row.planned).sum(),
+        sent: measured.books.sent,
         experiment: measured.experiment.clone(),
         phases: measured.phases.clone(),
         started_unix_ms: measured.started_unix_ms,
@@ -186,11 +189,11 @@ fn decide(report: &Report) -> Decided {
 }
 
 fn held(report: &Report) -> String {
-    let struck: u64 = report.injections.iter().map(|row| row.books.struck).sum();
     if report.experiment.faults.is_empty() {
         return "Every aim and invariant held. No fault was planned, so this says nothing about behaviour under fault.".to_owned();
     }
-    format!("Every aim and invariant held while the faults struck {} times.", count(struck))
+    let what = if report.aims.is_empty() { "No aim was set; every invariant" } else { "Every aim and invariant" };
+    format!("{what} held while the faults struck {} times.", count(report.struck))
 }
 
 fn baseline(report: &Report, broken: Vec<String>) -> Decided {

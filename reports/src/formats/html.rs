@@ -108,14 +108,11 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
 }
 
 fn chips(out: &mut String, report: &Report) {
-    let sum = |of: fn(&crate::measurements::Injections) -> u64| report.injections.iter().map(|row| of(&row.books)).sum::<u64>();
+    let eligible = report.injections.iter().map(|row| row.books.eligible).sum();
     let struck = if report.experiment.faults.is_empty() {
         ("no fault".to_owned(), "none was planned".to_owned())
     } else {
-        (
-            format!("{} of {} struck", count(sum(|b| b.struck)), count(sum(|b| b.planned))),
-            format!("{} invocations were eligible", count(sum(|b| b.eligible))),
-        )
+        (format!("{} of {} struck", count(report.struck), count(report.planned)), format!("{} invocations were eligible", count(eligible)))
     };
     let slowest = report.recoveries.iter().map(|r| r.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
     let recovered = match (report.recoveries.first(), slowest) {
