@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reports::Report;
+use reports::{Report, Verdict};
 use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
 
@@ -66,6 +66,9 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let report = reports::judge(&done.measurements);
     reports::write_all(folder.path(), &report, &done.measurements.latencies)?;
     finish(arguments, &report, &folder)?;
+    if done.asked.is_some() && report.verdict != Verdict::NotRestored {
+        eprintln!("stopped as asked: the faults were ended, the stack is down, nothing is left running");
+    }
     Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
 }
 
