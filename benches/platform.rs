@@ -1,0 +1,2 @@
+//! Placeholder for cargo while the others are written.
+fn main() {}
