@@ -35,6 +35,7 @@ pub fn ours() -> Done {
         let begun_at = machine_clock() - started.elapsed();
         latencies.as_object_mut().ok_or("no figures")?.extend(of_samples(&samples, begun_at));
         latencies["sent"] = json!(samples.len());
+        latencies["answered"] = json!(samples.iter().filter(|sample| sample.outcome == Outcome::Answered).count());
         latencies["cpu_s"] = json!(cpu.as_secs_f64());
         latencies["peak_mb"] = json!(peak_memory());
         println!("{latencies}");
@@ -47,9 +48,14 @@ fn histograms(samples: &[Sample]) -> serde_json::Value {
     let mut latencies = Latencies::default();
     let tag = |outcome| Tag { endpoint: "plain GET".to_owned(), phase: Phase::Baseline, arm: ArmTag::Untouched, outcome };
     let (answered, failed) = (tag(Outcome::Answered), tag(Outcome::Failed));
+    let mut open = 0;
     for sample in samples {
         let tag = if sample.outcome == Outcome::Answered { &answered } else { &failed };
         let second = u32::try_from(sample.due.as_secs()).unwrap_or(u32::MAX);
+        if second > open {
+            open = second;
+            latencies.close_before(second);
+        }
         latencies.record(second, tag, u64::try_from(sample.response.as_micros()).unwrap_or(u64::MAX), false);
     }
     let counts = latencies.counts(|_, tag, _| tag.outcome == Outcome::Answered);
@@ -105,6 +111,7 @@ pub fn stock_goose() -> Done {
         let figures = QUANTILES.map(|(name, q)| (name.to_owned(), json!(quantile(&mut times, q))));
         let mut told = serde_json::Value::Object(figures.into_iter().collect());
         told["sent"] = json!(SENT.load(Relaxed));
+        told["answered"] = json!(SENT.load(Relaxed));
         told["cpu_s"] = json!(cpu.as_secs_f64());
         told["peak_mb"] = json!(peak_memory());
         println!("{told}");

@@ -164,7 +164,7 @@ pub fn table(title: &str, rows: &[Vec<String>]) {
 }
 
 /// A row of a table.
-#[macro_export]
 macro_rules! row {
     ($($cell:expr),+ $(,)?) => { vec![$($cell.to_string()),+] };
 }
+pub(crate) use row;
