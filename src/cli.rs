@@ -9,7 +9,7 @@ use crate::experiment::file::System;
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
-#[command(name = "brownout", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "brownout", version, term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

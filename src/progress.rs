@@ -37,8 +37,15 @@ impl Progress {
     /// A live line for a run of `length`; silent where `json` is asked for and nobody looks.
     pub fn new(length: Duration) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(Some(length.as_millis().try_into().unwrap_or(u64::MAX)), ProgressDrawTarget::stderr_with_hz(5));
-            let template = if std::env::var_os("NO_COLOR").is_some() { "{prefix:>10} [{bar:30}] {msg}" } else { "{prefix:>10.bold} [{bar:30.cyan/dim}] {msg}" };
+            let bar = ProgressBar::with_draw_target(
+                Some(length.as_millis().try_into().unwrap_or(u64::MAX)),
+                ProgressDrawTarget::stderr_with_hz(5),
+            );
+            let template = if std::env::var_os("NO_COLOR").is_some() {
+                "{prefix:>10} [{bar:30}] {msg}"
+            } else {
+                "{prefix:>10.bold} [{bar:30.cyan/dim}] {msg}"
+            };
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("=> "));
             bar

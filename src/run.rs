@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reports::Report;
-use stack::targets::local::{Launch, Local};
 use stack::RunFolder;
+use stack::targets::local::{Launch, Local};
 
 use crate::experiment::run::{self as engine, Done, Setting};
 use crate::experiment::{Plan, check as checking};

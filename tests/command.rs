@@ -1,5 +1,7 @@
 //! The command as a person meets it: what it says, what it refuses, what the README promises of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::path::Path;

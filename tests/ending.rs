@@ -1,5 +1,7 @@
 //! However a run ends, no process is left, and traffic is normal again within the lease.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::io::{Read, Write};
@@ -25,7 +27,7 @@ fn status(gateway: &str) -> Option<u16> {
 
 /// A run that is in its fault phase, and its gateway.
 fn struck(folder: &std::path::Path) -> (Running, String) {
-    let running = start(folder, FAILING, &[]);
+    let mut running = start(folder, FAILING, &[]);
     let gateway = running.addresses()["gateway"].as_str().unwrap().to_owned();
     within(Duration::from_secs(60), "the fault to strike", || (status(&gateway) == Some(502)).then_some(()));
     (running, gateway)

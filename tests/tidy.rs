@@ -1,5 +1,7 @@
 //! How the code looks, where a machine can tell: what a file begins with, how long it is, what may not stand in it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 /// A file that holds more than this, its tests apart, holds two things.
@@ -7,7 +9,8 @@ const LONGEST: usize = 400;
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders: Vec<_> = ["src", "extension", "stack", "scenarios", "reports", "tests", "benches"].map(|name| root.join(name)).to_vec();
+    let mut folders: Vec<_> =
+        ["src", "extension", "stack", "scenarios", "reports", "tests", "benches"].map(|name| root.join(name)).to_vec();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,5 +1,7 @@
 //! The harness cannot be fooled: what did not strike, what could not be sent and what was not understood is never green.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use support::{Outcome, run};
@@ -19,7 +21,10 @@ const SLOW: &str = "[[fault]]\nfunction = \"appointments\"\nshare = 0.5\nlatency
 
 #[test]
 fn a_fault_that_matches_nothing_is_not_shown() {
-    let outcome = run(&clinic("[[fault]]\nfunction = \"appointments\"\nwhen = { path = \"/nowhere\" }\nlatency = { time = \"50ms\" }\n", "20/s"), &[]);
+    let outcome = run(
+        &clinic("[[fault]]\nfunction = \"appointments\"\nwhen = { path = \"/nowhere\" }\nlatency = { time = \"50ms\" }\n", "20/s"),
+        &[],
+    );
     assert_eq!(outcome.code, 4, "{}", outcome.story());
     assert!(reasons(&outcome).contains("struck"), "{}", outcome.story());
 }
@@ -33,7 +38,10 @@ fn a_rate_that_the_machine_cannot_send_is_not_shown_as_a_saturated_generator() {
 
 #[test]
 fn a_malformed_file_gets_all_complaints_with_columns_and_nothing_is_started() {
-    let text = clinic(SLOW, "20/s").replace("seed = 5", "sead = 5").replace("appointments", "appointmints").replace("time = \"50ms\"", "time = \"50\"");
+    let text = clinic(SLOW, "20/s")
+        .replace("seed = 5", "sead = 5")
+        .replace("appointments", "appointmints")
+        .replace("time = \"50ms\"", "time = \"50\"");
     let outcome = run(&text, &[]);
     assert_eq!(outcome.code, 2, "{}", outcome.story());
     for place in [":3:1: ", "appointmints", "`50` is not a time", "nothing was started"] {

@@ -93,7 +93,7 @@ pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], endpoint: &str) -> 
     let (struck, others) = (arm(true), arm(false));
     let errors = latencies.blocks(|second, tag, _| (tag.endpoint == endpoint && is_error(tag)).then(|| slot(second)));
     let values = struck.values().chain(others.values()).flat_map(|counts| [counts.quantile(0.5), counts.quantile(0.99)]).flatten();
-    let plane = Plane::new(1_040.0, 280.0, values);
+    let plane = Plane::new(720.0, 280.0, values);
     let mut svg = open(plane.width, plane.height, "Latency over time");
     for span in phases {
         let (x, to) = (plane.x((span.from_s / end).clamp(0.0, 1.0)), plane.x((span.to_s / end).clamp(0.0, 1.0)));
@@ -134,17 +134,14 @@ fn marks(svg: &mut String, plane: &Plane, errors: &BTreeMap<usize, Counts>, at: 
 
 /// Latency by percentile, in the manner of HdrHistogram: each step to the right is ten times rarer.
 pub fn percentiles(latencies: &Latencies, endpoint: &str) -> String {
-    let arm = |struck: bool| {
-        latencies.counts(|_, tag, _| {
-            let other = matches!(tag.arm, ArmTag::Control | ArmTag::Untouched);
-            let arm = if struck { tag.arm == ArmTag::Treatment } else { other };
-            tag.phase == Phase::Fault && tag.endpoint == endpoint && ended(tag) && arm
-        })
-    };
-    let (struck, others) = (arm(true), arm(false));
+    let arm =
+        |arm: ArmTag| latencies.counts(|_, tag, _| tag.phase == Phase::Fault && tag.endpoint == endpoint && ended(tag) && tag.arm == arm);
+    let (struck, control) = (arm(ArmTag::Treatment), arm(ArmTag::Control));
+    // Without a control arm no fault was about this endpoint, and all its requests are shown.
+    let others = if control.total() > 0 { control } else { arm(ArmTag::Untouched) };
     let most = struck.total().max(others.total()).max(10) as f64;
     let reach = most.log10().clamp(2.0, 5.0);
-    let plane = Plane::new(1_040.0, 240.0, [&struck, &others].into_iter().flat_map(|c| [c.at_rank(1), c.largest()]).flatten());
+    let plane = Plane::new(480.0, 280.0, [&struck, &others].into_iter().flat_map(|c| [c.at_rank(1), c.largest()]).flatten());
     let mut svg = open(plane.width, plane.height, "Latency by percentile in the fault phase");
     plane.grid(&mut svg);
     for (rarity, name) in

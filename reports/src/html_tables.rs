@@ -81,7 +81,14 @@ pub(crate) fn invariants(out: &mut String, report: &Report) {
                 (0, _) => answer(Answer::Holds),
                 _ => answer(Answer::Broken),
             };
-            vec![escape(&rule.id), escape(&rule.rule), count(rule.checked), count(rule.broken), count(rule.broken_in_baseline), said]
+            vec![
+                format!("<span class=\"id\">{}</span>", escape(&rule.id)),
+                escape(&rule.rule),
+                count(rule.checked),
+                count(rule.broken),
+                count(rule.broken_in_baseline),
+                said,
+            ]
         }),
     );
     for rule in report.invariants.iter().filter(|rule| rule.broken > 0 && !rule.exchanges.is_empty()) {

@@ -254,7 +254,11 @@ impl Check<'_> {
         .collect();
         let [kind] = kinds.as_slice() else {
             let what = format!("a fault has exactly one kind, this one has {}; the kinds are: {}", kinds.len(), list(faults::kinds::NAMES));
-            if kinds.is_empty() { self.missing(spanned.span(), &what) } else { self.complain(spanned.span(), what) }
+            if kinds.is_empty() {
+                self.missing(spanned.span(), &what)
+            } else {
+                self.complain(spanned.span(), what)
+            }
             return None;
         };
         let place = place?;
@@ -358,7 +362,9 @@ fn meet(a: &Fault, b: &Fault) -> bool {
         }
         _ => false,
     };
-    let apart = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b && ![a, b].iter().any(|p| p.as_deref().is_some_and(|p| p.contains('*')));
+    let apart = |a: &Option<String>, b: &Option<String>| {
+        a.is_some() && b.is_some() && a != b && ![a, b].iter().any(|p| p.as_deref().is_some_and(|p| p.contains('*')))
+    };
     same_place && !apart(&a.when.path, &b.when.path) && !apart(&a.when.method, &b.when.method)
 }
 
@@ -394,7 +400,11 @@ mod tests {
 
     #[test]
     fn two_faults_that_cannot_both_hold_are_refused_and_two_that_can_are_not() {
-        let two = |a: &str, b: &str| format!("{GOOD}\n[[fault]]\nname = \"a\"\nfunction = \"appointments\"\n{a}\n[[fault]]\nname = \"b\"\nfunction = \"appointments\"\n{b}\n");
+        let two = |a: &str, b: &str| {
+            format!(
+                "{GOOD}\n[[fault]]\nname = \"a\"\nfunction = \"appointments\"\n{a}\n[[fault]]\nname = \"b\"\nfunction = \"appointments\"\n{b}\n"
+            )
+        };
         assert!(check("x", &two("error = {}", "timeout = {}")).is_err());
         assert!(check("x", &two("error = {}", "latency = { time = \"1s\" }")).is_ok());
         assert!(check("x", &two("error = {}\nwhen = { method = \"GET\" }", "timeout = {}\nwhen = { method = \"POST\" }")).is_ok());
@@ -402,7 +412,8 @@ mod tests {
 
     #[test]
     fn every_complaint_comes_at_once() {
-        let text = GOOD.replacen("\"authorizer\"", "\"authoriser\"", 1).replacen("homes = 20", "homes = 0", 1).replacen("seed = 7", "sead = 7", 1);
+        let text =
+            GOOD.replacen("\"authorizer\"", "\"authoriser\"", 1).replacen("homes = 20", "homes = 0", 1).replacen("seed = 7", "sead = 7", 1);
         assert_eq!(check("x", &text).unwrap_err().len(), 3);
     }
 }

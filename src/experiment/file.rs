@@ -98,7 +98,14 @@ fn seconds(n: u64) -> Time {
 impl Default for Phases {
     fn default() -> Self {
         let spanned = |n| Spanned::new(0..0, seconds(n));
-        Self { warm_up: seconds(3), baseline: spanned(15), fault: spanned(30), recovery: seconds(15), lease: spanned(60), strike_a_broken_baseline: false }
+        Self {
+            warm_up: seconds(3),
+            baseline: spanned(15),
+            fault: spanned(30),
+            recovery: seconds(15),
+            lease: spanned(60),
+            strike_a_broken_baseline: false,
+        }
     }
 }
 
@@ -281,7 +288,7 @@ pub fn read(text: &str) -> Reading {
             break;
         };
         // A required key that is missing is a slip of its own only where its neighbours were not blanked.
-        let fresh = !(error.message().starts_with("missing field") && !wrong.is_empty());
+        let fresh = !error.message().starts_with("missing field") || wrong.is_empty();
         if fresh {
             wrong.push(Wrong { span: span.clone(), what: error.message().trim().replace('\n', ", ") });
         }

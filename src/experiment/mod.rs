@@ -5,6 +5,7 @@ pub mod check;
 pub mod file;
 pub mod join;
 pub mod lease;
+pub mod measured;
 pub mod plan;
 pub mod record;
 pub mod run;

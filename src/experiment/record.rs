@@ -65,7 +65,15 @@ impl Recorder {
             Event::Exchange(exchange) => self.exchange(exchange, joined.arm, joined.half),
             Event::Converged { acknowledged, reported, .. } => {
                 let latency = reported.saturating_sub(*acknowledged);
-                self.record(CONVERGENCE, *acknowledged, self.timeline.phase_at(*acknowledged), ArmTag::Untouched, Outcome::Answered, latency, false);
+                self.record(
+                    CONVERGENCE,
+                    *acknowledged,
+                    self.timeline.phase_at(*acknowledged),
+                    ArmTag::Untouched,
+                    Outcome::Answered,
+                    latency,
+                    false,
+                );
             }
             // The rest is for the oracles alone.
             Event::Shadow(_) | Event::DeviceEnded { .. } | Event::DeviceProvoked { .. } | Event::Calmed { .. } | Event::Probe { .. } => {}
@@ -92,7 +100,16 @@ impl Recorder {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one measurement has this many sides, and a struct for one call would hide them")]
-    fn record(&mut self, endpoint: &str, due: Duration, phase: Option<Phase>, arm: ArmTag, outcome: Outcome, latency: Duration, half: bool) {
+    fn record(
+        &mut self,
+        endpoint: &str,
+        due: Duration,
+        phase: Option<Phase>,
+        arm: ArmTag,
+        outcome: Outcome,
+        latency: Duration,
+        half: bool,
+    ) {
         let Some(phase @ (Phase::Baseline | Phase::Fault | Phase::Recovery)) = phase else { return };
         let second = u32::try_from(due.saturating_sub(self.timeline.recording_from()).as_secs()).unwrap_or(u32::MAX);
         let tag = Tag { endpoint: endpoint.to_owned(), phase, arm, outcome };

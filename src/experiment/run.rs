@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reports::measurements::{End, Experiment, Measurements, PhaseSpan, Platform, Restored};
+use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
+use scenarios::Event;
+use scenarios::exchange::Probe;
 use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
-use scenarios::traffic::{self, Order, Traffic, TrafficError};
-use scenarios::exchange::Probe;
 use scenarios::probes::{self, ProbeError};
-use scenarios::Event;
-use stack::{Addresses, Health, Target, TargetError};
+use scenarios::traffic::{self, Order, Traffic, TrafficError};
+use stack::{Addresses, Target, TargetError};
 
-use super::check::ARMING;
 use super::join::Join;
 use super::lease::Keeper;
+use super::measured::{experiment, phases, platform};
 use super::plan::Plan;
 use super::record::Recorder;
 use super::stop::Watch;
@@ -96,22 +96,22 @@ struct Run<'a> {
 /// # Errors
 /// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
 pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
-    let Setting { folder, run, command, mut signals } = setting;
-    let mut keeper = Keeper::new(run.clone(), plan.seed, plan.faults.clone(), plan.lease);
+    let mut setting = setting;
+    let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.lease);
     // A calm plan is there before any extension looks for one.
     target.strike(&keeper.calm()).await?;
     let deployed = tokio::select! {
         deployed = target.deploy() => deployed,
-        _ = signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
+        _ = setting.signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
     };
     let measured = match deployed {
-        Ok(addresses) => measure(plan, target, keeper, &folder, &run, signals, progress, addresses).await,
+        Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
         Err(error) => Err(error.into()),
     };
     let left = target.restore().await?;
     progress.end();
     let (mut measurements, asked) = measured?;
-    measurements.experiment = experiment(plan, command);
+    measurements.experiment = experiment(plan, setting.command);
     if !left.is_empty() {
         let command = format!("kill -9 {}", left.iter().filter_map(|l| l.strip_prefix("process ")).collect::<Vec<_>>().join(" "));
         measurements.restored = Restored::No { left, command };
@@ -123,9 +123,7 @@ async fn measure(
     plan: &Plan,
     target: &mut dyn Target,
     keeper: Keeper,
-    folder: &std::path::Path,
-    run: &str,
-    mut signals: Signals,
+    setting: &mut Setting,
     progress: &mut Progress,
     addresses: Addresses,
 ) -> Result<(Measurements, Option<Asked>), RunError> {
@@ -136,20 +134,20 @@ async fn measure(
         timeline: plan.timeline,
         seed: plan.seed,
         addresses: addresses.clone(),
-        goose_report: Some(folder.join("goose.json")),
+        goose_report: Some(setting.folder.join("goose.json")),
     };
     let mut traffic = tokio::select! {
         traffic = traffic::start(order) => traffic?,
-        asked = signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
+        asked = setting.signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
     };
     let world = invariants::WorldUnderTest { homes: plan.homes(), clinic: plan.has_clinic(), authorizer_cache: plan.authorizer_cache };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
     let mut run = Run {
         plan,
         target,
         keeper,
-        join: Join::new(run, plan.seed, &plan.faults),
+        join: Join::new(&setting.run, plan.seed, &plan.faults),
         recorder,
         watch: plan.stop.map(Watch::new),
         progress,
@@ -159,11 +157,11 @@ async fn measure(
         asked: None,
         glances: std::collections::VecDeque::new(),
     };
-    if let Err(error) = run.under_way(&mut traffic, &mut signals).await {
+    if let Err(error) = run.under_way(&mut traffic, &mut setting.signals).await {
         run.fail(&error);
         traffic.stop();
     }
-    let quiet = run.settle(&mut traffic, &addresses, &mut signals).await;
+    let quiet = run.settle(&mut traffic, &addresses, &mut setting.signals).await;
     run.close(traffic, quiet, started_unix_ms).await
 }
 
@@ -299,7 +297,9 @@ impl Run<'_> {
                     break;
                 }
             }
-            let at_rest = shadows.iter().all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature);
+            let at_rest = shadows
+                .iter()
+                .all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature);
             if at_rest && self.join.is_empty() {
                 break;
             }
@@ -331,7 +331,7 @@ impl Run<'_> {
     }
 
     async fn drain(&mut self, traffic: &mut Traffic) {
-        while let Some(event) = traffic.events.try_recv().ok() {
+        while let Ok(event) = traffic.events.try_recv() {
             self.join.event(event, Instant::now());
         }
         if let Err(error) = self.take_in(traffic).await {
@@ -358,7 +358,10 @@ impl Run<'_> {
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();
         if self.join.cold_starts > 0 {
-            notes.push(format!("{} new environments stood in the way of a request; those requests are counted apart as cold", self.join.cold_starts));
+            notes.push(format!(
+                "{} new environments stood in the way of a request; those requests are counted apart as cold",
+                self.join.cold_starts
+            ));
         }
         if self.join.missed > 0 {
             notes.push(format!(
@@ -392,59 +395,6 @@ async fn probe(plan: &Plan, addresses: &Addresses) -> Vec<Result<Option<Probe>, 
         return Vec::new();
     }
     vec![probes::revocation(addresses, plan.authorizer_cache).await, probes::rotation(addresses).await]
-}
-
-fn experiment(plan: &Plan, command: String) -> Experiment {
-    Experiment {
-        name: plan.name.clone(),
-        question: plan.question.clone(),
-        seed: plan.seed,
-        text: plan.text.clone(),
-        command,
-        systems: plan.systems.iter().map(|system| system.name().to_owned()).collect(),
-        weaknesses: plan.weaknesses.clone(),
-        faults: plan.faults.clone(),
-        expectations: plan.expectations.clone(),
-        none_broken: plan.none_broken,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    }
-}
-
-/// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
-fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<PhaseSpan> {
-    let timeline = plan.timeline;
-    let from = timeline.recording_from();
-    let calm = calmed.unwrap_or(timeline.calm_at());
-    [
-        (Phase::Baseline, from, timeline.strike_at()),
-        (Phase::Fault, timeline.strike_at() + ARMING, calm),
-        (Phase::Recovery, calm, timeline.end()),
-    ]
-    .into_iter()
-    .filter(|(_, begin, _)| *begin < over)
-    .map(|(phase, begin, end)| PhaseSpan {
-        phase,
-        from_s: begin.saturating_sub(from).as_secs_f64(),
-        to_s: end.min(over).saturating_sub(from).as_secs_f64(),
-    })
-    .collect()
-}
-
-fn platform(health: &Health) -> Platform {
-    let total: u64 = health.queued_by_ms.iter().sum();
-    let mut sum = 0;
-    let at = health.queued_by_ms.iter().position(|count| {
-        sum += count;
-        total > 0 && sum * 100 >= total * 99
-    });
-    Platform {
-        invocations: health.invocations,
-        environments: health.environments,
-        queued: health.queued,
-        queue_p99: at.map_or(Duration::ZERO, |power| Duration::from_millis(1 << power)),
-        throttled: health.throttled,
-        ended_badly: health.ended_badly,
-    }
 }
 
 fn unix_ms() -> u64 {

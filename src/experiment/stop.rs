@@ -36,9 +36,8 @@ impl Watch {
         }
         let since = *self.exceeded_since.get_or_insert(at);
         let span = self.condition.span;
-        (at.saturating_sub(since) >= span).then(|| {
-            format!("more than {:.0} % of all requests failed for {} s", self.condition.share.value() * 100.0, span.as_secs())
-        })
+        (at.saturating_sub(since) >= span)
+            .then(|| format!("more than {:.0} % of all requests failed for {} s", self.condition.share.value() * 100.0, span.as_secs()))
     }
 }
 

@@ -76,6 +76,9 @@ const CONCURRENCY: u32 = 64;
 /// Environments that are started before traffic begins.
 const WARM: u32 = 2;
 
+/// What stands for a resource of a system that is not up.
+const NOT_UP: &str = "not-up";
+
 /// How long an environment that nobody needs stays.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -152,8 +155,9 @@ fn platform_settings(
 ) -> Result<platform::Settings, UpError> {
     let resources = resources(services);
     let parameters = parameters(settings, services);
-    let template = Template::read(TEMPLATE, &resources, &parameters)?;
+    let mut template = Template::read(TEMPLATE, &resources, &parameters)?;
     let names = function_names(settings);
+    template.routes.apis.retain(|api| api.routes.iter().all(|route| names.contains(&route.function.as_str())));
     let bootstrap = write_bootstrap(&settings.folder)?;
     let functions = template
         .functions
@@ -203,16 +207,17 @@ fn resources(services: &Services) -> BTreeMap<String, String> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
     for (pool, name) in [("thermostat", "Thermostat"), ("clinic-internal", "Internal"), ("clinic-external", "External")] {
-        if let Some(pool) = services.pools.iter().find(|p| p.name == pool) {
-            resources.insert(format!("{name}Pool"), pool.id.clone());
-            resources.insert(format!("{name}Client"), pool.client_id.clone());
-        }
+        // The template is read as a whole, also where a system is not wanted; its functions are then left out.
+        let up = services.pools.iter().find(|p| p.name == pool);
+        resources.insert(format!("{name}Pool"), up.map_or(NOT_UP, |pool| &pool.id).to_owned());
+        resources.insert(format!("{name}Client"), up.map_or(NOT_UP, |pool| &pool.client_id).to_owned());
     }
     resources
 }
 
 fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, String> {
-    let authorizer = ["policy-names-one-path", "error-cached-as-deny", "one-namespace-for-both-pools", "claims-not-checked", "keys-fetched-once"];
+    let authorizer =
+        ["policy-names-one-path", "error-cached-as-deny", "one-namespace-for-both-pools", "claims-not-checked", "keys-fetched-once"];
     let device = "device-dies-on-reject";
     let of = |clinic: bool| {
         let mine = settings.weaknesses.iter().filter(|w| w.as_str() != device && authorizer.contains(&w.as_str()) == clinic);

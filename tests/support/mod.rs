@@ -113,8 +113,9 @@ impl Running {
     }
 
     /// The addresses of its stack, once it is up.
-    pub fn addresses(&self) -> Value {
+    pub fn addresses(&mut self) -> Value {
         within(Duration::from_secs(60), "the stack to come up", || {
+            assert!(self.child.as_mut().unwrap().try_wait().unwrap().is_none(), "it ended before its stack was up");
             serde_json::from_slice(&std::fs::read(self.out.join("stack.json")).ok()?).ok()
         })
     }
@@ -178,7 +179,7 @@ pub fn shortened(name: &str, phases: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments").join(format!("{name}.toml"));
     let text = std::fs::read_to_string(path).unwrap();
     let (before, rest) = text.split_once("[phases]").unwrap();
-    let keeps = rest.contains("strike-a-broken-baseline = true").then_some("strike-a-broken-baseline = true\n").unwrap_or_default();
+    let keeps = if rest.contains("strike-a-broken-baseline = true") { "strike-a-broken-baseline = true\n" } else { "" };
     let (_, after) = rest.split_once("\n[").unwrap();
     format!("{before}[phases]\n{phases}\n{keeps}\n[{after}")
 }

@@ -77,7 +77,7 @@ impl When {
     pub fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         if let Some(method) = &self.method
-            && !(!method.is_empty() && method.bytes().all(|b| b.is_ascii_alphabetic()))
+            && (method.is_empty() || !method.bytes().all(|b| b.is_ascii_alphabetic()))
         {
             complaints.push(Complaint::new("method", format!("`{method}` is not an HTTP method; write one such as `GET`")));
         }

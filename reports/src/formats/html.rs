@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use crate::charts;
 use crate::html_tables as tables;
 use crate::measurements::Restored;
-use crate::words::{count, seconds};
+use crate::words::{count, seconds, utc};
 use crate::{ArmTag, Latencies, Phase, Report};
 
 const STYLE: &str = include_str!("report.css");
 /// More charts than this are not looked at.
-const MOST_CHARTS: usize = 4;
+const MOST_CHARTS: usize = 3;
 /// An experiment's text is shown up to here.
 const MOST_TEXT: usize = 40_000;
 
@@ -159,7 +159,7 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
         |arm| report.endpoints.iter().filter(move |row| row.phase == Phase::Fault && row.arm == arm).map(|row| row.endpoint.as_str());
     let aimed = report.aims.iter().map(|aim| aim.expectation.of.as_str());
     let mut shown: Vec<&str> = Vec::new();
-    for endpoint in in_fault(ArmTag::Treatment).chain(aimed).chain(report.endpoints.iter().map(|row| row.endpoint.as_str())) {
+    for endpoint in aimed.chain(in_fault(ArmTag::Treatment)).chain(report.endpoints.iter().map(|row| row.endpoint.as_str())) {
         if !shown.contains(&endpoint) && report.endpoints.iter().any(|row| row.endpoint == endpoint) {
             shown.push(endpoint);
         }
@@ -172,8 +172,8 @@ fn figures(out: &mut String, report: &Report, latencies: &Latencies) {
     for endpoint in shown {
         let _ = writeln!(
             out,
-            "<h3>{}</h3><figure><figcaption>Latency, second by second</figcaption>{}</figure>\
-             <figure><figcaption>Latency by percentile in the fault phase</figcaption>{}</figure>",
+            "<h3>{}</h3><div class=\"pair\"><figure><figcaption>Latency, second by second</figcaption>{}</figure>\
+             <figure><figcaption>Latency by percentile in the fault phase: struck against control</figcaption>{}</figure></div>",
             escape(endpoint),
             charts::timeline(latencies, &report.phases, endpoint),
             charts::percentiles(latencies, endpoint)
@@ -204,10 +204,10 @@ fn again(out: &mut String, report: &Report) {
     }
     let _ = write!(
         out,
-        "</dl><footer>brownout {} · systems: {} · second 0 is {} ms after 1970 began (UTC) · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
+        "</dl><footer>brownout {} · systems: {} · second 0 was {} · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
         escape(&experiment.version),
         escape(&experiment.systems.join(", ")),
-        report.started_unix_ms
+        utc(report.started_unix_ms)
     );
 }
 

@@ -177,7 +177,7 @@ impl Clinic {
         let turn = if turn.is_multiple_of(2) {
             let user = *USERS.get(round % USERS.len())?;
             let other = if user.pool == Pool::Internal { Pool::External } else { Pool::Internal };
-            Turn { endpoint: HOSTILE, client_type: other, ..Self::valid(arrival, user, &self.stock.fresh(user)?, permitted(user)) }
+            Turn { endpoint: HOSTILE, client_type: other, ..Self::valid(arrival, user, &self.stock.apart(user)?, permitted(user)) }
         } else {
             // What a person of that name in the other pool may see: a mix-up of the pools would let them in.
             let namesake = *NAMESAKES.get(round % NAMESAKES.len())?;

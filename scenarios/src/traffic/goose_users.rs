@@ -37,7 +37,7 @@ pub struct Users {
 /// afterwards, call it and then do their own work. To be called first thing in `main`, before any signal handler of tokio.
 pub fn keep_signals() {
     // An error means that it is set already, which is all that is wanted.
-    let _ = ctrlc::try_set_handler(|| {});
+    let _ = ctrlc::set_handler(|| {});
 }
 
 /// Starts the users of `systems`; the first arrival is due when [`Stage::begun`] says.

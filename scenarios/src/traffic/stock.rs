@@ -27,6 +27,7 @@ pub(super) struct Token {
 struct Shelf {
     fresh: VecDeque<Token>,
     used: VecDeque<(Token, Instant)>,
+    apart: Option<Token>,
 }
 
 /// The store.
@@ -78,6 +79,16 @@ impl Stock {
             }
         }
         token.or_else(|| shelf.used.front().map(|(token, _)| token.clone()))
+    }
+
+    /// A token that no other journey will ever use. The gateway caches by token alone: one that was sent with the wrong client type
+    /// has another answer in the cache than the same token sent rightly. Where the store is empty, the last one that was set apart.
+    pub(super) fn apart(&self, user: User) -> Option<Token> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelf = shelves.entry(user).or_default();
+        self.taken.notify_one();
+        shelf.apart = shelf.fresh.pop_front().or_else(|| shelf.apart.take());
+        shelf.apart.clone()
     }
 
     /// A token that a journey used at least 2 s ago; a fresh one where there is none.

@@ -1,0 +1,65 @@
+//! Puts what a run knows of itself into the words of the report. It measures nothing.
+
+use std::time::Duration;
+
+use reports::Phase;
+use reports::measurements::{Experiment, PhaseSpan, Platform};
+use stack::Health;
+
+use super::check::ARMING;
+use super::plan::Plan;
+
+/// What was asked, as the report shows it.
+pub fn experiment(plan: &Plan, command: String) -> Experiment {
+    Experiment {
+        name: plan.name.clone(),
+        question: plan.question.clone(),
+        seed: plan.seed,
+        text: plan.text.clone(),
+        command,
+        systems: plan.systems.iter().map(|system| system.name().to_owned()).collect(),
+        weaknesses: plan.weaknesses.clone(),
+        faults: plan.faults.clone(),
+        expectations: plan.expectations.clone(),
+        none_broken: plan.none_broken,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
+pub fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<PhaseSpan> {
+    let timeline = plan.timeline;
+    let from = timeline.recording_from();
+    let calm = calmed.unwrap_or(timeline.calm_at());
+    [
+        (Phase::Baseline, from, timeline.strike_at()),
+        (Phase::Fault, timeline.strike_at() + ARMING, calm),
+        (Phase::Recovery, calm, timeline.end()),
+    ]
+    .into_iter()
+    .filter(|(_, begin, _)| *begin < over)
+    .map(|(phase, begin, end)| PhaseSpan {
+        phase,
+        from_s: begin.saturating_sub(from).as_secs_f64(),
+        to_s: end.min(over).saturating_sub(from).as_secs_f64(),
+    })
+    .collect()
+}
+
+/// The platform's counts, as the verdict weighs them.
+pub fn platform(health: &Health) -> Platform {
+    let total: u64 = health.queued_by_ms.iter().sum();
+    let mut sum = 0;
+    let at = health.queued_by_ms.iter().position(|count| {
+        sum += count;
+        total > 0 && sum * 100 >= total * 99
+    });
+    Platform {
+        invocations: health.invocations,
+        environments: health.environments,
+        queued: health.queued,
+        queue_p99: at.map_or(Duration::ZERO, |power| Duration::from_millis(1 << power)),
+        throttled: health.throttled,
+        ended_badly: health.ended_badly,
+    }
+}
