@@ -7,15 +7,18 @@ mod lambda;
 #[path = "support/mod.rs"]
 mod support;
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lambda::Platform;
+use tokio::net::{TcpListener, TcpStream};
+
 use support::{Done, Part, has_flag, median, processor_time, quantile, row, setting, table};
 
+/// Between two events.
+const REST: Duration = Duration::from_micros(500);
 /// Invocations between two changes of the path.
-const BLOCK: usize = 200;
+const BLOCK: usize = 100;
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
 fn main() -> Done {
@@ -44,7 +47,7 @@ fn paths(payload: &str) -> Done<Vec<Path>> {
     let mut paths = Vec::new();
     let extension = support::program("brownout-extension")?;
     for name in ["direct", "byte forwarder", "extension"] {
-        let platform = Platform::start()?;
+        let platform = Platform::start(REST)?;
         let (part, address) = match name {
             "byte forwarder" => {
                 let mut part = Part::start("forwarder", &[("UPSTREAM", platform.address.to_string())])?;
@@ -110,26 +113,16 @@ fn p50(path: &mut Path, payload: &str) -> Done<f64> {
 /// The part `forwarder`: copies bytes between two sockets and knows nothing of them.
 fn forward(upstream: SocketAddr) -> Done {
     support::end_with_parent();
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("{}", serde_json::json!({ "address": listener.local_addr()?.to_string() }));
-    loop {
-        let (near, _) = listener.accept()?;
-        let far = TcpStream::connect_timeout(&upstream, Duration::from_secs(5))?;
-        near.set_nodelay(true)?;
-        far.set_nodelay(true)?;
-        for (from, to) in [(near.try_clone()?, far.try_clone()?), (far, near)] {
-            std::thread::spawn(move || copy(from, to));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", serde_json::json!({ "address": listener.local_addr()?.to_string() }));
+        loop {
+            let (mut near, _) = listener.accept().await?;
+            let mut far = TcpStream::connect(upstream).await?;
+            near.set_nodelay(true)?;
+            far.set_nodelay(true)?;
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
         }
-    }
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream) {
-    let mut bytes = vec![0; 64 << 10];
-    while let Ok(read) = from.read(&mut bytes) {
-        let copied = bytes.get(..read).filter(|copied| !copied.is_empty());
-        if copied.is_none_or(|copied| to.write_all(copied).is_err()) {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Both);
+    })
 }

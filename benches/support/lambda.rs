@@ -8,8 +8,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::support::Done;
 
-/// Between the runtime's `next` and the event, so that everyone sleeps by then.
-const REST: Duration = Duration::from_micros(500);
 /// Longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,11 +27,13 @@ pub struct Platform {
     seen: Receiver<Seen>,
     parked: Option<TcpStream>,
     sent: u64,
+    /// Between two events, so that everyone sleeps by then.
+    rest: Duration,
 }
 
 impl Platform {
-    /// Listens on a port of its own.
-    pub fn start() -> Done<Self> {
+    /// Listens on a port of its own, and rests before each event.
+    pub fn start(rest: Duration) -> Done<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (tell, seen) = channel();
@@ -43,7 +43,7 @@ impl Platform {
                 std::thread::spawn(move || serve(stream, &tell));
             }
         });
-        Ok(Self { address, seen, parked: None, sent: 0 })
+        Ok(Self { address, seen, parked: None, sent: 0, rest })
     }
 
     /// Hands an event with `payload` to the parked `next` and waits for the response.
@@ -52,7 +52,7 @@ impl Platform {
             Some(parked) => parked,
             None => self.wait_for_next()?,
         };
-        std::thread::sleep(REST);
+        std::thread::sleep(self.rest);
         let event = event(self.sent, root, payload)?;
         self.sent += 1;
         let began = Instant::now();
