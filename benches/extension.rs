@@ -73,6 +73,7 @@ fn measure(blocks: usize) -> Done {
     for path in &mut paths {
         p50(path, &payload)?;
     }
+    support::wait_for_quiet();
     for _ in 0..blocks {
         let (mut direct, mut floor) = (f64::NAN, f64::NAN);
         for path in &mut paths {

@@ -32,6 +32,7 @@ fn measure(events: usize) -> Done {
     let (mut extension, address) = binary::start(&program, platform.address, &source)?;
     lambda::start_runtime(address, "{}".to_owned())?;
     let (mut treatment, mut control) = (Vec::new(), Vec::new());
+    support::wait_for_quiet();
     for number in 0..events {
         let root = format!("1-00000007-{number:024x}");
         let struck = plan.decide("f", Identity(&root), Facts::default).iter().any(|decision| decision.arm == Arm::Treatment);

@@ -45,6 +45,7 @@ fn generate(role: &str, address: &str, rate: f64, seconds: u32, users: u32, thre
         ("USERS", users.to_string()),
         ("THREADS", threads.to_string()),
     ];
+    support::wait_for_quiet();
     Part::start(role, &settings)?.tell()
 }
 

@@ -15,8 +15,6 @@ use stack::Addresses;
 use support::{Done, Part, has_flag, number, peak_memory, quantile, row, setting, table};
 
 const PATH: &str = "/dev/appointment/PI-T123";
-/// The kernel counts processor time of whole processes in hundredths of a second.
-const TICKS_PER_S: f64 = 100.0;
 
 fn main() -> Done {
     match support::role() {
@@ -34,7 +32,7 @@ fn measure(seconds: u32) -> Done {
     let stack = Stack { part: Part::spawn(&mut command)?, marker };
     let addresses = addresses(folder.path())?;
     let token = sign_in(&addresses)?;
-    let mut rows = vec![row!["intended", "achieved", "p50", "p99", "p99.9", "failed", "CPU stack", "CPU generator", "late p99", "queued"]];
+    let mut rows = vec![row!["intended", "achieved", "p50", "p99", "p99.9", "failed", "CPU stack", "CPU generator", "CPU of others", "late p99", "queued"]];
     // The first is not shown: environments start in it.
     for (index, rate) in [200.0, 200.0, 500.0, 1_000.0, 1_500.0, 2_000.0].into_iter().enumerate() {
         let settings = [
@@ -43,8 +41,11 @@ fn measure(seconds: u32) -> Done {
             ("RATE", rate.to_string()),
             ("SECONDS", seconds.to_string()),
         ];
+        support::wait_for_quiet();
         let (before, queued) = (stack.processor_time(), queued(folder.path()));
+        let (everybody, from) = (support::everybodys_processor_time(), Instant::now());
         let told = Part::start("generator", &settings)?.tell()?;
+        let everybody = (support::everybodys_processor_time() - everybody) / from.elapsed().as_secs_f64();
         let cpu = (stack.processor_time() - before) / number(&told, "wall_s");
         std::thread::sleep(Duration::from_millis(1_100));
         let waited = self::queued(folder.path()) - queued;
@@ -60,6 +61,7 @@ fn measure(seconds: u32) -> Done {
                 number(&told, "failed"),
                 cores(cpu),
                 cores(number(&told, "cpu")),
+                cores((everybody - cpu - number(&told, "cpu")).max(0.0)),
                 ms("late_p99"),
                 waited,
             ]);
@@ -79,7 +81,7 @@ impl Stack {
     /// Seconds of processor time that the stack's living processes have used.
     fn processor_time(&self) -> f64 {
         let environments = stack::guard::marked(&self.marker).into_iter().map(|pid| pid.unsigned_abs());
-        environments.chain([self.part.pid()]).map(ticks).sum::<f64>() / TICKS_PER_S
+        environments.chain([self.part.pid()]).map(ticks).sum::<f64>() / support::TICKS_PER_S
     }
 }
 

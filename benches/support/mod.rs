@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -119,6 +119,30 @@ pub fn processor_time(pid: u32) -> Duration {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let used = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok());
     Duration::from_nanos(used.sum())
+}
+
+/// Seconds of processor time that everybody on this machine has used, what the hypervisor took away included.
+pub fn everybodys_processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    // user, nice, system, idle, iowait, irq, softirq, steal; in hundredths of a second.
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let used = fields.enumerate().filter(|(index, _)| matches!(index, 0..=2 | 5..=7)).filter_map(|(_, field)| field.parse::<f64>().ok());
+    used.sum::<f64>() / TICKS_PER_S
+}
+
+/// The kernel counts processor time of whole processes in hundredths of a second.
+pub const TICKS_PER_S: f64 = 100.0;
+
+/// Waits, 20 s at most, until others leave this machine alone for a moment. Whether they did during the measurement is another matter.
+pub fn wait_for_quiet() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(20) {
+        let (before, from) = (everybodys_processor_time(), Instant::now());
+        std::thread::sleep(Duration::from_millis(500));
+        if (everybodys_processor_time() - before) / from.elapsed().as_secs_f64() < 0.2 {
+            return;
+        }
+    }
 }
 
 /// The most memory that this process has had resident, in MB.
