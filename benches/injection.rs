@@ -9,9 +9,10 @@ mod support;
 
 use std::time::Duration;
 
+use faults::ledger::Eligible;
 use faults::{Arm, Entry, Facts, Identity, Plan};
 use lambda::Platform;
-use support::{Done, has_flag, quantile, row, table};
+use support::{Done, Part, has_flag, quantile, row, table};
 
 /// An event finds everyone asleep, as at a low load: after a wait they are as cold as before it.
 const REST: Duration = Duration::from_millis(20);
@@ -31,21 +32,19 @@ fn measure(events: usize) -> Done {
     let source = format!("json:{}", PLAN.replace('\n', ""));
     let (mut extension, address) = binary::start(&program, platform.address, &source)?;
     lambda::start_runtime(address, "{}".to_owned())?;
-    let (mut treatment, mut control) = (Vec::new(), Vec::new());
+    let asked = ASKED.as_secs_f64() * 1e3;
+    let (mut treatment, mut control, mut waited) = (Vec::new(), Vec::new(), Vec::new());
     support::wait_for_quiet();
     for number in 0..events {
         let root = format!("1-00000007-{number:024x}");
         let struck = plan.decide("f", Identity(&root), Facts::default).iter().any(|decision| decision.arm == Arm::Treatment);
         let took = platform.invoke(&root, "{}")?.as_secs_f64() * 1e3;
-        if struck { treatment.push(took) } else { control.push(took) }
-    }
-    let asked = ASKED.as_secs_f64() * 1e3;
-    let mut waited = Vec::new();
-    while waited.len() < treatment.len() {
-        if let Some(Entry::Eligible(line)) = Entry::from_line(&format!("{}\n", extension.tell()?))
-            && line.arm == Arm::Treatment
-        {
+        let line = eligible(&mut extension)?;
+        if struck {
+            treatment.push(took);
             waited.push(line.waited_us as f64 / 1e3 - asked);
+        } else {
+            control.push(took);
         }
     }
     let usual = quantile(&mut control, 0.5);
@@ -59,4 +58,13 @@ fn measure(events: usize) -> Done {
     ];
     table(&format!("A delay of {asked} ms, {} of {events} events struck, one at a time", treatment.len()), &rows);
     Ok(())
+}
+
+/// The line about the last event: it is written before the answer goes on.
+fn eligible(extension: &mut Part) -> Done<Eligible> {
+    loop {
+        if let Some(Entry::Eligible(line)) = Entry::from_line(&format!("{}\n", extension.tell()?)) {
+            return Ok(line);
+        }
+    }
 }

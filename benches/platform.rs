@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use scenarios::traffic::plain;
-use serde_json::{Value, json};
+use serde_json::json;
 use stack::Addresses;
 use support::{Done, Part, has_flag, number, peak_memory, quantile, row, setting, table};
 
@@ -32,7 +32,7 @@ fn measure(seconds: u32) -> Done {
     let stack = Stack { part: Part::spawn(&mut command)?, marker };
     let addresses = addresses(folder.path())?;
     let token = sign_in(&addresses)?;
-    let mut rows = vec![row!["intended", "achieved", "p50", "p99", "p99.9", "failed", "CPU stack", "CPU generator", "CPU of others", "late p99", "queued"]];
+    let mut rows = vec![row!["intended", "achieved", "p50", "p99", "p99.9", "failed", "CPU stack", "CPU generator", "CPU of others", "late p99", "queued", "new environments"]];
     // The first is not shown: environments start in it.
     for (index, rate) in [200.0, 200.0, 500.0, 1_000.0, 1_500.0, 2_000.0].into_iter().enumerate() {
         let settings = [
@@ -42,13 +42,13 @@ fn measure(seconds: u32) -> Done {
             ("SECONDS", seconds.to_string()),
         ];
         support::wait_for_quiet();
-        let (before, queued) = (stack.processor_time(), queued(folder.path()));
+        let (before, health) = (stack.processor_time(), health(folder.path()));
         let (everybody, from) = (support::everybodys_processor_time(), Instant::now());
         let told = Part::start("generator", &settings)?.tell()?;
         let everybody = (support::everybodys_processor_time() - everybody) / from.elapsed().as_secs_f64();
         let cpu = (stack.processor_time() - before) / number(&told, "wall_s");
         std::thread::sleep(Duration::from_millis(1_100));
-        let waited = self::queued(folder.path()) - queued;
+        let later = self::health(folder.path());
         if index > 0 {
             let ms = |name| format!("{:.2} ms", number(&told, name));
             let cores = |cores: f64| format!("{cores:.2} cores");
@@ -63,7 +63,8 @@ fn measure(seconds: u32) -> Done {
                 cores(number(&told, "cpu")),
                 cores((everybody - cpu - number(&told, "cpu")).max(0.0)),
                 ms("late_p99"),
-                waited,
+                later.queued - health.queued,
+                later.environments - health.environments,
             ]);
         }
     }
@@ -117,10 +118,9 @@ fn addresses(folder: &Path) -> Done<Addresses> {
     }
 }
 
-/// Invocations so far that waited for an environment.
-fn queued(folder: &Path) -> u64 {
-    let health = std::fs::read(folder.join("platform.json")).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    health.and_then(|health| health.get("queued")?.as_u64()).unwrap_or(0)
+/// What the platform has counted so far.
+fn health(folder: &Path) -> stack::Health {
+    std::fs::read(folder.join("platform.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 fn sign_in(addresses: &Addresses) -> Done<String> {
