@@ -32,7 +32,20 @@ fn measure(seconds: u32) -> Done {
     let stack = Stack { part: Part::spawn(&mut command)?, marker };
     let addresses = addresses(folder.path())?;
     let token = sign_in(&addresses)?;
-    let mut rows = vec![row!["intended", "achieved", "p50", "p99", "p99.9", "failed", "CPU stack", "CPU generator", "CPU of others", "late p99", "queued", "new environments"]];
+    let mut rows = vec![row![
+        "intended",
+        "achieved",
+        "p50",
+        "p99",
+        "p99.9",
+        "failed",
+        "CPU stack",
+        "CPU generator",
+        "CPU of others",
+        "late p99",
+        "queued",
+        "new environments"
+    ]];
     // The first is not shown: environments start in it.
     for (index, rate) in [200.0, 200.0, 500.0, 1_000.0, 1_500.0, 2_000.0].into_iter().enumerate() {
         let settings = [
