@@ -33,18 +33,18 @@ pub fn ours() -> Done {
         let mut latencies = histograms(&samples);
         let cpu = own_processor_time() - before;
         let begun_at = machine_clock() - started.elapsed();
-        latencies.as_object_mut().ok_or("no figures")?.extend(of_samples(&samples, begun_at));
-        latencies["sent"] = json!(samples.len());
-        latencies["answered"] = json!(samples.iter().filter(|sample| sample.outcome == Outcome::Answered).count());
-        latencies["cpu_s"] = json!(cpu.as_secs_f64());
-        latencies["peak_mb"] = json!(peak_memory());
-        println!("{latencies}");
+        latencies.extend(of_samples(&samples, begun_at));
+        latencies.insert("sent".to_owned(), json!(samples.len()));
+        latencies.insert("answered".to_owned(), json!(samples.iter().filter(|sample| sample.outcome == Outcome::Answered).count()));
+        latencies.insert("cpu_s".to_owned(), json!(cpu.as_secs_f64()));
+        latencies.insert("peak_mb".to_owned(), json!(peak_memory()));
+        println!("{}", serde_json::Value::Object(latencies));
         Ok(())
     })
 }
 
 /// As the harness records: a histogram for each second and outcome, in microseconds. The figures are milliseconds.
-fn histograms(samples: &[Sample]) -> serde_json::Value {
+fn histograms(samples: &[Sample]) -> serde_json::Map<String, serde_json::Value> {
     let mut latencies = Latencies::default();
     let tag = |outcome| Tag { endpoint: "plain GET".to_owned(), phase: Phase::Baseline, arm: ArmTag::Untouched, outcome };
     let (answered, failed) = (tag(Outcome::Answered), tag(Outcome::Failed));
@@ -60,7 +60,7 @@ fn histograms(samples: &[Sample]) -> serde_json::Value {
     }
     let counts = latencies.counts(|_, tag, _| tag.outcome == Outcome::Answered);
     let figures = QUANTILES.map(|(name, q)| (name.to_owned(), json!(counts.quantile(q).map(|us| us as f64 / 1e3))));
-    serde_json::Value::Object(figures.into_iter().collect())
+    figures.into_iter().collect()
 }
 
 /// The truth about the server that stands still, and how late we were.
@@ -109,12 +109,12 @@ pub fn stock_goose() -> Done {
         let cpu = own_processor_time() - BEGAN.get().ok_or("it never began")?.1;
         let mut times = TIMES.lock().unwrap_or_else(PoisonError::into_inner);
         let figures = QUANTILES.map(|(name, q)| (name.to_owned(), json!(quantile(&mut times, q))));
-        let mut told = serde_json::Value::Object(figures.into_iter().collect());
-        told["sent"] = json!(SENT.load(Relaxed));
-        told["answered"] = json!(SENT.load(Relaxed));
-        told["cpu_s"] = json!(cpu.as_secs_f64());
-        told["peak_mb"] = json!(peak_memory());
-        println!("{told}");
+        let mut told = serde_json::Map::from_iter(figures);
+        told.insert("sent".to_owned(), json!(SENT.load(Relaxed)));
+        told.insert("answered".to_owned(), json!(SENT.load(Relaxed)));
+        told.insert("cpu_s".to_owned(), json!(cpu.as_secs_f64()));
+        told.insert("peak_mb".to_owned(), json!(peak_memory()));
+        println!("{}", serde_json::Value::Object(told));
         Ok(())
     })
 }
