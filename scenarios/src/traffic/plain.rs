@@ -39,9 +39,29 @@ pub struct Plain {
 /// # Errors
 /// Where goose refuses.
 pub async fn start(address: &str, path: &str, rate: f64, duration: Duration, users: usize) -> Result<Plain, TrafficError> {
+    start_with(address, path, &[], rate, duration, users).await
+}
+
+/// The same with `headers` on every request.
+///
+/// # Errors
+/// Where a header is none, or goose refuses.
+pub async fn start_with(
+    address: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    rate: f64,
+    duration: Duration,
+    users: usize,
+) -> Result<Plain, TrafficError> {
     let schedule = Arc::new(Schedule::new(Arrivals::Constant, rate, duration, 0));
     let samples = Arc::new(Mutex::new(Vec::with_capacity(usize::try_from(schedule.count()).unwrap_or(0))));
-    let scenario = Arc::new(Get { address: address.to_owned(), path: path.to_owned(), samples: Arc::clone(&samples) });
+    let mut request = Request::get(path).header("host", address);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::default()).map_err(|error| TrafficError::Preparation(error.to_string()))?;
+    let scenario = Arc::new(Get { request, samples: Arc::clone(&samples) });
     let timeline =
         Timeline { warm_up: Duration::ZERO, baseline: duration, arming: Duration::ZERO, fault: Duration::ZERO, recovery: Duration::ZERO };
     let system = System { scenario, schedule, users, address: address.to_owned() };
@@ -75,8 +95,7 @@ impl Plain {
 }
 
 struct Get {
-    address: String,
-    path: String,
+    request: Request<Full<Bytes>>,
     samples: Arc<Mutex<Vec<Sample>>>,
 }
 
@@ -87,9 +106,7 @@ impl Scenario for Get {
     }
 
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
-        let Ok(request) = Request::get(self.path.as_str()).header("host", self.address.as_str()).body(Full::<Bytes>::default()) else {
-            return;
-        };
+        let request = self.request.clone();
         if let Some(Answer { due, sent, done, outcome, .. }) = hands.ask(Ask { due: arrival.due, row: "GET", request }).await {
             let sample = Sample { due, response: done.saturating_sub(due), service: done.saturating_sub(sent), outcome };
             self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);

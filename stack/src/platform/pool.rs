@@ -33,13 +33,17 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub deployed: Arc<Deployed>,
+    /// How many may start at once. A start is nothing but processor time: were a short burst to start one environment for each
+    /// that waits, they would hold up those that work, more would wait, and a hiccup of milliseconds would become one of 0.3 s.
+    starts_at_once: usize,
     inner: Mutex<Inner>,
 }
 
 impl Pool {
     /// A function without any environment.
     pub(crate) fn new(deployed: Arc<Deployed>) -> Arc<Self> {
-        Arc::new(Self { deployed, inner: Mutex::default() })
+        let starts_at_once = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        Arc::new(Self { deployed, starts_at_once, inner: Mutex::default() })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -80,7 +84,8 @@ impl Pool {
     }
 
     fn start_for_queue(self: &Arc<Self>, inner: &mut Inner) {
-        while !inner.closed && inner.starting < inner.queue.len() && inner.all.len() < self.limit() {
+        let wanted = |inner: &Inner| inner.queue.len().min(self.starts_at_once);
+        while !inner.closed && inner.starting < wanted(inner) && inner.all.len() < self.limit() {
             self.start(inner);
         }
     }
@@ -108,7 +113,7 @@ impl Pool {
     }
 
     /// An environment waits for an event: the next one in the queue, or none for now.
-    pub(crate) fn settled(&self, environment: &Arc<Environment>, before: Phase) {
+    pub(crate) fn settled(self: &Arc<Self>, environment: &Arc<Environment>, before: Phase) {
         let mut inner = self.inner();
         if before == Phase::Starting {
             inner.starting -= 1;
@@ -126,6 +131,7 @@ impl Pool {
                 // It is being taken down; the next one in line is started by `gone`.
                 Some(back) => inner.queue.push_front(back),
             }
+            self.start_for_queue(&mut inner);
             return;
         }
         environment.freeze();

@@ -1,0 +1,194 @@
+//! What the benches share: parts of a measurement as processes of their own, what these used, and how figures are printed. It asserts nothing.
+
+#![allow(dead_code, reason = "each bench uses its own part of this")]
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// What a bench ends with.
+pub type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+/// The variable that tells a re-executed bench which part it plays.
+const ROLE: &str = "BROWNOUT_BENCH_ROLE";
+
+/// The command, in the folder where the other programs lie too.
+pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
+
+/// Whether figures are wanted: `cargo bench` says `--bench`, `cargo test --benches` does not.
+pub fn is_wanted() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// Whether `name` stands on the command line, as in `cargo bench --bench load -- --short`.
+pub fn has_flag(name: &str) -> bool {
+    std::env::args().any(|argument| argument == name)
+}
+
+/// The part that this process plays, where it is a part.
+pub fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// A part of the measurement in a process of its own, killed when dropped.
+pub struct Part {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    _input: Option<ChildStdin>,
+}
+
+impl Part {
+    /// Starts this bench again as `role` with these settings. It ends also when this process dies: see [`end_with_parent`].
+    pub fn start(role: &str, settings: &[(&str, String)]) -> Done<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.env(ROLE, role).envs(settings.iter().map(|(name, value)| (*name, value.as_str())));
+        Self::spawn(&mut command)
+    }
+
+    /// Starts any command whose standard output is read line by line.
+    pub fn spawn(command: &mut Command) -> Done<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = child.stdin.take();
+        let lines = child.stdout.take().map(BufReader::new).ok_or("no standard output")?;
+        Ok(Self { child, lines, _input: input })
+    }
+
+    /// The next line that is JSON; lines of others are passed over.
+    pub fn tell(&mut self) -> Done<Value> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.lines.read_line(&mut line)? == 0 {
+                return Err("a part of the measurement ended without a word".into());
+            }
+            if let Some(value) = line.starts_with('{').then(|| serde_json::from_str(&line).ok()).flatten() {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In a part: ends the process when standard input does.
+pub fn end_with_parent() {
+    std::thread::spawn(|| {
+        let mut rest = Vec::new();
+        let _ = std::io::stdin().read_to_end(&mut rest);
+        std::process::exit(0);
+    });
+}
+
+/// A setting of a part.
+pub fn setting<T: std::str::FromStr>(name: &str) -> Done<T> {
+    std::env::var(name)?.parse().map_err(|_| format!("`{name}` is not understood").into())
+}
+
+/// Another program of the workspace; built first, where cargo has started us, since `cargo bench` builds the benches' own package only.
+pub fn program(name: &str) -> Done<PathBuf> {
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let arguments = ["build", "--release", "--workspace", "--bins", "--quiet"];
+        Command::new(cargo).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).status()?;
+    }
+    let path = PathBuf::from(BROWNOUT).with_file_name(name);
+    if path.is_file() { Ok(path) } else { Err(format!("`{name}` is not built: `cargo build --release --workspace`").into()) }
+}
+
+/// Processor time that this process has used.
+pub fn own_processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Processor time that the living threads of a process have used, to the nanosecond.
+pub fn processor_time(pid: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let used = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok()?.split(' ').next()?.parse::<u64>().ok());
+    Duration::from_nanos(used.sum())
+}
+
+/// Seconds of processor time that everybody on this machine has used, what the hypervisor took away included.
+pub fn everybodys_processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    // user, nice, system, idle, iowait, irq, softirq, steal; in hundredths of a second.
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let used = fields.enumerate().filter(|(index, _)| matches!(index, 0..=2 | 5..=7)).filter_map(|(_, field)| field.parse::<f64>().ok());
+    used.sum::<f64>() / TICKS_PER_S
+}
+
+/// The kernel counts processor time of whole processes in hundredths of a second.
+pub const TICKS_PER_S: f64 = 100.0;
+
+/// Waits, 20 s at most, until others leave this machine alone for a moment. Whether they did during the measurement is another matter.
+pub fn wait_for_quiet() {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(20) {
+        let (before, from) = (everybodys_processor_time(), Instant::now());
+        std::thread::sleep(Duration::from_millis(500));
+        if (everybodys_processor_time() - before) / from.elapsed().as_secs_f64() < 0.2 {
+            return;
+        }
+    }
+}
+
+/// The most memory that this process has had resident, in MB.
+pub fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    peak.unwrap_or(0.0) / 1e3
+}
+
+/// Nanoseconds of the clock that all processes of a machine share.
+pub fn machine_clock() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The quantile `q` of values in any order; none of nothing.
+pub fn quantile(values: &mut [f64], q: f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let rank = ((values.len() as f64 * q).ceil() as usize).clamp(1, values.len().max(1));
+    values.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The middle one.
+pub fn median(values: &mut [f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// A number of what a part told.
+pub fn number(value: &Value, name: &str) -> f64 {
+    value.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN)
+}
+
+/// Prints rows under a title, the columns as wide as they must be.
+pub fn table(title: &str, rows: &[Vec<String>]) {
+    println!("\n{title}");
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("  {}", cells.join("   ").trim_end());
+    }
+}
+
+/// A row of a table.
+macro_rules! row {
+    ($($cell:expr),+ $(,)?) => { vec![$($cell.to_string()),+] };
+}
+pub(crate) use row;
