@@ -77,7 +77,9 @@ impl Pool {
                 Some(back) => invocation = back,
             }
         }
-        invocation.at_limit = inner.queue.len() >= inner.starting && inner.all.len() >= self.limit();
+        // It waits for somebody else's environment: Lambda would have started one for it, so this machine is the bottleneck.
+        let no_more = inner.all.len() >= self.limit() || inner.starting >= self.starts_at_once;
+        invocation.at_limit = inner.queue.len() >= inner.starting && no_more;
         inner.queue.push_back(invocation);
         self.start_for_queue(&mut inner);
         Ok(())
