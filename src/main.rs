@@ -18,13 +18,31 @@ use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
 
+/// An internal error.
+const INTERNAL: u8 = 1;
+
 /// Not understood, or not carried out.
 const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
     scenarios::traffic::keep_signals();
     let cli = Cli::parse();
-    let done = match cli.command {
+    // Whoever unwinds past here has closed what it held: the stack sees its input end, waits out the lease and goes.
+    let Ok(done) = std::panic::catch_unwind(|| carry_out(cli.command)) else {
+        eprintln!("error: an internal error, which is a mistake of brownout; please report it with what stands above");
+        return ExitCode::from(INTERNAL);
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {}", chain(error.as_ref()));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
+    match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { experiments } => Ok(check::check(&experiments)),
         Command::Up(arguments) => up::up(&arguments),
@@ -35,13 +53,6 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Command::Guard { marker } => stack::guard::guard(&marker).map(|()| 0).map_err(Into::into),
-    };
-    match done {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::from(COULD_NOT_RUN)
-        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Every weakness of the published forms, switched on alone, is found by the experiment that should find it, under exactly its own name;
-//! with all off nothing fires.
+//! with all off nothing fires and no token stands in anything that is written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -64,6 +64,15 @@ fn holds(experiment: &str) {
     assert_eq!(outcome.broken(), Vec::<String>::new(), "{}", outcome.story());
     assert_ne!(outcome.result()["verdict"], "broken", "{}", outcome.story());
     assert!([0, 4].contains(&outcome.code), "{}", outcome.story());
+    // B-7: every token begins with the base64 of `{"`.
+    let with_token =
+        files(outcome.folder.path()).into_iter().filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("eyJ")));
+    assert_eq!(with_token.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+}
+
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]
