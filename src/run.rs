@@ -8,8 +8,9 @@ use reports::{Report, Verdict};
 use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
 
+use crate::experiment::Plan;
+use crate::experiment::check::system_of;
 use crate::experiment::run::{self as engine, Done, Setting};
-use crate::experiment::{Plan, check as checking};
 use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::{artifacts, check, cli, up};
@@ -27,17 +28,11 @@ pub fn runs_folder() -> PathBuf {
 
 /// The time in UTC, as it stands in folder names: `20260131-235959`.
 pub fn time_stamp() -> String {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Civil from days: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-    let z = days + 719_468;
-    let (era, day_of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * shifted + 2) / 5 + 1, if shifted < 10 { shifted + 3 } else { shifted - 9 });
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+    let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let utc = reports::words::utc(u64::try_from(unix_ms).unwrap_or(u64::MAX));
+    let digits: String = utc.chars().filter(char::is_ascii_digit).collect();
+    let (date, time) = digits.split_at(8);
+    format!("{date}-{time}")
 }
 
 /// Runs an experiment; the exit code is the verdict's.
@@ -52,7 +47,8 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::COULD_NOT_RUN);
         }
     };
-    let artifacts = artifacts::find()?;
+    // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
+    artifacts::find()?;
     let folder = match &arguments.out {
         Some(folder) => folder.clone(),
         None => runs_folder().join(format!("{}-{}", time_stamp(), plan.name)),
@@ -62,7 +58,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         let _ = std::fs::remove_file(stale);
     }
     eprintln!("{}\n", plan.question);
-    let done = go(arguments, &plan, &folder, &artifacts)?;
+    let done = go(arguments, &plan, &folder)?;
     let report = reports::judge(&done.measurements);
     reports::write_all(folder.path(), &report, &done.measurements.latencies)?;
     finish(arguments, &report, &folder)?;
@@ -79,23 +75,16 @@ fn plan(arguments: &cli::Run) -> Result<Plan, String> {
         plan.seed = seed;
     }
     for weakness in &arguments.weaknesses {
-        let known = checking::WEAKNESSES.iter().find(|(name, _)| name == weakness);
-        match known {
-            Some((_, system)) if plan.systems.contains(system) => plan.switch_on(weakness),
-            Some((_, system)) => {
-                return Err(format!("error: `{weakness}` belongs to `{}`, which this experiment does not bring up\n", system.name()));
-            }
-            None => {
-                let there = checking::WEAKNESSES.map(|(name, _)| format!("`{name}`")).join(", ");
-                return Err(format!("error: there is no weakness `{weakness}`; there are: {there}\n"));
-            }
+        let system = system_of(weakness).map_err(|what| format!("error: {what}\n"))?;
+        if !plan.systems.contains(&system) {
+            return Err(format!("error: `{weakness}` belongs to `{}`, which this experiment does not bring up\n", system.name()));
         }
+        plan.switch_on(weakness);
     }
     Ok(plan)
 }
 
-fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, artifacts: &stack::artifacts::Artifacts) -> Result<Done, Box<dyn Error>> {
-    let _ = artifacts;
+fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
     let mut target = Local::new(folder.clone(), launch(plan, folder, &marker)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

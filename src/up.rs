@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::artifacts;
 use crate::cli;
-use crate::experiment::check::WEAKNESSES;
+use crate::experiment::check::system_of;
 use crate::experiment::file::System;
 use crate::signals::Signals;
 
@@ -40,10 +40,7 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
 
 fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     for weakness in &arguments.weaknesses {
-        if !WEAKNESSES.iter().any(|(name, _)| name == weakness) {
-            let there = WEAKNESSES.map(|(name, _)| format!("`{name}`")).join(", ");
-            return Err(format!("there is no weakness `{weakness}`; there are: {there}").into());
-        }
+        system_of(weakness)?;
     }
     let folder = match &arguments.folder {
         Some(folder) => folder.clone(),

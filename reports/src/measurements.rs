@@ -112,6 +112,13 @@ pub struct Injections {
     pub waited_us: u64,
 }
 
+impl Injections {
+    /// The empty book of a fault.
+    pub fn none_of(fault: &Fault) -> Self {
+        Self { fault: fault.name.clone(), place: fault.place.to_string(), eligible: 0, planned: 0, struck: 0, asked_us: 0, waited_us: 0 }
+    }
+}
+
 /// The generator watching itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generator {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aims;
 use crate::distributions::binomial_band;
-use crate::measurements::{Books, End, Generator, Invariant, Platform, Restored};
+use crate::measurements::{Books, End, Generator, Injections, Invariant, Platform, Restored};
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, VERSION, short};
 use crate::tables::{effects, endpoints, method_check};
 use crate::words::{count, percent, time};
@@ -110,16 +110,7 @@ fn imbalance(books: Books) -> Option<String> {
 
 fn injections(measured: &Measurements) -> Vec<InjectionRow> {
     let row = |fault: &faults::Fault| {
-        let none = || crate::measurements::Injections {
-            fault: fault.name.clone(),
-            place: fault.place.to_string(),
-            eligible: 0,
-            planned: 0,
-            struck: 0,
-            asked_us: 0,
-            waited_us: 0,
-        };
-        let books = measured.injections.iter().find(|row| row.fault == fault.name).cloned().unwrap_or_else(none);
+        let books = measured.injections.iter().find(|row| row.fault == fault.name).cloned().unwrap_or_else(|| Injections::none_of(fault));
         let share = fault.share.value();
         InjectionRow { band: binomial_band(books.eligible, share), share, books }
     };

@@ -7,6 +7,7 @@ use faults::{Fault, Kind, Lease, Place};
 use reports::{Bound, Expectation};
 use scenarios::Timeline;
 use scenarios::traffic::{Arrivals, ClinicLoad, Load, ThermostatLoad};
+use stack::world::weaknesses::{self, Bearer};
 use toml::Spanned;
 
 use super::file::{self, ExpectEntry, FaultEntry, File, System, Wrong};
@@ -39,23 +40,17 @@ pub const ENDPOINTS: [(&str, System); 5] = [
     ("clinic GET /appointment/{id}", System::Clinic),
 ];
 
-/// The weaknesses of the published forms: their name, their system, and where each is switched.
-pub const WEAKNESSES: [(&str, System); 11] = [
-    ("shadow-write-not-awaited", System::Thermostat),
-    ("shadow-error-swallowed", System::Thermostat),
-    ("token-not-verified", System::Thermostat),
-    ("outage-reads-as-denial", System::Thermostat),
-    ("mode-dropped", System::Thermostat),
-    (DEVICE_WEAKNESS, System::Thermostat),
-    ("policy-names-one-path", System::Clinic),
-    ("error-cached-as-deny", System::Clinic),
-    ("one-namespace-for-both-pools", System::Clinic),
-    ("claims-not-checked", System::Clinic),
-    ("keys-fetched-once", System::Clinic),
-];
-
-/// The one weakness that is the device's, not a function's.
-pub const DEVICE_WEAKNESS: &str = "device-dies-on-reject";
+/// The system that a weakness belongs to.
+///
+/// # Errors
+/// Where there is none of this name: says which there are.
+pub fn system_of(weakness: &str) -> Result<System, String> {
+    match weaknesses::bearer(weakness) {
+        Some(Bearer::ThermostatApi | Bearer::Device) => Ok(System::Thermostat),
+        Some(Bearer::Authorizer) => Ok(System::Clinic),
+        None => Err(format!("there is no weakness `{weakness}`; there are: {}", list(weaknesses::ALL.map(|(name, _)| name)))),
+    }
+}
 
 /// Checks an experiment's text.
 ///
@@ -174,7 +169,7 @@ impl Check<'_> {
                 _ => {}
             }
         }
-        let dies = file.stack.weaknesses.iter().any(|w| w.get_ref() == DEVICE_WEAKNESS);
+        let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
         let thermostat = thermostat.as_ref().map(|load| {
             self.rate(load.span(), load.get_ref().rate.0);
             let homes = load.get_ref().homes;
@@ -198,15 +193,13 @@ impl Check<'_> {
 
     fn weaknesses(&mut self, file: &File, systems: &[System]) -> Vec<String> {
         for weakness in &file.stack.weaknesses {
-            match WEAKNESSES.iter().find(|(name, _)| name == weakness.get_ref()) {
-                None => {
-                    let there = list(WEAKNESSES.iter().map(|(name, _)| *name));
-                    self.complain(weakness.span(), format!("there is no weakness `{}`; there are: {there}", weakness.get_ref()));
+            match system_of(weakness.get_ref()) {
+                Err(what) => self.complain(weakness.span(), what),
+                Ok(system) if !systems.contains(&system) => {
+                    let what = format!("`{}` belongs to `{}`, which is not among the `systems`", weakness.get_ref(), system.name());
+                    self.complain(weakness.span(), what);
                 }
-                Some((name, system)) if !systems.contains(system) => {
-                    self.complain(weakness.span(), format!("`{name}` belongs to `{}`, which is not among the `systems`", system.name()));
-                }
-                Some(_) => {}
+                Ok(_) => {}
             }
         }
         file.stack.weaknesses.iter().map(|w| w.get_ref().clone()).collect()

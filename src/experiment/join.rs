@@ -62,21 +62,12 @@ pub struct Join {
 impl Join {
     /// An empty join for one run whose faults end at `calm_at`.
     pub fn new(run: &str, seed: u64, faults: &[Fault], calm_at: Duration) -> Self {
-        let book = |fault: &Fault| Injections {
-            fault: fault.name.clone(),
-            place: fault.place.to_string(),
-            eligible: 0,
-            planned: 0,
-            struck: 0,
-            asked_us: 0,
-            waited_us: 0,
-        };
         Self {
             run: run.to_owned(),
             seed,
             calm_at,
             faults: faults.to_vec(),
-            books: faults.iter().map(book).collect(),
+            books: faults.iter().map(Injections::none_of).collect(),
             roots: HashMap::new(),
             pending: VecDeque::new(),
             counted: HashSet::new(),

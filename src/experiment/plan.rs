@@ -6,6 +6,7 @@ use faults::{Fault, Lease};
 use reports::Expectation;
 use scenarios::Timeline;
 use scenarios::traffic::{Arrivals, Load};
+use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
 use super::file::System;
@@ -60,7 +61,7 @@ impl Plan {
 
     /// Switches a weakness on, which must be one of these systems'.
     pub fn switch_on(&mut self, weakness: &str) {
-        if weakness == super::check::DEVICE_WEAKNESS
+        if bearer(weakness) == Some(Bearer::Device)
             && let Some(load) = &mut self.load.thermostat
         {
             load.devices_die_on_reject = true;

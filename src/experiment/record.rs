@@ -33,7 +33,6 @@ pub struct Recorder {
     log: IntervalLogWriter<BufWriter<File>>,
     books: Books,
     watched: Vec<Watched>,
-    seen: u64,
 }
 
 impl Recorder {
@@ -57,7 +56,6 @@ impl Recorder {
             log: IntervalLogWriter::new(log, started_unix_ms)?,
             books: Books::default(),
             watched: rules.into_iter().map(|rule| Watched { found: found(rule.as_ref()), rule }).collect(),
-            seen: 0,
         })
     }
 
@@ -88,7 +86,6 @@ impl Recorder {
     }
 
     fn exchange(&mut self, exchange: &Exchange, arm: ArmTag, half: bool) {
-        self.seen += 1;
         if !matches!(exchange.phase, None | Some(Phase::WarmUp)) {
             match exchange.outcome {
                 Outcome::Answered => self.books.answered += 1,

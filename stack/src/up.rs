@@ -14,6 +14,7 @@ use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
 use crate::world;
+use crate::world::weaknesses::{self, Bearer};
 use crate::{Addresses, Health, RunFolder};
 
 /// The stack as AWS deploys it.
@@ -216,17 +217,14 @@ fn resources(services: &Services) -> BTreeMap<String, String> {
 }
 
 fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, String> {
-    let authorizer =
-        ["policy-names-one-path", "error-cached-as-deny", "one-namespace-for-both-pools", "claims-not-checked", "keys-fetched-once"];
-    let device = "device-dies-on-reject";
-    let of = |clinic: bool| {
-        let mine = settings.weaknesses.iter().filter(|w| w.as_str() != device && authorizer.contains(&w.as_str()) == clinic);
+    let of = |bearer| {
+        let mine = settings.weaknesses.iter().filter(|name| weaknesses::bearer(name) == Some(bearer));
         mine.cloned().collect::<Vec<_>>().join(",")
     };
     [
         ("CognitoEndpoint", format!("http://{}", services.http)),
-        ("ThermostatWeaknesses", of(false)),
-        ("AuthorizerWeaknesses", of(true)),
+        ("ThermostatWeaknesses", of(Bearer::ThermostatApi)),
+        ("AuthorizerWeaknesses", of(Bearer::Authorizer)),
         ("AuthorizerCacheSeconds", settings.authorizer_cache.as_secs().to_string()),
     ]
     .into_iter()

@@ -91,13 +91,15 @@ impl Local {
 impl Target for Local {
     async fn deploy(&mut self) -> Result<Addresses, TargetError> {
         let child = self.spawn();
-        let (mut child, stdin) = child.map_err(|cause| TargetError::Io { what: "the stack could not be started".into(), cause })?;
+        // Ours from here on: whatever ends the waiting, `restore` finds it.
+        let (child, _) =
+            self.child.insert(child.map_err(|cause| TargetError::Io { what: "the stack could not be started".into(), cause })?);
         let deadline = Instant::now() + COMING_UP;
-        let addresses = loop {
+        loop {
             if let Ok(text) = std::fs::read(self.folder.addresses())
                 && let Ok(addresses) = serde_json::from_slice::<Addresses>(&text)
             {
-                break addresses;
+                return Ok(addresses);
             }
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(TargetError::Down(format!("the stack ended before it was up ({status}): {}", self.last_words())));
@@ -106,9 +108,7 @@ impl Target for Local {
                 return Err(TargetError::Down(format!("the stack was not up after {} s: {}", COMING_UP.as_secs(), self.last_words())));
             }
             sleep(Duration::from_millis(20)).await;
-        };
-        self.child = Some((child, stdin));
-        Ok(addresses)
+        }
     }
 
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {

@@ -3,6 +3,7 @@
 pub mod clinic;
 pub mod policies;
 pub mod thermostat;
+pub mod weaknesses;
 
 /// The password of every user on this machine.
 pub const PASSWORD: &str = "Brownout-1!";
