@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use stack::artifacts::Artifacts;
 
-use crate::experiment::check::FUNCTIONS;
+use crate::experiment::check::faults::FUNCTIONS;
 
 /// Finds the programs beside this command; under `cargo run` and `cargo test` in the workspace they are built before.
 ///

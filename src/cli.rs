@@ -49,6 +49,11 @@ pub enum Command {
     },
     /// Print the JSON Schema of experiment files
     Schema,
+    /// Print every fault with its settings and what the caller sees
+    Faults {
+        /// One kind of fault only
+        kind: Option<String>,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell

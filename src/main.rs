@@ -4,6 +4,7 @@ mod artifacts;
 mod check;
 mod cli;
 mod experiment;
+mod faults_page;
 mod progress;
 mod report;
 mod run;
@@ -48,6 +49,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
         Command::Schema => schema::schema(),
+        Command::Faults { kind } => faults_page::faults(kind.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "brownout", &mut std::io::stdout());
             Ok(0)

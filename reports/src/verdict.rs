@@ -112,9 +112,16 @@ fn injections(measured: &Measurements) -> Vec<InjectionRow> {
     let row = |fault: &faults::Fault| {
         let books = measured.injections.iter().find(|row| row.fault == fault.name).cloned().unwrap_or_else(|| Injections::none_of(fault));
         let share = fault.share.value();
-        InjectionRow { band: binomial_band(books.eligible, share), share, books }
+        InjectionRow { band: band(fault, books.eligible), share, books }
     };
     measured.experiment.faults.iter().map(row).collect()
+}
+
+/// The central 99.9 % of what may be struck of `eligible`. Of bursts each is one throw: their number has the band, and the last one may be cut short.
+fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
+    let burst = if let faults::Kind::Throttle(burst) = &fault.kind { u64::from(burst.burst.max(1)) } else { 1 };
+    let (low, high) = binomial_band(eligible / burst, fault.share.value());
+    ((low * burst).saturating_sub(burst - 1), (high * burst + burst - 1).min(eligible))
 }
 
 fn generator_trouble(measured: &Measurements, generator: &Generator) -> Option<String> {

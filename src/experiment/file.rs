@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use faults::kinds::{error::Failure, latency::Latency, response::Replacement, timeout::Hold};
-use faults::{Share, When, time::Time};
+use faults::kinds::{
+    again::Again, dependency::Outage, error::Failure, event::Edits, init::Init, kill::Kill, latency::Latency, resource::Pressure,
+    response::Replacement, stream::Pace, throttle::Burst, timeout::Hold,
+};
+use faults::{Kind, Share, When, time::Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -195,14 +198,57 @@ pub struct FaultEntry {
     /// Which invocations are eligible.
     #[serde(default)]
     pub when: When,
-    /// Slow.
+    /// How often it strikes at most in each environment; as often as the rolls say unless it is given.
+    pub at_most: Option<u64>,
+    /// When it begins, from the start of the fault phase; at once unless it is given.
+    pub from: Option<Time>,
+    /// When it ends, from the start of the fault phase; with the phase unless it is given.
+    pub until: Option<Time>,
+    /// The event or the answer is held back for a while.
     pub latency: Option<Latency>,
-    /// Failing.
+    /// The invocation fails, with or without the handler having run.
     pub error: Option<Failure>,
-    /// Another answer.
+    /// Another answer takes the place of the handler's, or its bytes are cut, corrupted or dropped.
     pub response: Option<Replacement>,
-    /// Held until the deadline.
+    /// The bytes of the answer come late, slowly, or break off.
+    pub stream: Option<Pace>,
+    /// The event is handed over a second time.
+    pub again: Option<Again>,
+    /// The event is altered before the handler sees it.
+    pub event: Option<Edits>,
+    /// The event is held until the deadline, or a share of it, has passed.
     pub timeout: Option<Hold>,
+    /// The runtime's process is killed.
+    pub kill: Option<Kill>,
+    /// The environment starts slowly or not at all.
+    pub init: Option<Init>,
+    /// Several invocations in a row are refused.
+    pub throttle: Option<Burst>,
+    /// The environment is short of CPU, memory or disk while the handler runs.
+    pub resource: Option<Pressure>,
+    /// The function's calls to a host fail or are slow.
+    pub dependency: Option<Outage>,
+}
+
+impl FaultEntry {
+    /// The kinds that it names.
+    pub fn kinds(&self) -> Vec<Kind> {
+        let kinds = [
+            self.latency.clone().map(Kind::Latency),
+            self.error.clone().map(Kind::Error),
+            self.response.clone().map(Kind::Response),
+            self.stream.clone().map(Kind::Stream),
+            self.again.map(Kind::Again),
+            self.event.clone().map(Kind::Event),
+            self.timeout.clone().map(Kind::Timeout),
+            self.kill.map(Kind::Kill),
+            self.init.clone().map(Kind::Init),
+            self.throttle.clone().map(Kind::Throttle),
+            self.resource.map(Kind::Resource),
+            self.dependency.clone().map(Kind::Dependency),
+        ];
+        kinds.into_iter().flatten().collect()
+    }
 }
 
 const fn all() -> Share {
@@ -356,7 +402,7 @@ mod tests {
         let schema = schemars::schema_for!(FaultEntry);
         let properties = schema.as_value()["properties"].as_object().unwrap();
         for name in faults::kinds::NAMES {
-            assert!(properties.contains_key(name), "{name}");
+            assert!(properties.contains_key(*name), "{name}");
         }
     }
 }

@@ -3,17 +3,23 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use faults::ledger::Eligible;
-use faults::{Action, Arm, Entry, Facts, Fault, Identity, Place, Roll};
+use faults::ledger::{Eligible, Started};
+use faults::{Action, Arm, Entry, Facts, Fault, Identity, Kind, Place, Roll};
 use reports::measurements::Injections;
 use reports::{ArmTag, Phase};
 use scenarios::{Event, Exchange};
+
+use super::plan::Plan;
+use super::windows::Windows;
 
 /// How long an event waits for the ledgers: their lines are written before the answer is sent, so this is ample.
 const LAG: Duration = Duration::from_millis(700);
 
 /// Facts about a root are forgotten after this; no request lives longer.
 const MEMORY: Duration = Duration::from_secs(90);
+
+/// A fault that begins or ends within the phase may be early or late by this.
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// No report names more differences than this.
 const MOST_DISCREPANCIES: usize = 20;
@@ -37,13 +43,26 @@ struct Root {
     cold: bool,
 }
 
+/// What a line of a ledger tells about one decision.
+struct Told<'a> {
+    fault: &'a str,
+    place: &'a str,
+    /// What its roll hung on.
+    identity: &'a str,
+    arm: Arm,
+    done: bool,
+    waited_us: u64,
+}
+
 /// The join and the books.
 #[derive(Debug)]
 pub struct Join {
     run: String,
     seed: u64,
+    fault_from: Duration,
     calm_at: Duration,
     faults: Vec<Fault>,
+    windows: Windows,
     books: Vec<Injections>,
     roots: HashMap<String, Root>,
     pending: VecDeque<(Instant, Event)>,
@@ -60,14 +79,16 @@ pub struct Join {
 }
 
 impl Join {
-    /// An empty join for one run whose faults end at `calm_at`.
-    pub fn new(run: &str, seed: u64, faults: &[Fault], calm_at: Duration) -> Self {
+    /// An empty join for one run of a plan.
+    pub fn new(run: &str, plan: &Plan) -> Self {
         Self {
             run: run.to_owned(),
-            seed,
-            calm_at,
-            faults: faults.to_vec(),
-            books: faults.iter().map(Injections::none_of).collect(),
+            seed: plan.seed,
+            fault_from: plan.timeline.fault_from(),
+            calm_at: plan.timeline.calm_at(),
+            faults: plan.faults.clone(),
+            windows: plan.windows.clone(),
+            books: plan.faults.iter().map(Injections::none_of).collect(),
             roots: HashMap::new(),
             pending: VecDeque::new(),
             counted: HashSet::new(),
@@ -93,7 +114,8 @@ impl Join {
     pub fn entry(&mut self, entry: Entry, now: Instant) {
         match entry {
             Entry::Eligible(eligible) if eligible.run == self.run => self.eligible(eligible, now),
-            Entry::Eligible(_) => {}
+            Entry::Started(started) if started.run == self.run => self.started(&started),
+            Entry::Eligible(_) | Entry::Started(_) => {}
             Entry::ColdStart { root, .. } => {
                 self.cold_starts += 1;
                 if let Some(root) = root {
@@ -117,32 +139,55 @@ impl Join {
 
     fn eligible(&mut self, eligible: Eligible, now: Instant) {
         let Some(root) = eligible.root.clone() else { return };
-        let Some(index) = self.faults.iter().position(|fault| fault.name == eligible.fault) else {
-            self.differ(format!("the ledger of {} names a fault `{}` that was never planned", eligible.place, eligible.fault));
-            return;
+        let told = Told {
+            fault: &eligible.fault,
+            place: &eligible.place,
+            identity: &root,
+            arm: eligible.arm,
+            done: eligible.done,
+            waited_us: eligible.waited_us,
         };
-        // A retry of the same call is struck alike and counts once.
-        if self.counted.insert((index, root.clone())) {
-            self.count(index, &root, &eligible);
-        }
+        self.told(&told);
         self.root(root, now).eligible.push(eligible);
     }
 
-    fn count(&mut self, index: usize, root: &str, eligible: &Eligible) {
+    fn started(&mut self, started: &Started) {
+        self.told(&Told {
+            fault: &started.fault,
+            place: &started.place,
+            identity: &started.environment,
+            arm: started.arm,
+            done: started.done,
+            waited_us: started.waited_us,
+        });
+    }
+
+    fn told(&mut self, told: &Told<'_>) {
+        let Some(index) = self.faults.iter().position(|fault| fault.name == told.fault) else {
+            return self.differ(format!("the ledger of {} names a fault `{}` that was never planned", told.place, told.fault));
+        };
+        // A retry of the same call is struck alike and counts once.
+        if self.counted.insert((index, told.identity.to_owned())) {
+            self.count(index, told);
+        }
+    }
+
+    fn count(&mut self, index: usize, told: &Told<'_>) {
         let (Some(fault), Some(book)) = (self.faults.get(index), self.books.get_mut(index)) else { return };
-        let decision = fault.decide(self.seed, Identity(root));
-        let planned = decision.arm == Arm::Treatment;
+        let decision = fault.decide(self.seed, Identity(told.identity));
+        // Within a burst an invocation is struck whatever its own roll says.
+        let in_burst = matches!(fault.kind, Kind::Throttle(_)) && told.arm == Arm::Treatment;
         book.eligible += 1;
-        book.planned += u64::from(planned);
-        if eligible.arm == Arm::Treatment && eligible.done {
+        book.planned += u64::from(decision.arm == Arm::Treatment || in_burst);
+        if told.arm == Arm::Treatment && told.done {
             book.struck += 1;
-            if let Action::Wait { time, .. } = decision.action {
+            if let Action::Wait { time, .. } | Action::SlowStart { time } = decision.action {
                 book.asked_us += u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-                book.waited_us += eligible.waited_us;
+                book.waited_us += told.waited_us;
             }
         }
-        if decision.arm != eligible.arm {
-            let what = format!("`{}` was rolled {:?} for {root} and the ledger says {:?}", eligible.fault, decision.arm, eligible.arm);
+        if decision.arm != told.arm && !in_burst {
+            let what = format!("`{}` was rolled {:?} for {} and the ledger says {:?}", told.fault, decision.arm, told.identity, told.arm);
             self.differ(what);
         }
     }
@@ -212,8 +257,10 @@ impl Join {
         let facts = Facts::of_request(exchange.method, &exchange.path);
         for (fault, book) in self.faults.iter().zip(&mut self.books) {
             let Place::Function(function) = &fault.place else { continue };
+            let at = exchange.sent.saturating_sub(self.fault_from);
+            let should_be_known = is_known_to_the_sender(fault) && self.windows.is_surely_open(&fault.name, at, MARGIN);
             let known = root.eligible.iter().any(|e| e.fault == fault.name);
-            if root.invoked.contains(function) && fault.when.matches(&facts) && !known {
+            if should_be_known && root.invoked.contains(function) && fault.when.matches(&facts) && !known {
                 self.missed += 1;
                 book.eligible += 1;
                 book.planned += u64::from(fault.decide(self.seed, Identity(&exchange.root)).arm == Arm::Treatment);
@@ -230,4 +277,9 @@ impl Join {
         let roots = &self.roots;
         self.counted.retain(|(_, root)| roots.contains_key(root));
     }
+}
+
+/// Whether method and path tell if a request's invocation is eligible.
+fn is_known_to_the_sender(fault: &Fault) -> bool {
+    fault.when.is_known_to_the_sender() && fault.at_most.is_none() && !matches!(fault.kind, Kind::Init(_))
 }

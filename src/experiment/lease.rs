@@ -5,28 +5,51 @@ use std::time::{Duration, Instant};
 use faults::plan::VERSION;
 use faults::{Fault, Lease, Plan};
 
+use super::windows::Windows;
+
 /// Writes the plans of one run.
 #[derive(Debug)]
 pub struct Keeper {
     run: String,
     seed: u64,
     faults: Vec<Fault>,
+    windows: Windows,
     lease: Lease,
     sequence: u64,
-    renewed: Option<Instant>,
+    /// When the fault phase began, or begins, once it was struck.
+    phase_from: Option<Instant>,
+    renewed: Option<Renewed>,
+}
+
+/// The plan that was struck last.
+#[derive(Debug)]
+struct Renewed {
+    at: Instant,
+    faults: Vec<String>,
 }
 
 impl Keeper {
     /// A keeper of `faults`; nothing is in force yet.
-    pub fn new(run: String, seed: u64, faults: Vec<Fault>, lease: Lease) -> Self {
-        Self { run, seed, faults, lease, sequence: 0, renewed: None }
+    pub fn new(run: String, seed: u64, faults: Vec<Fault>, windows: Windows, lease: Lease) -> Self {
+        Self { run, seed, faults, windows, lease, sequence: 0, phase_from: None, renewed: None }
     }
 
-    /// The plan that puts the faults in force, or keeps them there.
-    pub fn strike(&mut self, now: Instant) -> Plan {
-        self.renewed = Some(now);
-        let faults = self.faults.clone();
+    /// The plan that puts the faults in force, of a fault phase that begins at `phase_from`.
+    pub fn strike(&mut self, now: Instant, phase_from: Instant) -> Plan {
+        self.phase_from = Some(phase_from);
+        self.renew(now)
+    }
+
+    /// The plan that keeps in force what is to be in force now.
+    pub fn renew(&mut self, now: Instant) -> Plan {
+        let faults = self.open(now);
+        self.renewed = Some(Renewed { at: now, faults: names(&faults) });
         self.next(faults)
+    }
+
+    fn open(&self, now: Instant) -> Vec<Fault> {
+        let at = self.phase_from.map_or(Duration::ZERO, |from| now.saturating_duration_since(from));
+        self.windows.open(&self.faults, at)
     }
 
     /// The plan that ends them.
@@ -35,9 +58,10 @@ impl Keeper {
         self.next(Vec::new())
     }
 
-    /// Whether the lease is to be renewed: a quarter of it has passed since the last time.
+    /// Whether a plan is due: a quarter of the lease has passed since the last one, or other faults are to be in force.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.renewed.is_some_and(|at| now.duration_since(at) >= self.every())
+        let renewed = self.renewed.as_ref();
+        renewed.is_some_and(|last| now.duration_since(last.at) >= self.every() || last.faults != names(&self.open(now)))
     }
 
     fn every(&self) -> Duration {
@@ -50,6 +74,10 @@ impl Keeper {
     }
 }
 
+fn names(faults: &[Fault]) -> Vec<String> {
+    faults.iter().map(|fault| fault.name.clone()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,13 +85,28 @@ mod tests {
     #[test]
     fn a_lease_is_renewed_four_times_in_its_length_with_a_rising_sequence_and_never_after_the_calm() {
         let start = Instant::now();
-        let mut keeper = Keeper::new("r".into(), 1, Vec::new(), Lease::try_from(4_000).unwrap());
+        let mut keeper = Keeper::new("r".into(), 1, Vec::new(), Windows::default(), Lease::try_from(4_000).unwrap());
         assert!(!keeper.is_due(start));
-        assert_eq!(keeper.strike(start).sequence, 1);
+        assert_eq!(keeper.strike(start, start).sequence, 1);
         assert!(!keeper.is_due(start + Duration::from_millis(999)));
         assert!(keeper.is_due(start + Duration::from_secs(1)));
-        assert_eq!(keeper.strike(start + Duration::from_secs(1)).sequence, 2);
+        assert_eq!(keeper.renew(start + Duration::from_secs(1)).sequence, 2);
         assert_eq!(keeper.calm().sequence, 3);
         assert!(!keeper.is_due(start + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_fault_is_in_the_plan_only_in_its_part_of_the_phase() {
+        let start = Instant::now();
+        let fault = serde_json::from_str(r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}"#).unwrap();
+        let mut windows = Windows::default();
+        windows.insert("f", Duration::from_secs(2)..Duration::from_secs(3));
+        let mut keeper = Keeper::new("r".into(), 1, vec![fault], windows, Lease::try_from(60_000).unwrap());
+        assert_eq!(keeper.strike(start, start).faults.len(), 0);
+        for (at, due, faults) in [(1_000, false, 0), (2_000, true, 1), (2_500, false, 1), (3_000, true, 0)] {
+            let now = start + Duration::from_millis(at);
+            assert_eq!(keeper.is_due(now), due, "{at}");
+            assert_eq!(keeper.renew(now).faults.len(), faults, "{at}");
+        }
     }
 }

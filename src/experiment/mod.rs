@@ -11,6 +11,7 @@ pub mod record;
 pub mod run;
 pub mod shipped;
 pub mod stop;
+pub mod windows;
 
 pub use check::check;
 pub use plan::Plan;

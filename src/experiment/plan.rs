@@ -10,6 +10,7 @@ use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
 use super::file::System;
+use super::windows::Windows;
 
 /// A checked experiment.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Plan {
     pub authorizer_cache: Duration,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// When each is in force.
+    pub windows: Windows,
     /// How long a plan holds without being renewed.
     pub lease: Lease,
     /// The aims.

@@ -97,7 +97,7 @@ struct Run<'a> {
 /// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
 pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
     let mut setting = setting;
-    let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.lease);
+    let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.windows.clone(), plan.lease);
     // A calm plan is there before any extension looks for one.
     target.strike(&keeper.calm()).await?;
     let deployed = tokio::select! {
@@ -147,7 +147,7 @@ async fn measure(
         plan,
         target,
         keeper,
-        join: Join::new(&setting.run, plan.seed, &plan.faults, plan.timeline.calm_at()),
+        join: Join::new(&setting.run, plan),
         recorder,
         watch: plan.stop.map(Watch::new),
         progress,
@@ -195,7 +195,7 @@ impl Run<'_> {
         }
         let now = Instant::now();
         if self.keeper.is_due(now) {
-            let renewed = self.keeper.strike(now);
+            let renewed = self.keeper.renew(now);
             self.target.strike(&renewed).await?;
         }
         self.target.health()?;
@@ -237,7 +237,8 @@ impl Run<'_> {
             }
             self.stage = Stage::Struck;
             if !self.plan.faults.is_empty() {
-                let plan = self.keeper.strike(Instant::now());
+                let now = Instant::now();
+                let plan = self.keeper.strike(now, now + timeline.fault_from().saturating_sub(offset));
                 self.target.strike(&plan).await?;
             }
         } else if self.stage == Stage::Struck && offset >= timeline.calm_at() {

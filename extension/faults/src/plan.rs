@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::FIT_A_SERVICE;
 use crate::{Action, Arm, Complaint, Facts, Identity, Kind, Memory, Roll, Share, When};
 
 /// The version of the plan's form that this code writes and reads.
@@ -114,7 +115,7 @@ impl Fault {
         if matches!(self.place, Place::Service { .. }) && !self.kind.fits_a_service() {
             complaints.push(Complaint::new(
                 self.kind.name(),
-                format!("`{}` needs a `function`; a `service` can be struck by {}", self.kind.name(), Kind::names_for_services()),
+                format!("`{}` needs a `function`; a `service` can be struck by `{}`", self.kind.name(), FIT_A_SERVICE.join("` or `")),
             ));
         }
         if matches!(self.place, Place::Service { .. }) && self.at_most.is_some() {

@@ -20,6 +20,8 @@ impl Settings for Again {
         Vec::new()
     }
 
+    const EXAMPLE: &'static str = r#"again = {}"#;
+
     const SEEN: &'static [Seen] = &[Seen {
         with: "",
         by: [

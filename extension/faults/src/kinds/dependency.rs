@@ -59,6 +59,8 @@ impl Settings for Outage {
         complaints
     }
 
+    const EXAMPLE: &'static str = r#"dependency = { host = "*.amazonaws.com", trouble = { slow = "800ms" } }"#;
+
     const SEEN: &'static [Seen] = &[Seen {
         with: "",
         by: [

@@ -55,6 +55,8 @@ impl Settings for Failure {
         injected_error::complaints(&self.error_type, &self.message)
     }
 
+    const EXAMPLE: &'static str = r#"error = { type = "Sandbox.Timedout", handler-runs = true }"#;
+
     const SEEN: &'static [Seen] = &[
         Seen { with: "handler-runs = false", by: FAILED },
         Seen { with: "handler-runs = true (a lost acknowledgement)", by: FAILED_AFTER },

@@ -140,6 +140,8 @@ impl Settings for Edits {
         complaints
     }
 
+    const EXAMPLE: &'static str = r#"event = { set = { "/body" = "not json" } }"#;
+
     const SEEN: &'static [Seen] = &[Seen {
         with: "",
         by: [

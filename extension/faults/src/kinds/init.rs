@@ -37,6 +37,8 @@ impl Settings for Init {
         }
     }
 
+    const EXAMPLE: &'static str = r#"init = { slow = "2s" }"#;
+
     const SEEN: &'static [Seen] = &[
         Seen {
             with: "slow",

@@ -56,5 +56,7 @@ impl Settings for Kill {
         }
     }
 
+    const EXAMPLE: &'static str = r#"kill = { at = { middle = "20ms" } }"#;
+
     const SEEN: &'static [Seen] = &[Seen { with: "at = before (no effect), middle (part of it), after (all of it)", by: DIED }];
 }

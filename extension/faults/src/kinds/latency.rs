@@ -27,7 +27,7 @@ const fn before() -> Moment {
     Moment::Before
 }
 
-/// How a wait varies. Samples never exceed [`LONGEST`].
+/// How a wait varies. No wait is longer than 15m.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -111,6 +111,8 @@ impl Settings for Latency {
         }
         complaints
     }
+
+    const EXAMPLE: &'static str = r#"latency = { time = "300ms", jitter = { lognormal = 0.4 } }"#;
 
     const SEEN: &'static [Seen] = &[
         Seen {

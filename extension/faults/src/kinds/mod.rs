@@ -25,6 +25,9 @@ pub trait Settings {
     /// Everything wrong with the settings.
     fn complaints(&self) -> Vec<Complaint>;
 
+    /// How it stands in an experiment.
+    const EXAMPLE: &'static str;
+
     /// What the caller sees, one row for each way in which the settings make a difference to it.
     const SEEN: &'static [Seen];
 }
@@ -74,6 +77,14 @@ macro_rules! kinds {
                 }
             }
 
+            /// How the kind with this name stands in an experiment.
+            pub fn example(name: &str) -> &'static str {
+                match name {
+                    $(stringify!($module) => <$settings>::EXAMPLE,)+
+                    _ => "",
+                }
+            }
+
             /// What the caller sees of the kind with this name.
             pub fn seen(name: &str) -> &'static [Seen] {
                 match name {
@@ -112,15 +123,13 @@ kinds! {
     dependency: Dependency(dependency::Outage),
 }
 
+/// The names of the kinds that can strike a cloud service; the others need a function.
+pub const FIT_A_SERVICE: &[&str] = &["latency", "error"];
+
 impl Kind {
     /// Whether a cloud service can be struck by it, or only a function.
-    pub const fn fits_a_service(&self) -> bool {
-        matches!(self, Self::Latency(_) | Self::Error(_))
-    }
-
-    /// The names of the kinds that fit a service, for messages.
-    pub const fn names_for_services() -> &'static str {
-        "`latency` or `error`"
+    pub fn fits_a_service(&self) -> bool {
+        FIT_A_SERVICE.contains(&self.name())
     }
 
     /// Whether it decides how the invocation ends. Of several such faults on one invocation only one can hold.

@@ -52,6 +52,8 @@ impl Settings for Pressure {
         complaints
     }
 
+    const EXAMPLE: &'static str = r#"resource = { cpu-threads = 2, memory-mib = 64, time = "5s" }"#;
+
     const SEEN: &'static [Seen] = &[Seen {
         with: "",
         by: [

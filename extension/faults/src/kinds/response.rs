@@ -91,6 +91,8 @@ impl Settings for Replacement {
         complaints
     }
 
+    const EXAMPLE: &'static str = r#"response = { status = 503, body = "busy" }"#;
+
     const SEEN: &'static [Seen] = &[
         Seen {
             with: "status",

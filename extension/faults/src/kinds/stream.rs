@@ -49,6 +49,8 @@ impl Settings for Pace {
         complaints
     }
 
+    const EXAMPLE: &'static str = r#"stream = { first-byte = "500ms", bytes-per-second = 4096 }"#;
+
     const SEEN: &'static [Seen] = &[
         Seen {
             with: "first-byte, bytes-per-second",

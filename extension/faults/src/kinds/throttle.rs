@@ -56,6 +56,8 @@ impl Settings for Burst {
         complaints
     }
 
+    const EXAMPLE: &'static str = r#"throttle = { burst = 20 }"#;
+
     const SEEN: &'static [Seen] = &[Seen { with: "", by: super::error::FAILED }];
 }
 

@@ -43,5 +43,7 @@ impl Settings for Hold {
         vec![Complaint::new("share-of-deadline", format!("`{}` is outside 0 to 1, 0 excluded", self.share_of_deadline))]
     }
 
+    const EXAMPLE: &'static str = r#"timeout = { share-of-deadline = 1.0 }"#;
+
     const SEEN: &'static [Seen] = &[Seen { with: "", by: TIMED_OUT }];
 }

@@ -1,16 +1,18 @@
 //! From a file as written to a plan as checked: everything that can be known before anything is touched, all complaints at once.
 
+pub mod faults;
+
 use std::ops::Range;
 use std::time::Duration;
 
-use faults::{Fault, Kind, Lease, Place};
+use ::faults::Lease;
 use reports::{Bound, Expectation};
 use scenarios::Timeline;
 use scenarios::traffic::{Arrivals, ClinicLoad, Load, ThermostatLoad};
 use stack::world::weaknesses::{self, Bearer};
 use toml::Spanned;
 
-use super::file::{self, ExpectEntry, FaultEntry, File, System, Wrong};
+use super::file::{self, ExpectEntry, File, System, Wrong};
 use super::plan::Plan;
 
 /// Between the baseline and the fault phase: the last answers of the baseline come in, the plan is struck and its effect awaited. Not recorded.
@@ -18,18 +20,6 @@ pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
 const HIGHEST_RATE: f64 = 50_000.0;
-
-/// A function of a system under test.
-pub const FUNCTIONS: [(&str, System); 3] =
-    [("thermostat-api", System::Thermostat), ("authorizer", System::Clinic), ("appointments", System::Clinic)];
-
-/// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 4] = [
-    ("dynamodb", &["GetItem", "Query", "Scan"]),
-    ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
-    ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
-    ("cognito-idp", &["Jwks", "InitiateAuth"]),
-];
 
 /// The endpoints that scenarios record, by system.
 pub const ENDPOINTS: [(&str, System); 5] = [
@@ -90,7 +80,7 @@ impl Check<'_> {
             self.missing(0..0, "the experiment asks nothing; write `question = \"...?\"`");
         }
         let systems = self.systems(file);
-        let faults = self.faults(file, &systems);
+        let (faults, windows) = self.faults(file, &systems);
         Plan {
             name: name.to_owned(),
             question: file.question.as_ref().map(|q| q.get_ref().clone()).unwrap_or_default(),
@@ -105,6 +95,7 @@ impl Check<'_> {
             weaknesses: self.weaknesses(file, &systems),
             authorizer_cache: self.authorizer_cache(file),
             faults,
+            windows,
             lease: self.lease(file),
             expectations: self.expectations(file, &systems),
             none_broken: file.expect_invariants.none_broken,
@@ -213,107 +204,6 @@ impl Check<'_> {
         cache.get_ref().duration()
     }
 
-    fn faults(&mut self, file: &File, systems: &[System]) -> Vec<Fault> {
-        let mut faults: Vec<(Fault, Range<usize>)> = Vec::new();
-        for entry in &file.fault {
-            let Some(fault) = self.fault(entry, systems) else { continue };
-            for (other, _) in &faults {
-                if other.name == fault.name {
-                    self.complain(entry.span(), format!("two faults are called `{}`; give one a `name` of its own", fault.name));
-                } else if meet(other, &fault) && !other.kind.combines_with(&fault.kind) {
-                    let what = format!(
-                        "`{}` and `{}` cannot both hold on one invocation of `{}`; narrow one with `when`, or make one a `latency`",
-                        other.name, fault.name, fault.place
-                    );
-                    self.complain(entry.span(), what);
-                }
-            }
-            faults.push((fault, entry.span()));
-        }
-        faults.into_iter().map(|(fault, _)| fault).collect()
-    }
-
-    fn fault(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System]) -> Option<Fault> {
-        let entry = spanned.get_ref();
-        let place = self.place(spanned, systems);
-        let kinds: Vec<Kind> = [
-            entry.latency.clone().map(Kind::Latency),
-            entry.error.clone().map(Kind::Error),
-            entry.response.clone().map(Kind::Response),
-            entry.timeout.clone().map(Kind::Timeout),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let [kind] = kinds.as_slice() else {
-            let what = format!("a fault has exactly one kind, this one has {}; the kinds are: {}", kinds.len(), list(faults::kinds::NAMES));
-            if kinds.is_empty() {
-                self.missing(spanned.span(), &what)
-            } else {
-                self.complain(spanned.span(), what)
-            }
-            return None;
-        };
-        let place = place?;
-        let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
-        let fault = Fault { name, place, share: entry.share, when: entry.when.clone(), kind: kind.clone() };
-        if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
-            self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
-        }
-        for complaint in fault.complaints() {
-            self.complain(spanned.span(), complaint.to_string());
-        }
-        Some(fault)
-    }
-
-    fn place(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System]) -> Option<Place> {
-        let entry = spanned.get_ref();
-        match (&entry.function, &entry.service) {
-            (Some(function), None) => {
-                if let Some(operation) = &entry.operation {
-                    self.complain(operation.span(), "`operation` goes with `service`, not with `function`");
-                }
-                self.function(function, systems)
-            }
-            (None, Some(service)) => self.service(service, entry.operation.as_ref()),
-            (None, None) => {
-                self.missing(spanned.span(), "a fault strikes a `function` or a `service`; this one names neither");
-                None
-            }
-            (Some(_), Some(service)) => {
-                self.complain(service.span(), "a fault strikes a `function` or a `service`; this one names both");
-                None
-            }
-        }
-    }
-
-    fn function(&mut self, function: &Spanned<String>, systems: &[System]) -> Option<Place> {
-        let name = function.get_ref();
-        if FUNCTIONS.iter().any(|(known, system)| known == name && systems.contains(system)) {
-            return Some(Place::Function(name.clone()));
-        }
-        let there = list(FUNCTIONS.iter().filter(|(_, system)| systems.contains(system)).map(|(name, _)| *name));
-        self.complain(function.span(), format!("there is no function `{name}` in these systems; there are: {there}"));
-        None
-    }
-
-    fn service(&mut self, service: &Spanned<String>, operation: Option<&Spanned<String>>) -> Option<Place> {
-        let name = service.get_ref();
-        let Some((_, operations)) = SERVICES.iter().find(|(known, _)| known == name) else {
-            let there = list(SERVICES.iter().map(|(name, _)| *name));
-            self.complain(service.span(), format!("there is no service `{name}`; there are: {there}"));
-            return None;
-        };
-        if let Some(operation) = operation
-            && !operations.contains(&operation.get_ref().as_str())
-        {
-            let what = format!("`{name}` has no operation `{}` here; there are: {}", operation.get_ref(), list(operations.iter().copied()));
-            self.complain(operation.span(), what);
-            return None;
-        }
-        Some(Place::Service { name: name.clone(), operation: operation.map(|o| o.get_ref().clone()) })
-    }
-
     fn expectations(&mut self, file: &File, systems: &[System]) -> Vec<Expectation> {
         let mut expectations = Vec::new();
         for entry in &file.expect {
@@ -346,21 +236,6 @@ fn bounds(entry: &ExpectEntry) -> Vec<Bound> {
     .collect()
 }
 
-/// Whether one invocation can be struck by both; told from place and `when` alone.
-fn meet(a: &Fault, b: &Fault) -> bool {
-    let same_place = match (&a.place, &b.place) {
-        (Place::Function(a), Place::Function(b)) => a == b,
-        (Place::Service { name: a, operation: oa }, Place::Service { name: b, operation: ob }) => {
-            a == b && (oa.is_none() || ob.is_none() || oa == ob)
-        }
-        _ => false,
-    };
-    let apart = |a: &Option<String>, b: &Option<String>| {
-        a.is_some() && b.is_some() && a != b && ![a, b].iter().any(|p| p.as_deref().is_some_and(|p| p.contains('*')))
-    };
-    same_place && !apart(&a.when.path, &b.when.path) && !apart(&a.when.method, &b.when.method)
-}
-
 fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
@@ -369,7 +244,7 @@ fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 mod tests {
     use super::*;
 
-    const GOOD: &str = include_str!("../../scenarios/experiments/slow-authorizer.toml");
+    const GOOD: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
 
     #[test]
     fn what_does_not_exist_is_named_with_what_does() {
@@ -389,18 +264,6 @@ mod tests {
             let wrong = check("x", &text).unwrap_err();
             assert!(wrong.iter().any(|w| w.what.contains(says)), "{to}: {wrong:?}");
         }
-    }
-
-    #[test]
-    fn two_faults_that_cannot_both_hold_are_refused_and_two_that_can_are_not() {
-        let two = |a: &str, b: &str| {
-            format!(
-                "{GOOD}\n[[fault]]\nname = \"a\"\nfunction = \"appointments\"\n{a}\n[[fault]]\nname = \"b\"\nfunction = \"appointments\"\n{b}\n"
-            )
-        };
-        assert!(check("x", &two("error = {}", "timeout = {}")).is_err());
-        assert!(check("x", &two("error = {}", "latency = { time = \"1s\" }")).is_ok());
-        assert!(check("x", &two("error = {}\nwhen = { method = \"GET\" }", "timeout = {}\nwhen = { method = \"POST\" }")).is_ok());
     }
 
     #[test]

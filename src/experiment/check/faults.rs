@@ -1,0 +1,185 @@
+//! The faults of an experiment: that their places exist, their settings make sense, and no two of them want the same invocation's end.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use ::faults::kinds::NAMES;
+use ::faults::time::Time;
+use ::faults::{Fault, Place};
+use toml::Spanned;
+
+use super::super::file::{FaultEntry, File, System};
+use super::super::windows::Windows;
+use super::{Check, list};
+
+/// A function of a system under test.
+pub const FUNCTIONS: [(&str, System); 3] =
+    [("thermostat-api", System::Thermostat), ("authorizer", System::Clinic), ("appointments", System::Clinic)];
+
+/// The services that functions call, with their operations.
+pub const SERVICES: [(&str, &[&str]); 4] = [
+    ("dynamodb", &["GetItem", "Query", "Scan"]),
+    ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
+    ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
+    ("cognito-idp", &["Jwks", "InitiateAuth"]),
+];
+
+impl Check<'_> {
+    pub(super) fn faults(&mut self, file: &File, systems: &[System]) -> (Vec<Fault>, Windows) {
+        let mut faults: Vec<Fault> = Vec::new();
+        let mut windows = Windows::default();
+        for entry in &file.fault {
+            let Some(fault) = self.fault(entry, systems) else { continue };
+            for other in &faults {
+                if other.name == fault.name {
+                    self.complain(entry.span(), format!("two faults are called `{}`; give one a `name` of its own", fault.name));
+                } else if meet(other, &fault) && !other.kind.combines_with(&fault.kind) {
+                    let what = format!(
+                        "`{}` and `{}` cannot both decide how one invocation of `{}` ends; narrow one with `when`",
+                        other.name, fault.name, fault.place
+                    );
+                    self.complain(entry.span(), what);
+                }
+            }
+            if let Some(window) = self.window(entry, *file.phases.fault.get_ref()) {
+                windows.insert(&fault.name, window);
+            }
+            faults.push(fault);
+        }
+        (faults, windows)
+    }
+
+    /// The part of the fault phase in which a fault is in force, where it is not all of it.
+    fn window(&mut self, spanned: &Spanned<FaultEntry>, phase: Time) -> Option<Range<Duration>> {
+        let entry = spanned.get_ref();
+        if entry.from.is_none() && entry.until.is_none() {
+            return None;
+        }
+        let from = entry.from.map_or(Duration::ZERO, Time::duration);
+        let until = entry.until.map_or(phase.duration(), Time::duration);
+        if from >= until || until > phase.duration() {
+            self.complain(
+                spanned.span(),
+                format!("`from` and `until` name a part of the fault phase, which is `{phase}` long, in this order"),
+            );
+        }
+        Some(from..until)
+    }
+
+    fn fault(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System]) -> Option<Fault> {
+        let entry = spanned.get_ref();
+        let place = self.place(spanned, systems);
+        let kinds = entry.kinds();
+        let [kind] = kinds.as_slice() else {
+            let what =
+                format!("a fault has exactly one kind, this one has {}; the kinds are: {}", kinds.len(), list(NAMES.iter().copied()));
+            if kinds.is_empty() {
+                self.missing(spanned.span(), &what)
+            } else {
+                self.complain(spanned.span(), what)
+            }
+            return None;
+        };
+        let place = place?;
+        let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
+        let fault = Fault { name, place, share: entry.share, when: entry.when.clone(), at_most: entry.at_most, kind: kind.clone() };
+        if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
+            self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
+        }
+        for complaint in fault.complaints() {
+            self.complain(spanned.span(), complaint.to_string());
+        }
+        Some(fault)
+    }
+
+    fn place(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System]) -> Option<Place> {
+        let entry = spanned.get_ref();
+        match (&entry.function, &entry.service) {
+            (Some(function), None) => {
+                if let Some(operation) = &entry.operation {
+                    self.complain(operation.span(), "`operation` goes with `service`, not with `function`");
+                }
+                self.function(function, systems)
+            }
+            (None, Some(service)) => self.service(service, entry.operation.as_ref()),
+            (None, None) => {
+                self.missing(spanned.span(), "a fault strikes a `function` or a `service`; this one names neither");
+                None
+            }
+            (Some(_), Some(service)) => {
+                self.complain(service.span(), "a fault strikes a `function` or a `service`; this one names both");
+                None
+            }
+        }
+    }
+
+    fn function(&mut self, function: &Spanned<String>, systems: &[System]) -> Option<Place> {
+        let name = function.get_ref();
+        if FUNCTIONS.iter().any(|(known, system)| known == name && systems.contains(system)) {
+            return Some(Place::Function(name.clone()));
+        }
+        let there = list(FUNCTIONS.iter().filter(|(_, system)| systems.contains(system)).map(|(name, _)| *name));
+        self.complain(function.span(), format!("there is no function `{name}` in these systems; there are: {there}"));
+        None
+    }
+
+    fn service(&mut self, service: &Spanned<String>, operation: Option<&Spanned<String>>) -> Option<Place> {
+        let name = service.get_ref();
+        let Some((_, operations)) = SERVICES.iter().find(|(known, _)| known == name) else {
+            let there = list(SERVICES.iter().map(|(name, _)| *name));
+            self.complain(service.span(), format!("there is no service `{name}`; there are: {there}"));
+            return None;
+        };
+        if let Some(operation) = operation
+            && !operations.contains(&operation.get_ref().as_str())
+        {
+            let what = format!("`{name}` has no operation `{}` here; there are: {}", operation.get_ref(), list(operations.iter().copied()));
+            self.complain(operation.span(), what);
+            return None;
+        }
+        Some(Place::Service { name: name.clone(), operation: operation.map(|o| o.get_ref().clone()) })
+    }
+}
+
+/// Whether one invocation can be struck by both; told from place and `when` alone.
+fn meet(a: &Fault, b: &Fault) -> bool {
+    let same_place = match (&a.place, &b.place) {
+        (Place::Function(a), Place::Function(b)) => a == b,
+        (Place::Service { name: a, operation: oa }, Place::Service { name: b, operation: ob }) => {
+            a == b && (oa.is_none() || ob.is_none() || oa == ob)
+        }
+        _ => false,
+    };
+    let apart = |a: &Option<String>, b: &Option<String>| {
+        a.is_some() && b.is_some() && a != b && ![a, b].iter().any(|p| p.as_deref().is_some_and(|p| p.contains('*')))
+    };
+    same_place && !apart(&a.when.path, &b.when.path) && !apart(&a.when.method, &b.when.method)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+
+    const GOOD: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
+
+    #[test]
+    fn two_faults_that_cannot_both_hold_are_refused_and_two_that_can_are_not() {
+        let two = |a: &str, b: &str| {
+            format!(
+                "{GOOD}\n[[fault]]\nname = \"a\"\nfunction = \"appointments\"\n{a}\n[[fault]]\nname = \"b\"\nfunction = \"appointments\"\n{b}\n"
+            )
+        };
+        assert!(check("x", &two("error = {}", "timeout = {}")).is_err());
+        assert!(check("x", &two("error = {}", "latency = { time = \"1s\" }")).is_ok());
+        assert!(check("x", &two("error = {}\nwhen = { method = \"GET\" }", "timeout = {}\nwhen = { method = \"POST\" }")).is_ok());
+    }
+
+    #[test]
+    fn a_fault_may_be_in_force_for_a_part_of_the_phase_only() {
+        let with = |more: &str| check("x", &GOOD.replacen("function = \"authorizer\"", &format!("function = \"authorizer\"\n{more}"), 1));
+        let plan = with("from = \"10s\"\nuntil = \"20s\"").unwrap();
+        assert!(!plan.windows.is_open("authorizer-latency", std::time::Duration::from_secs(9)));
+        assert!(with("from = \"20s\"\nuntil = \"10s\"").is_err());
+        assert!(with("until = \"10m\"").is_err());
+    }
+}

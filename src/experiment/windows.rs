@@ -1,0 +1,33 @@
+//! Faults that are in force for a part of the fault phase only. The extension knows nothing of it: outside of its part a fault is not in the plan.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use faults::Fault;
+
+/// The parts by the faults' names; a fault without one is in force for all of the phase. Times count from the phase's start.
+#[derive(Debug, Clone, Default)]
+pub struct Windows(HashMap<String, Range<Duration>>);
+
+impl Windows {
+    /// Gives the fault called `name` its part.
+    pub fn insert(&mut self, name: &str, window: Range<Duration>) {
+        self.0.insert(name.to_owned(), window);
+    }
+
+    /// Whether the fault called `name` is to be in force `at` this time.
+    pub fn is_open(&self, name: &str, at: Duration) -> bool {
+        self.0.get(name).is_none_or(|window| window.contains(&at))
+    }
+
+    /// Whether it was in force for certain: at least `margin` away from both ends, for a plan takes a moment to reach everybody.
+    pub fn is_surely_open(&self, name: &str, at: Duration, margin: Duration) -> bool {
+        self.0.get(name).is_none_or(|window| window.start + margin <= at && at + margin < window.end)
+    }
+
+    /// The faults to be in force `at` this time.
+    pub fn open(&self, faults: &[Fault], at: Duration) -> Vec<Fault> {
+        faults.iter().filter(|fault| self.is_open(&fault.name, at)).cloned().collect()
+    }
+}
