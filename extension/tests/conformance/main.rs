@@ -4,7 +4,8 @@
 //!
 //! - `CONFORMANCE_PROXY=host:port`: where the other proxy listens, with one of
 //! - `CONFORMANCE_COMMAND`: what starts it, by `sh -c`, for each case; it finds the mock in `AWS_LAMBDA_RUNTIME_API`;
-//! - `CONFORMANCE_UPSTREAM=host:port`: where it sends, if it runs already; the mock listens there (with a command: the mock's fixed address).
+//! - `CONFORMANCE_UPSTREAM=host:port`: where it sends, if it is started by hand, within a minute of the suite; the mock listens there (also with a command,
+//!   if it cannot read the variable).
 //! - `CONFORMANCE_HOLD_SECONDS`: how long a `next` waits for its event, 5 unless set.
 #![allow(
     missing_docs,

@@ -87,12 +87,19 @@ impl Subject {
         if matches!(self, Self::Foreign(_)) { 1 } else { 6 }
     }
 
-    /// The mock that all cases share, where the proxy cannot be told of another.
+    /// The mock that all cases share, where the proxy cannot be told of another. The proxy may be started now: one that registers as an
+    /// extension ends where it finds nobody.
     pub async fn shared_platform(&self) -> Outcome<Option<std::sync::Arc<Platform>>> {
-        match self {
-            Self::Foreign(Foreign { upstream, command: None, .. }) => Ok(Some(std::sync::Arc::new(Platform::start(*upstream).await?))),
-            _ => Ok(None),
+        let Self::Foreign(Foreign { upstream, listens, command: None }) = self else { return Ok(None) };
+        let platform = Platform::start(*upstream).await?;
+        println!("the mock listens on `{upstream}`; a proxy is awaited on `{listens}` for a minute");
+        for _ in 0..600 {
+            if TcpStream::connect(listens).await.is_ok() {
+                return Ok(Some(std::sync::Arc::new(platform)));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        Err(format!("no proxy listens on `{listens}`"))
     }
 
     pub async fn stage(&self, shared: Option<std::sync::Arc<Platform>>) -> Outcome<Stage> {
