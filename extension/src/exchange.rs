@@ -16,6 +16,13 @@ pub struct Ended {
     pub keep_platform: bool,
 }
 
+impl Ended {
+    /// What a request that asks for a close leaves of it: the platform has read that too, and closes in its own time.
+    pub const fn after(self, request: &RequestHead) -> Self {
+        Self { keep_runtime: self.keep_runtime && request.keep_alive, keep_platform: self.keep_platform && request.keep_alive }
+    }
+}
+
 /// Why an exchange did not come to its end. Both connections are to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
@@ -75,7 +82,7 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
         let ended = answer(runtime, platform, to_head).await?;
         runtime.buffer.advance(here);
         give_back_room(&mut runtime.buffer);
-        return Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended });
+        return Ok(ended.after(request));
     }
     runtime.buffer.advance(here);
     let (mut runtime_reads, mut runtime_writes) = runtime.stream.split();
@@ -103,10 +110,7 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
         }
     };
     let (uploaded, ended) = tokio::try_join!(upload, download)?;
-    Ok(Ended {
-        keep_runtime: ended.keep_runtime && uploaded && request.keep_alive,
-        keep_platform: ended.keep_platform && uploaded && request.keep_alive,
-    })
+    Ok(Ended { keep_runtime: ended.keep_runtime && uploaded, keep_platform: ended.keep_platform && uploaded }.after(request))
 }
 
 /// Waits for the platform's answer to a request that is wholly sent, and hands it on.

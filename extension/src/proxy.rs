@@ -154,9 +154,10 @@ impl Proxy {
             let Event { mut platform, head, told } = event;
             return match exchange::hand_over(runtime, &mut platform, head).await {
                 Ok(ended) => {
+                    let ended = ended.after(request);
                     runtime.buffer.advance(request.length);
                     self.keep(platform, ended);
-                    Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
+                    Ok(ended)
                 }
                 Err(Broken::RuntimeBeforeAnswer) => {
                     self.park(Parked::Answered(Event { platform, head, told }));

@@ -1,0 +1,77 @@
+//! The transparency suite: with no fault in force nobody may be able to tell that a proxy stands between a runtime and the Runtime API.
+//! It puts the real binary to the test, or the proxy that the environment names; it must never ask of a proxy what a mock that answers
+//! directly does not pass.
+//!
+//! - `CONFORMANCE_PROXY=host:port`: where the other proxy listens, with one of
+//! - `CONFORMANCE_COMMAND`: what starts it, by `sh -c`, for each case; it finds the mock in `AWS_LAMBDA_RUNTIME_API`;
+//! - `CONFORMANCE_UPSTREAM=host:port`: where it sends, if it is started by hand, within a minute of the suite; the mock listens there (also with a command,
+//!   if it cannot read the variable).
+//! - `CONFORMANCE_HOLD_SECONDS`: how long a `next` waits for its event, 5 unless set.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod cases;
+mod findings;
+mod messages;
+mod platform;
+mod runtime;
+mod sins;
+mod subject;
+mod suite;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use findings::FINDINGS;
+use subject::Subject;
+use tokio::sync::Semaphore;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proxy_conforms() {
+    let subject = Subject::from_environment().unwrap_or_else(|why| panic!("{why}"));
+    let turns = Arc::new(Semaphore::new(subject.at_once()));
+    let results = suite::run(subject, turns).await.unwrap_or_else(|why| panic!("{why}"));
+    println!("{}", results.table());
+    assert_eq!(results.failed(), Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mock_that_answers_directly_conforms() {
+    let results = suite::run(Subject::Nothing, Arc::new(Semaphore::new(6))).await.unwrap();
+    assert!(results.failed().is_empty(), "the suite is wrong:\n{}", results.table());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_sins_fails_exactly_the_cases_it_sins_against() {
+    let mut never_failed: BTreeSet<&str> = cases::CASES.iter().map(|case| case.name).collect();
+    // Side by side: most of the time is spent in waits that are in vain.
+    let turns = Arc::new(Semaphore::new(16));
+    let tried: Vec<_> = FINDINGS.iter().map(|(sin, _)| tokio::spawn(suite::run(Subject::Sinner(*sin), Arc::clone(&turns)))).collect();
+    let mut wrong = Vec::new();
+    for ((sin, against), results) in FINDINGS.iter().zip(tried) {
+        let results = results.await.unwrap().unwrap();
+        let failed = BTreeSet::from_iter(results.failed());
+        let wanted: BTreeSet<&str> = against.iter().copied().collect();
+        never_failed.retain(|name| !failed.contains(name));
+        if failed != wanted {
+            let (more, less) = (failed.difference(&wanted).collect::<Vec<_>>(), wanted.difference(&failed).collect::<Vec<_>>());
+            wrong.push(format!("{sin:?} fails {more:?} too, and does not fail {less:?}\n{}", results.failures()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(never_failed.is_empty(), "no sin is found out by {never_failed:#?}");
+}
+
+#[test]
+fn every_case_has_a_name_of_its_own() {
+    let names: BTreeSet<&str> = cases::CASES.iter().map(|case| case.name).collect();
+    assert_eq!(names.len(), cases::CASES.len());
+    assert!(names.iter().all(|name| !name.contains('\n')));
+}
