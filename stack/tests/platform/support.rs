@@ -10,7 +10,7 @@ use bytes::Bytes;
 use faults::Entry;
 use serde_json::Value;
 use stack::platform::gateway::Routes;
-use stack::platform::{Function, Invoked, Platform, Settings};
+use stack::platform::{Code, Function, Invoked, Platform, Settings};
 use stack::{RunFolder, guard};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -33,7 +33,7 @@ impl Drop for Left {
 pub fn function(name: &str) -> Function {
     Function {
         name: name.into(),
-        binary: PathBuf::new(),
+        code: Code::Provided(PathBuf::new()),
         memory_mb: 128,
         timeout: Duration::from_secs(20),
         concurrency: 4,
@@ -61,10 +61,11 @@ pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up
     let bootstrap = script(&folder, "bootstrap", "exec \"$BROWNOUT_BOOTSTRAP\"");
     let (ledger, entries) = tokio::sync::mpsc::unbounded_channel();
     let settings = Settings {
-        functions: functions.into_iter().map(|function| Function { binary: binary.clone(), ..function }).collect(),
+        functions: functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect(),
         routes,
         run_folder: RunFolder::create(folder.path().join("run")).unwrap(),
         extension: extension.then_some(stand_in),
+        wrapper: bootstrap.clone(),
         bootstrap,
         plan: folder.path().join("plan.json"),
         variables: [("AWS_REGION".to_owned(), "eu-west-1".to_owned())].into(),
