@@ -3,6 +3,7 @@
 mod counts;
 mod deployed;
 mod environment;
+mod event_stream;
 mod extensions;
 mod extensions_api;
 mod functions;
@@ -10,6 +11,7 @@ pub mod gateway;
 mod http;
 mod invocation;
 mod invoke_api;
+mod invoke_stream;
 mod life;
 mod log;
 mod names;

@@ -83,7 +83,9 @@ impl Code {
         let (runtime, found) = match self {
             Self::Provided(binary) => return Ok(Launch { program: binary.clone(), arguments: Vec::new(), variables: Vec::new() }),
             Self::Managed { runtime: runtime @ Managed::Python(_), handler, .. } => (runtime, python::launch(handler, of_this_process)),
-            Self::Managed { runtime: runtime @ Managed::Node(_), handler, folder } => (runtime, node::launch(handler, folder, of_this_process)),
+            Self::Managed { runtime: runtime @ Managed::Node(_), handler, folder } => {
+                (runtime, node::launch(handler, folder, of_this_process))
+            }
         };
         found.map_err(|why| MissingRuntime { function: function.to_owned(), runtime: runtime.name().to_owned(), why })
     }
