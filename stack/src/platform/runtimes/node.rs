@@ -13,7 +13,7 @@ pub(super) fn launch(handler: &str, folder: &Path, variable: Variable<'_>) -> Re
     let folders = path.iter().flat_map(std::env::split_paths);
     let mut candidates = std::iter::once(folder.join("node_modules")).chain(folders).map(|modules| modules.join("aws-lambda-ric"));
     // Its native part is what an installation without cmake lacks.
-    let client = candidates.find(|client| client.join("bin/index.mjs").is_file() && client.join("build/Release").is_dir());
+    let client = candidates.find(|client| client.join("bin/index.mjs").is_file() && client.join("dist/rapid-client.node").is_file());
     let client = client.ok_or_else(|| {
         "found no package `aws-lambda-ric` with its native part; `npm install aws-lambda-ric` in the function's folder (it wants cmake, \
          make, autoconf, automake, libtool and g++), or name the `node_modules` that has it in `NODE_PATH`"
