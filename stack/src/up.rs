@@ -22,6 +22,8 @@ pub const TEMPLATE: &str = include_str!("../template.yaml");
 
 /// What Lambda looks for at `/opt/bootstrap`, from our layer.
 const BOOTSTRAP: &str = include_str!("../../extension/layer/bootstrap");
+/// What `AWS_LAMBDA_EXEC_WRAPPER` names, from our layer.
+const WRAPPER: &str = include_str!("../../extension/layer/wrapper");
 
 /// What to bring up, and how.
 #[derive(Debug, Clone)]
@@ -159,13 +161,15 @@ fn platform_settings(
     let mut template = Template::read(TEMPLATE, &resources, &parameters)?;
     let names = function_names(settings);
     template.routes.apis.retain(|api| api.routes.iter().all(|route| names.contains(&route.function.as_str())));
-    let bootstrap = write_bootstrap(&settings.folder)?;
+    let bootstrap = write_script(&settings.folder, "bootstrap", BOOTSTRAP)?;
+    let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
     let functions = template
         .functions
         .into_iter()
         .filter(|function| names.contains(&function.name.as_str()))
         .map(|function| platform::Function {
-            binary: settings.artifacts.folder.join(&function.binary),
+            // The template is built in, so its folders lie where the programs do.
+            code: function.code.code(&settings.artifacts.folder, &settings.artifacts.folder),
             name: function.name,
             memory_mb: function.memory_mb,
             timeout: function.timeout,
@@ -181,6 +185,7 @@ fn platform_settings(
         run_folder: settings.folder.clone(),
         extension: Some(settings.artifacts.extension()),
         bootstrap,
+        wrapper,
         plan: settings.folder.plan(),
         variables: variables(services),
         marker: settings.marker.clone(),
@@ -188,10 +193,10 @@ fn platform_settings(
     })
 }
 
-fn write_bootstrap(folder: &RunFolder) -> io::Result<PathBuf> {
+fn write_script(folder: &RunFolder, name: &str, text: &str) -> io::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
-    let path = folder.path().join("bootstrap");
-    std::fs::write(&path, BOOTSTRAP)?;
+    let path = folder.path().join(name);
+    std::fs::write(&path, text)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
     Ok(path)
 }

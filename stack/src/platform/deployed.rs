@@ -10,14 +10,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::counts::Counts;
 use super::log::Log;
 use super::names;
+use super::runtimes::{Code, Launch};
 
 /// A function: what to run, and Lambda's settings for it.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Its name, as `AWS_LAMBDA_FUNCTION_NAME` says it.
     pub name: String,
-    /// What a deployment calls `bootstrap`.
-    pub binary: PathBuf,
+    /// Its code and what runs it.
+    pub code: Code,
     /// What the function is told; nothing limits it here.
     pub memory_mb: u32,
     /// Counted from the event's hand-over.
@@ -37,6 +38,7 @@ pub struct Function {
 pub(crate) struct Machine {
     pub extension: Option<PathBuf>,
     pub bootstrap: PathBuf,
+    pub wrapper: PathBuf,
     pub plan: PathBuf,
     pub variables: BTreeMap<String, String>,
     pub marker: String,
@@ -50,6 +52,7 @@ pub(crate) struct Machine {
 #[derive(Debug)]
 pub(crate) struct Deployed {
     pub function: Function,
+    pub launch: Launch,
     pub machine: std::sync::Arc<Machine>,
     pub log: Log,
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use super::deployed::Deployed;
 use super::extensions::Extensions;
 use super::invocation::{Failure, Invocation, Invoked};
+use super::invoke_stream::Sink;
 use super::names;
 use super::process::Group;
 
@@ -40,6 +41,7 @@ pub(crate) struct Event {
 #[derive(Debug)]
 struct Current {
     request_id: String,
+    sink: Option<Sink>,
     answer: oneshot::Sender<Invoked>,
 }
 
@@ -125,7 +127,7 @@ impl Environment {
             self.group.thaw();
         }
         let timeout = self.deployed.function.timeout;
-        let Invocation { request_id, event, trace, client_context, arrived, at_limit, answer } = invocation;
+        let Invocation { request_id, event, trace, client_context, arrived, at_limit, sink, answer } = invocation;
         if at_limit {
             self.deployed.machine.counts.waited(arrived.elapsed());
         }
@@ -141,7 +143,7 @@ impl Environment {
         state.phase = Phase::Busy;
         state.deadline = Some(Instant::now() + timeout);
         state.pending = Some(event);
-        state.current = Some(Current { request_id, answer });
+        state.current = Some(Current { request_id, sink, answer });
         self.event.notify_one();
         if !std::mem::replace(&mut state.armed, true) {
             self.attention.notify_one();
@@ -187,6 +189,11 @@ impl Environment {
     pub(crate) fn works_on(&self, request_id: &str) -> bool {
         let state = self.state();
         state.pending.is_none() && state.current.as_ref().is_some_and(|current| current.request_id == request_id)
+    }
+
+    /// Where the pieces of a streamed answer to its event go, where the caller wants pieces.
+    pub(crate) fn sink(&self, request_id: &str) -> Option<Sink> {
+        self.state().current.as_ref().filter(|current| current.request_id == request_id)?.sink.clone()
     }
 
     /// The answer to its event; false where that event is not its own, or has been answered.

@@ -56,7 +56,8 @@ async fn register(host: &Host, request: Request<Incoming>) -> Response<Piece> {
         return refusal(403, "Extension.AlreadyRegistered", &format!("Extension {name} already registered"));
     };
     host.environment.progress.notify_one();
-    let mut body = json!({ "functionName": deployed.function.name, "functionVersion": "$LATEST", "handler": "bootstrap" });
+    let mut body =
+        json!({ "functionName": deployed.function.name, "functionVersion": "$LATEST", "handler": deployed.function.code.handler() });
     if let (Some(body), true) = (body.as_object_mut(), features.contains("accountId")) {
         body.insert("accountId".to_owned(), super::names::ACCOUNT.into());
     }

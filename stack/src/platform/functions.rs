@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::deployed::Machine;
 use super::invocation::{Invocation, InvokeError, Invoked, LARGEST_EVENT};
+use super::invoke_stream::Sink;
 use super::pool::Pool;
 
 /// The functions by name.
@@ -28,19 +29,21 @@ impl Functions {
         self.machine.region()
     }
 
-    /// Hands an event in. It runs whether or not anybody waits for the answer.
+    /// Hands an event in. It runs whether or not anybody waits for the answer, or takes its pieces.
     pub(crate) fn submit(
         &self,
         name: &str,
         event: Bytes,
         trace: Option<&str>,
         client_context: Option<String>,
+        sink: Option<Sink>,
     ) -> Result<oneshot::Receiver<Invoked>, InvokeError> {
         let pool = self.pools.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
         if event.len() > LARGEST_EVENT {
             return Err(InvokeError::TooLarge);
         }
-        let (invocation, answer) = Invocation::new(event, trace, client_context);
+        let (mut invocation, answer) = Invocation::new(event, trace, client_context);
+        invocation.sink = sink;
         pool.submit(invocation)?;
         Ok(answer)
     }
@@ -53,6 +56,6 @@ impl Functions {
         trace: Option<&str>,
         client_context: Option<String>,
     ) -> Result<Invoked, InvokeError> {
-        self.submit(name, event, trace, client_context)?.await.map_err(|_| InvokeError::Stopped)
+        self.submit(name, event, trace, client_context, None)?.await.map_err(|_| InvokeError::Stopped)
     }
 }

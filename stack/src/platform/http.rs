@@ -16,6 +16,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 /// Room for one header of 1 MiB (`Lambda-Runtime-Function-XRay-Error-Cause`); hyper's own limit would answer 431.
@@ -23,13 +24,15 @@ const BUFFER: usize = 2 * 1024 * 1024;
 /// What is read and thrown away of a body that is too large, so that its sender can read the answer.
 const PATIENCE: usize = 64 * 1024 * 1024;
 
-/// A body that is one piece, or one that is sent as one chunk of chunked encoding.
+/// A body that is one piece, one that is sent as one chunk of chunked encoding, or one of many chunks.
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Sent with Content-Length.
     Sized(Full<Bytes>),
     /// Sent chunked.
     Chunked(Option<Bytes>),
+    /// Sent chunk by chunk as they come.
+    Streamed(mpsc::Receiver<Bytes>),
 }
 
 impl From<Bytes> for Piece {
@@ -46,6 +49,7 @@ impl Body for Piece {
         match self.get_mut() {
             Self::Sized(full) => Pin::new(full).poll_frame(context),
             Self::Chunked(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Streamed(chunks) => chunks.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -53,13 +57,14 @@ impl Body for Piece {
         match self {
             Self::Sized(full) => full.is_end_stream(),
             Self::Chunked(bytes) => bytes.is_none(),
+            Self::Streamed(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Sized(full) => full.size_hint(),
-            Self::Chunked(_) => SizeHint::default(),
+            Self::Chunked(_) | Self::Streamed(_) => SizeHint::default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::invoke_stream::Sink;
 use super::names;
 
 /// The largest synchronous event and response, in bytes. Source: Lambda's quotas; the Runtime API allows 100 bytes more.
@@ -50,6 +51,8 @@ pub(crate) struct Invocation {
     pub arrived: Instant,
     /// It waits although nothing may be started for it: the function's limit on this machine.
     pub at_limit: bool,
+    /// Where the pieces of a streamed response go; a caller that wants none gets it whole.
+    pub sink: Option<Sink>,
     pub answer: oneshot::Sender<Invoked>,
 }
 
@@ -104,6 +107,7 @@ impl Invocation {
             client_context,
             arrived: Instant::now(),
             at_limit: false,
+            sink: None,
             answer,
         };
         (invocation, answered)

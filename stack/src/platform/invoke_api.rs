@@ -1,4 +1,4 @@
-//! The Lambda Invoke API over HTTP, so that an SDK's client can invoke what runs here. Nothing else of Lambda's control plane.
+//! The Lambda Invoke API over HTTP, so that an SDK's client can invoke what runs here, streams too. Nothing else of Lambda's control plane.
 
 use std::sync::Arc;
 
@@ -11,27 +11,39 @@ use serde_json::json;
 use super::functions::Functions;
 use super::http::{self, Piece};
 use super::invocation::{InvokeError, LARGEST_EVENT};
+use super::invoke_stream;
 use super::names;
 
 /// Lambda's limit for an asynchronous event, in bytes.
 const LARGEST_ASYNCHRONOUS: usize = 1024 * 1024;
 
+/// How the caller wants the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Invoke.
+    Whole,
+    /// InvokeWithResponseStream.
+    Streamed,
+}
+
 /// Answers one call.
 pub(crate) async fn answer(functions: Arc<Functions>, request: Request<Incoming>) -> Response<Piece> {
     let path = request.uri().path().to_owned();
-    let name = path.strip_prefix("/2015-03-31/functions/").and_then(|rest| rest.strip_suffix("/invocations"));
-    let response = match (request.method(), name) {
-        (&Method::POST, Some(name)) => {
+    let within = |begin: &str, end: &str| path.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+    let whole = within("/2015-03-31/functions/", "/invocations").map(|name| (name, Way::Whole));
+    let called = whole.or_else(|| within("/2021-11-15/functions/", "/response-streaming-invocations").map(|name| (name, Way::Streamed)));
+    let response = match (request.method(), called) {
+        (&Method::POST, Some((name, way))) => {
             // The SDKs escape the colons of an ARN.
             let name = name.replace("%3A", ":").replace("%3a", ":");
-            invoke(&functions, names::function_name(&name), request).await
+            invoke(&functions, names::function_name(&name), way, request).await
         }
-        _ => refusal(404, "UnknownOperationException", "only Invoke is served here"),
+        _ => refusal(404, "UnknownOperationException", "only Invoke and InvokeWithResponseStream are served here"),
     };
     with(response, "x-amzn-requestid", names::uuid())
 }
 
-async fn invoke(functions: &Arc<Functions>, name: &str, request: Request<Incoming>) -> Response<Piece> {
+async fn invoke(functions: &Arc<Functions>, name: &str, way: Way, request: Request<Incoming>) -> Response<Piece> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let kind = header("x-amz-invocation-type").unwrap_or_else(|| "RequestResponse".to_owned());
     let trace = names::trace_of(header("x-amzn-trace-id").as_deref());
@@ -50,7 +62,17 @@ async fn invoke(functions: &Arc<Functions>, name: &str, request: Request<Incomin
     match kind.as_str() {
         "DryRun" if functions.has(name) => http::json(204, Bytes::new()),
         "DryRun" => refused(functions, &InvokeError::Unknown(name.to_owned())),
-        "Event" => match functions.submit(name, event, Some(&trace), context) {
+        "RequestResponse" if way == Way::Streamed => {
+            let (sink, pieces) = invoke_stream::pieces();
+            match functions.submit(name, event, Some(&trace), context, Some(sink)) {
+                Ok(end) => {
+                    with(with(invoke_stream::answer(pieces, end), "x-amz-executed-version", "$LATEST".to_owned()), "x-amzn-trace-id", trace)
+                }
+                Err(error) => refused(functions, &error),
+            }
+        }
+        "Event" if way == Way::Streamed => refusal(400, "InvalidParameterValueException", "a stream has no invocation type Event"),
+        "Event" => match functions.submit(name, event, Some(&trace), context, None) {
             Ok(_answer) => http::json(202, Bytes::new()),
             Err(error) => refused(functions, &error),
         },

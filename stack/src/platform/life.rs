@@ -1,17 +1,20 @@
 //! The life of one environment from its listener to its last process: started, watched, ended. It decides nothing about invocations.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use tokio::process::Child;
 
 use super::environment::{Environment, Phase};
 use super::invocation::Failure;
 use super::pool::Pool;
-use super::process::{Exit, Processes, spawn};
+use super::process::{self, Exit, Processes, spawn};
+use super::runtimes::Code;
 use super::{http, names, runtime_api, variables};
 
 /// Lambda's limit for the start of an environment.
@@ -63,7 +66,7 @@ async fn start(
     let deployed = &environment.deployed;
     let refused = |error: io::Error| End::Failed(Failure::Start(format!("fork/exec failed: {error}")));
     if let Some(extension) = &deployed.machine.extension {
-        let mut child = spawn(&environment.group, extension, &[], &variables).map_err(refused)?;
+        let mut child = spawn(&environment.group, &mut process::command(extension), &variables).map_err(refused)?;
         let log = || deployed.log.clone();
         if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
             processes.outputs.spawn(log().copy_extension(output, deployed.machine.ledger.clone()));
@@ -73,19 +76,37 @@ async fn start(
         let name = deployed.extension_name().unwrap_or_default();
         reached(environment, processes, limit, || environment.extensions(|all| all.has(name))).await?;
     }
-    let script = deployed.machine.bootstrap.as_path();
-    let (program, arguments) = match deployed.machine.extension {
-        // Through sh, so that the script need not have kept its executable bit.
-        Some(_) => (Path::new("/bin/sh"), vec![script]),
-        None => (deployed.function.binary.as_path(), Vec::new()),
-    };
-    let mut child = spawn(&environment.group, program, &arguments, &variables).map_err(refused)?;
+    let mut child = start_runtime(environment, &variables).map_err(refused)?;
     if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
         processes.outputs.spawn(deployed.log.clone().copy(output));
         processes.outputs.spawn(deployed.log.clone().copy(errors));
     }
     processes.runtime = Some(child);
     reached(environment, processes, limit, || environment.phase() != Phase::Starting).await
+}
+
+/// Starts the runtime as Lambda's image does: an OS-only one by the layer's bootstrap where there is a layer, a managed one through the
+/// wrapper where one is set.
+fn start_runtime(environment: &Environment, variables: &BTreeMap<String, String>) -> io::Result<Child> {
+    let deployed = &environment.deployed;
+    let launch = &deployed.launch;
+    let mut command = match &deployed.function.code {
+        Code::Provided(_) if deployed.machine.extension.is_some() => {
+            // Through sh, so that the script need not have kept its executable bit.
+            let mut command = process::command("/bin/sh");
+            command.arg(&deployed.machine.bootstrap);
+            command
+        }
+        Code::Provided(_) => process::command(&launch.program),
+        Code::Managed { folder, .. } => {
+            let wrapper = variables.get(variables::WRAPPER);
+            let mut command = process::command(wrapper.map_or(launch.program.as_os_str(), OsStr::new));
+            command.args(wrapper.map(|_| &launch.program)).current_dir(folder);
+            command
+        }
+    };
+    command.args(&launch.arguments).envs(launch.variables.iter().map(|(name, value)| (name, value)));
+    spawn(&environment.group, &mut command, variables)
 }
 
 async fn listen(pool: &Arc<Pool>, environment: &Arc<Environment>, served: &mut Option<http::Served>) -> io::Result<SocketAddr> {

@@ -3,6 +3,7 @@
 mod counts;
 mod deployed;
 mod environment;
+mod event_stream;
 mod extensions;
 mod extensions_api;
 mod functions;
@@ -10,12 +11,14 @@ pub mod gateway;
 mod http;
 mod invocation;
 mod invoke_api;
+mod invoke_stream;
 mod life;
 mod log;
 mod names;
 mod pool;
 mod process;
 mod runtime_api;
+pub mod runtimes;
 pub mod template;
 mod variables;
 
@@ -34,6 +37,7 @@ use tokio::task::JoinHandle;
 
 pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
+pub use runtimes::Code;
 
 use crate::{Health, RunFolder, guard};
 use deployed::{Deployed, Machine};
@@ -58,6 +62,8 @@ pub struct Settings {
     pub extension: Option<PathBuf>,
     /// The layer's bootstrap script, which points the runtime at the extension.
     pub bootstrap: PathBuf,
+    /// The layer's wrapper script, which does the same for the runtimes that know `AWS_LAMBDA_EXEC_WRAPPER`.
+    pub wrapper: PathBuf,
     /// The file that the fault plan is written to.
     pub plan: PathBuf,
     /// For every function: `AWS_ENDPOINT_URL`, `AWS_REGION`, the credentials of this machine.
@@ -83,11 +89,12 @@ pub struct Platform {
 /// Brings the platform up; no environment is started until it is needed.
 ///
 /// # Errors
-/// Where a log cannot be opened or no port is free, or where a route or authorizer names a function that is not among the functions.
+/// Where a log cannot be opened, no port is free, this machine lacks a function's runtime, or where a route or authorizer names a function that is not among the functions.
 pub async fn start(settings: Settings) -> io::Result<Platform> {
     let machine = Arc::new(Machine {
         extension: settings.extension,
         bootstrap: settings.bootstrap,
+        wrapper: settings.wrapper,
         plan: settings.plan,
         variables: settings.variables,
         marker: settings.marker,
@@ -98,7 +105,8 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
     let mut pools = BTreeMap::new();
     for function in settings.functions {
         let log = log::Log::open(&settings.run_folder.log(&function.name))?;
-        let deployed = Deployed { function, machine: Arc::clone(&machine), log };
+        let launch = function.code.launch(&function.name).map_err(|missing| io::Error::new(io::ErrorKind::NotFound, missing))?;
+        let deployed = Deployed { function, launch, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
     let functions = Arc::new(Functions { machine, pools });

@@ -1,8 +1,8 @@
 //! The processes of one environment, as one group: started, stopped, let run, ended. The only place that sends a signal.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -128,11 +128,16 @@ fn pid(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
 
-/// Starts `program` in `group`, with these variables and `PATH` only, its output on pipes. The first process of a group leads it.
-pub(crate) fn spawn(group: &Group, program: &Path, arguments: &[&Path], variables: &BTreeMap<String, String>) -> io::Result<Child> {
+/// A command that gets none of this process's variables but `PATH`.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(variables);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// Starts a [`command`] in `group` with these variables, its output on pipes. The first process of a group leads it.
+pub(crate) fn spawn(group: &Group, command: &mut Command, variables: &BTreeMap<String, String>) -> io::Result<Child> {
+    command.envs(variables).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.process_group(group.0.get().map_or(0, |leader| leader.as_raw_nonzero().get()));
     let child = command.spawn()?;
     if let Some(pid) = pid(&child) {
@@ -147,7 +152,7 @@ mod tests {
 
     async fn sh(group: &Group, script: &str) -> Processes {
         let variables = BTreeMap::new();
-        let child = spawn(group, Path::new("/bin/sh"), &[Path::new("-c"), Path::new(script)], &variables).unwrap();
+        let child = spawn(group, command("/bin/sh").args(["-c", script]), &variables).unwrap();
         Processes { runtime: Some(child), ..Processes::default() }
     }
 

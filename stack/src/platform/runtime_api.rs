@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use base64::Engine;
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, body::Incoming};
 
 use super::environment::{Environment, Event};
 use super::extensions_api;
-use super::http::{self, BodyError, Piece};
+use super::http::{self, BodyError, Piece, Whole};
 use super::invocation::{Failure, LARGEST_EVENT};
+use super::invoke_stream::Sink;
 use super::pool::Pool;
 
 /// Lambda takes 100 bytes more here than it takes for an event.
@@ -102,8 +104,12 @@ async fn response(environment: &Environment, id: &str, request: Request<Incoming
         return unknown_id(request).await;
     }
     let streams = request.headers().get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming");
-    let limit = if streams { LARGEST_STREAM } else { LARGEST_RESPONSE };
-    match http::whole(request.into_body(), limit).await {
+    let body = request.into_body();
+    let taken = match environment.sink(id).filter(|_| streams) {
+        Some(sink) => forward(body, &sink).await,
+        None => http::whole(body, LARGEST_RESPONSE).await,
+    };
+    match taken {
         Ok(whole) => {
             let answer = error_in(&whole.trailers).map_or(Ok(whole.bytes), Err);
             if environment.answer(id, answer) { accepted() } else { no_such_id() }
@@ -117,6 +123,25 @@ async fn response(environment: &Environment, id: &str, request: Request<Incoming
             refusal(400, "TruncatedResponse", "The response broke off")
         }
     }
+}
+
+/// Passes a streamed body on, piece by piece; what is left is its trailers. A caller that has gone takes no piece.
+async fn forward(mut body: Incoming, sink: &Sink) -> Result<Whole, BodyError> {
+    let mut trailers = HeaderMap::new();
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        match frame.map_err(|_| BodyError::Broken)?.into_data() {
+            Ok(bytes) => {
+                size += bytes.len();
+                if size > LARGEST_STREAM {
+                    return Err(BodyError::TooLarge);
+                }
+                let _ = sink.send(bytes).await;
+            }
+            Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
+        }
+    }
+    Ok(Whole { bytes: Bytes::new(), trailers })
 }
 
 /// The error that a stream ended with, where it did.

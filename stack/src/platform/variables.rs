@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::deployed::Deployed;
+use super::deployed::{Deployed, Machine};
 use super::names;
+use super::runtimes::Code;
+
+/// The script that a managed runtime starts itself through; OS-only runtimes do not look at it.
+pub(crate) const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// The variables of one environment. Lambda's own win over the function's, as they do there.
 pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, String> {
@@ -12,7 +16,7 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
     let machine = &deployed.machine;
     let mut variables = machine.variables.clone();
     variables.extend(function.variables.clone());
-    let task_root = function.binary.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let task_root = function.code.task_root().display().to_string();
     let port = api.port();
     for (name, value) in [
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
@@ -27,7 +31,7 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
         ("LAMBDA_TASK_ROOT", task_root),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
-        ("_HANDLER", "bootstrap".to_owned()),
+        ("_HANDLER", function.code.handler().to_owned()),
         ("TZ", ":UTC".to_owned()),
         ("LANG", "en_US.UTF-8".to_owned()),
         ("BROWNOUT_STACK", machine.marker.clone()),
@@ -35,10 +39,23 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
         variables.insert(name.to_owned(), value);
     }
     if machine.extension.is_some() {
-        variables.insert("BROWNOUT_BOOTSTRAP".to_owned(), function.binary.display().to_string());
+        through_the_layer(&function.code, machine, &mut variables);
         // The same port on another loopback address: nobody else can have taken it in between.
         variables.insert("BROWNOUT_LISTEN".to_owned(), format!("127.0.0.2:{port}"));
         variables.insert("BROWNOUT_PLAN".to_owned(), format!("file:{}", machine.plan.display()));
     }
+    variables.extend(function.code.execution_environment().map(|name| ("AWS_EXECUTION_ENV".to_owned(), name)));
     variables
+}
+
+/// What a person who adds the layer to a function sets: a wrapper that the function had before runs behind ours.
+fn through_the_layer(code: &Code, machine: &Machine, variables: &mut BTreeMap<String, String>) {
+    match code {
+        Code::Provided(binary) => drop(variables.insert("BROWNOUT_BOOTSTRAP".to_owned(), binary.display().to_string())),
+        Code::Managed { .. } => {
+            if let Some(before) = variables.insert(WRAPPER.to_owned(), machine.wrapper.display().to_string()) {
+                variables.insert("BROWNOUT_EXEC_WRAPPER".to_owned(), before);
+            }
+        }
+    }
 }

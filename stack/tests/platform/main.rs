@@ -5,5 +5,6 @@
 mod child;
 mod environments;
 mod gateway;
+mod runtimes;
 mod support;
 mod wire;

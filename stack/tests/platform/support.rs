@@ -10,7 +10,7 @@ use bytes::Bytes;
 use faults::Entry;
 use serde_json::Value;
 use stack::platform::gateway::Routes;
-use stack::platform::{Function, Invoked, Platform, Settings};
+use stack::platform::{Code, Function, Invoked, Platform, Settings};
 use stack::{RunFolder, guard};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -33,7 +33,7 @@ impl Drop for Left {
 pub fn function(name: &str) -> Function {
     Function {
         name: name.into(),
-        binary: PathBuf::new(),
+        code: Code::Provided(PathBuf::new()),
         memory_mb: 128,
         timeout: Duration::from_secs(20),
         concurrency: 4,
@@ -50,28 +50,51 @@ fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
+/// What a layer puts into an environment.
+pub struct Layer {
+    pub extension: PathBuf,
+    pub bootstrap: PathBuf,
+    pub wrapper: PathBuf,
+}
+
+/// A platform of these functions as they are.
+pub async fn layered(functions: Vec<Function>, layer: Option<Layer>) -> std::io::Result<Up> {
+    let folder = tempfile::tempdir().unwrap();
+    start(functions, Routes::default(), layer, folder).await
+}
+
+/// A platform whose functions are this test binary.
 pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let folder = tempfile::tempdir().unwrap();
     let exe = std::env::current_exe().unwrap();
     let this = |test: &str| format!("exec '{}' --ignored --exact --nocapture child::{test}", exe.display());
     let binary = script(&folder, "function", &this("runtime"));
     let stand_in = script(&folder, "stand-in", &this("extension"));
     let bootstrap = script(&folder, "bootstrap", "exec \"$BROWNOUT_BOOTSTRAP\"");
+    let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
+    let layer = extension.then(|| Layer { extension: stand_in, wrapper: bootstrap.clone(), bootstrap });
+    start(functions, routes, layer, folder).await.unwrap()
+}
+
+async fn start(functions: Vec<Function>, routes: Routes, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let (extension, bootstrap, wrapper) =
+        layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.bootstrap, layer.wrapper));
     let (ledger, entries) = tokio::sync::mpsc::unbounded_channel();
     let settings = Settings {
-        functions: functions.into_iter().map(|function| Function { binary: binary.clone(), ..function }).collect(),
+        functions,
         routes,
         run_folder: RunFolder::create(folder.path().join("run")).unwrap(),
-        extension: extension.then_some(stand_in),
+        extension,
         bootstrap,
+        wrapper,
         plan: folder.path().join("plan.json"),
         variables: [("AWS_REGION".to_owned(), "eu-west-1".to_owned())].into(),
         marker: marker.clone(),
         ledger,
     };
-    Up { platform: stack::platform::start(settings).await.unwrap(), entries, folder, left: Left(marker) }
+    Ok(Up { platform: stack::platform::start(settings).await?, entries, folder, left: Left(marker) })
 }
 
 impl Up {
@@ -79,6 +102,11 @@ impl Up {
         let invoked = self.platform.invoke(function, Bytes::from(event.to_string()), None).await.unwrap();
         let payload = serde_json::from_slice(&invoked.payload).unwrap();
         (invoked, payload)
+    }
+
+    /// What its processes carry as `BROWNOUT_STACK`.
+    pub fn marker(&self) -> &str {
+        &self.left.0
     }
 
     /// Ends it; nothing may be left. Returns what the ledger got.

@@ -5,6 +5,7 @@ mod intrinsics;
 mod yaml;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use faults::Complaint;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::gateway::Routes;
 use super::names::{ACCOUNT, REGION};
+use super::runtimes::{Code, Managed};
 use intrinsics::Names;
 
 /// What a template deploys, as far as it runs on this platform.
@@ -30,8 +32,8 @@ pub struct Declared {
     pub resource: String,
     /// `FunctionName`, or the binary's name where there is none.
     pub name: String,
-    /// The binary's name, from `Metadata.BuildProperties.Binary`.
-    pub binary: String,
+    /// Where its code is.
+    pub code: Package,
     /// `MemorySize`.
     pub memory_mb: u32,
     /// `Timeout`.
@@ -40,6 +42,32 @@ pub struct Declared {
     pub reserved: Option<u32>,
     /// `Environment.Variables`, resolved.
     pub variables: BTreeMap<String, String>,
+}
+
+/// Where the code of a declared function is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Package {
+    /// The name of a binary, from `Metadata.BuildProperties.Binary`.
+    Binary(String),
+    /// A folder that a managed runtime reads.
+    Folder {
+        /// `Runtime`.
+        runtime: Managed,
+        /// `Handler`.
+        handler: String,
+        /// `CodeUri`, relative to the template.
+        folder: String,
+    },
+}
+
+impl Package {
+    /// What runs: a binary of `binaries`, or a folder relative to `template`, the folder of the template.
+    pub fn code(self, binaries: &Path, template: &Path) -> Code {
+        match self {
+            Self::Binary(name) => Code::Provided(binaries.join(name)),
+            Self::Folder { runtime, handler, folder } => Code::Managed { runtime, handler, folder: template.join(folder) },
+        }
+    }
 }
 
 /// Everything in a template that was not understood.
@@ -166,16 +194,12 @@ impl Reader<'_> {
         let mut function = Declared {
             resource: self.resource.to_owned(),
             name: self.names.0.get(self.resource).cloned().unwrap_or_default(),
-            binary: String::new(),
+            code: self.package(declared, &properties),
             memory_mb: 128,
             timeout: Duration::from_secs(3),
             reserved: None,
             variables,
         };
-        match binary(declared) {
-            Some(binary) => function.binary = binary.to_owned(),
-            None => self.complain("Metadata.BuildProperties.Binary", "found none, it names the binary that runs here"),
-        }
         if declared.get("Condition").is_some() {
             self.complain("Condition", "conditions are not evaluated here");
         }
@@ -185,14 +209,34 @@ impl Reader<'_> {
         function
     }
 
+    fn package(&mut self, declared: &Value, properties: &Map<String, Value>) -> Package {
+        let text = |key: &str| properties.get(key).and_then(Value::as_str);
+        let Some(runtime) = text("Runtime").and_then(Managed::read) else {
+            let found = binary(declared).map(str::to_owned);
+            if found.is_none() {
+                self.complain("Metadata.BuildProperties.Binary", "found none, it names the binary that runs here");
+            }
+            return Package::Binary(found.unwrap_or_default());
+        };
+        let (handler, folder) = (text("Handler"), text("CodeUri"));
+        if !handler.is_some_and(|handler| handler.contains('.')) {
+            self.complain("Handler", format!("expected `file.function`, as `{}` wants it", runtime.name()));
+        }
+        if folder.is_none() {
+            self.complain("CodeUri", "found none, it names the folder of the function's code; only a folder is served here");
+        }
+        let (handler, folder) = (handler.unwrap_or_default().to_owned(), folder.unwrap_or_default().to_owned());
+        Package::Folder { runtime, handler, folder }
+    }
+
     fn property(&mut self, key: &str, value: &Value, function: &mut Declared) {
         match key {
             "MemorySize" => function.memory_mb = self.number(key, value).unwrap_or(function.memory_mb),
             "Timeout" => function.timeout = self.number(key, value).map_or(function.timeout, |seconds| Duration::from_secs(seconds.into())),
             "ReservedConcurrentExecutions" => function.reserved = self.number(key, value),
             "PackageType" if value != "Zip" => self.complain(key, format!("found `{value}`, only `Zip` runs here")),
-            "Runtime" if !value.as_str().is_some_and(|runtime| runtime.starts_with("provided")) => {
-                self.complain(key, format!("found {value}, only `provided` runtimes run here"));
+            "Runtime" if !value.as_str().is_some_and(|name| name.starts_with("provided") || Managed::read(name).is_some()) => {
+                self.complain(key, format!("found {value}, there are: provided.*, python3.*, nodejs*.x"));
             }
             "FunctionName" | "Environment" | "PackageType" => {}
             other if WITHOUT_EFFECT.contains(&other) => {}

@@ -52,7 +52,8 @@ fn a_template_becomes_functions_and_routes() {
     let template = Template::read(TEMPLATE, &values(), &parameters).unwrap();
     let function = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
     let authorizer = function("authorizer");
-    assert_eq!((authorizer.binary.as_str(), authorizer.memory_mb, authorizer.timeout), ("authorizer", 256, Duration::from_secs(3)));
+    assert_eq!((&authorizer.code, authorizer.memory_mb), (&Package::Binary("authorizer".into()), 256));
+    assert_eq!(authorizer.timeout, Duration::from_secs(3));
     assert_eq!(authorizer.variables["WEAKNESSES"], "keys-fetched-once");
     let appointments = function("brownout-appointments");
     assert_eq!((appointments.reserved, appointments.timeout), (Some(5), Duration::from_secs(25)));
@@ -72,7 +73,9 @@ fn what_is_not_understood_is_a_complaint_with_its_resource() {
         ("{ Ref: Table }", "{ Ref: Nowhere }", "AppointmentsFunction.Environment.TABLE"),
         ("ReservedConcurrentExecutions: 5", "VpcConfig: {}", "AppointmentsFunction.VpcConfig"),
         ("Binary: authorizer", "Other: authorizer", "AuthorizerFunction.Metadata"),
-        ("provided.al2023", "python3.13", "AuthorizerFunction.Runtime"),
+        ("provided.al2023", "java21", "AuthorizerFunction.Runtime"),
+        ("provided.al2023", "python3.13", "AuthorizerFunction.Handler"),
+        ("Timeout: 3,", "Runtime: nodejs22.x, Handler: a.b,", "AuthorizerFunction.CodeUri"),
         ("DefaultAuthorizer: Both", "DefaultAuthorizer: None", "ClinicApi.Auth.DefaultAuthorizer"),
         ("Headers: [Authorization]", "QueryStrings: [a]", "ClinicApi.Auth.Authorizers.Both"),
         ("StageName: dev", "Cors: \"'*'\"", "ClinicApi.StageName"),
@@ -82,4 +85,14 @@ fn what_is_not_understood_is_a_complaint_with_its_resource() {
         let error = Template::read(&TEMPLATE.replace(from, to), &values(), &BTreeMap::new()).unwrap_err();
         assert!(error.to_string().contains(complaint), "{from} -> {to}: {error}");
     }
+}
+
+#[test]
+fn a_managed_runtime_is_a_folder_and_a_handler() {
+    let managed = TEMPLATE.replace("Timeout: 3,", "Runtime: python3.13, Handler: echo.handler, CodeUri: python/,");
+    let template = Template::read(&managed, &values(), &BTreeMap::new()).unwrap();
+    let authorizer = template.functions.into_iter().find(|function| function.resource == "AuthorizerFunction").unwrap();
+    let code = authorizer.code.code(Path::new("/bin"), Path::new("/stack"));
+    let runtime = Managed::Python("python3.13".into());
+    assert_eq!(code, Code::Managed { runtime, handler: "echo.handler".into(), folder: "/stack/python/".into() });
 }

@@ -1,0 +1,54 @@
+//! `InvokeWithResponseStream`: a function's answer as it is written, in the frames that an SDK reads. Whatever is invoked otherwise is `invoke_api.rs`.
+
+use bytes::Bytes;
+use hyper::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::event_stream;
+use super::http::Piece;
+use super::invocation::Invoked;
+
+/// Pieces that may lie between the function and its caller; a caller that reads slowly slows the function, as Lambda's does.
+const PIECES: usize = 8;
+
+/// Where a function's pieces go in.
+pub(crate) type Sink = mpsc::Sender<Bytes>;
+
+/// Both ends for the pieces of one answer.
+pub(crate) fn pieces() -> (Sink, mpsc::Receiver<Bytes>) {
+    mpsc::channel(PIECES)
+}
+
+/// The answer to the caller, which begins at once and ends when the function has.
+pub(crate) fn answer(pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>) -> Response<Piece> {
+    let (frames, body) = mpsc::channel(PIECES);
+    tokio::spawn(copy(pieces, end, frames));
+    let mut response = Response::new(Piece::Streamed(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
+    response
+}
+
+/// A caller that has gone is told nothing; the function runs on, as it does at Lambda's.
+async fn copy(mut pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>, frames: mpsc::Sender<Bytes>) {
+    while let Some(piece) = pieces.recv().await {
+        let _ = frames.send(chunk(&piece)).await;
+    }
+    // A platform that is being stopped drops the invocation: then the stream just breaks off.
+    let Ok(invoked) = end.await else { return };
+    let complete = if invoked.failed {
+        json!({ "ErrorCode": "Unhandled", "ErrorDetails": String::from_utf8_lossy(&invoked.payload) })
+    } else {
+        // The whole answer of a function that does not stream.
+        if !invoked.payload.is_empty() {
+            let _ = frames.send(chunk(&invoked.payload)).await;
+        }
+        json!({})
+    };
+    let _ = frames.send(event_stream::event("InvokeComplete", "application/json", complete.to_string().as_bytes())).await;
+}
+
+fn chunk(piece: &[u8]) -> Bytes {
+    event_stream::event("PayloadChunk", "application/octet-stream", piece)
+}

@@ -1,0 +1,167 @@
+//! What a function is started with: the one place that knows how each runtime is started. It starts nothing itself.
+
+mod node;
+mod python;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// A function's code, and the runtime that runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// `provided.*`: the binary that a deployment calls `bootstrap`.
+    Provided(PathBuf),
+    /// A runtime that the machine's interpreter and the published runtime interface client make up.
+    Managed {
+        /// Which.
+        runtime: Managed,
+        /// `file.function`.
+        handler: String,
+        /// What a deployment unpacks at `/var/task`.
+        folder: PathBuf,
+    },
+}
+
+/// A runtime that reads the function from a folder. The version is the template's; the machine's interpreter runs it, whatever its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Managed {
+    /// `python3.x`, by PyPI's `awslambdaric`.
+    Python(String),
+    /// `nodejsNN.x`, by npm's `aws-lambda-ric`.
+    Node(String),
+}
+
+/// What starts a runtime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Launch {
+    pub program: PathBuf,
+    pub arguments: Vec<OsString>,
+    /// Where the runtime finds its client: variables of the runtime, and of nothing else.
+    pub variables: Vec<(&'static str, OsString)>,
+}
+
+/// Why a runtime cannot be started on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("function `{function}` needs `{runtime}`: {why}")]
+pub struct MissingRuntime {
+    /// The function.
+    pub function: String,
+    /// As a template writes it.
+    pub runtime: String,
+    /// What was looked for, and what to install.
+    pub why: String,
+}
+
+/// A variable of this process, by which a machine says where its interpreters are.
+type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+impl Managed {
+    /// From a template's `Runtime`; `None` where it is no runtime of these.
+    pub fn read(text: &str) -> Option<Self> {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if text.strip_prefix("python3.").is_some_and(digits) {
+            return Some(Self::Python(text.to_owned()));
+        }
+        let node = text.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x"));
+        node.is_some_and(digits).then(|| Self::Node(text.to_owned()))
+    }
+
+    /// As a template writes it.
+    pub fn name(&self) -> &str {
+        let (Self::Python(name) | Self::Node(name)) = self;
+        name
+    }
+}
+
+impl Code {
+    /// Finds what starts it; asks the interpreter once whether the client is there.
+    ///
+    /// # Errors
+    /// Says what is missing and what installs it.
+    pub(crate) fn launch(&self, function: &str) -> Result<Launch, MissingRuntime> {
+        let of_this_process: Variable<'_> = &|name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let (runtime, found) = match self {
+            Self::Provided(binary) => return Ok(Launch { program: binary.clone(), arguments: Vec::new(), variables: Vec::new() }),
+            Self::Managed { runtime: runtime @ Managed::Python(_), handler, .. } => (runtime, python::launch(handler, of_this_process)),
+            Self::Managed { runtime: runtime @ Managed::Node(_), handler, folder } => {
+                (runtime, node::launch(handler, folder, of_this_process))
+            }
+        };
+        found.map_err(|why| MissingRuntime { function: function.to_owned(), runtime: runtime.name().to_owned(), why })
+    }
+
+    /// The folder that Lambda calls `/var/task`.
+    pub(crate) fn task_root(&self) -> &Path {
+        match self {
+            Self::Provided(binary) => binary.parent().unwrap_or(Path::new("")),
+            Self::Managed { folder, .. } => folder,
+        }
+    }
+
+    /// `_HANDLER`.
+    pub(crate) fn handler(&self) -> &str {
+        match self {
+            Self::Provided(_) => "bootstrap",
+            Self::Managed { handler, .. } => handler,
+        }
+    }
+
+    /// `AWS_EXECUTION_ENV`, which OS-only runtimes do not have.
+    pub(crate) fn execution_environment(&self) -> Option<String> {
+        match self {
+            Self::Provided(_) => None,
+            Self::Managed { runtime, .. } => Some(format!("AWS_Lambda_{}", runtime.name())),
+        }
+    }
+}
+
+/// Finds a program by name in `PATH`, or takes one that is given with its folder.
+fn find(program: &Path, variable: Variable<'_>) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_owned());
+    }
+    let path = variable("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_read_as_a_template_writes_it() {
+        for (text, read) in [
+            ("python3.13", Some(Managed::Python("python3.13".into()))),
+            ("nodejs22.x", Some(Managed::Node("nodejs22.x".into()))),
+            ("python2.7", None),
+            ("python3.", None),
+            ("python3.x", None),
+            ("nodejs.x", None),
+            ("nodejs22", None),
+            ("java21", None),
+            ("provided.al2023", None),
+        ] {
+            assert_eq!(Managed::read(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_what_installs_it() {
+        let nowhere = |name: &str| (name == "PATH").then(|| OsString::from("/nonexistent"));
+        let python = python::launch("echo.handler", &nowhere).unwrap_err();
+        assert!(python.contains("python3") && python.contains("BROWNOUT_PYTHON"), "{python}");
+        let node = node::launch("echo.handler", Path::new("/nonexistent"), &nowhere).unwrap_err();
+        assert!(node.contains("node") && node.contains("BROWNOUT_NODE"), "{node}");
+        // An interpreter that is there, without the client: `true` runs anything and `false` nothing.
+        let without = |name: &str| match name {
+            "PATH" => std::env::var_os("PATH"),
+            "BROWNOUT_PYTHON" => Some("false".into()),
+            "BROWNOUT_NODE" => Some("true".into()),
+            _ => None,
+        };
+        let python = python::launch("echo.handler", &without).unwrap_err();
+        assert!(python.contains("pip install awslambdaric"), "{python}");
+        let node = node::launch("echo.handler", Path::new("/nonexistent"), &without).unwrap_err();
+        assert!(node.contains("npm install aws-lambda-ric"), "{node}");
+    }
+}
