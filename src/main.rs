@@ -4,6 +4,7 @@ mod artifacts;
 mod check;
 mod cli;
 mod experiment;
+mod layer;
 mod progress;
 mod report;
 mod run;
@@ -47,6 +48,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Check { experiments } => Ok(check::check(&experiments)),
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
+        Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "brownout", &mut std::io::stdout());
