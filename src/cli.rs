@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use faults::time::Time;
 
 use crate::experiment::file::System;
+use crate::layer::{Arch, Glibc, Linker};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
@@ -46,6 +47,12 @@ pub enum Command {
     Report {
         /// The run's folder
         run: PathBuf,
+    },
+    /// The Lambda layer that puts the extension into a function
+    Layer {
+        /// What to do with it
+        #[command(subcommand)]
+        command: Layer,
     },
     /// Print the JSON Schema of experiment files
     Schema,
@@ -110,4 +117,34 @@ pub struct Up {
     /// The stack's mark
     #[arg(long, hide = true)]
     pub marker: Option<String>,
+}
+
+/// `brownout layer`
+#[derive(Debug, Subcommand)]
+pub enum Layer {
+    /// Build the layer's zip from this workspace, check what it needs, print its digest and how to publish it
+    Build(LayerBuild),
+}
+
+/// `brownout layer build`
+#[derive(Debug, clap::Args)]
+pub struct LayerBuild {
+    /// The processor of the functions
+    #[arg(long, value_enum, default_value = "x86_64")]
+    pub arch: Arch,
+    /// Where the zip goes [default: target/layer of the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The oldest glibc that must do; 2.26 is Amazon Linux 2
+    #[arg(long, value_name = "VERSION", default_value = "2.26")]
+    pub glibc: Glibc,
+    /// How programs are linked
+    #[arg(long, value_enum, default_value = "auto")]
+    pub linker: Linker,
+    /// Another rustc, such as one with a standard library for arm64 [default: $RUSTC, rustc]
+    #[arg(long, value_name = "PATH")]
+    pub rustc: Option<PathBuf>,
+    /// Leave out what reads plans from SSM and S3, which is most of the layer's size and of the time to build it
+    #[arg(long)]
+    pub without_plan_fetcher: bool,
 }

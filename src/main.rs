@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod experiment;
 mod faults_page;
+mod layer;
 mod progress;
 mod report;
 mod run;
@@ -48,6 +49,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Check { experiments } => Ok(check::check(&experiments)),
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
+        Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),
         Command::Schema => schema::schema(),
         Command::Faults { kind } => faults_page::faults(kind.as_deref()),
         Command::Completions { shell } => {

@@ -8,7 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("brownout-in-process", &[]),
     ("faults", &[]),
     ("functions", &[]),
     ("extension", &["faults"]),
@@ -20,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 12] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -31,6 +32,8 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("aws-sdk-verifiedpermissions", &["functions"]),
     ("aws-sdk-iotdataplane", &["functions"]),
     ("clap", &["brownout"]),
+    ("object", &["brownout"]),
+    ("zip", &["brownout"]),
 ];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

@@ -53,6 +53,7 @@ pub async fn run(settings: Settings) -> End {
         // An extension that does not register keeps the environment from starting; the wrapper leaves the runtime alone.
         Err(error) => {
             ledger.note(&format!("cannot listen ({}): every event passes untouched", error.kind()));
+            ready_file::ReadyFile::remove(&settings.temporary_folder, settings.listen);
             None
         }
     };

@@ -22,6 +22,11 @@ impl ReadyFile {
         }
         Some(Self(path))
     }
+
+    /// Removes what an extension left behind that was killed here before: its process id may be another's by now.
+    pub fn remove(folder: &Path, address: SocketAddr) {
+        let _ = fs::remove_file(folder.join(format!("brownout-{address}.ready")));
+    }
 }
 
 impl Drop for ReadyFile {

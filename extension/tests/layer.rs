@@ -61,3 +61,57 @@ fn a_wrapper_that_was_there_before_still_runs() {
     let chained = [("BROWNOUT_EXEC_WRAPPER", before.to_str().unwrap())];
     assert_eq!(runtime_api("wrapper", folder.path(), "127.0.0.3:1", &chained), "wrapped platform");
 }
+
+/// The shells that `/bin/sh` is somewhere: dash and bash on Debian and Amazon Linux, busybox in small images.
+fn shells() -> Vec<Vec<&'static str>> {
+    let known = [vec!["/bin/dash"], vec!["/bin/bash", "--posix"], vec!["/bin/busybox", "sh"], vec!["/bin/sh"]];
+    known.into_iter().filter(|shell| Path::new(shell[0]).exists()).collect()
+}
+
+#[test]
+fn what_the_extension_has_for_the_runtime_is_exported_and_never_evaluated_in_every_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("brownout-127.0.0.9:1.ready");
+    let more =
+        "HTTPS_PROXY=http://127.0.0.1:2\nODD=a=b $(touch x) `y` \\n 'z\nno line\n1BAD=1\nB-AD=1\n=1\nPPID=1\nBASHOPTS=1\nUID=1\nLAST=1";
+    std::fs::write(&ready, format!("{}\n{more}", std::process::id())).unwrap();
+    for shell in shells() {
+        for name in ["wrapper", "bootstrap"] {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("layer").join(name);
+            let mut command = Command::new(shell[0]);
+            command.args(&shell[1..]).arg(script).env_clear().envs([("BROWNOUT_LISTEN", "127.0.0.9:1"), ("line", "kept"), ("pid", "kept")]);
+            command.env("TMPDIR", folder.path()).env("AWS_LAMBDA_RUNTIME_API", "platform");
+            let env = program("env");
+            let command = if name == "wrapper" { command.arg(env) } else { command.env("BROWNOUT_BOOTSTRAP", env) };
+            let output = command.current_dir(folder.path()).output().unwrap();
+            let told = String::from_utf8(output.stdout).unwrap();
+            let mut told: Vec<_> =
+                told.lines().filter(|line| !line.starts_with("PWD=") && !line.starts_with("SHLVL=") && !line.starts_with("_=")).collect();
+            told.retain(|line| !line.starts_with("TMPDIR=") && !line.starts_with("BROWNOUT_") && !line.starts_with("OLDPWD="));
+            told.sort_unstable();
+            let expected = [
+                "AWS_LAMBDA_RUNTIME_API=127.0.0.9:1",
+                "HTTPS_PROXY=http://127.0.0.1:2",
+                "LAST=1",
+                "ODD=a=b $(touch x) `y` \\n 'z",
+                "line=kept",
+                "pid=kept",
+            ];
+            assert_eq!(told, expected, "{shell:?} {name} {}", String::from_utf8_lossy(&output.stderr));
+            assert!(!folder.path().join("x").exists(), "{shell:?}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_ready_file_never_keeps_a_function_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("brownout-127.0.0.9:1.ready");
+    for text in ["", "0\n", "-1\n", "00\n", "x\n", "1 2\n", "$(true)\n", "\n\n", "99999999999999999999\nHTTPS_PROXY=x\n"] {
+        std::fs::write(&ready, text).unwrap();
+        assert_eq!(runtime_api("wrapper", folder.path(), "127.0.0.9:1", &[]), "platform", "{text:?}");
+    }
+    std::fs::remove_file(&ready).unwrap();
+    std::fs::create_dir(&ready).unwrap();
+    assert_eq!(runtime_api("wrapper", folder.path(), "127.0.0.9:1", &[]), "platform", "a folder");
+}
