@@ -32,7 +32,7 @@ fn runtime() {
         let id = next.headers["lambda-runtime-aws-request-id"].clone();
         let (what, payload) = match std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap().as_str() {
             "authorizer" => authorize(&event),
-            "web" => web(&event, count),
+            "web" | "behind" => web(&event, count),
             _ => work(&event, count, &next, &mut wire, &id),
         };
         wire.call("POST", &format!("{RUNTIME}/invocation/{id}/{what}"), &[], payload.as_bytes()).unwrap();

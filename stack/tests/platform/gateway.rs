@@ -43,7 +43,7 @@ fn get(path: &'static str, token: &str) -> Request {
     ("GET", path, vec![("Authorization", token.to_owned())], "")
 }
 
-async fn ask(up: &Up, requests: Vec<Request>) -> Vec<Answer> {
+pub async fn ask(up: &Up, requests: Vec<Request>) -> Vec<Answer> {
     let address = up.platform.gateway.to_string();
     let answers = tokio::task::spawn_blocking(move || {
         let mut wire = Wire::connect(&address).unwrap();

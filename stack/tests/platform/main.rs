@@ -7,4 +7,5 @@ mod environments;
 mod gateway;
 mod runtimes;
 mod support;
+mod triggers;
 mod wire;

@@ -28,7 +28,7 @@ fn programs() -> PathBuf {
     folder
 }
 
-fn layer() -> Layer {
+pub fn layer() -> Layer {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extension/layer");
     Layer { extension: programs().join("brownout-extension"), bootstrap: scripts.join("bootstrap"), wrapper: scripts.join("wrapper") }
 }

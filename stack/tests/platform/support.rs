@@ -63,6 +63,16 @@ pub async fn layered(functions: Vec<Function>, layer: Option<Layer>) -> std::io:
     start(functions, Routes::default(), layer, folder).await
 }
 
+/// A platform whose functions are this test binary, with the real extension in front of them and a plan that is there from the start.
+pub async fn struck(functions: Vec<Function>, routes: Routes, layer: Layer, plan: &Value) -> Up {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("plan.json"), plan.to_string()).unwrap();
+    let exe = std::env::current_exe().unwrap();
+    let binary = script(&folder, "function", &format!("exec '{}' --ignored --exact --nocapture child::runtime", exe.display()));
+    let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
+    start(functions, routes, Some(layer), folder).await.unwrap()
+}
+
 /// A platform whose functions are this test binary.
 pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,128 @@
+//! What the caller of a struck invocation sees, by trigger: what docs/faults.md promises is what happens here, with the real extension.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use faults::kinds::NAMES;
+use faults::{Kind, Trigger};
+use serde_json::{Value, json};
+use stack::platform::Function;
+use stack::platform::gateway::{Api, Authorizer, Route, Routes};
+
+use crate::gateway::ask;
+use crate::runtimes::layer;
+use crate::support::{Up, function, struck};
+
+/// A kind's way, by its place in what the kind says the caller sees, and settings that go that way.
+fn cases() -> Vec<(&'static str, usize, Value)> {
+    vec![
+        ("latency", 0, json!({ "time": "50ms" })),
+        ("latency", 1, json!({ "time": "60s" })),
+        ("error", 0, json!({})),
+        ("error", 1, json!({ "handler-runs": true })),
+        ("response", 0, json!({ "status": 503 })),
+        ("response", 1, json!({ "raw": "{}" })),
+        ("response", 2, json!({ "cut-at": 10 })),
+        ("response", 2, json!({ "corrupt": 3 })),
+        ("response", 3, json!({ "drop": true })),
+        ("stream", 0, json!({ "first-byte": "20ms", "bytes-per-second": 1_000_000 })),
+        ("stream", 1, json!({ "cut-after": 10 })),
+        ("again", 0, json!({})),
+        ("event", 0, json!({ "set": { "/note": "edited" } })),
+        ("timeout", 0, json!({})),
+        ("kill", 0, json!({ "at": "before" })),
+        ("kill", 0, json!({ "at": { "middle": "50ms" } })),
+        ("kill", 0, json!({ "at": "after" })),
+        ("init", 0, json!({ "slow": "100ms" })),
+        ("init", 1, json!({ "failed": {} })),
+        ("throttle", 0, json!({ "burst": 3 })),
+        ("resource", 0, json!({ "memory-mib": 1, "time": "1s" })),
+    ]
+}
+
+/// What no test here can reach: a streamed answer is tried in the runtimes' tests, a function's own calls in the extension's.
+const ELSEWHERE: [(&str, usize); 2] = [("stream", 2), ("dependency", 0)];
+
+#[test]
+fn every_way_of_every_kind_is_tried() {
+    let cases = cases();
+    for kind in NAMES {
+        for way in 0..Kind::seen(kind).len() {
+            let tried = cases.iter().any(|(name, at, _)| name == kind && *at == way);
+            assert_ne!(tried, ELSEWHERE.contains(&(kind, way)), "{kind}, way {way}");
+        }
+    }
+}
+
+fn routes() -> Routes {
+    let authorizer =
+        Authorizer { function: "authorizer".into(), identity_headers: vec!["authorization".into()], reauthorize_every: Duration::ZERO };
+    let route = |resource: &str, function: &str, authorizer: Option<&str>| Route {
+        resource: resource.into(),
+        method: None,
+        function: function.into(),
+        authorizer: authorizer.map(str::to_owned),
+    };
+    let routes = vec![route("/open", "web", None), route("/sealed", "behind", Some("asked"))];
+    let authorizers = [("asked".to_owned(), authorizer)].into();
+    Routes { apis: vec![Api { id: "abc123".into(), stage: "dev".into(), variables: BTreeMap::new(), authorizers, routes }] }
+}
+
+async fn started(kind: &str, settings: &Value) -> Up {
+    // Within it an environment starts and a handler answers, also on a busy machine; what runs into it must not take long.
+    let functions = ["f", "web", "authorizer", "behind"].map(|name| Function { timeout: Duration::from_secs(4), ..function(name) });
+    let fault = |place: &str| json!({ "name": place, "place": { "function": place }, "share": 1, "kind": { kind: settings } });
+    let faults = ["f", "web", "authorizer"].map(fault);
+    let plan = json!({ "version": 1, "run": "r", "sequence": 1, "lease_ms": 60_000, "seed": 7, "faults": faults });
+    struck(functions.into(), routes(), layer(), &plan).await
+}
+
+/// The HTTP status with which a promise begins.
+fn promised(text: &str) -> Option<u16> {
+    text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok())
+}
+
+async fn is_as_promised(kind: &str, way: usize, settings: &Value) {
+    let up = started(kind, settings).await;
+    let says = |trigger: Trigger| Kind::seen(kind)[way].by[Trigger::ALL.iter().position(|one| *one == trigger).unwrap()];
+    let told = format!("{kind} {settings}");
+
+    let http = ("GET", "/dev/open", vec![], "");
+    let sealed = ("GET", "/dev/sealed", vec![("Authorization", "let me in".to_owned())], "");
+    let (invoked, open, asked) =
+        tokio::join!(up.platform.invoke("f", Bytes::from_static(b"{\"a\":1}"), None), ask(&up, vec![http]), ask(&up, vec![sealed]));
+
+    let (invoked, text) = (invoked.unwrap(), says(Trigger::Invoke));
+    let payload = String::from_utf8_lossy(&invoked.payload).into_owned();
+    assert_eq!(invoked.failed, text.contains("X-Amz-Function-Error"), "{told}: {text}, and came {payload:.300}");
+    for name in ["Task timed out", "Runtime.ExitError"] {
+        assert!(!text.contains(name) || payload.contains(name), "{told}: {text}, and came {payload:.300}");
+    }
+    for (trigger, answer) in [(Trigger::Http, &open[0]), (Trigger::Authorizer, &asked[0])] {
+        let text = says(trigger);
+        let status = promised(text);
+        assert!(status.is_none_or(|status| status == answer.status), "{told}, {}: {text}, and came {}", trigger.name(), answer.status);
+        // Whatever happens to an authorizer, nobody is let in who would not have been.
+        assert!(!text.contains("{\"message\":null}") || answer.text() == "{\"message\":null}", "{told}: {}", answer.text());
+    }
+    up.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_caller_sees_is_what_the_page_of_faults_says() {
+    for (kind, way, settings) in cases() {
+        is_as_promised(kind, way, &settings).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fault_lets_anybody_in_whom_the_authorizer_refuses() {
+    for (kind, _, settings) in cases() {
+        let up = started(kind, &settings).await;
+        let refused = ("GET", "/dev/sealed", vec![("Authorization", "deny".to_owned())], "");
+        let answers = ask(&up, vec![refused]).await;
+        assert!(matches!(answers[0].status, 403 | 500), "{kind} {settings}: {} {}", answers[0].status, answers[0].text());
+        up.down().await;
+    }
+}
