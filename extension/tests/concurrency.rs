@@ -113,8 +113,12 @@ async fn sixteen_pollers_are_struck_exactly_as_the_plan_says() {
             assert!(seen.insert(id.clone()), "{id} came twice");
         }
     }
+    platform_got(&platform, &expected, &seen);
+    ledger_says(&extension, &expected).await;
+}
 
-    // What the platform got: each invocation once, under its own id, with what the plan says.
+/// What the platform got: each invocation once, under its own id, with what the plan says.
+fn platform_got(platform: &Platform, expected: &[[bool; 3]], seen: &HashSet<String>) {
     let answers = platform.all_received();
     assert_eq!(answers.len(), EVENTS + POLLERS);
     let answers: HashMap<_, _> = answers.iter().map(|message| (message.path().to_owned(), message)).collect();
@@ -130,8 +134,10 @@ async fn sixteen_pollers_are_struck_exactly_as_the_plan_says() {
             assert_eq!(posted("response").expect(&id).body, format!("answer of {id}").as_bytes());
         }
     }
+}
 
-    // What the ledger says: one line for each of the three faults and each invocation, no more and no less.
+/// What the ledger says: one line for each of the three faults and each invocation, no more and no less.
+async fn ledger_says(extension: &Extension, expected: &[[bool; 3]]) {
     let lines = until("the ledger is complete", || (extension.line_count() > 3 * (EVENTS + POLLERS)).then(|| extension.entries())).await;
     let mut book: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for entry in lines {

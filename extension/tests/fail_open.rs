@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_secs(300);
 /// A command that becomes the binary after a shell's preparation.
 fn shell(preparation: &str) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("{preparation}"), BINARY]);
+    command.args(["-c", preparation, BINARY]);
     command
 }
 
@@ -80,10 +80,13 @@ async fn a_broken_plan_lets_everything_pass() {
     }
 }
 
+/// What is sent in place of an answer, and whether a reset follows; none where the platform behaves.
+type Script = Arc<Mutex<Option<(Vec<u8>, bool)>>>;
+
 /// A platform that answers with the script, in place of a right answer, and then closes or resets the connection.
 struct Broken {
     address: std::net::SocketAddr,
-    script: Arc<Mutex<Option<(Vec<u8>, bool)>>>,
+    script: Script,
     /// Whether the Extensions API is broken too.
     all: Arc<AtomicBool>,
     posted: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -103,7 +106,7 @@ impl Broken {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Mutex<Option<(Vec<u8>, bool)>>>, all: Arc<AtomicBool>, posted: Arc<Mutex<Vec<Vec<u8>>>>) {
+async fn serve(mut stream: TcpStream, script: Script, all: Arc<AtomicBool>, posted: Arc<Mutex<Vec<Vec<u8>>>>) {
     let mut kept = Vec::new();
     while let Some(message) = read_message(&mut stream, &mut kept).await {
         let extensions = message.path().starts_with("/2020-01-01");

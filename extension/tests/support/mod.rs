@@ -243,6 +243,8 @@ pub struct Extension {
     pub child: Child,
     pub listen: SocketAddr,
     lines: Arc<Mutex<Vec<(Instant, String)>>>,
+    /// Ends when standard output has ended and every line of it is there.
+    pub reader: std::thread::JoinHandle<()>,
     pub folder: tempfile::TempDir,
 }
 
@@ -276,12 +278,12 @@ impl Extension {
             .unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (out, into) = (std::io::BufReader::new(child.stdout.take().unwrap()), Arc::clone(&lines));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 into.lock().unwrap().push((Instant::now(), line));
             }
         });
-        let extension = Self { child, listen, lines, folder };
+        let extension = Self { child, listen, lines, reader, folder };
         let began = Instant::now();
         while TcpStream::connect(listen).await.is_err() {
             assert!(began.elapsed() < PATIENCE, "it never listens");
