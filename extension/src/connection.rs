@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::body::{Body, Malformed};
+use crate::fail_open::Rescue;
 use crate::message::head_end;
 
 /// The longest head that is taken: `Lambda-Runtime-Function-XRay-Error-Cause` alone may have 1 MiB.
@@ -25,6 +26,18 @@ pub struct Connection {
     pub stream: TcpStream,
     /// What was read from it and not yet handed on.
     pub buffer: BytesMut,
+    /// While it holds an event: where it goes instead of being closed by a panic.
+    pub(crate) rescue: Option<Rescue>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(rescue) = self.rescue.take()
+        {
+            rescue.keep(&self.stream, std::mem::take(&mut self.buffer));
+        }
+    }
 }
 
 /// Which end of a copy failed.
@@ -43,7 +56,7 @@ impl Connection {
     pub fn new(stream: TcpStream) -> Self {
         // With Nagle's algorithm and delayed acknowledgements every event would be 40 ms late.
         let _ = stream.set_nodelay(true);
-        Self { stream, buffer: BytesMut::new() }
+        Self { stream, buffer: BytesMut::new(), rescue: None }
     }
 
     /// Reads until the buffer begins with a whole head; its length, or `None` where the connection ended before its first byte.
@@ -77,6 +90,7 @@ impl Connection {
     /// # Errors
     /// Where the connection ends before the body does.
     pub async fn discard(&mut self, head: usize, mut body: Body) -> io::Result<()> {
+        self.rescue = None;
         self.buffer.advance(head.min(self.buffer.len()));
         let copied = copy(&mut self.stream, &mut self.buffer, &mut tokio::io::sink(), 0, &mut body).await;
         copied.map_err(|_| io::ErrorKind::UnexpectedEof.into())

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use faults::ledger::Eligible;
 use faults::{Action, Decision, Entry, Memory, Start};
 use tokio::task::AbortHandle;
 
 use crate::decide::Who;
+use crate::emf::{self, Namespace};
 
 /// The ledger of one environment.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Ledger {
     /// Events so far.
     events: AtomicU64,
     memory: Mutex<Memory>,
+    /// Where each line stands a second time, as metrics.
+    metrics: Option<Namespace>,
 }
 
 /// An invocation that has no answer yet.
@@ -75,6 +78,16 @@ impl Invocation {
         self.lines.iter().map(|line| line.decision.action.clone()).collect()
     }
 
+    /// Ends the wait that is under way: it was not done.
+    fn cut_short(&mut self) {
+        for line in &mut self.lines {
+            if let Some(since) = line.since.take() {
+                line.waited = line.waited.saturating_add(since.elapsed());
+                line.done = false;
+            }
+        }
+    }
+
     /// Whether nothing is left to be done once the handler has the event.
     pub fn is_settled(&self) -> bool {
         !self.lines.iter().any(|line| line.decision.action.acts_on_the_answer())
@@ -94,7 +107,13 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Ledger {
     /// An empty ledger of the function called `function`.
     pub fn new(function: String) -> Self {
-        Self { function, open: Mutex::default(), events: AtomicU64::new(0), memory: Mutex::default() }
+        Self { function, open: Mutex::default(), events: AtomicU64::new(0), memory: Mutex::default(), metrics: None }
+    }
+
+    /// The same, with metrics in the namespace, if there is one.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<Namespace>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The function it belongs to.
@@ -104,7 +123,7 @@ impl Ledger {
 
     /// Says that something happened which the reader should know.
     pub fn note(&self, what: &str) {
-        write(&Entry::Note { place: self.function.clone(), what: what.to_owned() });
+        write(&Entry::Note { place: self.function.clone(), what: what.to_owned() }.to_line());
     }
 
     /// What the environment remembers of a run.
@@ -119,7 +138,7 @@ impl Ledger {
 
     /// Says that this is the environment's first invocation.
     pub fn say_cold(&self, who: &Who) {
-        write(&Entry::ColdStart { function: self.function.clone(), request_id: who.request_id.clone(), root: who.root.clone() });
+        write(&Entry::ColdStart { function: self.function.clone(), request_id: who.request_id.clone(), root: who.root.clone() }.to_line());
     }
 
     /// Opens the page of an invocation. One that was open under its id, of an event that was never handed over, is forgotten.
@@ -161,11 +180,19 @@ impl Ledger {
         lock(&self.open).remove(&invocation.request_id);
     }
 
-    /// Writes whatever is not written yet.
+    /// Closes an invocation's page where it stands: a wait that is under way ends here and was not done.
+    pub fn give_up(&self, open: &Open) {
+        lock(open).cut_short();
+        self.tell(open);
+    }
+
+    /// Writes whatever is not written yet; what is still waited for is cut short.
     pub fn tell_all(&self) {
         let open: Vec<_> = lock(&self.open).drain().map(|(_, open)| open).collect();
         for open in open {
-            self.write_lines(&mut lock(&open));
+            let mut invocation = lock(&open);
+            invocation.cut_short();
+            self.write_lines(&mut invocation);
         }
     }
 
@@ -175,7 +202,7 @@ impl Ledger {
         }
         for line in &invocation.lines {
             let waited = line.waited + line.since.map_or(Duration::ZERO, |since| since.elapsed());
-            write(&Entry::Eligible(Eligible {
+            let eligible = Eligible {
                 run: invocation.run.clone(),
                 sequence: invocation.sequence,
                 request_id: invocation.request_id.clone(),
@@ -187,7 +214,12 @@ impl Ledger {
                 waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
                 start: invocation.start,
                 done: line.done || line.since.is_some(),
-            }));
+            };
+            let metrics = self.metrics.as_ref().map(|namespace| emf::line(namespace, &eligible, now_ms()));
+            write(&Entry::Eligible(eligible).to_line());
+            if let Some(metrics) = metrics {
+                write(&metrics);
+            }
         }
     }
 }
@@ -200,6 +232,12 @@ fn close(invocation: &mut Invocation) {
     }
 }
 
+/// Milliseconds since 1970.
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// When the lines of an invocation that runs into its deadline are written: shortly before the platform ends us, and the caller hears of it.
 fn before(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
@@ -207,8 +245,7 @@ fn before(deadline: Instant) -> Instant {
 }
 
 /// One line with one write, past the buffer of the standard library, so that lines of two writers never mix.
-fn write(entry: &Entry) {
-    let line = entry.to_line();
+fn write(line: &str) {
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
         match rustix::io::write(std::io::stdout(), rest) {

@@ -7,7 +7,9 @@
 pub mod body;
 pub mod connection;
 pub mod decide;
+pub mod emf;
 pub mod exchange;
+pub mod fail_open;
 pub mod ledger;
 pub mod message;
 pub mod plan_sources;
@@ -35,9 +37,10 @@ pub enum End {
     PlatformGone,
 }
 
-/// Runs until the platform ends it: first listens, then registers, then serves.
+/// Runs until the platform ends it: first listens, then registers, then serves. Whatever is held or waited for is given up when the platform
+/// ends or is gone: a wait has nobody left who would see it, and Lambda kills an extension that is not gone 2 s after SHUTDOWN.
 pub async fn run(settings: Settings) -> End {
-    let ledger = Arc::new(ledger::Ledger::new(settings.function.clone()));
+    let ledger = Arc::new(ledger::Ledger::new(settings.function.clone()).with_metrics(settings.metrics.clone()));
     for complaint in &settings.complaints {
         ledger.note(complaint);
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use extension::{End, Settings};
 
 fn main() -> ExitCode {
+    extension::fail_open::say_only_where();
     let Some(settings) = Settings::read() else {
         eprintln!("error: neither `AWS_LAMBDA_RUNTIME_API` nor `BROWNOUT_UPSTREAM` is set; this program is started by AWS Lambda");
         return ExitCode::from(2);

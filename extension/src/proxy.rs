@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::connection::Connection;
 use crate::decide::{self, Who};
 use crate::exchange::{self, Broken, Ended};
+use crate::fail_open::Rescue;
 use crate::ledger::{Ledger, Open, lock};
 use crate::message::{AnswerHead, RequestHead};
 use crate::plan_sources::Plans;
@@ -34,6 +35,7 @@ pub struct Proxy {
     parked: Mutex<VecDeque<Parked>>,
     /// Whether the ledger knows that the platform cannot be reached.
     unreachable: AtomicBool,
+    pub(crate) rescue: Rescue,
 }
 
 /// A `next` that the runtime gave up: the event belongs to the next one who asks.
@@ -51,11 +53,11 @@ pub(crate) struct Event {
     pub(crate) platform: Connection,
     pub(crate) head: AnswerHead,
     /// Whether the ledger has its lines already; then nothing more is decided about it.
-    told: bool,
+    pub(crate) told: bool,
 }
 
 /// What becomes of an event.
-enum Fate {
+pub(crate) enum Fate {
     HandOver(Event),
     /// It was taken from the runtime, which gets another one.
     Gone,
@@ -78,7 +80,7 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 impl Proxy {
     /// A proxy in front of `upstream`.
     pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>) -> Self {
-        Self { upstream, ledger, plans, parked: Mutex::default(), unreachable: AtomicBool::new(false) }
+        Self { upstream, ledger, plans, parked: Mutex::default(), unreachable: AtomicBool::new(false), rescue: Rescue::default() }
     }
 
     async fn serve_connection(&self, mut runtime: Connection) {
@@ -90,9 +92,20 @@ impl Proxy {
             match self.serve_request(&mut runtime, &request).await {
                 Ok(ended) if ended.keep_runtime => (),
                 // Without an answer the connection just ends, as it would if the runtime had spoken to the platform itself.
-                Ok(_) | Err(_) => return,
+                Ok(_) => return,
+                Err(broken) => return self.say(broken),
             }
         }
+    }
+
+    /// Notes what the platform did that ended a runtime's connection; that it cannot be reached is noted already.
+    fn say(&self, broken: Broken) {
+        let what = match broken {
+            Broken::Unanswered => "closed a connection without an answer",
+            Broken::Platform if !self.unreachable.load(Ordering::Relaxed) => "broke off an answer, or sent one that is not HTTP/1",
+            Broken::Platform | Broken::Runtime | Broken::RuntimeBeforeAnswer => return,
+        };
+        self.ledger.note(&format!("the platform {what}: the runtime's connection ends as well"));
     }
 
     async fn serve_request(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
@@ -104,7 +117,7 @@ impl Proxy {
             Route::Next | Route::Other => None,
         };
         match open {
-            Some((open, is_response)) => self.struck_answer(runtime, request, &open, is_response).await,
+            Some((open, is_response)) => self.struck_or_untouched(runtime, request, &open, is_response).await,
             None => self.pass(runtime, request).await,
         }
     }
@@ -147,11 +160,12 @@ impl Proxy {
     async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         loop {
             let event = self.event(runtime, request).await?;
-            let event = match self.fate(runtime, event).await? {
+            let event = match self.fate_or_untouched(runtime, event).await? {
                 Fate::HandOver(event) => event,
                 Fate::Gone => continue,
             };
             let Event { mut platform, head, told } = event;
+            platform.rescue = None;
             return match exchange::hand_over(runtime, &mut platform, head).await {
                 Ok(ended) => {
                     let ended = ended.after(request);
@@ -211,7 +225,7 @@ impl Proxy {
     }
 
     /// Decides about an event and does what comes before the handler.
-    async fn fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
+    pub(crate) async fn fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
         let Some(open) = self.decide(&mut event).await? else { return Ok(Fate::HandOver(event)) };
         let actions = lock(&open).actions();
         for (at, action) in actions.iter().enumerate() {

@@ -13,8 +13,11 @@ use crate::ledger::Ledger;
 use crate::message::{AnswerHead, header};
 use crate::settings::Settings;
 
-/// How often a platform that does not answer is asked again, 50 ms apart, before it counts as gone.
-const TRIES: u32 = 3;
+/// So often in a row nobody listens, before the platform counts as gone.
+const REFUSALS: u32 = 2;
+/// The pause before the platform is asked again; it doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The platform's answer to one request.
 struct Answer {
@@ -31,12 +34,12 @@ pub async fn run(settings: &Settings, ledger: &Ledger) -> End {
          Content-Type: application/json\r\nContent-Length: 23\r\n\r\n{{\"events\":[\"SHUTDOWN\"]}}",
         settings.extension_name
     );
-    let Some(answer) = ask(host, &register).await else { return End::PlatformGone };
+    let Some(answer) = ask(host, &register, ledger).await else { return End::PlatformGone };
     let id = header(&answer.head, "lambda-extension-identifier").filter(|_| answer.status == 200);
     let Some(id) = id else { return refused(ledger, "registration", answer.status).await };
     let next = format!("GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: {host}\r\nLambda-Extension-Identifier: {id}\r\n\r\n");
     loop {
-        let Some(answer) = ask(host, &next).await else { return End::PlatformGone };
+        let Some(answer) = ask(host, &next, ledger).await else { return End::PlatformGone };
         if answer.status != 200 {
             return refused(ledger, "waiting for the end", answer.status).await;
         }
@@ -44,6 +47,8 @@ pub async fn run(settings: &Settings, ledger: &Ledger) -> End {
         if event.is_some_and(|event| event.get("eventType").is_some_and(|kind| kind == "SHUTDOWN")) {
             return End::Shutdown;
         }
+        // Something that nobody asked for: a platform that says it again and again must not keep us busy.
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -53,19 +58,26 @@ async fn refused(ledger: &Ledger, what: &str, status: u16) -> End {
 }
 
 /// Sends a request on a connection of its own and waits for the answer, for as long as it takes. `None` where nobody is there any more.
-async fn ask(host: &str, request: &str) -> Option<Answer> {
-    for tried in 0..TRIES {
-        if tried > 0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        match exchange(host, request).await {
+/// Only that counts as the platform's end: where it breaks off or makes no sense, or no descriptor is left, ending would break the function.
+async fn ask(host: &str, request: &str, ledger: &Ledger) -> Option<Answer> {
+    let (mut refusals, mut pause) = (0, PAUSE);
+    loop {
+        let error = match exchange(host, request).await {
             Ok(answer) => return Some(answer),
-            // Nobody listens: the platform has ended, and nobody else will end us.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && tried > 0 => return None,
-            Err(_) => (),
+            Err(error) => error,
+        };
+        refusals = if error.kind() == io::ErrorKind::ConnectionRefused { refusals + 1 } else { 0 };
+        // Nobody listens: the platform has ended, and nobody else will end us.
+        if refusals == REFUSALS {
+            return None;
         }
+        // One that drops the call while the environment is frozen is asked again without a word.
+        if refusals == 0 && pause == 2 * PAUSE {
+            ledger.note(&format!("the Extensions API did not answer ({}): it is asked again and events are served on", error.kind()));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (2 * pause).min(LONGEST_PAUSE);
     }
-    None
 }
 
 async fn exchange(host: &str, request: &str) -> io::Result<Answer> {

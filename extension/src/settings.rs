@@ -4,6 +4,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::emf::Namespace;
+
 /// Where a plan comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanSetting {
@@ -26,6 +28,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where plans come from.
     pub plan: PlanSetting,
+    /// Under which CloudWatch namespace metrics are written; none are written unless it is set.
+    pub metrics: Option<Namespace>,
     /// The function's name.
     pub function: String,
     /// The name to register under: the file name of this program.
@@ -57,6 +61,7 @@ impl Settings {
             upstream,
             listen: variable("BROWNOUT_LISTEN").map_or(LISTEN, |text| listen(&text, &mut complaints)),
             plan: variable("BROWNOUT_PLAN").map_or(PlanSetting::None, |text| plan(text, &mut complaints)),
+            metrics: variable("BROWNOUT_EMF").and_then(|text| metrics(&text, &mut complaints)),
             function: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             extension_name: name.unwrap_or_else(|| "brownout-extension".to_owned()),
             temporary_folder: variable("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
@@ -77,6 +82,15 @@ fn listen(text: &str, complaints: &mut Vec<String>) -> SocketAddr {
             LISTEN
         }
     }
+}
+
+fn metrics(text: &str, complaints: &mut Vec<String>) -> Option<Namespace> {
+    let namespace = Namespace::read(text);
+    if namespace.is_none() {
+        let what = "`BROWNOUT_EMF` is not a CloudWatch namespace (1 to 255 of A-Z a-z 0-9 . - _ / # : and space, not beginning with `:` or `AWS/`)";
+        complaints.push(format!("{what}; there are no metrics"));
+    }
+    namespace
 }
 
 fn plan(text: String, complaints: &mut Vec<String>) -> PlanSetting {
@@ -119,6 +133,8 @@ mod tests {
             ("BROWNOUT_PLAN", "file:/plan.json", 0),
             ("BROWNOUT_PLAN", "json:{}", 0),
             ("BROWNOUT_PLAN", "secret", 1),
+            ("BROWNOUT_EMF", "Brownout", 0),
+            ("BROWNOUT_EMF", "secret\n", 1),
         ] {
             let read = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), (name, value)]).unwrap();
             assert_eq!(read.complaints.len(), complaints, "{name}={value}");

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::net::RecvFlags;
 use tokio::net::TcpStream;
@@ -10,6 +11,8 @@ use crate::connection::Connection;
 
 /// More idle connections than pollers that managed instances have are of no use.
 const MOST_IDLE: usize = 64;
+/// Where no descriptor is left, so often another connection is tried, 10 ms apart: others may end meanwhile.
+const TRIES_WITHOUT_DESCRIPTOR: u32 = 100;
 
 /// The Runtime API's address and the idle connections to it.
 #[derive(Debug)]
@@ -39,7 +42,16 @@ impl Upstream {
                 return Ok(connection);
             }
         }
-        TcpStream::connect(&self.address).await.map(Connection::new)
+        let mut tried = 0;
+        loop {
+            match TcpStream::connect(&self.address).await {
+                Err(error) if no_descriptor_is_left(&error) && tried < TRIES_WITHOUT_DESCRIPTOR => {
+                    tried += 1;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                connected => return connected.map(Connection::new),
+            }
+        }
     }
 
     /// Keeps a connection whose last answer was read to its end.
@@ -53,6 +65,11 @@ impl Upstream {
     fn pop(&self) -> Option<Connection> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
+}
+
+/// Whether an error says that the process or the machine has no descriptor left.
+pub fn no_descriptor_is_left(error: &io::Error) -> bool {
+    [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Whether the other end has neither closed an idle connection nor sent something nobody asked for. It asks the kernel, not the reactor:

@@ -34,7 +34,8 @@ impl Memory {
     /// Whether the invocation is struck: by its own roll or because it stands in a burst. Remembers it.
     pub(crate) fn strikes(&mut self, fault: &Fault, rolled: bool) -> bool {
         let burst = if let Kind::Throttle(burst) = &fault.kind { burst.burst } else { 1 };
-        if !rolled && !self.faults.get(&fault.name).is_some_and(|remembered| remembered.burst_left > 0) {
+        let in_burst = self.faults.get(&fault.name).is_some_and(|remembered| remembered.burst_left > 0);
+        if !rolled && !in_burst {
             return false;
         }
         let remembered = self.faults.entry(fault.name.clone()).or_default();

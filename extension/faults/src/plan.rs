@@ -194,9 +194,17 @@ pub enum PlanError {
     /// Written by another version.
     #[error("the plan has version {0}; this code reads version {VERSION}")]
     Version(u32),
+    /// More bytes than [`LARGEST_PLAN`].
+    #[error("the plan has {0} bytes, more than {LARGEST_PLAN}")]
+    TooLong(usize),
     /// It asks for what may not be done.
-    #[error("the plan asks for what cannot be done: {0}")]
-    Refused(String),
+    #[error("the plan asks for what cannot be done: {complaints}")]
+    Refused {
+        /// The names of the faults that ask for it.
+        faults: Vec<String>,
+        /// Everything wrong with them, with what was found.
+        complaints: String,
+    },
 }
 
 /// Plans are small; a source that answers with more than this is broken.
@@ -209,15 +217,21 @@ impl Plan {
     /// Where it is not JSON of this form, of another version, or asks for something that is refused.
     pub fn read(bytes: &[u8]) -> Result<Self, PlanError> {
         if bytes.len() > LARGEST_PLAN {
-            return Err(PlanError::Refused(format!("it has {} bytes, more than {LARGEST_PLAN}", bytes.len())));
+            return Err(PlanError::TooLong(bytes.len()));
         }
         let plan: Self = serde_json::from_slice(bytes)?;
         if plan.version != VERSION {
             return Err(PlanError::Version(plan.version));
         }
-        let complaints: Vec<_> =
-            plan.faults.iter().flat_map(|f| f.complaints().into_iter().map(|c| c.within(&f.name).to_string())).collect();
-        if complaints.is_empty() { Ok(plan) } else { Err(PlanError::Refused(complaints.join("; "))) }
+        let (mut faults, mut complaints) = (Vec::new(), Vec::new());
+        for fault in &plan.faults {
+            let found = fault.complaints();
+            if !found.is_empty() {
+                faults.push(fault.name.clone());
+                complaints.extend(found.into_iter().map(|complaint| complaint.within(&fault.name).to_string()));
+            }
+        }
+        if faults.is_empty() { Ok(plan) } else { Err(PlanError::Refused { faults, complaints: complaints.join("; ") }) }
     }
 
     /// The plan as JSON.

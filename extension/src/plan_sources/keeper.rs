@@ -83,11 +83,13 @@ impl Keeper {
     }
 }
 
-/// A plan may stand in a variable, whose value is not for the ledger: of a text that is no plan only the place is said.
+/// A plan may stand in a variable, whose value is not for the ledger: of a text that is no plan only the place is said, of what cannot be
+/// done only the fault's name, which is in every line of the ledger anyway.
 fn complaint(error: &PlanError) -> String {
     match error {
         PlanError::Form(form) => format!("the plan is not understood at line {}, column {}", form.line(), form.column()),
-        PlanError::Version(_) | PlanError::Refused(_) => error.to_string(),
+        PlanError::Refused { faults, .. } => format!("the plan asks for what cannot be done in `{}`", faults.join("`, `")),
+        PlanError::Version(_) | PlanError::TooLong(_) => error.to_string(),
     }
 }
 

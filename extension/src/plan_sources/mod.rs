@@ -5,6 +5,7 @@ pub mod file;
 pub mod keeper;
 pub mod variable;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -128,9 +129,13 @@ fn watch_source(mut source: Box<dyn Source>, mut keeper: keeper::Keeper, to: &wa
 }
 
 fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::Sender<Seen>, ledger: &Ledger) {
-    let look = source.look();
-    let now = Instant::now();
-    let news = keeper.take(look, now);
+    // The plan in force ends with its lease; a source that fails once may not fail again.
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        let look = source.look();
+        let now = Instant::now();
+        (now, keeper.take(look, now))
+    }));
+    let Ok((now, news)) = taken else { return ledger.note("looking at the plan's source failed") };
     to.send_replace(Seen { at: Some(now), plan: keeper.in_force() });
     if let Some(news) = news {
         ledger.note(&news);
@@ -138,6 +143,13 @@ fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::S
 }
 
 impl Plans {
+    /// One plan as it is, also one that would be refused when read.
+    #[cfg(test)]
+    pub(crate) fn fixed(plan: Plan) -> Self {
+        let seen = Seen { at: None, plan: Some(Arc::new(InForce { plan, received: Instant::now() })) };
+        Self { seen: watch::channel(seen).1, nudge: Arc::default(), changes: false, hangs: AtomicBool::new(false) }
+    }
+
     /// The plan in force, if any. After a thaw the last look may be old: then the event waits for the one that is due, 2 ms at most.
     pub async fn in_force(&self) -> Option<Arc<InForce>> {
         if self.changes && self.is_stale() && !self.hangs.load(Ordering::Relaxed) {

@@ -193,6 +193,10 @@ impl Platform {
         self.received.lock().unwrap().len()
     }
 
+    pub fn all_received(&self) -> Vec<Message> {
+        self.received.lock().unwrap().clone()
+    }
+
     /// The answer to the invocation with this id.
     pub async fn answer_to(&self, id: &str) -> Message {
         let part = format!("/invocation/{id}/");
@@ -231,11 +235,16 @@ pub fn event(id: &str, root: &str, deadline: Duration, body: &[u8]) -> Vec<u8> {
     event
 }
 
+/// The extension as it is deployed.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_brownout-extension");
+
 /// The real binary, killed on drop.
 pub struct Extension {
     pub child: Child,
     pub listen: SocketAddr,
     lines: Arc<Mutex<Vec<(Instant, String)>>>,
+    /// Ends when standard output has ended and every line of it is there.
+    pub reader: std::thread::JoinHandle<()>,
     pub folder: tempfile::TempDir,
 }
 
@@ -249,11 +258,16 @@ impl Drop for Extension {
 impl Extension {
     /// Starts it in front of the platform with a plan's source, or with the file `plan.json` in its folder, and waits until it listens.
     pub async fn start(platform: &Platform, plan: Option<&str>) -> Self {
+        Self::start_by(Command::new(BINARY), platform, plan).await
+    }
+
+    /// The same by a command that runs or becomes the binary, with variables of its own.
+    pub async fn start_by(mut command: Command, platform: &Platform, plan: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = platform.address.unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 2], address.port()));
         let file = format!("file:{}", folder.path().join("plan.json").display());
-        let mut child = Command::new(env!("CARGO_BIN_EXE_brownout-extension"))
+        let mut child = command
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("BROWNOUT_LISTEN", listen.to_string())
             .env("BROWNOUT_PLAN", plan.unwrap_or(&file))
@@ -264,12 +278,12 @@ impl Extension {
             .unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (out, into) = (std::io::BufReader::new(child.stdout.take().unwrap()), Arc::clone(&lines));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 into.lock().unwrap().push((Instant::now(), line));
             }
         });
-        let extension = Self { child, listen, lines, folder };
+        let extension = Self { child, listen, lines, reader, folder };
         let began = Instant::now();
         while TcpStream::connect(listen).await.is_err() {
             assert!(began.elapsed() < PATIENCE, "it never listens");
@@ -291,6 +305,15 @@ impl Extension {
             .iter()
             .map(|(_, line)| Entry::from_line(line).unwrap_or_else(|| panic!("not a ledger line: {line}")))
             .collect()
+    }
+
+    /// Standard output as it is.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    pub fn line_count(&self) -> usize {
+        self.lines.lock().unwrap().len()
     }
 
     pub fn notes(&self) -> Vec<String> {
