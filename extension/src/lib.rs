@@ -7,6 +7,7 @@
 pub mod body;
 pub mod connection;
 pub mod decide;
+mod event;
 pub mod exchange;
 pub mod ledger;
 pub mod message;
