@@ -58,6 +58,25 @@ impl Body {
         matches!(self.0, State::Done)
     }
 
+    /// Whether it comes in chunks of which some are still to come.
+    pub const fn is_chunked(&self) -> bool {
+        matches!(self.0, State::Chunked(_))
+    }
+
+    /// How many bytes are still to come, where that is known.
+    pub const fn length(&self) -> Option<u64> {
+        match self.0 {
+            State::Done => Some(0),
+            State::Length(left) => Some(left),
+            State::Chunked(_) | State::UntilClose => None,
+        }
+    }
+
+    /// Whether all of the payload has come; behind that of a chunked body come its trailers.
+    pub const fn is_past_payload(&self) -> bool {
+        matches!(self.0, State::Done | State::Chunked(Chunk::LineStart | Chunk::EmptyLine | Chunk::Trailer))
+    }
+
     /// Whether it ends with its connection.
     pub const fn ends_with_connection(&self) -> bool {
         matches!(self.0, State::UntilClose)
@@ -83,9 +102,28 @@ impl Body {
     ///
     /// # Errors
     /// Where the chunks make no sense.
-    pub fn advance_into(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
+    pub fn advance_into(&mut self, bytes: &[u8], payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
+        self.advance_while(bytes, payload, |_| true)
+    }
+
+    /// The same up to the trailers, of which nothing is taken.
+    ///
+    /// # Errors
+    /// Where the chunks make no sense.
+    pub fn advance_to_trailers(&mut self, bytes: &[u8], payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
+        self.advance_while(bytes, payload, |body| !body.is_past_payload())
+    }
+
+    /// The payload in `bytes`, which this body begins with; as far as it makes sense.
+    pub fn payload(mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut payload = Vec::with_capacity(bytes.len());
+        let _ = self.advance_into(bytes, |piece| payload.extend_from_slice(piece));
+        payload
+    }
+
+    fn advance_while(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8]), goes_on: impl Fn(&Self) -> bool) -> Result<usize, Malformed> {
         let mut taken = 0;
-        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty() && goes_on(self)) {
             match &mut self.0 {
                 State::Done => break,
                 State::UntilClose => {
@@ -187,6 +225,16 @@ mod tests {
             let mut body = Body::CHUNKED;
             assert_eq!(body.advance(bytes), Err(Malformed), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn the_payload_ends_before_the_trailers() {
+        let (mut body, mut read) = (Body::CHUNKED, Vec::new());
+        let taken = body.advance_to_trailers(TWO_CHUNKS, |piece| read.extend(piece)).unwrap();
+        assert_eq!(&TWO_CHUNKS[taken..], b"Lambda-Runtime-Function-Error-Type: T\r\n\r\n");
+        assert_eq!((read.as_slice(), body.is_past_payload(), body.is_done()), (&b"hello0123456789"[..], true, false));
+        assert_eq!(body.advance(&TWO_CHUNKS[taken..]).map(|more| more + taken), Ok(TWO_CHUNKS.len()));
+        assert_eq!(Body::CHUNKED.payload(TWO_CHUNKS), b"hello0123456789");
     }
 
     proptest! {

@@ -8,16 +8,18 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::body::{Body, Malformed};
-use crate::fail_open::Rescue;
 use crate::message::head_end;
 
 /// The longest head that is taken: `Lambda-Runtime-Function-XRay-Error-Cause` alone may have 1 MiB.
 pub const LONGEST_HEAD: usize = 4 << 20;
 
+/// The most that is kept of one message where a fault needs the whole of it: Lambda's 6,291,556 bytes, with room for head and framing.
+pub const MOST_KEPT: usize = 7 << 20;
+
 /// What an idle connection holds, and what a small message needs.
 const SMALL: usize = 8 << 10;
 /// The most that is read of a passing body at once.
-const LARGE: usize = 128 << 10;
+pub const LARGE: usize = 128 << 10;
 
 /// A socket and the bytes that were read ahead.
 #[derive(Debug)]
@@ -26,18 +28,6 @@ pub struct Connection {
     pub stream: TcpStream,
     /// What was read from it and not yet handed on.
     pub buffer: BytesMut,
-    /// While it holds an event: where it goes instead of being closed by a panic.
-    pub(crate) rescue: Option<Rescue>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(rescue) = self.rescue.take()
-        {
-            rescue.keep(&self.stream, std::mem::take(&mut self.buffer));
-        }
-    }
 }
 
 /// Which end of a copy failed.
@@ -56,7 +46,7 @@ impl Connection {
     pub fn new(stream: TcpStream) -> Self {
         // With Nagle's algorithm and delayed acknowledgements every event would be 40 ms late.
         let _ = stream.set_nodelay(true);
-        Self { stream, buffer: BytesMut::new(), rescue: None }
+        Self { stream, buffer: BytesMut::new() }
     }
 
     /// Reads until the buffer begins with a whole head; its length, or `None` where the connection ended before its first byte.
@@ -67,20 +57,24 @@ impl Connection {
         read_head(&mut self.stream, &mut self.buffer).await
     }
 
-    /// Reads until the buffer holds the whole of `body`, which begins at `from`; nothing is handed on.
+    /// Reads until the buffer holds the whole of `body`, which begins at `from`, and returns where it ends; nothing is handed on.
+    /// `None` where it has more than `most` bytes: then a part of it is in the buffer.
     ///
     /// # Errors
     /// Where the connection ends before the body does.
-    pub async fn read_whole(&mut self, from: usize, mut body: Body) -> io::Result<()> {
+    pub async fn read_whole(&mut self, from: usize, mut body: Body, most: usize) -> io::Result<Option<usize>> {
         let mut counted = from;
         loop {
             counted += body.advance(self.buffer.get(counted..).unwrap_or_default()).map_err(malformed)?;
+            if counted - from > most {
+                return Ok(None);
+            }
             if body.is_done() {
-                return Ok(());
+                return Ok(Some(counted));
             }
             make_room(&mut self.buffer, body.expected(LARGE));
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return if body.ends_with_connection() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if body.ends_with_connection() { Ok(Some(counted)) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
     }
@@ -90,7 +84,6 @@ impl Connection {
     /// # Errors
     /// Where the connection ends before the body does.
     pub async fn discard(&mut self, head: usize, mut body: Body) -> io::Result<()> {
-        self.rescue = None;
         self.buffer.advance(head.min(self.buffer.len()));
         let copied = copy(&mut self.stream, &mut self.buffer, &mut tokio::io::sink(), 0, &mut body).await;
         copied.map_err(|_| io::ErrorKind::UnexpectedEof.into())
@@ -160,7 +153,7 @@ pub async fn copy(
 }
 
 /// Room for the next read: `expected` bytes, and never too little to be worth a system call.
-fn make_room(buffer: &mut BytesMut, expected: usize) {
+pub fn make_room(buffer: &mut BytesMut, expected: usize) {
     let wanted = expected.max(SMALL / 2);
     if buffer.capacity() - buffer.len() < wanted {
         buffer.reserve(wanted.max(SMALL));

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use faults::{Facts, Identity, trace_root};
 
-use crate::body::Body;
-use crate::ledger::{Invocation, Ledger, Line, lock, start};
+use crate::ledger::{Handed, Invocation, Ledger, Line, lock, start};
 use crate::message::header;
 use crate::plan_sources::InForce;
 
@@ -39,11 +38,11 @@ pub fn deadline(head: &[u8]) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(ms).saturating_sub(now).min(LONGEST))
 }
 
-/// Decides about one event; `None` where no fault is about it. `body` is the event with its framing, where it was read.
-pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], body: Option<(Body, &[u8])>, place: u64) -> Option<Invocation> {
+/// Decides about one event; `None` where no fault is about it. `event` is its payload, where it was read.
+pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], event: Option<&[u8]>, place: u64) -> Option<Invocation> {
     let identity = Identity(who.root.as_deref().unwrap_or(&who.request_id));
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        let facts = body.map_or_else(Facts::default, |(body, bytes)| facts(body, bytes)).at_place(place);
+        let facts = event.map_or_else(Facts::default, Facts::read).at_place(place);
         plan.plan.decide(ledger.function(), identity, &facts, &mut lock(ledger.memory()))
     }));
     let Ok(decisions) = decided else {
@@ -63,13 +62,8 @@ pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], body: Opti
         lines: decisions.into_iter().map(Line::new).collect(),
         guard: None,
         told: false,
+        handed: Handed::default(),
     })
-}
-
-fn facts(mut body: Body, bytes: &[u8]) -> Facts {
-    let mut event = Vec::with_capacity(bytes.len());
-    let _ = body.advance_into(bytes, |piece| event.extend_from_slice(piece));
-    Facts::read(&event)
 }
 
 #[cfg(test)]
@@ -91,11 +85,5 @@ mod tests {
             assert!((shortest..=longest).contains(&left.as_secs()), "{value}: {left:?}");
         }
         assert_eq!(deadline(b"HTTP/1.1 200 OK\r\nLambda-Runtime-Deadline-Ms: soon\r\n\r\n"), None);
-    }
-
-    #[test]
-    fn facts_are_read_through_chunks() {
-        let read = facts(Body::CHUNKED, b"8\r\n{\"path\":\r\n5\r\n\"/x\"}\r\n0\r\n\r\n");
-        assert_eq!(read.path(), Some("/x"));
     }
 }

@@ -2,21 +2,18 @@
 //! untouched. It must never repeat what a panic said, which could quote a payload.
 
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use bytes::BytesMut;
-use tokio::net::TcpStream;
-
 use crate::connection::Connection;
 use crate::decide::Who;
+use crate::event::Event;
 use crate::exchange::{Broken, Ended};
 use crate::ledger::{Open, lock};
-use crate::message::{AnswerHead, RequestHead, head_end};
-use crate::proxy::{Event, Fate, Proxy};
+use crate::message::RequestHead;
+use crate::proxy::{Fate, Proxy};
 
 const _: () = assert!(cfg!(panic = "unwind"), "a panic must be able to be caught: build with `panic = \"unwind\"`");
 
@@ -45,43 +42,33 @@ pub fn say_only_where() {
     }));
 }
 
-/// Where a connection goes that a panic drops while it holds an event.
+/// Where events go that a panic drops before anything of them was taken.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rescue(Arc<Mutex<Vec<Connection>>>);
+pub(crate) struct Rescue(Arc<Mutex<Vec<Event>>>);
 
 impl Rescue {
-    /// Keeps a connection that is being dropped: its socket under another descriptor, and what was read ahead.
-    pub(crate) fn keep(&self, stream: &TcpStream, buffer: BytesMut) {
-        let again = stream.as_fd().try_clone_to_owned().map(std::net::TcpStream::from).and_then(TcpStream::from_std);
-        if let Ok(stream) = again {
-            let mut connection = Connection::new(stream);
-            connection.buffer = buffer;
-            lock(&self.0).push(connection);
-        }
+    /// Keeps an event that is being dropped.
+    pub(crate) fn keep(&self, event: Event) {
+        lock(&self.0).push(event);
     }
 
-    /// The event on a connection that was kept, if nothing of it was taken yet, and its page in the ledger's terms.
-    fn event(&self) -> Option<(Event, Who)> {
-        let platform = lock(&self.0).pop()?;
-        let length = head_end(&platform.buffer, 0)?;
-        let head = AnswerHead::read(&platform.buffer, length, false).ok()?;
-        let who = Who::read(platform.buffer.get(..length)?)?;
-        Some((Event { platform, head, told: true }, who))
+    fn event(&self) -> Option<Event> {
+        lock(&self.0).pop()
     }
 }
 
 impl Proxy {
     /// The fate of an event; where finding it out panics, the event goes to the handler untouched.
     pub(crate) async fn fate_or_untouched(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
-        event.platform.rescue = Some(self.rescue.clone());
+        event.rescue = Some(self.rescue.clone());
         if let Ok(fate) = caught(self.fate(runtime, event)).await {
             return fate;
         }
-        let Some((event, who)) = self.rescue.event() else {
+        let Some(event) = self.rescue.event() else {
             self.ledger.note("a fault failed and its event is lost");
             return Ok(Fate::Gone);
         };
-        if let Some(open) = self.ledger.find(&who.request_id) {
+        if let Some(open) = Who::read(event.head_bytes()).and_then(|who| self.ledger.find(&who.request_id)) {
             self.ledger.give_up(&open);
         }
         self.ledger.note("a fault failed: the event passes untouched");
@@ -115,7 +102,7 @@ mod tests {
 
     use faults::{Action, Arm, Decision, Kind, Plan, Start};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::ledger::{Invocation, Ledger, Line};
@@ -198,6 +185,7 @@ mod tests {
             lines: vec![line],
             guard: None,
             told: false,
+            handed: crate::ledger::Handed::default(),
         });
         runtime.write_all(RESPONSE).await.unwrap();
         let (mut far, _) = platform.accept().await.unwrap();

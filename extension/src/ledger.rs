@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 
 use crate::decide::Who;
 use crate::emf::{self, Namespace};
+use crate::event::Event;
 
 /// The ledger of one environment.
 #[derive(Debug)]
@@ -49,6 +50,26 @@ pub struct Invocation {
     pub guard: Option<AbortHandle>,
     /// Whether its lines are written.
     pub told: bool,
+    /// What must be known of the event when the handler answers.
+    pub(crate) handed: Handed,
+}
+
+/// How an event was handed over.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    /// The event, where it will be handed over once more.
+    pub(crate) again: Option<Event>,
+    /// Whether it was edited: then the answer to it must not open a door.
+    pub(crate) edited: Option<Edited>,
+}
+
+/// An event that is not the caller's any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edited {
+    /// That of an HTTP request, whose answer is a success unless it says otherwise.
+    Http,
+    /// Any other.
+    Other,
 }
 
 /// One decision and how far it has been carried out.
@@ -188,7 +209,8 @@ impl Ledger {
 
     /// Writes whatever is not written yet; what is still waited for is cut short.
     pub fn tell_all(&self) {
-        let open: Vec<_> = lock(&self.open).drain().map(|(_, open)| open).collect();
+        // The pages stay: an answer that still comes is treated as was decided.
+        let open: Vec<_> = lock(&self.open).values().cloned().collect();
         for open in open {
             let mut invocation = lock(&open);
             invocation.cut_short();
@@ -275,6 +297,7 @@ mod tests {
             lines: vec![Line::new(decision)],
             guard: None,
             told: false,
+            handed: Handed::default(),
         }
     }
 

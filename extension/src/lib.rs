@@ -8,6 +8,7 @@ pub mod body;
 pub mod connection;
 pub mod decide;
 pub mod emf;
+mod event;
 pub mod exchange;
 pub mod fail_open;
 pub mod ledger;

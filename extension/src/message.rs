@@ -46,6 +46,44 @@ pub fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
     std::str::from_utf8(value).ok()
 }
 
+/// The head with another Content-Length where `length` gives one; everything else stays byte for byte.
+pub fn with_length(head: &[u8], length: Option<u64>) -> Vec<u8> {
+    rewritten(head, length, "")
+}
+
+/// The same without `Expect` and with `more` header lines, each with its line break.
+pub fn for_another_body(head: &[u8], length: Option<u64>, more: &str) -> Vec<u8> {
+    let is_expectation = |line: &&[u8]| line.split(|byte| *byte == b':').next().is_some_and(|name| name.eq_ignore_ascii_case(b"expect"));
+    let lines: Vec<_> = head.split_inclusive(|byte| *byte == b'\n').filter(|line| !is_expectation(line)).collect();
+    rewritten(&lines.concat(), length, more)
+}
+
+fn rewritten(head: &[u8], length: Option<u64>, more: &str) -> Vec<u8> {
+    let mut written = Vec::with_capacity(head.len() + more.len() + 20);
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        match length {
+            Some(length) if name.eq_ignore_ascii_case(b"content-length") => {
+                written.extend_from_slice(name);
+                written.extend_from_slice(format!(": {length}\r\n").as_bytes());
+            }
+            _ => {
+                if line.trim_ascii().is_empty() {
+                    written.extend_from_slice(more.as_bytes());
+                }
+                written.extend_from_slice(line);
+            }
+        }
+    }
+    written
+}
+
+/// Whether one of the headers called `name` (in lower case) has `word` in it, in any case.
+pub fn mentions(head: &[u8], name: &str, word: &str) -> bool {
+    headers(head)
+        .any(|(found, value)| found.eq_ignore_ascii_case(name.as_bytes()) && value.split(|byte| *byte == b',').any(|token| is(token, word)))
+}
+
 fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
@@ -219,6 +257,18 @@ mod tests {
         ] {
             assert_eq!(request(text), Err(Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn a_head_is_rewritten_and_the_rest_of_it_stays() {
+        let head = b"POST /p HTTP/1.1\r\nX-a:  b\r\ncontent-LENGTH: 7\r\nExpect: 100-continue\r\n\r\n";
+        assert_eq!(with_length(head, Some(12)), b"POST /p HTTP/1.1\r\nX-a:  b\r\ncontent-LENGTH: 12\r\nExpect: 100-continue\r\n\r\n");
+        assert_eq!(
+            for_another_body(head, None, "Trailer: T\r\n"),
+            b"POST /p HTTP/1.1\r\nX-a:  b\r\ncontent-LENGTH: 7\r\nTrailer: T\r\n\r\n"
+        );
+        assert_eq!(with_length(head, None), head);
+        assert!(mentions(b"P\r\nTrailer: a, Foo\r\nTrailer: Bar\r\n\r\n", "trailer", "bar"));
     }
 
     #[test]

@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 
 use crate::connection::Connection;
 use crate::decide::{self, Who};
+use crate::event::Event;
 use crate::exchange::{self, Broken, Ended};
 use crate::fail_open::Rescue;
 use crate::ledger::{Ledger, Open, lock};
-use crate::message::{AnswerHead, RequestHead};
+use crate::message::RequestHead;
 use crate::plan_sources::Plans;
 use crate::route::Route;
 use crate::upstream::Upstream;
@@ -45,15 +46,6 @@ enum Parked {
     Asked(Connection),
     /// It has, and nothing of the answer was handed on.
     Answered(Event),
-}
-
-/// An answer to `next`, of which nothing was handed on: it stands at the front of its connection's buffer.
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) platform: Connection,
-    pub(crate) head: AnswerHead,
-    /// Whether the ledger has its lines already; then nothing more is decided about it.
-    pub(crate) told: bool,
 }
 
 /// What becomes of an event.
@@ -160,21 +152,19 @@ impl Proxy {
     async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         loop {
             let event = self.event(runtime, request).await?;
-            let event = match self.fate_or_untouched(runtime, event).await? {
+            let mut event = match self.fate_or_untouched(runtime, event).await? {
                 Fate::HandOver(event) => event,
                 Fate::Gone => continue,
             };
-            let Event { mut platform, head, told } = event;
-            platform.rescue = None;
-            return match exchange::hand_over(runtime, &mut platform, head).await {
+            return match event.hand_over(runtime).await {
                 Ok(ended) => {
                     let ended = ended.after(request);
                     runtime.buffer.advance(request.length);
-                    self.keep(platform, ended);
+                    event.release(&self.upstream, ended);
                     Ok(ended)
                 }
                 Err(Broken::RuntimeBeforeAnswer) => {
-                    self.park(Parked::Answered(Event { platform, head, told }));
+                    self.park(Parked::Answered(event));
                     Err(Broken::RuntimeBeforeAnswer)
                 }
                 Err(broken) => Err(broken),
@@ -203,7 +193,7 @@ impl Proxy {
                 }
             };
             match exchange::await_answer(runtime, &mut platform, false).await {
-                Ok(head) => return Ok(Event { platform, head, told: false }),
+                Ok(head) => return Ok(Event::new(platform, head)),
                 Err(Broken::Runtime) => {
                     self.park(Parked::Asked(platform));
                     return Err(Broken::Runtime);
@@ -220,8 +210,18 @@ impl Proxy {
         Err(broken)
     }
 
+    /// An event that is there goes before one that may come hours later.
     fn park(&self, parked: Parked) {
-        lock(&self.parked).push_back(parked);
+        let mut all = lock(&self.parked);
+        match parked {
+            Parked::Answered(_) => all.push_front(parked),
+            Parked::Asked(_) => all.push_back(parked),
+        }
+    }
+
+    /// An event that is handed over once more, to the first who asks.
+    pub(crate) fn park_again(&self, event: Event) {
+        self.park(Parked::Answered(event));
     }
 
     /// Decides about an event and does what comes before the handler.
@@ -243,23 +243,26 @@ impl Proxy {
                 Ok(Fate::Gone)
             }
             Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
-            _ => Ok(self.settle(event, &open)),
+            _ => self.to_the_handler(event, &open).await,
         }
     }
 
-    /// An event that goes to the handler. Where nothing is left to be done after it, its fate is known: should the runtime die, the books are complete.
-    fn settle(&self, mut event: Event, open: &Open) -> Fate {
+    /// An event that goes to the handler, edited and kept as the faults want it. Where nothing is left to be done after it, its fate is known:
+    /// should the runtime die, the books are complete.
+    async fn to_the_handler(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
+        self.edit(&mut event, open).await?;
+        self.keep_for_second(&mut event, open).await?;
+        event.decided = true;
         let settled = lock(open).is_settled();
         if settled {
             self.ledger.tell(open);
-            event.told = true;
         }
-        Fate::HandOver(event)
+        Ok(Fate::HandOver(event))
     }
 
     /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
     fn abandon(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
-        event.told = lock(open).told;
+        event.decided = lock(open).told;
         self.ledger.forget(open);
         self.park(Parked::Answered(event));
         Err(Broken::Runtime)
@@ -269,32 +272,24 @@ impl Proxy {
         let deadline = lock(open).deadline;
         let Some(deadline) = deadline else {
             self.ledger.note("an event without a deadline cannot be held until it");
-            return Ok(self.settle(event, open));
+            return self.to_the_handler(event, open).await;
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
             return self.abandon(event, open);
         }
         if share < 1.0 {
-            return Ok(self.settle(event, open));
+            return self.to_the_handler(event, open).await;
         }
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);
-        self.discard(event).await;
+        event.discard(&self.upstream).await;
         Ok(Fate::Gone)
-    }
-
-    /// Reads an event to its end and throws it away. Where the platform has dropped the connection, that is no matter any more.
-    pub(crate) async fn discard(&self, mut event: Event) {
-        let whole = event.platform.discard(event.head.length, event.head.body).await.is_ok();
-        if whole && event.head.keep_alive {
-            self.upstream.give_back(event.platform);
-        }
     }
 
     /// What is decided about an event, with its page in the ledger; `None` where it passes untouched.
     async fn decide(&self, event: &mut Event) -> Result<Option<Open>, Broken> {
-        if event.head.status != 200 || event.told {
+        if event.head.status != 200 || event.decided {
             return Ok(None);
         }
         let place = self.ledger.count();
@@ -303,18 +298,15 @@ impl Proxy {
         if plan.is_none() && place > 1 {
             return Ok(None);
         }
-        let length = event.head.length;
-        let Some(who) = Who::read(event.platform.buffer.get(..length).unwrap_or_default()) else { return Ok(None) };
+        let Some(who) = Who::read(event.head_bytes()) else { return Ok(None) };
         if place == 1 {
             self.ledger.say_cold(&who);
         }
         let Some(plan) = plan else { return Ok(None) };
-        let read = plan.plan.needs_event(self.ledger.function());
-        if read {
-            event.platform.read_whole(length, event.head.body).await.map_err(|_| Broken::Platform)?;
-        }
-        let (head, body) = event.platform.buffer.split_at_checked(length).unwrap_or_default();
-        let body = read.then_some((event.head.body, body));
-        Ok(decide::decide(&plan, &self.ledger, who, head, body, place).map(|invocation| self.ledger.open(invocation)))
+        // One that is larger than any event is not looked into.
+        let read = plan.plan.needs_event(self.ledger.function()) && event.gather(&self.upstream).await?;
+        let payload = read.then(|| event.payload());
+        let decided = decide::decide(&plan, &self.ledger, who, event.head_bytes(), payload.as_deref(), place);
+        Ok(decided.map(|invocation| self.ledger.open(invocation)))
     }
 }

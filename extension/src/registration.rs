@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::End;
-use crate::connection::{Connection, malformed};
+use crate::connection::{Connection, MOST_KEPT, malformed};
 use crate::ledger::Ledger;
 use crate::message::{AnswerHead, header};
 use crate::settings::Settings;
@@ -85,7 +85,7 @@ async fn exchange(host: &str, request: &str) -> io::Result<Answer> {
     connection.stream.write_all(request.as_bytes()).await?;
     let length = connection.read_head().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let AnswerHead { status, mut body, .. } = AnswerHead::read(&connection.buffer, length, false).map_err(malformed)?;
-    connection.read_whole(length, body).await?;
+    connection.read_whole(length, body, MOST_KEPT).await?;
     let (head, rest) = connection.buffer.split_at_checked(length).unwrap_or_default();
     let mut payload = Vec::new();
     body.advance_into(rest, |piece| payload.extend_from_slice(piece)).map_err(malformed)?;

@@ -398,3 +398,26 @@ pub fn response(id: &str, body: &[u8]) -> Vec<u8> {
     request.extend_from_slice(body);
     request
 }
+
+/// A response in chunks, one for each piece, with further header and trailer lines.
+pub fn chunked_response(id: &str, headers: &str, pieces: &[&[u8]], trailers: &str) -> Vec<u8> {
+    let mut request =
+        format!("POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: x\r\n{headers}Transfer-Encoding: chunked\r\n\r\n")
+            .into_bytes();
+    for piece in pieces {
+        request.extend(format!("{:x}\r\n", piece.len()).into_bytes());
+        request.extend_from_slice(piece);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend(format!("0\r\n{trailers}\r\n").into_bytes());
+    request
+}
+
+/// A handler's own error.
+pub fn error(id: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("POST /2018-06-01/runtime/invocation/{id}/error HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+}
+
+/// What a runtime that streams sends beside the usual headers.
+pub const STREAMING: &str = "Lambda-Runtime-Function-Response-Mode: streaming\r\n";

@@ -1,0 +1,147 @@
+//! An event on its way from the platform to the runtime. It passes as it comes unless a fault needs the whole of it,
+//! and nothing but a fault that edits events may change it.
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
+
+use crate::connection::{Connection, MOST_KEPT};
+use crate::exchange::{self, Broken, Ended};
+use crate::fail_open::Rescue;
+use crate::message::{self, AnswerHead};
+use crate::upstream::Upstream;
+
+/// An answer to `next`, of which nothing was handed on yet.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) head: AnswerHead,
+    content: Content,
+    /// Whether everything is decided about it, and done that comes before the handler.
+    pub(crate) decided: bool,
+    /// Where it goes when a panic drops it, as long as nothing of it was taken.
+    pub(crate) rescue: Option<Rescue>,
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(rescue) = self.rescue.take()
+        {
+            let content = std::mem::take(&mut self.content);
+            rescue.keep(Self { head: self.head, content, decided: true, rescue: None });
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Content {
+    /// Its head stands at the front of the connection's buffer, and it may still be coming.
+    Coming(Connection),
+    /// All of it as it came, head and framing included; the connection is free for others.
+    Whole(Bytes),
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
+
+impl Event {
+    /// The answer whose head was read from `platform`.
+    pub(crate) const fn new(platform: Connection, head: AnswerHead) -> Self {
+        Self { head, content: Content::Coming(platform), decided: false, rescue: None }
+    }
+
+    /// The same event once more; `None` where it has not been gathered.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let Content::Whole(bytes) = &self.content else { return None };
+        Some(Self { head: self.head, content: Content::Whole(bytes.clone()), decided: true, rescue: None })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Coming(platform) => &platform.buffer,
+            Content::Whole(bytes) => bytes,
+        }
+    }
+
+    /// Its head with the status line.
+    pub(crate) fn head_bytes(&self) -> &[u8] {
+        self.bytes().get(..self.head.length).unwrap_or_default()
+    }
+
+    /// Without the framing, as far as it has been read.
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        self.head.body.payload(self.bytes().get(self.head.length..).unwrap_or_default())
+    }
+
+    /// Reads the whole of it and keeps it; false where it is larger than anything that the platform sends: then it goes on as it comes.
+    ///
+    /// # Errors
+    /// Where the platform breaks off.
+    pub(crate) async fn gather(&mut self, upstream: &Upstream) -> Result<bool, Broken> {
+        let Content::Coming(platform) = &mut self.content else { return Ok(true) };
+        let read = platform.read_whole(self.head.length, self.head.body, MOST_KEPT).await.map_err(|_| Broken::Platform)?;
+        let Some(end) = read else { return Ok(false) };
+        let whole = Content::Whole(platform.buffer.split_to(end).freeze());
+        if let Content::Coming(platform) = std::mem::replace(&mut self.content, whole)
+            && self.head.keep_alive
+        {
+            upstream.give_back(platform);
+        }
+        Ok(true)
+    }
+
+    /// Puts another payload in the place of the event's own. The head stays as it is but for the length; chunked stays chunked, as one chunk.
+    pub(crate) fn replace(&mut self, payload: &[u8]) -> Option<()> {
+        let chunked = self.head.body.is_chunked();
+        let mut bytes = BytesMut::from(message::with_length(self.head_bytes(), (!chunked).then_some(payload.len() as u64)).as_slice());
+        let length = bytes.len();
+        if chunked {
+            bytes.extend_from_slice(format!("{:x}\r\n", payload.len()).as_bytes());
+        }
+        bytes.extend_from_slice(payload);
+        if chunked {
+            bytes.extend_from_slice(b"\r\n0\r\n\r\n");
+        }
+        self.head = AnswerHead::read(&bytes, length, false).ok()?;
+        self.content = Content::Whole(bytes.freeze());
+        Some(())
+    }
+
+    /// Hands it to the runtime. After [`Broken::RuntimeBeforeAnswer`] all of it is still there.
+    ///
+    /// # Errors
+    /// See [`Broken`].
+    pub(crate) async fn hand_over(&mut self, runtime: &mut Connection) -> Result<Ended, Broken> {
+        self.rescue = None;
+        match &mut self.content {
+            Content::Coming(platform) => exchange::hand_over(runtime, platform, self.head).await,
+            Content::Whole(bytes) => {
+                runtime.stream.write_all(bytes).await.map_err(|_| Broken::RuntimeBeforeAnswer)?;
+                let keep = !self.head.body.ends_with_connection() && self.head.keep_alive;
+                Ok(Ended { keep_runtime: keep, keep_platform: keep })
+            }
+        }
+    }
+
+    /// After it was handed over: its connection, where it still has one, may serve another.
+    pub(crate) fn release(mut self, upstream: &Upstream, ended: Ended) {
+        if let Content::Coming(platform) = std::mem::take(&mut self.content)
+            && ended.keep_platform
+        {
+            upstream.give_back(platform);
+        }
+    }
+
+    /// Reads it to its end and throws it away. Where the platform has dropped the connection, that is no matter any more.
+    pub(crate) async fn discard(mut self, upstream: &Upstream) {
+        self.rescue = None;
+        if let Content::Coming(mut platform) = std::mem::take(&mut self.content) {
+            let whole = platform.discard(self.head.length, self.head.body).await.is_ok();
+            if whole && self.head.keep_alive {
+                upstream.give_back(platform);
+            }
+        }
+    }
+}

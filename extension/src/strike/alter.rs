@@ -1,0 +1,182 @@
+//! The handler's answer is damaged on its way: cut, corrupted or dropped. Its error trailers always go on: damage must never make a success of an error.
+
+use faults::Alteration;
+
+use super::Page;
+use super::upload::{Change, Flow, Sent};
+use crate::connection::{self, Connection, LARGE};
+use crate::exchange::{Broken, Ended};
+use crate::ledger::{Open, lock};
+use crate::message::{RequestHead, for_another_body};
+use crate::proxy::Proxy;
+use crate::wait::wait_while;
+
+/// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
+const WINDOW: usize = 64 << 10;
+
+/// Bytes that become 0xFF.
+pub(super) struct Corruption {
+    pub(super) bytes: u64,
+    pub(super) seed: u64,
+}
+
+impl Proxy {
+    pub(super) async fn alter(
+        &self,
+        runtime: &mut Connection,
+        request: &RequestHead,
+        open: &Open,
+        at: usize,
+        alteration: Alteration,
+    ) -> Result<Ended, Broken> {
+        let page = Page { proxy: self, open, at };
+        let length = request.body.length();
+        let (change, length) = match alteration {
+            Alteration::Drop => return self.drop_answer(runtime, request, &page).await,
+            Alteration::Cut { bytes } if length.is_some_and(|length| length <= bytes) => {
+                return self.pass_told(runtime, request, open).await;
+            }
+            Alteration::Corrupt { .. } if length == Some(0) => return self.pass_told(runtime, request, open).await,
+            Alteration::Cut { bytes } => (Change::Cut { bytes }, length.map(|_| bytes)),
+            Alteration::Corrupt { bytes, seed } => (Change::Corrupt(Corruption { bytes, seed }), None),
+        };
+        if request.body.length().is_some() {
+            page.done(true);
+            page.tell();
+        }
+        let head = for_another_body(runtime.buffer.get(..request.length).unwrap_or_default(), length, "");
+        self.upload(runtime, request, &page, &head, change).await
+    }
+
+    /// The platform hears nothing. The runtime is told that its answer was taken, but its connection gets no further event before the deadline:
+    /// a `next` for an invocation without an answer would be refused, or bring the same event again.
+    async fn drop_answer(&self, runtime: &mut Connection, request: &RequestHead, page: &Page<'_>) -> Result<Ended, Broken> {
+        self.swallow(runtime, request).await?;
+        page.done(true);
+        page.tell();
+        let ended = self.accept(runtime, request).await?;
+        let deadline = lock(page.open).deadline;
+        if let Some(deadline) = deadline {
+            wait_while(deadline.saturating_duration_since(std::time::Instant::now()), &runtime.stream).await;
+        }
+        Ok(ended)
+    }
+}
+
+/// Sends the first `bytes` bytes. Of an answer in chunks it shows only behind them whether there was more to cut off.
+pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+    let mut left = bytes;
+    while flow.chunked || left > 0 {
+        let Some(piece) = flow.next(LARGE).await? else { break };
+        let here = usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()));
+        left -= here as u64;
+        if here < piece.len() {
+            page.done(true);
+        }
+        if let Some(kept) = piece.get(..here).filter(|kept| !kept.is_empty()) {
+            flow.pass_on(kept).await?;
+        }
+    }
+    if flow.chunked {
+        let trailers = flow.trailers().await?;
+        page.tell();
+        flow.end(&trailers).await?;
+    }
+    Ok(Sent::Whole)
+}
+
+/// Sends everything, some bytes of it being 0xFF.
+pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+    let mut places = if let Some(length) = flow.body.length() {
+        Places::new(corruption, length)
+    } else {
+        let mut first = Vec::new();
+        while first.len() < WINDOW
+            && let Some(piece) = flow.next(WINDOW - first.len()).await?
+        {
+            first.extend_from_slice(&piece);
+        }
+        Places::new(corruption, first.len() as u64).strike(&mut first);
+        page.done(!first.is_empty());
+        if !first.is_empty() {
+            flow.pass_on(&first).await?;
+        }
+        Places::NONE
+    };
+    while let Some(mut piece) = flow.next(LARGE).await? {
+        places.strike(&mut piece);
+        flow.pass_on(&piece).await?;
+    }
+    let trailers = flow.trailers().await?;
+    page.tell();
+    flow.end(&trailers).await?;
+    Ok(Sent::Whole)
+}
+
+/// Chooses so many of so many bytes, each set of places being as likely as any other, one byte after the other and without keeping a list:
+/// D. E. Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S.
+struct Places {
+    wanted: u64,
+    left: u64,
+    state: u64,
+}
+
+impl Places {
+    const NONE: Self = Self { wanted: 0, left: 0, state: 0 };
+
+    const fn new(corruption: Corruption, length: u64) -> Self {
+        Self { wanted: if corruption.bytes < length { corruption.bytes } else { length }, left: length, state: corruption.seed }
+    }
+
+    /// Damages the next bytes.
+    fn strike(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            if self.wanted == 0 {
+                return;
+            }
+            if (u128::from(self.random()) * u128::from(self.left)) >> 64 < u128::from(self.wanted) {
+                *byte = 0xFF;
+                self.wanted -= 1;
+            }
+            self.left = self.left.saturating_sub(1);
+        }
+    }
+
+    /// Splitmix64: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", 2014.
+    const fn random(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_so_many_bytes_are_struck_wherever_the_pieces_are_cut() {
+        for (bytes, length) in [(0_u64, 10_usize), (1, 1), (3, 10), (10, 10), (20, 10), (1000, 100_000)] {
+            let struck = |piece: usize| {
+                let (mut places, mut body) = (Places::new(Corruption { bytes, seed: 7 }, length as u64), vec![b'x'; length]);
+                body.chunks_mut(piece).for_each(|piece| places.strike(piece));
+                body
+            };
+            let count = struck(length).iter().filter(|byte| **byte == 0xFF).count();
+            assert_eq!(count, length.min(bytes as usize), "{bytes} of {length}");
+            assert_eq!(struck(3), struck(length), "{bytes} of {length}");
+        }
+    }
+
+    #[test]
+    fn every_place_is_as_likely_as_any_other() {
+        let mut counts = [0; 10];
+        for seed in 0..10_000 {
+            let mut body = [0; 10];
+            Places::new(Corruption { bytes: 3, seed }, 10).strike(&mut body);
+            body.iter().zip(&mut counts).for_each(|(byte, count)| *count += u32::from(*byte == 0xFF));
+        }
+        assert!(counts.iter().all(|count| (2800..3200).contains(count)), "{counts:?}");
+    }
+}

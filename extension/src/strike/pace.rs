@@ -1,0 +1,155 @@
+//! The bytes of the handler's answer go on late, slowly, or not to their end; the runtime is held back meanwhile, and nothing is piled up.
+//! The rate is never exceeded, a pause of the runtime is not made up for.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use faults::InjectedError;
+use faults::kinds::stream::Pace;
+
+use super::Page;
+use super::upload::{Change, Flow, Sent};
+use crate::connection::{self, Connection};
+use crate::exchange::{Broken, Ended};
+use crate::ledger::Open;
+use crate::message::{RequestHead, for_another_body, mentions};
+use crate::proxy::Proxy;
+
+/// A paced answer goes in pieces of so much time.
+const TICK: Duration = Duration::from_millis(20);
+/// No piece is larger.
+const LARGEST_PIECE: usize = 64 << 10;
+/// The trailers that report an error within a stream. Source: AWS Lambda developer guide, "Using response streaming with custom runtimes".
+const TRAILERS: [&str; 2] = ["Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Error-Body"];
+
+impl Proxy {
+    /// Sends the handler's answer as `pace` says. Its fault is carried out where all that it asks for was: a cut behind the answer's end was not,
+    /// nor was an error in an answer without chunks, which has no trailers.
+    pub(super) async fn stream(
+        &self,
+        runtime: &mut Connection,
+        request: &RequestHead,
+        open: &Open,
+        at: usize,
+        pace: &Pace,
+    ) -> Result<Ended, Broken> {
+        if let Some(time) = pace.first_byte {
+            self.hold(runtime, open, at, time.duration()).await;
+        }
+        let page = Page { proxy: self, open, at };
+        let chunked = request.body.is_chunked();
+        let cuts = pace.cut_after.is_some_and(|after| request.body.length().is_none_or(|length| after < length));
+        page.done(if pace.error.is_some() { false } else { pace.cut_after.is_none() });
+        if !chunked && !cuts && (pace.bytes_per_second.is_none() || request.body.is_done()) {
+            return self.pass_told(runtime, request, open).await;
+        }
+        let head = runtime.buffer.get(..request.length).unwrap_or_default();
+        let announce = TRAILERS.into_iter().filter(|name| chunked && pace.error.is_some() && !mentions(head, "trailer", name));
+        let more: String = announce.map(|name| format!("Trailer: {name}\r\n")).collect();
+        let head = for_another_body(head, None, &more);
+        self.upload(runtime, request, &page, &head, Change::Pace(pace)).await
+    }
+}
+
+pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+    let mut clock = pace.bytes_per_second.map(Clock::new);
+    let error = pace.error.as_ref().filter(|_| flow.chunked);
+    let mut left = pace.cut_after.unwrap_or(u64::MAX);
+    loop {
+        if left == 0 && !flow.body.is_done() {
+            break;
+        }
+        let most = clock.as_ref().map_or(LARGEST_PIECE, Clock::piece).min(usize::try_from(left).unwrap_or(usize::MAX)).max(1);
+        let Some(piece) = flow.next(most).await? else { break };
+        left -= piece.len() as u64;
+        if let Some(clock) = &mut clock {
+            page.wait(clock.wait_for(piece.len(), Instant::now())).await;
+        }
+        if flow.body.is_done() {
+            page.tell();
+        }
+        flow.pass_on(&piece).await?;
+    }
+    if let Some(error) = error {
+        let own = if flow.body.is_past_payload() { flow.trailers().await?.to_vec() } else { b"\r\n".to_vec() };
+        page.done(true);
+        page.tell();
+        flow.end(&with_error(&own, error)).await?;
+        return Ok(Sent::Whole);
+    }
+    if left == 0 && !flow.body.is_done() {
+        page.done(pace.error.is_none());
+        page.tell();
+        return Ok(Sent::Cut);
+    }
+    let trailers = flow.trailers().await?;
+    page.tell();
+    flow.end(&trailers).await?;
+    Ok(Sent::Whole)
+}
+
+/// The trailer lines with this error in the place of any other.
+fn with_error(own: &[u8], error: &InjectedError) -> Vec<u8> {
+    let is_error = |line: &&[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        TRAILERS.iter().any(|trailer| name.eq_ignore_ascii_case(trailer.as_bytes()))
+    };
+    let others = own.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty() && !is_error(line));
+    let mut lines: Vec<u8> = others.flatten().copied().collect();
+    let body = serde_json::json!({ "errorMessage": error.message, "errorType": error.error_type }).to_string();
+    let [kind, what] = TRAILERS;
+    lines.extend_from_slice(format!("{kind}: {}\r\n{what}: {}\r\n\r\n", error.error_type, STANDARD.encode(body)).as_bytes());
+    lines
+}
+
+/// When the next bytes are due.
+struct Clock {
+    per_second: u64,
+    due: Option<Instant>,
+}
+
+impl Clock {
+    const fn new(per_second: u64) -> Self {
+        Self { per_second, due: None }
+    }
+
+    /// How many bytes go at once.
+    fn piece(&self) -> usize {
+        usize::try_from(self.per_second / 50).unwrap_or(usize::MAX).clamp(1, LARGEST_PIECE)
+    }
+
+    /// How long a piece that is there at `now` has to wait until it has gone at this rate. A wait that was late is made up for, up to a tick.
+    fn wait_for(&mut self, bytes: usize, now: Instant) -> Duration {
+        let from = self.due.filter(|due| *due + TICK >= now).unwrap_or(now);
+        let due = from + Duration::from_secs_f64(bytes as f64 / self.per_second as f64);
+        self.due = Some(due);
+        due.saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_kept_and_a_pause_is_not_made_up_for() {
+        let (mut clock, began) = (Clock::new(1000), Instant::now());
+        assert_eq!(clock.piece(), 20);
+        let at = |ms| began + Duration::from_millis(ms);
+        for (now, wait) in [(0, 20), (21, 19), (20, 40), (500, 20), (520, 20)] {
+            assert_eq!(clock.wait_for(20, at(now)), Duration::from_millis(wait), "at {now} ms");
+        }
+        assert_eq!((Clock::new(1).piece(), Clock::new(1 << 30).piece()), (1, LARGEST_PIECE));
+    }
+
+    #[test]
+    fn an_error_takes_the_place_of_another() {
+        let error = InjectedError { error_type: "T".into(), message: "m".into() };
+        let own = b"X-Own: 1\r\nlambda-runtime-function-error-type: Own\r\n\r\n";
+        let lines = String::from_utf8(with_error(own, &error)).unwrap();
+        let body = STANDARD.encode(r#"{"errorMessage":"m","errorType":"T"}"#);
+        let expected = format!("X-Own: 1\r\nLambda-Runtime-Function-Error-Type: T\r\nLambda-Runtime-Function-Error-Body: {body}\r\n\r\n");
+        assert_eq!(lines, expected);
+    }
+}

@@ -1,0 +1,195 @@
+//! Another body is sent to the platform than the one that comes from the runtime, while it comes. Memory is bounded whatever its size:
+//! the runtime is read only as fast as the platform is written to.
+
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use faults::kinds::stream::Pace;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::WriteHalf;
+
+use super::Page;
+use super::alter::{self, Corruption};
+use super::pace;
+use crate::body::Body;
+use crate::connection::{self, Connection, LARGE, LONGEST_HEAD, make_room};
+use crate::exchange::{self, Broken, Ended};
+use crate::message::{AnswerHead, RequestHead};
+use crate::proxy::Proxy;
+
+/// How long the platform has to notice that an answer broke off before the runtime may ask for another event.
+const NOTICING: Duration = Duration::from_secs(1);
+
+/// What becomes of the body.
+pub(super) enum Change<'a> {
+    Cut { bytes: u64 },
+    Corrupt(Corruption),
+    Pace(&'a Pace),
+}
+
+/// How far the request went.
+pub(super) enum Sent {
+    /// To its end.
+    Whole,
+    /// The connection is to be closed within it.
+    Cut,
+}
+
+/// The handler's answer between the runtime and the platform.
+pub(super) struct Flow<'a> {
+    from: &'a mut TcpStream,
+    buffer: &'a mut BytesMut,
+    pub(super) body: &'a mut Body,
+    to: WriteHalf<'a>,
+    pub(super) chunked: bool,
+}
+
+impl Flow<'_> {
+    /// The next piece of the payload, not more than `most` bytes; `None` behind its end.
+    pub(super) async fn next(&mut self, most: usize) -> Result<Option<BytesMut>, connection::Broken> {
+        loop {
+            if self.body.is_past_payload() {
+                return Ok(None);
+            }
+            // Framing only adds: so many bytes hold no more than so much payload.
+            let here = self.buffer.get(..most.min(self.buffer.len())).unwrap_or_default();
+            let mut piece = BytesMut::new();
+            let taken = self.body.advance_to_trailers(here, |bytes| piece.extend_from_slice(bytes));
+            let taken = taken.map_err(|_| connection::Broken::Source)?;
+            self.buffer.advance(taken);
+            if !piece.is_empty() {
+                return Ok(Some(piece));
+            }
+            if taken == 0 {
+                self.read_more().await?;
+            }
+        }
+    }
+
+    /// The trailer lines behind the payload of a chunked answer, with the empty line that ends them.
+    pub(super) async fn trailers(&mut self) -> Result<BytesMut, connection::Broken> {
+        let mut lines = BytesMut::new();
+        while !self.body.is_done() {
+            let taken = self.body.advance(self.buffer).map_err(|_| connection::Broken::Source)?;
+            lines.extend_from_slice(&self.buffer.split_to(taken));
+            if lines.len() > LONGEST_HEAD {
+                return Err(connection::Broken::Source);
+            }
+            if !self.body.is_done() {
+                self.read_more().await?;
+            }
+        }
+        Ok(lines)
+    }
+
+    async fn read_more(&mut self) -> Result<(), connection::Broken> {
+        make_room(self.buffer, self.body.expected(LARGE));
+        match self.from.read_buf(self.buffer).await {
+            Ok(read) if read > 0 => Ok(()),
+            _ => Err(connection::Broken::Source),
+        }
+    }
+
+    /// Sends a piece of the payload in the answer's own framing; the chunks of a chunked one are cut anew.
+    pub(super) async fn pass_on(&mut self, piece: &[u8]) -> Result<(), connection::Broken> {
+        if !self.chunked {
+            return self.write(piece).await;
+        }
+        let mut chunk = Vec::with_capacity(piece.len() + 20);
+        chunk.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        chunk.extend_from_slice(piece);
+        chunk.extend_from_slice(b"\r\n");
+        self.write(&chunk).await
+    }
+
+    /// Ends a chunked answer with these trailer lines.
+    pub(super) async fn end(&mut self, trailers: &[u8]) -> Result<(), connection::Broken> {
+        if self.chunked { self.write(&[b"0\r\n", trailers].concat()).await } else { Ok(()) }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), connection::Broken> {
+        self.to.write_all(bytes).await.map_err(|_| connection::Broken::Sink)
+    }
+
+    async fn send(&mut self, head: &[u8], change: Change<'_>, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+        self.write(head).await?;
+        match change {
+            Change::Cut { bytes } => alter::cut(self, bytes, page).await,
+            Change::Corrupt(corruption) => alter::corrupt(self, corruption, page).await,
+            Change::Pace(pace) => pace::send(self, pace, page).await,
+        }
+    }
+}
+
+/// Why sending ended.
+enum Outcome {
+    Sent(Result<Sent, connection::Broken>),
+    /// The platform has answered before it had everything.
+    Answered(AnswerHead),
+}
+
+impl Proxy {
+    /// Sends `head` and, changed, the body of the request at the front of the runtime's buffer. The runtime gets the platform's answer when all
+    /// of its own has been read, or the usual one where the platform's connection was cut: for it nothing went wrong.
+    pub(super) async fn upload(
+        &self,
+        runtime: &mut Connection,
+        request: &RequestHead,
+        page: &Page<'_>,
+        head: &[u8],
+        change: Change<'_>,
+    ) -> Result<Ended, Broken> {
+        self.let_it_come(runtime, request).await?;
+        let mut platform = self.platform().await?;
+        runtime.buffer.advance(request.length);
+        let mut body = request.body;
+        let outcome = {
+            let (mut reads, to) = platform.stream.split();
+            let chunked = body.is_chunked();
+            let mut flow = Flow { from: &mut runtime.stream, buffer: &mut runtime.buffer, body: &mut body, to, chunked };
+            tokio::select! {
+                biased;
+                sent = flow.send(head, change, page) => Outcome::Sent(sent),
+                answer = final_answer(&mut reads, &mut platform.buffer) => Outcome::Answered(answer?),
+            }
+        };
+        page.tell();
+        if matches!(outcome, Outcome::Sent(Ok(Sent::Cut))) {
+            let _ = platform.stream.shutdown().await;
+        }
+        runtime.discard(0, body).await.map_err(|_| Broken::Runtime)?;
+        let whole = matches!(outcome, Outcome::Sent(Ok(Sent::Whole)));
+        let answer = match outcome {
+            Outcome::Sent(Err(connection::Broken::Source)) => return Err(Broken::Runtime),
+            Outcome::Sent(Ok(Sent::Cut)) => {
+                // A `next` that came first would be refused, and the runtime would die of that.
+                let _ = tokio::time::timeout(NOTICING, platform.stream.read_buf(&mut platform.buffer)).await;
+                drop(platform);
+                return self.accept(runtime, request).await;
+            }
+            Outcome::Sent(Ok(Sent::Whole) | Err(_)) => {
+                tokio::select! {
+                    biased;
+                    answer = final_answer(&mut platform.stream, &mut platform.buffer) => answer?,
+                    () = crate::wait::gone(&runtime.stream) => return Err(Broken::Runtime),
+                }
+            }
+            Outcome::Answered(answer) => answer,
+        };
+        let ended = exchange::hand_over(runtime, &mut platform, answer).await?;
+        self.keep(platform, Ended { keep_platform: ended.keep_platform && whole && request.keep_alive, ..ended });
+        Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
+    }
+}
+
+/// The platform's answer; those that another follows are passed over.
+async fn final_answer(from: &mut (impl tokio::io::AsyncRead + Unpin), buffer: &mut BytesMut) -> Result<AnswerHead, Broken> {
+    loop {
+        let head = exchange::read_answer(from, buffer, false).await?;
+        if !head.is_interim() {
+            return Ok(head);
+        }
+        buffer.advance(head.length);
+    }
+}

@@ -1,0 +1,192 @@
+//! Events that are edited or handed over twice, seen from the runtime and from the platform, with the real binary.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use support::{Extension, Platform, Runtime, STREAMING, chunked_response, error, event, fault, plan, response};
+
+const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
+const LONG: Duration = Duration::from_secs(30);
+
+async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
+    let faults: Vec<_> = kinds.iter().enumerate().map(|(n, kind)| fault(&format!("f{n}"), 1.0, kind)).collect();
+    let platform = Platform::start().await;
+    let extension = Extension::start(&platform, Some(&format!("json:{}", plan(1, 60_000, &faults)))).await;
+    let runtime = extension.connect().await;
+    (platform, extension, runtime)
+}
+
+async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bool)> {
+    extension.eligible(id, count).await.into_iter().map(|line| (line.action, line.done)).collect()
+}
+
+fn json(bytes: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// The head of an event as it was sent.
+fn head_of(event: &[u8]) -> String {
+    String::from_utf8_lossy(event).split_inclusive("\r\n\r\n").next().unwrap().to_owned()
+}
+
+const SET: &str = r#"{"event":{"set":{"/body":"edited"},"remove":["/gone"]}}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_edited_and_nothing_else_of_it_changes() {
+    let (platform, extension, mut runtime) = started(&[SET]).await;
+    let pad = "x".repeat(200_000);
+    let large = format!(r#"{{"body":"own","gone":1,"pad":"{pad}"}}"#);
+    for (id, sent, handed, done) in [
+        ("small", r#"{"body":"own","gone":1,"rest":[1.0]}"#, r#"{"body":"edited","rest":[1.0]}"#.to_owned(), true),
+        ("large", large.as_str(), format!(r#"{{"body":"edited","pad":"{pad}"}}"#), true),
+        ("text", "not json", "not json".to_owned(), false),
+        ("authorizer", r#"{"methodArn":"x","body":"own"}"#, r#"{"methodArn":"x","body":"own"}"#.to_owned(), false),
+    ] {
+        let sent = event(id, ROOT, LONG, sent.as_bytes());
+        platform.send(sent.clone());
+        let got = runtime.next().await;
+        let (got_json, handed_json) = (json(&got.body), json(handed.as_bytes()));
+        assert!(if done { got_json == handed_json && got_json.is_some() } else { got.body == handed.as_bytes() }, "{id}");
+        let length = |head: &str| head.lines().find(|line| line.starts_with("Content-Length")).map(str::to_owned).unwrap_or_default();
+        assert_eq!(got.head.replace(&length(&got.head), ""), head_of(&sent).replace(&length(&head_of(&sent)), ""), "{id}");
+        assert_eq!(runtime.respond(id, br#"{"batchItemFailures":[]}"#).await.status(), 202);
+        assert_eq!(platform.answer_to(id).await.body, br#"{"batchItemFailures":[]}"#);
+        assert_eq!(lines(&extension, id, 1).await, [("edit-event".to_owned(), done)], "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_are_made_one_after_the_other() {
+    let again = r#"{"event":{"set":{"/body":"last"}}}"#;
+    let nowhere = r#"{"event":{"remove":["/nowhere"]}}"#;
+    let (platform, extension, mut runtime) = started(&[SET, nowhere, again]).await;
+    platform.send(event("a", ROOT, LONG, br#"{"body":"own"}"#));
+    assert_eq!(runtime.next().await.body, br#"{"body":"last"}"#);
+    runtime.ask(&error("a", "own")).await;
+    let done: Vec<_> = lines(&extension, "a", 3).await.into_iter().map(|(_, done)| done).collect();
+    assert_eq!(done, [true, false, true]);
+    assert_eq!(platform.answer_to("a").await.body, b"own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edited_event_never_opens_a_door() {
+    let (platform, extension, mut runtime) = started(&[SET]).await;
+    let http = r#"{"requestContext":{"http":{"method":"POST"}},"body":"own"}"#;
+    let plain = r#"{"body":"own"}"#;
+    let long = vec![b'x'; 8 << 20];
+    let allow = br#"{"policyDocument":{"Statement":[{"Effect":"Al"#;
+    for (id, sent, answer, opens) in [
+        ("refused", http, response("refused", br#"{"statusCode":403,"body":"no"}"#), false),
+        ("ok", http, response("ok", br#"{"statusCode":200}"#), true),
+        ("inferred", http, response("inferred", br#"{"items":[]}"#), true),
+        ("plain", plain, response("plain", br#"{"items":[]}"#), false),
+        ("decision", plain, response("decision", br#"{"decision":"ALLOW"}"#), true),
+        ("escaped", plain, response("escaped", br#"{"decision":"\u0041llow"}"#), true),
+        ("pieces", plain, chunked_response("pieces", "", &[allow, br#"low"}]}}"#], ""), true),
+        ("chunked", plain, chunked_response("chunked", "", &[b"fi", b"ne"], ""), false),
+        ("streamed", plain, chunked_response("streamed", STREAMING, &[b"fine"], ""), true),
+        ("long", plain, response("long", &long), true),
+        ("error", plain, error("error", "allow"), false),
+    ] {
+        platform.send(event(id, ROOT, LONG, sent.as_bytes()));
+        assert!(runtime.next().await.body.windows(6).any(|six| six == b"edited"), "{id}");
+        assert_eq!(runtime.ask(&answer).await.status(), 202, "{id}");
+        let posted = platform.answer_to(id).await;
+        let shut = posted.header("Lambda-Runtime-Function-Error-Type") == Some("Brownout.WouldHaveAllowed");
+        assert_eq!(shut, opens, "{id}");
+        assert_eq!(posted.path().ends_with("/error"), opens || id == "error", "{id}");
+        assert!(opens || answer.ends_with(&posted.raw), "{id}");
+        assert_eq!(lines(&extension, id, 1).await, [("edit-event".to_owned(), true)], "{id}");
+    }
+    assert_eq!(extension.notes().iter().filter(|note| note.contains("could have allowed")).count(), 7);
+    assert_eq!(platform.received_count(), 11);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_door_stays_shut_whatever_else_is_done_to_the_answer() {
+    for other in [r#"{"response":{"cut-at":14}}"#, r#"{"response":{"corrupt":1}}"#, r#"{"stream":{"first-byte":"1ms"}}"#, r#"{"again":{}}"#]
+    {
+        let (platform, extension, mut runtime) = started(&[other, SET]).await;
+        platform.send(event("a", ROOT, LONG, br#"{"body":"own"}"#));
+        let handed = if other.contains("again") { 2 } else { 1 };
+        for _ in 0..handed {
+            assert_eq!(runtime.next().await.body, br#"{"body":"edited"}"#);
+            runtime.respond("a", br#"{"isAuthorized":true}"#).await;
+        }
+        let posted = platform.answer_to("a").await;
+        assert_eq!(posted.header("Lambda-Runtime-Function-Error-Type"), Some("Brownout.WouldHaveAllowed"), "{other}");
+        let done: Vec<_> = lines(&extension, "a", 2).await.into_iter().map(|(_, done)| done).collect();
+        assert_eq!(done, [handed == 2, true], "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_handed_over_twice_and_the_second_answer_counts() {
+    let (platform, extension, mut runtime) = started(&[r#"{"again":{}}"#]).await;
+    let large = vec![b'x'; 6 << 20];
+    for (id, payload) in [("small", b"{}".to_vec()), ("large", large)] {
+        let sent = event(id, ROOT, LONG, &payload);
+        platform.send(sent.clone());
+        for n in 0..2 {
+            let got = runtime.next().await;
+            assert_eq!(got.head, head_of(&sent), "{id} {n}");
+            assert!(sent.ends_with(&got.raw) && got.body == payload, "{id} {n}");
+            let body = format!("answer {n}");
+            let answer = if n == 0 { chunked_response(id, STREAMING, &[body.as_bytes()], "") } else { response(id, body.as_bytes()) };
+            assert_eq!(runtime.ask(&answer).await.status(), 202);
+        }
+        assert_eq!(platform.answer_to(id).await.body, b"answer 1");
+        assert_eq!(lines(&extension, id, 1).await, [("hand-twice".to_owned(), true)]);
+    }
+    // The second answer may be an error of the handler's own.
+    platform.send(event("c", ROOT, LONG, b"{}"));
+    runtime.next().await;
+    runtime.respond("c", b"first").await;
+    runtime.next().await;
+    runtime.ask(&error("c", "own")).await;
+    assert_eq!(platform.answer_to("c").await.body, b"own");
+    assert_eq!(lines(&extension, "c", 1).await, [("hand-twice".to_owned(), true)]);
+    assert_eq!(platform.received_count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_pollers_mix_nothing_up() {
+    const EVENTS: usize = 320;
+    let (platform, extension, _) = started(&[r#"{"again":{}}"#, r#"{"event":{"set":{"/seen":true}}}"#]).await;
+    let seen = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
+    for n in 0..EVENTS {
+        platform.send(event(&format!("i{n}"), &format!("1-0-{n:024}"), LONG, format!(r#"{{"n":"i{n}"}}"#).as_bytes()));
+    }
+    let mut pollers = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (mut runtime, seen) = (extension.connect().await, Arc::clone(&seen));
+        pollers.spawn(async move {
+            loop {
+                let event = runtime.next().await;
+                let id = event.header("Lambda-Runtime-Aws-Request-Id").unwrap().to_owned();
+                assert_eq!(event.body, format!(r#"{{"n":"{id}","seen":true}}"#).into_bytes());
+                let time = { *seen.lock().unwrap().entry(id.clone()).and_modify(|times| *times += 1).or_insert(1) };
+                runtime.respond(&id, format!("{id} {time}").as_bytes()).await;
+            }
+        });
+    }
+    for n in 0..EVENTS {
+        let id = format!("i{n}");
+        assert_eq!(platform.answer_to(&id).await.body, format!("{id} 2").into_bytes());
+        assert_eq!(lines(&extension, &id, 2).await, [("hand-twice".to_owned(), true), ("edit-event".to_owned(), true)], "{id}");
+    }
+    pollers.abort_all();
+    assert_eq!(platform.received_count(), EVENTS);
+    assert!(seen.lock().unwrap().values().all(|times| *times == 2));
+}
