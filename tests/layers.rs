@@ -8,11 +8,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("brownout-in-process", &[]),
     ("faults", &[]),
     ("functions", &[]),
     ("extension", &["faults"]),
+    ("plan-fetcher", &["faults"]),
     ("reports", &["faults"]),
     ("stack", &["faults"]),
     ("scenarios", &["faults", "reports", "stack"]),
@@ -20,8 +21,9 @@ const ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
-/// rumqttc is at home in `stack` for its codec, on which the broker stands.
-const HOMES: [(&str, &[&str]); 12] = [
+/// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
+/// carry: their home is the program that it starts where a plan stands behind TLS.
+const HOMES: [(&str, &[&str]); 14] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -31,6 +33,8 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("aws-sdk-dynamodb", &["functions"]),
     ("aws-sdk-verifiedpermissions", &["functions"]),
     ("aws-sdk-iotdataplane", &["functions"]),
+    ("aws-sdk-s3", &["plan-fetcher"]),
+    ("aws-sdk-ssm", &["plan-fetcher"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),
     ("zip", &["brownout"]),

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::emf::Namespace;
+use crate::plan_sources::appconfig::Configuration;
 
 /// Where a plan comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,20 @@ pub enum PlanSetting {
     File(PathBuf),
     /// `json:<text>`: one fixed plan, in force from the start until its lease is over.
     Variable(String),
+    /// `appconfig:<application>/<environment>/<configuration>`: AppConfig's agent is asked again and again.
+    AppConfig {
+        /// Which configuration.
+        configuration: Configuration,
+        /// The agent's port on loopback: `AWS_APPCONFIG_EXTENSION_HTTP_PORT`.
+        port: u16,
+    },
+    /// `ssm:<name>` or `s3://<bucket>/<key>`: a program of its own reads it again and again.
+    Fetched {
+        /// The setting as it was given.
+        address: String,
+        /// Where the program may be, best first: `BROWNOUT_PLAN_FETCHER` alone, where that is set.
+        programs: Vec<PathBuf>,
+    },
 }
 
 /// Everything the extension is told from outside.
@@ -40,6 +55,9 @@ pub struct Settings {
     pub complaints: Vec<String>,
 }
 
+/// Where AppConfig's agent listens unless told otherwise, by AWS's own variable.
+pub const APPCONFIG_PORT: u16 = 2772;
+
 /// Where we listen unless told otherwise. Not a port of FIS (9100), failure-lambda (9009), Datadog (9000) or Lambda itself (9001).
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9876);
 
@@ -60,7 +78,7 @@ impl Settings {
             platform: platform.unwrap_or_else(|| upstream.clone()),
             upstream,
             listen: variable("BROWNOUT_LISTEN").map_or(LISTEN, |text| listen(&text, &mut complaints)),
-            plan: variable("BROWNOUT_PLAN").map_or(PlanSetting::None, |text| plan(text, &mut complaints)),
+            plan: variable("BROWNOUT_PLAN").map_or(PlanSetting::None, |text| plan(text, variable, &mut complaints)),
             metrics: variable("BROWNOUT_EMF").and_then(|text| metrics(&text, &mut complaints)),
             function: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
             extension_name: name.unwrap_or_else(|| "brownout-extension".to_owned()),
@@ -93,17 +111,46 @@ fn metrics(text: &str, complaints: &mut Vec<String>) -> Option<Namespace> {
     namespace
 }
 
-fn plan(text: String, complaints: &mut Vec<String>) -> PlanSetting {
-    if let Some(path) = text.strip_prefix("file:").filter(|path| !path.is_empty()) {
-        return PlanSetting::File(PathBuf::from(path));
-    }
-    match text.strip_prefix("json:") {
-        Some(json) => PlanSetting::Variable(json.to_owned()),
-        None => {
-            complaints.push("`BROWNOUT_PLAN` begins neither with `file:` nor with `json:`; there are no faults".to_owned());
-            PlanSetting::None
+const PLAN_FORMS: &str = "`BROWNOUT_PLAN` is none of `file:<path>`, `json:<plan>`, `ssm:<name>`, `s3://<bucket>/<key>` and \
+                          `appconfig:<application>/<environment>/<configuration>`; there are no faults";
+
+fn plan(text: String, variable: &dyn Fn(&str) -> Option<String>, complaints: &mut Vec<String>) -> PlanSetting {
+    let (kind, rest) = text.split_once(':').unwrap_or_default();
+    match kind {
+        "file" if !rest.is_empty() => return PlanSetting::File(PathBuf::from(rest)),
+        "json" => return PlanSetting::Variable(rest.to_owned()),
+        "ssm" if !rest.is_empty() => return PlanSetting::Fetched { programs: fetchers(variable), address: text },
+        "s3" if rest.strip_prefix("//").and_then(|path| path.split_once('/')).is_some_and(|(b, k)| !b.is_empty() && !k.is_empty()) => {
+            return PlanSetting::Fetched { programs: fetchers(variable), address: text };
         }
+        "appconfig" => {
+            if let Some(configuration) = Configuration::parse(rest) {
+                return PlanSetting::AppConfig { configuration, port: appconfig_port(variable, complaints) };
+            }
+        }
+        _ => (),
     }
+    complaints.push(PLAN_FORMS.to_owned());
+    PlanSetting::None
+}
+
+fn appconfig_port(variable: &dyn Fn(&str) -> Option<String>, complaints: &mut Vec<String>) -> u16 {
+    let Some(text) = variable("AWS_APPCONFIG_EXTENSION_HTTP_PORT") else { return APPCONFIG_PORT };
+    text.parse().unwrap_or_else(|_| {
+        complaints.push(format!("`AWS_APPCONFIG_EXTENSION_HTTP_PORT` is not a port; AppConfig's agent is asked on {APPCONFIG_PORT}"));
+        APPCONFIG_PORT
+    })
+}
+
+/// Lambda starts everything in `/opt/extensions`, so in the layer the fetcher stands in the folder beside it.
+fn fetchers(variable: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    if let Some(program) = variable("BROWNOUT_PLAN_FETCHER") {
+        return vec![PathBuf::from(program)];
+    }
+    let Ok(ours) = std::env::current_exe() else { return Vec::new() };
+    let Some(folder) = ours.parent() else { return Vec::new() };
+    let beside = folder.parent().map(|above| above.join("brownout/plan-fetcher"));
+    beside.into_iter().chain([folder.join("brownout-plan-fetcher")]).collect()
 }
 
 #[cfg(test)]
@@ -132,14 +179,41 @@ mod tests {
             ("BROWNOUT_LISTEN", "secret", 1),
             ("BROWNOUT_PLAN", "file:/plan.json", 0),
             ("BROWNOUT_PLAN", "json:{}", 0),
+            ("BROWNOUT_PLAN", "ssm:/plans/secret", 0),
+            ("BROWNOUT_PLAN", "s3://bucket/plans/secret", 0),
+            ("BROWNOUT_PLAN", "appconfig:app/prod/secret", 0),
             ("BROWNOUT_PLAN", "secret", 1),
             ("BROWNOUT_EMF", "Brownout", 0),
             ("BROWNOUT_EMF", "secret\n", 1),
+            ("BROWNOUT_PLAN", "file:", 1),
+            ("BROWNOUT_PLAN", "ssm:", 1),
+            ("BROWNOUT_PLAN", "s3:secret", 1),
+            ("BROWNOUT_PLAN", "s3://secret", 1),
+            ("BROWNOUT_PLAN", "s3:///secret", 1),
+            ("BROWNOUT_PLAN", "appconfig:app/secret", 1),
         ] {
             let read = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), (name, value)]).unwrap();
             assert_eq!(read.complaints.len(), complaints, "{name}={value}");
             assert!(read.listen.ip().is_loopback(), "{name}={value}");
             assert!(!read.complaints.iter().any(|text| text.contains("secret")), "{name}={value}");
         }
+    }
+
+    #[test]
+    fn the_agents_port_and_the_fetchers_program_are_settings_too() {
+        let read = |name: &str, value: &str, plan: &str| {
+            let read = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), ("BROWNOUT_PLAN", plan), (name, value)]).unwrap();
+            (read.plan, read.complaints.len())
+        };
+        for (value, expected, complaints) in [("", 2772, 0), ("4000", 4000, 0), ("secret", 2772, 1)] {
+            let name = if value.is_empty() { "UNSET" } else { "AWS_APPCONFIG_EXTENSION_HTTP_PORT" };
+            let (plan, complained) = read(name, value, "appconfig:a/b/c");
+            assert!(matches!(plan, PlanSetting::AppConfig { port, .. } if port == expected), "{value}");
+            assert_eq!(complained, complaints, "{value}");
+        }
+        let (plan, _) = read("BROWNOUT_PLAN_FETCHER", "/f", "ssm:p");
+        assert_eq!(plan, PlanSetting::Fetched { address: "ssm:p".into(), programs: vec!["/f".into()] });
+        let (plan, _) = read("UNSET", "", "ssm:p");
+        assert!(matches!(plan, PlanSetting::Fetched { programs, .. } if programs.len() == 2));
     }
 }

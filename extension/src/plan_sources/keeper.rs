@@ -18,36 +18,53 @@ pub struct Keeper {
     /// Run and sequence of the last plan that was taken, also when it is gone.
     last: Option<(String, u64)>,
     waiting: Option<InForce>,
-    /// What was said last, so that it is said once.
-    said: Option<String>,
+    /// What was said since the last plan, so that it is said once.
+    said: Vec<String>,
+    /// How many looks in a row had no answer.
+    unanswered: u32,
 }
+
+/// So many different things are said between two plans, and no more.
+const MOST_SAID: usize = 32;
 
 impl Keeper {
     /// Takes what a look at the source gave at `now`; returns what the reader of the ledger should know and does not know yet.
-    pub fn take(&mut self, look: Look, now: Instant) -> Option<String> {
-        let mut news = None;
+    pub fn take(&mut self, look: Look, now: Instant) -> Vec<String> {
+        let news = self.looked(look, now);
+        let mut all: Vec<_> = news.filter(|news| self.is_new(news)).into_iter().collect();
+        if let Some(waiting) = self.waiting.take() {
+            let news = self.offer(waiting, now);
+            all.extend(news.filter(|news| self.is_new(news)));
+        }
+        if let Some(over) = self.current.take_if(|current| !current.holds(now)) {
+            let (run, sequence) = (&over.plan.run, over.plan.sequence);
+            all.push(format!("the lease of plan {sequence} of run `{run}` is over: every event passes untouched"));
+        }
+        all
+    }
+
+    fn looked(&mut self, look: Look, now: Instant) -> Option<String> {
+        self.unanswered = match look {
+            Look::Unanswered(_) => self.unanswered.saturating_add(1),
+            Look::Waiting => self.unanswered,
+            Look::Same | Look::Missing(_) | Look::Found(_) => 0,
+        };
         match look {
-            Look::Same => (),
+            Look::Same | Look::Waiting => None,
+            // Once means nothing: the other end may be starting, or everything was frozen in the middle of the call.
+            Look::Unanswered(why) => (self.unanswered > 1).then(|| format!("{why}; a plan in force ends with its lease")),
             Look::Missing(why) => {
                 (self.current, self.waiting) = (None, None);
-                news = Some(format!("{why}: every event passes untouched"));
+                Some(format!("{why}: every event passes untouched"))
             }
             Look::Found(bytes) => match Plan::read(&bytes) {
-                Ok(plan) => news = self.offer(InForce { plan, received: now }, now),
+                Ok(plan) => self.offer(InForce { plan, received: now }, now),
                 Err(error) => {
                     (self.current, self.waiting) = (None, None);
-                    news = Some(format!("{}: every event passes untouched", complaint(&error)));
+                    Some(format!("{}: every event passes untouched", complaint(&error)))
                 }
             },
         }
-        if let Some(waiting) = self.waiting.take() {
-            news = self.offer(waiting, now).or(news);
-        }
-        if let Some(over) = self.current.take_if(|current| !current.holds(now)) {
-            news =
-                Some(format!("the lease of plan {} of run `{}` is over: every event passes untouched", over.plan.sequence, over.plan.run));
-        }
-        self.say_once(news)
     }
 
     /// The plan in force.
@@ -72,14 +89,16 @@ impl Keeper {
         }
         self.last = Some((run.clone(), sequence));
         self.current = Some(Arc::new(offered));
-        self.said = None;
+        self.said.clear();
         None
     }
 
-    fn say_once(&mut self, news: Option<String>) -> Option<String> {
-        let news = news.filter(|news| self.said.as_ref() != Some(news))?;
-        self.said = Some(news.clone());
-        Some(news)
+    fn is_new(&mut self, news: &String) -> bool {
+        let is_new = !self.said.contains(news) && self.said.len() < MOST_SAID;
+        if is_new {
+            self.said.push(news.clone());
+        }
+        is_new
     }
 }
 
@@ -99,6 +118,8 @@ mod tests {
 
     use super::*;
 
+    const QUIET: Vec<String> = Vec::new();
+
     fn plan(run: &str, sequence: u64, faults: usize) -> Look {
         let fault = r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"latency":{"time":"1ms"}}}"#;
         let faults = vec![fault; faults].join(",");
@@ -114,11 +135,11 @@ mod tests {
     #[test]
     fn a_plan_is_in_force_until_its_lease_is_over() {
         let (mut keeper, now) = (Keeper::default(), Instant::now());
-        assert_eq!(keeper.take(plan("r", 1, 1), now), None);
-        assert_eq!(keeper.take(Look::Same, now + Duration::from_millis(4999)), None);
+        assert_eq!(keeper.take(plan("r", 1, 1), now), QUIET);
+        assert_eq!(keeper.take(Look::Same, now + Duration::from_millis(4999)), QUIET);
         assert_eq!(holds(&keeper), Some(("r".into(), 1)));
-        assert!(keeper.take(Look::Same, now + Duration::from_secs(5)).is_some());
-        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(6)), None);
+        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(5)).len(), 1);
+        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(6)), QUIET);
         assert_eq!(holds(&keeper), None);
         keeper.take(plan("r", 1, 1), now + Duration::from_secs(7));
         assert_eq!(holds(&keeper), None, "an old plan does not rise again");
@@ -130,7 +151,7 @@ mod tests {
     fn an_older_plan_of_the_run_is_ignored() {
         let (mut keeper, now) = (Keeper::default(), Instant::now());
         keeper.take(plan("r", 5, 1), now);
-        assert!(keeper.take(plan("r", 4, 0), now).is_some());
+        assert_eq!(keeper.take(plan("r", 4, 0), now).len(), 1);
         assert_eq!(holds(&keeper), Some(("r".into(), 5)));
     }
 
@@ -140,8 +161,8 @@ mod tests {
         keeper.take(plan("a", 1, 0), now);
         keeper.take(plan("b", 1, 1), now);
         assert_eq!(holds(&keeper), Some(("b".into(), 1)), "a calm plan yields at once");
-        assert!(keeper.take(plan("c", 1, 1), now + Duration::from_secs(3)).is_some());
-        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(4)), None, "said once");
+        assert_eq!(keeper.take(plan("c", 1, 1), now + Duration::from_secs(3)).len(), 1);
+        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(4)), QUIET, "said once");
         assert_eq!(holds(&keeper), Some(("b".into(), 1)));
         keeper.take(Look::Same, now + Duration::from_secs(5));
         assert_eq!(holds(&keeper), Some(("c".into(), 1)));
@@ -154,9 +175,31 @@ mod tests {
         for look in [|| Look::Missing("gone".into()), || Look::Found(b"{".to_vec())] {
             let (mut keeper, now) = (Keeper::default(), Instant::now());
             keeper.take(plan("r", 1, 1), now);
-            assert!(keeper.take(look(), now).is_some());
-            assert_eq!(keeper.take(look(), now), None);
+            assert_eq!(keeper.take(look(), now).len(), 1);
+            assert_eq!(keeper.take(look(), now), QUIET);
             assert_eq!(holds(&keeper), None);
         }
+    }
+
+    #[test]
+    fn a_source_that_does_not_answer_leaves_the_plan_to_its_lease_and_each_is_said_once() {
+        let (mut keeper, now) = (Keeper::default(), Instant::now());
+        keeper.take(plan("r", 1, 1), now);
+        let look = |why: &str| Look::Unanswered(why.to_owned());
+        assert_eq!(keeper.take(look("late"), now), QUIET, "once means nothing");
+        assert_eq!(keeper.take(Look::Waiting, now), QUIET);
+        assert_eq!(keeper.take(look("late"), now).len(), 1);
+        assert_eq!(keeper.take(look("throttled"), now).len(), 1);
+        assert_eq!(keeper.take(look("late"), now), QUIET);
+        assert_eq!(holds(&keeper), Some(("r".into(), 1)));
+        assert_eq!(keeper.take(look("late"), now + Duration::from_secs(5)).len(), 1, "the lease is over");
+        assert_eq!(holds(&keeper), None);
+        assert_eq!(keeper.take(look("throttled"), now + Duration::from_secs(6)), QUIET);
+        keeper.take(Look::Same, now + Duration::from_secs(6));
+        assert_eq!(keeper.take(look("new"), now + Duration::from_secs(6)), QUIET);
+        for n in 0..100 {
+            keeper.take(look(&n.to_string()), now + Duration::from_secs(6));
+        }
+        assert_eq!(keeper.said.len(), MOST_SAID);
     }
 }

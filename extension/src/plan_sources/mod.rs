@@ -1,6 +1,8 @@
 //! Where a fault plan comes from. Sources are looked at beside the event path, on a thread of their own: one that hangs
 //! must delay neither listening nor any event.
 
+pub mod appconfig;
+pub mod fetched;
 pub mod file;
 pub mod keeper;
 pub mod variable;
@@ -17,7 +19,7 @@ use crate::ledger::{Ledger, lock};
 use crate::settings::PlanSetting;
 use crate::wait::wait;
 
-/// How often a source is looked at.
+/// How often a source on this machine is looked at; those that cost more say so themselves.
 pub const INTERVAL: Duration = Duration::from_millis(150);
 /// How long an event waits after a thaw for the look that is due.
 const THAW: Duration = Duration::from_millis(2);
@@ -27,6 +29,10 @@ const THAW: Duration = Duration::from_millis(2);
 pub enum Look {
     /// Nothing has changed since the last look.
     Same,
+    /// Nothing is heard yet: the next look goes on.
+    Waiting,
+    /// It is not known whether there is a plan; why, without any value. The plan in force stays until its lease is over.
+    Unanswered(String),
     /// There is no plan; why, without any value.
     Missing(String),
     /// The text of a plan.
@@ -37,6 +43,11 @@ pub enum Look {
 pub trait Source: Send {
     /// Looks whether there is something new.
     fn look(&mut self) -> Look;
+
+    /// How long until the next look.
+    fn pause(&self) -> Duration {
+        INTERVAL
+    }
 }
 
 /// A plan and when it was received, on the monotonic clock.
@@ -88,7 +99,7 @@ impl Nudge {
 pub struct Plans {
     seen: watch::Receiver<Seen>,
     nudge: Arc<Nudge>,
-    /// Whether the source can change at all.
+    /// Whether the source can change, and a look takes so little that an event may wait for one.
     changes: bool,
     /// Set when a look did not come in time: events then no longer wait for any, until one comes.
     hangs: AtomicBool,
@@ -111,7 +122,10 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
             look_once(&mut source, &mut keeper, &to, ledger);
             Box::new(source)
         }
+        PlanSetting::AppConfig { configuration, port } => Box::new(appconfig::AppConfig::new(configuration, *port)),
+        PlanSetting::Fetched { address, programs } => Box::new(fetched::Fetched::new(address.clone(), programs.clone())),
     };
+    // No event waits for another program: after a thaw the last plan is in force until its lease is over.
     let changes = matches!(setting, PlanSetting::File(_));
     let (ledger_there, nudge_there) = (Arc::clone(ledger), Arc::clone(&nudge));
     let thread = std::thread::Builder::new().name("plan".to_owned()).stack_size(256 << 10);
@@ -124,7 +138,7 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
 fn watch_source(mut source: Box<dyn Source>, mut keeper: keeper::Keeper, to: &watch::Sender<Seen>, nudge: &Nudge, ledger: &Ledger) {
     while !to.is_closed() {
         look_once(source.as_mut(), &mut keeper, to, ledger);
-        nudge.sleep(INTERVAL);
+        nudge.sleep(source.pause());
     }
 }
 
@@ -137,8 +151,8 @@ fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::S
     }));
     let Ok((now, news)) = taken else { return ledger.note("looking at the plan's source failed") };
     to.send_replace(Seen { at: Some(now), plan: keeper.in_force() });
-    if let Some(news) = news {
-        ledger.note(&news);
+    for what in news {
+        ledger.note(&what);
     }
 }
 

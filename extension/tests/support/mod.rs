@@ -258,7 +258,14 @@ impl Drop for Extension {
 impl Extension {
     /// Starts it in front of the platform with a plan's source, or with the file `plan.json` in its folder, and waits until it listens.
     pub async fn start(platform: &Platform, plan: Option<&str>) -> Self {
-        Self::start_by(Command::new(BINARY), platform, plan).await
+        Self::start_with(platform, plan, &[]).await
+    }
+
+    /// The same with more variables.
+    pub async fn start_with(platform: &Platform, plan: Option<&str>, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.envs(variables.iter().copied());
+        Self::start_by(command, platform, plan).await
     }
 
     /// The same by a command that runs or becomes the binary, with variables of its own.

@@ -1,0 +1,109 @@
+//! What came of one reading, and the words in which the extension is told. It must never repeat what a service wrote: only short codes.
+
+use std::fmt::Debug;
+use std::io::{self, Write};
+
+use aws_sdk_ssm::config::http::HttpResponse;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
+
+/// The outcome of one reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// Nothing has changed since the last one.
+    Same,
+    /// The plan's text, `LARGEST_PLAN` + 1 bytes of it at most.
+    Found(Vec<u8>),
+    /// The service says that there is none, or none for us.
+    Missing(String),
+    /// It is not known whether there is one.
+    Unanswered(String),
+    /// The service asks for fewer readings.
+    Throttled,
+}
+
+impl Reading {
+    /// No answer within the time.
+    pub fn late() -> Self {
+        Self::Unanswered("the plan's service does not answer in time".to_owned())
+    }
+
+    /// What an SDK's error means: a refusal is an answer, everything else is none.
+    pub fn of_error<E: ProvideErrorMetadata + Debug>(error: &SdkError<E, HttpResponse>) -> Self {
+        match error {
+            SdkError::TimeoutError(_) => Self::late(),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::late(),
+            SdkError::DispatchFailure(failure) if failure.is_io() => Self::Unanswered("the plan's service cannot be reached".to_owned()),
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => Self::Unanswered(
+                "the plan's service cannot be asked: the credentials, the region or the address are missing or wrong".to_owned(),
+            ),
+            SdkError::ServiceError(refusal) => Self::of_refusal(refusal.raw().status().as_u16(), refusal.err().code()),
+            _ => Self::Unanswered("the plan's service answers what is not understood".to_owned()),
+        }
+    }
+
+    fn of_refusal(status: u16, code: Option<&str>) -> Self {
+        let code = code.filter(|code| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        let throttles = ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"];
+        let named = code.map_or_else(|| format!("status {status}"), |code| format!("`{code}`"));
+        match status {
+            429 => Self::Throttled,
+            _ if code.is_some_and(|code| throttles.contains(&code)) => Self::Throttled,
+            400..500 => Self::Missing(format!("the plan's service refuses it ({named})")),
+            _ => Self::Unanswered(format!("the plan's service answers with {named}")),
+        }
+    }
+
+    /// Tells the extension: one line, and behind `found <length>` so many bytes.
+    ///
+    /// # Errors
+    /// Where nobody listens any more.
+    pub fn tell(&self, to: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Same => writeln!(to, "same")?,
+            Self::Found(plan) => {
+                writeln!(to, "found {}", plan.len())?;
+                to.write_all(plan)?;
+            }
+            Self::Missing(why) => writeln!(to, "missing {why}")?,
+            Self::Unanswered(why) => writeln!(to, "unanswered {why}")?,
+            Self::Throttled => writeln!(to, "unanswered the plan's service throttles us")?,
+        }
+        to.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_by_its_code_alone() {
+        let missing = |named: &str| Reading::Missing(format!("the plan's service refuses it ({named})"));
+        for (status, code, expected) in [
+            (400, Some("ParameterNotFound"), missing("`ParameterNotFound`")),
+            (403, None, missing("status 403")),
+            (400, Some("a secret: 1"), missing("status 400")),
+            (400, Some("ThrottlingException"), Reading::Throttled),
+            (429, None, Reading::Throttled),
+            (503, Some("SlowDown"), Reading::Throttled),
+            (500, Some("InternalServerError"), Reading::Unanswered("the plan's service answers with `InternalServerError`".into())),
+        ] {
+            assert_eq!(Reading::of_refusal(status, code), expected, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn every_reading_is_one_line_and_a_plan_follows_its_length() {
+        for (reading, expected) in [
+            (Reading::Same, "same\n"),
+            (Reading::Found(b"a\nb".to_vec()), "found 3\na\nb"),
+            (Reading::Missing("gone".into()), "missing gone\n"),
+            (Reading::late(), "unanswered the plan's service does not answer in time\n"),
+            (Reading::Throttled, "unanswered the plan's service throttles us\n"),
+        ] {
+            let mut told = Vec::new();
+            reading.tell(&mut told).unwrap();
+            assert_eq!(String::from_utf8(told).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! A plan in AWS AppConfig, asked of AppConfig's own agent, which Lambda starts beside us and which answers on loopback without TLS.
+//! It must never leave this machine, never hang for longer than [`PATIENCE`], and never hold more than a plan may have.
+//!
+//! `GET /applications/<a>/environments/<e>/configurations/<c>` on port 2772: see "Using AWS AppConfig Agent with AWS Lambda" in AppConfig's guide.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use faults::plan::LARGEST_PLAN;
+
+use super::{Look, Source};
+use crate::message::{AnswerHead, head_end};
+
+/// How often the agent is asked. It has the configuration in its memory; how often it looks for a new one is its own setting.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long one look may take, from the connecting to the last byte.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest head that the agent may send.
+const LONGEST_HEAD: usize = 16 << 10;
+
+/// AppConfig's names of one configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// The application's name or id.
+    pub application: String,
+    /// The environment's name or id.
+    pub environment: String,
+    /// The configuration profile's name or id.
+    pub profile: String,
+}
+
+impl Configuration {
+    /// Reads `<application>/<environment>/<configuration>`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut names = text.split('/').map(|name| Some(name.to_owned()).filter(|name| !name.is_empty()));
+        let found = Self { application: names.next()??, environment: names.next()??, profile: names.next()?? };
+        names.next().is_none().then_some(found)
+    }
+
+    fn path(&self) -> String {
+        let [a, e, c] = [&self.application, &self.environment, &self.profile].map(|name| encoded(name));
+        format!("/applications/{a}/environments/{e}/configurations/{c}")
+    }
+}
+
+/// One segment of a path (RFC 3986, 2.3: all but the unreserved characters are encoded).
+fn encoded(segment: &str) -> String {
+    let mut text = String::new();
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// The agent, and what it said last.
+#[derive(Debug)]
+pub struct AppConfig {
+    address: SocketAddr,
+    request: String,
+    /// The last plan's hash.
+    seen: Option<u64>,
+}
+
+impl AppConfig {
+    /// The agent that listens on this `port` of loopback.
+    pub fn new(configuration: &Configuration, port: u16) -> Self {
+        let request = format!("GET {} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n", configuration.path());
+        Self { address: (Ipv4Addr::LOCALHOST, port).into(), request, seen: None }
+    }
+
+    fn ask(&self) -> io::Result<(u16, Vec<u8>)> {
+        let until = Instant::now() + PATIENCE;
+        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.write_all(self.request.as_bytes())?;
+        let mut received = Vec::new();
+        let end = loop {
+            if let Some(end) = head_end(&received, 0) {
+                break end;
+            }
+            if received.len() > LONGEST_HEAD || read(&mut stream, until, &mut received)? == 0 {
+                return Err(ErrorKind::InvalidData.into());
+            }
+        };
+        let AnswerHead { status, mut body, .. } = AnswerHead::read(&received, end, false).map_err(|_| ErrorKind::InvalidData)?;
+        let (mut plan, mut rest) = (Vec::new(), received.split_off(end));
+        loop {
+            body.advance_into(&rest, |piece| plan.extend_from_slice(piece)).map_err(|_| ErrorKind::InvalidData)?;
+            // One byte more than a plan may have is enough to see that it is too long.
+            plan.truncate(LARGEST_PLAN + 1);
+            if body.is_done() || plan.len() > LARGEST_PLAN {
+                return Ok((status, plan));
+            }
+            rest.clear();
+            if read(&mut stream, until, &mut rest)? == 0 {
+                return if body.ends_with_connection() { Ok((status, plan)) } else { Err(ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+    }
+
+    fn understood(&mut self, status: u16, plan: Vec<u8>) -> Look {
+        match status {
+            200 => {
+                let mut hasher = DefaultHasher::new();
+                plan.hash(&mut hasher);
+                let hash = Some(hasher.finish());
+                if self.seen == hash {
+                    return Look::Same;
+                }
+                self.seen = hash;
+                Look::Found(plan)
+            }
+            400..500 => {
+                self.seen = None;
+                Look::Missing(format!("AppConfig's agent has no such configuration (status {status})"))
+            }
+            _ => Look::Unanswered(format!("AppConfig's agent answers with status {status}")),
+        }
+    }
+}
+
+/// Reads some bytes before `until`.
+fn read(stream: &mut TcpStream, until: Instant, into: &mut Vec<u8>) -> io::Result<usize> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    stream.set_read_timeout(Some(left))?;
+    let mut piece = [0; 16 << 10];
+    let count = stream.read(&mut piece)?;
+    into.extend_from_slice(piece.get(..count).unwrap_or_default());
+    Ok(count)
+}
+
+impl Source for AppConfig {
+    fn look(&mut self) -> Look {
+        match self.ask() {
+            Ok((status, plan)) => self.understood(status, plan),
+            Err(error) => {
+                let why = match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => "does not answer in time".to_owned(),
+                    kind => format!("cannot be asked ({kind})"),
+                };
+                Look::Unanswered(format!("AppConfig's agent {why}"))
+            }
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        INTERVAL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// An agent that sends each of the answers once, and what it was asked last.
+    fn agent(answers: Vec<Vec<u8>>) -> (AppConfig, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = std::thread::spawn(move || {
+            let mut asked = String::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut bytes = [0; 4096];
+                let count = stream.read(&mut bytes).unwrap();
+                asked = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                // The reader may hang up in the middle.
+                let _ = stream.write_all(&answer);
+            }
+            asked
+        });
+        (AppConfig::new(&Configuration::parse("my app/prod/é?").unwrap(), port), serving)
+    }
+
+    #[test]
+    fn three_names_are_a_configuration() {
+        for text in ["", "a", "a/b", "a/b/", "/b/c", "a/b/c/d"] {
+            assert_eq!(Configuration::parse(text), None, "{text}");
+        }
+        assert!(Configuration::parse("a/b/c").is_some());
+    }
+
+    #[test]
+    fn a_configuration_is_found_once_for_each_change() {
+        let with_length = |text: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).into_bytes();
+        let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ntw\r\n1\r\no\r\n0\r\n\r\n".to_vec();
+        let closed = b"HTTP/1.0 200 OK\r\n\r\nthree".to_vec();
+        let (mut source, serving) = agent(vec![with_length("one"), with_length("one"), chunked, closed]);
+        for expected in [Some("one"), None, Some("two"), Some("three")] {
+            match (source.look(), expected) {
+                (Look::Found(bytes), Some(text)) => assert_eq!(bytes, text.as_bytes()),
+                (Look::Same, None) => (),
+                (look, _) => panic!("{look:?} instead of {expected:?}"),
+            }
+        }
+        let asked = serving.join().unwrap();
+        assert!(asked.starts_with("GET /applications/my%20app/environments/prod/configurations/%C3%A9%3F HTTP/1.1\r\n"), "{asked}");
+    }
+
+    #[test]
+    fn a_refusal_is_no_plan_and_trouble_is_no_answer() {
+        for (answer, missing) in [
+            (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], true),
+            (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", false),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", false),
+            (b"no HTTP at all\r\n\r\n", false),
+            (b"", false),
+        ] {
+            let (mut source, _serving) = agent(vec![answer.to_vec()]);
+            let look = source.look();
+            assert_eq!((matches!(look, Look::Missing(_)), matches!(look, Look::Unanswered(_))), (missing, !missing), "{look:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_plan_may_have() {
+        let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n".to_vec();
+        answer.resize(5_000_042, b'x');
+        let (mut source, _serving) = agent(vec![answer]);
+        assert!(matches!(source.look(), Look::Found(bytes) if bytes.len() == LARGEST_PLAN + 1));
+    }
+}
