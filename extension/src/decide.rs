@@ -8,6 +8,7 @@ use faults::{Facts, Identity, trace_root};
 
 use crate::body::Body;
 use crate::ledger::{Invocation, Ledger, Line, lock, start};
+use crate::meanwhile::Meanwhile;
 use crate::message::header;
 use crate::plan_sources::InForce;
 
@@ -63,6 +64,7 @@ pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], body: Opti
         lines: decisions.into_iter().map(Line::new).collect(),
         guard: None,
         told: false,
+        meanwhile: Meanwhile::default(),
     })
 }
 

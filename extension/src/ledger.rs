@@ -11,6 +11,7 @@ use faults::{Action, Decision, Entry, Memory, Start};
 use tokio::task::AbortHandle;
 
 use crate::decide::Who;
+use crate::meanwhile::Meanwhile;
 
 /// The ledger of one environment.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Invocation {
     pub guard: Option<AbortHandle>,
     /// Whether its lines are written.
     pub told: bool,
+    /// What runs while the handler runs.
+    pub meanwhile: Meanwhile,
 }
 
 /// One decision and how far it has been carried out.
@@ -140,6 +143,11 @@ impl Ledger {
         open
     }
 
+    /// Whether any page is open.
+    pub fn has_open(&self) -> bool {
+        !lock(&self.open).is_empty()
+    }
+
     /// The open page of the invocation with this id.
     pub fn find(&self, id: &str) -> Option<Open> {
         let open = lock(&self.open);
@@ -192,9 +200,10 @@ impl Ledger {
     }
 }
 
-/// No line may follow any more, and no guard is needed.
+/// No line may follow any more, no guard is needed, and nothing may run on for it.
 fn close(invocation: &mut Invocation) {
     invocation.told = true;
+    invocation.meanwhile = Meanwhile::default();
     if let Some(guard) = invocation.guard.take() {
         guard.abort();
     }
@@ -207,7 +216,7 @@ fn before(deadline: Instant) -> Instant {
 }
 
 /// One line with one write, past the buffer of the standard library, so that lines of two writers never mix.
-fn write(entry: &Entry) {
+pub(crate) fn write(entry: &Entry) {
     let line = entry.to_line();
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
@@ -238,6 +247,7 @@ mod tests {
             lines: vec![Line::new(decision)],
             guard: None,
             told: false,
+            meanwhile: Meanwhile::default(),
         }
     }
 

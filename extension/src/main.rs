@@ -6,6 +6,10 @@ use std::process::ExitCode;
 use extension::{End, Settings};
 
 fn main() -> ExitCode {
+    // We start ourselves anew where a fault takes CPU, memory or disk.
+    if let Some(take) = extension::press::Take::read(std::env::args_os().skip(1)) {
+        return extension::press::run(&take);
+    }
     let Some(settings) = Settings::read() else {
         eprintln!("error: neither `AWS_LAMBDA_RUNTIME_API` nor `BROWNOUT_UPSTREAM` is set; this program is started by AWS Lambda");
         return ExitCode::from(2);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use faults::{Action, Moment};
+use faults::{Action, Death, Moment};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -15,6 +15,7 @@ use crate::connection::Connection;
 use crate::decide::{self, Who};
 use crate::exchange::{self, Broken, Ended};
 use crate::ledger::{Ledger, Open, lock};
+use crate::meanwhile::Surroundings;
 use crate::message::{AnswerHead, RequestHead};
 use crate::plan_sources::Plans;
 use crate::route::Route;
@@ -30,7 +31,8 @@ const A_WHILE: Duration = Duration::from_secs(1);
 pub struct Proxy {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) ledger: Arc<Ledger>,
-    plans: Plans,
+    pub(crate) plans: Plans,
+    pub(crate) surroundings: Surroundings,
     parked: Mutex<VecDeque<Parked>>,
     /// Whether the ledger knows that the platform cannot be reached.
     unreachable: AtomicBool,
@@ -77,8 +79,8 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 
 impl Proxy {
     /// A proxy in front of `upstream`.
-    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>) -> Self {
-        Self { upstream, ledger, plans, parked: Mutex::default(), unreachable: AtomicBool::new(false) }
+    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>, surroundings: Surroundings) -> Self {
+        Self { upstream, ledger, plans, surroundings, parked: Mutex::default(), unreachable: AtomicBool::new(false) }
     }
 
     async fn serve_connection(&self, mut runtime: Connection) {
@@ -99,8 +101,8 @@ impl Proxy {
         let route = Route::of(request.method(&runtime.buffer), request.path(&runtime.buffer));
         let open = match route {
             Route::Next if request.body.is_done() => return self.next(runtime, request).await,
-            Route::Response(id) => self.ledger.find(id).map(|open| (open, true)),
-            Route::Error(id) => self.ledger.find(id).map(|open| (open, false)),
+            Route::Response(id) => self.answered(id).await.map(|open| (open, true)),
+            Route::Error(id) => self.answered(id).await.map(|open| (open, false)),
             Route::Next | Route::Other => None,
         };
         match open {
@@ -145,6 +147,7 @@ impl Proxy {
 
     /// Answers a `next`: with the first event that is not taken away from the runtime.
     async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
+        self.first_next(runtime).await?;
         loop {
             let event = self.event(runtime, request).await?;
             let event = match self.fate(runtime, event).await? {
@@ -152,7 +155,10 @@ impl Proxy {
                 Fate::Gone => continue,
             };
             let Event { mut platform, head, told } = event;
-            return match exchange::hand_over(runtime, &mut platform, head).await {
+            let handing = self.hand_over_begins(&runtime.stream, platform.buffer.get(..head.length).unwrap_or_default()).await;
+            let handed = exchange::hand_over(runtime, &mut platform, head).await;
+            self.hand_over_ended(handing, handed.is_ok()).await;
+            return match handed {
                 Ok(ended) => {
                     runtime.buffer.advance(request.length);
                     self.keep(platform, ended);
@@ -220,7 +226,7 @@ impl Proxy {
                 return self.abandon(event, &open);
             }
         }
-        let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. });
+        let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. } | Action::Kill(Death::Before));
         let last = actions.into_iter().enumerate().find(|(_, action)| keeps(action));
         match last {
             Some((at, Action::Refuse { error_type, message })) => {
@@ -228,6 +234,8 @@ impl Proxy {
                 Ok(Fate::Gone)
             }
             Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
+            // The event dies with the runtime: it was the platform's last one for this environment.
+            Some((at, Action::Kill(_))) if self.kill_before(runtime, &open, at).await => Err(Broken::Runtime),
             _ => Ok(self.settle(event, &open)),
         }
     }

@@ -47,7 +47,7 @@ impl Proxy {
     }
 
     /// Sends a request of our own and reads its answer to the end; the status.
-    async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
+    pub(crate) async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
         let mut platform = self.platform().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;
         let head = exchange::read_answer(&mut platform.stream, &mut platform.buffer, false).await?;
@@ -79,6 +79,9 @@ impl Proxy {
             if let Action::Wait { moment: Moment::After, time } = action {
                 self.hold(runtime, open, at, *time).await;
             }
+        }
+        if self.kill_after(runtime, request, open).await? {
+            return Err(Broken::Runtime);
         }
         let id = lock(open).request_id.clone();
         // An error of the handler's own stays what it is: there is no answer to lose or to replace.
