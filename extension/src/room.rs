@@ -26,7 +26,7 @@ pub fn memory(runtime: Option<u32>, function: Option<u64>) -> u64 {
 /// The disk that may still be taken below `folder`, in bytes, and whether that is memory.
 pub fn disk(folder: &Path) -> (u64, bool) {
     let free = rustix::fs::statvfs(folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize));
-    let in_memory = rustix::fs::statfs(folder).is_ok_and(|found| i64::from(found.f_type) == TMPFS);
+    let in_memory = rustix::fs::statfs(folder).is_ok_and(|found| found.f_type == TMPFS);
     (free.saturating_sub(KEPT_FREE), in_memory)
 }
 

@@ -95,9 +95,14 @@ impl Beginning {
 
     /// Writes the lines that are not written yet. What is held at this moment counts as done.
     pub fn tell(&self, ledger: &Ledger) {
-        for line in lock(&self.lines).drain(..) {
-            let slow = !line.time.is_zero();
-            let waited = if slow { Instant::now().saturating_duration_since(line.from) } else { Duration::ZERO };
+        let now = Instant::now();
+        let mut lines = lock(&self.lines);
+        let end = lines.iter().map(|line| line.from + line.time).max();
+        for line in lines.drain(..) {
+            let elapsed = now.saturating_duration_since(line.from);
+            // Each is held for its own time; only the last one knows by how much the wait was late.
+            let is_last = !line.time.is_zero() && Some(line.from + line.time) == end;
+            let waited = if is_last { elapsed } else { elapsed.min(line.time) };
             write(&Entry::Started(Started {
                 run: line.run,
                 sequence: line.sequence,

@@ -249,6 +249,11 @@ impl Drop for Extension {
 impl Extension {
     /// Starts it in front of the platform with a plan's source, or with the file `plan.json` in its folder, and waits until it listens.
     pub async fn start(platform: &Platform, plan: Option<&str>) -> Self {
+        Self::start_with(platform, plan, &[]).await
+    }
+
+    /// The same with more variables.
+    pub async fn start_with(platform: &Platform, plan: Option<&str>, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = platform.address.unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 2], address.port()));
@@ -259,6 +264,7 @@ impl Extension {
             .env("BROWNOUT_PLAN", plan.unwrap_or(&file))
             .env("AWS_LAMBDA_FUNCTION_NAME", "f")
             .env("TMPDIR", folder.path())
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
