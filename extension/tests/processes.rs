@@ -196,7 +196,8 @@ async fn an_environment_without_a_name_starts_untouched_and_it_is_said() {
     let (platform, extension) = started(&[fault("slow", 1.0, r#"{"init":{"slow":"10m"}}"#)], &[("AWS_LAMBDA_LOG_STREAM_NAME", "")]).await;
     platform.send(event("a", ROOT, LONG, b"{}"));
     extension.connect().await.next().await;
-    assert!(extension.notes().iter().any(|note| note.contains("AWS_LAMBDA_LOG_STREAM_NAME")), "{:?}", extension.notes());
+    let said = || extension.notes().iter().any(|note| note.contains("AWS_LAMBDA_LOG_STREAM_NAME")).then_some(());
+    until("it is said that there is no name", said).await;
 }
 
 /// The processes that the extension has started.
@@ -272,7 +273,8 @@ async fn no_more_is_taken_than_the_function_has_left_and_no_more_than_four_at_on
     // In a process of its own: what the other tests of this process take is not the function's.
     let _runtime = RuntimeProcess::start(&extension);
     platform.send(event("a", ROOT, LONG, b"hang"));
-    until("it is said", || extension.notes().iter().any(|note| note.contains("no more left")).then_some(())).await;
+    let notes = until("it is said", || Some(extension.notes()).filter(|notes| !notes.is_empty())).await;
+    assert!(notes[0].contains("no more left"), "{notes:?}");
     let running = pressing(extension.child.id());
     let held = resident(running[0]);
     assert!((8 << 20..(160 - 16) << 20).contains(&held), "{held}");
