@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use faults::{Facts, Identity, trace_root};
 
 use crate::ledger::{Handed, Invocation, Ledger, Line, lock, start};
+use crate::meanwhile::Meanwhile;
 use crate::message::header;
 use crate::plan_sources::InForce;
 
@@ -63,6 +64,7 @@ pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], event: Opt
         guard: None,
         told: false,
         handed: Handed::default(),
+        meanwhile: Meanwhile::default(),
     })
 }
 

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use crate::decide::Who;
 use crate::emf::{self, Namespace};
 use crate::event::Event;
+use crate::meanwhile::Meanwhile;
 
 /// The ledger of one environment.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub struct Invocation {
     pub told: bool,
     /// What must be known of the event when the handler answers.
     pub(crate) handed: Handed,
+    /// What runs while the handler runs.
+    pub meanwhile: Meanwhile,
 }
 
 /// How an event was handed over.
@@ -180,6 +183,11 @@ impl Ledger {
         open
     }
 
+    /// Whether any page is open.
+    pub fn has_open(&self) -> bool {
+        !lock(&self.open).is_empty()
+    }
+
     /// The open page of the invocation with this id.
     pub fn find(&self, id: &str) -> Option<Open> {
         let open = lock(&self.open);
@@ -246,9 +254,10 @@ impl Ledger {
     }
 }
 
-/// No line may follow any more, and no guard is needed.
+/// No line may follow any more, no guard is needed, and nothing may run on for it.
 fn close(invocation: &mut Invocation) {
     invocation.told = true;
+    invocation.meanwhile = Meanwhile::default();
     if let Some(guard) = invocation.guard.take() {
         guard.abort();
     }
@@ -267,7 +276,7 @@ fn before(deadline: Instant) -> Instant {
 }
 
 /// One line with one write, past the buffer of the standard library, so that lines of two writers never mix.
-fn write(line: &str) {
+pub(crate) fn write(line: &str) {
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
         match rustix::io::write(std::io::stdout(), rest) {
@@ -298,6 +307,7 @@ mod tests {
             guard: None,
             told: false,
             handed: Handed::default(),
+            meanwhile: Meanwhile::default(),
         }
     }
 

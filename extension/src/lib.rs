@@ -6,19 +6,27 @@
 
 pub mod body;
 pub mod connection;
+mod death;
 pub mod decide;
 pub mod emf;
 mod event;
 pub mod exchange;
 pub mod fail_open;
 pub mod ledger;
+pub mod meanwhile;
 pub mod message;
+pub mod outbound;
 pub mod plan_sources;
+pub mod press;
+pub mod pressure;
 pub mod proxy;
 pub mod ready_file;
 pub mod registration;
+pub mod room;
 pub mod route;
+pub mod runtime_process;
 pub mod settings;
+pub mod start;
 mod strike;
 pub mod upstream;
 pub mod wait;
@@ -50,9 +58,12 @@ pub async fn run(settings: Settings) -> End {
     let upstream = Arc::new(upstream::Upstream::new(settings.upstream.clone()));
     let ready = match TcpListener::bind(settings.listen).await {
         Ok(listener) => {
-            let proxy = Arc::new(proxy::Proxy::new(upstream, plans, Arc::clone(&ledger)));
-            tokio::spawn(proxy::serve(listener, proxy));
-            ready_file::ReadyFile::write(&settings.temporary_folder, settings.listen)
+            let outbound = if settings.outbound { outbound::start(&function_variables(), &near(&settings), &ledger).await } else { None };
+            let variables = outbound.as_ref().map(|outbound| outbound.variables.clone()).unwrap_or_default();
+            let surroundings = meanwhile::Surroundings::new(&settings, outbound);
+            let proxy = Arc::new(proxy::Proxy::new(upstream, plans, Arc::clone(&ledger), surroundings));
+            tokio::spawn(proxy::serve(listener, Arc::clone(&proxy)));
+            ready_file::ReadyFile::write(&settings.temporary_folder, settings.listen, &variables).map(|ready| (ready, proxy))
         }
         // An extension that does not register keeps the environment from starting; the wrapper leaves the runtime alone.
         Err(error) => {
@@ -62,7 +73,22 @@ pub async fn run(settings: Settings) -> End {
         }
     };
     let end = registration::run(&settings, &ledger).await;
+    if let Some((_, proxy)) = &ready {
+        proxy.tell_start();
+    }
     drop(ready);
     ledger.tell_all();
     end
+}
+
+/// The variables of the function, which are ours too.
+fn function_variables() -> Vec<(String, String)> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// The hosts of the Runtime API, ours and the platform's: no proxy may stand in front of them.
+fn near(settings: &Settings) -> Vec<String> {
+    let platform = settings.platform.rsplit_once(':').map_or(settings.platform.as_str(), |(host, _)| host);
+    vec![settings.listen.ip().to_string(), platform.to_owned()]
 }

@@ -7,6 +7,10 @@ use extension::{End, Settings};
 
 fn main() -> ExitCode {
     extension::fail_open::say_only_where();
+    // We start ourselves anew where a fault takes CPU, memory or disk.
+    if let Some(take) = extension::press::Take::read(std::env::args_os().skip(1)) {
+        return extension::press::run(&take);
+    }
     let Some(settings) = Settings::read() else {
         eprintln!("error: neither `AWS_LAMBDA_RUNTIME_API` nor `BROWNOUT_UPSTREAM` is set; this program is started by AWS Lambda");
         return ExitCode::from(2);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use faults::{Action, Moment};
+use faults::{Action, Death, Moment};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::exchange::{self, Broken, Ended};
 use crate::fail_open::Rescue;
 use crate::ledger::{Ledger, Open, lock};
+use crate::meanwhile::Surroundings;
 use crate::message::RequestHead;
 use crate::plan_sources::Plans;
 use crate::route::Route;
@@ -32,7 +33,8 @@ const A_WHILE: Duration = Duration::from_secs(1);
 pub struct Proxy {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) ledger: Arc<Ledger>,
-    plans: Plans,
+    pub(crate) plans: Plans,
+    pub(crate) surroundings: Surroundings,
     parked: Mutex<VecDeque<Parked>>,
     /// Whether the ledger knows that the platform cannot be reached.
     unreachable: AtomicBool,
@@ -71,8 +73,9 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 
 impl Proxy {
     /// A proxy in front of `upstream`.
-    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>) -> Self {
-        Self { upstream, ledger, plans, parked: Mutex::default(), unreachable: AtomicBool::new(false), rescue: Rescue::default() }
+    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>, surroundings: Surroundings) -> Self {
+        let (parked, unreachable, rescue) = (Mutex::default(), AtomicBool::new(false), Rescue::default());
+        Self { upstream, ledger, plans, surroundings, parked, unreachable, rescue }
     }
 
     async fn serve_connection(&self, mut runtime: Connection) {
@@ -104,8 +107,8 @@ impl Proxy {
         let route = Route::of(request.method(&runtime.buffer), request.path(&runtime.buffer));
         let open = match route {
             Route::Next if request.body.is_done() => return self.next(runtime, request).await,
-            Route::Response(id) => self.ledger.find(id).map(|open| (open, true)),
-            Route::Error(id) => self.ledger.find(id).map(|open| (open, false)),
+            Route::Response(id) => self.answered(id).await.map(|open| (open, true)),
+            Route::Error(id) => self.answered(id).await.map(|open| (open, false)),
             Route::Next | Route::Other => None,
         };
         match open {
@@ -150,13 +153,17 @@ impl Proxy {
 
     /// Answers a `next`: with the first event that is not taken away from the runtime.
     async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
+        self.first_next(runtime).await?;
         loop {
             let event = self.event(runtime, request).await?;
             let mut event = match self.fate_or_untouched(runtime, event).await? {
                 Fate::HandOver(event) => event,
                 Fate::Gone => continue,
             };
-            return match event.hand_over(runtime).await {
+            let handing = self.hand_over_begins(&runtime.stream, event.head_bytes()).await;
+            let handed = event.hand_over(runtime).await;
+            self.hand_over_ended(handing, handed.is_ok()).await;
+            return match handed {
                 Ok(ended) => {
                     let ended = ended.after(request);
                     runtime.buffer.advance(request.length);
@@ -235,7 +242,7 @@ impl Proxy {
                 return self.abandon(event, &open);
             }
         }
-        let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. });
+        let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. } | Action::Kill(Death::Before));
         let last = actions.into_iter().enumerate().find(|(_, action)| keeps(action));
         match last {
             Some((at, Action::Refuse { error_type, message })) => {
@@ -243,6 +250,8 @@ impl Proxy {
                 Ok(Fate::Gone)
             }
             Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
+            // The event dies with the runtime: it was the platform's last one for this environment.
+            Some((at, Action::Kill(_))) if self.kill_before(runtime, &open, at).await => Err(Broken::Runtime),
             _ => self.to_the_handler(event, &open).await,
         }
     }

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 pub struct ReadyFile(PathBuf);
 
 impl ReadyFile {
-    /// Writes `<folder>/brownout-<address>.ready` with our process id; `None` where that cannot be done (then nothing is pointed at us).
-    pub fn write(folder: &Path, address: SocketAddr) -> Option<Self> {
+    /// Writes `<folder>/brownout-<address>.ready`: our process id, then a line `NAME=value` for each variable that the runtime is to get. `None` where that cannot be done (then nothing is pointed at us).
+    pub fn write(folder: &Path, address: SocketAddr, variables: &[(String, String)]) -> Option<Self> {
         let path = folder.join(format!("brownout-{address}.ready"));
         let unfinished = folder.join(format!("brownout-{address}.{}", std::process::id()));
+        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         // Renamed, so that nobody reads half a number.
-        let written = fs::write(&unfinished, format!("{}\n", std::process::id())).and_then(|()| fs::rename(&unfinished, &path));
+        let written = fs::write(&unfinished, format!("{}\n{lines}", std::process::id())).and_then(|()| fs::rename(&unfinished, &path));
         if written.is_err() {
             let _ = fs::remove_file(&unfinished);
             return None;

@@ -47,6 +47,14 @@ pub struct Settings {
     pub metrics: Option<Namespace>,
     /// The function's name.
     pub function: String,
+    /// The environment's name, which the faults against its start hang on.
+    pub environment: Option<String>,
+    /// What Lambda gives to the function, in bytes.
+    pub function_memory: Option<u64>,
+    /// Whether the function's calls to other hosts come through us: `BROWNOUT_OUTBOUND` is `on`. Off unless it is said, since it
+    /// changes the way that the calls take: the runtime gets `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and the `AWS_ENDPOINT_URL...` variables
+    /// with `http://` anew.
+    pub outbound: bool,
     /// The name to register under: the file name of this program.
     pub extension_name: String,
     /// Where the ready file goes.
@@ -81,6 +89,9 @@ impl Settings {
             plan: variable("BROWNOUT_PLAN").map_or(PlanSetting::None, |text| plan(text, variable, &mut complaints)),
             metrics: variable("BROWNOUT_EMF").and_then(|text| metrics(&text, &mut complaints)),
             function: variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+            environment: variable("AWS_LAMBDA_LOG_STREAM_NAME"),
+            function_memory: variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").and_then(|mib| mib.parse::<u64>().ok()?.checked_mul(1 << 20)),
+            outbound: variable("BROWNOUT_OUTBOUND").is_some_and(|text| outbound(&text, &mut complaints)),
             extension_name: name.unwrap_or_else(|| "brownout-extension".to_owned()),
             temporary_folder: variable("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from),
             complaints,
@@ -100,6 +111,13 @@ fn listen(text: &str, complaints: &mut Vec<String>) -> SocketAddr {
             LISTEN
         }
     }
+}
+
+fn outbound(text: &str, complaints: &mut Vec<String>) -> bool {
+    if !matches!(text, "on" | "off") {
+        complaints.push("`BROWNOUT_OUTBOUND` is neither `on` nor `off`; the function's calls do not come through the extension".to_owned());
+    }
+    text == "on"
 }
 
 fn metrics(text: &str, complaints: &mut Vec<String>) -> Option<Namespace> {
@@ -191,6 +209,8 @@ mod tests {
             ("BROWNOUT_PLAN", "s3://secret", 1),
             ("BROWNOUT_PLAN", "s3:///secret", 1),
             ("BROWNOUT_PLAN", "appconfig:app/secret", 1),
+            ("BROWNOUT_OUTBOUND", "on", 0),
+            ("BROWNOUT_OUTBOUND", "secret", 1),
         ] {
             let read = settings(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), (name, value)]).unwrap();
             assert_eq!(read.complaints.len(), complaints, "{name}={value}");

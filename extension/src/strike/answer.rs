@@ -41,7 +41,12 @@ impl Proxy {
         }
         let id = lock(open).request_id.clone();
         // An error of the handler's own stays what it is: there is no answer to lose or to replace.
-        match actions.iter().enumerate().filter(|_| is_response).find(|(_, action)| ends(action)) {
+        let ender = actions
+            .iter()
+            .enumerate()
+            .filter(|(_, action)| is_response || matches!(action, Action::Kill(_)))
+            .find(|(_, action)| ends(action));
+        match ender {
             Some((at, Action::LoseAnswer { error_type, message })) => {
                 let error = error_request(&id, self.upstream.address(), error_type, message);
                 self.put_in_its_place(runtime, request, open, Some(at), &error).await
@@ -51,6 +56,7 @@ impl Proxy {
                 self.put_in_its_place(runtime, request, open, Some(at), &response).await
             }
             Some((at, Action::Alter(alteration))) => self.alter(runtime, request, open, at, *alteration).await,
+            Some((_, Action::Kill(_))) if self.kill_after(runtime, request, open).await? => Err(Broken::Runtime),
             Some((at, Action::Stream(pace))) => self.stream(runtime, request, open, at, pace).await,
             _ => self.pass_told(runtime, request, open).await,
         }

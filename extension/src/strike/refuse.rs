@@ -27,7 +27,7 @@ impl Proxy {
     }
 
     /// Sends a request of our own and reads its answer to the end; the status.
-    async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
+    pub(crate) async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
         let mut platform = self.platform().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;
         let head = exchange::read_answer(&mut platform.stream, &mut platform.buffer, false).await?;

@@ -1,0 +1,99 @@
+//! The HTTP proxy that the function's clients are pointed at: tunnels by CONNECT, anything else by `plain.rs`.
+//! Source: RFC 9110, 9.3.6, and RFC 9112, 3.2.
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use super::{Outbound, plain, tunnel, tunnel::Cut};
+use crate::connection::Connection;
+use crate::message::RequestHead;
+use bytes::Buf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The answer where a host cannot be reached.
+pub const UNREACHABLE: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// The answer to what is no request for a proxy.
+pub const MALFORMED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// Takes connections for ever and gives each to `serve`.
+pub async fn accept<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, serve: impl Fn(Connection) -> F) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve(Connection::new(stream)))),
+            // No descriptor is left, for instance: that may pass.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Serves one connection of the function to the proxy.
+pub async fn serve(outbound: Arc<Outbound>, mut function: Connection) {
+    let mut kept = None;
+    while let Ok(Some(length)) = function.read_head().await {
+        let Ok(request) = RequestHead::read(&function.buffer, length) else {
+            let _ = function.stream.write_all(MALFORMED).await;
+            return;
+        };
+        if request.method(&function.buffer) == b"CONNECT" {
+            let target = authority(request.path(&function.buffer), None);
+            function.buffer.advance(length);
+            return through(&outbound, function, target).await;
+        }
+        if !plain::serve(&outbound, &mut function, &request, &mut kept).await {
+            return;
+        }
+    }
+}
+
+async fn through(outbound: &Outbound, mut function: Connection, target: Option<(String, u16)>) {
+    let Some((host, port)) = target else {
+        let _ = function.stream.write_all(MALFORMED).await;
+        return;
+    };
+    match tunnel::open(&outbound.weather, &function.stream, &host, port).await {
+        Ok(far) => {
+            if function.stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
+                tunnel::run(&outbound.weather, &host, function.stream, function.buffer, far).await;
+            }
+        }
+        Err(Cut::Refused) => drop(function.stream.write_all(UNREACHABLE).await),
+        Err(Cut::Reset) => tunnel::reset(&function.stream),
+        Err(Cut::Closed) => (),
+    }
+}
+
+/// Host and port of `host:port`, or of `host` where there is a usual port.
+pub fn authority(text: &[u8], usual: Option<u16>) -> Option<(String, u16)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
+        _ => (text, usual?),
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]%".contains(&b);
+    (!host.is_empty() && host.bytes().all(plain) && port != 0).then(|| (host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_a_host_and_a_port() {
+        for (text, usual, wanted) in [
+            ("example.com:443", None, Some(("example.com", 443))),
+            ("example.com", Some(80), Some(("example.com", 80))),
+            ("example.com", None, None),
+            ("[::1]:8080", None, Some(("[::1]", 8080))),
+            ("[::1]", Some(80), Some(("[::1]", 80))),
+            ("example.com:0", None, None),
+            ("example.com:x", None, None),
+            ("exam ple:1", None, None),
+            (":443", None, None),
+            ("", Some(80), None),
+        ] {
+            let found = authority(text.as_bytes(), usual);
+            assert_eq!(found.as_ref().map(|(host, port)| (host.as_str(), *port)), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The function's calls to other hosts, where they come through us: an HTTP proxy on a port of its own, and a forwarder for each endpoint
+//! variable. While nothing is struck it must not be possible to tell that it is there; what does not come through us is not touched.
+
+pub mod connect;
+pub mod plain;
+pub mod tunnel;
+pub mod variables;
+pub mod weather;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::connection::Connection;
+use crate::ledger::Ledger;
+use tunnel::Cut;
+use variables::{Endpoint, Found};
+use weather::Weather;
+
+/// The proxy of one environment.
+#[derive(Debug)]
+pub struct Outbound {
+    /// What is disturbed.
+    pub weather: Arc<Weather>,
+    /// Where the proxy listens.
+    pub address: SocketAddr,
+    /// What the function's variables have to be for its calls to come here.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Listens in front of whatever these variables of the function name; the hosts in `near` are kept from the proxy. `None`, and a note, where it cannot.
+pub async fn start(function: &[(String, String)], near: &[String], ledger: &Arc<Ledger>) -> Option<Arc<Outbound>> {
+    let found = Found::read(function);
+    for note in &found.notes {
+        ledger.note(note);
+    }
+    let Some((listener, address)) = listen().await else {
+        ledger.note("cannot listen for the function's calls: none is disturbed");
+        return None;
+    };
+    let weather = Arc::new(Weather::new(Arc::clone(ledger)));
+    let mut variables = found.proxy_variables(address, near);
+    for endpoint in found.endpoints {
+        let Some((listener, address)) = listen().await else {
+            ledger.note(&format!("cannot listen in front of `{}`: calls to it are not disturbed", endpoint.name));
+            continue;
+        };
+        variables.push((endpoint.name.clone(), format!("http://{address}{}", endpoint.rest)));
+        tokio::spawn(forward(listener, Arc::new(endpoint), Arc::clone(&weather)));
+    }
+    let outbound = Arc::new(Outbound { weather, address, variables });
+    let serving = Arc::clone(&outbound);
+    tokio::spawn(connect::accept(listener, move |function| connect::serve(Arc::clone(&serving), function)));
+    Some(outbound)
+}
+
+async fn listen() -> Option<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.ok()?;
+    let address = listener.local_addr().ok()?;
+    Some((listener, address))
+}
+
+/// Every connection goes to the endpoint's host. Host names in it stay: what is signed is what the function saw.
+async fn forward(listener: TcpListener, endpoint: Arc<Endpoint>, weather: Arc<Weather>) {
+    let serve = move |function: Connection| {
+        let (endpoint, weather) = (Arc::clone(&endpoint), Arc::clone(&weather));
+        async move {
+            match tunnel::open(&weather, &function.stream, &endpoint.host, endpoint.port).await {
+                Ok(far) => tunnel::run(&weather, &endpoint.host, function.stream, function.buffer, far).await,
+                // There is no way back to before it was accepted; without a byte of an answer is as near as it gets.
+                Err(Cut::Reset) => tunnel::reset(&function.stream),
+                Err(Cut::Refused | Cut::Closed) => (),
+            }
+        }
+    };
+    connect::accept(listener, serve).await;
+}

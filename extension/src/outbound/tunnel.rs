@@ -1,0 +1,197 @@
+//! Copies between the function and a host, both ways, byte for byte: what is disturbed apart, nobody may be able to tell that it is there.
+//! It never holds more than one piece of each way.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use faults::kinds::dependency::Trouble;
+use rustix::net::Shutdown;
+use tokio::net::TcpStream;
+
+use super::weather::{Storm, Weather};
+use crate::ledger::lock;
+use crate::wait::{gone, wait};
+
+/// The most that is taken from one end before the other has it.
+const PIECE: usize = 32 << 10;
+/// Pieces that are due within this time are not waited for one by one.
+const GRAIN: Duration = Duration::from_millis(1);
+
+/// Why a call came to its end before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The host cannot be reached, or a fault says so.
+    Refused,
+    /// An end broke off, or a fault says so: the other one sees a reset.
+    Reset,
+    /// It just ends.
+    Closed,
+}
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Out,
+    Back,
+}
+
+/// Connects to a host on behalf of the function, unless a fault is against it or the function gives up.
+///
+/// # Errors
+/// How it came to nothing.
+pub async fn open(weather: &Weather, function: &TcpStream, host: &str, port: u16) -> Result<TcpStream, Cut> {
+    if let Some(storm) = weather.over(host) {
+        match storm.trouble() {
+            Trouble::Refused => return Err(hit(&storm, Cut::Refused)),
+            Trouble::Reset => return Err(hit(&storm, Cut::Reset)),
+            Trouble::Blackholed => return Err(swallow(weather, host, &storm, function).await),
+            Trouble::Slow(_) | Trouble::Throttled(_) => (),
+        }
+    }
+    let bare = host.trim_matches(['[', ']']);
+    tokio::select! {
+        connected = TcpStream::connect((bare, port)) => {
+            let far = connected.map_err(|_| Cut::Refused)?;
+            let _ = far.set_nodelay(true);
+            Ok(far)
+        }
+        () = gone(function) => Err(Cut::Closed),
+    }
+}
+
+/// Copies until both ends have said all, one breaks off, or a fault cuts them; `ahead` was read from the function before.
+pub async fn run(weather: &Weather, host: &str, function: TcpStream, ahead: BytesMut, far: TcpStream) {
+    let tunnel = Tunnel { weather, host, function: &function, answered: AtomicBool::new(true), free: Mutex::new(Instant::now()) };
+    let out = tunnel.pump(&function, &far, Way::Out, ahead);
+    let back = tunnel.pump(&far, &function, Way::Back, BytesMut::new());
+    if tokio::try_join!(out, back) == Err(Cut::Reset) {
+        reset(&function);
+        reset(&far);
+    }
+}
+
+/// The connection will not end but be reset when it is dropped.
+pub fn reset(stream: &TcpStream) {
+    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+}
+
+fn hit(storm: &Storm, cut: Cut) -> Cut {
+    storm.hit();
+    cut
+}
+
+/// Nothing comes back and nothing ends, until the function gives up or its invocation is over.
+async fn swallow(weather: &Weather, host: &str, storm: &Storm, function: &TcpStream) -> Cut {
+    storm.hit();
+    tokio::select! {
+        () = weather.past(host, storm) => (),
+        () = gone(function) => (),
+    }
+    Cut::Closed
+}
+
+/// One call's two ways.
+struct Tunnel<'a> {
+    weather: &'a Weather,
+    host: &'a str,
+    function: &'a TcpStream,
+    /// Whether the host spoke last: what the function sends next begins an exchange.
+    answered: AtomicBool,
+    /// When the next piece of a throttled call may go, whichever way.
+    free: Mutex<Instant>,
+}
+
+impl Tunnel<'_> {
+    async fn pump(&self, from: &TcpStream, to: &TcpStream, way: Way, mut held: BytesMut) -> Result<(), Cut> {
+        loop {
+            while !held.is_empty() {
+                let piece = self.admit(way, held.len()).await?;
+                send(to, &mut held, piece).await.map_err(|_| Cut::Reset)?;
+            }
+            // A connection that is kept for later holds no memory.
+            held = BytesMut::new();
+            from.readable().await.map_err(|_| Cut::Reset)?;
+            held.reserve(PIECE);
+            match from.try_read_buf(&mut held) {
+                Ok(0) => {
+                    let _ = rustix::net::shutdown(to, Shutdown::Write);
+                    return Ok(());
+                }
+                Ok(_) => (),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+                Err(_) => return Err(Cut::Reset),
+            }
+        }
+    }
+
+    /// Waits until some of `bytes` may go on; how many.
+    async fn admit(&self, way: Way, bytes: usize) -> Result<usize, Cut> {
+        let begins = match way {
+            Way::Out => self.answered.swap(false, Ordering::Relaxed),
+            Way::Back => {
+                self.answered.store(true, Ordering::Relaxed);
+                false
+            }
+        };
+        let Some(storm) = self.weather.over(self.host) else { return Ok(bytes) };
+        match storm.trouble() {
+            Trouble::Refused => Err(hit(&storm, Cut::Closed)),
+            Trouble::Reset => Err(hit(&storm, Cut::Reset)),
+            Trouble::Blackholed => Err(swallow(self.weather, self.host, &storm, self.function).await),
+            Trouble::Slow(time) => {
+                if begins {
+                    self.hold(&storm, time.duration()).await;
+                }
+                Ok(bytes)
+            }
+            Trouble::Throttled(rate) => Ok(self.throttle(&storm, rate, bytes).await),
+        }
+    }
+
+    /// Waits for `time`, or until the outage is over.
+    async fn hold(&self, storm: &Storm, time: Duration) {
+        storm.hit();
+        tokio::select! {
+            () = wait(time) => (),
+            () = self.weather.past(self.host, storm) => (),
+        }
+    }
+
+    /// A twentieth of a second's bytes at most, when it is their turn; all of them when the outage is over.
+    async fn throttle(&self, storm: &Storm, rate: u64, bytes: usize) -> usize {
+        let rate = rate.max(1);
+        let piece = usize::try_from(rate / 20).unwrap_or(bytes).clamp(1, bytes);
+        let now = Instant::now();
+        let due = {
+            let mut free = lock(&self.free);
+            *free = (*free).max(now) + Duration::from_nanos((piece as u64).saturating_mul(1_000_000_000) / rate);
+            *free
+        };
+        let left = due.saturating_duration_since(now);
+        if left > GRAIN {
+            self.hold(storm, left).await;
+        } else {
+            storm.hit();
+        }
+        piece
+    }
+}
+
+/// Sends the first `piece` bytes of `held`.
+async fn send(to: &TcpStream, held: &mut BytesMut, mut piece: usize) -> io::Result<()> {
+    while piece > 0 {
+        to.writable().await?;
+        match to.try_write(held.get(..piece).unwrap_or_default()) {
+            Ok(sent) => {
+                held.advance(sent);
+                piece -= sent;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

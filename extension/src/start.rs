@@ -1,0 +1,193 @@
+//! The start of the environment: what the faults against it do at the runtime's first `next`. It waits for no plan source,
+//! and what it decides it decides once, however many pollers ask.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use faults::ledger::Started;
+use faults::{Action, Decision, Entry, Identity};
+use tokio::sync::OnceCell;
+
+use crate::connection::Connection;
+use crate::exchange::Broken;
+use crate::ledger::{Ledger, lock, write};
+use crate::plan_sources::InForce;
+use crate::proxy::Proxy;
+use crate::runtime_process::RuntimeProcess;
+use crate::wait::{Waited, wait_while};
+
+/// Lambda ends a start after 10 s, and us with it: the lines are there before.
+const TOLD_AFTER: Duration = Duration::from_secs(9);
+/// Source: AWS Lambda developer guide, "Using the Lambda runtime API", "Initialization error".
+const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
+
+/// How far the environment has started.
+#[derive(Debug, Default)]
+pub struct Beginning {
+    environment: Option<String>,
+    decided: OnceCell<Decided>,
+    /// Whether it has failed, once it is over.
+    over: OnceCell<bool>,
+    lines: Mutex<Vec<Held>>,
+}
+
+/// What was decided at the first `next`.
+#[derive(Debug)]
+struct Decided {
+    at: Instant,
+    /// Until when every `next` is held.
+    until: Instant,
+    failure: Option<(String, String)>,
+}
+
+/// One line that is not written yet.
+#[derive(Debug)]
+struct Held {
+    run: String,
+    sequence: u64,
+    decision: Decision,
+    /// From when and for how long the first `next` is held for it.
+    from: Instant,
+    time: Duration,
+    done: bool,
+}
+
+impl Beginning {
+    /// The start of the environment with this name.
+    pub fn of(environment: Option<String>) -> Self {
+        Self { environment, ..Self::default() }
+    }
+
+    fn decide(&self, plan: Option<&InForce>, ledger: &Ledger) -> Decided {
+        let now = Instant::now();
+        let mut decided = Decided { at: now, until: now, failure: None };
+        let Some(plan) = plan else { return decided };
+        let name = self.environment.as_deref();
+        let decisions = catch_unwind(AssertUnwindSafe(|| plan.plan.decide_start(ledger.function(), Identity(name.unwrap_or_default()))));
+        let Ok(decisions) = decisions else {
+            ledger.note("deciding about the start failed: it passes untouched");
+            return decided;
+        };
+        if name.is_none() {
+            if !decisions.is_empty() {
+                ledger.note("`AWS_LAMBDA_LOG_STREAM_NAME` is not set, so the environment has no name: its start passes untouched");
+            }
+            return decided;
+        }
+        let mut lines = lock(&self.lines);
+        for decision in decisions {
+            let from = decided.until;
+            let mut time = Duration::ZERO;
+            match &decision.action {
+                Action::SlowStart { time: slow } => time = *slow,
+                Action::FailStart { error_type, message } => {
+                    decided.failure.get_or_insert_with(|| (error_type.clone(), message.clone()));
+                }
+                _ => (),
+            }
+            decided.until += time;
+            let done = decision.action == Action::Pass;
+            lines.push(Held { run: plan.plan.run.clone(), sequence: plan.plan.sequence, decision, from, time, done });
+        }
+        decided
+    }
+
+    /// Writes the lines that are not written yet. What is held at this moment counts as done.
+    pub fn tell(&self, ledger: &Ledger) {
+        let now = Instant::now();
+        let mut lines = lock(&self.lines);
+        let end = lines.iter().map(|line| line.from + line.time).max();
+        for line in lines.drain(..) {
+            let elapsed = now.saturating_duration_since(line.from);
+            // Each is held for its own time; only the last one knows by how much the wait was late.
+            let is_last = !line.time.is_zero() && Some(line.from + line.time) == end;
+            let waited = if is_last { elapsed } else { elapsed.min(line.time) };
+            let started = Entry::Started(Started {
+                run: line.run,
+                sequence: line.sequence,
+                environment: self.environment.clone().unwrap_or_default(),
+                place: ledger.function().to_owned(),
+                fault: line.decision.fault,
+                arm: line.decision.arm,
+                action: line.decision.action.name().to_owned(),
+                waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
+                done: line.done || !waited.is_zero(),
+            });
+            write(&started.to_line());
+        }
+    }
+}
+
+impl Proxy {
+    /// Holds or fails a `next` of an environment that has not started yet.
+    ///
+    /// # Errors
+    /// Where the runtime went away, or was killed.
+    pub(crate) async fn first_next(&self, runtime: &Connection) -> Result<(), Broken> {
+        let beginning = &self.surroundings.beginning;
+        if beginning.over.initialized() {
+            return Ok(());
+        }
+        let decided = beginning
+            .decided
+            .get_or_init(|| async {
+                let plan = self.plans.in_force().await;
+                beginning.decide(plan.as_deref(), &self.ledger)
+            })
+            .await;
+        let early = decided.until.min(decided.at + TOLD_AFTER);
+        self.hold_until(early, runtime).await?;
+        if early < decided.until {
+            beginning.tell(&self.ledger);
+            self.hold_until(decided.until, runtime).await?;
+        }
+        let failed = beginning.over.get_or_init(|| self.start_is_over(runtime, decided)).await;
+        if *failed { Err(Broken::Runtime) } else { Ok(()) }
+    }
+
+    /// Writes what is not written yet about the start: we end.
+    pub fn tell_start(&self) {
+        self.surroundings.beginning.tell(&self.ledger);
+    }
+
+    async fn hold_until(&self, until: Instant, runtime: &Connection) -> Result<(), Broken> {
+        let left = until.saturating_duration_since(Instant::now());
+        let gone = !left.is_zero() && wait_while(left, &runtime.stream).await == Waited::Abandoned;
+        if gone { Err(Broken::Runtime) } else { Ok(()) }
+    }
+
+    /// Tells what was done, and fails the start where that was decided; whether it has failed.
+    async fn start_is_over(&self, runtime: &Connection, decided: &Decided) -> bool {
+        let beginning = &self.surroundings.beginning;
+        let Some((error_type, message)) = &decided.failure else {
+            beginning.tell(&self.ledger);
+            return false;
+        };
+        let Some(process) = RuntimeProcess::find(&runtime.stream).await else {
+            self.ledger.note("the runtime's process is not found: the environment starts untouched");
+            beginning.tell(&self.ledger);
+            return false;
+        };
+        for line in lock(&beginning.lines).iter_mut() {
+            line.done |= matches!(line.decision.action, Action::FailStart { .. });
+        }
+        // The environment dies with the runtime, and may die with the error already.
+        beginning.tell(&self.ledger);
+        if self.post(&init_error(self.upstream.address(), error_type, message)).await != Ok(202) {
+            self.ledger.note("the platform did not take an injected init error");
+        }
+        process.kill();
+        true
+    }
+}
+
+fn init_error(host: &str, error_type: &str, message: &str) -> Vec<u8> {
+    let body = serde_json::json!({ "errorMessage": message, "errorType": error_type, "stackTrace": [] }).to_string();
+    format!(
+        "POST {INIT_ERROR} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/vnd.aws.lambda.error+json\r\n\
+         Lambda-Runtime-Function-Error-Type: {error_type}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
