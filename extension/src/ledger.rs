@@ -177,7 +177,9 @@ impl Ledger {
             });
             lock(&open).guard = Some(guard.abort_handle());
         }
-        if let Some(old) = lock(&self.open).insert(id, Arc::clone(&open)) {
+        // Not within the `if`: a page is locked before the list of pages, never behind it.
+        let old = lock(&self.open).insert(id, Arc::clone(&open));
+        if let Some(old) = old {
             close(&mut lock(&old));
         }
         open
@@ -194,19 +196,30 @@ impl Ledger {
         if open.is_empty() { None } else { open.get(id).cloned() }
     }
 
-    /// Writes an invocation's lines, if the deadline's guard has not, and closes its page.
+    /// Writes an invocation's lines, if the deadline's guard has not, and closes its page. That of an edited event is still found until it is
+    /// forgotten: an answer that is sent once more must be looked at once more.
     pub fn tell(&self, open: &Open) {
         let mut invocation = lock(open);
         self.write_lines(&mut invocation);
         close(&mut invocation);
-        lock(&self.open).remove(&invocation.request_id);
+        if invocation.handed.edited.is_none() {
+            self.remove(open, &invocation.request_id);
+        }
     }
 
-    /// Forgets an invocation without a line: its event will be decided about again.
+    /// Removes this page, but not a later one under the same id.
+    fn remove(&self, open: &Open, id: &str) {
+        let mut all = lock(&self.open);
+        if all.get(id).is_some_and(|found| Arc::ptr_eq(found, open)) {
+            all.remove(id);
+        }
+    }
+
+    /// Forgets an invocation without a line: its event will be decided about again, or it is over.
     pub fn forget(&self, open: &Open) {
         let mut invocation = lock(open);
         close(&mut invocation);
-        lock(&self.open).remove(&invocation.request_id);
+        self.remove(open, &invocation.request_id);
     }
 
     /// Closes an invocation's page where it stands: a wait that is under way ends here and was not done.

@@ -114,6 +114,23 @@ async fn an_edited_event_never_opens_a_door() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_sent_once_more_is_looked_at_once_more() {
+    let (platform, extension, mut runtime) = started(&[SET]).await;
+    platform.send(event("a", ROOT, LONG, br#"{"body":"own"}"#));
+    runtime.next().await;
+    platform.drops_connections.store(true, std::sync::atomic::Ordering::SeqCst);
+    platform.answers.lock().unwrap().extend([Vec::new(), Vec::new()]);
+    runtime.write(&response("a", br#"{"isAuthorized":true}"#)).await;
+    assert!(runtime.read().await.is_none(), "the platform has taken nothing");
+    assert_eq!(extension.connect().await.respond("a", br#"{"isAuthorized":true}"#).await.status(), 202);
+    for n in 0..3 {
+        let posted = platform.received(n).await;
+        assert_eq!(posted.header("Lambda-Runtime-Function-Error-Type"), Some("Brownout.WouldHaveAllowed"), "{n}");
+    }
+    assert_eq!((extension.eligible("a", 1).await.len(), platform.received_count()), (1, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_door_stays_shut_whatever_else_is_done_to_the_answer() {
     for other in [r#"{"response":{"cut-at":14}}"#, r#"{"response":{"corrupt":1}}"#, r#"{"stream":{"first-byte":"1ms"}}"#, r#"{"again":{}}"#]
     {

@@ -36,9 +36,26 @@ impl Proxy {
                 self.hold(runtime, open, at, *time).await;
             }
         }
-        if is_response && self.opens_a_door(runtime, request, open).await? {
-            return self.shut_the_door(runtime, request, open).await;
+        let ended = if is_response && self.opens_a_door(runtime, request, open).await? {
+            self.shut_the_door(runtime, request, open).await
+        } else {
+            self.end(runtime, request, open, &actions, is_response).await
+        };
+        if ended.is_ok() {
+            self.ledger.forget(open);
         }
+        ended
+    }
+
+    /// Carries out the first fault that decides how the invocation ends.
+    async fn end(
+        &self,
+        runtime: &mut Connection,
+        request: &RequestHead,
+        open: &Open,
+        actions: &[Action],
+        is_response: bool,
+    ) -> Result<Ended, Broken> {
         let id = lock(open).request_id.clone();
         // An error of the handler's own stays what it is: there is no answer to lose or to replace.
         let ender = actions
