@@ -105,7 +105,9 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::Settings;
     use crate::ledger::{Invocation, Ledger, Line};
+    use crate::meanwhile::Surroundings;
     use crate::plan_sources::Plans;
     use crate::proxy::serve;
     use crate::upstream::Upstream;
@@ -120,7 +122,9 @@ mod tests {
         let runtime = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let ledger = Arc::new(Ledger::new("f".into()));
         let upstream = Arc::new(Upstream::new(platform.local_addr().unwrap().to_string()));
-        tokio::spawn(serve(listener, Arc::new(Proxy::new(upstream, Plans::fixed(plan), Arc::clone(&ledger)))));
+        let variable = |name: &str| (name == "AWS_LAMBDA_RUNTIME_API").then(|| upstream.address().to_owned());
+        let surroundings = Surroundings::new(&Settings::from(&variable, None).unwrap(), None);
+        tokio::spawn(serve(listener, Arc::new(Proxy::new(Arc::clone(&upstream), Plans::fixed(plan), Arc::clone(&ledger), surroundings))));
         (platform, runtime, ledger)
     }
 
@@ -186,6 +190,7 @@ mod tests {
             guard: None,
             told: false,
             handed: crate::ledger::Handed::default(),
+            meanwhile: crate::meanwhile::Meanwhile::default(),
         });
         runtime.write_all(RESPONSE).await.unwrap();
         let (mut far, _) = platform.accept().await.unwrap();

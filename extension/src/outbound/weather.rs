@@ -157,6 +157,7 @@ mod tests {
             lines: vec![Line::new(decision)],
             guard: None,
             told: false,
+            handed: crate::ledger::Handed::default(),
             meanwhile: crate::meanwhile::Meanwhile::default(),
         })
     }
