@@ -56,7 +56,7 @@ async fn a_broken_plan_lets_everything_pass() {
     let good = plan(1, 60_000, std::slice::from_ref(&struck));
     std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
     for (case, setting, note) in [
-        ("nothing known", "s3://bucket/plan".to_owned(), "begins neither with"),
+        ("nothing known", "gopher://bucket/plan".to_owned(), "`BROWNOUT_PLAN` is none of"),
         ("no JSON", "json:{".to_owned(), "not understood at line 1"),
         ("another form", "json:[]".to_owned(), "not understood"),
         ("null", "json:null".to_owned(), "not understood"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::faults::kinds::NAMES;
 use ::faults::time::Time;
-use ::faults::{Fault, Place};
+use ::faults::{Fault, Kind, Place};
 use toml::Spanned;
 
 use super::super::file::{FaultEntry, File, System};
@@ -85,6 +85,10 @@ impl Check<'_> {
         let fault = Fault { name, place, share: entry.share, when: entry.when.clone(), at_most: entry.at_most, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
+        }
+        if matches!(fault.kind, Kind::Dependency(_)) {
+            let what = "`dependency` is for deployed functions; here strike the service itself, such as `service = \"dynamodb\"`";
+            self.complain(spanned.span(), what);
         }
         for complaint in fault.complaints() {
             self.complain(spanned.span(), complaint.to_string());
