@@ -17,6 +17,12 @@ pub struct When {
     pub path: Option<String>,
 }
 
+/// The longest pattern for a path, in bytes.
+pub const LONGEST_PATTERN: usize = 1_024;
+/// The longest path that any pattern means, in bytes: more than API Gateway takes with all the headers (10,240), so that an event of
+/// 6 MB with something else under that name does not wait for its filter.
+pub const LONGEST_PATH: usize = 16 << 10;
+
 /// What is known of an event for [`When`] to match on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -87,22 +93,54 @@ impl When {
         {
             complaints.push(Complaint::new("path", format!("`{path}` does not begin with `/`")));
         }
+        if let Some(path) = &self.path
+            && path.len() > LONGEST_PATTERN
+        {
+            complaints.push(Complaint::new("path", format!("it has {} bytes; {LONGEST_PATTERN} is the most", path.len())));
+        }
         complaints
     }
 }
 
-/// Greedy matching that goes back to the last star, so it takes at most pattern x path steps.
+/// Whether the whole of `path` is meant. It takes at most pattern x path steps: all places that the pattern read so far
+/// can have come to are followed at once, and none is gone to twice.
 fn path_matches(pattern: &[u8], path: &[u8]) -> bool {
-    let Some((first, rest)) = pattern.split_first() else { return path.is_empty() };
-    if *first == b'*' {
-        let (any, rest) = match rest.split_first() {
-            Some((b'*', rest)) => (true, rest),
-            _ => (false, rest),
-        };
-        let reach = if any { path.len() } else { path.iter().position(|b| *b == b'/').unwrap_or(path.len()) };
-        return (0..=reach).any(|taken| path_matches(rest, path.get(taken..).unwrap_or_default()));
+    if path.len() > LONGEST_PATH {
+        return false;
     }
-    path.split_first().is_some_and(|(b, tail)| b == first && path_matches(rest, tail))
+    let mut places = vec![0];
+    let mut rest = pattern;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first != b'*' {
+            places.retain_mut(|place| {
+                let here = path.get(*place) == Some(first);
+                *place += 1;
+                here
+            });
+        } else if let Some(tail) = rest.strip_prefix(b"*") {
+            rest = tail;
+            places = places.first().map_or_else(Vec::new, |first| (*first..=path.len()).collect());
+        } else {
+            places = within_segments(&places, path);
+        }
+        if places.is_empty() {
+            return false;
+        }
+    }
+    places.last() == Some(&path.len())
+}
+
+/// The places from `places` (rising) on to the end of the segment each is in.
+fn within_segments(places: &[usize], path: &[u8]) -> Vec<usize> {
+    let mut reached: Vec<usize> = Vec::new();
+    for place in places {
+        if reached.last().is_none_or(|last| last < place) {
+            let ends = path.get(*place..).unwrap_or_default().iter().position(|byte| *byte == b'/');
+            reached.extend(*place..=ends.map_or(path.len(), |ends| place + ends));
+        }
+    }
+    reached
 }
 
 #[cfg(test)]
@@ -120,9 +158,29 @@ mod tests {
             ("/*/1", "/a/1", true),
             ("/*/1", "/a/2", false),
             ("**", "", true),
+            ("*", "/", false),
+            ("/*/*", "/a/b", true),
+            ("/a*c/**/z", "/abc/x/y/z", true),
+            ("/a*c/**/z", "/ab/c/x/z", false),
+            ("/**/b*/c", "/a/b1/b2/c", true),
+            ("/***", "/a/b", true),
         ] {
             assert_eq!(path_matches(pattern.as_bytes(), path.as_bytes()), matches, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_is_answered_soon() {
+        // One that goes back to each star in turn takes years for these.
+        for (stars, matches) in
+            [("**a".repeat(300), true), (format!("{}b", "**a".repeat(300)), false), (format!("{}b", "*a".repeat(300)), false)]
+        {
+            let path = "a".repeat(LONGEST_PATH);
+            assert_eq!(path_matches(stars.as_bytes(), path.as_bytes()), matches);
+        }
+        assert!(!path_matches(b"**", &vec![b'a'; LONGEST_PATH + 1]));
+        let when = When { path: Some(format!("/{}", "*".repeat(LONGEST_PATTERN))), ..When::default() };
+        assert_eq!(when.complaints().len(), 1);
     }
 
     #[test]
