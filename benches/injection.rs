@@ -10,7 +10,7 @@ mod support;
 use std::time::Duration;
 
 use faults::ledger::Eligible;
-use faults::{Arm, Entry, Facts, Identity, Plan};
+use faults::{Arm, Entry, Facts, Identity, Memory, Plan};
 use lambda::Platform;
 use support::{Done, Part, has_flag, quantile, row, table};
 
@@ -37,7 +37,10 @@ fn measure(events: usize) -> Done {
     support::wait_for_quiet();
     for number in 0..events {
         let root = format!("1-00000007-{number:024x}");
-        let struck = plan.decide("f", Identity(&root), Facts::default).iter().any(|decision| decision.arm == Arm::Treatment);
+        let struck = plan
+            .decide("f", Identity(&root), &Facts::default(), &mut Memory::default())
+            .iter()
+            .any(|decision| decision.arm == Arm::Treatment);
         let took = platform.invoke(&root, "{}")?.as_secs_f64() * 1e3;
         let line = eligible(&mut extension)?;
         if struck {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use faults::{Facts, Identity, trace_root};
 
 use crate::body::Body;
-use crate::ledger::{Invocation, Ledger, Line};
+use crate::ledger::{Invocation, Ledger, Line, lock, start};
 use crate::message::header;
 use crate::plan_sources::InForce;
 
@@ -39,28 +39,12 @@ pub fn deadline(head: &[u8]) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(ms).saturating_sub(now).min(LONGEST))
 }
 
-/// Whether a fault of the plan is about this function at all.
-pub fn concerns(plan: &InForce, function: &str) -> bool {
-    plan.plan.faults.iter().any(|fault| fault.place.is_function(function))
-}
-
-/// Whether the event has to be read to decide.
-pub fn needs_event(plan: &InForce, function: &str) -> bool {
-    plan.plan.faults.iter().any(|fault| fault.place.is_function(function) && fault.when.needs_event())
-}
-
 /// Decides about one event; `None` where no fault is about it. `body` is the event with its framing, where it was read.
-pub fn decide(
-    plan: &InForce,
-    ledger: &Ledger,
-    who: Who,
-    head: &[u8],
-    body: Option<(Body, &[u8])>,
-    start: faults::Start,
-) -> Option<Invocation> {
+pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], body: Option<(Body, &[u8])>, place: u64) -> Option<Invocation> {
     let identity = Identity(who.root.as_deref().unwrap_or(&who.request_id));
     let decided = catch_unwind(AssertUnwindSafe(|| {
-        plan.plan.decide(ledger.function(), identity, || body.map_or_else(Facts::default, |(body, bytes)| facts(body, bytes)))
+        let facts = body.map_or_else(Facts::default, |(body, bytes)| facts(body, bytes)).at_place(place);
+        plan.plan.decide(ledger.function(), identity, &facts, &mut lock(ledger.memory()))
     }));
     let Ok(decisions) = decided else {
         ledger.note("deciding failed: the event passes untouched");
@@ -74,7 +58,7 @@ pub fn decide(
         root: who.root,
         run: plan.plan.run.clone(),
         sequence: plan.plan.sequence,
-        start,
+        start: start(place),
         deadline: deadline(head),
         lines: decisions.into_iter().map(Line::new).collect(),
         guard: None,
@@ -112,6 +96,6 @@ mod tests {
     #[test]
     fn facts_are_read_through_chunks() {
         let read = facts(Body::CHUNKED, b"8\r\n{\"path\":\r\n5\r\n\"/x\"}\r\n0\r\n\r\n");
-        assert_eq!(read.path.as_deref(), Some("/x"));
+        assert_eq!(read.path(), Some("/x"));
     }
 }

@@ -2,12 +2,12 @@
 //! It must never write a payload, a header's value or a variable's value.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use faults::ledger::Eligible;
-use faults::{Action, Decision, Entry, Moment, Start};
+use faults::{Action, Decision, Entry, Memory, Start};
 use tokio::task::AbortHandle;
 
 use crate::decide::Who;
@@ -17,7 +17,9 @@ use crate::decide::Who;
 pub struct Ledger {
     function: String,
     open: Mutex<HashMap<String, Open>>,
-    warm: AtomicBool,
+    /// Events so far.
+    events: AtomicU64,
+    memory: Mutex<Memory>,
 }
 
 /// An invocation that has no answer yet.
@@ -75,10 +77,13 @@ impl Invocation {
 
     /// Whether nothing is left to be done once the handler has the event.
     pub fn is_settled(&self) -> bool {
-        !self.lines.iter().any(|line| {
-            matches!(line.decision.action, Action::Wait { moment: Moment::After, .. } | Action::LoseAnswer { .. } | Action::Replace { .. })
-        })
+        !self.lines.iter().any(|line| line.decision.action.acts_on_the_answer())
     }
+}
+
+/// Whether the event at this place, from 1, met a new environment.
+pub const fn start(place: u64) -> Start {
+    if place == 1 { Start::Cold } else { Start::Warm }
 }
 
 /// Locks, whatever a thread that panicked may have left.
@@ -89,7 +94,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Ledger {
     /// An empty ledger of the function called `function`.
     pub fn new(function: String) -> Self {
-        Self { function, open: Mutex::default(), warm: AtomicBool::new(false) }
+        Self { function, open: Mutex::default(), events: AtomicU64::new(0), memory: Mutex::default() }
     }
 
     /// The function it belongs to.
@@ -102,19 +107,19 @@ impl Ledger {
         write(&Entry::Note { place: self.function.clone(), what: what.to_owned() });
     }
 
-    /// Whether the environment had an invocation before.
-    pub fn is_warm(&self) -> bool {
-        self.warm.load(Ordering::Relaxed)
+    /// What the environment remembers of a run.
+    pub const fn memory(&self) -> &Mutex<Memory> {
+        &self.memory
     }
 
-    /// Whether this is the environment's first invocation; if so, the ledger says it.
-    pub fn start(&self, who: &Who) -> Start {
-        if self.warm.swap(true, Ordering::Relaxed) {
-            return Start::Warm;
-        }
-        let (request_id, root) = (who.request_id.clone(), who.root.clone());
-        write(&Entry::ColdStart { function: self.function.clone(), request_id, root });
-        Start::Cold
+    /// Counts an event; its place among those of the environment, from 1.
+    pub fn count(&self) -> u64 {
+        self.events.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Says that this is the environment's first invocation.
+    pub fn say_cold(&self, who: &Who) {
+        write(&Entry::ColdStart { function: self.function.clone(), request_id: who.request_id.clone(), root: who.root.clone() });
     }
 
     /// Opens the page of an invocation. One that was open under its id, of an event that was never handed over, is forgotten.
@@ -262,9 +267,6 @@ mod tests {
     #[test]
     fn only_the_first_invocation_is_cold() {
         let ledger = Ledger::new("f".into());
-        let who = Who { request_id: "a".into(), root: None };
-        assert!(!ledger.is_warm());
-        assert_eq!(ledger.start(&who), Start::Cold);
-        assert_eq!(ledger.start(&who), Start::Warm);
+        assert_eq!([ledger.count(), ledger.count(), ledger.count()].map(start), [Start::Cold, Start::Warm, Start::Warm]);
     }
 }

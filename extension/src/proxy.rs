@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use faults::{Action, Moment, Start};
+use faults::{Action, Moment};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -282,21 +282,24 @@ impl Proxy {
         if event.head.status != 200 || event.told {
             return Ok(None);
         }
+        let place = self.ledger.count();
         let plan = self.plans.in_force().await;
-        let plan = plan.filter(|plan| decide::concerns(plan, self.ledger.function()));
-        if plan.is_none() && self.ledger.is_warm() {
+        let plan = plan.filter(|plan| plan.plan.concerns(self.ledger.function()));
+        if plan.is_none() && place > 1 {
             return Ok(None);
         }
         let length = event.head.length;
         let Some(who) = Who::read(event.platform.buffer.get(..length).unwrap_or_default()) else { return Ok(None) };
-        let start: Start = self.ledger.start(&who);
+        if place == 1 {
+            self.ledger.say_cold(&who);
+        }
         let Some(plan) = plan else { return Ok(None) };
-        let read = decide::needs_event(&plan, self.ledger.function());
+        let read = plan.plan.needs_event(self.ledger.function());
         if read {
             event.platform.read_whole(length, event.head.body).await.map_err(|_| Broken::Platform)?;
         }
         let (head, body) = event.platform.buffer.split_at_checked(length).unwrap_or_default();
         let body = read.then_some((event.head.body, body));
-        Ok(decide::decide(&plan, &self.ledger, who, head, body, start).map(|invocation| self.ledger.open(invocation)))
+        Ok(decide::decide(&plan, &self.ledger, who, head, body, place).map(|invocation| self.ledger.open(invocation)))
     }
 }

@@ -138,7 +138,9 @@ async fn the_line_is_there_before_the_platform_sees_the_answer() {
 async fn an_event_is_held_until_its_deadline_and_then_dropped() {
     let hold = fault("hold", 0.5, r#"{"timeout":{}}"#);
     let decided = faults::Plan::read(plan(1, 60_000, std::slice::from_ref(&hold)).as_bytes()).unwrap();
-    let spared = |root: &String| decided.decide("f", faults::Identity(root), faults::Facts::default)[0].arm == Arm::Control;
+    let spared = |root: &String| {
+        decided.decide("f", faults::Identity(root), &faults::Facts::default(), &mut faults::Memory::default())[0].arm == Arm::Control
+    };
     let left_alone = (0..).map(|n| format!("1-5-{n}")).find(spared).unwrap();
     let (platform, extension) = started(&[hold]).await;
     let mut runtime = extension.connect().await;

@@ -209,7 +209,7 @@ impl Join {
         if exchange.phase != Some(Phase::Fault) || exchange.sent >= self.calm_at {
             return;
         }
-        let facts = Facts { method: Some(exchange.method.to_owned()), path: Some(exchange.path.clone()) };
+        let facts = Facts::of_request(exchange.method, &exchange.path);
         for (fault, book) in self.faults.iter().zip(&mut self.books) {
             let Place::Function(function) = &fault.place else { continue };
             let known = root.eligible.iter().any(|e| e.fault == fault.name);

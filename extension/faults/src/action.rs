@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use crate::kinds::dependency::Outage;
+use crate::kinds::event::Edits;
+use crate::kinds::resource::Pressure;
+use crate::kinds::stream::Pace;
+
 /// Before the handler sees the event, or after it has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -11,6 +16,39 @@ pub enum Moment {
     Before,
     /// The answer is held back; the side effects have happened.
     After,
+}
+
+/// When the runtime's process is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// With the event in our hands.
+    Before,
+    /// So long after the event was handed over, unless the handler has answered by then.
+    Middle {
+        /// The time.
+        after: Duration,
+    },
+    /// With the handler's answer in our hands; the platform does not get it.
+    After,
+}
+
+/// Damage to the handler's answer. None of it can make leave of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alteration {
+    /// Only the first so many bytes are posted.
+    Cut {
+        /// How many.
+        bytes: u64,
+    },
+    /// So many bytes become 0xFF, which no UTF-8 text has.
+    Corrupt {
+        /// How many at most.
+        bytes: u64,
+        /// What their places depend on.
+        seed: u64,
+    },
+    /// Nothing is posted.
+    Drop,
 }
 
 /// What to do with one invocation.
@@ -44,11 +82,37 @@ pub enum Action {
         /// The bytes to post.
         body: String,
     },
+    /// The handler runs; its answer is damaged.
+    Alter(Alteration),
+    /// The answer's bytes go on at this pace.
+    Stream(Pace),
+    /// The handler's first answer is thrown away, the event is handed over once more, and the second answer goes on.
+    HandTwice,
+    /// The event is edited before it is handed over.
+    EditEvent(Edits),
     /// The event is held until this share of the time to the deadline has passed; 1 and more is a timeout.
     HoldOfDeadline {
         /// Share of the time left when the event arrived.
         share: f64,
     },
+    /// The runtime's process is killed.
+    Kill(Death),
+    /// The runtime's first `next` is held for `time`. Of an environment, not of an invocation.
+    SlowStart {
+        /// For how long.
+        time: Duration,
+    },
+    /// An init error is posted in the runtime's name and its process killed. Of an environment, not of an invocation.
+    FailStart {
+        /// Lambda's `errorType`.
+        error_type: String,
+        /// Lambda's `errorMessage`.
+        message: String,
+    },
+    /// CPU, memory and disk are taken away while the handler runs.
+    Press(Pressure),
+    /// The function's calls to a host fail or are slow while the handler runs.
+    Disturb(Outage),
 }
 
 impl Action {
@@ -61,12 +125,48 @@ impl Action {
             Self::Refuse { .. } => "refuse",
             Self::LoseAnswer { .. } => "lose-answer",
             Self::Replace { .. } => "replace",
+            Self::Alter(Alteration::Cut { .. }) => "cut",
+            Self::Alter(Alteration::Corrupt { .. }) => "corrupt",
+            Self::Alter(Alteration::Drop) => "drop",
+            Self::Stream(_) => "stream",
+            Self::HandTwice => "hand-twice",
+            Self::EditEvent(_) => "edit-event",
             Self::HoldOfDeadline { .. } => "hold-of-deadline",
+            Self::Kill(Death::Before) => "kill-before",
+            Self::Kill(Death::Middle { .. }) => "kill-middle",
+            Self::Kill(Death::After) => "kill-after",
+            Self::SlowStart { .. } => "slow-start",
+            Self::FailStart { .. } => "fail-start",
+            Self::Press(_) => "press",
+            Self::Disturb(_) => "disturb",
         }
     }
 
     /// Whether the handler is kept from seeing the event.
     pub const fn keeps_handler_from_running(&self) -> bool {
-        matches!(self, Self::Refuse { .. })
+        matches!(self, Self::Refuse { .. } | Self::Kill(Death::Before))
+    }
+
+    /// Whether something of it is left to be done when the handler answers; until then its line cannot be written.
+    pub const fn acts_on_the_answer(&self) -> bool {
+        match self {
+            Self::Wait { moment: Moment::After, .. }
+            | Self::LoseAnswer { .. }
+            | Self::Replace { .. }
+            | Self::Alter(_)
+            | Self::Stream(_)
+            | Self::HandTwice
+            | Self::EditEvent(_)
+            | Self::Kill(Death::Middle { .. } | Death::After)
+            | Self::Press(_)
+            | Self::Disturb(_) => true,
+            Self::Pass
+            | Self::Wait { moment: Moment::Before, .. }
+            | Self::Refuse { .. }
+            | Self::HoldOfDeadline { .. }
+            | Self::Kill(Death::Before)
+            | Self::SlowStart { .. }
+            | Self::FailStart { .. } => false,
+        }
     }
 }

@@ -15,6 +15,7 @@ pub enum Arm {
 /// Whether the execution environment was new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Start {
     /// The environment's first invocation.
     Cold,
@@ -28,6 +29,8 @@ pub enum Start {
 pub enum Entry {
     /// An invocation that a fault in force was about.
     Eligible(Eligible),
+    /// The start of an environment that a fault in force was about. Of such faults no invocation has a line.
+    Started(Started),
     /// The first invocation of an environment, faults or not.
     ColdStart {
         /// The function.
@@ -79,6 +82,29 @@ pub struct Eligible {
     /// Cold or warm.
     pub start: Start,
     /// False where the action could not be carried out and the invocation passed untouched.
+    pub done: bool,
+}
+
+/// An environment's start that a fault in force was about, and what was done to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The run whose plan was in force.
+    pub run: String,
+    /// The plan's sequence number.
+    pub sequence: u64,
+    /// The environment by its name (`AWS_LAMBDA_LOG_STREAM_NAME`): what the roll hung on.
+    pub environment: String,
+    /// The function.
+    pub place: String,
+    /// The fault's name.
+    pub fault: String,
+    /// Treatment or control.
+    pub arm: Arm,
+    /// The action's name, `pass` for control.
+    pub action: String,
+    /// What was really waited, in microseconds.
+    pub waited_us: u64,
+    /// False where the action could not be carried out and the environment started untouched.
     pub done: bool,
 }
 

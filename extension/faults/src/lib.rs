@@ -3,21 +3,30 @@
 
 pub mod action;
 pub mod complaint;
+pub mod facts;
 pub mod identity;
+pub mod injected_error;
 pub mod kinds;
 pub mod ledger;
+pub mod memory;
+pub mod pattern;
 pub mod plan;
 pub mod roll;
 pub mod share;
 pub mod time;
+pub mod trigger;
 pub mod when;
 
-pub use action::{Action, Moment};
+pub use action::{Action, Alteration, Death, Moment};
 pub use complaint::Complaint;
+pub use facts::Facts;
 pub use identity::{Identity, trace_root};
-pub use kinds::Kind;
+pub use injected_error::InjectedError;
+pub use kinds::{Kind, Settings};
 pub use ledger::{Arm, Entry, Start};
+pub use memory::Memory;
 pub use plan::{Decision, Fault, Lease, Place, Plan};
 pub use roll::Roll;
 pub use share::Share;
-pub use when::{Facts, When};
+pub use trigger::Trigger;
+pub use when::When;

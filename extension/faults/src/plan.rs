@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Arm, Complaint, Facts, Identity, Kind, Roll, Share, When};
+use crate::{Action, Arm, Complaint, Facts, Identity, Kind, Memory, Roll, Share, When};
 
 /// The version of the plan's form that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -77,7 +77,7 @@ impl Place {
 
 /// One fault: where, how often, for which events, and what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fault {
     /// Unique in its plan; the roll depends on it.
     pub name: String,
@@ -88,6 +88,9 @@ pub struct Fault {
     /// Which invocations are eligible.
     #[serde(default)]
     pub when: When,
+    /// How often it strikes at most in each environment; nobody counts across environments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u64>,
     /// What goes wrong.
     pub kind: Kind,
 }
@@ -114,13 +117,47 @@ impl Fault {
                 format!("`{}` needs a `function`; a `service` can be struck by {}", self.kind.name(), Kind::names_for_services()),
             ));
         }
+        if matches!(self.place, Place::Service { .. }) && self.at_most.is_some() {
+            complaints.push(Complaint::new("at-most", "it counts in each environment, and a `service` has none; give a `function`"));
+        }
+        if self.at_most == Some(0) {
+            complaints.push(Complaint::new("at-most", "`0` never strikes; it is 1 or more"));
+        }
+        if matches!(self.kind, Kind::Init(_)) && (self.when != When::default() || self.at_most.is_some()) {
+            complaints.push(Complaint::new("init", "an environment's start has no event; leave out `when` and `at-most`"));
+        }
         complaints
     }
 
-    /// What happens to the invocation `identity`, without looking at `when`.
+    /// What happens to the invocation `identity`, without looking at `when`, `at-most` or a burst that is under way.
     pub fn decide(&self, seed: u64, identity: Identity<'_>) -> Decision {
-        let roll = Roll::new(seed, &self.name, identity);
-        let struck = roll.hits(self.share);
+        let roll = self.roll(seed, identity);
+        self.decided(roll, self.hits(roll))
+    }
+
+    /// The same in an environment that remembers; `None` where the fault has struck as often as it may.
+    fn decide_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>) -> Option<Decision> {
+        if memory.is_exhausted(self) {
+            return None;
+        }
+        let roll = self.roll(seed, identity);
+        let struck = memory.strikes(self, self.hits(roll));
+        Some(self.decided(roll, struck))
+    }
+
+    fn is_about_an_invocation_of(&self, function: &str) -> bool {
+        self.place.is_function(function) && !matches!(self.kind, Kind::Init(_))
+    }
+
+    fn roll(&self, seed: u64, identity: Identity<'_>) -> Roll {
+        Roll::new(seed, &self.name, identity)
+    }
+
+    fn hits(&self, roll: Roll) -> bool {
+        roll.hits(if let Kind::Throttle(burst) = &self.kind { burst.beginning(self.share) } else { self.share })
+    }
+
+    fn decided(&self, roll: Roll, struck: bool) -> Decision {
         Decision {
             fault: self.name.clone(),
             arm: if struck { Arm::Treatment } else { Arm::Control },
@@ -187,12 +224,27 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What is decided about one invocation of `function`, one decision for each fault that is about it, in the plan's order.
-    /// `facts` is asked for only where a `when` needs them.
-    pub fn decide(&self, function: &str, identity: Identity<'_>, facts: impl FnOnce() -> Facts) -> Vec<Decision> {
-        let here: Vec<_> = self.faults.iter().filter(|f| f.place.is_function(function)).collect();
-        let facts = if here.iter().any(|f| f.when.needs_event()) { facts() } else { Facts::default() };
-        here.into_iter().filter(|f| f.when.matches(&facts)).map(|f| f.decide(self.seed, identity)).collect()
+    /// What is decided about one invocation of `function` with these facts, one decision for each fault that is about it, in the plan's order.
+    pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts, memory: &mut Memory) -> Vec<Decision> {
+        memory.of_run(&self.run);
+        let about = |fault: &&Fault| fault.is_about_an_invocation_of(function) && fault.when.matches(facts);
+        self.faults.iter().filter(about).filter_map(|fault| fault.decide_in(memory, self.seed, identity)).collect()
+    }
+
+    /// What is decided about the start of an environment of `function`; the roll hangs on the environment's name.
+    pub fn decide_start(&self, function: &str, environment: Identity<'_>) -> Vec<Decision> {
+        let about = |fault: &&Fault| fault.place.is_function(function) && matches!(fault.kind, Kind::Init(_));
+        self.faults.iter().filter(about).map(|fault| fault.decide(self.seed, environment)).collect()
+    }
+
+    /// Whether a fault is about invocations of this function at all.
+    pub fn concerns(&self, function: &str) -> bool {
+        self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function))
+    }
+
+    /// Whether an event of this function has to be read to decide.
+    pub fn needs_event(&self, function: &str) -> bool {
+        self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function) && fault.when.needs_event())
     }
 
     /// The same for one call of `operation` of `service`.
@@ -236,25 +288,67 @@ mod tests {
         }
     }
 
+    fn decide(plan: &Plan, function: &str, identity: &str, path: &str) -> Vec<Decision> {
+        plan.decide(function, Identity(identity), &Facts::of_request("GET", path), &mut Memory::default())
+    }
+
     #[test]
     fn a_fault_is_about_its_function_and_path_only() {
         let plan = plan(SLOW).unwrap();
-        let facts = |path: &str| Facts { method: None, path: Some(path.to_owned()) };
-        let decide = |function, path| plan.decide(function, Identity("1-a-b"), || facts(path)).len();
-        assert_eq!(decide("authorizer", "/appointment/1"), 1);
-        assert_eq!(decide("authorizer", "/items"), 0);
-        assert_eq!(decide("appointments", "/appointment/1"), 0);
+        assert_eq!(decide(&plan, "authorizer", "1-a-b", "/appointment/1").len(), 1);
+        assert_eq!(decide(&plan, "authorizer", "1-a-b", "/items").len(), 0);
+        assert_eq!(decide(&plan, "appointments", "1-a-b", "/appointment/1").len(), 0);
     }
 
     #[test]
     fn the_same_identity_is_struck_the_same_in_any_order() {
         let plan = plan(SLOW).unwrap();
         let ids: Vec<_> = (0..200).map(|n| format!("1-0-{n:024}")).collect();
-        let decide = |id: &String| plan.decide("authorizer", Identity(id), || Facts { method: None, path: Some("/appointment/1".into()) });
+        let decide = |id: &String| decide(&plan, "authorizer", id, "/appointment/1");
         let forward: Vec<_> = ids.iter().map(decide).collect();
         let mut backward: Vec<_> = ids.iter().rev().map(decide).collect();
         backward.reverse();
         assert_eq!(forward, backward);
+    }
+
+    /// The arms of so many invocations in one environment.
+    fn arms(fault: &str, count: usize) -> Vec<Arm> {
+        let text = format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[{fault}]}}"#);
+        let (plan, mut memory) = (plan(&text).unwrap(), Memory::default());
+        let decisions = (0..count).flat_map(|n| plan.decide("f", Identity(&format!("1-0-{n:024}")), &Facts::default(), &mut memory));
+        decisions.map(|decision| decision.arm).collect()
+    }
+
+    #[test]
+    fn after_as_many_strikes_as_it_may_a_fault_is_about_nothing_any_more() {
+        let arms = arms(r#"{"name":"f","place":{"function":"f"},"share":0.5,"at-most":3,"kind":{"again":{}}}"#, 1000);
+        assert_eq!(arms.iter().filter(|arm| **arm == Arm::Treatment).count(), 3);
+        assert_eq!(arms.last(), Some(&Arm::Treatment));
+        assert!(arms.len() < 30, "{}", arms.len());
+    }
+
+    #[test]
+    fn a_burst_strikes_invocations_in_a_row_and_its_share_in_all() {
+        let arms = arms(r#"{"name":"f","place":{"function":"f"},"share":0.3,"kind":{"throttle":{"burst":5}}}"#, 20_000);
+        let struck = arms.iter().filter(|arm| **arm == Arm::Treatment).count();
+        assert!((5_500..6_500).contains(&struck), "{struck}");
+        let rows = arms.chunk_by(|a, b| a == b).filter(|row| row[0] == Arm::Treatment);
+        // The last one may have been cut short by the end.
+        assert!(rows.rev().skip(1).all(|row| row.len() % 5 == 0));
+    }
+
+    #[test]
+    fn the_start_of_an_environment_is_struck_by_its_name_and_no_invocation_of_it() {
+        let text = SLOW
+            .replace(r#""when":{"path":"/appointment/*"},"#, "")
+            .replace(r#"{"latency":{"at":"before","time":"300ms"}}"#, r#"{"init":{"slow":"2s"}}"#);
+        let plan = plan(&text).unwrap();
+        assert!(!plan.concerns("authorizer"));
+        assert_eq!(decide(&plan, "authorizer", "1-a-b", "/"), []);
+        let struck = |n: usize| plan.decide_start("authorizer", Identity(&format!("env-{n}")))[0].arm == Arm::Treatment;
+        let count = (0..1000).filter(|n| struck(*n)).count();
+        assert!((400..600).contains(&count), "{count}");
+        assert_eq!(plan.decide_start("appointments", Identity("env-1")), []);
     }
 
     proptest! {

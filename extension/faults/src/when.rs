@@ -1,11 +1,15 @@
 //! Which invocations a fault is about.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::Complaint;
+use crate::pattern::{LONGEST_PATTERN, Wild, matches};
+use crate::{Complaint, Facts, Start};
 
-/// A filter on the event. What is left out matches everything; an event that lacks what is asked for does not match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A filter on the event and its environment. What is left out matches everything; an event that lacks what is asked for does not match.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct When {
@@ -15,68 +19,70 @@ pub struct When {
     /// The path of the request: `*` stands for any text within one segment, `**` for any text at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// HTTP headers by name, in any case, and what one of their values looks like; `*` stands for any text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub header: BTreeMap<String, String>,
+    /// Query parameters by name and what one of their values looks like; `*` stands for any text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
+    /// Places in the event by JSON pointer (RFC 6901) and what stands there; in a text `*` stands for any text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, serde_json::Value>"))]
+    pub pointer: BTreeMap<String, Value>,
+    /// The ARN of the queue, stream, topic, bucket or method that the event comes from; `*` stands for any text. Of a batch, any of its records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_arn: Option<String>,
+    /// The environment's first invocation, or a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+    /// The place of the invocation among those of its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
 }
 
-/// The longest pattern for a path, in bytes.
-pub const LONGEST_PATTERN: usize = 1_024;
-/// The longest path that any pattern means, in bytes: more than API Gateway takes with all the headers (10,240), so that an event of
-/// 6 MB with something else under that name does not wait for its filter.
-pub const LONGEST_PATH: usize = 16 << 10;
-
-/// What is known of an event for [`When`] to match on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The HTTP method, where the event is an HTTP request.
-    pub method: Option<String>,
-    /// The path without the stage, where the event is an HTTP request.
-    pub path: Option<String>,
+/// Invocations of one environment, counted from 1, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Requests {
+    /// The first one; 1 unless it is given.
+    #[serde(default = "first")]
+    pub from: u64,
+    /// The last one; none is the last unless it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
 }
 
-/// The few keys of an event that matter here (REST proxy and request authorizer; HTTP API 2.0 beside them).
-#[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "httpMethod")]
-    method: Option<String>,
-    path: Option<String>,
-    #[serde(rename = "rawPath")]
-    raw_path: Option<String>,
-    #[serde(rename = "requestContext")]
-    context: Option<Context>,
-}
-
-#[derive(Deserialize)]
-struct Context {
-    http: Option<Http>,
-}
-
-#[derive(Deserialize)]
-struct Http {
-    method: Option<String>,
-}
-
-impl Facts {
-    /// Reads what is there; an event that is no JSON object, or no HTTP request, has no facts.
-    pub fn read(event: &[u8]) -> Self {
-        let Ok(event) = serde_json::from_slice::<Event>(event) else { return Self::default() };
-        let v2 = event.context.and_then(|context| context.http).and_then(|http| http.method);
-        Self { method: event.method.or(v2), path: event.path.or(event.raw_path) }
-    }
+const fn first() -> u64 {
+    1
 }
 
 impl When {
     /// Whether the event has to be read to decide.
-    pub const fn needs_event(&self) -> bool {
-        self.method.is_some() || self.path.is_some()
+    pub fn needs_event(&self) -> bool {
+        self.method.is_some() || self.path.is_some() || self.source_arn.is_some() || self.needs_more_than_a_request_line()
+    }
+
+    fn needs_more_than_a_request_line(&self) -> bool {
+        !self.header.is_empty() || !self.query.is_empty() || !self.pointer.is_empty()
+    }
+
+    /// Whether the sender of a request knows all that it needs to tell whether it is meant: its method and its path.
+    pub fn is_known_to_the_sender(&self) -> bool {
+        self.source_arn.is_none() && self.start.is_none() && self.requests.is_none() && !self.needs_more_than_a_request_line()
     }
 
     /// Whether an event with these facts is meant.
     pub fn matches(&self, facts: &Facts) -> bool {
-        let method = self.method.as_deref().is_none_or(|wanted| facts.method.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(wanted)));
-        let path = self
-            .path
-            .as_deref()
-            .is_none_or(|pattern| facts.path.as_deref().is_some_and(|p| path_matches(pattern.as_bytes(), p.as_bytes())));
-        method && path
+        let method = self.method.as_deref().is_none_or(|wanted| facts.method().is_some_and(|m| m.eq_ignore_ascii_case(wanted)));
+        let path = self.path.as_deref().is_none_or(|pattern| facts.path().is_some_and(|path| matches(pattern, path, Wild::Segment)));
+        let header = self.header.iter().all(|(name, pattern)| facts.header(name).any(|value| matches(pattern, value, Wild::Text)));
+        let query = self.query.iter().all(|(name, pattern)| facts.query(name).any(|value| matches(pattern, value, Wild::Text)));
+        let pointer = self.pointer.iter().all(|(pointer, wanted)| facts.at(pointer).is_some_and(|found| is_wanted(wanted, found)));
+        let source = self.source_arn.as_deref().is_none_or(|pattern| facts.sources().any(|arn| matches(pattern, arn, Wild::Text)));
+        let start = self.start.is_none_or(|wanted| wanted == facts.start());
+        let counted = self.requests.is_none_or(|range| facts.request >= range.from && range.to.is_none_or(|to| facts.request <= to));
+        method && path && header && query && pointer && source && start && counted
     }
 
     /// Everything wrong with the filter.
@@ -93,102 +99,92 @@ impl When {
         {
             complaints.push(Complaint::new("path", format!("`{path}` does not begin with `/`")));
         }
-        if let Some(path) = &self.path
-            && path.len() > LONGEST_PATTERN
+        if let Some(length) = self.path.as_ref().map(String::len).filter(|length| *length > LONGEST_PATTERN) {
+            complaints.push(Complaint::new("path", format!("it has {length} bytes; {LONGEST_PATTERN} is the most")));
+        }
+        for pointer in self.pointer.keys().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+            complaints.push(Complaint::new("pointer", format!("`{pointer}` is not a JSON pointer; write one such as `/Records/0/body`")));
+        }
+        if let Some(Requests { from, to }) = self.requests
+            && (from == 0 || to.is_some_and(|to| to < from))
         {
-            complaints.push(Complaint::new("path", format!("it has {} bytes; {LONGEST_PATTERN} is the most", path.len())));
+            complaints.push(Complaint::new("requests", "`from` is 1 or more, and `to` not less than `from`"));
         }
         complaints
     }
 }
 
-/// Whether the whole of `path` is meant. It takes at most pattern x path steps: all places that the pattern read so far
-/// can have come to are followed at once, and none is gone to twice.
-fn path_matches(pattern: &[u8], path: &[u8]) -> bool {
-    if path.len() > LONGEST_PATH {
-        return false;
+fn is_wanted(wanted: &Value, found: &Value) -> bool {
+    match (wanted, found) {
+        (Value::String(pattern), Value::String(text)) => matches(pattern, text, Wild::Text),
+        _ => wanted == found,
     }
-    let mut places = vec![0];
-    let mut rest = pattern;
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
-        if *first != b'*' {
-            places.retain_mut(|place| {
-                let here = path.get(*place) == Some(first);
-                *place += 1;
-                here
-            });
-        } else if let Some(tail) = rest.strip_prefix(b"*") {
-            rest = tail;
-            places = places.first().map_or_else(Vec::new, |first| (*first..=path.len()).collect());
-        } else {
-            places = within_segments(&places, path);
-        }
-        if places.is_empty() {
-            return false;
-        }
-    }
-    places.last() == Some(&path.len())
-}
-
-/// The places from `places` (rising) on to the end of the segment each is in.
-fn within_segments(places: &[usize], path: &[u8]) -> Vec<usize> {
-    let mut reached: Vec<usize> = Vec::new();
-    for place in places {
-        if reached.last().is_none_or(|last| last < place) {
-            let ends = path.get(*place..).unwrap_or_default().iter().position(|byte| *byte == b'/');
-            reached.extend(*place..=ends.map_or(path.len(), |ends| place + ends));
-        }
-    }
-    reached
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn when(text: &str) -> When {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
-    fn a_path_matches_by_segment() {
-        for (pattern, path, matches) in [
-            ("/appointment/*", "/appointment/PI-T123", true),
-            ("/appointment/*", "/appointment/PI-T123/notes", false),
-            ("/appointment/**", "/appointment/PI-T123/notes", true),
-            ("/items", "/items", true),
-            ("/items", "/items/", false),
-            ("/*/1", "/a/1", true),
-            ("/*/1", "/a/2", false),
-            ("**", "", true),
-            ("*", "/", false),
-            ("/*/*", "/a/b", true),
-            ("/a*c/**/z", "/abc/x/y/z", true),
-            ("/a*c/**/z", "/ab/c/x/z", false),
-            ("/**/b*/c", "/a/b1/b2/c", true),
-            ("/***", "/a/b", true),
+    fn an_event_is_meant_by_what_it_is() {
+        let http = r#"{"httpMethod":"GET","path":"/items/1","headers":{"X-Kind":"a-b"},"multiValueQueryStringParameters":{"q":["1","2"]},
+            "body":"{}","n":{"m":[7]}}"#;
+        let queue = r#"{"Records":[{"eventSourceARN":"arn:aws:sqs:eu-west-1:1:mail","body":"x"}]}"#;
+        for (filter, event, meant) in [
+            (r#"{"method":"get"}"#, http, true),
+            (r#"{"method":"get"}"#, queue, false),
+            (r#"{"method":"get"}"#, "not json", false),
+            ("{}", "not json", true),
+            (r#"{"path":"/items/*"}"#, http, true),
+            (r#"{"header":{"x-kind":"a*"}}"#, http, true),
+            (r#"{"header":{"x-kind":"b*"}}"#, http, false),
+            (r#"{"header":{"x-other":"*"}}"#, http, false),
+            (r#"{"query":{"q":"2"}}"#, http, true),
+            (r#"{"query":{"q":"3"}}"#, http, false),
+            (r#"{"pointer":{"/n/m/0":7}}"#, http, true),
+            (r#"{"pointer":{"/n/m":[7]}}"#, http, true),
+            (r#"{"pointer":{"/n/m/0":"7"}}"#, http, false),
+            (r#"{"pointer":{"/body":"{*"}}"#, http, true),
+            (r#"{"pointer":{"/none":null}}"#, http, false),
+            (r#"{"source-arn":"arn:aws:sqs:*:mail"}"#, queue, true),
+            (r#"{"source-arn":"arn:aws:sqs:*:other"}"#, queue, false),
+            (r#"{"source-arn":"*"}"#, http, false),
         ] {
-            assert_eq!(path_matches(pattern.as_bytes(), path.as_bytes()), matches, "{pattern} {path}");
+            assert_eq!(when(filter).matches(&Facts::read(event.as_bytes())), meant, "{filter} {event}");
         }
     }
 
     #[test]
-    fn a_pattern_of_many_stars_is_answered_soon() {
-        // One that goes back to each star in turn takes years for these.
-        for (stars, matches) in
-            [("**a".repeat(300), true), (format!("{}b", "**a".repeat(300)), false), (format!("{}b", "*a".repeat(300)), false)]
-        {
-            let path = "a".repeat(LONGEST_PATH);
-            assert_eq!(path_matches(stars.as_bytes(), path.as_bytes()), matches);
+    fn an_event_is_meant_by_where_it_comes_in_its_environment() {
+        for (filter, request, meant) in [
+            (r#"{"start":"cold"}"#, 1, true),
+            (r#"{"start":"cold"}"#, 2, false),
+            (r#"{"start":"warm"}"#, 2, true),
+            (r#"{"requests":{"from":3}}"#, 2, false),
+            (r#"{"requests":{"from":3}}"#, 3, true),
+            (r#"{"requests":{"to":2}}"#, 3, false),
+            (r#"{"requests":{"from":2,"to":2}}"#, 2, true),
+        ] {
+            assert_eq!(when(filter).matches(&Facts::default().at_place(request)), meant, "{filter} {request}");
         }
-        assert!(!path_matches(b"**", &vec![b'a'; LONGEST_PATH + 1]));
-        let when = When { path: Some(format!("/{}", "*".repeat(LONGEST_PATTERN))), ..When::default() };
-        assert_eq!(when.complaints().len(), 1);
     }
 
     #[test]
-    fn an_event_without_the_fact_does_not_match() {
-        let when = When { method: Some("get".into()), path: None };
-        assert!(when.matches(&Facts::read(br#"{"httpMethod":"GET"}"#)));
-        assert!(!when.matches(&Facts::read(br#"{"Records":[]}"#)));
-        assert!(!when.matches(&Facts::read(b"not json")));
-        assert!(When::default().matches(&Facts::default()));
+    fn a_filter_that_makes_no_sense_is_complained_about() {
+        for filter in [
+            r#"{"method":"G T"}"#,
+            r#"{"path":"items"}"#,
+            r#"{"pointer":{"a":1}}"#,
+            r#"{"requests":{"from":0}}"#,
+            r#"{"requests":{"from":3,"to":2}}"#,
+        ] {
+            assert_eq!(when(filter).complaints().len(), 1, "{filter}");
+        }
+        let long = When { path: Some("/".repeat(LONGEST_PATTERN + 1)), ..When::default() };
+        assert_eq!(long.complaints().len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use faults::{Action, Facts, Identity, Place, Plan};
+use faults::{Action, Facts, Identity, Memory, Place, Plan};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -22,6 +22,24 @@ fn opens(answer: &Value, depth: u8) -> bool {
     }
 }
 
+fn look_at(action: &Action, event: &[u8]) {
+    match action {
+        Action::Replace { body, .. } => {
+            let opens = serde_json::from_str(body).is_ok_and(|answer| opens(&answer, 4));
+            assert!(!opens, "it opens a door: {body}");
+        }
+        Action::EditEvent(edits) => {
+            if let Some(edited) = edits.apply(event) {
+                serde_json::from_slice::<Value>(&edited).expect("an edited event is an event");
+            }
+        }
+        Action::Refuse { error_type, .. } | Action::LoseAnswer { error_type, .. } | Action::FailStart { error_type, .. } => {
+            assert!(!error_type.bytes().any(|byte| byte.is_ascii_control()), "a request would break on {error_type:?}");
+        }
+        _ => {}
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let nul = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let (plan, event) = (&bytes[..nul], bytes.get(nul + 1..).unwrap_or_default());
@@ -33,13 +51,16 @@ fuzz_target!(|bytes: &[u8]| {
         for identity in ["", "1-5759e988-bd862e3fe1be46a994272793", "r-1", "r-2"].map(Identity) {
             match &fault.place {
                 Place::Function(function) => {
-                    let decided = plan.decide(function, identity, || Facts::read(event));
-                    assert_eq!(plan.decide(function, identity, || Facts::read(event)), decided);
-                    for decision in &decided {
-                        if let Action::Replace { body, .. } = &decision.action {
-                            let opens = serde_json::from_str(body).is_ok_and(|answer| opens(&answer, 4));
-                            assert!(!opens, "it opens a door: {body}");
-                        }
+                    let facts = if plan.needs_event(function) { Facts::read(event) } else { Facts::default() }.at_place(1);
+                    // A memory counts what it has seen, so each time it is another one.
+                    let decide = || plan.decide(function, identity, &facts, &mut Memory::default());
+                    let decided = decide();
+                    assert_eq!(decide(), decided);
+                    assert!(decided.is_empty() || plan.concerns(function));
+                    let started = plan.decide_start(function, identity);
+                    assert_eq!(plan.decide_start(function, identity), started);
+                    for decision in decided.iter().chain(&started) {
+                        look_at(&decision.action, event);
                     }
                 }
                 Place::Service { name, operation } => {

@@ -86,8 +86,8 @@ async fn strike(neighbour: &Neighbour, call: &Call, plan: &Plan, decisions: Vec<
             Action::LoseAnswer { error_type, message } if !refused => answer = failure(neighbour, error_type, message),
             // Another fault refused the call first, or the action is one for functions only.
             Action::LoseAnswer { .. } | Action::Wait { moment: Moment::After, .. } => it.done = !refused,
-            Action::Replace { .. } | Action::HoldOfDeadline { .. } => it.done = false,
             Action::Pass | Action::Refuse { .. } | Action::Wait { moment: Moment::Before, .. } => {}
+            _ => it.done = false,
         }
     }
     for it in all {

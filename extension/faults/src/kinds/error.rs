@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Complaint};
+use super::{Seen, Settings};
+use crate::{Action, Complaint, Roll, Trigger, injected_error};
 
 /// An error takes the place of the answer. An HTTP caller sees 502, a caller behind a request authorizer 500; a queue delivers again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,44 +11,52 @@ use crate::{Action, Complaint};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// Lambda's `errorType`; for a service, the name of the exception.
-    #[serde(default = "error_type", rename = "type")]
+    #[serde(default = "injected_error::error_type", rename = "type")]
     pub error_type: String,
     /// Lambda's `errorMessage`.
-    #[serde(default = "message")]
+    #[serde(default = "injected_error::message")]
     pub message: String,
     /// Whether the handler runs: false is an error in its place, true a lost acknowledgement (its effects are done).
     #[serde(default, rename = "handler-runs")]
     pub handler_runs: bool,
 }
 
-fn error_type() -> String {
-    "Brownout.InjectedError".to_owned()
-}
+/// What the callers of a function see that fails.
+pub(super) const FAILED: [&str; Trigger::ALL.len()] = [
+    "200 with `X-Amz-Function-Error` and the error",
+    "502",
+    "500, body `{\"message\":null}`",
+    "back on the queue after the visibility timeout; over maxReceiveCount to the DLQ",
+    "the whole batch again, the shard blocked, until it succeeds, expires (24 h) or is bisected",
+    "the sign-in fails",
+    "the error's name is its type; retried only if listed",
+    "two more tries, then the DLQ or destination",
+];
 
-fn message() -> String {
-    "injected by brownout".to_owned()
-}
+/// The same after the handler has run.
+pub(super) const FAILED_AFTER: [&str; Trigger::ALL.len()] = [
+    "200 with `X-Amz-Function-Error` and the error; the effect is done",
+    "502, and the effect is done",
+    "500, body `{\"message\":null}`",
+    "as if it had failed, and the work is done: a duplicate",
+    "as if it had failed, and the side effects come again",
+    "the sign-in fails after the row is written",
+    "the error's name is its type; a retry duplicates",
+    "two more tries, with duplicates",
+];
 
-impl Failure {
-    /// The failure of this invocation.
-    pub fn decide(&self) -> Action {
+impl Settings for Failure {
+    fn decide(&self, _: Roll) -> Action {
         let (error_type, message) = (self.error_type.clone(), self.message.clone());
         if self.handler_runs { Action::LoseAnswer { error_type, message } } else { Action::Refuse { error_type, message } }
     }
 
-    /// Everything wrong with it.
-    pub fn complaints(&self) -> Vec<Complaint> {
-        let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b".:_-".contains(&b));
-        let mut complaints = Vec::new();
-        if self.error_type.is_empty() || self.error_type.len() > 128 || !plain(&self.error_type) {
-            complaints.push(Complaint::new(
-                "type",
-                format!("`{}` is not an error type; it has 1 to 128 of the characters A-Z a-z 0-9 . : _ -", self.error_type),
-            ));
-        }
-        if self.message.len() > 1024 {
-            complaints.push(Complaint::new("message", format!("it has {} bytes; 1024 is the most", self.message.len())));
-        }
-        complaints
+    fn complaints(&self) -> Vec<Complaint> {
+        injected_error::complaints(&self.error_type, &self.message)
     }
+
+    const SEEN: &'static [Seen] = &[
+        Seen { with: "handler-runs = false", by: FAILED },
+        Seen { with: "handler-runs = true (a lost acknowledgement)", by: FAILED_AFTER },
+    ];
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rand_distr::{Distribution, LogNormal, Normal, Pareto, Uniform};
+use rand_distr::{Distribution, LogNormal, Normal, Pareto, StandardUniform, Uniform};
 use serde::{Deserialize, Serialize};
 
+use super::{Seen, Settings};
 use crate::{Action, Complaint, Moment, Roll, time::Time};
 
 /// A wait. The caller sees a slower answer; beyond the function's timeout it sees a timeout.
@@ -27,7 +28,7 @@ const fn before() -> Moment {
 }
 
 /// How a wait varies. Samples never exceed [`LONGEST`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Jitter {
@@ -42,6 +43,8 @@ pub enum Jitter {
     Lognormal(f64),
     /// Pareto with the time as its median and x as its shape (smaller is heavier); x from 0.5 to 20.
     Pareto(f64),
+    /// Measured: 2 to 1000 rising quantiles, as multiples of the time, at equal steps from the minimum to the maximum; linear between them.
+    Empirical(Vec<f64>),
 }
 
 impl Jitter {
@@ -54,43 +57,77 @@ impl Jitter {
 pub const LONGEST: Duration = Duration::from_secs(900);
 
 impl Latency {
-    /// The wait of this roll.
-    pub fn decide(&self, roll: Roll) -> Action {
-        Action::Wait { moment: self.at, time: self.sample(roll) }
-    }
-
     fn sample(&self, roll: Roll) -> Duration {
         let time = self.time.duration().as_secs_f64();
         let mut stream = roll.stream();
-        let seconds = match self.jitter {
+        let seconds = match &self.jitter {
             Jitter::None => time,
-            Jitter::Uniform(x) => Uniform::new_inclusive(time * (1.0 - x), time * (1.0 + x)).map_or(time, |d| d.sample(&mut stream)),
-            Jitter::Normal(x) => Normal::new(time, time * x).map_or(time, |d| d.sample(&mut stream)),
-            Jitter::Lognormal(x) => LogNormal::new(time.max(1e-9).ln(), x).map_or(time, |d| d.sample(&mut stream)),
+            &Jitter::Uniform(x) => Uniform::new_inclusive(time * (1.0 - x), time * (1.0 + x)).map_or(time, |d| d.sample(&mut stream)),
+            &Jitter::Normal(x) => Normal::new(time, time * x).map_or(time, |d| d.sample(&mut stream)),
+            &Jitter::Lognormal(x) => LogNormal::new(time.max(1e-9).ln(), x).map_or(time, |d| d.sample(&mut stream)),
             // The median of Pareto(scale, shape) is scale x 2^(1/shape).
-            Jitter::Pareto(x) => Pareto::new((time / 2f64.powf(1.0 / x)).max(1e-9), x).map_or(time, |d| d.sample(&mut stream)),
+            &Jitter::Pareto(x) => Pareto::new((time / 2f64.powf(1.0 / x)).max(1e-9), x).map_or(time, |d| d.sample(&mut stream)),
+            Jitter::Empirical(quantiles) => time * quantile(quantiles, StandardUniform.sample(&mut stream)),
         };
         Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST).min(LONGEST)
     }
+}
 
-    /// Everything wrong with it.
-    pub fn complaints(&self) -> Vec<Complaint> {
+/// The value at `share`, from 0 to 1, of a list of quantiles at equal steps.
+fn quantile(quantiles: &[f64], share: f64) -> f64 {
+    let place = share * quantiles.len().saturating_sub(1) as f64;
+    let below = place.floor() as usize;
+    let at = |index: usize| quantiles.get(index).or(quantiles.last()).copied().unwrap_or(1.0);
+    at(below) + (at(below + 1) - at(below)) * place.fract()
+}
+
+impl Settings for Latency {
+    fn decide(&self, roll: Roll) -> Action {
+        Action::Wait { moment: self.at, time: self.sample(roll) }
+    }
+
+    fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         if self.time.duration() > LONGEST {
             complaints.push(Complaint::new("time", format!("`{}` is longer than `15m`, Lambda's longest timeout", self.time)));
         }
-        let (name, x, low, high) = match self.jitter {
+        let (name, x, low, high) = match &self.jitter {
             Jitter::None => return complaints,
-            Jitter::Uniform(x) => ("uniform", x, 0.0, 1.0),
-            Jitter::Normal(x) => ("normal", x, 0.0, 1.0),
-            Jitter::Lognormal(x) => ("lognormal", x, 0.0, 3.0),
-            Jitter::Pareto(x) => ("pareto", x, 0.5, 20.0),
+            &Jitter::Uniform(x) => ("uniform", x, 0.0, 1.0),
+            &Jitter::Normal(x) => ("normal", x, 0.0, 1.0),
+            &Jitter::Lognormal(x) => ("lognormal", x, 0.0, 3.0),
+            &Jitter::Pareto(x) => ("pareto", x, 0.5, 20.0),
+            Jitter::Empirical(quantiles) => {
+                let rising = quantiles.is_sorted() && quantiles.iter().all(|x| x.is_finite() && *x >= 0.0);
+                if !rising || !(2..=1000).contains(&quantiles.len()) {
+                    let what = "it is 2 to 1000 numbers of 0 or more that do not fall, multiples of `time` at equal steps from the minimum to the maximum";
+                    complaints.push(Complaint::new("jitter.empirical", what));
+                }
+                return complaints;
+            }
         };
         if !(low..=high).contains(&x) {
             complaints.push(Complaint::new(format!("jitter.{name}"), format!("`{x}` is outside {low} to {high}")));
         }
         complaints
     }
+
+    const SEEN: &'static [Seen] = &[
+        Seen {
+            with: "within the function's timeout",
+            by: [
+                "200, later",
+                "200, later",
+                "200, later, and not at all late where the policy is cached",
+                "deleted, later",
+                "the shard goes on, later",
+                "signed in, later; after 5 s Cognito calls again",
+                "the task succeeds, later",
+                "nothing: nobody waits",
+            ],
+        },
+        Seen { with: "beyond the function's timeout", by: super::timeout::TIMED_OUT },
+    ];
 }
 
 #[cfg(test)]
@@ -108,8 +145,20 @@ mod tests {
     #[test]
     fn the_median_is_the_time_whatever_the_jitter() {
         for jitter in [Jitter::None, Jitter::Uniform(0.5), Jitter::Normal(0.2), Jitter::Lognormal(0.4), Jitter::Pareto(2.0)] {
-            let median = samples(jitter)[2000].as_secs_f64();
+            let median = samples(jitter.clone())[2000].as_secs_f64();
             assert!((0.095..0.106).contains(&median), "{jitter:?}: {median}");
+        }
+    }
+
+    #[test]
+    fn measured_quantiles_come_back() {
+        let samples = samples(Jitter::Empirical(vec![1.0, 2.0, 10.0]));
+        assert!(samples[0] >= Duration::from_millis(100) && samples[4000] <= Duration::from_millis(1000));
+        let median = samples[2000].as_secs_f64();
+        assert!((0.19..0.23).contains(&median), "{median}");
+        for quantiles in [vec![], vec![1.0], vec![2.0, 1.0], vec![-1.0, 1.0], vec![0.0, f64::NAN]] {
+            let latency = Latency { at: Moment::Before, time: "1ms".parse().unwrap(), jitter: Jitter::Empirical(quantiles) };
+            assert_eq!(latency.complaints().len(), 1);
         }
     }
 

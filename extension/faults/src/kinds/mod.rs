@@ -1,63 +1,118 @@
-//! The kinds of fault, one file each. Each takes a roll and returns an [`Action`].
+//! The kinds of fault, one file each. Each takes a roll and returns an [`Action`]; it carries nothing out.
 
+pub mod again;
+pub mod dependency;
 pub mod error;
+pub mod event;
+pub mod init;
+pub mod kill;
 pub mod latency;
+pub mod resource;
 pub mod response;
+pub mod stream;
+pub mod throttle;
 pub mod timeout;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Complaint, Roll};
+use crate::{Action, Complaint, Roll, Trigger};
 
-/// What goes wrong, with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Kind {
-    /// The event or the answer is held back for a while.
-    Latency(latency::Latency),
-    /// The invocation fails, with or without the handler having run.
-    Error(error::Failure),
-    /// Another answer takes the place of the handler's.
-    Response(response::Replacement),
-    /// The event is held until the deadline, or a share of it, has passed.
-    Timeout(timeout::Hold),
-}
-
-/// The names of all kinds, in the order of [`Kind`].
-pub const NAMES: [&str; 4] = ["latency", "error", "response", "timeout"];
-
-impl Kind {
-    /// The name under which it is written.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Latency(_) => "latency",
-            Self::Error(_) => "error",
-            Self::Response(_) => "response",
-            Self::Timeout(_) => "timeout",
-        }
-    }
-
-    /// What to do with an invocation that is struck.
-    pub fn decide(&self, roll: Roll) -> Action {
-        match self {
-            Self::Latency(latency) => latency.decide(roll),
-            Self::Error(failure) => failure.decide(),
-            Self::Response(replacement) => replacement.decide(),
-            Self::Timeout(hold) => hold.decide(),
-        }
-    }
+/// What every kind of fault can tell.
+pub trait Settings {
+    /// What becomes of an invocation that is struck.
+    fn decide(&self, roll: Roll) -> Action;
 
     /// Everything wrong with the settings.
-    pub fn complaints(&self) -> Vec<Complaint> {
-        match self {
-            Self::Latency(latency) => latency.complaints(),
-            Self::Error(failure) => failure.complaints(),
-            Self::Response(replacement) => replacement.complaints(),
-            Self::Timeout(hold) => hold.complaints(),
-        }
-    }
+    fn complaints(&self) -> Vec<Complaint>;
 
+    /// What the caller sees, one row for each way in which the settings make a difference to it.
+    const SEEN: &'static [Seen];
+}
+
+/// What the caller of a struck invocation sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// With which settings; empty where they make no difference.
+    pub with: &'static str,
+    /// In the order of [`Trigger::ALL`]. A text that begins with a number begins with the HTTP status.
+    pub by: [&'static str; Trigger::ALL.len()],
+}
+
+/// The list of kinds: everything else is derived from it.
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $module:ident: $name:ident($settings:ty),)+) => {
+        /// What goes wrong, with its settings.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        pub enum Kind {
+            $($(#[doc = $doc])+ $name($settings),)+
+        }
+
+        /// The names of all kinds, in the order of [`Kind`].
+        pub const NAMES: &[&str] = &[$(stringify!($module)),+];
+
+        impl Kind {
+            /// The name under which it is written.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($module),)+
+                }
+            }
+
+            /// What to do with an invocation that is struck.
+            pub fn decide(&self, roll: Roll) -> Action {
+                match self {
+                    $(Self::$name(settings) => settings.decide(roll),)+
+                }
+            }
+
+            /// Everything wrong with the settings.
+            pub fn complaints(&self) -> Vec<Complaint> {
+                match self {
+                    $(Self::$name(settings) => settings.complaints(),)+
+                }
+            }
+
+            /// What the caller sees of the kind with this name.
+            pub fn seen(name: &str) -> &'static [Seen] {
+                match name {
+                    $(stringify!($module) => <$settings>::SEEN,)+
+                    _ => &[],
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The event or the answer is held back for a while.
+    latency: Latency(latency::Latency),
+    /// The invocation fails, with or without the handler having run.
+    error: Error(error::Failure),
+    /// Another answer takes the place of the handler's, or its bytes are cut, corrupted or dropped.
+    response: Response(response::Replacement),
+    /// The bytes of the answer come late, slowly, or break off.
+    stream: Stream(stream::Pace),
+    /// The event is handed over a second time.
+    again: Again(again::Again),
+    /// The event is altered before the handler sees it.
+    event: Event(event::Edits),
+    /// The event is held until the deadline, or a share of it, has passed.
+    timeout: Timeout(timeout::Hold),
+    /// The runtime's process is killed.
+    kill: Kill(kill::Kill),
+    /// The environment starts slowly or not at all.
+    init: Init(init::Init),
+    /// Several invocations in a row are refused.
+    throttle: Throttle(throttle::Burst),
+    /// The environment is short of CPU, memory or disk while the handler runs.
+    resource: Resource(resource::Pressure),
+    /// The function's calls to a host fail or are slow.
+    dependency: Dependency(dependency::Outage),
+}
+
+impl Kind {
     /// Whether a cloud service can be struck by it, or only a function.
     pub const fn fits_a_service(&self) -> bool {
         matches!(self, Self::Latency(_) | Self::Error(_))
@@ -68,14 +123,24 @@ impl Kind {
         "`latency` or `error`"
     }
 
-    /// Whether two faults on one invocation can both hold: only waits combine.
+    /// Whether it decides how the invocation ends. Of several such faults on one invocation only one can hold.
+    pub const fn ends_the_invocation(&self) -> bool {
+        match self {
+            Self::Error(_) | Self::Response(_) | Self::Stream(_) | Self::Timeout(_) | Self::Kill(_) | Self::Throttle(_) => true,
+            Self::Latency(_) | Self::Again(_) | Self::Event(_) | Self::Init(_) | Self::Resource(_) | Self::Dependency(_) => false,
+        }
+    }
+
+    /// Whether two faults on one invocation can both hold: at most one of them may decide how it ends.
     pub const fn combines_with(&self, other: &Self) -> bool {
-        matches!(self, Self::Latency(_)) || matches!(other, Self::Latency(_))
+        !(self.ends_the_invocation() && other.ends_the_invocation())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn every_file_of_the_folder_is_in_the_list() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kinds");
@@ -85,8 +150,17 @@ mod tests {
             .filter(|name| name != "mod")
             .collect();
         files.sort();
-        let mut names = super::NAMES.map(str::to_owned);
-        names.sort();
+        let mut names = NAMES.to_vec();
+        names.sort_unstable();
         assert_eq!(files, names);
+    }
+
+    #[test]
+    fn every_kind_says_what_the_caller_sees() {
+        for name in NAMES {
+            let seen = Kind::seen(name);
+            assert!(!seen.is_empty(), "{name}");
+            assert!(seen.iter().flat_map(|row| row.by).all(|text| !text.is_empty()), "{name}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Complaint};
+use super::{Seen, Settings};
+use crate::{Action, Complaint, Roll, Trigger};
 
 /// The handler sees the event too late or not at all. The platform ends the environment at the deadline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,17 +19,29 @@ const fn all() -> f64 {
     1.0
 }
 
-impl Hold {
-    /// The hold of this invocation.
-    pub const fn decide(&self) -> Action {
+/// What the callers of a function see that runs into its timeout.
+pub(super) const TIMED_OUT: [&str; Trigger::ALL.len()] = [
+    "200 with `X-Amz-Function-Error` and `Task timed out`",
+    "502; 504 from 29 s",
+    "500, body `{\"message\":null}`",
+    "back on the queue after the visibility timeout; over maxReceiveCount to the DLQ",
+    "the whole batch again, the shard blocked, until it succeeds, expires (24 h) or is bisected",
+    "after 5 s Cognito calls again, 3 calls at most, then the sign-in fails",
+    "`Lambda.Unknown`",
+    "two more tries, then the DLQ or destination",
+];
+
+impl Settings for Hold {
+    fn decide(&self, _: Roll) -> Action {
         Action::HoldOfDeadline { share: self.share_of_deadline }
     }
 
-    /// Everything wrong with it.
-    pub fn complaints(&self) -> Vec<Complaint> {
+    fn complaints(&self) -> Vec<Complaint> {
         if self.share_of_deadline > 0.0 && self.share_of_deadline <= 1.0 {
             return Vec::new();
         }
         vec![Complaint::new("share-of-deadline", format!("`{}` is outside 0 to 1, 0 excluded", self.share_of_deadline))]
     }
+
+    const SEEN: &'static [Seen] = &[Seen { with: "", by: TIMED_OUT }];
 }

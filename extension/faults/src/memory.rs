@@ -1,0 +1,45 @@
+//! What one environment remembers of a run: how often each fault has struck, and which burst is under way. Nothing else is kept.
+
+use std::collections::HashMap;
+
+use crate::Fault;
+use crate::Kind;
+
+/// The memory of one environment. Another run begins with an empty one.
+#[derive(Debug, Default)]
+pub struct Memory {
+    run: String,
+    faults: HashMap<String, Remembered>,
+}
+
+#[derive(Debug, Default)]
+struct Remembered {
+    struck: u64,
+    burst_left: u32,
+}
+
+impl Memory {
+    /// Begins anew where `run` is another one.
+    pub(crate) fn of_run(&mut self, run: &str) {
+        if self.run != run {
+            *self = Self { run: run.to_owned(), faults: HashMap::new() };
+        }
+    }
+
+    /// Whether `fault` has struck as often as it may.
+    pub(crate) fn is_exhausted(&self, fault: &Fault) -> bool {
+        fault.at_most.is_some_and(|most| self.faults.get(&fault.name).is_some_and(|remembered| remembered.struck >= most))
+    }
+
+    /// Whether the invocation is struck: by its own roll or because it stands in a burst. Remembers it.
+    pub(crate) fn strikes(&mut self, fault: &Fault, rolled: bool) -> bool {
+        let burst = if let Kind::Throttle(burst) = &fault.kind { burst.burst } else { 1 };
+        if !rolled && !self.faults.get(&fault.name).is_some_and(|remembered| remembered.burst_left > 0) {
+            return false;
+        }
+        let remembered = self.faults.entry(fault.name.clone()).or_default();
+        remembered.burst_left = if remembered.burst_left > 0 { remembered.burst_left - 1 } else { burst.saturating_sub(1) };
+        remembered.struck += 1;
+        true
+    }
+}
