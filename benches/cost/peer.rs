@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::ROOT;
 use crate::lambda::Platform;
 use crate::single::{REST, p50};
 use crate::support::{Done, Part, median, processor_time, row, table};
