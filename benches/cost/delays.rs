@@ -34,12 +34,17 @@ pub fn figures(extension: &Path, count: usize) -> Done<Vec<Figure>> {
         part.tell()?;
     }
     let mut crowd = Platform::start(REST)?;
-    let (_crowded, address, _) = Way::Extension.start(extension, crowd.address, SLOW)?;
+    let (crowded, address, _) = Way::Extension.start(extension, crowd.address, SLOW)?;
+    let mut crowded = crowded.ok_or("no extension")?;
     for _ in 0..AT_ONCE {
         lambda::start_runtime(address, payload.clone())?;
     }
     let took = crowd.invoke_at_once(AT_ONCE, ROOT, &payload)?;
     let mut late_at_once: Vec<f64> = took.iter().map(|took| took.as_secs_f64() * 1e6 - ASKED_US - usual).collect();
+    let mut waited = Vec::with_capacity(AT_ONCE);
+    while waited.len() < AT_ONCE {
+        waited.extend(crowded.tell()?.pointer("/brownout/waited_us").and_then(serde_json::Value::as_f64).map(|us| us - ASKED_US));
+    }
 
     let figure = |name: &str, value: f64, most: Option<f64>| Figure {
         name: format!("wait of 20 ms, error at {name}"),
@@ -53,5 +58,6 @@ pub fn figures(extension: &Path, count: usize) -> Done<Vec<Figure>> {
         figure("p99", quantile(&mut late, 0.99), Some(1_000.0)),
         figure("p50, 100 at once", quantile(&mut late_at_once, 0.5), None),
         figure("p99, 100 at once", quantile(&mut late_at_once, 0.99), None),
+        figure("p99, 100 at once, by the ledger", quantile(&mut waited, 0.99), None),
     ])
 }

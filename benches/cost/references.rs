@@ -12,6 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{self, Done, setting};
 
+/// The forwarder's: as much as the extension reads of a passing body at once.
+const BUFFER: usize = 128 << 10;
+
 /// Plays the reference called `role`, in front of `UPSTREAM`, at `LISTEN`.
 pub fn play(role: &str) -> Done {
     support::end_with_parent();
@@ -29,7 +32,7 @@ async fn forward(listener: TcpListener, upstream: SocketAddr) -> Done {
         let mut far = TcpStream::connect(upstream).await?;
         near.set_nodelay(true)?;
         far.set_nodelay(true)?;
-        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        tokio::spawn(async move { tokio::io::copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER, BUFFER).await });
     }
 }
 
