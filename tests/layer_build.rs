@@ -35,14 +35,15 @@ fn unpack(zip: &[u8], folder: &Path) -> BTreeMap<String, u32> {
     let mut modes = BTreeMap::new();
     for n in 0..zip.len() {
         let mut file = zip.by_index(n).unwrap();
-        let path = folder.join(file.name());
+        let name = file.name().unwrap().into_owned();
+        let path = folder.join(&name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
         std::fs::write(&path, bytes).unwrap();
         let mode = file.unix_mode().unwrap() & 0o7777;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        modes.insert(file.name().to_owned(), mode);
+        modes.insert(name, mode);
     }
     modes
 }

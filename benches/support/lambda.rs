@@ -1,5 +1,7 @@
-//! A platform with a runtime behind it, as small as they can be: one event at a time, timed where the platform stands.
+//! A platform with a runtime behind it, as small as they can be: events one at a time or at once, timed where the platform stands.
 //! Blocking threads, so that nothing but two sockets and what stands between them is measured.
+
+#![allow(dead_code, reason = "each bench uses its own part of this")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,13 +13,14 @@ use crate::support::Done;
 /// Longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
+/// The answer to a response that was taken.
+pub const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
 const REGISTERED: &[u8] = b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: ext-1\r\nContent-Length: 2\r\n\r\n{}";
 const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nUser-Agent: aws-lambda-rust/1.0\r\n\r\n";
 
 enum Seen {
     Next(TcpStream),
-    Response(Instant),
+    Response(Option<u64>, Instant),
 }
 
 /// The platform's side.
@@ -59,10 +62,42 @@ impl Platform {
         parked.write_all(&event)?;
         let took = loop {
             match self.seen.recv_timeout(PATIENCE)? {
-                Seen::Response(at) => break at.saturating_duration_since(began),
+                Seen::Response(_, at) => break at.saturating_duration_since(began),
                 Seen::Next(stream) => self.parked = Some(stream),
             }
         };
+        Ok(took)
+    }
+
+    /// Hands events with `payload` to `count` parked `next` at once, and waits for all responses; how long each took.
+    pub fn invoke_at_once(&mut self, count: usize, root: &str, payload: &str) -> Done<Vec<Duration>> {
+        let mut parked: Vec<_> = self.parked.take().into_iter().collect();
+        while parked.len() < count {
+            parked.push(self.wait_for_next()?);
+        }
+        std::thread::sleep(self.rest);
+        let first = self.sent;
+        let mut began = Vec::with_capacity(count);
+        for stream in &mut parked {
+            let event = event(self.sent, root, payload)?;
+            self.sent += 1;
+            began.push(Instant::now());
+            stream.write_all(&event)?;
+        }
+        let mut took = Vec::with_capacity(count);
+        let mut waiting = Vec::new();
+        while took.len() < count {
+            match self.seen.recv_timeout(PATIENCE)? {
+                Seen::Response(number, at) => {
+                    let place = number.and_then(|number| usize::try_from(number.checked_sub(first)?).ok());
+                    let from = place.and_then(|place| began.get(place)).ok_or("a response to no event")?;
+                    took.push(at.saturating_duration_since(*from));
+                }
+                Seen::Next(stream) => waiting.push(stream),
+            }
+        }
+        // One that came back meanwhile is kept; the others are abandoned with their runtimes.
+        self.parked = waiting.pop();
         Ok(took)
     }
 
@@ -75,7 +110,13 @@ impl Platform {
     }
 }
 
-fn event(number: u64, root: &str, payload: &str) -> Done<Vec<u8>> {
+/// The event's number that a path with a request id tells.
+fn number_of(path: &str) -> Option<u64> {
+    path.split('/').rev().nth(1)?.parse().ok()
+}
+
+/// The answer to `next` that hands an event over.
+pub fn event(number: u64, root: &str, payload: &str) -> Done<Vec<u8>> {
     let deadline = (SystemTime::now().duration_since(UNIX_EPOCH)? + Duration::from_secs(30)).as_millis();
     let length = payload.len();
     Ok(format!(
@@ -103,7 +144,7 @@ fn serve(mut stream: TcpStream, tell: &Sender<Seen>) {
         } else if path.ends_with("/event/next") {
             continue;
         } else {
-            if tell.send(Seen::Response(Instant::now())).is_err() {
+            if tell.send(Seen::Response(number_of(path), Instant::now())).is_err() {
                 return;
             }
             ACCEPTED
@@ -136,8 +177,8 @@ pub fn start_runtime(address: SocketAddr, payload: String) -> Done {
 }
 
 /// Reads one message with its body of known length; its head, or nothing where the connection ended.
-fn read_message(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<String> {
-    let mut chunk = [0; 16 << 10];
+pub fn read_message(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<String> {
+    let mut chunk = vec![0; 64 << 10];
     loop {
         if let Some(end) = kept.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) {
             let head = String::from_utf8_lossy(kept.get(..end)?).into_owned();

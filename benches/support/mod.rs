@@ -152,6 +152,18 @@ pub fn peak_memory() -> f64 {
     peak.unwrap_or(0.0) / 1e3
 }
 
+/// A process's memory in MB: resident now, and the most that was.
+pub fn memory(pid: u32) -> (f64, f64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    (field("VmRSS:").unwrap_or(f64::NAN) / 1e3, field("VmHWM:").unwrap_or(f64::NAN) / 1e3)
+}
+
+/// How many descriptors a process has open.
+pub fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
 /// Nanoseconds of the clock that all processes of a machine share.
 pub fn machine_clock() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);

@@ -104,14 +104,14 @@ pub async fn read_head(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMu
     loop {
         if searched == 0 {
             // RFC 9112, 2.2: empty lines before a message are passed over.
-            while buffer.starts_with(b"\r\n") {
-                buffer.advance(2);
+            while let Some(empty) = [&b"\r\n"[..], b"\n"].iter().find(|empty| buffer.starts_with(empty)) {
+                buffer.advance(empty.len());
             }
         }
         if let Some(end) = head_end(buffer, searched) {
             return Ok(Some(end));
         }
-        searched = if buffer.starts_with(b"\r") { 0 } else { buffer.len() };
+        searched = if &buffer[..] == b"\r" { 0 } else { buffer.len() };
         if buffer.len() > LONGEST_HEAD {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -175,7 +175,7 @@ mod tests {
     async fn a_head_is_read_in_pieces_and_what_follows_stays() {
         let (mut near, mut far) = tokio::io::duplex(64);
         let sent = tokio::spawn(async move {
-            for piece in ["\r\n", "GET / HT", "TP/1.1\r\nHost: x\r", "\n\r", "\nrest"] {
+            for piece in ["\r\n\n", "\r", "\nGET / HT", "TP/1.1\r\nHost: x\r", "\n\r", "\nrest"] {
                 near.write_all(piece.as_bytes()).await.unwrap();
                 tokio::task::yield_now().await;
             }

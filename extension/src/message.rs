@@ -33,11 +33,17 @@ pub struct AnswerHead {
     pub keep_alive: bool,
 }
 
-/// The end of the head in `bytes`, which were looked through up to `from` before.
+/// The end of the head in `bytes`, which were looked through up to `from` before. A line may end in a bare line feed (RFC 9112, 2.2):
+/// whoever speaks to a platform that takes this must find the same in us.
 pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let start = from.saturating_sub(3);
+    let start = from.saturating_sub(2);
     let rest = bytes.get(start..)?;
-    rest.windows(4).position(|four| four == b"\r\n\r\n").map(|at| start + at + 4)
+    let feeds = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| start + at + 1);
+    feeds.into_iter().find_map(|line| match bytes.get(line..)? {
+        [b'\n', ..] => Some(line + 1),
+        [b'\r', b'\n', ..] => Some(line + 2),
+        _ => None,
+    })
 }
 
 /// The value of the header called `name` (in lower case).
@@ -95,7 +101,8 @@ fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 #[derive(Default)]
 struct Framing {
     length: Option<u64>,
-    chunked: bool,
+    /// Whether the last transfer coding is `chunked`, where there are any.
+    chunked: Option<bool>,
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
@@ -116,10 +123,8 @@ impl Framing {
                     framing.length = Some(length);
                 }
                 17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                    framing.chunked = value.split(|b| *b == b',').next_back().is_some_and(|last| is(last, "chunked"));
-                    if !framing.chunked {
-                        return Err(Malformed);
-                    }
+                    // Several of them are one list.
+                    framing.chunked = value.split(|b| *b == b',').next_back().map(|last| is(last, "chunked"));
                 }
                 10 if name.eq_ignore_ascii_case(b"connection") => {
                     framing.close |= value.split(|b| *b == b',').any(|token| is(token, "close"));
@@ -157,7 +162,12 @@ impl RequestHead {
             _ => return Err(Malformed),
         };
         let framing = Framing::read(head)?;
-        let body = if framing.chunked { Body::CHUNKED } else { Body::of_length(framing.length.unwrap_or(0)) };
+        let body = match framing.chunked {
+            Some(true) => Body::CHUNKED,
+            // RFC 9112, 6.3: nobody could tell where such a request ends; such an answer ends with its connection.
+            Some(false) => return Err(Malformed),
+            None => Body::of_length(framing.length.unwrap_or(0)),
+        };
         Ok(Self {
             length,
             method: 0..method,
@@ -191,15 +201,17 @@ impl AnswerHead {
             Some(b"HTTP/1.0 ") => true,
             _ => return Err(Malformed),
         };
-        let status = head.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
-        let status: u16 = status.ok_or(Malformed)?;
+        let digits = head.get(9..12).filter(|digits| digits.iter().all(u8::is_ascii_digit)).ok_or(Malformed)?;
+        let status = digits.iter().fold(0, |status: u16, digit| status * 10 + u16::from(digit - b'0'));
         let framing = Framing::read(head)?;
         let body = if to_head || status < 200 || matches!(status, 204 | 304) {
             Body::NONE
-        } else if framing.chunked {
-            Body::CHUNKED
         } else {
-            framing.length.map_or(Body::UNTIL_CLOSE, Body::of_length)
+            match framing.chunked {
+                Some(true) => Body::CHUNKED,
+                Some(false) => Body::UNTIL_CLOSE,
+                None => framing.length.map_or(Body::UNTIL_CLOSE, Body::of_length),
+            }
         };
         Ok(Self { length, status, body, keep_alive: framing.keeps_alive(old) && !body.ends_with_connection() })
     }
@@ -227,6 +239,12 @@ mod tests {
             assert_eq!(head_end(bytes, from), Some(bytes.len() - 4), "from {from}");
         }
         assert_eq!(head_end(b"GET / HTTP/1.1\r\nHost: x\r\n", 0), None);
+        for bare in [&b"GET / HTTP/1.1\nHost: x\n\n"[..], b"GET / HTTP/1.1\nHost: x\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\n"] {
+            for from in 0..bare.len() {
+                assert_eq!(head_end(bare, from), Some(bare.len()), "from {from} in {bare:?}");
+            }
+            assert_eq!(head_end(bare.get(..bare.len() - 1).unwrap(), 0), None, "{bare:?}");
+        }
     }
 
     #[test]
@@ -237,6 +255,7 @@ mod tests {
             ("Content-Length: 7\r\nContent-Length: 7\r\n", Body::of_length(7), true),
             ("TRANSFER-ENCODING: gzip, Chunked\r\n", Body::CHUNKED, true),
             ("Content-Length: 7\r\nTransfer-Encoding: chunked\r\n", Body::CHUNKED, true),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", Body::CHUNKED, true),
             ("Connection: close\r\n", Body::NONE, false),
         ] {
             let head = request(&format!("POST /p?q HTTP/1.1\r\n{headers}\r\n")).unwrap();
@@ -275,6 +294,7 @@ mod tests {
     fn the_framing_of_an_answer_is_understood() {
         for (text, to_head, body, keep_alive) in [
             ("HTTP/1.1 200 OK\r\n\r\n", false, Body::UNTIL_CLOSE, false),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\n", false, Body::UNTIL_CLOSE, false),
             ("HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n", false, Body::of_length(16), true),
             ("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n", true, Body::NONE, true),
             ("HTTP/1.1 204 \r\n\r\n", false, Body::NONE, true),
@@ -283,6 +303,9 @@ mod tests {
         ] {
             let head = AnswerHead::read(text.as_bytes(), text.len(), to_head).unwrap();
             assert_eq!((head.body, head.keep_alive), (body, keep_alive), "{text}");
+        }
+        for text in ["HTTP/1.1 +20 OK\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "HTTP/2 200\r\n\r\n", ""] {
+            assert_eq!(AnswerHead::read(text.as_bytes(), text.len(), false), Err(Malformed), "{text}");
         }
     }
 

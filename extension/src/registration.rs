@@ -8,9 +8,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::End;
+use crate::body::Malformed;
 use crate::connection::{Connection, MOST_KEPT, malformed};
 use crate::ledger::Ledger;
-use crate::message::{AnswerHead, header};
+use crate::message::{AnswerHead, head_end, header};
 use crate::settings::Settings;
 
 /// So often in a row nobody listens, before the platform counts as gone.
@@ -20,10 +21,39 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The platform's answer to one request.
-struct Answer {
-    status: u16,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
     head: Vec<u8>,
     body: Vec<u8>,
+}
+
+impl Answer {
+    /// Reads the answer that `bytes` begin with; what follows it is left out.
+    ///
+    /// # Errors
+    /// Where it is not HTTP/1, or has no whole head.
+    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+        let length = head_end(bytes, 0).ok_or(Malformed)?;
+        let AnswerHead { status, mut body, .. } = AnswerHead::read(bytes, length, false)?;
+        let (head, rest) = bytes.split_at_checked(length).ok_or(Malformed)?;
+        let mut payload = Vec::new();
+        body.advance_into(rest, |piece| payload.extend_from_slice(piece))?;
+        Ok(Self { status, head: head.to_vec(), body: payload })
+    }
+
+    /// Who we are from now on, where the platform has taken us. It can be sent back as a header's value.
+    pub fn identifier(&self) -> Option<&str> {
+        let id = header(&self.head, "lambda-extension-identifier").filter(|_| self.status == 200)?;
+        (!id.bytes().any(|byte| byte.is_ascii_control())).then_some(id)
+    }
+
+    /// Whether this is the end. Source: AWS Lambda developer guide, "Lambda Extensions API", the event `SHUTDOWN`.
+    pub fn is_shutdown(&self) -> bool {
+        let event: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
+        event.is_some_and(|event| event.get("eventType").is_some_and(|kind| kind == "SHUTDOWN"))
+    }
 }
 
 /// Registers and waits until the platform ends us or is gone. Where it refuses us, this never ends.
@@ -35,16 +65,14 @@ pub async fn run(settings: &Settings, ledger: &Ledger) -> End {
         settings.extension_name
     );
     let Some(answer) = ask(host, &register, ledger).await else { return End::PlatformGone };
-    let id = header(&answer.head, "lambda-extension-identifier").filter(|_| answer.status == 200);
-    let Some(id) = id else { return refused(ledger, "registration", answer.status).await };
+    let Some(id) = answer.identifier() else { return refused(ledger, "registration", answer.status).await };
     let next = format!("GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: {host}\r\nLambda-Extension-Identifier: {id}\r\n\r\n");
     loop {
         let Some(answer) = ask(host, &next, ledger).await else { return End::PlatformGone };
         if answer.status != 200 {
             return refused(ledger, "waiting for the end", answer.status).await;
         }
-        let event: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
-        if event.is_some_and(|event| event.get("eventType").is_some_and(|kind| kind == "SHUTDOWN")) {
+        if answer.is_shutdown() {
             return End::Shutdown;
         }
         // Something that nobody asked for: a platform that says it again and again must not keep us busy.
@@ -84,10 +112,7 @@ async fn exchange(host: &str, request: &str) -> io::Result<Answer> {
     let mut connection = Connection::new(TcpStream::connect(host).await?);
     connection.stream.write_all(request.as_bytes()).await?;
     let length = connection.read_head().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    let AnswerHead { status, mut body, .. } = AnswerHead::read(&connection.buffer, length, false).map_err(malformed)?;
-    connection.read_whole(length, body, MOST_KEPT).await?;
-    let (head, rest) = connection.buffer.split_at_checked(length).unwrap_or_default();
-    let mut payload = Vec::new();
-    body.advance_into(rest, |piece| payload.extend_from_slice(piece)).map_err(malformed)?;
-    Ok(Answer { status, head: head.to_vec(), body: payload })
+    let head = AnswerHead::read(&connection.buffer, length, false).map_err(malformed)?;
+    connection.read_whole(length, head.body, MOST_KEPT).await?;
+    Answer::read(&connection.buffer).map_err(malformed)
 }

@@ -46,7 +46,8 @@ impl std::str::FromStr for Time {
         let (number, unit) = text.split_at(digits);
         let number: f64 = number.parse().map_err(|_| wrong())?;
         let (_, microseconds) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
-        let seconds = number * (*microseconds as f64) / 1e6;
+        // To the microsecond, which is as fine as a time can be written: it must read back as itself.
+        let seconds = (number * (*microseconds as f64)).round() / 1e6;
         let span = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
         if span > LONGEST {
             return Err(format!("`{text}` is longer than `24h`"));
@@ -85,6 +86,8 @@ mod tests {
             ("60s", 60_000_000, "1m"),
             ("250us", 250, "250us"),
             ("0s", 0, "0s"),
+            ("0.4us", 0, "0s"),
+            ("0.3000016s", 300_002, "300002us"),
         ] {
             let time: Time = text.parse().unwrap();
             assert_eq!(time.duration(), Duration::from_micros(microseconds), "{text}");

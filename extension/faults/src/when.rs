@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::pattern::{Wild, matches};
+use crate::pattern::{LONGEST_PATTERN, Wild, matches};
 use crate::{Complaint, Facts, Start};
 
 /// A filter on the event and its environment. What is left out matches everything; an event that lacks what is asked for does not match.
@@ -99,6 +99,9 @@ impl When {
         {
             complaints.push(Complaint::new("path", format!("`{path}` does not begin with `/`")));
         }
+        if let Some(length) = self.path.as_ref().map(String::len).filter(|length| *length > LONGEST_PATTERN) {
+            complaints.push(Complaint::new("path", format!("it has {length} bytes; {LONGEST_PATTERN} is the most")));
+        }
         for pointer in self.pointer.keys().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
             complaints.push(Complaint::new("pointer", format!("`{pointer}` is not a JSON pointer; write one such as `/Records/0/body`")));
         }
@@ -181,5 +184,7 @@ mod tests {
         ] {
             assert_eq!(when(filter).complaints().len(), 1, "{filter}");
         }
+        let long = When { path: Some("/".repeat(LONGEST_PATTERN + 1)), ..When::default() };
+        assert_eq!(long.complaints().len(), 1);
     }
 }

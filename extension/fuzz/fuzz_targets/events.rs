@@ -1,0 +1,30 @@
+//! Any event has facts and any filter says yes or no about them, soon: an event must not wait for its filter.
+//! The filter's JSON stands before the first NUL byte, the event behind it.
+
+#![no_main]
+
+use std::time::{Duration, Instant};
+
+use faults::{Facts, When};
+use libfuzzer_sys::fuzz_target;
+
+/// Hundreds of times what the slowest one needs; only what grows out of bounds is longer, also on a busy machine.
+const SOON: Duration = Duration::from_secs(2);
+
+fuzz_target!(|bytes: &[u8]| {
+    let nul = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let (filter, event) = (&bytes[..nul], bytes.get(nul + 1..).unwrap_or_default());
+    let began = Instant::now();
+    let facts = Facts::read(event).at_place(1);
+    let Ok(when) = serde_json::from_slice::<When>(filter) else { return };
+    let complaints = when.complaints();
+    if complaints.is_empty() {
+        let matches = when.matches(&facts);
+        assert_eq!(when.matches(&facts), matches);
+        let of_the_environment = when.start.is_some() || when.requests.is_some();
+        assert!(matches || when.needs_event() || of_the_environment, "a filter that asks for nothing means every event");
+    }
+    assert!(began.elapsed() < SOON, "{:?} for {when:?}", began.elapsed());
+    let again: When = serde_json::from_str(&serde_json::to_string(&when).unwrap()).unwrap();
+    assert_eq!(again, when);
+});
