@@ -1,5 +1,5 @@
 //! The layer's scripts: they point a runtime at the extension where it listens, and change nothing where it does not.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 mod support;
 

@@ -112,7 +112,11 @@ pub struct Built {
 /// The crate that has a program of this name.
 pub fn package_of(metadata: &Value, program: &str) -> Option<String> {
     let has = |package: &&Value| {
-        package["targets"].as_array().into_iter().flatten().any(|target| target["name"] == program && target["kind"][0] == "bin")
+        package["targets"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|target| target["name"] == program && target.pointer("/kind/0").is_some_and(|kind| kind == "bin"))
     };
     metadata["packages"].as_array()?.iter().find(has)?["name"].as_str().map(str::to_owned)
 }
@@ -231,7 +235,10 @@ impl Toolchain {
         }
         let messages: Vec<Value> =
             output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        let path = messages.iter().find(|message| message["target"]["name"] == name).and_then(|message| message["executable"].as_str());
+        let path = messages
+            .iter()
+            .find(|message| message.pointer("/target/name").is_some_and(|found| found == name))
+            .and_then(|message| message["executable"].as_str());
         let path = path.ok_or_else(|| format!("cargo did not say where `{name}` is"))?;
         let bytes = std::fs::read(path)?;
         let needs = elf::glibc_needed(&bytes, self.arch.machine()).map_err(|error| format!("`{name}` was built, but {error}"))?;
@@ -276,7 +283,8 @@ fn runs(program: &str) -> bool {
 fn linked(messages: &[Value], target: &str) -> BTreeSet<String> {
     let part = format!("/{target}/release/");
     let mine = |message: &&Value| {
-        message["reason"] == "compiler-artifact" && message["filenames"][0].as_str().is_some_and(|file| file.contains(&part))
+        message["reason"] == "compiler-artifact"
+            && message.pointer("/filenames/0").and_then(serde_json::Value::as_str).is_some_and(|file| file.contains(&part))
     };
     messages.iter().filter(mine).filter_map(|message| message["package_id"].as_str()).map(str::to_owned).collect()
 }

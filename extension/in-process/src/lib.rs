@@ -2,6 +2,7 @@
 //! layer runs before it. On any doubt it changes nothing: the function must start whatever is wrong with us.
 //!
 //! ```no_run
+//! # #![allow(clippy::needless_doctest_main)]
 //! fn main() {
 //!     brownout_in_process::point_at_extension();
 //!     // What the function did before: a runtime of tokio, its clients, `lambda_runtime::run`.
