@@ -167,7 +167,7 @@ fn fetchers(variable: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     }
     let Ok(ours) = std::env::current_exe() else { return Vec::new() };
     let Some(folder) = ours.parent() else { return Vec::new() };
-    let beside = folder.parent().map(|above| above.join("brownout/plan-fetcher"));
+    let beside = folder.parent().map(|above| above.join("brownout/brownout-plan-fetcher"));
     beside.into_iter().chain([folder.join("brownout-plan-fetcher")]).collect()
 }
 
