@@ -94,6 +94,7 @@ fn order(addresses: Addresses, seed: u64, dies: bool) -> Order {
         load: Load {
             thermostat: Some(ThermostatLoad { rate: 50.0, homes: 4, devices_die_on_reject: dies }),
             clinic: Some(ClinicLoad { rate: 50.0 }),
+            ..Load::default()
         },
         arrivals: Arrivals::Constant,
         timeline: Timeline { warm_up: second, baseline: second, arming: second / 2, fault: second, recovery: second / 2 },

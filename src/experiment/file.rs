@@ -61,6 +61,10 @@ pub enum System {
     Thermostat,
     /// The clinic's authorizer and appointments.
     Clinic,
+    /// Mail in, links out.
+    Mail,
+    /// Sign-ins recorded, inactive users disabled.
+    InactiveUsers,
 }
 
 impl System {
@@ -69,6 +73,8 @@ impl System {
         match self {
             Self::Thermostat => "thermostat",
             Self::Clinic => "clinic",
+            Self::Mail => "mail",
+            Self::InactiveUsers => "inactive-users",
         }
     }
 }

@@ -76,7 +76,7 @@ impl Recorder {
                 );
             }
             // The rest is for the oracles alone.
-            Event::Shadow(_) | Event::DeviceEnded { .. } | Event::DeviceProvoked { .. } | Event::Calmed { .. } | Event::Probe { .. } => {}
+            _ => {}
         }
         for watched in &mut self.watched {
             let (breaches, checks) = watched.rule.see(&joined.event);

@@ -140,7 +140,12 @@ async fn measure(
         traffic = traffic::start(order) => traffic?,
         asked = setting.signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
     };
-    let world = invariants::WorldUnderTest { homes: plan.homes(), clinic: plan.has_clinic(), authorizer_cache: plan.authorizer_cache };
+    let world = invariants::WorldUnderTest {
+        homes: plan.homes(),
+        clinic: plan.has_clinic(),
+        authorizer_cache: plan.authorizer_cache,
+        ..Default::default()
+    };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
     let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
     let mut run = Run {

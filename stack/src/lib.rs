@@ -2,19 +2,25 @@
 
 pub mod addresses;
 pub mod artifacts;
+pub mod blueprint;
+pub mod compressed;
 pub mod guard;
 pub mod health;
+pub mod invoke;
 pub mod ledger_sink;
 pub mod plan_watch;
 pub mod platform;
 pub mod run_folder;
 pub mod services;
+pub mod sightings;
 pub mod target;
 pub mod targets;
 pub mod up;
 pub mod world;
 
 pub use addresses::Addresses;
+pub use compressed::Compressed;
 pub use health::Health;
 pub use run_folder::RunFolder;
+pub use sightings::{Seen, Sighting, Sightings};
 pub use target::{Target, TargetError};

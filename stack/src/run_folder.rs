@@ -40,6 +40,11 @@ impl RunFolder {
         self.0.join("ledger.ndjson")
     }
 
+    /// What the services saw happen, one [`crate::Sighting`] a line.
+    pub fn sightings(&self) -> PathBuf {
+        self.0.join("sightings.ndjson")
+    }
+
     /// What the platform counted: one [`crate::Health`] as JSON, rewritten every second.
     pub fn health(&self) -> PathBuf {
         self.0.join("platform.json")

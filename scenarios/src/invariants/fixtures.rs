@@ -13,7 +13,7 @@ use super::cedar::ThermostatOracle;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
 pub(super) fn world() -> WorldUnderTest {
-    WorldUnderTest { homes: Some(2), clinic: true, authorizer_cache: Duration::from_secs(2) }
+    WorldUnderTest { homes: Some(2), clinic: true, authorizer_cache: Duration::from_secs(2), ..WorldUnderTest::default() }
 }
 
 pub(super) fn thermostat() -> Arc<ThermostatOracle> {

@@ -90,6 +90,12 @@ pub struct WorldUnderTest {
     pub clinic: bool,
     /// How long the gateway keeps what the authorizer said.
     pub authorizer_cache: Duration,
+    /// Whether mail is up.
+    pub mail: bool,
+    /// How long a member's row lives here, where the inactive users are up.
+    pub row_life: Option<Duration>,
+    /// How many times faster queues and expiry go.
+    pub compressed: stack::Compressed,
 }
 
 /// Every rule about the systems that are up, in the order of their ids.

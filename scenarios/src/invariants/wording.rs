@@ -1,6 +1,6 @@
 //! How an exchange is told to people: what was asked, what came back, and how to repeat it. Never a token.
 
-use crate::exchange::{Asked, Caller, ClinicToken, Exchange, ThermostatRequest};
+use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest};
 
 use super::Breach;
 
@@ -30,6 +30,8 @@ pub(super) fn asked(exchange: &Exchange) -> String {
                 }
             }
         }
+        Asked::SignIn { user, by: SignInBy::Password } => format!(" as {user} with the password"),
+        Asked::SignIn { user, by: SignInBy::Refresh } => format!(" as {user} by refresh token"),
         Asked::Other => String::new(),
     };
     format!("{} {}{who}", exchange.method, exchange.path)
@@ -93,7 +95,7 @@ pub(super) fn repeat(exchange: &Exchange) -> String {
             }
             "dev"
         }
-        Asked::Other => "prod",
+        Asked::SignIn { .. } | Asked::Other => "prod",
     };
     if !body.is_empty() {
         line.push_str(&format!(" -d '{body}'"));

@@ -42,6 +42,10 @@ pub struct Load {
     pub thermostat: Option<ThermostatLoad>,
     /// The clinic.
     pub clinic: Option<ClinicLoad>,
+    /// The mail.
+    pub mail: Option<MailLoad>,
+    /// The sign-ins.
+    pub inactive_users: Option<UsersLoad>,
 }
 
 /// Load on the thermostats.
@@ -60,6 +64,36 @@ pub struct ThermostatLoad {
 pub struct ClinicLoad {
     /// Journeys begun a second.
     pub rate: f64,
+}
+
+/// Load of mail. Mails arrive as a Poisson process, whatever the other systems' arrivals are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MailLoad {
+    /// Mails a second.
+    pub rate: f64,
+    /// So many at once in the middle of the fault phase; 0 is no burst.
+    pub burst: u32,
+    /// No mail is larger than this, in bytes; sizes above are cut to it.
+    pub largest: u64,
+    /// The share of mails that are malformed on purpose.
+    pub malformed: f64,
+    /// The share of mails without a list of readers.
+    pub without_list: f64,
+}
+
+/// Load of sign-ins and expiries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsersLoad {
+    /// Sign-ins a second, the member drawn by Zipf's law, 1 in 10 of them a refresh.
+    pub rate: f64,
+    /// Members of the pool.
+    pub members: u32,
+    /// Sizes of groups of further members whose rows end together in the fault phase, at equal steps in it.
+    pub cohorts: Vec<u32>,
+    /// Members whose rows end in the fault phase and who sign in again a moment later.
+    pub racers: u32,
+    /// How long a row lives here after a sign-in: the threshold in compressed time.
+    pub life: Duration,
 }
 
 /// How arrivals are spread.

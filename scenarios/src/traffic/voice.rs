@@ -86,6 +86,7 @@ pub(super) fn said(body: &[u8]) -> Said {
         reported_temperature: value.pointer("/payload/reportedTemperature").and_then(whole),
         devices: devices.collect(),
         appointment: text("/appointment/id"),
+        exception: text("/__type").and_then(|name| name.rsplit('#').next().map(ToOwned::to_owned)),
     }
 }
 

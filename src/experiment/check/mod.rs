@@ -38,6 +38,8 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
     match weaknesses::bearer(weakness) {
         Some(Bearer::ThermostatApi | Bearer::Device) => Ok(System::Thermostat),
         Some(Bearer::Authorizer) => Ok(System::Clinic),
+        Some(Bearer::EmailProcessor | Bearer::MailQueue) => Ok(System::Mail),
+        Some(Bearer::RecordSignIn | Bearer::PruneUsers) => Ok(System::InactiveUsers),
         None => Err(format!("there is no weakness `{weakness}`; there are: {}", list(weaknesses::ALL.map(|(name, _)| name)))),
     }
 }
@@ -173,7 +175,7 @@ impl Check<'_> {
             self.rate(load.span(), load.get_ref().rate.0);
             ClinicLoad { rate: load.get_ref().rate.0 }
         });
-        Load { thermostat, clinic }
+        Load { thermostat, clinic, mail: None, inactive_users: None }
     }
 
     fn rate(&mut self, span: Range<usize>, rate: f64) {

@@ -1,6 +1,8 @@
 //! Who and what there is in the systems under test: the same description seeds the services, shapes the traffic and tells the oracles what is right.
 
 pub mod clinic;
+pub mod inactive_users;
+pub mod mail;
 pub mod policies;
 pub mod thermostat;
 pub mod weaknesses;

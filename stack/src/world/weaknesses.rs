@@ -9,10 +9,18 @@ pub enum Bearer {
     Device,
     /// The clinic's authorizer.
     Authorizer,
+    /// The function that processes mail.
+    EmailProcessor,
+    /// The queue of new mail, by its redrive policy.
+    MailQueue,
+    /// The function that records sign-ins.
+    RecordSignIn,
+    /// The function that disables users.
+    PruneUsers,
 }
 
 /// Every weakness by name.
-pub const ALL: [(&str, Bearer); 11] = [
+pub const ALL: [(&str, Bearer); 21] = [
     ("shadow-write-not-awaited", Bearer::ThermostatApi),
     ("shadow-error-swallowed", Bearer::ThermostatApi),
     ("token-not-verified", Bearer::ThermostatApi),
@@ -24,6 +32,16 @@ pub const ALL: [(&str, Bearer); 11] = [
     ("one-namespace-for-both-pools", Bearer::Authorizer),
     ("claims-not-checked", Bearer::Authorizer),
     ("keys-fetched-once", Bearer::Authorizer),
+    ("success-raises", Bearer::EmailProcessor),
+    ("send-failure-acknowledged", Bearer::EmailProcessor),
+    ("fallback-raises", Bearer::EmailProcessor),
+    ("no-retry", Bearer::MailQueue),
+    ("attachment-key-collides", Bearer::EmailProcessor),
+    ("not-idempotent", Bearer::EmailProcessor),
+    ("no-check-before-disable", Bearer::PruneUsers),
+    ("no-rate-limit", Bearer::PruneUsers),
+    ("whole-batch-fails", Bearer::PruneUsers),
+    ("late-write-wins", Bearer::RecordSignIn),
 ];
 
 /// Who has the weakness of this name; `None` where there is none.

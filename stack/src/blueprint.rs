@@ -1,0 +1,168 @@
+//! What a stack is made of beside its functions and routes, as the template declares it: plain data between who reads the template and who serves it.
+//! Names are the physical ones (`incoming`), times those at AWS; nothing here is compressed.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Everything beside functions and routes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Blueprint {
+    /// `AWS::SQS::Queue`.
+    pub queues: Vec<Queue>,
+    /// `AWS::S3::Bucket`.
+    pub buckets: Vec<Bucket>,
+    /// `AWS::SNS::Topic`.
+    pub topics: Vec<Topic>,
+    /// `AWS::DynamoDB::Table`.
+    pub tables: Vec<Table>,
+    /// `AWS::CloudWatch::Alarm`.
+    pub alarms: Vec<Alarm>,
+    /// `AWS::SES::ReceiptRule`s that store mail.
+    pub receipts: Vec<Receipt>,
+    /// Functions that queues and streams invoke.
+    pub mappings: Vec<Mapping>,
+    /// Functions that user pools invoke.
+    pub triggers: Vec<Trigger>,
+}
+
+/// A queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// `QueueName`.
+    pub name: String,
+    /// `VisibilityTimeout`.
+    pub visibility: Duration,
+    /// `MessageRetentionPeriod`.
+    pub retention: Duration,
+    /// `RedrivePolicy`.
+    pub redrive: Option<Redrive>,
+}
+
+/// Where a queue's messages go that were received too often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrive {
+    /// The name of the dead-letter queue.
+    pub to: String,
+    /// `maxReceiveCount`: so many times a message is received; the next time it would be, it goes.
+    pub max_receives: u32,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// `BucketName`.
+    pub name: String,
+    /// Names of the queues that are told of `s3:ObjectCreated:*`.
+    pub notifies: Vec<String>,
+}
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// `TopicName`.
+    pub name: String,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// `TableName`.
+    pub name: String,
+    /// The partition key, always text here.
+    pub key: String,
+    /// The attribute of `TimeToLiveSpecification`, where it is enabled.
+    pub expires_by: Option<String>,
+    /// Whether it has a stream of old and new images.
+    pub streams: bool,
+}
+
+/// A receipt rule: mail is stored as `<prefix><message id>` in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// `S3Action.BucketName`.
+    pub bucket: String,
+    /// `S3Action.ObjectKeyPrefix`.
+    pub prefix: String,
+}
+
+/// An alarm on a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    /// `AlarmName`.
+    pub name: String,
+    /// The queue's name.
+    pub queue: String,
+    /// What is measured.
+    pub metric: Metric,
+    /// `Period`.
+    pub period: Duration,
+    /// The threshold is reached or exceeded (`GreaterThanOrEqualToThreshold`), or exceeded (`GreaterThanThreshold`).
+    pub inclusive: bool,
+    /// `Threshold`: seconds or messages.
+    pub threshold: f64,
+    /// The name of the topic that is told.
+    pub tells: Option<String>,
+}
+
+impl Eq for Alarm {}
+
+/// A metric of a queue, of namespace `AWS/SQS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// `ApproximateAgeOfOldestMessage`, in seconds at AWS; statistic `Maximum`.
+    AgeOfOldest,
+    /// `NumberOfMessagesSent`; statistic `Sum`.
+    Sent,
+    /// `ApproximateNumberOfMessagesVisible`; statistic `Maximum`.
+    Visible,
+}
+
+/// What invokes a function, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// The function's name.
+    pub function: String,
+    /// What invokes it.
+    pub source: Source,
+    /// `BatchSize`.
+    pub batch: u32,
+    /// `MaximumBatchingWindowInSeconds`.
+    pub window: Duration,
+    /// `FilterCriteria`: patterns, of which one must match; none takes everything.
+    pub filters: Vec<Value>,
+    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    pub partial: bool,
+}
+
+/// What invokes a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A queue.
+    Queue {
+        /// Its name.
+        name: String,
+        /// `ScalingConfig.MaximumConcurrency`.
+        max_concurrency: Option<u32>,
+    },
+    /// A table's stream, from its beginning (`TRIM_HORIZON`).
+    Stream {
+        /// The table's name.
+        table: String,
+        /// `BisectBatchOnFunctionError`.
+        bisect: bool,
+        /// `MaximumRetryAttempts`; none is for ever.
+        retries: Option<u32>,
+        /// The name of the queue of `DestinationConfig.OnFailure`.
+        on_failure: Option<String>,
+    },
+}
+
+/// A function that a user pool invokes after an authentication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The logical id of the pool in the template.
+    pub pool: String,
+    /// The function's name.
+    pub function: String,
+}

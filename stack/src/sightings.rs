@@ -1,0 +1,280 @@
+//! What the services saw happen, for the books and the oracles: facts, one a line in `sightings.ndjson`, never a judgement.
+//! No body and no attachment is in it, but what a reader of an outgoing mail would see of it is, for that is what is judged.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+/// How many go into one write at most.
+const BATCH: usize = 1024;
+
+/// One fact and its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// When, in microseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
+    pub at_us: u64,
+    /// What.
+    pub seen: Seen,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum Seen {
+    /// A mail was taken over SMTP, before it is stored.
+    MailTaken {
+        /// The message id that the sender was told (`250 OK <id>`), which is the object's key too.
+        id: String,
+        /// Bytes.
+        size: u64,
+    },
+    /// An object was stored.
+    ObjectStored {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// Bytes.
+        size: u64,
+    },
+    /// A message came into a queue.
+    Queued {
+        /// The queue's name.
+        queue: String,
+        /// The message id.
+        message: String,
+        /// The key of the object that it tells of, where it is a bucket's notification.
+        about: Option<String>,
+    },
+    /// A message was handed out.
+    Received {
+        /// The queue.
+        queue: String,
+        /// The message id.
+        message: String,
+        /// `ApproximateReceiveCount`, this one included.
+        count: u32,
+    },
+    /// A message was deleted by its consumer.
+    Deleted {
+        /// The queue.
+        queue: String,
+        /// The message id.
+        message: String,
+    },
+    /// A message outlived the queue's retention.
+    Expired {
+        /// The queue.
+        queue: String,
+        /// The message id.
+        message: String,
+        /// How often it had been received.
+        count: u32,
+    },
+    /// A message went to the dead-letter queue, where it keeps its id.
+    Redriven {
+        /// The queue.
+        queue: String,
+        /// The dead-letter queue.
+        to: String,
+        /// The message id.
+        message: String,
+    },
+    /// A mail was handed to SES to be sent.
+    MailSent {
+        /// SES's id of it.
+        id: String,
+        /// From.
+        from: String,
+        /// All recipients: To, Cc and Bcc.
+        to: Vec<String>,
+        /// The subject, decoded.
+        subject: String,
+        /// The text that its readers see, decoded: text and HTML parts one after the other, at most 64 KiB.
+        text: String,
+        /// How many attachments are in it.
+        attachments: u32,
+    },
+    /// Something was published to a topic.
+    Published {
+        /// The topic's name.
+        topic: String,
+        /// SNS's id of it.
+        id: String,
+        /// The subject.
+        subject: Option<String>,
+        /// The message, at most 64 KiB of it.
+        message: String,
+    },
+    /// An alarm changed its state.
+    Alarm {
+        /// Its name.
+        name: String,
+        /// `ALARM` or `OK`.
+        state: String,
+    },
+    /// A row was written: put or updated.
+    RowWritten {
+        /// The table.
+        table: String,
+        /// The key.
+        key: String,
+        /// Its time to live as it now stands, in epoch seconds.
+        expires: Option<i64>,
+    },
+    /// A row was deleted by a call.
+    RowDeleted {
+        /// The table.
+        table: String,
+        /// The key.
+        key: String,
+    },
+    /// A row was deleted because its time to live was over.
+    RowExpired {
+        /// The table.
+        table: String,
+        /// The key.
+        key: String,
+        /// The event id of the stream's record.
+        event: String,
+    },
+    /// A batch of a stream could not be processed and was given up; its records went to the on-failure queue, where there is one.
+    StreamGivenUp {
+        /// The table.
+        table: String,
+        /// The keys of the records.
+        keys: Vec<String>,
+        /// The queue.
+        to: Option<String>,
+        /// The id of the message in it.
+        message: Option<String>,
+    },
+    /// A user pool called a function after an authentication.
+    Triggered {
+        /// The pool's id.
+        pool: String,
+        /// The user's name.
+        user: String,
+        /// The call's number for this sign-in, from 1.
+        call: u32,
+        /// How it ended, in a word: `ok`, `failed`, `timed-out`, `unreadable`.
+        outcome: String,
+    },
+    /// A sign-in that the pool granted, after its trigger.
+    SignedIn {
+        /// The pool's id.
+        pool: String,
+        /// The user's name.
+        user: String,
+    },
+    /// A user was disabled.
+    UserDisabled {
+        /// The pool's id.
+        pool: String,
+        /// The user's name.
+        user: String,
+    },
+    /// A user was enabled.
+    UserEnabled {
+        /// The pool's id.
+        pool: String,
+        /// The user's name.
+        user: String,
+    },
+    /// A call was refused because the quota of calls a second was used up.
+    QuotaExceeded {
+        /// The operation.
+        operation: String,
+    },
+}
+
+/// Where the services tell what they see. It never blocks and never fails: sightings that nobody reads are no reason to stop.
+#[derive(Debug, Clone)]
+pub struct Sightings(Option<UnboundedSender<Sighting>>);
+
+/// Microseconds of `CLOCK_MONOTONIC`.
+pub fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000
+}
+
+impl Sightings {
+    /// Tells nobody.
+    pub const fn nowhere() -> Self {
+        Self(None)
+    }
+
+    /// Tells whoever reads the channel.
+    pub fn channel() -> (Self, UnboundedReceiver<Sighting>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Something happened just now.
+    pub fn tell(&self, seen: Seen) {
+        if let Some(sender) = &self.0 {
+            let _ = sender.send(Sighting { at_us: monotonic_us(), seen });
+        }
+    }
+}
+
+impl Sighting {
+    /// The line without its line break.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads a line; `None` where it is none.
+    pub fn from_line(line: &str) -> Option<Self> {
+        serde_json::from_str(line).ok()
+    }
+}
+
+/// Appends every sighting to the file at `path` until all tellers are gone, whole lines at a time.
+///
+/// # Errors
+/// Where the file cannot be opened. The task's result says whether all was written.
+pub fn write_to(path: &Path, mut sightings: UnboundedReceiver<Sighting>) -> io::Result<JoinHandle<io::Result<()>>> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    Ok(tokio::spawn(async move {
+        let (mut batch, mut lines) = (Vec::with_capacity(BATCH), String::new());
+        while sightings.recv_many(&mut batch, BATCH).await > 0 {
+            lines.clear();
+            for sighting in batch.drain(..) {
+                lines.push_str(&sighting.to_line());
+                lines.push('\n');
+            }
+            file.write_all(lines.as_bytes())?;
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_told_can_be_read_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sightings.ndjson");
+        let (sightings, receiver) = Sightings::channel();
+        let task = write_to(&path, receiver).unwrap();
+        for n in 0..3000 {
+            sightings.tell(Seen::Deleted { queue: "incoming".into(), message: n.to_string() });
+        }
+        drop(sightings);
+        task.await.unwrap().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read: Vec<_> = text.lines().map(|line| Sighting::from_line(line).unwrap()).collect();
+        assert_eq!(read.len(), 3000);
+        assert!(read.is_sorted_by_key(|sighting| sighting.at_us));
+        assert_eq!(read[7].seen, Seen::Deleted { queue: "incoming".into(), message: "7".into() });
+        assert_eq!(Sighting::from_line("{"), None);
+    }
+}

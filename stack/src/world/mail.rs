@@ -1,0 +1,37 @@
+//! The mail's world: the names that template, services, traffic and oracles share.
+
+/// The bucket into which mail is stored, one object a mail, its key the message id.
+pub const INCOMING: &str = "incoming";
+
+/// The bucket of attachments: `<message id>/<n>-<file name>`.
+pub const ATTACHMENTS: &str = "attachments";
+
+/// The queue that tells of new mail.
+pub const QUEUE: &str = "incoming";
+
+/// Its dead-letter queue.
+pub const DEAD_LETTERS: &str = "incoming-dead-letters";
+
+/// The topic for mail without a list of readers.
+pub const FALLBACK: &str = "fallback";
+
+/// The topic that alarms tell.
+pub const ALARMS: &str = "alarms";
+
+/// The table by which a mail is sent once.
+pub const SENT_TABLE: &str = "SentMailTable";
+
+/// What stands before and after the list of readers in a body.
+pub const MARKER: &str = ":Email_Rxers_Code:";
+
+/// Who sends the mail that goes out.
+pub const SENDER: &str = "sensors@brownout.example";
+
+/// The object that SES puts into a bucket when a receipt rule is made; it is no mail.
+pub const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
+
+/// How long a link works, in seconds.
+pub const LINK_LIFE_S: u64 = 129_600;
+
+/// At most so many recipients in one call to SES. Source: Amazon SES, service quotas.
+pub const MOST_RECIPIENTS: usize = 50;
