@@ -140,14 +140,8 @@ async fn measure(
         traffic = traffic::start(order) => traffic?,
         asked = setting.signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
     };
-    let world = invariants::WorldUnderTest {
-        homes: plan.homes(),
-        clinic: plan.has_clinic(),
-        authorizer_cache: plan.authorizer_cache,
-        ..Default::default()
-    };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.world())?)?;
     let mut run = Run {
         plan,
         target,
@@ -280,7 +274,7 @@ impl Run<'_> {
             None if offset < self.plan.timeline.end() => "arming",
             None => "settling",
         };
-        let intended = self.plan.load.thermostat.map_or(0.0, |l| l.rate) + self.plan.load.clinic.map_or(0.0, |l| l.rate);
+        let intended = self.plan.intended_rate();
         let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
         self.progress.show(&moment);
     }
@@ -377,6 +371,7 @@ impl Run<'_> {
             started_unix_ms,
             latencies,
             books,
+            dispositions: Vec::new(),
             injections: self.join.injections(),
             discrepancies: self.join.discrepancies.clone(),
             generator: ended.generator,

@@ -13,15 +13,24 @@ use super::super::windows::Windows;
 use super::{Check, list};
 
 /// A function of a system under test.
-pub const FUNCTIONS: [(&str, System); 3] =
-    [("thermostat-api", System::Thermostat), ("authorizer", System::Clinic), ("appointments", System::Clinic)];
+pub const FUNCTIONS: [(&str, System); 6] = [
+    ("thermostat-api", System::Thermostat),
+    ("authorizer", System::Clinic),
+    ("appointments", System::Clinic),
+    ("email-processor", System::Mail),
+    ("record-sign-in", System::InactiveUsers),
+    ("prune-users", System::InactiveUsers),
+];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 4] = [
-    ("dynamodb", &["GetItem", "Query", "Scan"]),
+pub const SERVICES: [(&str, &[&str]); 7] = [
+    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
-    ("cognito-idp", &["Jwks", "InitiateAuth"]),
+    ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),
+    ("s3", &["GetObject", "PutObject"]),
+    ("ses", &["SendEmail"]),
+    ("sns", &["Publish"]),
 ];
 
 impl Check<'_> {
