@@ -2,6 +2,7 @@
 
 pub mod exchange;
 pub mod invariants;
+pub mod links;
 pub mod probes;
 pub mod timeline;
 pub mod traffic;

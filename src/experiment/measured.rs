@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reports::{Phase, words};
 use reports::measurements::{Experiment, PhaseSpan, Platform};
+use reports::{Phase, words};
 use stack::{Compressed, Health};
 
 use super::check::ARMING;

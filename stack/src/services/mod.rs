@@ -6,6 +6,7 @@ pub mod dynamodb;
 pub mod front;
 pub mod iot;
 pub mod neighbour;
+pub mod page;
 pub mod verifiedpermissions;
 pub mod wait;
 pub mod wire;
