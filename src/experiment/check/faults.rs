@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::faults::kinds::NAMES;
 use ::faults::time::Time;
-use ::faults::{Fault, Kind, Place};
+use ::faults::{By, Fault, Kind, Place};
 use toml::Spanned;
 
 use super::super::file::{FaultEntry, File, System};
@@ -91,7 +91,8 @@ impl Check<'_> {
         };
         let place = place?;
         let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
-        let fault = Fault { name, place, share: entry.share, when: entry.when.clone(), at_most: entry.at_most, kind: kind.clone() };
+        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, By::default());
+        let fault = Fault { name, place, share, when, at_most, by, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
         }
