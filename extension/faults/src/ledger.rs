@@ -48,6 +48,9 @@ pub enum Entry {
         request_id: String,
         /// The root of the trace id, where there was one.
         root: Option<String>,
+        /// The id of the event's first record, where a queue or a stream invoked it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
     },
     /// Something that the reader of the ledger should know: a plan that was not understood, a lease that ran out, a fault that could not be carried out.
     Note {
