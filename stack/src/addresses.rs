@@ -15,6 +15,8 @@ pub struct Addresses {
     pub lambda: String,
     /// The MQTT broker with the shadows, `host:port`.
     pub mqtt: String,
+    /// Where mail is taken over SMTP, host:port.
+    pub smtp: String,
     /// The user pools.
     pub pools: Vec<Pool>,
     /// The functions that are up.

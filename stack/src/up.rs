@@ -115,6 +115,7 @@ impl Up {
             services: services.http.to_string(),
             lambda: platform.lambda.to_string(),
             mqtt: services.mqtt.to_string(),
+            smtp: String::new(),
             pools: services.pools.clone(),
             functions: functions.into_iter().map(str::to_owned).collect(),
         };
