@@ -122,7 +122,8 @@ impl Mails {
         let (at, disposition) = account.first?;
         let message = account.message.unwrap_or_default().to_owned();
         let arrived = self.ways.get(&id).and_then(|way| way.taken).unwrap_or(mail.done);
-        let disposed = Disposed { id, message, phase: mail.phase, arrived, at, disposition, struck: Vec::new() };
+        let disposed =
+            Disposed { id, message, phase: mail.phase, arrived, at, disposition, right: mail.expected.is(disposition), struck: Vec::new() };
         if let Some((_, told)) = self.mails.get_mut(place) {
             *told = true;
         }

@@ -18,8 +18,11 @@ pub struct Members {
 /// Cognito gives no more users at once. Source: Amazon Cognito, ListUsers.
 const PAGE: u32 = 60;
 
-/// Reads all of them.
-pub(super) async fn read(addresses: &Addresses) -> Result<Members, TrafficError> {
+/// Reads all of them; a stack without members has none.
+///
+/// # Errors
+/// Where a service does not answer, or with something else.
+pub async fn read(addresses: &Addresses) -> Result<Members, TrafficError> {
     let Some(pool) = addresses.pool(POOL) else { return Ok(Members::default()) };
     let services = &addresses.services;
     let users = |start: &Value| {
@@ -38,7 +41,8 @@ pub(super) async fn read(addresses: &Addresses) -> Result<Members, TrafficError>
     };
     let user = |user: &Value| Some((user.get("Username")?.as_str()?.to_owned(), user.get("Enabled")?.as_bool()?));
     let row = |row: &Value| Some((row.pointer("/sub/S")?.as_str()?.to_owned(), row.pointer("/ttl/N")?.as_str()?.parse().ok()?));
-    let cognito = Pages { services, target: "AWSCognitoIdentityProviderService.ListUsers", version: "1.1", list: "Users", next: "PaginationToken" };
+    let cognito =
+        Pages { services, target: "AWSCognitoIdentityProviderService.ListUsers", version: "1.1", list: "Users", next: "PaginationToken" };
     let dynamodb = Pages { services, target: "DynamoDB_20120810.Scan", version: "1.0", list: "Items", next: "LastEvaluatedKey" };
     Ok(Members { users: cognito.all(users, user).await?, rows: dynamodb.all(rows, row).await? })
 }

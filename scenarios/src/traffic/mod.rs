@@ -11,6 +11,7 @@ mod devices;
 mod goose_users;
 mod http;
 mod mail;
+mod members;
 mod mqtt;
 pub mod open_model;
 pub mod plain;
@@ -33,6 +34,7 @@ use stack::Addresses;
 use crate::Timeline;
 
 pub use goose_users::{PATIENCE, keep_signals};
+pub use members::{Members, read as members};
 pub use schedule::Schedule;
 pub use shadows::Shadow;
 pub use under_way::{Traffic, start};

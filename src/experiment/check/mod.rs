@@ -19,12 +19,13 @@ use super::plan::Plan;
 pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// The endpoints that scenarios record, by system.
-pub const ENDPOINTS: [(&str, System); 9] = [
+pub const ENDPOINTS: [(&str, System); 10] = [
     ("thermostat GET /items", System::Thermostat),
     ("thermostat POST /control/{id} Get", System::Thermostat),
     ("thermostat POST /control/{id} Set", System::Thermostat),
     ("thermostat desired -> reported", System::Thermostat),
     ("clinic GET /appointment/{id}", System::Clinic),
+    ("mail SMTP", System::Mail),
     ("mail arrival -> disposition", System::Mail),
     ("inactive-users sign-in", System::InactiveUsers),
     ("inactive-users refresh", System::InactiveUsers),
