@@ -230,6 +230,8 @@ fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, Stri
         ("CognitoEndpoint", format!("http://{}", services.http)),
         ("ThermostatWeaknesses", of(Bearer::ThermostatApi)),
         ("AuthorizerWeaknesses", of(Bearer::Authorizer)),
+        // Buckets are named for the world at AWS; here they have the names of the contract alone.
+        ("BucketPrefix", String::new()),
         ("AuthorizerCacheSeconds", settings.authorizer_cache.as_secs().to_string()),
     ]
     .into_iter()
