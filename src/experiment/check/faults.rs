@@ -17,11 +17,12 @@ pub const FUNCTIONS: [(&str, System); 3] =
     [("thermostat-api", System::Thermostat), ("authorizer", System::Clinic), ("appointments", System::Clinic)];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 4] = [
+pub const SERVICES: [(&str, &[&str]); 5] = [
     ("dynamodb", &["GetItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
     ("cognito-idp", &["Jwks", "InitiateAuth"]),
+    ("ses", &["SendEmail"]),
 ];
 
 impl Check<'_> {
