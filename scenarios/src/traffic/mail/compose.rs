@@ -44,7 +44,11 @@ pub(super) fn compose(draft: &Draft) -> io::Result<Made> {
     let (attachments, parts): (Vec<Attachment>, Vec<MimePart<'static>>) = files.into_iter().unzip();
     let text = body(draft);
     let body = if parts.is_empty() { text } else { multipart("mixed", draft, std::iter::once(text).chain(parts).collect()) };
-    let bytes = envelope(&draft.token, draft.number, subject(draft)).body(body).write_to_vec()?;
+    let mut bytes = envelope(&draft.token, draft.number, subject(draft)).body(body).write_to_vec()?;
+    // A part that encodes its text ends with its last character, a mail with a line.
+    if !bytes.ends_with(b"\r\n") {
+        bytes.extend_from_slice(b"\r\n");
+    }
     Ok(Made { bytes, attachments })
 }
 
@@ -213,6 +217,7 @@ mod tests {
             let mail = MessageParser::new().parse(&made.bytes).unwrap();
             let what = format!("{draft:?}\n{}", String::from_utf8_lossy(&made.bytes[..made.bytes.len().min(2_000)]));
             *seen.entry(draft.form).or_default() += 1;
+            assert!(made.bytes.ends_with(b"\r\n"), "{what}");
             assert!(mail.subject().unwrap().starts_with(&format!("[{}] ", draft.token)), "{what}");
             assert_eq!(mail.body_text(0).unwrap().replace("\r\n", "\n"), text(&draft).replace("\r\n", "\n"), "{what}");
             let parts: Vec<_> = mail.attachments().collect();
