@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scenarios::exchange::{Asked, ByHand, Expected, Mail, SignInBy};
 use scenarios::traffic::{self, Arrivals, Ended, Glance, Load, MailLoad, Order, UsersLoad};
@@ -106,14 +106,13 @@ fn mails(ran: &Ran) -> Vec<&Mail> {
 
 /// Every sign-in: who, how, the root of its trace, when it was due.
 fn sign_ins(ran: &Ran) -> Vec<(&str, SignInBy, &str, Duration)> {
-    let of = |event| match event {
-        &Event::Exchange(ref exchange) => match &exchange.asked {
-            Asked::SignIn { user, by } => Some((user.as_str(), *by, exchange.root.as_str(), exchange.due)),
-            _ => None,
-        },
-        _ => None,
-    };
-    ran.events.iter().filter_map(of).collect()
+    ran.events.iter().filter_map(sign_in).collect()
+}
+
+fn sign_in(event: &Event) -> Option<(&str, SignInBy, &str, Duration)> {
+    let Event::Exchange(exchange) = event else { return None };
+    let Asked::SignIn { user, by } = &exchange.asked else { return None };
+    Some((user, *by, &exchange.root, exchange.due))
 }
 
 fn mails_are_as_they_were_meant(ran: &Ran) {
@@ -181,6 +180,11 @@ async fn the_same_seed_sends_the_same_mails_and_sign_ins_and_all_is_told() {
         all.map(|(user, by, root, _)| (user.to_owned(), by == SignInBy::Refresh, root[11..].to_owned())).collect::<BTreeSet<_>>()
     };
     assert_eq!(asked(&first), asked(&second));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (user, _, root, _) in sign_ins(&second) {
+        let stamp = u64::from_str_radix(&root[2..10], 16).unwrap();
+        assert!((now - 60..=now).contains(&stamp), "a trigger reads the time of the sign-in of {user} in {root}");
+    }
 
     let all = sign_ins(&first);
     // 220 at 40 a second in 5.5 s, two bursts of a second's worth, four racers.

@@ -97,7 +97,7 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
 }
 
 fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'static str) -> Voice {
-    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage }
+    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage, stamped: false }
 }
 
 fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Duration) -> System {

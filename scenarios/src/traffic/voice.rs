@@ -1,5 +1,7 @@
 //! Turns what was asked and answered into an event for the oracles: everything they need, no token and no body.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -21,6 +23,8 @@ pub(super) struct Voice {
     /// `host:port` to which the requests go.
     pub(super) gateway: String,
     pub(super) stage: &'static str,
+    /// Whether the trace ids tell when they were made: a trigger reads the time of a sign-in there.
+    pub(super) stamped: bool,
 }
 
 /// One request in words.
@@ -44,7 +48,7 @@ impl Voice {
         due: std::time::Duration,
         line: Line<'_>,
     ) -> Option<Answer> {
-        let root = chance::trace_root(self.seed, self.system, arrival.number, step);
+        let root = self.root(chance::trace_root(self.seed, self.system, arrival.number, step));
         let mut request = Request::builder()
             .method(line.method)
             .uri(format!("{}{}", self.stage, line.path))
@@ -74,6 +78,16 @@ impl Voice {
         // Nobody listens once the harness has gone on.
         let _ = self.events.send(Event::Exchange(Box::new(exchange)));
         Some(answer)
+    }
+}
+
+impl Voice {
+    fn root(&self, root: String) -> String {
+        if !self.stamped {
+            return root;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        chance::stamped(&root, now.as_secs())
     }
 }
 

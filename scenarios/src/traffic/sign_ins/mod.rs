@@ -117,7 +117,7 @@ pub(super) fn begin(
 }
 
 fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64) -> Voice {
-    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.services.clone(), stage: "" }
+    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.services.clone(), stage: "", stamped: true }
 }
 
 /// Runs `work` for each user over a few connections side by side; the results stand in the order of the users.
@@ -229,7 +229,7 @@ mod tests {
         let load = UsersLoad { rate: 10.0, members, cohorts: vec![], racers: 0, life: Duration::from_secs(30) };
         let people = People::new(&load);
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let voice = Voice { events, seed: 7, system: 2, gateway: String::new(), stage: "" };
+        let voice = Voice { events, seed: 7, system: 2, gateway: String::new(), stage: "", stamped: true };
         let tokens = (0..people.refreshing()).map(|rank| format!("token-{rank}")).collect();
         SignIns { teller: Teller { voice, client: "c".into() }, seed: 7, deck: Deck::new(7, &WEIGHTS), people, tokens }
     }
