@@ -318,7 +318,7 @@ impl Run<'_> {
         }
         tokio::time::sleep(Duration::from_millis(800)).await;
         self.drain(traffic).await;
-        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows }
+        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows, ..Quiet::default() }
     }
 
     fn probed(&mut self, probed: [Result<Option<Probe>, ProbeError>; 2], started: Instant) {
