@@ -66,6 +66,11 @@ impl Plan {
         self.systems.contains(&System::Clinic)
     }
 
+    /// Members who sign in, where the inactive users are up.
+    pub fn members(&self) -> Option<u32> {
+        self.load.inactive_users.as_ref().map(|load| load.members)
+    }
+
     /// Whether something works without a request that waits for it.
     pub const fn is_asynchronous(&self) -> bool {
         self.load.mail.is_some() || self.load.inactive_users.is_some()
