@@ -14,6 +14,7 @@ mod invoke_api;
 mod invoke_stream;
 mod life;
 mod log;
+pub mod mappings;
 mod names;
 mod pool;
 mod process;
@@ -39,9 +40,13 @@ pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
 pub use runtimes::Code;
 
-use crate::{Health, RunFolder, guard};
+use crate::blueprint::Mapping;
+use crate::invoke::Invoke;
+use crate::{Health, RunFolder, Sightings, guard};
 use deployed::{Deployed, Machine};
 use functions::Functions;
+use invocation::Waits;
+use mappings::{MappingError, Mappings, Sources};
 use pool::Pool;
 
 /// How often idle environments are looked for.
@@ -84,6 +89,7 @@ pub struct Platform {
     functions: Arc<Functions>,
     servers: Vec<http::Served>,
     sweeper: JoinHandle<()>,
+    mappings: Vec<Mappings>,
 }
 
 /// Brings the platform up; no environment is started until it is needed.
@@ -123,7 +129,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         http::serve(lambda_listener, move |request, _| invoke_api::answer(Arc::clone(&invoked), request)),
     ];
     let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
-    Ok(Platform { gateway, lambda, functions, servers, sweeper })
+    Ok(Platform { gateway, lambda, functions, servers, sweeper, mappings: Vec::new() })
 }
 
 async fn sweep(functions: Arc<Functions>) {
@@ -147,6 +153,20 @@ impl Platform {
         self.functions.invoke(function, event, trace, None).await
     }
 
+    /// The door through which services invoke functions; it opens onto nothing once the platform is down.
+    pub fn door(&self) -> Arc<dyn Invoke> {
+        self.functions.door(Waits::Machine)
+    }
+
+    /// From here on queues and streams invoke functions as declared. What is given up is told to `sightings`.
+    ///
+    /// # Errors
+    /// Where a mapping names what is not there or has a pattern that is not understood; then none of them is at work.
+    pub fn map(&mut self, declared: &[Mapping], sources: &dyn Sources, sightings: &Sightings) -> Result<(), MappingError> {
+        self.mappings.push(Mappings::start(declared, sources, &self.functions, sightings)?);
+        Ok(())
+    }
+
     /// Starts environments until the function has that many, at most as many as it may have, and waits until they are ready.
     ///
     /// # Errors
@@ -160,9 +180,10 @@ impl Platform {
         Ok(())
     }
 
-    /// Ends everything: no new invocation, SHUTDOWN for the extensions, then all processes. Returns what could not be ended.
+    /// Ends everything: no mapping takes anything more, no new invocation, SHUTDOWN for the extensions, then all processes. Returns what could not be ended.
     pub async fn stop(self) -> Vec<String> {
-        let Self { functions, servers, sweeper, .. } = self;
+        let Self { functions, servers, sweeper, mappings, .. } = self;
+        mappings.iter().for_each(Mappings::halt);
         sweeper.abort();
         // The sweeper holds the functions until it has really ended; that it was aborted is no news.
         let _ = sweeper.await;
@@ -175,6 +196,9 @@ impl Platform {
             }
         });
         let _ = ended.await;
+        for mapping in mappings {
+            mapping.ended().await;
+        }
         drop(servers);
         guard::marked(&marker).into_iter().map(|process| format!("process {process} of {marker}")).collect()
     }
