@@ -190,6 +190,7 @@ fn platform_settings(
         variables: variables(services),
         marker: settings.marker.clone(),
         ledger,
+        compressed: crate::Compressed::default(),
     })
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::asynchronous::Asynchronous;
 use super::deployed::Machine;
 use super::invocation::{Invocation, InvokeError, Invoked, LARGEST_EVENT, Waits};
 use super::invoke_stream::Sink;
@@ -19,6 +20,7 @@ use crate::invoke::Invoke;
 pub(crate) struct Functions {
     pub machine: Arc<Machine>,
     pub pools: BTreeMap<String, Arc<Pool>>,
+    pub asynchronous: Asynchronous,
 }
 
 impl Functions {
@@ -62,7 +64,8 @@ impl Functions {
         Ok(answer)
     }
 
-    fn take(&self, name: &str, invocation: Invocation) -> Result<(), InvokeError> {
+    /// Takes an invocation for a function.
+    pub(crate) fn take(&self, name: &str, invocation: Invocation) -> Result<(), InvokeError> {
         let pool = self.pools.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
         if invocation.event.len() > LARGEST_EVENT {
             return Err(InvokeError::TooLarge);

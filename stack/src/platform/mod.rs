@@ -1,5 +1,6 @@
 //! Lambda on this machine: the functions' own binaries in execution environments, the ways to invoke them, the HTTP gateway.
 
+mod asynchronous;
 mod counts;
 mod deployed;
 mod environment;
@@ -42,7 +43,8 @@ pub use runtimes::Code;
 
 use crate::blueprint::Mapping;
 use crate::invoke::Invoke;
-use crate::{Health, RunFolder, Sightings, guard};
+use crate::{Compressed, Health, RunFolder, Sightings, guard};
+use asynchronous::Asynchronous;
 use deployed::{Deployed, Machine};
 use functions::Functions;
 use invocation::Waits;
@@ -77,6 +79,8 @@ pub struct Settings {
     pub marker: String,
     /// Where the entries of the extensions and of the platform go.
     pub ledger: mpsc::UnboundedSender<Entry>,
+    /// How much sooner an asynchronous event is tried again.
+    pub compressed: Compressed,
 }
 
 /// A platform that is up.
@@ -115,7 +119,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         let deployed = Deployed { function, launch, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
-    let functions = Arc::new(Functions { machine, pools });
+    let functions = Arc::new(Functions { machine, pools, asynchronous: Asynchronous::new(settings.compressed) });
     if let Some(missing) = settings.routes.functions().find(|name| !functions.has(name)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
     }
@@ -199,6 +203,7 @@ impl Platform {
         for mapping in mappings {
             mapping.ended().await;
         }
+        functions.asynchronous.end().await;
         drop(servers);
         guard::marked(&marker).into_iter().map(|process| format!("process {process} of {marker}")).collect()
     }
