@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 14] = [
+const HOMES: [(&str, &[&str]); 23] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -33,7 +33,16 @@ const HOMES: [(&str, &[&str]); 14] = [
     ("aws-sdk-dynamodb", &["functions"]),
     ("aws-sdk-verifiedpermissions", &["functions"]),
     ("aws-sdk-iotdataplane", &["functions"]),
-    ("aws-sdk-s3", &["plan-fetcher"]),
+    ("aws-sdk-s3", &["functions", "plan-fetcher"]),
+    ("aws-sdk-sesv2", &["functions"]),
+    ("aws-sdk-sns", &["functions"]),
+    ("aws-sdk-cognitoidentityprovider", &["functions"]),
+    ("mail-parser", &["functions", "scenarios", "stack"]),
+    ("mail-builder", &["functions", "scenarios"]),
+    ("lettre", &["scenarios"]),
+    ("smtp-proto", &["stack"]),
+    ("s3s", &["stack"]),
+    ("quick-xml", &["stack"]),
     ("aws-sdk-ssm", &["plan-fetcher"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),

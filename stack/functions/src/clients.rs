@@ -48,6 +48,42 @@ pub const APPOINTMENTS: Patience = Patience {
     pause: Duration::from_millis(100),
 };
 
+/// `email-processor` has 15 s for everything; what is left of them is the limit of each mail, so this only leaves room for a second attempt.
+pub const EMAIL_PROCESSOR: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(5),
+    operation: Duration::from_secs(11),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
+/// `record-sign-in` has 5 s, for which somebody waits, and makes one call.
+pub const RECORD_SIGN_IN: Patience = Patience {
+    connect: Duration::from_millis(500),
+    attempt: Duration::from_millis(1200),
+    operation: Duration::from_secs(4),
+    attempts: 3,
+    pause: Duration::from_millis(50),
+};
+
+/// `prune-users` has 60 s for up to 25 users, and begins no user for whom there is no time.
+pub const PRUNE_USERS: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(5),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
+/// `config` for calls that may have been carried out when no answer came, and must not be twice: silence is not followed by a second attempt.
+pub fn no_second_attempt_after_silence(config: &SdkConfig) -> SdkConfig {
+    let patience = config.timeout_config();
+    let mut timeouts = TimeoutConfig::builder();
+    timeouts.set_connect_timeout(patience.and_then(TimeoutConfig::connect_timeout));
+    timeouts.set_operation_timeout(patience.and_then(TimeoutConfig::operation_timeout));
+    config.to_builder().timeout_config(timeouts.build()).build()
+}
+
 /// Loads what the environment says, with `patience`.
 pub async fn load(patience: Patience) -> SdkConfig {
     with_patience(aws_config::defaults(BehaviorVersion::latest()), patience).load().await
@@ -77,7 +113,10 @@ mod tests {
         assert!(THERMOSTAT_API.operation * 3 + keys < Duration::from_secs(25));
         assert!(APPOINTMENTS.operation < Duration::from_secs(10));
         assert!(crate::authorizer::TIME_LIMIT < Duration::from_secs(3));
-        for patience in [THERMOSTAT_API, AUTHORIZER, APPOINTMENTS] {
+        assert!(EMAIL_PROCESSOR.operation < Duration::from_secs(15));
+        assert!(RECORD_SIGN_IN.operation < Duration::from_secs(5));
+        assert!(PRUNE_USERS.operation < Duration::from_secs(60));
+        for patience in [THERMOSTAT_API, AUTHORIZER, APPOINTMENTS, EMAIL_PROCESSOR, RECORD_SIGN_IN, PRUNE_USERS] {
             assert!(patience.attempt * 2 <= patience.operation, "{patience:?} leaves no time for a second attempt");
         }
     }

@@ -4,9 +4,13 @@
 pub mod appointments;
 pub mod authorizer;
 pub mod clients;
+pub mod clock;
+pub mod email_processor;
 pub mod failure;
 pub mod http_event;
 pub mod key_set;
+pub mod prune_users;
+pub mod record_sign_in;
 pub mod settings;
 pub mod thermostat_api;
 pub mod time_of_day;

@@ -39,6 +39,17 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
+    /// A variable that must hold a whole number from `least` on.
+    pub fn number(&mut self, name: &str, least: u32) -> u32 {
+        let text = self.required(name);
+        match text.trim().parse() {
+            Ok(number) if number >= least => return number,
+            _ if text.is_empty() => {}
+            _ => self.complaints.push(format!("`{name}` is `{text}`; set it to a whole number, at least {least}")),
+        }
+        least
+    }
+
     /// The weaknesses that `WEAKNESSES` switches on; the variable must be there, empty means none.
     pub fn weaknesses<W: Weakness>(&mut self) -> Weaknesses<W> {
         let Some(text) = (self.lookup)("WEAKNESSES") else {
@@ -74,6 +85,17 @@ mod tests {
         let message = reader.finish(()).expect_err("three complaints").to_string();
         for name in ["TABLE_NAME", "ISSUER", "laziness", "mode-dropped"] {
             assert!(message.contains(name), "{name} is not in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_whole_one_and_not_too_small() {
+        for (text, good) in [("0", false), ("1", true), (" 25 ", true), ("-1", false), ("1.5", false), ("many", false), ("", false)] {
+            let mut reader = Reader::new(|_: &str| Some(text.to_owned()));
+            reader.number("DISABLES_A_SECOND", 1);
+            let finished = reader.finish(());
+            assert_eq!(finished.is_ok(), good, "{text}: {finished:?}");
+            assert!(good || finished.is_err_and(|error| error.to_string().matches("DISABLES_A_SECOND").count() == 1), "{text}");
         }
     }
 

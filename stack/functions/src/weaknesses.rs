@@ -59,6 +59,61 @@ impl Weakness for AuthorizerWeakness {
     ];
 }
 
+/// A weakness of `email-processor`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EmailWeakness {
+    /// Fails after the mail was sent.
+    SuccessRaises,
+    /// A mail that SES does not take counts as sent.
+    SendFailureAcknowledged,
+    /// Fails after the notice was published.
+    FallbackRaises,
+    /// Two attachments with one name are one object.
+    AttachmentKeyCollides,
+    /// Remembers nothing: every delivery of an event is worked through anew.
+    NotIdempotent,
+}
+
+impl Weakness for EmailWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("success-raises", Self::SuccessRaises),
+        ("send-failure-acknowledged", Self::SendFailureAcknowledged),
+        ("fallback-raises", Self::FallbackRaises),
+        ("attachment-key-collides", Self::AttachmentKeyCollides),
+        ("not-idempotent", Self::NotIdempotent),
+    ];
+}
+
+/// A weakness of `record-sign-in`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SignInWeakness {
+    /// Overwrites whatever is there, also what is newer.
+    LateWriteWins,
+}
+
+impl Weakness for SignInWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[("late-write-wins", Self::LateWriteWins)];
+}
+
+/// A weakness of `prune-users`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PruneWeakness {
+    /// Looks neither before nor after whether the user has signed in again.
+    NoCheckBeforeDisable,
+    /// Disables as fast as it can.
+    NoRateLimit,
+    /// One user who cannot be disabled fails the whole batch, also one who is no more.
+    WholeBatchFails,
+}
+
+impl Weakness for PruneWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("no-check-before-disable", Self::NoCheckBeforeDisable),
+        ("no-rate-limit", Self::NoRateLimit),
+        ("whole-batch-fails", Self::WholeBatchFails),
+    ];
+}
+
 /// The names that `WEAKNESSES` may not hold.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownWeakness {

@@ -26,7 +26,11 @@ pub const SHORT: Patience = Patience {
 #[derive(Debug, Clone)]
 pub struct Call {
     pub operation: String,
+    /// With the query.
+    pub path: String,
     pub body: Value,
+    /// The body as it came.
+    pub raw: Bytes,
     pub trace: Option<String>,
 }
 
@@ -34,6 +38,7 @@ pub struct Call {
 pub enum Reply {
     Json(u16, Value),
     With(Vec<(&'static str, String)>, Value),
+    Raw(u16, Bytes),
     Hang,
 }
 
@@ -85,25 +90,33 @@ impl Cloud {
         let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let target = header("x-amz-target").and_then(|target| Some(target.split_once('.')?.1.to_owned()));
         let (path, trace) = (request.uri().path().to_owned(), header("x-amzn-trace-id"));
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let is_s3 = header("authorization").is_some_and(|signed| signed.contains("/s3/")) || query.contains("X-Amz-Signature");
         let operation = target.unwrap_or_else(|| match (request.method().as_str(), path.as_str()) {
+            ("GET", _) if is_s3 => "GetObject".to_owned(),
+            ("PUT", _) if is_s3 => "PutObject".to_owned(),
+            (_, "/v2/email/outbound-emails") => "SendEmail".to_owned(),
+            ("POST", "/") => "Publish".to_owned(),
             ("GET", path) if path.ends_with("/shadow") => "GetThingShadow".to_owned(),
             ("POST", path) if path.ends_with("/shadow") => "UpdateThingShadow".to_owned(),
             (_, path) => path.rsplit('/').next().unwrap().to_owned(),
         });
-        let body = request.into_body().collect().await.unwrap().to_bytes();
-        let call = Call { operation, body: serde_json::from_slice(&body).unwrap_or(Value::Null), trace };
+        let raw = request.into_body().collect().await.unwrap().to_bytes();
+        let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+        let call = Call { operation, path, body: serde_json::from_slice(&raw).unwrap_or(Value::Null), raw, trace };
         self.calls.lock().unwrap().push(call.clone());
         let behaviour = self.behaviour.lock().unwrap().clone();
         let (status, headers, body) = match behaviour(&call) {
-            Reply::Json(status, body) => (status, Vec::new(), body),
-            Reply::With(headers, body) => (200, headers, body),
+            Reply::Json(status, body) => (status, Vec::new(), Bytes::from(body.to_string())),
+            Reply::With(headers, body) => (200, headers, Bytes::from(body.to_string())),
+            Reply::Raw(status, body) => (status, Vec::new(), body),
             Reply::Hang => std::future::pending().await,
         };
         let mut response = Response::builder().status(status);
         for (name, value) in headers {
             response = response.header(name, value);
         }
-        response.body(Full::new(Bytes::from(body.to_string()))).unwrap()
+        response.body(Full::new(body)).unwrap()
     }
 }
 

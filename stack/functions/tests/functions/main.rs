@@ -4,8 +4,14 @@
 mod appointments;
 mod authorizer;
 mod cloud;
+mod email_processor;
+mod mail;
+mod memory;
 mod pool;
 mod process;
+mod prune_users;
+mod record_sign_in;
+mod tables;
 mod template;
 mod thermostat_api;
 mod tokens;

@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 
 const ROOTS: [&str; 2] = ["Root=1-66f00000-000000000000000000000001;Sampled=0", "Root=1-66f00000-000000000000000000000002;Sampled=0"];
 
-fn start(binary: &str, variables: &[(&str, &str)]) -> Child {
+pub fn start(binary: &str, variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(binary);
     command.env_clear().envs(variables.iter().copied()).kill_on_drop(true);
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
@@ -78,6 +78,9 @@ async fn a_missing_variable_ends_the_start_and_is_named() {
         (env!("CARGO_BIN_EXE_thermostat-api"), "CLIENT_ID"),
         (env!("CARGO_BIN_EXE_authorizer"), "EXTERNAL_ISSUER"),
         (env!("CARGO_BIN_EXE_appointments"), "TABLE_NAME"),
+        (env!("CARGO_BIN_EXE_email-processor"), "PRESIGNED_EXPIRATION"),
+        (env!("CARGO_BIN_EXE_record-sign-in"), "THRESHOLD_DAYS"),
+        (env!("CARGO_BIN_EXE_prune-users"), "DISABLES_TABLE"),
     ];
     for (binary, variable) in binaries {
         let function = start(binary, &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]);

@@ -1,0 +1,19 @@
+//! The entry point of `prune-users`: settings and clients once, then events. It decides nothing.
+
+use functions::clock::Deadline;
+use functions::prune_users::{PruneUsers, Settings};
+use functions::{clients, settings};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let settings = Settings::read(settings::from_environment)?;
+    let function = PruneUsers::new(settings, &clients::load(clients::PRUNE_USERS).await);
+    let function = &function;
+    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
+        let (payload, context) = event.into_parts();
+        function.answer(payload, Deadline::of(&context)).await.map_err(Error::from)
+    }))
+    .await
+}
