@@ -14,7 +14,7 @@ mod invoke_api;
 mod invoke_stream;
 mod life;
 mod log;
-mod names;
+pub(crate) mod names;
 mod pool;
 mod process;
 mod runtime_api;
