@@ -16,7 +16,7 @@ mod invoke_stream;
 mod life;
 mod log;
 pub mod mappings;
-mod names;
+pub(crate) mod names;
 mod pool;
 mod process;
 mod runtime_api;
