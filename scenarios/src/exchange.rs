@@ -7,6 +7,8 @@ use reports::{Outcome, Phase};
 use stack::Seen;
 use stack::world::clinic::User;
 
+use crate::strike::Struck;
+
 /// What the traffic tells the engine. Times are offsets from the first arrival of the warm-up, on one monotonic clock.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -59,6 +61,8 @@ pub enum Event {
         /// When the member was disabled.
         at: Duration,
     },
+    /// A fault struck work for which no request of the traffic waits.
+    Struck(Box<Struck>),
     /// The link of an attachment was followed.
     LinkTried(Box<LinkTried>),
     /// A member's row was put into the table, as if the last sign-in had been long ago.
@@ -102,6 +106,7 @@ impl Event {
             Self::Converged { reported, .. } => *reported,
             Self::Mail(mail) => mail.done,
             Self::Disposed(disposed) => disposed.at,
+            Self::Struck(struck) => struck.at,
             Self::LinkTried(tried) => tried.at,
             Self::DeviceEnded { at, .. }
             | Self::DeviceProvoked { at, .. }

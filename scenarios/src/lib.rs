@@ -5,8 +5,10 @@ pub mod exchange;
 pub mod invariants;
 pub mod links;
 pub mod probes;
+pub mod strike;
 pub mod timeline;
 pub mod traffic;
 
 pub use exchange::{Asked, Event, Exchange};
+pub use strike::Struck;
 pub use timeline::Timeline;

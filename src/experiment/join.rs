@@ -7,7 +7,7 @@ use faults::ledger::{Eligible, Started};
 use faults::{Action, Arm, Entry, Facts, Fault, Identity, Kind, Place, Roll};
 use reports::measurements::Injections;
 use reports::{ArmTag, Phase};
-use scenarios::{Event, Exchange};
+use scenarios::{Event, Exchange, Struck};
 
 use super::plan::Plan;
 use super::windows::Windows;
@@ -182,6 +182,15 @@ impl Join {
             done: started.done,
             waited_us: started.waited_us,
         });
+    }
+
+    /// What a line of a ledger tells the oracles of work for which no request waits; nothing where nothing was struck.
+    pub fn strike(&self, entry: &Entry, at: Duration) -> Option<Event> {
+        let Entry::Eligible(line) = entry else { return None };
+        let fault = self.faults.iter().find(|fault| line.run == self.run && is_struck(line) && fault.name == line.fault)?;
+        let message = line.message.clone().or_else(|| self.messages.get(line.root.as_ref()?).cloned());
+        let (name, place, action) = (fault.name.clone(), fault.place.clone(), line.action.clone());
+        Some(Event::Struck(Box::new(Struck { message, fault: name, place, action, at })))
     }
 
     fn told(&mut self, told: &Told<'_>) {

@@ -71,6 +71,11 @@ impl Plan {
         self.load.inactive_users.as_ref().map(|load| load.members)
     }
 
+    /// Whether something works without a request that waits for it.
+    pub const fn is_asynchronous(&self) -> bool {
+        self.load.mail.is_some() || self.load.inactive_users.is_some()
+    }
+
     /// Arrivals a second of all systems together.
     pub fn intended_rate(&self) -> f64 {
         let load = &self.load;

@@ -17,7 +17,7 @@ impl Roll {
         let mut hasher = SipHasher24::new_with_keys(seed, 0);
         hasher.write(name.as_bytes());
         hasher.write_u8(0xff);
-        hasher.write(identity.0.as_bytes());
+        hasher.write(lasting(identity.0).as_bytes());
         Self(hasher.finish())
     }
 
@@ -37,6 +37,14 @@ impl Roll {
     }
 }
 
+/// The part of an identity that a roll hangs on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at
+/// which it was made, and a request is to be struck on any day as it was today. Of anything else it is the whole. Source: AWS X-Ray, trace ids.
+fn lasting(identity: &str) -> &str {
+    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let parts = identity.strip_prefix("1-").and_then(|rest| rest.split_once('-'));
+    parts.filter(|(time, own)| is_hex(time, 8) && is_hex(own, 24)).map_or(identity, |(_, own)| own)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +55,26 @@ mod tests {
         assert_eq!(roll(7, "latency"), roll(7, "latency"));
         assert_ne!(roll(7, "latency"), roll(8, "latency"));
         assert_ne!(roll(7, "latency"), roll(7, "error"));
+    }
+
+    #[test]
+    fn the_time_in_a_root_is_no_part_of_what_a_roll_hangs_on() {
+        let own = "bd862e3fe1be46a994272793";
+        for (identity, part) in [
+            (format!("1-5759e988-{own}"), own.to_owned()),
+            (format!("1-00000000-{own}"), own.to_owned()),
+            (format!("1-5759e98-{own}"), format!("1-5759e98-{own}")),
+            (format!("1-5759e98x-{own}"), format!("1-5759e98x-{own}")),
+            (format!("1-5759e988-{own}0"), format!("1-5759e988-{own}0")),
+            ("1-a-b".to_owned(), "1-a-b".to_owned()),
+            ("a message's id".to_owned(), "a message's id".to_owned()),
+            (String::new(), String::new()),
+        ] {
+            assert_eq!(lasting(&identity), part, "{identity}");
+        }
+        let roll = |identity: &str| Roll::new(7, "f", Identity(identity));
+        assert_eq!(roll("1-5759e988-bd862e3fe1be46a994272793"), roll("1-00000000-bd862e3fe1be46a994272793"));
+        assert_ne!(roll("1-5759e988-bd862e3fe1be46a994272793"), roll("1-5759e988-bd862e3fe1be46a994272794"));
     }
 
     #[test]

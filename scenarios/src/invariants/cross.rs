@@ -12,7 +12,7 @@ use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Probe};
 /// Who broke, when the shadow of the first device ends as (desired, mode, reported).
 fn named(events: Vec<Event>, end: Option<(i64, Option<&str>, i64)>) -> Vec<&'static str> {
     let shadows = end.map(|(desired, mode, reported)| ("Thermostat1".to_owned(), state(desired, mode), state(reported, mode), 99));
-    let quiet = Quiet { at: s(120.0), calmed: None, shadows: shadows.into_iter().collect() };
+    let quiet = Quiet { at: s(120.0), shadows: shadows.into_iter().collect(), ..Quiet::default() };
     let mut names = BTreeSet::new();
     for rule in &mut all(&world()).unwrap() {
         let broken = events.iter().map(|event| rule.see(event).0.len()).sum::<usize>() + rule.settled(&quiet).0.len();
@@ -69,7 +69,8 @@ fn a_long_run_without_a_mistake_is_named_by_nobody() {
     }
     let last = 60 + 599 % 30;
     let mut rules = all(&world()).unwrap();
-    let quiet = Quiet { at: s(700.0), calmed: None, shadows: vec![("Thermostat1".into(), state(last, AUTO), state(last, AUTO), 1_200)] };
+    let shadows = vec![("Thermostat1".into(), state(last, AUTO), state(last, AUTO), 1_200)];
+    let quiet = Quiet { at: s(700.0), shadows, ..Quiet::default() };
     for rule in &mut rules {
         let mut checked = 0;
         for event in &events {

@@ -13,7 +13,14 @@ use super::cedar::ThermostatOracle;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
 pub(super) fn world() -> WorldUnderTest {
-    WorldUnderTest { homes: Some(2), clinic: true, authorizer_cache: Duration::from_secs(2), ..WorldUnderTest::default() }
+    WorldUnderTest {
+        homes: Some(2),
+        clinic: true,
+        authorizer_cache: Duration::from_secs(2),
+        mail: true,
+        row_life: Some(Duration::from_secs(30)),
+        ..WorldUnderTest::default()
+    }
 }
 
 pub(super) fn thermostat() -> Arc<ThermostatOracle> {

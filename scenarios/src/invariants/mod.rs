@@ -13,15 +13,30 @@ mod b3_no_amplification;
 mod b4_revoked_right_ends;
 mod b5_namesakes;
 mod b6_rotated_key_heals;
+mod c1_nothing_lost;
+mod c2_one_end;
+mod c3_no_duplicates;
+mod c4_right_readers;
+mod c5_own_object_working_link;
+mod c6_no_blocking;
+mod c7_none_expires;
+mod c8_list_stays_inside;
+mod c9_dead_letters;
 pub mod cedar;
 mod denials;
+mod mail_book;
+mod mail_words;
 mod register;
 mod wording;
 
 #[cfg(test)]
 mod cross;
 #[cfg(test)]
+mod cross_mail;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod fixtures_mail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +59,7 @@ pub struct Breach {
     pub answered: String,
     /// What should have been, and why.
     pub expected: String,
-    /// A command that repeats it; `$GATEWAY` and `$TOKEN` stand for the address and a token.
+    /// A command that repeats it; `$GATEWAY`, `$SMTP` and `$SERVICES` stand for addresses, `$TOKEN` for a token.
     pub repeat: String,
 }
 
@@ -79,6 +94,10 @@ pub struct Quiet {
     pub calmed: Option<Duration>,
     /// Every thing's shadow: desired, reported, version.
     pub shadows: Vec<(String, crate::exchange::ThermostatState, crate::exchange::ThermostatState, i64)>,
+    /// Every user of the members' pool and whether the user is enabled; `None` where nobody asked.
+    pub users: Option<Vec<(String, bool)>>,
+    /// Every row of the table of latest sign-ins: its key and its time to live; `None` where nobody asked.
+    pub rows: Option<Vec<(String, Option<i64>)>>,
 }
 
 /// The systems that are up, as far as what is right depends on them.
@@ -123,6 +142,17 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(b5_namesakes::Namesakes));
         rules.push(Box::new(b6_rotated_key_heals::RotatedKeyHeals));
     }
+    if world.mail {
+        rules.push(Box::new(c1_nothing_lost::NothingLost::default()));
+        rules.push(Box::new(c2_one_end::OneEnd::default()));
+        rules.push(Box::new(c3_no_duplicates::NoDuplicates::default()));
+        rules.push(Box::new(c4_right_readers::RightReaders::default()));
+        rules.push(Box::new(c5_own_object_working_link::OwnObjectWorkingLink::default()));
+        rules.push(Box::new(c6_no_blocking::NoBlocking::default()));
+        rules.push(Box::new(c7_none_expires::NoneExpires::default()));
+        rules.push(Box::new(c8_list_stays_inside::ListStaysInside::default()));
+        rules.push(Box::new(c9_dead_letters::DeadLetters::default()));
+    }
     Ok(rules)
 }
 
@@ -146,9 +176,15 @@ mod tests {
 
     #[test]
     fn a_system_that_is_not_up_has_no_rules() {
-        let mut world = fixtures::world();
-        world.clinic = false;
-        assert_eq!(all(&world).unwrap().len(), 7);
+        let up = |letter: char, world: WorldUnderTest| {
+            let rules = all(&world).unwrap();
+            let (of_it, others): (Vec<_>, Vec<_>) = rules.iter().map(|rule| rule.id()).partition(|id| id.starts_with(letter));
+            (of_it.len(), others.len())
+        };
+        let world = fixtures::world();
+        assert_eq!(up('A', WorldUnderTest { homes: world.homes, ..WorldUnderTest::default() }), (7, 0));
+        assert_eq!(up('B', WorldUnderTest { clinic: true, ..WorldUnderTest::default() }), (6, 0));
+        assert_eq!(up('C', WorldUnderTest { mail: true, ..WorldUnderTest::default() }), (9, 0));
         assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);
     }
 

@@ -37,6 +37,13 @@ impl Chance {
     }
 }
 
+/// The same root with the time `seconds` since 1970 where X-Ray has it, for a request whose time somebody reads there. Who is struck
+/// does not depend on that part.
+pub fn stamped(root: &str, seconds: u64) -> String {
+    let own = root.rsplit('-').next().unwrap_or_default();
+    format!("1-{:08x}-{own}", seconds as u32)
+}
+
 fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -62,6 +69,7 @@ mod tests {
         assert_eq!(root.len(), "1-00000000-000000000000000000000000".len());
         assert_eq!(root, trace_root(7, 0, 1, 2));
         assert_ne!(root.get(..10), trace_root(8, 0, 1, 2).get(..10));
+        assert_eq!(stamped("1-00000000-bd862e3fe1be46a994272793", 0x5759_e988), "1-5759e988-bd862e3fe1be46a994272793");
         let all: std::collections::HashSet<String> = (0..2)
             .flat_map(|system| (0..5_000).flat_map(move |arrival| (0..4).map(move |step| trace_root(7, system, arrival, step))))
             .collect();

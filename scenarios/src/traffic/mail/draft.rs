@@ -23,6 +23,8 @@ pub(super) struct Draft {
     pub(super) size: u64,
     /// Whether there is anything beside the text.
     pub(super) has_attachments: bool,
+    /// Whether something that is attached cannot be decoded.
+    pub(super) is_broken: bool,
 }
 
 /// How the list of readers stands in the text.
@@ -36,8 +38,6 @@ pub(super) enum List {
     Missing,
     /// With something in it that is no address.
     Invalid(&'static str),
-    /// Its marker is opened and never closed.
-    Open,
 }
 
 /// Forms that can carry something beside their text.
@@ -81,13 +81,17 @@ impl Draft {
         let readers: Vec<String> = (0..sizes::readers(seed, number)).map(|k| format!("r{k}.{token}@readers.example")).collect();
         let (class, turn) = Class::of(seed, number);
         let (form, list) = match special(seed, load, number) {
-            Some(MailForm::Malformed) if chance.below(2) == 0 => (MailForm::Malformed, List::Open),
-            Some(MailForm::Malformed) => (MailForm::Malformed, List::Invalid(pick(&mut chance))),
-            Some(form) => (form, List::Missing),
-            None => (form(seed, class, turn), if chance.below(4) == 0 { List::Bracketed } else { List::Plain }),
+            // What is broken is either the list or something that is attached.
+            Some(MailForm::Malformed) if chance.below(2) == 0 => (MailForm::Malformed, List::Invalid(pick(&mut chance))),
+            Some(MailForm::NoList) => (MailForm::NoList, List::Missing),
+            special => {
+                let form = special.unwrap_or_else(|| form(seed, class, turn));
+                (form, if chance.below(4) == 0 { List::Bracketed } else { List::Plain })
+            }
         };
-        let mut draft =
-            Self { seed, number, token, form, readers, list, size: 0, has_attachments: has_attachments(form, class, &mut chance) };
+        let is_broken = form == MailForm::Malformed && !matches!(list, List::Invalid(_));
+        let has_attachments = has_attachments(form, class, &mut chance);
+        let mut draft = Self { seed, number, token, form, readers, list, size: 0, has_attachments, is_broken };
         if draft.form == MailForm::Latin1 && draft.list_line().len() > LONGEST_PLAIN_LIST {
             draft.form = MailForm::QuotedPrintable;
         }
@@ -99,10 +103,10 @@ impl Draft {
 
     /// What is to become of it.
     pub(super) fn expected(&self) -> Expected {
-        match self.list {
-            List::Plain | List::Bracketed => Expected::Delivered { readers: self.readers.clone() },
-            List::Missing => Expected::Fallback,
-            List::Invalid(_) | List::Open => Expected::DeadLetter,
+        match self.form {
+            MailForm::Malformed => Expected::DeadLetter,
+            MailForm::NoList => Expected::Fallback,
+            _ => Expected::Delivered { readers: self.readers.clone() },
         }
     }
 
@@ -120,7 +124,6 @@ impl Draft {
             List::Bracketed => format!("Line2{MARKER}[{list}]{MARKER}"),
             List::Missing => String::new(),
             List::Invalid(what) => format!("Line2{MARKER}{list},{what}{MARKER}"),
-            List::Open => format!("Line2{MARKER}{list}"),
         }
     }
 }
@@ -194,7 +197,7 @@ mod tests {
                 _ => assert_eq!(expected, Expected::Delivered { readers: draft.readers.clone() }),
             }
         }
-        assert_eq!((forms.len(), lists.len()), (11, 4 + NO_ADDRESSES.len()), "{forms:?} {lists:?}");
+        assert_eq!((forms.len(), lists.len()), (11, 3 + NO_ADDRESSES.len()), "{forms:?} {lists:?}");
         let carriers: Vec<usize> = CARRIERS.iter().map(|(form, _)| forms[form]).collect();
         assert!(carriers.iter().max().unwrap() - carriers.iter().min().unwrap() < 50, "{forms:?}");
     }

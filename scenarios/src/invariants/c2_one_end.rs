@@ -1,0 +1,89 @@
+//! C-2: no mail ends in two ways.
+
+use crate::Event;
+
+use super::mail_book::{Left, MailBook, Rested, judge};
+use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
+
+#[derive(Default)]
+pub(super) struct OneEnd {
+    book: MailBook,
+}
+
+/// What was done and could not be acknowledged, because the last delivery was struck or an attempt that died still held the mail,
+/// goes to the dead-letter queue all the same: no function can help that.
+fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+    let dead = rested.trip.ended_as(Left::DeadLetter);
+    let twice = if !rested.sent.is_empty() && rested.notices > 0 {
+        Some("sent on or told to the fallback topic, not both")
+    } else if rested.came_out() && dead && !rested.failure_is_explained() {
+        Some("done with once it is sent on or told, not in the dead-letter queue too")
+    } else if rested.came_out() || dead {
+        None
+    } else {
+        return NOTHING;
+    };
+    checked(twice.map(|expected| mail_words::breach(rested, expected)))
+}
+
+impl Invariant for OneEnd {
+    fn id(&self) -> &'static str {
+        "C-2"
+    }
+
+    fn rule(&self) -> &'static str {
+        "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        judge(&self.book.see(event), rule)
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+        judge(&self.book.settled(quiet), rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures_mail::{Story, broken, ses_strike};
+    use super::*;
+    use crate::exchange::Expected;
+
+    #[test]
+    fn a_mail_that_ends_twice_is_named_unless_its_last_delivery_was_struck() {
+        let no_list = || Story::new(1).expected(Expected::Fallback);
+        for (what, story, expected) in [
+            ("delivered", Story::new(1).received(1.0).sent(1.1).deleted(1.2), (0, 1)),
+            ("still under way", Story::new(1).received(1.0), (0, 0)),
+            ("raises after success", Story::new(1).deliveries(5, None).sent(1.1).redriven(6.0), (1, 1)),
+            (
+                "raises after success, once struck",
+                Story::new(1).deliveries(5, None).sent(1.1).struck(1.2, "lose-answer").redriven(6.0),
+                (1, 1),
+            ),
+            ("every acknowledgement is lost", Story::new(1).deliveries(5, Some("lose-answer")).sent(1.1).redriven(6.0), (0, 1)),
+            (
+                "an attempt died and its claim outlived the retries",
+                Story::new(1).deliveries(5, None).sent(1.1).struck(1.2, "kill-middle").redriven(6.0),
+                (0, 1),
+            ),
+            ("raises after the notice", no_list().deliveries(5, None).noticed(1.1).redriven(6.0), (1, 1)),
+            ("a notice and nothing else", no_list().received(1.0).noticed(1.1).deleted(1.2), (0, 1)),
+            ("a notice and a mail", no_list().received(1.0).noticed(1.1).sent_to(1.1, &["a@x.com".into()], &[]).deleted(1.2), (1, 1)),
+        ] {
+            assert_eq!(broken(OneEnd::default(), &story.events()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_strike_whose_message_nobody_knows_counts_for_those_under_way() {
+        let events = |at: f64| {
+            let mut events = Story::new(1).deliveries(5, None).sent(5.1).redriven(6.0).events();
+            events.push(ses_strike(at, None));
+            events
+        };
+        assert_eq!(broken(OneEnd::default(), &events(5.2)), (0, 1));
+        assert_eq!(broken(OneEnd::default(), &events(60.0)), (1, 1));
+    }
+}

@@ -1,0 +1,76 @@
+//! C-8: neither the marker nor the list of readers reaches a reader.
+
+use crate::Event;
+use crate::exchange::Expected;
+
+use super::mail_book::{MailBook, Rested, judge};
+use super::{Breach, Invariant, NOTHING, Quiet, mail_words};
+
+#[derive(Default)]
+pub(super) struct ListStaysInside {
+    book: MailBook,
+}
+
+fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+    let Some(leak) = leak(rested) else { return (Vec::new(), rested.sent.len() as u64) };
+    let mut breach = mail_words::breach(rested, "neither the marker nor any reader's address in what they read");
+    breach.answered = format!("{leak} stands in what its readers got");
+    (vec![breach], rested.sent.len() as u64)
+}
+
+fn leak(rested: &Rested) -> Option<String> {
+    if rested.sent.iter().any(|sent| sent.marker) {
+        return Some("the marker".to_owned());
+    }
+    let readers = match &rested.mail.expected {
+        Expected::Delivered { readers } => readers.as_slice(),
+        _ => &[],
+    };
+    let named = |address: &String| readers.iter().any(|reader| reader.eq_ignore_ascii_case(address));
+    rested.sent.iter().find_map(|sent| sent.addresses.iter().find(|address| named(address) || sent.is_for(address))).cloned()
+}
+
+impl Invariant for ListStaysInside {
+    fn id(&self) -> &'static str {
+        "C-8"
+    }
+
+    fn rule(&self) -> &'static str {
+        "the marker and the list never reach a reader"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let rested = self.book.see(event);
+        if rested.is_empty() { NOTHING } else { judge(&rested, rule) }
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+        judge(&self.book.settled(quiet), rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stack::world::mail::SENDER;
+
+    use super::super::fixtures_mail::{Story, broken, with_list};
+    use super::*;
+
+    #[test]
+    fn what_readers_get_names_none_of_them() {
+        let readers = Story::new(1).readers();
+        let says = |text: &str| Story::new(1).received(1.0).said(1.1, &readers[..1], text).deleted(1.2);
+        for (what, story, expected) in [
+            ("nothing of it", says("Line1: all is well\n"), (0, 1)),
+            ("the sender's own address", says(&format!("write to {SENDER}.")), (0, 1)),
+            ("nothing was sent", Story::new(1).redriven(6.0), (0, 0)),
+            ("marker and list", says(&with_list(&readers)), (1, 1)),
+            ("the marker without its colons", says("Line2 Email_Rxers_Code"), (1, 1)),
+            ("the list without its marker", says(&format!("Line2[{}]", readers.join(","))), (1, 1)),
+            ("another reader", says(&format!("also sent to <{}>.", readers[1].to_uppercase())), (1, 1)),
+            ("in HTML", says(&format!("<a href=\"mailto:{}\">x</a>", readers[1])), (1, 1)),
+        ] {
+            assert_eq!(broken(ListStaysInside::default(), &story.events()), expected, "{what}");
+        }
+    }
+}
