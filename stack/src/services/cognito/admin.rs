@@ -65,13 +65,13 @@ struct Listed {
 }
 
 impl Cognito {
-    /// Does what an administrator asks; `None` where it is no such operation.
-    pub(super) fn administer(&self, call: &Call) -> Option<Result<Value, Refusal>> {
+    /// Does what an administrator asks at `now`; `None` where it is no such operation.
+    pub(super) fn administer(&self, call: &Call, now: Instant) -> Option<Result<Value, Refusal>> {
         Some(match call.operation.as_str() {
             "AdminCreateUser" => read(call).and_then(|asked| self.create(asked)),
             "AdminSetUserPassword" => read(call).and_then(|asked| self.set_password(&asked)),
             "AdminGetUser" => read(call).and_then(|asked| self.look(&asked)),
-            "AdminDisableUser" => self.within_quota(call).and_then(|()| read(call)).and_then(|asked| self.set_enabled(asked, false)),
+            "AdminDisableUser" => self.within_quota(call, now).and_then(|()| read(call)).and_then(|asked| self.set_enabled(asked, false)),
             "AdminEnableUser" => read(call).and_then(|asked| self.set_enabled(asked, true)),
             "AdminDeleteUser" => read(call).and_then(|asked| self.delete(&asked)),
             "ListUsers" => read(call).and_then(|asked| self.list(&asked)),
@@ -80,8 +80,8 @@ impl Cognito {
     }
 
     /// Every call counts, also one that then finds nobody.
-    fn within_quota(&self, call: &Call) -> Result<(), Refusal> {
-        if self.disables.admits(Instant::now()) {
+    fn within_quota(&self, call: &Call, now: Instant) -> Result<(), Refusal> {
+        if self.disables.admits(now) {
             return Ok(());
         }
         self.sightings.tell(Seen::QuotaExceeded { operation: call.operation.clone() });

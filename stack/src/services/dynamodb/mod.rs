@@ -533,7 +533,7 @@ mod tests {
                 "ExpressionAttributeValues": {":ttl": {"N": in_seconds(10_000)}},
             })
         };
-        for (id, expression) in [("updated", "SET #ttl = :ttl"), ("unlimited", "REMOVE #ttl SET other = :ttl")] {
+        for (id, expression) in [("updated", "SET #ttl = :ttl"), ("unlimited", "REMOVE #ttl SET note = :ttl")] {
             assert_eq!(call(&tables, "UpdateItem", update(id, expression)).await.0, 200);
         }
         let ids = |rows: Vec<Value>| {
