@@ -22,6 +22,11 @@ impl Default for Compressed {
 }
 
 impl Compressed {
+    /// The most for queues: a retention of a quarter of an hour is then 90 ms.
+    pub const MOST_FOR_QUEUES: u32 = 10_000;
+    /// The most for time to live: a life of 30 days is then 2.6 s.
+    pub const MOST_FOR_EXPIRY: u32 = 1_000_000;
+
     /// A queue's span here.
     pub fn queue(self, at_aws: Duration) -> Duration {
         at_aws / self.queues.max(1)

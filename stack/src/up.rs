@@ -9,13 +9,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
+use crate::blueprint::Blueprint;
+use crate::invoke::LateInvoke;
 use crate::ledger_sink;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
 use crate::world;
 use crate::world::weaknesses::{self, Bearer};
-use crate::{Addresses, Health, RunFolder, Sightings};
+use crate::{Addresses, Compressed, Health, RunFolder, Sightings};
 
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
@@ -97,6 +99,11 @@ impl Up {
             homes: settings.homes,
             clinic: settings.clinic,
             mail: None,
+            members: None,
+            blueprint: Blueprint::default(),
+            triggers: Vec::new(),
+            invoke: LateInvoke::default(),
+            compressed: Compressed::default(),
             sightings: Sightings::nowhere(),
             plan: settings.folder.plan(),
             ledger: ledger.clone(),
@@ -193,6 +200,7 @@ fn platform_settings(
         variables: variables(services),
         marker: settings.marker.clone(),
         ledger,
+        compressed: crate::Compressed::default(),
     })
 }
 

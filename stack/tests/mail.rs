@@ -14,10 +14,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use stack::blueprint::Blueprint;
+use stack::invoke::LateInvoke;
 use stack::services::ses::Store;
 use stack::services::{Services, Settings, start};
 use stack::world::mail::{SENDER, SETUP_NOTIFICATION};
-use stack::{RunFolder, Seen, Sighting, Sightings};
+use stack::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -48,7 +50,19 @@ impl Stage {
         let run = RunFolder::create(folder.path()).unwrap();
         let (objects, (sightings, seen)) = (Arc::new(Objects::default()), Sightings::channel());
         let mail = Some(Arc::clone(&objects) as Arc<dyn Store>);
-        let settings = Settings { homes: None, clinic: false, mail, sightings, plan: run.plan(), ledger: unbounded_channel().0 };
+        let settings = Settings {
+            homes: None,
+            clinic: false,
+            mail,
+            members: None,
+            blueprint: Blueprint::default(),
+            triggers: Vec::new(),
+            invoke: LateInvoke::default(),
+            compressed: Compressed::default(),
+            sightings,
+            plan: run.plan(),
+            ledger: unbounded_channel().0,
+        };
         Self { services: start(settings).await.unwrap(), objects, seen, run, _folder: folder }
     }
 

@@ -13,8 +13,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde_json::{Value, json};
+use stack::blueprint::Blueprint;
+use stack::invoke::LateInvoke;
 use stack::services::{Services, Settings, start};
-use stack::{RunFolder, Sightings};
+use stack::{Compressed, RunFolder, Sightings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 struct Stage {
@@ -34,6 +36,11 @@ impl Stage {
             homes: Some(homes),
             clinic: true,
             mail: None,
+            members: None,
+            blueprint: Blueprint::default(),
+            triggers: Vec::new(),
+            invoke: LateInvoke::default(),
+            compressed: Compressed::default(),
             sightings: Sightings::nowhere(),
             plan: run.plan(),
             ledger: sender,

@@ -127,7 +127,7 @@ impl Environment {
             self.group.thaw();
         }
         let timeout = self.deployed.function.timeout;
-        let Invocation { request_id, event, trace, client_context, arrived, at_limit, sink, answer } = invocation;
+        let Invocation { request_id, event, trace, client_context, arrived, waits: _, at_limit, sink, answer } = invocation;
         if at_limit {
             self.deployed.machine.counts.waited(arrived.elapsed());
         }

@@ -1,21 +1,26 @@
 //! All functions that are deployed here, by name: the one door through which everything invokes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::asynchronous::Asynchronous;
 use super::deployed::Machine;
-use super::invocation::{Invocation, InvokeError, Invoked, LARGEST_EVENT};
+use super::invocation::{Invocation, InvokeError, Invoked, LARGEST_EVENT, Waits};
 use super::invoke_stream::Sink;
+use super::names;
 use super::pool::Pool;
+use crate::invoke::Invoke;
 
 /// The functions by name.
 #[derive(Debug)]
 pub(crate) struct Functions {
     pub machine: Arc<Machine>,
     pub pools: BTreeMap<String, Arc<Pool>>,
+    pub asynchronous: Asynchronous,
 }
 
 impl Functions {
@@ -29,6 +34,21 @@ impl Functions {
         self.machine.region()
     }
 
+    /// A function's ARN, whether or not it is deployed.
+    pub(crate) fn arn(&self, name: &str) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{name}", self.region(), names::ACCOUNT)
+    }
+
+    /// How many invocations of a function can be under way at once; `None` where it is not deployed.
+    pub(crate) fn at_once(&self, name: &str) -> Option<usize> {
+        self.pools.get(name).map(|pool| pool.at_once())
+    }
+
+    /// A door to them for who is not asked over HTTP.
+    pub(crate) fn door(self: &Arc<Self>, waits: Waits) -> Arc<dyn Invoke> {
+        Arc::new(Door { functions: Arc::downgrade(self), waits })
+    }
+
     /// Hands an event in. It runs whether or not anybody waits for the answer, or takes its pieces.
     pub(crate) fn submit(
         &self,
@@ -38,14 +58,19 @@ impl Functions {
         client_context: Option<String>,
         sink: Option<Sink>,
     ) -> Result<oneshot::Receiver<Invoked>, InvokeError> {
-        let pool = self.pools.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
-        if event.len() > LARGEST_EVENT {
-            return Err(InvokeError::TooLarge);
-        }
         let (mut invocation, answer) = Invocation::new(event, trace, client_context);
         invocation.sink = sink;
-        pool.submit(invocation)?;
+        self.take(name, invocation)?;
         Ok(answer)
+    }
+
+    /// Takes an invocation for a function.
+    pub(crate) fn take(&self, name: &str, invocation: Invocation) -> Result<(), InvokeError> {
+        let pool = self.pools.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
+        if invocation.event.len() > LARGEST_EVENT {
+            return Err(InvokeError::TooLarge);
+        }
+        pool.submit(invocation)
     }
 
     /// Hands an event in and waits for what comes of it.
@@ -57,5 +82,25 @@ impl Functions {
         client_context: Option<String>,
     ) -> Result<Invoked, InvokeError> {
         self.submit(name, event, trace, client_context, None)?.await.map_err(|_| InvokeError::Stopped)
+    }
+}
+
+/// A door that keeps nothing alive: once the platform has gone, so has what is behind it.
+struct Door {
+    functions: Weak<Functions>,
+    waits: Waits,
+}
+
+#[async_trait]
+impl Invoke for Door {
+    async fn invoke(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<Invoked, InvokeError> {
+        let answer = {
+            let functions = self.functions.upgrade().ok_or(InvokeError::Stopped)?;
+            let (mut invocation, answer) = Invocation::new(event, trace, None);
+            invocation.waits = self.waits;
+            functions.take(function, invocation)?;
+            answer
+        };
+        answer.await.map_err(|_| InvokeError::Stopped)
     }
 }

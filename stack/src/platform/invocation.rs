@@ -39,6 +39,15 @@ pub enum InvokeError {
     Stopped,
 }
 
+/// Whose doing it is where an invocation waits for an environment of a function that has all it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// The machine's: Lambda would have started another one.
+    Machine,
+    /// The caller's, who has a limit of its own and would wait at AWS too.
+    Caller,
+}
+
 /// An invocation that waits for an environment.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -49,6 +58,7 @@ pub(crate) struct Invocation {
     /// JSON, for `Lambda-Runtime-Client-Context`.
     pub client_context: Option<String>,
     pub arrived: Instant,
+    pub waits: Waits,
     /// It waits although nothing may be started for it: the function's limit on this machine.
     pub at_limit: bool,
     /// Where the pieces of a streamed response go; a caller that wants none gets it whole.
@@ -106,6 +116,7 @@ impl Invocation {
             trace: names::trace_of(trace),
             client_context,
             arrived: Instant::now(),
+            waits: Waits::Machine,
             at_limit: false,
             sink: None,
             answer,

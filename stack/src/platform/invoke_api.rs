@@ -8,6 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, body::Incoming};
 use serde_json::json;
 
+use super::asynchronous::Asynchronous;
 use super::functions::Functions;
 use super::http::{self, Piece};
 use super::invocation::{InvokeError, LARGEST_EVENT};
@@ -72,8 +73,8 @@ async fn invoke(functions: &Arc<Functions>, name: &str, way: Way, request: Reque
             }
         }
         "Event" if way == Way::Streamed => refusal(400, "InvalidParameterValueException", "a stream has no invocation type Event"),
-        "Event" => match functions.submit(name, event, Some(&trace), context, None) {
-            Ok(_answer) => http::json(202, Bytes::new()),
+        "Event" => match Asynchronous::accept(functions, name, event, trace, context) {
+            Ok(()) => http::json(202, Bytes::new()),
             Err(error) => refused(functions, &error),
         },
         "RequestResponse" => match functions.invoke(name, event, Some(&trace), context).await {
@@ -92,10 +93,7 @@ async fn invoke(functions: &Arc<Functions>, name: &str, way: Way, request: Reque
 
 fn refused(functions: &Functions, error: &InvokeError) -> Response<Piece> {
     match error {
-        InvokeError::Unknown(name) => {
-            let arn = format!("arn:aws:lambda:{}:{}:function:{name}", functions.region(), names::ACCOUNT);
-            refusal(404, "ResourceNotFoundException", &format!("Function not found: {arn}"))
-        }
+        InvokeError::Unknown(name) => refusal(404, "ResourceNotFoundException", &format!("Function not found: {}", functions.arn(name))),
         InvokeError::Throttled => {
             let body =
                 json!({ "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded." });

@@ -1,5 +1,6 @@
 //! Lambda on this machine: the functions' own binaries in execution environments, the ways to invoke them, the HTTP gateway.
 
+mod asynchronous;
 mod counts;
 mod deployed;
 mod environment;
@@ -14,7 +15,8 @@ mod invoke_api;
 mod invoke_stream;
 mod life;
 mod log;
-mod names;
+pub mod mappings;
+pub(crate) mod names;
 mod pool;
 mod process;
 mod runtime_api;
@@ -39,9 +41,14 @@ pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
 pub use runtimes::Code;
 
-use crate::{Health, RunFolder, guard};
+use crate::blueprint::Mapping;
+use crate::invoke::Invoke;
+use crate::{Compressed, Health, RunFolder, Sightings, guard};
+use asynchronous::Asynchronous;
 use deployed::{Deployed, Machine};
 use functions::Functions;
+use invocation::Waits;
+use mappings::{MappingError, Mappings, Sources};
 use pool::Pool;
 
 /// How often idle environments are looked for.
@@ -72,6 +79,8 @@ pub struct Settings {
     pub marker: String,
     /// Where the entries of the extensions and of the platform go.
     pub ledger: mpsc::UnboundedSender<Entry>,
+    /// How much sooner an asynchronous event is tried again.
+    pub compressed: Compressed,
 }
 
 /// A platform that is up.
@@ -84,6 +93,7 @@ pub struct Platform {
     functions: Arc<Functions>,
     servers: Vec<http::Served>,
     sweeper: JoinHandle<()>,
+    mappings: Vec<Mappings>,
 }
 
 /// Brings the platform up; no environment is started until it is needed.
@@ -109,7 +119,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         let deployed = Deployed { function, launch, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
-    let functions = Arc::new(Functions { machine, pools });
+    let functions = Arc::new(Functions { machine, pools, asynchronous: Asynchronous::new(settings.compressed) });
     if let Some(missing) = settings.routes.functions().find(|name| !functions.has(name)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
     }
@@ -123,7 +133,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         http::serve(lambda_listener, move |request, _| invoke_api::answer(Arc::clone(&invoked), request)),
     ];
     let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
-    Ok(Platform { gateway, lambda, functions, servers, sweeper })
+    Ok(Platform { gateway, lambda, functions, servers, sweeper, mappings: Vec::new() })
 }
 
 async fn sweep(functions: Arc<Functions>) {
@@ -147,6 +157,20 @@ impl Platform {
         self.functions.invoke(function, event, trace, None).await
     }
 
+    /// The door through which services invoke functions; it opens onto nothing once the platform is down.
+    pub fn door(&self) -> Arc<dyn Invoke> {
+        self.functions.door(Waits::Machine)
+    }
+
+    /// From here on queues and streams invoke functions as declared. What is given up is told to `sightings`.
+    ///
+    /// # Errors
+    /// Where a mapping names what is not there or has a pattern that is not understood; then none of them is at work.
+    pub fn map(&mut self, declared: &[Mapping], sources: &dyn Sources, sightings: &Sightings) -> Result<(), MappingError> {
+        self.mappings.push(Mappings::start(declared, sources, &self.functions, sightings)?);
+        Ok(())
+    }
+
     /// Starts environments until the function has that many, at most as many as it may have, and waits until they are ready.
     ///
     /// # Errors
@@ -160,9 +184,10 @@ impl Platform {
         Ok(())
     }
 
-    /// Ends everything: no new invocation, SHUTDOWN for the extensions, then all processes. Returns what could not be ended.
+    /// Ends everything: no mapping takes anything more, no new invocation, SHUTDOWN for the extensions, then all processes. Returns what could not be ended.
     pub async fn stop(self) -> Vec<String> {
-        let Self { functions, servers, sweeper, .. } = self;
+        let Self { functions, servers, sweeper, mappings, .. } = self;
+        mappings.iter().for_each(Mappings::halt);
         sweeper.abort();
         // The sweeper holds the functions until it has really ended; that it was aborted is no news.
         let _ = sweeper.await;
@@ -175,6 +200,10 @@ impl Platform {
             }
         });
         let _ = ended.await;
+        for mapping in mappings {
+            mapping.ended().await;
+        }
+        functions.asynchronous.end().await;
         drop(servers);
         guard::marked(&marker).into_iter().map(|process| format!("process {process} of {marker}")).collect()
     }

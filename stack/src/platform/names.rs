@@ -90,6 +90,22 @@ pub(crate) fn request_time(seconds: u64) -> String {
     format!("{:02}/{month}/{:04}:{hour:02}:{minute:02}:{second:02} +0000", at.day, at.year)
 }
 
+/// Such as `2019-11-14T00:13:19Z`, of a time since 1970.
+pub(crate) fn iso(time: std::time::Duration) -> String {
+    format!("{}Z", iso_seconds(time))
+}
+
+/// Such as `2019-11-14T00:13:49.717Z`.
+pub(crate) fn iso_with_ms(time: std::time::Duration) -> String {
+    format!("{}.{:03}Z", iso_seconds(time), time.subsec_millis())
+}
+
+fn iso_seconds(time: std::time::Duration) -> String {
+    let at = Civil::of(time.as_secs());
+    let (hour, minute, second) = (at.second_of_day / 3600, at.second_of_day / 60 % 60, at.second_of_day % 60);
+    format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}", at.year, at.month, at.day)
+}
+
 /// Such as `2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef`.
 pub(crate) fn log_stream() -> String {
     let at = Civil::of(now().as_secs());
@@ -112,6 +128,12 @@ mod tests {
         assert_eq!(request_time(1_428_582_896), "09/Apr/2015:12:34:56 +0000");
         assert_eq!(request_time(951_827_696), "29/Feb/2000:12:34:56 +0000");
         assert_eq!(request_time(0), "01/Jan/1970:00:00:00 +0000");
+    }
+
+    #[test]
+    fn times_are_printed_as_events_have_them() {
+        let at = std::time::Duration::from_millis(1_573_690_429_017);
+        assert_eq!((iso(at), iso_with_ms(at)), ("2019-11-14T00:13:49Z".to_owned(), "2019-11-14T00:13:49.017Z".to_owned()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::deployed::Deployed;
 use super::environment::{Environment, Phase};
-use super::invocation::{Failure, Invocation, InvokeError};
+use super::invocation::{Failure, Invocation, InvokeError, Waits};
 use super::life;
 
 #[derive(Debug)]
@@ -55,6 +55,13 @@ impl Pool {
         usize::try_from(self.deployed.function.concurrency.max(1)).unwrap_or(usize::MAX)
     }
 
+    /// How many invocations can be under way at once: neither throttled nor waiting for one another.
+    pub(crate) fn at_once(&self) -> usize {
+        let reserved = self.deployed.function.reserved.map_or(usize::MAX, |reserved| usize::try_from(reserved).unwrap_or(usize::MAX));
+        // Without any every invocation is throttled, which somebody must find out.
+        self.limit().min(reserved).max(1)
+    }
+
     /// Takes an invocation: hands it to an idle environment, or lets it wait for one.
     pub(crate) fn submit(self: &Arc<Self>, mut invocation: Invocation) -> Result<(), InvokeError> {
         let counts = &self.deployed.machine.counts;
@@ -79,7 +86,7 @@ impl Pool {
         }
         // It waits for somebody else's environment: Lambda would have started one for it, so this machine is the bottleneck.
         let no_more = inner.all.len() >= self.limit() || inner.starting >= self.starts_at_once;
-        invocation.at_limit = inner.queue.len() >= inner.starting && no_more;
+        invocation.at_limit = invocation.waits == Waits::Machine && inner.queue.len() >= inner.starting && no_more;
         inner.queue.push_back(invocation);
         self.start_for_queue(&mut inner);
         Ok(())

@@ -33,10 +33,12 @@ use self::neighbour::{Neighbour, Striker};
 use self::ses::smtp::Smtp;
 use self::ses::{Incoming, Mailbox, Ses, Store};
 use self::verifiedpermissions::VerifiedPermissions;
-use crate::Sightings;
 use crate::addresses::Pool;
+use crate::blueprint::Blueprint;
+use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
 use crate::world::{clinic, mail, policies, thermostat};
+use crate::{Compressed, Sightings};
 
 /// What the services start with.
 pub struct Settings {
@@ -46,6 +48,16 @@ pub struct Settings {
     pub clinic: bool,
     /// Where mail that comes in is stored; none where that system is not up.
     pub mail: Option<Arc<dyn Store>>,
+    /// How many members the inactive users' pool begins with; none where that system is not up.
+    pub members: Option<u32>,
+    /// What the template declares beside functions and routes.
+    pub blueprint: Blueprint,
+    /// Names of user pools and of the functions that they call after an authentication.
+    pub triggers: Vec<(String, String)>,
+    /// The door through which services invoke functions, put in once the platform is up.
+    pub invoke: LateInvoke,
+    /// How many times faster than at AWS long waits go.
+    pub compressed: Compressed,
     /// Where the services tell what they see.
     pub sightings: Sightings,
     /// The plan that their calls are struck by, watched while they run.
@@ -66,6 +78,10 @@ pub struct Services {
     pub mailbox: Arc<Mailbox>,
     /// The user pools.
     pub pools: Vec<Pool>,
+    /// The tables and their streams.
+    pub tables: Arc<DynamoDb>,
+    /// The user pools themselves.
+    pub cognito: Arc<Cognito>,
     tasks: JoinSet<()>,
 }
 
@@ -93,33 +109,38 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         stores.push((clinic::POLICY_STORE, policies::clinic()));
     }
     let decisions = VerifiedPermissions::new(&stores).map_err(io::Error::other)?;
-    let tables = DynamoDb::start(settings.homes, settings.clinic).await?;
-    let cognito = Arc::new(Cognito::start(settings.homes, settings.clinic, http_address).await?);
+    let (homes, clinic, sightings) = (settings.homes, settings.clinic, settings.sightings);
+    let tables = DynamoDb::start(homes, clinic, &settings.blueprint.tables, settings.compressed, sightings.clone()).await?;
+    let tables = Arc::new(tables);
+    let (members, triggers, invoke) = (settings.members, settings.triggers, settings.invoke);
+    let setup = cognito::Setup { homes, clinic, members, triggers, invoke, sightings: sightings.clone() };
+    let cognito = Arc::new(Cognito::start(setup, http_address).await?);
     let pools = cognito.addresses();
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
     let mailbox = Arc::new(Mailbox::default());
-    let sending = Ses::new(vec![mail::SENDER.to_owned()], Arc::clone(&mailbox), settings.sightings.clone());
+    let sending = Ses::new(vec![mail::SENDER.to_owned()], Arc::clone(&mailbox), sightings.clone());
 
     let plan = PlanWatch::start(settings.plan, "services", settings.ledger.clone());
     let behind = |name, content_type, service| Arc::new(Neighbour { name, content_type, service });
     let front = Arc::new(Front {
-        dynamodb: behind("dynamodb", wire::JSON_1_0, Arc::new(tables)),
+        dynamodb: behind("dynamodb", wire::JSON_1_0, Arc::clone(&tables) as Arc<dyn wire::Service>),
         verifiedpermissions: behind("verifiedpermissions", wire::JSON_1_0, Arc::new(decisions)),
         cognito: behind("cognito-idp", wire::JSON_1_1, Arc::clone(&cognito) as Arc<dyn wire::Service>),
-        controls: cognito,
+        controls: Arc::clone(&cognito),
         iotdata: behind("iotdata", wire::REST_JSON, Arc::new(IotData::new(Arc::clone(&shadows)))),
         ses: behind("ses", wire::REST_JSON, Arc::new(sending)),
         striker: Striker::new(plan, settings.ledger),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(front.serve(http));
+    tasks.spawn(Arc::clone(&tables).expire());
     tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(mqtt));
     let mut smtp_address = None;
     if let Some(store) = settings.mail {
         let smtp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         smtp_address = Some(smtp.local_addr()?);
-        tasks.spawn(Arc::new(Smtp::new(Incoming::start(store, settings.sightings))).serve(smtp));
+        tasks.spawn(Arc::new(Smtp::new(Incoming::start(store, sightings))).serve(smtp));
     }
-    Ok(Services { http: http_address, mqtt: mqtt_address, smtp: smtp_address, mailbox, pools, tasks })
+    Ok(Services { http: http_address, mqtt: mqtt_address, smtp: smtp_address, mailbox, pools, tables, cognito, tasks })
 }

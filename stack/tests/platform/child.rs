@@ -33,6 +33,7 @@ fn runtime() {
         let (what, payload) = match std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap().as_str() {
             "authorizer" => authorize(&event),
             "web" | "behind" => web(&event, count),
+            "batch" => batch(&event),
             _ => work(&event, count, &next, &mut wire, &id),
         };
         wire.call("POST", &format!("{RUNTIME}/invocation/{id}/{what}"), &[], payload.as_bytes()).unwrap();
@@ -70,6 +71,22 @@ fn work(event: &Value, count: u32, next: &Answer, wire: &mut Wire, id: &str) -> 
     let _ = id;
     let variables: std::collections::BTreeMap<String, String> = std::env::vars().collect();
     ("response", json!({ "pid": std::process::id(), "count": count, "headers": next.headers, "variables": variables }).to_string())
+}
+
+/// A batch of messages of which each says what becomes of it.
+fn batch(event: &Value) -> Outcome {
+    let mut failures = Vec::new();
+    for record in event["Records"].as_array().unwrap() {
+        let body: Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+        match body["do"].as_str().unwrap_or_default() {
+            "error" => return ("error", json!({ "errorMessage": "as asked" }).to_string()),
+            "exit" => exit(1),
+            "sleep" => std::thread::sleep(Duration::from_millis(body["ms"].as_u64().unwrap())),
+            "fail" => failures.push(json!({ "itemIdentifier": record["messageId"] })),
+            _ => {}
+        }
+    }
+    ("response", json!({ "batchItemFailures": failures }).to_string())
 }
 
 fn authorize(event: &Value) -> Outcome {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "clippy takes only functions marked as tests for tests")]
 
+mod asynchronous;
 mod child;
 mod environments;
 mod gateway;

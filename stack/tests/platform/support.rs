@@ -11,7 +11,7 @@ use faults::Entry;
 use serde_json::Value;
 use stack::platform::gateway::Routes;
 use stack::platform::{Code, Function, Invoked, Platform, Settings};
-use stack::{RunFolder, guard};
+use stack::{Compressed, RunFolder, guard};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub struct Up {
@@ -103,6 +103,7 @@ async fn start(functions: Vec<Function>, routes: Routes, layer: Option<Layer>, f
         variables: [("AWS_REGION".to_owned(), "eu-west-1".to_owned())].into(),
         marker: marker.clone(),
         ledger,
+        compressed: Compressed { queues: 600, expiry: 1 },
     };
     Ok(Up { platform: stack::platform::start(settings).await?, entries, folder, left: Left(marker) })
 }

@@ -1,14 +1,18 @@
 //! Cognito user pools: sign-in, refresh, key sets. It keeps no session and never gives a token without a password or a refresh token,
 //! but for `/brownout/expired-token`, whose tokens are past.
 
+mod admin;
 pub mod keys;
 pub mod pool;
+mod quota;
+mod trigger;
+pub mod users;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -16,14 +20,42 @@ use serde_json::{Value, json};
 
 use self::keys::SigningKey;
 use self::pool::{GOOD_FOR, Tokens, UserPool};
+use self::quota::Quota;
+use self::trigger::{Authentication, Trigger};
+use self::users::User;
 use super::wire::{Answer, Call, JSON_1_1, REST_JSON, Service};
-use crate::addresses;
-use crate::world::{PASSWORD, clinic, thermostat};
+use crate::invoke::LateInvoke;
+use crate::world::{clinic, inactive_users, thermostat};
+use crate::{Seen, Sightings, addresses};
 
 /// The user pools of this machine.
 pub struct Cognito {
     pools: Vec<Arc<UserPool>>,
+    /// By the pool's name.
+    triggers: BTreeMap<String, Trigger>,
+    /// Of `AdminDisableUser`, over all pools.
+    disables: Quota,
+    sightings: Sightings,
 }
+
+/// What the pools start with.
+pub struct Setup {
+    /// How many homes the thermostats have; none where that system is not up.
+    pub homes: Option<u32>,
+    /// Whether the clinic is up.
+    pub clinic: bool,
+    /// How many members there are from the beginning; none where inactive users are not up.
+    pub members: Option<u32>,
+    /// Names of pools and of the functions that they call after an authentication.
+    pub triggers: Vec<(String, String)>,
+    /// The door to the functions.
+    pub invoke: LateInvoke,
+    /// Where it is told what happens.
+    pub sightings: Sightings,
+}
+
+/// Members that may be added by one call.
+const MOST_MEMBERS: u32 = 100_000;
 
 /// Who signs in where: the pool's name and its users with their groups.
 type People = (&'static str, BTreeMap<String, Vec<String>>);
@@ -33,17 +65,20 @@ impl Cognito {
     ///
     /// # Errors
     /// Where no key can be made.
-    pub async fn start(homes: Option<u32>, with_clinic: bool, at: SocketAddr) -> io::Result<Self> {
+    pub async fn start(setup: Setup, at: SocketAddr) -> io::Result<Self> {
         let mut people: Vec<People> = Vec::new();
-        if let Some(homes) = homes {
+        if let Some(homes) = setup.homes {
             let users = thermostat::homes(homes).into_iter().flat_map(|home| home.users().map(str::to_owned));
             people.push(("thermostat", users.map(|user| (user, Vec::new())).collect()));
         }
         for (pool, group) in [(clinic::Pool::Internal, "Doctor"), (clinic::Pool::External, "Client")] {
-            if with_clinic {
+            if setup.clinic {
                 let here = clinic::USERS.into_iter().chain(clinic::NAMESAKES).filter(|user| user.pool == pool);
                 people.push((pool.name(), here.map(|user| (user.name.to_owned(), vec![group.to_owned()])).collect()));
             }
+        }
+        if let Some(members) = setup.members {
+            people.push((inactive_users::POOL, (0..members).map(|n| (inactive_users::member(n), Vec::new())).collect()));
         }
         let making: Vec<_> =
             people.into_iter().map(|(name, users)| tokio::task::spawn_blocking(move || UserPool::new(address(name, at), users))).collect();
@@ -51,7 +86,11 @@ impl Cognito {
         for pool in making {
             pools.push(Arc::new(pool.await.map_err(io::Error::other)??));
         }
-        Ok(Self { pools })
+        let Setup { triggers, invoke, sightings, .. } = setup;
+        let trigger = |function| Trigger::new(function, invoke.clone(), sightings.clone());
+        let triggers = triggers.into_iter().map(|(pool, function)| (pool, trigger(function))).collect();
+        let most = usize::try_from(inactive_users::DISABLES_A_SECOND).unwrap_or(usize::MAX);
+        Ok(Self { pools, triggers, disables: Quota::a_second(most), sightings })
     }
 
     /// Where the pools are.
@@ -60,33 +99,43 @@ impl Cognito {
     }
 
     async fn initiate_auth(&self, call: &Call) -> Result<Value, Refusal> {
-        let asked: InitiateAuth = serde_json::from_slice(&call.body).map_err(|e| Refusal("SerializationException", e.to_string()))?;
-        let pool = self
-            .pools
-            .iter()
-            .find(|pool| pool.has_client(&asked.client_id))
-            .ok_or_else(|| Refusal("ResourceNotFoundException", format!("User pool client {} does not exist.", asked.client_id)))?;
+        let asked: InitiateAuth = serde_json::from_slice(&call.body).map_err(|e| Refusal::new("SerializationException", e.to_string()))?;
+        let pool =
+            self.pools.iter().find(|pool| pool.has_client(&asked.client_id)).ok_or_else(|| {
+                Refusal::new("ResourceNotFoundException", format!("User pool client {} does not exist.", asked.client_id))
+            })?;
         let parameter = |name: &str| asked.auth_parameters.get(name).map(String::as_str).unwrap_or_default();
-        let not_authorized = |what: &str| Refusal("NotAuthorizedException", what.to_owned());
-        let (user, fresh) = match asked.auth_flow.as_str() {
-            "USER_PASSWORD_AUTH" if !pool.has_user(parameter("USERNAME")) => {
-                return Err(Refusal("UserNotFoundException", "User does not exist.".to_owned()));
+        let (name, user, fresh) = match asked.auth_flow.as_str() {
+            "USER_PASSWORD_AUTH" => {
+                let name = parameter("USERNAME").to_owned();
+                let user = by_password(pool, &name, parameter("PASSWORD"))?;
+                if let Some(trigger) = self.triggers.get(&pool.address.name) {
+                    let (client, root) = (asked.client_id.as_str(), call.root.as_deref());
+                    trigger.run(&Authentication { pool, client, name: &name, user: &user, root }).await?;
+                }
+                (name, user, true)
             }
-            "USER_PASSWORD_AUTH" if parameter("PASSWORD") != PASSWORD => return Err(not_authorized("Incorrect username or password.")),
-            "USER_PASSWORD_AUTH" => (parameter("USERNAME").to_owned(), true),
             "REFRESH_TOKEN_AUTH" | "REFRESH_TOKEN" => {
-                let user = pool.refreshed(&asked.client_id, parameter("REFRESH_TOKEN"));
-                (user.ok_or_else(|| not_authorized("Invalid Refresh Token"))?, false)
+                let (name, user) = by_token(pool, &asked.client_id, parameter("REFRESH_TOKEN"))?;
+                (name, user, false)
             }
-            other => return Err(Refusal("InvalidParameterException", format!("{other} is not a flow that this machine serves"))),
+            other => return Err(Refusal::new("InvalidParameterException", format!("{other} is not a flow that this machine serves"))),
         };
-        let tokens = issue(pool, &asked.client_id, &user, SystemTime::now()).await?;
+        let tokens = issue(pool, &asked.client_id, &name, &user, SystemTime::now()).await?;
         let mut result =
             json!({"AccessToken": tokens.access, "ExpiresIn": GOOD_FOR.as_secs(), "IdToken": tokens.id, "TokenType": "Bearer"});
         if let (true, Some(result)) = (fresh, result.as_object_mut()) {
-            result.insert("RefreshToken".to_owned(), json!(pool.refresh_token(&asked.client_id, &user)));
+            result.insert("RefreshToken".to_owned(), json!(pool.refresh_token(&asked.client_id, &name, user.era)));
+            self.sightings.tell(Seen::SignedIn { pool: pool.address.id.clone(), user: name });
         }
         Ok(json!({"AuthenticationResult": result, "ChallengeParameters": {}}))
+    }
+
+    /// Users of a pool by name, at most so many, as an administrator sees them; none where there is no such pool. For people.
+    pub fn users(&self, pool: &str, most: usize) -> Vec<Value> {
+        let pool = self.pools.iter().find(|it| it.address.name == pool);
+        let users = pool.map(|pool| pool.users.after("", most)).unwrap_or_default();
+        users.into_iter().map(|(name, user)| user.shown(&name, "UserAttributes")).collect()
     }
 
     /// The pool whose id is the first segment of the path.
@@ -102,20 +151,22 @@ impl Cognito {
         }
     }
 
-    /// What only this machine has: `POST /brownout/rotate-keys {"pool"}` and `POST /brownout/expired-token {"pool","client","user"}`.
+    /// What only this machine has: `POST /brownout/rotate-keys {"pool"}`, `POST /brownout/expired-token {"pool","client","user"}` and
+    /// `POST /brownout/members {"pool","first","count"}`, which adds so many members with their password.
     pub async fn control(&self, call: &Call) -> Answer {
         let done = match (call.path.as_str(), serde_json::from_slice::<Control>(&call.body)) {
-            (_, Err(error)) => Err(Refusal("InvalidParameterException", error.to_string())),
+            (_, Err(error)) => Err(Refusal::new("InvalidParameterException", error.to_string())),
             ("/brownout/rotate-keys", Ok(control)) => self.rotate_keys(&control).await,
             ("/brownout/expired-token", Ok(control)) => self.expired_token(&control).await,
-            (path, Ok(_)) => Err(Refusal("ResourceNotFoundException", format!("there is no control `{path}`"))),
+            ("/brownout/members", Ok(control)) => self.add_members(&control),
+            (path, Ok(_)) => Err(Refusal::new("ResourceNotFoundException", format!("there is no control `{path}`"))),
         };
         done.map_or_else(|Refusal(kind, message)| Answer::error(JSON_1_1, 400, kind, &message), |body| Answer::ok(REST_JSON, &body))
     }
 
     fn pool_called(&self, name: &str) -> Result<&Arc<UserPool>, Refusal> {
         let found = self.pools.iter().find(|pool| pool.address.name == name);
-        found.ok_or_else(|| Refusal("ResourceNotFoundException", format!("there is no pool `{name}`")))
+        found.ok_or_else(|| Refusal::new("ResourceNotFoundException", format!("there is no pool `{name}`")))
     }
 
     async fn rotate_keys(&self, control: &Control) -> Result<Value, Refusal> {
@@ -129,12 +180,20 @@ impl Cognito {
     async fn expired_token(&self, control: &Control) -> Result<Value, Refusal> {
         let pool = self.pool_called(&control.pool)?;
         let client = control.client.as_deref().unwrap_or(&pool.address.client_id);
-        if !pool.has_client(client) || !pool.has_user(&control.user) {
-            return Err(Refusal("ResourceNotFoundException", "the pool has no such client or user".to_owned()));
-        }
+        let user = pool.users.find(&control.user).filter(|_| pool.has_client(client));
+        let user = user.ok_or_else(|| Refusal::new("ResourceNotFoundException", "the pool has no such client or user"))?;
         // Expired for an hour: beyond any tolerance for clocks that differ.
-        let tokens = issue(pool, client, &control.user, SystemTime::now() - 2 * GOOD_FOR).await?;
+        let tokens = issue(pool, client, &control.user, &user, SystemTime::now() - 2 * GOOD_FOR).await?;
         Ok(json!({"AccessToken": tokens.access, "IdToken": tokens.id}))
+    }
+
+    fn add_members(&self, control: &Control) -> Result<Value, Refusal> {
+        let pool = self.pool_called(&control.pool)?;
+        let end = control.first.checked_add(control.count).filter(|_| control.count <= MOST_MEMBERS);
+        let end =
+            end.ok_or_else(|| Refusal::new("InvalidParameterException", format!("at most {MOST_MEMBERS} members are added at once")))?;
+        let created = (control.first..end).filter(|n| pool.add_confirmed(&inactive_users::member(*n), Vec::new())).count();
+        Ok(json!({"created": created}))
     }
 }
 
@@ -142,11 +201,7 @@ impl Cognito {
 impl Service for Cognito {
     async fn answer(&self, call: &Call) -> Answer {
         match call.operation.as_str() {
-            "InitiateAuth" => match self.initiate_auth(call).await {
-                Ok(body) => Answer::ok(JSON_1_1, &body),
-                Err(Refusal("InternalErrorException", message)) => Answer::error(JSON_1_1, 500, "InternalErrorException", &message),
-                Err(Refusal(kind, message)) => Answer::error(JSON_1_1, 400, kind, &message),
-            },
+            "InitiateAuth" => answered(self.initiate_auth(call).await),
             "Jwks" => self.published(call, |pool| pool.key().key_set()),
             "OpenIdConfiguration" => self.published(call, |pool| {
                 let issuer = &pool.address.issuer;
@@ -158,13 +213,36 @@ impl Service for Cognito {
                     "response_types_supported": ["code", "token"],
                 })
             }),
-            _ => Answer::error(JSON_1_1, 400, "UnknownOperationException", "this machine's user pools have no such operation"),
+            _ => self.administer(call, Instant::now()).map_or_else(
+                || Answer::error(JSON_1_1, 400, "UnknownOperationException", "this machine's user pools have no such operation"),
+                answered,
+            ),
+        }
+    }
+}
+
+fn answered(done: Result<Value, Refusal>) -> Answer {
+    match done {
+        Ok(body) => Answer::ok(JSON_1_1, &body),
+        Err(Refusal(kind, message)) => {
+            let status = if kind == "InternalErrorException" { 500 } else { 400 };
+            Answer::error(JSON_1_1, status, kind, &message)
         }
     }
 }
 
 /// The exception and its message.
 struct Refusal(&'static str, String);
+
+impl Refusal {
+    fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self(kind, message.into())
+    }
+
+    fn nobody() -> Self {
+        Self::new("UserNotFoundException", "User does not exist.")
+    }
+}
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
@@ -190,12 +268,44 @@ struct Control {
     client: Option<String>,
     #[serde(default)]
     user: String,
+    #[serde(default)]
+    first: u32,
+    #[serde(default)]
+    count: u32,
+}
+
+/// The user whose password this is, where they may sign in.
+fn by_password(pool: &UserPool, name: &str, password: &str) -> Result<User, Refusal> {
+    let user = pool.users.find(name).ok_or_else(Refusal::nobody)?;
+    if user.password.as_deref() != Some(password) {
+        return Err(Refusal::new("NotAuthorizedException", "Incorrect username or password."));
+    }
+    if !user.enabled {
+        return Err(Refusal::new("NotAuthorizedException", "User is disabled."));
+    }
+    if !user.confirmed {
+        let message = "this machine serves no challenges: set a permanent password by AdminSetUserPassword first";
+        return Err(Refusal::new("InvalidParameterException", message));
+    }
+    Ok(user)
+}
+
+/// The user whose refresh token this is, where they may still have new tokens by it.
+fn by_token(pool: &UserPool, client: &str, token: &str) -> Result<(String, User), Refusal> {
+    let refused = |what: &str| Refusal::new("NotAuthorizedException", what);
+    let (name, era) = pool.refreshed(client, token).ok_or_else(|| refused("Invalid Refresh Token"))?;
+    match pool.users.find(&name) {
+        None => Err(refused("Invalid Refresh Token")),
+        Some(user) if !user.enabled => Err(refused("User is disabled.")),
+        Some(user) if user.era != era => Err(refused("Refresh Token has been revoked")),
+        Some(user) => Ok((name, user)),
+    }
 }
 
 /// Two signatures take a millisecond or two: too long for a thread that answers others.
-async fn issue(pool: &Arc<UserPool>, client: &str, user: &str, issued: SystemTime) -> io::Result<Tokens> {
-    let (pool, client, user) = (Arc::clone(pool), client.to_owned(), user.to_owned());
-    tokio::task::spawn_blocking(move || pool.issue(&client, &user, issued)).await.map_err(io::Error::other)?
+async fn issue(pool: &Arc<UserPool>, client: &str, name: &str, user: &User, issued: SystemTime) -> io::Result<Tokens> {
+    let (pool, client, name, user) = (Arc::clone(pool), client.to_owned(), name.to_owned(), user.clone());
+    tokio::task::spawn_blocking(move || pool.issue(&client, &name, &user, issued)).await.map_err(io::Error::other)?
 }
 
 fn address(name: &str, at: SocketAddr) -> addresses::Pool {
@@ -213,10 +323,20 @@ fn address(name: &str, at: SocketAddr) -> addresses::Pool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use bytes::Bytes;
     use jsonwebtoken::jwk::JwkSet;
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+    use tokio::sync::mpsc::UnboundedReceiver;
 
     use super::*;
+    use crate::Sighting;
+    use crate::invoke::Invoke;
+    use crate::platform::{InvokeError, Invoked};
+    use crate::world::PASSWORD;
 
     fn call(operation: &str, path: &str, body: Value) -> Call {
         let body = body.to_string().into();
@@ -228,7 +348,9 @@ mod tests {
     }
 
     async fn cognito() -> Cognito {
-        Cognito::start(Some(2), true, "127.0.0.1:4000".parse().unwrap()).await.unwrap()
+        let (invoke, sightings) = (LateInvoke::default(), Sightings::nowhere());
+        let setup = Setup { homes: Some(2), clinic: true, members: None, triggers: Vec::new(), invoke, sightings };
+        Cognito::start(setup, "127.0.0.1:4000".parse().unwrap()).await.unwrap()
     }
 
     async fn sign_in(cognito: &Cognito, client: &str, user: &str, password: &str) -> Answer {
@@ -306,5 +428,253 @@ mod tests {
         let fresh = json_of(&sign_in(&cognito, &pool.client_id, "Dave", PASSWORD).await);
         assert!(claims(&cognito, "clinic-external", fresh["AuthenticationResult"]["IdToken"].as_str().unwrap()).await.is_ok());
         assert_eq!(cognito.control(&call("", "/brownout/rotate-keys", json!({"pool": "none"}))).await.status, 400);
+    }
+
+    /// How a function behaves that a pool calls.
+    enum Behaviour {
+        Echo,
+        Silent,
+        Fails(&'static str, &'static str),
+        Says(&'static str),
+        Throttled,
+    }
+
+    /// Functions that behave one call after the other as they are told, then give every event back.
+    struct Functions {
+        behaviours: Mutex<VecDeque<Behaviour>>,
+        calls: Mutex<Vec<(Instant, Value, Option<String>)>>,
+    }
+
+    #[async_trait]
+    impl Invoke for Functions {
+        async fn invoke(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<Invoked, InvokeError> {
+            assert_eq!(function, "record-sign-in");
+            let read = serde_json::from_slice(&event).unwrap();
+            self.calls.lock().unwrap().push((Instant::now(), read, trace.map(str::to_owned)));
+            let behaviour = self.behaviours.lock().unwrap().pop_front().unwrap_or(Behaviour::Echo);
+            let (payload, failed) = match behaviour {
+                Behaviour::Echo => (event, false),
+                Behaviour::Silent => std::future::pending().await,
+                Behaviour::Fails(kind, message) => (json!({"errorType": kind, "errorMessage": message}).to_string().into(), true),
+                Behaviour::Says(text) => (text.into(), false),
+                Behaviour::Throttled => return Err(InvokeError::Throttled),
+            };
+            Ok(Invoked { request_id: "r".to_owned(), payload, failed })
+        }
+    }
+
+    /// A pool of three members whose function behaves so.
+    async fn members(behaviours: Vec<Behaviour>) -> (Cognito, Arc<Functions>, UnboundedReceiver<Sighting>) {
+        let functions = Arc::new(Functions { behaviours: Mutex::new(behaviours.into()), calls: Mutex::default() });
+        let invoke = LateInvoke::default();
+        invoke.put(Arc::clone(&functions) as Arc<dyn Invoke>);
+        let (sightings, seen) = Sightings::channel();
+        let triggers = vec![("members".to_owned(), "record-sign-in".to_owned())];
+        let setup = Setup { homes: None, clinic: false, members: Some(3), triggers, invoke, sightings };
+        (Cognito::start(setup, "127.0.0.1:4000".parse().unwrap()).await.unwrap(), functions, seen)
+    }
+
+    fn told(seen: &mut UnboundedReceiver<Sighting>) -> Vec<Seen> {
+        std::iter::from_fn(|| seen.try_recv().ok()).map(|sighting| sighting.seen).collect()
+    }
+
+    async fn member_signs_in(cognito: &Cognito) -> Answer {
+        let client = cognito.addresses()[0].client_id.clone();
+        sign_in(cognito, &client, "member-00001", PASSWORD).await
+    }
+
+    async fn administer(cognito: &Cognito, operation: &str, user: &str) -> Answer {
+        cognito.answer(&call(operation, "/", json!({"UserPoolId": "us-east-1_members", "Username": user}))).await
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_is_granted_once_its_function_has_given_the_event_back() {
+        let (cognito, functions, mut seen) = members(Vec::new()).await;
+        let client = cognito.addresses()[0].client_id.clone();
+        let body = json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": "member-00001", "PASSWORD": PASSWORD}});
+        let mut asked = call("InitiateAuth", "/", body);
+        asked.root = Some("1-5759e988-bd862e3fe1be46a994272793".to_owned());
+        let tokens = json_of(&cognito.answer(&asked).await);
+        let sub = inactive_users::sub("member-00001");
+        let event = json!({
+            "version": "1", "region": "us-east-1", "userPoolId": "us-east-1_members", "userName": "member-00001",
+            "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": client},
+            "triggerSource": "PostAuthentication_Authentication",
+            "request": {"userAttributes": {"sub": sub, "email": "member-00001@users.example", "cognito:user_status": "CONFIRMED"}, "newDeviceUsed": false},
+            "response": {},
+        });
+        let (_, got, trace) = functions.calls.lock().unwrap()[0].clone();
+        assert_eq!((got, trace.as_deref()), (event, Some("Root=1-5759e988-bd862e3fe1be46a994272793")));
+        let id = claims(&cognito, "members", tokens["AuthenticationResult"]["IdToken"].as_str().unwrap()).await.unwrap();
+        assert_eq!(id["sub"], sub);
+        let (pool, user) = ("us-east-1_members".to_owned(), "member-00001".to_owned());
+        let triggered = Seen::Triggered { pool: pool.clone(), user: user.clone(), call: 1, outcome: "ok".to_owned() };
+        assert_eq!(told(&mut seen), [triggered, Seen::SignedIn { pool, user }]);
+
+        let token = &tokens["AuthenticationResult"]["RefreshToken"];
+        let refresh = json!({"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": client, "AuthParameters": {"REFRESH_TOKEN": token}});
+        assert_eq!(cognito.answer(&call("InitiateAuth", "/", refresh)).await.status, 200);
+        assert_eq!(sign_in(&cognito, &client, "member-00001", "guess").await.status, 400);
+        assert_eq!(
+            (functions.calls.lock().unwrap().len(), told(&mut seen).len()),
+            (1, 0),
+            "neither a refresh nor a wrong password calls the function"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_function_that_does_not_answer_is_called_three_times_and_any_other_failure_ends_the_sign_in() {
+        use Behaviour::{Fails, Says, Silent, Throttled};
+        let timed_out = || Fails("Sandbox.Timedout", "Task timed out after 5.00 seconds");
+        let exit = || Fails("Runtime.ExitError", "signal: killed");
+        let limit = Duration::from_millis(40);
+        for (behaviours, limits, outcomes, error) in [
+            (vec![Silent, Silent], [0, 1, 2].as_slice(), vec!["timed-out", "timed-out", "ok"], None),
+            (vec![Silent, Silent, Silent, Silent], [0, 1, 2].as_slice(), vec!["timed-out"; 3], Some("UnexpectedLambdaException")),
+            (vec![exit(), Silent], [0, 1, 2].as_slice(), vec!["failed", "timed-out", "ok"], None),
+            (vec![timed_out(), exit(), exit()], [0, 1, 2].as_slice(), vec!["failed"; 3], Some("UnexpectedLambdaException")),
+            (vec![Fails("Broken", "no table")], &[0], vec!["failed"], Some("UserLambdaValidationException")),
+            (vec![Silent, Fails("Broken", "no table")], &[0, 1], vec!["timed-out", "failed"], Some("UserLambdaValidationException")),
+            (vec![Throttled], &[0], vec!["failed"], Some("UnexpectedLambdaException")),
+            (vec![Says("{}")], &[0], vec!["unreadable"], Some("InvalidLambdaResponseException")),
+            (vec![Says("null")], &[0], vec!["unreadable"], Some("InvalidLambdaResponseException")),
+            (vec![Says("{\"statusCode\":500,\"body\":\"\"}")], &[0], vec!["unreadable"], Some("InvalidLambdaResponseException")),
+            (vec![Says("{\"version\":\"1\",")], &[0], vec!["unreadable"], Some("InvalidLambdaResponseException")),
+        ] {
+            let (mut cognito, functions, mut seen) = members(behaviours).await;
+            cognito.triggers.get_mut("members").unwrap().limit = limit;
+            let began = Instant::now();
+            let answer = member_signs_in(&cognito).await;
+            let body = json_of(&answer);
+            assert_eq!(answer.error_type.as_deref(), error, "{outcomes:?} {body}");
+            assert_eq!(body["AuthenticationResult"]["AccessToken"].is_string(), error.is_none(), "{outcomes:?}");
+            let at: Vec<_> = functions.calls.lock().unwrap().iter().map(|(at, ..)| at.duration_since(began)).collect();
+            assert_eq!(at.len(), limits.len(), "{outcomes:?}");
+            assert!(at.iter().zip(limits).all(|(at, limits)| *at >= limit * *limits), "{outcomes:?} {at:?}");
+            let seen = told(&mut seen);
+            let said: Vec<_> =
+                seen.iter().filter_map(|it| if let Seen::Triggered { outcome, .. } = it { Some(outcome.as_str()) } else { None }).collect();
+            assert_eq!(said, outcomes);
+            let granted = seen.iter().any(|it| matches!(it, Seen::SignedIn { .. }));
+            assert_eq!(granted, error.is_none(), "{outcomes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_functions_own_words_are_in_the_refusal() {
+        let (cognito, _functions, _seen) = members(vec![Behaviour::Fails("Broken", "no table")]).await;
+        assert_eq!(json_of(&member_signs_in(&cognito).await)["message"], "PostAuthentication failed with error no table.");
+    }
+
+    #[tokio::test]
+    async fn a_disabled_user_has_no_sign_in_and_no_refresh_and_keeps_the_profile() {
+        let (cognito, functions, mut seen) = members(Vec::new()).await;
+        let client = cognito.addresses()[0].client_id.clone();
+        let tokens = json_of(&member_signs_in(&cognito).await)["AuthenticationResult"].clone();
+        let refresh = json!({"AuthFlow": "REFRESH_TOKEN", "ClientId": client, "AuthParameters": {"REFRESH_TOKEN": tokens["RefreshToken"]}});
+        let refresh = call("InitiateAuth", "/", refresh);
+        assert_eq!(cognito.answer(&refresh).await.status, 200);
+        told(&mut seen);
+        for _ in 0..2 {
+            assert_eq!(administer(&cognito, "AdminDisableUser", "member-00001").await.status, 200, "twice is harmless");
+        }
+        for answer in [member_signs_in(&cognito).await, cognito.answer(&refresh).await] {
+            let body = json_of(&answer);
+            assert_eq!(
+                (answer.status, &body["__type"], &body["message"]),
+                (400, &json!("NotAuthorizedException"), &json!("User is disabled."))
+            );
+        }
+        assert_eq!(functions.calls.lock().unwrap().len(), 1, "the function of a disabled user is not called");
+        assert!(claims(&cognito, "members", tokens["AccessToken"].as_str().unwrap()).await.is_ok(), "it verifies offline until it ends");
+        let profile = json_of(&administer(&cognito, "AdminGetUser", "member-00001").await);
+        assert_eq!((&profile["Enabled"], &profile["UserStatus"]), (&json!(false), &json!("CONFIRMED")));
+        assert_eq!(profile["UserAttributes"][0], json!({"Name": "sub", "Value": inactive_users::sub("member-00001")}));
+        assert_eq!(administer(&cognito, "AdminEnableUser", "member-00001").await.status, 200);
+        assert_eq!(json_of(&cognito.answer(&refresh).await)["message"], "Refresh Token has been revoked");
+        assert_eq!(member_signs_in(&cognito).await.status, 200);
+        let (pool, user) = ("us-east-1_members".to_owned(), "member-00001".to_owned());
+        let disabled = Seen::UserDisabled { pool: pool.clone(), user: user.clone() };
+        assert_eq!(told(&mut seen)[..3], [disabled.clone(), disabled, Seen::UserEnabled { pool, user }]);
+    }
+
+    #[tokio::test]
+    async fn of_26_disables_in_a_second_one_is_refused_and_what_else_an_administrator_does_is_not_counted() {
+        let (cognito, _functions, mut seen) = members(Vec::new()).await;
+        let body = json!({"UserPoolId": "us-east-1_members", "Username": "member-00002"});
+        let administer = |operation: &str, at: Instant| cognito.administer(&call(operation, "/", body.clone()), at).unwrap();
+        let (start, mut refused) = (Instant::now(), Vec::new());
+        for n in 0..26 {
+            let at = start + Duration::from_millis(n * 30);
+            for operation in ["AdminEnableUser", "AdminGetUser"] {
+                assert!(administer(operation, at).is_ok(), "{operation}");
+            }
+            refused.extend(administer("AdminDisableUser", at).err().map(|Refusal(kind, _)| kind));
+        }
+        assert_eq!(refused, ["TooManyRequestsException"]);
+        let seen = told(&mut seen);
+        assert_eq!(seen.iter().filter(|it| matches!(it, Seen::UserDisabled { .. })).count(), 25);
+        assert_eq!(seen.last(), Some(&Seen::QuotaExceeded { operation: "AdminDisableUser".to_owned() }));
+    }
+
+    #[tokio::test]
+    async fn an_administrator_makes_lists_and_deletes_users() {
+        let (cognito, _functions, _seen) = members(Vec::new()).await;
+        let client = cognito.addresses()[0].client_id.clone();
+        let about = |more: Value| {
+            let mut body = json!({"UserPoolId": "us-east-1_members", "Username": "new"});
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body
+        };
+        let attributes = json!({"UserAttributes": [{"Name": "email", "Value": "new@users.example"}], "TemporaryPassword": "Temporary-1!"});
+        let made = cognito.answer(&call("AdminCreateUser", "/", about(attributes.clone()))).await;
+        let user = json_of(&made)["User"].clone();
+        assert_eq!((made.status, &user["UserStatus"], &user["Enabled"]), (200, &json!("FORCE_CHANGE_PASSWORD"), &json!(true)));
+        assert_eq!(user["Attributes"][0]["Value"], inactive_users::sub("new"));
+        assert_eq!(sign_in(&cognito, &client, "new", "Temporary-1!").await.status, 400);
+        for (operation, more, error) in [
+            ("AdminCreateUser", attributes, Some("UsernameExistsException")),
+            ("AdminSetUserPassword", json!({"Password": "short", "Permanent": true}), Some("InvalidPasswordException")),
+            ("AdminSetUserPassword", json!({"Password": "Own-password-1", "Permanent": true}), None),
+        ] {
+            assert_eq!(cognito.answer(&call(operation, "/", about(more))).await.error_type.as_deref(), error, "{operation}");
+        }
+        assert_eq!(sign_in(&cognito, &client, "new", "Own-password-1").await.status, 200);
+
+        let added = cognito.control(&call("", "/brownout/members", json!({"pool": "members", "first": 1, "count": 20_000}))).await;
+        assert_eq!(json_of(&added), json!({"created": 19_998}), "those that are there stay as they are");
+        assert_eq!(sign_in(&cognito, &client, "member-20000", PASSWORD).await.status, 200);
+        let (mut names, mut token) = (Vec::new(), Value::Null);
+        loop {
+            let mut body = json!({"UserPoolId": "us-east-1_members"});
+            if !token.is_null() {
+                body["PaginationToken"] = token;
+            }
+            let page = json_of(&cognito.answer(&call("ListUsers", "/", body)).await);
+            names.extend(page["Users"].as_array().unwrap().iter().map(|user| user["Username"].as_str().unwrap().to_owned()));
+            token = page["PaginationToken"].clone();
+            if token.is_null() {
+                break;
+            }
+        }
+        assert!(names.is_sorted());
+        names.dedup();
+        assert_eq!(names.len(), 20_002);
+        assert_eq!(cognito.users("members", 2).len(), 2);
+
+        assert_eq!(administer(&cognito, "AdminDeleteUser", "new").await.status, 200);
+        for operation in ["AdminDeleteUser", "AdminGetUser", "AdminDisableUser", "AdminEnableUser"] {
+            assert_eq!(administer(&cognito, operation, "new").await.error_type.as_deref(), Some("UserNotFoundException"), "{operation}");
+        }
+        assert_eq!(sign_in(&cognito, &client, "new", "Own-password-1").await.error_type.as_deref(), Some("UserNotFoundException"));
+        for (operation, body, error) in [
+            ("AdminGetUser", json!({"UserPoolId": "none", "Username": "new"}), "ResourceNotFoundException"),
+            ("AdminGetUser", json!({"Username": "new"}), "SerializationException"),
+            ("ListUsers", json!({"UserPoolId": "us-east-1_members", "Filter": "email = \"a\""}), "InvalidParameterException"),
+            ("ListUsers", json!({"UserPoolId": "us-east-1_members", "Limit": 61}), "InvalidParameterException"),
+            ("AdminListDevices", json!({}), "UnknownOperationException"),
+        ] {
+            assert_eq!(cognito.answer(&call(operation, "/", body)).await.error_type.as_deref(), Some(error), "{operation}");
+        }
     }
 }

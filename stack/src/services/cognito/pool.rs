@@ -11,7 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::keys::SigningKey;
+use super::users::{User, Users};
 use crate::addresses;
+use crate::world::inactive_users;
 
 /// How long an access or id token is good; Cognito's default.
 pub const GOOD_FOR: Duration = Duration::from_secs(3600);
@@ -22,8 +24,8 @@ const REFRESH_GOOD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 pub struct UserPool {
     /// Its names and addresses.
     pub address: addresses::Pool,
-    /// The users and the groups of each.
-    users: BTreeMap<String, Vec<String>>,
+    /// The users.
+    pub users: Users,
     key: RwLock<Arc<SigningKey>>,
     /// Seals refresh tokens, so that none has to be remembered.
     seal: hmac::Key,
@@ -39,25 +41,30 @@ pub struct Tokens {
 }
 
 impl UserPool {
-    /// A pool with a key of its own.
+    /// A pool with a key of its own and these users in their groups.
     ///
     /// # Errors
     /// Where no key can be made.
-    pub fn new(address: addresses::Pool, users: BTreeMap<String, Vec<String>>) -> io::Result<Self> {
+    pub fn new(address: addresses::Pool, people: BTreeMap<String, Vec<String>>) -> io::Result<Self> {
         let mut secret = [0_u8; 32];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no random bytes could be had"))?;
         let key = RwLock::new(Arc::new(SigningKey::generate()?));
-        Ok(Self { address, users, key, seal: hmac::Key::new(hmac::HMAC_SHA256, &secret) })
+        let seal = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let pool = Self { address, users: Users::new(BTreeMap::new()), key, seal };
+        for (name, groups) in people {
+            pool.add_confirmed(&name, groups);
+        }
+        Ok(pool)
+    }
+
+    /// Adds a user who can sign in at once; false where there is one of this name.
+    pub fn add_confirmed(&self, name: &str, groups: Vec<String>) -> bool {
+        self.users.add(name, User::confirmed(self.subject(name), format!("{name}@users.example"), groups))
     }
 
     /// Whether `client` is one of the pool's two.
     pub fn has_client(&self, client: &str) -> bool {
         client == self.address.client_id || client == self.address.other_client_id
-    }
-
-    /// Whether there is such a user.
-    pub fn has_user(&self, user: &str) -> bool {
-        self.users.contains_key(user)
     }
 
     /// The key that signs now.
@@ -70,16 +77,15 @@ impl UserPool {
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
 
-    /// Tokens for `user` through `client`, issued at `issued`.
+    /// Tokens for the user called `name` through `client`, issued at `issued`.
     ///
     /// # Errors
     /// Where they could not be signed.
-    pub fn issue(&self, client: &str, user: &str, issued: SystemTime) -> io::Result<Tokens> {
+    pub fn issue(&self, client: &str, name: &str, user: &User, issued: SystemTime) -> io::Result<Tokens> {
         let key = self.key();
         let issued = seconds(issued);
-        let groups = self.users.get(user).cloned().unwrap_or_default();
         let mut common = json!({
-            "sub": self.subject(user),
+            "sub": user.sub,
             "iss": self.address.issuer,
             "origin_jti": uuid()?,
             "event_id": uuid()?,
@@ -87,32 +93,36 @@ impl UserPool {
             "iat": issued,
             "exp": issued + GOOD_FOR.as_secs(),
         });
-        if let (false, Some(claims)) = (groups.is_empty(), common.as_object_mut()) {
-            claims.insert("cognito:groups".to_owned(), json!(groups));
+        if let (false, Some(claims)) = (user.groups.is_empty(), common.as_object_mut()) {
+            claims.insert("cognito:groups".to_owned(), json!(user.groups));
         }
-        let access = json!({"token_use": "access", "client_id": client, "username": user, "scope": "aws.cognito.signin.user.admin"});
-        let id = json!({"token_use": "id", "aud": client, "cognito:username": user, "email_verified": true});
+        let access = json!({"token_use": "access", "client_id": client, "username": name, "scope": "aws.cognito.signin.user.admin"});
+        let id = json!({"token_use": "id", "aud": client, "cognito:username": name, "email_verified": true});
         Ok(Tokens { access: key.token(&merged(&common, access)?)?, id: key.token(&merged(&common, id)?)? })
     }
 
-    /// A token that gets `user` new ones, with its contents sealed.
-    pub fn refresh_token(&self, client: &str, user: &str) -> String {
+    /// A token that gets the user called `name` new ones for as long as its era lasts, with its contents sealed.
+    pub fn refresh_token(&self, client: &str, name: &str, era: u64) -> String {
         let good_until = seconds(SystemTime::now() + REFRESH_GOOD_FOR);
-        let what = URL_SAFE_NO_PAD.encode(json!([client, user, good_until]).to_string());
+        let what = URL_SAFE_NO_PAD.encode(json!([client, name, good_until, era]).to_string());
         let seal = URL_SAFE_NO_PAD.encode(hmac::sign(&self.seal, what.as_bytes()));
         format!("{what}.{seal}")
     }
 
-    /// The user whom a refresh token names, where this pool made it for `client` and it is still good.
-    pub fn refreshed(&self, client: &str, token: &str) -> Option<String> {
+    /// The user whom a refresh token names and the era it is of, where this pool made it for `client` and it is still good.
+    pub fn refreshed(&self, client: &str, token: &str) -> Option<(String, u64)> {
         let (what, seal) = token.split_once('.')?;
         hmac::verify(&self.seal, what.as_bytes(), &URL_SAFE_NO_PAD.decode(seal).ok()?).ok()?;
-        let (for_client, user, good_until): (String, String, u64) = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(what).ok()?).ok()?;
-        (for_client == client && seconds(SystemTime::now()) < good_until && self.has_user(&user)).then_some(user)
+        let (for_client, name, good_until, era): (String, String, u64, u64) =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(what).ok()?).ok()?;
+        (for_client == client && seconds(SystemTime::now()) < good_until).then_some((name, era))
     }
 
     /// A user's `sub`: the same in every run, another in every pool.
-    fn subject(&self, user: &str) -> String {
+    pub fn subject(&self, user: &str) -> String {
+        if self.address.name == inactive_users::POOL {
+            return inactive_users::sub(user);
+        }
         let hash = digest::digest(&digest::SHA256, format!("{}/{user}", self.address.id).as_bytes());
         as_uuid(hash.as_ref())
     }

@@ -1,37 +1,162 @@
-//! DynamoDB: the crate `winterbaume-dynamodb`, in memory, behind a trait of ours. Nothing outlives the process.
+//! DynamoDB: the crate `winterbaume-dynamodb`, in memory, behind a trait of ours; it keeps and finds rows and reads expressions. Writes, their
+//! conditions, streams and time to live are ours. Nothing outlives the process.
 
+mod conditions;
+mod expiry;
+mod expressions;
+mod images;
+mod requests;
+mod reserved_words;
 mod seed;
+pub mod streams;
+mod updates;
+mod values;
+mod writes;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::RwLock;
+use tokio::time::Instant;
 use winterbaume_core::{MockRequest, MockService};
-use winterbaume_dynamodb::DynamoDbService;
+use winterbaume_dynamodb::types::AttributeValue;
+use winterbaume_dynamodb::{DynamoDbBackend, DynamoDbService, InMemoryDynamoDbBackend, Item};
 
+use self::expiry::Expiry;
+use self::images::Change;
+use self::streams::Stream;
+use self::writes::Staged;
 use super::wire::{Answer, Call, JSON_1_0, Service};
+use crate::blueprint::Table;
+use crate::platform::names::{ACCOUNT, REGION};
+use crate::{Compressed, Seen, Sightings};
+
+/// So many rows that are due are deleted before other writers have their turn.
+const EXPIRED_AT_ONCE: usize = 100;
 
 /// The tables of this machine.
 pub struct DynamoDb {
     service: DynamoDbService,
-    /// The crate reads an item and writes it in two steps; a conditional write is only one step while nobody else writes.
+    /// The same tables, without JSON between.
+    backend: Arc<InMemoryDynamoDbBackend>,
+    /// A row is read, judged and written in steps; they are one only while nobody else writes.
     one_writer: RwLock<()>,
+    watched: BTreeMap<String, Watched>,
+    expiry: Expiry,
+    /// Of transactions that are done, oldest first.
+    tokens: Mutex<VecDeque<String>>,
+    sightings: Sightings,
+}
+
+/// A table that more is known about than its rows.
+struct Watched {
+    key: String,
+    expires_by: Option<String>,
+    stream: Option<Arc<Stream>>,
 }
 
 impl DynamoDb {
-    /// Tables with the rows of the systems that are up.
+    /// Tables with the rows of the systems that are up, and the tables of a blueprint, empty where they are none of these.
     ///
     /// # Errors
     /// Where a table or a row is refused.
-    pub async fn start(homes: Option<u32>, clinic: bool) -> std::io::Result<Self> {
-        let tables = Self { service: DynamoDbService::new(), one_writer: RwLock::new(()) };
-        for (operation, body) in seed::calls(homes, clinic) {
+    pub async fn start(
+        homes: Option<u32>,
+        clinic: bool,
+        declared: &[Table],
+        compressed: Compressed,
+        sightings: Sightings,
+    ) -> io::Result<Self> {
+        let backend = Arc::new(InMemoryDynamoDbBackend::new());
+        let watched = declared.iter().filter(|table| table.streams || table.expires_by.is_some());
+        let tables = Self {
+            service: DynamoDbService::with_backend(Arc::clone(&backend) as Arc<dyn DynamoDbBackend>),
+            backend,
+            one_writer: RwLock::new(()),
+            watched: watched.map(|table| (table.name.clone(), Watched::of(table))).collect(),
+            expiry: Expiry::new(compressed),
+            tokens: Mutex::default(),
+            sightings,
+        };
+        for (operation, body) in seed::calls(homes, clinic, declared) {
             let answer = tables.run(operation, body.to_string().into()).await;
             if answer.status != 200 {
-                return Err(std::io::Error::other(format!("{operation}: {}", String::from_utf8_lossy(&answer.body))));
+                return Err(io::Error::other(format!("{operation}: {}", String::from_utf8_lossy(&answer.body))));
             }
         }
         Ok(tables)
+    }
+
+    /// The stream of a table, where it has one.
+    pub fn stream(&self, table: &str) -> Option<Arc<Stream>> {
+        self.watched.get(table)?.stream.clone()
+    }
+
+    /// Rows of a table in no order, at most so many; none where there is no such table. For people.
+    pub async fn rows(&self, table: &str, most: usize) -> Vec<Value> {
+        let found = self.backend.scan(ACCOUNT.to_owned(), REGION.to_owned(), table.to_owned(), Some(most), None).await;
+        found.map(|found| found.items.into_iter().map(|item| json!(item)).collect()).unwrap_or_default()
+    }
+
+    /// Deletes rows whose time to live is over, as long as it is polled. At AWS that may take days; here it is done at once.
+    pub async fn expire(self: Arc<Self>) {
+        loop {
+            self.expiry.arrival().await;
+            self.expire_due(Instant::now()).await;
+        }
+    }
+
+    /// Deletes rows that are due at `now`, some at a time, so that other writers have their turn; says how many.
+    async fn expire_due(&self, now: Instant) -> usize {
+        let _alone = self.one_writer.write().await;
+        let all = self.expiry.take(now, EXPIRED_AT_ONCE);
+        let count = all.len();
+        for due in all {
+            let Some(watched) = self.watched.get(&due.table) else { continue };
+            let key = Item::from([(watched.key.clone(), AttributeValue::S(due.key))]);
+            // Every write resets the row's time, so the row is as it was when its time was set; looking again costs nothing.
+            if let Ok(Some(row)) = self.row(&due.table, key.clone()).await
+                && watched.ttl(&row) == Some(due.ttl)
+            {
+                let _ = self.delete_expired(&due.table, key, row).await;
+            }
+        }
+        count
+    }
+
+    /// Tells the stream, the expiry and the sightings of a write, while nobody else writes.
+    fn observe(&self, write: &Staged, by_service: bool) {
+        let Some(watched) = self.watched.get(&write.table) else { return };
+        let Some(AttributeValue::S(key)) = write.key.get(&watched.key) else { return };
+        let (before, after) = (write.before.as_ref(), write.after.as_ref());
+        let changed = match (before, after) {
+            (Some(before), Some(after)) => !values::same(before, after),
+            (before, after) => before.is_some() || after.is_some(),
+        };
+        let change = Change { key: &write.key, before, after, by_service };
+        let event = watched.stream.as_ref().filter(|_| changed).map(|stream| stream.push(&change));
+        let expires = after.and_then(|row| watched.ttl(row));
+        if watched.expires_by.is_some() {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.expiry.set(&write.table, key, expires, Instant::now(), since_1970);
+        }
+        let (table, key) = (write.table.clone(), key.clone());
+        if by_service {
+            self.sightings.tell(Seen::RowExpired { table, key, event: event.unwrap_or_default() });
+        } else if after.is_some() {
+            self.sightings.tell(Seen::RowWritten { table, key, expires });
+        } else if before.is_some() {
+            self.sightings.tell(Seen::RowDeleted { table, key });
+        }
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn run(&self, operation: &str, body: bytes::Bytes) -> Answer {
@@ -40,39 +165,76 @@ impl DynamoDb {
             headers.insert(HeaderName::from_static("x-amz-target"), target);
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON_1_0));
-        let request = MockRequest { method: "POST".to_owned(), uri: "https://dynamodb.us-east-1.amazonaws.com/".to_owned(), headers, body };
-        let response = self.service.handle(request).await;
+        let uri = format!("https://dynamodb.{REGION}.amazonaws.com/");
+        let response = self.service.handle(MockRequest { method: "POST".to_owned(), uri, headers, body }).await;
         let error_type = if response.status < 300 { None } else { error_type(&response.body) };
         Answer { status: response.status, content_type: JSON_1_0, error_type, body: response.body }
     }
-}
 
-#[async_trait]
-impl Service for DynamoDb {
-    async fn answer(&self, call: &Call) -> Answer {
-        if asks_contains(&call.body) {
-            let message = "`contains` is not served on this machine: the tables here would answer wrongly for sets";
-            return Answer::error(JSON_1_0, 400, "ValidationException", message);
+    async fn read(&self, call: &Call) -> Answer {
+        let complaint = serde_json::from_slice(&call.body).ok().and_then(|body| expressions::complaint(&call.operation, &body));
+        if let Some(complaint) = complaint {
+            return Answer::error(JSON_1_0, 400, "ValidationException", &complaint);
         }
-        if matches!(call.operation.as_str(), "GetItem" | "Query" | "Scan" | "BatchGetItem" | "DescribeTable" | "ListTables") {
-            let _shared = self.one_writer.read().await;
-            return self.run(&call.operation, call.body.clone()).await;
+        let _shared = self.one_writer.read().await;
+        self.run(&call.operation, call.body.clone()).await
+    }
+
+    /// Tables may be made and deleted by calls, but what the template declares stays as it is declared.
+    async fn arrange(&self, call: &Call) -> Answer {
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let declared = body.get("TableName").and_then(Value::as_str).is_some_and(|name| self.watched.contains_key(name));
+        if declared || body.get("StreamSpecification").is_some_and(|asked| asked.get("StreamEnabled") != Some(&json!(false))) {
+            let message = "tables with a stream or a time to live are those of the template on this machine";
+            return Answer::error(JSON_1_0, 400, "ValidationException", message);
         }
         let _alone = self.one_writer.write().await;
         self.run(&call.operation, call.body.clone()).await
     }
 }
 
-/// Whether an expression uses `contains`, which the crate answers with false for every set (0.3.0). An error is seen, a wrong row is not.
-fn asks_contains(body: &[u8]) -> bool {
-    const WORD: &[u8] = b"contains";
-    if !body.windows(WORD.len()).any(|part| part == WORD) {
-        return false;
+impl Watched {
+    fn of(table: &Table) -> Self {
+        Self {
+            key: table.key.clone(),
+            expires_by: table.expires_by.clone(),
+            stream: table.streams.then(|| Arc::new(Stream::new(&table.name))),
+        }
     }
-    let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
-    let expressions =
-        ["FilterExpression", "ConditionExpression", "KeyConditionExpression"].into_iter().filter_map(|key| body.get(key)?.as_str());
-    expressions.into_iter().any(|expression| expression.contains("contains"))
+
+    /// A row's time to live in epoch seconds, where it has one. A part of a second is dropped; what is no number counts for none.
+    fn ttl(&self, row: &Item) -> Option<i64> {
+        match row.get(self.expires_by.as_ref()?)? {
+            AttributeValue::N(text) => text.split('.').next()?.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+#[async_trait]
+impl Service for DynamoDb {
+    async fn answer(&self, call: &Call) -> Answer {
+        let written = match call.operation.as_str() {
+            "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems" | "DescribeTable" | "DescribeTimeToLive" | "ListTables" => {
+                return self.read(call).await;
+            }
+            "CreateTable" | "DeleteTable" => return self.arrange(call).await,
+            "PutItem" | "UpdateItem" | "DeleteItem" => {
+                let _alone = self.one_writer.write().await;
+                self.write_one(call).await
+            }
+            "BatchWriteItem" => {
+                let _alone = self.one_writer.write().await;
+                self.write_batch(call).await
+            }
+            "TransactWriteItems" => {
+                let _alone = self.one_writer.write().await;
+                self.write_transaction(call).await
+            }
+            _ => return Answer::error(JSON_1_0, 400, "UnknownOperationException", "this machine's tables have no such operation"),
+        };
+        written.unwrap_or_else(requests::Refusal::answer)
+    }
 }
 
 /// The exception's name without its namespace.
@@ -83,11 +245,14 @@ fn error_type(body: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use serde_json::json;
+    use tokio::sync::mpsc::UnboundedReceiver;
 
     use super::*;
+    use crate::Sighting;
+
+    async fn plain(homes: Option<u32>, clinic: bool) -> io::Result<DynamoDb> {
+        DynamoDb::start(homes, clinic, &[], Compressed::default(), Sightings::nowhere()).await
+    }
 
     async fn call(tables: &DynamoDb, operation: &str, body: Value) -> (u16, Value) {
         let body = body.to_string().into();
@@ -98,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_systems_rows_are_there() {
-        let tables = DynamoDb::start(Some(2), true).await.unwrap();
+        let tables = plain(Some(2), true).await.unwrap();
         let (_, row) = call(&tables, "GetItem", json!({"TableName": "UserMappingTable", "Key": {"deviceId": {"S": "Thermostat1"}}})).await;
         assert_eq!(row["Item"]["primaryOwner"], json!({"S": "john_doe"}));
         let mut others: Vec<_> = row["Item"]["additionalUsers"]["SS"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
@@ -115,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scan_gives_every_row_once_page_by_page() {
-        let tables = DynamoDb::start(Some(40), false).await.unwrap();
+        let tables = plain(Some(40), false).await.unwrap();
         let (mut seen, mut start, mut pages) = (Vec::new(), Value::Null, 0);
         loop {
             let mut body = json!({"TableName": "UserMappingTable", "Limit": 7});
@@ -138,7 +303,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_query_and_a_filtered_scan_find_what_they_name() {
-        let tables = DynamoDb::start(Some(3), false).await.unwrap();
+        let tables = plain(Some(3), false).await.unwrap();
         let query = json!({"TableName": "UserMappingTable", "KeyConditionExpression": "deviceId = :d", "ExpressionAttributeValues": {":d": {"S": "Thermostat2"}}});
         let (_, found) = call(&tables, "Query", query).await;
         assert_eq!((&found["Count"], &found["Items"][0]["primaryOwner"]["S"]), (&json!(1), &json!("jane_doe")));
@@ -156,7 +321,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_update_changes_a_right_and_a_conditional_write_happens_once() {
-        let tables = Arc::new(DynamoDb::start(None, true).await.unwrap());
+        let tables = Arc::new(plain(None, true).await.unwrap());
         let update = json!({
             "TableName": "AppointmentsTable", "Key": {"id": {"S": "PI-T900"}}, "UpdateExpression": "SET #o = :o",
             "ExpressionAttributeNames": {"#o": "owner"}, "ExpressionAttributeValues": {":o": {"S": "Dave"}}, "ReturnValues": "ALL_NEW",
@@ -178,5 +343,307 @@ mod tests {
             written += usize::from(writer.await.unwrap() == 200);
         }
         assert_eq!(written, 1);
+    }
+
+    /// Tables of the inactive users: `Watched` expires by `ttl` and has a stream, `Expiring` only expires, `Plain` does neither.
+    async fn watched(expiry: u32) -> (Arc<DynamoDb>, UnboundedReceiver<Sighting>) {
+        let table = |name: &str, expires: bool, streams| Table {
+            name: name.to_owned(),
+            key: "id".to_owned(),
+            expires_by: expires.then(|| "ttl".to_owned()),
+            streams,
+        };
+        let declared = [table("Watched", true, true), table("Expiring", true, false), table("Plain", false, false)];
+        let (sightings, seen) = Sightings::channel();
+        let tables = DynamoDb::start(None, false, &declared, Compressed { queues: 1, expiry }, sightings).await.unwrap();
+        (Arc::new(tables), seen)
+    }
+
+    fn in_seconds(seconds: i64) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        (i64::try_from(now).unwrap() + seconds).to_string()
+    }
+
+    async fn put(tables: &DynamoDb, table: &str, id: &str, ttl: &str) {
+        let item = json!({"id": {"S": id}, "ttl": {"N": ttl}, "username": {"S": "jane"}});
+        assert_eq!(call(tables, "PutItem", json!({"TableName": table, "Item": item})).await, (200, json!({})));
+    }
+
+    fn all_seen(seen: &mut UnboundedReceiver<Sighting>) -> Vec<Seen> {
+        std::iter::from_fn(|| seen.try_recv().ok()).map(|sighting| sighting.seen).collect()
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_write_leaves_its_images_and_one_that_changes_nothing_none() {
+        let (tables, mut seen) = watched(1).await;
+        let key = |id: &str| json!({"id": {"S": id}});
+        let row = |id: &str, n: u32| json!({"id": {"S": id}, "n": {"N": n.to_string()}});
+        let one = json!({":one": {"N": "1"}});
+        for (operation, body) in [
+            ("PutItem", json!({"TableName": "Watched", "Item": row("a", 1)})),
+            ("PutItem", json!({"TableName": "Watched", "Item": row("a", 1)})),
+            (
+                "UpdateItem",
+                json!({"TableName": "Watched", "Key": key("a"), "UpdateExpression": "ADD n :one", "ExpressionAttributeValues": one}),
+            ),
+            (
+                "BatchWriteItem",
+                json!({"RequestItems": {"Watched": [{"PutRequest": {"Item": row("b", 1)}}, {"DeleteRequest": {"Key": key("a")}}]}}),
+            ),
+            ("DeleteItem", json!({"TableName": "Watched", "Key": key("none")})),
+            (
+                "TransactWriteItems",
+                json!({"TransactItems": [
+                    {"Put": {"TableName": "Watched", "Item": row("c", 1)}},
+                    {"Delete": {"TableName": "Watched", "Key": key("b"), "ConditionExpression": "n = :one", "ExpressionAttributeValues": one}},
+                    {"ConditionCheck": {"TableName": "Watched", "Key": key("a"), "ConditionExpression": "attribute_not_exists(id)"}},
+                    {"Put": {"TableName": "Plain", "Item": row("c", 1)}},
+                ]}),
+            ),
+        ] {
+            let (status, answer) = call(&tables, operation, body).await;
+            assert_eq!(status, 200, "{operation} {answer}");
+        }
+        let records = tables.stream("Watched").unwrap().read(0, 100);
+        let images: Vec<_> = records
+            .iter()
+            .map(|record| {
+                let (value, images) = (&record.value, &record.value["dynamodb"]);
+                assert!(value.get("userIdentity").is_none(), "{value}");
+                assert_eq!((&value["eventSource"], &images["StreamViewType"]), (&json!("aws:dynamodb"), &json!("NEW_AND_OLD_IMAGES")));
+                let n = |image: &str| images[image]["n"]["N"].as_str().map(str::to_owned);
+                let (name, id) = (value["eventName"].as_str().unwrap(), images["Keys"]["id"]["S"].as_str().unwrap());
+                format!("{name} {id} {:?} {:?}", n("OldImage"), n("NewImage")).replace('"', "")
+            })
+            .collect();
+        assert_eq!(
+            images,
+            [
+                "INSERT a None Some(1)",
+                "MODIFY a Some(1) Some(2)",
+                "INSERT b None Some(1)",
+                "REMOVE a Some(2) None",
+                "INSERT c None Some(1)",
+                "REMOVE b Some(1) None",
+            ]
+        );
+        assert_eq!(records[0].value["dynamodb"]["SizeBytes"], 3 + 3 + 3, "key, and no old image, and the new one");
+        assert!(tables.stream("Plain").is_none() && tables.stream("Expiring").is_none());
+        let seen = all_seen(&mut seen);
+        let written = seen.iter().filter(|it| matches!(it, Seen::RowWritten { table, .. } if table == "Watched")).count();
+        let deleted = seen.iter().filter(|it| matches!(it, Seen::RowDeleted { table, .. } if table == "Watched")).count();
+        assert_eq!((written, deleted, seen.len()), (5, 2, 7), "also what changes nothing is a write, but no delete of nothing: {seen:?}");
+    }
+
+    #[tokio::test]
+    async fn a_transaction_happens_all_or_not_at_all_and_once_by_its_token() {
+        let (tables, _seen) = watched(1).await;
+        put(&tables, "Watched", "there", "1").await;
+        let transaction = |id: &str, condition: &str| {
+            json!({"ClientRequestToken": format!("t-{id}"), "TransactItems": [
+                {"Update": {"TableName": "Watched", "Key": {"id": {"S": id}}, "UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}},
+                {"ConditionCheck": {"TableName": "Watched", "Key": {"id": {"S": "there"}}, "ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}},
+            ]})
+        };
+        let (status, refused) = call(&tables, "TransactWriteItems", transaction("a", "attribute_not_exists(id)")).await;
+        assert_eq!(status, 400);
+        assert!(refused["__type"].as_str().unwrap().ends_with("#TransactionCanceledException"), "{refused}");
+        assert_eq!(refused["CancellationReasons"][0]["Code"], "None");
+        assert_eq!(
+            (&refused["CancellationReasons"][1]["Code"], &refused["CancellationReasons"][1]["Item"]["username"]["S"]),
+            (&json!("ConditionalCheckFailed"), &json!("jane"))
+        );
+        for _ in 0..2 {
+            assert_eq!(call(&tables, "TransactWriteItems", transaction("a", "attribute_exists(id)")).await, (200, json!({})));
+        }
+        let (_, row) = call(&tables, "GetItem", json!({"TableName": "Watched", "Key": {"id": {"S": "a"}}})).await;
+        assert_eq!(row["Item"]["n"], json!({"N": "1"}), "a repeated transaction is the same one");
+        let twice = json!({"TransactItems": [{"Put": {"TableName": "Plain", "Item": {"id": {"S": "x"}}}}, {"Delete": {"TableName": "Plain", "Key": {"id": {"S": "x"}}}}]});
+        assert_eq!(call(&tables, "TransactWriteItems", twice).await.0, 400);
+        let twice = json!({"RequestItems": {"Plain": [{"PutRequest": {"Item": {"id": {"S": "x"}}}}, {"DeleteRequest": {"Key": {"id": {"S": "x"}}}}]}});
+        assert_eq!(call(&tables, "BatchWriteItem", twice).await.0, 400);
+        assert!(tables.rows("Plain", 10).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_thousand_rows_due_at_once_expire_once_each_by_the_service() {
+        let (tables, mut seen) = watched(1_000_000).await;
+        let ttl = in_seconds(1000);
+        for n in 0..1000 {
+            put(&tables, "Watched", &format!("row-{n}"), &ttl).await;
+        }
+        put(&tables, "Watched", "by-hand", &ttl).await;
+        put(&tables, "Watched", "stays", &in_seconds(-6 * 365 * 86_400)).await;
+        put(&tables, "Expiring", "elsewhere", &ttl).await;
+        let by_hand = json!({"TableName": "Watched", "Key": {"id": {"S": "by-hand"}}});
+        assert_eq!(call(&tables, "DeleteItem", by_hand).await.0, 200);
+        let stream = tables.stream("Watched").unwrap();
+        let written = stream.read(0, 10_000);
+        assert_eq!(written.len(), 1003);
+        assert!(
+            written.iter().all(|record| record.value.get("userIdentity").is_none()),
+            "not even the delete by hand has the service's identity"
+        );
+        let expiring = tokio::spawn(Arc::clone(&tables).expire());
+        let from = written.last().unwrap().sequence + 1;
+        stream.arrival(from + 999).await;
+        let elsewhere = async {
+            while !tables.rows("Expiring", 1).await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), elsewhere).await.unwrap();
+        let ever = Instant::now() + std::time::Duration::from_secs(100 * 365 * 86_400);
+        assert_eq!(tables.expire_due(ever).await, 0, "nothing is left to expire");
+        let expired = stream.read(from, 10_000);
+        let mut keys: Vec<_> = expired.iter().map(|record| record.value["dynamodb"]["Keys"]["id"]["S"].as_str().unwrap()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!((expired.len(), keys.len()), (1000, 1000));
+        for record in &expired {
+            assert_eq!(record.value["eventName"], "REMOVE");
+            assert_eq!(record.value["userIdentity"], json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"}));
+            assert_eq!(record.value["dynamodb"]["OldImage"]["username"]["S"], "jane");
+            assert!(record.value["dynamodb"].get("NewImage").is_none());
+        }
+        let seen = all_seen(&mut seen);
+        let events: Vec<_> =
+            seen.iter().filter_map(|it| if let Seen::RowExpired { event, .. } = it { Some(event.as_str()) } else { None }).collect();
+        let mut told: Vec<_> = expired.iter().map(|record| record.value["eventID"].as_str().unwrap()).chain([""]).collect();
+        told.sort_unstable();
+        let mut events = events;
+        events.sort_unstable();
+        assert_eq!(events, told, "each is told with its record, and the one of a table without a stream without");
+        assert_eq!((tables.rows("Watched", 10).await.len(), tables.rows("Expiring", 10).await.len()), (1, 0), "what is long past stays");
+        expiring.abort();
+    }
+
+    #[tokio::test]
+    async fn a_row_rewritten_just_before_its_end_is_not_deleted() {
+        let (tables, _seen) = watched(1).await;
+        let after = |seconds| Instant::now() + std::time::Duration::from_secs(seconds);
+        for id in ["put", "updated", "unlimited", "left"] {
+            put(&tables, "Watched", id, &in_seconds(100)).await;
+        }
+        assert_eq!(tables.expire_due(after(50)).await, 0);
+        put(&tables, "Watched", "put", &in_seconds(10_000)).await;
+        let update = |id: &str, update: &str| {
+            json!({
+                "TableName": "Watched", "Key": {"id": {"S": id}}, "UpdateExpression": update, "ExpressionAttributeNames": {"#ttl": "ttl"},
+                "ExpressionAttributeValues": {":ttl": {"N": in_seconds(10_000)}},
+            })
+        };
+        for (id, expression) in [("updated", "SET #ttl = :ttl"), ("unlimited", "REMOVE #ttl SET note = :ttl")] {
+            assert_eq!(call(&tables, "UpdateItem", update(id, expression)).await.0, 200);
+        }
+        let ids = |rows: Vec<Value>| {
+            let mut ids: Vec<_> = rows.iter().map(|row| row["id"]["S"].as_str().unwrap().to_owned()).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(tables.expire_due(after(5_000)).await, 1);
+        assert_eq!(ids(tables.rows("Watched", 10).await), ["put", "unlimited", "updated"]);
+        assert_eq!(tables.expire_due(after(20_000)).await, 2);
+        assert_eq!(ids(tables.rows("Watched", 10).await), ["unlimited"]);
+    }
+
+    #[tokio::test]
+    async fn conditions_decide_and_a_failed_one_shows_the_row_that_it_failed_for() {
+        let (tables, _seen) = watched(1).await;
+        let put = |until: &str, now: &str| {
+            json!({
+                "TableName": "Plain", "Item": {"id": {"S": "m"}, "claimed_until": {"N": until}},
+                "ConditionExpression": "attribute_not_exists(id) OR claimed_until < :now", "ExpressionAttributeValues": {":now": {"N": now}},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD", "ReturnValues": "ALL_OLD",
+            })
+        };
+        assert_eq!(call(&tables, "PutItem", put("100", "50")).await, (200, json!({})));
+        let (status, refused) = call(&tables, "PutItem", put("200", "100")).await;
+        assert_eq!((status, &refused["Item"]["claimed_until"]["N"]), (400, &json!("100")), "{refused}");
+        assert!(refused["__type"].as_str().unwrap().ends_with("#ConditionalCheckFailedException"));
+        let (status, old) = call(&tables, "PutItem", put("200", "101")).await;
+        assert_eq!((status, &old["Attributes"]["claimed_until"]["N"]), (200, &json!("100")));
+
+        let newer = |ts: &str, returns: &str| {
+            json!({
+                "TableName": "Plain", "Key": {"id": {"S": "u"}}, "UpdateExpression": "SET #ts = :ts, #n = if_not_exists(#n, :zero) + :one",
+                "ConditionExpression": "attribute_not_exists(#ts) OR #ts < :ts", "ExpressionAttributeNames": {"#ts": "timestamp", "#n": "count"},
+                "ExpressionAttributeValues": {":ts": {"S": ts}, ":zero": {"N": "0"}, ":one": {"N": "1"}}, "ReturnValues": returns,
+            })
+        };
+        for (ts, returns, status, attributes) in [
+            ("2024-05-02", "UPDATED_OLD", 200, Value::Null),
+            ("2024-05-01", "ALL_NEW", 400, Value::Null),
+            ("2024-05-02", "ALL_NEW", 400, Value::Null),
+            ("2024-05-03", "UPDATED_NEW", 200, json!({"timestamp": {"S": "2024-05-03"}, "count": {"N": "2"}})),
+            ("2024-05-04", "UPDATED_OLD", 200, json!({"timestamp": {"S": "2024-05-03"}, "count": {"N": "2"}})),
+            ("2024-05-05", "ALL_OLD", 200, json!({"id": {"S": "u"}, "timestamp": {"S": "2024-05-04"}, "count": {"N": "3"}})),
+            ("2024-05-06", "ALL_NEW", 200, json!({"id": {"S": "u"}, "timestamp": {"S": "2024-05-06"}, "count": {"N": "5"}})),
+        ] {
+            let (answered, answer) = call(&tables, "UpdateItem", newer(ts, returns)).await;
+            assert_eq!((answered, &answer["Attributes"]), (status, &attributes), "{ts} {returns} {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_at_once_only_as_many_pass_a_limit_as_it_allows() {
+        let (tables, _seen) = watched(1).await;
+        let claims = (0..60).map(|_| {
+            let tables = Arc::clone(&tables);
+            tokio::spawn(async move {
+                let body = json!({
+                    "TableName": "Watched", "Key": {"id": {"S": "second"}}, "UpdateExpression": "ADD #c :one SET #t = :ttl",
+                    "ConditionExpression": "attribute_not_exists(#c) OR #c < :limit", "ExpressionAttributeNames": {"#c": "count", "#t": "ttl"},
+                    "ExpressionAttributeValues": {":one": {"N": "1"}, ":limit": {"N": "25"}, ":ttl": {"N": "9999999999"}},
+                });
+                call(&tables, "UpdateItem", body).await.0
+            })
+        });
+        let mut passed = 0;
+        for claim in claims.collect::<Vec<_>>() {
+            passed += usize::from(claim.await.unwrap() == 200);
+        }
+        assert_eq!((passed, tables.stream("Watched").unwrap().read(0, 100).len()), (25, 25));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_done_as_dynamodb_does_it_is_refused_and_changes_nothing() {
+        let (tables, mut seen) = watched(1).await;
+        put(&tables, "Watched", "a", "9999999999").await;
+        let key = json!({"id": {"S": "a"}});
+        for (operation, body) in [
+            ("ExecuteStatement", json!({"Statement": "DELETE FROM Watched WHERE id = 'a'"})),
+            ("UpdateTimeToLive", json!({"TableName": "Watched", "TimeToLiveSpecification": {"AttributeName": "other", "Enabled": true}})),
+            ("DeleteTable", json!({"TableName": "Watched"})),
+            ("CreateTable", json!({"TableName": "New", "StreamSpecification": {"StreamEnabled": true}})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"id": {"N": "1"}}})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"id": {"S": ""}}})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"other": {"S": "a"}}})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"id": {"S": "a"}, "n": {"N": "many"}}})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"id": {"S": "a"}, "n": {"X": "many"}}})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"id": {"S": "a"}}, "ReturnValues": "ALL_NEW"})),
+            ("PutItem", json!({"TableName": "Watched", "Item": {"id": {"S": "a"}, "big": {"S": "x".repeat(400 * 1024)}}})),
+            ("DeleteItem", json!({"TableName": "Watched", "Key": {"id": {"S": "a"}, "more": {"S": "b"}}})),
+            ("DeleteItem", json!({"TableName": "Watched", "Key": key, "Expected": {"id": {"Exists": false}}})),
+            (
+                "UpdateItem",
+                json!({"TableName": "Watched", "Key": key, "UpdateExpression": "SET ttl = :t", "ExpressionAttributeValues": {":t": {"N": "1"}}}),
+            ),
+            (
+                "UpdateItem",
+                json!({"TableName": "Watched", "Key": key, "UpdateExpression": "SET id = :t", "ExpressionAttributeValues": {":t": {"S": "b"}}}),
+            ),
+            ("BatchWriteItem", json!({"RequestItems": {"Watched": []}})),
+        ] {
+            let (status, answer) = call(&tables, operation, body.clone()).await;
+            assert_eq!(status, 400, "{operation} {answer}");
+            assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{operation} {answer}");
+        }
+        let (status, missing) = call(&tables, "PutItem", json!({"TableName": "None", "Item": key})).await;
+        assert_eq!(status, 400);
+        assert!(missing["__type"].as_str().unwrap().ends_with("#ResourceNotFoundException"), "{missing}");
+        assert_eq!((tables.stream("Watched").unwrap().read(0, 100).len(), all_seen(&mut seen).len()), (1, 1));
+        let (_, told) = call(&tables, "DescribeTimeToLive", json!({"TableName": "Watched"})).await;
+        assert_eq!(told["TimeToLiveDescription"], json!({"AttributeName": "ttl", "TimeToLiveStatus": "ENABLED"}));
     }
 }

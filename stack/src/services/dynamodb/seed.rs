@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::blueprint::Table;
 use crate::world::{clinic, thermostat};
 
-/// The calls that fill the tables of the systems that are up.
-pub fn calls(homes: Option<u32>, with_clinic: bool) -> Vec<(&'static str, Value)> {
+/// The calls that fill the tables of the systems that are up, and make those of a blueprint that are none of these.
+pub fn calls(homes: Option<u32>, with_clinic: bool, declared: &[Table]) -> Vec<(&'static str, Value)> {
     let mut calls = Vec::new();
     if let Some(homes) = homes {
         calls.push(("CreateTable", table(thermostat::TABLE, "deviceId")));
@@ -33,6 +34,15 @@ pub fn calls(homes: Option<u32>, with_clinic: bool) -> Vec<(&'static str, Value)
                 "visitHistory": {"L": [{"S": "2024-03-01 check-up"}, {"S": "2024-09-12 vaccination"}]},
             });
             calls.push(("PutItem", json!({"TableName": clinic::TABLE, "Item": item})));
+        }
+    }
+    for declared in declared {
+        if !calls.iter().any(|(operation, body)| *operation == "CreateTable" && body.get("TableName") == Some(&json!(declared.name))) {
+            calls.push(("CreateTable", table(&declared.name, &declared.key)));
+        }
+        if let Some(attribute) = &declared.expires_by {
+            let specification = json!({"AttributeName": attribute, "Enabled": true});
+            calls.push(("UpdateTimeToLive", json!({"TableName": declared.name, "TimeToLiveSpecification": specification})));
         }
     }
     calls

@@ -1,0 +1,98 @@
+//! The function that a mapping calls, and the events it can be handed: what fits into one. It knows neither queues nor streams.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::invoke::Invoke;
+use crate::platform::invocation::{InvokeError, Invoked, LARGEST_EVENT};
+use crate::platform::names;
+
+/// What is around the records of an event.
+const AROUND: usize = r#"{"Records":[]}"#.len();
+
+/// A function and the door to it.
+#[derive(Clone)]
+pub(super) struct Called {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The region of it and of its sources.
+    pub region: String,
+    /// Through which it is invoked.
+    pub door: Arc<dyn Invoke>,
+}
+
+/// What came of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It ran, well or badly.
+    Ran(Invoked),
+    /// It did not run, and may later.
+    Throttled,
+    /// It will not run any more: the platform is being stopped.
+    Stopped,
+}
+
+impl Called {
+    /// Hands these records over, each as JSON, under a trace of their own.
+    pub(super) async fn call<'a>(&self, records: impl Iterator<Item = &'a str>) -> Call {
+        let event = format!(r#"{{"Records":[{}]}}"#, records.collect::<Vec<_>>().join(","));
+        match self.door.invoke(&self.name, Bytes::from(event), None).await {
+            Ok(invoked) => Call::Ran(invoked),
+            Err(InvokeError::Throttled) => Call::Throttled,
+            // One record alone that no function can be handed: it fails as one that a function refuses.
+            Err(InvokeError::TooLarge) => Call::Ran(Invoked { request_id: names::uuid(), payload: Bytes::new(), failed: true }),
+            Err(InvokeError::Unknown(_) | InvokeError::Stopped) => Call::Stopped,
+        }
+    }
+}
+
+/// What one event still has room for.
+#[derive(Debug)]
+pub(super) struct Room {
+    records: usize,
+    size: usize,
+}
+
+impl Room {
+    /// Of an event of at most `records`.
+    pub(super) fn of(records: usize) -> Self {
+        Self { records, size: LARGEST_EVENT - AROUND }
+    }
+
+    /// Takes a record where there is room for it. The first one is always taken: no other event has more room.
+    pub(super) fn take(&mut self, record: &str) -> bool {
+        let size = record.len() + 1;
+        let first = self.size == LARGEST_EVENT - AROUND;
+        let fits = first || (self.records > 0 && size <= self.size);
+        if fits {
+            self.records = self.records.saturating_sub(1);
+            self.size = self.size.saturating_sub(size);
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_holds_what_lambda_takes() {
+        let (small, large, too_large) = ("x".repeat(100), "x".repeat(LARGEST_EVENT / 2), "x".repeat(LARGEST_EVENT));
+        let cases: [(&[&str], usize, usize); 6] = [
+            (&[&small, &small, &small], 2, 2),
+            (&[&small, &small], 10, 2),
+            (&[&small, &large, &large], 10, 2),
+            (&[&large, &large], 10, 1),
+            (&[&too_large, &small], 10, 1),
+            (&[], 10, 0),
+        ];
+        for (number, (records, most, fit)) in cases.into_iter().enumerate() {
+            let mut room = Room::of(most);
+            assert_eq!(records.iter().take_while(|record| room.take(record)).count(), fit, "case {number}");
+        }
+    }
+}

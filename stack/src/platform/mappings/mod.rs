@@ -1,0 +1,190 @@
+//! Event source mappings: queues and streams that invoke functions, as Lambda's do. They take no more than can be invoked at once.
+
+mod backoff;
+mod batch_answer;
+mod called;
+mod filter;
+mod given_up;
+mod queue;
+#[cfg(test)]
+mod stand_ins;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use faults::Complaint;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::functions::Functions;
+use super::invocation::Waits;
+use super::names;
+use crate::Sightings;
+use crate::blueprint::{Mapping, Source};
+use called::Called;
+use filter::Filter;
+
+/// A message of a queue, as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// `messageId`.
+    pub id: String,
+    /// `receiptHandle`.
+    pub receipt: String,
+    /// `body`.
+    pub body: String,
+    /// `md5OfBody`.
+    pub md5: String,
+    /// `ApproximateReceiveCount`, `SentTimestamp` and so on.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A queue that invokes a function, or takes what a function could not process.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// At most `most` of the messages that are visible now; they become invisible for the queue's visibility.
+    fn receive(&self, most: usize) -> Vec<Message>;
+    /// Returns once something may be visible. May be given up at any time.
+    async fn arrival(&self);
+    /// Takes a received message away for good.
+    fn delete(&self, receipt: &str) -> bool;
+    /// Makes a received message visible again after this time.
+    fn make_visible(&self, receipt: &str, after: Duration) -> bool;
+    /// Puts a message in; its id, where the queue took it.
+    fn send(&self, body: String) -> Option<String>;
+}
+
+/// A record of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// As the function gets it.
+    pub value: Value,
+}
+
+/// A stream of one shard.
+#[async_trait]
+pub trait Stream: Send + Sync {
+    /// At most `most` of the records from `from` on, oldest first.
+    fn read(&self, from: u64, most: usize) -> Vec<Record>;
+    /// Returns once there is a record from `from` on.
+    async fn arrival(&self, from: u64);
+}
+
+/// Where queues and streams are found.
+pub trait Sources {
+    /// The queue of this name.
+    fn queue(&self, name: &str) -> Option<Arc<dyn Queue>>;
+    /// The stream of the table of this name.
+    fn stream(&self, table: &str) -> Option<Arc<dyn Stream>>;
+}
+
+/// Everything in the mappings that cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; "))]
+pub struct MappingError(pub Vec<Complaint>);
+
+/// Mappings that are at work.
+#[derive(Debug)]
+pub(crate) struct Mappings {
+    stop: watch::Sender<bool>,
+    pollers: JoinSet<()>,
+}
+
+/// What a mapping polls.
+enum Poller {
+    Queue(queue::Poller),
+    Stream(stream::Poller),
+}
+
+impl Mappings {
+    /// Starts the mappings that are declared.
+    ///
+    /// # Errors
+    /// Where one names a function, a queue or a table that is not there, or has a pattern that is not understood; then none is started.
+    pub(crate) fn start(
+        declared: &[Mapping],
+        sources: &dyn Sources,
+        functions: &Arc<Functions>,
+        sightings: &Sightings,
+    ) -> Result<Self, MappingError> {
+        let (mut ready, mut complaints) = (Vec::new(), Vec::new());
+        for mapping in declared {
+            match prepare(mapping, sources, functions, sightings) {
+                Ok(poller) => ready.push(poller),
+                Err(what) => complaints.push(Complaint::new(format!("mapping of {}", mapping.function), what)),
+            }
+        }
+        if !complaints.is_empty() {
+            return Err(MappingError(complaints));
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut pollers = JoinSet::new();
+        for poller in ready {
+            match poller {
+                Poller::Queue(poller) => pollers.spawn(poller.poll(stopped.clone())),
+                Poller::Stream(poller) => pollers.spawn(poller.poll(stopped.clone())),
+            };
+        }
+        Ok(Self { stop, pollers })
+    }
+
+    /// From here on nothing more is taken from the sources; invocations under way go on.
+    pub(crate) fn halt(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Returns once no invocation is under way.
+    pub(crate) async fn ended(mut self) {
+        while self.pollers.join_next().await.is_some() {}
+    }
+}
+
+fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>, sightings: &Sightings) -> Result<Poller, String> {
+    let at_once = functions.at_once(&mapping.function).ok_or("found no such function, it is not deployed here")?;
+    let function = Called {
+        name: mapping.function.clone(),
+        arn: functions.arn(&mapping.function),
+        region: functions.region().to_owned(),
+        door: functions.door(Waits::Caller),
+    };
+    let filter = Filter::read(&mapping.filters)?;
+    let queue = |name: &str| sources.queue(name).ok_or_else(|| format!("found no queue `{name}`"));
+    let batch = usize::try_from(mapping.batch.max(1)).unwrap_or(usize::MAX);
+    match &mapping.source {
+        Source::Queue { name, max_concurrency } => Ok(Poller::Queue(queue::Poller {
+            arn: format!("arn:aws:sqs:{}:{}:{name}", functions.region(), names::ACCOUNT),
+            queue: queue(name)?,
+            function,
+            filter,
+            batch,
+            window: mapping.window,
+            partial: mapping.partial,
+            at_once: max_concurrency.map_or(at_once, |most| usize::try_from(most.max(1)).unwrap_or(usize::MAX)),
+        })),
+        Source::Stream { table, bisect, retries, on_failure } => Ok(Poller::Stream(stream::Poller {
+            stream: sources.stream(table).ok_or_else(|| format!("found no table `{table}` with a stream"))?,
+            table: table.clone(),
+            function,
+            filter,
+            batch,
+            window: mapping.window,
+            partial: mapping.partial,
+            bisect: *bisect,
+            retries: *retries,
+            on_failure: on_failure.as_ref().map(|name| Ok::<_, String>((name.clone(), queue(name)?))).transpose()?,
+            sightings: sightings.clone(),
+        })),
+    }
+}
+
+/// Returns once the mappings are to stop.
+async fn asked(stop: &mut watch::Receiver<bool>) {
+    // Nobody left who could ask is as good as being asked.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,321 @@
+//! A queue that invokes a function. A message is deleted only once its function has succeeded; whatever else happens, it comes back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::backoff::Rest;
+use super::batch_answer::Processed;
+use super::called::{Call, Called, Room};
+use super::filter::Filter;
+use super::{Message, Queue, asked};
+
+/// What polls one queue for one function.
+pub(super) struct Poller {
+    /// Which function.
+    pub function: Called,
+    /// Which queue.
+    pub queue: Arc<dyn Queue>,
+    /// Its ARN.
+    pub arn: String,
+    /// Which messages; the others are deleted, as at AWS.
+    pub filter: Filter,
+    /// The most messages of an event.
+    pub batch: usize,
+    /// How long to wait for a batch to fill, from its first message.
+    pub window: Duration,
+    /// Whether the function says which messages it could not process.
+    pub partial: bool,
+    /// The most invocations at once.
+    pub at_once: usize,
+}
+
+/// A message and the record that is made of it.
+struct Taken {
+    message: Message,
+    record: String,
+}
+
+/// Messages that were received and not yet handed over.
+#[derive(Default)]
+struct Held {
+    messages: Vec<Taken>,
+    since: Option<Instant>,
+}
+
+/// How an invocation ended, as far as the poller is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Ran,
+    Throttled,
+}
+
+impl Poller {
+    /// Polls until it is to stop and its last invocation has ended. What was received and not handed over is given back.
+    pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
+        let poller = Arc::new(self);
+        let (mut under_way, mut held, mut rest) = (JoinSet::new(), Held::default(), Rest::none());
+        loop {
+            let room = under_way.len() < poller.at_once;
+            tokio::select! {
+                biased;
+                () = asked(&mut stop) => break,
+                Some(ended) = under_way.join_next() => match ended {
+                    Ok(Ended::Throttled) => rest.throttled(),
+                    Ok(Ended::Ran) | Err(_) => rest.ran(),
+                },
+                () = poller.gather(&mut held, rest.until), if room => {
+                    under_way.spawn(Arc::clone(&poller).invoke(held.next(poller.batch)));
+                }
+            }
+        }
+        for taken in held.messages {
+            poller.queue.make_visible(&taken.message.receipt, Duration::ZERO);
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    /// Returns once there is a batch to hand over. It may be given up at any time: what it received is in `held`.
+    async fn gather(&self, held: &mut Held, not_before: Instant) {
+        tokio::time::sleep_until(not_before).await;
+        loop {
+            self.receive(held);
+            let complete = held.since.map(|since| since + self.window);
+            match complete {
+                Some(complete) if held.messages.len() >= self.batch || complete <= Instant::now() => return,
+                // Once the window is over, what is there goes.
+                Some(complete) => drop(tokio::time::timeout_at(complete, self.queue.arrival()).await),
+                None => self.queue.arrival().await,
+            }
+        }
+    }
+
+    /// Takes what is visible now, as much as the batch has room for.
+    fn receive(&self, held: &mut Held) {
+        while held.messages.len() < self.batch {
+            let messages = self.queue.receive(self.batch - held.messages.len());
+            if messages.is_empty() {
+                return;
+            }
+            for message in messages {
+                let record = self.record(&message);
+                if !self.filter.takes_all() && !self.filter.takes(&with_body_read(record.clone(), &message.body)) {
+                    self.queue.delete(&message.receipt);
+                    continue;
+                }
+                held.since.get_or_insert_with(Instant::now);
+                held.messages.push(Taken { record: record.to_string(), message });
+            }
+        }
+    }
+
+    /// A message as the function gets it.
+    fn record(&self, message: &Message) -> Value {
+        json!({
+            "messageId": message.id,
+            "receiptHandle": message.receipt,
+            "body": message.body,
+            "attributes": message.attributes,
+            "messageAttributes": {},
+            "md5OfBody": message.md5,
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self.arn,
+            "awsRegion": self.function.region,
+        })
+    }
+
+    async fn invoke(self: Arc<Self>, batch: Vec<Taken>) -> Ended {
+        let invoked = match self.function.call(batch.iter().map(|taken| taken.record.as_str())).await {
+            Call::Ran(invoked) => invoked,
+            Call::Throttled => return Ended::Throttled,
+            Call::Stopped => return Ended::Ran,
+        };
+        let processed = match (invoked.failed, self.partial) {
+            (true, _) => Processed::Nothing,
+            (false, false) => Processed::All,
+            (false, true) => {
+                let ids: Vec<_> = batch.iter().map(|taken| taken.message.id.as_str()).collect();
+                Processed::read(&invoked.payload, &ids)
+            }
+        };
+        let kept = match processed {
+            Processed::Nothing => return Ended::Ran,
+            Processed::All => BTreeSet::new(),
+            Processed::AllBut(kept) => kept,
+        };
+        for taken in batch.iter().filter(|taken| !kept.contains(&taken.message.id)) {
+            self.queue.delete(&taken.message.receipt);
+        }
+        Ended::Ran
+    }
+}
+
+impl Held {
+    /// The next batch; what no event has room for stays, and is the first of the one after.
+    fn next(&mut self, most: usize) -> Vec<Taken> {
+        let mut room = Room::of(most);
+        let fit = self.messages.iter().take_while(|taken| room.take(&taken.record)).count();
+        let batch = self.messages.drain(..fit).collect();
+        if self.messages.is_empty() {
+            self.since = None;
+        }
+        batch
+    }
+}
+
+/// The record as patterns see it: with the body as JSON where it is.
+fn with_body_read(mut record: Value, body: &str) -> Value {
+    if let Ok(read @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(body)
+        && let Some(body) = record.get_mut("body")
+    {
+        *body = read;
+    }
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stand_ins::{Door, FakeQueue, Polling, called, failed, said, until};
+    use super::*;
+    use crate::platform::InvokeError;
+
+    fn poller(queue: &Arc<FakeQueue>, door: &Arc<Door>) -> Poller {
+        Poller {
+            function: called(door),
+            queue: Arc::clone(queue) as Arc<dyn Queue>,
+            arn: "arn:aws:sqs:us-east-1:123456789012:incoming".into(),
+            filter: Filter::read(&[]).unwrap(),
+            batch: 1,
+            window: Duration::ZERO,
+            partial: false,
+            at_once: 2,
+        }
+    }
+
+    fn start(poller: Poller) -> Polling {
+        Polling::start(|stop| poller.poll(stop))
+    }
+
+    #[tokio::test]
+    async fn a_message_becomes_the_event_that_lambda_makes_of_it_and_is_deleted_afterwards() {
+        let (queue, door) = (FakeQueue::with(&["hello"]), Door::new(|_| said("null")));
+        let polling = start(poller(&queue, &door));
+        until("the deletion", || queue.deleted() == ["m0"]).await;
+        polling.stop().await;
+        let expected = json!({ "Records": [{
+            "messageId": "m0", "receiptHandle": "m0/1", "body": "hello", "messageAttributes": {}, "md5OfBody": "md5 of hello",
+            "attributes": { "ApproximateReceiveCount": "1", "SentTimestamp": "1" },
+            "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:incoming", "awsRegion": "us-east-1",
+        }] });
+        assert_eq!(door.events(), [expected]);
+    }
+
+    #[tokio::test]
+    async fn never_more_is_taken_than_can_be_invoked_at_once() {
+        let (queue, door) = (FakeQueue::with(&["a", "b", "c", "d", "e"]), Door::held(|_| said("null")));
+        let polling = start(poller(&queue, &door));
+        until("two invocations", || door.under_way() == 2).await;
+        assert_eq!(queue.received(), 2);
+        door.release(1);
+        until("the third", || queue.received() == 3 && door.under_way() == 2).await;
+        assert_eq!(door.most_at_once(), 2);
+        door.release(4);
+        until("all", || queue.deleted().len() == 5).await;
+        polling.stop().await;
+        assert_eq!(door.most_at_once(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_deleted_depends_on_what_the_function_says() {
+        let but_second = r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#;
+        let unknown = r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#;
+        let cases: [(bool, Result<_, InvokeError>, &[&str]); 7] = [
+            (false, said("null"), &["m0", "m1", "m2"]),
+            (false, said(but_second), &["m0", "m1", "m2"]),
+            (false, said(r#"{"statusCode":500}"#), &["m0", "m1", "m2"]),
+            (true, said(but_second), &["m0", "m2"]),
+            (true, said(unknown), &[]),
+            (true, failed(), &[]),
+            (false, failed(), &[]),
+        ];
+        for (partial, answer, deleted) in cases {
+            let shown = format!("{partial} {answer:?}");
+            let (queue, door) = (FakeQueue::with(&["a", "b", "c"]), Door::new(move |_| answer.clone()));
+            let polling = start(Poller { batch: 3, partial, ..poller(&queue, &door) });
+            until("the invocation", || door.answered() == 1).await;
+            // Once it has ended, what it deleted is deleted.
+            polling.stop().await;
+            assert_eq!(queue.deleted(), deleted, "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_no_pattern_matches_is_deleted_unseen() {
+        let bodies = [r#"{"kind":"new"}"#, r#"{"kind":"old"}"#, "no JSON", r#"{"kind":["new"]}"#];
+        let (queue, door) = (FakeQueue::with(&bodies), Door::new(|_| said("null")));
+        let filter = Filter::read(&[json!({ "body": { "kind": ["new"] } })]).unwrap();
+        let polling = start(Poller { filter, at_once: 1, ..poller(&queue, &door) });
+        until("all deletions", || queue.deleted().len() == 4).await;
+        polling.stop().await;
+        let seen: Vec<_> = door.events().iter().map(|event| event["Records"][0]["messageId"].clone()).collect();
+        assert_eq!(seen, ["m0", "m3"]);
+        assert_eq!(door.events()[0]["Records"][0]["body"], bodies[0]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_waits_for_its_window_and_goes_at_once_when_it_is_full() {
+        let (queue, door) = (FakeQueue::with(&["a"]), Door::new(|_| said("null")));
+        let polling = start(Poller { batch: 3, window: Duration::from_secs(600), ..poller(&queue, &door) });
+        until("the first", || queue.received() == 1).await;
+        assert_eq!(door.events(), Vec::<Value>::new());
+        queue.send("b".into());
+        queue.send("c".into());
+        until("the batch", || queue.deleted().len() == 3).await;
+        assert_eq!(door.events()[0]["Records"].as_array().unwrap().len(), 3);
+        polling.stop().await;
+        let polling = start(Poller { batch: 3, window: Duration::from_millis(50), ..poller(&queue, &door) });
+        queue.send("d".into());
+        until("the window's end", || queue.deleted().len() == 4).await;
+        polling.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_throttled_message_is_neither_deleted_nor_asked_for_again_at_once() {
+        let (queue, door) =
+            (FakeQueue::with(&["a", "b", "c"]), Door::new(|n| if n == 0 { Err(InvokeError::Throttled) } else { said("null") }));
+        let polling = start(Poller { at_once: 1, ..poller(&queue, &door) });
+        until("the others", || queue.deleted() == ["m1", "m2"]).await;
+        assert!(door.called_at(1) - door.called_at(0) >= Duration::from_millis(90), "it did not back off");
+        polling.stop().await;
+        assert_eq!(queue.deleted(), ["m1", "m2"]);
+    }
+
+    #[tokio::test]
+    async fn on_stop_what_was_not_handed_over_is_given_back() {
+        let (queue, door) = (FakeQueue::with(&["a"]), Door::new(|_| said("null")));
+        let polling = start(Poller { batch: 2, window: Duration::from_secs(600), ..poller(&queue, &door) });
+        until("the message", || queue.received() == 1).await;
+        polling.stop().await;
+        assert_eq!((queue.given_back(), queue.deleted()), (vec!["m0".to_owned()], vec![]));
+        assert_eq!(door.events(), Vec::<Value>::new());
+    }
+
+    #[tokio::test]
+    async fn on_stop_what_runs_is_waited_for_and_nothing_more_is_taken() {
+        let (queue, door) = (FakeQueue::with(&["a"]), Door::held(|_| said("null")));
+        let polling = start(poller(&queue, &door));
+        until("the invocation", || door.under_way() == 1).await;
+        polling.halt();
+        queue.send("b".into());
+        tokio::task::yield_now().await;
+        assert!(!polling.has_ended());
+        door.release(9);
+        polling.stop().await;
+        assert_eq!((queue.deleted(), queue.received()), (vec!["m0".to_owned()], 1));
+    }
+}

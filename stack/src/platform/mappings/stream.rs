@@ -1,0 +1,379 @@
+//! A stream that invokes a function: its records in their order, one batch at a time. A batch that fails holds up what is behind it until it
+//! succeeds or is given up; nothing is passed over in silence.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::batch_answer::Processed;
+use super::called::{Call, Called, Room};
+use super::filter::Filter;
+use super::given_up::{self, Failure};
+use super::{Queue, Record, Stream, asked, backoff};
+use crate::{Seen, Sightings};
+
+/// What polls the one shard of a stream for one function.
+pub(super) struct Poller {
+    /// Which function.
+    pub function: Called,
+    /// Which stream.
+    pub stream: Arc<dyn Stream>,
+    /// Whose.
+    pub table: String,
+    /// Which records; the others are passed over.
+    pub filter: Filter,
+    /// The most records of an event.
+    pub batch: usize,
+    /// How long to wait for a batch to fill, from its first record.
+    pub window: Duration,
+    /// Whether the function says which records it could not process.
+    pub partial: bool,
+    /// Whether a batch that failed as a whole is halved.
+    pub bisect: bool,
+    /// How often a batch is tried again; for ever without it.
+    pub retries: Option<u32>,
+    /// The queue that is told of what was given up, with its name.
+    pub on_failure: Option<(String, Arc<dyn Queue>)>,
+    /// Where that is told too.
+    pub sightings: Sightings,
+}
+
+/// A record and how it is handed over.
+struct Taken {
+    record: Record,
+    text: String,
+}
+
+/// Records that are tried together.
+struct Piece {
+    records: Vec<Taken>,
+    /// How often the function failed on just these.
+    failures: u32,
+    /// How often in a row it could not be reached.
+    throttled: u32,
+}
+
+/// What came of a piece.
+enum Outcome {
+    Done,
+    /// Only those before this one are done, which is not the first.
+    DoneUntil(usize),
+    Failed(Failure),
+    Throttled,
+    Stopped,
+}
+
+impl Poller {
+    /// Polls until it is to stop; a batch that is then under way is finished or failed, and no other begun.
+    pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
+        let mut from = 0;
+        loop {
+            let batch = tokio::select! {
+                biased;
+                () = asked(&mut stop) => return,
+                batch = self.gather(&mut from) => batch,
+            };
+            if self.work_off(batch, &mut stop).await.is_break() {
+                return;
+            }
+        }
+    }
+
+    /// The next batch; `from` is left where the one after it begins.
+    async fn gather(&self, from: &mut u64) -> Vec<Taken> {
+        let (mut batch, mut room, mut complete) = (Vec::new(), Room::of(self.batch), None);
+        loop {
+            let records = self.stream.read(*from, self.batch);
+            let caught_up = records.is_empty();
+            for record in records {
+                let next = record.sequence + 1;
+                if self.filter.takes(&record.value) {
+                    let text = record.value.to_string();
+                    if !room.take(&text) {
+                        return batch;
+                    }
+                    complete.get_or_insert_with(|| Instant::now() + self.window);
+                    batch.push(Taken { record, text });
+                }
+                *from = next;
+            }
+            match complete {
+                Some(_) if batch.len() >= self.batch => return batch,
+                Some(complete) if caught_up && complete <= Instant::now() => return batch,
+                // Once the window is over, what is there goes.
+                Some(complete) if caught_up => drop(tokio::time::timeout_at(complete, self.stream.arrival(*from)).await),
+                None if caught_up => self.stream.arrival(*from).await,
+                _ => {}
+            }
+        }
+    }
+
+    /// Tries a batch, in the pieces that it falls into, until none is left.
+    async fn work_off(&self, batch: Vec<Taken>, stop: &mut watch::Receiver<bool>) -> ControlFlow<()> {
+        // The next one stands last.
+        let mut pieces = vec![Piece::of(batch)];
+        while let Some(piece) = pieces.pop() {
+            let wait = match self.attempt(&piece).await {
+                Outcome::Done => continue,
+                Outcome::Stopped => return ControlFlow::Break(()),
+                Outcome::Throttled => piece.throttled(&mut pieces),
+                Outcome::DoneUntil(at) => piece.from(at, &mut pieces),
+                Outcome::Failed(failure) => self.failed(piece, &failure, &mut pieces),
+            };
+            tokio::select! {
+                biased;
+                () = asked(stop) => return ControlFlow::Break(()),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn attempt(&self, piece: &Piece) -> Outcome {
+        let invoked = match self.function.call(piece.records.iter().map(|taken| taken.text.as_str())).await {
+            Call::Ran(invoked) => invoked,
+            Call::Throttled => return Outcome::Throttled,
+            Call::Stopped => return Outcome::Stopped,
+        };
+        let failure = Failure { request_id: invoked.request_id, of_function: invoked.failed };
+        if invoked.failed {
+            return Outcome::Failed(failure);
+        }
+        if !self.partial {
+            return Outcome::Done;
+        }
+        let ids: Vec<_> = piece.records.iter().map(|taken| taken.sequence_number()).collect();
+        match Processed::read(&invoked.payload, &ids) {
+            Processed::All => Outcome::Done,
+            Processed::Nothing => Outcome::Failed(failure),
+            // What stands before the first that failed is done, whatever is said of those behind it.
+            Processed::AllBut(failed) => match ids.iter().position(|id| failed.contains(*id)) {
+                Some(at) if at > 0 => Outcome::DoneUntil(at),
+                _ => Outcome::Failed(failure),
+            },
+        }
+    }
+
+    /// A piece failed as a whole: it is halved where that is wanted and possible, which is no retry; else tried again, or given up.
+    fn failed(&self, mut piece: Piece, failure: &Failure, pieces: &mut Vec<Piece>) -> Duration {
+        piece.failures += 1;
+        if self.bisect && piece.records.len() > 1 {
+            let second = piece.records.split_off(piece.records.len() / 2);
+            pieces.push(Piece::of(second));
+            pieces.push(Piece::of(piece.records));
+            return backoff::after(1);
+        }
+        if self.retries.is_some_and(|most| piece.failures > most) {
+            self.give_up(piece, failure);
+            return Duration::ZERO;
+        }
+        let wait = backoff::after(piece.failures);
+        pieces.push(piece);
+        wait
+    }
+
+    fn give_up(&self, piece: Piece, failure: &Failure) {
+        let records: Vec<_> = piece.records.into_iter().map(|taken| taken.record).collect();
+        let told = self.on_failure.as_ref().map(|(name, queue)| {
+            let notice = given_up::notice(&self.function.arn, failure, &records, piece.failures);
+            (name.clone(), queue.send(notice))
+        });
+        let (to, message) = told.unzip();
+        self.sightings.tell(Seen::StreamGivenUp {
+            table: self.table.clone(),
+            keys: given_up::keys(&records),
+            to,
+            message: message.flatten(),
+        });
+    }
+}
+
+impl Taken {
+    fn sequence_number(&self) -> &str {
+        self.record.value["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
+    }
+}
+
+impl Piece {
+    fn of(records: Vec<Taken>) -> Self {
+        Self { records, failures: 0, throttled: 0 }
+    }
+
+    /// It did not reach the function, which is no retry: it is tried again.
+    fn throttled(mut self, pieces: &mut Vec<Self>) -> Duration {
+        self.throttled += 1;
+        let wait = backoff::after(self.throttled);
+        pieces.push(self);
+        wait
+    }
+
+    /// What is left of it is a batch of its own.
+    fn from(mut self, at: usize, pieces: &mut Vec<Self>) -> Duration {
+        pieces.push(Self::of(self.records.split_off(at)));
+        backoff::after(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::stand_ins::{Door, FakeQueue, FakeStream, Polling, called, failed, said, until};
+    use super::*;
+    use crate::platform::{InvokeError, Invoked};
+
+    fn poller(stream: &Arc<FakeStream>, door: &Arc<Door>) -> Poller {
+        Poller {
+            function: called(door),
+            stream: Arc::clone(stream) as Arc<dyn Stream>,
+            table: "T".into(),
+            filter: Filter::read(&[]).unwrap(),
+            batch: 4,
+            window: Duration::ZERO,
+            partial: false,
+            bisect: false,
+            retries: None,
+            on_failure: None,
+            sightings: Sightings::nowhere(),
+        }
+    }
+
+    fn start(poller: Poller) -> Polling {
+        Polling::start(|stop| poller.poll(stop))
+    }
+
+    /// The records of an event by the number in their key.
+    fn numbers(event: &Value) -> Vec<u64> {
+        let key = |record: &Value| record["dynamodb"]["Keys"]["sub"]["S"].as_str().unwrap().parse().unwrap();
+        event["Records"].as_array().unwrap().iter().map(key).collect()
+    }
+
+    fn batches(door: &Door) -> Vec<Vec<u64>> {
+        door.events().iter().map(numbers).collect()
+    }
+
+    /// A function that cannot process this record, and says so as `says` has it.
+    fn cannot(number: u64, says: fn(&Value, u64) -> Result<Invoked, InvokeError>) -> Arc<Door> {
+        Door::seeing(move |_, event| if numbers(event).contains(&number) { says(event, number) } else { said("{}") })
+    }
+
+    fn names_it(event: &Value, number: u64) -> Result<Invoked, InvokeError> {
+        let at = numbers(event).iter().position(|other| *other == number).unwrap();
+        let id = &event["Records"][at]["dynamodb"]["SequenceNumber"];
+        said(&json!({ "batchItemFailures": [{ "itemIdentifier": id }] }).to_string())
+    }
+
+    #[tokio::test]
+    async fn records_come_in_their_order_in_batches_as_large_as_allowed() {
+        let (stream, door) = (FakeStream::of(6), Door::new(|_| said("null")));
+        let polling = start(poller(&stream, &door));
+        until("two batches", || door.answered() == 2).await;
+        stream.write();
+        until("the third", || door.answered() == 3).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [vec![0, 1, 2, 3], vec![4, 5], vec![6]]);
+    }
+
+    #[tokio::test]
+    async fn what_no_pattern_matches_is_passed_over() {
+        let (stream, door) = (FakeStream::of(40), Door::new(|_| said("null")));
+        let filter = Filter::read(&[json!({ "dynamodb": { "Keys": { "sub": { "S": ["7", "23", "39"] } } } })]).unwrap();
+        let polling = start(Poller { filter, ..poller(&stream, &door) });
+        until("the batch", || door.answered() == 1).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [[7, 23, 39]]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_waits_for_its_window() {
+        let (stream, door) = (FakeStream::of(1), Door::new(|_| said("null")));
+        let polling = start(Poller { window: Duration::from_secs(600), batch: 2, ..poller(&stream, &door) });
+        until("the first read", || stream.waited_for(1)).await;
+        stream.write();
+        until("the batch", || door.answered() == 1).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [[0, 1]]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_fails_is_tried_again_before_anything_behind_it() {
+        let (stream, door) = (FakeStream::of(6), Door::new(|n| if n < 2 { failed() } else { said("null") }));
+        let polling = start(poller(&stream, &door));
+        until("four calls", || door.answered() == 4).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [vec![0, 1, 2, 3], vec![0, 1, 2, 3], vec![0, 1, 2, 3], vec![4, 5]]);
+        assert!(door.called_at(2) - door.called_at(0) >= Duration::from_millis(290), "it did not back off");
+    }
+
+    #[tokio::test]
+    async fn halving_finds_the_one_bad_record_and_the_rest_is_processed() {
+        let (stream, queue, door) = (FakeStream::of(5), FakeQueue::with(&[]), cannot(2, |_, _| failed()));
+        let (sightings, mut seen) = Sightings::channel();
+        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Queue>));
+        let polling = start(Poller { bisect: true, retries: Some(1), on_failure, sightings, ..poller(&stream, &door) });
+        until("all calls", || door.answered() == 7).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [vec![0, 1, 2, 3], vec![0, 1], vec![2, 3], vec![2], vec![2], vec![3], vec![4]]);
+        let told: Value = serde_json::from_str(&queue.receive(1)[0].body).unwrap();
+        assert_eq!((&told["DDBStreamBatchInfo"]["batchSize"], &told["requestContext"]["approximateInvokeCount"]), (&json!(1), &json!(2)));
+        let given_up =
+            Seen::StreamGivenUp { table: "T".into(), keys: vec!["2".into()], to: Some("failed".into()), message: Some("m0".into()) };
+        assert_eq!(seen.try_recv().map(|sighting| sighting.seen), Ok(given_up));
+    }
+
+    #[tokio::test]
+    async fn a_partial_answer_moves_on_to_the_record_that_failed() {
+        let door = cannot(2, names_it);
+        let (stream, queue) = (FakeStream::of(4), FakeQueue::with(&[]));
+        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Queue>));
+        let polling = start(Poller { partial: true, retries: Some(1), on_failure, ..poller(&stream, &door) });
+        until("all calls", || door.answered() == 3).await;
+        until("the notice", || queue.len() == 1).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [vec![0, 1, 2, 3], vec![2, 3], vec![2, 3]]);
+        let told: Value = serde_json::from_str(&queue.receive(1)[0].body).unwrap();
+        assert_eq!(told["DDBStreamBatchInfo"]["batchSize"], 2);
+        assert_eq!(told["responseContext"].get("functionError"), None);
+    }
+
+    #[tokio::test]
+    async fn with_both_a_batch_is_cut_at_the_record_that_failed_and_halved_where_that_is_the_first() {
+        let door = cannot(2, names_it);
+        let stream = FakeStream::of(4);
+        let polling = start(Poller { partial: true, bisect: true, retries: Some(0), ..poller(&stream, &door) });
+        until("all calls", || door.answered() == 4).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [vec![0, 1, 2, 3], vec![2, 3], vec![2], vec![3]]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_cannot_be_read_fails_the_whole_batch_where_answers_are_partial_and_only_there() {
+        for (partial, calls) in [(true, 2), (false, 1)] {
+            let (stream, door) = (FakeStream::of(2), Door::new(|n| if n == 0 { said("[]") } else { said("{}") }));
+            let polling = start(Poller { partial, ..poller(&stream, &door) });
+            until("the calls", || door.answered() == calls).await;
+            polling.stop().await;
+            assert_eq!(batches(&door), vec![vec![0, 1]; calls], "partial {partial}");
+        }
+    }
+
+    #[tokio::test]
+    async fn being_throttled_is_no_retry() {
+        let (stream, door) = (FakeStream::of(1), Door::new(|n| if n < 2 { Err(InvokeError::Throttled) } else { said("{}") }));
+        let polling = start(Poller { retries: Some(0), ..poller(&stream, &door) });
+        until("the third call", || door.answered() == 3).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [[0], [0], [0]]);
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_for_ever_does_not_hold_up_the_stop() {
+        let (stream, door) = (FakeStream::of(1), Door::new(|_| failed()));
+        let polling = start(poller(&stream, &door));
+        until("a failure", || door.answered() >= 1).await;
+        polling.stop().await;
+    }
+}

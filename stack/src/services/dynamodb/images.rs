@@ -1,0 +1,57 @@
+//! A change of a row in the form that Lambda gets it in: old and new image, and who did it.
+
+use serde_json::{Value, json};
+use winterbaume_dynamodb::Item;
+
+use super::values;
+use crate::platform::names::REGION;
+
+/// A change of a row.
+pub struct Change<'a> {
+    /// The row's key.
+    pub key: &'a Item,
+    /// The row as it was.
+    pub before: Option<&'a Item>,
+    /// The row as it is.
+    pub after: Option<&'a Item>,
+    /// Whether the service itself did it, because the row's time to live was over.
+    pub by_service: bool,
+}
+
+impl Change<'_> {
+    /// The record of `NEW_AND_OLD_IMAGES`. `seconds` is the time since 1970.
+    pub fn record(&self, arn: &str, event: &str, sequence: u64, seconds: u64) -> Value {
+        let name = match (self.before, self.after) {
+            (None, _) => "INSERT",
+            (Some(_), Some(_)) => "MODIFY",
+            (Some(_), None) => "REMOVE",
+        };
+        let size: usize = [Some(self.key), self.before, self.after].into_iter().flatten().map(values::bytes).sum();
+        let mut images = json!({
+            "ApproximateCreationDateTime": seconds,
+            "Keys": self.key,
+            "SequenceNumber": sequence.to_string(),
+            "SizeBytes": size,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        });
+        let mut record = json!({
+            "eventID": event,
+            "eventName": name,
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": REGION,
+            "eventSourceARN": arn,
+        });
+        if let Some(images) = images.as_object_mut() {
+            let both = [("OldImage", self.before), ("NewImage", self.after)];
+            images.extend(both.into_iter().filter_map(|(name, image)| Some((name.to_owned(), json!(image?)))));
+        }
+        if let Some(record) = record.as_object_mut() {
+            record.insert("dynamodb".to_owned(), images);
+            if self.by_service {
+                record.insert("userIdentity".to_owned(), json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"}));
+            }
+        }
+        record
+    }
+}

@@ -1,0 +1,239 @@
+//! What a write asks, read once into what can be done. It looks at no row.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use winterbaume_dynamodb::Item;
+use winterbaume_dynamodb::expr::{Expr, parse_expression, parse_update_expression};
+use winterbaume_dynamodb::types::{AttributeValue, UpdateAction};
+
+use super::expressions;
+use super::values;
+use crate::services::wire::{Answer, Call, JSON_1_0};
+
+/// Why a call is refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The exception.
+    pub kind: &'static str,
+    /// Its message.
+    pub message: String,
+    /// What else the exception carries, such as the row that a condition did not hold for.
+    pub more: Option<(&'static str, Value)>,
+}
+
+impl Refusal {
+    /// A `ValidationException`.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self { kind: "ValidationException", message: message.into(), more: None }
+    }
+
+    /// As it goes back.
+    pub fn answer(self) -> Answer {
+        let status = if self.kind == "InternalServerError" { 500 } else { 400 };
+        let mut body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{}", self.kind), "message": self.message});
+        if let (Some((name, value)), Some(body)) = (self.more, body.as_object_mut()) {
+            body.insert(name.to_owned(), value);
+        }
+        Answer { error_type: Some(self.kind.to_owned()), status, ..Answer::ok(JSON_1_0, &body) }
+    }
+}
+
+/// One write.
+#[derive(Debug)]
+pub struct Write {
+    /// The table.
+    pub table: String,
+    /// What it does.
+    pub change: Change,
+    /// What must hold for it.
+    pub condition: Option<Expr>,
+    /// What it wants back.
+    pub returns: Returns,
+    /// Whether it wants the row back for which its condition did not hold.
+    pub shows_old: bool,
+}
+
+/// What a write does.
+#[derive(Debug)]
+pub enum Change {
+    /// Puts a whole row in the place of any other.
+    Put(Item),
+    /// Changes attributes of the row with this key, which is made where there is none.
+    Update(Item, Vec<UpdateAction>),
+    /// Deletes the row with this key.
+    Delete(Item),
+    /// Changes nothing: only its condition counts, in a transaction.
+    Check(Item),
+}
+
+/// `ReturnValues`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Returns {
+    /// Nothing.
+    #[default]
+    None,
+    /// The row as it was.
+    AllOld,
+    /// What is touched, as it was.
+    UpdatedOld,
+    /// The row as it is.
+    AllNew,
+    /// What is touched, as it is.
+    UpdatedNew,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum OnFailure {
+    #[default]
+    None,
+    AllOld,
+}
+
+/// A put, an update, a delete or a check, alone or in a transaction.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct Asked {
+    table_name: String,
+    item: Option<Item>,
+    key: Option<Item>,
+    update_expression: Option<String>,
+    condition_expression: Option<String>,
+    #[serde(default)]
+    expression_attribute_names: HashMap<String, String>,
+    #[serde(default)]
+    expression_attribute_values: HashMap<String, AttributeValue>,
+    #[serde(default)]
+    return_values: Returns,
+    #[serde(default)]
+    return_values_on_condition_check_failure: OnFailure,
+    #[serde(rename = "ReturnConsumedCapacity")]
+    _capacity: Option<IgnoredAny>,
+    #[serde(rename = "ReturnItemCollectionMetrics")]
+    _metrics: Option<IgnoredAny>,
+}
+
+/// A transaction, whose writes happen all or not at all.
+pub struct Transaction {
+    /// Its writes.
+    pub writes: Vec<Write>,
+    /// `ClientRequestToken`: with the same one it happens once.
+    pub token: Option<String>,
+}
+
+/// The single write of a `PutItem`, `UpdateItem` or `DeleteItem`.
+///
+/// # Errors
+/// Where it is none or is not served here.
+pub fn single(call: &Call) -> Result<Write, Refusal> {
+    let body = checked(call)?;
+    let allowed: &[Returns] = if call.operation == "UpdateItem" {
+        &[Returns::None, Returns::AllOld, Returns::UpdatedOld, Returns::AllNew, Returns::UpdatedNew]
+    } else {
+        &[Returns::None, Returns::AllOld]
+    };
+    let write = write(&call.operation, body)?;
+    if allowed.contains(&write.returns) { Ok(write) } else { Err(Refusal::invalid("Return values set to invalid value")) }
+}
+
+/// The writes of a `BatchWriteItem`.
+///
+/// # Errors
+/// Where it is none.
+pub fn batch(call: &Call) -> Result<Vec<Write>, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Batch {
+        request_items: BTreeMap<String, Vec<Request>>,
+    }
+    #[derive(Deserialize)]
+    enum Request {
+        PutRequest {
+            #[serde(rename = "Item")]
+            item: Item,
+        },
+        DeleteRequest {
+            #[serde(rename = "Key")]
+            key: Item,
+        },
+    }
+    let batch: Batch = read(checked(call)?)?;
+    let requests = batch.request_items.into_iter().flat_map(|(table, all)| all.into_iter().map(move |request| (table.clone(), request)));
+    let plain = |(table, request)| {
+        let change = match request {
+            Request::PutRequest { item } => Change::Put(item),
+            Request::DeleteRequest { key } => Change::Delete(key),
+        };
+        Write { table, change, condition: None, returns: Returns::None, shows_old: false }
+    };
+    sized(requests.map(plain).collect(), 25)
+}
+
+/// What a `TransactWriteItems` asks.
+///
+/// # Errors
+/// Where it is none or is not served here.
+pub fn transaction(call: &Call) -> Result<Transaction, Refusal> {
+    let mut body = checked(call)?;
+    let token = body.get("ClientRequestToken").and_then(Value::as_str).map(str::to_owned);
+    let actions: Vec<BTreeMap<String, Value>> = read(body.get_mut("TransactItems").map(Value::take).unwrap_or_default())?;
+    let mut writes = Vec::new();
+    for action in actions {
+        let mut action = action.into_iter();
+        match (action.next(), action.next()) {
+            (Some((kind, asked)), None) => writes.push(write(&kind, asked)?),
+            _ => return Err(Refusal::invalid("TransactItems can only contain one of Check, Put, Update or Delete")),
+        }
+    }
+    Ok(Transaction { writes: sized(writes, 100)?, token })
+}
+
+fn sized(writes: Vec<Write>, most: usize) -> Result<Vec<Write>, Refusal> {
+    if (1..=most).contains(&writes.len()) {
+        Ok(writes)
+    } else {
+        Err(Refusal::invalid(format!("Member must have length between 1 and {most}")))
+    }
+}
+
+fn checked(call: &Call) -> Result<Value, Refusal> {
+    let body: Value = serde_json::from_slice(&call.body).map_err(not_read)?;
+    match expressions::complaint(&call.operation, &body) {
+        Some(complaint) => Err(Refusal::invalid(complaint)),
+        None => Ok(body),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Refusal> {
+    serde_json::from_value(body).map_err(not_read)
+}
+
+fn not_read(error: serde_json::Error) -> Refusal {
+    Refusal { kind: "SerializationException", message: error.to_string(), more: None }
+}
+
+fn write(kind: &str, body: Value) -> Result<Write, Refusal> {
+    let asked: Asked = read(body)?;
+    let (names, placeholders) = (&asked.expression_attribute_names, &asked.expression_attribute_values);
+    let kept = asked.item.iter().flat_map(Item::values).chain(placeholders.values());
+    if let Some(complaint) = kept.into_iter().find_map(values::complaint) {
+        return Err(Refusal::invalid(format!("One or more parameter values were invalid: {complaint}")));
+    }
+    let condition = asked.condition_expression.as_deref().map(|text| parse_expression(text, names, placeholders));
+    let condition = condition.transpose().map_err(|error| Refusal::invalid(format!("Invalid ConditionExpression: {error}")))?;
+    let actions = asked.update_expression.as_deref().map(|text| parse_update_expression(text, names, placeholders));
+    let actions = actions.transpose().map_err(Refusal::invalid)?.unwrap_or_default();
+    let change = match (kind, asked.item, asked.key) {
+        ("PutItem" | "Put", Some(item), None) => Change::Put(item),
+        ("UpdateItem" | "Update", None, Some(key)) => Change::Update(key, actions),
+        ("DeleteItem" | "Delete", None, Some(key)) => Change::Delete(key),
+        ("ConditionCheck", None, Some(key)) if condition.is_some() => Change::Check(key),
+        _ => return Err(Refusal::invalid(format!("`{kind}` is not what this request asks, or its row or key is missing"))),
+    };
+    let shows_old = asked.return_values_on_condition_check_failure == OnFailure::AllOld;
+    Ok(Write { table: asked.table_name, change, condition, returns: asked.return_values, shows_old })
+}

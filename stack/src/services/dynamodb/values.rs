@@ -1,0 +1,217 @@
+//! Typed values as DynamoDB takes, compares and measures them. It knows no table.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use winterbaume_dynamodb::Item;
+use winterbaume_dynamodb::types::AttributeValue;
+
+/// DynamoDB's numbers have so many digits. Source: Amazon DynamoDB, data types.
+const MOST_DIGITS: usize = 38;
+
+/// A number, exactly: `0.digits` times ten to the `power`, the digits without zeros at either end. Nothing is 0.
+#[derive(Debug, PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    digits: String,
+    power: i32,
+}
+
+impl Decimal {
+    /// Reads `-12.5e3`; `None` where it is no number or one that DynamoDB does not keep.
+    fn read(text: &str) -> Option<Self> {
+        let (negative, rest) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (rest, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = format!("{whole}{fraction}");
+        if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let digits = all.trim_start_matches('0');
+        let power = exponent.checked_add(i32::try_from(whole.len()).ok()? - i32::try_from(all.len() - digits.len()).ok()?)?;
+        let digits = digits.trim_end_matches('0');
+        if digits.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), power: 0 });
+        }
+        (digits.len() <= MOST_DIGITS && (-129..=126).contains(&power)).then(|| Self { negative, digits: digits.to_owned(), power })
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let size = |it: &Self| (!it.digits.is_empty(), it.power, it.digits.clone());
+        match (self.negative, other.negative) {
+            (false, false) => size(self).cmp(&size(other)),
+            (true, true) => size(other).cmp(&size(self)),
+            (negative, _) => {
+                if negative {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+        }
+    }
+}
+
+/// Which comes first; `None` where the two have no order, as other types than text, numbers and bytes have none.
+pub fn compare(a: &AttributeValue, b: &AttributeValue) -> Option<Ordering> {
+    match (a, b) {
+        (AttributeValue::S(a), AttributeValue::S(b)) => Some(a.cmp(b)),
+        (AttributeValue::N(a), AttributeValue::N(b)) => Some(Decimal::read(a)?.compare(&Decimal::read(b)?)),
+        (AttributeValue::B(a), AttributeValue::B(b)) => Some(STANDARD.decode(a).ok()?.cmp(&STANDARD.decode(b).ok()?)),
+        _ => None,
+    }
+}
+
+/// Whether two values are the same: sets in any order, numbers however they are written.
+pub fn equal(a: &AttributeValue, b: &AttributeValue) -> bool {
+    let sets = |a: &[String], b: &[String]| a.iter().collect::<BTreeSet<_>>() == b.iter().collect::<BTreeSet<_>>();
+    match (a, b) {
+        (AttributeValue::Bool(a), AttributeValue::Bool(b)) => a == b,
+        (AttributeValue::Null(_), AttributeValue::Null(_)) => true,
+        (AttributeValue::SS(a), AttributeValue::SS(b)) | (AttributeValue::BS(a), AttributeValue::BS(b)) => sets(a, b),
+        (AttributeValue::NS(a), AttributeValue::NS(b)) => {
+            let number = |text: &String| AttributeValue::N(text.clone());
+            a.len() == b.len() && a.iter().all(|a| b.iter().any(|b| equal(&number(a), &number(b))))
+        }
+        (AttributeValue::L(a), AttributeValue::L(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        (AttributeValue::M(a), AttributeValue::M(b)) => same(a, b),
+        _ => compare(a, b) == Some(Ordering::Equal),
+    }
+}
+
+/// Whether two rows are the same.
+pub fn same(a: &Item, b: &Item) -> bool {
+    a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b)))
+}
+
+/// What `size()` says; `None` for what has no size.
+pub fn size(value: &AttributeValue) -> Option<usize> {
+    match value {
+        AttributeValue::S(text) => Some(text.len()),
+        AttributeValue::B(bytes) => Some(STANDARD.decode(bytes).ok()?.len()),
+        AttributeValue::SS(set) | AttributeValue::NS(set) | AttributeValue::BS(set) => Some(set.len()),
+        AttributeValue::L(list) => Some(list.len()),
+        AttributeValue::M(map) => Some(map.len()),
+        AttributeValue::N(_) | AttributeValue::Bool(_) | AttributeValue::Null(_) => None,
+    }
+}
+
+/// A row's size in bytes, names included. Source: Amazon DynamoDB, item sizes and formats.
+pub fn bytes(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + bytes_of(value)).sum()
+}
+
+fn bytes_of(value: &AttributeValue) -> usize {
+    let number = |text: &str| text.bytes().filter(u8::is_ascii_digit).count().div_ceil(2) + 1;
+    let binary = |text: &str| STANDARD.decode(text).map_or(0, |bytes| bytes.len());
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(text) => number(text),
+        AttributeValue::B(text) => binary(text),
+        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
+        AttributeValue::SS(set) => set.iter().map(String::len).sum(),
+        AttributeValue::NS(set) => set.iter().map(|text| number(text)).sum(),
+        AttributeValue::BS(set) => set.iter().map(|text| binary(text)).sum(),
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + bytes_of(value)).sum::<usize>(),
+        AttributeValue::M(map) => 3 + map.len() + bytes(map),
+    }
+}
+
+/// Why DynamoDB would not keep a value; `None` where it would.
+pub fn complaint(value: &AttributeValue) -> Option<String> {
+    let number = |text: &String| Decimal::read(text).is_none().then(|| format!("`{text}` is no number of at most {MOST_DIGITS} digits"));
+    let binary = |text: &String| STANDARD.decode(text).is_err().then(|| "a binary value is not in base64".to_owned());
+    let set = |set: &Vec<String>| {
+        let twice = set.iter().collect::<BTreeSet<_>>().len() < set.len();
+        (set.is_empty() || twice).then(|| "a set may not be empty nor hold anything twice".to_owned())
+    };
+    match value {
+        AttributeValue::N(text) => number(text),
+        AttributeValue::B(text) => binary(text),
+        AttributeValue::SS(all) => set(all),
+        AttributeValue::NS(all) => set(all).or_else(|| all.iter().find_map(number)),
+        AttributeValue::BS(all) => set(all).or_else(|| all.iter().find_map(binary)),
+        AttributeValue::L(list) => list.iter().find_map(complaint),
+        AttributeValue::M(map) => map.values().find_map(complaint),
+        AttributeValue::S(_) | AttributeValue::Bool(_) | AttributeValue::Null(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn value(json: Value) -> AttributeValue {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_compared_exactly_and_other_types_by_their_own_order() {
+        for (a, b, order) in [
+            (json!({"N": "9"}), json!({"N": "10"}), Some(Ordering::Less)),
+            (json!({"N": "1.50"}), json!({"N": "15e-1"}), Some(Ordering::Equal)),
+            (json!({"N": "-0"}), json!({"N": "0.000"}), Some(Ordering::Equal)),
+            (json!({"N": "-2"}), json!({"N": "-1"}), Some(Ordering::Less)),
+            (json!({"N": "-5"}), json!({"N": "0"}), Some(Ordering::Less)),
+            (json!({"N": "0"}), json!({"N": "0.001"}), Some(Ordering::Less)),
+            (json!({"N": "9007199254740992"}), json!({"N": "9007199254740993"}), Some(Ordering::Less)),
+            (json!({"S": "10"}), json!({"S": "9"}), Some(Ordering::Less)),
+            (json!({"S": "1"}), json!({"N": "1"}), None),
+            (json!({"BOOL": false}), json!({"BOOL": true}), None),
+        ] {
+            assert_eq!(compare(&value(a.clone()), &value(b.clone())), order, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn sets_are_the_same_in_any_order_and_lists_are_not() {
+        for (a, b, same) in [
+            (json!({"SS": ["a", "b"]}), json!({"SS": ["b", "a"]}), true),
+            (json!({"SS": ["a"]}), json!({"SS": ["a", "b"]}), false),
+            (json!({"NS": ["1", "2.0"]}), json!({"NS": ["2", "1"]}), true),
+            (json!({"L": [{"S": "a"}, {"S": "b"}]}), json!({"L": [{"S": "b"}, {"S": "a"}]}), false),
+            (json!({"M": {"a": {"N": "1"}}}), json!({"M": {"a": {"N": "1.0"}}}), true),
+            (json!({"NULL": true}), json!({"BOOL": true}), false),
+        ] {
+            assert_eq!(equal(&value(a.clone()), &value(b.clone())), same, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_dynamodb_does_not_keep_is_complained_of() {
+        for (json, fine) in [
+            (json!({"N": "12"}), true),
+            (json!({"N": "-1.5E+3"}), true),
+            (json!({"N": "twelve"}), false),
+            (json!({"N": ""}), false),
+            (json!({"N": "1e200"}), false),
+            (json!({"N": "123456789012345678901234567890123456789"}), false),
+            (json!({"SS": []}), false),
+            (json!({"SS": ["a", "a"]}), false),
+            (json!({"B": "%"}), false),
+            (json!({"M": {"a": {"L": [{"N": "x"}]}}}), false),
+            (json!({"S": ""}), true),
+        ] {
+            assert_eq!(complaint(&value(json.clone())).is_none(), fine, "{json}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_that_dynamodb_counts() {
+        let item: Item =
+            serde_json::from_value(json!({"id": {"S": "abc"}, "n": {"N": "1234"}, "b": {"B": "AAAA"}, "t": {"BOOL": true}})).unwrap();
+        assert_eq!(bytes(&item), 2 + 3 + 1 + 3 + 1 + 3 + 1 + 1);
+        assert_eq!(size(&value(json!({"B": "AAAA"}))), Some(3));
+        assert_eq!(size(&value(json!({"N": "12"}))), None);
+    }
+}
