@@ -5,12 +5,13 @@ use std::io::IsTerminal;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use stack::RunFolder;
 use stack::up::{Settings, Up};
+use stack::{Compressed, RunFolder};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::artifacts;
 use crate::cli;
+use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
 use crate::experiment::file::System;
 use crate::signals::Signals;
@@ -51,10 +52,20 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
         artifacts: artifacts::find()?,
         homes: arguments.systems.contains(&System::Thermostat).then_some(arguments.homes),
         clinic: arguments.systems.contains(&System::Clinic),
+        mail: arguments.systems.contains(&System::Mail),
+        members: arguments.systems.contains(&System::InactiveUsers).then_some(arguments.members),
+        compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
         weaknesses: arguments.weaknesses.clone(),
         authorizer_cache: arguments.authorizer_cache.duration(),
         marker: arguments.marker.clone().unwrap_or_else(new_marker),
     })
+}
+
+fn compressed(queue_time: Factor, expiry_time: Factor) -> Result<Compressed, String> {
+    let bounded = |Factor(times): Factor, most: u32| {
+        if times <= most { Ok(times) } else { Err(format!("`{times}x` is too fast; `{most}x` is the most")) }
+    };
+    Ok(Compressed { queues: bounded(queue_time, Compressed::MOST_FOR_QUEUES)?, expiry: bounded(expiry_time, Compressed::MOST_FOR_EXPIRY)? })
 }
 
 /// A mark that no other stack on this machine has.
