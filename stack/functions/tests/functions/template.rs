@@ -20,7 +20,7 @@ fn each_function_is_given_exactly_the_variables_it_reads() {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
-        Some(if name == "WEAKNESSES" { String::new() } else { "x".to_owned() })
+        Some(if name == "WEAKNESSES" { String::new() } else { "1".to_owned() })
     };
     thermostat_api::Settings::read(lookup).unwrap();
     assert_eq!(variables_of("ThermostatApiFunction"), asked.take());
