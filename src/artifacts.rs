@@ -17,7 +17,7 @@ pub fn find() -> Result<Artifacts, Box<dyn Error>> {
     if let Some((cargo, workspace)) = workspace(&folder) {
         build(&cargo, &workspace)?;
     }
-    let functions = FUNCTIONS.map(|(name, _)| name);
+    let functions = FUNCTIONS.map(|(name, _, _)| name);
     Ok(Artifacts::in_folder(&folder, &functions)?)
 }
 

@@ -54,7 +54,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         None => runs_folder().join(format!("{}-{}", time_stamp(), plan.name)),
     };
     let folder = RunFolder::create(folder)?;
-    for stale in [folder.plan(), folder.ledger(), folder.addresses(), folder.health()] {
+    for stale in [folder.plan(), folder.ledger(), folder.sightings(), folder.addresses(), folder.health()] {
         let _ = std::fs::remove_file(stale);
     }
     eprintln!("{}\n", plan.question);

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::{self, Done, setting};
 
 /// The forwarder's: as much as the extension reads of a passing body at once.
-const BUFFER: usize = 128 << 10;
+const BUFFER: usize = 512 << 10;
 
 /// Plays the reference called `role`, in front of `UPSTREAM`, at `LISTEN`.
 pub fn play(role: &str) -> Done {

@@ -19,7 +19,7 @@ pub const MOST_KEPT: usize = 7 << 20;
 /// What an idle connection holds, and what a small message needs.
 const SMALL: usize = 8 << 10;
 /// The most that is read of a passing body at once.
-pub const LARGE: usize = 128 << 10;
+pub const LARGE: usize = 512 << 10;
 
 /// A socket and the bytes that were read ahead.
 #[derive(Debug)]

@@ -74,6 +74,7 @@ mod tests {
             waited_us,
             start: Start::Warm,
             done,
+            message: None,
         }
     }
 

@@ -176,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_whose_fault_panics_passes_untouched() {
         let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
-        let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass });
+        let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None });
         // The sum of the two panics when the line is written.
         (line.waited, line.since) = (Duration::MAX, Some(Instant::now()));
         ledger.open(Invocation {

@@ -257,6 +257,7 @@ impl Ledger {
                 waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
                 start: invocation.start,
                 done: line.done || line.since.is_some(),
+                message: line.decision.message.clone(),
             };
             let metrics = self.metrics.as_ref().map(|namespace| emf::line(namespace, &eligible, now_ms()));
             write(&Entry::Eligible(eligible).to_line());
@@ -308,7 +309,7 @@ mod tests {
     use super::*;
 
     fn invocation(id: &str, deadline: Option<Instant>) -> Invocation {
-        let decision = Decision { fault: "f".into(), arm: Arm::Control, action: Action::Pass };
+        let decision = Decision { fault: "f".into(), arm: Arm::Control, action: Action::Pass, message: None };
         Invocation {
             request_id: id.into(),
             root: None,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
 use crate::measurements::Invariant;
 use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck};
@@ -111,6 +112,23 @@ fn exchanges(out: &mut String, rule: &Invariant) {
             ]
         }),
     );
+}
+
+/// What became of everything that came in without HTTP.
+pub(crate) fn dispositions(out: &mut String, report: &Report) {
+    if report.dispositions.is_empty() {
+        return;
+    }
+    heading(out, "What became of everything", "Whatever was taken in ends in exactly one of these ways, or is still under way.");
+    for table_of in &report.dispositions {
+        let _ = write!(out, "<h3>{}</h3>", escape(&table_of.of));
+        let cells = |row: &Row, what: String| vec![what, count(row.struck), count(row.control), count(row.neither), count(row.total())];
+        let ends = table_of.ends.iter().map(|row| cells(row, escape(&row.what)));
+        let sum =
+            vec!["<b>taken in</b>".to_owned(), String::new(), String::new(), String::new(), format!("<b>{}</b>", count(table_of.taken))];
+        let of_these = table_of.of_these.iter().map(|row| cells(row, format!("<i>of these: {}</i>", escape(&row.what))));
+        table(out, &["", "#Struck", "#Control", "#Neither", "#All"], ends.chain([sum]).chain(of_these));
+    }
 }
 
 /// Treatment against control.

@@ -4,6 +4,7 @@ pub mod aims;
 pub mod charts;
 pub mod compare;
 pub mod counts;
+pub mod dispositions;
 pub mod distributions;
 pub mod expectation;
 pub mod formats;
@@ -17,6 +18,7 @@ pub mod tables;
 pub mod verdict;
 pub mod words;
 
+pub use dispositions::Dispositions;
 pub use expectation::{Bound, Expectation};
 pub use formats::interval_log::{IntervalLogWriter, read_interval_log};
 pub use formats::{render_again, write_all};

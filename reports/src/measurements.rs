@@ -5,7 +5,7 @@ use std::time::Duration;
 use faults::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::{Expectation, Latencies, Phase};
+use crate::{Dispositions, Expectation, Latencies, Phase};
 
 /// One run, measured.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Measurements {
     pub latencies: Latencies,
     /// The generator's books.
     pub books: Books,
+    /// What became of everything that came in without HTTP: mails, sign-ins' records, expiries.
+    pub dispositions: Vec<Dispositions>,
     /// The ledgers' books, one row a fault.
     pub injections: Vec<Injections>,
     /// Requests whose ledger entries were missing, double, or of the wrong arm. Not empty means that the harness is at fault.
@@ -61,6 +63,9 @@ pub struct Experiment {
     pub expectations: Vec<Expectation>,
     /// Whether a broken invariant breaks the experiment.
     pub none_broken: bool,
+    /// How much faster than at AWS the long waits went, such as `queues 30 times faster`; empty where time was as it is.
+    #[serde(default)]
+    pub compressed_time: String,
     /// Version of brownout.
     pub version: String,
 }

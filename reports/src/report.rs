@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::intervals::Interval;
 use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
-use crate::{ArmTag, Expectation, Phase, Verdict};
+use crate::{ArmTag, Dispositions, Expectation, Phase, Verdict};
 
 /// The version of the form of `result.json` that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -48,6 +48,9 @@ pub struct Report {
     pub recoveries: Vec<Recovered>,
     /// The generator's books.
     pub books: Books,
+    /// What became of everything that came in without HTTP.
+    #[serde(default)]
+    pub dispositions: Vec<Dispositions>,
     /// Where the books do not balance.
     pub discrepancies: Vec<String>,
     /// The ledgers' books.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use crate::dispositions::Row;
 use crate::measurements::{
     Books, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored,
 };
-use crate::{ArmTag, Bound, Expectation, Latencies, Outcome, Phase, Tag};
+use crate::{ArmTag, Bound, Dispositions, Expectation, Latencies, Outcome, Phase, Tag};
 
 const CLINIC: &str = "clinic GET /appointment/{id}";
 
@@ -71,6 +72,7 @@ fn experiment() -> Experiment {
             aim("thermostat shadow", Bound::P90("100ms".parse().unwrap())),
         ],
         none_broken: true,
+        compressed_time: "queues 30 times faster".into(),
         version: "0.1.0".into(),
     }
 }
@@ -100,6 +102,15 @@ fn run(slowness: f64) -> Measurements {
         started_unix_ms: 1_700_000_000_000,
         latencies,
         books,
+        dispositions: vec![Dispositions {
+            of: "mails".into(),
+            taken: 1_800,
+            ends: vec![
+                Row { what: "delivered to all readers".into(), struck: 448, control: 452, neither: 890 },
+                Row { what: "in flight".into(), struck: 0, control: 0, neither: 10 },
+            ],
+            of_these: vec![Row { what: "delivered twice".into(), struck: 3, control: 0, neither: 0 }],
+        }],
         injections: vec![Injections {
             fault: "slow-authorizer".into(),
             place: "authorizer".into(),

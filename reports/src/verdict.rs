@@ -8,7 +8,7 @@ use crate::measurements::{Books, End, Generator, Injections, Invariant, Platform
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, VERSION, short};
 use crate::tables::{effects, endpoints, method_check};
 use crate::words::{count, percent, time};
-use crate::{Bound, Measurements, recovery};
+use crate::{Bound, Dispositions, Measurements, recovery};
 
 /// What a run shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,7 @@ pub fn judge(measured: &Measurements) -> Report {
     }
     let mut discrepancies = measured.discrepancies.clone();
     discrepancies.extend(imbalance(measured.books));
+    discrepancies.extend(measured.dispositions.iter().filter_map(Dispositions::imbalance));
     let mut report = Report {
         version: VERSION,
         verdict: Verdict::NotShown,
@@ -85,6 +86,7 @@ pub fn judge(measured: &Measurements) -> Report {
         method: method_check(measured),
         recoveries,
         books: measured.books,
+        dispositions: measured.dispositions.clone(),
         discrepancies,
         injections: injections(measured),
         generator_trouble: generator_trouble(measured, &generator),
@@ -346,6 +348,7 @@ mod tests {
             "fault of the harness",
         );
         verdict(|m| m.books.sent += 1, Verdict::NotShown, "fault of the harness");
+        verdict(|m| m.dispositions[0].taken += 1, Verdict::NotShown, "1,801 mails were taken in, but 1,800 are accounted for");
         verdict(break_a_rule, Verdict::Broken, "`A-1` was broken 2 times");
         verdict(|m| m.end = End::Interrupted, Verdict::NotShown, "interrupted");
     }

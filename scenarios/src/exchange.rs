@@ -50,6 +50,15 @@ pub enum Event {
     },
     /// A mail came to an end, as the sightings tell; recorded as the endpoint `mail arrival -> disposition`.
     Disposed(Box<Disposed>),
+    /// A member whose record had ended was disabled; recorded as the endpoint `inactive-users expiry -> disabled`.
+    Pruned {
+        /// The member.
+        user: String,
+        /// When the record had ended.
+        expired: Duration,
+        /// When the member was disabled.
+        at: Duration,
+    },
     /// The link of an attachment was followed.
     LinkTried(Box<LinkTried>),
     /// A member's row was put into the table, as if the last sign-in had been long ago.
@@ -99,6 +108,7 @@ impl Event {
             | Self::Saw { at, .. }
             | Self::RowSeeded { at, .. }
             | Self::ByHand { at, .. }
+            | Self::Pruned { at, .. }
             | Self::Calmed { at }
             | Self::Probe { at, .. } => *at,
         }
@@ -199,6 +209,18 @@ pub enum Disposition {
     Expired,
 }
 
+impl Expected {
+    /// Whether this is the end that a mail was to come to.
+    pub const fn is(&self, disposition: Disposition) -> bool {
+        matches!(
+            (self, disposition),
+            (Self::Delivered { .. }, Disposition::Delivered)
+                | (Self::Fallback, Disposition::Fallback)
+                | (Self::DeadLetter, Disposition::DeadLetter)
+        )
+    }
+}
+
 /// A mail's first disposition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disposed {
@@ -214,6 +236,8 @@ pub struct Disposed {
     pub at: Duration,
     /// Which.
     pub disposition: Disposition,
+    /// Whether that is what was to become of it.
+    pub right: bool,
     /// The faults that struck on its way, filled in from the ledgers.
     pub struck: Vec<(String, Place)>,
 }

@@ -82,6 +82,7 @@ async fn stack() -> (Server, Server, Arc<Broker>, Addresses) {
         services: cloud.address.to_string(),
         lambda: String::new(),
         mqtt: broker.address.to_string(),
+        smtp: String::new(),
         pools: ["thermostat", "clinic-internal", "clinic-external"].map(pool).to_vec(),
         functions: Vec::new(),
     };

@@ -72,6 +72,56 @@ impl TryFrom<String> for Rate {
     }
 }
 
+/// How many times faster, written `"30x"`; 1 to 1,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct Factor(pub u32);
+
+impl Factor {
+    /// As it is at AWS.
+    pub const ONE: Self = Self(1);
+}
+
+impl std::str::FromStr for Factor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let factor = text.strip_suffix('x').and_then(|number| number.parse().ok()).filter(|factor| (1..=1_000_000).contains(factor));
+        factor.map(Self).ok_or_else(|| format!("`{text}` is not a factor from `1x` to `1000000x`; write for example `30x`"))
+    }
+}
+
+impl TryFrom<String> for Factor {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl std::fmt::Display for Factor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x", self.0)
+    }
+}
+
+/// Bytes, written `"64KiB"` or `"40MiB"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct Size(pub u64);
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let units = [("KiB", 1_u64 << 10), ("MiB", 1 << 20)];
+        let read = |(unit, bytes): (&str, u64)| text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(bytes);
+        units.into_iter().find_map(read).map(Self).ok_or_else(|| format!("`{text}` is not a size; write for example `64KiB` or `40MiB`"))
+    }
+}
+
 /// A share of failed requests that must not be exceeded for a while, written `"> 50% for 5s"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::bounds::{AtMostRatio, AtMostShare, AtMostTime, MoreThanFor, Rate};
+use super::bounds::{AtMostRatio, AtMostShare, AtMostTime, Factor, MoreThanFor, Rate, Size};
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "String")]
     pub question: Option<Spanned<String>>,
-    /// The systems to bring up: `thermostat`, `clinic`.
+    /// The systems to bring up: `thermostat`, `clinic`, `mail`, `inactive-users`.
     #[serde(default)]
     #[schemars(with = "Vec<System>")]
     pub systems: Vec<Spanned<System>>,
@@ -120,7 +120,7 @@ impl Default for Phases {
 
 /// What is sent to each system.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Load {
     /// To the thermostats.
     #[serde(default)]
@@ -130,6 +130,14 @@ pub struct Load {
     #[serde(default)]
     #[schemars(with = "Option<ClinicLoad>")]
     pub clinic: Option<Spanned<ClinicLoad>>,
+    /// Mail.
+    #[serde(default)]
+    #[schemars(with = "Option<MailLoad>")]
+    pub mail: Option<Spanned<MailLoad>>,
+    /// Sign-ins of members, and the ends of their records.
+    #[serde(default)]
+    #[schemars(with = "Option<UsersLoad>")]
+    pub inactive_users: Option<Spanned<UsersLoad>>,
     /// How arrivals are spread; evenly unless it says otherwise.
     #[serde(default)]
     pub arrivals: Arrivals,
@@ -169,6 +177,75 @@ pub struct ClinicLoad {
     pub rate: Rate,
 }
 
+/// Mail; it always comes as a Poisson process.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MailLoad {
+    /// Mails a second.
+    pub rate: Rate,
+    /// So many more at once in the middle of the fault phase; none unless it is given.
+    #[serde(default)]
+    pub burst: u32,
+    /// No mail is larger; `40MiB` unless it is given, `16KiB` at least.
+    #[serde(default = "largest")]
+    pub largest: Size,
+    /// The share of mails that cannot be processed; 0.02 unless it is given.
+    #[serde(default = "malformed")]
+    pub malformed: Share,
+    /// The share of mails without a list of readers; 0.1 unless it is given.
+    #[serde(default = "without_list")]
+    pub without_list: Share,
+}
+
+const fn largest() -> Size {
+    Size(40 << 20)
+}
+
+fn malformed() -> Share {
+    Share::try_from(0.02).unwrap_or(Share::ALL)
+}
+
+fn without_list() -> Share {
+    Share::try_from(0.1).unwrap_or(Share::ALL)
+}
+
+/// Sign-ins of members, and the ends of their records.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UsersLoad {
+    /// Sign-ins a second.
+    pub rate: Rate,
+    /// Members who sign in; 1 to 20000, 100 unless it is given.
+    #[serde(default = "members")]
+    pub members: u32,
+    /// Groups of further members whose records end together in the fault phase, by their sizes; 5000 in all at the most.
+    #[serde(default)]
+    pub cohorts: Vec<u32>,
+    /// Members whose records end in the fault phase and who sign in a moment later; 1000 at the most.
+    #[serde(default)]
+    pub racers: u32,
+}
+
+const fn members() -> u32 {
+    100
+}
+
+/// How many times faster than at AWS long waits go; functions, their timeouts and quotas by the second do not.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CompressedTime {
+    /// Visibility and retention of queues, and the alarms on them; `1x` unless it is given, `10000x` at the most.
+    #[serde(default = "as_it_is")]
+    pub queues: Factor,
+    /// Time to live; `1x` unless it is given.
+    #[serde(default = "as_it_is")]
+    pub expiry: Factor,
+}
+
+const fn as_it_is() -> Factor {
+    Factor::ONE
+}
+
 /// How the stack is set up.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -181,6 +258,10 @@ pub struct Stack {
     #[serde(default)]
     #[schemars(with = "Option<Time>")]
     pub authorizer_cache: Option<Spanned<Time>>,
+    /// Compressed time; the report says it.
+    #[serde(default)]
+    #[schemars(with = "Option<CompressedTime>")]
+    pub compressed_time: Option<Spanned<CompressedTime>>,
 }
 
 /// One fault.

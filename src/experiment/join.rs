@@ -15,8 +15,11 @@ use super::windows::Windows;
 /// How long an event waits for the ledgers: their lines are written before the answer is sent, so this is ample.
 const LAG: Duration = Duration::from_millis(700);
 
-/// Facts about a root are forgotten after this; no request lives longer.
+/// Facts about a request are forgotten after this; none lives longer.
 const MEMORY: Duration = Duration::from_secs(90);
+
+/// The same about a message, which a queue may deliver again and again.
+const MEMORY_OF_MESSAGES: Duration = Duration::from_secs(1200);
 
 /// A fault that begins or ends within the phase may be early or late by this.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -35,9 +38,11 @@ pub struct Joined {
     pub half: bool,
 }
 
+/// What the ledgers say about one request, or about one message of a queue.
 #[derive(Debug)]
 struct Root {
     since: Instant,
+    memory: Duration,
     eligible: Vec<Eligible>,
     invoked: Vec<String>,
     cold: bool,
@@ -64,7 +69,10 @@ pub struct Join {
     faults: Vec<Fault>,
     windows: Windows,
     books: Vec<Injections>,
+    /// By trace root, or by message id.
     roots: HashMap<String, Root>,
+    /// The message that an invocation with this trace root was about.
+    messages: HashMap<String, String>,
     pending: VecDeque<(Instant, Event)>,
     counted: HashSet<(usize, String)>,
     forgotten: Instant,
@@ -90,6 +98,7 @@ impl Join {
             windows: plan.windows.clone(),
             books: plan.faults.iter().map(Injections::none_of).collect(),
             roots: HashMap::new(),
+            messages: HashMap::new(),
             pending: VecDeque::new(),
             counted: HashSet::new(),
             forgotten: Instant::now(),
@@ -122,7 +131,12 @@ impl Join {
                     self.root(root, now).cold = true;
                 }
             }
-            Entry::Invoked { function, root: Some(root), .. } => self.root(root, now).invoked.push(function),
+            Entry::Invoked { function, root: Some(root), message, .. } => {
+                if let Some(message) = message {
+                    self.messages.insert(root.clone(), message);
+                }
+                self.root(root, now).invoked.push(function);
+            }
             Entry::Invoked { root: None, .. } => {}
             Entry::Note { place, what } => {
                 let note = format!("{place}: {what}");
@@ -133,8 +147,13 @@ impl Join {
         }
     }
 
+    /// What is known about a request, or about the message that its invocation is about.
     fn root(&mut self, root: String, now: Instant) -> &mut Root {
-        self.roots.entry(root).or_insert_with(|| Root { since: now, eligible: Vec::new(), invoked: Vec::new(), cold: false })
+        let (key, memory) = match self.messages.get(&root) {
+            Some(message) => (message.clone(), MEMORY_OF_MESSAGES),
+            None => (root, MEMORY),
+        };
+        self.roots.entry(key).or_insert_with(|| Root { since: now, memory, eligible: Vec::new(), invoked: Vec::new(), cold: false })
     }
 
     fn eligible(&mut self, eligible: Eligible, now: Instant) {
@@ -142,12 +161,15 @@ impl Join {
         let told = Told {
             fault: &eligible.fault,
             place: &eligible.place,
-            identity: &root,
+            identity: eligible.message.as_ref().unwrap_or(&root),
             arm: eligible.arm,
             done: eligible.done,
             waited_us: eligible.waited_us,
         };
         self.told(&told);
+        if let Some(message) = &eligible.message {
+            self.messages.insert(root.clone(), message.clone());
+        }
         self.root(root, now).eligible.push(eligible);
     }
 
@@ -220,25 +242,41 @@ impl Join {
     }
 
     fn joined(&mut self, event: Event) -> Joined {
-        let Event::Exchange(mut exchange) = event else { return Joined { event, arm: ArmTag::Untouched, half: false } };
-        let half = Roll::new(self.seed, "control-half", Identity(&exchange.root)).unit() < 0.5;
-        let arm = self.arm(&mut exchange);
-        Joined { event: Event::Exchange(exchange), arm, half }
+        let seed = self.seed;
+        let half = |identity: &str| Roll::new(seed, "control-half", Identity(identity)).unit() < 0.5;
+        match event {
+            Event::Exchange(mut exchange) => {
+                self.miss(&exchange);
+                let (half, arm) = (half(&exchange.root), self.arm(&exchange.root));
+                exchange.struck = self.struck_on(&exchange.root);
+                Joined { event: Event::Exchange(exchange), arm, half }
+            }
+            Event::Disposed(mut disposed) => {
+                let (half, arm) = (half(&disposed.message), self.arm(&disposed.message));
+                disposed.struck = self.struck_on(&disposed.message);
+                Joined { event: Event::Disposed(disposed), arm, half }
+            }
+            event => Joined { event, arm: ArmTag::Untouched, half: false },
+        }
     }
 
-    fn arm(&mut self, exchange: &mut Exchange) -> ArmTag {
-        self.miss(exchange);
-        let Some(root) = self.roots.get(&exchange.root) else { return ArmTag::Untouched };
-        let struck: Vec<_> = root.eligible.iter().filter(|e| e.arm == Arm::Treatment && e.done).collect();
-        for eligible in &struck {
-            if let Some(fault) = self.faults.iter().find(|fault| fault.name == eligible.fault) {
-                exchange.struck.push((fault.name.clone(), fault.place.clone()));
-            }
+    /// The faults that struck a request, or the processing of a message.
+    fn struck_on(&self, identity: &str) -> Vec<(String, Place)> {
+        let eligible = self.roots.get(identity).map(|root| root.eligible.as_slice()).unwrap_or_default();
+        let mut struck = Vec::new();
+        for line in eligible.iter().filter(|line| is_struck(line)) {
+            let fault = self.faults.iter().find(|fault| fault.name == line.fault);
+            struck.extend(fault.map(|fault| (fault.name.clone(), fault.place.clone())).filter(|fault| !struck.contains(fault)));
         }
-        exchange.struck.dedup();
+        struck
+    }
+
+    /// The arm of a request, or of a message.
+    pub fn arm(&self, identity: &str) -> ArmTag {
+        let Some(root) = self.roots.get(identity) else { return ArmTag::Untouched };
         if root.cold {
             ArmTag::Cold
-        } else if !struck.is_empty() {
+        } else if root.eligible.iter().any(is_struck) {
             ArmTag::Treatment
         } else if !root.eligible.is_empty() {
             ArmTag::Control
@@ -273,10 +311,16 @@ impl Join {
             return;
         }
         self.forgotten = now;
-        self.roots.retain(|_, root| now.duration_since(root.since) < MEMORY);
+        self.roots.retain(|_, root| now.duration_since(root.since) < root.memory);
         let roots = &self.roots;
-        self.counted.retain(|(_, root)| roots.contains_key(root));
+        self.messages.retain(|_, message| roots.contains_key(message));
+        let messages = &self.messages;
+        self.counted.retain(|(_, identity)| roots.contains_key(identity) || messages.contains_key(identity));
     }
+}
+
+fn is_struck(line: &Eligible) -> bool {
+    line.arm == Arm::Treatment && line.done
 }
 
 /// Whether method and path tell if a request's invocation is eligible.

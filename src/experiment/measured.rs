@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reports::Phase;
 use reports::measurements::{Experiment, PhaseSpan, Platform};
-use stack::Health;
+use reports::{Phase, words};
+use stack::{Compressed, Health};
 
 use super::check::ARMING;
 use super::plan::Plan;
@@ -22,8 +22,16 @@ pub fn experiment(plan: &Plan, command: String) -> Experiment {
         faults: plan.faults.clone(),
         expectations: plan.expectations.clone(),
         none_broken: plan.none_broken,
+        compressed_time: compressed_time(plan.compressed),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// Such as `queues 30 times faster than at AWS`; empty where time is as it is.
+fn compressed_time(compressed: Compressed) -> String {
+    let faster = |what: &str, factor: u32| (factor > 1).then(|| format!("{what} {} times faster than at AWS", words::count(factor.into())));
+    let said = [faster("queues", compressed.queues), faster("time to live", compressed.expiry)];
+    said.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.

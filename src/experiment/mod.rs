@@ -9,7 +9,9 @@ pub mod measured;
 pub mod plan;
 pub mod record;
 pub mod run;
+mod settle;
 pub mod shipped;
+mod sighted;
 pub mod stop;
 pub mod windows;
 

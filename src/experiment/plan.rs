@@ -5,7 +5,9 @@ use std::time::Duration;
 use faults::{Fault, Lease};
 use reports::Expectation;
 use scenarios::Timeline;
+use scenarios::invariants::WorldUnderTest;
 use scenarios::traffic::{Arrivals, Load};
+use stack::Compressed;
 use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
@@ -35,6 +37,8 @@ pub struct Plan {
     pub weaknesses: Vec<String>,
     /// How long the gateway keeps an authorizer's answer.
     pub authorizer_cache: Duration,
+    /// How much faster long waits go.
+    pub compressed: Compressed,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// When each is in force.
@@ -60,6 +64,35 @@ impl Plan {
     /// Whether the clinic is up.
     pub fn has_clinic(&self) -> bool {
         self.systems.contains(&System::Clinic)
+    }
+
+    /// Members who sign in, where the inactive users are up.
+    pub fn members(&self) -> Option<u32> {
+        self.load.inactive_users.as_ref().map(|load| load.members)
+    }
+
+    /// Arrivals a second of all systems together.
+    pub fn intended_rate(&self) -> f64 {
+        let load = &self.load;
+        let rates = [
+            load.thermostat.map(|load| load.rate),
+            load.clinic.map(|load| load.rate),
+            load.mail.as_ref().map(|load| load.rate),
+            load.inactive_users.as_ref().map(|load| load.rate),
+        ];
+        rates.into_iter().flatten().sum()
+    }
+
+    /// What is under test, as far as what is right depends on it.
+    pub fn world(&self) -> WorldUnderTest {
+        WorldUnderTest {
+            homes: self.homes(),
+            clinic: self.has_clinic(),
+            authorizer_cache: self.authorizer_cache,
+            mail: self.load.mail.is_some(),
+            row_life: self.load.inactive_users.as_ref().map(|load| load.life),
+            compressed: self.compressed,
+        }
     }
 
     /// Switches a weakness on, which must be one of these systems'.

@@ -18,6 +18,15 @@ use super::plan::Plan;
 /// The endpoint under which a device's convergence is recorded.
 const CONVERGENCE: &str = "thermostat desired -> reported";
 
+/// The endpoint under which the handing in of a mail is recorded.
+const HANDED_IN: &str = "mail SMTP";
+
+/// The endpoint under which the way of a mail to its end is recorded.
+const DISPOSED: &str = "mail arrival -> disposition";
+
+/// The endpoint under which the way from the end of a record to the disabled member is recorded.
+const PRUNED: &str = "inactive-users expiry -> disabled";
+
 /// A report shows at most this many exchanges for each rule.
 const MOST_EXCHANGES: usize = 5;
 
@@ -75,6 +84,19 @@ impl Recorder {
                     false,
                 );
             }
+            Event::Mail(mail) => {
+                self.count(mail.phase, mail.outcome);
+                self.record(HANDED_IN, mail.due, mail.phase, ArmTag::Untouched, mail.outcome, mail.done.saturating_sub(mail.due), false);
+            }
+            Event::Disposed(disposed) => {
+                let outcome = if disposed.right { Outcome::Answered } else { Outcome::Failed };
+                let latency = disposed.at.saturating_sub(disposed.arrived);
+                self.record(DISPOSED, disposed.arrived, disposed.phase, joined.arm, outcome, latency, joined.half);
+            }
+            Event::Pruned { expired, at, .. } => {
+                let phase = self.timeline.phase_at(*expired);
+                self.record(PRUNED, *expired, phase, ArmTag::Untouched, Outcome::Answered, at.saturating_sub(*expired), false);
+            }
             // The rest is for the oracles alone.
             _ => {}
         }
@@ -85,15 +107,20 @@ impl Recorder {
         }
     }
 
-    fn exchange(&mut self, exchange: &Exchange, arm: ArmTag, half: bool) {
-        if !matches!(exchange.phase, None | Some(Phase::WarmUp)) {
-            match exchange.outcome {
-                Outcome::Answered => self.books.answered += 1,
-                Outcome::Failed => self.books.failed += 1,
-                Outcome::TimedOut => self.books.timed_out += 1,
-                Outcome::Cancelled => self.books.cancelled += 1,
-            }
+    fn count(&mut self, phase: Option<Phase>, outcome: Outcome) {
+        if matches!(phase, None | Some(Phase::WarmUp)) {
+            return;
         }
+        *match outcome {
+            Outcome::Answered => &mut self.books.answered,
+            Outcome::Failed => &mut self.books.failed,
+            Outcome::TimedOut => &mut self.books.timed_out,
+            Outcome::Cancelled => &mut self.books.cancelled,
+        } += 1;
+    }
+
+    fn exchange(&mut self, exchange: &Exchange, arm: ArmTag, half: bool) {
+        self.count(exchange.phase, exchange.outcome);
         let latency = exchange.done.saturating_sub(exchange.due);
         self.record(exchange.endpoint, exchange.due, exchange.phase, arm, exchange.outcome, latency, half);
     }

@@ -6,10 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
 use scenarios::Event;
-use scenarios::exchange::Probe;
 use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
-use scenarios::probes::{self, ProbeError};
 use scenarios::traffic::{self, Order, Traffic, TrafficError};
 use stack::{Addresses, Target, TargetError};
 
@@ -18,18 +16,16 @@ use super::lease::Keeper;
 use super::measured::{experiment, phases, platform};
 use super::plan::Plan;
 use super::record::Recorder;
+use super::sighted::Sighted;
 use super::stop::Watch;
 use crate::progress::{Moment, Pace, Progress};
 use crate::signals::{Asked, Signals};
 
 /// How often ledgers are read and phases looked at.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// A strike's effect is sure after this: the extension polls its plan every 150 ms, and a plan on the wire would take a second.
 const EFFECT: Duration = Duration::from_millis(1200);
-
-/// Shadows get this long to settle.
-const SETTLING: Duration = Duration::from_secs(10);
 
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -76,18 +72,20 @@ enum Stage {
     Calmed,
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
+/// A run that is under way.
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
     target: &'a mut dyn Target,
     keeper: Keeper,
-    join: Join,
+    pub(super) join: Join,
+    pub(super) sighted: Sighted,
     recorder: Recorder,
     watch: Option<Watch>,
-    progress: &'a mut Progress,
+    pub(super) progress: &'a mut Progress,
     stage: Stage,
-    end: End,
-    calmed: Option<Duration>,
-    asked: Option<Asked>,
+    pub(super) end: End,
+    pub(super) calmed: Option<Duration>,
+    pub(super) asked: Option<Asked>,
     pace: Pace,
 }
 
@@ -140,19 +138,14 @@ async fn measure(
         traffic = traffic::start(order) => traffic?,
         asked = setting.signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
     };
-    let world = invariants::WorldUnderTest {
-        homes: plan.homes(),
-        clinic: plan.has_clinic(),
-        authorizer_cache: plan.authorizer_cache,
-        ..Default::default()
-    };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&world)?)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.world())?)?;
     let mut run = Run {
         plan,
         target,
         keeper,
         join: Join::new(&setting.run, plan),
+        sighted: Sighted::new(traffic.started()),
         recorder,
         watch: plan.stop.map(Watch::new),
         progress,
@@ -178,7 +171,7 @@ impl Run<'_> {
         loop {
             tokio::select! {
                 event = traffic.next() => match event {
-                    Some(event) => self.join.event(event, Instant::now()),
+                    Some(event) => self.happened(event),
                     None => break,
                 },
                 _ = tick.tick() => self.tick(traffic).await?,
@@ -210,11 +203,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Reads the ledgers and lets recorder and oracles see what has been joined.
-    async fn take_in(&mut self, traffic: &Traffic) -> Result<(), RunError> {
+    /// Takes an event, and what is known by it.
+    pub(super) fn happened(&mut self, event: Event) {
+        let now = Instant::now();
+        let known = self.sighted.see(&event);
+        self.join.event(event, now);
+        known.into_iter().for_each(|event| self.join.event(event, now));
+    }
+
+    /// Reads the ledgers and what the services saw, and lets recorder and oracles see what has been joined.
+    pub(super) async fn take_in(&mut self, traffic: &Traffic) -> Result<(), RunError> {
         let now = Instant::now();
         for entry in self.target.observe()? {
             self.join.entry(entry, now);
+        }
+        for sighting in self.target.sightings()? {
+            let event = self.sighted.event(sighting);
+            traffic.tell(&event);
+            self.happened(event);
         }
         for joined in self.join.due(now) {
             self.recorder.see(&joined);
@@ -280,68 +286,13 @@ impl Run<'_> {
             None if offset < self.plan.timeline.end() => "arming",
             None => "settling",
         };
-        let intended = self.plan.load.thermostat.map_or(0.0, |l| l.rate) + self.plan.load.clinic.map_or(0.0, |l| l.rate);
+        let intended = self.plan.intended_rate();
         let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
         self.progress.show(&moment);
     }
 
-    /// Waits until the ledgers have caught up and the shadows are at rest, then tries what needs quiet.
-    async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut Signals) -> Quiet {
-        let deadline = Instant::now() + SETTLING;
-        let mut shadows = Vec::new();
-        while Instant::now() < deadline && self.asked.is_none() {
-            self.drain(traffic).await;
-            match traffic.shadows().await {
-                Ok(seen) => shadows = seen,
-                Err(error) => {
-                    self.fail(&error);
-                    break;
-                }
-            }
-            let at_rest = shadows
-                .iter()
-                .all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature);
-            if at_rest && self.join.is_empty() {
-                break;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
-                asked = signals.asked() => self.asked = Some(asked),
-            }
-        }
-        if self.end == End::Finished && self.asked.is_none() && self.plan.has_clinic() {
-            self.progress.say("settled; looking at what needs quiet");
-            tokio::select! {
-                probed = probes::all(addresses, self.plan.authorizer_cache) => self.probed(probed, traffic.started()),
-                asked = signals.asked() => self.asked = Some(asked),
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(800)).await;
-        self.drain(traffic).await;
-        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows }
-    }
-
-    fn probed(&mut self, probed: [Result<Option<Probe>, ProbeError>; 2], started: Instant) {
-        for probe in probed {
-            match probe {
-                Ok(Some(probe)) => self.join.event(Event::Probe { at: started.elapsed(), probe }, Instant::now()),
-                Ok(None) => {}
-                Err(error) => self.join.notes.push(format!("a probe could not be carried out: {}", crate::chain(&error))),
-            }
-        }
-    }
-
-    async fn drain(&mut self, traffic: &mut Traffic) {
-        while let Ok(event) = traffic.events.try_recv() {
-            self.join.event(event, Instant::now());
-        }
-        if let Err(error) = self.take_in(traffic).await {
-            self.fail(&error);
-        }
-    }
-
     /// The run could not go on; what ended it first stays the reason.
-    fn fail(&mut self, error: &dyn std::error::Error) {
+    pub(super) fn fail(&mut self, error: &dyn std::error::Error) {
         if self.end == End::Finished {
             self.end = End::Failed(crate::chain(error));
         }
@@ -377,6 +328,7 @@ impl Run<'_> {
             started_unix_ms,
             latencies,
             books,
+            dispositions: self.sighted.tables(&self.join),
             injections: self.join.injections(),
             discrepancies: self.join.discrepancies.clone(),
             generator: ended.generator,

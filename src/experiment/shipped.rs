@@ -3,11 +3,20 @@
 use std::path::Path;
 
 /// Name and text of each experiment that comes with brownout.
-pub const SHIPPED: [(&str, &str); 6] = [
+pub const SHIPPED: [(&str, &str); 15] = [
     ("slow-authorizer", include_str!("../../scenarios/experiments/slow-authorizer.toml")),
     ("failing-authorizer", include_str!("../../scenarios/experiments/failing-authorizer.toml")),
     ("decision-point-down", include_str!("../../scenarios/experiments/decision-point-down.toml")),
     ("lost-shadow-write", include_str!("../../scenarios/experiments/lost-shadow-write.toml")),
+    ("lost-acknowledgement-mail", include_str!("../../scenarios/experiments/lost-acknowledgement-mail.toml")),
+    ("slow-mail", include_str!("../../scenarios/experiments/slow-mail.toml")),
+    ("failing-mail-service", include_str!("../../scenarios/experiments/failing-mail-service.toml")),
+    ("kill-between-upload-and-send", include_str!("../../scenarios/experiments/kill-between-upload-and-send.toml")),
+    ("expiry-race", include_str!("../../scenarios/experiments/expiry-race.toml")),
+    ("disable-quota", include_str!("../../scenarios/experiments/disable-quota.toml")),
+    ("poison-record", include_str!("../../scenarios/experiments/poison-record.toml")),
+    ("sign-in-blocked", include_str!("../../scenarios/experiments/sign-in-blocked.toml")),
+    ("everything", include_str!("../../scenarios/experiments/everything.toml")),
     ("quiet", include_str!("../../scenarios/experiments/quiet.toml")),
     ("published-form", include_str!("../../scenarios/experiments/published-form.toml")),
 ];

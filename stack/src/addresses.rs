@@ -15,6 +15,9 @@ pub struct Addresses {
     pub lambda: String,
     /// The MQTT broker with the shadows, `host:port`.
     pub mqtt: String,
+    /// Where mail comes in over SMTP, `host:port`; empty where that system is not up.
+    #[serde(default)]
+    pub smtp: String,
     /// The user pools.
     pub pools: Vec<Pool>,
     /// The functions that are up.

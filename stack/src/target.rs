@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use faults::{Entry, Plan};
 
-use crate::{Addresses, Health};
+use crate::{Addresses, Health, Sighting};
 
 /// Why a target did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,8 @@ pub trait Target: Send {
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError>;
     /// The ledger's entries since the last call.
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError>;
+    /// What the services saw happen since the last call.
+    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError>;
     /// What the platform says of itself.
     fn health(&mut self) -> Result<Health, TargetError>;
     /// Takes everything back; what could not be taken back is named.

@@ -15,7 +15,7 @@ use crate::platform::{self, Platform};
 use crate::services::{self, Services};
 use crate::world;
 use crate::world::weaknesses::{self, Bearer};
-use crate::{Addresses, Health, RunFolder};
+use crate::{Addresses, Health, RunFolder, Sightings};
 
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
@@ -96,6 +96,8 @@ impl Up {
         let services = services::start(services::Settings {
             homes: settings.homes,
             clinic: settings.clinic,
+            mail: None,
+            sightings: Sightings::nowhere(),
             plan: settings.folder.plan(),
             ledger: ledger.clone(),
         })
@@ -115,6 +117,7 @@ impl Up {
             services: services.http.to_string(),
             lambda: platform.lambda.to_string(),
             mqtt: services.mqtt.to_string(),
+            smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
             pools: services.pools.clone(),
             functions: functions.into_iter().map(str::to_owned).collect(),
         };
@@ -230,6 +233,8 @@ fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, Stri
         ("CognitoEndpoint", format!("http://{}", services.http)),
         ("ThermostatWeaknesses", of(Bearer::ThermostatApi)),
         ("AuthorizerWeaknesses", of(Bearer::Authorizer)),
+        // Buckets are named for the world at AWS; here they have the names of the contract alone.
+        ("BucketPrefix", String::new()),
         ("AuthorizerCacheSeconds", settings.authorizer_cache.as_secs().to_string()),
     ]
     .into_iter()

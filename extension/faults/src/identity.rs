@@ -1,8 +1,30 @@
 //! Who an invocation is, in a form that the generator and the extension both know.
 
-/// What a roll hangs on: the root of the trace id, else the message id or the request id.
+use serde::{Deserialize, Serialize};
+
+/// What a roll hangs on, as [`By`] says; without a trace and without a message it is the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a>(pub &'a str);
+
+/// Which of an invocation's names a fault's roll hangs on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum By {
+    /// The root of its trace: what one request of the load causes is struck together.
+    #[default]
+    Trace,
+    /// The id of the event's first record, for a function that a queue, a stream, a topic or a bucket invokes: whatever is delivered again is
+    /// struck again. An event without such an id is known by its trace.
+    Message,
+}
+
+impl By {
+    /// Whether it is what a plan says that does not say it.
+    pub const fn is_default(&self) -> bool {
+        matches!(self, Self::Trace)
+    }
+}
 
 /// The root of an X-Ray trace header (`Root=1-5759e988-bd862e3fe1be46a994272793;Parent=...;Sampled=1`), without `Root=`.
 /// Source: AWS X-Ray developer guide, "Tracing header"; Lambda sends it as `Lambda-Runtime-Trace-Id`.

@@ -48,6 +48,9 @@ pub enum Entry {
         request_id: String,
         /// The root of the trace id, where there was one.
         root: Option<String>,
+        /// The id of the event's first record, where a queue or a stream invoked it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
     },
     /// Something that the reader of the ledger should know: a plan that was not understood, a lease that ran out, a fault that could not be carried out.
     Note {
@@ -83,6 +86,9 @@ pub struct Eligible {
     pub start: Start,
     /// False where the action could not be carried out and the invocation passed untouched.
     pub done: bool,
+    /// The id of the message that the roll hung on, where it did: see [`crate::By::Message`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// An environment's start that a fault in force was about, and what was done to it.
@@ -138,6 +144,20 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_from_before_rolls_hung_on_messages_reads_and_is_written_as_it_was() {
+        let line = concat!(
+            r#"{"brownout":{"entry":"eligible","run":"r","sequence":1,"request_id":"i","root":"1-a-b","place":"f","fault":"slow","#,
+            r#""arm":"control","action":"pass","waited_us":0,"start":"warm","done":true}}"#
+        );
+        let Some(Entry::Eligible(eligible)) = Entry::from_line(line) else { panic!("it does not read") };
+        assert_eq!(eligible.message, None);
+        assert_eq!(Entry::Eligible(eligible.clone()).to_line().trim(), line);
+        let of_a_message = Entry::Eligible(Eligible { message: Some("m-1".into()), ..eligible });
+        assert!(of_a_message.to_line().contains(r#""message":"m-1""#));
+        assert_eq!(Entry::from_line(of_a_message.to_line().trim()), Some(of_a_message));
+    }
 
     #[test]
     fn an_entry_reads_back_from_its_line() {

@@ -20,7 +20,7 @@ pub mod when;
 pub use action::{Action, Alteration, Death, Moment};
 pub use complaint::Complaint;
 pub use facts::Facts;
-pub use identity::{Identity, trace_root};
+pub use identity::{By, Identity, trace_root};
 pub use injected_error::InjectedError;
 pub use kinds::{Kind, Settings};
 pub use ledger::{Arm, Entry, Start};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::FIT_A_SERVICE;
-use crate::{Action, Arm, Complaint, Facts, Identity, Kind, Memory, Roll, Share, When};
+use crate::{Action, Arm, By, Complaint, Facts, Identity, Kind, Memory, Roll, Share, When};
 
 /// The version of the plan's form that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -92,6 +92,9 @@ pub struct Fault {
     /// How often it strikes at most in each environment; nobody counts across environments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
+    /// What the roll hangs on.
+    #[serde(default, skip_serializing_if = "By::is_default")]
+    pub by: By,
     /// What goes wrong.
     pub kind: Kind,
 }
@@ -105,6 +108,8 @@ pub struct Decision {
     pub arm: Arm,
     /// What to do; [`Action::Pass`] for control.
     pub action: Action,
+    /// The id of the message that the roll hung on, where it was looked for in the event and found.
+    pub message: Option<String>,
 }
 
 impl Fault {
@@ -121,29 +126,38 @@ impl Fault {
         if matches!(self.place, Place::Service { .. }) && self.at_most.is_some() {
             complaints.push(Complaint::new("at-most", "it counts in each environment, and a `service` has none; give a `function`"));
         }
+        if matches!(self.place, Place::Service { .. }) && self.by == By::Message {
+            complaints.push(Complaint::new("by", "a call to a `service` brings no message; give a `function`"));
+        }
         if self.at_most == Some(0) {
             complaints.push(Complaint::new("at-most", "`0` never strikes; it is 1 or more"));
         }
-        if matches!(self.kind, Kind::Init(_)) && (self.when != When::default() || self.at_most.is_some()) {
-            complaints.push(Complaint::new("init", "an environment's start has no event; leave out `when` and `at-most`"));
+        if matches!(self.kind, Kind::Init(_)) && (self.when != When::default() || self.at_most.is_some() || self.by == By::Message) {
+            complaints.push(Complaint::new("init", "an environment's start has no event; leave out `when`, `at-most` and `by`"));
         }
         complaints
     }
 
-    /// What happens to the invocation `identity`, without looking at `when`, `at-most` or a burst that is under way.
+    /// What happens to the invocation `identity`, whichever of its names that is, without looking at `when`, `at-most`, `by` or a burst that
+    /// is under way.
     pub fn decide(&self, seed: u64, identity: Identity<'_>) -> Decision {
         let roll = self.roll(seed, identity);
         self.decided(roll, self.hits(roll))
     }
 
-    /// The same in an environment that remembers; `None` where the fault has struck as often as it may.
-    fn decide_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>) -> Option<Decision> {
+    /// The same in an environment that remembers, by the name that the roll hangs on; `None` where the fault has struck as often as it may.
+    fn decide_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts) -> Option<Decision> {
         if memory.is_exhausted(self) {
             return None;
         }
-        let roll = self.roll(seed, identity);
+        let message = if self.by == By::Message { facts.message() } else { None };
+        let roll = self.roll(seed, message.as_deref().map_or(identity, Identity));
         let struck = memory.strikes(self, self.hits(roll));
-        Some(self.decided(roll, struck))
+        Some(Decision { message, ..self.decided(roll, struck) })
+    }
+
+    fn needs_event(&self) -> bool {
+        self.by == By::Message || self.when.needs_event()
     }
 
     fn is_about_an_invocation_of(&self, function: &str) -> bool {
@@ -163,6 +177,7 @@ impl Fault {
             fault: self.name.clone(),
             arm: if struck { Arm::Treatment } else { Arm::Control },
             action: if struck { self.kind.decide(roll) } else { Action::Pass },
+            message: None,
         }
     }
 }
@@ -240,10 +255,11 @@ impl Plan {
     }
 
     /// What is decided about one invocation of `function` with these facts, one decision for each fault that is about it, in the plan's order.
+    /// `identity` is the root of its trace, else its request id.
     pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts, memory: &mut Memory) -> Vec<Decision> {
         memory.of_run(&self.run);
         let about = |fault: &&Fault| fault.is_about_an_invocation_of(function) && fault.when.matches(facts);
-        self.faults.iter().filter(about).filter_map(|fault| fault.decide_in(memory, self.seed, identity)).collect()
+        self.faults.iter().filter(about).filter_map(|fault| fault.decide_in(memory, self.seed, identity, facts)).collect()
     }
 
     /// What is decided about the start of an environment of `function`; the roll hangs on the environment's name.
@@ -259,7 +275,7 @@ impl Plan {
 
     /// Whether an event of this function has to be read to decide.
     pub fn needs_event(&self, function: &str) -> bool {
-        self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function) && fault.when.needs_event())
+        self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function) && fault.needs_event())
     }
 
     /// The same for one call of `operation` of `service`.
@@ -343,6 +359,15 @@ mod tests {
     }
 
     #[test]
+    fn a_share_of_the_messages_is_struck() {
+        let plan = by_message(7);
+        let record = |n| format!(r#"{{"Records":[{{"messageId":"00000000-0000-4000-8000-{n:012}"}}]}}"#);
+        let struck = (0..20_000).filter(|n| decide_record(&plan, "one trace for all", &record(*n)).arm == Arm::Treatment).count();
+        // 99.99 % of a binomial(20000, 0.3) lies within 253 of 6000.
+        assert!((5_747..=6_253).contains(&struck), "{struck}");
+    }
+
+    #[test]
     fn a_burst_strikes_invocations_in_a_row_and_its_share_in_all() {
         let arms = arms(r#"{"name":"f","place":{"function":"f"},"share":0.3,"kind":{"throttle":{"burst":5}}}"#, 20_000);
         let struck = arms.iter().filter(|arm| **arm == Arm::Treatment).count();
@@ -366,7 +391,66 @@ mod tests {
         assert_eq!(plan.decide_start("appointments", Identity("env-1")), []);
     }
 
+    fn by_message(seed: u64) -> Plan {
+        let fault = r#"{"name":"m","place":{"function":"f"},"share":0.3,"by":"message","kind":{"again":{}}}"#;
+        plan(&format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":{seed},"faults":[{fault}]}}"#)).unwrap()
+    }
+
+    fn decide_record(plan: &Plan, root: &str, event: &str) -> Decision {
+        plan.decide("f", Identity(root), &Facts::read(event.as_bytes()), &mut Memory::default()).remove(0)
+    }
+
+    #[test]
+    fn what_a_roll_hangs_on_is_written_only_where_it_is_not_the_trace() {
+        assert!(!plan(SLOW).unwrap().to_json().contains("\"by\""));
+        let by_message = by_message(7);
+        assert!(by_message.to_json().contains(r#""by":"message""#));
+        assert_eq!(plan(&by_message.to_json()).unwrap(), by_message);
+        assert!(plan(&by_message.to_json().replace(r#""by":"message""#, r#""by":"body""#)).is_err());
+    }
+
+    #[test]
+    fn an_event_is_read_for_the_id_of_its_message_only_where_a_roll_hangs_on_it() {
+        let plan = by_message(7);
+        assert!(plan.needs_event("f") && !plan.needs_event("g"));
+        let by_trace = plan.to_json().replace(r#","by":"message""#, "");
+        assert!(!Plan::read(by_trace.as_bytes()).unwrap().needs_event("f"));
+    }
+
+    #[test]
+    fn an_event_without_a_message_is_known_by_its_trace() {
+        let plan = by_message(7);
+        for n in 0..200 {
+            let root = format!("1-0-{n:024}");
+            for event in ["not json", "{}", r#"{"Records":[{"body":"b"}]}"#] {
+                assert_eq!(decide_record(&plan, &root, event), plan.faults[0].decide(7, Identity(&root)), "{root} {event}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_brings_no_message_is_not_rolled_by_one() {
+        for (from, to) in [(r#"{"function":"f"}"#, r#"{"service":{"name":"dynamodb"}}"#), (r#"{"again":{}}"#, r#"{"init":{"slow":"2s"}}"#)]
+        {
+            let complaint = plan(&by_message(7).to_json().replace(from, to)).unwrap_err().to_string();
+            assert!(complaint.contains("by"), "{to}: {complaint}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_message_is_struck_alike_however_often_it_comes(seed: u64, id in "[0-9a-f-]{1,36}", roots in ["[0-9a-f-]{0,35}", "[0-9a-f-]{0,35}"]) {
+            let plan = by_message(seed);
+            let delivered = |root: &str, count: u32| {
+                let attributes = format!(r#"{{"ApproximateReceiveCount":"{count}"}}"#);
+                decide_record(&plan, root, &format!(r#"{{"Records":[{{"messageId":"{id}","attributes":{attributes}}}]}}"#))
+            };
+            let first = delivered(&roots[0], 1);
+            prop_assert_eq!(&delivered(&roots[1], 2), &first);
+            let known = Decision { message: Some(id.clone()), ..plan.faults[0].decide(seed, Identity(&id)) };
+            prop_assert_eq!(&first, &known);
+        }
+
         #[test]
         fn any_bytes_are_a_plan_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let _ = Plan::read(&bytes);

@@ -1,5 +1,5 @@
 //! Any event has facts and any filter says yes or no about them, soon: an event must not wait for its filter.
-//! The filter's JSON stands before the first NUL byte, the event behind it.
+//! A message's id is written down: whatever the event, it can be nothing but an id. The filter's JSON stands before the first NUL byte, the event behind it.
 
 #![no_main]
 
@@ -16,6 +16,10 @@ fuzz_target!(|bytes: &[u8]| {
     let (filter, event) = (&bytes[..nul], bytes.get(nul + 1..).unwrap_or_default());
     let began = Instant::now();
     let facts = Facts::read(event).at_place(1);
+    if let Some(id) = facts.message() {
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte));
+        assert!(plain && (1..=145).contains(&id.len()), "{id:?}");
+    }
     let Ok(when) = serde_json::from_slice::<When>(filter) else { return };
     let complaints = when.complaints();
     if complaints.is_empty() {

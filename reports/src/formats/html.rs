@@ -93,11 +93,15 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
         prose(&report.sentence),
         escape(&report.experiment.question)
     );
+    if !report.experiment.compressed_time.is_empty() {
+        let _ = writeln!(out, "<p class=\"lead\">Compressed time: {}.</p>", escape(&report.experiment.compressed_time));
+    }
     chips(&mut out, report);
     reasons(&mut out, report);
     figures(&mut out, report, latencies);
     tables::aims(&mut out, report);
     tables::invariants(&mut out, report);
+    tables::dispositions(&mut out, report);
     tables::effects(&mut out, report);
     tables::endpoints(&mut out, report);
     tables::ledger(&mut out, report);

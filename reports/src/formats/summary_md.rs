@@ -14,6 +14,9 @@ pub fn write(report: &Report) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "# {}: {}\n", cell(&report.experiment.name), report.verdict.name().replace('-', " "));
     let _ = writeln!(out, "{}\n\n> {}\n", cell(&report.sentence), cell(&report.experiment.question));
+    if !report.experiment.compressed_time.is_empty() {
+        let _ = writeln!(out, "Compressed time: {}.\n", cell(&report.experiment.compressed_time));
+    }
     for reason in &report.reasons {
         let _ = writeln!(out, "- {}", cell(reason));
     }
@@ -30,6 +33,15 @@ pub fn write(report: &Report) -> String {
         for rule in &report.invariants {
             let _ = writeln!(out, "| {} | {} | {} | {} |", cell(&rule.id), cell(&rule.rule), count(rule.checked), count(rule.broken));
         }
+    }
+    for table in &report.dispositions {
+        let _ = writeln!(out, "\n| {} | Struck | Control | Neither | All |\n|---|---|---|---|---|", cell(&table.of));
+        let of_these = table.of_these.iter().map(|row| (format!("of these: {}", row.what), row));
+        for (what, row) in table.ends.iter().map(|row| (row.what.clone(), row)).chain(of_these) {
+            let [struck, control, neither, all] = [row.struck, row.control, row.neither, row.total()].map(count);
+            let _ = writeln!(out, "| {} | {struck} | {control} | {neither} | {all} |", cell(&what));
+        }
+        let _ = writeln!(out, "| taken in | | | | {} |", count(table.taken));
     }
     if !report.injections.is_empty() {
         let _ = writeln!(out, "\n| Fault | At | Struck | Of eligible | Asked share |\n|---|---|---|---|---|");
@@ -68,6 +80,10 @@ mod tests {
             "# slow-authorizer: held",
             "Every aim and invariant held while the faults struck 448 times.",
             "| slow-authorizer | authorizer | 448 | 900 | 50 % |",
+            "Compressed time: queues 30 times faster.",
+            "| delivered to all readers | 448 | 452 | 890 | 1,790 |",
+            "| of these: delivered twice | 3 | 0 | 0 | 3 |",
+            "| taken in | | | | 1,800 |",
             "| A-1 | Nobody does what the policies forbid. | 2,700 | 0 |",
             "    brownout run scenarios/experiments/slow-authorizer.toml --seed 7",
         ] {

@@ -20,6 +20,21 @@ impl Chance {
     pub fn below(&mut self, bound: u64) -> u64 {
         self.number().checked_rem(bound).unwrap_or(0)
     }
+
+    /// The next number of the interval [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// `length` bytes that nobody can compress.
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(length + 8);
+        while bytes.len() < length {
+            bytes.extend_from_slice(&self.number().to_le_bytes());
+        }
+        bytes.truncate(length);
+        bytes
+    }
 }
 
 fn mix(value: u64) -> u64 {

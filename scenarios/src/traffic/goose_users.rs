@@ -199,10 +199,10 @@ async fn serve(user: &mut GooseUser, share: &Share) {
     let scenario = share.system.scenario.name();
     let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario };
     while let Some(arrival) = share.take() {
-        if !hands.wait_until(arrival.due).await {
+        if !hands.wait_until(arrival.due.saturating_sub(share.system.scenario.lead())).await {
             return;
         }
-        if is_recorded(stage.timeline.phase_at(stage.offset(Instant::now()))) {
+        if is_recorded(stage.timeline.phase_at(stage.offset(Instant::now()).max(arrival.due))) {
             stage.books.begun_recorded.fetch_add(1, Relaxed);
         }
         share.system.scenario.journey(arrival, &mut hands).await;

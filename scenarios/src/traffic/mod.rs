@@ -10,12 +10,15 @@ mod device;
 mod devices;
 mod goose_users;
 mod http;
+mod mail;
+mod members;
 mod mqtt;
 pub mod open_model;
 pub mod plain;
 mod schedule;
 mod sender;
 mod shadows;
+mod sign_ins;
 mod stock;
 mod thermostat;
 mod thermostat_words;
@@ -31,6 +34,7 @@ use stack::Addresses;
 use crate::Timeline;
 
 pub use goose_users::{PATIENCE, keep_signals};
+pub use members::{Members, read as members};
 pub use schedule::Schedule;
 pub use shadows::Shadow;
 pub use under_way::{Traffic, start};
@@ -73,7 +77,7 @@ pub struct MailLoad {
     pub rate: f64,
     /// So many at once in the middle of the fault phase; 0 is no burst.
     pub burst: u32,
-    /// No mail is larger than this, in bytes; sizes above are cut to it.
+    /// No mail is larger than this, in bytes; sizes above are cut to it. At least 10,000: a list of 51 readers takes half of that.
     pub largest: u64,
     /// The share of mails that are malformed on purpose.
     pub malformed: f64,
@@ -94,6 +98,14 @@ pub struct UsersLoad {
     pub racers: u32,
     /// How long a row lives here after a sign-in: the threshold in compressed time.
     pub life: Duration,
+}
+
+impl UsersLoad {
+    /// How many members the pool must have in all: those who sign in, those of the cohorts, and some for what is done by hand. Those that are
+    /// not there are made before the traffic begins.
+    pub fn everyone(&self) -> u32 {
+        sign_ins::members(self)
+    }
 }
 
 /// How arrivals are spread.

@@ -27,6 +27,11 @@ pub trait Scenario: Send + Sync + 'static {
     /// One word, such as `thermostat`: goose's rows begin with it.
     fn name(&self) -> &'static str;
 
+    /// How long before it is due a journey begins, where something has to be made ready that is sent when it is due.
+    fn lead(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Makes the journey that begins with `arrival`.
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>);
 }
@@ -86,6 +91,21 @@ pub struct Answer {
     pub status: Option<u16>,
     /// The whole body, or nothing.
     pub body: Bytes,
+}
+
+/// What became of something that went another way than HTTP. Times are offsets from the first arrival of the warm-up.
+#[derive(Debug, Clone)]
+pub struct Carried<T> {
+    /// When its sending began.
+    pub sent: Duration,
+    /// When it had ended, or was given up.
+    pub done: Duration,
+    /// The phase in which it was due.
+    pub phase: Option<Phase>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What came of it; `None` where it was cancelled.
+    pub value: Option<T>,
 }
 
 /// What all users of all systems share.
@@ -231,18 +251,7 @@ pub struct Hands<'a> {
 impl Hands<'_> {
     /// Waits until the request is due, sends it, reads the whole answer, and books it. `None` where the run was stopped before it was due.
     pub async fn ask(&mut self, ask: Ask) -> Option<Answer> {
-        if !self.wait_until(ask.due).await {
-            return None;
-        }
-        let books = &self.stage.books;
-        let phase = self.stage.timeline.phase_at(ask.due);
-        let sent = self.now();
-        books.sent.fetch_add(1, Relaxed);
-        if is_recorded(phase) {
-            books.planned_recorded.fetch_add(1, Relaxed);
-            books.sent_recorded.fetch_add(1, Relaxed);
-            books.lag.record(sent.saturating_sub(ask.due));
-        }
+        let (sent, phase) = self.begin(ask.due).await?;
         let method = ask.request.method().clone();
         let ended = tokio::select! {
             ended = self.line.send(ask.request) => Some(ended),
@@ -253,18 +262,60 @@ impl Hands<'_> {
         if outcome == Outcome::Cancelled {
             self.line.give_up();
         }
-        books.ended(outcome);
+        let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
+        self.end(row, done.saturating_sub(ask.due), outcome, status).await;
+        Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })
+    }
+
+    /// The same for what goes another way than HTTP: `work` is not begun before it is due, and says how it ended, with a status where there is one.
+    pub async fn carry<T>(
+        &mut self,
+        due: Duration,
+        row: &str,
+        work: impl Future<Output = (Outcome, Option<u16>, T)> + Send,
+    ) -> Option<Carried<T>> {
+        let (sent, phase) = self.begin(due).await?;
+        let ended = tokio::select! {
+            ended = work => Some(ended),
+            () = stopped(self.steps) => None,
+        };
+        let done = self.now();
+        let (outcome, status, value) = match ended {
+            Some((outcome, status, value)) => (outcome, status, Some(value)),
+            None => (Outcome::Cancelled, None, None),
+        };
+        self.end(row, done.saturating_sub(due), outcome, status).await;
+        Some(Carried { sent, done, phase, outcome, value })
+    }
+
+    /// Waits until `due` and books the begin: when that was, and the phase in which it was due.
+    async fn begin(&mut self, due: Duration) -> Option<(Duration, Option<Phase>)> {
+        if !self.wait_until(due).await {
+            return None;
+        }
+        let books = &self.stage.books;
+        let phase = self.stage.timeline.phase_at(due);
+        let sent = self.now();
+        books.sent.fetch_add(1, Relaxed);
+        if is_recorded(phase) {
+            books.planned_recorded.fetch_add(1, Relaxed);
+            books.sent_recorded.fetch_add(1, Relaxed);
+            books.lag.record(sent.saturating_sub(due));
+        }
+        Some((sent, phase))
+    }
+
+    /// Books the end, and tells goose of it.
+    async fn end(&mut self, row: &str, took: Duration, outcome: Outcome, status: Option<u16>) {
+        self.stage.books.ended(outcome);
         let answered = outcome == Outcome::Answered;
         let error = (!answered).then_some(match outcome {
             Outcome::TimedOut => "timed out",
             Outcome::Cancelled => "cancelled",
             _ => "failed",
         });
-        let took = done.saturating_sub(ask.due);
-        let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
         // goose refuses a row only for an empty name; its own rows are not the harness's record.
         let _ = self.user.record_custom_request_duration(self.scenario, row, took, answered, status, error).await;
-        Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })
     }
 
     /// Waits until `due`; false where the run was stopped.

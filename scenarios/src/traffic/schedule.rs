@@ -33,6 +33,18 @@ impl Schedule {
         }
     }
 
+    /// The same, with more arrivals at the times of `more`.
+    pub fn with(self, more: impl IntoIterator<Item = Duration>) -> Self {
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let more: Vec<u64> = more.into_iter().map(nanoseconds).collect();
+        if more.is_empty() {
+            return self;
+        }
+        let mut times: Vec<u64> = (0..self.count()).filter_map(|number| self.due(number)).map(nanoseconds).chain(more).collect();
+        times.sort_unstable();
+        Self::Drawn(times)
+    }
+
     /// When arrival `number` is due; `None` after the last one.
     pub fn due(&self, number: u64) -> Option<Duration> {
         match self {
@@ -86,6 +98,17 @@ mod tests {
         assert!((9_500..=10_500).contains(&schedule(7).count()), "{}", schedule(7).count());
         let Schedule::Drawn(times) = schedule(7) else { panic!("not drawn") };
         assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+
+    #[test]
+    fn more_arrivals_stand_in_their_place() {
+        let schedule = Schedule::new(Arrivals::Constant, 1.0, Duration::from_secs(3), 1);
+        assert_eq!(schedule.clone().with([]), schedule);
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            schedule.with([second * 3 / 2, second]),
+            Schedule::Drawn([0, 1_000, 1_000, 1_500, 2_000].map(|ms| ms * 1_000_000).to_vec())
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use reports::measurements::Generator;
+use stack::Seen;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
@@ -13,9 +14,11 @@ use super::clinic::{self, Clinic};
 use super::convergence::Convergence;
 use super::devices::{self, Devices};
 use super::goose_users::{self, Users};
+use super::mail;
 use super::open_model::{Scenario, Stage, System, users_for};
 use super::schedule::Schedule;
 use super::shadows::{self, Shadow};
+use super::sign_ins;
 use super::thermostat::{self, Thermostats};
 use super::voice::Voice;
 use super::{Ended, Glance, LagGlance, Order, TrafficError};
@@ -33,6 +36,7 @@ pub struct Traffic {
     processor: tokio::sync::watch::Receiver<Processor>,
     services: String,
     things: Vec<String>,
+    by_hand: Option<UnboundedSender<Seen>>,
 }
 
 /// Processor time at the begin and at the end of the recorded phases.
@@ -64,6 +68,12 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         tasks.spawn(stock.keep_filled());
         systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::LONGEST_JOURNEY));
     }
+    if let Some(load) = &order.load.mail {
+        systems.push(mail::system(&order, load, 4, tell.clone()));
+    }
+    if let Some(load) = &order.load.inactive_users {
+        systems.extend(sign_ins::prepare(&order, load, &tell).await?);
+    }
     if systems.is_empty() {
         return Err(TrafficError::Preparation("there is nothing to send".to_owned()));
     }
@@ -75,13 +85,19 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         connected.begin(&order, load, started)?;
         devices = Some(connected);
     }
+    let mut by_hand = None;
+    if let Some(load) = &order.load.inactive_users {
+        let (sightings, seen) = mpsc::unbounded_channel();
+        sign_ins::begin(&mut tasks, &order, load, &tell, started, seen)?;
+        by_hand = Some(sightings);
+    }
     let processor = watch_processor(&mut tasks, &stage, started);
     let services = order.addresses.services;
-    Ok(Traffic { events, users: Some(users), stage, started, devices, tasks, processor, services, things })
+    Ok(Traffic { events, users: Some(users), stage, started, devices, tasks, processor, services, things, by_hand })
 }
 
 fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'static str) -> Voice {
-    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage }
+    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage, stamped: false }
 }
 
 fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Duration) -> System {
@@ -147,6 +163,13 @@ impl Traffic {
             biased;
             event = self.events.recv() => event,
             () = over => self.events.try_recv().ok(),
+        }
+    }
+
+    /// Tells the traffic what a service saw: some of what is done by hand answers to it. Other events are left alone.
+    pub fn tell(&self, event: &Event) {
+        if let (Some(by_hand), Event::Saw { seen: seen @ Seen::UserDisabled { .. }, .. }) = (&self.by_hand, event) {
+            let _ = by_hand.send(seen.clone());
         }
     }
 

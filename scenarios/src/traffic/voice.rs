@@ -1,5 +1,7 @@
 //! Turns what was asked and answered into an event for the oracles: everything they need, no token and no body.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
@@ -18,8 +20,11 @@ pub(super) struct Voice {
     pub(super) seed: u64,
     /// Keeps the trace ids of the systems apart.
     pub(super) system: u64,
+    /// `host:port` to which the requests go.
     pub(super) gateway: String,
     pub(super) stage: &'static str,
+    /// Whether the trace header says when the request was sent: see [`Voice::trace`].
+    pub(super) stamped: bool,
 }
 
 /// One request in words.
@@ -48,7 +53,7 @@ impl Voice {
             .method(line.method)
             .uri(format!("{}{}", self.stage, line.path))
             .header("host", self.gateway.as_str())
-            .header("x-amzn-trace-id", format!("Root={root}"));
+            .header("x-amzn-trace-id", self.trace(&root));
         for (name, value) in &line.headers {
             request = request.header(*name, *value);
         }
@@ -76,6 +81,19 @@ impl Voice {
     }
 }
 
+impl Voice {
+    /// The trace header. The root is the same for the same seed on any day, so it tells no time; where the time matters it stands in
+    /// `Self=1-<epoch seconds in 8 hex digits>-<24 hex digits>`, as a load balancer adds it. Source: Elastic Load Balancing, request tracing.
+    fn trace(&self, root: &str) -> String {
+        if !self.stamped {
+            return format!("Root={root}");
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let own = root.rsplit('-').next().unwrap_or_default();
+        format!("Root={root};Self=1-{now:08x}-{own}")
+    }
+}
+
 /// What an answer said; a body that is not understood said nothing.
 pub(super) fn said(body: &[u8]) -> Said {
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return Said::default() };
@@ -98,6 +116,22 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_tells_the_time_beside_a_root_that_does_not() {
+        let (events, _) = tokio::sync::mpsc::unbounded_channel();
+        let mut voice = Voice { events, seed: 7, system: 0, gateway: String::new(), stage: "", stamped: false };
+        let root = chance::trace_root(7, 0, 1, 0);
+        assert_eq!(voice.trace(&root), format!("Root={root}"));
+        voice.stamped = true;
+        let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let header = voice.trace(&root);
+        assert_eq!(faults::trace_root(&header), Some(root.as_str()));
+        let own = header.split_once(";Self=1-").unwrap().1;
+        let stamp = u64::from_str_radix(&own[..8], 16).unwrap();
+        assert!((before..before + 5).contains(&stamp), "{header}");
+        assert_eq!(own[9..], root[11..]);
+    }
 
     #[test]
     fn an_answer_is_read_as_far_as_an_oracle_needs_it() {

@@ -5,23 +5,32 @@ use std::time::Duration;
 
 use ::faults::kinds::NAMES;
 use ::faults::time::Time;
-use ::faults::{Fault, Kind, Place};
+use ::faults::{By, Fault, Kind, Place};
 use toml::Spanned;
 
 use super::super::file::{FaultEntry, File, System};
 use super::super::windows::Windows;
 use super::{Check, list};
 
-/// A function of a system under test.
-pub const FUNCTIONS: [(&str, System); 3] =
-    [("thermostat-api", System::Thermostat), ("authorizer", System::Clinic), ("appointments", System::Clinic)];
+/// A function of a system under test, and what a fault's roll hangs on there: what a queue or a stream delivers again is struck again.
+pub const FUNCTIONS: [(&str, System, By); 6] = [
+    ("thermostat-api", System::Thermostat, By::Trace),
+    ("authorizer", System::Clinic, By::Trace),
+    ("appointments", System::Clinic, By::Trace),
+    ("email-processor", System::Mail, By::Message),
+    ("record-sign-in", System::InactiveUsers, By::Trace),
+    ("prune-users", System::InactiveUsers, By::Message),
+];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 4] = [
-    ("dynamodb", &["GetItem", "Query", "Scan"]),
+pub const SERVICES: [(&str, &[&str]); 7] = [
+    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
-    ("cognito-idp", &["Jwks", "InitiateAuth"]),
+    ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),
+    ("s3", &["GetObject", "PutObject"]),
+    ("ses", &["SendEmail"]),
+    ("sns", &["Publish"]),
 ];
 
 impl Check<'_> {
@@ -82,7 +91,8 @@ impl Check<'_> {
         };
         let place = place?;
         let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
-        let fault = Fault { name, place, share: entry.share, when: entry.when.clone(), at_most: entry.at_most, kind: kind.clone() };
+        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, kind));
+        let fault = Fault { name, place, share, when, at_most, by, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
         }
@@ -119,10 +129,10 @@ impl Check<'_> {
 
     fn function(&mut self, function: &Spanned<String>, systems: &[System]) -> Option<Place> {
         let name = function.get_ref();
-        if FUNCTIONS.iter().any(|(known, system)| known == name && systems.contains(system)) {
+        if FUNCTIONS.iter().any(|(known, system, _)| known == name && systems.contains(system)) {
             return Some(Place::Function(name.clone()));
         }
-        let there = list(FUNCTIONS.iter().filter(|(_, system)| systems.contains(system)).map(|(name, _)| *name));
+        let there = list(FUNCTIONS.iter().filter(|(_, system, _)| systems.contains(system)).map(|(name, _, _)| *name));
         self.complain(function.span(), format!("there is no function `{name}` in these systems; there are: {there}"));
         None
     }
@@ -143,6 +153,11 @@ impl Check<'_> {
         }
         Some(Place::Service { name: name.clone(), operation: operation.map(|o| o.get_ref().clone()) })
     }
+}
+
+fn by(place: &Place, kind: &Kind) -> By {
+    let of = |(name, _, by): &(&str, System, By)| place.is_function(name).then_some(*by);
+    if matches!(kind, Kind::Init(_)) { By::Trace } else { FUNCTIONS.iter().find_map(of).unwrap_or_default() }
 }
 
 /// Whether one invocation can be struck by both; told from place and `when` alone.

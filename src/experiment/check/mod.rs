@@ -1,6 +1,7 @@
 //! From a file as written to a plan as checked: everything that can be known before anything is touched, all complaints at once.
 
 pub mod faults;
+mod load;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,9 +9,8 @@ use std::time::Duration;
 use ::faults::Lease;
 use reports::{Bound, Expectation};
 use scenarios::Timeline;
-use scenarios::traffic::{Arrivals, ClinicLoad, Load, ThermostatLoad};
+use scenarios::traffic::Arrivals;
 use stack::world::weaknesses::{self, Bearer};
-use toml::Spanned;
 
 use super::file::{self, ExpectEntry, File, System, Wrong};
 use super::plan::Plan;
@@ -18,16 +18,18 @@ use super::plan::Plan;
 /// Between the baseline and the fault phase: the last answers of the baseline come in, the plan is struck and its effect awaited. Not recorded.
 pub const ARMING: Duration = Duration::from_millis(2000);
 
-/// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
-const HIGHEST_RATE: f64 = 50_000.0;
-
 /// The endpoints that scenarios record, by system.
-pub const ENDPOINTS: [(&str, System); 5] = [
+pub const ENDPOINTS: [(&str, System); 10] = [
     ("thermostat GET /items", System::Thermostat),
     ("thermostat POST /control/{id} Get", System::Thermostat),
     ("thermostat POST /control/{id} Set", System::Thermostat),
     ("thermostat desired -> reported", System::Thermostat),
     ("clinic GET /appointment/{id}", System::Clinic),
+    ("mail SMTP", System::Mail),
+    ("mail arrival -> disposition", System::Mail),
+    ("inactive-users sign-in", System::InactiveUsers),
+    ("inactive-users refresh", System::InactiveUsers),
+    ("inactive-users expiry -> disabled", System::InactiveUsers),
 ];
 
 /// The system that a weakness belongs to.
@@ -96,6 +98,7 @@ impl Check<'_> {
             },
             weaknesses: self.weaknesses(file, &systems),
             authorizer_cache: self.authorizer_cache(file),
+            compressed: self.compressed(file),
             faults,
             windows,
             lease: self.lease(file),
@@ -109,7 +112,7 @@ impl Check<'_> {
 
     fn systems(&mut self, file: &File) -> Vec<System> {
         if file.systems.is_empty() {
-            self.missing(0..0, "no system is named; write `systems = [\"thermostat\", \"clinic\"]` or one of them");
+            self.missing(0..0, "no system is named; write for example `systems = [\"clinic\"]`");
         }
         let mut systems = Vec::new();
         for system in &file.systems {
@@ -145,43 +148,6 @@ impl Check<'_> {
         }
         self.complain(lease.span(), format!("`{}` is not a lease; it is `1s` to `60s`", lease.get_ref()));
         Lease::LONGEST
-    }
-
-    fn load(&mut self, file: &File, systems: &[System]) -> Load {
-        let has = |system| systems.contains(&system);
-        let (thermostat, clinic) = (&file.load.thermostat, &file.load.clinic);
-        let spans = [(System::Thermostat, thermostat.as_ref().map(Spanned::span)), (System::Clinic, clinic.as_ref().map(Spanned::span))];
-        for (system, span) in spans {
-            match span {
-                Some(span) if !has(system) => {
-                    self.complain(span, format!("`{}` gets load but is not among the `systems`", system.name()));
-                }
-                None if has(system) => {
-                    self.missing(0..0, &format!("`{0}` gets no load; write `{0} = {{ rate = \"20/s\" }}` under `[load]`", system.name()));
-                }
-                _ => {}
-            }
-        }
-        let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
-        let thermostat = thermostat.as_ref().map(|load| {
-            self.rate(load.span(), load.get_ref().rate.0);
-            let homes = load.get_ref().homes;
-            if !(1..=1000).contains(&homes) {
-                self.complain(load.span(), format!("`homes = {homes}` is outside 1 to 1000"));
-            }
-            ThermostatLoad { rate: load.get_ref().rate.0, homes, devices_die_on_reject: dies }
-        });
-        let clinic = clinic.as_ref().map(|load| {
-            self.rate(load.span(), load.get_ref().rate.0);
-            ClinicLoad { rate: load.get_ref().rate.0 }
-        });
-        Load { thermostat, clinic, mail: None, inactive_users: None }
-    }
-
-    fn rate(&mut self, span: Range<usize>, rate: f64) {
-        if rate > HIGHEST_RATE {
-            self.complain(span, format!("`{rate}/s` is more than one machine can send; `{HIGHEST_RATE}/s` is the most"));
-        }
     }
 
     fn weaknesses(&mut self, file: &File, systems: &[System]) -> Vec<String> {

@@ -136,6 +136,7 @@ impl Environment {
             function: self.deployed.function.name.clone(),
             request_id: request_id.clone(),
             root: faults::trace_root(&trace).map(str::to_owned),
+            message: message(&event),
         });
         let event =
             Event { request_id: request_id.clone(), body: event, trace, client_context, deadline_ms: (names::now() + timeout).as_millis() };
@@ -270,4 +271,9 @@ impl Drop for Poll<'_> {
         // Another poll may have been overtaken by the one that ends here.
         self.0.event.notify_one();
     }
+}
+
+/// The id of the first record of an event that a queue or a stream made; other events are not read for it.
+fn message(event: &[u8]) -> Option<String> {
+    event.starts_with(br#"{"Records":"#).then(|| faults::Facts::read(event).message()).flatten()
 }

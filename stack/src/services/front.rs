@@ -20,6 +20,10 @@ use super::wire::{Answer, Call, JSON_1_0, REST_JSON, request_id};
 
 /// DynamoDB takes requests of 16 MB, the others less.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
+/// A mail of 40 MB in base64, and what stands around it.
+const LARGEST_MAIL: usize = 56 * 1024 * 1024;
+/// Where SES sends mail.
+const OUTBOUND_EMAILS: &str = "/v2/email/outbound-emails";
 
 /// The services behind the front, each behind its faults.
 pub struct Front {
@@ -33,6 +37,8 @@ pub struct Front {
     pub controls: Arc<Cognito>,
     /// IoT data.
     pub iotdata: Arc<Neighbour>,
+    /// SES.
+    pub ses: Arc<Neighbour>,
     /// What strikes them.
     pub striker: Striker,
 }
@@ -78,7 +84,7 @@ impl Front {
     async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let id = request_id();
         let (parts, body) = request.into_parts();
-        let answer = match Limited::new(body, LARGEST_BODY).collect().await {
+        let answer = match Limited::new(body, largest_body(parts.uri.path())).collect().await {
             Err(_) => Answer::error(JSON_1_0, 413, "RequestEntityTooLargeException", "the request is too large"),
             Ok(body) => {
                 let path = parts.uri.path();
@@ -126,6 +132,9 @@ impl Front {
         if path.ends_with("/.well-known/openid-configuration") {
             return Route::Service { neighbour: &self.cognito, operation: "OpenIdConfiguration" };
         }
+        if path == OUTBOUND_EMAILS && method == Method::POST {
+            return Route::Service { neighbour: &self.ses, operation: "SendEmail" };
+        }
         // A shadow with a name is another one than the classic, which is the only one here.
         if path.starts_with("/things/") && path.ends_with("/shadow") && uri.query().is_none_or(|query| !query.contains("name=")) {
             let operation = match method.as_str() {
@@ -138,6 +147,10 @@ impl Front {
         }
         Route::Nowhere
     }
+}
+
+fn largest_body(path: &str) -> usize {
+    if path == OUTBOUND_EMAILS { LARGEST_MAIL } else { LARGEST_BODY }
 }
 
 fn response(answer: Answer, id: &str) -> Response<Full<Bytes>> {

@@ -6,6 +6,8 @@ pub mod dynamodb;
 pub mod front;
 pub mod iot;
 pub mod neighbour;
+pub mod page;
+pub mod ses;
 pub mod verifiedpermissions;
 pub mod wait;
 pub mod wire;
@@ -28,10 +30,13 @@ use self::iot::broker::Broker;
 use self::iot::sessions::Sessions;
 use self::iot::shadows::Shadows;
 use self::neighbour::{Neighbour, Striker};
+use self::ses::smtp::Smtp;
+use self::ses::{Incoming, Mailbox, Ses, Store};
 use self::verifiedpermissions::VerifiedPermissions;
+use crate::Sightings;
 use crate::addresses::Pool;
 use crate::plan_watch::PlanWatch;
-use crate::world::{clinic, policies, thermostat};
+use crate::world::{clinic, mail, policies, thermostat};
 
 /// What the services start with.
 pub struct Settings {
@@ -39,6 +44,10 @@ pub struct Settings {
     pub homes: Option<u32>,
     /// Whether the clinic is up.
     pub clinic: bool,
+    /// Where mail that comes in is stored; none where that system is not up.
+    pub mail: Option<Arc<dyn Store>>,
+    /// Where the services tell what they see.
+    pub sightings: Sightings,
     /// The plan that their calls are struck by, watched while they run.
     pub plan: PathBuf,
     /// Where the entries about struck and spared calls go.
@@ -51,6 +60,10 @@ pub struct Services {
     pub http: SocketAddr,
     /// The MQTT address.
     pub mqtt: SocketAddr,
+    /// The address that mail comes in by, where that system is up.
+    pub smtp: Option<SocketAddr>,
+    /// The mail that was sent.
+    pub mailbox: Arc<Mailbox>,
     /// The user pools.
     pub pools: Vec<Pool>,
     tasks: JoinSet<()>,
@@ -85,6 +98,8 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let pools = cognito.addresses();
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
+    let mailbox = Arc::new(Mailbox::default());
+    let sending = Ses::new(vec![mail::SENDER.to_owned()], Arc::clone(&mailbox), settings.sightings.clone());
 
     let plan = PlanWatch::start(settings.plan, "services", settings.ledger.clone());
     let behind = |name, content_type, service| Arc::new(Neighbour { name, content_type, service });
@@ -94,10 +109,17 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         cognito: behind("cognito-idp", wire::JSON_1_1, Arc::clone(&cognito) as Arc<dyn wire::Service>),
         controls: cognito,
         iotdata: behind("iotdata", wire::REST_JSON, Arc::new(IotData::new(Arc::clone(&shadows)))),
+        ses: behind("ses", wire::REST_JSON, Arc::new(sending)),
         striker: Striker::new(plan, settings.ledger),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(front.serve(http));
     tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(mqtt));
-    Ok(Services { http: http_address, mqtt: mqtt_address, pools, tasks })
+    let mut smtp_address = None;
+    if let Some(store) = settings.mail {
+        let smtp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        smtp_address = Some(smtp.local_addr()?);
+        tasks.spawn(Arc::new(Smtp::new(Incoming::start(store, settings.sightings))).serve(smtp));
+    }
+    Ok(Services { http: http_address, mqtt: mqtt_address, smtp: smtp_address, mailbox, pools, tasks })
 }

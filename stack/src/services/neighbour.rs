@@ -121,6 +121,7 @@ fn entry(call: &Call, plan: &Plan, it: Done) -> Eligible {
         waited_us: u64::try_from(it.waited.as_micros()).unwrap_or(u64::MAX),
         start: Start::Warm,
         done: it.done,
+        message: None,
     }
 }
 

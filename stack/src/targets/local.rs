@@ -1,7 +1,6 @@
 //! The stack on this machine: a process of its own, reached through the run's folder alone.
 //! When the harness dies, that process sees its standard input end, waits out the lease and goes.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,8 +11,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep};
 
+use super::tail::Tail;
 use crate::guard;
-use crate::{Addresses, Health, RunFolder, Target, TargetError};
+use crate::{Addresses, Health, RunFolder, Sighting, Target, TargetError};
 
 /// A stack that does not come up within this never will.
 const COMING_UP: Duration = Duration::from_secs(60);
@@ -38,14 +38,15 @@ pub struct Local {
     folder: RunFolder,
     launch: Launch,
     child: Option<(Child, ChildStdin)>,
-    read_to: u64,
-    half_line: String,
+    ledger: Tail,
+    sightings: Tail,
 }
 
 impl Local {
     /// A stack that is not up yet.
     pub fn new(folder: RunFolder, launch: Launch) -> Self {
-        Self { folder, launch, child: None, read_to: 0, half_line: String::new() }
+        let (ledger, sightings) = (Tail::new(folder.ledger()), Tail::new(folder.sightings()));
+        Self { folder, launch, child: None, ledger, sightings }
     }
 
     fn spawn(&self) -> std::io::Result<(Child, ChildStdin)> {
@@ -68,22 +69,6 @@ impl Local {
         let log = std::fs::read_to_string(self.folder.log("stack")).unwrap_or_default();
         let lines: Vec<_> = log.lines().rev().take(5).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("; ")
-    }
-
-    fn ledger_lines(&mut self) -> std::io::Result<Vec<Entry>> {
-        let mut file = match std::fs::File::open(self.folder.ledger()) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            opened => opened?,
-        };
-        file.seek(SeekFrom::Start(self.read_to))?;
-        let mut bytes = Vec::new();
-        let read = file.read_to_end(&mut bytes)?;
-        self.read_to += u64::try_from(read).unwrap_or_default();
-        self.half_line.push_str(&String::from_utf8_lossy(&bytes));
-        let whole = self.half_line.rfind('\n').map_or(0, |at| at + 1);
-        let rest = self.half_line.split_off(whole);
-        let lines = std::mem::replace(&mut self.half_line, rest);
-        Ok(lines.lines().filter_map(Entry::from_line).collect())
     }
 }
 
@@ -116,7 +101,12 @@ impl Target for Local {
     }
 
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
-        self.ledger_lines().map_err(|cause| TargetError::Io { what: "the ledger could not be read".into(), cause })
+        self.ledger.lines(Entry::from_line).map_err(|cause| TargetError::Io { what: "the ledger could not be read".into(), cause })
+    }
+
+    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
+        let read = self.sightings.lines(Sighting::from_line);
+        read.map_err(|cause| TargetError::Io { what: "what the services saw could not be read".into(), cause })
     }
 
     fn health(&mut self) -> Result<Health, TargetError> {

@@ -1,3 +1,4 @@
 //! Where an experiment can be made, one file each.
 
 pub mod local;
+pub mod tail;

@@ -11,7 +11,7 @@ pub enum Bearer {
     Authorizer,
     /// The function that processes mail.
     EmailProcessor,
-    /// The queue of new mail, by its redrive policy.
+    /// The queue of new mail, by its redrive policy and its retention.
     MailQueue,
     /// The function that records sign-ins.
     RecordSignIn,
@@ -20,7 +20,7 @@ pub enum Bearer {
 }
 
 /// Every weakness by name.
-pub const ALL: [(&str, Bearer); 21] = [
+pub const ALL: [(&str, Bearer); 22] = [
     ("shadow-write-not-awaited", Bearer::ThermostatApi),
     ("shadow-error-swallowed", Bearer::ThermostatApi),
     ("token-not-verified", Bearer::ThermostatApi),
@@ -36,6 +36,7 @@ pub const ALL: [(&str, Bearer); 21] = [
     ("send-failure-acknowledged", Bearer::EmailProcessor),
     ("fallback-raises", Bearer::EmailProcessor),
     ("no-retry", Bearer::MailQueue),
+    ("short-retention", Bearer::MailQueue),
     ("attachment-key-collides", Bearer::EmailProcessor),
     ("not-idempotent", Bearer::EmailProcessor),
     ("no-check-before-disable", Bearer::PruneUsers),

@@ -46,7 +46,7 @@ async fn an_environment_is_started_once_and_then_used_again() {
     let health = up.platform.health();
     assert_eq!((health.invocations, health.environments, health.queued, health.ended_badly), (2, 1, 0, 0));
     let entries = up.down().await;
-    let second = Entry::Invoked { function: "f".into(), request_id: second.request_id, root: Some(root.into()) };
+    let second = Entry::Invoked { function: "f".into(), request_id: second.request_id, root: Some(root.into()), message: None };
     assert_eq!((entries.len(), &entries[1]), (2, &second));
 }
 

@@ -1,4 +1,4 @@
-//! The APIs of a template and the events that are their methods. Any other event is a complaint.
+//! The APIs of a template and the events that are their methods. Events of queues and streams are read elsewhere, any other is a complaint.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +35,9 @@ pub(super) fn read(apis: &[Resource<'_>], functions: &[Resource<'_>], names: &Na
         let name = names.0.get(resource.as_str()).cloned().unwrap_or_default();
         let events = function.get("Properties").and_then(|properties| properties.get("Events")).and_then(Value::as_object);
         for (event, declared_event) in events.into_iter().flatten() {
+            if matches!(declared_event.get("Type").and_then(Value::as_str), Some("SQS" | "DynamoDB")) {
+                continue;
+            }
             let key = format!("{resource}.Events.{event}");
             if let Err(complaint) = read_event(&key, declared_event, &name, &mut declared) {
                 complaints.push(complaint);
@@ -133,7 +136,7 @@ fn read_authorizer(authorizer: &Value, names: &Names) -> Result<Authorizer, Stri
 fn read_event(key: &str, event: &Value, function: &str, apis: &mut [Declared]) -> Result<(), Complaint> {
     let complaint = |what: String| Complaint::new(key, what);
     if event.get("Type").and_then(Value::as_str) != Some("Api") {
-        return Err(complaint("only events of type `Api` are served here".to_owned()));
+        return Err(complaint("only events of the types `Api`, `SQS` and `DynamoDB` are served here".to_owned()));
     }
     let properties = event.get("Properties").and_then(Value::as_object).into_iter().flatten();
     if let Some((other, _)) = properties.into_iter().find(|(key, _)| !matches!(key.as_str(), "RestApiId" | "Path" | "Method" | "Auth")) {

@@ -1,9 +1,19 @@
 //! Reads a SAM template: what runs here is what is deployed. What it does not understand and what matters is a complaint that names the resource.
 
+mod alarms;
 mod apis;
+mod buckets;
+mod conditions;
+mod declared;
 mod intrinsics;
+mod mappings;
+mod physical;
+mod queues;
+mod section;
+mod tables;
 mod yaml;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +24,10 @@ use serde_json::{Map, Value};
 use super::gateway::Routes;
 use super::names::{ACCOUNT, REGION};
 use super::runtimes::{Code, Managed};
+use crate::blueprint::Blueprint;
 use intrinsics::Names;
+use physical::binary;
+use section::Known;
 
 /// What a template deploys, as far as it runs on this platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +36,8 @@ pub struct Template {
     pub functions: Vec<Declared>,
     /// What the gateway serves.
     pub routes: Routes,
+    /// Everything else.
+    pub blueprint: Blueprint,
 }
 
 /// A function as the template declares it.
@@ -92,8 +107,8 @@ const WITHOUT_EFFECT: [&str; 12] = [
 ];
 
 impl Template {
-    /// Reads a template. `values` says what logical ids (`UserTable`) and attributes (`UserPool.Arn`) stand for, `parameters` what the
-    /// template's parameters are where not their defaults.
+    /// Reads a template. `values` says what logical ids (`UserPool`) and attributes (`UserPool.Arn`) stand for that the template does not
+    /// name itself, `parameters` what the template's parameters are where not their defaults.
     ///
     /// # Errors
     /// All complaints at once, each with its resource.
@@ -101,28 +116,25 @@ impl Template {
         let template = yaml::read(text).map_err(|why| TemplateError(vec![Complaint::new("template", why)]))?;
         let mut complaints = Vec::new();
         let mut names = names(&template, values, parameters, &mut complaints);
-        let resources = template.get("Resources").and_then(Value::as_object).cloned().unwrap_or_default();
-        let globals =
-            template.get("Globals").and_then(|globals| globals.get("Function")).and_then(Value::as_object).cloned().unwrap_or_default();
+        let (resources, globals) = conditions::resolve(&template, &names, &mut complaints);
+        let arns = physical::name_all(&resources, &mut names, &mut complaints);
+        let globals_of_functions = globals.get("Function").and_then(Value::as_object).cloned().unwrap_or_default();
+        for other in globals.keys().filter(|key| *key != "Function") {
+            complaints.push(Complaint::new(format!("Globals.{other}"), "write it at each resource"));
+        }
         let of_type = |kind: &str| {
             resources.iter().filter(move |(_, resource)| resource.get("Type").and_then(Value::as_str) == Some(kind)).collect::<Vec<_>>()
         };
-        for (resource, declared) in of_type("AWS::Serverless::Function") {
-            name_function(resource, declared, &mut names, &mut complaints);
-        }
         let mut functions = Vec::new();
         for (resource, declared) in of_type("AWS::Serverless::Function") {
             let mut reader = Reader { resource, names: &names, complaints: &mut complaints };
-            functions.push(reader.function(declared, &globals));
-        }
-        if template.get("Globals").is_some_and(|globals| globals.get("Api").is_some()) {
-            complaints.push(Complaint::new("Globals.Api", "write it at each `AWS::Serverless::Api`"));
-        }
-        for (resource, _) in of_type("AWS::Serverless::HttpApi") {
-            complaints.push(Complaint::new(resource, "found `AWS::Serverless::HttpApi`, only `AWS::Serverless::Api` is served here"));
+            functions.push(reader.function(declared, &globals_of_functions));
         }
         let routes = apis::read(&of_type("AWS::Serverless::Api"), &of_type("AWS::Serverless::Function"), &names, &mut complaints);
-        if complaints.is_empty() { Ok(Self { functions, routes }) } else { Err(TemplateError(complaints)) }
+        let known = Known { names: &names, arns: &arns, complaints: RefCell::new(complaints) };
+        let blueprint = declared::read(&resources, &functions, &known);
+        let complaints = known.complaints.into_inner();
+        if complaints.is_empty() { Ok(Self { functions, routes, blueprint }) } else { Err(TemplateError(complaints)) }
     }
 }
 
@@ -156,24 +168,6 @@ fn names(
     Names(names)
 }
 
-fn binary(declared: &Value) -> Option<&str> {
-    declared.get("Metadata")?.get("BuildProperties")?.get("Binary")?.as_str()
-}
-
-/// Makes the function's name and ARN known, so that others can refer to it.
-fn name_function(resource: &str, declared: &Value, names: &mut Names, complaints: &mut Vec<Complaint>) {
-    let name = match declared.get("Properties").and_then(|properties| properties.get("FunctionName")) {
-        Some(name) => names.text(name).unwrap_or_else(|why| {
-            complaints.push(Complaint::new(format!("{resource}.FunctionName"), why));
-            resource.to_owned()
-        }),
-        None => binary(declared).unwrap_or(resource).to_owned(),
-    };
-    let region = names.0.get("AWS::Region").map_or(REGION, String::as_str);
-    names.0.insert(format!("{resource}.Arn"), format!("arn:aws:lambda:{region}:{ACCOUNT}:function:{name}"));
-    names.0.insert(resource.to_owned(), name);
-}
-
 struct Reader<'a> {
     resource: &'a str,
     names: &'a Names,
@@ -200,9 +194,6 @@ impl Reader<'_> {
             reserved: None,
             variables,
         };
-        if declared.get("Condition").is_some() {
-            self.complain("Condition", "conditions are not evaluated here");
-        }
         for (key, value) in &properties {
             self.property(key, value, &mut function);
         }

@@ -1,5 +1,9 @@
 //! A template as it is deployed, read as a whole.
 
+mod mistakes;
+mod policies;
+mod stack;
+
 use super::*;
 
 const TEMPLATE: &str = r#"
@@ -39,7 +43,11 @@ Resources:
         Any:
           Type: Api
           Properties: { RestApiId: { Ref: ClinicApi }, Path: "/{api+}", Method: ANY }
-  Table: { Type: AWS::DynamoDB::Table }
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
 "#;
 
 fn values() -> BTreeMap<String, String> {

@@ -1,0 +1,127 @@
+//! How large mails are and how many readers they have: every hundred of them keep the shares exactly. Pure: the seed and the number decide.
+
+use super::super::chance::Chance;
+use super::super::deck::Deck;
+
+const KB: u64 = 1_000;
+const MB: u64 = 1_000_000;
+
+/// How large the whole mail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// No attachment, or one that leaves the mail below 50 KB.
+    Small,
+    /// 0.1 to 1 MB.
+    UpTo1,
+    /// 1 to 10 MB.
+    UpTo10,
+    /// 10 to 25 MB.
+    UpTo25,
+    /// 25 to 40 MB, which is all that SES takes. Source: Amazon SES, service quotas.
+    UpTo40,
+}
+
+/// How many of a hundred mails are of each class.
+const CLASSES: [(Class, usize); 5] = [(Class::Small, 60), (Class::UpTo1, 25), (Class::UpTo10, 10), (Class::UpTo25, 4), (Class::UpTo40, 1)];
+
+/// How many readers a mail has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Circle {
+    One,
+    Few,
+    Many,
+    /// One more than goes into one call to SES.
+    TwoGroups,
+}
+
+/// How many of a hundred mails have each.
+const CIRCLES: [(Circle, usize); 4] = [(Circle::One, 50), (Circle::Few, 35), (Circle::Many, 13), (Circle::TwoGroups, 2)];
+
+impl Class {
+    /// The least and the most bytes of the whole mail.
+    pub(super) const fn bounds(self) -> (u64, u64) {
+        match self {
+            Self::Small => (0, 50 * KB),
+            Self::UpTo1 => (100 * KB, MB),
+            Self::UpTo10 => (MB, 10 * MB),
+            Self::UpTo25 => (10 * MB, 25 * MB),
+            Self::UpTo40 => (25 * MB, 40 * MB),
+        }
+    }
+
+    /// The class of mail `number`, and how many of that class came before it.
+    pub(super) fn of(seed: u64, number: u64) -> (Self, u64) {
+        Deck::new(Chance::new(&[seed, 0x512e]).number(), &CLASSES).draw(number).unwrap_or((Self::Small, number))
+    }
+
+    /// How large a mail of this class is to be: `fixed` bytes of it are no attachment, `largest` is the most that any mail may have.
+    pub(super) fn size(self, chance: &mut Chance, fixed: u64, largest: u64) -> u64 {
+        let (least, most) = self.bounds();
+        let least = least + fixed;
+        (least + chance.below(most.saturating_sub(least))).min(largest)
+    }
+}
+
+/// How many readers mail `number` has.
+pub(super) fn readers(seed: u64, number: u64) -> u64 {
+    let deck = Deck::new(Chance::new(&[seed, 0xead]).number(), &CIRCLES);
+    let Some((circle, turn)) = deck.draw(number) else { return 1 };
+    let mut chance = Chance::new(&[seed, 0xead, number]);
+    match circle {
+        Circle::One => 1,
+        // In turn, so that each number from 2 to 5 is met soon.
+        Circle::Few => 2 + turn % 4,
+        Circle::Many => 6 + chance.below(45),
+        Circle::TwoGroups => 51,
+    }
+}
+
+/// Whether a thing that happens to a share of all things happens to thing `number`: to as many of the first n as the share says, within one.
+pub(super) fn falls_on(number: u64, share: f64, seed: u64) -> bool {
+    times_before(number + 1, share, seed) > times_before(number, share, seed)
+}
+
+/// How often it happened before thing `number`.
+pub(super) fn times_before(number: u64, share: f64, seed: u64) -> u64 {
+    (number as f64 * share.clamp(0.0, 1.0) + Chance::new(&[seed, 0x5aee]).unit()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hundred_mails_keep_the_shares_of_sizes_and_readers() {
+        for block in 0..20_u64 {
+            let numbers = block * 100..block * 100 + 100;
+            for (class, share) in CLASSES {
+                assert_eq!(numbers.clone().filter(|number| Class::of(3, *number).0 == class).count(), share, "{class:?}");
+            }
+            for (circle, share) in [(1..=1, 50), (2..=5, 35), (6..=50, 13), (51..=51, 2)] {
+                assert_eq!(numbers.clone().filter(|number| circle.contains(&readers(3, *number))).count(), share, "{circle:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_lies_in_its_class_or_is_cut() {
+        for (class, _) in CLASSES {
+            let (least, most) = class.bounds();
+            for number in 0..500 {
+                let size = class.size(&mut Chance::new(&[number]), 7_000, u64::MAX);
+                assert!((least + 7_000..most).contains(&size), "{class:?} {size}");
+                assert!(class.size(&mut Chance::new(&[number]), 7_000, 20_000) <= 20_000);
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_is_kept_within_one() {
+        for share in [0.0, 0.01, 0.05, 1.0 / 3.0, 0.999, 1.0] {
+            for seed in 0..5 {
+                let hits = (0..10_000).filter(|number| falls_on(*number, share, seed)).count() as f64;
+                assert!((hits - 10_000.0 * share).abs() <= 1.0, "{share}: {hits}");
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A look at every member and every record of a sign-in, once everything has settled.
+
+use serde_json::{Value, json};
+use stack::Addresses;
+use stack::world::inactive_users::{POOL, TABLE};
+
+use super::{TrafficError, http};
+
+/// Every member by name with whether it is enabled, and every record by its key with the end of its life in epoch seconds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Name, enabled.
+    pub users: Vec<(String, bool)>,
+    /// Key, `ttl`.
+    pub rows: Vec<(String, i64)>,
+}
+
+/// Cognito gives no more users at once. Source: Amazon Cognito, ListUsers.
+const PAGE: u32 = 60;
+
+/// Reads all of them; a stack without members has none.
+///
+/// # Errors
+/// Where a service does not answer, or with something else.
+pub async fn read(addresses: &Addresses) -> Result<Members, TrafficError> {
+    let Some(pool) = addresses.pool(POOL) else { return Ok(Members::default()) };
+    let services = &addresses.services;
+    let users = |start: &Value| {
+        let mut body = json!({ "UserPoolId": pool.id, "Limit": PAGE });
+        if !start.is_null() {
+            body["PaginationToken"] = start.clone();
+        }
+        body
+    };
+    let rows = |start: &Value| {
+        let mut body = json!({ "TableName": TABLE, "ConsistentRead": true });
+        if !start.is_null() {
+            body["ExclusiveStartKey"] = start.clone();
+        }
+        body
+    };
+    let user = |user: &Value| Some((user.get("Username")?.as_str()?.to_owned(), user.get("Enabled")?.as_bool()?));
+    let row = |row: &Value| Some((row.pointer("/sub/S")?.as_str()?.to_owned(), row.pointer("/ttl/N")?.as_str()?.parse().ok()?));
+    let cognito =
+        Pages { services, target: "AWSCognitoIdentityProviderService.ListUsers", version: "1.1", list: "Users", next: "PaginationToken" };
+    let dynamodb = Pages { services, target: "DynamoDB_20120810.Scan", version: "1.0", list: "Items", next: "LastEvaluatedKey" };
+    Ok(Members { users: cognito.all(users, user).await?, rows: dynamodb.all(rows, row).await? })
+}
+
+/// A call that is answered page by page.
+struct Pages<'a> {
+    services: &'a str,
+    target: &'static str,
+    version: &'static str,
+    list: &'static str,
+    next: &'static str,
+}
+
+impl Pages<'_> {
+    async fn all<T>(&self, body: impl Fn(&Value) -> Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, TrafficError> {
+        let (mut all, mut start) = (Vec::new(), Value::Null);
+        loop {
+            let content_type = format!("application/x-amz-json-{}", self.version);
+            let headers = [("content-type", content_type.as_str()), ("x-amz-target", self.target)];
+            let request = http::json(self.services, "/", &headers, body(&start).to_string())?;
+            let (status, answer) = http::once(self.services, request).await?;
+            let page: Value = serde_json::from_slice(&answer).unwrap_or_default();
+            let Some(list) = page.get(self.list).and_then(Value::as_array).filter(|_| status == 200) else {
+                return Err(TrafficError::Preparation(format!("`{}` was answered with {status}", self.target)));
+            };
+            all.extend(list.iter().filter_map(&read));
+            start = page.get(self.next).cloned().unwrap_or_default();
+            if start.is_null() {
+                return Ok(all);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is done by hand beside the sign-ins, and when: rows are put and deleted, members deleted. Pure: the load and the timeline decide.
+
+use std::time::Duration;
+
+use stack::world::inactive_users::member;
+
+use super::super::UsersLoad;
+use super::people::People;
+use crate::Timeline;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Act {
+    /// When.
+    pub(super) at: Duration,
+    /// With whom.
+    pub(super) user: String,
+    /// What.
+    pub(super) what: What,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Put the member's row, so that its life ends at this time.
+    Seed {
+        /// When.
+        expires: Duration,
+    },
+    /// Delete the member's row.
+    DeleteRow,
+    /// Delete the member.
+    DeleteMember,
+}
+
+/// Everything that is to be done, in order of time.
+pub(super) fn agenda(load: &UsersLoad, timeline: &Timeline, seed: u64) -> Vec<Act> {
+    let people = People::new(load);
+    let mut acts = Vec::new();
+    let mut row = |number: u32, expires: Duration| {
+        acts.push(Act { at: Duration::ZERO, user: member(number), what: What::Seed { expires } });
+    };
+    for (n, cohort) in people.cohorts.iter().enumerate() {
+        let ends = people.cohort_ends(timeline, n);
+        cohort.clone().for_each(|number| row(number, ends));
+        // Among the records of the cohort, so that one that cannot be processed is in their batch.
+        row(people.missing.start + u32::try_from(n).unwrap_or(0), ends);
+    }
+    for (n, number) in (0..).zip(people.racers.clone()) {
+        row(number, people.race(timeline, seed, n).0);
+    }
+    for rank in 0..people.refreshing() {
+        row(people.refresher(rank), people.refresher_ends(timeline, rank));
+    }
+    for number in people.rows_deleted.clone() {
+        // It would live on for as long as after a sign-in at the very end.
+        row(number, timeline.end() + load.life);
+    }
+    let later = |at: Duration, what: What| move |number: u32| Act { at, user: member(number), what };
+    acts.extend(people.missing.clone().map(later(timeline.fault_from(), What::DeleteMember)));
+    acts.extend(people.rows_deleted.clone().map(later(timeline.fault_from() + timeline.fault / 2, What::DeleteRow)));
+    acts.sort_by_key(|act| act.at);
+    acts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_row_is_put_once_and_before_anything_else_happens_to_it() {
+        let second = Duration::from_secs(1);
+        let timeline = Timeline { warm_up: second, baseline: second, arming: second, fault: second * 20, recovery: second };
+        let load = UsersLoad { rate: 5.0, members: 100, cohorts: vec![1, 25], racers: 4, life: second * 30 };
+        let acts = agenda(&load, &timeline, 7);
+        assert!(acts.is_sorted_by_key(|act| act.at));
+        let mut of: BTreeMap<&str, Vec<What>> = BTreeMap::new();
+        for act in &acts {
+            of.entry(&act.user).or_default().push(act.what);
+        }
+        assert_eq!(of.len(), 26 + 2 + 4 + 5 + 3);
+        let mut later = 0;
+        for (user, acts) in &of {
+            let What::Seed { expires } = acts[0] else { panic!("{user} {acts:?}") };
+            assert!(acts.len() <= 2 && acts[1..].iter().all(|what| !matches!(what, What::Seed { .. })), "{user} {acts:?}");
+            let ends_within = expires < timeline.calm_at();
+            assert_eq!(ends_within, acts.get(1) != Some(&What::DeleteRow), "{user} {acts:?}");
+            later += acts.len() - 1;
+        }
+        assert_eq!(later, 2 + 3);
+        assert_eq!(agenda(&UsersLoad { members: 19, cohorts: Vec::new(), racers: 0, ..load }, &timeline, 7), []);
+    }
+}

@@ -1,0 +1,166 @@
+//! Does what the agenda says, and enables again whom the pool has disabled; tells of what was done, and of nothing else.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use stack::Seen;
+use stack::world::inactive_users::THRESHOLD_DAYS;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+
+use super::super::{Order, TrafficError, UsersLoad};
+use super::agenda::{Act, What, agenda};
+use super::door::{Door, Refused};
+use super::people::People;
+use crate::Event;
+use crate::exchange::ByHand;
+
+/// So many things are done at once: a thousand rows are put within a second.
+const HANDS: usize = 4;
+
+/// A call that was refused is made again after this.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// So often; what cannot be done then is left, and not told.
+const TRIES: u32 = 25;
+
+/// How long an administrator takes to enable a member again.
+const REACTION: Duration = Duration::from_millis(300);
+
+/// Seconds of the threshold at AWS.
+const THRESHOLD_S: f64 = THRESHOLD_DAYS as f64 * 86_400.0;
+
+/// Whoever does it.
+struct Hand {
+    door: Door,
+    events: UnboundedSender<Event>,
+    started: Instant,
+    /// A row's life here, in seconds, after a sign-in.
+    life_s: f64,
+}
+
+/// Begins; `seen` are the sightings as they come. What it starts ends with `tasks`.
+pub(super) fn begin(
+    tasks: &mut JoinSet<()>,
+    order: &Order,
+    load: &UsersLoad,
+    events: &UnboundedSender<Event>,
+    started: Instant,
+    seen: UnboundedReceiver<Seen>,
+) -> Result<(), TrafficError> {
+    let hand = || {
+        let (door, events) = (Door::new(&order.addresses)?, events.clone());
+        Ok::<_, TrafficError>(Hand { door, events, started, life_s: load.life.as_secs_f64().max(0.001) })
+    };
+    let acts = agenda(load, &order.timeline, order.seed);
+    for first in 0..HANDS {
+        let (mut hand, acts) = (hand()?, acts.iter().skip(first).step_by(HANDS).cloned().collect::<Vec<_>>());
+        tasks.spawn(async move {
+            for act in acts {
+                tokio::time::sleep_until((hand.started + act.at).into()).await;
+                hand.carry_out(&act).await;
+            }
+        });
+    }
+    tasks.spawn(hand()?.enable_again(People::new(load).enabled_again().collect(), seen));
+    Ok(())
+}
+
+impl Hand {
+    async fn carry_out(&mut self, act: &Act) {
+        for _ in 0..TRIES {
+            match self.try_once(act).await {
+                Ok(event) => {
+                    // Nobody listens once the harness has gone on.
+                    let _ = self.events.send(event);
+                    return;
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn try_once(&mut self, act: &Act) -> Result<Event, Refused> {
+        let user = act.user.clone();
+        match act.what {
+            What::Seed { expires } => {
+                let (signed_in, ttl, expires) = self.row(expires);
+                self.door.put_row(&user, signed_in, ttl).await?;
+                Ok(Event::RowSeeded { user, at: self.started.elapsed(), expires })
+            }
+            What::DeleteRow => {
+                self.door.delete_row(&user).await?;
+                Ok(self.done(user, ByHand::RowDeleted))
+            }
+            What::DeleteMember => {
+                match self.door.delete_member(&user).await {
+                    Err(refused) if !refused.is("UserNotFoundException") => return Err(refused),
+                    _ => {}
+                }
+                Ok(self.done(user, ByHand::MemberDeleted))
+            }
+        }
+    }
+
+    fn done(&self, user: String, act: ByHand) -> Event {
+        Event::ByHand { user, at: self.started.elapsed(), act }
+    }
+
+    /// A row that is written now and is to end at `expires`: the time of its sign-in and its time to live in epoch seconds, and when
+    /// it really ends, for a time to live has whole seconds.
+    fn row(&self, expires: Duration) -> (i64, i64, Duration) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let elapsed = self.started.elapsed();
+        let faster = THRESHOLD_S / self.life_s;
+        let ttl = (now + expires.saturating_sub(elapsed).as_secs_f64() * faster).round();
+        let left = Duration::from_secs_f64(((ttl - now) / faster).max(0.0));
+        ((ttl - THRESHOLD_S) as i64, ttl as i64, elapsed + left)
+    }
+
+    /// Enables each of `users` once, a moment after it was disabled.
+    async fn enable_again(mut self, mut users: BTreeSet<String>, mut seen: UnboundedReceiver<Seen>) {
+        while let Some(seen) = seen.recv().await {
+            let Seen::UserDisabled { user, .. } = seen else { continue };
+            if !users.remove(&user) {
+                continue;
+            }
+            tokio::time::sleep(REACTION).await;
+            for _ in 0..TRIES {
+                if self.door.enable(&user).await.is_ok() {
+                    let _ = self.events.send(self.done(user, ByHand::Enabled));
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stack::addresses::{Addresses, Pool};
+
+    fn hand(life_s: f64) -> Hand {
+        let pool =
+            Pool { name: "members".into(), id: "p".into(), client_id: "c".into(), other_client_id: "o".into(), issuer: String::new() };
+        let none = String::new;
+        let (gateway, services, lambda, mqtt, smtp) = (none(), none(), none(), none(), none());
+        let addresses = Addresses { pid: 0, gateway, services, lambda, mqtt, smtp, pools: vec![pool], functions: Vec::new() };
+        let (events, _) = tokio::sync::mpsc::unbounded_channel();
+        Hand { door: Door::new(&addresses).unwrap(), events, started: Instant::now(), life_s }
+    }
+
+    #[test]
+    fn a_row_ends_when_it_should_in_compressed_time_and_says_when_it_really_does() {
+        for (life_s, within) in [(30.0, 0.001), (2_592.0, 0.001), (2_592_000.0, 0.501)] {
+            let wanted = Duration::from_secs(20);
+            let (signed_in, ttl, expires) = hand(life_s).row(wanted);
+            assert!((expires.as_secs_f64() - 20.0).abs() < within, "{life_s}: {expires:?}");
+            assert_eq!(ttl - signed_in, 30 * 86_400);
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+            let lives = (ttl as f64 - now) * life_s / THRESHOLD_S;
+            assert!((lives - 20.0).abs() < within + 0.5, "{life_s}: {lives}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The services as an administrator reaches them: members and rows, one plain call each. It decides nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stack::Addresses;
+use stack::addresses::Pool;
+use stack::world::PASSWORD;
+use stack::world::inactive_users::{POOL, TABLE, sub};
+
+use super::super::sender::Line;
+use super::super::{TrafficError, http};
+
+/// How long one call may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a call did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    /// The service said no: the exception's name, and the status.
+    #[error("`{operation}` was answered {status} {exception}")]
+    Answered { operation: &'static str, status: u16, exception: String },
+    /// There was no answer, or the call could not be made.
+    #[error("`{0}` was not answered: {1}")]
+    Silent(&'static str, String),
+}
+
+impl Refused {
+    pub(super) fn is(&self, name: &str) -> bool {
+        matches!(self, Self::Answered { exception, .. } if exception == name)
+    }
+}
+
+/// One service as its callers name it.
+#[derive(Debug, Clone, Copy)]
+enum Service {
+    Cognito,
+    DynamoDb,
+}
+
+impl Service {
+    /// The prefix of `X-Amz-Target`, the service in the signature's scope, the content type.
+    const fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Cognito => ("AWSCognitoIdentityProviderService", "cognito-idp", "application/x-amz-json-1.1"),
+            Self::DynamoDb => ("DynamoDB_20120810", "dynamodb", "application/x-amz-json-1.0"),
+        }
+    }
+}
+
+/// A connection to the services.
+pub(super) struct Door {
+    line: Line,
+    services: String,
+    pool: Pool,
+}
+
+impl Door {
+    /// A door to the members' pool.
+    pub(super) fn new(addresses: &Addresses) -> Result<Self, TrafficError> {
+        let pool = addresses.pool(POOL).ok_or_else(|| TrafficError::Preparation(format!("there is no pool `{POOL}`")))?;
+        let services = addresses.services.clone();
+        Ok(Self { line: Line::new(&services, PATIENCE), services, pool: pool.clone() })
+    }
+
+    /// Makes a member who can sign in; one who is there already stays as they are.
+    pub(super) async fn create(&mut self, user: &str) -> Result<(), Refused> {
+        let email = format!("{user}@members.example");
+        let attributes = json!([{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]);
+        let body = json!({
+            "UserPoolId": self.pool.id, "Username": user, "UserAttributes": attributes, "MessageAction": "SUPPRESS",
+        });
+        match self.call(Service::Cognito, "AdminCreateUser", &body).await {
+            Ok(_) => {}
+            Err(refused) if refused.is("UsernameExistsException") => return Ok(()),
+            Err(refused) => return Err(refused),
+        }
+        let body = json!({"UserPoolId": self.pool.id, "Username": user, "Password": PASSWORD, "Permanent": true});
+        self.call(Service::Cognito, "AdminSetUserPassword", &body).await.map(drop)
+    }
+
+    /// Deletes a member.
+    pub(super) async fn delete_member(&mut self, user: &str) -> Result<(), Refused> {
+        self.of_member("AdminDeleteUser", user).await
+    }
+
+    /// Enables a member again.
+    pub(super) async fn enable(&mut self, user: &str) -> Result<(), Refused> {
+        self.of_member("AdminEnableUser", user).await
+    }
+
+    async fn of_member(&mut self, operation: &'static str, user: &str) -> Result<(), Refused> {
+        let body = json!({"UserPoolId": self.pool.id, "Username": user});
+        self.call(Service::Cognito, operation, &body).await.map(drop)
+    }
+
+    /// Signs a member in and returns the refresh token.
+    pub(super) async fn refresh_token(&mut self, user: &str) -> Result<String, Refused> {
+        let body = sign_in(&self.pool.client_id, user);
+        let answer = self.call(Service::Cognito, "InitiateAuth", &body).await?;
+        let token = answer.pointer("/AuthenticationResult/RefreshToken").and_then(Value::as_str);
+        token.map(str::to_owned).ok_or_else(|| Refused::Silent("InitiateAuth", "it gave no refresh token".to_owned()))
+    }
+
+    /// Puts a member's row as a sign-in at `signed_in` would have left it; both times in epoch seconds.
+    pub(super) async fn put_row(&mut self, user: &str, signed_in: i64, ttl: i64) -> Result<(), Refused> {
+        let timestamp = mail_parser::DateTime::from_timestamp(signed_in).to_rfc3339();
+        let item = json!({
+            "sub": {"S": sub(user)}, "username": {"S": user}, "userpool_id": {"S": self.pool.id},
+            "timestamp": {"S": timestamp}, "ttl": {"N": ttl.to_string()},
+        });
+        self.call(Service::DynamoDb, "PutItem", &json!({"TableName": TABLE, "Item": item})).await.map(drop)
+    }
+
+    /// Deletes a member's row.
+    pub(super) async fn delete_row(&mut self, user: &str) -> Result<(), Refused> {
+        let body = json!({"TableName": TABLE, "Key": {"sub": {"S": sub(user)}}});
+        self.call(Service::DynamoDb, "DeleteItem", &body).await.map(drop)
+    }
+
+    async fn call(&mut self, service: Service, operation: &'static str, body: &Value) -> Result<Value, Refused> {
+        let (prefix, scope, content_type) = service.words();
+        let target = format!("{prefix}.{operation}");
+        // The signature is not checked on this machine, but its scope names the service.
+        let scope =
+            format!("AWS4-HMAC-SHA256 Credential=brownout/20240101/us-east-1/{scope}/aws4_request, SignedHeaders=host, Signature=0");
+        let headers = [("x-amz-target", target.as_str()), ("content-type", content_type), ("authorization", &scope)];
+        let silent = |why: &dyn std::fmt::Display| Refused::Silent(operation, why.to_string());
+        let request = http::json(&self.services, "/", &headers, body.to_string()).map_err(|error| silent(&error))?;
+        let (status, answer) = self.line.send(request).await.map_err(|error| silent(&error))?;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        if status == 200 {
+            return Ok(answer);
+        }
+        let exception = answer.get("__type").and_then(Value::as_str).and_then(|name| name.rsplit('#').next());
+        Err(Refused::Answered { operation, status, exception: exception.unwrap_or("without a name").to_owned() })
+    }
+}
+
+/// The body of a sign-in with the password.
+pub(super) fn sign_in(client: &str, user: &str) -> Value {
+    json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": user, "PASSWORD": PASSWORD}})
+}
+
+/// The body of a refresh.
+pub(super) fn refresh(client: &str, token: &str) -> Value {
+    json!({"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": client, "AuthParameters": {"REFRESH_TOKEN": token}})
+}

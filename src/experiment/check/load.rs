@@ -1,0 +1,115 @@
+//! What is sent to each system, and how much faster its long waits go: that every system has its load and every number lies within its bounds.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use scenarios::traffic::{ClinicLoad, Load, MailLoad, ThermostatLoad, UsersLoad};
+use stack::Compressed;
+use stack::world::inactive_users::THRESHOLD_DAYS;
+use stack::world::weaknesses::{self, Bearer};
+use toml::Spanned;
+
+use super::super::file::{self, File, System};
+use super::Check;
+
+/// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
+const HIGHEST_RATE: f64 = 50_000.0;
+
+/// A mail is never smaller than its list of readers and its text.
+const SMALLEST_MAIL: u64 = 16 << 10;
+
+/// SES takes no larger mail. Source: Amazon SES, service quotas.
+const LARGEST_MAIL: u64 = 40 << 20;
+
+const MOST_MEMBERS: u32 = 20_000;
+const MOST_IN_COHORTS: u64 = 5_000;
+const MOST_RACERS: u32 = 1_000;
+const MOST_BURST: u32 = 10_000;
+
+/// A queue goes at most so many times faster: a second of it would be shorter than what a poll takes.
+const FASTEST_QUEUES: u32 = 10_000;
+
+impl Check<'_> {
+    pub(super) fn load(&mut self, file: &File, systems: &[System]) -> Load {
+        let (thermostat, clinic, mail, users) = (&file.load.thermostat, &file.load.clinic, &file.load.mail, &file.load.inactive_users);
+        self.has_load(System::Thermostat, systems, thermostat.as_ref().map(Spanned::span));
+        self.has_load(System::Clinic, systems, clinic.as_ref().map(Spanned::span));
+        self.has_load(System::Mail, systems, mail.as_ref().map(Spanned::span));
+        self.has_load(System::InactiveUsers, systems, users.as_ref().map(Spanned::span));
+        let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
+        let life = self.compressed(file).life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400));
+        Load {
+            thermostat: thermostat.as_ref().map(|load| self.thermostat(load, dies)),
+            clinic: clinic.as_ref().map(|load| {
+                self.rate(load.span(), load.get_ref().rate.0);
+                ClinicLoad { rate: load.get_ref().rate.0 }
+            }),
+            mail: mail.as_ref().map(|load| self.mail(load)),
+            inactive_users: users.as_ref().map(|load| self.users(load, life)),
+        }
+    }
+
+    fn has_load(&mut self, system: System, systems: &[System], span: Option<Range<usize>>) {
+        let name = system.name();
+        match span {
+            Some(span) if !systems.contains(&system) => self.complain(span, format!("`{name}` gets load but is not among the `systems`")),
+            None if systems.contains(&system) => {
+                self.missing(0..0, &format!("`{name}` gets no load; write `{name} = {{ rate = \"20/s\" }}` under `[load]`"));
+            }
+            _ => {}
+        }
+    }
+
+    fn thermostat(&mut self, load: &Spanned<file::ThermostatLoad>, devices_die_on_reject: bool) -> ThermostatLoad {
+        let (span, load) = (load.span(), load.get_ref());
+        self.rate(span.clone(), load.rate.0);
+        self.within(span, "homes", load.homes.into(), 1..=1000);
+        ThermostatLoad { rate: load.rate.0, homes: load.homes, devices_die_on_reject }
+    }
+
+    fn mail(&mut self, load: &Spanned<file::MailLoad>) -> MailLoad {
+        let (span, load) = (load.span(), load.get_ref());
+        self.rate(span.clone(), load.rate.0);
+        self.within(span.clone(), "burst", load.burst.into(), 0..=MOST_BURST.into());
+        if !(SMALLEST_MAIL..=LARGEST_MAIL).contains(&load.largest.0) {
+            self.complain(span.clone(), "`largest` is outside `16KiB` to `40MiB`");
+        }
+        let (malformed, without_list) = (load.malformed.value(), load.without_list.value());
+        if malformed + without_list > 1.0 {
+            self.complain(span, "`malformed` and `without-list` are shares of all mails and make more than 1 together");
+        }
+        MailLoad { rate: load.rate.0, burst: load.burst, largest: load.largest.0, malformed, without_list }
+    }
+
+    fn users(&mut self, load: &Spanned<file::UsersLoad>, life: Duration) -> UsersLoad {
+        let (span, load) = (load.span(), load.get_ref());
+        self.rate(span.clone(), load.rate.0);
+        self.within(span.clone(), "members", load.members.into(), 1..=MOST_MEMBERS.into());
+        self.within(span.clone(), "racers", load.racers.into(), 0..=MOST_RACERS.into());
+        let in_cohorts = load.cohorts.iter().map(|size| u64::from(*size)).sum();
+        self.within(span, "cohorts", in_cohorts, 0..=MOST_IN_COHORTS);
+        UsersLoad { rate: load.rate.0, members: load.members, cohorts: load.cohorts.clone(), racers: load.racers, life }
+    }
+
+    fn rate(&mut self, span: Range<usize>, rate: f64) {
+        if rate > HIGHEST_RATE {
+            self.complain(span, format!("`{rate}/s` is more than one machine can send; `{HIGHEST_RATE}/s` is the most"));
+        }
+    }
+
+    fn within(&mut self, span: Range<usize>, what: &str, number: u64, bounds: std::ops::RangeInclusive<u64>) {
+        if !bounds.contains(&number) {
+            self.complain(span, format!("`{what} = {number}` is outside {} to {}", bounds.start(), bounds.end()));
+        }
+    }
+
+    /// How much faster long waits go.
+    pub(super) fn compressed(&mut self, file: &File) -> Compressed {
+        let Some(time) = &file.stack.compressed_time else { return Compressed::default() };
+        let compressed = Compressed { queues: time.get_ref().queues.0, expiry: time.get_ref().expiry.0 };
+        if compressed.queues > FASTEST_QUEUES {
+            self.complain(time.span(), format!("queues cannot go `{}x` faster; `{FASTEST_QUEUES}x` is the most", compressed.queues));
+        }
+        compressed
+    }
+}

@@ -1,0 +1,37 @@
+//! `AWS::S3::Bucket` and the queues that it tells, and `AWS::SES::ReceiptRule`, which stores mail in one.
+
+use super::physical::Kind;
+use super::section::Section;
+use crate::blueprint::{Bucket, Receipt};
+
+pub(super) fn read(bucket: &Section<'_>, name: String) -> Bucket {
+    bucket.only(
+        &["BucketName", "NotificationConfiguration"],
+        &["BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls", "LifecycleConfiguration", "Tags"],
+    );
+    let notifications = bucket.within("NotificationConfiguration");
+    notifications.only(&["QueueConfigurations"], &[]);
+    let told = notifications.each("QueueConfigurations").into_iter().filter_map(|told| {
+        told.only(&["Event", "Queue"], &[]);
+        told.needed("Queue");
+        told.needed("Event");
+        told.served("Event", &["s3:ObjectCreated:*"]);
+        told.resource(Kind::Queue, "Queue")
+    });
+    Bucket { name, notifies: told.collect() }
+}
+
+/// Where a rule stores mail; a rule that is not enabled takes none.
+pub(super) fn receipts(resource: &Section<'_>) -> Vec<Receipt> {
+    resource.only(&["Rule"], &["RuleSetName", "After"]);
+    let rule = resource.within("Rule");
+    rule.only(&["Enabled", "Actions"], &["Name", "ScanEnabled", "TlsPolicy"]);
+    let stores = rule.each("Actions").into_iter().map(|action| {
+        action.only(&["S3Action"], &[]);
+        let store = action.within("S3Action");
+        store.only(&["BucketName", "ObjectKeyPrefix"], &[]);
+        Receipt { bucket: store.needed("BucketName"), prefix: store.text("ObjectKeyPrefix").unwrap_or_default() }
+    });
+    let stores: Vec<_> = stores.collect();
+    if rule.flag("Enabled") { stores } else { Vec::new() }
+}

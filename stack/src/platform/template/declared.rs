@@ -1,0 +1,81 @@
+//! Which resource is read by whom. A type that is neither read nor known to change nothing here is a complaint.
+
+use serde_json::{Map, Value};
+
+use super::section::Known;
+use super::{Declared, alarms, buckets, mappings, queues, tables};
+use crate::blueprint::{Blueprint, Source};
+
+/// Types that change nothing on this machine: who may do what, what the services are told by their own start, and what only AWS needs.
+const WITHOUT_EFFECT: [&str; 16] = [
+    "AWS::Cognito::UserPoolClient",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::IoT::Thing",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::BucketPolicy",
+    "AWS::SES::EmailIdentity",
+    "AWS::SES::ReceiptRuleSet",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueuePolicy",
+    "AWS::Serverless::Api",
+    "AWS::VerifiedPermissions::Policy",
+    "AWS::VerifiedPermissions::PolicyStore",
+    "AWS::VerifiedPermissions::PolicyTemplate",
+];
+
+/// Reads everything beside functions and routes.
+pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known: &Known<'_>) -> Blueprint {
+    let mut blueprint = Blueprint::default();
+    for (resource, declared) in resources {
+        let section = known.properties(resource, declared);
+        // What `Ref` gives is the name, but for queues and topics.
+        let attribute = |key: &str| known.names.0.get(&format!("{resource}{key}")).cloned().unwrap_or_default();
+        match declared.get("Type").and_then(Value::as_str).unwrap_or_default() {
+            "AWS::SQS::Queue" => blueprint.queues.push(queues::read(&section, attribute(".QueueName"))),
+            "AWS::S3::Bucket" => blueprint.buckets.push(buckets::read(&section, attribute(""))),
+            "AWS::SNS::Topic" => blueprint.topics.push(tables::topic(&section, attribute(".TopicName"))),
+            "AWS::DynamoDB::Table" => blueprint.tables.push(tables::read(&section, attribute(""))),
+            "AWS::CloudWatch::Alarm" => blueprint.alarms.extend(alarms::read(&section, resource)),
+            "AWS::SES::ReceiptRule" => blueprint.receipts.extend(buckets::receipts(&section)),
+            "AWS::Serverless::Function" => blueprint.mappings.extend(mappings::read(&section, &attribute(""))),
+            "AWS::Cognito::UserPool" => blueprint.triggers.extend(mappings::trigger(&section, resource)),
+            other if WITHOUT_EFFECT.contains(&other) => {}
+            other => section.complain("Type", format!("found `{other}`, which is not served here")),
+        }
+    }
+    consistent(&blueprint, functions, known);
+    blueprint
+}
+
+/// What AWS itself refuses: names that nothing has, and a queue that shows a message again while its function may still be at it.
+fn consistent(blueprint: &Blueprint, functions: &[Declared], known: &Known<'_>) {
+    let complain = |key: &str, what: String| known.complaints.borrow_mut().push(faults::Complaint::new(key, what));
+    for alarm in blueprint.alarms.iter().filter(|alarm| !blueprint.queues.iter().any(|queue| queue.name == alarm.queue)) {
+        complain(&alarm.name, format!("found the queue `{}`, which is none of the template", alarm.queue));
+    }
+    for receipt in blueprint.receipts.iter().filter(|receipt| !blueprint.buckets.iter().any(|bucket| bucket.name == receipt.bucket)) {
+        complain("AWS::SES::ReceiptRule", format!("found the bucket `{}`, which is none of the template", receipt.bucket));
+    }
+    for mapping in &blueprint.mappings {
+        let Some(function) = functions.iter().find(|function| function.name == mapping.function) else { continue };
+        match &mapping.source {
+            Source::Queue { name, .. } => {
+                let queue = blueprint.queues.iter().find(|queue| queue.name == *name);
+                if let Some(queue) = queue.filter(|queue| queue.visibility < function.timeout) {
+                    let (visibility, timeout) = (queue.visibility.as_secs(), function.timeout.as_secs());
+                    let what =
+                        format!("found a visibility of {visibility} s in the queue `{name}`, shorter than the timeout of {timeout} s");
+                    complain(&function.resource, what);
+                }
+            }
+            Source::Stream { table, .. } => {
+                if !blueprint.tables.iter().any(|known| known.name == *table && known.streams) {
+                    complain(&function.resource, format!("found the table `{table}`, which has no stream"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The names and ARNs that resources have once they are made, so that others can refer to them, and the way back from an ARN to its resource.
+
+use std::collections::BTreeMap;
+
+use faults::Complaint;
+use serde_json::{Map, Value};
+
+use super::intrinsics::Names;
+use crate::platform::names::{ACCOUNT, REGION};
+
+/// What an ARN may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Function,
+    Queue,
+    Bucket,
+    Topic,
+    Table,
+    /// A table's stream; its name is the table's.
+    Stream,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Queue => "queue",
+            Self::Bucket => "bucket",
+            Self::Topic => "topic",
+            Self::Table => "table",
+            Self::Stream => "stream of a table",
+        }
+    }
+
+    /// The kind that a resource's type makes, and the property that names it.
+    fn of(resource_type: &str) -> Option<(Self, &'static str)> {
+        Some(match resource_type {
+            "AWS::Serverless::Function" => (Self::Function, "FunctionName"),
+            "AWS::SQS::Queue" => (Self::Queue, "QueueName"),
+            "AWS::S3::Bucket" => (Self::Bucket, "BucketName"),
+            "AWS::SNS::Topic" => (Self::Topic, "TopicName"),
+            "AWS::DynamoDB::Table" => (Self::Table, "TableName"),
+            _ => return None,
+        })
+    }
+}
+
+/// The ARNs of a template's own resources.
+#[derive(Debug, Default)]
+pub(super) struct Arns(BTreeMap<String, (Kind, String)>);
+
+impl Arns {
+    /// The name of the resource that an ARN names.
+    pub(super) fn name(&self, kind: Kind, arn: &str) -> Result<String, String> {
+        match self.0.get(arn) {
+            Some((found, name)) if *found == kind => Ok(name.clone()),
+            _ => Err(format!("found `{arn}`, which is no {} of the template", kind.word())),
+        }
+    }
+}
+
+/// The binary that a function is built from.
+pub(super) fn binary(declared: &Value) -> Option<&str> {
+    declared.get("Metadata")?.get("BuildProperties")?.get("Binary")?.as_str()
+}
+
+/// Makes every resource's name, ARN and attributes known to `names`.
+pub(super) fn name_all(resources: &Map<String, Value>, names: &mut Names, complaints: &mut Vec<Complaint>) -> Arns {
+    let region = names.0.get("AWS::Region").map_or(REGION, String::as_str).to_owned();
+    let mut arns = Arns::default();
+    for (resource, declared) in resources {
+        let Some((kind, property)) = declared.get("Type").and_then(Value::as_str).and_then(Kind::of) else { continue };
+        let name = match declared.get("Properties").and_then(|properties| properties.get(property)) {
+            Some(name) => names.text(name).unwrap_or_else(|why| {
+                complaints.push(Complaint::new(format!("{resource}.{property}"), why));
+                resource.clone()
+            }),
+            None => unnamed(kind, resource, declared, names),
+        };
+        for (attribute, value) in attributes(kind, &name, &region) {
+            let key = if attribute.is_empty() { resource.clone() } else { format!("{resource}.{attribute}") };
+            if let (Some(kind), true) = (kind_of(kind, attribute), value.starts_with("arn:"))
+                && arns.0.insert(value.clone(), (kind, name.clone())).is_some()
+                && attribute == "Arn"
+            {
+                complaints.push(Complaint::new(format!("{resource}.{property}"), format!("found `{name}`, which another resource has")));
+            }
+            names.0.insert(key, value);
+        }
+    }
+    arns
+}
+
+/// Where a resource has no name of its own: a function has its binary's, others what the caller says or their logical id.
+fn unnamed(kind: Kind, resource: &str, declared: &Value, names: &Names) -> String {
+    let said = match kind {
+        Kind::Function => binary(declared).map(str::to_owned),
+        Kind::Bucket | Kind::Table => names.0.get(resource).cloned(),
+        Kind::Queue | Kind::Topic | Kind::Stream => None,
+    };
+    said.unwrap_or_else(|| resource.to_owned())
+}
+
+/// What an attribute that is an ARN names.
+fn kind_of(kind: Kind, attribute: &str) -> Option<Kind> {
+    match attribute {
+        "Arn" => Some(kind),
+        "TopicArn" => Some(Kind::Topic),
+        "StreamArn" => Some(Kind::Stream),
+        _ => None,
+    }
+}
+
+/// The attributes of a resource; the empty one is what `Ref` gives. A queue's address names AWS, for an SDK asks at its own endpoint and looks
+/// at the last part only.
+fn attributes(kind: Kind, name: &str, region: &str) -> Vec<(&'static str, String)> {
+    let named = name.to_owned();
+    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{region}:{ACCOUNT}:{rest}{name}");
+    match kind {
+        Kind::Function => vec![("", named), ("Arn", arn("lambda", "function:"))],
+        Kind::Queue => {
+            let address = format!("https://sqs.{region}.amazonaws.com/{ACCOUNT}/{name}");
+            vec![("", address.clone()), ("QueueUrl", address), ("Arn", arn("sqs", "")), ("QueueName", named)]
+        }
+        Kind::Bucket => vec![("", named), ("Arn", format!("arn:aws:s3:::{name}"))],
+        Kind::Topic => vec![("", arn("sns", "")), ("TopicArn", arn("sns", "")), ("TopicName", named)],
+        Kind::Table | Kind::Stream => {
+            let table = arn("dynamodb", "table/");
+            let stream = format!("{table}/stream/2026-01-01T00:00:00.000");
+            vec![("", named), ("Arn", table), ("StreamArn", stream)]
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A part of the template under its own path: what is read of it, and what is complained about by that path.
+
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use faults::Complaint;
+use serde_json::{Map, Value};
+
+use super::intrinsics::Names;
+use super::physical::{Arns, Kind};
+
+/// What is known while parts are read, and what was not understood so far.
+pub(super) struct Known<'a> {
+    pub names: &'a Names,
+    pub arns: &'a Arns,
+    pub complaints: RefCell<Vec<Complaint>>,
+}
+
+impl<'a> Known<'a> {
+    /// The properties of a resource.
+    pub(super) fn properties(&'a self, resource: &str, declared: &'a Value) -> Section<'a> {
+        Section { path: resource.to_owned(), fields: declared.get("Properties").and_then(Value::as_object), known: self }
+    }
+}
+
+/// A map of the template; one that is not there has no fields.
+#[derive(Clone)]
+pub(super) struct Section<'a> {
+    path: String,
+    fields: Option<&'a Map<String, Value>>,
+    known: &'a Known<'a>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn complain(&self, key: &str, what: impl Into<String>) {
+        self.known.complaints.borrow_mut().push(Complaint::new(format!("{}.{key}", self.path), what));
+    }
+
+    /// Complains of every field that is neither read nor known to change nothing here.
+    pub(super) fn only(&self, read: &[&str], without_effect: &[&str]) {
+        for key in self.fields.into_iter().flat_map(Map::keys) {
+            if !read.contains(&key.as_str()) && !without_effect.contains(&key.as_str()) {
+                self.complain(key, format!("this is not understood here, there are: {}", read.join(", ")));
+            }
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    fn value(&self, key: &str) -> Option<&'a Value> {
+        self.fields?.get(key)
+    }
+
+    /// Text, with everything in it resolved; `None` where it is not there, or not understood, which is a complaint.
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        self.known.names.text(self.value(key)?).map_err(|why| self.complain(key, why)).ok()
+    }
+
+    /// The same where it must be there.
+    pub(super) fn needed(&self, key: &str) -> String {
+        if !self.has(key) {
+            self.complain(key, "found none");
+        }
+        self.text(key).unwrap_or_default()
+    }
+
+    /// Complains where the field has another value than one of these; where it is not there AWS takes the first.
+    pub(super) fn served(&self, key: &str, values: &[&str]) -> Option<String> {
+        let found = self.text(key)?;
+        if !values.contains(&found.as_str()) {
+            self.complain(key, format!("found `{found}`, only these are served here: {}", values.join(", ")));
+        }
+        Some(found)
+    }
+
+    pub(super) fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, key: &str, bounds: RangeInclusive<T>) -> Option<T> {
+        let text = self.text(key)?;
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            self.complain(key, format!("found `{text}`, expected a number from {} to {}", bounds.start(), bounds.end()));
+        }
+        number
+    }
+
+    pub(super) fn seconds(&self, key: &str, bounds: RangeInclusive<u64>) -> Option<Duration> {
+        self.number(key, bounds).map(Duration::from_secs)
+    }
+
+    /// Whether a switch is on; AWS leaves one off that is not there.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        self.text(key).is_some_and(|text| {
+            if !matches!(text.as_str(), "true" | "false") {
+                self.complain(key, format!("found `{text}`, expected true or false"));
+            }
+            text == "true"
+        })
+    }
+
+    /// A map within this one; nothing where there is none.
+    pub(super) fn within(&self, key: &str) -> Self {
+        self.part(key, self.value(key))
+    }
+
+    fn part(&self, key: &str, value: Option<&'a Value>) -> Self {
+        if value.is_some_and(|value| !value.is_object()) {
+            self.complain(key, "expected a map");
+        }
+        Self { path: format!("{}.{key}", self.path), fields: value.and_then(Value::as_object), known: self.known }
+    }
+
+    /// The maps of a list.
+    pub(super) fn each(&self, key: &str) -> Vec<Self> {
+        self.list(key).iter().enumerate().map(|(index, value)| self.part(&format!("{key}[{index}]"), Some(value))).collect()
+    }
+
+    fn list(&self, key: &str) -> &'a [Value] {
+        match self.value(key) {
+            None => &[],
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.complain(key, "expected a list");
+                &[]
+            }
+        }
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+        self.list(key).iter().filter_map(|value| self.known.names.text(value).map_err(|why| self.complain(key, why)).ok()).collect()
+    }
+
+    /// The maps in the fields of this one, each with its name.
+    pub(super) fn children(&self) -> Vec<(&'a str, Self)> {
+        self.fields.into_iter().flatten().map(|(key, value)| (key.as_str(), self.part(key, Some(value)))).collect()
+    }
+
+    /// The name of the resource whose ARN stands in a field.
+    pub(super) fn resource(&self, kind: Kind, key: &str) -> Option<String> {
+        let arn = self.text(key)?;
+        self.name(kind, key, &arn)
+    }
+
+    /// The name of the resource that an ARN from a field names.
+    pub(super) fn name(&self, kind: Kind, key: &str, arn: &str) -> Option<String> {
+        self.known.arns.name(kind, arn).map_err(|why| self.complain(key, why)).ok()
+    }
+}

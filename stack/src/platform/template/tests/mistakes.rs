@@ -1,0 +1,79 @@
+//! A mistake in the template that is deployed is a complaint that names its resource, and never a queue, an alarm or a mapping less.
+
+use super::stack::read;
+
+/// The template with the first `from` after `resource` replaced.
+fn changed(resource: &str, from: &str, to: &str) -> String {
+    let template = crate::up::TEMPLATE;
+    let start = template.find(&format!("\n  {resource}:\n")).unwrap_or_else(|| panic!("{resource}"));
+    let (before, after) = template.split_at(start);
+    let end = after.match_indices("\n\n").map(|(at, _)| at).next().unwrap_or(after.len());
+    assert!(after[..end].contains(from), "{resource}: {from}");
+    format!("{before}{}", after.replacen(from, to, 1))
+}
+
+#[test]
+fn every_mistake_is_complained_about_where_it_stands() {
+    for (resource, from, to, complaint) in [
+        ("IncomingQueue", "VisibilityTimeout: 30", "VisibilityTimeout: soon", "IncomingQueue.VisibilityTimeout"),
+        ("IncomingQueue", "VisibilityTimeout: 30", "VisibilityTimeout: 10", "EmailProcessorFunction: found a visibility"),
+        ("IncomingQueue", "MessageRetentionPeriod: 900", "MessageRetentionPeriod: 30", "IncomingQueue.MessageRetentionPeriod"),
+        ("IncomingQueue", "SqsManagedSseEnabled: true", "DelaySeconds: 5", "IncomingQueue.DelaySeconds"),
+        ("IncomingQueue", "[IncomingDeadLetters, Arn]", "[IncomingBucket, Arn]", "IncomingQueue.RedrivePolicy.deadLetterTargetArn"),
+        ("IncomingQueue", "maxReceiveCount", "maxReceives", "IncomingQueue.RedrivePolicy.maxReceives"),
+        ("IncomingDeadLetters", "QueueName: incoming-dead-letters", "QueueName: incoming", "found `incoming`, which another resource has"),
+        (
+            "IncomingBucket",
+            "s3:ObjectCreated:*",
+            "s3:ObjectRemoved:*",
+            "IncomingBucket.NotificationConfiguration.QueueConfigurations[0].Event",
+        ),
+        ("IncomingBucket", "[IncomingQueue, Arn]", "[FallbackTopic, TopicArn]", "QueueConfigurations[0].Queue"),
+        ("IncomingBucket", "QueueConfigurations", "TopicConfigurations", "IncomingBucket.NotificationConfiguration.TopicConfigurations"),
+        ("AttachmentsBucket", "LifecycleConfiguration", "VersioningConfiguration", "AttachmentsBucket.VersioningConfiguration"),
+        ("FallbackTopic", "TopicName: fallback", "Subscription: []", "FallbackTopic.Subscription"),
+        ("OldestMailAlarm", "AWS/SQS", "AWS/Lambda", "OldestMailAlarm.Namespace"),
+        ("OldestMailAlarm", "ApproximateAgeOfOldestMessage", "SentMessageSize", "OldestMailAlarm.MetricName"),
+        ("OldestMailAlarm", "Statistic: Maximum", "Statistic: Average", "OldestMailAlarm.Statistic"),
+        ("OldestMailAlarm", "EvaluationPeriods: 1", "EvaluationPeriods: 3", "OldestMailAlarm.EvaluationPeriods"),
+        ("OldestMailAlarm", "Threshold: 180", "Threshold: much", "OldestMailAlarm.Threshold"),
+        ("OldestMailAlarm", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "OldestMailAlarm.ComparisonOperator"),
+        ("OldestMailAlarm", "Fn::GetAtt: [IncomingQueue, QueueName]", "Ref: FallbackTopic", "incoming-oldest: found the queue"),
+        ("OldestMailAlarm", "Ref: AlarmsTopic", "Fn::GetAtt: [IncomingQueue, Arn]", "OldestMailAlarm.AlarmActions"),
+        ("OldestMailAlarm", "Period: 60", "Unit: Count", "OldestMailAlarm.Period: found none"),
+        ("MailRule", "S3Action", "LambdaAction", "MailRule.Rule.Actions[0].LambdaAction"),
+        ("MailRule", "Ref: IncomingBucket", "Ref: IncomingQueue", "AWS::SES::ReceiptRule: found the bucket"),
+        ("MailRule", "Enabled: true", "Recipients: [a@x.org]", "MailRule.Rule.Recipients"),
+        ("LatestPostAuthTable", "NEW_AND_OLD_IMAGES", "KEYS_ONLY", "LatestPostAuthTable.StreamSpecification.StreamViewType"),
+        ("LatestPostAuthTable", "AttributeType: S", "AttributeType: N", "LatestPostAuthTable.AttributeDefinitions[0].AttributeType"),
+        ("LatestPostAuthTable", "KeyType: HASH", "KeyType: RANGE", "LatestPostAuthTable.KeySchema[0].KeyType"),
+        ("LatestPostAuthTable", "BillingMode: PAY_PER_REQUEST", "GlobalSecondaryIndexes: []", "LatestPostAuthTable.GlobalSecondaryIndexes"),
+        ("LatestPostAuthTable", "StreamSpecification:", "SSESpecification:", "PruneUsersFunction: found the table"),
+        ("EmailProcessorFunction", "BatchSize: 1", "BatchSizes: 1", "EmailProcessorFunction.Events.Incoming.Properties.BatchSizes"),
+        ("EmailProcessorFunction", "MaximumConcurrency: 2", "MaximumConcurrency: 1", "ScalingConfig.MaximumConcurrency"),
+        ("EmailProcessorFunction", "[ReportBatchItemFailures]", "[ReportAll]", "Properties.FunctionResponseTypes"),
+        ("EmailProcessorFunction", "[IncomingQueue, Arn]", "[AlarmsTopic, TopicArn]", "Properties.Queue"),
+        ("EmailProcessorFunction", "Type: SQS", "Type: SNS", "EmailProcessorFunction.Events.Incoming"),
+        ("PruneUsersFunction", "TRIM_HORIZON", "LATEST", "PruneUsersFunction.Events.Expiry.Properties.StartingPosition"),
+        ("PruneUsersFunction", "ParallelizationFactor: 1", "ParallelizationFactor: 2", "Properties.ParallelizationFactor"),
+        ("PruneUsersFunction", "[LatestPostAuthTable, StreamArn]", "[LatestPostAuthTable, Arn]", "Properties.Stream"),
+        ("PruneUsersFunction", "OnFailure", "OnSuccess", "DestinationConfig.OnSuccess"),
+        ("PruneUsersFunction", "{\"userIdentity\"", "{userIdentity", "FilterCriteria.Filters[0].Pattern"),
+        ("PruneUsersFunction", "BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: yes", "BisectBatchOnFunctionError"),
+        ("MembersPool", "PostAuthentication", "PreSignUp", "MembersPool.LambdaConfig.PreSignUp"),
+        ("MembersPool", "[RecordSignInFunction, Arn]", "[MembersPool, Arn]", "MembersPool.LambdaConfig.PostAuthentication"),
+        ("AlarmsTopic", "AWS::SNS::Topic", "AWS::Kinesis::Stream", "AlarmsTopic.Type"),
+        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
+    ] {
+        let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
+        assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+    }
+}
+
+#[test]
+fn what_is_switched_off_is_not_there_and_no_mistake() {
+    let rule = read(&changed("MailRule", "Enabled: true", "Enabled: false"), &[]).unwrap();
+    assert_eq!(rule.blueprint.receipts, []);
+    let mapping = read(&changed("EmailProcessorFunction", "BatchSize: 1", "Enabled: false"), &[]).unwrap();
+    assert!(mapping.blueprint.mappings.iter().all(|mapping| mapping.function == "prune-users"));
+}

@@ -1,0 +1,184 @@
+//! What is read from the template that is deployed is what the contracts of the systems say.
+
+use serde_json::json;
+
+use super::*;
+use crate::blueprint::{Alarm, Bucket, Mapping, Metric, Queue, Receipt, Redrive, Source, Table, Topic, Trigger};
+use crate::world::{inactive_users, mail};
+
+/// What the template does not name itself: pools, their clients and policy stores.
+pub(super) fn values() -> BTreeMap<String, String> {
+    let pools =
+        ["Thermostat", "Internal", "External", "Members"].into_iter().flat_map(|name| [format!("{name}Pool"), format!("{name}Client")]);
+    let all = pools.chain(["ThermostatPolicyStore".to_owned(), "ClinicPolicyStore".to_owned()]);
+    all.map(|name| (name.clone(), name)).collect()
+}
+
+pub(super) fn read(text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
+    let mut all: BTreeMap<String, String> = [("BucketPrefix".to_owned(), String::new())].into();
+    all.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    Template::read(text, &values(), &all)
+}
+
+fn deployed(parameters: &[(&str, &str)]) -> Template {
+    read(crate::up::TEMPLATE, parameters).unwrap()
+}
+
+fn sorted<T>(mut all: Vec<T>, name: impl Fn(&T) -> String) -> Vec<T> {
+    all.sort_by_key(name);
+    all
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn the_queues_keep_what_the_contract_says_for_as_long_as_it_says() {
+    let queue =
+        |name: &str, retention, redrive| Queue { name: name.into(), visibility: seconds(30), retention: seconds(retention), redrive };
+    for (parameters, max_receives) in [(&[][..], 5), (&[("MaxReceiveCount", "1")], 1)] {
+        let queues = sorted(deployed(parameters).blueprint.queues, |queue| queue.name.clone());
+        let redrive = Redrive { to: mail::DEAD_LETTERS.into(), max_receives };
+        let expected = [
+            queue(mail::QUEUE, 900, Some(redrive)),
+            queue(mail::DEAD_LETTERS, 14 * 86_400, None),
+            queue(inactive_users::FAILED, 14 * 86_400, None),
+        ];
+        assert_eq!(queues, expected);
+    }
+}
+
+#[test]
+fn mail_is_stored_told_of_and_watched() {
+    let blueprint = deployed(&[]).blueprint;
+    let bucket = |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|&name| name.into()).collect() };
+    let buckets = sorted(blueprint.buckets, |bucket| bucket.name.clone());
+    assert_eq!(buckets, [bucket(mail::ATTACHMENTS, &[]), bucket(mail::INCOMING, &[mail::QUEUE])]);
+    assert_eq!(blueprint.receipts, [Receipt { bucket: mail::INCOMING.into(), prefix: String::new() }]);
+    let topics = sorted(blueprint.topics, |topic| topic.name.clone());
+    assert_eq!(topics, [mail::ALARMS, mail::FALLBACK].map(|name| Topic { name: name.into() }));
+    let alarm = |name: &str, queue: &str, metric, period, inclusive, threshold| {
+        let (name, queue, tells) = (name.to_owned(), queue.to_owned(), Some(mail::ALARMS.to_owned()));
+        Alarm { name, queue, metric, period: seconds(period), inclusive, threshold, tells }
+    };
+    let alarms = sorted(blueprint.alarms, |alarm| alarm.name.clone());
+    let expected = [
+        alarm("incoming-dead-letters", mail::DEAD_LETTERS, Metric::Visible, 60, true, 50.0),
+        alarm("incoming-many", mail::QUEUE, Metric::Sent, 300, false, 180.0),
+        alarm("incoming-oldest", mail::QUEUE, Metric::AgeOfOldest, 60, true, 180.0),
+    ];
+    assert_eq!(alarms, expected);
+}
+
+#[test]
+fn at_aws_the_buckets_are_named_for_the_world_and_everything_follows() {
+    let template = deployed(&[("BucketPrefix", "acme-")]);
+    let function = template.functions.iter().find(|function| function.name == "email-processor").unwrap();
+    assert_eq!(
+        (function.variables["INCOMING_BUCKET"].as_str(), template.blueprint.receipts[0].bucket.as_str()),
+        ("acme-incoming", "acme-incoming")
+    );
+    assert_eq!(function.variables["ATTACHMENTS_BUCKET"], "acme-attachments");
+    let unasked = Template::read(crate::up::TEMPLATE, &values(), &BTreeMap::new()).unwrap_err();
+    assert!(unasked.to_string().contains("BucketPrefix"), "{unasked}");
+}
+
+#[test]
+fn queue_and_stream_invoke_as_the_contracts_say() {
+    let mappings = sorted(deployed(&[]).blueprint.mappings, |mapping| mapping.function.clone());
+    let pattern = json!({"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}});
+    let expected = [
+        Mapping {
+            function: "email-processor".into(),
+            source: Source::Queue { name: mail::QUEUE.into(), max_concurrency: Some(2) },
+            batch: 1,
+            window: Duration::ZERO,
+            filters: Vec::new(),
+            partial: true,
+        },
+        Mapping {
+            function: "prune-users".into(),
+            source: Source::Stream {
+                table: inactive_users::TABLE.into(),
+                bisect: true,
+                retries: Some(10),
+                on_failure: Some(inactive_users::FAILED.into()),
+            },
+            batch: 25,
+            window: Duration::ZERO,
+            filters: vec![pattern],
+            partial: true,
+        },
+    ];
+    assert_eq!(mappings, expected);
+    assert_eq!(deployed(&[]).blueprint.triggers, [Trigger { pool: "MembersPool".into(), function: "record-sign-in".into() }]);
+}
+
+#[test]
+fn tables_have_their_keys_their_expiry_and_their_stream() {
+    let table = |name: &str, key: &str, expires: bool, streams| {
+        let expires_by = expires.then(|| "ttl".to_owned());
+        Table { name: name.into(), key: key.into(), expires_by, streams }
+    };
+    let tables = sorted(deployed(&[]).blueprint.tables, |table| table.name.clone());
+    let expected = [
+        table("AppointmentsTable", "id", false, false),
+        table(inactive_users::DISABLES_TABLE, "id", true, false),
+        table(inactive_users::TABLE, "sub", true, true),
+        table(mail::SENT_TABLE, "id", true, false),
+        table("UserMappingTable", "deviceId", false, false),
+    ];
+    assert_eq!(tables, expected);
+}
+
+#[test]
+fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
+    let template = deployed(&[("EmailWeaknesses", "success-raises"), ("ThresholdDays", "0")]);
+    let find = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
+    for (name, timeout, memory_mb) in [
+        ("email-processor", 15, 240),
+        ("record-sign-in", 5, 128),
+        ("prune-users", 60, 128),
+        ("authorizer", 3, 128),
+        ("thermostat-api", 25, 128),
+    ] {
+        let function = find(name);
+        assert_eq!((function.timeout, function.memory_mb), (seconds(timeout), memory_mb), "{name}");
+        assert_eq!(function.code, Package::Binary(name.into()));
+    }
+    let topic = format!("arn:aws:sns:us-east-1:123456789012:{}", mail::FALLBACK);
+    for (name, variable, value) in [
+        ("email-processor", "ATTACHMENTS_BUCKET", mail::ATTACHMENTS),
+        ("email-processor", "INCOMING_BUCKET", mail::INCOMING),
+        ("email-processor", "PRESIGNED_EXPIRATION", &mail::LINK_LIFE_S.to_string()),
+        ("email-processor", "SENDER_EMAIL", mail::SENDER),
+        ("email-processor", "SNS_TOPIC", &topic),
+        ("email-processor", "EMAIL_REGEX_CODE", mail::MARKER),
+        ("email-processor", "SENT_TABLE", mail::SENT_TABLE),
+        ("email-processor", "WEAKNESSES", "success-raises"),
+        ("record-sign-in", "TABLE_NAME", inactive_users::TABLE),
+        ("record-sign-in", "THRESHOLD_DAYS", "0"),
+        ("record-sign-in", "WEAKNESSES", ""),
+        ("prune-users", "TABLE_NAME", inactive_users::TABLE),
+        ("prune-users", "DISABLES_TABLE", inactive_users::DISABLES_TABLE),
+        ("prune-users", "DISABLES_A_SECOND", &inactive_users::DISABLES_A_SECOND.to_string()),
+        ("prune-users", "WEAKNESSES", ""),
+    ] {
+        assert_eq!(find(name).variables[variable], value, "{name} {variable}");
+    }
+    let days = deployed(&[]).functions.into_iter().find(|function| function.name == "record-sign-in").unwrap();
+    assert_eq!(days.variables["THRESHOLD_DAYS"], inactive_users::THRESHOLD_DAYS.to_string());
+}
+
+#[test]
+fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
+    let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
+    for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
+        let functions = deployed(parameters).functions;
+        assert_eq!(functions.len(), 6);
+        for function in functions {
+            assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
+        }
+    }
+}

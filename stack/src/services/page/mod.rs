@@ -1,0 +1,255 @@
+//! One plain page on which a person sees what is in the services: mailbox, notices, buckets, queues, members. It asks nothing of a network and has no script.
+
+use std::fmt::Write as _;
+
+use quick_xml::escape::escape;
+
+const STYLE: &str = include_str!("page.css");
+
+/// More rows of one kind than this are not looked at; the newest are shown.
+const MOST_ROWS: usize = 200;
+
+/// What is in the services at this moment, newest last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Mails that were sent on.
+    pub mails: Vec<Letter>,
+    /// Notices to topics.
+    pub notices: Vec<Notice>,
+    /// Buckets with their objects.
+    pub buckets: Vec<Bucket>,
+    /// Queues with their messages.
+    pub queues: Vec<Queue>,
+    /// User pools with their users.
+    pub pools: Vec<Pool>,
+    /// Alarms with their state.
+    pub alarms: Vec<(String, String)>,
+}
+
+/// A mail as its readers see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// From.
+    pub from: String,
+    /// To, Cc and Bcc.
+    pub to: Vec<String>,
+    /// The subject.
+    pub subject: String,
+    /// The text.
+    pub text: String,
+}
+
+/// A notice to a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// The topic.
+    pub topic: String,
+    /// The subject.
+    pub subject: Option<String>,
+    /// The message.
+    pub message: String,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// Key and size in bytes of each object.
+    pub objects: Vec<(String, u64)>,
+}
+
+/// A queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// Its messages.
+    pub messages: Vec<Message>,
+}
+
+/// A message in a queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// How often it was received.
+    pub receives: u32,
+    /// Whether a consumer would get it now.
+    pub visible: bool,
+    /// Its body.
+    pub body: String,
+}
+
+/// A user pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// Name of each user, and whether it is enabled.
+    pub users: Vec<(String, bool)>,
+}
+
+/// The page.
+pub fn html(look: &Look) -> String {
+    let mut out = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <title>brownout: what is in the services</title><style>{STYLE}</style></head><body><main>\
+         <h1>What is in the services</h1><p>As of now; load the page again to see it as it is then.</p>"
+    );
+    section(&mut out, "Mailbox", look.mails.len(), &["To", "Subject", "Text"], newest(&look.mails).map(letter));
+    section(&mut out, "Notices", look.notices.len(), &["Topic", "Subject", "Message"], newest(&look.notices).map(notice));
+    for queue in &look.queues {
+        let title = format!("Queue <code>{}</code>", escape(&queue.name));
+        section(&mut out, &title, queue.messages.len(), &["Message", "Received", "Visible", "Body"], newest(&queue.messages).map(message));
+    }
+    for bucket in &look.buckets {
+        let title = format!("Bucket <code>{}</code>", escape(&bucket.name));
+        section(
+            &mut out,
+            &title,
+            bucket.objects.len(),
+            &["Key", "Bytes"],
+            newest(&bucket.objects).map(|object| object_cells(&bucket.name, object)),
+        );
+    }
+    for pool in &look.pools {
+        let title = format!("Users of <code>{}</code>", escape(&pool.name));
+        section(&mut out, &title, pool.users.len(), &["User", "Enabled"], newest(&pool.users).map(user));
+    }
+    section(
+        &mut out,
+        "Alarms",
+        look.alarms.len(),
+        &["Alarm", "State"],
+        look.alarms.iter().map(|(name, state)| vec![text(name), text(state)]),
+    );
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn newest<T>(rows: &[T]) -> impl Iterator<Item = &T> {
+    rows.iter().rev().take(MOST_ROWS)
+}
+
+fn section(out: &mut String, title: &str, count: usize, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let _ = write!(out, "<h2>{title} <small>{count}</small></h2>");
+    if count == 0 {
+        out.push_str("<p class=\"empty\">empty</p>");
+        return;
+    }
+    out.push_str("<table><thead><tr>");
+    for heading in headings {
+        let _ = write!(out, "<th>{heading}</th>");
+    }
+    out.push_str("</tr></thead><tbody>");
+    for row in rows {
+        out.push_str("<tr>");
+        for cell in row {
+            let _ = write!(out, "<td>{cell}</td>");
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table>");
+    if count > MOST_ROWS {
+        let _ = write!(out, "<p class=\"empty\">the newest {MOST_ROWS} of {count}</p>");
+    }
+}
+
+fn text(text: &str) -> String {
+    escape(text).into_owned()
+}
+
+/// A long text behind its first line.
+fn long(text: &str) -> String {
+    let first = text.trim_start().lines().next().unwrap_or_default();
+    let short: String = first.chars().take(80).collect();
+    if short.len() == text.len() {
+        return escape(text).into_owned();
+    }
+    format!("<details><summary>{}</summary><pre>{}</pre></details>", escape(&short), escape(text))
+}
+
+fn letter(letter: &Letter) -> Vec<String> {
+    vec![long(&letter.to.join("\n")), text(&letter.subject), with_links(&letter.text)]
+}
+
+/// The text of a mail, its links as a mail program shows them.
+fn with_links(text: &str) -> String {
+    let shown = long(text);
+    let mut out = String::with_capacity(shown.len());
+    let mut rest = shown.as_str();
+    while let Some(at) = rest.find("http://") {
+        let (before, link) = rest.split_at(at);
+        let end = link.find(|c: char| c.is_whitespace() || matches!(c, '<' | '"')).unwrap_or(link.len());
+        let (link, after) = link.split_at(end);
+        let _ = write!(out, "{before}<a href=\"{link}\">{link}</a>");
+        rest = after;
+    }
+    out + rest
+}
+
+fn notice(notice: &Notice) -> Vec<String> {
+    vec![text(&notice.topic), text(notice.subject.as_deref().unwrap_or_default()), long(&notice.message)]
+}
+
+fn message(message: &Message) -> Vec<String> {
+    let visible = if message.visible { "yes" } else { "no" };
+    vec![text(&message.id), message.receives.to_string(), visible.to_owned(), long(&message.body)]
+}
+
+fn object_cells(bucket: &str, (key, size): &(String, u64)) -> Vec<String> {
+    let path: String =
+        key.bytes()
+            .map(|byte| {
+                if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            })
+            .collect();
+    vec![format!("<a href=\"/brownout/objects/{}/{path}\">{}</a>", escape(bucket), escape(key)), size.to_string()]
+}
+
+fn user((name, enabled): &(String, bool)) -> Vec<String> {
+    vec![text(name), if *enabled { "yes" } else { "<b>no</b>" }.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_shown_and_nothing_of_it_is_markup() {
+        let look = Look {
+            mails: vec![Letter {
+                from: "s@example".into(),
+                to: vec!["a@example".into()],
+                subject: "<script>alert(1)</script>".into(),
+                text: "your file\nhttp://127.0.0.1:1/attachments/x/1-a?X-Amz-Expires=1&b=2\nbye".into(),
+            }],
+            buckets: vec![Bucket { name: "attachments".into(), objects: vec![("x/1-a b\"".into(), 7)] }],
+            queues: vec![Queue {
+                name: "incoming".into(),
+                messages: vec![Message { id: "m-1".into(), body: "{}".into(), ..Message::default() }],
+            }],
+            pools: vec![Pool { name: "members".into(), users: vec![("member-1".into(), false)] }],
+            ..Look::default()
+        };
+        let page = html(&look);
+        for part in [
+            "&lt;script&gt;alert(1)&lt;/script&gt;",
+            "<a href=\"http://127.0.0.1:1/attachments/x/1-a?X-Amz-Expires=1&amp;b=2\">",
+            "<a href=\"/brownout/objects/attachments/x/1-a%20b%22\">x/1-a b&quot;</a>",
+            "m-1",
+            "<b>no</b>",
+        ] {
+            assert!(page.contains(part), "{part} is missing in {page}");
+        }
+        assert!(!page.contains("<script"));
+    }
+
+    #[test]
+    fn only_the_newest_rows_are_shown_and_the_page_says_so() {
+        let users = (0..500).map(|n| (format!("member-{n}"), true)).collect();
+        let page = html(&Look { pools: vec![Pool { name: "members".into(), users }], ..Look::default() });
+        assert!(page.contains("the newest 200 of 500") && page.contains("member-499") && !page.contains("member-1<"));
+    }
+}

@@ -1,0 +1,63 @@
+//! What was sent, for people and for the harness to look at. It forgets the oldest.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// So many mails are kept.
+const MOST: usize = 1000;
+
+/// A mail that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// SES's id of it.
+    pub id: String,
+    /// When.
+    pub at: SystemTime,
+    /// Who sent it: the address alone.
+    pub from: String,
+    /// All recipients: To, Cc and Bcc, the addresses alone.
+    pub to: Vec<String>,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The text that its readers see, decoded: text and HTML parts one after the other, at most 64 KiB.
+    pub text: String,
+    /// How many attachments are in it.
+    pub attachments: u32,
+}
+
+/// The mails that were sent.
+#[derive(Debug, Default)]
+pub struct Mailbox(Mutex<VecDeque<Sent>>);
+
+impl Mailbox {
+    /// The mails, newest last.
+    pub fn mails(&self) -> Vec<Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Keeps one more.
+    pub fn keep(&self, mail: Sent) {
+        let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if mails.len() >= MOST {
+            mails.pop_front();
+        }
+        mails.push_back(mail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_thousand_are_kept() {
+        let mailbox = Mailbox::default();
+        for n in 0..MOST + 3 {
+            let (from, to, subject, text) = (String::new(), Vec::new(), String::new(), String::new());
+            mailbox.keep(Sent { id: n.to_string(), at: SystemTime::UNIX_EPOCH, from, to, subject, text, attachments: 0 });
+        }
+        let mails = mailbox.mails();
+        assert_eq!((mails.len(), mails[0].id.as_str(), mails[MOST - 1].id.as_str()), (MOST, "3", "1002"));
+    }
+}
