@@ -1,5 +1,6 @@
 //! What an experiment is made on: Lambda and its neighbours on this machine, or a deployed stack.
 
+pub mod account;
 pub mod addresses;
 pub mod artifacts;
 pub mod blueprint;

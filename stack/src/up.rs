@@ -8,14 +8,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::account;
 use crate::artifacts::Artifacts;
+use crate::blueprint::Blueprint;
 use crate::ledger_sink;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
 use crate::world;
 use crate::world::weaknesses::{self, Bearer};
-use crate::{Addresses, Health, RunFolder};
+use crate::{Addresses, Compressed, Health, RunFolder, Sightings};
 
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
@@ -98,6 +100,9 @@ impl Up {
             clinic: settings.clinic,
             plan: settings.folder.plan(),
             ledger: ledger.clone(),
+            blueprint: Blueprint::default(),
+            compressed: Compressed::default(),
+            sightings: Sightings::nowhere(),
         })
         .await?;
         let platform = platform::start(platform_settings(&settings, &services, ledger)?).await?;
@@ -241,10 +246,10 @@ fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, Stri
 fn variables(services: &Services) -> BTreeMap<String, String> {
     [
         ("AWS_ENDPOINT_URL", format!("http://{}", services.http)),
-        ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "AKIALOCALBROWNOUT000".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_REGION", account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", account::REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", account::ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", account::SECRET_KEY.to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

@@ -13,8 +13,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde_json::{Value, json};
-use stack::RunFolder;
+use stack::blueprint::Blueprint;
 use stack::services::{Services, Settings, start};
+use stack::{Compressed, RunFolder, Sightings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 struct Stage {
@@ -30,7 +31,17 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sender, ledger) = unbounded_channel();
-        let services = start(Settings { homes: Some(homes), clinic: true, plan: run.plan(), ledger: sender }).await.unwrap();
+        let services = start(Settings {
+            homes: Some(homes),
+            clinic: true,
+            plan: run.plan(),
+            ledger: sender,
+            blueprint: Blueprint::default(),
+            compressed: Compressed::default(),
+            sightings: Sightings::nowhere(),
+        })
+        .await
+        .unwrap();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self { services, client: Client::builder(TokioExecutor::new()).build(connector), ledger, run, _folder: folder }
