@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use faults::time::Time;
 
+use crate::experiment::bounds::Factor;
 use crate::experiment::file::System;
 use crate::layer::{Arch, Glibc, Linker};
 
@@ -97,11 +98,20 @@ pub struct Run {
 #[derive(Debug, clap::Args)]
 pub struct Up {
     /// The systems to bring up
-    #[arg(long, value_delimiter = ',', default_value = "thermostat,clinic")]
+    #[arg(long, visible_alias = "system", value_delimiter = ',', default_value = "thermostat,clinic")]
     pub systems: Vec<System>,
     /// Homes of the thermostats
     #[arg(long, default_value_t = 10)]
     pub homes: u32,
+    /// Members of the pool of inactive users
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub members: u32,
+    /// How many times faster than at AWS queues are: visibility, retention, alarms
+    #[arg(long, value_name = "TIMES", default_value = "1x")]
+    pub queue_time: Factor,
+    /// How many times faster than at AWS rows expire
+    #[arg(long, value_name = "TIMES", default_value = "1x")]
+    pub expiry_time: Factor,
     /// Switch a weakness of the published form on
     #[arg(long = "weakness", value_name = "NAME")]
     pub weaknesses: Vec<String>,

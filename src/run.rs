@@ -9,6 +9,7 @@ use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
 
 use crate::experiment::Plan;
+use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
 use crate::experiment::run::{self as engine, Done, Setting};
 use crate::progress::Progress;
@@ -108,6 +109,9 @@ fn launch(plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Laun
     let mut add = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
     add("--systems", systems);
     add("--homes", plan.homes().unwrap_or(1).to_string());
+    add("--members", plan.members().unwrap_or(1).to_string());
+    add("--queue-time", Factor(plan.compressed.queues).to_string());
+    add("--expiry-time", Factor(plan.compressed.expiry).to_string());
     add("--authorizer-cache", faults::time::Time::from(plan.authorizer_cache).to_string());
     add("--folder", folder.path().display().to_string());
     add("--marker", marker.to_owned());

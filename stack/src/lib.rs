@@ -1,5 +1,6 @@
 //! What an experiment is made on: Lambda and its neighbours on this machine, or a deployed stack.
 
+pub mod account;
 pub mod addresses;
 pub mod artifacts;
 pub mod blueprint;
@@ -13,6 +14,7 @@ pub mod platform;
 pub mod run_folder;
 pub mod services;
 pub mod sightings;
+mod systems;
 pub mod target;
 pub mod targets;
 pub mod up;

@@ -9,15 +9,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Mapping, Source};
 use crate::invoke::LateInvoke;
-use crate::ledger_sink;
+use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
-use crate::world;
-use crate::world::weaknesses::{self, Bearer};
 use crate::{Addresses, Compressed, Health, RunFolder, Sightings};
+use crate::{account, ledger_sink, sightings, systems};
 
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
@@ -38,7 +37,13 @@ pub struct Settings {
     pub homes: Option<u32>,
     /// Whether the clinic is wanted.
     pub clinic: bool,
-    /// Weaknesses of the functions.
+    /// Whether the mail is wanted.
+    pub mail: bool,
+    /// Members of the pool of inactive users, where that system is wanted.
+    pub members: Option<u32>,
+    /// How many times faster than at AWS long waits go.
+    pub compressed: Compressed,
+    /// Weaknesses of the functions and of the mail's queue.
     pub weaknesses: Vec<String>,
     /// How long the gateway keeps an authorizer's answer.
     pub authorizer_cache: Duration,
@@ -55,6 +60,9 @@ pub enum UpError {
     /// The template and this code disagree.
     #[error("the template is not understood")]
     Template(#[from] TemplateError),
+    /// A queue or a stream cannot invoke its function.
+    #[error("what invokes the functions could not be set up")]
+    Mapping(#[from] MappingError),
     /// A function did not start.
     #[error("the function `{function}` did not start: {why}")]
     Start {
@@ -71,7 +79,7 @@ pub struct Up {
     pub addresses: Addresses,
     platform: Platform,
     services: Services,
-    ledger: JoinHandle<io::Result<()>>,
+    sinks: [JoinHandle<io::Result<()>>; 2],
     folder: RunFolder,
 }
 
@@ -80,9 +88,6 @@ const CONCURRENCY: u32 = 64;
 
 /// Environments that are started before traffic begins.
 const WARM: u32 = 2;
-
-/// What stands for a resource of a system that is not up.
-const NOT_UP: &str = "not-up";
 
 /// How long an environment that nobody needs stays.
 const IDLE: Duration = Duration::from_secs(120);
@@ -94,29 +99,31 @@ impl Up {
     /// Where a part does not come up; what was up is taken down again.
     pub async fn start(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
-        let ledger_task = ledger_sink::start(&settings.folder.ledger(), entries)?;
+        let (sightings, seen) = Sightings::channel();
+        let sinks = [ledger_sink::start(&settings.folder.ledger(), entries)?, sightings::write_to(&settings.folder.sightings(), seen)?];
+        let invoke = LateInvoke::default();
+        // What is declared hangs on no address and no pool, so it is known before there are any.
+        let blueprint = systems::template(TEMPLATE, &settings, &[], "")?.blueprint;
         let services = services::start(services::Settings {
             homes: settings.homes,
             clinic: settings.clinic,
-            mail: None,
-            members: None,
-            blueprint: Blueprint::default(),
-            triggers: Vec::new(),
-            invoke: LateInvoke::default(),
-            compressed: Compressed::default(),
-            sightings: Sightings::nowhere(),
+            members: settings.members,
+            triggers: systems::triggers(&blueprint),
+            blueprint,
+            invoke: invoke.clone(),
+            compressed: settings.compressed,
+            sightings: sightings.clone(),
             plan: settings.folder.plan(),
             ledger: ledger.clone(),
         })
         .await?;
-        let platform = platform::start(platform_settings(&settings, &services, ledger)?).await?;
-        let functions = function_names(&settings);
-        for function in &functions {
-            if let Err(why) = platform.warm(function, WARM).await {
-                let why = why.to_string();
-                platform.stop().await;
-                return Err(UpError::Start { function: (*function).to_owned(), why });
-            }
+        let template = systems::template(TEMPLATE, &settings, &services.pools, &format!("http://{}", services.http))?;
+        let mappings = template.blueprint.mappings.clone();
+        let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
+        invoke.put(platform.door());
+        if let Err(why) = make_ready(&mut platform, &settings, &services, &mappings, &sightings).await {
+            platform.stop().await;
+            return Err(why);
         }
         let addresses = Addresses {
             pid: std::process::id(),
@@ -126,11 +133,11 @@ impl Up {
             mqtt: services.mqtt.to_string(),
             smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
             pools: services.pools.clone(),
-            functions: functions.into_iter().map(str::to_owned).collect(),
+            functions: systems::functions(&settings).into_iter().map(str::to_owned).collect(),
         };
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace(&settings.folder.addresses(), &json)?;
-        Ok(Self { addresses, platform, services, ledger: ledger_task, folder: settings.folder })
+        Ok(Self { addresses, platform, services, sinks, folder: settings.folder })
     }
 
     /// Writes what the platform counts into the folder.
@@ -147,43 +154,49 @@ impl Up {
         let _ = self.write_health();
         let left = self.platform.stop().await;
         self.services.stop().await;
-        // All senders are gone now, so the sink ends once the last line is written.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.ledger).await;
+        // All senders are gone now, so each sink ends once its last line is written.
+        for sink in self.sinks {
+            let _ = tokio::time::timeout(Duration::from_secs(2), sink).await;
+        }
         let _ = std::fs::remove_file(self.folder.addresses());
         left
     }
 }
 
-/// The functions of the systems that are wanted.
-fn function_names(settings: &Settings) -> Vec<&'static str> {
-    let thermostat = settings.homes.map(|_| "thermostat-api");
-    let clinic = settings.clinic.then_some(["authorizer", "appointments"]);
-    thermostat.into_iter().chain(clinic.into_iter().flatten()).collect()
+/// Starts the first environments, and only then what invokes by itself.
+async fn make_ready(
+    platform: &mut Platform,
+    settings: &Settings,
+    services: &Services,
+    mappings: &[Mapping],
+    sightings: &Sightings,
+) -> Result<(), UpError> {
+    for function in systems::functions(settings) {
+        let warmed = platform.warm(function, WARM).await;
+        warmed.map_err(|why| UpError::Start { function: function.to_owned(), why: why.to_string() })?;
+    }
+    Ok(platform.map(mappings, services, sightings)?)
 }
 
 fn platform_settings(
     settings: &Settings,
     services: &Services,
+    template: Template,
     ledger: mpsc::UnboundedSender<faults::Entry>,
 ) -> Result<platform::Settings, UpError> {
-    let resources = resources(services);
-    let parameters = parameters(settings, services);
-    let mut template = Template::read(TEMPLATE, &resources, &parameters)?;
-    let names = function_names(settings);
-    template.routes.apis.retain(|api| api.routes.iter().all(|route| names.contains(&route.function.as_str())));
     let bootstrap = write_script(&settings.folder, "bootstrap", BOOTSTRAP)?;
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
+    let concurrency = |name: &str| concurrency(&template.blueprint.mappings, name);
     let functions = template
         .functions
         .into_iter()
-        .filter(|function| names.contains(&function.name.as_str()))
         .map(|function| platform::Function {
             // The template is built in, so its folders lie where the programs do.
             code: function.code.code(&settings.artifacts.folder, &settings.artifacts.folder),
+            concurrency: concurrency(&function.name),
             name: function.name,
             memory_mb: function.memory_mb,
             timeout: function.timeout,
-            concurrency: CONCURRENCY,
             reserved: function.reserved,
             variables: function.variables,
             idle: IDLE,
@@ -200,8 +213,17 @@ fn platform_settings(
         variables: variables(services),
         marker: settings.marker.clone(),
         ledger,
-        compressed: crate::Compressed::default(),
+        compressed: settings.compressed,
     })
+}
+
+/// The most environments of a function: as many as its mappings use at once, where it has any; a stream of one shard uses one.
+fn concurrency(mappings: &[Mapping], function: &str) -> u32 {
+    let used = mappings.iter().filter(|mapping| mapping.function == function).map(|mapping| match mapping.source {
+        Source::Queue { max_concurrency, .. } => max_concurrency.unwrap_or(CONCURRENCY),
+        Source::Stream { .. } => 1,
+    });
+    used.reduce(u32::saturating_add).map_or(CONCURRENCY, |used| used.min(CONCURRENCY))
 }
 
 fn write_script(folder: &RunFolder, name: &str, text: &str) -> io::Result<PathBuf> {
@@ -212,52 +234,14 @@ fn write_script(folder: &RunFolder, name: &str, text: &str) -> io::Result<PathBu
     Ok(path)
 }
 
-/// What the template's logical names stand for on this machine.
-fn resources(services: &Services) -> BTreeMap<String, String> {
-    let mut resources: BTreeMap<String, String> = [
-        ("UserMappingTable", world::thermostat::TABLE),
-        ("ThermostatPolicyStore", world::thermostat::POLICY_STORE),
-        ("AppointmentsTable", world::clinic::TABLE),
-        ("ClinicPolicyStore", world::clinic::POLICY_STORE),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect();
-    for (pool, name) in [("thermostat", "Thermostat"), ("clinic-internal", "Internal"), ("clinic-external", "External")] {
-        // The template is read as a whole, also where a system is not wanted; its functions are then left out.
-        let up = services.pools.iter().find(|p| p.name == pool);
-        resources.insert(format!("{name}Pool"), up.map_or(NOT_UP, |pool| &pool.id).to_owned());
-        resources.insert(format!("{name}Client"), up.map_or(NOT_UP, |pool| &pool.client_id).to_owned());
-    }
-    resources
-}
-
-fn parameters(settings: &Settings, services: &Services) -> BTreeMap<String, String> {
-    let of = |bearer| {
-        let mine = settings.weaknesses.iter().filter(|name| weaknesses::bearer(name) == Some(bearer));
-        mine.cloned().collect::<Vec<_>>().join(",")
-    };
-    [
-        ("CognitoEndpoint", format!("http://{}", services.http)),
-        ("ThermostatWeaknesses", of(Bearer::ThermostatApi)),
-        ("AuthorizerWeaknesses", of(Bearer::Authorizer)),
-        // Buckets are named for the world at AWS; here they have the names of the contract alone.
-        ("BucketPrefix", String::new()),
-        ("AuthorizerCacheSeconds", settings.authorizer_cache.as_secs().to_string()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
-}
-
 /// What every function's process gets beside its own variables: where the services are, and credentials that only this machine takes.
 fn variables(services: &Services) -> BTreeMap<String, String> {
     [
         ("AWS_ENDPOINT_URL", format!("http://{}", services.http)),
-        ("AWS_REGION", "us-east-1".to_owned()),
-        ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "AKIALOCALBROWNOUT000".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ("AWS_REGION", account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", account::REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", account::ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", account::SECRET_KEY.to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,11 +13,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use stack::blueprint::Blueprint;
+use stack::blueprint::{Blueprint, Bucket, Receipt};
 use stack::invoke::LateInvoke;
-use stack::services::ses::Store;
 use stack::services::{Services, Settings, start};
-use stack::world::mail::{SENDER, SETUP_NOTIFICATION};
+use stack::world::mail::{INCOMING, SENDER, SETUP_NOTIFICATION};
 use stack::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -27,18 +25,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 /// What SES takes at most.
 const LARGEST: usize = 41_943_040;
 
-#[derive(Default)]
-struct Objects(Mutex<BTreeMap<String, Bytes>>);
-
-impl Store for Objects {
-    fn store(&self, id: &str, raw: Bytes) {
-        self.0.lock().unwrap().insert(id.to_owned(), raw);
-    }
-}
-
 struct Stage {
     services: Services,
-    objects: Arc<Objects>,
     seen: UnboundedReceiver<Sighting>,
     run: RunFolder,
     _folder: tempfile::TempDir,
@@ -48,14 +36,14 @@ impl Stage {
     async fn up() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
-        let (objects, (sightings, seen)) = (Arc::new(Objects::default()), Sightings::channel());
-        let mail = Some(Arc::clone(&objects) as Arc<dyn Store>);
+        let (sightings, seen) = Sightings::channel();
+        let bucket = Bucket { name: INCOMING.into(), notifies: vec![] };
+        let receipt = Receipt { bucket: INCOMING.into(), prefix: String::new() };
         let settings = Settings {
             homes: None,
             clinic: false,
-            mail,
             members: None,
-            blueprint: Blueprint::default(),
+            blueprint: Blueprint { buckets: vec![bucket], receipts: vec![receipt], ..Blueprint::default() },
             triggers: Vec::new(),
             invoke: LateInvoke::default(),
             compressed: Compressed::default(),
@@ -63,7 +51,7 @@ impl Stage {
             plan: run.plan(),
             ledger: unbounded_channel().0,
         };
-        Self { services: start(settings).await.unwrap(), objects, seen, run, _folder: folder }
+        Self { services: start(settings).await.unwrap(), seen, run, _folder: folder }
     }
 
     async fn client(&self) -> Conversation {
@@ -74,7 +62,7 @@ impl Stage {
     }
 
     fn stored(&self, id: &str) -> Vec<u8> {
-        self.objects.0.lock().unwrap()[id].to_vec()
+        self.services.buckets.get(INCOMING, id).unwrap().bytes.to_vec()
     }
 
     /// The size of every mail that was told of.
@@ -146,7 +134,7 @@ fn lines(length: usize) -> Vec<u8> {
 #[tokio::test]
 async fn a_mail_that_is_taken_is_stored_under_the_id_that_its_sender_is_told() {
     let mut stage = Stage::up().await;
-    assert!(stage.objects.0.lock().unwrap().contains_key(SETUP_NOTIFICATION));
+    assert!(stage.services.buckets.get(INCOMING, SETUP_NOTIFICATION).is_some());
     let mut client = stage.client().await;
     let reply = client.mail(b"Subject: x\r\n\r\n..hidden dot\r\nb\xe9\r\n").await;
     let id = reply.strip_prefix("250 OK ").unwrap();
@@ -180,7 +168,7 @@ async fn forty_megabytes_are_taken_and_one_more_byte_is_not() {
     assert_eq!(client.mail(&lines(LARGEST + 1)).await, "552 5.3.4 Message size exceeds fixed limit");
     assert!(client.say("MAIL FROM:<s@x.org> SIZE=41943041\r\n").await.starts_with("552 "));
     assert!(client.mail(b"small\r\n").await.starts_with("250 OK "));
-    assert_eq!((stage.taken().len(), stage.objects.0.lock().unwrap().len()), (2, 3));
+    assert_eq!((stage.taken().len(), stage.services.buckets.list(INCOMING).len()), (2, 3));
 }
 
 #[tokio::test]

@@ -35,7 +35,6 @@ impl Stage {
         let services = start(Settings {
             homes: Some(homes),
             clinic: true,
-            mail: None,
             members: None,
             blueprint: Blueprint::default(),
             triggers: Vec::new(),

@@ -3,10 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The account that everything here belongs to.
-pub(crate) const ACCOUNT: &str = "123456789012";
-/// The region where no variable names one.
-pub(crate) const REGION: &str = "us-east-1";
+pub(crate) use crate::account::{ACCOUNT, REGION};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

@@ -1,22 +1,26 @@
-//! The one HTTP address behind which all services stand: tells whose call it is and hands it on. It never looks into a body.
+//! The one HTTP address behind which all services stand: tells by a request's head whose call it is and hands it on.
+//! It looks into no body but a form, whose field `Action` is its operation.
 
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use s3s::Body;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::cognito::Cognito;
 use super::neighbour::{Neighbour, Striker};
-use super::wire::{Answer, Call, JSON_1_0, REST_JSON, request_id};
+use super::page::{self, Window};
+use super::s3::Objects;
+use super::sqs;
+use super::wire::{Answer, Call, JSON_1_0, REST_JSON, form, request_id};
 
 /// DynamoDB takes requests of 16 MB, the others less.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -35,18 +39,37 @@ pub struct Front {
     pub cognito: Arc<Neighbour>,
     /// The same without its faults, for what only this machine has.
     pub controls: Arc<Cognito>,
+    /// What a person sees of all services.
+    pub window: Window,
     /// IoT data.
     pub iotdata: Arc<Neighbour>,
     /// SES.
     pub ses: Arc<Neighbour>,
+    /// SQS.
+    pub sqs: Arc<Neighbour>,
+    /// SNS.
+    pub sns: Arc<Neighbour>,
+    /// CloudWatch.
+    pub cloudwatch: Arc<Neighbour>,
+    /// S3, whose bodies are not collected here, behind its own faults.
+    pub objects: Objects,
     /// What strikes them.
-    pub striker: Striker,
+    pub striker: Arc<Striker>,
 }
 
 /// Whose call it is.
 enum Route<'a> {
-    Service { neighbour: &'a Arc<Neighbour>, operation: &'a str },
+    Service {
+        neighbour: &'a Arc<Neighbour>,
+        operation: &'a str,
+    },
+    /// The operation stands in the form.
+    Query {
+        neighbour: &'a Arc<Neighbour>,
+    },
+    Objects,
     Control,
+    Window,
     Nowhere,
 }
 
@@ -81,47 +104,65 @@ impl Front {
         let _ = server.await;
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn respond(&self, request: Request<Incoming>) -> Response<Body> {
         let id = request_id();
         let (parts, body) = request.into_parts();
-        let answer = match Limited::new(body, largest_body(parts.uri.path())).collect().await {
-            Err(_) => Answer::error(JSON_1_0, 413, "RequestEntityTooLargeException", "the request is too large"),
-            Ok(body) => {
-                let path = parts.uri.path();
-                let call = |operation: &str| Call {
-                    operation: operation.to_owned(),
-                    request_id: id.clone(),
-                    root: parts
-                        .headers
-                        .get("x-amzn-trace-id")
-                        .and_then(|v| v.to_str().ok())
-                        .and_then(faults::trace_root)
-                        .map(str::to_owned),
-                    path: path.to_owned(),
-                    body: body.to_bytes(),
-                };
-                match self.route(&parts.method, &parts.uri, &parts.headers) {
-                    Route::Service { neighbour, operation } => self.striker.answer(neighbour, call(operation)).await,
-                    Route::Control => self.controls.control(&call(path)).await,
-                    Route::Nowhere => {
-                        Answer::error(REST_JSON, 404, "UnknownOperationException", "no service of this machine has such an operation")
-                    }
-                }
+        let route = self.route(&parts.method, &parts.uri, &parts.headers);
+        if matches!(route, Route::Objects) {
+            return self.objects.answer(Request::from_parts(parts, Body::from(body)), &id).await;
+        }
+        let Ok(body) = Limited::new(body, largest_body(parts.uri.path())).collect().await else {
+            return response(Answer::error(JSON_1_0, 413, "RequestEntityTooLargeException", "the request is too large"), &id);
+        };
+        let call = |operation: String| Call {
+            operation,
+            request_id: id.clone(),
+            root: trace_root(&parts.headers),
+            path: parts.uri.path().to_owned(),
+            body: body.to_bytes(),
+        };
+        let is_sqs = matches!(&route, Route::Service { neighbour, .. } if Arc::ptr_eq(neighbour, &self.sqs));
+        let answer = match route {
+            Route::Service { neighbour, operation } => self.striker.answer(neighbour, call(operation.to_owned())).await,
+            Route::Query { neighbour } => {
+                let mut call = call(String::new());
+                call.operation = form(&call.body).remove("Action").unwrap_or_default();
+                self.striker.answer(neighbour, call).await
+            }
+            Route::Control => self.controls.control(&call(parts.uri.path().to_owned())).await,
+            Route::Window => self.window.answer(parts.uri.path()),
+            Route::Objects | Route::Nowhere => {
+                Answer::error(REST_JSON, 404, "UnknownOperationException", "no service of this machine has such an operation")
             }
         };
-        response(answer, &id)
+        let query_error = answer.error_type.as_deref().filter(|_| is_sqs).map(|kind| sqs::query_error(kind, answer.status));
+        let mut response = response(answer, &id);
+        if let Some(Ok(error)) = query_error.map(HeaderValue::try_from) {
+            response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), error);
+        }
+        response
     }
 
     fn route<'a>(&'a self, method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Route<'a> {
         let path = uri.path();
+        match signed_for(uri, headers) {
+            Some("s3") => return Route::Objects,
+            Some("sns") => return Route::Query { neighbour: &self.sns },
+            _ => {}
+        }
         if let Some(target) = headers.get("x-amz-target").and_then(|v| v.to_str().ok()) {
             let neighbour = match target.split_once('.') {
                 Some(("DynamoDB_20120810", _)) => &self.dynamodb,
                 Some(("VerifiedPermissions", _)) => &self.verifiedpermissions,
                 Some(("AWSCognitoIdentityProviderService", _)) => &self.cognito,
+                Some(("AmazonSQS", _)) => &self.sqs,
+                Some(("GraniteServiceVersion20100801", _)) => &self.cloudwatch,
                 _ => return Route::Nowhere,
             };
             return Route::Service { neighbour, operation: target.split_once('.').map_or("", |(_, operation)| operation) };
+        }
+        if (path == page::AT || path.starts_with(page::OBJECTS)) && method == Method::GET {
+            return Route::Window;
         }
         if path.starts_with("/brownout/") && method == Method::POST {
             return Route::Control;
@@ -145,7 +186,8 @@ impl Front {
             };
             return Route::Service { neighbour: &self.iotdata, operation };
         }
-        Route::Nowhere
+        // Not signed: S3 says itself what it thinks of that.
+        if self.objects.owns(path) { Route::Objects } else { Route::Nowhere }
     }
 }
 
@@ -153,8 +195,23 @@ fn largest_body(path: &str) -> usize {
     if path == OUTBOUND_EMAILS { LARGEST_MAIL } else { LARGEST_BODY }
 }
 
-fn response(answer: Answer, id: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.body));
+/// The root of the trace id, where the caller sent one.
+pub fn trace_root(headers: &HeaderMap) -> Option<String> {
+    headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).and_then(faults::trace_root).map(str::to_owned)
+}
+
+/// The service of the signature's credential scope, `<key>/<day>/<region>/<service>/aws4_request`, in the header or in a presigned query.
+fn signed_for<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let in_header = || headers.get(AUTHORIZATION)?.to_str().ok()?.split_once("Credential=")?.1.split([',', ' ']).next()?.split('/').nth(3);
+    let in_query = || {
+        let credential = uri.query()?.split('&').find_map(|field| field.strip_prefix("X-Amz-Credential="))?;
+        credential.split("%2F").flat_map(|part| part.split('/')).nth(3)
+    };
+    in_header().or_else(in_query)
+}
+
+fn response(answer: Answer, id: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));

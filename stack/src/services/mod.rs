@@ -1,13 +1,18 @@
 //! The cloud services that the functions call, on this machine: one HTTP address for all, and an MQTT address.
 //! All state is in memory and goes with the process.
 
+pub mod cloudwatch;
 pub mod cognito;
+mod declared;
 pub mod dynamodb;
 pub mod front;
 pub mod iot;
 pub mod neighbour;
 pub mod page;
+pub mod s3;
 pub mod ses;
+pub mod sns;
+pub mod sqs;
 pub mod verifiedpermissions;
 pub mod wait;
 pub mod wire;
@@ -22,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
+use self::cloudwatch::Alarms;
 use self::cognito::Cognito;
 use self::dynamodb::DynamoDb;
 use self::front::Front;
@@ -30,14 +36,19 @@ use self::iot::broker::Broker;
 use self::iot::sessions::Sessions;
 use self::iot::shadows::Shadows;
 use self::neighbour::{Neighbour, Striker};
+use self::page::Window;
+use self::s3::{Buckets, Objects};
 use self::ses::smtp::Smtp;
-use self::ses::{Incoming, Mailbox, Ses, Store};
+use self::ses::{Incoming, Mailbox, Rules, Ses};
+use self::sns::Sns;
+use self::sqs::Sqs;
 use self::verifiedpermissions::VerifiedPermissions;
 use crate::addresses::Pool;
 use crate::blueprint::Blueprint;
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
-use crate::world::{clinic, mail, policies, thermostat};
+use crate::world::policies::{self, PolicyStore};
+use crate::world::{clinic, mail, thermostat};
 use crate::{Compressed, Sightings};
 
 /// What the services start with.
@@ -46,11 +57,9 @@ pub struct Settings {
     pub homes: Option<u32>,
     /// Whether the clinic is up.
     pub clinic: bool,
-    /// Where mail that comes in is stored; none where that system is not up.
-    pub mail: Option<Arc<dyn Store>>,
     /// How many members the inactive users' pool begins with; none where that system is not up.
     pub members: Option<u32>,
-    /// What the template declares beside functions and routes.
+    /// What the template declares beside functions and routes. Mail is taken where a receipt rule stores it.
     pub blueprint: Blueprint,
     /// Names of user pools and of the functions that they call after an authentication.
     pub triggers: Vec<(String, String)>,
@@ -72,7 +81,7 @@ pub struct Services {
     pub http: SocketAddr,
     /// The MQTT address.
     pub mqtt: SocketAddr,
-    /// The address that mail comes in by, where that system is up.
+    /// The address that mail comes in by, where a receipt rule stores it.
     pub smtp: Option<SocketAddr>,
     /// The mail that was sent.
     pub mailbox: Arc<Mailbox>,
@@ -82,6 +91,14 @@ pub struct Services {
     pub tables: Arc<DynamoDb>,
     /// The user pools themselves.
     pub cognito: Arc<Cognito>,
+    /// The queues.
+    pub sqs: Arc<Sqs>,
+    /// The topics.
+    pub sns: Arc<Sns>,
+    /// The buckets.
+    pub buckets: Arc<Buckets>,
+    /// The alarms.
+    pub alarms: Arc<Alarms>,
     tasks: JoinSet<()>,
 }
 
@@ -97,50 +114,69 @@ impl Services {
 /// # Errors
 /// Where no port is free, no key can be made, or what the systems start with is refused.
 pub async fn start(settings: Settings) -> io::Result<Services> {
-    let http = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let mqtt = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let (http_address, mqtt_address) = (http.local_addr()?, mqtt.local_addr()?);
-
-    let mut stores = Vec::new();
-    if let Some(homes) = settings.homes {
-        stores.push((thermostat::POLICY_STORE, policies::thermostat(homes)));
-    }
-    if settings.clinic {
-        stores.push((clinic::POLICY_STORE, policies::clinic()));
-    }
-    let decisions = VerifiedPermissions::new(&stores).map_err(io::Error::other)?;
-    let (homes, clinic, sightings) = (settings.homes, settings.clinic, settings.sightings);
-    let tables = DynamoDb::start(homes, clinic, &settings.blueprint.tables, settings.compressed, sightings.clone()).await?;
-    let tables = Arc::new(tables);
-    let (members, triggers, invoke) = (settings.members, settings.triggers, settings.invoke);
+    let Settings { homes, clinic, members, blueprint, triggers, invoke, compressed, sightings, plan, ledger } = settings;
+    declared::check(&blueprint).map_err(io::Error::other)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let http = listener.local_addr()?;
+    let decisions = VerifiedPermissions::new(&policies_of(homes, clinic)).map_err(io::Error::other)?;
+    let tables = Arc::new(DynamoDb::start(homes, clinic, &blueprint.tables, compressed, sightings.clone()).await?);
     let setup = cognito::Setup { homes, clinic, members, triggers, invoke, sightings: sightings.clone() };
-    let cognito = Arc::new(Cognito::start(setup, http_address).await?);
-    let pools = cognito.addresses();
+    let cognito = Arc::new(Cognito::start(setup, http).await?);
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
     let mailbox = Arc::new(Mailbox::default());
     let sending = Ses::new(vec![mail::SENDER.to_owned()], Arc::clone(&mailbox), sightings.clone());
+    let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
+    let sns = Sns::new(&blueprint.topics, sightings.clone());
+    let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), sightings.clone());
+    let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
 
-    let plan = PlanWatch::start(settings.plan, "services", settings.ledger.clone());
+    let window = Window {
+        mailbox: Arc::clone(&mailbox),
+        sns: Arc::clone(&sns),
+        buckets: Arc::clone(&buckets),
+        sqs: Arc::clone(&sqs),
+        cognito: Arc::clone(&cognito),
+        alarms: Arc::clone(&alarms),
+    };
+    let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
     let behind = |name, content_type, service| Arc::new(Neighbour { name, content_type, service });
     let front = Arc::new(Front {
         dynamodb: behind("dynamodb", wire::JSON_1_0, Arc::clone(&tables) as Arc<dyn wire::Service>),
         verifiedpermissions: behind("verifiedpermissions", wire::JSON_1_0, Arc::new(decisions)),
         cognito: behind("cognito-idp", wire::JSON_1_1, Arc::clone(&cognito) as Arc<dyn wire::Service>),
         controls: Arc::clone(&cognito),
+        window,
         iotdata: behind("iotdata", wire::REST_JSON, Arc::new(IotData::new(Arc::clone(&shadows)))),
         ses: behind("ses", wire::REST_JSON, Arc::new(sending)),
-        striker: Striker::new(plan, settings.ledger),
+        sqs: behind("sqs", wire::JSON_1_0, Arc::clone(&sqs) as Arc<dyn wire::Service>),
+        sns: behind("sns", wire::QUERY_XML, Arc::clone(&sns) as Arc<dyn wire::Service>),
+        cloudwatch: behind("cloudwatch", wire::JSON_1_0, Arc::clone(&alarms) as Arc<dyn wire::Service>),
+        objects: Objects::new(Arc::clone(&buckets), Arc::clone(&striker)),
+        striker,
     });
     let mut tasks = JoinSet::new();
-    tasks.spawn(front.serve(http));
-    tasks.spawn(Arc::clone(&tables).expire());
-    tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(mqtt));
-    let mut smtp_address = None;
-    if let Some(store) = settings.mail {
-        let smtp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        smtp_address = Some(smtp.local_addr()?);
-        tasks.spawn(Arc::new(Smtp::new(Incoming::start(store, sightings))).serve(smtp));
+    tasks.spawn(front.serve(listener));
+    let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let mqtt = broker.local_addr()?;
+    tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(broker));
+    let mut smtp = None;
+    if !blueprint.receipts.is_empty() {
+        let rules = Rules::new(blueprint.receipts, Arc::clone(&buckets)).map_err(io::Error::other)?;
+        let inbound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        smtp = Some(inbound.local_addr()?);
+        tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
     }
-    Ok(Services { http: http_address, mqtt: mqtt_address, smtp: smtp_address, mailbox, pools, tables, cognito, tasks })
+    tasks.spawn(Arc::clone(&tables).expire());
+    tasks.spawn(Arc::clone(&sqs).sweep());
+    tasks.spawn(Arc::clone(&alarms).watch());
+    let pools = cognito.addresses();
+    Ok(Services { http, mqtt, smtp, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, tasks })
+}
+
+/// The policies of the systems that are up, by their stores.
+fn policies_of(homes: Option<u32>, clinic: bool) -> Vec<(&'static str, PolicyStore)> {
+    let thermostat = homes.map(|homes| (thermostat::POLICY_STORE, policies::thermostat(homes)));
+    let clinic = clinic.then(|| (clinic::POLICY_STORE, policies::clinic()));
+    thermostat.into_iter().chain(clinic).collect()
 }

@@ -39,24 +39,53 @@ impl Striker {
 
     /// Answers a call, struck or not.
     pub async fn answer(&self, neighbour: &Arc<Neighbour>, call: Call) -> Answer {
-        let Some(plan) = self.plan.current() else { return neighbour.service.answer(&call).await };
-        let identity = call.root.as_deref().unwrap_or(&call.request_id);
-        let decisions = plan.decide_call(neighbour.name, &call.operation, Identity(identity));
-        if decisions.is_empty() {
+        let Some(struck) = self.decide(neighbour.name, &call.operation, &call.request_id, call.root.as_deref()) else {
             return neighbour.service.answer(&call).await;
-        }
+        };
+        let (content_type, neighbour) = (neighbour.content_type, Arc::clone(neighbour));
+        let act = async move { neighbour.service.answer(&call).await };
+        let fail = move |error_type: &str, message: &str| {
+            Answer::error(content_type, failure_status(error_type, content_type), error_type, message)
+        };
+        let down = || Answer::error(content_type, 500, "InternalFailure", "the services are going down");
+        self.carry_out(struck, act, fail).await.unwrap_or_else(down)
+    }
+
+    /// What the plan in force decides about a call; `None` where no fault is about it.
+    pub fn decide(&self, service: &'static str, operation: &str, request_id: &str, root: Option<&str>) -> Option<Struck> {
+        let plan = self.plan.current()?;
+        let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)));
+        let (request_id, root) = (request_id.to_owned(), root.map(str::to_owned));
+        (!decisions.is_empty()).then_some(Struck { plan, decisions, request_id, root })
+    }
+
+    /// Does `act` with the faults that were decided; `fail` makes the failure of an error type and a message. `None` where the services go
+    /// down meanwhile.
+    pub async fn carry_out<T: Send + 'static>(
+        &self,
+        struck: Struck,
+        act: impl Future<Output = T> + Send + 'static,
+        fail: impl Fn(&str, &str) -> T + Send + 'static,
+    ) -> Option<T> {
         let (answered, answer) = oneshot::channel();
-        let (ledger, content_type) = (self.ledger.clone(), neighbour.content_type);
-        let neighbour = Arc::clone(neighbour);
+        let ledger = self.ledger.clone();
         {
-            let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
-            while struck.try_join_next().is_some() {}
-            struck.spawn(async move {
-                let _ = answered.send(strike(&neighbour, &call, &plan, decisions, &ledger).await);
+            let mut all = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
+            while all.try_join_next().is_some() {}
+            all.spawn(async move {
+                let _ = answered.send(strike(struck, act, fail, &ledger).await);
             });
         }
-        answer.await.unwrap_or_else(|_| Answer::error(content_type, 500, "InternalFailure", "the services are going down"))
+        answer.await.ok()
     }
+}
+
+/// A call that faults are about, and what was decided.
+pub struct Struck {
+    plan: Arc<Plan>,
+    decisions: Vec<Decision>,
+    request_id: String,
+    root: Option<String>,
 }
 
 /// One decision and what became of it.
@@ -66,24 +95,25 @@ struct Done {
     done: bool,
 }
 
-async fn strike(neighbour: &Neighbour, call: &Call, plan: &Plan, decisions: Vec<Decision>, ledger: &UnboundedSender<Entry>) -> Answer {
+async fn strike<T>(struck: Struck, act: impl Future<Output = T>, fail: impl Fn(&str, &str) -> T, ledger: &UnboundedSender<Entry>) -> T {
+    let Struck { plan, decisions, request_id, root } = struck;
     let mut all: Vec<Done> = decisions.into_iter().map(|decision| Done { decision, waited: Duration::ZERO, done: true }).collect();
     hold(&mut all, Moment::Before).await;
     let refusal = all.iter().find_map(|it| match &it.decision.action {
-        Action::Refuse { error_type, message } => Some(failure(neighbour, error_type, message)),
+        Action::Refuse { error_type, message } => Some(fail(error_type, message)),
         _ => None,
     });
     let refused = refusal.is_some();
     let mut answer = match refusal {
         Some(refusal) => refusal,
-        None => neighbour.service.answer(call).await,
+        None => act.await,
     };
     if !refused {
         hold(&mut all, Moment::After).await;
     }
     for it in &mut all {
         match &it.decision.action {
-            Action::LoseAnswer { error_type, message } if !refused => answer = failure(neighbour, error_type, message),
+            Action::LoseAnswer { error_type, message } if !refused => answer = fail(error_type, message),
             // Another fault refused the call first, or the action is one for functions only.
             Action::LoseAnswer { .. } | Action::Wait { moment: Moment::After, .. } => it.done = !refused,
             Action::Pass | Action::Refuse { .. } | Action::Wait { moment: Moment::Before, .. } => {}
@@ -92,7 +122,7 @@ async fn strike(neighbour: &Neighbour, call: &Call, plan: &Plan, decisions: Vec<
     }
     for it in all {
         // A ledger that nobody reads any more is no reason not to answer.
-        let _ = ledger.send(Entry::Eligible(entry(call, plan, it)));
+        let _ = ledger.send(Entry::Eligible(entry(&request_id, root.as_deref(), &plan, it)));
     }
     answer
 }
@@ -107,13 +137,13 @@ async fn hold(all: &mut [Done], now: Moment) {
     }
 }
 
-fn entry(call: &Call, plan: &Plan, it: Done) -> Eligible {
+fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Eligible {
     let place = plan.faults.iter().find(|fault| fault.name == it.decision.fault).map(|fault| fault.place.to_string());
     Eligible {
         run: plan.run.clone(),
         sequence: plan.sequence,
-        request_id: call.request_id.clone(),
-        root: call.root.clone(),
+        request_id: request_id.to_owned(),
+        root: root.map(str::to_owned),
         place: place.unwrap_or_default(),
         arm: it.decision.arm,
         action: it.decision.action.name().to_owned(),
@@ -125,15 +155,14 @@ fn entry(call: &Call, plan: &Plan, it: Done) -> Eligible {
     }
 }
 
-/// The status that the service would send with such an exception; an unknown one is an internal error.
-fn failure(neighbour: &Neighbour, error_type: &str, message: &str) -> Answer {
+/// The status that a service would send with such an exception; an unknown one is an internal error.
+pub fn failure_status(error_type: &str, content_type: &str) -> u16 {
     let named = |part: &str| error_type.contains(part);
-    let status = match error_type {
-        _ if named("Unavailable") => 503,
+    match error_type {
+        _ if named("Unavailable") || named("SlowDown") => 503,
         _ if named("Throttl") || named("TooManyRequests") || named("LimitExceeded") || named("ThroughputExceeded") => {
-            if neighbour.content_type == REST_JSON { 429 } else { 400 }
+            if content_type == REST_JSON { 429 } else { 400 }
         }
         _ => 500,
-    };
-    Answer::error(neighbour.content_type, status, error_type, message)
+    }
 }

@@ -1,9 +1,14 @@
 //! What a call and its answer are once they are off the socket; the services know nothing of hyper.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use quick_xml::escape::escape;
+use s3s::dto::{Timestamp, TimestampFormat};
 use serde_json::{Value, json};
 
 /// One of the cloud services.
@@ -41,12 +46,14 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// The content type of the JSON protocol 1.0: DynamoDB and Verified Permissions.
+/// The content type of the JSON protocol 1.0: DynamoDB, Verified Permissions, SQS and CloudWatch.
 pub const JSON_1_0: &str = "application/x-amz-json-1.0";
 /// The content type of the JSON protocol 1.1: Cognito.
 pub const JSON_1_1: &str = "application/x-amz-json-1.1";
 /// The content type of REST services: IoT data.
 pub const REST_JSON: &str = "application/json";
+/// The content type of the query protocol's answers: SNS.
+pub const QUERY_XML: &str = "text/xml";
 
 impl Answer {
     /// A success.
@@ -54,11 +61,42 @@ impl Answer {
         Self { status: 200, content_type, error_type: None, body: Bytes::from(body.to_string()) }
     }
 
-    /// An error in the form that the service's protocol has: the JSON protocols name the exception in `__type`, REST in the header alone.
+    /// An error in the form that the service's protocol has: the JSON protocols name the exception in `__type`, REST in the header
+    /// alone, the query protocol in its XML.
     pub fn error(content_type: &'static str, status: u16, error_type: &str, message: &str) -> Self {
-        let body = if content_type == REST_JSON { json!({"message": message}) } else { json!({"__type": error_type, "message": message}) };
-        Self { status, content_type, error_type: Some(error_type.to_owned()), body: Bytes::from(body.to_string()) }
+        let body = match content_type {
+            REST_JSON => json!({"message": message}).to_string(),
+            QUERY_XML => query_failure(status, error_type, message),
+            _ => json!({"__type": error_type, "message": message}).to_string(),
+        };
+        Self { status, content_type, error_type: Some(error_type.to_owned()), body: body.into() }
     }
+}
+
+fn query_failure(status: u16, code: &str, message: &str) -> String {
+    let whose = if status < 500 { "Sender" } else { "Receiver" };
+    let (code, message) = (escape(code), escape(message));
+    format!("<ErrorResponse><Error><Type>{whose}</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
+}
+
+/// The fields of a form, as the query protocol sends them. Of two with one name the last counts.
+pub fn form(body: &[u8]) -> BTreeMap<String, String> {
+    form_urlencoded::parse(body).into_owned().collect()
+}
+
+/// Such as `2026-01-31T12:00:00.000Z`.
+pub fn iso_8601(time: SystemTime) -> String {
+    let mut text = Vec::new();
+    let _ = Timestamp::from(time).format(TimestampFormat::DateTime, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Two digits a byte.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A new request id. It need not be secret, only unlike any other of this process.
@@ -97,5 +135,30 @@ mod tests {
         for (text, decoded) in [("a%3Ab", "a:b"), ("a", "a"), ("%", "%"), ("%4", "%4"), ("%zz", "%zz"), ("%E2%82%AC", "€")] {
             assert_eq!(percent_decoded(text), decoded, "{text}");
         }
+    }
+
+    #[test]
+    fn an_error_has_the_form_of_its_protocol() {
+        for (content_type, body) in [
+            (JSON_1_0, r#"{"__type":"Not<Found","message":"a&b"}"#),
+            (REST_JSON, r#"{"message":"a&b"}"#),
+            (
+                QUERY_XML,
+                "<ErrorResponse><Error><Type>Sender</Type><Code>Not&lt;Found</Code><Message>a&amp;b</Message></Error></ErrorResponse>",
+            ),
+        ] {
+            let answer = Answer::error(content_type, 404, "Not<Found", "a&b");
+            assert_eq!((answer.status, answer.error_type.as_deref()), (404, Some("Not<Found")));
+            assert_eq!(answer.body, body, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn forms_times_and_digests_are_written_as_aws_writes_them() {
+        let fields = form(b"Action=Publish&Message=a+b%26%E2%82%AC%0A&Empty=");
+        assert_eq!((fields["Message"].as_str(), fields["Empty"].as_str()), ("a b&\u{20ac}\n", ""));
+        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_769_860_800_120);
+        assert_eq!(iso_8601(time), "2026-01-31T12:00:00.120Z");
+        assert_eq!(hexadecimal(&[0, 171, 255]), "00abff");
     }
 }

@@ -6,6 +6,7 @@ mod asynchronous;
 mod child;
 mod environments;
 mod gateway;
+mod mappings;
 mod runtimes;
 mod support;
 mod triggers;

@@ -6,6 +6,7 @@ mod called;
 mod filter;
 mod given_up;
 mod queue;
+mod sources;
 #[cfg(test)]
 mod stand_ins;
 mod stream;
@@ -41,6 +42,8 @@ pub struct Message {
     pub md5: String,
     /// `ApproximateReceiveCount`, `SentTimestamp` and so on.
     pub attributes: BTreeMap<String, String>,
+    /// `messageAttributes`: those of its sender.
+    pub typed: BTreeMap<String, Value>,
 }
 
 /// A queue that invokes a function, or takes what a function could not process.

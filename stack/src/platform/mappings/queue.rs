@@ -121,7 +121,7 @@ impl Poller {
             "receiptHandle": message.receipt,
             "body": message.body,
             "attributes": message.attributes,
-            "messageAttributes": {},
+            "messageAttributes": message.typed,
             "md5OfBody": message.md5,
             "eventSource": "aws:sqs",
             "eventSourceARN": self.arn,

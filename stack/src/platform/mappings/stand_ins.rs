@@ -109,7 +109,7 @@ impl Queue for FakeQueue {
         state.sent += 1;
         let attributes = [("ApproximateReceiveCount", "1"), ("SentTimestamp", "1")].map(|(name, value)| (name.into(), value.into())).into();
         let (receipt, md5) = (format!("{id}/1"), format!("md5 of {body}"));
-        state.visible.push_back(Message { id: id.clone(), receipt, body, md5, attributes });
+        state.visible.push_back(Message { id: id.clone(), receipt, body, md5, attributes, typed: Default::default() });
         self.came.notify_waiters();
         Some(id)
     }

@@ -1,8 +1,18 @@
 //! One plain page on which a person sees what is in the services: mailbox, notices, buckets, queues, members. It asks nothing of a network and has no script.
 
+mod window;
+
 use std::fmt::Write as _;
 
 use quick_xml::escape::escape;
+
+pub use self::window::Window;
+
+/// Where the page is.
+pub const AT: &str = "/brownout";
+
+/// Where the objects are that the page links: bucket and key follow.
+pub const OBJECTS: &str = "/brownout/objects/";
 
 const STYLE: &str = include_str!("page.css");
 
@@ -205,7 +215,7 @@ fn object_cells(bucket: &str, (key, size): &(String, u64)) -> Vec<String> {
                 if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
             })
             .collect();
-    vec![format!("<a href=\"/brownout/objects/{}/{path}\">{}</a>", escape(bucket), escape(key)), size.to_string()]
+    vec![format!("<a href=\"{OBJECTS}{}/{path}\">{}</a>", escape(bucket), escape(key)), size.to_string()]
 }
 
 fn user((name, enabled): &(String, bool)) -> Vec<String> {

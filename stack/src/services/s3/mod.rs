@@ -1,0 +1,188 @@
+//! S3: buckets in memory. An object's bytes are shared by all who read it; queues are told of what is stored.
+
+mod listing;
+mod notification;
+mod operations;
+mod upload;
+mod wire;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use s3s::crypto::{Checksum, Md5};
+
+pub use self::wire::Objects;
+use super::sqs::Sqs;
+use super::wire::hexadecimal;
+use crate::blueprint::Bucket;
+use crate::sightings::{Seen, Sightings};
+
+/// What the one who stored an object says of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
+    /// `x-amz-meta-*`.
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its content, shared.
+    pub bytes: Bytes,
+    /// The MD5 of the content, in hexadecimal.
+    pub etag: String,
+    /// When it was stored.
+    pub modified: SystemTime,
+    /// What is said of it.
+    pub described: Described,
+}
+
+/// Why an object was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NotStored {
+    NoSuchBucket,
+    Exists,
+}
+
+/// One bucket.
+struct Shelf {
+    declared: Bucket,
+    objects: Mutex<Contents>,
+}
+
+/// A bucket's objects, and how many were ever stored in it.
+#[derive(Default)]
+struct Contents {
+    by_key: BTreeMap<String, Object>,
+    sequence: u64,
+}
+
+/// All buckets of one machine.
+pub struct Buckets {
+    shelves: BTreeMap<String, Shelf>,
+    sqs: Arc<Sqs>,
+    sightings: Sightings,
+    made: SystemTime,
+}
+
+impl Buckets {
+    /// The declared buckets, empty. The queues that they notify get the test event that S3 sends when a notification is made.
+    pub fn new(buckets: &[Bucket], sqs: Arc<Sqs>, sightings: Sightings) -> Arc<Self> {
+        let made = SystemTime::now();
+        for bucket in buckets {
+            for queue in &bucket.notifies {
+                sqs.send(queue, notification::test_event(&bucket.name, made), None);
+            }
+        }
+        let shelf = |bucket: &Bucket| (bucket.name.clone(), Shelf { declared: bucket.clone(), objects: Mutex::default() });
+        Arc::new(Self { shelves: buckets.iter().map(shelf).collect(), sqs, sightings, made })
+    }
+
+    /// Stores an object in process; `false` where there is no such bucket.
+    pub fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> bool {
+        let etag = hexadecimal(Md5::checksum(&bytes).as_ref());
+        let object = Object { bytes, etag, modified: SystemTime::now(), described: Described::default() };
+        self.store(bucket, key, object, false).is_ok()
+    }
+
+    /// Stores and tells: the sighting first, then the queues.
+    fn store(&self, bucket: &str, key: &str, object: Object, only_new: bool) -> Result<(), NotStored> {
+        let shelf = self.shelves.get(bucket).ok_or(NotStored::NoSuchBucket)?;
+        let size = object.bytes.len() as u64;
+        let mut objects = shelf.objects();
+        if only_new && objects.by_key.contains_key(key) {
+            return Err(NotStored::Exists);
+        }
+        objects.sequence += 1;
+        let event = notification::created(bucket, key, &object, objects.sequence);
+        objects.by_key.insert(key.to_owned(), object);
+        drop(objects);
+        self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size });
+        for queue in &shelf.declared.notifies {
+            self.sqs.send(queue, event.clone(), Some(key.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// An object.
+    pub fn get(&self, bucket: &str, key: &str) -> Option<Object> {
+        self.shelves.get(bucket)?.objects().by_key.get(key).cloned()
+    }
+
+    /// All objects of a bucket with their keys, in the keys' order.
+    pub fn list(&self, bucket: &str) -> Vec<(String, Object)> {
+        let Some(shelf) = self.shelves.get(bucket) else { return Vec::new() };
+        shelf.objects().by_key.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
+    }
+
+    /// The buckets' names.
+    pub fn names(&self) -> Vec<String> {
+        self.shelves.keys().cloned().collect()
+    }
+
+    /// Whether there is such a bucket.
+    pub fn has(&self, bucket: &str) -> bool {
+        self.shelves.contains_key(bucket)
+    }
+
+    fn delete(&self, bucket: &str, key: &str) {
+        if let Some(shelf) = self.shelves.get(bucket) {
+            shelf.objects().by_key.remove(key);
+        }
+    }
+}
+
+impl Shelf {
+    fn objects(&self) -> MutexGuard<'_, Contents> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::blueprint::Queue;
+    use crate::compressed::Compressed;
+
+    #[tokio::test]
+    async fn storing_is_told_before_the_queue_and_the_queue_gets_the_event() {
+        let (sightings, mut seen) = Sightings::channel();
+        let queue = Queue { name: "q".into(), visibility: Duration::from_secs(30), retention: Duration::from_secs(900), redrive: None };
+        let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let bucket =
+            |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|it| (*it).into()).collect() };
+        let buckets = Buckets::new(&[bucket("incoming", &["q"]), bucket("quiet", &[])], Arc::clone(&sqs), sightings);
+        let test: Value = serde_json::from_str(&sqs.receive("q", 1).remove(0).body).unwrap();
+        assert_eq!((&test["Event"], &test["Bucket"], &test["Service"]), (&json!("s3:TestEvent"), &json!("incoming"), &json!("Amazon S3")));
+
+        assert!(buckets.put("incoming", "a b/ü.eml", Bytes::from_static(b"hello")));
+        assert!(buckets.put("quiet", "k", Bytes::new()) && !buckets.put("nowhere", "k", Bytes::new()));
+        let event: Value = serde_json::from_str(&sqs.receive("q", 10).remove(0).body).unwrap();
+        let record = &event["Records"][0];
+        assert_eq!((&record["eventSource"], &record["eventName"]), (&json!("aws:s3"), &json!("ObjectCreated:Put")));
+        assert_eq!(record["s3"]["object"]["key"], "a+b/%C3%BC.eml");
+        assert_eq!((&record["s3"]["object"]["size"], &record["s3"]["bucket"]["arn"]), (&json!(5), &json!("arn:aws:s3:::incoming")));
+        assert_eq!(record["s3"]["object"]["eTag"], "5d41402abc4b2a76b9719d911017c592");
+        let told: Vec<_> = std::iter::from_fn(|| seen.try_recv().ok()).map(|sighting| sighting.seen).collect();
+        let stored = told.iter().position(|seen| matches!(seen, Seen::ObjectStored { key, size: 5, .. } if key == "a b/ü.eml"));
+        let queued = told.iter().position(|seen| matches!(seen, Seen::Queued { about: Some(key), .. } if key == "a b/ü.eml"));
+        assert!(stored.unwrap() < queued.unwrap(), "{told:?}");
+        assert!(matches!(&told[0], Seen::Queued { about: None, .. }), "the test event is about no object");
+        assert_eq!(buckets.list("incoming").len(), 1);
+        buckets.delete("incoming", "a b/ü.eml");
+        assert_eq!(buckets.get("incoming", "a b/ü.eml"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! The events that S3 puts into queues. Source: Amazon S3 user guide, event message structure (version 2.1).
+
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use super::Object;
+use crate::account::{ACCOUNT, REGION};
+use crate::services::wire::{iso_8601, request_id};
+
+/// A key as events and listings carry it: encoded as in a form, the slashes left.
+pub fn encoded(key: &str) -> String {
+    let parts: Vec<String> = key.split('/').map(|part| form_urlencoded::byte_serialize(part.as_bytes()).collect()).collect();
+    parts.join("/")
+}
+
+/// What a queue gets once, when its notification is made. It is about no object.
+pub fn test_event(bucket: &str, at: SystemTime) -> String {
+    json!({
+        "Service": "Amazon S3",
+        "Event": "s3:TestEvent",
+        "Time": iso_8601(at),
+        "Bucket": bucket,
+        "RequestId": request_id(),
+        "HostId": "brownout",
+    })
+    .to_string()
+}
+
+/// An object was put. `sequence` grows with every put of the bucket.
+pub fn created(bucket: &str, key: &str, object: &Object, sequence: u64) -> String {
+    json!({"Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventTime": iso_8601(object.modified),
+        "eventName": "ObjectCreated:Put",
+        "userIdentity": {"principalId": format!("AWS:{ACCOUNT}")},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"x-amz-request-id": request_id(), "x-amz-id-2": "brownout"},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": format!("{bucket}-created"),
+            "bucket": {"name": bucket, "ownerIdentity": {"principalId": ACCOUNT}, "arn": format!("arn:aws:s3:::{bucket}")},
+            "object": {
+                "key": encoded(key),
+                "size": object.bytes.len(),
+                "eTag": object.etag,
+                "sequencer": format!("{sequence:018X}"),
+            },
+        },
+    }]})
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_encoded_as_s3_does() {
+        for (key, in_event) in [
+            ("plain.eml", "plain.eml"),
+            ("a/b c+d.pdf", "a/b+c%2Bd.pdf"),
+            ("m/1-façade (1).txt", "m/1-fa%C3%A7ade+%281%29.txt"),
+            ("100%*", "100%25*"),
+        ] {
+            assert_eq!(encoded(key), in_event);
+        }
+    }
+}

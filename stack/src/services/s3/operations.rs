@@ -1,0 +1,159 @@
+//! What each operation of S3 does with the buckets, in the types of the protocol.
+
+use std::time::SystemTime;
+
+use s3s::dto::{
+    Bucket, CommonPrefix, DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadBucketInput,
+    HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    Object as Listed, ObjectStorageClass, PutObjectInput, PutObjectOutput, StreamingBlob,
+};
+use s3s::{Body, S3Result, s3_error};
+
+use super::listing::{Asked, page};
+use super::notification::encoded;
+use super::upload::Upload;
+use super::{Buckets, Described, NotStored, Object};
+use crate::account::REGION;
+use crate::services::wire::hexadecimal;
+
+/// Keys in one page at most. Source: Amazon S3 API reference, `ListObjectsV2`.
+const MOST_KEYS: i32 = 1000;
+
+pub fn put(buckets: &Buckets, (input, upload): (PutObjectInput, Upload)) -> S3Result<PutObjectOutput> {
+    let etag = hexadecimal(&upload.md5);
+    let described = Described {
+        content_type: input.content_type,
+        content_disposition: input.content_disposition,
+        content_encoding: input.content_encoding,
+        metadata: input.metadata,
+    };
+    let object = Object { bytes: upload.bytes, etag: etag.clone(), modified: SystemTime::now(), described };
+    let only_new = input.if_none_match == Some(ETagCondition::Any);
+    match buckets.store(&input.bucket, &input.key, object, only_new) {
+        Ok(()) => Ok(PutObjectOutput {
+            e_tag: Some(ETag::Strong(etag)),
+            checksum_crc32: upload.checksum.checksum_crc32,
+            checksum_crc32c: upload.checksum.checksum_crc32c,
+            checksum_crc64nvme: upload.checksum.checksum_crc64nvme,
+            checksum_sha1: upload.checksum.checksum_sha1,
+            checksum_sha256: upload.checksum.checksum_sha256,
+            ..PutObjectOutput::default()
+        }),
+        Err(NotStored::NoSuchBucket) => Err(s3_error!(NoSuchBucket, "The specified bucket does not exist")),
+        Err(NotStored::Exists) => Err(s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")),
+    }
+}
+
+fn existing(buckets: &Buckets, bucket: &str, key: &str) -> S3Result<Object> {
+    if !buckets.has(bucket) {
+        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+    }
+    buckets.get(bucket, key).ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))
+}
+
+fn length(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
+}
+
+pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput> {
+    let object = existing(buckets, &input.bucket, &input.key)?;
+    let (mut bytes, mut content_range) = (object.bytes, None);
+    if let Some(range) = input.range {
+        let whole = bytes.len() as u64;
+        let part = range.check(whole).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
+        content_range = Some(format!("bytes {}-{}/{whole}", part.start, part.end.saturating_sub(1)));
+        // Both ends lie within the content, so they fit.
+        bytes = bytes.slice(usize::try_from(part.start).unwrap_or_default()..usize::try_from(part.end).unwrap_or_default());
+    }
+    Ok(GetObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        content_length: Some(length(&bytes)),
+        content_range,
+        content_type: object.described.content_type,
+        content_disposition: object.described.content_disposition,
+        content_encoding: object.described.content_encoding,
+        metadata: object.described.metadata,
+        e_tag: Some(ETag::Strong(object.etag)),
+        last_modified: Some(object.modified.into()),
+        body: Some(StreamingBlob::from(Body::from(bytes))),
+        ..GetObjectOutput::default()
+    })
+}
+
+pub fn head(buckets: &Buckets, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
+    let object = existing(buckets, &input.bucket, &input.key)?;
+    Ok(HeadObjectOutput {
+        accept_ranges: Some("bytes".to_owned()),
+        content_length: Some(length(&object.bytes)),
+        content_type: object.described.content_type,
+        content_disposition: object.described.content_disposition,
+        content_encoding: object.described.content_encoding,
+        metadata: object.described.metadata,
+        e_tag: Some(ETag::Strong(object.etag)),
+        last_modified: Some(object.modified.into()),
+        ..HeadObjectOutput::default()
+    })
+}
+
+pub fn delete(buckets: &Buckets, input: DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
+    if !buckets.has(&input.bucket) {
+        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+    }
+    // Deleting what is not there succeeds too.
+    buckets.delete(&input.bucket, &input.key);
+    Ok(DeleteObjectOutput::default())
+}
+
+pub fn head_bucket(buckets: &Buckets, input: HeadBucketInput) -> S3Result<HeadBucketOutput> {
+    if !buckets.has(&input.bucket) {
+        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+    }
+    Ok(HeadBucketOutput { bucket_region: Some(REGION.to_owned()), ..HeadBucketOutput::default() })
+}
+
+pub fn list_buckets(buckets: &Buckets, _: ListBucketsInput) -> S3Result<ListBucketsOutput> {
+    let bucket = |name: String| Bucket { name: Some(name), creation_date: Some(buckets.made.into()), ..Bucket::default() };
+    Ok(ListBucketsOutput { buckets: Some(buckets.names().into_iter().map(bucket).collect()), ..ListBucketsOutput::default() })
+}
+
+pub fn list(buckets: &Buckets, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
+    let Some(shelf) = buckets.shelves.get(&input.bucket) else {
+        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+    };
+    let most = input.max_keys.unwrap_or(MOST_KEYS).clamp(0, MOST_KEYS);
+    let objects = shelf.objects();
+    let asked = Asked {
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        delimiter: input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
+        after: input.continuation_token.as_deref().or(input.start_after.as_deref()),
+        most: usize::try_from(most).unwrap_or_default(),
+    };
+    let page = page(objects.by_key.keys(), &asked);
+    let shown = |key: &str| if input.encoding_type.is_some() { encoded(key) } else { key.to_owned() };
+    let listed = |key: &String| {
+        let object = objects.by_key.get(key)?;
+        Some(Listed {
+            key: Some(shown(key)),
+            size: Some(length(&object.bytes)),
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            last_modified: Some(object.modified.into()),
+            storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
+            ..Listed::default()
+        })
+    };
+    Ok(ListObjectsV2Output {
+        contents: Some(page.keys.iter().filter_map(listed).collect()),
+        common_prefixes: Some(page.prefixes.iter().map(|it| CommonPrefix { prefix: Some(shown(it)) }).collect()),
+        key_count: i32::try_from(page.keys.len() + page.prefixes.len()).ok(),
+        is_truncated: Some(page.next.is_some()),
+        next_continuation_token: page.next,
+        max_keys: Some(most),
+        prefix: input.prefix.as_deref().map(shown),
+        delimiter: input.delimiter.as_deref().map(shown),
+        start_after: input.start_after.as_deref().map(shown),
+        name: Some(input.bucket),
+        continuation_token: input.continuation_token,
+        encoding_type: input.encoding_type,
+        ..ListObjectsV2Output::default()
+    })
+}

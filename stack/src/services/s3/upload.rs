@@ -1,0 +1,113 @@
+//! A body as it comes in: collected once, its digests taken in passing and held against what the sender promised.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum as _, Md5};
+use s3s::dto::{Checksum, PutObjectInput};
+use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
+
+/// What is reserved at once at most, whatever length a sender promises.
+const RESERVED: i64 = 64 * 1024 * 1024;
+
+/// A body that is there as a whole.
+pub struct Upload {
+    /// It.
+    pub bytes: Bytes,
+    /// Its MD5.
+    pub md5: Vec<u8>,
+    /// The checksums that its sender wanted checked.
+    pub checksum: Checksum,
+}
+
+/// Reads the body of a request to its end and checks it.
+pub async fn read(request: &mut S3Request<PutObjectInput>) -> S3Result<Upload> {
+    let announced = request.headers.get_all("x-amz-trailer").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let mut expected = promised(&request.input);
+    let mut hasher = hasher(&expected, &announced);
+    let mut md5 = Md5::new();
+    let length = request.input.content_length.unwrap_or_default().clamp(0, RESERVED);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    let mut body = request.input.body.take().map(Body::from).unwrap_or_default();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(unreadable)?.into_data() {
+            hasher.update(&data);
+            md5.update(&data);
+            bytes.extend_from_slice(&data);
+        }
+    }
+    if let Some(trailers) = request.trailing_headers.take().and_then(|trailers| trailers.take()) {
+        for (name, of) in FIELDS {
+            if let Some(value) = trailers.get(name).and_then(|value| value.to_str().ok()) {
+                *of(&mut expected) = Some(value.to_owned());
+            }
+        }
+    }
+    let md5 = md5.finalize().as_ref().to_vec();
+    if request.input.content_md5.as_ref().is_some_and(|promised| *promised != STANDARD.encode(&md5)) {
+        return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."));
+    }
+    let mut checksum = hasher.finalize();
+    for (name, of) in FIELDS {
+        let promised = of(&mut expected);
+        if promised.is_some() && promised != of(&mut checksum) {
+            return Err(s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum."));
+        }
+    }
+    Ok(Upload { bytes: bytes.into(), md5, checksum })
+}
+
+/// The header or trailer of a checksum, and where it stands.
+type Field = (&'static str, fn(&mut Checksum) -> &mut Option<String>);
+
+const FIELDS: [Field; 5] = [
+    ("x-amz-checksum-crc32", |it| &mut it.checksum_crc32),
+    ("x-amz-checksum-crc32c", |it| &mut it.checksum_crc32c),
+    ("x-amz-checksum-crc64nvme", |it| &mut it.checksum_crc64nvme),
+    ("x-amz-checksum-sha1", |it| &mut it.checksum_sha1),
+    ("x-amz-checksum-sha256", |it| &mut it.checksum_sha256),
+];
+
+fn promised(input: &PutObjectInput) -> Checksum {
+    Checksum {
+        checksum_crc32: input.checksum_crc32.clone(),
+        checksum_crc32c: input.checksum_crc32c.clone(),
+        checksum_crc64nvme: input.checksum_crc64nvme.clone(),
+        checksum_sha1: input.checksum_sha1.clone(),
+        checksum_sha256: input.checksum_sha256.clone(),
+        ..Checksum::default()
+    }
+}
+
+/// Takes the checksums that are promised in the head, and those that it announces for the end.
+fn hasher(promised: &Checksum, announced: &str) -> ChecksumHasher {
+    let wanted =
+        |promised: &Option<String>, name: &str| promised.is_some() || announced.split(',').any(|it| it.trim().eq_ignore_ascii_case(name));
+    let [crc32, crc32c, crc64nvme, sha1, sha256] = FIELDS.map(|(name, _)| name);
+    ChecksumHasher {
+        crc32: wanted(&promised.checksum_crc32, crc32).then(Default::default),
+        crc32c: wanted(&promised.checksum_crc32c, crc32c).then(Default::default),
+        crc64nvme: wanted(&promised.checksum_crc64nvme, crc64nvme).then(Default::default),
+        sha1: wanted(&promised.checksum_sha1, sha1).then(Default::default),
+        sha256: wanted(&promised.checksum_sha256, sha256).then(Default::default),
+    }
+}
+
+/// The body broke off, or its signature or promised hash was not that of its content.
+fn unreadable(source: s3s::StdError) -> S3Error {
+    let text = source.to_string();
+    let code = if text.contains("Sha256Mismatch") {
+        S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into())
+    } else if text.contains("SignatureMismatch") {
+        S3ErrorCode::SignatureDoesNotMatch
+    } else {
+        S3ErrorCode::IncompleteBody
+    };
+    let status = code.status_code().unwrap_or(StatusCode::BAD_REQUEST);
+    let mut error = S3Error::with_source(code, source);
+    error.set_status_code(status);
+    error
+}

@@ -1,0 +1,127 @@
+//! S3 over HTTP: s3s reads the request, checks who signed it and until when, and writes the answer; faults strike what is read and allowed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use s3s::auth::SimpleAuth;
+use s3s::dto::{
+    DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
+    HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput,
+};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::{Buckets, operations, upload};
+use crate::account::{ACCESS_KEY, SECRET_KEY};
+use crate::services::front::trace_root;
+use crate::services::neighbour::{Striker, failure_status};
+
+/// The service's name in a plan's place.
+const NAME: &str = "s3";
+/// The content type of what S3 answers.
+const XML: &str = "application/xml";
+
+/// The buckets behind S3's protocol and its faults.
+pub struct Objects {
+    service: S3Service,
+    buckets: Arc<Buckets>,
+}
+
+/// Our id of a request, handed through s3s.
+#[derive(Clone)]
+struct RequestId(String);
+
+impl Objects {
+    /// Serves these buckets to who signs with this machine's key.
+    pub fn new(buckets: Arc<Buckets>, striker: Arc<Striker>) -> Self {
+        let mut builder = S3ServiceBuilder::new(Behind { buckets: Arc::clone(&buckets), striker });
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        Self { service: builder.build(), buckets }
+    }
+
+    /// Whether a path is that of a bucket or of an object in it.
+    pub fn owns(&self, path: &str) -> bool {
+        path.strip_prefix('/').and_then(|rest| rest.split('/').next()).is_some_and(|bucket| self.buckets.has(bucket))
+    }
+
+    /// Answers a request whose body is still coming.
+    pub async fn answer(&self, mut request: Request<Body>, id: &str) -> Response<Body> {
+        request.extensions_mut().insert(RequestId(id.to_owned()));
+        let mut response = self.service.call(request).await.unwrap_or_else(|_| {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        });
+        if let Ok(id) = HeaderValue::from_str(id) {
+            response.headers_mut().insert(HeaderName::from_static("x-amz-request-id"), id);
+        }
+        response
+    }
+}
+
+/// The buckets behind their faults.
+struct Behind {
+    buckets: Arc<Buckets>,
+    striker: Arc<Striker>,
+}
+
+impl Behind {
+    async fn act<I: Send + 'static, T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        request: S3Request<I>,
+        act: impl FnOnce(&Buckets, I) -> S3Result<T> + Send + 'static,
+    ) -> S3Result<S3Response<T>> {
+        let S3Request { input, headers, extensions, .. } = request;
+        let id = extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
+        let Some(struck) = self.striker.decide(NAME, operation, id, trace_root(&headers).as_deref()) else {
+            return act(&self.buckets, input).map(S3Response::new);
+        };
+        let buckets = Arc::clone(&self.buckets);
+        let result = self.striker.carry_out(struck, async move { act(&buckets, input) }, |code, message| Err(failure(code, message))).await;
+        result.unwrap_or_else(|| Err(failure("InternalError", "the services are going down"))).map(S3Response::new)
+    }
+}
+
+fn failure(code: &str, message: &str) -> S3Error {
+    let known = S3ErrorCode::from_bytes(code.as_bytes()).unwrap_or(S3ErrorCode::InternalError);
+    let status = known.status_code().or_else(|| StatusCode::from_u16(failure_status(code, XML)).ok());
+    let mut error = S3Error::with_message(known, message.to_owned());
+    error.set_status_code(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    error
+}
+
+#[async_trait]
+impl S3 for Behind {
+    /// Struck once its body is there as a whole: who sends it hears the answer, and what goes on does not hang on the connection.
+    async fn put_object(&self, mut request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        let upload = upload::read(&mut request).await?;
+        self.act("PutObject", request.map_input(|input| (input, upload)), operations::put).await
+    }
+
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        self.act("GetObject", request, operations::get).await
+    }
+
+    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        self.act("HeadObject", request, operations::head).await
+    }
+
+    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.act("DeleteObject", request, operations::delete).await
+    }
+
+    async fn list_objects_v2(&self, request: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+        self.act("ListObjectsV2", request, operations::list).await
+    }
+
+    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.act("HeadBucket", request, operations::head_bucket).await
+    }
+
+    async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+        self.act("ListBuckets", request, operations::list_buckets).await
+    }
+}

@@ -1,0 +1,64 @@
+//! The receipt rules: in which buckets a mail is stored that was taken. It never looks at the mail.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Store;
+use crate::blueprint::Receipt;
+use crate::services::s3::Buckets;
+
+/// The rules that are in force, and where they store.
+pub struct Rules {
+    rules: Vec<Receipt>,
+    buckets: Arc<Buckets>,
+}
+
+/// A rule that cannot be carried out.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a receipt rule names the bucket `{0}`, which is not there")]
+pub struct NoBucket(String);
+
+impl Rules {
+    /// These rules over those buckets.
+    ///
+    /// # Errors
+    /// Where a rule names a bucket that is not there: its mail would be lost.
+    pub fn new(rules: Vec<Receipt>, buckets: Arc<Buckets>) -> Result<Self, NoBucket> {
+        match rules.iter().find(|rule| !buckets.has(&rule.bucket)) {
+            Some(rule) => Err(NoBucket(rule.bucket.clone())),
+            None => Ok(Self { rules, buckets }),
+        }
+    }
+}
+
+impl Store for Rules {
+    fn store(&self, id: &str, raw: Bytes) {
+        for rule in &self.rules {
+            self.buckets.put(&rule.bucket, &format!("{}{id}", rule.prefix), raw.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blueprint::Bucket;
+    use crate::services::sqs::Sqs;
+    use crate::{Compressed, Sightings};
+
+    #[test]
+    fn every_rule_stores_the_mail_under_its_prefix_and_none_stores_nowhere() {
+        let address = ([127, 0, 0, 1], 1).into();
+        let sqs = Sqs::new(&[], Compressed::default(), Sightings::nowhere(), address);
+        let bucket = |name: &str| Bucket { name: name.into(), notifies: vec![] };
+        let buckets = Buckets::new(&[bucket("a"), bucket("b")], sqs, Sightings::nowhere());
+        let rule = |bucket: &str, prefix: &str| Receipt { bucket: bucket.into(), prefix: prefix.into() };
+        let rules = Rules::new(vec![rule("a", ""), rule("b", "mail/")], Arc::clone(&buckets)).unwrap();
+        rules.store("id", Bytes::from_static(b"raw"));
+        for (bucket, key) in [("a", "id"), ("b", "mail/id")] {
+            assert_eq!(buckets.get(bucket, key).unwrap().bytes, "raw", "{bucket}");
+        }
+        assert_eq!(Rules::new(vec![rule("c", "")], buckets).err(), Some(NoBucket("c".into())));
+    }
+}

@@ -1,0 +1,405 @@
+//! One queue as it stands at a moment that the caller names: pure, without clock, lock or socket.
+//! Standard queues: order is the best that can be had, and a message may come again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::blueprint;
+use crate::compressed::Compressed;
+
+/// From its third receive on a message that comes back goes to the end of the line and no longer counts for the age of the oldest.
+/// Source: Amazon SQS, available CloudWatch metrics, `ApproximateAgeOfOldestMessage`.
+const POISON: u32 = 3;
+
+/// A message in a queue.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Its number among all messages of this machine; the message id is made of it.
+    pub number: u64,
+    /// The body.
+    pub body: Arc<str>,
+    /// The MD5 of the body, in hexadecimal.
+    pub md5: Arc<str>,
+    /// The typed attributes that its sender gave it.
+    pub typed: Arc<BTreeMap<String, Value>>,
+    /// When it was sent. Its retention counts from here, in a dead-letter queue too.
+    pub sent: Instant,
+    /// How often it was received, in all queues that it was in.
+    pub receives: u32,
+    /// When it was received first.
+    pub first_received: Option<Instant>,
+    /// The queue that it was moved out of.
+    pub from: Option<String>,
+    /// When it came into this queue.
+    entered: Instant,
+    /// How often it was received in this queue.
+    received_here: u32,
+    /// Its place in the line.
+    place: u64,
+    /// Not to be had before; `None` where it is in the line.
+    away_until: Option<Instant>,
+}
+
+impl Held {
+    /// A message that is sent now.
+    pub fn new(number: u64, body: &str, md5: &str, typed: BTreeMap<String, Value>, now: Instant) -> Self {
+        Self {
+            number,
+            body: body.into(),
+            md5: md5.into(),
+            typed: Arc::new(typed),
+            sent: now,
+            receives: 0,
+            first_received: None,
+            from: None,
+            entered: now,
+            received_here: 0,
+            place: 0,
+            away_until: None,
+        }
+    }
+}
+
+/// What a receive comes to.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Handed out.
+    pub messages: Vec<Held>,
+    /// Received too often already: these go to the dead-letter queue.
+    pub given_up: Vec<Held>,
+}
+
+/// How many messages there are in which state, and how old the oldest is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gauge {
+    /// In the line.
+    pub visible: usize,
+    /// Handed out.
+    pub in_flight: usize,
+    /// Sent with a delay that is not over.
+    pub delayed: usize,
+    /// How long the oldest has been in the queue, on this machine's clock.
+    pub oldest: Option<Duration>,
+    /// How many were ever sent to it.
+    pub sent: u64,
+}
+
+/// Why a visibility could not be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unchanged {
+    /// There is no such message any more, or it was handed out again since.
+    Gone,
+    /// It is not in flight.
+    NotInFlight,
+}
+
+/// A queue.
+#[derive(Debug)]
+pub struct Queue {
+    /// As it was declared.
+    pub declared: blueprint::Queue,
+    visibility: Duration,
+    retention: Duration,
+    held: BTreeMap<u64, Held>,
+    /// Place and number of those in the line.
+    line: BTreeSet<(u64, u64)>,
+    /// End and number of those away.
+    away: BTreeSet<(Instant, u64)>,
+    /// End of retention and number of all.
+    ends: BTreeSet<(Instant, u64)>,
+    /// Entry and number of those that count for the age of the oldest.
+    ages: BTreeSet<(Instant, u64)>,
+    last_place: u64,
+    sent: u64,
+}
+
+impl Queue {
+    /// An empty one.
+    pub fn new(declared: blueprint::Queue, compressed: Compressed) -> Self {
+        Self {
+            visibility: compressed.queue(declared.visibility),
+            retention: compressed.queue(declared.retention),
+            declared,
+            held: BTreeMap::new(),
+            line: BTreeSet::new(),
+            away: BTreeSet::new(),
+            ends: BTreeSet::new(),
+            ages: BTreeSet::new(),
+            last_place: 0,
+            sent: 0,
+        }
+    }
+
+    /// Takes a message that was sent, to be had after `delay`.
+    pub fn send(&mut self, held: Held, delay: Duration, now: Instant) {
+        self.sent += 1;
+        let away = (!delay.is_zero()).then(|| now + delay);
+        self.enter(held, away, now);
+    }
+
+    /// Takes a message that was given up in the queue `from`.
+    pub fn adopt(&mut self, held: Held, from: &str, now: Instant) {
+        self.enter(Held { from: Some(from.to_owned()), received_here: 0, ..held }, None, now);
+    }
+
+    fn enter(&mut self, mut held: Held, away_until: Option<Instant>, now: Instant) {
+        held.entered = now;
+        held.away_until = away_until;
+        held.place = self.next_place();
+        match away_until {
+            Some(until) => self.away.insert((until, held.number)),
+            None => self.line.insert((held.place, held.number)),
+        };
+        self.ends.insert((held.sent + self.retention, held.number));
+        self.ages.insert((held.entered, held.number));
+        self.held.insert(held.number, held);
+    }
+
+    fn next_place(&mut self) -> u64 {
+        self.last_place += 1;
+        self.last_place
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Held> {
+        let held = self.held.remove(&number)?;
+        match held.away_until {
+            Some(until) => self.away.remove(&(until, number)),
+            None => self.line.remove(&(held.place, number)),
+        };
+        self.ends.remove(&(held.sent + self.retention, number));
+        self.ages.remove(&(held.entered, number));
+        Some(held)
+    }
+
+    /// Those whose retention is over; they are gone.
+    pub fn expire(&mut self, now: Instant) -> Vec<Held> {
+        let mut expired = Vec::new();
+        while let Some(&(end, number)) = self.ends.first()
+            && end <= now
+        {
+            self.ends.pop_first();
+            expired.extend(self.remove(number));
+        }
+        expired
+    }
+
+    /// Those whose time away is over come back into the line.
+    fn settle(&mut self, now: Instant) {
+        while let Some(&(until, number)) = self.away.first()
+            && until <= now
+        {
+            self.away.pop_first();
+            self.come_back(number);
+        }
+    }
+
+    fn come_back(&mut self, number: u64) {
+        let last = self.next_place();
+        let Some(held) = self.held.get_mut(&number) else { return };
+        held.away_until = None;
+        if held.received_here >= POISON {
+            held.place = last;
+            self.ages.remove(&(held.entered, number));
+        }
+        self.line.insert((held.place, number));
+    }
+
+    /// Hands out at most so many, which are then away for `visibility`, or for the queue's own. Call [`Queue::expire`] first.
+    pub fn take(&mut self, most: usize, visibility: Option<Duration>, now: Instant) -> Taken {
+        self.settle(now);
+        let until = now + visibility.unwrap_or(self.visibility);
+        let max_receives = self.declared.redrive.as_ref().map(|redrive| redrive.max_receives);
+        let mut taken = Taken::default();
+        while taken.messages.len() < most
+            && let Some(&(place, number)) = self.line.first()
+        {
+            let Some(held) = self.held.get_mut(&number) else { break };
+            if max_receives.is_some_and(|max| held.received_here >= max) {
+                taken.given_up.extend(self.remove(number));
+                continue;
+            }
+            held.receives += 1;
+            held.received_here += 1;
+            held.first_received.get_or_insert(now);
+            held.away_until = Some(until);
+            taken.messages.push(held.clone());
+            self.line.remove(&(place, number));
+            self.away.insert((until, number));
+        }
+        // With no time away they can be had again at once.
+        self.settle(now);
+        taken
+    }
+
+    /// Deletes the message by its latest receipt, whether or not it came back into the line since. An older receipt deletes nothing.
+    /// Source: Amazon SQS API reference, `DeleteMessage`.
+    pub fn delete(&mut self, number: u64, receives: u32) -> bool {
+        let latest = self.held.get(&number).is_some_and(|held| held.receives == receives);
+        latest && self.remove(number).is_some()
+    }
+
+    /// The message that is in flight can be had again after `after`.
+    pub fn change_visibility(&mut self, number: u64, receives: u32, after: Duration, now: Instant) -> Result<(), Unchanged> {
+        self.settle(now);
+        let held = self.held.get_mut(&number).filter(|held| held.receives == receives).ok_or(Unchanged::Gone)?;
+        let until = held.away_until.ok_or(Unchanged::NotInFlight)?;
+        held.away_until = Some(now + after);
+        self.away.remove(&(until, number));
+        self.away.insert((now + after, number));
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Deletes all of them.
+    pub fn purge(&mut self) -> Vec<Held> {
+        for index in [&mut self.away, &mut self.ends, &mut self.ages] {
+            index.clear();
+        }
+        self.line.clear();
+        std::mem::take(&mut self.held).into_values().collect()
+    }
+
+    /// When the next can be had: now or earlier, later, or not before another is sent.
+    pub fn next(&mut self, now: Instant) -> Option<Instant> {
+        self.settle(now);
+        if self.line.is_empty() { self.away.first().map(|&(until, _)| until) } else { Some(now) }
+    }
+
+    /// How it stands.
+    pub fn gauge(&mut self, now: Instant) -> Gauge {
+        self.settle(now);
+        let delayed = self.away.iter().filter(|(_, number)| self.held.get(number).is_some_and(|held| held.received_here == 0)).count();
+        Gauge {
+            visible: self.line.len(),
+            in_flight: self.away.len() - delayed,
+            delayed,
+            oldest: self.ages.first().map(|&(entered, _)| now.saturating_duration_since(entered)),
+            sent: self.sent,
+        }
+    }
+
+    /// All messages, the oldest first, and whether each can be had.
+    pub fn all(&mut self, now: Instant) -> impl Iterator<Item = (&Held, bool)> {
+        self.settle(now);
+        self.held.values().map(|held| (held, held.away_until.is_none()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Visibility 30 s, retention 900 s, here ten times faster: 3 s and 90 s.
+    fn queue(max_receives: Option<u32>) -> Queue {
+        let redrive = max_receives.map(|max_receives| blueprint::Redrive { to: "dead".into(), max_receives });
+        let declared = blueprint::Queue { name: "q".into(), visibility: 30 * SECOND, retention: 900 * SECOND, redrive };
+        Queue::new(declared, Compressed { queues: 10, expiry: 1 })
+    }
+
+    fn send(queue: &mut Queue, number: u64, now: Instant) {
+        queue.send(Held::new(number, "body", "md5", BTreeMap::new(), now), Duration::ZERO, now);
+    }
+
+    fn take(queue: &mut Queue, most: usize, now: Instant) -> Vec<(u64, u32)> {
+        queue.take(most, None, now).messages.iter().map(|held| (held.number, held.receives)).collect()
+    }
+
+    #[test]
+    fn a_message_is_away_for_its_visibility_and_then_comes_again_with_its_count() {
+        let (mut queue, start) = (queue(None), Instant::now());
+        send(&mut queue, 1, start);
+        send(&mut queue, 2, start);
+        assert_eq!(take(&mut queue, 1, start), [(1, 1)], "the oldest first");
+        assert_eq!(take(&mut queue, 10, start + SECOND), [(2, 1)]);
+        assert_eq!(queue.next(start + SECOND), Some(start + 3 * SECOND));
+        assert_eq!(take(&mut queue, 10, start + Duration::from_millis(2999)), []);
+        assert_eq!(take(&mut queue, 10, start + 3 * SECOND), [(1, 2)]);
+        assert_eq!(take(&mut queue, 10, start + 4 * SECOND), [(2, 2)]);
+    }
+
+    #[test]
+    fn only_the_latest_receipt_deletes_even_once_the_message_is_visible_again() {
+        let (mut queue, start) = (queue(None), Instant::now());
+        send(&mut queue, 1, start);
+        take(&mut queue, 1, start);
+        take(&mut queue, 1, start + 3 * SECOND);
+        assert!(!queue.delete(1, 1), "an older receipt");
+        assert_eq!(queue.gauge(start + 9 * SECOND).visible, 1);
+        assert!(queue.delete(1, 2), "the latest, though its visibility is over");
+        assert!(!queue.delete(1, 2), "it is gone");
+        assert_eq!(queue.gauge(start + 9 * SECOND), Gauge { sent: 1, ..Gauge::default() });
+        assert_eq!(queue.next(start), None);
+    }
+
+    #[test]
+    fn a_message_expires_by_its_retention_whether_visible_or_in_flight() {
+        let (mut queue, start) = (queue(None), Instant::now());
+        send(&mut queue, 1, start);
+        send(&mut queue, 2, start);
+        send(&mut queue, 3, start + SECOND);
+        take(&mut queue, 1, start + 88 * SECOND);
+        assert_eq!(queue.expire(start + Duration::from_millis(89_999)).len(), 0);
+        let expired: Vec<_> = queue.expire(start + 90 * SECOND).iter().map(|held| (held.number, held.receives)).collect();
+        assert_eq!(expired, [(1, 1), (2, 0)]);
+        assert!(!queue.delete(1, 1));
+        assert_eq!(take(&mut queue, 10, start + 90 * SECOND), [(3, 1)]);
+    }
+
+    #[test]
+    fn a_message_received_too_often_is_given_up_the_next_time_and_keeps_its_first_time() {
+        let (mut queue, mut now) = (queue(Some(2)), Instant::now());
+        let start = now;
+        send(&mut queue, 1, now);
+        for receives in [1, 2] {
+            assert_eq!(take(&mut queue, 1, now), [(1, receives)]);
+            now += 3 * SECOND;
+        }
+        let mut taken = queue.take(1, None, now);
+        assert!(taken.messages.is_empty());
+        let given_up = taken.given_up.remove(0);
+        assert_eq!((given_up.number, given_up.receives, given_up.sent), (1, 2, start));
+        let declared = blueprint::Queue { name: "dead".into(), visibility: 30 * SECOND, retention: 100 * SECOND, redrive: None };
+        let mut dead = Queue::new(declared, Compressed::default());
+        dead.adopt(given_up, "q", now);
+        assert_eq!((dead.gauge(now + SECOND).oldest, dead.gauge(now).sent), (Some(SECOND), 0), "its age counts from the move");
+        assert_eq!(take(&mut dead, 1, now), [(1, 3)], "its count goes on");
+        assert_eq!(dead.expire(start + 99 * SECOND).len(), 0);
+        assert_eq!(dead.expire(start + 100 * SECOND).len(), 1, "by the dead-letter queue's retention, from when it was sent");
+    }
+
+    #[test]
+    fn a_message_in_flight_can_be_made_visible_sooner_or_later() {
+        let (mut queue, start) = (queue(None), Instant::now());
+        send(&mut queue, 1, start);
+        assert_eq!(queue.change_visibility(1, 0, SECOND, start), Err(Unchanged::NotInFlight));
+        take(&mut queue, 1, start);
+        assert_eq!(queue.change_visibility(1, 2, SECOND, start), Err(Unchanged::Gone));
+        assert_eq!(queue.change_visibility(1, 1, Duration::ZERO, start), Ok(()));
+        assert_eq!(take(&mut queue, 1, start), [(1, 2)]);
+        assert_eq!(queue.change_visibility(1, 2, 20 * SECOND, start), Ok(()));
+        assert_eq!(queue.next(start), Some(start + 20 * SECOND));
+        assert_eq!(queue.change_visibility(1, 2, SECOND, start + 20 * SECOND), Err(Unchanged::NotInFlight));
+    }
+
+    #[test]
+    fn a_delayed_message_waits_and_a_poisonous_one_goes_behind_the_others() {
+        let (mut queue, start) = (queue(None), Instant::now());
+        queue.send(Held::new(1, "late", "md5", BTreeMap::new(), start), SECOND, start);
+        assert_eq!(queue.gauge(start), Gauge { delayed: 1, oldest: Some(Duration::ZERO), sent: 1, ..Gauge::default() });
+        let mut now = start + SECOND;
+        for receives in 1..=3 {
+            assert_eq!(take(&mut queue, 1, now), [(1, receives)]);
+            now += 3 * SECOND;
+        }
+        send(&mut queue, 2, now - SECOND);
+        assert_eq!(queue.gauge(now).oldest, Some(SECOND), "of the message that is not poisonous");
+        assert_eq!(take(&mut queue, 10, now), [(2, 1), (1, 4)]);
+        assert_eq!(queue.purge().len(), 2);
+        assert_eq!(queue.gauge(now), Gauge { sent: 2, ..Gauge::default() });
+    }
+}

@@ -1,0 +1,169 @@
+//! All queues of one machine at a moment that the caller names: what moves between them, and what is told of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::queue::{Held, Queue, Taken};
+use crate::blueprint;
+use crate::compressed::Compressed;
+use crate::sightings::{Seen, Sightings};
+
+/// A message as it is sent.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    /// The body.
+    pub body: String,
+    /// The MD5 of the body, in hexadecimal.
+    pub md5: String,
+    /// Typed attributes.
+    pub typed: BTreeMap<String, Value>,
+    /// How long it cannot be had, on this machine's clock.
+    pub delay: Duration,
+    /// The key of the object that it tells of.
+    pub about: Option<String>,
+}
+
+/// What a receive comes to.
+pub struct Handed {
+    /// Handed out.
+    pub messages: Vec<Held>,
+    /// The dead-letter queue, where something went there.
+    pub moved_to: Option<String>,
+}
+
+/// All queues.
+pub struct Queues {
+    all: BTreeMap<String, Queue>,
+    sightings: Sightings,
+    last: u64,
+}
+
+/// The message id of a number. Numbers count from 1 on every machine, so that the same messages have the same ids in every run of a seed.
+pub fn message_id(number: u64) -> String {
+    format!("5e5e5e5e-0000-4000-8000-{number:012x}")
+}
+
+impl Queues {
+    /// As they were declared.
+    pub fn new(declared: &[blueprint::Queue], compressed: Compressed, sightings: Sightings) -> Self {
+        let all = declared.iter().map(|queue| (queue.name.clone(), Queue::new(queue.clone(), compressed))).collect();
+        Self { all, sightings, last: 0 }
+    }
+
+    /// The queue.
+    pub fn queue(&mut self, name: &str) -> Option<&mut Queue> {
+        self.all.get_mut(name)
+    }
+
+    /// Sends; the message's number comes back.
+    pub fn send(&mut self, queue: &str, outgoing: Outgoing, now: Instant) -> Option<u64> {
+        let into = self.all.get_mut(queue)?;
+        self.last += 1;
+        let number = self.last;
+        into.send(Held::new(number, &outgoing.body, &outgoing.md5, outgoing.typed, now), outgoing.delay, now);
+        // Told before anyone else can have it, so that whoever reads sees it come before it goes.
+        self.sightings.tell(Seen::Queued { queue: queue.to_owned(), message: message_id(number), about: outgoing.about });
+        Some(number)
+    }
+
+    /// Hands out at most so many; what was received too often goes to the dead-letter queue.
+    pub fn receive(&mut self, queue: &str, most: usize, visibility: Option<Duration>, now: Instant) -> Option<Handed> {
+        self.expire(queue, now);
+        let from = self.all.get_mut(queue)?;
+        let to = from.declared.redrive.as_ref().map(|redrive| redrive.to.clone());
+        let Taken { messages, given_up } = from.take(most, visibility, now);
+        for held in &messages {
+            self.sightings.tell(Seen::Received { queue: queue.to_owned(), message: message_id(held.number), count: held.receives });
+        }
+        let mut moved_to = None;
+        for held in given_up {
+            let Some(name) = &to else { continue };
+            let message = message_id(held.number);
+            if let Some(dead) = self.all.get_mut(name) {
+                dead.adopt(held, queue, now);
+                self.sightings.tell(Seen::Redriven { queue: queue.to_owned(), to: name.clone(), message });
+                moved_to.clone_from(&to);
+            }
+        }
+        Some(Handed { messages, moved_to })
+    }
+
+    /// Deletes by a receipt.
+    pub fn delete(&mut self, queue: &str, number: u64, receives: u32, now: Instant) -> bool {
+        self.expire(queue, now);
+        let deleted = self.all.get_mut(queue).is_some_and(|queue| queue.delete(number, receives));
+        if deleted {
+            self.sightings.tell(Seen::Deleted { queue: queue.to_owned(), message: message_id(number) });
+        }
+        deleted
+    }
+
+    /// Deletes all messages of a queue.
+    pub fn purge(&mut self, queue: &str, now: Instant) {
+        self.expire(queue, now);
+        for held in self.all.get_mut(queue).map(Queue::purge).unwrap_or_default() {
+            self.sightings.tell(Seen::Deleted { queue: queue.to_owned(), message: message_id(held.number) });
+        }
+    }
+
+    /// Drops what outlived its retention.
+    pub fn expire(&mut self, queue: &str, now: Instant) {
+        let Some(expiring) = self.all.get_mut(queue) else { return };
+        for held in expiring.expire(now) {
+            let (message, count) = (message_id(held.number), held.receives);
+            self.sightings.tell(Seen::Expired { queue: queue.to_owned(), message, count });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn told(seen: &mut tokio::sync::mpsc::UnboundedReceiver<crate::Sighting>) -> Vec<Seen> {
+        std::iter::from_fn(|| seen.try_recv().ok()).map(|sighting| sighting.seen).collect()
+    }
+
+    #[test]
+    fn the_whole_life_of_a_message_is_told_in_order() {
+        let queue = |name: &str, to: Option<&str>| blueprint::Queue {
+            name: name.into(),
+            visibility: 3 * SECOND,
+            retention: 900 * SECOND,
+            redrive: to.map(|to| blueprint::Redrive { to: to.into(), max_receives: 1 }),
+        };
+        let (sightings, mut seen) = Sightings::channel();
+        let mut queues = Queues::new(&[queue("in", Some("dead")), queue("dead", None)], Compressed::default(), sightings);
+        let (start, message) = (Instant::now(), message_id(1));
+        assert_eq!(queues.send("nowhere", Outgoing::default(), start), None);
+        queues.send("in", Outgoing { about: Some("k".into()), ..Outgoing::default() }, start).unwrap();
+        assert_eq!(queues.receive("in", 1, None, start).unwrap().messages.len(), 1);
+        let handed = queues.receive("in", 1, None, start + 3 * SECOND).unwrap();
+        assert!(handed.messages.is_empty() && handed.moved_to.as_deref() == Some("dead"));
+        let again = queues.receive("dead", 1, None, start + 4 * SECOND).unwrap().messages.remove(0);
+        assert_eq!((again.number, again.receives, again.from.as_deref()), (1, 2, Some("in")));
+        queues.expire("dead", start + 900 * SECOND);
+        queues.send("in", Outgoing::default(), start).unwrap();
+        queues.receive("in", 1, None, start + SECOND).unwrap();
+        assert!(queues.delete("in", 2, 1, start + SECOND));
+        let (incoming, dead) = ("in".to_owned(), "dead".to_owned());
+        let second = message_id(2);
+        assert_eq!(
+            told(&mut seen),
+            [
+                Seen::Queued { queue: incoming.clone(), message: message.clone(), about: Some("k".into()) },
+                Seen::Received { queue: incoming.clone(), message: message.clone(), count: 1 },
+                Seen::Redriven { queue: incoming.clone(), to: dead.clone(), message: message.clone() },
+                Seen::Received { queue: dead.clone(), message: message.clone(), count: 2 },
+                Seen::Expired { queue: dead, message, count: 2 },
+                Seen::Queued { queue: incoming.clone(), message: second.clone(), about: None },
+                Seen::Received { queue: incoming.clone(), message: second.clone(), count: 1 },
+                Seen::Deleted { queue: incoming, message: second },
+            ]
+        );
+    }
+}

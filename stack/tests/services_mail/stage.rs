@@ -1,0 +1,157 @@
+//! The services with the queues, buckets, topics and alarms of a small mail system, and a plain HTTP client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use faults::Entry;
+use faults::ledger::Eligible;
+use http_body_util::{BodyExt, Full};
+use hyper::{HeaderMap, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use stack::blueprint::{Alarm, Blueprint, Bucket, Metric, Queue, Redrive, Topic};
+use stack::invoke::LateInvoke;
+use stack::services::{Services, Settings, start};
+use stack::{Compressed, RunFolder, Seen, Sighting, Sightings};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+pub struct Stage {
+    pub services: Services,
+    client: Client<HttpConnector, Full<Bytes>>,
+    ledger: UnboundedReceiver<Entry>,
+    sightings: UnboundedReceiver<Sighting>,
+    run: RunFolder,
+    _folder: tempfile::TempDir,
+}
+
+pub struct Answered {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answered {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+pub fn blueprint() -> Blueprint {
+    let queue =
+        |name: &str, redrive: Option<Redrive>| Queue { name: name.to_owned(), visibility: 30 * SECOND, retention: 900 * SECOND, redrive };
+    Blueprint {
+        queues: vec![queue("incoming", Some(Redrive { to: "dead".into(), max_receives: 1 })), queue("dead", None)],
+        buckets: vec![
+            Bucket { name: "incoming".into(), notifies: vec!["incoming".into()] },
+            Bucket { name: "attachments".into(), notifies: vec![] },
+        ],
+        topics: vec![Topic { name: "fallback".into() }],
+        alarms: vec![Alarm {
+            name: "oldest".into(),
+            queue: "dead".into(),
+            metric: Metric::AgeOfOldest,
+            period: 60 * SECOND,
+            inclusive: true,
+            threshold: 180.0,
+            tells: Some("fallback".into()),
+        }],
+        ..Blueprint::default()
+    }
+}
+
+impl Stage {
+    pub async fn up() -> Self {
+        Self::up_compressed(1).await
+    }
+
+    pub async fn up_compressed(queues: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(folder.path()).unwrap();
+        let (sender, ledger) = unbounded_channel();
+        let (told, sightings) = Sightings::channel();
+        let compressed = Compressed { queues, expiry: 1 };
+        let settings = Settings {
+            homes: None,
+            clinic: false,
+            members: None,
+            blueprint: blueprint(),
+            triggers: Vec::new(),
+            invoke: LateInvoke::default(),
+            compressed,
+            sightings: told,
+            plan: run.plan(),
+            ledger: sender,
+        };
+        let services = start(settings).await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        Self { services, client, ledger, sightings, run, _folder: folder }
+    }
+
+    pub fn host(&self) -> String {
+        self.services.http.to_string()
+    }
+
+    pub async fn send(&self, method: &str, path: &str, headers: &[(String, String)], body: impl Into<Bytes>) -> Answered {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.services.http));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        Answered { status: head.status.as_u16(), headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
+    }
+
+    /// A call of SQS.
+    pub async fn sqs(&self, operation: &str, body: Value) -> Answered {
+        let headers = [
+            ("content-type".to_owned(), "application/x-amz-json-1.0".to_owned()),
+            ("x-amz-target".to_owned(), format!("AmazonSQS.{operation}")),
+        ];
+        self.send("POST", "/", &headers, body.to_string()).await
+    }
+
+    pub fn url(&self, queue: &str) -> String {
+        format!("http://{}/123456789012/{queue}", self.services.http)
+    }
+
+    /// Puts faults in force and waits until they are.
+    pub async fn strike(&self, sequence: u64, faults: &Value) {
+        let plan = json!({"version": 1, "run": "r", "sequence": sequence, "lease_ms": 60_000, "seed": 7, "faults": faults});
+        self.run.write_plan(&faults::Plan::read(plan.to_string().as_bytes()).unwrap()).unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+
+    pub fn entries(&mut self) -> Vec<Eligible> {
+        let mut all = Vec::new();
+        while let Ok(entry) = self.ledger.try_recv() {
+            if let Entry::Eligible(entry) = entry {
+                all.push(entry);
+            }
+        }
+        all
+    }
+
+    /// Waits for the next sighting of this kind.
+    pub async fn seen<T>(&mut self, which: impl Fn(Seen) -> Option<T>) -> T {
+        let next = async {
+            loop {
+                if let Some(found) = which(self.sightings.recv().await.unwrap().seen) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(30 * SECOND, next).await.unwrap()
+    }
+}
