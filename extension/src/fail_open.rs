@@ -76,6 +76,7 @@ impl Proxy {
     }
 
     /// Hands on an answer about which something was decided; where that panics before anything of it was taken, it goes on untouched.
+    /// That to an edited event does not: nobody has looked whether it opens a door.
     pub(crate) async fn struck_or_untouched(
         &self,
         runtime: &mut Connection,
@@ -90,6 +91,10 @@ impl Proxy {
         if RequestHead::read(&runtime.buffer, request.length).as_ref() != Ok(request) {
             self.ledger.note("a fault failed and its answer is lost");
             return Err(Broken::Runtime);
+        }
+        let was_edited = is_response && lock(open).handed.edited.is_some();
+        if was_edited {
+            return caught(self.shut_the_door(runtime, request, open)).await.unwrap_or(Err(Broken::Runtime));
         }
         self.ledger.note("a fault failed: the answer passes untouched");
         self.pass(runtime, request).await
@@ -106,8 +111,8 @@ mod tests {
 
     use super::*;
     use crate::Settings;
-    use crate::ledger::{Invocation, Ledger, Line};
-    use crate::meanwhile::Surroundings;
+    use crate::ledger::{Edited, Handed, Invocation, Ledger, Line};
+    use crate::meanwhile::{Meanwhile, Surroundings};
     use crate::plan_sources::Plans;
     use crate::proxy::serve;
     use crate::upstream::Upstream;
@@ -173,9 +178,8 @@ mod tests {
         assert_eq!(read(&mut far, RESPONSE.len()).await, RESPONSE);
     }
 
-    #[tokio::test]
-    async fn an_answer_whose_fault_panics_passes_untouched() {
-        let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
+    /// An open page that panics when its line is written.
+    fn open_page_that_panics(ledger: &Arc<Ledger>, edited: Option<Edited>) {
         let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None });
         // The sum of the two panics when the line is written.
         (line.waited, line.since) = (Duration::MAX, Some(Instant::now()));
@@ -189,12 +193,28 @@ mod tests {
             lines: vec![line],
             guard: None,
             told: false,
-            handed: crate::ledger::Handed::default(),
-            meanwhile: crate::meanwhile::Meanwhile::default(),
+            handed: Handed { edited, ..Handed::default() },
+            meanwhile: Meanwhile::default(),
         });
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_fault_panics_passes_untouched() {
+        let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
+        open_page_that_panics(&ledger, None);
         runtime.write_all(RESPONSE).await.unwrap();
         let (mut far, _) = platform.accept().await.unwrap();
         assert_eq!(read(&mut far, RESPONSE.len()).await, RESPONSE);
         assert!(ledger.find("a").is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_an_edited_event_opens_no_door_also_where_its_fault_panics() {
+        let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
+        open_page_that_panics(&ledger, Some(Edited::Other));
+        runtime.write_all(RESPONSE).await.unwrap();
+        let (mut far, _) = platform.accept().await.unwrap();
+        let error = b"POST /2018-06-01/runtime/invocation/a/error HTTP/1.1\r\n";
+        assert_eq!(String::from_utf8(read(&mut far, error.len()).await).unwrap().as_bytes(), error);
     }
 }

@@ -6,8 +6,8 @@ use reports::measurements::End;
 use scenarios::exchange::Probe;
 use scenarios::invariants::Quiet;
 use scenarios::probes::{self, ProbeError};
-use scenarios::traffic::Traffic;
-use scenarios::{Event, traffic::Shadow};
+use scenarios::Event;
+use scenarios::traffic::{self, Members, Shadow, Traffic};
 use stack::Addresses;
 
 use super::plan::Plan;
@@ -28,6 +28,12 @@ const LONGEST: Duration = Duration::from_secs(200);
 
 /// Events are joined, and the oracles see them, within this.
 const JOINING: Duration = Duration::from_millis(800);
+
+/// Every member and whether it is enabled.
+type Users = Vec<(String, bool)>;
+
+/// Every record by its key, with the end of its life in epoch seconds.
+type Rows = Vec<(String, Option<i64>)>;
 
 /// How long the systems of a plan may need until nothing is on its way any more.
 fn settling(plan: &Plan) -> Duration {
@@ -64,7 +70,22 @@ impl Run<'_> {
         }
         tokio::time::sleep(JOINING).await;
         self.drain(traffic).await;
-        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows, ..Quiet::default() }
+        let (users, rows) = self.members(addresses).await;
+        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows, users, rows }
+    }
+
+    /// Every member and every record, where there are any to look at.
+    async fn members(&mut self, addresses: &Addresses) -> (Option<Users>, Option<Rows>) {
+        if self.plan.members().is_none() {
+            return (None, None);
+        }
+        match traffic::members(addresses).await {
+            Ok(Members { users, rows }) => (Some(users), Some(rows)),
+            Err(error) => {
+                self.fail(&error);
+                (None, None)
+            }
+        }
     }
 
     async fn look(&mut self, traffic: &Traffic, addresses: &Addresses, signals: &mut Signals) {

@@ -223,6 +223,7 @@ impl Toolchain {
             .args(["--locked", "--release", "-p", package, "--bin", name, "--message-format", "json-render-diagnostics", "--target-dir"])
             .arg(self.workspace.join("target/layer"))
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags().join("\u{1f}"))
+            .envs(self.flags_of_c())
             .env("RUSTC", &self.rustc)
             .env_remove("RUSTFLAGS")
             .current_dir(&self.workspace)
@@ -247,8 +248,7 @@ impl Toolchain {
 
     /// The machine's own paths stay out of the programs, so that two machines build the same and none is given away.
     fn flags(&self) -> Vec<String> {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        let cargo_home = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+        let (home, cargo_home) = (home(), cargo_home());
         let sysroot = self.ask_rustc(&["--print", "sysroot"]).unwrap_or_default();
         let mut flags = vec!["-Cstrip=symbols".to_owned()];
         for (path, name) in [(home, "home"), (cargo_home, "cargo"), (PathBuf::from(sysroot), "rust"), (self.workspace.clone(), "brownout")]
@@ -263,6 +263,21 @@ impl Toolchain {
         flags
     }
 
+    /// The same for the crates that are partly C, which writes the name of its file into each assertion: what cargo's `cc` gives to the compiler.
+    fn flags_of_c(&self) -> Option<(String, String)> {
+        let name = format!("CFLAGS_{}", self.target().replace('-', "_"));
+        let mut flags: Vec<_> = std::env::var(&name).or_else(|_| std::env::var("CFLAGS")).into_iter().collect();
+        for (path, name) in [(cargo_home(), "cargo"), (self.workspace.clone(), "brownout")] {
+            let path = path.display().to_string();
+            // It splits its flags at spaces and knows no quotes.
+            if path.contains(char::is_whitespace) {
+                return None;
+            }
+            flags.push(format!("-ffile-prefix-map={path}=/{name}"));
+        }
+        Some((name, flags.join(" ")))
+    }
+
     /// The version of the glibc that is inside the programs, where one is.
     pub fn static_glibc(&self) -> Option<String> {
         if self.link == Link::Zig {
@@ -272,6 +287,14 @@ impl Toolchain {
         let told = told.map(|output| String::from_utf8_lossy(&output.stdout).trim().replace("glibc ", ""));
         Some(told.filter(|version| !version.is_empty()).unwrap_or_else(|| "of an unknown version".to_owned()))
     }
+}
+
+fn home() -> PathBuf {
+    std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default()
+}
+
+fn cargo_home() -> PathBuf {
+    std::env::var_os("CARGO_HOME").map_or_else(|| home().join(".cargo"), PathBuf::from)
 }
 
 fn runs(program: &str) -> bool {

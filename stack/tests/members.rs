@@ -1,6 +1,6 @@
 //! Tables that expire and members who sign in, as functions and the harness meet them: over sockets, with the bodies that SDKs send.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use stack::addresses::Pool;
 use stack::blueprint::{Blueprint, Table};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
@@ -80,6 +81,10 @@ impl Stage {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
+    fn pool(&self) -> &Pool {
+        self.services.pools.first().unwrap()
+    }
+
     async fn dynamodb(&self, operation: &str, body: &Value) -> (u16, Value) {
         self.send("/", Some(&format!("DynamoDB_20120810.{operation}")), body).await
     }
@@ -89,13 +94,13 @@ impl Stage {
     }
 
     async fn sign_in(&self, user: &str) -> (u16, Value) {
-        let client = &self.services.pools[0].client_id;
+        let client = &self.pool().client_id;
         let parameters = json!({"USERNAME": user, "PASSWORD": PASSWORD});
         self.cognito("InitiateAuth", &json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": parameters})).await
     }
 
     async fn administer(&self, operation: &str, user: &str) -> (u16, Value) {
-        self.cognito(operation, &json!({"UserPoolId": self.services.pools[0].id, "Username": user})).await
+        self.cognito(operation, &json!({"UserPoolId": self.pool().id, "Username": user})).await
     }
 }
 
@@ -103,7 +108,7 @@ impl Stage {
 async fn members_sign_in_through_their_trigger_and_a_disabled_one_does_not() {
     let mut stage = Stage::up(2, 1).await;
     let member = inactive_users::member(1);
-    assert_eq!(stage.services.pools[0].name, inactive_users::POOL);
+    assert_eq!(stage.pool().name, inactive_users::POOL);
     let (status, refused) = stage.sign_in(&member).await;
     assert_eq!((status, &refused["__type"]), (400, &json!("UnexpectedLambdaException")), "no function can be reached yet");
     stage.invoke.put(Arc::new(Echo));

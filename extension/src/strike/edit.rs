@@ -61,7 +61,7 @@ impl Proxy {
     }
 
     /// Puts an error in the place of an answer that could allow something.
-    pub(super) async fn shut_the_door(&self, runtime: &mut Connection, request: &RequestHead, open: &Open) -> Result<Ended, Broken> {
+    pub(crate) async fn shut_the_door(&self, runtime: &mut Connection, request: &RequestHead, open: &Open) -> Result<Ended, Broken> {
         self.ledger.note("the answer to an edited event could have allowed something: an error takes its place");
         let id = lock(open).request_id.clone();
         let message = "the answer to an event that brownout edited could have allowed something";

@@ -23,9 +23,20 @@ mod c7_none_expires;
 mod c8_list_stays_inside;
 mod c9_dead_letters;
 pub mod cedar;
+mod d1_expired_is_disabled;
+mod d2_active_stays_enabled;
+mod d3_sign_in_is_recorded;
+mod d4_only_expiry_disables;
+mod d5_bad_record_blocks_none;
+mod d6_re_enable_stands;
+mod d7_newest_wins;
+mod d8_within_quota;
 mod denials;
+mod expiries;
 mod mail_book;
 mod mail_words;
+mod member_book;
+mod member_words;
 mod register;
 mod wording;
 
@@ -34,9 +45,13 @@ mod cross;
 #[cfg(test)]
 mod cross_mail;
 #[cfg(test)]
+mod cross_users;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fixtures_mail;
+#[cfg(test)]
+mod fixtures_users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +74,7 @@ pub struct Breach {
     pub answered: String,
     /// What should have been, and why.
     pub expected: String,
-    /// A command that repeats it; `$GATEWAY`, `$SMTP` and `$SERVICES` stand for addresses, `$TOKEN` for a token.
+    /// A command that repeats it; `$GATEWAY`, `$SMTP` and `$SERVICES` stand for addresses, `$TOKEN` for a token, `$POOL` for a pool.
     pub repeat: String,
 }
 
@@ -153,6 +168,16 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(c8_list_stays_inside::ListStaysInside::default()));
         rules.push(Box::new(c9_dead_letters::DeadLetters::default()));
     }
+    if let Some(life) = world.row_life {
+        rules.push(Box::new(d1_expired_is_disabled::ExpiredIsDisabled::default()));
+        rules.push(Box::new(d2_active_stays_enabled::ActiveStaysEnabled::new(life)));
+        rules.push(Box::new(d3_sign_in_is_recorded::SignInIsRecorded::new(life)));
+        rules.push(Box::new(d4_only_expiry_disables::OnlyExpiryDisables::default()));
+        rules.push(Box::new(d5_bad_record_blocks_none::BadRecordBlocksNone::default()));
+        rules.push(Box::new(d6_re_enable_stands::ReEnableStands::default()));
+        rules.push(Box::new(d7_newest_wins::NewestWins::default()));
+        rules.push(Box::new(d8_within_quota::WithinQuota::default()));
+    }
     Ok(rules)
 }
 
@@ -185,6 +210,7 @@ mod tests {
         assert_eq!(up('A', WorldUnderTest { homes: world.homes, ..WorldUnderTest::default() }), (7, 0));
         assert_eq!(up('B', WorldUnderTest { clinic: true, ..WorldUnderTest::default() }), (6, 0));
         assert_eq!(up('C', WorldUnderTest { mail: true, ..WorldUnderTest::default() }), (9, 0));
+        assert_eq!(up('D', WorldUnderTest { row_life: world.row_life, ..WorldUnderTest::default() }), (8, 0));
         assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);
     }
 

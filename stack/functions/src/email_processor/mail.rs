@@ -326,8 +326,9 @@ mod tests {
     fn what_cannot_be_processed_is_an_error() {
         let broken = [
             (read_bytes(Vec::new()), MailError::NotAMail),
-            (read_bytes(vec![0xff; 3000]), MailError::NotAMail),
-            (read_bytes(b"just some words".to_vec()), MailError::NotAMail),
+            (read_bytes(vec![0xff; 3000]), MailError::NoSender),
+            (read_bytes(b"\r\n\r\n".to_vec()), MailError::NoSender),
+            (read_bytes(b"just some words".to_vec()), MailError::NoSender),
             (read_bytes(format!("Subject: x\r\n\r\n{TEXT}").into_bytes()), MailError::NoSender),
             (read_bytes(b"Received: from x\r\n\xff\xfe\x00\r\n\r\n\xff".to_vec()), MailError::NoSender),
             (read("\r\n:Email_Rxers_Code:a@x.com,nobody:Email_Rxers_Code:"), MailError::Reader { number: 2 }),

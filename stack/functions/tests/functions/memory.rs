@@ -14,7 +14,7 @@ const LARGEST: usize = 40_000_000;
 const LIMIT_KB: usize = 220 * 1024;
 
 fn mails() -> [Vec<u8>; 3] {
-    let content: Vec<u8> = (0..LARGEST / 80 * 19).map(|n| u8::try_from(n * n % 251).unwrap()).collect();
+    let content: Vec<u8> = (0..LARGEST / 80 * 39).map(|n| u8::try_from(n * n % 251).unwrap()).collect();
     let files: [(&str, &[u8]); 3] = [("one.bin", &content), ("two.bin", &content[..content.len() / 2]), ("three.bin", b"three")];
     let with_readers = mail("m1", &readers(2), &files);
     let without = mail("m2", &[], &files);

@@ -159,7 +159,10 @@ fn add(row: &mut Row, path: String, more: Value) {
         (Some(had), Value::String(more), _) => {
             json!({"N": (had["N"].as_str().unwrap().parse::<i64>().unwrap() + more.parse::<i64>().unwrap()).to_string()})
         }
-        (Some(had), _, Value::Array(more)) => json!({"NS": [had["NS"].as_array().unwrap().as_slice(), more].concat()}),
+        (Some(had), _, Value::Array(more)) => {
+            let both = [had["NS"].as_array().unwrap().as_slice(), more].concat();
+            json!({"NS": both})
+        }
         other => panic!("{other:?} is not understood"),
     };
     row.insert(path, sum);

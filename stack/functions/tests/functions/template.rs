@@ -1,6 +1,6 @@
 //! The template gives the functions what they ask for.
 
-use functions::{appointments, authorizer, thermostat_api};
+use functions::{appointments, authorizer, email_processor, prune_users, record_sign_in, thermostat_api};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn variables_of(resource: &str) -> BTreeSet<String> {
     let section = TEMPLATE.split_once(&start).unwrap_or_else(|| panic!("no resource `{resource}`")).1;
     let variables = section.split_once("        Variables:\n").unwrap().1;
     let lines = variables.lines().take_while(|line| line.starts_with("          "));
-    lines.filter(|line| !line.starts_with("           ")).map(|line| line.trim().trim_end_matches(':').to_owned()).collect()
+    lines.filter(|line| !line.starts_with("           ")).filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn each_function_is_given_exactly_the_variables_it_reads() {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
-        Some(if name == "WEAKNESSES" { String::new() } else { "x".to_owned() })
+        Some(if name == "WEAKNESSES" { String::new() } else { "1".to_owned() })
     };
     thermostat_api::Settings::read(lookup).unwrap();
     assert_eq!(variables_of("ThermostatApiFunction"), asked.take());
@@ -28,6 +28,12 @@ fn each_function_is_given_exactly_the_variables_it_reads() {
     assert_eq!(variables_of("AuthorizerFunction"), asked.take());
     appointments::Settings::read(lookup).unwrap();
     assert_eq!(variables_of("AppointmentsFunction"), asked.take());
+    email_processor::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("EmailProcessorFunction"), asked.take());
+    record_sign_in::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("RecordSignInFunction"), asked.take());
+    prune_users::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("PruneUsersFunction"), asked.take());
 }
 
 #[test]

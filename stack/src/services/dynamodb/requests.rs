@@ -21,7 +21,7 @@ pub struct Refusal {
     /// Its message.
     pub message: String,
     /// What else the exception carries, such as the row that a condition did not hold for.
-    pub more: Option<(&'static str, Value)>,
+    pub more: Option<Box<(&'static str, Value)>>,
 }
 
 impl Refusal {
@@ -34,8 +34,8 @@ impl Refusal {
     pub fn answer(self) -> Answer {
         let status = if self.kind == "InternalServerError" { 500 } else { 400 };
         let mut body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{}", self.kind), "message": self.message});
-        if let (Some((name, value)), Some(body)) = (self.more, body.as_object_mut()) {
-            body.insert(name.to_owned(), value);
+        if let (Some(more), Some(body)) = (self.more, body.as_object_mut()) {
+            body.insert(more.0.to_owned(), more.1);
         }
         Answer { error_type: Some(self.kind.to_owned()), status, ..Answer::ok(JSON_1_0, &body) }
     }

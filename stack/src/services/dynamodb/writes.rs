@@ -71,8 +71,8 @@ impl DynamoDb {
                 }
                 Err(refusal) if refusal.kind == "ConditionalCheckFailedException" => {
                     let mut reason = json!({"Code": "ConditionalCheckFailed", "Message": refusal.message});
-                    if let (Some((name, row)), Some(reason)) = (refusal.more, reason.as_object_mut()) {
-                        reason.insert(name.to_owned(), row);
+                    if let (Some(more), Some(reason)) = (refusal.more, reason.as_object_mut()) {
+                        reason.insert(more.0.to_owned(), more.1);
                     }
                     reasons.push(reason);
                     cancelled = true;
@@ -89,7 +89,7 @@ impl DynamoDb {
             return Err(Refusal {
                 kind: "TransactionCanceledException",
                 message,
-                more: Some(("CancellationReasons", Value::Array(reasons))),
+                more: Some(Box::new(("CancellationReasons", Value::Array(reasons)))),
             });
         }
         for staged in all {
@@ -115,7 +115,7 @@ impl DynamoDb {
         if let Some(condition) = &write.condition
             && !holds(condition, before.as_ref().unwrap_or(&Item::new()))
         {
-            let more = before.filter(|_| write.shows_old).map(|row| ("Item", json!(row)));
+            let more = before.filter(|_| write.shows_old).map(|row| Box::new(("Item", json!(row))));
             return Err(Refusal { kind: "ConditionalCheckFailedException", message: "The conditional request failed".to_owned(), more });
         }
         let writes = !matches!(write.change, Change::Check(_));
