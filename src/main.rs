@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod experiment;
 mod faults_page;
+mod greeting;
 mod layer;
 mod progress;
 mod report;

@@ -14,6 +14,7 @@ use crate::cli;
 use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
 use crate::experiment::file::System;
+use crate::greeting::greeting;
 use crate::signals::Signals;
 
 /// The stack runs a little below the generator, so that on a small machine the load is still sent on time.
@@ -91,7 +92,8 @@ async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Vec<String>, B
     let started = std::time::Instant::now();
     let up = Up::start(settings).await?;
     if arguments.harness.is_none() {
-        print!("{}", greeting(&up, started.elapsed()));
+        let bold = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        print!("{}", greeting(&up.addresses, started.elapsed(), bold));
     }
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     let mut ending = std::pin::pin!(ending(arguments));
@@ -119,34 +121,4 @@ async fn ending(arguments: &cli::Up) {
         }
     }
     tokio::time::sleep(grace.duration()).await;
-}
-
-fn greeting(up: &Up, took: Duration) -> String {
-    let a = &up.addresses;
-    let bold = |text: &str| {
-        if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-            format!("\u{1b}[1m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
-    };
-    let mut text = format!("{} after {:.1} s: {}\n\n", bold("The stack is up"), took.as_secs_f64(), a.functions.join(", "));
-    text.push_str(&format!("  gateway         http://{}\n  cloud services  http://{}   (AWS_ENDPOINT_URL)\n  Lambda          http://{}\n  MQTT            {}\n\n", a.gateway, a.services, a.lambda, a.mqtt));
-    for (pool, user, kind, request) in [
-        ("thermostat", "john_doe", "AccessToken", "prod/items -H \"Authorization: Bearer $TOKEN\""),
-        ("clinic-external", "Dave", "IdToken", "dev/appointment/PI-T123 -H \"Authorization: Bearer $TOKEN\" -H 'ClientType: external'"),
-    ] {
-        let Some(pool) = a
-            .pool(pool)
-            .filter(|p| a.functions.iter().any(|f| f.starts_with(if p.name == "thermostat" { "thermostat" } else { "appoint" })))
-        else {
-            continue;
-        };
-        text.push_str(&format!(
-            "  TOKEN=$(curl -s http://{} -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' -H 'Content-Type: application/x-amz-json-1.1' \\\n    -d '{{\"AuthFlow\":\"USER_PASSWORD_AUTH\",\"ClientId\":\"{}\",\"AuthParameters\":{{\"USERNAME\":\"{user}\",\"PASSWORD\":\"{}\"}}}}' | sed 's/.*\"{kind}\":\"\\([^\"]*\\)\".*/\\1/')\n  curl -i http://{}/{request}\n\n",
-            a.services, pool.client_id, stack::world::PASSWORD, a.gateway
-        ));
-    }
-    text.push_str("Ctrl-C takes it down.\n");
-    text
 }
