@@ -143,6 +143,7 @@ fn a_disposition_names_message_phase_and_arrival() {
         arrived: s(1),
         at: s(4),
         disposition: Disposition::Delivered,
+        right: true,
         struck: Vec::new(),
     };
     assert_eq!(disposed, [expected.clone()]);
