@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use reports::measurements::End;
+use scenarios::Event;
 use scenarios::exchange::Probe;
 use scenarios::invariants::Quiet;
 use scenarios::probes::{self, ProbeError};
-use scenarios::Event;
 use scenarios::traffic::{self, Members, Shadow, Traffic};
 use stack::Addresses;
 

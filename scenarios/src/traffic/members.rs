@@ -40,7 +40,9 @@ pub async fn read(addresses: &Addresses) -> Result<Members, TrafficError> {
         body
     };
     let user = |user: &Value| Some((user.get("Username")?.as_str()?.to_owned(), user.get("Enabled")?.as_bool()?));
-    let row = |row: &Value| Some((row.pointer("/sub/S")?.as_str()?.to_owned(), row.pointer("/ttl/N").and_then(Value::as_str).and_then(|ttl| ttl.parse().ok())));
+    let row = |row: &Value| {
+        Some((row.pointer("/sub/S")?.as_str()?.to_owned(), row.pointer("/ttl/N").and_then(Value::as_str).and_then(|ttl| ttl.parse().ok())))
+    };
     let cognito =
         Pages { services, target: "AWSCognitoIdentityProviderService.ListUsers", version: "1.1", list: "Users", next: "PaginationToken" };
     let dynamodb = Pages { services, target: "DynamoDB_20120810.Scan", version: "1.0", list: "Items", next: "LastEvaluatedKey" };
