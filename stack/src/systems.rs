@@ -97,8 +97,11 @@ fn parameters(settings: &Settings, cognito: &str) -> BTreeMap<String, String> {
         ("BucketPrefix", String::new()),
     ]);
     parameters.extend(ALL.iter().flat_map(|system| system.weaknesses).map(|(parameter, bearer)| (*parameter, of(*bearer))));
-    if !of(Bearer::MailQueue).is_empty() {
-        parameters.insert("MaxReceiveCount", "1".to_owned());
+    // The two that a queue has are settings of it.
+    for (weakness, parameter, value) in [("no-retry", "MaxReceiveCount", "1"), ("short-retention", "IncomingRetentionSeconds", "900")] {
+        if settings.weaknesses.iter().any(|name| name == weakness) {
+            parameters.insert(parameter, value.to_owned());
+        }
     }
     parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -214,7 +217,8 @@ mod tests {
             let expected =
                 ALL.iter().flat_map(|system| system.weaknesses).find(|(_, mine)| *mine == bearer).map(|(parameter, _)| *parameter);
             assert_eq!(reached, expected.into_iter().collect::<Vec<_>>(), "{name}");
-            assert_eq!(told.contains_key("MaxReceiveCount"), bearer == Bearer::MailQueue, "{name}");
+            assert_eq!(told.contains_key("MaxReceiveCount"), name == "no-retry", "{name}");
+            assert_eq!(told.contains_key("IncomingRetentionSeconds"), name == "short-retention", "{name}");
         }
     }
 }
