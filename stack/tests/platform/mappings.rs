@@ -31,6 +31,7 @@ async fn queues() -> Services {
         homes: None,
         clinic: false,
         members: None,
+        triggers: Vec::new(),
         plan: PathBuf::from("there-is-none"),
         ledger,
         blueprint: Blueprint { queues: vec![queue(QUEUE, redrive), queue(DEAD, None)], ..Blueprint::default() },

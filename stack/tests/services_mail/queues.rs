@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stack::Seen;
 use stack::blueprint::Blueprint;
+use stack::invoke::LateInvoke;
 use stack::services::{Settings, start};
 use stack::{Compressed, Sightings};
 use tokio::sync::mpsc::unbounded_channel;
@@ -148,6 +149,9 @@ async fn services_whose_declarations_do_not_fit_together_do_not_start() {
     let settings = Settings {
         homes: None,
         clinic: false,
+        members: None,
+        triggers: Vec::new(),
+        invoke: LateInvoke::default(),
         plan: std::path::PathBuf::from("none"),
         ledger,
         blueprint: Blueprint { queues, ..Blueprint::default() },
