@@ -34,14 +34,17 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn the_queues_keep_what_the_contract_says_for_as_long_as_it_says() {
+fn the_queues_keep_mail_for_as_long_as_they_are_told() {
     let queue =
         |name: &str, retention, redrive| Queue { name: name.into(), visibility: seconds(30), retention: seconds(retention), redrive };
-    for (parameters, max_receives) in [(&[][..], 5), (&[("MaxReceiveCount", "1")], 1)] {
+    let days = 4 * 86_400;
+    for (parameters, max_receives, retention) in
+        [(&[][..], 5, days), (&[("MaxReceiveCount", "1")], 1, days), (&[("IncomingRetentionSeconds", "900")], 5, 900)]
+    {
         let queues = sorted(deployed(parameters).blueprint.queues, |queue| queue.name.clone());
         let redrive = Redrive { to: mail::DEAD_LETTERS.into(), max_receives };
         let expected = [
-            queue(mail::QUEUE, 900, Some(redrive)),
+            queue(mail::QUEUE, retention, Some(redrive)),
             queue(mail::DEAD_LETTERS, 14 * 86_400, None),
             queue(inactive_users::FAILED, 14 * 86_400, None),
         ];
