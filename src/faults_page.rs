@@ -27,7 +27,8 @@ const HEAD: &str = "\
 
 Made by `brownout faults`; do not edit. Each fault stands in a `[[fault]]` table of an experiment, names the `function` (or the
 `service`) that it strikes, and has exactly one kind. An invocation is struck or left alone by a throw of dice that depends on the
-seed, the fault's name and the root of the invocation's trace id alone, so that the same seed strikes the same requests.
+seed, the fault's name and the root of the invocation's trace id alone (for a function that a queue or a stream invokes: the id of the first message),
+so that the same seed strikes the same requests.
 
 Several faults may strike one invocation. They are carried out in this order, and within each step in the order of the file: waits
 before, then what keeps the event from the handler (`error`, `throttle`, `timeout`, `kill` before), then edits of the event; while the
