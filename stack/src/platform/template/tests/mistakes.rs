@@ -17,7 +17,12 @@ fn every_mistake_is_complained_about_where_it_stands() {
     for (resource, from, to, complaint) in [
         ("IncomingQueue", "VisibilityTimeout: 30", "VisibilityTimeout: soon", "IncomingQueue.VisibilityTimeout"),
         ("IncomingQueue", "VisibilityTimeout: 30", "VisibilityTimeout: 10", "EmailProcessorFunction: found a visibility"),
-        ("IncomingQueue", "MessageRetentionPeriod: 900", "MessageRetentionPeriod: 30", "IncomingQueue.MessageRetentionPeriod"),
+        (
+            "IncomingDeadLetters",
+            "MessageRetentionPeriod: 1209600",
+            "MessageRetentionPeriod: 30",
+            "IncomingDeadLetters.MessageRetentionPeriod",
+        ),
         ("IncomingQueue", "SqsManagedSseEnabled: true", "DelaySeconds: 5", "IncomingQueue.DelaySeconds"),
         ("IncomingQueue", "[IncomingDeadLetters, Arn]", "[IncomingBucket, Arn]", "IncomingQueue.RedrivePolicy.deadLetterTargetArn"),
         ("IncomingQueue", "maxReceiveCount", "maxReceives", "IncomingQueue.RedrivePolicy.maxReceives"),

@@ -37,13 +37,16 @@ const fn seconds(seconds: u64) -> Duration {
 fn the_queues_keep_what_the_contract_says_for_as_long_as_it_says() {
     let queue =
         |name: &str, retention, redrive| Queue { name: name.into(), visibility: seconds(30), retention: seconds(retention), redrive };
-    for (parameters, max_receives) in [(&[][..], 5), (&[("MaxReceiveCount", "1")], 1)] {
+    let days = |days: u64| days * 86_400;
+    for (parameters, max_receives, retention) in
+        [(&[][..], 5, days(4)), (&[("MaxReceiveCount", "1")], 1, days(4)), (&[("IncomingRetentionSeconds", "900")], 5, 900)]
+    {
         let queues = sorted(deployed(parameters).blueprint.queues, |queue| queue.name.clone());
         let redrive = Redrive { to: mail::DEAD_LETTERS.into(), max_receives };
         let expected = [
-            queue(mail::QUEUE, 900, Some(redrive)),
-            queue(mail::DEAD_LETTERS, 14 * 86_400, None),
-            queue(inactive_users::FAILED, 14 * 86_400, None),
+            queue(mail::QUEUE, retention, Some(redrive)),
+            queue(mail::DEAD_LETTERS, days(14), None),
+            queue(inactive_users::FAILED, days(14), None),
         ];
         assert_eq!(queues, expected);
     }
