@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn addresses(pools: &[&str], smtp: &str) -> Addresses {
-        let text = String::from;
+        let text = |text: &str| text.to_owned();
         let pool = |name: &&str| Pool {
             name: text(name),
             id: text("p"),

@@ -4,6 +4,7 @@ pub mod dispositions;
 pub mod exchange;
 pub mod invariants;
 pub mod links;
+pub mod mails;
 pub mod probes;
 pub mod strike;
 pub mod timeline;

@@ -78,12 +78,14 @@ fn told(history: &[Event]) -> (Vec<Disposed>, MailBooks) {
     (disposed, books)
 }
 
+/// What happened, the first disposition and its time, and how many were duplicated, doubled and lost.
+type History = (&'static str, Vec<Event>, Option<(u64, Disposition)>, [u64; 3]);
+
 #[test]
 fn every_history_of_a_mail_has_its_disposition_and_the_books_add_up() {
     use Disposition::{DeadLetter, Delivered, Expired, Fallback};
     let two = || mail(to(&["a", "b"]));
-    // The history, the first disposition and its time, duplicated, doubles, lost.
-    let cases: Vec<(&str, Vec<Event>, Option<(u64, Disposition)>, [u64; 3])> = vec![
+    let cases: Vec<History> = vec![
         ("in flight", vec![two(), taken(2), queued(3)], None, [0, 0, 0]),
         ("delivered", vec![two(), queued(3), sent(4, &["a", "b"]), deleted(5)], Some((4, Delivered)), [0, 0, 0]),
         ("in two groups", vec![two(), sent(4, &["a"]), sent(6, &["b"])], Some((6, Delivered)), [0, 0, 0]),
@@ -143,9 +145,10 @@ fn a_disposition_names_message_phase_and_arrival() {
         arrived: s(1),
         at: s(4),
         disposition: Disposition::Delivered,
+        right: true,
         struck: Vec::new(),
     };
-    assert_eq!(disposed, [expected.clone()]);
+    assert_eq!(disposed, std::slice::from_ref(&expected));
     // Where the taking was not seen, the sender's word counts.
     let (disposed, _) = told(&[queued(3), mail(to(&["a"])), sent(4, &["a"])]);
     assert_eq!(disposed, [Disposed { arrived: s(2), ..expected }]);

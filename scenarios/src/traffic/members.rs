@@ -25,27 +25,28 @@ const PAGE: u32 = 60;
 pub async fn read(addresses: &Addresses) -> Result<Members, TrafficError> {
     let Some(pool) = addresses.pool(POOL) else { return Ok(Members::default()) };
     let services = &addresses.services;
-    let users = |start: &Value| {
-        let mut body = json!({ "UserPoolId": pool.id, "Limit": PAGE });
-        if !start.is_null() {
-            body["PaginationToken"] = start.clone();
-        }
-        body
-    };
-    let rows = |start: &Value| {
-        let mut body = json!({ "TableName": TABLE, "ConsistentRead": true });
-        if !start.is_null() {
-            body["ExclusiveStartKey"] = start.clone();
-        }
-        body
-    };
+    let users = json!({ "UserPoolId": pool.id, "Limit": PAGE });
+    let rows = json!({ "TableName": TABLE, "ConsistentRead": true });
     let user = |user: &Value| Some((user.get("Username")?.as_str()?.to_owned(), user.get("Enabled")?.as_bool()?));
     let row = |row: &Value| {
         Some((row.pointer("/sub/S")?.as_str()?.to_owned(), row.pointer("/ttl/N").and_then(Value::as_str).and_then(|ttl| ttl.parse().ok())))
     };
-    let cognito =
-        Pages { services, target: "AWSCognitoIdentityProviderService.ListUsers", version: "1.1", list: "Users", next: "PaginationToken" };
-    let dynamodb = Pages { services, target: "DynamoDB_20120810.Scan", version: "1.0", list: "Items", next: "LastEvaluatedKey" };
+    let cognito = Pages {
+        services,
+        target: "AWSCognitoIdentityProviderService.ListUsers",
+        version: "1.1",
+        list: "Users",
+        next: "PaginationToken",
+        start: "PaginationToken",
+    };
+    let dynamodb = Pages {
+        services,
+        target: "DynamoDB_20120810.Scan",
+        version: "1.0",
+        list: "Items",
+        next: "LastEvaluatedKey",
+        start: "ExclusiveStartKey",
+    };
     Ok(Members { users: cognito.all(users, user).await?, rows: dynamodb.all(rows, row).await? })
 }
 
@@ -55,26 +56,28 @@ struct Pages<'a> {
     target: &'static str,
     version: &'static str,
     list: &'static str,
+    /// What a page says of the next one, and how that is asked for.
     next: &'static str,
+    start: &'static str,
 }
 
 impl Pages<'_> {
-    async fn all<T>(&self, body: impl Fn(&Value) -> Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, TrafficError> {
-        let (mut all, mut start) = (Vec::new(), Value::Null);
+    async fn all<T>(&self, mut body: Value, read: impl Fn(&Value) -> Option<T>) -> Result<Vec<T>, TrafficError> {
+        let mut all = Vec::new();
         loop {
             let content_type = format!("application/x-amz-json-{}", self.version);
             let headers = [("content-type", content_type.as_str()), ("x-amz-target", self.target)];
-            let request = http::json(self.services, "/", &headers, body(&start).to_string())?;
+            let request = http::json(self.services, "/", &headers, body.to_string())?;
             let (status, answer) = http::once(self.services, request).await?;
             let page: Value = serde_json::from_slice(&answer).unwrap_or_default();
             let Some(list) = page.get(self.list).and_then(Value::as_array).filter(|_| status == 200) else {
                 return Err(TrafficError::Preparation(format!("`{}` was answered with {status}", self.target)));
             };
             all.extend(list.iter().filter_map(&read));
-            start = page.get(self.next).cloned().unwrap_or_default();
-            if start.is_null() {
-                return Ok(all);
-            }
+            match (page.get(self.next).filter(|next| !next.is_null()), body.as_object_mut()) {
+                (Some(next), Some(body)) => body.insert(self.start.to_owned(), next.clone()),
+                _ => return Ok(all),
+            };
         }
     }
 }

@@ -23,10 +23,11 @@ pub(super) struct Failure {
 /// The message about records that were tried `invocations` times.
 pub(super) fn notice(function: &str, failure: &Failure, records: &[Record], invocations: u32) -> String {
     let (first, last) = (records.first(), records.last());
-    let number = |record: Option<&Record>| record.and_then(|record| record.value["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned));
+    let number =
+        |record: Option<&Record>| record.and_then(|record| Some(record.value.pointer("/dynamodb/SequenceNumber")?.as_str()?.to_owned()));
     let mut response = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
-    if failure.of_function {
-        response["functionError"] = json!("Unhandled");
+    if let Some(response) = response.as_object_mut().filter(|_| failure.of_function) {
+        response.insert("functionError".to_owned(), json!("Unhandled"));
     }
     json!({
         "requestContext": {
@@ -45,21 +46,21 @@ pub(super) fn notice(function: &str, failure: &Failure, records: &[Record], invo
             "approximateArrivalOfFirstRecord": arrival(first),
             "approximateArrivalOfLastRecord": arrival(last),
             "batchSize": records.len(),
-            "streamArn": first.map(|record| &record.value["eventSourceARN"]),
+            "streamArn": first.and_then(|record| record.value.get("eventSourceARN")),
         },
     })
     .to_string()
 }
 
 fn arrival(record: Option<&Record>) -> Option<String> {
-    let seconds = record?.value["dynamodb"]["ApproximateCreationDateTime"].as_f64()?;
+    let seconds = record?.value.pointer("/dynamodb/ApproximateCreationDateTime")?.as_f64()?;
     Some(names::iso(Duration::try_from_secs_f64(seconds).ok()?))
 }
 
 /// The keys of the items that the records are about.
 pub(super) fn keys(records: &[Record]) -> Vec<String> {
     let key = |record: &Record| {
-        let typed = record.value["dynamodb"]["Keys"].as_object()?.values().next()?.as_object()?.values().next()?.clone();
+        let typed = record.value.pointer("/dynamodb/Keys")?.as_object()?.values().next()?.as_object()?.values().next()?.clone();
         Some(match typed {
             Value::String(text) => text,
             other => other.to_string(),

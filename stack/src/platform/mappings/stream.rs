@@ -193,7 +193,7 @@ impl Poller {
 
 impl Taken {
     fn sequence_number(&self) -> &str {
-        self.record.value["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
+        self.record.value.pointer("/dynamodb/SequenceNumber").and_then(serde_json::Value::as_str).unwrap_or_default()
     }
 }
 

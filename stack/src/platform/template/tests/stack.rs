@@ -34,19 +34,19 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn the_queues_keep_what_the_contract_says_for_as_long_as_it_says() {
+fn the_queues_keep_mail_for_as_long_as_they_are_told() {
     let queue =
         |name: &str, retention, redrive| Queue { name: name.into(), visibility: seconds(30), retention: seconds(retention), redrive };
-    let days = |days: u64| days * 86_400;
+    let days = 4 * 86_400;
     for (parameters, max_receives, retention) in
-        [(&[][..], 5, days(4)), (&[("MaxReceiveCount", "1")], 1, days(4)), (&[("IncomingRetentionSeconds", "900")], 5, 900)]
+        [(&[][..], 5, days), (&[("MaxReceiveCount", "1")], 1, days), (&[("IncomingRetentionSeconds", "900")], 5, 900)]
     {
         let queues = sorted(deployed(parameters).blueprint.queues, |queue| queue.name.clone());
         let redrive = Redrive { to: mail::DEAD_LETTERS.into(), max_receives };
         let expected = [
             queue(mail::QUEUE, retention, Some(redrive)),
-            queue(mail::DEAD_LETTERS, days(14), None),
-            queue(inactive_users::FAILED, days(14), None),
+            queue(mail::DEAD_LETTERS, 14 * 86_400, None),
+            queue(inactive_users::FAILED, 14 * 86_400, None),
         ];
         assert_eq!(queues, expected);
     }

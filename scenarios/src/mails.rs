@@ -1,0 +1,150 @@
+//! One mail as it was made, what is to become of it, and what did: what oracles and books of mail are told.
+
+use std::time::Duration;
+
+use faults::Place;
+use reports::{Outcome, Phase};
+
+/// One mail that was sent, and what is to become of it: decided when it was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mail {
+    /// Stands in its subject in square brackets, unlike any other's of the run, such as `m-7-000123`.
+    pub token: String,
+    /// The message id that the server gave it (`250 OK <id>`), which is the object's key; `None` where it was not taken.
+    pub id: Option<String>,
+    /// The phase in which it was due.
+    pub phase: Option<Phase>,
+    /// When it was due.
+    pub due: Duration,
+    /// When its sending began.
+    pub sent: Duration,
+    /// When the server had taken or refused it.
+    pub done: Duration,
+    /// How the sending ended.
+    pub outcome: Outcome,
+    /// How it is built.
+    pub form: MailForm,
+    /// Bytes of the whole mail.
+    pub size: u64,
+    /// What is to become of it.
+    pub expected: Expected,
+    /// Its attachments in their order.
+    pub attachments: Vec<Attachment>,
+}
+
+/// How a mail is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MailForm {
+    /// multipart/mixed with text and attachments.
+    Mixed,
+    /// A single text part.
+    Single,
+    /// The body in base64.
+    Base64,
+    /// The body in quoted-printable.
+    QuotedPrintable,
+    /// multipart/alternative within multipart/mixed.
+    NestedAlternative,
+    /// An 8-bit body in ISO 8859-1.
+    Latin1,
+    /// With a message/rfc822 attachment.
+    Forwarded,
+    /// Two attachments with one name.
+    SameName,
+    /// No attachment.
+    NoAttachment,
+    /// No list of readers.
+    NoList,
+    /// Cannot be read as a mail.
+    Malformed,
+}
+
+/// What is to become of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Sent on to exactly these readers.
+    Delivered {
+        /// In the order of the list.
+        readers: Vec<String>,
+    },
+    /// One notice to the fallback topic.
+    Fallback,
+    /// It cannot be processed: the dead-letter queue.
+    DeadLetter,
+    /// Larger than the server takes: refused when it is sent.
+    Refused,
+}
+
+/// An attachment as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file's name.
+    pub name: String,
+    /// Bytes, decoded.
+    pub size: u64,
+    /// SHA-256 of the decoded bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// How a mail ended, as far as one can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Disposition {
+    /// Handed to SES for its readers, all groups of them.
+    Delivered,
+    /// A notice was published.
+    Fallback,
+    /// In the dead-letter queue.
+    DeadLetter,
+    /// Its message outlived the queue's retention unprocessed.
+    Expired,
+}
+
+impl Expected {
+    /// Whether this is the end that a mail was to come to.
+    pub const fn is(&self, disposition: Disposition) -> bool {
+        matches!(
+            (self, disposition),
+            (Self::Delivered { .. }, Disposition::Delivered)
+                | (Self::Fallback, Disposition::Fallback)
+                | (Self::DeadLetter, Disposition::DeadLetter)
+        )
+    }
+}
+
+/// A mail's first disposition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposed {
+    /// The mail's message id, the object's key.
+    pub id: String,
+    /// The id of the queue's message about it: what the rolls hang on.
+    pub message: String,
+    /// The phase in which the mail was due.
+    pub phase: Option<Phase>,
+    /// When the server had taken it.
+    pub arrived: Duration,
+    /// When it came to its end.
+    pub at: Duration,
+    /// Which.
+    pub disposition: Disposition,
+    /// Whether that is what was to become of it.
+    pub right: bool,
+    /// The faults that struck on its way, filled in from the ledgers.
+    pub struck: Vec<(String, Place)>,
+}
+
+/// A link in a mail that was sent on, and what came of following it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTried {
+    /// The mail's message id.
+    pub id: String,
+    /// The key of the object, as the link names it.
+    pub key: String,
+    /// When it was followed.
+    pub at: Duration,
+    /// The HTTP status; `None` where there was no answer.
+    pub status: Option<u16>,
+    /// SHA-256 of what came, in lower-case hexadecimal digits.
+    pub sha256: Option<String>,
+    /// `X-Amz-Expires` of the link, in seconds.
+    pub expires_s: Option<u64>,
+}
