@@ -102,6 +102,10 @@ fn authorize(event: &Value) -> Outcome {
         "junk" => json!({ "statusCode": 500 }),
         "exit" => exit(1),
         "deny" => policy("Deny", arn),
+        "slow" => {
+            std::thread::sleep(Duration::from_millis(3000));
+            policy("Allow", arn)
+        }
         // Another every time it is called, so that a kept one can be told from a new one.
         "once" => policy("allow", &format!("*/{}*", &event["path"].as_str().unwrap()[1..2])),
         _ => policy("Allow", arn),
