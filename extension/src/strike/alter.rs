@@ -1,5 +1,7 @@
 //! The handler's answer is damaged on its way: cut, corrupted or dropped. Its error trailers always go on: damage must never make a success of an error.
 
+use std::time::{Duration, Instant};
+
 use faults::Alteration;
 
 use super::Page;
@@ -13,6 +15,9 @@ use crate::wait::wait_while;
 
 /// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
 const WINDOW: usize = 64 << 10;
+
+/// The platform acts on a deadline a moment after it; a runtime that asks before that would be refused, and its death be taken for what happened.
+const BEYOND: Duration = Duration::from_secs(1);
 
 /// Bytes that become 0xFF.
 pub(super) struct Corruption {
@@ -57,7 +62,7 @@ impl Proxy {
         let ended = self.accept(runtime, request).await?;
         let deadline = lock(page.open).deadline;
         if let Some(deadline) = deadline {
-            wait_while(deadline.saturating_duration_since(std::time::Instant::now()), &runtime.stream).await;
+            wait_while(deadline.saturating_duration_since(Instant::now()) + BEYOND, &runtime.stream).await;
         }
         Ok(ended)
     }
