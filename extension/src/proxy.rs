@@ -22,6 +22,7 @@ use crate::message::RequestHead;
 use crate::plan_sources::Plans;
 use crate::route::Route;
 use crate::upstream::Upstream;
+use crate::wait::{BEYOND_DEADLINE, wait_while};
 
 /// How often a request is sent that lost its connection before a byte of an answer, where that is safe.
 const TRIES: usize = 3;
@@ -293,6 +294,7 @@ impl Proxy {
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);
         event.discard(&self.upstream).await;
+        wait_while(BEYOND_DEADLINE, &runtime.stream).await;
         Ok(Fate::Gone)
     }
 

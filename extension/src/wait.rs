@@ -9,6 +9,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 
+/// The platform acts on a deadline a moment after it. A runtime that asked before that would be refused, and its end be taken for what happened:
+/// who holds it until the deadline holds it so much longer.
+pub const BEYOND_DEADLINE: Duration = Duration::from_secs(1);
+
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {

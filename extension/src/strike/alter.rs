@@ -1,6 +1,6 @@
 //! The handler's answer is damaged on its way: cut, corrupted or dropped. Its error trailers always go on: damage must never make a success of an error.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use faults::Alteration;
 
@@ -11,13 +11,10 @@ use crate::exchange::{Broken, Ended};
 use crate::ledger::{Open, lock};
 use crate::message::{RequestHead, for_another_body};
 use crate::proxy::Proxy;
-use crate::wait::wait_while;
+use crate::wait::{BEYOND_DEADLINE, wait_while};
 
 /// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
 const WINDOW: usize = 64 << 10;
-
-/// The platform acts on a deadline a moment after it; a runtime that asks before that would be refused, and its death be taken for what happened.
-const BEYOND: Duration = Duration::from_secs(1);
 
 /// Bytes that become 0xFF.
 pub(super) struct Corruption {
@@ -62,7 +59,7 @@ impl Proxy {
         let ended = self.accept(runtime, request).await?;
         let deadline = lock(page.open).deadline;
         if let Some(deadline) = deadline {
-            wait_while(deadline.saturating_duration_since(Instant::now()) + BEYOND, &runtime.stream).await;
+            wait_while(deadline.saturating_duration_since(Instant::now()) + BEYOND_DEADLINE, &runtime.stream).await;
         }
         Ok(ended)
     }
