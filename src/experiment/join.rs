@@ -186,10 +186,17 @@ impl Join {
 
     /// What a line of a ledger tells the oracles of work for which no request waits; nothing where nothing was struck.
     pub fn strike(&self, entry: &Entry, at: Duration) -> Option<Event> {
-        let Entry::Eligible(line) = entry else { return None };
-        let fault = self.faults.iter().find(|fault| line.run == self.run && is_struck(line) && fault.name == line.fault)?;
-        let message = line.message.clone().or_else(|| self.messages.get(line.root.as_ref()?).cloned());
-        let (name, place, action) = (fault.name.clone(), fault.place.clone(), line.action.clone());
+        let (fault, action, message) = match entry {
+            Entry::Eligible(line) if line.run == self.run && is_struck(line) => {
+                (&line.fault, &line.action, line.message.clone().or_else(|| self.messages.get(line.root.as_ref()?).cloned()))
+            }
+            Entry::Started(start) if start.run == self.run && start.arm == Arm::Treatment && start.done => {
+                (&start.fault, &start.action, None)
+            }
+            _ => return None,
+        };
+        let fault = self.faults.iter().find(|known| known.name == *fault)?;
+        let (name, place, action) = (fault.name.clone(), fault.place.clone(), action.clone());
         Some(Event::Struck(Box::new(Struck { message, fault: name, place, action, at })))
     }
 
