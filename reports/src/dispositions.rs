@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ArmTag;
 use crate::words::count;
 
 /// What became of one kind of thing, such as mails or sign-ins.
@@ -32,20 +31,6 @@ pub struct Row {
 }
 
 impl Row {
-    /// An empty line.
-    pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), ..Self::default() }
-    }
-
-    /// Counts one more.
-    pub const fn add(&mut self, arm: ArmTag) {
-        match arm {
-            ArmTag::Treatment => self.struck += 1,
-            ArmTag::Control => self.control += 1,
-            ArmTag::Untouched | ArmTag::Cold => self.neither += 1,
-        }
-    }
-
     /// All of them.
     pub const fn total(&self) -> u64 {
         self.struck + self.control + self.neither
@@ -66,10 +51,9 @@ mod tests {
 
     #[test]
     fn a_table_adds_up_or_says_what_is_missing() {
-        let mut delivered = Row::new("delivered");
-        [ArmTag::Treatment, ArmTag::Control, ArmTag::Untouched, ArmTag::Cold].into_iter().for_each(|arm| delivered.add(arm));
-        assert_eq!((delivered.struck, delivered.control, delivered.neither, delivered.total()), (1, 1, 2, 4));
-        let mut table = Dispositions { of: "mails".into(), taken: 4, ends: vec![delivered], of_these: vec![Row::new("doubled")] };
+        let delivered = Row { what: "delivered".into(), struck: 1, control: 1, neither: 2 };
+        assert_eq!(delivered.total(), 4);
+        let mut table = Dispositions { of: "mails".into(), taken: 4, ends: vec![delivered], of_these: vec![Row::default()] };
         assert_eq!(table.imbalance(), None);
         table.taken = 5;
         assert_eq!(table.imbalance().unwrap(), "5 mails were taken in, but 4 are accounted for");

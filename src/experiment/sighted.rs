@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use reports::dispositions::Row;
 use reports::{ArmTag, Dispositions as Table};
 use scenarios::Event;
-use scenarios::dispositions::{Dispositions, ExpiryFate, SignInFate};
-use scenarios::exchange::Disposition;
+use scenarios::dispositions::{Dispositions, ExpiryBooks, ExpiryFate, MailAccount, MailBooks, SignInBooks};
 use scenarios::links::Links;
 use stack::sightings::monotonic_us;
 use stack::world::inactive_users::{TABLE, sub};
@@ -72,94 +71,81 @@ impl Sighted {
     }
 
     fn mails(&self, join: &Join) -> Table {
-        let mut table = Sheet::new(
-            "mails",
-            [
-                "delivered to all readers",
-                "told to the fallback topic",
-                "in the dead-letter queue",
-                "expired in the queue",
-                "acknowledged and lost",
-                "in flight",
+        let arm = |account: &MailAccount<'_>| account.message.map_or(ArmTag::Untouched, |message| join.arm(message));
+        let books = by_arm(|wanted| MailBooks::of(self.fold.mails().filter(|account| wanted(arm(account)))));
+        Table {
+            of: "mails".to_owned(),
+            taken: books.iter().map(|books| books.taken).sum(),
+            ends: vec![
+                row("delivered to all readers", &books, |books| books.delivered),
+                row("told to the fallback topic", &books, |books| books.fallback),
+                row("in the dead-letter queue", &books, |books| books.dead_letter),
+                row("expired in the queue", &books, |books| books.expired),
+                row("acknowledged and lost", &books, |books| books.lost),
+                row("in flight", &books, |books| books.in_flight),
             ],
-            ["some reader or notice twice", "two ends"],
-        );
-        for account in self.fold.mails().filter(|account| account.mail.id.is_some()) {
-            let arm = account.message.map_or(ArmTag::Untouched, |message| join.arm(message));
-            let end = match account.first {
-                Some((_, Disposition::Delivered)) => 0,
-                Some((_, Disposition::Fallback)) => 1,
-                Some((_, Disposition::DeadLetter)) => 2,
-                Some((_, Disposition::Expired)) => 3,
-                None if account.acknowledged => 4,
-                None => 5,
-            };
-            table.end(end, arm);
-            table.of_these(0, account.duplicates > 0, arm);
-            table.of_these(1, account.dispositions.len() > 1, arm);
+            of_these: vec![
+                row("some reader or notice twice", &books, |books| books.duplicated),
+                row("two ends", &books, |books| books.doubles),
+            ],
         }
-        table.0
     }
 
     fn sign_ins(&self, join: &Join) -> Table {
-        let mut table = Sheet::new("sign-ins by password", ["granted and recorded", "granted and not recorded", "refused", "failed"], []);
-        for account in self.fold.sign_ins() {
-            let end = match account.fate {
-                SignInFate::Recorded => 0,
-                SignInFate::Lost => 1,
-                SignInFate::Refused => 2,
-                SignInFate::Failed => 3,
-            };
-            table.end(end, join.arm(account.root));
+        let books = by_arm(|wanted| SignInBooks::of(self.fold.sign_ins().filter(|account| wanted(join.arm(account.root)))));
+        Table {
+            of: "sign-ins by password".to_owned(),
+            taken: books.iter().map(|books| books.asked).sum(),
+            ends: vec![
+                row("granted and recorded", &books, |books| books.recorded),
+                row("granted and not recorded", &books, |books| books.lost),
+                row("refused", &books, |books| books.refused),
+                row("failed", &books, |books| books.failed),
+            ],
+            of_these: Vec::new(),
         }
-        table.0
     }
 
+    /// A batch is struck as a whole, and who was in it only the function knows: no record has an arm.
     fn expiries(&self) -> Table {
-        let mut table = Sheet::new(
-            "records that ended",
-            [
-                "the member was disabled",
-                "given up, in the queue for failures",
-                "the member was gone",
-                "the member had signed in again",
-                "in flight",
+        let books = by_arm(|wanted| ExpiryBooks::of(self.fold.expiries().filter(|_| wanted(ArmTag::Untouched))));
+        Table {
+            of: "records that ended".to_owned(),
+            taken: books.iter().map(|books| books.expired).sum(),
+            ends: vec![
+                row("the member was disabled", &books, |books| books.disabled),
+                row("given up, in the queue for failures", &books, |books| books.given_up),
+                row("the member was gone", &books, |books| books.gone),
+                row("the member had signed in again", &books, |books| books.active_again),
+                row("in flight", &books, |books| books.in_flight),
             ],
-            [],
-        );
-        for account in self.fold.expiries() {
-            let end = match account.fate {
-                ExpiryFate::Disabled => 0,
-                ExpiryFate::GivenUp => 1,
-                ExpiryFate::Gone => 2,
-                ExpiryFate::ActiveAgain => 3,
-                ExpiryFate::InFlight => 4,
-            };
-            // A batch is struck as a whole, and who was in it only the function knows.
-            table.end(end, ArmTag::Untouched);
+            of_these: Vec::new(),
         }
-        table.0
     }
 }
 
-/// A table that is being filled.
-struct Sheet(Table);
+/// The books of what was struck, of what was left alone, and of what no fault was about.
+fn by_arm<B>(books: impl Fn(fn(ArmTag) -> bool) -> B) -> [B; 3] {
+    [
+        books(|arm| arm == ArmTag::Treatment),
+        books(|arm| arm == ArmTag::Control),
+        books(|arm| matches!(arm, ArmTag::Untouched | ArmTag::Cold)),
+    ]
+}
 
-impl Sheet {
-    fn new<const N: usize, const M: usize>(of: &str, ends: [&str; N], of_these: [&str; M]) -> Self {
-        Self(Table { of: of.to_owned(), taken: 0, ends: ends.map(Row::new).into(), of_these: of_these.map(Row::new).into() })
-    }
+fn row<B>(what: &str, [struck, control, neither]: &[B; 3], count: impl Fn(&B) -> u64) -> Row {
+    Row { what: what.to_owned(), struck: count(struck), control: count(control), neither: count(neither) }
+}
 
-    fn end(&mut self, end: usize, arm: ArmTag) {
-        self.0.taken += 1;
-        if let Some(row) = self.0.ends.get_mut(end) {
-            row.add(arm);
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn of_these(&mut self, which: usize, counts: bool, arm: ArmTag) {
-        if let Some(row) = self.0.of_these.get_mut(which).filter(|_| counts) {
-            row.add(arm);
-        }
+    #[test]
+    fn every_arm_has_its_column_and_only_one() {
+        let all = [ArmTag::Treatment, ArmTag::Control, ArmTag::Untouched, ArmTag::Cold];
+        let columns = by_arm(|wanted| all.into_iter().filter(|arm| wanted(*arm)).count() as u64);
+        let row = row("delivered", &columns, |count| *count);
+        assert_eq!((row.struck, row.control, row.neither, row.total()), (1, 1, 2, 4));
     }
 }

@@ -8,7 +8,7 @@ pub mod compressed;
 pub mod guard;
 pub mod health;
 pub mod invoke;
-pub mod ledger_sink;
+pub mod line_sink;
 pub mod plan_watch;
 pub mod platform;
 pub mod run_folder;

@@ -1,16 +1,8 @@
 //! What the services saw happen, for the books and the oracles: facts, one a line in `sightings.ndjson`, never a judgement.
 //! No body and no attachment is in it, but what a reader of an outgoing mail would see of it is, for that is what is judged.
 
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
-
-/// How many go into one write at most.
-const BATCH: usize = 1024;
 
 /// One fact and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -223,36 +215,15 @@ impl Sightings {
 }
 
 impl Sighting {
-    /// The line without its line break.
+    /// The sighting as one line, with its line break.
     pub fn to_line(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
     /// Reads a line; `None` where it is none.
     pub fn from_line(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }
-}
-
-/// Appends every sighting to the file at `path` until all tellers are gone, whole lines at a time.
-///
-/// # Errors
-/// Where the file cannot be opened. The task's result says whether all was written.
-pub fn write_to(path: &Path, mut sightings: UnboundedReceiver<Sighting>) -> io::Result<JoinHandle<io::Result<()>>> {
-    let mut file = File::options().create(true).append(true).open(path)?;
-    Ok(tokio::spawn(async move {
-        let (mut batch, mut lines) = (Vec::with_capacity(BATCH), String::new());
-        while sightings.recv_many(&mut batch, BATCH).await > 0 {
-            lines.clear();
-            for sighting in batch.drain(..) {
-                lines.push_str(&sighting.to_line());
-                lines.push('\n');
-            }
-            file.write_all(lines.as_bytes())?;
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        Ok(())
-    }))
 }
 
 #[cfg(test)]
@@ -264,7 +235,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sightings.ndjson");
         let (sightings, receiver) = Sightings::channel();
-        let task = write_to(&path, receiver).unwrap();
+        let task = crate::line_sink::start(&path, receiver, Sighting::to_line).unwrap();
         for n in 0..3000 {
             sightings.tell(Seen::Deleted { queue: "incoming".into(), message: n.to_string() });
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use faults::Entry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -15,8 +16,8 @@ use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
-use crate::{Addresses, Compressed, Health, RunFolder, Sightings};
-use crate::{account, ledger_sink, sightings, systems};
+use crate::{Addresses, Compressed, Health, RunFolder, Sighting, Sightings};
+use crate::{account, line_sink, systems};
 
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
@@ -100,7 +101,10 @@ impl Up {
     pub async fn start(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
         let (sightings, seen) = Sightings::channel();
-        let sinks = [ledger_sink::start(&settings.folder.ledger(), entries)?, sightings::write_to(&settings.folder.sightings(), seen)?];
+        let sinks = [
+            line_sink::start(&settings.folder.ledger(), entries, Entry::to_line)?,
+            line_sink::start(&settings.folder.sightings(), seen, Sighting::to_line)?,
+        ];
         let invoke = LateInvoke::default();
         // What is declared hangs on no address and no pool, so it is known before there are any.
         let blueprint = systems::template(TEMPLATE, &settings, &[], "")?.blueprint;
@@ -182,7 +186,7 @@ fn platform_settings(
     settings: &Settings,
     services: &Services,
     template: Template,
-    ledger: mpsc::UnboundedSender<faults::Entry>,
+    ledger: mpsc::UnboundedSender<Entry>,
 ) -> Result<platform::Settings, UpError> {
     let bootstrap = write_script(&settings.folder, "bootstrap", BOOTSTRAP)?;
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;

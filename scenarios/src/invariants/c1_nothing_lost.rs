@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use stack::world::mail::MOST_RECIPIENTS;
 
-use crate::Event;
 use crate::exchange::Expected;
 use crate::strike::Handler;
 
-use super::mail_book::{Left, MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
+use super::mail_book::{Left, Rested};
+use super::mail_rule::MailRule;
+use super::{Breach, NOTHING, checked, mail_words};
 
 /// From its taking until a mail is in the queue.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
-#[derive(Default)]
-pub(super) struct NothingLost {
-    book: MailBook,
+pub(super) fn nothing_lost() -> MailRule {
+    MailRule::new("C-1", "every mail that is taken ends with its readers, in the fallback topic or in the dead-letter queue", rule)
 }
 
 fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
@@ -48,24 +47,6 @@ fn was_answered_for(rested: &Rested) -> bool {
     rested.last_strikes().any(|struck| matches!(struck.handler(), Handler::Replaced | Handler::Misled))
 }
 
-impl Invariant for NothingLost {
-    fn id(&self) -> &'static str {
-        "C-1"
-    }
-
-    fn rule(&self) -> &'static str {
-        "every mail that is taken ends with its readers, in the fallback topic or in the dead-letter queue"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        judge(&self.book.see(event), rule)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixtures_mail::{Story, broken};
@@ -93,7 +74,7 @@ mod tests {
             ("malformed and among the dead letters", story().expected(Expected::DeadLetter).redriven(6.0), (0, 1)),
             ("too large, so refused", Story::new(1).expected(Expected::Refused).never_queued(), (0, 0)),
         ] {
-            assert_eq!(broken(NothingLost::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(nothing_lost(), &story.events()), expected, "{what}");
         }
     }
 }

@@ -1,13 +1,11 @@
 //! C-2: no mail ends in two ways.
 
-use crate::Event;
+use super::mail_book::{Left, Rested};
+use super::mail_rule::MailRule;
+use super::{Breach, NOTHING, checked, mail_words};
 
-use super::mail_book::{Left, MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
-
-#[derive(Default)]
-pub(super) struct OneEnd {
-    book: MailBook,
+pub(super) fn one_end() -> MailRule {
+    MailRule::new("C-2", "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue", rule)
 }
 
 /// What was done and could not be acknowledged, because the last delivery was struck or an attempt that died still held the mail,
@@ -24,24 +22,6 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
         return NOTHING;
     };
     checked(twice.map(|expected| mail_words::breach(rested, expected)))
-}
-
-impl Invariant for OneEnd {
-    fn id(&self) -> &'static str {
-        "C-2"
-    }
-
-    fn rule(&self) -> &'static str {
-        "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        judge(&self.book.see(event), rule)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
 }
 
 #[cfg(test)]
@@ -72,7 +52,7 @@ mod tests {
             ("a notice and nothing else", no_list().received(1.0).noticed(1.1).deleted(1.2), (0, 1)),
             ("a notice and a mail", no_list().received(1.0).noticed(1.1).sent_to(1.1, &["a@x.com".into()], &[]).deleted(1.2), (1, 1)),
         ] {
-            assert_eq!(broken(OneEnd::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(one_end(), &story.events()), expected, "{what}");
         }
     }
 
@@ -83,7 +63,7 @@ mod tests {
             events.push(ses_strike(at, None));
             events
         };
-        assert_eq!(broken(OneEnd::default(), &events(5.2)), (0, 1));
-        assert_eq!(broken(OneEnd::default(), &events(60.0)), (1, 1));
+        assert_eq!(broken(one_end(), &events(5.2)), (0, 1));
+        assert_eq!(broken(one_end(), &events(60.0)), (1, 1));
     }
 }

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::Event;
+use super::mail_book::{Left, Rested};
+use super::mail_rule::MailRule;
+use super::{Breach, NOTHING, checked, mail_words};
 
-use super::mail_book::{Left, MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
-
-#[derive(Default)]
-pub(super) struct NoDuplicates {
-    book: MailBook,
+pub(super) fn no_duplicates() -> MailRule {
+    MailRule::new("C-3", "nobody gets a mail twice, also when its acknowledgement is lost", rule)
 }
 
 fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
@@ -27,24 +25,6 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
 fn repeats(rested: &Rested) -> usize {
     let mut have_it = BTreeSet::new();
     rested.sent.iter().filter(|sent| sent.to.iter().filter(|to| !have_it.insert(to.as_str())).count() > 0).count()
-}
-
-impl Invariant for NoDuplicates {
-    fn id(&self) -> &'static str {
-        "C-3"
-    }
-
-    fn rule(&self) -> &'static str {
-        "nobody gets a mail twice, also when its acknowledgement is lost"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        judge(&self.book.see(event), rule)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
 }
 
 #[cfg(test)]
@@ -78,9 +58,9 @@ mod tests {
             ("two notices", notices.clone().deleted(2.2), (1, 1)),
             ("two notices and the dead letters, which is another rule's", notices.redriven(6.0), (0, 1)),
         ] {
-            assert_eq!(broken(NoDuplicates::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(no_duplicates(), &story.events()), expected, "{what}");
         }
         let both = groups(&first).sent_to(2.25, &last, &[]);
-        assert_eq!(broken(NoDuplicates::default(), &both.events()), (1, 1), "one death doubles one group");
+        assert_eq!(broken(no_duplicates(), &both.events()), (1, 1), "one death doubles one group");
     }
 }

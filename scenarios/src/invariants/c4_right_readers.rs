@@ -2,15 +2,14 @@
 
 use stack::world::mail::MOST_RECIPIENTS;
 
-use crate::Event;
 use crate::exchange::Expected;
 
-use super::mail_book::{MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
+use super::mail_book::Rested;
+use super::mail_rule::MailRule;
+use super::{Breach, NOTHING, checked, mail_words};
 
-#[derive(Default)]
-pub(super) struct RightReaders {
-    book: MailBook,
+pub(super) fn right_readers() -> MailRule {
+    MailRule::new("C-4", "a mail goes to exactly those in its list", rule)
 }
 
 fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
@@ -39,24 +38,6 @@ fn wrong_readers(rested: &Rested, readers: &[String]) -> Option<String> {
     let begun = readers.chunks(MOST_RECIPIENTS).filter(|group| group.iter().any(|reader| rested.reached(reader)));
     let missing = begun.flatten().find(|reader| !rested.reached(reader))?;
     Some(format!("to all in its list, {missing} among them"))
-}
-
-impl Invariant for RightReaders {
-    fn id(&self) -> &'static str {
-        "C-4"
-    }
-
-    fn rule(&self) -> &'static str {
-        "a mail goes to exactly those in its list"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        judge(&self.book.see(event), rule)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
 }
 
 #[cfg(test)]
@@ -88,7 +69,7 @@ mod tests {
             ("to 51 in two groups", story().for_readers(51).sent(1.1), (0, 1)),
             ("to the first group only, which is another rule's", story().for_readers(51).sent_to(1.1, &crowd[..50], &[]), (0, 1)),
         ] {
-            assert_eq!(broken(RightReaders::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(right_readers(), &story.events()), expected, "{what}");
         }
     }
 }

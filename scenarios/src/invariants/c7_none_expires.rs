@@ -1,13 +1,11 @@
 //! C-7: no message outlives the queue's retention: what expires there is gone without a trace.
 
-use crate::Event;
+use super::mail_book::{Left, Rested};
+use super::mail_rule::MailRule;
+use super::{Breach, NOTHING, checked, mail_words};
 
-use super::mail_book::{Left, MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
-
-#[derive(Default)]
-pub(super) struct NoneExpires {
-    book: MailBook,
+pub(super) fn none_expires() -> MailRule {
+    MailRule::new("C-7", "no message expires unread", rule)
 }
 
 fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
@@ -16,24 +14,6 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
     }
     let expired = rested.trip.ended_as(Left::Expired);
     checked(expired.then(|| mail_words::breach(rested, "processed, or kept among the dead letters, before the queue forgets it")))
-}
-
-impl Invariant for NoneExpires {
-    fn id(&self) -> &'static str {
-        "C-7"
-    }
-
-    fn rule(&self) -> &'static str {
-        "no message expires unread"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        judge(&self.book.see(event), rule)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
 }
 
 #[cfg(test)]
@@ -51,7 +31,7 @@ mod tests {
             ("still in the queue", Story::new(1), (0, 0)),
             ("expired among the dead letters", Story::new(1).redriven(6.0).saw(90.0, elsewhere), (0, 1)),
         ] {
-            assert_eq!(broken(NoneExpires::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(none_expires(), &story.events()), expected, "{what}");
         }
     }
 }

@@ -1,14 +1,13 @@
 //! C-8: neither the marker nor the list of readers reaches a reader.
 
-use crate::Event;
 use crate::exchange::Expected;
 
-use super::mail_book::{MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, mail_words};
+use super::mail_book::Rested;
+use super::mail_rule::MailRule;
+use super::{Breach, mail_words};
 
-#[derive(Default)]
-pub(super) struct ListStaysInside {
-    book: MailBook,
+pub(super) fn list_stays_inside() -> MailRule {
+    MailRule::new("C-8", "the marker and the list never reach a reader", rule)
 }
 
 fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
@@ -28,25 +27,6 @@ fn leak(rested: &Rested) -> Option<String> {
     };
     let named = |address: &String| readers.iter().any(|reader| reader.eq_ignore_ascii_case(address));
     rested.sent.iter().find_map(|sent| sent.addresses.iter().find(|address| named(address) || sent.is_for(address))).cloned()
-}
-
-impl Invariant for ListStaysInside {
-    fn id(&self) -> &'static str {
-        "C-8"
-    }
-
-    fn rule(&self) -> &'static str {
-        "the marker and the list never reach a reader"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let rested = self.book.see(event);
-        if rested.is_empty() { NOTHING } else { judge(&rested, rule) }
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
 }
 
 #[cfg(test)]
@@ -70,7 +50,7 @@ mod tests {
             ("another reader", says(&format!("also sent to <{}>.", readers[1].to_uppercase())), (1, 1)),
             ("in HTML", says(&format!("<a href=\"mailto:{}\">x</a>", readers[1])), (1, 1)),
         ] {
-            assert_eq!(broken(ListStaysInside::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(list_stays_inside(), &story.events()), expected, "{what}");
         }
     }
 }

@@ -1,18 +1,17 @@
 //! C-9: a well-formed mail is tried again before it is given up, and not given up for nothing: the aim "DLQ empty of well-formed mail" as a rule.
 //! What came out and is among the dead letters too is C-2's.
 
-use crate::Event;
 use crate::exchange::Expected;
 
-use super::mail_book::{Left, MailBook, Rested, judge};
-use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
+use super::mail_book::{Left, Rested};
+use super::mail_rule::MailRule;
+use super::{Breach, NOTHING, checked, mail_words};
 
 /// One transient error, or two, do not make a dead letter.
 const FEWEST_RECEIVES: u32 = 3;
 
-#[derive(Default)]
-pub(super) struct DeadLetters {
-    book: MailBook,
+pub(super) fn dead_letters() -> MailRule {
+    MailRule::new("C-9", "no well-formed mail is given up after one transient error, nor without any fault", rule)
 }
 
 fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
@@ -30,24 +29,6 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
         None
     };
     checked(expected.map(|expected| mail_words::breach(rested, expected)))
-}
-
-impl Invariant for DeadLetters {
-    fn id(&self) -> &'static str {
-        "C-9"
-    }
-
-    fn rule(&self) -> &'static str {
-        "no well-formed mail is given up after one transient error, nor without any fault"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        judge(&self.book.see(event), rule)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
 }
 
 #[cfg(test)]
@@ -75,7 +56,7 @@ mod tests {
             ("malformed", Story::new(1).expected(Expected::DeadLetter).deliveries(1, None).redriven(2.0), (0, 0)),
             ("still in the queue", Story::new(1).deliveries(1, Some("refuse")), (0, 0)),
         ] {
-            assert_eq!(broken(DeadLetters::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(dead_letters(), &story.events()), expected, "{what}");
         }
     }
 }

@@ -34,6 +34,7 @@ mod d8_within_quota;
 mod denials;
 mod expiries;
 mod mail_book;
+mod mail_rule;
 mod mail_words;
 mod member_book;
 mod member_words;
@@ -158,15 +159,15 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(b6_rotated_key_heals::RotatedKeyHeals));
     }
     if world.mail {
-        rules.push(Box::new(c1_nothing_lost::NothingLost::default()));
-        rules.push(Box::new(c2_one_end::OneEnd::default()));
-        rules.push(Box::new(c3_no_duplicates::NoDuplicates::default()));
-        rules.push(Box::new(c4_right_readers::RightReaders::default()));
+        rules.push(Box::new(c1_nothing_lost::nothing_lost()));
+        rules.push(Box::new(c2_one_end::one_end()));
+        rules.push(Box::new(c3_no_duplicates::no_duplicates()));
+        rules.push(Box::new(c4_right_readers::right_readers()));
         rules.push(Box::new(c5_own_object_working_link::OwnObjectWorkingLink::default()));
         rules.push(Box::new(c6_no_blocking::NoBlocking::default()));
-        rules.push(Box::new(c7_none_expires::NoneExpires::default()));
-        rules.push(Box::new(c8_list_stays_inside::ListStaysInside::default()));
-        rules.push(Box::new(c9_dead_letters::DeadLetters::default()));
+        rules.push(Box::new(c7_none_expires::none_expires()));
+        rules.push(Box::new(c8_list_stays_inside::list_stays_inside()));
+        rules.push(Box::new(c9_dead_letters::dead_letters()));
     }
     if let Some(life) = world.row_life {
         rules.push(Box::new(d1_expired_is_disabled::ExpiredIsDisabled::default()));

@@ -1,32 +1,36 @@
-//! Writes the ledger: entries as they come, a line each. It never holds a line back for longer than the flush interval, and never blocks who sends.
+//! Writes the ledger and the sightings: entries as they come, a line each. It never holds a line back for longer than the flush interval, and never blocks
+//! who sends.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use faults::Entry;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 /// How many entries go into one write at most.
 const BATCH: usize = 1024;
 
-/// Appends every entry to the file at `path` until all senders are gone. What has arrived is written at once, in whole lines,
-/// as many as are there in one call: a reader waits for nothing but the system call.
+/// Appends the line of every entry, its line break included, to the file at `path` until all senders are gone. What has arrived is written at
+/// once, in whole lines, as many as are there in one call: a reader waits for nothing but the system call.
 ///
 /// # Errors
 /// Where the file cannot be opened. The task's result says whether all was written.
-pub fn start(path: &Path, entries: UnboundedReceiver<Entry>) -> io::Result<JoinHandle<io::Result<()>>> {
+pub fn start<T: Send + 'static>(
+    path: &Path,
+    entries: UnboundedReceiver<T>,
+    to_line: fn(&T) -> String,
+) -> io::Result<JoinHandle<io::Result<()>>> {
     let file = File::options().create(true).append(true).open(path)?;
-    Ok(tokio::spawn(write_all(file, entries)))
+    Ok(tokio::spawn(write_all(file, entries, to_line)))
 }
 
-async fn write_all(mut file: File, mut entries: UnboundedReceiver<Entry>) -> io::Result<()> {
+async fn write_all<T>(mut file: File, mut entries: UnboundedReceiver<T>, to_line: fn(&T) -> String) -> io::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut lines = String::new();
     while entries.recv_many(&mut batch, BATCH).await > 0 {
         lines.clear();
-        batch.drain(..).for_each(|entry| lines.push_str(&entry.to_line()));
+        batch.drain(..).for_each(|entry| lines.push_str(&to_line(&entry)));
         file.write_all(lines.as_bytes())?;
         // A thousand entries a second one by one would be a thousand writes; a few milliseconds together are far fewer, and nobody notices them.
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -36,6 +40,8 @@ async fn write_all(mut file: File, mut entries: UnboundedReceiver<Entry>) -> io:
 
 #[cfg(test)]
 mod tests {
+    use faults::Entry;
+
     use super::*;
     use std::time::Duration;
 
@@ -44,7 +50,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.ndjson");
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let task = start(&path, receiver).unwrap();
+        let task = start(&path, receiver, Entry::to_line).unwrap();
         let entry = |number: usize| Entry::Note { place: "f".into(), what: number.to_string() };
         let read = || std::fs::read_to_string(&path).unwrap().lines().map(|line| Entry::from_line(line).unwrap()).collect::<Vec<_>>();
         sender.send(entry(0)).unwrap();
