@@ -26,10 +26,11 @@ pub struct Sighted {
 }
 
 impl Sighted {
-    /// Nothing yet; `started` is offset 0.
+    /// Nothing yet; `started` is offset 0, and often still to come: the first arrival is due a moment after the traffic is ready.
     pub fn new(started: Instant) -> Self {
-        let since = u64::try_from(started.elapsed().as_micros()).unwrap_or_default();
-        let zero_us = monotonic_us().saturating_sub(since);
+        let (now, now_us) = (Instant::now(), monotonic_us());
+        let us = |span: Duration| u64::try_from(span.as_micros()).unwrap_or_default();
+        let zero_us = (now_us + us(started.saturating_duration_since(now))).saturating_sub(us(now.saturating_duration_since(started)));
         Self { zero_us, fold: Dispositions::default(), ended: HashMap::new(), links: Links::default() }
     }
 
@@ -140,6 +141,21 @@ fn row<B>(what: &str, [struck, control, neither]: &[B; 3], count: impl Fn(&B) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sighting_has_the_offset_of_the_traffics_clock_also_where_that_starts_later() {
+        let seen = || Seen::Alarm { name: "a".into(), state: "OK".into() };
+        let (minute, now) = (Duration::from_secs(60), Instant::now());
+        for started in [now - minute, now, now + minute] {
+            let sighted = Sighted::new(started);
+            // Two minutes from now on the services' clock are two minutes from now on the harness's.
+            let Event::Saw { at, .. } = sighted.event(Sighting { at_us: monotonic_us() + 120_000_000, seen: seen() }) else {
+                panic!("no sighting")
+            };
+            let expected = (Instant::now() + 2 * minute).saturating_duration_since(started);
+            assert!(at.abs_diff(expected) < minute / 2, "{at:?}, not {expected:?}");
+        }
+    }
 
     #[test]
     fn every_arm_has_its_column_and_only_one() {
