@@ -72,7 +72,7 @@ pub async fn telemetry_subscription(stage: &Stage) -> Outcome {
     for path in ["/2022-07-01/telemetry", "/2020-08-15/logs"] {
         let head =
             format!("PUT {path} HTTP/1.1\r\nHost: x\r\nLambda-Extension-Identifier: conformance-1\r\nContent-Type: application/json");
-        let body = br#"{"schemaVersion":"2022-12-13","types":["platform"],"destination":{"protocol":"HTTP","URI":"http://sandbox:1"}}"#;
+        let body = br#"{"schemaVersion": "2022-12-13", "types": ["platform"], "destination":{"protocol":"HTTP","URI":"http://sandbox:1"}}"#;
         passes(stage, &message(&head, body), &["lambda-extension-identifier"], &message("HTTP/1.1 200 OK", b"OK")).await?;
     }
     Ok(())
