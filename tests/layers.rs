@@ -11,7 +11,7 @@ use serde_json::Value;
 const ARROWS: [(&str, &[&str]); 9] = [
     ("brownout-in-process", &[]),
     ("faults", &[]),
-    ("functions", &[]),
+    ("functions", &["brownout-in-process"]),
     ("extension", &["faults"]),
     ("plan-fetcher", &["faults"]),
     ("reports", &["faults"]),

@@ -76,7 +76,7 @@ impl Sighted {
         let books = by_arm(|wanted| MailBooks::of(self.fold.mails().filter(|account| wanted(arm(account)))));
         Table {
             of: "mails".to_owned(),
-            taken: books.iter().map(|books| books.taken).sum(),
+            taken: self.fold.taken(),
             ends: vec![
                 row("delivered to all readers", &books, |books| books.delivered),
                 row("told to the fallback topic", &books, |books| books.fallback),
@@ -84,6 +84,7 @@ impl Sighted {
                 row("expired in the queue", &books, |books| books.expired),
                 row("acknowledged and lost", &books, |books| books.lost),
                 row("in flight", &books, |books| books.in_flight),
+                Row { neither: self.fold.unheard(), ..row("taken, and the sender not told", &books, |_| 0) },
             ],
             of_these: vec![
                 row("some reader or notice twice", &books, |books| books.duplicated),

@@ -163,7 +163,7 @@ fn a_mail_that_was_not_taken_is_sent_and_no_more_and_one_that_nobody_heard_of_is
     dispositions.see(&taken(2));
     assert_eq!(dispositions.see(&sent(3, &["a"])), []);
     assert_eq!(MailBooks::of(dispositions.mails()), MailBooks { sent: 1, ..MailBooks::default() });
-    assert_eq!(dispositions.unheard(), 1);
+    assert_eq!((dispositions.taken(), dispositions.unheard()), (1, 1));
 }
 
 fn sign_in(user: &str, by: SignInBy, sent: u64, done: u64, status: Option<u16>) -> Event {

@@ -134,6 +134,10 @@ impl Mails {
         self.mails.iter().map(|(mail, _)| self.account(mail))
     }
 
+    pub(super) fn taken(&self) -> u64 {
+        self.ways.values().filter(|way| way.taken.is_some()).count() as u64
+    }
+
     pub(super) fn unheard(&self) -> u64 {
         self.ways.iter().filter(|(id, way)| way.taken.is_some() && !self.by_id.contains_key(*id)).count() as u64
     }

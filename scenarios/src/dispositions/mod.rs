@@ -36,6 +36,11 @@ impl Dispositions {
         self.mails.accounts()
     }
 
+    /// Mails that a server took, by its own word: senders and server must agree, or a mail is missing in the books.
+    pub fn taken(&self) -> u64 {
+        self.mails.taken()
+    }
+
     /// Mails that a server took while their sender was not told so: nothing more can be said of them.
     pub fn unheard(&self) -> u64 {
         self.mails.unheard()

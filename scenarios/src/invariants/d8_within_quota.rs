@@ -16,6 +16,10 @@ const SECOND: Duration = Duration::from_millis(900);
 /// A struck call comes again in another second than it had its turn in, so each strike so long before excuses one call.
 const BEFORE: Duration = Duration::from_secs(6);
 
+fn expected() -> String {
+    format!("at most {DISABLES_A_SECOND} calls of {DISABLE} in any second")
+}
+
 #[derive(Default)]
 pub(super) struct WithinQuota {
     book: MemberBook,
@@ -39,22 +43,31 @@ impl WithinQuota {
         }
         let users = self.disabled.iter().map(|(_, sub)| sub).collect::<BTreeSet<_>>().len();
         let too_many = users > DISABLES_A_SECOND as usize + self.excused(due.at);
-        if too_many { self.tell(&due.sub, due.at, format!("{users} members disabled within 0.9 s")) } else { None }
+        if !too_many || !self.is_news(due.at) {
+            return None;
+        }
+        Some(member_words::breach(&self.book, &due.sub, due.at, format!("{users} members disabled within 0.9 s"), expected()))
     }
 
     fn refused(&mut self, at: Duration) -> Option<Breach> {
         let refusals = self.book.refusals(at.saturating_sub(BEFORE), at);
         let too_many = refusals > self.excused(at);
-        if too_many { self.tell("AdminDisableUser", at, "refused, since the quota of calls a second was used up".to_owned()) } else { None }
+        (too_many && self.is_news(at)).then(|| Breach {
+            at,
+            root: None,
+            asked: format!("a call of {DISABLE}"),
+            answered: "refused, since the quota of calls a second was used up".to_owned(),
+            expected: expected(),
+            repeat: "grep quota-exceeded sightings.ndjson".to_owned(),
+        })
     }
 
-    fn tell(&mut self, whom: &str, at: Duration, answered: String) -> Option<Breach> {
-        if at < self.told_until {
-            return None;
+    fn is_news(&mut self, at: Duration) -> bool {
+        let news = at >= self.told_until;
+        if news {
+            self.told_until = at + Duration::from_secs(1);
         }
-        self.told_until = at + Duration::from_secs(1);
-        let expected = format!("at most {DISABLES_A_SECOND} calls of AdminDisableUser in any second");
-        Some(member_words::breach(&self.book, whom, at, answered, expected))
+        news
     }
 
     fn all(&mut self, due: &[Due], clock: Duration) -> (Vec<Breach>, u64) {

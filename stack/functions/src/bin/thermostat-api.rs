@@ -5,8 +5,13 @@ use functions::{clients, settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
+fn main() -> Result<(), Error> {
+    brownout_in_process::point_at_extension();
+    serve()
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn serve() -> Result<(), Error> {
     let settings = Settings::read(settings::from_environment)?;
     let api = ThermostatApi::new(settings, &clients::load(clients::THERMOSTAT_API).await)?;
     let api = &api;
