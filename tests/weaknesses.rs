@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{SHORT, run, shortened};
+use support::{SHORT, run, run_beside_others, shortened};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
 const FOUND: [(&str, &str, &str); 22] = [
@@ -42,7 +42,7 @@ fn phases(experiment: &str) -> &'static str {
 
 fn finds(weakness: &str) {
     let (_, experiment, invariant) = FOUND.iter().find(|(name, _, _)| *name == weakness).unwrap();
-    let outcome = run(&shortened(experiment, phases(experiment)), &["--weakness", weakness]);
+    let outcome = run_beside_others(&shortened(experiment, phases(experiment)), &["--weakness", weakness]);
     assert_eq!(outcome.broken(), [*invariant], "{}", outcome.story());
     assert_eq!(outcome.result()["verdict"], "broken", "{}", outcome.story());
     assert_eq!(outcome.code, 3, "{}", outcome.story());

@@ -1,4 +1,4 @@
-//! Runs the real command as a user would, one run at a time on this machine, and ends what it started also when a test fails.
+//! Runs the real command as a user would, alone on this machine where time is judged, and ends what it started also when a test fails.
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
@@ -12,13 +12,24 @@ use serde_json::Value;
 /// The command under test.
 pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
-/// Held while a run goes on: two at once on two cores would only measure each other.
+/// Held while a run goes on.
 pub struct Turn(#[allow(dead_code, reason = "held for its lock")] File);
 
-/// Waits for this test's turn.
+fn lock() -> File {
+    File::create(std::env::temp_dir().join("brownout-tests.lock")).unwrap()
+}
+
+/// Waits for this test's turn: two at once on two cores would measure each other.
 pub fn turn() -> Turn {
-    let file = File::create(std::env::temp_dir().join("brownout-tests.lock")).unwrap();
+    let file = lock();
     file.lock().unwrap();
+    Turn(file)
+}
+
+/// Waits until nobody measures: for runs of which no latency is judged, and which mostly wait.
+fn turn_beside_others() -> Turn {
+    let file = lock();
+    file.lock_shared().unwrap();
     Turn(file)
 }
 
@@ -57,9 +68,19 @@ impl Outcome {
     }
 }
 
-/// Runs an experiment given as text to its end.
+/// Runs an experiment given as text to its end, alone.
 pub fn run(text: &str, arguments: &[&str]) -> Outcome {
     let _turn = turn();
+    run_now(text, arguments)
+}
+
+/// Runs an experiment of which only the invariants are judged.
+pub fn run_beside_others(text: &str, arguments: &[&str]) -> Outcome {
+    let _turn = turn_beside_others();
+    run_now(text, arguments)
+}
+
+fn run_now(text: &str, arguments: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let mut running = start(folder.path(), text, arguments);
     let output = running.finish();
