@@ -8,7 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("aws", &["faults"]),
     ("brownout-in-process", &[]),
     ("faults", &[]),
     ("functions", &[]),

@@ -1,0 +1,3 @@
+//! An experiment on functions in AWS.
+
+pub mod exports;
