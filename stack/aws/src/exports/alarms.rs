@@ -462,11 +462,8 @@ mod tests {
         let status = kind(r#"{"response":{"status":500}}"#);
         let error = kind(r#"{"error":{}}"#);
         let function = |name| Watched { name, triggers: &[Trigger::Http], timeout: TIMEOUT };
-        let alarm = |function: Option<&str>| Alarm {
-            arn: "arn".into(),
-            metric: Metric::LambdaErrors,
-            function: function.map(str::to_owned),
-        };
+        let alarm =
+            |function: Option<&str>| Alarm { arn: "arn".into(), metric: Metric::LambdaErrors, function: function.map(str::to_owned) };
         let blind = alarm(None).blindness([(&status, function("a"))]).unwrap();
         assert!(blind.contains("never raises Lambda's `Errors`"), "{blind}");
         assert_eq!(alarm(None).blindness([(&status, function("a")), (&error, function("b"))]), None);

@@ -81,7 +81,15 @@ mod tests {
 
     #[test]
     fn what_is_no_arn_is_refused() {
-        for text in ["", "arn", "arn:aws:lambda:eu-west-1:1:function:a", "arn:gcp:a:b::c", "arn:aws:::123456789012:x", "arn:aws:s3:::", "arn:aws:s3:::a b"] {
+        for text in [
+            "",
+            "arn",
+            "arn:aws:lambda:eu-west-1:1:function:a",
+            "arn:gcp:a:b::c",
+            "arn:aws:::123456789012:x",
+            "arn:aws:s3:::",
+            "arn:aws:s3:::a b",
+        ] {
             assert!(text.parse::<Arn>().is_err(), "{text}");
         }
     }

@@ -89,10 +89,7 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     });
     let detach = json!({"Run": run, "Functions": names, "Plan": plan, "Seconds": CLEANING});
     vec![
-        guarded(with(
-            script("attach", &[SHARED, ATTACH], "attach", attach),
-            json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}),
-        )),
+        guarded(with(script("attach", &[SHARED, ATTACH], "attach", attach), json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}))),
         guarded(with(
             script("arm", &[SHARED, PLAN], "arm", json!({"Run": run, "Faults": "{{ Faults }}", "Plan": plan, "Seconds": seconds})),
             json!({
@@ -102,7 +99,7 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
         )),
         hold(experiment, run),
         guarded(with(
-            script("calm", &[SHARED, PLAN], "calm", json!({"Plan": plan})),
+            script("calm", &[SHARED, PLAN], "calm", json!({"Run": run, "Plan": plan})),
             json!({"maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "detach"}),
         )),
         guarded(with(

@@ -109,7 +109,8 @@ impl Experiment {
         }
         let version = self.layer.named("lambda", "layer").and_then(|name| name.rsplit_once(':'));
         if !version.is_some_and(|(_, number)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())) {
-            let what = format!("`{}` is not a version of a layer; it is `arn:aws:lambda:<region>:<account>:layer:<name>:<version>`", self.layer);
+            let what =
+                format!("`{}` is not a version of a layer; it is `arn:aws:lambda:<region>:<account>:layer:<name>:<version>`", self.layer);
             complaints.push(Complaint::new("layer", what));
         }
         if !(Duration::from_secs(1)..=LONGEST).contains(&self.duration) {

@@ -15,6 +15,7 @@ pub fn github_actions(experiments: &[String]) -> Vec<File> {
             "path": "~/.cargo/registry\n~/.cargo/git\ntarget\n",
             "key": "brownout-${{ runner.os }}-${{ hashFiles('Cargo.lock') }}",
         }},
+        {"name": "Rust", "run": "rustup update stable --no-self-update && rustup default stable"},
         {"name": "Build", "run": "cargo build --release --workspace --bins"},
         {"name": "Run", "id": "run", "env": {"EXPERIMENT": "${{ matrix.experiment }}"}, "run": RUN},
         // A run that was not understood leaves none.

@@ -67,7 +67,8 @@ fn any_version(layer: &Arn) -> String {
 
 /// Ours, and whatever the functions have already in any version: an undo has to put back what somebody else changed meanwhile.
 fn layers(experiment: &Experiment) -> Vec<String> {
-    let mut layers: Vec<_> = experiment.functions.iter().flat_map(|f| &f.layers).filter(|l| **l != experiment.layer).map(any_version).collect();
+    let mut layers: Vec<_> =
+        experiment.functions.iter().flat_map(|f| &f.layers).filter(|l| **l != experiment.layer).map(any_version).collect();
     layers.push(experiment.layer.to_string());
     layers.sort();
     layers.dedup();
