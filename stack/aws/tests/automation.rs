@@ -104,6 +104,25 @@ fn a_document_that_nobody_disturbs_strikes_for_its_time_and_leaves_nothing() {
 }
 
 #[test]
+fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.execute(None);
+    let state = bench.host.state();
+    let plans = state["plans"].as_array().unwrap();
+    let begins = |plan: &Value| plan["at"].as_f64().unwrap();
+    let ends = |plan: &Value| begins(plan) + plan["lease_ms"].as_f64().unwrap() / 1000.0;
+    let end = ends(plans.last().unwrap());
+    for pair in plans.windows(2) {
+        // Where it lasts until the end anyway, the next one may come when it will.
+        let in_time = begins(&pair[1]) < ends(&pair[0]) - 20.0 || end - ends(&pair[0]) < 1.0;
+        assert!(in_time, "too late: {pair:?}");
+        assert!(pair[1]["sequence"].as_u64() > pair[0]["sequence"].as_u64(), "{pair:?}");
+    }
+    let (lasted, planned) = (end - begins(&plans[0]), bench.experiment.duration.as_secs_f64());
+    assert!((planned - 1.0..=planned).contains(&lasted), "{lasted}");
+}
+
+#[test]
 fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_way_back() {
     let Some(mut bench) = Bench::new() else { return };
     let cut = fate("wait", 2, Trouble::FailsBefore { attempts: 1 });
@@ -212,4 +231,32 @@ fn another_runs_marker_and_plan_are_left_alone() {
     let state = bench.host.state();
     assert_eq!(state["functions"]["authorizer"]["variables"], functions[0]["variables"]);
     assert_eq!(state["parameters"][bench.experiment.plan_parameter()], json!(plan));
+}
+
+/// Whether some scenario ends dirty after the document was spoiled: what is tested here would be seen.
+fn is_seen(spoil: impl FnOnce(&mut String), fate: &Fate) -> bool {
+    let Some(mut bench) = Bench::new() else { return true };
+    let mut text = bench.document.to_string();
+    let whole = text.clone();
+    spoil(&mut text);
+    assert_ne!(text, whole, "nothing was spoiled");
+    bench.document = serde_json::from_str(&text).unwrap();
+    bench.execute(Some(fate));
+    !bench.dirt().is_empty()
+}
+
+#[test]
+fn a_document_without_its_way_to_the_clean_up_is_seen() {
+    let without = |property: &str| format!(r#""{property}":"step:cleanUp""#);
+    for (property, trouble) in [("onCancel", Trouble::CancelledAfter), ("onFailure", Trouble::FailsBefore { attempts: 10 })] {
+        let spoil = |text: &mut String| *text = text.replace(&without(property), &format!(r#""{property}":"Abort""#));
+        assert!(is_seen(spoil, &fate("arm", 1, trouble)), "{property}");
+    }
+}
+
+#[test]
+fn a_change_without_the_revision_is_seen() {
+    let spoil = |text: &mut String| *text = text.replace(r#"RevisionId=found[\"RevisionId\"], "#, "");
+    // The first call of `attach` reads, the second changes: somebody's edit stands between them.
+    assert!(is_seen(spoil, &fate("attach", 1, Trouble::Call { call: 2, kind: "edit" })));
 }

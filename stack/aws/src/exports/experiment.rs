@@ -178,7 +178,11 @@ impl Experiment {
             complaints.extend(fault.complaints().into_iter().map(|complaint| complaint.within(&fault.name)));
             complaints.extend(found.map(|what| Complaint::new("place", what).within(&fault.name)));
         }
-        let bytes = self.plan.to_json().len();
+        let text = self.plan.to_json();
+        if text.contains("{{") || self.question.contains("{{") {
+            complaints.push(Complaint::new("fault", "`{{` stands in it or in the question, which SSM takes for a reference"));
+        }
+        let bytes = text.len();
         if bytes > LONGEST_PARAMETER - ROOM {
             let what = format!("the plan has {bytes} bytes, and a parameter holds {LONGEST_PARAMETER}: write fewer or shorter faults");
             complaints.push(Complaint::new("fault", what));
@@ -239,7 +243,8 @@ mod tests {
     #[test]
     fn what_aws_would_refuse_is_complained_about_first() {
         type Change = fn(&mut Experiment);
-        let cases: [(&str, Change); 13] = [
+        let cases: [(&str, Change); 14] = [
+            ("takes for a reference", |e| e.plan.faults[0].name = "{{x}}".into()),
             ("is not a name", |e| e.name = "Slow".into()),
             ("is not a version of a layer", |e| e.layer.resource = "layer:brownout".into()),
             ("outside 1s to 45m", |e| e.duration = Duration::from_secs(46 * 60)),

@@ -46,28 +46,35 @@ pub fn create_document(experiment: &Experiment) -> Value {
 pub fn experiment_template(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let log = home.beside("logs", format!("log-group:{}:*", log_group(experiment)));
-    let stops: Vec<_> = if experiment.alarms.is_empty() {
-        vec![json!({"source": "none"})]
-    } else {
-        experiment.alarms.iter().map(|alarm| json!({"source": "aws:cloudwatch:alarm", "value": alarm.arn})).collect()
-    };
     json!({
         "clientToken": experiment.named("template"),
         "description": description(experiment),
-        "stopConditions": stops,
-        "actions": {"strike": {
-            "actionId": "aws:ssm:start-automation-execution",
-            "description": "Attach, strike, calm and put back, by SSM Automation",
-            "parameters": {
-                "documentArn": home.beside("ssm", format!("document/{}", experiment.named("strike"))).to_string(),
-                "documentParameters": compact_json(&json!({"Faults": experiment.faults_parameter()})),
-                "maxDuration": max_duration(experiment),
-            },
-        }},
+        "stopConditions": stops(experiment, "source", "value"),
+        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment)}},
         "roleArn": home.role(&experiment.named("fis")).to_string(),
         "experimentOptions": {"accountTargeting": "single-account"},
         "logConfiguration": {"logSchemaVersion": 2, "cloudWatchLogsConfiguration": {"logGroupArn": log.to_string()}},
         "tags": {"Name": experiment.named("template")},
+    })
+}
+
+const ACTION: &str = "aws:ssm:start-automation-execution";
+const ACTION_SAID: &str = "Attach, strike, calm and put back, by SSM Automation";
+
+/// The stop conditions, under the keys that the format has for them.
+fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
+    if experiment.alarms.is_empty() {
+        return vec![json!({source: "none"})];
+    }
+    experiment.alarms.iter().map(|alarm| json!({source: "aws:cloudwatch:alarm", value: alarm.arn})).collect()
+}
+
+/// What the action is given: the plan's name, for FIS takes no long texts.
+fn parameters(experiment: &Experiment) -> Value {
+    json!({
+        "documentArn": experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string(),
+        "documentParameters": compact_json(&json!({"Faults": experiment.faults_parameter()})),
+        "maxDuration": max_duration(experiment),
     })
 }
 
@@ -166,35 +173,20 @@ fn role(experiment: &Experiment, name: &str, trust: &Value, policy: &Value) -> V
 
 /// The experiment template as CloudFormation writes it: the same as the request, with its keys in capitals and no token.
 fn template(experiment: &Experiment) -> Value {
-    let request = experiment_template(experiment);
-    let stops: Vec<_> = request["stopConditions"].as_array().into_iter().flatten().map(capitals).collect();
     json!({
         "Type": "AWS::FIS::ExperimentTemplate",
         "DependsOn": ["Document", "Faults", "PlanReaders"],
         "Properties": {
-            "Description": request["description"],
-            "StopConditions": stops,
+            "Description": description(experiment),
+            "StopConditions": stops(experiment, "Source", "Value"),
             "Targets": {},
-            "Actions": {"strike": {
-                "ActionId": request["actions"]["strike"]["actionId"],
-                "Description": request["actions"]["strike"]["description"],
-                "Parameters": request["actions"]["strike"]["parameters"],
-            }},
+            "Actions": {"strike": {"ActionId": ACTION, "Description": ACTION_SAID, "Parameters": parameters(experiment)}},
             "RoleArn": {"Fn::GetAtt": ["FisRole", "Arn"]},
-            "ExperimentOptions": capitals(&request["experimentOptions"]),
+            "ExperimentOptions": {"AccountTargeting": "single-account"},
             "LogConfiguration": {"LogSchemaVersion": 2, "CloudWatchLogsConfiguration": {"LogGroupArn": {"Fn::GetAtt": ["Log", "Arn"]}}},
-            "Tags": request["tags"],
+            "Tags": {"Name": experiment.named("template")},
         },
     })
-}
-
-/// A flat map with each key's first letter in capitals.
-fn capitals(value: &Value) -> Value {
-    let capital = |key: &String| {
-        let mut letters = key.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
-    };
-    value.as_object().into_iter().flatten().map(|(key, value)| (capital(key), value.clone())).collect()
 }
 
 #[cfg(test)]

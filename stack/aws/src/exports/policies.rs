@@ -197,7 +197,7 @@ mod tests {
         used.dedup();
         assert_eq!(used, ACTIONS);
         let named = |action: &&str| action.split_once(':').is_some_and(|(_, name)| name.bytes().all(|b| b.is_ascii_alphabetic()));
-        assert!(ACTIONS.iter().all(|action| named(action)));
+        assert!(ACTIONS.iter().all(named));
     }
 
     #[test]

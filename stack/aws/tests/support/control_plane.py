@@ -24,16 +24,16 @@ class Refused(Exception):
 
 class ControlPlane:
     def __init__(self, now):
-        self.now, self.functions, self.parameters, self.edited = now, {}, {}, []
+        self.now, self.functions, self.parameters, self.edited, self.plans = now, {}, {}, [], []
 
     def reset(self, functions, parameters):
-        self.edited = []
+        self.edited, self.plans = [], []
         self.functions = {one["name"]: {**one, "revision": str(uuid.uuid4()), "ready": 0} for one in functions}
         self.parameters = {name: {"Value": text, "Version": 1, "at": self.now()} for name, text in parameters.items()}
 
     def state(self):
         functions = {name: {"variables": one["variables"], "layers": one["layers"]} for name, one in self.functions.items()}
-        return {"functions": functions, "edited": self.edited, "parameters": {name: one["Value"] for name, one in self.parameters.items()}}
+        return {"functions": functions, "edited": self.edited, "plans": self.plans, "parameters": {name: one["Value"] for name, one in self.parameters.items()}}
 
     # Lambda
 
@@ -101,6 +101,7 @@ class ControlPlane:
             raise Refused(400, "ValidationException", "too long")
         version = old["Version"] + 1 if old else 1
         self.parameters[name] = {"Value": request["Value"], "Version": version, "at": self.now()}
+        self.plans.append({"at": self.now(), **json.loads(request["Value"])})
         return {"Version": version, "Tier": request.get("Tier", "Standard")}
 
     def delete_parameter(self, request):
