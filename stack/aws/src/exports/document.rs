@@ -29,10 +29,11 @@ const CLEAN_UP: &str = "step:cleanUp";
 
 /// What runs as one script; the parts that it is made of, and the function that is called.
 fn script(name: &str, parts: &[&str], handler: &str, payload: Value) -> Value {
+    let script = parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n\n");
     json!({
         "name": name,
         "action": "aws:executeScript",
-        "inputs": {"Runtime": "python3.11", "Handler": handler, "InputPayload": payload, "Script": parts.concat()},
+        "inputs": {"Runtime": "python3.11", "Handler": handler, "InputPayload": payload, "Script": script + "\n"},
     })
 }
 
@@ -199,6 +200,13 @@ mod tests {
             .collect();
         let length = text::yaml(&document(&experiment)).len();
         assert!(length < LONGEST_DOCUMENT, "{length}");
+    }
+
+    #[test]
+    fn no_script_has_what_the_service_takes_for_a_variable() {
+        for part in [SHARED, ATTACH, PLAN, DETACH] {
+            assert!(!part.contains("{{"), "{part}");
+        }
     }
 
     #[test]

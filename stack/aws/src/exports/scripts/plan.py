@@ -73,5 +73,3 @@ def drop(ssm, name):
     except ClientError as error:
         if code(error) != "ParameterNotFound":
             raise
-
-

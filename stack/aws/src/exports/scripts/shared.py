@@ -25,5 +25,3 @@ def may_pass(error):
         return True
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status in (409, 412, 429) or status >= 500 or code(error) in LATER
-
-
