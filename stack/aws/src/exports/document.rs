@@ -22,7 +22,11 @@ pub const LONGEST_DOCUMENT: usize = 64 * 1024;
 
 const SHARED: &str = include_str!("scripts/shared.py");
 const ATTACH: &str = include_str!("scripts/attach.py");
-const PLAN: &str = include_str!("scripts/plan.py");
+const PARAMETER: &str = include_str!("scripts/parameter.py");
+const LEASE: &str = include_str!("scripts/lease.py");
+const ARM: &str = include_str!("scripts/arm.py");
+const RENEW: &str = include_str!("scripts/renew.py");
+const CALM: &str = include_str!("scripts/calm.py");
 const DETACH: &str = include_str!("scripts/detach.py");
 
 const CLEAN_UP: &str = "step:cleanUp";
@@ -59,11 +63,13 @@ pub fn document(experiment: &Experiment) -> Value {
         "default": experiment.faults_parameter(),
         "allowedPattern": "^/[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
     });
+    let names: Vec<_> = experiment.functions.iter().map(|function| function.arn.to_string()).collect();
+    let functions = json!({"type": "StringList", "description": "The functions that the layer is attached to", "default": names});
     json!({
         "schemaVersion": "0.3",
         "description": description(experiment),
         "assumeRole": home.role(&experiment.named("automation")).to_string(),
-        "parameters": {"Faults": faults},
+        "parameters": {"Faults": faults, "Functions": functions},
         "mainSteps": steps(experiment),
     })
 }
@@ -80,7 +86,7 @@ fn description(experiment: &Experiment) -> String {
 }
 
 fn steps(experiment: &Experiment) -> Vec<Value> {
-    let names: Vec<_> = experiment.functions.iter().map(|function| function.arn.to_string()).collect();
+    let names = "{{ Functions }}";
     let run = "{{ automation:EXECUTION_ID }}";
     let seconds = experiment.duration.as_secs();
     let plan = experiment.plan_parameter();
@@ -92,7 +98,12 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     vec![
         guarded(with(script("attach", &[SHARED, ATTACH], "attach", attach), json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}))),
         guarded(with(
-            script("arm", &[SHARED, PLAN], "arm", json!({"Run": run, "Faults": "{{ Faults }}", "Plan": plan, "Seconds": seconds})),
+            script(
+                "arm",
+                &[SHARED, PARAMETER, LEASE, ARM],
+                "arm",
+                json!({"Run": run, "Faults": "{{ Faults }}", "Plan": plan, "Seconds": seconds}),
+            ),
             json!({
                 "maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "hold",
                 "outputs": [{"Name": "Until", "Selector": "$.Payload.Until", "Type": "Integer"}],
@@ -100,16 +111,16 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
         )),
         hold(experiment, run),
         guarded(with(
-            script("calm", &[SHARED, PLAN], "calm", json!({"Run": run, "Plan": plan})),
+            script("calm", &[SHARED, PARAMETER, CALM], "calm", json!({"Run": run, "Plan": plan})),
             json!({"maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "detach"}),
         )),
         guarded(with(
-            script("detach", &[SHARED, PLAN, DETACH], "detach", detach.clone()),
+            script("detach", &[SHARED, PARAMETER, CALM, DETACH], "detach", detach.clone()),
             json!({"maxAttempts": 3, "timeoutSeconds": CLEANING + 20, "nextStep": "cleanUp"}),
         )),
         // On every path the last: where all went well it finds nothing to do, and has proven that.
         with(
-            script("cleanUp", &[SHARED, PLAN, DETACH], "detach", detach),
+            script("cleanUp", &[SHARED, PARAMETER, CALM, DETACH], "detach", detach),
             json!({"maxAttempts": 5, "timeoutSeconds": CLEANING + 20, "onFailure": "Abort", "isEnd": true}),
         ),
     ]
@@ -131,7 +142,7 @@ fn hold(experiment: &Experiment, run: &str) -> Value {
             "Steps": [
                 guarded(json!({"name": "wait", "action": "aws:sleep", "inputs": {"Duration": format!("PT{sleep}S")}})),
                 guarded(with(
-                    script("renew", &[SHARED, PLAN], "renew", renew),
+                    script("renew", &[SHARED, PARAMETER, LEASE, RENEW], "renew", renew),
                     json!({
                         "maxAttempts": 2, "timeoutSeconds": 30,
                         "outputs": [{"Name": "More", "Selector": "$.Payload.More", "Type": "Boolean"}],
@@ -204,7 +215,7 @@ mod tests {
 
     #[test]
     fn no_script_has_what_the_service_takes_for_a_variable() {
-        for part in [SHARED, ATTACH, PLAN, DETACH] {
+        for part in [SHARED, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, DETACH] {
             assert!(!part.contains("{{"), "{part}");
         }
     }

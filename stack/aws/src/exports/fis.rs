@@ -1,6 +1,7 @@
 //! `export fis`: an experiment template of AWS FIS that starts our SSM Automation document, with the roles and the log of both, as one
 //! CloudFormation template and as the single requests that it is made of. FIS stays in charge: its stop conditions, safety lever and log apply.
 
+use faults::Complaint;
 use serde_json::{Value, json};
 
 use super::document::{document, lasts};
@@ -12,14 +13,22 @@ use super::{File, Refused, checked};
 /// FIS takes no longer text than this as a parameter of an action.
 pub const LONGEST_ACTION_PARAMETER: usize = 1024;
 
+/// CloudFormation takes no longer template than this in a call, in bytes; a longer one has to go through a bucket.
+pub const LONGEST_TEMPLATE: usize = 51_200;
+
 /// The files of an experiment for FIS.
 ///
 /// # Errors
-/// Where the experiment has complaints.
+/// Where the experiment has complaints, or its template is longer than [`LONGEST_TEMPLATE`].
 pub fn fis(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
+    let template = yaml(&cloudformation(experiment));
+    if template.len() > LONGEST_TEMPLATE {
+        let what = format!("the template has {} bytes, and CloudFormation takes {LONGEST_TEMPLATE}: take fewer functions", template.len());
+        return Err(Refused { complaints: vec![Complaint::new("functions", what)] });
+    }
     Ok(vec![
-        File::new("cloudformation.yaml", yaml(&cloudformation(experiment))),
+        File::new("cloudformation.yaml", template),
         File::new("automation-document.yaml", yaml(&document(experiment))),
         File::new("create-document.json", json(&create_document(experiment))),
         File::new("experiment-template.json", json(&experiment_template(experiment))),
@@ -200,6 +209,16 @@ mod tests {
         let parameters = template["actions"]["strike"]["parameters"].as_object().unwrap();
         assert_eq!(parameters["documentParameters"], r#"{"Faults":"/brownout/slow-authorizer/faults"}"#);
         assert!(parameters.values().all(|value| value.as_str().unwrap().len() <= LONGEST_ACTION_PARAMETER));
+    }
+
+    #[test]
+    fn the_template_of_a_large_experiment_goes_without_a_bucket() {
+        let mut experiment = experiment();
+        let function = experiment.functions[0].clone();
+        let named = |n| function.arn.beside("lambda", format!("function:{}{n:02}", "f".repeat(38)));
+        experiment.functions = (0..20).map(|n| super::super::Function { arn: named(n), ..function.clone() }).collect();
+        let length = yaml(&cloudformation(&experiment)).len();
+        assert!(length < LONGEST_TEMPLATE, "{length}");
     }
 
     #[test]

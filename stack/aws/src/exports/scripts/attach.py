@@ -1,4 +1,5 @@
 WRAPPER = "/opt/brownout/wrapper"
+LATER = {"ThrottlingException", "TooManyUpdates", "InternalServerError", "InternalFailure", "ServiceUnavailable"}
 
 
 def attach(events, context):
@@ -68,3 +69,11 @@ def ready(cloud, name):
     if found.get("LastUpdateStatus") == "Failed":
         raise Exception(name + " could not be changed: " + str(found.get("LastUpdateStatusReason")))
     return found.get("LastUpdateStatus", "Successful") == "Successful"
+
+
+def may_pass(error):
+    """Whether the same may go well later: a conflict, another revision, a throttle, a fault of the service, a lost answer."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in (409, 412, 429) or status >= 500 or code(error) in LATER
