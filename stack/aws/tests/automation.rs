@@ -233,6 +233,31 @@ fn another_runs_marker_and_plan_are_left_alone() {
     assert_eq!(state["parameters"][bench.experiment.plan_parameter()], json!(plan));
 }
 
+#[test]
+fn what_cannot_be_attached_is_refused_before_anything_is_changed() {
+    let Some(mut bench) = Bench::new() else { return };
+    let layer = |name: &str| json!(format!("arn:aws:lambda:us-east-1:123456789012:layer:{name}"));
+    for (key, value, why) in [
+        ("package", json!("Image"), "is an image"),
+        ("architecture", json!("arm64"), "another architecture"),
+        ("layers", json!([layer("brownout:6")]), "another version of the layer"),
+        ("layers", json!([layer("a:1"), layer("b:1"), layer("c:1"), layer("d:1"), layer("e:1")]), "no place"),
+    ] {
+        let mut functions = before();
+        // The last one, so that the first would have been changed.
+        functions[1][key] = value;
+        bench.host.reset(&functions, &json!({}));
+        let execution = Automation::execute(&bench.document, RUN, &mut bench.host, None);
+        assert_eq!(execution.status, Status::Failed);
+        assert!(execution.failures.concat().contains(why), "{why}: {execution:#?}");
+        let steps: Vec<_> = execution.steps.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(steps, ["attach", "cleanUp"]);
+        let state = bench.host.state();
+        assert_eq!(state["functions"]["authorizer"]["variables"], functions[0]["variables"], "{why}");
+        assert_eq!(state["updates"], 0, "{why}");
+    }
+}
+
 /// Whether some scenario ends dirty after the document was spoiled: what is tested here would be seen.
 fn is_seen(spoil: impl FnOnce(&mut String), fate: &Fate) -> bool {
     let Some(mut bench) = Bench::new() else { return true };
@@ -257,6 +282,6 @@ fn a_document_without_its_way_to_the_clean_up_is_seen() {
 #[test]
 fn a_change_without_the_revision_is_seen() {
     let spoil = |text: &mut String| *text = text.replace(r#"RevisionId=found[\"RevisionId\"], "#, "");
-    // The first call of `attach` reads, the second changes: somebody's edit stands between them.
-    assert!(is_seen(spoil, &fate("attach", 1, Trouble::Call { call: 2, kind: "edit" })));
+    // `attach` looks at the layer and at both functions, looks at the first again and changes it: somebody's edit stands before the change.
+    assert!(is_seen(spoil, &fate("attach", 1, Trouble::Call { call: 5, kind: "edit" })));
 }

@@ -24,16 +24,16 @@ class Refused(Exception):
 
 class ControlPlane:
     def __init__(self, now):
-        self.now, self.functions, self.parameters, self.edited, self.plans = now, {}, {}, [], []
+        self.now, self.functions, self.parameters, self.edited, self.plans, self.updates = now, {}, {}, [], [], 0
 
     def reset(self, functions, parameters):
-        self.edited, self.plans = [], []
+        self.edited, self.plans, self.updates = [], [], 0
         self.functions = {one["name"]: {**one, "revision": str(uuid.uuid4()), "ready": 0} for one in functions}
         self.parameters = {name: {"Value": text, "Version": 1, "at": self.now()} for name, text in parameters.items()}
 
     def state(self):
         functions = {name: {"variables": one["variables"], "layers": one["layers"]} for name, one in self.functions.items()}
-        return {"functions": functions, "edited": self.edited, "plans": self.plans, "parameters": {name: one["Value"] for name, one in self.parameters.items()}}
+        return {"functions": functions, "edited": self.edited, "plans": self.plans, "updates": self.updates, "parameters": {name: one["Value"] for name, one in self.parameters.items()}}
 
     # Lambda
 
@@ -50,6 +50,8 @@ class ControlPlane:
             "FunctionName": function["name"],
             "RevisionId": function["revision"],
             "State": "Active",
+            "Architectures": [function.get("architecture", "x86_64")],
+            "PackageType": function.get("package", "Zip"),
             "LastUpdateStatus": "InProgress" if self.now() < function["ready"] else "Successful",
             "Layers": [{"Arn": arn, "CodeSize": 1} for arn in function["layers"]],
             "ConfigSha256": digest,
@@ -71,6 +73,7 @@ class ControlPlane:
             raise Refused(400, "InvalidParameterValueException", f"{unknown} {layers} {size}")
         if not all(re.fullmatch(r"[a-zA-Z]\w+", key) for key in variables):
             raise Refused(400, "InvalidParameterValueException", "a variable's name")
+        self.updates += 1
         function.update(layers=layers, variables=variables, revision=str(uuid.uuid4()), ready=self.now() + UPDATE_TAKES)
         return self.described(function)
 
@@ -115,6 +118,8 @@ class ControlPlane:
         if match and method in ("GET", "PUT"):
             function = self.function(match[1])
             return self.described(function) if method == "GET" else self.update(function, request)
+        if path.startswith("/2018-10-31/layers?find=LayerVersion"):
+            return {"CompatibleArchitectures": ["x86_64"]}
         operations = {"GetParameter": self.get_parameter, "PutParameter": self.put_parameter, "DeleteParameter": self.delete_parameter}
         if target and target.split(".")[-1] in operations:
             return operations[target.split(".")[-1]](request)

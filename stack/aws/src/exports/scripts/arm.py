@@ -6,11 +6,10 @@ def arm(events, context):
     found = read(ssm, name)
     if found:
         other = json.loads(found["Value"])
-        age = time.time() - found["LastModifiedDate"].timestamp()
         if other.get("run") == events["Run"]:
             # An attempt before this one had written it, and its answer was lost.
             plan["sequence"] = other["sequence"] + 1
-        elif other.get("faults") and age < other.get("lease_ms", 0) / 1000:
+        elif other.get("faults") and time.time() < found["LastModifiedDate"].timestamp() + other.get("lease_ms", 0) / 1000:
             raise Exception(name + " holds the plan of run " + str(other.get("run")))
     until = int(time.time()) + int(events["Seconds"])
     write(ssm, name, plan, until, found is not None)

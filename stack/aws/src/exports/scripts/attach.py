@@ -6,6 +6,9 @@ def attach(events, context):
     """Attaches the layer to every function, idle, and waits until all of them are ready."""
     cloud, deadline = client("lambda"), time.time() + int(events["Seconds"])
     end = int(time.time()) + int(events["LastsSeconds"])
+    architectures = cloud.get_layer_version_by_arn(Arn=events["Layer"]).get("CompatibleArchitectures", [])
+    for name in events["Functions"]:
+        insist(lambda: fit(cloud, name, events, architectures), name, deadline)
     for name in events["Functions"]:
         insist(lambda: attach_one(cloud, name, events, end), name, deadline)
     for name in events["Functions"]:
@@ -21,19 +24,46 @@ def insist(attempt, name, deadline):
         time.sleep(2)
 
 
+def look(cloud, name):
+    """A function's configuration, its variables and its layers."""
+    found = cloud.get_function_configuration(FunctionName=name)
+    environment = found.get("Environment", {})
+    if environment.get("Error"):
+        # Written back, they would be lost.
+        raise Exception("the variables of " + name + " cannot be read: " + str(environment["Error"].get("ErrorCode")))
+    return found, dict(environment.get("Variables", {})), [layer["Arn"] for layer in found.get("Layers", [])]
+
+
+def fit(cloud, name, events, architectures):
+    """Refuses what could not be attached or would break the function. Nothing is changed before all of them are fit."""
+    try:
+        found, variables, layers = look(cloud, name)
+    except (ClientError, BotoCoreError) as error:
+        if may_pass(error):
+            return False
+        raise
+    stem = events["Layer"].rsplit(":", 1)[0]
+    others = [layer for layer in layers if layer != events["Layer"]]
+    run = json.loads(variables.get("BROWNOUT_UNDO", "{}")).get("run", events["Run"])
+    for wrong, why in [
+        (run != events["Run"], "is held by run " + str(run) + "; `brownout recover` lets it go"),
+        (found.get("PackageType") == "Image", "is an image, which takes no layer"),
+        (any(layer.rsplit(":", 1)[0] == stem for layer in others), "has another version of the layer"),
+        (len(others) > 4, "has no place for a layer"),
+        (architectures and not set(found.get("Architectures", ["x86_64"])) & set(architectures), "is of another architecture"),
+    ]:
+        if wrong:
+            raise Exception(name + " " + why)
+    return True
+
+
 def attach_one(cloud, name, events, end):
     """One change, with the way back in it: both arrive together or not at all. True once our marker is there."""
     try:
-        found = cloud.get_function_configuration(FunctionName=name)
-        environment = found.get("Environment", {})
-        if environment.get("Error"):
-            raise Exception("the variables of " + name + " cannot be read: " + str(environment["Error"].get("ErrorCode")))
-        variables = dict(environment.get("Variables", {}))
-        layers = [layer["Arn"] for layer in found.get("Layers", [])]
+        found, variables, layers = look(cloud, name)
         if "BROWNOUT_UNDO" in variables:
-            run = json.loads(variables["BROWNOUT_UNDO"]).get("run")
-            if run != events["Run"]:
-                raise Exception(name + " is held by run " + str(run) + "; `brownout recover` lets it go")
+            if json.loads(variables["BROWNOUT_UNDO"]).get("run") != events["Run"]:
+                raise Exception(name + " was taken by another run")
             return True
         if found.get("LastUpdateStatus") == "InProgress":
             return False
