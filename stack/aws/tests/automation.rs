@@ -19,7 +19,7 @@ fn before() -> Value {
     json!([
         {"name": "authorizer", "layers": ["arn:aws:lambda:us-east-1:123456789012:layer:tracing:4"],
          "variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/opt/tracing", "TABLE_NAME": "t"}},
-        {"name": "appointments", "layers": [], "variables": {}},
+        {"name": "appointments", "layers": [], "variables": {}, "runtime": "provided.al2023"},
     ])
 }
 
@@ -239,6 +239,7 @@ fn what_cannot_be_attached_is_refused_before_anything_is_changed() {
     let layer = |name: &str| json!(format!("arn:aws:lambda:us-east-1:123456789012:layer:{name}"));
     for (key, value, why) in [
         ("package", json!("Image"), "is an image"),
+        ("runtime", json!("go1.x"), "without a wrapper"),
         ("architecture", json!("arm64"), "another architecture"),
         ("layers", json!([layer("brownout:6")]), "another version of the layer"),
         ("layers", json!([layer("a:1"), layer("b:1"), layer("c:1"), layer("d:1"), layer("e:1")]), "no place"),

@@ -90,8 +90,10 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     let run = "{{ automation:EXECUTION_ID }}";
     let seconds = experiment.duration.as_secs();
     let plan = experiment.plan_parameter();
+    let settings = experiment.functions.iter().map(|function| (function.arn.to_string(), json!(experiment.settings(function))));
+    let settings: Value = settings.filter(|(_, settings)| *settings != json!({})).collect();
     let attach = json!({
-        "Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan,
+        "Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan, "Settings": settings,
         "Seconds": ATTACHING, "LastsSeconds": lasts(experiment).as_secs(),
     });
     let detach = json!({"Run": run, "Functions": names, "Plan": plan, "Seconds": CLEANING});

@@ -1,10 +1,10 @@
 //! What the exports are made of: an experiment on functions that exist in AWS. It complains about everything that AWS would refuse later, all
 //! at once, and about every stop condition that could not react.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use faults::{Complaint, Kind, Place, Plan, Trigger};
+use faults::{Complaint, Fault, Kind, Place, Plan, Trigger};
 
 use super::alarms::{Alarm, Watched};
 use super::arn::Arn;
@@ -31,6 +31,8 @@ pub struct Function {
     pub role: Arn,
     /// The versions of layers that it has without us.
     pub layers: Vec<Arn>,
+    /// Its binary, where its runtime is OS-only (`provided.*`): what `BROWNOUT_BOOTSTRAP` names.
+    pub bootstrap: Option<String>,
     /// The key that encrypts its variables, where that is the account's own.
     pub key: Option<Arn>,
     /// What invokes it; empty where that is not known.
@@ -211,6 +213,19 @@ impl Experiment {
         complaints
     }
 
+    /// What is set on a function beside the plan's source and the wrapper.
+    pub(super) fn settings(&self, function: &Function) -> BTreeMap<&'static str, String> {
+        let mut settings = BTreeMap::new();
+        if let Some(binary) = &function.bootstrap {
+            settings.insert("BROWNOUT_BOOTSTRAP", binary.clone());
+        }
+        let is_disturbed = |fault: &Fault| fault.place.is_function(function.name()) && matches!(fault.kind, Kind::Dependency(_));
+        if self.plan.faults.iter().any(is_disturbed) {
+            settings.insert("BROWNOUT_OUTBOUND", "on".to_owned());
+        }
+        settings
+    }
+
     /// What strikes which function.
     fn struck(&self) -> impl Iterator<Item = (&Kind, Watched<'_>)> {
         self.plan.faults.iter().flat_map(|fault| {
@@ -263,6 +278,18 @@ mod tests {
             let found = complaint(change);
             assert!(found.contains(expected), "{expected}: {found}");
         }
+    }
+
+    #[test]
+    fn a_function_whose_calls_are_disturbed_sends_them_through_the_extension() {
+        let mut experiment = experiment();
+        assert_eq!(experiment.settings(&experiment.functions[0]), BTreeMap::new());
+        let outage = r#"{"dependency":{"host":"*.amazonaws.com","trouble":"reset"}}"#;
+        experiment.plan.faults[0].kind = serde_json::from_str(outage).unwrap();
+        experiment.functions[0].bootstrap = Some("/var/task/authorizer".into());
+        let expected = [("BROWNOUT_BOOTSTRAP", "/var/task/authorizer".to_owned()), ("BROWNOUT_OUTBOUND", "on".to_owned())];
+        assert_eq!(experiment.settings(&experiment.functions[0]), BTreeMap::from(expected));
+        assert!(!experiment.settings(&experiment.functions[1]).contains_key("BROWNOUT_OUTBOUND"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ class ControlPlane:
             "State": "Active",
             "Architectures": [function.get("architecture", "x86_64")],
             "PackageType": function.get("package", "Zip"),
+            "Runtime": function.get("runtime", "python3.13"),
             "LastUpdateStatus": "InProgress" if self.now() < function["ready"] else "Successful",
             "Layers": [{"Arn": arn, "CodeSize": 1} for arn in function["layers"]],
             "ConfigSha256": digest,

@@ -17,6 +17,7 @@ pub fn experiment() -> Experiment {
         arn: arn(&format!("arn:aws:lambda:us-east-1:123456789012:function:{name}")),
         role: arn(&format!("arn:aws:iam::123456789012:role/service-role/{name}-role")),
         layers: layers.iter().copied().map(arn).collect(),
+        bootstrap: None,
         key: None,
         triggers: vec![trigger],
         timeout: Duration::from_secs(3),
@@ -27,6 +28,7 @@ pub fn experiment() -> Experiment {
         functions: vec![
             function("authorizer", &["arn:aws:lambda:us-east-1:123456789012:layer:tracing:4"], Trigger::Authorizer),
             Function {
+                bootstrap: Some("/var/task/appointments".into()),
                 key: Some(arn("arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555")),
                 ..function("appointments", &[], Trigger::Http)
             },

@@ -5,12 +5,11 @@ LATER = {"ThrottlingException", "TooManyUpdates", "InternalServerError", "Intern
 def attach(events, context):
     """Attaches the layer to every function, idle, and waits until all of them are ready."""
     cloud, deadline = client("lambda"), time.time() + int(events["Seconds"])
-    end = int(time.time()) + int(events["LastsSeconds"])
     architectures = cloud.get_layer_version_by_arn(Arn=events["Layer"]).get("CompatibleArchitectures", [])
     for name in events["Functions"]:
         insist(lambda: fit(cloud, name, events, architectures), name, deadline)
     for name in events["Functions"]:
-        insist(lambda: attach_one(cloud, name, events, end), name, deadline)
+        insist(lambda: attach_one(cloud, name, events), name, deadline)
     for name in events["Functions"]:
         insist(lambda: ready(cloud, name), name, deadline)
     return {"Attached": len(events["Functions"])}
@@ -45,11 +44,16 @@ def fit(cloud, name, events, architectures):
     stem = events["Layer"].rsplit(":", 1)[0]
     others = [layer for layer in layers if layer != events["Layer"]]
     run = json.loads(variables.get("BROWNOUT_UNDO", "{}")).get("run", events["Run"])
+    runtime, own = found.get("Runtime", ""), events["Settings"].get(name, {})
     for wrong, why in [
         (run != events["Run"], "is held by run " + str(run) + "; `brownout recover` lets it go"),
         (found.get("PackageType") == "Image", "is an image, which takes no layer"),
         (any(layer.rsplit(":", 1)[0] == stem for layer in others), "has another version of the layer"),
         (len(others) > 4, "has no place for a layer"),
+        (found.get("State", "Active") != "Active", "is not active: invoke it once"),
+        (found.get("LastUpdateStatus") == "Failed", "could not be changed by whoever did last: repair that first"),
+        (runtime.startswith("provided") and "BROWNOUT_BOOTSTRAP" not in own, "is OS-only, and its binary is not named"),
+        (not runtime.startswith(("provided", "python", "nodejs", "java", "ruby", "dotnet")), "has a runtime without a wrapper"),
         (architectures and not set(found.get("Architectures", ["x86_64"])) & set(architectures), "is of another architecture"),
     ]:
         if wrong:
@@ -57,7 +61,7 @@ def fit(cloud, name, events, architectures):
     return True
 
 
-def attach_one(cloud, name, events, end):
+def attach_one(cloud, name, events):
     """One change, with the way back in it: both arrive together or not at all. True once our marker is there."""
     try:
         found, variables, layers = look(cloud, name)
@@ -67,12 +71,16 @@ def attach_one(cloud, name, events, end):
             return True
         if found.get("LastUpdateStatus") == "InProgress":
             return False
-        ours = {"AWS_LAMBDA_EXEC_WRAPPER": WRAPPER, "BROWNOUT_PLAN": "ssm:" + events["Plan"]}
-        wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER")
-        if wrapper and wrapper != WRAPPER:
-            ours["BROWNOUT_EXEC_WRAPPER"] = wrapper
-        before = {key: variables[key] for key in ours if key in variables}
-        undo = {"run": events["Run"], "end": end, "set": ours, "before": before}
+        ours = dict(events["Settings"].get(name, {}), BROWNOUT_PLAN="ssm:" + events["Plan"])
+        if not found.get("Runtime", "").startswith("provided"):
+            ours["AWS_LAMBDA_EXEC_WRAPPER"] = WRAPPER
+            wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER")
+            if wrapper and wrapper != WRAPPER:
+                ours["BROWNOUT_EXEC_WRAPPER"] = wrapper
+        before, at = {key: variables[key] for key in ours if key in variables}, int(time.time())
+        undo = {"run": events["Run"], "at": at, "until": at + int(events["LastsSeconds"]), "set": ours, "before": before}
+        if "ConfigSha256" in found:
+            undo["sha"] = found["ConfigSha256"]
         if events["Layer"] not in layers:
             undo["layer"] = events["Layer"]
             layers.append(events["Layer"])

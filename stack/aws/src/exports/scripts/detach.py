@@ -5,10 +5,10 @@ def detach(events, context):
         calm(events, context)
     except (ClientError, BotoCoreError) as error:
         dirty[events["Plan"]] = str(error)
-    cloud, left = client("lambda"), list(events["Functions"])
+    cloud, left, sent = client("lambda"), list(events["Functions"]), set()
     while left:
         # All of them are asked to change before any is waited for.
-        left = [name for name in left if not clean(cloud, name, events["Run"], dirty)]
+        left = [name for name in left if not clean(cloud, name, events["Run"], dirty, sent)]
         if time.time() >= deadline:
             break
         if left:
@@ -19,7 +19,7 @@ def detach(events, context):
     return {"Clean": len(events["Functions"])}
 
 
-def clean(cloud, name, run, dirty):
+def clean(cloud, name, run, dirty, sent):
     """An inverse patch, not a snapshot: what somebody else changed meanwhile stays. True once nothing of ours is there and it is ready."""
     try:
         found = cloud.get_function_configuration(FunctionName=name)
@@ -28,21 +28,27 @@ def clean(cloud, name, run, dirty):
             raise Exception("its variables cannot be read")
         variables = dict(environment.get("Variables", {}))
         undo = json.loads(variables.get("BROWNOUT_UNDO", "{}"))
+        layers = [layer["Arn"] for layer in found.get("Layers", [])]
         status = found.get("LastUpdateStatus", "Successful")
-        if undo.get("run") != run:
-            dirty.pop(name, None)
-            return status != "InProgress"
         if status == "InProgress":
             return False
-        del variables["BROWNOUT_UNDO"]
-        for key, value in undo["set"].items():
-            if variables.get(key) != value:
-                continue
-            if key in undo["before"]:
-                variables[key] = undo["before"][key]
-            else:
-                del variables[key]
-        layers = [layer["Arn"] for layer in found.get("Layers", []) if layer["Arn"] != undo.get("layer")]
+        if undo.get("run") == run:
+            del variables["BROWNOUT_UNDO"]
+            for key, value in undo["set"].items():
+                if variables.get(key) != value:
+                    continue
+                if key in undo.get("before", {}):
+                    variables[key] = undo["before"][key]
+                else:
+                    del variables[key]
+            layers = [layer for layer in layers if layer != undo.get("layer")]
+        elif status == "Failed" and name in sent:
+            # It is clean as it is written, but Lambda failed to put that in force: the same again.
+            dirty[name] = str(found.get("LastUpdateStatusReason"))
+        else:
+            dirty.pop(name, None)
+            return True
+        sent.add(name)
         cloud.update_function_configuration(
             FunctionName=name, RevisionId=found["RevisionId"], Layers=layers, Environment={"Variables": variables}
         )
