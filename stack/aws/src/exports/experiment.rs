@@ -33,6 +33,8 @@ pub struct Function {
     pub layers: Vec<Arn>,
     /// Its binary, where its runtime is OS-only (`provided.*`): what `BROWNOUT_BOOTSTRAP` names.
     pub bootstrap: Option<String>,
+    /// The alias whose calls a version with ours is given a share of, where brownout itself attaches in that way.
+    pub alias: Option<String>,
     /// The key that encrypts its variables, where that is the account's own.
     pub key: Option<Arn>,
     /// What invokes it; empty where that is not known.

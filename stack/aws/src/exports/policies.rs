@@ -12,9 +12,16 @@ pub const ACTIONS: &[&str] = &[
     "kms:CreateGrant",
     "kms:Decrypt",
     "kms:Encrypt",
+    "lambda:DeleteFunction",
+    "lambda:GetAlias",
+    "lambda:GetCodeSigningConfig",
+    "lambda:GetFunctionCodeSigningConfig",
+    "lambda:GetFunctionConcurrency",
     "lambda:GetFunctionConfiguration",
     "lambda:GetLayerVersion",
     "lambda:ListFunctions",
+    "lambda:PublishVersion",
+    "lambda:UpdateAlias",
     "lambda:UpdateFunctionConfiguration",
     "logs:CreateLogDelivery",
     "logs:DescribeLogGroups",
@@ -157,10 +164,29 @@ pub fn of_the_functions(experiment: &Experiment) -> Value {
 pub fn of_brownout(experiment: &Experiment) -> Value {
     let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
     let mut statements = attach(experiment);
+    let arns = experiment.functions.iter().map(|function| function.arn.to_string());
+    statements.push(allow("LookAround", &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency"], arns));
+    let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();
+    statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
+    statements.extend(share_an_alias(experiment));
     statements.push(strike(experiment));
     statements.push(allow("FindWhatIsAttached", &["lambda:ListFunctions"], ["*".to_owned()]));
     statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
     policy(statements)
+}
+
+/// What a version with ours for a share of an alias's calls needs. Only a version can be deleted with it, never the function.
+fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
+    let shared: Vec<_> = experiment.functions.iter().filter(|function| function.alias.is_some()).map(|f| f.arn.to_string()).collect();
+    if shared.is_empty() {
+        return Vec::new();
+    }
+    let versions: Vec<_> = shared.iter().map(|arn| format!("{arn}:*")).collect();
+    let both = shared.iter().chain(&versions).cloned();
+    vec![
+        allow("ShareTheAlias", &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"], both),
+        allow("DeleteTheVersion", &["lambda:DeleteFunction"], versions),
+    ]
 }
 
 #[cfg(test)]
@@ -221,6 +247,15 @@ mod tests {
             ]}})
         );
         assert_eq!(change["Resource"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn only_a_version_can_be_deleted_and_only_where_an_alias_is_shared() {
+        let mut experiment = experiment();
+        let delete = |experiment: &Experiment| statements(&of_brownout(experiment)).into_iter().find(|s| s["Sid"] == "DeleteTheVersion");
+        assert_eq!(delete(&experiment).unwrap()["Resource"], json!(["arn:aws:lambda:us-east-1:123456789012:function:appointments:*"]));
+        experiment.functions[1].alias = None;
+        assert_eq!(delete(&experiment), None);
     }
 
     #[test]

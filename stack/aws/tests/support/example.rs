@@ -18,6 +18,7 @@ pub fn experiment() -> Experiment {
         role: arn(&format!("arn:aws:iam::123456789012:role/service-role/{name}-role")),
         layers: layers.iter().copied().map(arn).collect(),
         bootstrap: None,
+        alias: None,
         key: None,
         triggers: vec![trigger],
         timeout: Duration::from_secs(3),
@@ -29,6 +30,7 @@ pub fn experiment() -> Experiment {
             function("authorizer", &["arn:aws:lambda:us-east-1:123456789012:layer:tracing:4"], Trigger::Authorizer),
             Function {
                 bootstrap: Some("/var/task/appointments".into()),
+                alias: Some("live".into()),
                 key: Some(arn("arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555")),
                 ..function("appointments", &[], Trigger::Http)
             },
