@@ -17,10 +17,8 @@ pub const MOST_FUNCTIONS: usize = 20;
 pub const MOST_ALARMS: usize = 5;
 /// Lambda takes so many layers.
 pub const MOST_LAYERS: usize = 5;
-/// The longest text of a parameter, in bytes; up to `STANDARD_PARAMETER` it costs nothing.
+/// The longest text of a parameter, in bytes; up to half of it a parameter costs nothing.
 pub const LONGEST_PARAMETER: usize = 8 * 1024;
-/// The longest text of a standard parameter, in bytes.
-pub const STANDARD_PARAMETER: usize = 4 * 1024;
 
 /// A function in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use faults::Complaint;
 use serde_json::{Value, json};
 
 use super::document::{document, lasts};
-use super::experiment::{Experiment, STANDARD_PARAMETER};
+use super::experiment::Experiment;
 use super::policies;
 use super::text::{compact_json, json, yaml};
 use super::{File, Refused, checked};
@@ -112,9 +112,14 @@ fn automation_trust(experiment: &Experiment) -> Value {
 
 /// The call of SSM's `PutParameter` that keeps the faults as they were written.
 fn faults(experiment: &Experiment) -> Value {
-    let plan = experiment.plan.to_json();
-    let tier = if plan.len() > STANDARD_PARAMETER { "Advanced" } else { "Standard" };
-    json!({"Name": experiment.faults_parameter(), "Type": "String", "Tier": tier, "Value": plan, "Description": "Read by the automation alone"})
+    json!({
+        "Name": experiment.faults_parameter(),
+        "Type": "String",
+        // An advanced parameter never becomes a standard one again; this tier takes either as it is.
+        "Tier": "Intelligent-Tiering",
+        "Value": experiment.plan.to_json(),
+        "Description": "Read by the automation alone",
+    })
 }
 
 /// All of it as one stack.

@@ -101,7 +101,7 @@ class ControlPlane:
         name, old = request["Name"], self.parameters.get(request["Name"])
         if old and not request.get("Overwrite"):
             raise Refused(400, "ParameterAlreadyExists", name)
-        if len(request["Value"].encode()) > (8192 if request.get("Tier") == "Advanced" else 4096):
+        if len(request["Value"].encode()) > (4096 if request.get("Tier", "Standard") == "Standard" else 8192):
             raise Refused(400, "ValidationException", "too long")
         version = old["Version"] + 1 if old else 1
         self.parameters[name] = {"Value": request["Value"], "Version": version, "at": self.now()}
