@@ -28,14 +28,15 @@ pub struct Ran {
 
 impl ScriptHost {
     /// `None` where there is no python3 with boto3.
-    pub fn start() -> Option<Self> {
+    pub fn start(endpoint: &str) -> Option<Self> {
         let boto3 = Command::new("python3").args(["-c", "import boto3"]).stderr(Stdio::null()).status();
         if !boto3.is_ok_and(|status| status.success()) {
             println!("SKIPPED: python3 with boto3 is missing, so no script of the document was run");
             return None;
         }
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/script_host.py");
-        let mut child = Command::new("python3").args(["-u", "-B", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new("python3").args(["-u", "-B", script, endpoint]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Some(Self { child, input, output })
     }
@@ -47,14 +48,9 @@ impl ScriptHost {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the script host said `{line}`: {error}"))
     }
 
-    /// Makes the control plane's functions and parameters anew.
-    pub fn reset(&mut self, functions: &Value, parameters: &Value) {
-        self.ask(&json!({"reset": {"functions": functions, "parameters": parameters}}));
-    }
-
-    /// What the control plane holds.
-    pub fn state(&mut self) -> Value {
-        self.ask(&json!({"state": true}))
+    /// The plans that were written since this was asked last, each with when.
+    pub fn plans(&mut self) -> Vec<Value> {
+        self.ask(&json!({"plans": true}))["plans"].as_array().unwrap().clone()
     }
 
     fn sleep(&mut self, seconds: f64) {
@@ -91,8 +87,8 @@ pub enum Trouble {
     CancelledAfter,
     /// The automation is cancelled in the middle: the script is stopped before (`stop-before`) or after (`stop-after`) this call.
     CancelledAt { call: u64, kind: &'static str },
-    /// Something happens to one call of the script's first attempt: `stop-before`, `stop-after`, `lose`, `refuse`, `edit`.
-    Call { call: u64, kind: &'static str },
+    /// The script of the first attempt is stopped before (`stop-before`) or after (`stop-after`) this call.
+    Stopped { call: u64, kind: &'static str },
 }
 
 /// Where it goes wrong: at the `visit`-th time that the step begins, counted from 1.
@@ -101,8 +97,6 @@ pub struct Fate {
     pub step: String,
     pub visit: u32,
     pub trouble: Trouble,
-    /// Whom `edit` edits.
-    pub function: String,
 }
 
 /// How an execution ended.
@@ -239,10 +233,9 @@ impl<'a> Automation<'a> {
             }
             _ => (),
         }
-        let function = self.fate.map(|fate| fate.function.clone());
         let in_call = match trouble {
-            Some(Trouble::Call { call, kind } | Trouble::CancelledAt { call, kind }) if attempt == 1 => {
-                Some(json!({"call": call, "kind": kind, "function": function}))
+            Some(Trouble::Stopped { call, kind } | Trouble::CancelledAt { call, kind }) if attempt == 1 => {
+                Some(json!({"call": call, "kind": kind}))
             }
             _ => None,
         };

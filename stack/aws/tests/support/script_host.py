@@ -1,7 +1,7 @@
 """Runs the scripts of an SSM Automation document, one after the other, in one process: a line of JSON in, a line of JSON out.
 
-boto3 is the real one; only its endpoints are another, and the clock is one that sleeping moves. A trouble can strike one call:
-the script is stopped before or after it, its answer is lost, it is refused, or somebody edits the function just before.
+boto3 is the real one; only its endpoints are the control plane's, and the clock is one that only sleeping moves. A script can be stopped
+before or after one of its calls, as if its process were gone.
 """
 import json
 import sys
@@ -9,11 +9,8 @@ import time
 import traceback
 
 import boto3
-from botocore.exceptions import ClientError, ReadTimeoutError
 
-import control_plane
-
-KEYS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+KEYS = {"endpoint_url": sys.argv[1], "region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 session = boto3.session.Session()
 real_time = time.time
 
@@ -27,6 +24,7 @@ class State:
     calls = 0
     trouble = None
     clients = {}
+    plans = []
 
 
 def now():
@@ -38,39 +36,33 @@ def sleep(seconds):
 
 
 time.time, time.sleep = now, sleep
-PLANE = control_plane.ControlPlane(now)
-ENDPOINT = control_plane.serve(PLANE)
 
 
-def before(**kwargs):
+def stop_where(kind):
+    trouble = State.trouble
+    if trouble and trouble["call"] == State.calls and trouble["kind"] == kind:
+        raise Stopped()
+
+
+def before(**_):
     State.calls += 1
-    trouble = State.trouble
-    if not trouble or trouble["call"] != State.calls:
-        return
-    if trouble["kind"] == "stop-before":
-        raise Stopped()
-    if trouble["kind"] == "refuse":
-        throttled = {"Error": {"Code": "TooManyRequestsException"}, "ResponseMetadata": {"HTTPStatusCode": 429}}
-        raise ClientError(throttled, kwargs["model"].name)
-    if trouble["kind"] == "edit":
-        PLANE.edit(trouble["function"])
+    stop_where("stop-before")
 
 
-def after(**kwargs):
-    trouble = State.trouble
-    if not trouble or trouble["call"] != State.calls:
-        return
-    if trouble["kind"] == "stop-after":
-        raise Stopped()
-    if trouble["kind"] == "lose":
-        raise ReadTimeoutError(endpoint_url=ENDPOINT)
+def after(**_):
+    stop_where("stop-after")
+
+
+def written(params, **_):
+    State.plans.append({"at": State.clock, **json.loads(params["Value"])})
 
 
 def client(service, **kwargs):
     if service not in State.clients:
-        made = session.client(service, endpoint_url=ENDPOINT, **{**KEYS, **kwargs})
+        made = session.client(service, **{**KEYS, **kwargs})
         made.meta.events.register("before-call", before)
         made.meta.events.register("after-call", after)
+        made.meta.events.register("provide-client-params.ssm.PutParameter", written)
         State.clients[service] = made
     return State.clients[service]
 
@@ -97,11 +89,8 @@ for line in sys.stdin:
     if "sleep" in request:
         sleep(request["sleep"])
         result = {}
-    elif "reset" in request:
-        PLANE.reset(**request["reset"])
-        result = {}
-    elif "state" in request:
-        result = PLANE.state()
+    elif "plans" in request:
+        result, State.plans = {"plans": State.plans}, []
     else:
         result = answer(request)
     print(json.dumps(result), flush=True)

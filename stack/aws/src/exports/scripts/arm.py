@@ -9,8 +9,13 @@ def arm(events, context):
         if other.get("run") == events["Run"]:
             # An attempt before this one had written it, and its answer was lost.
             plan["sequence"] = other["sequence"] + 1
-        elif other.get("faults") and time.time() < found["LastModifiedDate"].timestamp() + other.get("lease_ms", 0) / 1000:
+        elif other.get("faults") and not is_over(found, other):
             raise Exception(name + " holds the plan of run " + str(other.get("run")))
     until = int(time.time()) + int(events["Seconds"])
     write(ssm, name, plan, until, found is not None)
     return {"Until": until}
+
+
+def is_over(found, plan):
+    written = found.get("LastModifiedDate")
+    return written and time.time() > written.timestamp() + plan.get("lease_ms", 0) / 1000
