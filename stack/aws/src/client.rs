@@ -90,10 +90,8 @@ impl Lambda {
         };
         let call = self.client.get_function_code_signing_config().function_name(name);
         let signing = call.send().await.map_err(|error| CallError::read("GetFunctionCodeSigningConfig", name, &error, &nothing))?;
-        let enforced = match signing.code_signing_config_arn() {
-            arn if arn.is_empty() => false,
-            arn => self.is_enforced(arn).await?,
-        };
+        let arn = signing.code_signing_config_arn();
+        let enforced = !arn.is_empty() && self.is_enforced(arn).await?;
         let call = self.client.get_function_concurrency().function_name(name);
         let concurrency = call.send().await.map_err(|error| CallError::read("GetFunctionConcurrency", name, &error, &nothing))?;
         Ok(Surroundings { architectures, enforced, switched_off: concurrency.reserved_concurrent_executions() == Some(0) })

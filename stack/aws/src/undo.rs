@@ -101,6 +101,15 @@ pub fn decide(function: &Function, run: &Run, known: Option<&Record>) -> Result<
     Ok(Step::Clean(if same { Proof::Identical } else { Proof::OursGone }))
 }
 
+/// Whether something that `record` says was done is still there, beside the marker.
+pub(crate) fn remains(function: &Function, record: &Record) -> bool {
+    let bare = unchanged(function).map(|mut update| {
+        update.variables.unset(UNDO);
+        update
+    });
+    without(function, record).is_some_and(|update| Some(update) != bare)
+}
+
 /// The function without what `record` says was done; none where nothing of it is left.
 fn without(function: &Function, record: &Record) -> Option<Update> {
     let mut update = unchanged(function)?;

@@ -3,9 +3,10 @@
 use super::{Complaint, Step, Wish, decide};
 use crate::Lambda;
 use crate::call::{CallError, Meaning};
+use crate::function::Function;
 use crate::journal::{Entry, Journal, JournalError};
-use crate::marker::Record;
-use crate::undo::{Proof, UndoError, undo};
+use crate::marker::{Marker, Record};
+use crate::undo::{Proof, UndoError, remains, undo};
 
 /// A function with ours on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,10 @@ pub async fn attach(lambda: &Lambda, journal: &dyn Journal, function: &str, wish
     let (mut pauses, mut sent) = (lambda.patience.begin(), None);
     loop {
         let stop = match lambda.function(function).await {
+            // What landed without its marker must never be taken for what was there before.
+            Ok(read) if sent.as_ref().is_some_and(|sent| lost_its_marker(&read, sent)) => {
+                return take_back(lambda, journal, function, wish, sent.as_ref(), "somebody took `BROWNOUT_UNDO` out".to_owned()).await;
+            }
             Ok(read) => match decide(&read, &around, wish) {
                 Step::Done(record) => return Ok(Attached { function: function.to_owned(), record, warnings }),
                 Step::Wait => None,
@@ -114,6 +119,10 @@ pub async fn attach(lambda: &Lambda, journal: &dyn Journal, function: &str, wish
             (Some(_), stop) => take_back(lambda, journal, function, wish, sent.as_ref(), stop.reason()).await,
         };
     }
+}
+
+fn lost_its_marker(read: &Function, sent: &Record) -> bool {
+    !matches!(Marker::of(read), Marker::Of(_)) && remains(read, sent)
 }
 
 /// Why the loop ends without having attached.
