@@ -1,0 +1,122 @@
+//! Two functions in a control plane, the exported document, and what of them is not as it was.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use aws::exports::{self, Experiment};
+use aws::{Lambda, Patience};
+use aws_sdk_lambda::config::{Credentials, Region};
+use control_plane::{Configuration, ControlPlane, Function, Scripted, Settling};
+use serde_json::Value;
+
+use crate::automation::{Automation, Execution, Fate, ScriptHost};
+use crate::example;
+
+pub const RUN: &str = "11111111-2222-3333-4444-555555555555";
+pub const NAMES: [&str; 2] = ["authorizer", "appointments"];
+
+pub struct Bench {
+    pub runtime: tokio::runtime::Runtime,
+    pub host: ScriptHost,
+    pub document: Value,
+    pub experiment: Experiment,
+    plane: Arc<Mutex<Scripted>>,
+    endpoint: String,
+}
+
+/// The functions as they are before anything: one with a wrapper, a variable and a layer, one with nothing.
+pub fn before(name: &str) -> Configuration {
+    let mut function = Configuration::new(name);
+    if name == "authorizer" {
+        function.layers = vec!["arn:aws:lambda:us-east-1:123456789012:layer:tracing:4".into()];
+        function.variables.insert("AWS_LAMBDA_EXEC_WRAPPER".into(), "/opt/tracing".into());
+        function.variables.insert("TABLE_NAME".into(), "t".into());
+    } else {
+        function.runtime = Some("provided.al2023".into());
+    }
+    function
+}
+
+impl Bench {
+    /// `None` where the scripts cannot be run.
+    pub fn new() -> Option<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let plane = Arc::new(Mutex::new(Scripted::default()));
+        runtime.spawn(control_plane::serve(listener, Arc::clone(&plane)));
+        let host = ScriptHost::start(&endpoint)?;
+        let experiment = Experiment { duration: Duration::from_secs(40), ..example::experiment() };
+        let document = exports::document(&experiment);
+        let mut bench = Self { runtime, host, document, experiment, plane, endpoint };
+        bench.reset();
+        Some(bench)
+    }
+
+    pub fn plane(&self) -> MutexGuard<'_, Scripted> {
+        self.plane.lock().unwrap()
+    }
+
+    /// Everything as before, and nothing planned.
+    pub fn reset(&mut self) {
+        let settling = Settling { looks: 1, next_fails: None };
+        let mut plane = ControlPlane { settling, ..ControlPlane::default() };
+        plane.layers.insert(self.experiment.layer.to_string(), vec!["x86_64".into()]);
+        for name in NAMES {
+            plane.add(Function::new(before(name)));
+        }
+        *self.plane() = Scripted { plane, ..Scripted::default() };
+        self.put(&self.experiment.faults_parameter(), &self.experiment.plan.to_json());
+        self.host.plans();
+    }
+
+    pub fn put(&self, name: &str, value: &str) {
+        let parameter =
+            control_plane::Parameter { value: value.to_owned(), version: 1, tier: "Standard".into(), labels: Default::default() };
+        self.plane().plane.parameters.insert(name.to_owned(), parameter);
+    }
+
+    /// Executes the document as things stand.
+    pub fn execute(&mut self, fate: Option<&Fate>) -> Execution {
+        Automation::execute(&self.document, RUN, &mut self.host, fate)
+    }
+
+    pub fn latest(&self, name: &str) -> Configuration {
+        self.plane().plane.functions[name].latest.clone()
+    }
+
+    /// The plan that the functions read.
+    pub fn plan(&self) -> Option<String> {
+        let name = self.experiment.plan_parameter();
+        self.plane().plane.parameters.get(&name).map(|parameter| parameter.value.clone())
+    }
+
+    /// What is not as it was, somebody's edits apart.
+    pub fn dirt(&self) -> Vec<String> {
+        let mut dirt = Vec::new();
+        let edits = self.plane().edits.clone();
+        for name in NAMES {
+            let mut expected = before(name);
+            for (_, edit) in edits.iter().filter(|(function, _)| function == name) {
+                expected = edit.of(&expected).unwrap_or(expected);
+            }
+            let found = self.latest(name);
+            if (&found.layers, &found.variables) != (&expected.layers, &expected.variables) {
+                dirt.push(format!("{name}: {:?} {:?}", found.layers, found.variables));
+            }
+        }
+        dirt.extend(self.plan().map(|plan| format!("the plan is there: {plan}")));
+        dirt
+    }
+
+    /// The command's own calls to the same control plane.
+    pub fn lambda(&self) -> Lambda {
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .endpoint_url(&self.endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"));
+        let pause = Duration::from_millis(1);
+        let patience = Patience { total: Duration::from_secs(10), first: pause, most: pause };
+        Lambda::new(&self.runtime.block_on(config.load()), patience)
+    }
+}
