@@ -15,7 +15,7 @@ use super::bounds::{AtMostRatio, AtMostShare, AtMostTime, Factor, MoreThanFor};
 
 mod load;
 
-pub use load::{Arrivals, Load, MailLoad, ThermostatLoad, UsersLoad};
+pub use load::{Arrivals, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -85,7 +85,7 @@ impl Plan {
             load.mail.as_ref().map(|load| load.rate),
             load.inactive_users.as_ref().map(|load| load.rate),
         ];
-        rates.into_iter().flatten().sum()
+        rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
     }
 
     /// What is under test, as far as what is right depends on it.
@@ -96,6 +96,7 @@ impl Plan {
             authorizer_cache: self.authorizer_cache,
             mail: self.load.mail.is_some(),
             row_life: self.load.inactive_users.as_ref().map(|load| load.life),
+            requests: !self.load.requests.is_empty(),
             compressed: self.compressed,
         }
     }
