@@ -8,8 +8,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 11] = [
+    ("aws", &["faults"]),
     ("brownout-in-process", &[]),
+    ("control-plane", &[]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
     ("extension", &["faults"]),
@@ -23,17 +25,17 @@ const ARROWS: [(&str, &[&str]); 9] = [
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
-    ("hyper", &["extension", "functions", "scenarios", "stack"]),
+    ("hyper", &["control-plane", "extension", "functions", "scenarios", "stack"]),
     ("cedar-policy", &["scenarios", "stack"]),
     ("lambda_runtime", &["functions"]),
     ("aws-sdk-dynamodb", &["functions"]),
     ("aws-sdk-verifiedpermissions", &["functions"]),
     ("aws-sdk-iotdataplane", &["functions"]),
-    ("aws-sdk-s3", &["functions", "plan-fetcher"]),
+    ("aws-sdk-s3", &["aws", "functions", "plan-fetcher"]),
     ("aws-sdk-sesv2", &["functions"]),
     ("aws-sdk-sns", &["functions"]),
     ("aws-sdk-cognitoidentityprovider", &["functions"]),
@@ -43,7 +45,8 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("smtp-proto", &["stack"]),
     ("s3s", &["stack"]),
     ("quick-xml", &["stack"]),
-    ("aws-sdk-ssm", &["plan-fetcher"]),
+    ("aws-sdk-ssm", &["aws", "plan-fetcher"]),
+    ("aws-sdk-lambda", &["aws"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),
     ("zip", &["brownout"]),

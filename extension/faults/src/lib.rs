@@ -25,7 +25,7 @@ pub use injected_error::InjectedError;
 pub use kinds::{Kind, Settings};
 pub use ledger::{Arm, Entry, Start};
 pub use memory::Memory;
-pub use plan::{Decision, Fault, Lease, Place, Plan};
+pub use plan::{Decision, Fault, LARGEST_PLAN, Lease, Place, Plan};
 pub use roll::Roll;
 pub use share::Share;
 pub use trigger::Trigger;

@@ -1,0 +1,165 @@
+//! One loop: read, decide, update, wait. Whatever answer is lost, the next look at the function says how it stands.
+
+use super::{Complaint, Step, Wish, decide};
+use crate::Lambda;
+use crate::call::{CallError, Meaning};
+use crate::journal::{Entry, Journal, JournalError};
+use crate::marker::Record;
+use crate::undo::{Proof, UndoError, undo};
+
+/// A function with ours on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// The function's name.
+    pub function: String,
+    /// What was done, and the way back.
+    pub record: Record,
+    /// What is worth knowing before anything is struck.
+    pub warnings: Vec<String>,
+}
+
+/// Why a function is not attached to.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// It was not touched.
+    #[error("`{function}` cannot be attached to: {}", .complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Refused {
+        /// The function.
+        function: String,
+        /// Every reason.
+        complaints: Vec<Complaint>,
+    },
+    /// It was not touched, since a call said no.
+    #[error("`{function}` was not attached to")]
+    Call {
+        /// The function.
+        function: String,
+        /// What the call said.
+        #[source]
+        cause: CallError,
+    },
+    /// It was not touched, since the way back could not be written down first.
+    #[error("`{function}` was not attached to")]
+    Journal {
+        /// The function.
+        function: String,
+        /// What the journal said.
+        #[source]
+        cause: JournalError,
+    },
+    /// It was touched, and taken back.
+    #[error("`{function}` was attached to and taken back: {reason}")]
+    TakenBack {
+        /// The function.
+        function: String,
+        /// Why.
+        reason: String,
+        /// How it is known to be as it was.
+        proof: Proof,
+    },
+    /// It was touched, and may still be.
+    #[error("`{function}` may still be attached to ({reason}); `brownout recover --run {run}` undoes it")]
+    Stuck {
+        /// The function.
+        function: String,
+        /// The run.
+        run: String,
+        /// Why it was to be taken back.
+        reason: String,
+        /// Why it was not.
+        #[source]
+        cause: UndoError,
+    },
+}
+
+/// Attaches to a function, or finds that this run already has. Whatever happens, the way back stands in the function from the same moment.
+///
+/// # Errors
+/// Where it is refused, or was taken back.
+pub async fn attach(lambda: &Lambda, journal: &dyn Journal, function: &str, wish: &Wish) -> Result<Attached, AttachError> {
+    let call = |cause| AttachError::Call { function: function.to_owned(), cause };
+    let around = lambda.surroundings(function, &wish.layer).await.map_err(call)?;
+    let warnings =
+        if around.switched_off { vec![format!("`{function}` has a reserved concurrency of `0`: nothing runs")] } else { Vec::new() };
+    let (mut pauses, mut sent) = (lambda.patience.begin(), None);
+    loop {
+        let stop = match lambda.function(function).await {
+            Ok(read) => match decide(&read, &around, wish) {
+                Step::Done(record) => return Ok(Attached { function: function.to_owned(), record, warnings }),
+                Step::Wait => None,
+                Step::TakeBack { reason } => return take_back(lambda, journal, function, wish, sent.as_ref(), reason).await,
+                // Ours was there and is not any more: what remains of it, if anything, is known from what was sent.
+                Step::Refuse(complaints) if sent.is_some() => Some(Stop::Refused(complaints)),
+                Step::Refuse(complaints) => return Err(AttachError::Refused { function: function.to_owned(), complaints }),
+                Step::Update { update, record } => {
+                    let entry = Entry::Attaching { function: function.to_owned(), record: record.clone() };
+                    if let Err(cause) = journal.note(&entry) {
+                        Some(Stop::Journal(cause))
+                    } else {
+                        sent = Some(record);
+                        lambda.update(function, &update).await.err().filter(|error| error.meaning != Meaning::Again).map(Stop::Call)
+                    }
+                }
+            },
+            Err(error) if error.meaning == Meaning::Again => None,
+            Err(error) => Some(Stop::Call(error)),
+        };
+        let stop = match stop {
+            Some(stop) => stop,
+            None if pauses.pause().await => continue,
+            None => Stop::OutOfTime,
+        };
+        return match (&sent, stop) {
+            (None, stop) => Err(stop.untouched(function)),
+            (Some(_), stop) => take_back(lambda, journal, function, wish, sent.as_ref(), stop.reason()).await,
+        };
+    }
+}
+
+/// Why the loop ends without having attached.
+enum Stop {
+    Refused(Vec<Complaint>),
+    Call(CallError),
+    Journal(JournalError),
+    OutOfTime,
+}
+
+impl Stop {
+    fn reason(&self) -> String {
+        match self {
+            Self::Refused(complaints) => complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Self::Call(error) => error.to_string(),
+            Self::Journal(error) => error.to_string(),
+            Self::OutOfTime => "it took too long".to_owned(),
+        }
+    }
+
+    fn untouched(self, function: &str) -> AttachError {
+        let function = function.to_owned();
+        match self {
+            Self::Refused(complaints) => AttachError::Refused { function, complaints },
+            Self::Journal(cause) => AttachError::Journal { function, cause },
+            Self::Call(cause) => AttachError::Call { function, cause },
+            Self::OutOfTime => {
+                let (code, message) = ("no end".to_owned(), "an update by somebody else is not through yet; wait for it".to_owned());
+                let cause = CallError { call: "GetFunctionConfiguration", of: function.clone(), code, message, meaning: Meaning::Again };
+                AttachError::Call { function, cause }
+            }
+        }
+    }
+}
+
+async fn take_back(
+    lambda: &Lambda,
+    journal: &dyn Journal,
+    function: &str,
+    wish: &Wish,
+    sent: Option<&Record>,
+    reason: String,
+) -> Result<Attached, AttachError> {
+    let function = function.to_owned();
+    match undo(lambda, journal, &function, &wish.run, sent).await {
+        Ok(proof) => Err(AttachError::TakenBack { function, reason, proof }),
+        Err(cause) => Err(AttachError::Stuck { function, run: wish.run.to_string(), reason, cause }),
+    }
+}

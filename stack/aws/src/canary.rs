@@ -1,0 +1,236 @@
+//! A version with ours for a share of an alias's calls: treatment and control by Lambda itself. `$LATEST` is touched only until the version is
+//! published; the way back is one update of the alias.
+
+use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
+
+use crate::Lambda;
+use crate::attach::{AttachError, Wish, attach};
+use crate::call::{CallError, Meaning};
+use crate::function::Function;
+use crate::journal::{Entry, Journal};
+use crate::marker::{Marker, Run};
+use crate::secret::Variables;
+use crate::undo::{Proof, UndoError, undo};
+
+/// A version with ours and its share of an alias.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Canary {
+    /// The function.
+    pub function: String,
+    /// The alias.
+    pub alias: String,
+    /// The version with ours.
+    pub version: String,
+}
+
+/// Why there is no canary.
+#[derive(Debug, thiserror::Error)]
+pub enum CanaryError {
+    /// The share is none.
+    #[error("`{0}` thousandths is not a share; it is 1 to 1000")]
+    Share(u16),
+    /// The wish names no alias, by which the way back is found.
+    #[error("the wish names no alias; give the one that is to be shifted")]
+    NoAlias,
+    /// The alias stands for `$LATEST`, which cannot be one of two.
+    #[error("alias `{0}` stands for `$LATEST`, which cannot share its calls; let it stand for a version")]
+    Latest(String),
+    /// It already has two versions.
+    #[error("alias `{0}` already shares its calls with another version; wait for the end of that deployment")]
+    Shared(String),
+    /// `$LATEST` is not what the alias runs.
+    #[error(
+        "alias `{0}` stands for other code than `$LATEST`, and arms with different code cannot be compared; publish, and move the alias first"
+    )]
+    OtherCode(String),
+    /// A call said no, or nothing for too long; what there is of the canary is taken back where that is possible.
+    #[error("the canary was not made")]
+    Call(#[from] CallError),
+    /// The line before the change could not be written.
+    #[error("the canary was not made")]
+    Journal(#[from] crate::journal::JournalError),
+    /// `$LATEST` could not be attached to.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// It was begun and could not be taken back.
+    #[error("the canary was begun and is not taken back")]
+    Undo(#[from] UndoError),
+}
+
+/// Attaches to `$LATEST`, publishes it, takes ours out of `$LATEST` again, and gives the version a share (in thousandths) of the alias's calls.
+/// The version's own variables hold the way back, so that `recover` finds it wherever this ends.
+///
+/// # Errors
+/// Where it is refused, or did not work and was taken back.
+pub async fn begin(lambda: &Lambda, journal: &dyn Journal, function: &str, wish: &Wish, share: u16) -> Result<Canary, CanaryError> {
+    if !(1..=1000).contains(&share) {
+        return Err(CanaryError::Share(share));
+    }
+    let alias = wish.alias.as_deref().ok_or(CanaryError::NoAlias)?;
+    check(lambda, function, alias).await?;
+    let attached = attach(lambda, journal, function, wish).await?;
+    let published = publish(lambda, journal, function, &wish.run).await;
+    undo(lambda, journal, function, &wish.run, Some(&attached.record)).await?;
+    let version = published?;
+    let shift = Shift { function, run: &wish.run, alias, version: &version };
+    if let Err(error) = shift.to(lambda, journal, share).await {
+        take_back(lambda, journal, function, &wish.run, alias, &version).await?;
+        return Err(error);
+    }
+    Ok(Canary { function: function.to_owned(), alias: alias.to_owned(), version })
+}
+
+/// Takes a version's share away and deletes it. Nothing that is not the run's is touched: other weights stay.
+///
+/// # Errors
+/// Where the alias still gives it calls, or it could not be deleted.
+pub async fn take_back(
+    lambda: &Lambda,
+    journal: &dyn Journal,
+    function: &str,
+    run: &Run,
+    alias: &str,
+    version: &str,
+) -> Result<Proof, UndoError> {
+    let failed = |cause| UndoError::Call { function: format!("{function}:{version}"), cause };
+    match (Shift { function, run, alias, version }).to(lambda, journal, 0).await {
+        Ok(()) => (),
+        Err(CanaryError::Call(error)) if error.meaning == Meaning::Missing => (),
+        Err(CanaryError::Call(cause)) => return Err(failed(cause)),
+        Err(CanaryError::Journal(cause)) => return Err(UndoError::Journal { function: function.to_owned(), cause }),
+        Err(other) => return Err(UndoError::Unsettled { function: format!("{function}:{alias}"), reason: other.to_string() }),
+    }
+    let entry = Entry::DeletingVersion { function: function.to_owned(), run: run.clone(), version: version.to_owned() };
+    journal.note(&entry).map_err(|cause| UndoError::Journal { function: function.to_owned(), cause })?;
+    let mut pauses = lambda.patience.begin();
+    loop {
+        let Err(error) = lambda.client.delete_function().function_name(function).qualifier(version).send().await else {
+            return Ok(Proof::OursGone);
+        };
+        let error = CallError::read("DeleteFunction", function, &error, &Variables::default());
+        match error.meaning {
+            Meaning::Missing => return Ok(Proof::OursGone),
+            // 409 is also said while another alias stands for it.
+            Meaning::Again if pauses.pause().await => (),
+            Meaning::Again | Meaning::Final => return Err(failed(error)),
+        }
+    }
+}
+
+async fn read_alias(lambda: &Lambda, function: &str, alias: &str) -> Result<GetAliasOutput, CallError> {
+    let mut pauses = lambda.patience.begin();
+    loop {
+        let read = lambda.client.get_alias().function_name(function).name(alias).send().await;
+        match read.map_err(|error| CallError::read("GetAlias", function, &error, &Variables::default())) {
+            Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
+            answered => return answered,
+        }
+    }
+}
+
+fn shared_with(alias: &GetAliasOutput) -> Option<&std::collections::HashMap<String, f64>> {
+    alias.routing_config()?.additional_version_weights().filter(|weights| !weights.is_empty())
+}
+
+async fn check(lambda: &Lambda, function: &str, name: &str) -> Result<(), CanaryError> {
+    let alias = read_alias(lambda, function, name).await?;
+    let version = alias.function_version().unwrap_or("$LATEST");
+    if version == "$LATEST" {
+        return Err(CanaryError::Latest(name.to_owned()));
+    }
+    if shared_with(&alias).is_some() {
+        return Err(CanaryError::Shared(name.to_owned()));
+    }
+    let latest = lambda.function_at_last(function).await?;
+    let call = lambda.client.get_function_configuration().function_name(function).qualifier(version).send().await;
+    let stands_for = call.map_err(|error| CallError::read("GetFunctionConfiguration", function, &error, &Variables::default()))?;
+    if Function::from(&stands_for).code_sha != latest.code_sha {
+        return Err(CanaryError::OtherCode(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// Publishes `$LATEST` with ours in it, or finds that this run already has.
+async fn publish(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &Run) -> Result<String, CanaryError> {
+    let mut pauses = lambda.patience.begin();
+    loop {
+        let error = match publish_once(lambda, journal, function, run).await {
+            Err(CanaryError::Call(error)) if error.meaning == Meaning::Again => error,
+            done => return done,
+        };
+        if !pauses.pause().await {
+            return Err(error.into());
+        }
+    }
+}
+
+async fn publish_once(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &Run) -> Result<String, CanaryError> {
+    let all = lambda.functions().await?;
+    let is_ours = |one: &&Function| matches!(Marker::of(one), Marker::Of(record) if record.run == *run);
+    let mut ours = all.iter().filter(|one| one.name == function).filter(is_ours);
+    if let Some(version) = ours.clone().find(|one| one.version != "$LATEST") {
+        return Ok(version.version.clone());
+    }
+    let latest = ours.next().and_then(|latest| latest.revision.clone());
+    journal.note(&Entry::Publishing { function: function.to_owned(), run: run.clone() })?;
+    let call = lambda.client.publish_version().function_name(function).set_revision_id(latest);
+    let published = call.send().await.map_err(|error| CallError::read("PublishVersion", function, &error, &Variables::default()))?;
+    Ok(published.version().unwrap_or_default().to_owned())
+}
+
+/// One version's share of one alias.
+#[derive(Clone, Copy)]
+struct Shift<'a> {
+    function: &'a str,
+    run: &'a Run,
+    alias: &'a str,
+    version: &'a str,
+}
+
+impl Shift<'_> {
+    /// Sets the share, in thousandths; at 0 the version is taken out. Reads before each try, so that a lost answer does no harm.
+    async fn to(self, lambda: &Lambda, journal: &dyn Journal, share: u16) -> Result<(), CanaryError> {
+        let mut pauses = lambda.patience.begin();
+        loop {
+            let alias = read_alias(lambda, self.function, self.alias).await?;
+            let mut weights = shared_with(&alias).cloned().unwrap_or_default();
+            let (before, wanted) = (weights.get(self.version).copied(), (share > 0).then(|| f64::from(share) / 1000.0));
+            if before == wanted {
+                return Ok(());
+            }
+            if share > 0 && weights.keys().any(|other| other != self.version) {
+                return Err(CanaryError::Shared(self.alias.to_owned()));
+            }
+            match wanted {
+                Some(share) => drop(weights.insert(self.version.to_owned(), share)),
+                None => drop(weights.remove(self.version)),
+            }
+            let error = match self.update(lambda, journal, share, weights, alias.revision_id()).await {
+                Err(CanaryError::Call(error)) if error.meaning == Meaning::Again => error,
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(()),
+            };
+            if !pauses.pause().await {
+                return Err(error.into());
+            }
+        }
+    }
+
+    async fn update(
+        self,
+        lambda: &Lambda,
+        journal: &dyn Journal,
+        share: u16,
+        weights: std::collections::HashMap<String, f64>,
+        revision: Option<&str>,
+    ) -> Result<(), CanaryError> {
+        let (function, run) = (self.function.to_owned(), self.run.clone());
+        let (alias, version) = (self.alias.to_owned(), self.version.to_owned());
+        journal.note(&Entry::Shifting { function, run, alias, version, share_thousandths: share })?;
+        let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
+        let call = lambda.client.update_alias().function_name(self.function).name(self.alias).routing_config(routing);
+        let call = call.set_revision_id(revision.map(str::to_owned)).send().await;
+        call.map(drop).map_err(|error| CallError::read("UpdateAlias", self.function, &error, &Variables::default()).into())
+    }
+}

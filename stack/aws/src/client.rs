@@ -1,0 +1,135 @@
+//! The calls to Lambda that are made here, each once: whoever calls reads again before trying again, so the SDK itself must not retry.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_lambda::types::{CodeSigningPolicy, Environment, FunctionVersion};
+
+use crate::attach::{Layer, Surroundings, Update};
+use crate::call::{CallError, Meaning};
+use crate::function::Function;
+use crate::patience::Patience;
+use crate::secret::Variables;
+
+/// Lambda, and how patient we are with it.
+#[derive(Debug, Clone)]
+pub struct Lambda {
+    pub(crate) client: aws_sdk_lambda::Client,
+    pub(crate) patience: Patience,
+}
+
+impl Lambda {
+    /// Calls are made as `config` says, once each, and given up after 20 s without an answer.
+    pub fn new(config: &SdkConfig, patience: Patience) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
+        let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        Self { client: aws_sdk_lambda::Client::from_conf(config.build()), patience }
+    }
+
+    /// `$LATEST` as it is now.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub async fn function(&self, name: &str) -> Result<Function, CallError> {
+        let read = self.client.get_function_configuration().function_name(name).send().await;
+        match read {
+            Ok(read) => Ok(Function::from(&read)),
+            Err(error) => Err(CallError::read("GetFunctionConfiguration", name, &error, &Variables::default())),
+        }
+    }
+
+    /// The same, tried again while that may help.
+    ///
+    /// # Errors
+    /// What the last call says.
+    pub async fn function_at_last(&self, name: &str) -> Result<Function, CallError> {
+        let mut pauses = self.patience.begin();
+        loop {
+            match self.function(name).await {
+                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
+                answered => return answered,
+            }
+        }
+    }
+
+    pub(crate) async fn update(&self, name: &str, update: &Update) -> Result<(), CallError> {
+        let environment = Environment::builder().set_variables(Some(update.variables.plain())).build();
+        let call = self.client.update_function_configuration().function_name(name).environment(environment);
+        let call = call.set_layers(Some(update.layers.clone())).set_revision_id(update.revision.clone());
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(CallError::read("UpdateFunctionConfiguration", name, &error, &update.variables)),
+        }
+    }
+
+    /// What of the surroundings matters to an attach: the layer, code signing, reserved concurrency.
+    ///
+    /// # Errors
+    /// What the last call says; a layer that is not there is no error, but a part of the answer.
+    pub async fn surroundings(&self, name: &str, layer: &Layer) -> Result<Surroundings, CallError> {
+        let mut pauses = self.patience.begin();
+        loop {
+            match self.surroundings_once(name, layer).await {
+                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn surroundings_once(&self, name: &str, layer: &Layer) -> Result<Surroundings, CallError> {
+        let nothing = Variables::default();
+        let call = self.client.get_layer_version().layer_name(layer.stem()).version_number(layer.number());
+        let architectures = match call.send().await {
+            Ok(read) => Some(read.compatible_architectures().iter().map(|one| one.as_str().to_owned()).collect()),
+            Err(error) => match CallError::read("GetLayerVersion", layer.arn(), &error, &nothing) {
+                error if error.meaning == Meaning::Missing => None,
+                error => return Err(error),
+            },
+        };
+        let call = self.client.get_function_code_signing_config().function_name(name);
+        let signing = call.send().await.map_err(|error| CallError::read("GetFunctionCodeSigningConfig", name, &error, &nothing))?;
+        let enforced = match signing.code_signing_config_arn() {
+            arn if arn.is_empty() => false,
+            arn => self.is_enforced(arn).await?,
+        };
+        let call = self.client.get_function_concurrency().function_name(name);
+        let concurrency = call.send().await.map_err(|error| CallError::read("GetFunctionConcurrency", name, &error, &nothing))?;
+        Ok(Surroundings { architectures, enforced, switched_off: concurrency.reserved_concurrent_executions() == Some(0) })
+    }
+
+    async fn is_enforced(&self, arn: &str) -> Result<bool, CallError> {
+        let read = self.client.get_code_signing_config().code_signing_config_arn(arn).send().await;
+        let read = read.map_err(|error| CallError::read("GetCodeSigningConfig", arn, &error, &Variables::default()))?;
+        let policies = read.code_signing_config().and_then(|config| config.code_signing_policies());
+        // One that says nothing warns.
+        Ok(policies.and_then(|policies| policies.untrusted_artifact_on_deployment()) == Some(&CodeSigningPolicy::Enforce))
+    }
+
+    /// Every function of the account and region in every version, page by page.
+    ///
+    /// # Errors
+    /// What the last call says.
+    pub async fn functions(&self) -> Result<Vec<Function>, CallError> {
+        let (mut all, mut marker, mut pauses) = (Vec::new(), None, self.patience.begin());
+        loop {
+            let call = self.client.list_functions().function_version(FunctionVersion::All).set_marker(marker.clone());
+            match call.send().await {
+                Ok(page) => {
+                    all.extend(page.functions().iter().map(Function::from));
+                    marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
+                    if marker.is_none() {
+                        return Ok(all);
+                    }
+                }
+                Err(error) => {
+                    let error = CallError::read("ListFunctions", "all functions", &error, &Variables::default());
+                    if error.meaning != Meaning::Again || !pauses.pause().await {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The way back, which stands in the function itself: the variable [`UNDO`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::function::{Function, Readable};
+use crate::secret::Variables;
+
+/// The variable that holds the [`Record`].
+pub const UNDO: &str = "BROWNOUT_UNDO";
+
+/// A run's name: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Run(String);
+
+impl Run {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Run {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let fits = (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        if fits { Ok(Self(name)) } else { Err(format!("`{name}` is not a run's name; it is 1 to 64 of A-Z a-z 0-9 . _ -")) }
+    }
+}
+
+impl From<Run> for String {
+    fn from(run: Run) -> Self {
+        run.0
+    }
+}
+
+/// What a run did to a function, and what undoes it. Keys are short: all of it counts into the 4 KB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Record {
+    /// Whose it is.
+    pub run: Run,
+    /// When it was attached, in seconds since 1970.
+    pub at: u64,
+    /// When it is over at the latest, likewise.
+    pub until: u64,
+    /// The layer that was added; none where the function had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<String>,
+    /// What was set, beside [`UNDO`] itself.
+    pub set: BTreeMap<String, String>,
+    /// The values before of those that there were; only of what is in `set`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<String, String>,
+    /// The configuration's hash before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha: Option<String>,
+    /// The alias that a version published with this is given a share of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+}
+
+impl Record {
+    /// The record as the variable holds it.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Whether it is over at `now`, in seconds since 1970.
+    pub fn is_over(&self, now: u64) -> bool {
+        self.until <= now
+    }
+}
+
+/// What [`UNDO`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Marker {
+    /// Nothing of ours is there.
+    None,
+    /// A record.
+    Of(Record),
+    /// It is there and not understood, or the variables cannot be read.
+    Unreadable,
+}
+
+impl Marker {
+    /// The marker of a function.
+    pub fn of(function: &Function) -> Self {
+        match &function.variables {
+            Readable::Yes(variables) => Self::among(variables),
+            Readable::No { .. } => Self::Unreadable,
+        }
+    }
+
+    /// The marker among variables.
+    pub fn among(variables: &Variables) -> Self {
+        let Some(text) = variables.value(UNDO) else { return Self::None };
+        serde_json::from_str(text).map_or(Self::Unreadable, Self::Of)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,51 @@
+//! How long something is tried again, and how fast.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long something is tried again. An update of a function takes up to a minute; a function in a VPC, several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// From the first try to the last.
+    pub total: Duration,
+    /// The first pause; each one after it is twice as long.
+    pub first: Duration,
+    /// The longest pause.
+    pub most: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { total: Duration::from_secs(300), first: Duration::from_millis(200), most: Duration::from_secs(5) }
+    }
+}
+
+/// The pauses of one loop.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    end: Instant,
+    next: Duration,
+    most: Duration,
+}
+
+impl Patience {
+    pub(crate) fn begin(self) -> Pauses {
+        Pauses { end: Instant::now() + self.total, next: self.first, most: self.most }
+    }
+}
+
+impl Pauses {
+    /// Waits; false where there is no more time. Half of a pause is by chance, so that two that met do not meet again.
+    pub(crate) async fn pause(&mut self) -> bool {
+        let chance = RandomState::new().build_hasher().finish() % 1000;
+        let time = self.next / 2 + self.next / 2 * u32::try_from(chance).unwrap_or(0) / 1000;
+        if Instant::now() + time >= self.end {
+            return false;
+        }
+        tokio::time::sleep(time).await;
+        self.next = (self.next * 2).min(self.most);
+        true
+    }
+}

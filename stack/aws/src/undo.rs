@@ -1,0 +1,181 @@
+//! The way back: an inverse patch, never a snapshot. What somebody else changed meanwhile stays.
+
+use crate::Lambda;
+use crate::attach::Update;
+use crate::call::{CallError, Meaning};
+use crate::function::{Function, LastUpdate, Readable};
+use crate::journal::{Entry, Journal, JournalError};
+use crate::marker::{Marker, Record, Run, UNDO};
+
+/// How a function is known to be clean of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Its configuration has the hash that it had before.
+    Identical,
+    /// Its hash is another, or is not given: somebody else changed it meanwhile. Our layer and our values are gone.
+    OursGone,
+    /// Nothing of the run was there.
+    NothingThere,
+    /// The function itself is gone.
+    FunctionGone,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It is clean.
+    Clean(Proof),
+    /// An update is under way.
+    Wait,
+    /// This update takes ours out.
+    Update(Update),
+    /// It is clean as it is written, but Lambda failed to put that in force: the same again.
+    Again(Update, String),
+}
+
+/// Why a function is not as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// A call said no, or nothing for too long.
+    #[error("`{function}` is not undone yet; `brownout recover` tries again")]
+    Call {
+        /// The function.
+        function: String,
+        /// What the last call said.
+        #[source]
+        cause: CallError,
+    },
+    /// The line before the change could not be written.
+    #[error("`{function}` is not undone yet")]
+    Journal {
+        /// The function.
+        function: String,
+        /// What the journal said.
+        #[source]
+        cause: JournalError,
+    },
+    /// An update is under way, or fails, for too long.
+    #[error("`{function}` is not settled: {reason}; look at it, then `brownout recover`")]
+    Unsettled {
+        /// The function.
+        function: String,
+        /// How it stands.
+        reason: String,
+    },
+    /// What the run set cannot be known.
+    #[error(
+        "`{0}` has a variable `BROWNOUT_UNDO` that is not understood or not readable; give its journal, or take our layer and variables out by hand"
+    )]
+    Unreadable(String),
+}
+
+/// Decides what is to be done to take `run` out of `function`; `known` is the record where the function's own is gone.
+///
+/// # Errors
+/// Where there is a marker that cannot be read, and no record is known.
+pub fn decide(function: &Function, run: &Run, known: Option<&Record>) -> Result<Step, UndoError> {
+    let unreadable = || UndoError::Unreadable(function.name.clone());
+    let Readable::Yes(_) = &function.variables else { return Err(unreadable()) };
+    let record = match Marker::of(function) {
+        Marker::Of(record) if record.run == *run => record,
+        // Another run could only take hold after nothing of this one was left.
+        Marker::Of(_) => return Ok(Step::Clean(Proof::NothingThere)),
+        Marker::None => match known {
+            Some(known) => known.clone(),
+            None if function.last_update == LastUpdate::InProgress => return Ok(Step::Wait),
+            None => return Ok(Step::Clean(Proof::NothingThere)),
+        },
+        Marker::Unreadable => known.ok_or_else(unreadable)?.clone(),
+    };
+    let update = without(function, &record);
+    if function.last_update == LastUpdate::InProgress {
+        return Ok(Step::Wait);
+    }
+    if let Some(update) = update {
+        return Ok(Step::Update(update));
+    }
+    if let (LastUpdate::Failed(reason), Some(update)) = (&function.last_update, unchanged(function)) {
+        return Ok(Step::Again(update, reason.clone()));
+    }
+    let same = record.sha.is_some() && record.sha == function.config_sha;
+    Ok(Step::Clean(if same { Proof::Identical } else { Proof::OursGone }))
+}
+
+/// The function without what `record` says was done; none where nothing of it is left.
+fn without(function: &Function, record: &Record) -> Option<Update> {
+    let mut update = unchanged(function)?;
+    if let Some(at) = record.layer.as_ref().and_then(|ours| update.layers.iter().rposition(|layer| layer == ours)) {
+        update.layers.remove(at);
+    }
+    for (name, given) in &record.set {
+        if update.variables.value(name) == Some(given) {
+            match record.before.get(name) {
+                Some(before) => drop(update.variables.set(name, before)),
+                None => update.variables.unset(name),
+            }
+        }
+    }
+    update.variables.unset(UNDO);
+    (Some(&update) != unchanged(function).as_ref()).then_some(update)
+}
+
+fn unchanged(function: &Function) -> Option<Update> {
+    let Readable::Yes(variables) = &function.variables else { return None };
+    Some(Update { layers: function.layers.clone(), variables: variables.clone(), revision: function.revision.clone() })
+}
+
+/// Takes `run` out of `$LATEST` of a function, and proves it.
+///
+/// # Errors
+/// Where it is not known to be clean.
+pub async fn undo(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &Run, known: Option<&Record>) -> Result<Proof, UndoError> {
+    let (mut pauses, mut sent, mut known) = (lambda.patience.begin(), false, known.cloned());
+    let last = loop {
+        let last = match lambda.function(function).await {
+            Err(error) if error.meaning == Meaning::Missing => return Ok(Proof::FunctionGone),
+            Err(error) => Last::Call(error),
+            Ok(read) => {
+                // Whoever takes the marker out between two of our looks leaves us what we read.
+                if let (Marker::Of(record), true) = (Marker::of(&read), known.is_none()) {
+                    known = Some(record).filter(|record| record.run == *run);
+                }
+                match decide(&read, run, known.as_ref())? {
+                    Step::Clean(proof) => return Ok(proof),
+                    Step::Again(_, _) if !sent => return Ok(Proof::OursGone),
+                    Step::Wait => Last::State("an update is under way".to_owned()),
+                    step @ (Step::Update(_) | Step::Again(_, _)) => {
+                        let (update, failed) = match step {
+                            Step::Again(update, reason) => (update, Some(reason)),
+                            Step::Update(update) => (update, None),
+                            Step::Clean(_) | Step::Wait => continue,
+                        };
+                        let entry = Entry::Undoing { function: function.to_owned(), run: run.clone() };
+                        let failed_to_note = |cause| UndoError::Journal { function: function.to_owned(), cause };
+                        journal.note(&entry).map_err(failed_to_note)?;
+                        sent = true;
+                        match (lambda.update(function, &update).await, failed) {
+                            (Err(error), _) => Last::Call(error),
+                            (Ok(()), Some(reason)) => Last::State(reason),
+                            (Ok(()), None) => Last::State("an update is under way".to_owned()),
+                        }
+                    }
+                }
+            }
+        };
+        let is_final = matches!(&last, Last::Call(error) if error.meaning == Meaning::Final);
+        if is_final || !pauses.pause().await {
+            break last;
+        }
+    };
+    let function = function.to_owned();
+    Err(match last {
+        Last::Call(cause) => UndoError::Call { function, cause },
+        Last::State(reason) => UndoError::Unsettled { function, reason },
+    })
+}
+
+/// What was seen last.
+enum Last {
+    Call(CallError),
+    State(String),
+}

@@ -1,0 +1,87 @@
+//! What comes in and goes out, without a socket.
+
+use serde_json::{Value, json};
+
+/// One call as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// `GET`, `PUT`, `POST` or `DELETE`.
+    pub method: &'a str,
+    /// The path, percent-encoded as it came.
+    pub path: &'a str,
+    /// What follows `?`; empty where nothing does.
+    pub query: &'a str,
+    /// The header `x-amz-target`, by which SSM's calls are told apart.
+    pub target: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Request<'_> {
+    /// One value of the query.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// The body as JSON; an empty or unreadable one is `null`, which no call accepts where it needs something.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(self.body).unwrap_or(Value::Null)
+    }
+}
+
+/// What is answered to one call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The name of the exception, where it is one.
+    pub error: Option<&'static str>,
+    /// The body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// A success.
+    pub fn ok(status: u16, body: Value) -> Self {
+        Self { status, error: None, body }
+    }
+
+    /// A refusal by its name.
+    pub fn refused(status: u16, error: &'static str, message: impl Into<String>) -> Self {
+        let who = if status >= 500 { "Service" } else { "User" };
+        let message = message.into();
+        Self { status, error: Some(error), body: json!({"__type": error, "Type": who, "Message": message, "message": message}) }
+    }
+
+    /// 404.
+    pub fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::refused(404, "ResourceNotFoundException", format!("not found: {what}"))
+    }
+
+    /// 400.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::refused(400, "InvalidParameterValueException", message)
+    }
+
+    /// 409, as it is while an update is under way.
+    pub fn busy(arn: &str) -> Self {
+        let message = format!("The operation cannot be performed at this time. An update is in progress for resource: {arn}");
+        Self::refused(409, "ResourceConflictException", message)
+    }
+
+    /// 412, where a revision is given that is not the latest.
+    pub fn stale() -> Self {
+        let message = "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id";
+        Self::refused(412, "PreconditionFailedException", message)
+    }
+
+    /// 429.
+    pub fn throttled() -> Self {
+        Self::refused(429, "TooManyRequestsException", "Rate exceeded")
+    }
+
+    /// 500.
+    pub fn internal() -> Self {
+        Self::refused(500, "ServiceException", "An error occurred and the request cannot be processed.")
+    }
+}

@@ -1,0 +1,54 @@
+//! What somebody else does to a function, beside us and without asking.
+
+use crate::{Configuration, ControlPlane};
+
+/// One change by somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// A variable gets this value, whether it was there or not.
+    Set(String, String),
+    /// A variable goes.
+    Unset(String),
+    /// A layer is added last.
+    AddLayer(String),
+    /// A layer is taken out.
+    RemoveLayer(String),
+    /// A version is published.
+    Publish,
+}
+
+impl Edit {
+    /// The configuration after it; none where nothing changes or Lambda would refuse.
+    pub fn of(&self, before: &Configuration) -> Option<Configuration> {
+        let mut after = before.clone();
+        match self {
+            Self::Set(name, value) => {
+                after.variables.insert(name.clone(), value.clone());
+            }
+            Self::Unset(name) => {
+                after.variables.remove(name);
+            }
+            Self::AddLayer(layer) if !after.layers.contains(layer) => after.layers.push(layer.clone()),
+            Self::RemoveLayer(layer) => after.layers.retain(|one| one != layer),
+            Self::AddLayer(_) | Self::Publish => (),
+        }
+        (after != *before && after.check().is_ok()).then_some(after)
+    }
+}
+
+impl ControlPlane {
+    /// Carries an edit out at once, also while an update is under way, which AWS would make wait. True where something changed.
+    pub fn edit(&mut self, function: &str, edit: &Edit) -> bool {
+        let revision = self.revisions + 1;
+        let Some(function) = self.functions.get_mut(function) else { return false };
+        if *edit == Edit::Publish {
+            function.publish("", revision);
+        } else if let Some(after) = edit.of(&function.latest) {
+            function.latest = Configuration { revision, ..after };
+        } else {
+            return false;
+        }
+        self.revisions = revision;
+        true
+    }
+}

@@ -1,0 +1,23 @@
+//! Lambda's control plane and SSM's parameters on this machine: what attach and undo are tried on. Strict where AWS is, and at least as nasty;
+//! the core is a deterministic state without a clock or a socket, so that a test can drive it through every accident there is.
+
+mod aliases;
+mod answer;
+mod configuration;
+mod edit;
+mod parameters;
+mod routes;
+mod script;
+mod server;
+mod state;
+mod versions;
+
+pub use aliases::Alias;
+pub use answer::{Answer, Request};
+pub use configuration::{Configuration, LastUpdate};
+pub use edit::Edit;
+pub use parameters::Parameter;
+pub use routes::answer;
+pub use script::{Accident, Outcome, Script, Scripted};
+pub use server::serve;
+pub use state::{ACCOUNT, ControlPlane, Function, REGION, Settling, Signing, arn_of};

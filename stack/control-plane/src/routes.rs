@@ -1,0 +1,88 @@
+//! The addresses of Lambda's rest-json and of SSM, each to its change.
+
+use serde_json::json;
+
+use crate::{Answer, ControlPlane, Request, Signing, arn_of};
+
+/// Answers one call; the state changes only where the answer is a success, or by a look at an update under way.
+pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
+    if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
+        return plane.ssm(operation, &request.json()).unwrap_or_else(|refusal| refusal);
+    }
+    let parts: Vec<String> = request.path.trim_matches('/').split('/').map(decoded).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let answered = match parts.as_slice() {
+        ["2015-03-31", "functions", rest @ ..] => functions(plane, request, rest),
+        ["2018-10-31", "layers"] => plane.get_layer(&request.parameter("Arn").unwrap_or_default()),
+        ["2018-10-31", "layers", name, "versions"] if request.method == "POST" => Ok(plane.publish_layer(name, &request.json())),
+        ["2018-10-31", "layers", name, "versions", number] => plane.get_layer(&layer_arn(name, number)),
+        ["2019-09-30", "functions", name, "concurrency"] => concurrency(plane, name),
+        ["2020-06-30", "functions", name, "code-signing-config"] => signing_of(plane, name),
+        ["2020-04-22", "code-signing-configs", arn] => Ok(signing(arn)),
+        ["2017-03-31", "tags", arn] => plane.function(arn).map(|_| Answer::ok(200, json!({"Tags": {}}))),
+        _ => Err(unknown(request)),
+    };
+    answered.unwrap_or_else(|refusal| refusal)
+}
+
+fn functions(plane: &mut ControlPlane, request: &Request<'_>, rest: &[&str]) -> Result<Answer, Answer> {
+    let qualifier = request.parameter("Qualifier");
+    match (request.method, rest) {
+        ("GET", []) => {
+            let size = request.parameter("MaxItems").and_then(|size| size.parse().ok()).unwrap_or(50).clamp(1, 50);
+            let all = request.parameter("FunctionVersion").as_deref() == Some("ALL");
+            Ok(plane.list_functions(request.parameter("Marker").as_deref(), size, all))
+        }
+        ("POST", []) => plane.create_function(&request.json()),
+        ("DELETE", [name]) => plane.delete_function(name, qualifier.as_deref()),
+        ("GET", [name, "configuration"]) => plane.get_configuration(name, qualifier.as_deref()),
+        ("PUT", [name, "configuration"]) => plane.update_configuration(name, &request.json()),
+        ("POST", [name, "versions"]) => plane.publish_version(name, &request.json()),
+        ("GET", [name, "versions"]) => plane.list_versions(name),
+        ("POST", [name, "aliases"]) => plane.create_alias(name, &request.json()),
+        ("GET", [name, "aliases"]) => plane.list_aliases(name),
+        ("GET", [name, "aliases", alias]) => plane.get_alias(name, alias),
+        ("PUT", [name, "aliases", alias]) => plane.update_alias(name, alias, &request.json()),
+        ("DELETE", [name, "aliases", alias]) => plane.delete_alias(name, alias),
+        _ => Err(unknown(request)),
+    }
+}
+
+fn concurrency(plane: &mut ControlPlane, name: &str) -> Result<Answer, Answer> {
+    let reserved = plane.function(name)?.concurrency;
+    Ok(Answer::ok(200, reserved.map_or_else(|| json!({}), |reserved| json!({"ReservedConcurrentExecutions": reserved}))))
+}
+
+fn signing_of(plane: &mut ControlPlane, name: &str) -> Result<Answer, Answer> {
+    let function = plane.function(name)?;
+    let arn = match function.signing {
+        Signing::None => return Ok(Answer::ok(200, json!({"FunctionName": function.latest.name}))),
+        Signing::Warn => "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0000000000000warn",
+        Signing::Enforce => "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0000000000enforce",
+    };
+    Ok(Answer::ok(200, json!({"FunctionName": function.latest.name, "CodeSigningConfigArn": arn})))
+}
+
+fn signing(arn: &str) -> Answer {
+    let policy = if arn.ends_with("enforce") { "Enforce" } else { "Warn" };
+    let config = json!({
+        "CodeSigningConfigId": arn.rsplit(':').next(), "CodeSigningConfigArn": arn, "LastModified": "2026-01-01T00:00:00.000+0000",
+        "AllowedPublishers": {"SigningProfileVersionArns": []}, "CodeSigningPolicies": {"UntrustedArtifactOnDeployment": policy},
+    });
+    Answer::ok(200, json!({"CodeSigningConfig": config}))
+}
+
+fn layer_arn(name: &str, number: &str) -> String {
+    let stem = if name.starts_with("arn:") { name.to_owned() } else { arn_of("").replace("function:", &format!("layer:{name}")) };
+    format!("{stem}:{number}")
+}
+
+fn unknown(request: &Request<'_>) -> Answer {
+    Answer::refused(404, "UnknownOperationException", format!("`{} {}` is not served here", request.method, request.path))
+}
+
+fn decoded(part: &str) -> String {
+    // A plus stands for itself in a path.
+    let part = part.replace('+', "%2B");
+    form_urlencoded::parse(part.as_bytes()).next().map(|(key, _)| key.into_owned()).unwrap_or_default()
+}

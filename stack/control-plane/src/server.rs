@@ -1,0 +1,57 @@
+//! The same over HTTP.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request as HttpRequest, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::{Answer, Outcome, Request, Scripted};
+
+/// Serves whoever connects, until the listener is gone or the future is dropped.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve(listener: TcpListener, plane: Arc<Mutex<Scripted>>) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let plane = Arc::clone(&plane);
+        tokio::spawn(async move {
+            let service = service_fn(|request| answered(request, &plane));
+            // A caller that goes away in the middle is no concern of ours.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answered(request: HttpRequest<Incoming>, plane: &Mutex<Scripted>) -> std::io::Result<Response<Full<Bytes>>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let request = Request {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        target: head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()),
+        body: &body,
+    };
+    let outcome = plane.lock().unwrap_or_else(PoisonError::into_inner).call(&request);
+    match outcome {
+        Outcome::Answered(answer) => written(answer, request.target.is_some()).map_err(std::io::Error::other),
+        Outcome::Closed => Err(std::io::Error::other("the connection closes without an answer")),
+        Outcome::Dead => std::future::pending().await,
+    }
+}
+
+fn written(answer: Answer, ssm: bool) -> hyper::http::Result<Response<Full<Bytes>>> {
+    let form = if ssm { "application/x-amz-json-1.1" } else { "application/json" };
+    let mut response = Response::builder().status(answer.status).header("content-type", form);
+    if let Some(error) = answer.error {
+        response = response.header("x-amzn-errortype", error);
+    }
+    let body = if answer.body.is_null() { Bytes::new() } else { Bytes::from(answer.body.to_string()) };
+    response.body(Full::new(body))
+}

@@ -1,0 +1,220 @@
+//! Everything there is, and the changes to a function's configuration.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::versions::names;
+use crate::{Alias, Answer, Configuration, LastUpdate, Parameter};
+
+/// The account that everything is in.
+pub const ACCOUNT: &str = "123456789012";
+/// The region that everything is in.
+pub const REGION: &str = "eu-central-1";
+
+/// The ARN of the function with this name.
+pub fn arn_of(function: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
+}
+
+/// What a code-signing configuration does with an unsigned package or layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// There is none.
+    None,
+    /// It is let in with a warning.
+    Warn,
+    /// It is refused.
+    Enforce,
+}
+
+/// One function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// `$LATEST`.
+    pub latest: Configuration,
+    /// The published versions by number.
+    pub versions: BTreeMap<u64, Configuration>,
+    /// The highest number ever given; numbers are never given twice.
+    pub last_version: u64,
+    /// The aliases by name.
+    pub aliases: BTreeMap<String, Alias>,
+    /// The reserved concurrency, where there is one.
+    pub concurrency: Option<u32>,
+    /// Its code-signing configuration.
+    pub signing: Signing,
+}
+
+impl Function {
+    /// A function with this configuration and nothing else.
+    pub fn new(latest: Configuration) -> Self {
+        Self { latest, versions: BTreeMap::new(), last_version: 0, aliases: BTreeMap::new(), concurrency: None, signing: Signing::None }
+    }
+}
+
+/// How updates settle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settling {
+    /// Looks at a function until its update is through.
+    pub looks: u32,
+    /// Why the next update fails, where it shall; used up by it.
+    pub next_fails: Option<String>,
+}
+
+/// The whole control plane.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ControlPlane {
+    /// The functions by name.
+    pub functions: BTreeMap<String, Function>,
+    /// SSM's parameters by name.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// The architectures of each layer's version, by ARN.
+    pub layers: BTreeMap<String, Vec<String>>,
+    /// How updates settle.
+    pub settling: Settling,
+    /// The last revision given.
+    pub revisions: u64,
+}
+
+impl ControlPlane {
+    /// Adds a function as it stands, whatever Lambda would say of it.
+    pub fn add(&mut self, mut function: Function) {
+        function.latest.revision = self.next_revision();
+        self.functions.insert(function.latest.name.clone(), function);
+    }
+
+    pub(crate) fn next_revision(&mut self) -> u64 {
+        self.revisions += 1;
+        self.revisions
+    }
+
+    /// A function by its name or ARN.
+    pub(crate) fn function(&mut self, named: &str) -> Result<&mut Function, Answer> {
+        let (name, _) = names(named);
+        self.functions.get_mut(&name).ok_or_else(|| Answer::not_found(format!("Function {}", arn_of(&name))))
+    }
+
+    /// `GetFunctionConfiguration`: also a look, with which an update comes nearer to its end.
+    pub(crate) fn get_configuration(&mut self, named: &str, qualifier: Option<&str>) -> Result<Answer, Answer> {
+        let next = self.revisions + 1;
+        let function = self.function(named)?;
+        let (_, own) = names(named);
+        let qualifier = qualifier.map(str::to_owned).or(own).unwrap_or_else(|| "$LATEST".to_owned());
+        if qualifier != "$LATEST" {
+            return function.resolve(&qualifier).map(|configuration| Answer::ok(200, configuration.shown()));
+        }
+        let through = function.latest.look();
+        if through {
+            function.latest.revision = next;
+        }
+        let shown = function.latest.shown();
+        if through {
+            self.revisions = next;
+        }
+        Ok(Answer::ok(200, shown))
+    }
+
+    /// `UpdateFunctionConfiguration`: layers and variables are replaced whole, each only where it is given.
+    pub(crate) fn update_configuration(&mut self, named: &str, wish: &Value) -> Result<Answer, Answer> {
+        let (revision, settling, layers) = (self.revisions + 1, self.settling.clone(), self.layers.clone());
+        let function = self.function(named)?;
+        let latest = &function.latest;
+        if wish["RevisionId"].as_str().is_some_and(|given| given != latest.revision_id()) {
+            return Err(Answer::stale());
+        }
+        if latest.is_busy() || latest.state == "Pending" {
+            return Err(Answer::busy(&arn_of(&latest.name)));
+        }
+        let mut wanted = latest.clone();
+        wanted.apply(wish)?;
+        wanted.check()?;
+        let new: Vec<_> = wanted.layers.iter().filter(|layer| !latest.layers.contains(layer)).collect();
+        if let Some(layer) = new.iter().find(|layer| !layers.contains_key(**layer)) {
+            return Err(Answer::invalid(format!("Layer version {layer} does not exist.")));
+        }
+        if function.signing == Signing::Enforce && !new.is_empty() {
+            return Err(Answer::refused(
+                400,
+                "CodeVerificationFailedException",
+                "The code signature failed one or more of the validation checks.",
+            ));
+        }
+        wanted.revision = revision;
+        wanted.last_update = LastUpdate::InProgress { looks: settling.looks, failing: settling.next_fails };
+        function.latest = wanted;
+        let shown = function.latest.shown();
+        self.revisions = revision;
+        self.settling.next_fails = None;
+        Ok(Answer::ok(200, shown))
+    }
+
+    /// `CreateFunction`, as far as a test needs it to bring a function up.
+    pub(crate) fn create_function(&mut self, wish: &Value) -> Result<Answer, Answer> {
+        let Some(name) = wish["FunctionName"].as_str() else { return Err(Answer::invalid("FunctionName is required")) };
+        if self.functions.contains_key(name) {
+            return Err(Answer::refused(409, "ResourceConflictException", format!("Function already exist: {name}")));
+        }
+        let mut configuration = Configuration::new(name);
+        configuration.image = wish["PackageType"] == "Image";
+        configuration.runtime = wish["Runtime"].as_str().map(str::to_owned);
+        if let Some(architecture) = wish.pointer("/Architectures/0").and_then(Value::as_str) {
+            architecture.clone_into(&mut configuration.architecture);
+        }
+        configuration.apply(wish)?;
+        configuration.check()?;
+        self.add(Function::new(configuration));
+        let shown = self.function(name)?.latest.shown();
+        Ok(Answer::ok(201, shown))
+    }
+
+    /// `PublishLayerVersion`, likewise.
+    pub(crate) fn publish_layer(&mut self, name: &str, wish: &Value) -> Answer {
+        let stem = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}");
+        let number = (1..).find(|number| !self.layers.contains_key(&format!("{stem}:{number}"))).unwrap_or(1);
+        let given = wish["CompatibleArchitectures"].as_array().into_iter().flatten();
+        let architectures = given.filter_map(|one| one.as_str().map(str::to_owned)).collect();
+        let arn = format!("{stem}:{number}");
+        self.layers.insert(arn.clone(), architectures);
+        Answer::ok(201, json!({"LayerArn": stem, "LayerVersionArn": arn, "Version": number}))
+    }
+
+    /// `GetLayerVersion` and `GetLayerVersionByArn`.
+    pub(crate) fn get_layer(&self, arn: &str) -> Result<Answer, Answer> {
+        let architectures = self.layers.get(arn).ok_or_else(|| Answer::not_found(format!("Layer version {arn}")))?;
+        let (stem, number) = arn.rsplit_once(':').unwrap_or((arn, "0"));
+        let version = number.parse::<u64>().unwrap_or_default();
+        Ok(Answer::ok(200, json!({"LayerArn": stem, "LayerVersionArn": arn, "Version": version, "CompatibleArchitectures": architectures})))
+    }
+
+    /// `ListFunctions`: `$LATEST` of each, or every version; pages of `size`. Listing is no look.
+    pub(crate) fn list_functions(&self, marker: Option<&str>, size: usize, all: bool) -> Answer {
+        let versions = |function: &Function| {
+            let published: Vec<_> = if all { function.versions.values().map(Configuration::shown).collect() } else { Vec::new() };
+            std::iter::once(function.latest.shown()).chain(published).collect::<Vec<_>>()
+        };
+        let shown: Vec<_> = self.functions.values().flat_map(versions).collect();
+        let start = marker.and_then(|marker| marker.parse::<usize>().ok()).unwrap_or_default();
+        let page: Vec<_> = shown.iter().skip(start).take(size).cloned().collect();
+        let end = start + page.len();
+        let next = (end < shown.len()).then(|| end.to_string());
+        Answer::ok(200, json!({"Functions": page, "NextMarker": next}))
+    }
+}
+
+impl Configuration {
+    fn apply(&mut self, wish: &Value) -> Result<(), Answer> {
+        let texts = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| Answer::invalid("not a text"));
+        if let Some(layers) = wish["Layers"].as_array() {
+            self.layers = layers.iter().map(texts).collect::<Result<_, _>>()?;
+        }
+        if let Some(variables) = wish.pointer("/Environment/Variables").and_then(Value::as_object) {
+            self.variables = variables.iter().map(|(key, value)| Ok((key.clone(), texts(value)?))).collect::<Result<_, _>>()?;
+        } else if wish["Environment"].is_object() {
+            self.variables.clear();
+        }
+        if let Some(description) = wish["Description"].as_str() {
+            description.clone_into(&mut self.description);
+        }
+        Ok(())
+    }
+}
