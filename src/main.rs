@@ -39,7 +39,8 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::from(COULD_NOT_RUN)
+            let left = matches!(error.downcast_ref(), Some(experiment::run::RunError::Left { .. }));
+            ExitCode::from(if left { reports::Verdict::NotRestored.exit_code() } else { COULD_NOT_RUN })
         }
     }
 }

@@ -7,10 +7,12 @@ pub mod call;
 pub mod canary;
 pub mod function;
 pub mod journal;
+pub mod logs;
 pub mod marker;
 pub mod patience;
 pub mod recover;
 pub mod secret;
+pub mod tags;
 pub mod undo;
 
 mod client;
