@@ -1,0 +1,229 @@
+//! The SSM Automation document that strikes and calms with no brownout process anywhere. Every step from the first change on leads to the
+//! clean-up, on success, failure and cancel alike; the clean-up looks at the cloud, not at what earlier steps said.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::experiment::{Experiment, Function};
+
+/// How long the loop sleeps between two renewals. A lease is 60 s: one renewal may come late by as much.
+const ROUND: Duration = Duration::from_secs(30);
+/// The most rounds of `aws:loop`.
+const MOST_ROUNDS: u64 = 100;
+/// What a script may take at the most; `aws:executeScript` itself ends after 600 s.
+const LONGEST_SCRIPT: u64 = 600;
+/// What attaching may take until every function is ready.
+const ATTACHING: u64 = 540;
+/// What one attempt of cleaning may take. A cancelled automation has two minutes for all of it.
+const CLEANING: u64 = 100;
+/// The longest text of a document, in bytes.
+pub const LONGEST_DOCUMENT: usize = 64 * 1024;
+
+const SHARED: &str = include_str!("scripts/shared.py");
+const ATTACH: &str = include_str!("scripts/attach.py");
+const PARAMETER: &str = include_str!("scripts/parameter.py");
+const LEASE: &str = include_str!("scripts/lease.py");
+const ARM: &str = include_str!("scripts/arm.py");
+const RENEW: &str = include_str!("scripts/renew.py");
+const CALM: &str = include_str!("scripts/calm.py");
+const DETACH: &str = include_str!("scripts/detach.py");
+
+const CLEAN_UP: &str = "step:cleanUp";
+
+/// What runs as one script; the parts that it is made of, and the function that is called.
+fn script(name: &str, parts: &[&str], handler: &str, payload: Value) -> Value {
+    let script = parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n\n");
+    json!({
+        "name": name,
+        "action": "aws:executeScript",
+        "inputs": {"Runtime": "python3.11", "Handler": handler, "InputPayload": payload, "Script": script + "\n"},
+    })
+}
+
+/// Adds properties to a step.
+fn with(mut step: Value, properties: Value) -> Value {
+    if let (Value::Object(step), Value::Object(properties)) = (&mut step, properties) {
+        step.extend(properties);
+    }
+    step
+}
+
+/// Leads to the clean-up whatever happens but success.
+fn guarded(step: Value) -> Value {
+    with(step, json!({"onFailure": CLEAN_UP, "onCancel": CLEAN_UP}))
+}
+
+/// The document as a value. Its scripts stand in it, which only a document in YAML may have.
+pub fn document(experiment: &Experiment) -> Value {
+    let home = experiment.home();
+    let faults = json!({
+        "type": "String",
+        "description": "The parameter that holds the faults as they were written",
+        "default": experiment.faults_parameter(),
+        "allowedPattern": "^/[a-zA-Z0-9_.-]+(/[a-zA-Z0-9_.-]+)*$",
+    });
+    let names: Vec<_> = experiment.functions.iter().map(|function| function.arn.to_string()).collect();
+    let functions = json!({"type": "StringList", "description": "The functions that the layer is attached to", "default": names});
+    json!({
+        "schemaVersion": "0.3",
+        "description": description(experiment),
+        "assumeRole": home.role(&experiment.named("automation")).to_string(),
+        "parameters": {"Faults": faults, "Functions": functions},
+        "mainSteps": steps(experiment),
+    })
+}
+
+fn description(experiment: &Experiment) -> String {
+    let functions: Vec<_> = experiment.functions.iter().map(Function::name).collect();
+    format!(
+        "{}\n\nAttaches brownout's layer to {}, strikes for {} s, calms, and puts everything back, whatever happens in between. Whatever is \
+         left after a failed clean-up is undone by `brownout recover`.",
+        experiment.question,
+        functions.join(", "),
+        experiment.duration.as_secs()
+    )
+}
+
+fn steps(experiment: &Experiment) -> Vec<Value> {
+    let names = "{{ Functions }}";
+    let run = "{{ automation:EXECUTION_ID }}";
+    let seconds = experiment.duration.as_secs();
+    let plan = experiment.plan_parameter();
+    let settings = experiment.functions.iter().map(|function| (function.arn.to_string(), json!(experiment.settings(function))));
+    let settings: Value = settings.filter(|(_, settings)| *settings != json!({})).collect();
+    let attach = json!({
+        "Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan, "Settings": settings,
+        "Seconds": ATTACHING, "LastsSeconds": lasts(experiment).as_secs(),
+    });
+    let detach = json!({"Run": run, "Functions": names, "Plan": plan, "Seconds": CLEANING});
+    vec![
+        guarded(with(script("attach", &[SHARED, ATTACH], "attach", attach), json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}))),
+        guarded(with(
+            script(
+                "arm",
+                &[SHARED, PARAMETER, LEASE, ARM],
+                "arm",
+                json!({"Run": run, "Faults": "{{ Faults }}", "Plan": plan, "Seconds": seconds}),
+            ),
+            json!({
+                "maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "hold",
+                "outputs": [{"Name": "Until", "Selector": "$.Payload.Until", "Type": "Integer"}],
+            }),
+        )),
+        hold(experiment, run),
+        guarded(with(
+            script("calm", &[SHARED, PARAMETER, CALM], "calm", json!({"Run": run, "Plan": plan})),
+            json!({"maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "detach"}),
+        )),
+        guarded(with(
+            script("detach", &[SHARED, PARAMETER, CALM, DETACH], "detach", detach.clone()),
+            json!({"maxAttempts": 3, "timeoutSeconds": CLEANING + 20, "nextStep": "cleanUp"}),
+        )),
+        // On every path the last: where all went well it finds nothing to do, and has proven that.
+        with(
+            script("cleanUp", &[SHARED, PARAMETER, CALM, DETACH], "detach", detach),
+            json!({"maxAttempts": 5, "timeoutSeconds": CLEANING + 20, "onFailure": "Abort", "isEnd": true}),
+        ),
+    ]
+}
+
+/// Sleeps and renews the plan's lease, round by round. The lease is cut at the end, so that the faults end on time whatever a round takes.
+fn hold(experiment: &Experiment, run: &str) -> Value {
+    let plan = experiment.plan_parameter();
+    let sleep = experiment.duration.min(ROUND).as_secs().max(1);
+    let renew = json!({"Run": run, "Plan": plan, "Until": "{{ arm.Until }}"});
+    json!({
+        "name": "hold",
+        "action": "aws:loop",
+        "onFailure": CLEAN_UP,
+        "nextStep": "calm",
+        "inputs": {
+            "MaxIterations": MOST_ROUNDS,
+            "LoopCondition": {"Variable": "{{ renew.More }}", "BooleanEquals": true},
+            "Steps": [
+                guarded(json!({"name": "wait", "action": "aws:sleep", "inputs": {"Duration": format!("PT{sleep}S")}})),
+                guarded(with(
+                    script("renew", &[SHARED, PARAMETER, LEASE, RENEW], "renew", renew),
+                    json!({
+                        "maxAttempts": 2, "timeoutSeconds": 30,
+                        "outputs": [{"Name": "More", "Selector": "$.Payload.More", "Type": "Boolean"}],
+                    }),
+                )),
+            ],
+        },
+    })
+}
+
+/// From the start until everything is put back, at the most: after that a marker that is still there is nobody's, and `brownout recover` takes it.
+pub fn lasts(experiment: &Experiment) -> Duration {
+    let steps = LONGEST_SCRIPT + 3 * 60 + 3 * 60 + 8 * (CLEANING + 20);
+    experiment.duration * 2 + ROUND + Duration::from_secs(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::experiment;
+    use super::super::text;
+    use super::*;
+
+    fn walk<'a>(steps: &'a Value, out: &mut Vec<&'a Value>) {
+        for step in steps.as_array().unwrap() {
+            out.push(step);
+            if let Some(inner) = step.pointer("/inputs/Steps") {
+                walk(inner, out);
+            }
+        }
+    }
+
+    #[test]
+    fn every_step_but_the_last_leads_to_the_clean_up_on_failure_and_on_cancel() {
+        let document = document(&experiment());
+        let mut steps = Vec::new();
+        walk(&document["mainSteps"], &mut steps);
+        let (last, others) = steps.split_last().unwrap();
+        assert_eq!((&last["name"], &last["isEnd"], &last["maxAttempts"]), (&json!("cleanUp"), &json!(true), &json!(5)));
+        for step in others {
+            assert_eq!(step["onFailure"], CLEAN_UP, "{}", step["name"]);
+            // A loop cannot have it; its steps do.
+            assert_eq!(step["onCancel"] == CLEAN_UP, step["action"] != "aws:loop", "{}", step["name"]);
+        }
+    }
+
+    #[test]
+    fn no_step_leads_back_for_the_service_refuses_circles() {
+        let document = document(&experiment());
+        let steps = document["mainSteps"].as_array().unwrap();
+        let at = |name: &str| steps.iter().position(|step| step["name"] == name).unwrap();
+        for (index, step) in steps.iter().enumerate() {
+            for target in ["nextStep", "onFailure", "onCancel"] {
+                if let Some(name) = step[target].as_str().map(|text| text.trim_start_matches("step:")).filter(|name| *name != "Abort") {
+                    assert!(at(name) > index, "{} -> {name}", step["name"]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_document_of_the_longest_experiment_is_short_enough() {
+        let mut experiment = experiment();
+        let function = experiment.functions[0].clone();
+        experiment.functions = (0..20)
+            .map(|n| Function { arn: function.arn.beside("lambda", format!("function:{}{n:02}", "f".repeat(62))), ..function.clone() })
+            .collect();
+        let length = text::yaml(&document(&experiment)).len();
+        assert!(length < LONGEST_DOCUMENT, "{length}");
+    }
+
+    #[test]
+    fn no_script_has_what_the_service_takes_for_a_variable() {
+        for part in [SHARED, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, DETACH] {
+            assert!(!part.contains("{{"), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_rounds_suffice_for_the_longest_fault() {
+        assert!(ROUND * u32::try_from(MOST_ROUNDS).unwrap() > super::super::experiment::LONGEST);
+    }
+}

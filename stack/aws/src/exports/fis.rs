@@ -1,0 +1,255 @@
+//! `export fis`: an experiment template of AWS FIS that starts our SSM Automation document, with the roles and the log of both, as one
+//! CloudFormation template and as the single requests that it is made of. FIS stays in charge: its stop conditions, safety lever and log apply.
+
+use faults::Complaint;
+use serde_json::{Value, json};
+
+use super::document::{document, lasts};
+use super::experiment::Experiment;
+use super::policies;
+use super::text::{compact_json, json, yaml};
+use super::{File, Refused, checked};
+
+/// FIS takes no longer text than this as a parameter of an action.
+pub const LONGEST_ACTION_PARAMETER: usize = 1024;
+
+/// CloudFormation takes no longer template than this in a call, in bytes; a longer one has to go through a bucket.
+pub const LONGEST_TEMPLATE: usize = 51_200;
+
+/// The files of an experiment for FIS.
+///
+/// # Errors
+/// Where the experiment has complaints, or its template is longer than [`LONGEST_TEMPLATE`].
+pub fn fis(experiment: &Experiment) -> Result<Vec<File>, Refused> {
+    checked(experiment)?;
+    let template = yaml(&cloudformation(experiment));
+    if template.len() > LONGEST_TEMPLATE {
+        let what = format!("the template has {} bytes, and CloudFormation takes {LONGEST_TEMPLATE}: take fewer functions", template.len());
+        return Err(Refused { complaints: vec![Complaint::new("functions", what)] });
+    }
+    Ok(vec![
+        File::new("cloudformation.yaml", template),
+        File::new("automation-document.yaml", yaml(&document(experiment))),
+        File::new("create-document.json", json(&create_document(experiment))),
+        File::new("experiment-template.json", json(&experiment_template(experiment))),
+        File::new("faults.json", json(&faults(experiment))),
+        File::new("fis-role-trust.json", json(&fis_trust(experiment))),
+        File::new("fis-role-policy.json", json(&policies::of_fis(experiment))),
+        File::new("automation-role-trust.json", json(&automation_trust(experiment))),
+        File::new("automation-role-policy.json", json(&policies::of_the_automation(experiment))),
+        File::new("function-role-policy.json", json(&policies::of_the_functions(experiment))),
+    ])
+}
+
+/// The call of SSM's `CreateDocument`.
+pub fn create_document(experiment: &Experiment) -> Value {
+    json!({
+        "Name": experiment.named("strike"),
+        "DocumentType": "Automation",
+        "DocumentFormat": "YAML",
+        "Content": yaml(&document(experiment)),
+    })
+}
+
+/// The call of FIS's `CreateExperimentTemplate`. Its token is the experiment's name, so that a second call makes no second template.
+pub fn experiment_template(experiment: &Experiment) -> Value {
+    let home = experiment.home();
+    let log = home.beside("logs", format!("log-group:{}:*", log_group(experiment)));
+    json!({
+        "clientToken": experiment.named("template"),
+        "description": description(experiment),
+        "stopConditions": stops(experiment, "source", "value"),
+        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment)}},
+        "roleArn": home.role(&experiment.named("fis")).to_string(),
+        "experimentOptions": {"accountTargeting": "single-account"},
+        "logConfiguration": {"logSchemaVersion": 2, "cloudWatchLogsConfiguration": {"logGroupArn": log.to_string()}},
+        "tags": {"Name": experiment.named("template")},
+    })
+}
+
+const ACTION: &str = "aws:ssm:start-automation-execution";
+const ACTION_SAID: &str = "Attach, strike, calm and put back, by SSM Automation";
+
+/// The stop conditions, under the keys that the format has for them.
+fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
+    if experiment.alarms.is_empty() {
+        return vec![json!({source: "none"})];
+    }
+    experiment.alarms.iter().map(|alarm| json!({source: "aws:cloudwatch:alarm", value: alarm.arn})).collect()
+}
+
+/// What the action is given: the plan's name, for FIS takes no long texts.
+fn parameters(experiment: &Experiment) -> Value {
+    json!({
+        "documentArn": experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string(),
+        "documentParameters": compact_json(&json!({"Faults": experiment.faults_parameter()})),
+        "maxDuration": max_duration(experiment),
+    })
+}
+
+/// What FIS shows; it takes 512 characters.
+fn description(experiment: &Experiment) -> String {
+    let text = format!("{}: {}", experiment.name, experiment.question);
+    text.chars().filter(|c| !c.is_control()).take(512).collect()
+}
+
+/// In whole minutes, with everything that attaching and cleaning may take.
+fn max_duration(experiment: &Experiment) -> String {
+    format!("PT{}M", lasts(experiment).as_secs().div_ceil(60))
+}
+
+fn log_group(experiment: &Experiment) -> String {
+    format!("/brownout/{}", experiment.name)
+}
+
+fn fis_trust(experiment: &Experiment) -> Value {
+    policies::trust(experiment, "fis", "experiment/*")
+}
+
+fn automation_trust(experiment: &Experiment) -> Value {
+    policies::trust(experiment, "ssm", "automation-execution/*")
+}
+
+/// The call of SSM's `PutParameter` that keeps the faults as they were written.
+fn faults(experiment: &Experiment) -> Value {
+    json!({
+        "Name": experiment.faults_parameter(),
+        "Type": "String",
+        // An advanced parameter never becomes a standard one again; this tier takes either as it is.
+        "Tier": "Intelligent-Tiering",
+        "Value": experiment.plan.to_json(),
+        "Description": "Read by the automation alone",
+    })
+}
+
+/// All of it as one stack.
+pub fn cloudformation(experiment: &Experiment) -> Value {
+    let parameter = faults(experiment);
+    let mut roles: Vec<_> = experiment.functions.iter().filter_map(|f| f.role.resource.rsplit('/').next()).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": description(experiment),
+        "Resources": {
+            "Faults": {"Type": "AWS::SSM::Parameter", "Properties": parameter},
+            "PlanReaders": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {
+                    "Description": "What the functions under test need to read the plan while it is there",
+                    "Roles": roles,
+                    "PolicyDocument": policies::of_the_functions(experiment),
+                },
+            },
+            "AutomationRole": role(experiment, "automation", &automation_trust(experiment), &policies::of_the_automation(experiment)),
+            "FisRole": role(experiment, "fis", &fis_trust(experiment), &policies::of_fis(experiment)),
+            "Document": {
+                "Type": "AWS::SSM::Document",
+                "DependsOn": "AutomationRole",
+                "Properties": {
+                    "Name": experiment.named("strike"),
+                    "DocumentType": "Automation",
+                    "DocumentFormat": "YAML",
+                    "UpdateMethod": "NewVersion",
+                    "Content": document(experiment),
+                },
+            },
+            "Log": {
+                "Type": "AWS::Logs::LogGroup",
+                "DeletionPolicy": "Retain",
+                "UpdateReplacePolicy": "Retain",
+                "Properties": {"LogGroupName": log_group(experiment), "RetentionInDays": 30},
+            },
+            "Template": template(experiment),
+        },
+        "Outputs": {
+            "DryRun": {
+                "Description": "Looks at everything and strikes nothing",
+                "Value": {"Fn::Sub": format!("{START} --experiment-options actionsMode=skip-all")},
+            },
+            "Run": {"Description": "Strikes", "Value": {"Fn::Sub": START}},
+        },
+    })
+}
+
+const START: &str = "aws fis start-experiment --experiment-template-id ${Template}";
+
+fn role(experiment: &Experiment, name: &str, trust: &Value, policy: &Value) -> Value {
+    json!({
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "RoleName": experiment.named(name),
+            "AssumeRolePolicyDocument": trust,
+            "Policies": [{"PolicyName": "least", "PolicyDocument": policy}],
+        },
+    })
+}
+
+/// The experiment template as CloudFormation writes it: the same as the request, with its keys in capitals and no token.
+fn template(experiment: &Experiment) -> Value {
+    json!({
+        "Type": "AWS::FIS::ExperimentTemplate",
+        "DependsOn": ["Document", "Faults", "PlanReaders"],
+        "Properties": {
+            "Description": description(experiment),
+            "StopConditions": stops(experiment, "Source", "Value"),
+            "Targets": {},
+            "Actions": {"strike": {"ActionId": ACTION, "Description": ACTION_SAID, "Parameters": parameters(experiment)}},
+            "RoleArn": {"Fn::GetAtt": ["FisRole", "Arn"]},
+            "ExperimentOptions": {"AccountTargeting": "single-account"},
+            "LogConfiguration": {"LogSchemaVersion": 2, "CloudWatchLogsConfiguration": {"LogGroupArn": {"Fn::GetAtt": ["Log", "Arn"]}}},
+            "Tags": {"Name": experiment.named("template")},
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::experiment;
+    use super::*;
+
+    #[test]
+    fn the_template_names_the_plan_and_does_not_hold_it() {
+        let template = experiment_template(&experiment());
+        let parameters = template["actions"]["strike"]["parameters"].as_object().unwrap();
+        assert_eq!(parameters["documentParameters"], r#"{"Faults":"/brownout/slow-authorizer/faults"}"#);
+        assert!(parameters.values().all(|value| value.as_str().unwrap().len() <= LONGEST_ACTION_PARAMETER));
+    }
+
+    #[test]
+    fn the_template_of_a_large_experiment_goes_without_a_bucket() {
+        let mut experiment = experiment();
+        let function = experiment.functions[0].clone();
+        let named = |n| function.arn.beside("lambda", format!("function:{}{n:02}", "f".repeat(38)));
+        experiment.functions = (0..20).map(|n| super::super::Function { arn: named(n), ..function.clone() }).collect();
+        let length = yaml(&cloudformation(&experiment)).len();
+        assert!(length < LONGEST_TEMPLATE, "{length}");
+    }
+
+    #[test]
+    fn fis_waits_for_the_faults_and_five_minutes_at_the_least() {
+        let mut experiment = experiment();
+        for seconds in [1, 100, 2700] {
+            experiment.duration = std::time::Duration::from_secs(seconds);
+            let text = max_duration(&experiment);
+            let minutes: u64 = text.trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
+            assert!(minutes * 60 >= seconds + 300 && minutes <= 12 * 60, "{seconds}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_experiment_without_alarms_says_so() {
+        let mut experiment = experiment();
+        experiment.alarms.clear();
+        assert_eq!(experiment_template(&experiment)["stopConditions"], json!([{"source": "none"}]));
+        assert_eq!(template(&experiment)["Properties"]["StopConditions"], json!([{"Source": "none"}]));
+    }
+
+    #[test]
+    fn what_has_complaints_is_not_written() {
+        let mut experiment = experiment();
+        experiment.name = String::new();
+        let refused = fis(&experiment).unwrap_err();
+        assert!(refused.to_string().contains("is not a name"), "{refused}");
+    }
+}

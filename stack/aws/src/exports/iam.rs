@@ -1,0 +1,18 @@
+//! `export iam-policy`: what brownout itself needs for one experiment, by ARN.
+
+use super::experiment::Experiment;
+use super::policies;
+use super::text::json;
+use super::{File, Refused, checked};
+
+/// The policy for whoever runs `brownout run`, `detach` and `recover`, and the one for the functions' roles.
+///
+/// # Errors
+/// Where the experiment has complaints.
+pub fn iam_policy(experiment: &Experiment) -> Result<Vec<File>, Refused> {
+    checked(experiment)?;
+    Ok(vec![
+        File::new("brownout-policy.json", json(&policies::of_brownout(experiment))),
+        File::new("function-role-policy.json", json(&policies::of_the_functions(experiment))),
+    ])
+}

@@ -1,0 +1,277 @@
+//! Who may do what: policies and trust by ARN, nothing that an experiment does not need. Every action that is ever allowed stands in
+//! `ACTIONS`.
+
+use serde_json::{Value, json};
+
+use super::arn::Arn;
+use super::experiment::{Experiment, Function};
+
+/// Every action that an export allows to anybody.
+pub const ACTIONS: &[&str] = &[
+    "iam:PassRole",
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "lambda:DeleteFunction",
+    "lambda:GetAlias",
+    "lambda:GetCodeSigningConfig",
+    "lambda:GetFunctionCodeSigningConfig",
+    "lambda:GetFunctionConcurrency",
+    "lambda:GetFunctionConfiguration",
+    "lambda:GetLayerVersion",
+    "lambda:ListFunctions",
+    "lambda:PublishVersion",
+    "lambda:UpdateAlias",
+    "lambda:UpdateFunctionConfiguration",
+    "logs:CreateLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:FilterLogEvents",
+    "logs:PutResourcePolicy",
+    "ssm:DeleteParameter",
+    "ssm:GetAutomationExecution",
+    "ssm:GetParameter",
+    "ssm:PutParameter",
+    "ssm:StartAutomationExecution",
+    "ssm:StopAutomationExecution",
+    "sts:AssumeRole",
+];
+
+/// A policy of these statements.
+pub fn policy(statements: Vec<Value>) -> Value {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// Trust in a service that acts for this account and these sources of it alone, so that nobody else's execution can borrow the role.
+pub fn trust(experiment: &Experiment, service: &str, source: &str) -> Value {
+    let home = experiment.home();
+    let source = home.beside(service, source).to_string();
+    policy(vec![json!({
+        "Effect": "Allow",
+        "Principal": {"Service": format!("{service}.amazonaws.com")},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": home.account}, "ArnLike": {"aws:SourceArn": source}},
+    })])
+}
+
+fn allow(sid: &str, actions: &[&str], resources: impl IntoIterator<Item = String>) -> Value {
+    let resources: Vec<_> = resources.into_iter().collect();
+    json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
+}
+
+fn with_condition(mut statement: Value, condition: Value) -> Value {
+    if let Value::Object(map) = &mut statement {
+        map.insert("Condition".to_owned(), condition);
+    }
+    statement
+}
+
+/// The layer without its version, and any version of it.
+fn any_version(layer: &Arn) -> String {
+    let text = layer.to_string();
+    text.rsplit_once(':').map_or(text.clone(), |(name, _)| format!("{name}:*"))
+}
+
+/// Ours, and whatever the functions have already in any version: an undo has to put back what somebody else changed meanwhile.
+fn layers(experiment: &Experiment) -> Vec<String> {
+    let mut layers: Vec<_> =
+        experiment.functions.iter().flat_map(|f| &f.layers).filter(|l| **l != experiment.layer).map(any_version).collect();
+    layers.push(experiment.layer.to_string());
+    layers.sort();
+    layers.dedup();
+    layers
+}
+
+/// What attaching and undoing need.
+pub fn attach(experiment: &Experiment) -> Vec<Value> {
+    let arns = || experiment.functions.iter().map(|function| function.arn.to_string());
+    let layers = layers(experiment);
+    let mut statements = vec![
+        allow("ReadFunctions", &["lambda:GetFunctionConfiguration"], arns()),
+        with_condition(
+            allow("ChangeFunctions", &["lambda:UpdateFunctionConfiguration"], arns()),
+            json!({"ForAllValues:StringLike": {"lambda:Layer": layers}}),
+        ),
+        allow("UseLayers", &["lambda:GetLayerVersion"], layers.clone()),
+    ];
+    let mut keys: Vec<_> = experiment.functions.iter().filter_map(|function| function.key.as_ref()).map(Arn::to_string).collect();
+    keys.sort();
+    keys.dedup();
+    if !keys.is_empty() {
+        let home = experiment.home();
+        let suffix = if home.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        statements.push(with_condition(
+            allow("ReadAndWriteVariables", &["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt"], keys),
+            json!({"StringEquals": {"kms:ViaService": format!("lambda.{}.{suffix}", home.region)}}),
+        ));
+    }
+    statements
+}
+
+/// What striking and calming need.
+pub fn strike(experiment: &Experiment) -> Value {
+    let plan = experiment.parameter_arn(&experiment.plan_parameter());
+    allow("StrikeAndCalm", &["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"], [plan])
+}
+
+/// What the automation's role may.
+pub fn of_the_automation(experiment: &Experiment) -> Value {
+    let mut statements = attach(experiment);
+    statements.push(allow("ReadFaults", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.faults_parameter())]));
+    statements.push(strike(experiment));
+    policy(statements)
+}
+
+/// What FIS's role may: start, watch and stop this document's executions, and write its log.
+/// `StartAutomationExecution` is judged by the document, which IAM calls `document` or, in older policies, `automation-definition`.
+pub fn of_fis(experiment: &Experiment) -> Value {
+    let home = experiment.home();
+    let document = experiment.named("strike");
+    let role = home.role(&experiment.named("automation")).to_string();
+    policy(vec![
+        allow(
+            "StartTheDocument",
+            &["ssm:StartAutomationExecution"],
+            [
+                home.beside("ssm", format!("automation-definition/{document}:*")).to_string(),
+                home.beside("ssm", format!("document/{document}")).to_string(),
+            ],
+        ),
+        allow(
+            "WatchAndStopIt",
+            &["ssm:GetAutomationExecution", "ssm:StopAutomationExecution"],
+            [home.beside("ssm", "automation-execution/*").to_string()],
+        ),
+        with_condition(
+            allow("HandTheRoleOver", &["iam:PassRole"], [role]),
+            json!({"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}),
+        ),
+        allow(
+            "WriteTheLog",
+            &["logs:CreateLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:PutResourcePolicy"],
+            ["*".to_owned()],
+        ),
+    ])
+}
+
+/// What the functions' roles need beside what they have: to read the plan.
+pub fn of_the_functions(experiment: &Experiment) -> Value {
+    policy(vec![allow("ReadThePlan", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.plan_parameter())])])
+}
+
+/// What `brownout run`, `detach` and `recover` need where they do all of it themselves: as the automation, and to find functions that were left
+/// attached, and to read what their ledgers say.
+pub fn of_brownout(experiment: &Experiment) -> Value {
+    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
+    let mut statements = attach(experiment);
+    let arns = experiment.functions.iter().map(|function| function.arn.to_string());
+    statements.push(allow("LookAround", &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency"], arns));
+    let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();
+    statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
+    statements.extend(share_an_alias(experiment));
+    statements.push(strike(experiment));
+    statements.push(allow("FindWhatIsAttached", &["lambda:ListFunctions"], ["*".to_owned()]));
+    statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
+    policy(statements)
+}
+
+/// What a version with ours for a share of an alias's calls needs. Only a version can be deleted with it, never the function.
+fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
+    let shared: Vec<_> = experiment.functions.iter().filter(|function| function.alias.is_some()).map(|f| f.arn.to_string()).collect();
+    if shared.is_empty() {
+        return Vec::new();
+    }
+    let versions: Vec<_> = shared.iter().map(|arn| format!("{arn}:*")).collect();
+    let both = shared.iter().chain(&versions).cloned();
+    vec![
+        allow("ShareTheAlias", &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"], both),
+        allow("DeleteTheVersion", &["lambda:DeleteFunction"], versions),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::experiment;
+    use super::*;
+
+    fn statements(policy: &Value) -> Vec<Value> {
+        policy["Statement"].as_array().unwrap().clone()
+    }
+
+    fn all() -> Vec<Value> {
+        let experiment = experiment();
+        let policies = [
+            of_the_automation(&experiment),
+            of_fis(&experiment),
+            of_the_functions(&experiment),
+            of_brownout(&experiment),
+            trust(&experiment, "fis", "experiment/*"),
+        ];
+        policies.iter().flat_map(statements).collect()
+    }
+
+    #[test]
+    fn every_action_stands_in_the_list_and_the_list_has_no_other() {
+        let mut used: Vec<String> = Vec::new();
+        for statement in all() {
+            match &statement["Action"] {
+                Value::String(action) => used.push(action.clone()),
+                actions => used.extend(actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap().to_owned())),
+            }
+        }
+        used.sort();
+        used.dedup();
+        assert_eq!(used, ACTIONS);
+        let named = |action: &&str| action.split_once(':').is_some_and(|(_, name)| name.bytes().all(|b| b.is_ascii_alphabetic()));
+        assert!(ACTIONS.iter().all(named));
+    }
+
+    #[test]
+    fn only_what_has_no_resource_is_allowed_on_all() {
+        for statement in all() {
+            let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
+            let sid = statement["Sid"].as_str().unwrap_or_default();
+            assert!(!on_all || ["WriteTheLog", "FindWhatIsAttached"].contains(&sid), "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_changed_only_with_the_layers_that_it_has_and_ours() {
+        let statements = attach(&experiment());
+        let change = &statements[1];
+        assert_eq!(
+            change["Condition"],
+            json!({"ForAllValues:StringLike": {"lambda:Layer": [
+                "arn:aws:lambda:us-east-1:123456789012:layer:brownout:7",
+                "arn:aws:lambda:us-east-1:123456789012:layer:tracing:*",
+            ]}})
+        );
+        assert_eq!(change["Resource"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn only_a_version_can_be_deleted_and_only_where_an_alias_is_shared() {
+        let mut experiment = experiment();
+        let delete = |experiment: &Experiment| statements(&of_brownout(experiment)).into_iter().find(|s| s["Sid"] == "DeleteTheVersion");
+        assert_eq!(delete(&experiment).unwrap()["Resource"], json!(["arn:aws:lambda:us-east-1:123456789012:function:appointments:*"]));
+        experiment.functions[1].alias = None;
+        assert_eq!(delete(&experiment), None);
+    }
+
+    #[test]
+    fn a_key_is_asked_for_only_where_a_function_has_one() {
+        let mut experiment = experiment();
+        assert!(attach(&experiment).iter().any(|statement| statement["Sid"] == "ReadAndWriteVariables"));
+        experiment.functions[1].key = None;
+        assert!(!attach(&experiment).iter().any(|statement| statement["Sid"] == "ReadAndWriteVariables"));
+    }
+
+    #[test]
+    fn a_service_is_trusted_for_this_account_alone() {
+        let trust = trust(&experiment(), "ssm", "automation-execution/*");
+        let statement = &trust["Statement"][0];
+        assert_eq!(statement["Condition"]["StringEquals"]["aws:SourceAccount"], "123456789012");
+        let source = "arn:aws:ssm:us-east-1:123456789012:automation-execution/*";
+        assert_eq!(statement["Condition"]["ArnLike"]["aws:SourceArn"], source);
+    }
+}

@@ -1,0 +1,117 @@
+WRAPPER = "/opt/brownout/wrapper"
+LATER = {"ThrottlingException", "TooManyUpdates", "InternalServerError", "InternalFailure", "ServiceUnavailable"}
+
+
+def attach(events, context):
+    """Attaches the layer to every function, idle, and waits until all of them are ready."""
+    cloud, deadline = client("lambda"), time.time() + int(events["Seconds"])
+    architectures = cloud.get_layer_version_by_arn(Arn=events["Layer"]).get("CompatibleArchitectures", [])
+    for name in events["Functions"]:
+        insist(lambda: fit(cloud, name, events, architectures), name, deadline)
+    for name in events["Functions"]:
+        insist(lambda: attach_one(cloud, name, events), name, deadline)
+    for name in events["Functions"]:
+        insist(lambda: ready(cloud, name), name, deadline)
+    return {"Attached": len(events["Functions"])}
+
+
+def insist(attempt, name, deadline):
+    """Tries until it says so; a mistake that will not pass ends it at once."""
+    while not attempt():
+        if time.time() >= deadline:
+            raise Exception(name + " was not ready in time")
+        time.sleep(2)
+
+
+def look(cloud, name):
+    """A function's configuration, its variables and its layers."""
+    found = cloud.get_function_configuration(FunctionName=name)
+    environment = found.get("Environment", {})
+    if environment.get("Error"):
+        # Written back, they would be lost.
+        raise Exception("the variables of " + name + " cannot be read: " + str(environment["Error"].get("ErrorCode")))
+    return found, dict(environment.get("Variables", {})), [layer["Arn"] for layer in found.get("Layers", [])]
+
+
+def fit(cloud, name, events, architectures):
+    """Refuses what could not be attached or would break the function. Nothing is changed before all of them are fit."""
+    try:
+        found, variables, layers = look(cloud, name)
+    except (ClientError, BotoCoreError) as error:
+        if may_pass(error):
+            return False
+        raise
+    stem = events["Layer"].rsplit(":", 1)[0]
+    others = [layer for layer in layers if layer != events["Layer"]]
+    run = json.loads(variables.get("BROWNOUT_UNDO", "{}")).get("run", events["Run"])
+    runtime, own = found.get("Runtime", ""), events["Settings"].get(name, {})
+    for wrong, why in [
+        (run != events["Run"], "is held by run " + str(run) + "; `brownout recover` lets it go"),
+        (found.get("PackageType") == "Image", "is an image, which takes no layer"),
+        (any(layer.rsplit(":", 1)[0] == stem for layer in others), "has another version of the layer"),
+        (len(others) > 4, "has no place for a layer"),
+        (found.get("State", "Active") != "Active", "is not active: invoke it once"),
+        (found.get("LastUpdateStatus") == "Failed", "could not be changed by whoever did last: repair that first"),
+        (runtime.startswith("provided") and "BROWNOUT_BOOTSTRAP" not in own, "is OS-only, and its binary is not named"),
+        (not runtime.startswith(("provided", "python", "nodejs", "java", "ruby", "dotnet")), "has a runtime without a wrapper"),
+        (architectures and not set(found.get("Architectures", ["x86_64"])) & set(architectures), "is of another architecture"),
+    ]:
+        if wrong:
+            raise Exception(name + " " + why)
+    return True
+
+
+def attach_one(cloud, name, events):
+    """One change, with the way back in it: both arrive together or not at all. True once our marker is there."""
+    try:
+        found, variables, layers = look(cloud, name)
+        if "BROWNOUT_UNDO" in variables:
+            if json.loads(variables["BROWNOUT_UNDO"]).get("run") != events["Run"]:
+                raise Exception(name + " was taken by another run")
+            return True
+        if found.get("LastUpdateStatus") == "InProgress":
+            return False
+        ours = dict(events["Settings"].get(name, {}), BROWNOUT_PLAN="ssm:" + events["Plan"])
+        if not found.get("Runtime", "").startswith("provided"):
+            ours["AWS_LAMBDA_EXEC_WRAPPER"] = WRAPPER
+            wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER")
+            if wrapper and wrapper != WRAPPER:
+                ours["BROWNOUT_EXEC_WRAPPER"] = wrapper
+        before, at = {key: variables[key] for key in ours if key in variables}, int(time.time())
+        undo = {"run": events["Run"], "at": at, "until": at + int(events["LastsSeconds"]), "set": ours, "before": before}
+        if "ConfigSha256" in found:
+            undo["sha"] = found["ConfigSha256"]
+        if events["Layer"] not in layers:
+            undo["layer"] = events["Layer"]
+            layers.append(events["Layer"])
+        variables.update(ours)
+        variables["BROWNOUT_UNDO"] = json.dumps(undo, separators=(",", ":"), sort_keys=True)
+        cloud.update_function_configuration(
+            FunctionName=name, RevisionId=found["RevisionId"], Layers=layers, Environment={"Variables": variables}
+        )
+        return True
+    except (ClientError, BotoCoreError) as error:
+        # Also where the answer alone was lost: the next look finds our marker.
+        if may_pass(error):
+            return False
+        raise
+
+
+def ready(cloud, name):
+    try:
+        found = cloud.get_function_configuration(FunctionName=name)
+    except (ClientError, BotoCoreError) as error:
+        if may_pass(error):
+            return False
+        raise
+    if found.get("LastUpdateStatus") == "Failed":
+        raise Exception(name + " could not be changed: " + str(found.get("LastUpdateStatusReason")))
+    return found.get("LastUpdateStatus", "Successful") == "Successful"
+
+
+def may_pass(error):
+    """Whether the same may go well later: a conflict, another revision, a throttle, a fault of the service, a lost answer."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in (409, 412, 429) or status >= 500 or code(error) in LATER

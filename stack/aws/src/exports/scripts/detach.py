@@ -1,0 +1,62 @@
+def detach(events, context):
+    """Calms, and puts every function back as it was; proves it by looking, and fails where it cannot."""
+    deadline, dirty = time.time() + int(events["Seconds"]), {}
+    try:
+        calm(events, context)
+    except (ClientError, BotoCoreError) as error:
+        dirty[events["Plan"]] = str(error)
+    cloud, left, sent = client("lambda"), list(events["Functions"]), set()
+    while left:
+        # All of them are asked to change before any is waited for.
+        left = [name for name in left if not clean(cloud, name, events["Run"], dirty, sent)]
+        if time.time() >= deadline:
+            break
+        if left:
+            time.sleep(2)
+    if left or dirty:
+        reasons = "; ".join(name + ": " + dirty.get(name, "not ready in time") for name in sorted(set(left) | set(dirty)))
+        raise Exception("not restored, `brownout recover` undoes it: " + reasons)
+    return {"Clean": len(events["Functions"])}
+
+
+def clean(cloud, name, run, dirty, sent):
+    """An inverse patch, not a snapshot: what somebody else changed meanwhile stays. True once nothing of ours is there and it is ready."""
+    try:
+        found = cloud.get_function_configuration(FunctionName=name)
+        environment = found.get("Environment", {})
+        if environment.get("Error"):
+            raise Exception("its variables cannot be read")
+        variables = dict(environment.get("Variables", {}))
+        undo = json.loads(variables.get("BROWNOUT_UNDO", "{}"))
+        layers = [layer["Arn"] for layer in found.get("Layers", [])]
+        status = found.get("LastUpdateStatus", "Successful")
+        if status == "InProgress":
+            return False
+        if undo.get("run") == run:
+            del variables["BROWNOUT_UNDO"]
+            for key, value in undo["set"].items():
+                if variables.get(key) != value:
+                    continue
+                if key in undo.get("before", {}):
+                    variables[key] = undo["before"][key]
+                else:
+                    del variables[key]
+            layers = [layer for layer in layers if layer != undo.get("layer")]
+        elif status == "Failed" and name in sent:
+            # It is clean as it is written, but Lambda failed to put that in force: the same again.
+            dirty[name] = str(found.get("LastUpdateStatusReason"))
+        else:
+            dirty.pop(name, None)
+            return True
+        sent.add(name)
+        cloud.update_function_configuration(
+            FunctionName=name, RevisionId=found["RevisionId"], Layers=layers, Environment={"Variables": variables}
+        )
+    except ClientError as error:
+        if code(error) == "ResourceNotFoundException":
+            dirty.pop(name, None)
+            return True
+        dirty[name] = str(error)
+    except Exception as error:
+        dirty[name] = str(error)
+    return False

@@ -1,0 +1,55 @@
+//! What is written out for one experiment, byte by byte. `BROWNOUT_BLESS=1` writes the files anew; the difference is then what a reviewer reads.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "support/example.rs"]
+mod example;
+
+use std::path::Path;
+
+use aws::exports::{self, File};
+
+fn compare(folder: &str, files: &[File]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    if std::env::var_os("BROWNOUT_BLESS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in files {
+            std::fs::write(folder.join(file.name), &file.text).unwrap();
+        }
+    }
+    for file in files {
+        let path = folder.join(file.name);
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == file.text, "{} is not what is written now; BROWNOUT_BLESS=1 writes it anew", path.display());
+    }
+    let mut kept: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut written: Vec<_> = files.iter().map(|file| file.name.to_owned()).collect();
+    kept.sort();
+    written.sort();
+    assert_eq!(kept, written, "{}", folder.display());
+}
+
+#[test]
+fn the_files_for_fis_are_the_kept_ones() {
+    compare("fis", &exports::fis(&example::experiment()).unwrap());
+}
+
+#[test]
+fn the_policies_are_the_kept_ones() {
+    compare("iam-policy", &exports::iam_policy(&example::experiment()).unwrap());
+}
+
+#[test]
+fn the_sam_template_is_the_kept_one() {
+    compare("sam", &exports::sam(&example::experiment()).unwrap());
+}
+
+#[test]
+fn the_terraform_file_is_the_kept_one() {
+    compare("terraform", &exports::terraform(&example::experiment()).unwrap());
+}
+
+#[test]
+fn the_workflow_is_the_kept_one() {
+    compare("github-actions", &exports::github_actions(&["slow-authorizer".into(), "experiments/ours.toml".into()]));
+}

@@ -1,0 +1,47 @@
+//! The experiment that the tests write out.
+
+use std::time::Duration;
+
+use faults::{Plan, Trigger};
+
+use aws::exports::alarms::{Alarm, Metric};
+use aws::exports::{Experiment, Function};
+
+/// A slow authorizer in front of appointments, with an alarm on what the callers wait.
+pub fn experiment() -> Experiment {
+    let plan = r#"{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[
+        {"name":"authorizer-latency","place":{"function":"authorizer"},"share":0.5,"when":{"path":"/appointment/*"},
+         "kind":{"latency":{"at":"before","time":"300ms"}}}]}"#;
+    let arn = |text: &str| text.parse().unwrap();
+    let function = |name: &str, layers: &[&str], trigger| Function {
+        arn: arn(&format!("arn:aws:lambda:us-east-1:123456789012:function:{name}")),
+        role: arn(&format!("arn:aws:iam::123456789012:role/service-role/{name}-role")),
+        layers: layers.iter().copied().map(arn).collect(),
+        bootstrap: None,
+        alias: None,
+        key: None,
+        triggers: vec![trigger],
+        timeout: Duration::from_secs(3),
+    };
+    Experiment {
+        name: "slow-authorizer".into(),
+        question: "Does the clinic keep answering while its authorizer is slow?".into(),
+        functions: vec![
+            function("authorizer", &["arn:aws:lambda:us-east-1:123456789012:layer:tracing:4"], Trigger::Authorizer),
+            Function {
+                bootstrap: Some("/var/task/appointments".into()),
+                alias: Some("live".into()),
+                key: Some(arn("arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555")),
+                ..function("appointments", &[], Trigger::Http)
+            },
+        ],
+        plan: Plan::read(plan.as_bytes()).unwrap(),
+        duration: Duration::from_secs(100),
+        layer: arn("arn:aws:lambda:us-east-1:123456789012:layer:brownout:7"),
+        alarms: vec![Alarm {
+            arn: "arn:aws:cloudwatch:us-east-1:123456789012:alarm:clinic-latency".into(),
+            metric: Metric::GatewayLatency,
+            function: None,
+        }],
+    }
+}
