@@ -11,6 +11,7 @@ use stack::Compressed;
 use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
+use super::deployed::Deployed;
 use super::file::System;
 use super::windows::Windows;
 
@@ -25,6 +26,8 @@ pub struct Plan {
     pub text: String,
     /// The systems to bring up.
     pub systems: Vec<System>,
+    /// Functions deployed on AWS, in place of them.
+    pub deployed: Option<Deployed>,
     /// What every roll depends on.
     pub seed: u64,
     /// When what happens.

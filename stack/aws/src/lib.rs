@@ -23,3 +23,14 @@ mod client;
 
 pub use client::Lambda;
 pub use patience::Patience;
+
+pub use aws_config::SdkConfig;
+
+/// Credentials, Region and endpoint as the SDK finds them; `region` takes precedence where it is given.
+pub async fn config(region: Option<&str>) -> SdkConfig {
+    let found = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    match region {
+        Some(region) => found.region(aws_config::Region::new(region.to_owned())).load().await,
+        None => found.load().await,
+    }
+}
