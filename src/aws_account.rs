@@ -73,7 +73,9 @@ pub async fn allowed(lambda: &Lambda, plan: &Plan, yes: bool) -> Result<(), Box<
 /// # Errors
 /// Where functions may not be struck, or the journal cannot be written.
 pub async fn target(plan: &Plan, run: &str, folder: &Path, yes: bool) -> Result<Deployed, Box<dyn Error>> {
-    let experiment = plan.for_aws().ok_or("the experiment names no deployed function; write `[aws]`")?;
+    let (Some(experiment), Some(deployed)) = (plan.for_aws(), &plan.deployed) else {
+        return Err("the experiment names no deployed function; write `[aws]`".into());
+    };
     let run = Run::try_from(run.to_owned())?;
     let config = config(Some(&experiment.layer.region)).await;
     let lambda = Lambda::new(&config, Patience::default());
@@ -82,5 +84,5 @@ pub async fn target(plan: &Plan, run: &str, folder: &Path, yes: bool) -> Result<
     let store = Store::new(&config, Patience::default());
     let functions = wishes(plan, &run)?;
     let place = Place::Parameter(experiment.plan_parameter());
-    Ok(Deployed::new(Reach { lambda, store, config, journal }, run, place, functions))
+    Ok(Deployed::new(Reach { lambda, store, config, journal, lag: deployed.ledger_lag }, run, place, functions))
 }

@@ -48,7 +48,9 @@ fn files(arguments: &Export) -> Result<Vec<File>, String> {
 fn workflow(experiments: &[String]) -> Result<Vec<File>, String> {
     for experiment in experiments {
         if check::read(experiment)?.deployed.is_some() {
-            return Err(format!("error: {experiment}: the workflow runs experiments on its own machine; this one is on deployed functions\n"));
+            return Err(format!(
+                "error: {experiment}: the workflow runs experiments on its own machine; this one is on deployed functions\n"
+            ));
         }
     }
     Ok(exports::github_actions(experiments))

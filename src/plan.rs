@@ -65,7 +65,9 @@ fn told(out: &mut String, wished: &deployed::Function, function: &Function, step
         Step::Wait => out.push_str("    an update is under way; `run` waits for its end\n"),
         Step::Done(_) | Step::TakeBack { .. } => out.push_str("    ours is on it already; `brownout recover --list` says whose\n"),
         Step::Refuse(complaints) => {
-            complaints.iter().for_each(|complaint| drop(writeln!(out, "    refused: {complaint}")));
+            for complaint in &complaints {
+                let _ = writeln!(out, "    refused: {complaint}");
+            }
             return complaints.len();
         }
     }
@@ -78,7 +80,8 @@ fn difference(out: &mut String, function: &Function, update: &Update, record: &R
         let _ = writeln!(out, "    layers     {sign} {one}");
     }
     if let Readable::Yes(variables) = &function.variables {
-        let _ = writeln!(out, "    variables    {} of the function's own, untouched", variables.len().saturating_sub(record.before.len()));
+        let _ =
+            writeln!(out, "    variables    {} of the function's own, untouched", variables.count().saturating_sub(record.before.len()));
     }
     for (name, value) in &record.set {
         let sign = if record.before.contains_key(name) { '~' } else { '+' };

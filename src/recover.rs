@@ -29,8 +29,12 @@ fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
     let now = now();
     for Found { function, version, record } in found {
         match record {
-            Some(record) if record.is_over(now) => println!("{function} {version}: run {}, over: `brownout recover` takes it out", record.run),
-            Some(record) => println!("{function} {version}: run {}, for another {} s at most", record.run, record.until.saturating_sub(now)),
+            Some(record) if record.is_over(now) => {
+                println!("{function} {version}: run {}, over: `brownout recover` takes it out", record.run)
+            }
+            Some(record) => {
+                println!("{function} {version}: run {}, for another {} s at most", record.run, record.until.saturating_sub(now))
+            }
             None => println!("{function} {version}: a `BROWNOUT_UNDO` that is not understood; `--journal` may help"),
         }
     }

@@ -8,13 +8,13 @@ use reports::{Report, Verdict};
 use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
 
+use crate::cli::Target;
 use crate::experiment::Plan;
 use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
 use crate::experiment::run::{self as engine, Done, Setting};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::cli::Target;
 use crate::{artifacts, aws_account, check, cli, up};
 
 /// A stack whose harness died stays this long beyond the lease.

@@ -18,6 +18,8 @@ pub struct Deployed {
     pub tag: (String, String),
     /// The functions that may be touched.
     pub functions: Vec<Function>,
+    /// How late the ledgers may be.
+    pub ledger_lag: Duration,
     /// The alarms that end the experiment where FIS drives it.
     pub alarms: Vec<Alarm>,
 }

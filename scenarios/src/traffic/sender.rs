@@ -44,7 +44,9 @@ impl Origin {
             return Self::Plain(address.to_owned());
         };
         match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => Self::Tls { host: host.to_owned(), address: authority.to_owned() },
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+                Self::Tls { host: host.to_owned(), address: authority.to_owned() }
+            }
             _ => Self::Tls { host: authority.to_owned(), address: format!("{authority}:443") },
         }
     }
@@ -145,7 +147,10 @@ mod tests {
         let tls = |host: &str, address: &str| Origin::Tls { host: host.into(), address: address.into() };
         for (address, origin) in [
             ("127.0.0.1:8080", Origin::Plain("127.0.0.1:8080".into())),
-            ("https://a.execute-api.eu-west-1.amazonaws.com", tls("a.execute-api.eu-west-1.amazonaws.com", "a.execute-api.eu-west-1.amazonaws.com:443")),
+            (
+                "https://a.execute-api.eu-west-1.amazonaws.com",
+                tls("a.execute-api.eu-west-1.amazonaws.com", "a.execute-api.eu-west-1.amazonaws.com:443"),
+            ),
             ("https://localhost:8443", tls("localhost", "localhost:8443")),
         ] {
             assert_eq!(Origin::read(address), origin, "{address}");

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
-use tokio_rustls::TlsConnector;
 
 /// Read once: some hundred certificates.
 static TRUSTED: OnceLock<Result<Arc<ClientConfig>, String>> = OnceLock::new();

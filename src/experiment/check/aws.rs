@@ -8,12 +8,12 @@ use ::aws::exports::{Arn, Function};
 use faults::time::Time;
 
 use super::super::deployed::Deployed;
-use super::super::file::{Aws, DeployedFunction, File, StopAlarm};
+use super::super::file::{DeployedFunction, File, StopAlarm};
 use super::super::plan::Plan;
 use super::Check;
 
-/// Ledgers are half a minute late there, and what the baseline broke must be known before anything is struck.
-const SHORTEST_BASELINE: Duration = Duration::from_secs(60);
+/// A line that CloudWatch Logs has after this is not waited for.
+const LATEST: Duration = Duration::from_secs(300);
 
 impl Check<'_> {
     pub(super) fn deployed(&mut self, file: &File) -> Option<Deployed> {
@@ -23,8 +23,9 @@ impl Check<'_> {
             }
             return None;
         };
-        self.nothing_local(file);
         let (span, aws) = (spanned.span(), spanned.get_ref());
+        self.nothing_local(file);
+        self.baseline_is_known(file, span.clone(), aws.ledger_lag);
         let functions = aws.function.iter().filter_map(|function| self.deployed_function(span.clone(), function)).collect();
         let alarms = aws.alarm.iter().filter_map(|alarm| self.alarm(span.clone(), alarm)).collect();
         let layer = self.arn(span.clone(), &aws.layer);
@@ -33,7 +34,8 @@ impl Check<'_> {
             self.complain(span, format!("`{}` is not a tag; write for example `brownout=allowed`", aws.tag));
         }
         let (key, value) = tag?;
-        Some(Deployed { layer: layer?, tag: (key.to_owned(), value.to_owned()), functions, alarms })
+        let ledger_lag = aws.ledger_lag.duration();
+        Some(Deployed { layer: layer?, tag: (key.to_owned(), value.to_owned()), functions, ledger_lag, alarms })
     }
 
     fn nothing_local(&mut self, file: &File) {
@@ -44,10 +46,17 @@ impl Check<'_> {
         if file.load.requests.is_empty() {
             self.missing(0..0, "nothing is sent; write `[[load.requests]]` with `of`, `url` and `rate`");
         }
-        let baseline = &file.phases.baseline;
-        if baseline.get_ref().duration() < SHORTEST_BASELINE {
-            let shortest = Time::from(SHORTEST_BASELINE);
-            self.complain(baseline.span(), format!("`baseline` is `{}`; on AWS it needs `{shortest}` at least", baseline.get_ref()));
+    }
+
+    /// Ledgers are late there, and what the baseline broke must be known before anything is struck.
+    fn baseline_is_known(&mut self, file: &File, span: Range<usize>, lag: Time) {
+        if !(Duration::from_secs(1)..=LATEST).contains(&lag.duration()) {
+            self.complain(span, format!("`ledger-lag` is `{lag}`; it is `1s` to `5m`"));
+        }
+        let (baseline, shortest) = (&file.phases.baseline, Time::from(2 * lag.duration()));
+        if baseline.get_ref().duration() < shortest.duration() {
+            let what = format!("`baseline` is `{}`; on AWS it needs `{shortest}` at least, twice the `ledger-lag`", baseline.get_ref());
+            self.complain(baseline.span(), what);
         }
     }
 
@@ -65,6 +74,7 @@ impl Check<'_> {
             role: role?,
             layers,
             bootstrap: function.bootstrap.clone(),
+            alias: function.alias.clone(),
             key,
             triggers: function.triggers.iter().map(|trigger| (*trigger).into()).collect(),
             timeout: function.timeout.duration(),
@@ -115,7 +125,7 @@ mod tests {
             ("[aws]", "[aws]\ntag = \"\"", "is not a tag"),
             ("function = \"orders\"", "function = \"order\"", "there is no function `order` under `[aws]`; there are: `orders`"),
             ("function = \"orders\"", "service = \"dynamodb\"", "which nobody can strike there"),
-            ("baseline = \"60s\"", "baseline = \"20s\"", "on AWS it needs `60s` at least"),
+            ("baseline = \"60s\"", "baseline = \"20s\"", "on AWS it needs `1m` at least"),
             ("seed = 7", "seed = 7\nsystems = [\"clinic\"]", "an experiment with `[aws]` brings nothing up"),
             ("AWS/ApiGateway Latency", "AWS/Lambda Errors", "cannot react"),
             ("https://", "ftp://", "is not a URL"),

@@ -97,7 +97,10 @@ impl Check<'_> {
         self.rate(spanned.span(), load.rate.0);
         let of = load.of.get_ref();
         if !of.split_once(' ').is_some_and(|(word, rest)| !word.is_empty() && !rest.trim().is_empty()) {
-            self.complain(load.of.span(), format!("`{of}` is not a name; write a word and the request, such as `orders GET /orders/{{id}}`"));
+            self.complain(
+                load.of.span(),
+                format!("`{of}` is not a name; write a word and the request, such as `orders GET /orders/{{id}}`"),
+            );
         }
         if load.statuses.is_empty() || load.statuses.iter().any(|status| !(100..500).contains(status)) {
             self.complain(spanned.span(), "`statuses` names those that are right, `100` to `499`");

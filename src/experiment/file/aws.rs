@@ -13,12 +13,19 @@ pub struct Aws {
     /// The tag by which a team allows that a function is struck, `key=value`; each function must carry it. `brownout=allowed` unless it is given.
     #[serde(default = "allowed")]
     pub tag: String,
+    /// How late CloudWatch Logs may be with what the extensions write; `30s` unless it is given, `1s` to `5m`. The baseline lasts twice as long.
+    #[serde(default = "half_a_minute")]
+    pub ledger_lag: Time,
     /// The functions that may be touched; no other is.
     #[serde(default)]
     pub function: Vec<DeployedFunction>,
     /// Alarms of CloudWatch that end the experiment where FIS drives it.
     #[serde(default)]
     pub alarm: Vec<StopAlarm>,
+}
+
+fn half_a_minute() -> Time {
+    Time::from(std::time::Duration::from_secs(30))
 }
 
 fn allowed() -> String {
@@ -44,6 +51,8 @@ pub struct DeployedFunction {
     pub layers: Vec<String>,
     /// Its binary, such as `/var/task/orders`, where its runtime is OS-only and its package has no `bootstrap` of its own.
     pub bootstrap: Option<String>,
+    /// The alias of which `export iam-policy` lets a version with ours take a share.
+    pub alias: Option<String>,
     /// The key that encrypts its variables, by its ARN, where that is the account's own.
     pub key: Option<String>,
 }
@@ -100,4 +109,3 @@ pub struct StopAlarm {
     /// The function that its dimension `FunctionName` names, where it has one.
     pub function: Option<String>,
 }
-

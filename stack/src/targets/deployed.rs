@@ -1,6 +1,7 @@
 //! Functions that are deployed on AWS: attached to, armed through SSM, watched through CloudWatch Logs, and put back as they were.
 //! It brings nothing up: what answers their callers is somebody else's, and so is what is sent to it.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,10 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
 
-/// CloudWatch Logs has a line within this, as a rule; one that comes later belongs to no arm, and the books say so.
-const LATE: Duration = Duration::from_secs(30);
-
-/// Between two looks at a log group; FilterLogEvents takes 5 to 10 calls a second of a whole account.
+/// Between two looks at a log group at the most; FilterLogEvents takes 5 to 10 calls a second of a whole account.
 const LOOKS: Duration = Duration::from_secs(2);
 
 /// What one function is attached with.
@@ -45,6 +43,8 @@ pub struct Reach {
     pub config: aws_config::SdkConfig,
     /// What is written down before each change.
     pub journal: Arc<journal::File>,
+    /// How late CloudWatch Logs may be with a line; one that comes later belongs to no arm, and the books say so.
+    pub lag: Duration,
 }
 
 /// Functions deployed on AWS.
@@ -71,19 +71,19 @@ impl Deployed {
         let from = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         for function in &self.functions {
             let ledger = Ledger::new(&self.reach.config, &function.name, i64::try_from(from).unwrap_or_default());
-            tasks.spawn(follow(ledger, tell.clone()));
+            tasks.spawn(follow(ledger, LOOKS.min(self.reach.lag / 4), tell.clone()));
         }
         self.ledger = Some((told, tasks));
     }
 }
 
 /// Tells what comes into a ledger. A look that fails is made good by the next: what is missing in the end, the books show.
-async fn follow(mut ledger: Ledger, tell: UnboundedSender<Entry>) {
+async fn follow(mut ledger: Ledger, pause: Duration, tell: UnboundedSender<Entry>) {
     while !tell.is_closed() {
         for entry in ledger.entries().await.unwrap_or_default() {
             let _ = tell.send(entry);
         }
-        tokio::time::sleep(LOOKS).await;
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -95,7 +95,7 @@ impl Target for Deployed {
             self.tried.push(function.clone());
             let attached = attach(&self.reach.lambda, self.reach.journal.as_ref(), &function.arn, &function.wish).await;
             let attached = attached.map_err(|error| TargetError::Down(said(&error)))?;
-            attached.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+            attached.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
         }
         self.watch();
         let names = self.functions.iter().map(|function| function.name.clone()).collect();
@@ -144,7 +144,7 @@ impl Target for Deployed {
     }
 
     fn ledger_lag(&self) -> Duration {
-        LATE
+        self.reach.lag
     }
 
     async fn restore(&mut self) -> Option<Left> {
@@ -154,11 +154,11 @@ impl Target for Deployed {
         if let Some(armed) = &mut self.armed
             && let Err(error) = armed.calm(journal).await
         {
-            eprintln!("warning: the faults end with their lease, within 60 s: {}", said(&error));
+            tell(&format!("warning: the faults end with their lease, within 60 s: {}", said(&error)));
         }
         for function in std::mem::take(&mut self.tried) {
             match undo(&self.reach.lambda, journal, &function.arn, &self.run, None).await {
-                Ok(proof) => eprintln!("`{}` is as it was: {proof}", function.name),
+                Ok(proof) => tell(&format!("`{}` is as it was: {proof}", function.name)),
                 Err(error) => what.push(format!("function {}: {}", function.name, said(&error))),
             }
         }
@@ -169,6 +169,11 @@ impl Target for Deployed {
         }
         (!what.is_empty()).then(|| Left { what, command: format!("brownout recover --run {}", self.run) })
     }
+}
+
+/// A line on standard error. A terminal that is gone is no reason to leave anything attached.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// An error with its causes, in one line.
