@@ -17,14 +17,22 @@ fn main() -> Done {
     }
     let seconds = if has_flag("--short") { 6 } else { 20 };
     let mail = |rate: u32| format!("mail = {{ rate = \"{rate}/s\", largest = \"32KiB\" }}");
-    carried("Mail of up to 32 KiB, arrival at the server to its disposition", "mail", "mail arrival -> disposition", &[10, 50, 100], mail, seconds)?;
+    carried(
+        "Mail of up to 32 KiB, arrival at the server to its disposition",
+        "mail",
+        "mail arrival -> disposition",
+        &[10, 50, 100],
+        mail,
+        seconds,
+    )?;
     let users = |rate: u32| format!("inactive-users = {{ rate = \"{rate}/s\", members = 2000 }}");
     carried("Sign-ins, each with its record", "inactive-users", "inactive-users sign-in", &[50, 200, 400], users, seconds)
 }
 
 /// A table with a row for each rate.
 fn carried(title: &str, system: &str, endpoint: &str, rates: &[u32], load: impl Fn(u32) -> String, seconds: u32) -> Done {
-    let mut rows = vec![row!["intended", "achieved", "p50", "p99", "errors", "late p99", "queued", "environments", "cores used", "verdict"]];
+    let mut rows =
+        vec![row!["intended", "achieved", "p50", "p99", "errors", "late p99", "queued", "environments", "cores used", "verdict"]];
     for rate in rates {
         let folder = tempfile::tempdir()?;
         support::wait_for_quiet();
@@ -42,8 +50,14 @@ fn measured(folder: &Path, system: &str, endpoint: &str, load: &str, seconds: u3
     let file = folder.join("load.toml");
     std::fs::write(&file, text)?;
     let (before, from) = (childrens_processor_time(), Instant::now());
-    let ended =
-        Command::new(support::BROWNOUT).arg("run").arg(&file).arg("--out").arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
+    let ended = Command::new(support::BROWNOUT)
+        .arg("run")
+        .arg(&file)
+        .arg("--out")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
     let cores = (childrens_processor_time() - before) / from.elapsed().as_secs_f64();
     let result = std::fs::read(folder.join("result.json")).map_err(|error| format!("the run ended with {ended} and no result: {error}"))?;
     Ok(figures(&serde_json::from_slice(&result)?, endpoint, cores))

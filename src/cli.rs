@@ -28,6 +28,7 @@ Exit codes:
   4    not-shown     nothing struck, too few samples, a saturated generator, books that do not balance
   5    stopped       a stop condition fired
   6    not-restored  something is still attached or running
+  129  hung-up       SIGHUP (the terminal is gone), after everything was restored
   130  interrupted   Ctrl-C, after everything was restored
   143  terminated    SIGTERM, after everything was restored";
 
@@ -42,6 +43,15 @@ pub enum Command {
         #[arg(required = true)]
         experiments: Vec<String>,
     },
+    /// Show what `run --target aws` would change and call, reading only
+    Plan {
+        /// Path of an experiment with `[aws]`
+        experiment: String,
+    },
+    /// Take brownout out of functions on AWS where a dead run left it
+    Recover(Recover),
+    /// Write an experiment with `[aws]` out for AWS's own tools, or a workflow for CI
+    Export(Export),
     /// Bring the stack up, print its addresses, stay until Ctrl-C
     Up(Up),
     /// Render the report of a run again
@@ -75,6 +85,15 @@ pub enum Command {
     },
 }
 
+/// What an experiment is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// The stack on this machine
+    Local,
+    /// Functions deployed on AWS
+    Aws,
+}
+
 /// `brownout run`
 #[derive(Debug, clap::Args)]
 pub struct Run {
@@ -83,6 +102,12 @@ pub struct Run {
     /// Where the report goes [default: brownout-runs/<time>-<name>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// What the experiment is made on; one with `[aws]` wants `aws` said here
+    #[arg(long, value_enum, default_value = "local")]
+    pub target: Target,
+    /// Strike functions that a tag calls production
+    #[arg(long)]
+    pub yes: bool,
     /// Another seed than the file's
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -92,6 +117,68 @@ pub struct Run {
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// `brownout recover`
+#[derive(Debug, clap::Args)]
+pub struct Recover {
+    /// Only say what is there
+    #[arg(long)]
+    pub list: bool,
+    /// Of this run, over or not; without it, of every run whose time is over
+    #[arg(long, value_name = "RUN", conflicts_with = "all")]
+    pub run: Option<String>,
+    /// Of every run, also of those that may still go on
+    #[arg(long)]
+    pub all: bool,
+    /// The run's journal, for functions whose own record somebody deleted
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// The Region [default: what the AWS SDK finds]
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+}
+
+/// `brownout export`
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// What to write
+    #[arg(value_enum)]
+    pub form: Form,
+    /// Paths of experiments; one, but for `github-actions`
+    #[arg(required = true)]
+    pub experiments: Vec<String>,
+    /// Where the files go [default: brownout-export/<form>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// What an experiment is written out as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// An experiment template of FIS with the SSM document that it starts, roles, log and stop conditions
+    Fis,
+    /// Least privilege for `run --target aws` and `recover`, and for the functions
+    IamPolicy,
+    /// The layer, attached and idle, for a SAM template
+    Sam,
+    /// The same for Terraform
+    Terraform,
+    /// A workflow that runs experiments on this machine and keeps their reports
+    GithubActions,
+}
+
+impl Form {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fis => "fis",
+            Self::IamPolicy => "iam-policy",
+            Self::Sam => "sam",
+            Self::Terraform => "terraform",
+            Self::GithubActions => "github-actions",
+        }
+    }
 }
 
 /// `brownout up`

@@ -1,13 +1,17 @@
 //! The command `brownout`: reads what is asked, hands it to one file a subcommand, and turns what comes back into an exit code.
 
 mod artifacts;
+mod aws_account;
 mod check;
 mod cli;
 mod experiment;
+mod export;
 mod faults_page;
 mod greeting;
 mod layer;
+mod plan;
 mod progress;
+mod recover;
 mod report;
 mod run;
 mod schema;
@@ -39,7 +43,8 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
-            ExitCode::from(COULD_NOT_RUN)
+            let left = matches!(error.downcast_ref(), Some(experiment::run::RunError::Left { .. }));
+            ExitCode::from(if left { reports::Verdict::NotRestored.exit_code() } else { COULD_NOT_RUN })
         }
     }
 }
@@ -48,6 +53,9 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { experiments } => Ok(check::check(&experiments)),
+        Command::Plan { experiment } => plan::plan(&experiment),
+        Command::Recover(arguments) => recover::recover(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
         Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),

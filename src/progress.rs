@@ -1,13 +1,18 @@
 //! What a person sees while a run goes on: one live line in a terminal, a quiet line now and then elsewhere. Always on standard error.
 
 use std::collections::VecDeque;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Elsewhere than in a terminal a line comes this often at most, and at every phase.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// A line on standard error. A terminal that is gone is no reason to stop: what was struck has to be put back all the same.
+fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// A moment of the run.
 #[derive(Debug, Clone)]
@@ -87,7 +92,7 @@ impl Progress {
         if moment.phase != self.phase || self.said.is_none_or(|at| at.elapsed() >= QUIET) {
             self.phase = moment.phase;
             self.said = Some(Instant::now());
-            eprintln!("{:>6.1}s {:>9}: {message}", self.started.elapsed().as_secs_f64(), moment.phase);
+            tell(&format!("{:>6.1}s {:>9}: {message}", self.started.elapsed().as_secs_f64(), moment.phase));
         }
     }
 
@@ -95,7 +100,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{:>6.1}s {text}", self.started.elapsed().as_secs_f64()),
+            None => tell(&format!("{:>6.1}s {text}", self.started.elapsed().as_secs_f64())),
         }
     }
 

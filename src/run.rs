@@ -8,13 +8,14 @@ use reports::{Report, Verdict};
 use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
 
+use crate::cli::Target;
 use crate::experiment::Plan;
 use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
 use crate::experiment::run::{self as engine, Done, Setting};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::{artifacts, check, cli, up};
+use crate::{artifacts, aws_account, check, cli, up};
 
 /// A stack whose harness died stays this long beyond the lease.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(5);
@@ -48,8 +49,13 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::COULD_NOT_RUN);
         }
     };
-    // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
-    artifacts::find()?;
+    match (arguments.target, plan.deployed.is_some()) {
+        (Target::Local, true) => return Err("the experiment is on functions deployed on AWS; `--target aws` strikes them".into()),
+        (Target::Aws, false) => return Err("the experiment names no deployed function; write `[aws]`".into()),
+        (Target::Aws, true) => {}
+        // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
+        (Target::Local, false) => drop(artifacts::find()?),
+    }
     let folder = match &arguments.out {
         Some(folder) => folder.clone(),
         None => runs_folder().join(format!("{}-{}", time_stamp(), plan.name)),
@@ -87,8 +93,11 @@ fn plan(arguments: &cli::Run) -> Result<Plan, String> {
 
 fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
-    let mut target = Local::new(folder.clone(), launch(plan, folder, &marker)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut target: Box<dyn stack::Target> = match arguments.target {
+        Target::Local => Box::new(Local::new(folder.clone(), launch(plan, folder, &marker)?)),
+        Target::Aws => Box::new(runtime.block_on(aws_account::target(plan, &marker, folder.path(), arguments.yes))?),
+    };
     let mut progress = Progress::new(plan.timeline.end());
     let setting = Setting {
         folder: folder.path().to_owned(),
@@ -96,7 +105,7 @@ fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box
         command: command_line(arguments),
         signals: runtime.block_on(async { Signals::listen() })?,
     };
-    let done = runtime.block_on(engine::run(plan, &mut target, setting, &mut progress));
+    let done = runtime.block_on(engine::run(plan, target.as_mut(), setting, &mut progress));
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(done?)
 }
@@ -125,6 +134,9 @@ fn launch(plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Laun
 
 fn command_line(arguments: &cli::Run) -> String {
     let mut line = format!("brownout run {}", arguments.experiment);
+    if arguments.target == Target::Aws {
+        line.push_str(" --target aws");
+    }
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));
     }

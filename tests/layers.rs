@@ -17,15 +17,15 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("extension", &["faults"]),
     ("plan-fetcher", &["faults"]),
     ("reports", &["faults"]),
-    ("stack", &["faults"]),
+    ("stack", &["aws", "faults"]),
     ("scenarios", &["faults", "reports", "stack"]),
-    ("brownout", &["faults", "reports", "scenarios", "stack"]),
+    ("brownout", &["aws", "faults", "reports", "scenarios", "stack"]),
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -47,6 +47,7 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("quick-xml", &["stack"]),
     ("aws-sdk-ssm", &["aws", "plan-fetcher"]),
     ("aws-sdk-lambda", &["aws"]),
+    ("aws-sdk-cloudwatchlogs", &["aws"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),
     ("zip", &["brownout"]),

@@ -208,6 +208,11 @@ pub enum Asked {
         /// With the password, or by refresh token, which calls no trigger.
         by: SignInBy,
     },
+    /// Of an endpoint that somebody else runs.
+    Request {
+        /// The statuses that are right.
+        statuses: Vec<u16>,
+    },
     /// Something else that is recorded but not judged, such as a sign-in.
     Other,
 }

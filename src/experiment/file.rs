@@ -13,9 +13,11 @@ use toml::Spanned;
 
 use super::bounds::{AtMostRatio, AtMostShare, AtMostTime, Factor, MoreThanFor};
 
+mod aws;
 mod load;
 
-pub use load::{Arrivals, Load, MailLoad, ThermostatLoad, UsersLoad};
+pub use aws::{Aws, DeployedFunction, StopAlarm};
+pub use load::{Arrivals, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -41,6 +43,10 @@ pub struct File {
     /// How the stack is set up.
     #[serde(default)]
     pub stack: Stack,
+    /// Functions deployed on AWS, in place of `systems`.
+    #[serde(default)]
+    #[schemars(with = "Option<Aws>")]
+    pub aws: Option<Spanned<Aws>>,
     /// What goes wrong.
     #[serde(default)]
     #[schemars(with = "Vec<FaultEntry>")]

@@ -12,9 +12,6 @@ use scenarios::{Event, Exchange, Struck};
 use super::plan::Plan;
 use super::windows::Windows;
 
-/// How long an event waits for the ledgers: their lines are written before the answer is sent, so this is ample.
-const LAG: Duration = Duration::from_millis(700);
-
 /// Facts about a request are forgotten after this; none lives longer.
 const MEMORY: Duration = Duration::from_secs(90);
 
@@ -62,6 +59,7 @@ struct Told<'a> {
 /// The join and the books.
 #[derive(Debug)]
 pub struct Join {
+    lag: Duration,
     run: String,
     seed: u64,
     fault_from: Duration,
@@ -87,9 +85,10 @@ pub struct Join {
 }
 
 impl Join {
-    /// An empty join for one run of a plan.
-    pub fn new(run: &str, plan: &Plan) -> Self {
+    /// An empty join for one run of a plan; an event waits for the ledgers for `lag`.
+    pub fn new(run: &str, plan: &Plan, lag: Duration) -> Self {
         Self {
+            lag,
             run: run.to_owned(),
             seed: plan.seed,
             fault_from: plan.timeline.fault_from(),
@@ -249,7 +248,7 @@ impl Join {
     /// The events that have waited long enough, in the order in which they came.
     pub fn due(&mut self, now: Instant) -> Vec<Joined> {
         let mut due = Vec::new();
-        while self.pending.front().is_some_and(|(since, _)| now.duration_since(*since) >= LAG) {
+        while self.pending.front().is_some_and(|(since, _)| now.duration_since(*since) >= self.lag) {
             let Some((_, event)) = self.pending.pop_front() else { break };
             due.push(self.joined(event));
         }

@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod check;
+pub mod deployed;
 pub mod file;
 pub mod join;
 pub mod lease;

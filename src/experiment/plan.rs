@@ -11,6 +11,7 @@ use stack::Compressed;
 use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
+use super::deployed::Deployed;
 use super::file::System;
 use super::windows::Windows;
 
@@ -25,6 +26,8 @@ pub struct Plan {
     pub text: String,
     /// The systems to bring up.
     pub systems: Vec<System>,
+    /// Functions deployed on AWS, in place of them.
+    pub deployed: Option<Deployed>,
     /// What every roll depends on.
     pub seed: u64,
     /// When what happens.
@@ -85,7 +88,7 @@ impl Plan {
             load.mail.as_ref().map(|load| load.rate),
             load.inactive_users.as_ref().map(|load| load.rate),
         ];
-        rates.into_iter().flatten().sum()
+        rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
     }
 
     /// What is under test, as far as what is right depends on it.
@@ -96,6 +99,7 @@ impl Plan {
             authorizer_cache: self.authorizer_cache,
             mail: self.load.mail.is_some(),
             row_life: self.load.inactive_users.as_ref().map(|load| load.life),
+            requests: !self.load.requests.is_empty(),
             compressed: self.compressed,
         }
     }

@@ -9,7 +9,7 @@ use scenarios::Event;
 use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
 use scenarios::traffic::{self, Order, Traffic, TrafficError};
-use stack::{Addresses, Target, TargetError};
+use stack::{Addresses, Left, Target, TargetError};
 
 use super::join::Join;
 use super::lease::Keeper;
@@ -42,6 +42,15 @@ pub enum RunError {
     /// A file.
     #[error("the run's folder cannot be written")]
     Folder(#[from] std::io::Error),
+    /// It could not be run, and something is left of it.
+    #[error("left behind: {}; `{}` takes it back", .left.what.join(", "), .left.command)]
+    Left {
+        /// What.
+        left: Left,
+        /// Why it could not be run.
+        #[source]
+        cause: Box<RunError>,
+    },
 }
 
 /// What is needed beside the plan.
@@ -75,6 +84,10 @@ enum Stage {
 /// A run that is under way.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
+    /// How long after an answer the ledgers' entries about it may still come.
+    pub(super) lag: Duration,
+    /// Why the run is to be stopped.
+    fired: Option<String>,
     target: &'a mut dyn Target,
     keeper: Keeper,
     pub(super) join: Join,
@@ -106,12 +119,14 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
         Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
         Err(error) => Err(error.into()),
     };
-    let left = target.restore().await?;
+    let left = target.restore().await;
     progress.end();
-    let (mut measurements, asked) = measured?;
+    let (mut measurements, asked) = match (measured, &left) {
+        (Err(cause), Some(left)) => return Err(RunError::Left { left: left.clone(), cause: Box::new(cause) }),
+        (measured, _) => measured?,
+    };
     measurements.experiment = experiment(plan, setting.command);
-    if !left.is_empty() {
-        let command = format!("kill -9 {}", left.iter().filter_map(|l| l.strip_prefix("process ")).collect::<Vec<_>>().join(" "));
+    if let Some(Left { what: left, command }) = left {
         measurements.restored = Restored::No { left, command };
     }
     Ok(Done { measurements, asked })
@@ -140,11 +155,14 @@ async fn measure(
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
     let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.world())?)?;
+    let lag = target.ledger_lag();
     let mut run = Run {
         plan,
+        lag,
+        fired: None,
         target,
         keeper,
-        join: Join::new(&setting.run, plan),
+        join: Join::new(&setting.run, plan, lag),
         sighted: Sighted::new(traffic.started()),
         recorder,
         watch: plan.stop.map(Watch::new),
@@ -198,7 +216,7 @@ impl Run<'_> {
         }
         self.target.health()?;
         // Late answers still fall into old seconds; a second is written once no answer of it can be on its way any more.
-        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35)))?;
+        self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
         self.show(offset, traffic);
         Ok(())
     }
@@ -206,9 +224,17 @@ impl Run<'_> {
     /// Takes an event, and what is known by it.
     pub(super) fn happened(&mut self, event: Event) {
         let now = Instant::now();
+        self.watch(&event);
         let known = self.sighted.see(&event);
         self.join.event(event, now);
         known.into_iter().for_each(|event| self.join.event(event, now));
+    }
+
+    /// A stop condition needs no ledger, so it does not wait for one.
+    fn watch(&mut self, event: &Event) {
+        let (Event::Exchange(exchange), Some(watch)) = (event, &mut self.watch) else { return };
+        let failed = matches!(exchange.outcome, Outcome::Failed | Outcome::TimedOut);
+        self.fired = self.fired.take().or(watch.see(exchange.done, failed));
     }
 
     /// Reads the ledgers and what the services saw, and lets recorder and oracles see what has been joined.
@@ -226,13 +252,10 @@ impl Run<'_> {
         }
         for joined in self.join.due(now) {
             self.recorder.see(&joined);
-            let Event::Exchange(exchange) = &joined.event else { continue };
-            let failed = matches!(exchange.outcome, Outcome::Failed | Outcome::TimedOut);
-            let fired = self.watch.as_mut().and_then(|watch| watch.see(exchange.done, failed));
-            if let (Some(why), End::Finished) = (fired, &self.end) {
-                self.progress.say(&format!("stopping: {why}"));
-                self.end_early(End::Stopped(why), traffic).await?;
-            }
+        }
+        if let (Some(why), End::Finished) = (self.fired.take(), &self.end) {
+            self.progress.say(&format!("stopping: {why}"));
+            self.end_early(End::Stopped(why), traffic).await?;
         }
         Ok(())
     }

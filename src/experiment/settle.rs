@@ -26,8 +26,8 @@ const DISABLING: Duration = Duration::from_secs(50);
 /// A run does not wait longer than this, whatever is still on its way then.
 const LONGEST: Duration = Duration::from_secs(200);
 
-/// Events are joined, and the oracles see them, within this.
-const JOINING: Duration = Duration::from_millis(800);
+/// Events are joined, and the oracles see them, so soon after the ledgers are there.
+const JOINING: Duration = Duration::from_millis(100);
 
 /// Every member and whether it is enabled.
 type Users = Vec<(String, bool)>;
@@ -36,16 +36,16 @@ type Users = Vec<(String, bool)>;
 type Rows = Vec<(String, Option<i64>)>;
 
 /// How long the systems of a plan may need until nothing is on its way any more.
-fn settling(plan: &Plan) -> Duration {
+fn settling(plan: &Plan, lag: Duration) -> Duration {
     let mail = plan.load.mail.as_ref().map_or(Duration::ZERO, |_| plan.compressed.queue(DELIVERIES) + SETTLING);
     let users = plan.load.inactive_users.as_ref().map_or(Duration::ZERO, |_| DISABLING);
-    (SETTLING + mail.max(users)).min(LONGEST)
+    (SETTLING + lag + mail.max(users)).min(LONGEST)
 }
 
 impl Run<'_> {
     /// Waits until the ledgers have caught up, shadows are at rest, and mails and records have come to their ends; then tries what needs quiet.
     pub(super) async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut Signals) -> Quiet {
-        let deadline = Instant::now() + settling(self.plan);
+        let deadline = Instant::now() + settling(self.plan, self.lag);
         let mut shadows = Vec::new();
         while Instant::now() < deadline && self.asked.is_none() {
             self.drain(traffic).await;
@@ -68,7 +68,7 @@ impl Run<'_> {
             self.progress.say("settled; looking at what needs quiet");
             self.look(traffic, addresses, signals).await;
         }
-        tokio::time::sleep(JOINING).await;
+        tokio::time::sleep(self.lag + JOINING).await;
         self.drain(traffic).await;
         let (users, rows) = self.members(addresses).await;
         Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows, users, rows }

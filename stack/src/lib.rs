@@ -25,4 +25,4 @@ pub use compressed::Compressed;
 pub use health::Health;
 pub use run_folder::RunFolder;
 pub use sightings::{Seen, Sighting, Sightings};
-pub use target::{Target, TargetError};
+pub use target::{Left, Target, TargetError};

@@ -1,5 +1,7 @@
 //! What an experiment needs of the thing it is made on.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use faults::{Entry, Plan};
 
@@ -22,6 +24,15 @@ pub enum TargetError {
     Down(String),
 }
 
+/// What could not be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Each thing in words, such as `process 7` or `function orders: ...`.
+    pub what: Vec<String>,
+    /// What takes it back.
+    pub command: String,
+}
+
 /// A stack that can be struck and watched.
 #[async_trait]
 pub trait Target: Send {
@@ -35,6 +46,8 @@ pub trait Target: Send {
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError>;
     /// What the platform says of itself.
     fn health(&mut self) -> Result<Health, TargetError>;
-    /// Takes everything back; what could not be taken back is named.
-    async fn restore(&mut self) -> Result<Vec<String>, TargetError>;
+    /// How long after an answer the ledgers' entries about it may still come.
+    fn ledger_lag(&self) -> Duration;
+    /// Takes everything back, and says what could not be.
+    async fn restore(&mut self) -> Option<Left>;
 }

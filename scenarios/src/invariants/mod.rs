@@ -38,6 +38,7 @@ mod mail_rule;
 mod mail_words;
 mod member_book;
 mod member_words;
+mod r1_right_statuses;
 mod register;
 mod wording;
 
@@ -129,6 +130,8 @@ pub struct WorldUnderTest {
     pub mail: bool,
     /// How long a member's row lives here, where the inactive users are up.
     pub row_life: Option<Duration>,
+    /// Whether endpoints are asked that somebody else runs.
+    pub requests: bool,
     /// How many times faster queues and expiry go.
     pub compressed: stack::Compressed,
 }
@@ -179,6 +182,9 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(d7_newest_wins::NewestWins::default()));
         rules.push(Box::new(d8_within_quota::WithinQuota::default()));
     }
+    if world.requests {
+        rules.push(Box::new(r1_right_statuses::RightStatuses));
+    }
     Ok(rules)
 }
 
@@ -212,6 +218,7 @@ mod tests {
         assert_eq!(up('B', WorldUnderTest { clinic: true, ..WorldUnderTest::default() }), (6, 0));
         assert_eq!(up('C', WorldUnderTest { mail: true, ..WorldUnderTest::default() }), (9, 0));
         assert_eq!(up('D', WorldUnderTest { row_life: world.row_life, ..WorldUnderTest::default() }), (8, 0));
+        assert_eq!(up('R', WorldUnderTest { requests: true, ..WorldUnderTest::default() }), (1, 0));
         assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);
     }
 

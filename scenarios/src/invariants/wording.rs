@@ -32,7 +32,7 @@ pub(super) fn asked(exchange: &Exchange) -> String {
         }
         Asked::SignIn { user, by: SignInBy::Password } => format!(" as {user} with the password"),
         Asked::SignIn { user, by: SignInBy::Refresh } => format!(" as {user} by refresh token"),
-        Asked::Other => String::new(),
+        Asked::Request { .. } | Asked::Other => String::new(),
     };
     format!("{} {}{who}", exchange.method, exchange.path)
 }
@@ -95,6 +95,7 @@ pub(super) fn repeat(exchange: &Exchange) -> String {
             }
             "dev"
         }
+        Asked::Request { .. } => return format!(r#"{line} "https://$ENDPOINT{}""#, exchange.path),
         Asked::SignIn { .. } | Asked::Other => "prod",
     };
     if !body.is_empty() {

@@ -15,6 +15,7 @@ mod members;
 mod mqtt;
 pub mod open_model;
 pub mod plain;
+mod requests;
 mod schedule;
 mod sender;
 mod shadows;
@@ -22,6 +23,7 @@ mod sign_ins;
 mod stock;
 mod thermostat;
 mod thermostat_words;
+mod tls;
 mod tokens;
 mod under_way;
 mod voice;
@@ -35,6 +37,7 @@ use crate::Timeline;
 
 pub use goose_users::{PATIENCE, keep_signals};
 pub use members::{Members, read as members};
+pub use requests::Endpoint;
 pub use schedule::Schedule;
 pub use shadows::Shadow;
 pub use under_way::{Traffic, start};
@@ -50,6 +53,27 @@ pub struct Load {
     pub mail: Option<MailLoad>,
     /// The sign-ins.
     pub inactive_users: Option<UsersLoad>,
+    /// Requests to endpoints that are no part of the stack here.
+    pub requests: Vec<RequestLoad>,
+}
+
+/// One request again and again, to an endpoint that somebody else runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestLoad {
+    /// The endpoint's name in reports, such as `orders GET /orders/{id}`: a word, a blank, the rest.
+    pub of: &'static str,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// Headers. Their values are in no report.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+    /// Requests a second.
+    pub rate: f64,
+    /// The statuses that are right; any other below 500 breaks R-1, and 500 and above is a failure.
+    pub statuses: Vec<u16>,
 }
 
 /// Load on the thermostats.

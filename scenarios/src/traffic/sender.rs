@@ -7,7 +7,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use super::tls;
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,18 +29,41 @@ pub enum NoAnswer {
     Patience(Duration),
 }
 
+/// Where requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// `host:port`, in the clear.
+    Plain(String),
+    /// `https://host` or `https://host:port`.
+    Tls { host: String, address: String },
+}
+
+impl Origin {
+    fn read(address: &str) -> Self {
+        let Some(authority) = address.strip_prefix("https://") else {
+            return Self::Plain(address.to_owned());
+        };
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+                Self::Tls { host: host.to_owned(), address: authority.to_owned() }
+            }
+            _ => Self::Tls { host: authority.to_owned(), address: format!("{authority}:443") },
+        }
+    }
+}
+
 /// A connection to one address.
 #[derive(Debug)]
 pub struct Line {
-    address: String,
+    origin: Origin,
     patience: Duration,
     kept: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Line {
-    /// Connects with the first request. `patience` is how long one request may take.
+    /// Connects with the first request, to `host:port` in the clear or to `https://host`. `patience` is how long one request may take.
     pub fn new(address: &str, patience: Duration) -> Self {
-        Self { address: address.to_owned(), patience, kept: None }
+        Self { origin: Origin::read(address), patience, kept: None }
     }
 
     /// Sends `request` and reads the whole answer.
@@ -90,10 +116,44 @@ impl Line {
         {
             return Ok(kept);
         }
-        let stream = TcpStream::connect(&self.address).await.map_err(NoAnswer::Connect)?;
-        stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
-        let (connection, task) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Connection)?;
-        tokio::spawn(task);
-        Ok(connection)
+        match &self.origin {
+            Origin::Plain(address) => handshake(connected(address).await?).await,
+            Origin::Tls { host, address } => {
+                let stream = tls::client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?;
+                handshake(stream).await
+            }
+        }
+    }
+}
+
+async fn connected(address: &str) -> Result<TcpStream, NoAnswer> {
+    let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
+    stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
+    Ok(stream)
+}
+
+async fn handshake(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
+    let (connection, task) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Connection)?;
+    tokio::spawn(task);
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_plain_unless_it_says_https() {
+        let tls = |host: &str, address: &str| Origin::Tls { host: host.into(), address: address.into() };
+        for (address, origin) in [
+            ("127.0.0.1:8080", Origin::Plain("127.0.0.1:8080".into())),
+            (
+                "https://a.execute-api.eu-west-1.amazonaws.com",
+                tls("a.execute-api.eu-west-1.amazonaws.com", "a.execute-api.eu-west-1.amazonaws.com:443"),
+            ),
+            ("https://localhost:8443", tls("localhost", "localhost:8443")),
+        ] {
+            assert_eq!(Origin::read(address), origin, "{address}");
+        }
     }
 }

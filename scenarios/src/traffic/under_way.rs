@@ -16,6 +16,7 @@ use super::devices::{self, Devices};
 use super::goose_users::{self, Users};
 use super::mail;
 use super::open_model::{Scenario, Stage, System, users_for};
+use super::requests;
 use super::schedule::Schedule;
 use super::shadows::{self, Shadow};
 use super::sign_ins;
@@ -74,6 +75,7 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     if let Some(load) = &order.load.inactive_users {
         systems.extend(sign_ins::prepare(&order, load, &tell).await?);
     }
+    systems.extend(requests::systems(&order, &tell));
     if systems.is_empty() {
         return Err(TrafficError::Preparation("there is nothing to send".to_owned()));
     }

@@ -8,6 +8,7 @@ use ::faults::time::Time;
 use ::faults::{By, Fault, Kind, Place};
 use toml::Spanned;
 
+use super::super::deployed::Deployed;
 use super::super::file::{FaultEntry, File, System};
 use super::super::windows::Windows;
 use super::{Check, list};
@@ -34,11 +35,11 @@ pub const SERVICES: [(&str, &[&str]); 7] = [
 ];
 
 impl Check<'_> {
-    pub(super) fn faults(&mut self, file: &File, systems: &[System]) -> (Vec<Fault>, Windows) {
+    pub(super) fn faults(&mut self, file: &File, systems: &[System], deployed: Option<&Deployed>) -> (Vec<Fault>, Windows) {
         let mut faults: Vec<Fault> = Vec::new();
         let mut windows = Windows::default();
         for entry in &file.fault {
-            let Some(fault) = self.fault(entry, systems) else { continue };
+            let Some(fault) = self.fault(entry, systems, deployed) else { continue };
             for other in &faults {
                 if other.name == fault.name {
                     self.complain(entry.span(), format!("two faults are called `{}`; give one a `name` of its own", fault.name));
@@ -75,9 +76,9 @@ impl Check<'_> {
         Some(from..until)
     }
 
-    fn fault(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System]) -> Option<Fault> {
+    fn fault(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System], deployed: Option<&Deployed>) -> Option<Fault> {
         let entry = spanned.get_ref();
-        let place = self.place(spanned, systems);
+        let place = self.place(spanned, systems, deployed);
         let kinds = entry.kinds();
         let [kind] = kinds.as_slice() else {
             let what =
@@ -91,12 +92,12 @@ impl Check<'_> {
         };
         let place = place?;
         let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
-        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, kind));
+        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, kind, deployed));
         let fault = Fault { name, place, share, when, at_most, by, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
         }
-        if matches!(fault.kind, Kind::Dependency(_)) {
+        if matches!(fault.kind, Kind::Dependency(_)) && deployed.is_none() {
             let what = "`dependency` is for deployed functions; here strike the service itself, such as `service = \"dynamodb\"`";
             self.complain(spanned.span(), what);
         }
@@ -106,14 +107,14 @@ impl Check<'_> {
         Some(fault)
     }
 
-    fn place(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System]) -> Option<Place> {
+    fn place(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System], deployed: Option<&Deployed>) -> Option<Place> {
         let entry = spanned.get_ref();
         match (&entry.function, &entry.service) {
             (Some(function), None) => {
                 if let Some(operation) = &entry.operation {
                     self.complain(operation.span(), "`operation` goes with `service`, not with `function`");
                 }
-                self.function(function, systems)
+                self.function(function, systems, deployed)
             }
             (None, Some(service)) => self.service(service, entry.operation.as_ref()),
             (None, None) => {
@@ -127,8 +128,15 @@ impl Check<'_> {
         }
     }
 
-    fn function(&mut self, function: &Spanned<String>, systems: &[System]) -> Option<Place> {
+    fn function(&mut self, function: &Spanned<String>, systems: &[System], deployed: Option<&Deployed>) -> Option<Place> {
         let name = function.get_ref();
+        if let Some(deployed) = deployed {
+            if deployed.function(name).is_none() {
+                let there = list(deployed.functions.iter().map(|function| function.name()));
+                self.complain(function.span(), format!("there is no function `{name}` under `[aws]`; there are: {there}"));
+            }
+            return Some(Place::Function(name.clone()));
+        }
         if FUNCTIONS.iter().any(|(known, system, _)| known == name && systems.contains(system)) {
             return Some(Place::Function(name.clone()));
         }
@@ -155,7 +163,10 @@ impl Check<'_> {
     }
 }
 
-fn by(place: &Place, kind: &Kind) -> By {
+fn by(place: &Place, kind: &Kind, deployed: Option<&Deployed>) -> By {
+    if let (Some(deployed), Place::Function(name)) = (deployed, place) {
+        return if matches!(kind, Kind::Init(_)) { By::Trace } else { deployed.by(name) };
+    }
     let of = |(name, _, by): &(&str, System, By)| place.is_function(name).then_some(*by);
     if matches!(kind, Kind::Init(_)) { By::Trace } else { FUNCTIONS.iter().find_map(of).unwrap_or_default() }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use scenarios::traffic::{ClinicLoad, Load, MailLoad, ThermostatLoad, UsersLoad};
+use scenarios::traffic::{ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
 use stack::Compressed;
 use stack::world::inactive_users::THRESHOLD_DAYS;
 use stack::world::weaknesses::{self, Bearer};
@@ -46,6 +46,7 @@ impl Check<'_> {
             }),
             mail: mail.as_ref().map(|load| self.mail(load)),
             inactive_users: users.as_ref().map(|load| self.users(load, life)),
+            requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
         }
     }
 
@@ -91,6 +92,58 @@ impl Check<'_> {
         UsersLoad { rate: load.rate.0, members: load.members, cohorts: load.cohorts.clone(), racers: load.racers, life }
     }
 
+    fn request(&mut self, spanned: &Spanned<file::RequestLoad>) -> Option<RequestLoad> {
+        let load = spanned.get_ref();
+        self.rate(spanned.span(), load.rate.0);
+        let of = load.of.get_ref();
+        if !of.split_once(' ').is_some_and(|(word, rest)| !word.is_empty() && !rest.trim().is_empty()) {
+            self.complain(
+                load.of.span(),
+                format!("`{of}` is not a name; write a word and the request, such as `orders GET /orders/{{id}}`"),
+            );
+        }
+        if load.statuses.is_empty() || load.statuses.iter().any(|status| !(100..500).contains(status)) {
+            self.complain(spanned.span(), "`statuses` names those that are right, `100` to `499`");
+        }
+        let headers = load.headers.iter().filter_map(|(name, value)| self.header(spanned.span(), name, value)).collect();
+        let endpoint = match load.url.get_ref().parse::<Endpoint>() {
+            Ok(endpoint) => endpoint,
+            Err(what) => {
+                self.complain(load.url.span(), what);
+                return None;
+            }
+        };
+        Some(RequestLoad {
+            of: kept(of),
+            endpoint,
+            method: load.method.name(),
+            headers,
+            body: load.body.clone(),
+            rate: load.rate.0,
+            statuses: load.statuses.clone(),
+        })
+    }
+
+    fn header(&mut self, span: Range<usize>, name: &str, value: &str) -> Option<(&'static str, String)> {
+        let value = match value.strip_prefix('$') {
+            None => value.to_owned(),
+            Some(variable) => match std::env::var(variable) {
+                Ok(value) => value,
+                Err(_) => {
+                    self.complain(span, format!("the header `{name}` takes its value from `{variable}`; set this environment variable"));
+                    return None;
+                }
+            },
+        };
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let ours = ["host", "x-amzn-trace-id", "content-length"].iter().any(|ours| name.eq_ignore_ascii_case(ours));
+        if name.is_empty() || !name.bytes().all(token) || ours || !value.bytes().all(|b| b == b'\t' || (b' '..0x7f).contains(&b)) {
+            self.complain(span, format!("the header `{name}` cannot be sent: it is one of ours, or its name or value is none of HTTP's"));
+            return None;
+        }
+        Some((kept(name), value))
+    }
+
     fn rate(&mut self, span: Range<usize>, rate: f64) {
         if rate > HIGHEST_RATE {
             self.complain(span, format!("`{rate}/s` is more than one machine can send; `{HIGHEST_RATE}/s` is the most"));
@@ -112,4 +165,9 @@ impl Check<'_> {
         }
         compressed
     }
+}
+
+/// Names of endpoints and headers live as long as the process: reports, goose and the books hold them by reference, and a file names a handful.
+fn kept(name: &str) -> &'static str {
+    Box::leak(name.to_owned().into_boxed_str())
 }

@@ -1,5 +1,6 @@
 //! From a file as written to a plan as checked: everything that can be known before anything is touched, all complaints at once.
 
+mod aws;
 pub mod faults;
 mod load;
 
@@ -84,8 +85,9 @@ impl Check<'_> {
             self.missing(0..0, "the experiment asks nothing; write `question = \"...?\"`");
         }
         let systems = self.systems(file);
-        let (faults, windows) = self.faults(file, &systems);
-        Plan {
+        let deployed = self.deployed(file);
+        let (faults, windows) = self.faults(file, &systems, deployed.as_ref());
+        let plan = Plan {
             name: name.to_owned(),
             question: file.question.as_ref().map(|q| q.get_ref().clone()).unwrap_or_default(),
             text: self.text.to_owned(),
@@ -107,11 +109,14 @@ impl Check<'_> {
             strike_a_broken_baseline: file.phases.strike_a_broken_baseline,
             stop: file.stop.errors,
             systems,
-        }
+            deployed,
+        };
+        self.would_be_refused(aws::section(file), &plan);
+        plan
     }
 
     fn systems(&mut self, file: &File) -> Vec<System> {
-        if file.systems.is_empty() {
+        if file.systems.is_empty() && file.aws.is_none() {
             self.missing(0..0, "no system is named; write for example `systems = [\"clinic\"]`");
         }
         let mut systems = Vec::new();
@@ -176,9 +181,11 @@ impl Check<'_> {
         let mut expectations = Vec::new();
         for entry in &file.expect {
             let of = &entry.get_ref().of;
-            if !ENDPOINTS.iter().any(|(known, system)| known == of.get_ref() && systems.contains(system)) {
-                let there = list(ENDPOINTS.iter().filter(|(_, system)| systems.contains(system)).map(|(name, _)| *name));
-                self.complain(of.span(), format!("there is no endpoint `{}` in these systems; there are: {there}", of.get_ref()));
+            let recorded = ENDPOINTS.iter().filter(|(_, system)| systems.contains(system)).map(|(name, _)| *name);
+            let there: Vec<_> = recorded.chain(file.load.requests.iter().map(|load| load.get_ref().of.get_ref().as_str())).collect();
+            if !there.contains(&of.get_ref().as_str()) {
+                let what = format!("there is no endpoint `{}` in this experiment; there are: {}", of.get_ref(), list(there));
+                self.complain(of.span(), what);
             }
             let bounds = bounds(entry.get_ref());
             if bounds.is_empty() {

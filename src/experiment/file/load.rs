@@ -1,5 +1,7 @@
 //! What is sent to each system, as it was written.
 
+use std::collections::BTreeMap;
+
 use faults::Share;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +29,10 @@ pub struct Load {
     #[serde(default)]
     #[schemars(with = "Option<UsersLoad>")]
     pub inactive_users: Option<Spanned<UsersLoad>>,
+    /// Requests to endpoints of functions that are deployed; with `[aws]` only.
+    #[serde(default)]
+    #[schemars(with = "Vec<RequestLoad>")]
+    pub requests: Vec<Spanned<RequestLoad>>,
     /// How arrivals are spread; evenly unless it says otherwise.
     #[serde(default)]
     pub arrivals: Arrivals,
@@ -64,6 +70,69 @@ fn homes() -> u32 {
 pub struct ClinicLoad {
     /// Journeys begun a second.
     pub rate: Rate,
+}
+
+/// One request again and again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RequestLoad {
+    /// The endpoint's name in reports and aims: one word, a blank, the rest, such as `orders GET /orders/{id}`.
+    #[schemars(with = "String")]
+    pub of: Spanned<String>,
+    /// `https://` or `http://`, with path and query.
+    #[schemars(with = "String")]
+    pub url: Spanned<String>,
+    /// Requests a second.
+    pub rate: Rate,
+    /// The HTTP method; `GET` unless it is given.
+    #[serde(default)]
+    pub method: Method,
+    /// Headers. A value that begins with `$` is the environment variable of that name, so that no token need stand in a file.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body; none unless it is given.
+    #[serde(default)]
+    pub body: String,
+    /// The statuses that are right, below 500; `[200]` unless it is given. A request that must be refused says so here: `[401, 403]`.
+    #[serde(default = "ok")]
+    pub statuses: Vec<u16>,
+}
+
+fn ok() -> Vec<u16> {
+    vec![200]
+}
+
+/// An HTTP method.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// `GET`
+    #[default]
+    Get,
+    /// `HEAD`
+    Head,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `PATCH`
+    Patch,
+    /// `DELETE`
+    Delete,
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
 }
 
 /// Mail; it always comes as a Poisson process.

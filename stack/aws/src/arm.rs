@@ -199,6 +199,16 @@ impl Armed {
         self.write(journal).await
     }
 
+    /// Puts another plan of the same run in its place; its sequence becomes the next one.
+    ///
+    /// # Errors
+    /// Where it is not written; the faults then end with the lease.
+    pub async fn replace(&mut self, journal: &dyn Journal, plan: Plan) -> Result<(), ArmError> {
+        let sequence = self.plan.sequence.max(plan.sequence.saturating_sub(1));
+        self.plan = Plan { sequence, ..plan };
+        self.renew(journal).await
+    }
+
     /// Puts a plan without faults in its place: traffic is normal as soon as it is read.
     ///
     /// # Errors

@@ -11,13 +11,26 @@ pub mod canary;
 pub mod exports;
 pub mod function;
 pub mod journal;
+pub mod logs;
 pub mod marker;
 pub mod patience;
 pub mod recover;
 pub mod secret;
+pub mod tags;
 pub mod undo;
 
 mod client;
 
 pub use client::Lambda;
 pub use patience::Patience;
+
+pub use aws_config::SdkConfig;
+
+/// Credentials, Region and endpoint as the SDK finds them; `region` takes precedence where it is given.
+pub async fn config(region: Option<&str>) -> SdkConfig {
+    let found = aws_config::defaults(aws_config::BehaviorVersion::latest());
+    match region {
+        Some(region) => found.region(aws_config::Region::new(region.to_owned())).load().await,
+        None => found.load().await,
+    }
+}

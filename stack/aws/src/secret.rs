@@ -38,6 +38,11 @@ impl Variables {
         self.0.get(name).map(Secret::expose)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Sets one; its value before, where it had one.
     pub fn set(&mut self, name: &str, value: &str) -> Option<Secret> {
         self.0.insert(name.to_owned(), Secret(value.to_owned()))

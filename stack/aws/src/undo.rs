@@ -20,6 +20,17 @@ pub enum Proof {
     FunctionGone,
 }
 
+impl std::fmt::Display for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Identical => "its configuration has the hash that it had before",
+            Self::OursGone => "our layer and our values are gone, and what others changed meanwhile stays",
+            Self::NothingThere => "nothing of this run was there",
+            Self::FunctionGone => "the function is gone",
+        })
+    }
+}
+
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {

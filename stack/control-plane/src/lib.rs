@@ -1,10 +1,11 @@
-//! Lambda's control plane and SSM's parameters on this machine: what attach and undo are tried on. Strict where AWS is, and at least as nasty;
+//! Lambda's control plane, SSM's parameters and CloudWatch's logs on this machine: what attach and undo are tried on. Strict where AWS is, and at least as nasty;
 //! the core is a deterministic state without a clock or a socket, so that a test can drive it through every accident there is.
 
 mod aliases;
 mod answer;
 mod configuration;
 mod edit;
+mod logs;
 mod parameters;
 mod routes;
 mod script;
@@ -16,6 +17,7 @@ pub use aliases::Alias;
 pub use answer::{Answer, Request};
 pub use configuration::{Configuration, LastUpdate};
 pub use edit::Edit;
+pub use logs::LogLine;
 pub use parameters::Parameter;
 pub use routes::answer;
 pub use script::{Accident, Outcome, Script, Scripted};

@@ -9,6 +9,9 @@ pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
         return plane.ssm(operation, &request.json()).unwrap_or_else(|refusal| refusal);
     }
+    if let Some(operation) = request.target.and_then(|target| target.strip_prefix("Logs_20140328.")) {
+        return plane.cloudwatch_logs(operation, &request.json()).unwrap_or_else(|refusal| refusal);
+    }
     let parts: Vec<String> = request.path.trim_matches('/').split('/').map(decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let answered = match parts.as_slice() {
@@ -19,7 +22,7 @@ pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
         ["2019-09-30", "functions", name, "concurrency"] => concurrency(plane, name),
         ["2020-06-30", "functions", name, "code-signing-config"] => signing_of(plane, name),
         ["2020-04-22", "code-signing-configs", arn] => Ok(signing(arn)),
-        ["2017-03-31", "tags", arn] => plane.function(arn).map(|_| Answer::ok(200, json!({"Tags": {}}))),
+        ["2017-03-31", "tags", arn] => plane.function(arn).map(|function| Answer::ok(200, json!({"Tags": function.tags}))),
         _ => Err(unknown(request)),
     };
     answered.unwrap_or_else(|refusal| refusal)

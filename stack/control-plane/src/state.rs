@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::versions::names;
-use crate::{Alias, Answer, Configuration, LastUpdate, Parameter};
+use crate::{Alias, Answer, Configuration, LastUpdate, LogLine, Parameter};
 
 /// The account that everything is in.
 pub const ACCOUNT: &str = "123456789012";
@@ -43,12 +43,22 @@ pub struct Function {
     pub concurrency: Option<u32>,
     /// Its code-signing configuration.
     pub signing: Signing,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Function {
     /// A function with this configuration and nothing else.
     pub fn new(latest: Configuration) -> Self {
-        Self { latest, versions: BTreeMap::new(), last_version: 0, aliases: BTreeMap::new(), concurrency: None, signing: Signing::None }
+        Self {
+            latest,
+            versions: BTreeMap::new(),
+            last_version: 0,
+            aliases: BTreeMap::new(),
+            concurrency: None,
+            signing: Signing::None,
+            tags: BTreeMap::new(),
+        }
     }
 }
 
@@ -68,6 +78,8 @@ pub struct ControlPlane {
     pub functions: BTreeMap<String, Function>,
     /// SSM's parameters by name.
     pub parameters: BTreeMap<String, Parameter>,
+    /// The lines of each log group, in the order in which they came.
+    pub logs: BTreeMap<String, Vec<LogLine>>,
     /// The architectures of each layer's version, by ARN.
     pub layers: BTreeMap<String, Vec<String>>,
     /// How updates settle.

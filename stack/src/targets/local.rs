@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::tail::Tail;
 use crate::guard;
-use crate::{Addresses, Health, RunFolder, Sighting, Target, TargetError};
+use crate::{Addresses, Health, Left, RunFolder, Sighting, Target, TargetError};
 
 /// A stack that does not come up within this never will.
 const COMING_UP: Duration = Duration::from_secs(60);
@@ -119,8 +119,13 @@ impl Target for Local {
         Ok(serde_json::from_slice(&text).unwrap_or_default())
     }
 
-    async fn restore(&mut self) -> Result<Vec<String>, TargetError> {
-        let Some((mut child, mut stdin)) = self.child.take() else { return Ok(Vec::new()) };
+    /// Lines are written before the answer is sent.
+    fn ledger_lag(&self) -> Duration {
+        Duration::from_millis(700)
+    }
+
+    async fn restore(&mut self) -> Option<Left> {
+        let (mut child, mut stdin) = self.child.take()?;
         let asked = stdin.write_all(b"stop\n").await;
         if asked.is_err() || tokio::time::timeout(GOING_DOWN, child.wait()).await.is_err() {
             let _ = child.kill().await;
@@ -130,8 +135,13 @@ impl Target for Local {
         let deadline = Instant::now() + Duration::from_secs(6);
         loop {
             let left = guard::marked(&self.launch.marker);
-            if left.is_empty() || Instant::now() > deadline {
-                return Ok(left.into_iter().map(|pid| format!("process {pid}")).collect());
+            if left.is_empty() {
+                return None;
+            }
+            if Instant::now() > deadline {
+                let pids: Vec<_> = left.iter().map(ToString::to_string).collect();
+                let what = pids.iter().map(|pid| format!("process {pid}")).collect();
+                return Some(Left { what, command: format!("kill -9 {}", pids.join(" ")) });
             }
             sleep(Duration::from_millis(50)).await;
         }

@@ -1,4 +1,5 @@
 //! Where an experiment can be made, one file each.
 
+pub mod deployed;
 pub mod local;
 pub mod tail;

@@ -214,7 +214,7 @@ impl Experiment {
     }
 
     /// What is set on a function beside the plan's source and the wrapper.
-    pub(super) fn settings(&self, function: &Function) -> BTreeMap<&'static str, String> {
+    pub fn settings(&self, function: &Function) -> BTreeMap<&'static str, String> {
         let mut settings = BTreeMap::new();
         if let Some(binary) = &function.bootstrap {
             settings.insert("BROWNOUT_BOOTSTRAP", binary.clone());

@@ -20,6 +20,7 @@ pub const ACTIONS: &[&str] = &[
     "lambda:GetFunctionConfiguration",
     "lambda:GetLayerVersion",
     "lambda:ListFunctions",
+    "lambda:ListTags",
     "lambda:PublishVersion",
     "lambda:UpdateAlias",
     "lambda:UpdateFunctionConfiguration",
@@ -165,7 +166,11 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
-    statements.push(allow("LookAround", &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency"], arns));
+    statements.push(allow(
+        "LookAround",
+        &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency", "lambda:ListTags"],
+        arns,
+    ));
     let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();
     statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
     statements.extend(share_an_alias(experiment));

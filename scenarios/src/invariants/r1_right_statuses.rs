@@ -1,0 +1,65 @@
+//! an endpoint that somebody else runs answers what its request calls right, or fails; and no fault makes it answer better than that.
+
+use crate::Event;
+use crate::exchange::{Asked, Exchange};
+
+use super::{Breach, Invariant, NOTHING, checked, wording};
+
+pub(super) struct RightStatuses;
+
+/// Statuses from here on are failures, which the aims judge.
+const FAILURE: u16 = 500;
+/// Statuses from here on close a door: a fault may do that.
+const REFUSAL: u16 = 400;
+
+fn breach(exchange: &Exchange, statuses: &[u16]) -> Option<Breach> {
+    let status = exchange.status.filter(|status| *status < FAILURE && !statuses.contains(status))?;
+    if status >= REFUSAL && !exchange.struck.is_empty() {
+        return None;
+    }
+    let right = statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
+    Some(wording::breach(exchange, format!("{right}; {}", wording::struck(exchange))))
+}
+
+impl Invariant for RightStatuses {
+    fn id(&self) -> &'static str {
+        "R-1"
+    }
+
+    fn rule(&self) -> &'static str {
+        "every answer below 500 has a status that its request calls right, but for refusals by a fault"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let Event::Exchange(exchange) = event else { return NOTHING };
+        let Asked::Request { statuses } = &exchange.asked else { return NOTHING };
+        if exchange.status.is_none() { NOTHING } else { checked(breach(exchange, statuses)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{exchange, struck};
+    use super::*;
+
+    #[test]
+    fn a_fault_may_close_a_door_and_never_open_one() {
+        // 0 is no answer.
+        for (right, status, is_struck, broken) in [
+            (&[200][..], 200, false, 0),
+            (&[200], 403, false, 1),
+            (&[200], 403, true, 0),
+            (&[200], 502, false, 0),
+            (&[200], 0, false, 0),
+            (&[403], 403, true, 0),
+            (&[403], 200, false, 1),
+            (&[403], 200, true, 1),
+            (&[200, 404], 404, false, 0),
+        ] {
+            let asked = exchange(Asked::Request { statuses: right.to_vec() }, 1.0, 1.1, status);
+            let asked = if is_struck { struck(asked) } else { asked };
+            let (breaches, checks) = RightStatuses.see(&Event::Exchange(Box::new(asked)));
+            assert_eq!((breaches.len(), checks), (broken, u64::from(status != 0)), "{right:?} {status} {is_struck}");
+        }
+    }
+}

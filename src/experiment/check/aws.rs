@@ -1,0 +1,140 @@
+//! An experiment on deployed functions: that its ARNs are some, that nothing of the local stack is asked for, and that AWS would take it.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use ::aws::exports::alarms::{Alarm, Metric};
+use ::aws::exports::{Arn, Function};
+use faults::time::Time;
+
+use super::super::deployed::Deployed;
+use super::super::file::{DeployedFunction, File, StopAlarm};
+use super::super::plan::Plan;
+use super::Check;
+
+/// A line that CloudWatch Logs has after this is not waited for.
+const LATEST: Duration = Duration::from_secs(300);
+
+impl Check<'_> {
+    pub(super) fn deployed(&mut self, file: &File) -> Option<Deployed> {
+        let Some(spanned) = &file.aws else {
+            if let Some(load) = file.load.requests.first() {
+                self.complain(load.span(), "`requests` go to functions that are deployed; name them under `[aws]`");
+            }
+            return None;
+        };
+        let (span, aws) = (spanned.span(), spanned.get_ref());
+        self.nothing_local(file);
+        self.baseline_is_known(file, span.clone(), aws.ledger_lag);
+        let functions = aws.function.iter().filter_map(|function| self.deployed_function(span.clone(), function)).collect();
+        let alarms = aws.alarm.iter().filter_map(|alarm| self.alarm(span.clone(), alarm)).collect();
+        let layer = self.arn(span.clone(), &aws.layer);
+        let tag = aws.tag.split_once('=').filter(|(key, _)| !key.is_empty());
+        if tag.is_none() {
+            self.complain(span, format!("`{}` is not a tag; write for example `brownout=allowed`", aws.tag));
+        }
+        let (key, value) = tag?;
+        let ledger_lag = aws.ledger_lag.duration();
+        Some(Deployed { layer: layer?, tag: (key.to_owned(), value.to_owned()), functions, ledger_lag, alarms })
+    }
+
+    fn nothing_local(&mut self, file: &File) {
+        for system in &file.systems {
+            let what = format!("`{}` is brought up on this machine; an experiment with `[aws]` brings nothing up", system.get_ref().name());
+            self.complain(system.span(), what);
+        }
+        if file.load.requests.is_empty() {
+            self.missing(0..0, "nothing is sent; write `[[load.requests]]` with `of`, `url` and `rate`");
+        }
+    }
+
+    /// Ledgers are late there, and what the baseline broke must be known before anything is struck.
+    fn baseline_is_known(&mut self, file: &File, span: Range<usize>, lag: Time) {
+        if !(Duration::from_secs(1)..=LATEST).contains(&lag.duration()) {
+            self.complain(span, format!("`ledger-lag` is `{lag}`; it is `1s` to `5m`"));
+        }
+        let (baseline, shortest) = (&file.phases.baseline, Time::from(2 * lag.duration()));
+        if baseline.get_ref().duration() < shortest.duration() {
+            let what = format!("`baseline` is `{}`; on AWS it needs `{shortest}` at least, twice the `ledger-lag`", baseline.get_ref());
+            self.complain(baseline.span(), what);
+        }
+    }
+
+    fn arn(&mut self, span: Range<usize>, text: &str) -> Option<Arn> {
+        text.parse().map_err(|what| self.complain(span, what)).ok()
+    }
+
+    fn deployed_function(&mut self, span: Range<usize>, function: &DeployedFunction) -> Option<Function> {
+        let arn = self.arn(span.clone(), &function.arn);
+        let role = self.arn(span.clone(), &function.role);
+        let key = function.key.as_ref().and_then(|key| self.arn(span.clone(), key));
+        let layers = function.layers.iter().filter_map(|layer| self.arn(span.clone(), layer)).collect();
+        Some(Function {
+            arn: arn?,
+            role: role?,
+            layers,
+            bootstrap: function.bootstrap.clone(),
+            alias: function.alias.clone(),
+            key,
+            triggers: function.triggers.iter().map(|trigger| (*trigger).into()).collect(),
+            timeout: function.timeout.duration(),
+        })
+    }
+
+    fn alarm(&mut self, span: Range<usize>, alarm: &StopAlarm) -> Option<Alarm> {
+        let Some((namespace, name)) = alarm.metric.split_once(' ') else {
+            self.complain(span, format!("`{}` is not a metric; write namespace and name, such as `AWS/Lambda Errors`", alarm.metric));
+            return None;
+        };
+        Some(Alarm { arn: alarm.arn.clone(), metric: Metric::named(namespace, name), function: alarm.function.clone() })
+    }
+
+    /// What AWS would refuse later, and stop conditions that cannot react.
+    pub(super) fn would_be_refused(&mut self, section: Option<Range<usize>>, plan: &Plan) {
+        let (Some(span), Some(experiment)) = (section, plan.for_aws()) else { return };
+        for complaint in experiment.complaints() {
+            self.complain(span.clone(), complaint.to_string());
+        }
+    }
+}
+
+/// The section's place, for complaints about all of it.
+pub(super) fn section(file: &File) -> Option<Range<usize>> {
+    file.aws.as_ref().map(|aws| aws.span())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+
+    const GOOD: &str = include_str!("../../../docs/examples/orders.toml");
+
+    #[test]
+    fn the_example_is_an_experiment_on_deployed_functions() {
+        let plan = check("orders", GOOD).unwrap();
+        let experiment = plan.for_aws().unwrap();
+        assert_eq!(experiment.complaints(), []);
+        assert_eq!(experiment.functions[0].name(), "orders");
+        assert_eq!(plan.load.requests.len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_done_on_aws_is_refused_before_anything_is_touched() {
+        for (from, to, says) in [
+            ("function:orders\"", "function:*\"", "is not a function"),
+            ("[aws]", "[aws]\ntag = \"\"", "is not a tag"),
+            ("function = \"orders\"", "function = \"order\"", "there is no function `order` under `[aws]`; there are: `orders`"),
+            ("function = \"orders\"", "service = \"dynamodb\"", "which nobody can strike there"),
+            ("baseline = \"60s\"", "baseline = \"20s\"", "on AWS it needs `1m` at least"),
+            ("seed = 7", "seed = 7\nsystems = [\"clinic\"]", "an experiment with `[aws]` brings nothing up"),
+            ("AWS/ApiGateway Latency", "AWS/Lambda Errors", "cannot react"),
+            ("https://", "ftp://", "is not a URL"),
+            ("of = \"orders GET /orders/{id}\"\np99", "of = \"orders\"\np99", "there is no endpoint `orders`"),
+        ] {
+            let text = GOOD.replacen(from, to, 1);
+            assert_ne!(text, GOOD, "{from}");
+            let wrong = check("orders", &text).unwrap_err();
+            assert!(wrong.iter().any(|wrong| wrong.what.contains(says)), "{to}: {wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The part of a checked experiment that is about functions deployed on AWS.
+
+use std::time::Duration;
+
+use aws::exports::alarms::Alarm;
+use aws::exports::{Arn, Experiment, Function};
+use faults::plan::VERSION;
+use faults::{By, Lease, Plan as FaultPlan, Trigger};
+
+use super::plan::Plan;
+
+/// Functions deployed on AWS, in one account and Region.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deployed {
+    /// The version of the layer that is attached.
+    pub layer: Arn,
+    /// The tag that each function must carry: key and value.
+    pub tag: (String, String),
+    /// The functions that may be touched.
+    pub functions: Vec<Function>,
+    /// How late the ledgers may be.
+    pub ledger_lag: Duration,
+    /// The alarms that end the experiment where FIS drives it.
+    pub alarms: Vec<Alarm>,
+}
+
+impl Deployed {
+    /// The function called `name`.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name() == name)
+    }
+
+    /// What a roll hangs on there: what a queue or a stream delivers again is struck again.
+    pub fn by(&self, name: &str) -> By {
+        let batches = |trigger: &Trigger| matches!(trigger, Trigger::Queue | Trigger::TableStream);
+        let function = self.function(name);
+        if function.is_some_and(|function| !function.triggers.is_empty() && function.triggers.iter().all(batches)) {
+            By::Message
+        } else {
+            By::Trace
+        }
+    }
+}
+
+impl Plan {
+    /// The experiment as it is written out for AWS, where it is on deployed functions.
+    pub fn for_aws(&self) -> Option<Experiment> {
+        let deployed = self.deployed.as_ref()?;
+        let plan = FaultPlan {
+            version: VERSION,
+            run: self.name.clone(),
+            sequence: 1,
+            lease_ms: Lease::LONGEST,
+            seed: self.seed,
+            faults: self.faults.clone(),
+        };
+        Some(Experiment {
+            name: self.name.clone(),
+            question: self.question.clone(),
+            functions: deployed.functions.clone(),
+            plan,
+            duration: self.timeline.fault,
+            layer: deployed.layer.clone(),
+            alarms: deployed.alarms.clone(),
+        })
+    }
+
+    /// From the attach to the detach, with room for what is slow: a marker that is older than this was left behind.
+    pub fn lasts_at_most(&self) -> Duration {
+        self.timeline.end() + Duration::from_secs(15 * 60)
+    }
+}

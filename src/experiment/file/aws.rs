@@ -1,0 +1,111 @@
+//! Functions that are deployed on AWS, as they were written.
+
+use faults::{Trigger, time::Time};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// An experiment on functions that are deployed on AWS, in one account and Region: `run --target aws` and `export` are for it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Aws {
+    /// The version of brownout's layer that is attached, by its ARN.
+    pub layer: String,
+    /// The tag by which a team allows that a function is struck, `key=value`; each function must carry it. `brownout=allowed` unless it is given.
+    #[serde(default = "allowed")]
+    pub tag: String,
+    /// How late CloudWatch Logs may be with what the extensions write; `30s` unless it is given, `1s` to `5m`. The baseline lasts twice as long.
+    #[serde(default = "half_a_minute")]
+    pub ledger_lag: Time,
+    /// The functions that may be touched; no other is.
+    #[serde(default)]
+    pub function: Vec<DeployedFunction>,
+    /// Alarms of CloudWatch that end the experiment where FIS drives it.
+    #[serde(default)]
+    pub alarm: Vec<StopAlarm>,
+}
+
+fn half_a_minute() -> Time {
+    Time::from(std::time::Duration::from_secs(30))
+}
+
+fn allowed() -> String {
+    "brownout=allowed".to_owned()
+}
+
+/// A function that is deployed. Faults name it by the last part of its ARN.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DeployedFunction {
+    /// Its ARN, without a version or an alias.
+    pub arn: String,
+    /// The role that it runs as, by its ARN: it needs leave to read the plan.
+    pub role: String,
+    /// What invokes it; anything unless it is given.
+    #[serde(default)]
+    pub triggers: Vec<TriggerName>,
+    /// Its timeout; `3s` unless it is given.
+    #[serde(default = "three_seconds")]
+    pub timeout: Time,
+    /// The layers that it has without ours, by their ARNs. For `export` only; `run` reads them.
+    #[serde(default)]
+    pub layers: Vec<String>,
+    /// Its binary, such as `/var/task/orders`, where its runtime is OS-only and its package has no `bootstrap` of its own.
+    pub bootstrap: Option<String>,
+    /// The alias of which `export iam-policy` lets a version with ours take a share.
+    pub alias: Option<String>,
+    /// The key that encrypts its variables, by its ARN, where that is the account's own.
+    pub key: Option<String>,
+}
+
+fn three_seconds() -> Time {
+    Time::from(std::time::Duration::from_secs(3))
+}
+
+/// What invokes a function.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TriggerName {
+    /// `Invoke` with `RequestResponse`.
+    Invoke,
+    /// API Gateway, or a function URL.
+    Http,
+    /// API Gateway, as a request authorizer.
+    Authorizer,
+    /// SQS.
+    Queue,
+    /// A DynamoDB stream.
+    TableStream,
+    /// Cognito, after the authentication.
+    SignIn,
+    /// A task of Step Functions.
+    Task,
+    /// S3, SNS, EventBridge, `Invoke` with `Event`.
+    Asynchronous,
+}
+
+impl From<TriggerName> for Trigger {
+    fn from(name: TriggerName) -> Self {
+        match name {
+            TriggerName::Invoke => Self::Invoke,
+            TriggerName::Http => Self::Http,
+            TriggerName::Authorizer => Self::Authorizer,
+            TriggerName::Queue => Self::Queue,
+            TriggerName::TableStream => Self::TableStream,
+            TriggerName::SignIn => Self::SignIn,
+            TriggerName::Task => Self::Task,
+            TriggerName::Asynchronous => Self::Asynchronous,
+        }
+    }
+}
+
+/// An alarm of CloudWatch.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StopAlarm {
+    /// Its ARN.
+    pub arn: String,
+    /// Namespace and name of its metric, such as `AWS/Lambda Errors`: one that no fault of the experiment can move is refused.
+    pub metric: String,
+    /// The function that its dimension `FunctionName` names, where it has one.
+    pub function: Option<String>,
+}

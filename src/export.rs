@@ -1,0 +1,61 @@
+//! `brownout export`: an experiment written out for AWS's own tools, or a workflow for CI. It calls nobody.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use aws::exports::{self, Experiment, File};
+
+use crate::check;
+use crate::cli::{Export, Form};
+
+/// Writes the files and names them.
+///
+/// # Errors
+/// Where the experiment is not one for this, or a file cannot be written.
+pub fn export(arguments: &Export) -> Result<u8, Box<dyn Error>> {
+    let files = match files(arguments) {
+        Ok(files) => files,
+        Err(complaints) => {
+            eprint!("{complaints}");
+            return Ok(crate::COULD_NOT_RUN);
+        }
+    };
+    let folder = arguments.out.clone().unwrap_or_else(|| PathBuf::from("brownout-export").join(arguments.form.name()));
+    std::fs::create_dir_all(&folder).map_err(|error| format!("`{}` cannot be made: {error}", folder.display()))?;
+    for file in files {
+        let path = folder.join(file.name);
+        std::fs::write(&path, file.text).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
+        println!("{}", path.display());
+    }
+    Ok(0)
+}
+
+fn files(arguments: &Export) -> Result<Vec<File>, String> {
+    let one = || match arguments.experiments.as_slice() {
+        [wanted] => deployed(wanted),
+        _ => Err(format!("error: `{}` is written for one experiment\n", arguments.form.name())),
+    };
+    let written = match arguments.form {
+        Form::GithubActions => return workflow(&arguments.experiments),
+        Form::Fis => exports::fis(&one()?),
+        Form::IamPolicy => exports::iam_policy(&one()?),
+        Form::Sam => exports::sam(&one()?),
+        Form::Terraform => exports::terraform(&one()?),
+    };
+    written.map_err(|error| format!("error: {error}\n"))
+}
+
+fn workflow(experiments: &[String]) -> Result<Vec<File>, String> {
+    for experiment in experiments {
+        if check::read(experiment)?.deployed.is_some() {
+            return Err(format!(
+                "error: {experiment}: the workflow runs experiments on its own machine; this one is on deployed functions\n"
+            ));
+        }
+    }
+    Ok(exports::github_actions(experiments))
+}
+
+fn deployed(wanted: &str) -> Result<Experiment, String> {
+    check::read(wanted)?.for_aws().ok_or_else(|| format!("error: {wanted}: it names no deployed function; write `[aws]`\n"))
+}

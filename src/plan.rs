@@ -1,0 +1,112 @@
+//! `brownout plan`: what `run --target aws` would change and call, from the same decision, reading only. No value of anybody's variable is shown.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use aws::attach::{Layer, Step, Update, decide};
+use aws::exports::Experiment;
+use aws::function::{Function, Readable};
+use aws::marker::{Record, Run};
+use aws::{Lambda, Patience};
+use faults::time::Time;
+use stack::targets::deployed;
+
+use crate::experiment::Plan;
+use crate::{aws_account, chain, check};
+
+/// A name that stands for the run's own, which it has only once it begins.
+const RUN: &str = "plan-only";
+
+/// Prints the plan; the exit code is 2 where a function could not be attached to.
+///
+/// # Errors
+/// Where the account cannot be read.
+pub fn plan(wanted: &str) -> Result<u8, Box<dyn Error>> {
+    let plan = match check::read(wanted) {
+        Ok(plan) => plan,
+        Err(complaints) => {
+            eprint!("{complaints}");
+            return Ok(crate::COULD_NOT_RUN);
+        }
+    };
+    let experiment = plan.for_aws().ok_or_else(|| format!("{wanted} names no deployed function; write `[aws]`"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (text, complaints) = runtime.block_on(read(&plan, &experiment))?;
+    print!("{text}");
+    if complaints > 0 {
+        eprintln!("error: {complaints} in the way; nothing was touched");
+        return Ok(crate::COULD_NOT_RUN);
+    }
+    Ok(0)
+}
+
+async fn read(plan: &Plan, experiment: &Experiment) -> Result<(String, usize), Box<dyn Error>> {
+    let lambda = Lambda::new(&aws_account::config(Some(&experiment.layer.region)).await, Patience::default());
+    let mut out = format!("{}\n\nin account {}, Region {}:\n", plan.question, experiment.layer.account, experiment.layer.region);
+    let mut complaints = 0;
+    if let Err(error) = aws_account::allowed(&lambda, plan, false).await {
+        let _ = writeln!(out, "  not allowed: {error}");
+        complaints += 1;
+    }
+    for wished in aws_account::wishes(plan, &Run::try_from(RUN.to_owned())?)? {
+        let function = lambda.function_at_last(&wished.arn).await.map_err(|error| chain(&error))?;
+        let around = lambda.surroundings(&wished.arn, &wished.wish.layer).await.map_err(|error| chain(&error))?;
+        complaints += told(&mut out, &wished, &function, decide(&function, &around, &wished.wish));
+    }
+    calls(&mut out, plan, experiment);
+    Ok((out, complaints))
+}
+
+/// What would become of one function; how much is in the way of it.
+fn told(out: &mut String, wished: &deployed::Function, function: &Function, step: Step) -> usize {
+    let _ = writeln!(out, "\n  {}", wished.name);
+    match step {
+        Step::Update { update, record } => difference(out, function, &update, &record, &wished.wish.layer),
+        Step::Wait => out.push_str("    an update is under way; `run` waits for its end\n"),
+        Step::Done(_) | Step::TakeBack { .. } => out.push_str("    ours is on it already; `brownout recover --list` says whose\n"),
+        Step::Refuse(complaints) => {
+            for complaint in &complaints {
+                let _ = writeln!(out, "    refused: {complaint}");
+            }
+            return complaints.len();
+        }
+    }
+    0
+}
+
+fn difference(out: &mut String, function: &Function, update: &Update, record: &Record, layer: &Layer) {
+    for one in &update.layers {
+        let sign = if one == layer.arn() && !function.layers.contains(one) { '+' } else { ' ' };
+        let _ = writeln!(out, "    layers     {sign} {one}");
+    }
+    if let Readable::Yes(variables) = &function.variables {
+        let _ =
+            writeln!(out, "    variables    {} of the function's own, untouched", variables.count().saturating_sub(record.before.len()));
+    }
+    for (name, value) in &record.set {
+        let sign = if record.before.contains_key(name) { '~' } else { '+' };
+        let _ = writeln!(out, "    variables  {sign} {name}={value}");
+    }
+    out.push_str("    variables  + BROWNOUT_UNDO (the way back)\n");
+}
+
+fn calls(out: &mut String, plan: &Plan, experiment: &Experiment) {
+    let count = experiment.functions.len();
+    let timeline = plan.timeline;
+    let renewals = timeline.fault.as_secs() / 15 + 1;
+    let parameter = experiment.plan_parameter();
+    let _ = write!(
+        out,
+        "\ncalls, in this order:\n  \
+         {count} x ListTags, GetLayerVersion, GetFunctionCodeSigningConfig, GetFunctionConcurrency, GetFunctionConfiguration\n  \
+         {count} x UpdateFunctionConfiguration (attach): new environments start, and the layer lies idle\n  \
+         {} x PutParameter {parameter} (calm, strike, renew, calm)\n  \
+         FilterLogEvents of /aws/lambda/<function> every 2 s\n  \
+         {count} x UpdateFunctionConfiguration (detach), then GetFunctionConfiguration until it is as it was\n  \
+         1 x DeleteParameter {parameter}\n\
+         `brownout export iam-policy` writes down who may do that, and that the functions may read the parameter.\n\
+         It takes about {} and two updates of up to a minute; a fault ends 60 s after the last renewal whatever becomes of this machine.\n",
+        renewals + 3,
+        Time::from(timeline.end()),
+    );
+}

@@ -1,0 +1,74 @@
+//! `brownout recover`: finds what dead runs left in functions on AWS, from the functions alone, and takes it out.
+
+use std::error::Error;
+
+use aws::journal::{self, Entry, File};
+use aws::marker::{Run, now};
+use aws::recover::{Found, Recovered, Which, list, recover as take_out};
+use aws::{Lambda, Patience};
+use reports::Verdict;
+
+use crate::{aws_account, chain, cli};
+
+/// Recovers, or only lists; the exit code is 6 where something is left.
+///
+/// # Errors
+/// Where the account cannot be reached, or the run or journal is none.
+pub fn recover(arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let lambda = Lambda::new(&aws_account::config(arguments.region.as_deref()).await, Patience::default());
+        if arguments.list { tell(&list(&lambda).await.map_err(|error| chain(&error))?) } else { undo(&lambda, arguments).await }
+    })
+}
+
+fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
+    if found.is_empty() {
+        println!("nothing of brownout is in any function");
+    }
+    let now = now();
+    for Found { function, version, record } in found {
+        match record {
+            Some(record) if record.is_over(now) => {
+                println!("{function} {version}: run {}, over: `brownout recover` takes it out", record.run)
+            }
+            Some(record) => {
+                println!("{function} {version}: run {}, for another {} s at most", record.run, record.until.saturating_sub(now))
+            }
+            None => println!("{function} {version}: a `BROWNOUT_UNDO` that is not understood; `--journal` may help"),
+        }
+    }
+    Ok(0)
+}
+
+async fn undo(lambda: &Lambda, arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
+    let which = match &arguments.run {
+        Some(run) => Which::Of(Run::try_from(run.clone())?),
+        None if arguments.all => Which::All,
+        None => Which::Over(now()),
+    };
+    let (noted, journal) = match &arguments.journal {
+        Some(path) => (journal::read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?, File::open(path)),
+        None => {
+            let folder = crate::run::runs_folder();
+            std::fs::create_dir_all(&folder)?;
+            (Vec::<Entry>::new(), File::open(&folder.join("recover.ndjson")))
+        }
+    };
+    let journal = journal.map_err(|error| chain(&error))?;
+    let recovered = take_out(lambda, &journal, &which, &noted).await.map_err(|error| chain(&error))?;
+    if recovered.is_empty() {
+        println!("there was nothing to take out");
+    }
+    let mut code = 0;
+    for Recovered { function, version, run, result } in recovered {
+        match result {
+            Ok(proof) => println!("{function} {version}: run {run} is out: {proof}"),
+            Err(error) => {
+                eprintln!("error: {function} {version}: {}", chain(&error));
+                code = Verdict::NotRestored.exit_code();
+            }
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,62 @@
+//! The tags by which a team says that a function may be struck, and that it is one of production's.
+
+use crate::Lambda;
+use crate::call::{CallError, Meaning};
+use crate::secret::Variables;
+
+/// Values of tags that mean that customers are behind a function.
+const PRODUCTION: [&str; 4] = ["prod", "production", "prd", "live"];
+
+/// A function's tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tags(Vec<(String, String)>);
+
+impl Tags {
+    /// Whether the function carries `key` with `value`.
+    pub fn has(&self, key: &str, value: &str) -> bool {
+        self.0.iter().any(|(name, found)| name == key && found == value)
+    }
+
+    /// A tag that means production, as `key=value`.
+    pub fn production(&self) -> Option<String> {
+        let found = self.0.iter().find(|(_, value)| PRODUCTION.iter().any(|production| value.eq_ignore_ascii_case(production)));
+        found.map(|(key, value)| format!("{key}={value}"))
+    }
+}
+
+impl Lambda {
+    /// The tags of the function with this ARN.
+    ///
+    /// # Errors
+    /// What the last call says.
+    pub async fn tags(&self, arn: &str) -> Result<Tags, CallError> {
+        let mut pauses = self.patience.begin();
+        loop {
+            match self.client.list_tags().resource(arn).send().await {
+                Ok(read) => {
+                    let tags = read.tags().into_iter().flatten();
+                    return Ok(Tags(tags.map(|(key, value)| (key.clone(), value.clone())).collect()));
+                }
+                Err(error) => match CallError::read("ListTags", arn, &error, &Variables::default()) {
+                    error if error.meaning == Meaning::Again && pauses.pause().await => (),
+                    error => return Err(error),
+                },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_of_production_is_seen_whatever_its_key() {
+        let tags = |key: &str, value: &str| Tags(vec![("team".into(), "orders".into()), (key.into(), value.into())]);
+        for (key, value, seen) in [("env", "prod", true), ("Stage", "Production", true), ("env", "test", false), ("prod", "no", false)] {
+            assert_eq!(tags(key, value).production().is_some(), seen, "{key}={value}");
+        }
+        assert!(tags("brownout", "allowed").has("brownout", "allowed"));
+        assert!(!tags("brownout", "denied").has("brownout", "allowed"));
+    }
+}

@@ -1,0 +1,287 @@
+//! A cloud for one test: a function on the local platform, configured through the test control plane. What the extension is told and tells goes
+//! through SSM and CloudWatch Logs, and only while the function has the layer.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use control_plane::{Configuration, ControlPlane, Function as Deployed, LogLine, Scripted, Settling, serve};
+use stack::platform::gateway::{Api, Route, Routes};
+use stack::platform::{Code, Function, Platform, Settings};
+use stack::{Compressed, RunFolder, guard};
+
+use crate::support::{BROWNOUT, Outcome};
+
+pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7";
+
+/// A value of the function's own variable.
+pub const SECRET: &str = "planted-5ac1b3";
+
+const PARAMETER: &str = "/brownout/orders/plan";
+
+/// How late CloudWatch Logs are with a line.
+const LATE: Duration = Duration::from_millis(400);
+
+pub struct Cloud {
+    plane: Arc<Mutex<Scripted>>,
+    endpoint: String,
+    folder: tempfile::TempDir,
+    marker: String,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Cloud {
+    pub fn new() -> Self {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let marker = format!("deployed-{}-{number}", std::process::id());
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let plane = Arc::new(Mutex::new(Scripted { plane: account(), ..Scripted::default() }));
+        let (endpoint, gateway) = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let endpoint = format!("http://{}", listener.local_addr().unwrap());
+            tokio::spawn(serve(listener, Arc::clone(&plane)));
+            let (ledger, mut entries) = tokio::sync::mpsc::unbounded_channel();
+            let platform = stack::platform::start(settings(&folder, &marker, ledger)).await.unwrap();
+            let gateway = platform.gateway.to_string();
+            tokio::spawn(hand_plans_over(Arc::clone(&plane), folder.path().join("plan.json"), platform));
+            let logs = Arc::clone(&plane);
+            tokio::spawn(async move {
+                while let Some(entry) = entries.recv().await {
+                    let (text, logs) = (entry.to_line(), Arc::clone(&logs));
+                    tokio::spawn(async move {
+                        let at_ms = unix_ms();
+                        tokio::time::sleep(LATE).await;
+                        logs.lock().unwrap().plane.log("/aws/lambda/orders", LogLine { at_ms, text });
+                    });
+                }
+            });
+            (endpoint, gateway)
+        });
+        std::fs::write(folder.path().join("orders.toml"), experiment(&gateway)).unwrap();
+        Self { plane, endpoint, folder, marker, runtime: Some(runtime) }
+    }
+
+    /// The function as it is configured, but for the revision, which every change raises.
+    pub fn function(&self) -> Configuration {
+        Configuration { revision: 0, ..self.plane.lock().unwrap().plane.functions["orders"].latest.clone() }
+    }
+
+    /// The plan that there is.
+    pub fn plan(&self) -> Option<String> {
+        self.plane.lock().unwrap().plane.parameters.get(PARAMETER).map(|parameter| parameter.value.clone())
+    }
+
+    pub fn edit(&self, edit: impl FnOnce(&mut Configuration)) {
+        edit(&mut self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().latest);
+    }
+
+    pub fn tag(&self, tags: &[(&str, &str)]) {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().tags = tags;
+    }
+
+    pub fn file(&self) -> String {
+        self.folder.path().join("orders.toml").display().to_string()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BROWNOUT);
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, value) in
+            [("AWS_ENDPOINT_URL", self.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
+        {
+            command.env(name, value);
+        }
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    /// Runs the command to its end: code, standard output, standard error.
+    pub fn brownout(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Starts the experiment.
+    pub fn run(&self, more: &[&str]) -> Started {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, out) = (self.file(), folder.path().display().to_string());
+        let mut command = self.command(&["run", "--target", "aws", &file, "--out", &out]);
+        let child = command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Started { child: Some(child), folder: Some(folder) }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        }
+        let _ = guard::end_all(&self.marker);
+    }
+}
+
+/// An experiment under way; killed when dropped.
+pub struct Started {
+    child: Option<std::process::Child>,
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Started {
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub fn end(mut self) -> Outcome {
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            folder: self.folder.take().unwrap(),
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn account() -> ControlPlane {
+    let mut configuration = Configuration::new("orders");
+    configuration.variables.insert("DATABASE_PASSWORD".into(), SECRET.into());
+    let mut function = Deployed::new(configuration);
+    function.tags.insert("brownout".into(), "allowed".into());
+    let mut plane = ControlPlane { settling: Settling { looks: 2, next_fails: None }, ..ControlPlane::default() };
+    plane.layers.insert(LAYER.into(), vec!["x86_64".into()]);
+    plane.add(function);
+    plane
+}
+
+fn settings(folder: &tempfile::TempDir, marker: &str, ledger: tokio::sync::mpsc::UnboundedSender<faults::Entry>) -> Settings {
+    let binary = folder.path().join("function");
+    let this = std::env::current_exe().unwrap();
+    std::fs::write(&binary, format!("#!/bin/sh\nexec '{}' --ignored --exact --nocapture child::runtime\n", this.display())).unwrap();
+    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let layer = Path::new(env!("CARGO_MANIFEST_DIR")).join("extension/layer");
+    let route = Route { resource: "/{api+}".into(), method: None, function: "orders".into(), authorizer: None };
+    let api =
+        Api { id: "abc123".into(), stage: "prod".into(), variables: BTreeMap::new(), authorizers: BTreeMap::new(), routes: vec![route] };
+    Settings {
+        functions: vec![Function {
+            name: "orders".into(),
+            code: Code::Provided(binary),
+            memory_mb: 128,
+            timeout: Duration::from_secs(10),
+            concurrency: 20,
+            reserved: None,
+            variables: BTreeMap::new(),
+            idle: Duration::from_secs(600),
+        }],
+        routes: Routes { apis: vec![api] },
+        run_folder: RunFolder::create(folder.path().join("platform")).unwrap(),
+        extension: Some(PathBuf::from(BROWNOUT).with_file_name("brownout-extension")),
+        bootstrap: layer.join("bootstrap"),
+        wrapper: layer.join("wrapper"),
+        plan: folder.path().join("plan.json"),
+        variables: BTreeMap::from([("AWS_REGION".to_owned(), control_plane::REGION.to_owned())]),
+        marker: marker.to_owned(),
+        ledger,
+        compressed: Compressed::default(),
+    }
+}
+
+/// The extension gets the plan of the parameter that its variable names, while the function has the layer; otherwise it has none.
+async fn hand_plans_over(plane: Arc<Mutex<Scripted>>, file: PathBuf, _platform: Platform) {
+    let mut last = None;
+    loop {
+        let plan = {
+            let plane = &plane.lock().unwrap().plane;
+            let latest = &plane.functions["orders"].latest;
+            let source = latest.variables.get("BROWNOUT_PLAN").and_then(|source| source.strip_prefix("ssm:"));
+            let has_layer = latest.layers.iter().any(|layer| layer == LAYER);
+            source.filter(|_| has_layer).and_then(|name| plane.parameters.get(name)).map(|parameter| parameter.value.clone())
+        };
+        if plan != last {
+            let new = file.with_extension("new");
+            std::fs::write(&new, plan.as_deref().unwrap_or_default()).unwrap();
+            std::fs::rename(&new, &file).unwrap();
+            last = plan;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn experiment(gateway: &str) -> String {
+    format!(
+        r#"question = "Do orders keep their aims while they are slow, and are strangers kept out?"
+seed = 7
+
+[phases]
+warm-up = "1s"
+baseline = "5s"
+fault = "12s"
+recovery = "3s"
+lease = "5s"
+
+[aws]
+layer = "{LAYER}"
+ledger-lag = "2s"
+
+[[aws.function]]
+arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+role = "arn:aws:iam::123456789012:role/orders"
+triggers = ["http"]
+
+[[load.requests]]
+of = "orders GET /orders/{{id}}"
+url = "http://{gateway}/prod/orders/7"
+rate = "40/s"
+
+[[load.requests]]
+of = "orders stranger"
+url = "http://{gateway}/prod/orders/7/address"
+rate = "5/s"
+statuses = [403]
+
+[[fault]]
+function = "orders"
+share = 0.5
+latency = {{ at = "before", time = "60ms" }}
+
+[[expect]]
+of = "orders GET /orders/{{id}}"
+p50 = "<= 800ms"
+errors = "<= 5%"
+"#
+    )
+}
+
+/// All text in the files of a folder.
+pub fn everything_below(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&everything_below(&path));
+        } else {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+    text
+}
+
+fn unix_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}

@@ -1,0 +1,110 @@
+//! `run --target aws` as a user calls it: the real command and SDK; functions, extension and gateway are the platform's own, and only Lambda's
+//! control plane, SSM and CloudWatch Logs stand in for AWS. Attach, strike, calm and detach reach the functions as they would there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod child;
+mod cloud;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use cloud::{Cloud, LAYER, SECRET};
+use support::{signal, within};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[test]
+fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    let before = cloud.function();
+    let outcome = cloud.run(&[]).end();
+    let result = outcome.result();
+    assert_eq!(result["verdict"], "held", "{}", outcome.story());
+    assert_eq!(outcome.code, 0, "{}", outcome.story());
+    assert!(result["struck"].as_u64().unwrap() > 20, "{}", outcome.story());
+    let effect = result["effects"].as_array().unwrap().iter().find(|effect| effect["endpoint"] == "orders GET /orders/{id}");
+    assert!(effect.is_some(), "{}", outcome.story());
+    assert_eq!(cloud.function(), before, "{}", outcome.stderr);
+    assert_eq!(cloud.plan(), None);
+    assert!(outcome.stderr.contains("`orders` is as it was"), "{}", outcome.stderr);
+    let journal = std::fs::read_to_string(outcome.folder.path().join("journal.ndjson")).unwrap();
+    assert!(journal.contains("attaching") && journal.contains("undoing"), "{journal}");
+    let everything = cloud::everything_below(outcome.folder.path());
+    for (what, text) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr), ("the folder", &everything)] {
+        assert!(!text.contains(SECRET), "a function's secret is in {what}");
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    let before = cloud.function();
+    let running = cloud.run(&[]);
+    within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+    signal(running.pid(), "KILL");
+    drop(running);
+    assert!(cloud.function().layers.contains(&LAYER.to_owned()));
+    let (code, listed, _) = cloud.brownout(&["recover", "--list", "--region", control_plane::REGION]);
+    assert_eq!(code, 0);
+    let run = listed.split("run ").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_else(|| panic!("{listed}")).to_owned();
+    let (_, nothing, _) = cloud.brownout(&["recover", "--region", control_plane::REGION]);
+    assert!(nothing.contains("nothing to take out"), "a run that may still go on is not touched: {nothing}");
+    let (code, said, errors) = cloud.brownout(&["recover", "--run", &run, "--region", control_plane::REGION]);
+    assert_eq!((code, said.contains("is out")), (0, true), "{said}{errors}");
+    assert_eq!(cloud.function(), before);
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_takes_everything_back_first() {
+    let _turn = support::turn();
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let cloud = Cloud::new();
+        let before = cloud.function();
+        let running = cloud.run(&[]);
+        within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+        signal(running.pid(), name);
+        let outcome = running.end();
+        assert_eq!(outcome.code, code, "{name}: {}", outcome.story());
+        assert_eq!(cloud.function(), before, "{name}");
+        assert_eq!(cloud.plan(), None, "{name}");
+    }
+}
+
+#[test]
+fn a_function_whose_team_has_not_allowed_it_is_not_touched() {
+    let cloud = Cloud::new();
+    let before = cloud.function();
+    for (tags, arguments, code, says) in [
+        (&[][..], &[][..], 2, "does not carry the tag `brownout=allowed`"),
+        (&[("brownout", "allowed"), ("stage", "prod")], &[], 2, "is production by its tag `stage=prod`; `--yes`"),
+    ] {
+        cloud.tag(tags);
+        let outcome = cloud.run(arguments).end();
+        assert_eq!(outcome.code, code, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(says), "{}", outcome.stderr);
+        assert_eq!(cloud.function(), before);
+        assert_eq!(cloud.plan(), None);
+    }
+}
+
+#[test]
+fn a_plan_says_what_would_be_changed_and_changes_nothing() {
+    let cloud = Cloud::new();
+    let before = cloud.function();
+    let (code, said, errors) = cloud.brownout(&["plan", &cloud.file()]);
+    assert_eq!(code, 0, "{said}{errors}");
+    for line in [&format!("+ {LAYER}"), "1 of the function's own, untouched", "+ BROWNOUT_PLAN=ssm:/brownout/orders/plan", "PutParameter"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains(SECRET));
+    cloud.edit(|function| (1..=5).for_each(|n| function.layers.push(format!("arn:aws:lambda:eu-central-1:123456789012:layer:l{n}:1"))));
+    let (code, said, errors) = cloud.brownout(&["plan", &cloud.file()]);
+    assert_eq!(code, 2, "{said}{errors}");
+    assert!(said.contains("refused: it has `5` layers"), "{said}");
+    cloud.edit(|function| function.layers.clear());
+    assert_eq!(cloud.function(), before);
+}
