@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use faults::{Complaint, Fault, Kind, Place, Plan, Trigger};
 
 use super::alarms::{Alarm, Watched};
@@ -42,6 +43,26 @@ pub struct Function {
 }
 
 impl Function {
+    /// A function as Lambda describes it. What invokes it, its binary and its alias are not in that; they are for the caller to add.
+    ///
+    /// # Errors
+    /// Which of the ARNs is none.
+    pub fn read(shown: &GetFunctionConfigurationOutput) -> Result<Self, String> {
+        let arn = |text: Option<&str>| text.unwrap_or_default().parse::<Arn>();
+        let layers = shown.layers().iter().map(|layer| arn(layer.arn())).collect::<Result<_, _>>()?;
+        Ok(Self {
+            arn: arn(shown.function_arn())?,
+            role: arn(shown.role())?,
+            layers,
+            bootstrap: None,
+            alias: None,
+            key: shown.kms_key_arn().map(str::parse).transpose()?,
+            triggers: Vec::new(),
+            // Lambda's own default.
+            timeout: Duration::from_secs(shown.timeout().and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(3)),
+        })
+    }
+
     /// Its name; empty where the ARN is not a function's.
     pub fn name(&self) -> &str {
         self.arn.named("lambda", "function").unwrap_or_default()
@@ -278,6 +299,16 @@ mod tests {
             let found = complaint(change);
             assert!(found.contains(expected), "{expected}: {found}");
         }
+    }
+
+    #[test]
+    fn a_function_reads_from_what_lambda_says_of_it() {
+        let expected = experiment().functions.remove(0);
+        let layer = aws_sdk_lambda::types::Layer::builder().arn(expected.layers[0].to_string()).build();
+        let shown = GetFunctionConfigurationOutput::builder().function_arn(expected.arn.to_string()).timeout(3).layers(layer);
+        let read = Function::read(&shown.clone().role(expected.role.to_string()).build()).unwrap();
+        assert_eq!(read, Function { triggers: Vec::new(), ..expected });
+        assert!(Function::read(&shown.build()).unwrap_err().contains("is not an ARN"));
     }
 
     #[test]

@@ -124,7 +124,8 @@ pub fn of_the_automation(experiment: &Experiment) -> Value {
 }
 
 /// What FIS's role may: start, watch and stop this document's executions, and write its log.
-/// `StartAutomationExecution` is judged by the document, which IAM calls `document` or, in older policies, `automation-definition`.
+/// `StartAutomationExecution` is judged by the document, which IAM calls `document` or `automation-definition`, and by the execution that it
+/// makes (managed policy `AWSFaultInjectionSimulatorSSMAccess`).
 pub fn of_fis(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let document = experiment.named("strike");
@@ -136,6 +137,7 @@ pub fn of_fis(experiment: &Experiment) -> Value {
             [
                 home.beside("ssm", format!("automation-definition/{document}:*")).to_string(),
                 home.beside("ssm", format!("document/{document}")).to_string(),
+                home.beside("ssm", "automation-execution/*").to_string(),
             ],
         ),
         allow(
