@@ -88,7 +88,7 @@ async fn an_alias_that_cannot_be_shared_is_refused_before_anything_is_touched() 
     let world = World::default();
     for (expected, change) in [
         ("stands for `$LATEST`", (|alias: &mut Alias| alias.version = "$LATEST".to_owned()) as fn(&mut Alias)),
-        ("already shares its calls", |alias| drop(alias.weights.insert("7".to_owned(), 0.1))),
+        ("already shares its calls", |alias| alias.weights = [("7".to_owned(), 0.1)].into()),
     ] {
         let mut plane = beginning();
         change(plane.functions.get_mut(FUNCTION).unwrap().aliases.get_mut("live").unwrap());
