@@ -36,18 +36,18 @@ fn what_lambda_refuses_is_refused_and_changes_nothing() {
         (json!({"Layers": (0..6).map(other).collect::<Vec<_>>()}), 400, "more than 5 layers"),
         (json!({"Layers": [LAYER, LAYER.replace("ours:1", "ours:2")]}), 400, "versions of the same layer"),
         (json!({"Layers": [other(1)]}), 400, "does not exist"),
-        (variables("AB", 4087), 400, "exceeded the 4KB limit. String measured: {"),
+        (variables("AB", 4088), 400, "exceeded the 4KB limit. String measured: {"),
         (variables("AWS_REGION", 2), 400, "reserved keys"),
         (variables("A-B", 2), 400, "failed to satisfy constraint"),
     ] {
         let (mut plane, before) = (plane(), plane());
         let answered = update(&mut plane, &body);
-        assert_eq!(answered.status, status, "{body}");
+        assert_eq!(answered.status, status, "{words}");
         assert!(answered.body["message"].as_str().unwrap().contains(words), "{answered:?}");
-        assert_eq!(plane, before, "{body}");
+        assert_eq!(plane, before, "{words}");
     }
-    // One byte less fits.
-    assert_eq!(update(&mut plane(), &variables("AB", 4086)).status, 200);
+    // One byte less fits: 4,096 with name, quotes and braces.
+    assert_eq!(update(&mut plane(), &variables("AB", 4087)).status, 200);
 }
 
 #[test]
