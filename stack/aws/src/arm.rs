@@ -36,6 +36,15 @@ impl Place {
         }
     }
 
+    /// The place that `BROWNOUT_PLAN` names, where it is one of these.
+    pub fn parse(address: &str) -> Option<Self> {
+        if let Some(name) = address.strip_prefix("ssm:").filter(|name| !name.is_empty()) {
+            return Some(Self::Parameter(name.to_owned()));
+        }
+        let (bucket, key) = address.strip_prefix("s3://")?.split_once('/')?;
+        (!bucket.is_empty() && !key.is_empty()).then(|| Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+
     /// The most bytes that fit.
     pub fn most_bytes(&self) -> usize {
         match self {
@@ -127,6 +136,16 @@ impl Store {
         }
     }
 
+    async fn get_at_last(&self, place: &Place) -> Result<Option<String>, CallError> {
+        let mut pauses = self.patience.begin();
+        loop {
+            match self.get(place).await {
+                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
+                answered => return answered,
+            }
+        }
+    }
+
     async fn put(&self, place: &Place, plan: &str) -> Result<(), CallError> {
         let (nothing, address) = (Variables::default(), place.address());
         match place {
@@ -171,19 +190,12 @@ impl Armed {
     /// # Errors
     /// Where it does not fit, something else is in its place, or it is not written.
     pub async fn arm(store: Store, journal: &dyn Journal, place: Place, plan: Plan) -> Result<Self, ArmError> {
-        let (mut armed, mut pauses) = (Self { store, place, plan }, Patience::default().begin());
-        loop {
-            match armed.store.get(&armed.place).await {
-                Ok(None) => break,
-                Ok(Some(text)) => match Plan::read(text.as_bytes()) {
-                    Ok(there) if there.run == armed.plan.run => {
-                        armed.plan.sequence = armed.plan.sequence.max(there.sequence + 1);
-                        break;
-                    }
-                    _ => return Err(ArmError::Taken { place: armed.place.address(), run: armed.plan.run }),
-                },
-                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-                Err(cause) => return Err(ArmError::Call { place: armed.place.address(), cause }),
+        let mut armed = Self { store, place, plan };
+        let there = armed.store.get_at_last(&armed.place).await;
+        if let Some(text) = there.map_err(|cause| ArmError::Call { place: armed.place.address(), cause })? {
+            match Plan::read(text.as_bytes()) {
+                Ok(there) if there.run == armed.plan.run => armed.plan.sequence = armed.plan.sequence.max(there.sequence + 1),
+                _ => return Err(ArmError::Taken { place: armed.place.address(), run: armed.plan.run }),
             }
         }
         armed.write(journal).await?;
@@ -235,6 +247,16 @@ impl Armed {
                 Err(cause) => return Err(ArmError::Call { place, cause }),
             }
         }
+    }
+
+    /// Takes up the plan that a run of this name left in a place, so that it can be calmed and deleted; none where there is none of its.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub async fn left_by(store: Store, place: Place, run: &str) -> Result<Option<Self>, ArmError> {
+        let there = store.get_at_last(&place).await.map_err(|cause| ArmError::Call { place: place.address(), cause })?;
+        let plan = there.and_then(|text| Plan::read(text.as_bytes()).ok()).filter(|plan| plan.run == run);
+        Ok(plan.map(|plan| Self { store, place, plan }))
     }
 
     async fn write(&self, journal: &dyn Journal) -> Result<(), ArmError> {

@@ -66,8 +66,17 @@ pub struct Recovered {
     pub version: String,
     /// Whose it was.
     pub run: Run,
+    /// Where its plan stood, as `BROWNOUT_PLAN` named it: [`crate::arm::Armed::left_by`] takes that up.
+    pub plan: Option<String>,
     /// How it is known to be clean, or why it is not.
     pub result: Result<Proof, UndoError>,
+}
+
+impl Recovered {
+    fn new(function: &str, version: &str, record: &Record, result: Result<Proof, UndoError>) -> Self {
+        let plan = record.set.get("BROWNOUT_PLAN").cloned();
+        Self { function: function.to_owned(), version: version.to_owned(), run: record.run.clone(), plan, result }
+    }
 }
 
 /// Everything that runs left in the account and region; touches nothing.
@@ -94,15 +103,14 @@ pub async fn recover(lambda: &Lambda, journal: &dyn Journal, which: &Which, note
             (Some(alias), version) => canary::take_back(lambda, journal, &found.function, &record.run, alias, version).await,
             (None, _) => continue,
         };
-        let (function, version) = (found.function.clone(), found.version.clone());
-        recovered.push(Recovered { function, version, run: record.run.clone(), result });
+        recovered.push(Recovered::new(&found.function, &found.version, record, result));
     }
     let run = if let Which::Of(run) = which { Some(run) } else { None };
     for (function, record) in records(noted, run) {
         let seen = found.iter().any(|found| found.function == function && found.version == "$LATEST" && found.record.is_some());
         if !seen && which.means(record) {
             let result = undo(lambda, journal, function, &record.run, Some(record)).await;
-            recovered.push(Recovered { function: function.to_owned(), version: "$LATEST".to_owned(), run: record.run.clone(), result });
+            recovered.push(Recovered::new(function, "$LATEST", record, result));
         }
     }
     Ok(recovered)

@@ -139,7 +139,7 @@ fn scenarios(part: usize, parts: usize) -> u64 {
                 count += 1;
                 // Two at a time: all of them where a wrapper and four layers are there before, and a sample elsewhere.
                 let seconds = (effect + 1..effects + 4).flat_map(|later| accidents.iter().map(move |second| (later, second.clone())));
-                let (skip, step) = if at == 0 && fails.is_none() { (0, 1) } else { (at, 29) };
+                let (skip, step) = if at == 0 && fails.is_none() { (0, 1) } else { (at, 97) };
                 for (later, second) in seconds.skip(skip).step_by(step) {
                     let mut script = script.clone();
                     script.insert(later, second);

@@ -30,7 +30,7 @@ pub enum AttachError {
         /// Every reason.
         complaints: Vec<Complaint>,
     },
-    /// It was not touched, since a call said no.
+    /// It is as it was, since a call said no.
     #[error("`{function}` was not attached to")]
     Call {
         /// The function.
@@ -83,41 +83,58 @@ pub async fn attach(lambda: &Lambda, journal: &dyn Journal, function: &str, wish
     let warnings =
         if around.switched_off { vec![format!("`{function}` has a reserved concurrency of `0`: nothing runs")] } else { Vec::new() };
     let (mut pauses, mut sent) = (lambda.patience.begin(), None);
-    loop {
-        let stop = match lambda.function(function).await {
-            // What landed without its marker must never be taken for what was there before.
-            Ok(read) if sent.as_ref().is_some_and(|sent| lost_its_marker(&read, sent)) => {
-                return take_back(lambda, journal, function, wish, sent.as_ref(), "somebody took `BROWNOUT_UNDO` out".to_owned()).await;
+    let stop = loop {
+        let next = match lambda.function(function).await {
+            Ok(read) => next(lambda, journal, &read, decide(&read, &around, wish), &mut sent).await,
+            Err(error) if error.meaning == Meaning::Again => Next::Pause,
+            Err(error) => Next::Stop(Stop::Call(error)),
+        };
+        match next {
+            Next::Attached(record) => return Ok(Attached { function: function.to_owned(), record, warnings }),
+            Next::TakeBack(reason) => return take_back(lambda, journal, function, wish, sent.as_ref(), reason).await,
+            Next::Stop(stop) => break stop,
+            Next::Pause if pauses.pause().await => (),
+            Next::Pause => break Stop::OutOfTime,
+        }
+    };
+    if sent.is_none() {
+        return Err(stop.untouched(function));
+    }
+    match (take_back(lambda, journal, function, wish, sent.as_ref(), stop.reason()).await, stop) {
+        // Another run was faster, or the call itself was refused: ours never landed.
+        (Err(AttachError::TakenBack { proof: Proof::NothingThere, .. }), stop @ Stop::Refused(_)) => Err(stop.untouched(function)),
+        (Err(AttachError::TakenBack { .. }), stop @ Stop::Call(_)) => Err(stop.untouched(function)),
+        (taken_back, _) => taken_back,
+    }
+}
+
+/// What follows one look at the function.
+enum Next {
+    Attached(Record),
+    TakeBack(String),
+    Stop(Stop),
+    Pause,
+}
+
+async fn next(lambda: &Lambda, journal: &dyn Journal, read: &Function, step: Step, sent: &mut Option<Record>) -> Next {
+    // What landed without its marker must never be taken for what was there before.
+    if sent.as_ref().is_some_and(|sent| lost_its_marker(read, sent)) {
+        return Next::TakeBack("somebody took `BROWNOUT_UNDO` out".to_owned());
+    }
+    match step {
+        Step::Done(record) => Next::Attached(record),
+        Step::Wait => Next::Pause,
+        Step::TakeBack { reason } => Next::TakeBack(reason),
+        Step::Refuse(complaints) => Next::Stop(Stop::Refused(complaints)),
+        Step::Update { update, record } => {
+            let entry = Entry::Attaching { function: read.name.clone(), record: record.clone() };
+            if let Err(cause) = journal.note(&entry) {
+                return Next::Stop(Stop::Journal(cause));
             }
-            Ok(read) => match decide(&read, &around, wish) {
-                Step::Done(record) => return Ok(Attached { function: function.to_owned(), record, warnings }),
-                Step::Wait => None,
-                Step::TakeBack { reason } => return take_back(lambda, journal, function, wish, sent.as_ref(), reason).await,
-                // Ours was there and is not any more: what remains of it, if anything, is known from what was sent.
-                Step::Refuse(complaints) if sent.is_some() => Some(Stop::Refused(complaints)),
-                Step::Refuse(complaints) => return Err(AttachError::Refused { function: function.to_owned(), complaints }),
-                Step::Update { update, record } => {
-                    let entry = Entry::Attaching { function: function.to_owned(), record: record.clone() };
-                    if let Err(cause) = journal.note(&entry) {
-                        Some(Stop::Journal(cause))
-                    } else {
-                        sent = Some(record);
-                        lambda.update(function, &update).await.err().filter(|error| error.meaning != Meaning::Again).map(Stop::Call)
-                    }
-                }
-            },
-            Err(error) if error.meaning == Meaning::Again => None,
-            Err(error) => Some(Stop::Call(error)),
-        };
-        let stop = match stop {
-            Some(stop) => stop,
-            None if pauses.pause().await => continue,
-            None => Stop::OutOfTime,
-        };
-        return match (&sent, stop) {
-            (None, stop) => Err(stop.untouched(function)),
-            (Some(_), stop) => take_back(lambda, journal, function, wish, sent.as_ref(), stop.reason()).await,
-        };
+            *sent = Some(record);
+            let refused = lambda.update(&read.name, &update).await.err().filter(|error| error.meaning != Meaning::Again);
+            refused.map_or(Next::Pause, |error| Next::Stop(Stop::Call(error)))
+        }
     }
 }
 

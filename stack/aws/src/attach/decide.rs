@@ -61,7 +61,6 @@ pub fn decide(function: &Function, around: &Surroundings, wish: &Wish) -> Step {
     let ours = ours(function, wish, &mut complaints);
     let Readable::Yes(variables) = &function.variables else { return Step::Refuse(complaints) };
     let (update, record) = with_ours(function, variables, ours, wish);
-    // A function that was over before is over because of us only if it was not.
     if update.variables.bytes() > MOST_BYTES {
         complaints.push(Complaint::Variables(update.variables.bytes()));
     }

@@ -1,0 +1,104 @@
+//! The control plane is as strict as AWS: each refusal by its status and name.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use control_plane::{Answer, Configuration, ControlPlane, Function, Request, Settling, Signing, answer};
+use serde_json::{Value, json};
+
+const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:ours:1";
+
+fn plane() -> ControlPlane {
+    let mut plane = ControlPlane::default();
+    plane.layers.insert(LAYER.to_owned(), Vec::new());
+    plane.add(Function::new(Configuration::new("f")));
+    plane
+}
+
+fn call(plane: &mut ControlPlane, method: &str, path: &str, body: &Value) -> Answer {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    answer(plane, &Request { method, path, query, target: None, body: body.to_string().as_bytes() })
+}
+
+fn update(plane: &mut ControlPlane, body: &Value) -> Answer {
+    call(plane, "PUT", "/2015-03-31/functions/f/configuration", body)
+}
+
+fn look(plane: &mut ControlPlane) -> Value {
+    call(plane, "GET", "/2015-03-31/functions/f/configuration", &Value::Null).body
+}
+
+#[test]
+fn what_lambda_refuses_is_refused_and_changes_nothing() {
+    let variables = |name: &str, length: usize| json!({"Environment": {"Variables": {name: "x".repeat(length)}}});
+    let other = |n| format!("arn:aws:lambda:eu-central-1:123456789012:layer:l{n}:1");
+    for (body, status, words) in [
+        (json!({"RevisionId": "another"}), 412, "latest Revision Id"),
+        (json!({"Layers": (0..6).map(other).collect::<Vec<_>>()}), 400, "more than 5 layers"),
+        (json!({"Layers": [LAYER, LAYER.replace("ours:1", "ours:2")]}), 400, "versions of the same layer"),
+        (json!({"Layers": [other(1)]}), 400, "does not exist"),
+        (variables("AB", 4088), 400, "exceeded the 4KB limit. String measured: {"),
+        (variables("AWS_REGION", 2), 400, "reserved keys"),
+        (variables("A-B", 2), 400, "failed to satisfy constraint"),
+    ] {
+        let (mut plane, before) = (plane(), plane());
+        let answered = update(&mut plane, &body);
+        assert_eq!(answered.status, status, "{words}");
+        assert!(answered.body["message"].as_str().unwrap().contains(words), "{answered:?}");
+        assert_eq!(plane, before, "{words}");
+    }
+    // One byte less fits: 4,096 with name, quotes and braces.
+    assert_eq!(update(&mut plane(), &variables("AB", 4087)).status, 200);
+}
+
+#[test]
+fn an_update_takes_its_looks_and_the_revision_moves_twice() {
+    let mut plane = plane();
+    plane.settling = Settling { looks: 1, next_fails: None };
+    let before = look(&mut plane)["RevisionId"].clone();
+    let begun = update(&mut plane, &json!({"Layers": [LAYER], "RevisionId": before}));
+    assert_eq!((begun.status, &begun.body["LastUpdateStatus"]), (200, &json!("InProgress")));
+    assert_eq!(update(&mut plane, &json!({"Layers": []})).error, Some("ResourceConflictException"));
+    assert_eq!(call(&mut plane, "POST", "/2015-03-31/functions/f/versions", &json!({})).status, 409);
+    assert_eq!(look(&mut plane)["LastUpdateStatus"], "InProgress");
+    let through = look(&mut plane);
+    assert_eq!(through["LastUpdateStatus"], "Successful");
+    assert_ne!(through["RevisionId"], begun.body["RevisionId"]);
+    assert_eq!(update(&mut plane, &json!({"RevisionId": begun.body["RevisionId"]})).status, 412);
+}
+
+#[test]
+fn what_is_not_given_stays_and_what_is_given_is_replaced_whole() {
+    let mut plane = plane();
+    update(&mut plane, &json!({"Layers": [LAYER], "Environment": {"Variables": {"AA": "1", "BB": "2"}}}));
+    look(&mut plane);
+    update(&mut plane, &json!({"Environment": {"Variables": {"CC": "3"}}}));
+    let now = look(&mut plane);
+    assert_eq!(now["Environment"]["Variables"], json!({"CC": "3"}));
+    assert_eq!(now["Layers"][0]["Arn"], LAYER);
+    let sha = now["ConfigSha256"].clone();
+    update(&mut plane, &json!({"Layers": []}));
+    assert_ne!(look(&mut plane)["ConfigSha256"], sha);
+    update(&mut plane, &json!({"Layers": [LAYER]}));
+    assert_eq!(look(&mut plane)["ConfigSha256"], sha);
+}
+
+#[test]
+fn an_unsigned_layer_is_refused_where_signing_is_enforced() {
+    let mut plane = plane();
+    plane.functions.get_mut("f").unwrap().signing = Signing::Enforce;
+    assert_eq!(update(&mut plane, &json!({"Layers": [LAYER]})).error, Some("CodeVerificationFailedException"));
+}
+
+#[test]
+fn a_version_that_an_alias_points_at_stays() {
+    let mut plane = plane();
+    let versions = "/2015-03-31/functions/f/versions";
+    assert_eq!(call(&mut plane, "POST", versions, &json!({})).body["Version"], "1");
+    // Nothing changed since: the same again.
+    assert_eq!(call(&mut plane, "POST", versions, &json!({})).body["Version"], "1");
+    let alias = json!({"Name": "live", "FunctionVersion": "1"});
+    assert_eq!(call(&mut plane, "POST", "/2015-03-31/functions/f/aliases", &alias).status, 201);
+    assert_eq!(call(&mut plane, "DELETE", "/2015-03-31/functions/f?Qualifier=1", &Value::Null).status, 409);
+    assert_eq!(call(&mut plane, "DELETE", "/2015-03-31/functions/f/aliases/live", &Value::Null).status, 204);
+    assert_eq!(call(&mut plane, "DELETE", "/2015-03-31/functions/f?Qualifier=1", &Value::Null).status, 204);
+}
