@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws::arm::{ArmError, Armed, Place, Store};
 use aws::journal::{self, Entry, File};
 use aws::marker::{Run, now};
 use aws::recover::{Found, Recovered, Which, list, recover as take_out};
@@ -17,8 +18,9 @@ use crate::{aws_account, chain, cli};
 pub fn recover(arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let lambda = Lambda::new(&aws_account::config(arguments.region.as_deref()).await, Patience::default());
-        if arguments.list { tell(&list(&lambda).await.map_err(|error| chain(&error))?) } else { undo(&lambda, arguments).await }
+        let config = aws_account::config(arguments.region.as_deref()).await;
+        let (lambda, store) = (Lambda::new(&config, Patience::default()), Store::new(&config, Patience::default()));
+        if arguments.list { tell(&list(&lambda).await.map_err(|error| chain(&error))?) } else { undo(&lambda, &store, arguments).await }
     })
 }
 
@@ -41,7 +43,16 @@ fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
     Ok(0)
 }
 
-async fn undo(lambda: &Lambda, arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
+/// Deletes the plan that a run left, where there is one of its.
+async fn delete(store: &Store, journal: &File, plan: Option<&str>, run: &Run) -> Result<(), ArmError> {
+    let Some(place) = plan.and_then(Place::read) else { return Ok(()) };
+    match Armed::left_by(store.clone(), place, run.name()).await? {
+        Some(armed) => armed.disarm(journal).await,
+        None => Ok(()),
+    }
+}
+
+async fn undo(lambda: &Lambda, store: &Store, arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
     let which = match &arguments.run {
         Some(run) => Which::Of(Run::try_from(run.clone())?),
         None if arguments.all => Which::All,
@@ -61,7 +72,11 @@ async fn undo(lambda: &Lambda, arguments: &cli::Recover) -> Result<u8, Box<dyn E
         println!("there was nothing to take out");
     }
     let mut code = 0;
-    for Recovered { function, version, run, result } in recovered {
+    for Recovered { function, version, run, plan, result } in recovered {
+        if let Err(error) = delete(store, &journal, plan.as_deref(), &run).await {
+            eprintln!("error: the plan of run {run} may still be there, without effect: {}", chain(&error));
+            code = Verdict::NotRestored.exit_code();
+        }
         match result {
             Ok(proof) => println!("{function} {version}: run {run} is out: {proof}"),
             Err(error) => {

@@ -56,6 +56,7 @@ fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
     let (code, said, errors) = cloud.brownout(&["recover", "--run", &run, "--region", control_plane::REGION]);
     assert_eq!((code, said.contains("is out")), (0, true), "{said}{errors}");
     assert_eq!(cloud.function(), before);
+    assert_eq!(cloud.plan(), None);
 }
 
 #[test]

@@ -45,6 +45,15 @@ impl Place {
         (!bucket.is_empty() && !key.is_empty()).then(|| Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
     }
 
+    /// The place that `BROWNOUT_PLAN` names so; none where it is of another kind.
+    pub fn read(address: &str) -> Option<Self> {
+        if let Some(name) = address.strip_prefix("ssm:") {
+            return Some(Self::Parameter(name.to_owned()));
+        }
+        let (bucket, key) = address.strip_prefix("s3://")?.split_once('/')?;
+        Some(Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+
     /// The most bytes that fit.
     pub fn most_bytes(&self) -> usize {
         match self {
