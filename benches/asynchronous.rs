@@ -15,6 +15,7 @@ fn main() -> Done {
     if !support::is_wanted() {
         return Ok(());
     }
+    support::program("email-processor")?;
     let seconds = if has_flag("--short") { 6 } else { 20 };
     let mail = |rate: u32| format!("mail = {{ rate = \"{rate}/s\", largest = \"32KiB\" }}");
     carried(
@@ -50,14 +51,10 @@ fn measured(folder: &Path, system: &str, endpoint: &str, load: &str, seconds: u3
     let file = folder.join("load.toml");
     std::fs::write(&file, text)?;
     let (before, from) = (childrens_processor_time(), Instant::now());
-    let ended = Command::new(support::BROWNOUT)
-        .arg("run")
-        .arg(&file)
-        .arg("--out")
-        .arg(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()?;
+    let mut command = Command::new(support::BROWNOUT);
+    // Everything is built by now.
+    command.arg("run").arg(&file).arg("--out").arg(folder).env_remove("CARGO");
+    let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     let cores = (childrens_processor_time() - before) / from.elapsed().as_secs_f64();
     let result = std::fs::read(folder.join("result.json")).map_err(|error| format!("the run ended with {ended} and no result: {error}"))?;
     Ok(figures(&serde_json::from_slice(&result)?, endpoint, cores))
