@@ -193,6 +193,9 @@ pub struct Up {
     /// Members of the pool of inactive users
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub members: u32,
+    /// Sign-ins that come at once: environments that are started for them beforehand, 64 at most
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=64))]
+    pub sign_ins_at_once: u32,
     /// How many times faster than at AWS queues are: visibility, retention, alarms
     #[arg(long, value_name = "TIMES", default_value = "1x")]
     pub queue_time: Factor,

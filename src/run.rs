@@ -119,6 +119,7 @@ fn launch(plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Laun
     add("--systems", systems);
     add("--homes", plan.homes().unwrap_or(1).to_string());
     add("--members", plan.members().unwrap_or(1).to_string());
+    add("--sign-ins-at-once", plan.sign_ins_at_once().to_string());
     add("--queue-time", Factor(plan.compressed.queues).to_string());
     add("--expiry-time", Factor(plan.compressed.expiry).to_string());
     add("--authorizer-cache", faults::time::Time::from(plan.authorizer_cache).to_string());

@@ -74,6 +74,12 @@ impl Plan {
         self.load.inactive_users.as_ref().map(|load| load.members)
     }
 
+    /// Sign-ins that come at once, as far as environments are started for them: a burst is what else comes in a second.
+    pub fn sign_ins_at_once(&self) -> u32 {
+        const MOST: f64 = 64.0;
+        self.load.inactive_users.as_ref().map_or(0, |load| (load.rate * 1.25).ceil().min(MOST) as u32)
+    }
+
     /// Whether something works without a request that waits for it.
     pub const fn is_asynchronous(&self) -> bool {
         self.load.mail.is_some() || self.load.inactive_users.is_some()

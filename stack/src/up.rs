@@ -42,6 +42,8 @@ pub struct Settings {
     pub mail: bool,
     /// Members of the pool of inactive users, where that system is wanted.
     pub members: Option<u32>,
+    /// Sign-ins that come at once: so many environments are started for them beforehand. Lambda starts a hundred at once, this machine two.
+    pub sign_ins_at_once: u32,
     /// How many times faster than at AWS long waits go.
     pub compressed: Compressed,
     /// Weaknesses of the functions and of the mail's queue.
@@ -89,6 +91,9 @@ const CONCURRENCY: u32 = 64;
 
 /// Environments that are started before traffic begins.
 const WARM: u32 = 2;
+
+/// Sign-ins come in bursts.
+const RECORDS_SIGN_INS: &str = "record-sign-in";
 
 /// How long an environment that nobody needs stays.
 const IDLE: Duration = Duration::from_secs(120);
@@ -176,7 +181,8 @@ async fn make_ready(
     sightings: &Sightings,
 ) -> Result<(), UpError> {
     for function in systems::functions(settings) {
-        let warmed = platform.warm(function, WARM).await;
+        let at_once = if function == RECORDS_SIGN_INS { settings.sign_ins_at_once } else { 0 };
+        let warmed = platform.warm(function, at_once.max(WARM)).await;
         warmed.map_err(|why| UpError::Start { function: function.to_owned(), why: why.to_string() })?;
     }
     Ok(platform.map(mappings, services, sightings)?)
