@@ -48,6 +48,11 @@ pub enum Command {
         /// Path of an experiment with `[aws]`
         experiment: String,
     },
+    /// Look at this machine, and at the account of an experiment with `[aws]`; each thing that is wrong comes with its cure
+    Doctor {
+        /// Path of an experiment
+        experiment: Option<String>,
+    },
     /// Take brownout out of functions on AWS where a dead run left it
     Recover(Recover),
     /// Write an experiment with `[aws]` out for AWS's own tools, or a workflow for CI

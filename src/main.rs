@@ -4,6 +4,7 @@ mod artifacts;
 mod aws_account;
 mod check;
 mod cli;
+mod doctor;
 mod experiment;
 mod export;
 mod faults_page;
@@ -54,6 +55,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { experiments } => Ok(check::check(&experiments)),
         Command::Plan { experiment } => plan::plan(&experiment),
+        Command::Doctor { experiment } => doctor::doctor(experiment.as_deref()),
         Command::Recover(arguments) => recover::recover(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Up(arguments) => up::up(&arguments),

@@ -96,6 +96,8 @@ fn a_function_whose_team_has_not_allowed_it_is_not_touched() {
 fn a_plan_says_what_would_be_changed_and_changes_nothing() {
     let cloud = Cloud::new();
     let before = cloud.function();
+    let (_, said, errors) = cloud.brownout(&["doctor", &cloud.file()]);
+    assert!(said.contains("well  `orders` can be attached to"), "{said}{errors}");
     let (code, said, errors) = cloud.brownout(&["plan", &cloud.file()]);
     assert_eq!(code, 0, "{said}{errors}");
     for line in [&format!("+ {LAYER}"), "1 of the function's own, untouched", "+ BROWNOUT_PLAN=ssm:/brownout/orders/plan", "PutParameter"] {
@@ -106,6 +108,9 @@ fn a_plan_says_what_would_be_changed_and_changes_nothing() {
     let (code, said, errors) = cloud.brownout(&["plan", &cloud.file()]);
     assert_eq!(code, 2, "{said}{errors}");
     assert!(said.contains("refused: it has `5` layers"), "{said}");
+    let (code, said, errors) = cloud.brownout(&["doctor", &cloud.file()]);
+    assert_eq!(code, 2, "{said}{errors}");
+    assert!(said.contains("ill   `orders`: it has `5` layers, and 5 are the most\n      merge two of them"), "{said}");
     cloud.edit(|function| function.layers.clear());
     assert_eq!(cloud.function(), before);
 }

@@ -34,3 +34,13 @@ pub async fn config(region: Option<&str>) -> SdkConfig {
         None => found.load().await,
     }
 }
+
+/// Whether the SDK finds credentials.
+///
+/// # Errors
+/// Where it does not, and why.
+pub async fn credentials(config: &SdkConfig) -> Result<(), String> {
+    let provider = config.credentials_provider().ok_or("nothing provides them")?;
+    let provided = aws_sdk_lambda::config::ProvideCredentials::provide_credentials(&provider).await;
+    provided.map(drop).map_err(|error| error.to_string())
+}

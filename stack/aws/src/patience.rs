@@ -31,6 +31,11 @@ pub(crate) struct Pauses {
 }
 
 impl Patience {
+    /// For a person who waits: ten seconds in all.
+    pub fn brief() -> Self {
+        Self { total: Duration::from_secs(10), ..Self::default() }
+    }
+
     pub(crate) fn begin(self) -> Pauses {
         Pauses { end: Instant::now() + self.total, next: self.first, most: self.most }
     }
