@@ -91,3 +91,25 @@ fn every_outside_crate_stays_at_home() {
         }
     }
 }
+
+/// Every crate of a build with the features that it is compiled with.
+fn resolved(edges: &str) -> BTreeMap<String, String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--offline", "--prefix", "none", "--no-dedupe", "-e", edges, "-f", "{p}\t{f}"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().filter_map(|line| line.split_once('\t')).map(|(name, features)| (name.to_owned(), features.to_owned())).collect()
+}
+
+/// `brownout run` builds the functions while tests run: were a feature asked for by tests alone, that would compile everything again and put
+/// another command in the place of the one that is running.
+#[test]
+fn tests_ask_for_no_feature_that_a_build_without_them_lacks() {
+    let (without, with) = (resolved("normal,build"), resolved("normal,build,dev"));
+    for (name, features) in without {
+        assert_eq!(with.get(&name), Some(&features), "`{name}`: ask for it in the workspace's own list of dependencies");
+    }
+}
