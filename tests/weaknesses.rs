@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{SHORT, run, run_beside_others, shortened};
+use support::{SHORT, run_beside_others, shortened};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
 const FOUND: [(&str, &str, &str); 22] = [
@@ -88,11 +88,11 @@ weaknesses! {
     a_late_write_that_wins_is_found: "late-write-wins";
 }
 
+/// No rule fires. Aims on latency are not judged here, where runs go side by side.
 fn holds(experiment: &str) {
-    let outcome = run(&shortened(experiment, phases(experiment)), &[]);
+    let outcome = run_beside_others(&shortened(experiment, phases(experiment)), &[]);
     assert_eq!(outcome.broken(), Vec::<String>::new(), "{}", outcome.story());
-    assert_ne!(outcome.result()["verdict"], "broken", "{}", outcome.story());
-    assert!([0, 4].contains(&outcome.code), "{}", outcome.story());
+    assert!([0, 3, 4].contains(&outcome.code), "{}", outcome.story());
     // B-7: the second part of every token begins with the base64 of `{"`; an attachment in a notice is base64 too, but has no dots.
     let with_token =
         files(outcome.folder.path()).into_iter().filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(".eyJ")));
@@ -156,7 +156,7 @@ fn the_hardened_form_is_quiet_when_nothing_is_wrong() {
 
 #[test]
 fn the_published_form_is_broken_and_every_weakness_is_named() {
-    let outcome = run(&shortened("published-form", SHORT), &[]);
+    let outcome = run_beside_others(&shortened("published-form", SHORT), &[]);
     let of_both = FOUND.iter().filter(|(_, _, invariant)| invariant.starts_with(['A', 'B']));
     let mut expected: Vec<_> = of_both.map(|(_, _, invariant)| (*invariant).to_owned()).collect();
     expected.sort();
