@@ -1,4 +1,4 @@
-//! The way to an account: credentials and Region as the AWS SDK finds them, and what of it an experiment may touch.
+//! What of an account an experiment may touch, and the target that touches it.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,11 +12,6 @@ use aws::{Lambda, Patience};
 use stack::targets::deployed::{Deployed, Function, Reach};
 
 use crate::experiment::Plan;
-
-/// The SDK's own search for credentials, in `region` where it is given.
-pub async fn config(region: Option<&str>) -> aws::SdkConfig {
-    aws::config(region).await
-}
 
 /// What `function` of `plan` is attached with.
 fn wish(plan: &Plan, run: &Run, experiment: &aws::exports::Experiment, function: &aws::exports::Function) -> Result<Wish, String> {
@@ -77,7 +72,7 @@ pub async fn target(plan: &Plan, run: &str, folder: &Path, yes: bool) -> Result<
         return Err("the experiment names no deployed function; write `[aws]`".into());
     };
     let run = Run::try_from(run.to_owned())?;
-    let config = config(Some(&experiment.layer.region)).await;
+    let config = aws::config(Some(&experiment.layer.region)).await;
     let lambda = Lambda::new(&config, Patience::default());
     allowed(&lambda, plan, yes).await?;
     let journal = Arc::new(journal::File::open(&folder.join("journal.ndjson")).map_err(|error| crate::chain(&error))?);

@@ -96,7 +96,7 @@ fn loopback() -> Finding {
 
 async fn account(plan: &Plan, findings: &mut Vec<Finding>) {
     let Some(experiment) = plan.for_aws() else { return };
-    let config = aws_account::config(Some(&experiment.layer.region)).await;
+    let config = aws::config(Some(&experiment.layer.region)).await;
     if let Err(error) = aws::credentials(&config).await {
         let cure = "`aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned();
         return findings.push(Finding::Ill { what: format!("no credentials: {error}"), cure });

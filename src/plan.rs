@@ -41,7 +41,7 @@ pub fn plan(wanted: &str) -> Result<u8, Box<dyn Error>> {
 }
 
 async fn read(plan: &Plan, experiment: &Experiment) -> Result<(String, usize), Box<dyn Error>> {
-    let lambda = Lambda::new(&aws_account::config(Some(&experiment.layer.region)).await, Patience::default());
+    let lambda = Lambda::new(&aws::config(Some(&experiment.layer.region)).await, Patience::default());
     let mut out = format!("{}\n\nin account {}, Region {}:\n", plan.question, experiment.layer.account, experiment.layer.region);
     let mut complaints = 0;
     if let Err(error) = aws_account::allowed(&lambda, plan, false).await {

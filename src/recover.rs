@@ -9,7 +9,7 @@ use aws::recover::{Found, Recovered, Which, list, recover as take_out};
 use aws::{Lambda, Patience};
 use reports::Verdict;
 
-use crate::{aws_account, chain, cli};
+use crate::{chain, cli};
 
 /// Recovers, or only lists; the exit code is 6 where something is left.
 ///
@@ -18,7 +18,7 @@ use crate::{aws_account, chain, cli};
 pub fn recover(arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let config = aws_account::config(arguments.region.as_deref()).await;
+        let config = aws::config(arguments.region.as_deref()).await;
         let (lambda, store) = (Lambda::new(&config, Patience::default()), Store::new(&config, Patience::default()));
         if arguments.list { tell(&list(&lambda).await.map_err(|error| chain(&error))?) } else { undo(&lambda, &store, arguments).await }
     })
