@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::net::TcpListener;
 
-use aws::attach::{Step, decide};
+use aws::attach::{Step, preview};
 use aws::marker::Run;
 use aws::{Lambda, Patience};
 use rustix::process::{Resource, getrlimit};
@@ -119,9 +119,8 @@ async fn account(plan: &Plan, findings: &mut Vec<Finding>) {
 
 /// Layers, wrapper, size of variables, code signing, state, locks: all that an attach looks at.
 async fn function(lambda: &Lambda, wished: &deployed::Function) -> Result<Vec<Finding>, String> {
-    let read = lambda.function_at_last(&wished.arn).await.map_err(|error| chain(&error))?;
-    let around = lambda.surroundings(&wished.arn, &wished.wish.layer).await.map_err(|error| chain(&error))?;
-    Ok(match decide(&read, &around, &wished.wish) {
+    let (_, step) = preview(lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
+    Ok(match step {
         Step::Refuse(complaints) => {
             let ill = |complaint: aws::attach::Complaint| {
                 let text = complaint.to_string();

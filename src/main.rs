@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
+use stack::target::chain;
 
 /// An internal error.
 const INTERNAL: u8 = 1;
@@ -69,16 +70,4 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         }
         Command::Guard { marker } => stack::guard::guard(&marker).map(|()| 0).map_err(Into::into),
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use aws::attach::{Layer, Step, Update, decide};
+use aws::attach::{Layer, Step, Update, preview};
 use aws::exports::Experiment;
 use aws::function::{Function, Readable};
 use aws::marker::{Record, Run};
@@ -49,9 +49,8 @@ async fn read(plan: &Plan, experiment: &Experiment) -> Result<(String, usize), B
         complaints += 1;
     }
     for wished in aws_account::wishes(plan, &Run::try_from(RUN.to_owned())?)? {
-        let function = lambda.function_at_last(&wished.arn).await.map_err(|error| chain(&error))?;
-        let around = lambda.surroundings(&wished.arn, &wished.wish.layer).await.map_err(|error| chain(&error))?;
-        complaints += told(&mut out, &wished, &function, decide(&function, &around, &wished.wish));
+        let (function, step) = preview(&lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
+        complaints += told(&mut out, &wished, &function, step);
     }
     calls(&mut out, plan, experiment);
     Ok((out, complaints))

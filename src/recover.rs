@@ -45,7 +45,7 @@ fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
 
 /// Deletes the plan that a run left, where there is one of its.
 async fn delete(store: &Store, journal: &File, plan: Option<&str>, run: &Run) -> Result<(), ArmError> {
-    let Some(place) = plan.and_then(Place::read) else { return Ok(()) };
+    let Some(place) = plan.and_then(Place::parse) else { return Ok(()) };
     match Armed::left_by(store.clone(), place, run.name()).await? {
         Some(armed) => armed.disarm(journal).await,
         None => Ok(()),

@@ -24,6 +24,12 @@ pub enum TargetError {
     Down(String),
 }
 
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// What could not be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {

@@ -45,15 +45,6 @@ impl Place {
         (!bucket.is_empty() && !key.is_empty()).then(|| Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
     }
 
-    /// The place that `BROWNOUT_PLAN` names so; none where it is of another kind.
-    pub fn read(address: &str) -> Option<Self> {
-        if let Some(name) = address.strip_prefix("ssm:") {
-            return Some(Self::Parameter(name.to_owned()));
-        }
-        let (bucket, key) = address.strip_prefix("s3://")?.split_once('/')?;
-        Some(Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
-    }
-
     /// The most bytes that fit.
     pub fn most_bytes(&self) -> usize {
         match self {
@@ -146,13 +137,7 @@ impl Store {
     }
 
     async fn get_at_last(&self, place: &Place) -> Result<Option<String>, CallError> {
-        let mut pauses = self.patience.begin();
-        loop {
-            match self.get(place).await {
-                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-                answered => return answered,
-            }
-        }
+        self.patience.insist(|| self.get(place)).await
     }
 
     async fn put(&self, place: &Place, plan: &str) -> Result<(), CallError> {
@@ -247,14 +232,9 @@ impl Armed {
         let place = self.place.address();
         let noted = journal.note(&Entry::Disarming { plan: place.clone() });
         noted.map_err(|cause| ArmError::Journal { place: place.clone(), cause })?;
-        let mut pauses = self.store.patience.begin();
-        loop {
-            match self.store.delete(&self.place).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.meaning == Meaning::Missing => return Ok(()),
-                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-                Err(cause) => return Err(ArmError::Call { place, cause }),
-            }
+        match self.store.patience.insist(|| self.store.delete(&self.place)).await {
+            Err(cause) if cause.meaning != Meaning::Missing => Err(ArmError::Call { place, cause }),
+            _ => Ok(()),
         }
     }
 
@@ -276,13 +256,7 @@ impl Armed {
         let (run, sequence, calm) = (self.plan.run.clone(), self.plan.sequence, self.plan.faults.is_empty());
         let noted = journal.note(&Entry::Arming { plan: place.clone(), run, sequence, calm });
         noted.map_err(|cause| ArmError::Journal { place: place.clone(), cause })?;
-        let mut pauses = self.store.patience.begin();
-        loop {
-            match self.store.put(&self.place, &text).await {
-                Ok(()) => return Ok(()),
-                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-                Err(cause) => return Err(ArmError::Call { place, cause }),
-            }
-        }
+        let put = self.store.patience.insist(|| self.store.put(&self.place, &text)).await;
+        put.map_err(|cause| ArmError::Call { place, cause })
     }
 }

@@ -119,14 +119,11 @@ pub async fn take_back(
 }
 
 async fn read_alias(lambda: &Lambda, function: &str, alias: &str) -> Result<GetAliasOutput, CallError> {
-    let mut pauses = lambda.patience.begin();
-    loop {
+    let once = || async {
         let read = lambda.client.get_alias().function_name(function).name(alias).send().await;
-        match read.map_err(|error| CallError::read("GetAlias", function, &error, &Variables::default())) {
-            Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-            answered => return answered,
-        }
-    }
+        read.map_err(|error| CallError::read("GetAlias", function, &error, &Variables::default()))
+    };
+    lambda.patience.insist(once).await
 }
 
 fn shared_with(alias: &GetAliasOutput) -> Option<&std::collections::HashMap<String, f64>> {

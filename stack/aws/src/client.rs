@@ -45,13 +45,7 @@ impl Lambda {
     /// # Errors
     /// What the last call says.
     pub async fn function_at_last(&self, name: &str) -> Result<Function, CallError> {
-        let mut pauses = self.patience.begin();
-        loop {
-            match self.function(name).await {
-                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-                answered => return answered,
-            }
-        }
+        self.patience.insist(|| self.function(name)).await
     }
 
     pub(crate) async fn update(&self, name: &str, update: &Update) -> Result<(), CallError> {
@@ -69,13 +63,7 @@ impl Lambda {
     /// # Errors
     /// What the last call says; a layer that is not there is no error, but a part of the answer.
     pub async fn surroundings(&self, name: &str, layer: &Layer) -> Result<Surroundings, CallError> {
-        let mut pauses = self.patience.begin();
-        loop {
-            match self.surroundings_once(name, layer).await {
-                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
-                answered => return answered,
-            }
-        }
+        self.patience.insist(|| self.surroundings_once(name, layer)).await
     }
 
     async fn surroundings_once(&self, name: &str, layer: &Layer) -> Result<Surroundings, CallError> {

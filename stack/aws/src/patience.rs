@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::call::{CallError, Meaning};
+
 /// How long something is tried again. An update of a function takes up to a minute; a function in a VPC, several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -38,6 +40,20 @@ impl Patience {
 
     pub(crate) fn begin(self) -> Pauses {
         Pauses { end: Instant::now() + self.total, next: self.first, most: self.most }
+    }
+
+    /// Makes a call again while that may help, and gives the last answer.
+    pub(crate) async fn insist<T, Answer>(self, call: impl Fn() -> Answer) -> Result<T, CallError>
+    where
+        Answer: Future<Output = Result<T, CallError>>,
+    {
+        let mut pauses = self.begin();
+        loop {
+            match call().await {
+                Err(error) if error.meaning == Meaning::Again && pauses.pause().await => (),
+                answered => return answered,
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tags by which a team says that a function may be struck, and that it is one of production's.
 
 use crate::Lambda;
-use crate::call::{CallError, Meaning};
+use crate::call::CallError;
 use crate::secret::Variables;
 
 /// Values of tags that mean that customers are behind a function.
@@ -30,19 +30,12 @@ impl Lambda {
     /// # Errors
     /// What the last call says.
     pub async fn tags(&self, arn: &str) -> Result<Tags, CallError> {
-        let mut pauses = self.patience.begin();
-        loop {
-            match self.client.list_tags().resource(arn).send().await {
-                Ok(read) => {
-                    let tags = read.tags().into_iter().flatten();
-                    return Ok(Tags(tags.map(|(key, value)| (key.clone(), value.clone())).collect()));
-                }
-                Err(error) => match CallError::read("ListTags", arn, &error, &Variables::default()) {
-                    error if error.meaning == Meaning::Again && pauses.pause().await => (),
-                    error => return Err(error),
-                },
-            }
-        }
+        let once = || async {
+            let read = self.client.list_tags().resource(arn).send().await;
+            let read = read.map_err(|error| CallError::read("ListTags", arn, &error, &Variables::default()))?;
+            Ok(Tags(read.tags.into_iter().flatten().collect()))
+        };
+        self.patience.insist(once).await
     }
 }
 

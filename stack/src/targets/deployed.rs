@@ -17,6 +17,7 @@ use faults::{Entry, Plan};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 use tokio::task::JoinSet;
 
+use crate::target::chain;
 use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
 
 /// Between two looks at a log group at the most; FilterLogEvents takes 5 to 10 calls a second of a whole account.
@@ -94,7 +95,7 @@ impl Target for Deployed {
             // Whatever ends the waiting, `restore` finds it.
             self.tried.push(function.clone());
             let attached = attach(&self.reach.lambda, self.reach.journal.as_ref(), &function.arn, &function.wish).await;
-            let attached = attached.map_err(|error| TargetError::Down(said(&error)))?;
+            let attached = attached.map_err(|error| TargetError::Down(chain(&error)))?;
             attached.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
         }
         self.watch();
@@ -120,7 +121,7 @@ impl Target for Deployed {
                 Armed::arm(self.reach.store.clone(), journal, self.place.clone(), plan.clone()).await.map(|armed| self.armed = Some(armed))
             }
         };
-        armed.map_err(|error| TargetError::Down(said(&error)))
+        armed.map_err(|error| TargetError::Down(chain(&error)))
     }
 
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
@@ -154,18 +155,18 @@ impl Target for Deployed {
         if let Some(armed) = &mut self.armed
             && let Err(error) = armed.calm(journal).await
         {
-            tell(&format!("warning: the faults end with their lease, within 60 s: {}", said(&error)));
+            tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
         }
         for function in std::mem::take(&mut self.tried) {
             match undo(&self.reach.lambda, journal, &function.arn, &self.run, None).await {
                 Ok(proof) => tell(&format!("`{}` is as it was: {proof}", function.name)),
-                Err(error) => what.push(format!("function {}: {}", function.name, said(&error))),
+                Err(error) => what.push(format!("function {}: {}", function.name, chain(&error))),
             }
         }
         if let Some(armed) = self.armed.take()
             && let Err(error) = armed.disarm(journal).await
         {
-            what.push(format!("the plan: {}", said(&error)));
+            what.push(format!("the plan: {}", chain(&error)));
         }
         (!what.is_empty()).then(|| Left { what, command: format!("brownout recover --run {}", self.run) })
     }
@@ -174,10 +175,4 @@ impl Target for Deployed {
 /// A line on standard error. A terminal that is gone is no reason to leave anything attached.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// An error with its causes, in one line.
-fn said(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -73,6 +73,17 @@ pub enum AttachError {
     },
 }
 
+/// Reads a function and decides as [`attach`] would first, touching nothing.
+///
+/// # Errors
+/// What the last call says.
+pub async fn preview(lambda: &Lambda, function: &str, wish: &Wish) -> Result<(Function, Step), CallError> {
+    let read = lambda.function_at_last(function).await?;
+    let around = lambda.surroundings(function, &wish.layer).await?;
+    let step = decide(&read, &around, wish);
+    Ok((read, step))
+}
+
 /// Attaches to a function, or finds that this run already has. Whatever happens, the way back stands in the function from the same moment.
 ///
 /// # Errors

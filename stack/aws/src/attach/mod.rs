@@ -4,7 +4,7 @@ mod act;
 mod complaint;
 mod decide;
 
-pub use act::{AttachError, Attached, attach};
+pub use act::{AttachError, Attached, attach, preview};
 pub use complaint::Complaint;
 pub use decide::{Step, Update, decide};
 
