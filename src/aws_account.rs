@@ -1,23 +1,26 @@
-//! What of an account an experiment may touch, and the target that touches it.
+//! What of an account an experiment may touch, and the targets that touch it.
 
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
 use aws::arm::{Place, Store};
-use aws::attach::{Layer, Wish};
+use aws::attach::{self, Layer};
+use aws::exports::Experiment;
+use aws::fis::Fis;
 use aws::journal;
 use aws::marker::{Run, now};
 use aws::{Lambda, Patience};
 use stack::targets::deployed::{Deployed, Function, Reach};
+use stack::targets::driven::{Driven, Wish};
 
 use crate::experiment::Plan;
 
 /// What `function` of `plan` is attached with.
-fn wish(plan: &Plan, run: &Run, experiment: &aws::exports::Experiment, function: &aws::exports::Function) -> Result<Wish, String> {
+fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports::Function) -> Result<attach::Wish, String> {
     let at = now();
     let settings = experiment.settings(function).into_iter().filter(|(name, _)| *name != "BROWNOUT_BOOTSTRAP");
-    Ok(Wish {
+    Ok(attach::Wish {
         run: run.clone(),
         at,
         until: at + plan.lasts_at_most().as_secs(),
@@ -63,21 +66,50 @@ pub async fn allowed(lambda: &Lambda, plan: &Plan, yes: bool) -> Result<(), Box<
     if refused.is_empty() { Ok(()) } else { Err(refused.join("; ").into()) }
 }
 
-/// The target of a run: nothing is touched yet. The journal goes into `folder`.
-///
-/// # Errors
-/// Where functions may not be struck, or the journal cannot be written.
-pub async fn target(plan: &Plan, run: &str, folder: &Path, yes: bool) -> Result<Deployed, Box<dyn Error>> {
-    let (Some(experiment), Some(deployed)) = (plan.for_aws(), &plan.deployed) else {
-        return Err("the experiment names no deployed function; write `[aws]`".into());
-    };
-    let run = Run::try_from(run.to_owned())?;
-    let config = aws::config(Some(&experiment.layer.region)).await;
-    let lambda = Lambda::new(&config, Patience::default());
-    allowed(&lambda, plan, yes).await?;
-    let journal = Arc::new(journal::File::open(&folder.join("journal.ndjson")).map_err(|error| crate::chain(&error))?);
-    let store = Store::new(&config, Patience::default());
-    let functions = wishes(plan, &run)?;
-    let place = Place::Parameter(experiment.plan_parameter());
-    Ok(Deployed::new(Reach { lambda, store, config, journal, lag: deployed.ledger_lag }, run, place, functions))
+/// What a run on an account is made with.
+pub struct Account<'a> {
+    /// The checked experiment.
+    pub plan: &'a Plan,
+    /// The run's id.
+    pub run: &'a str,
+    /// Where the journal goes.
+    pub folder: &'a Path,
+    /// Whether functions of production may be struck.
+    pub yes: bool,
+}
+
+impl Account<'_> {
+    fn experiment(&self) -> Result<Experiment, Box<dyn Error>> {
+        self.plan.for_aws().ok_or_else(|| "the experiment names no deployed function; write `[aws]`".into())
+    }
+
+    async fn reach(&self, experiment: &Experiment) -> Result<Reach, Box<dyn Error>> {
+        let config = aws::config(Some(&experiment.layer.region)).await;
+        let lambda = Lambda::new(&config, Patience::default());
+        allowed(&lambda, self.plan, self.yes).await?;
+        let journal = journal::File::open(&self.folder.join("journal.ndjson")).map_err(|error| crate::chain(&error))?;
+        let lag = self.plan.deployed.as_ref().map(|deployed| deployed.ledger_lag).unwrap_or_default();
+        Ok(Reach { lambda, store: Store::new(&config, Patience::default()), config, journal: Arc::new(journal), lag })
+    }
+
+    /// The functions, struck and calmed from here: nothing is touched yet.
+    ///
+    /// # Errors
+    /// Where functions may not be struck, or the journal cannot be written.
+    pub async fn target(&self) -> Result<Deployed, Box<dyn Error>> {
+        let (experiment, run) = (self.experiment()?, Run::try_from(self.run.to_owned())?);
+        let (reach, functions) = (self.reach(&experiment).await?, wishes(self.plan, &run)?);
+        Ok(Deployed::new(reach, run, Place::Parameter(experiment.plan_parameter()), functions))
+    }
+
+    /// The functions, struck and calmed by FIS: nothing is made or touched yet.
+    ///
+    /// # Errors
+    /// As [`Self::target`].
+    pub async fn driven(&self) -> Result<Driven, Box<dyn Error>> {
+        let experiment = self.experiment()?;
+        let reach = self.reach(&experiment).await?;
+        let fis = Fis::new(&reach.config, Patience::default());
+        Ok(Driven::new(reach, fis, Wish { experiment, lead: self.plan.timeline.arming, run: self.run.to_owned() }))
+    }
 }

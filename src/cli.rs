@@ -99,6 +99,13 @@ pub enum Target {
     Aws,
 }
 
+/// Who strikes and calms functions that are deployed on AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Via {
+    /// An experiment of AWS FIS, which starts our SSM Automation document
+    Fis,
+}
+
 /// `brownout run`
 #[derive(Debug, clap::Args)]
 pub struct Run {
@@ -110,6 +117,9 @@ pub struct Run {
     /// What the experiment is made on; one with `[aws]` wants `aws` said here
     #[arg(long, value_enum, default_value = "local")]
     pub target: Target,
+    /// Let AWS FIS strike and calm; it implies `--target aws`, and the stack that `export fis` writes must be deployed
+    #[arg(long, value_enum)]
+    pub via: Option<Via>,
     /// Strike functions that a tag calls production
     #[arg(long)]
     pub yes: bool,

@@ -8,14 +8,15 @@ use reports::{Report, Verdict};
 use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
 
-use crate::cli::Target;
+use crate::aws_account::Account;
+use crate::cli::{Target, Via};
 use crate::experiment::Plan;
 use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
 use crate::experiment::run::{self as engine, Done, Setting};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::{artifacts, aws_account, check, cli, up};
+use crate::{artifacts, check, cli, up};
 
 /// A stack whose harness died stays this long beyond the lease.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(5);
@@ -49,7 +50,11 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::COULD_NOT_RUN);
         }
     };
-    match (arguments.target, plan.deployed.is_some()) {
+    let (target, plan) = match arguments.via {
+        Some(Via::Fis) => (Target::Aws, plan.driven_by_fis()?),
+        None => (arguments.target, plan),
+    };
+    match (target, plan.deployed.is_some()) {
         (Target::Local, true) => return Err("the experiment is on functions deployed on AWS; `--target aws` strikes them".into()),
         (Target::Aws, false) => return Err("the experiment names no deployed function; write `[aws]`".into()),
         (Target::Aws, true) => {}
@@ -94,9 +99,11 @@ fn plan(arguments: &cli::Run) -> Result<Plan, String> {
 fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut target: Box<dyn stack::Target> = match arguments.target {
-        Target::Local => Box::new(Local::new(folder.clone(), launch(plan, folder, &marker)?)),
-        Target::Aws => Box::new(runtime.block_on(aws_account::target(plan, &marker, folder.path(), arguments.yes))?),
+    let account = || Account { plan, run: &marker, folder: folder.path(), yes: arguments.yes };
+    let mut target: Box<dyn stack::Target> = match (arguments.via, arguments.target) {
+        (Some(Via::Fis), _) => Box::new(runtime.block_on(account().driven())?),
+        (None, Target::Aws) => Box::new(runtime.block_on(account().target())?),
+        (None, Target::Local) => Box::new(Local::new(folder.clone(), launch(plan, folder, &marker)?)),
     };
     let mut progress = Progress::new(plan.timeline.end());
     let setting = Setting {
@@ -135,8 +142,10 @@ fn launch(plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Laun
 
 fn command_line(arguments: &cli::Run) -> String {
     let mut line = format!("brownout run {}", arguments.experiment);
-    if arguments.target == Target::Aws {
-        line.push_str(" --target aws");
+    match (arguments.via, arguments.target) {
+        (Some(Via::Fis), _) => line.push_str(" --via fis"),
+        (None, Target::Aws) => line.push_str(" --target aws"),
+        (None, Target::Local) => {}
     }
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));

@@ -20,6 +20,8 @@ pub struct Deployed {
     pub functions: Vec<Function>,
     /// How late the ledgers may be.
     pub ledger_lag: Duration,
+    /// How long FIS may take until the faults are in force, where it drives the experiment.
+    pub fis_lead: Duration,
     /// The alarms that end the experiment where FIS drives it.
     pub alarms: Vec<Alarm>,
 }
@@ -63,6 +65,24 @@ impl Plan {
             layer: deployed.layer.clone(),
             alarms: deployed.alarms.clone(),
         })
+    }
+
+    /// The same plan for a run that FIS drives: the faults are in force once FIS has brought them there.
+    ///
+    /// # Errors
+    /// What FIS cannot drive.
+    pub fn driven_by_fis(mut self) -> Result<Self, String> {
+        let Some(deployed) = &self.deployed else { return Err("it names no deployed function; write `[aws]`".to_owned()) };
+        if self.faults.is_empty() {
+            return Err("it has no fault, and there is nothing for FIS to do".to_owned());
+        }
+        if !self.windows.is_empty() {
+            return Err(
+                "a fault is in force for a part of the phase only, which FIS's document cannot do; let `--target aws` drive it".to_owned()
+            );
+        }
+        self.timeline.arming = deployed.fis_lead;
+        Ok(self)
     }
 
     /// From the attach to the detach, with room for what is slow: a marker that is older than this was left behind.

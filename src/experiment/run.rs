@@ -24,9 +24,6 @@ use crate::signals::{Asked, Signals};
 /// How often ledgers are read and phases looked at.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
-/// A strike's effect is sure after this: the extension polls its plan every 150 ms, and a plan on the wire would take a second.
-const EFFECT: Duration = Duration::from_millis(1200);
-
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -121,11 +118,13 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
     };
     let left = target.restore().await;
     progress.end();
+    let story = target.story();
     let (mut measurements, asked) = match (measured, &left) {
         (Err(cause), Some(left)) => return Err(RunError::Left { left: left.clone(), cause: Box::new(cause) }),
         (measured, _) => measured?,
     };
     measurements.experiment = experiment(plan, setting.command);
+    measurements.notes.extend(story);
     if let Some(Left { what: left, command }) = left {
         measurements.restored = Restored::No { left, command };
     }
@@ -215,6 +214,7 @@ impl Run<'_> {
             self.target.strike(&renewed).await?;
         }
         self.target.health()?;
+        self.fired = self.fired.take().or_else(|| self.target.ended());
         // Late answers still fall into old seconds; a second is written once no answer of it can be on its way any more.
         self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
         self.show(offset, traffic);
@@ -263,7 +263,7 @@ impl Run<'_> {
     /// Strikes and calms when their time has come.
     async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let timeline = self.plan.timeline;
-        if self.stage == Stage::Before && offset >= timeline.fault_from().saturating_sub(EFFECT) {
+        if self.stage == Stage::Before && offset >= timeline.fault_from().saturating_sub(self.target.lead()) {
             let broken = self.recorder.broken_baseline(self.plan);
             if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
                 let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));

@@ -16,6 +16,11 @@ impl Windows {
         self.0.insert(name.to_owned(), window);
     }
 
+    /// Whether every fault is in force for all of the phase.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the fault called `name` is to be in force `at` this time.
     pub fn is_open(&self, name: &str, at: Duration) -> bool {
         self.0.get(name).is_none_or(|window| window.contains(&at))

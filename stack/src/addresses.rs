@@ -40,6 +40,21 @@ pub struct Pool {
 }
 
 impl Addresses {
+    /// Those of functions that somebody else deployed: nothing of them is on this machine.
+    pub fn elsewhere<'a>(functions: impl Iterator<Item = &'a str>) -> Self {
+        let nowhere = String::new;
+        Self {
+            pid: std::process::id(),
+            gateway: nowhere(),
+            services: nowhere(),
+            lambda: nowhere(),
+            mqtt: nowhere(),
+            smtp: nowhere(),
+            pools: Vec::new(),
+            functions: functions.map(str::to_owned).collect(),
+        }
+    }
+
     /// The pool called `name`.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.name == name)

@@ -54,6 +54,19 @@ pub trait Target: Send {
     fn health(&mut self) -> Result<Health, TargetError>;
     /// How long after an answer the ledgers' entries about it may still come.
     fn ledger_lag(&self) -> Duration;
+    /// How long before the faults are to be in force they must be struck: the extension polls its plan every 150 ms, and a plan on the wire
+    /// would take a second.
+    fn lead(&self) -> Duration {
+        Duration::from_millis(1200)
+    }
+    /// Why whoever drives the experiment beside us has stopped it.
+    fn ended(&mut self) -> Option<String> {
+        None
+    }
+    /// What a report is to say of it, once everything is taken back.
+    fn story(&mut self) -> Vec<String> {
+        Vec::new()
+    }
     /// Takes everything back, and says what could not be.
     async fn restore(&mut self) -> Option<Left>;
 }

@@ -76,6 +76,14 @@ impl Cloud {
         self.plane.lock().unwrap().plane.parameters.get(PARAMETER).map(|parameter| parameter.value.clone())
     }
 
+    pub fn plane(&self) -> Arc<Mutex<Scripted>> {
+        Arc::clone(&self.plane)
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     pub fn edit(&self, edit: impl FnOnce(&mut Configuration)) {
         edit(&mut self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().latest);
     }
@@ -108,12 +116,17 @@ impl Cloud {
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
 
-    /// Starts the experiment.
+    /// Starts the experiment, struck and calmed by the command itself.
     pub fn run(&self, more: &[&str]) -> Started {
+        self.run_by(&["--target", "aws"], more)
+    }
+
+    /// Starts the experiment, driven as `how` says.
+    pub fn run_by(&self, how: &[&str], more: &[&str]) -> Started {
         let folder = tempfile::tempdir().unwrap();
         let (file, out) = (self.file(), folder.path().display().to_string());
-        let mut command = self.command(&["run", "--target", "aws", &file, "--out", &out]);
-        let child = command.args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = self.command(&["run", &file, "--out", &out]);
+        let child = command.args(how).args(more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Started { child: Some(child), folder: Some(folder) }
     }
 }
@@ -238,6 +251,7 @@ lease = "5s"
 [aws]
 layer = "{LAYER}"
 ledger-lag = "2s"
+fis-lead = "8s"
 
 [[aws.function]]
 arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders"

@@ -1,10 +1,15 @@
-//! `run --target aws` as a user calls it: the real command and SDK; functions, extension and gateway are the platform's own, and only Lambda's
+//! `run --target aws` and `run --via fis` as a user calls them: the real command and SDK; functions, extension and gateway are the platform's own, and only Lambda's
 //! control plane, SSM and CloudWatch Logs stand in for AWS. Attach, strike, calm and detach reach the functions as they would there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../../stack/aws/tests/support/automation.rs"]
+#[allow(dead_code, reason = "accidents are played elsewhere")]
+mod automation;
 mod child;
 mod cloud;
+mod fis;
+mod player;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,13 +4,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ::aws::exports::alarms::{Alarm, Metric};
-use ::aws::exports::{Arn, Function};
+use ::aws::exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
 
 use super::super::deployed::Deployed;
 use super::super::file::{DeployedFunction, File, StopAlarm};
 use super::super::plan::Plan;
 use super::Check;
+
+/// FIS and an attach take some seconds at the least.
+const SHORTEST_LEAD: Duration = Duration::from_secs(5);
 
 /// A line that CloudWatch Logs has after this is not waited for.
 const LATEST: Duration = Duration::from_secs(300);
@@ -29,13 +32,16 @@ impl Check<'_> {
         let functions = aws.function.iter().filter_map(|function| self.deployed_function(span.clone(), function)).collect();
         let alarms = aws.alarm.iter().filter_map(|alarm| self.alarm(span.clone(), alarm)).collect();
         let layer = self.arn(span.clone(), &aws.layer);
+        if !(SHORTEST_LEAD..=LONGEST_LEAD).contains(&aws.fis_lead.duration()) {
+            self.complain(span.clone(), format!("`fis-lead` is `{}`; it is `5s` to `5m`", aws.fis_lead));
+        }
         let tag = aws.tag.split_once('=').filter(|(key, _)| !key.is_empty());
         if tag.is_none() {
             self.complain(span, format!("`{}` is not a tag; write for example `brownout=allowed`", aws.tag));
         }
         let (key, value) = tag?;
-        let ledger_lag = aws.ledger_lag.duration();
-        Some(Deployed { layer: layer?, tag: (key.to_owned(), value.to_owned()), functions, ledger_lag, alarms })
+        let (ledger_lag, fis_lead) = (aws.ledger_lag.duration(), aws.fis_lead.duration());
+        Some(Deployed { layer: layer?, tag: (key.to_owned(), value.to_owned()), functions, ledger_lag, fis_lead, alarms })
     }
 
     fn nothing_local(&mut self, file: &File) {
@@ -123,6 +129,7 @@ mod tests {
         for (from, to, says) in [
             ("function:orders\"", "function:*\"", "is not a function"),
             ("[aws]", "[aws]\ntag = \"\"", "is not a tag"),
+            ("[aws]", "[aws]\nfis-lead = \"6m\"", "`fis-lead` is `6m`; it is `5s` to `5m`"),
             ("function = \"orders\"", "function = \"order\"", "there is no function `order` under `[aws]`; there are: `orders`"),
             ("function = \"orders\"", "service = \"dynamodb\"", "which nobody can strike there"),
             ("baseline = \"60s\"", "baseline = \"20s\"", "on AWS it needs `1m` at least"),

@@ -16,6 +16,10 @@ pub struct Aws {
     /// How late CloudWatch Logs may be with what the extensions write; `30s` unless it is given, `1s` to `5m`. The baseline lasts twice as long.
     #[serde(default = "half_a_minute")]
     pub ledger_lag: Time,
+    /// How long AWS FIS may take from its start until the faults are in force, where it drives the experiment; `2m` unless it is given, `5s` to `5m`.
+    /// Traffic flows meanwhile and is not recorded.
+    #[serde(default = "two_minutes")]
+    pub fis_lead: Time,
     /// The functions that may be touched; no other is.
     #[serde(default)]
     pub function: Vec<DeployedFunction>,
@@ -26,6 +30,10 @@ pub struct Aws {
 
 fn half_a_minute() -> Time {
     Time::from(std::time::Duration::from_secs(30))
+}
+
+fn two_minutes() -> Time {
+    Time::from(std::time::Duration::from_secs(120))
 }
 
 fn allowed() -> String {

@@ -136,6 +136,14 @@ impl Store {
         }
     }
 
+    /// The plan that is in a place now; none where there is none, or something else.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub async fn plan(&self, place: &Place) -> Result<Option<Plan>, CallError> {
+        Ok(self.get(place).await?.and_then(|text| Plan::read(text.as_bytes()).ok()))
+    }
+
     async fn get_at_last(&self, place: &Place) -> Result<Option<String>, CallError> {
         self.patience.insist(|| self.get(place)).await
     }

@@ -9,6 +9,7 @@ pub mod attach;
 pub mod call;
 pub mod canary;
 pub mod exports;
+pub mod fis;
 pub mod function;
 pub mod journal;
 pub mod logs;

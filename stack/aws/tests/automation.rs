@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "support/automation.rs"]
+#[allow(dead_code, reason = "the real clock is for others")]
 mod automation;
 #[path = "support/bench.rs"]
 mod bench;
@@ -91,6 +92,20 @@ fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
     }
     let lasted = end - begins(&plans[0]);
     assert!(plans.len() > 5 && (199.0..=200.0).contains(&lasted), "{lasted}");
+}
+
+#[test]
+fn a_plan_that_was_calmed_by_whoever_drives_the_run_ends_the_document_early_and_in_good_order() {
+    let Some(mut bench) = Bench::new() else { return };
+    bench.experiment.duration = std::time::Duration::from_secs(200);
+    bench.document = aws::exports::document(&bench.experiment);
+    let mut calm = bench.experiment.plan.clone();
+    calm.faults.clear();
+    bench.put(&bench.experiment.faults_parameter(), &calm.to_json());
+    let execution = bench.execute(None);
+    assert_eq!(execution.status, Status::Success, "{execution:#?}");
+    let renewals = execution.steps.iter().filter(|(name, _)| name == "renew").count();
+    assert_eq!((renewals, bench.dirt()), (1, Vec::new()), "{execution:#?}");
 }
 
 /// Everything that undoes is taken out, so that what was there can be seen.
@@ -247,7 +262,9 @@ fn a_record_is_over_after_the_document_has_had_its_time_and_not_before() {
     without_its_end(&mut bench);
     bench.execute(None);
     let undo = record(&bench.latest("authorizer"));
-    let waits = aws::exports::experiment_template(&bench.experiment)["actions"]["strike"]["parameters"]["maxDuration"].clone();
+    // Also where a run holds the faults for longer than the document says by itself.
+    let hold = bench.experiment.duration + aws::exports::LONGEST_LEAD;
+    let waits = aws::exports::run_template(&bench.experiment, hold)["actions"]["strike"]["parameters"]["maxDuration"].clone();
     let minutes: u64 = waits.as_str().unwrap().trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
     assert!((minutes - 1..=minutes).contains(&((undo.until - undo.at) / 60)), "{} {} {waits}", undo.at, undo.until);
 }
@@ -362,5 +379,5 @@ fn the_parameters_that_are_declared_are_all_that_is_asked_for() {
     let declared: Vec<_> = document["parameters"].as_object().unwrap().keys().cloned().collect();
     let text = document.to_string();
     assert!(declared.iter().all(|name| text.contains(&format!("{{{{ {name} }}}}"))), "{declared:?}");
-    assert_eq!(json!(declared.len()), json!(2));
+    assert_eq!(json!(declared.len()), json!(3));
 }

@@ -28,6 +28,9 @@ impl Parameter {
 impl ControlPlane {
     /// One call of SSM.
     pub(crate) fn ssm(&mut self, operation: &str, wish: &Value) -> Result<Answer, Answer> {
+        if let Some(answered) = self.documents(operation, wish) {
+            return answered;
+        }
         let name = wish["Name"].as_str().unwrap_or_default();
         let missing = || Answer::refused(400, "ParameterNotFound", "");
         match operation {

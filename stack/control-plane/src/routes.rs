@@ -1,4 +1,4 @@
-//! The addresses of Lambda's rest-json and of SSM, each to its change.
+//! The addresses of Lambda's and FIS's rest-json and of SSM, each to its change.
 
 use serde_json::json;
 
@@ -14,6 +14,9 @@ pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     }
     let parts: Vec<String> = request.path.trim_matches('/').split('/').map(decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if let Some(answered) = plane.fis(request, &parts) {
+        return answered.unwrap_or_else(|refusal| refusal);
+    }
     let answered = match parts.as_slice() {
         ["2015-03-31", "functions", rest @ ..] => functions(plane, request, rest),
         ["2018-10-31", "layers"] => plane.get_layer(&request.parameter("Arn").unwrap_or_default()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::versions::names;
-use crate::{Alias, Answer, Configuration, LastUpdate, LogLine, Parameter};
+use crate::{Alias, Answer, Configuration, Document, Experiment, LastUpdate, LogLine, Parameter, Template};
 
 /// The account that everything is in.
 pub const ACCOUNT: &str = "123456789012";
@@ -72,12 +72,18 @@ pub struct Settling {
 }
 
 /// The whole control plane.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ControlPlane {
     /// The functions by name.
     pub functions: BTreeMap<String, Function>,
     /// SSM's parameters by name.
     pub parameters: BTreeMap<String, Parameter>,
+    /// SSM's documents by name.
+    pub documents: BTreeMap<String, Document>,
+    /// FIS's templates, in the order in which they were made.
+    pub templates: Vec<Template>,
+    /// FIS's experiments, likewise.
+    pub experiments: Vec<Experiment>,
     /// The lines of each log group, in the order in which they came.
     pub logs: BTreeMap<String, Vec<LogLine>>,
     /// The architectures of each layer's version, by ARN.

@@ -3,25 +3,20 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::Lambda;
 use aws::arm::{Armed, Place, Store};
 use aws::attach::{Wish, attach};
 use aws::journal::{self, Journal};
-use aws::logs::Ledger;
 use aws::marker::Run;
 use aws::undo::undo;
 use faults::{Entry, Plan};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
-use tokio::task::JoinSet;
 
+use super::ledgers::Ledgers;
 use crate::target::chain;
 use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
-
-/// Between two looks at a log group at the most; FilterLogEvents takes 5 to 10 calls a second of a whole account.
-const LOOKS: Duration = Duration::from_secs(2);
 
 /// What one function is attached with.
 #[derive(Debug, Clone)]
@@ -57,34 +52,13 @@ pub struct Deployed {
     /// Those that were tried: each may have ours on it.
     tried: Vec<Function>,
     armed: Option<Armed>,
-    ledger: Option<(UnboundedReceiver<Entry>, JoinSet<()>)>,
+    ledgers: Option<Ledgers>,
 }
 
 impl Deployed {
     /// Functions that are not touched yet. `run` is whose the attach is; the plan goes to `place`.
     pub fn new(reach: Reach, run: Run, place: Place, functions: Vec<Function>) -> Self {
-        Self { reach, place, run, functions, tried: Vec::new(), armed: None, ledger: None }
-    }
-
-    fn watch(&mut self) {
-        let (tell, told) = unbounded_channel();
-        let mut tasks = JoinSet::new();
-        let from = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        for function in &self.functions {
-            let ledger = Ledger::new(&self.reach.config, &function.name, i64::try_from(from).unwrap_or_default());
-            tasks.spawn(follow(ledger, LOOKS.min(self.reach.lag / 4), tell.clone()));
-        }
-        self.ledger = Some((told, tasks));
-    }
-}
-
-/// Tells what comes into a ledger. A look that fails is made good by the next: what is missing in the end, the books show.
-async fn follow(mut ledger: Ledger, pause: Duration, tell: UnboundedSender<Entry>) {
-    while !tell.is_closed() {
-        for entry in ledger.entries().await.unwrap_or_default() {
-            let _ = tell.send(entry);
-        }
-        tokio::time::sleep(pause).await;
+        Self { reach, place, run, functions, tried: Vec::new(), armed: None, ledgers: None }
     }
 }
 
@@ -98,19 +72,9 @@ impl Target for Deployed {
             let attached = attached.map_err(|error| TargetError::Down(chain(&error)))?;
             attached.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
         }
-        self.watch();
-        let names = self.functions.iter().map(|function| function.name.clone()).collect();
-        let nowhere = String::new;
-        Ok(Addresses {
-            pid: std::process::id(),
-            gateway: nowhere(),
-            services: nowhere(),
-            lambda: nowhere(),
-            mqtt: nowhere(),
-            smtp: nowhere(),
-            pools: Vec::new(),
-            functions: names,
-        })
+        let names = || self.functions.iter().map(|function| function.name.as_str());
+        self.ledgers = Some(Ledgers::follow(&self.reach.config, names(), self.reach.lag));
+        Ok(Addresses::elsewhere(names()))
     }
 
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
@@ -125,15 +89,7 @@ impl Target for Deployed {
     }
 
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
-        let mut entries = Vec::new();
-        let Some((told, _)) = &mut self.ledger else { return Ok(entries) };
-        loop {
-            match told.try_recv() {
-                Ok(entry) => entries.push(entry),
-                Err(TryRecvError::Empty) => return Ok(entries),
-                Err(TryRecvError::Disconnected) => return Err(TargetError::Down("nobody reads the ledgers any more".into())),
-            }
-        }
+        self.ledgers.as_mut().map_or_else(|| Ok(Vec::new()), Ledgers::new_entries)
     }
 
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
@@ -149,7 +105,7 @@ impl Target for Deployed {
     }
 
     async fn restore(&mut self) -> Option<Left> {
-        self.ledger = None;
+        self.ledgers = None;
         let journal: &dyn Journal = self.reach.journal.as_ref();
         let mut what = Vec::new();
         if let Some(armed) = &mut self.armed
@@ -173,6 +129,6 @@ impl Target for Deployed {
 }
 
 /// A line on standard error. A terminal that is gone is no reason to leave anything attached.
-fn tell(line: &str) {
+pub(super) fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

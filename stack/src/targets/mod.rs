@@ -1,5 +1,7 @@
 //! Where an experiment can be made, one file each.
 
 pub mod deployed;
+pub mod driven;
+mod ledgers;
 pub mod local;
 pub mod tail;

@@ -17,6 +17,8 @@ const LONGEST_SCRIPT: u64 = 600;
 const ATTACHING: u64 = 540;
 /// What one attempt of cleaning may take. A cancelled automation has two minutes for all of it.
 const CLEANING: u64 = 100;
+/// Whoever starts the document and waits for its strike may hold the faults longer by this.
+pub const LONGEST_LEAD: Duration = Duration::from_secs(300);
 /// The longest text of a document, in bytes.
 pub const LONGEST_DOCUMENT: usize = 64 * 1024;
 
@@ -65,11 +67,17 @@ pub fn document(experiment: &Experiment) -> Value {
     });
     let names: Vec<_> = experiment.functions.iter().map(|function| function.arn.to_string()).collect();
     let functions = json!({"type": "StringList", "description": "The functions that the layer is attached to", "default": names});
+    let seconds = json!({
+        "type": "String",
+        "description": "How long the faults are in force",
+        "default": experiment.duration.as_secs().to_string(),
+        "allowedPattern": "^[1-9][0-9]{0,3}$",
+    });
     json!({
         "schemaVersion": "0.3",
         "description": description(experiment),
         "assumeRole": home.role(&experiment.named("automation")).to_string(),
-        "parameters": {"Faults": faults, "Functions": functions},
+        "parameters": {"Faults": faults, "Functions": functions, "Seconds": seconds},
         "mainSteps": steps(experiment),
     })
 }
@@ -88,13 +96,12 @@ fn description(experiment: &Experiment) -> String {
 fn steps(experiment: &Experiment) -> Vec<Value> {
     let names = "{{ Functions }}";
     let run = "{{ automation:EXECUTION_ID }}";
-    let seconds = experiment.duration.as_secs();
     let plan = experiment.plan_parameter();
     let settings = experiment.functions.iter().map(|function| (function.arn.to_string(), json!(experiment.settings(function))));
     let settings: Value = settings.filter(|(_, settings)| *settings != json!({})).collect();
     let attach = json!({
         "Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan, "Settings": settings,
-        "Seconds": ATTACHING, "LastsSeconds": lasts(experiment).as_secs(),
+        "Seconds": ATTACHING, "LastsSeconds": lasts(experiment.duration + LONGEST_LEAD).as_secs(),
     });
     let detach = json!({"Run": run, "Functions": names, "Plan": plan, "Seconds": CLEANING});
     vec![
@@ -104,7 +111,7 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
                 "arm",
                 &[SHARED, PARAMETER, LEASE, ARM],
                 "arm",
-                json!({"Run": run, "Faults": "{{ Faults }}", "Plan": plan, "Seconds": seconds}),
+                json!({"Run": run, "Faults": "{{ Faults }}", "Plan": plan, "Seconds": "{{ Seconds }}"}),
             ),
             json!({
                 "maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "hold",
@@ -155,10 +162,10 @@ fn hold(experiment: &Experiment, run: &str) -> Value {
     })
 }
 
-/// From the start until everything is put back, at the most: after that a marker that is still there is nobody's, and `brownout recover` takes it.
-pub fn lasts(experiment: &Experiment) -> Duration {
+/// From the start until everything is put back, at the most, of faults that are in force for `duration`: after that a marker that is still there is nobody's, and `brownout recover` takes it.
+pub fn lasts(duration: Duration) -> Duration {
     let steps = LONGEST_SCRIPT + 3 * 60 + 3 * 60 + 8 * (CLEANING + 20);
-    experiment.duration * 2 + ROUND + Duration::from_secs(steps)
+    duration * 2 + ROUND + Duration::from_secs(steps)
 }
 
 #[cfg(test)]
@@ -224,6 +231,6 @@ mod tests {
 
     #[test]
     fn the_rounds_suffice_for_the_longest_fault() {
-        assert!(ROUND * u32::try_from(MOST_ROUNDS).unwrap() > super::super::experiment::LONGEST);
+        assert!(ROUND * u32::try_from(MOST_ROUNDS).unwrap() >= super::super::experiment::LONGEST + LONGEST_LEAD);
     }
 }

@@ -1,6 +1,9 @@
 //! `export fis`: an experiment template of AWS FIS that starts our SSM Automation document, with the roles and the log of both, as one
 //! CloudFormation template and as the single requests that it is made of. FIS stays in charge: its stop conditions, safety lever and log apply.
 
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
 use faults::Complaint;
 use serde_json::{Value, json};
 
@@ -47,8 +50,20 @@ pub fn create_document(experiment: &Experiment) -> Value {
         "Name": experiment.named("strike"),
         "DocumentType": "Automation",
         "DocumentFormat": "YAML",
+        "VersionName": version_name(experiment),
         "Content": yaml(&document(experiment)),
     })
+}
+
+/// What the document's version is called: by its content, so that one that is there already is known without reading it.
+pub fn version_name(experiment: &Experiment) -> String {
+    format!("brownout-{}", fingerprint(&document(experiment)))
+}
+
+/// The first 64 bits of the SHA-256, in hexadecimal.
+fn fingerprint(value: &Value) -> String {
+    let hash = digest(&SHA256, value.to_string().as_bytes());
+    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The call of FIS's `CreateExperimentTemplate`. Its token is the experiment's name, so that a second call makes no second template.
@@ -59,13 +74,27 @@ pub fn experiment_template(experiment: &Experiment) -> Value {
         "clientToken": experiment.named("template"),
         "description": description(experiment),
         "stopConditions": stops(experiment, "source", "value"),
-        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment)}},
+        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment, None)}},
         "roleArn": home.role(&experiment.named("fis")).to_string(),
         "experimentOptions": {"accountTargeting": "single-account"},
         "logConfiguration": {"logSchemaVersion": 2, "cloudWatchLogsConfiguration": {"logGroupArn": log.to_string()}},
         "tags": {"Name": experiment.named("template")},
     })
 }
+
+/// The template of a run that waits for the strike: its faults are in force for `hold`, which begins before the run's own fault phase. The tag
+/// [`FINGERPRINT`] tells one that is there already.
+pub fn run_template(experiment: &Experiment, hold: Duration) -> Value {
+    let mut template = experiment_template(experiment);
+    template["actions"]["strike"]["parameters"] = parameters(experiment, Some(hold));
+    let print = fingerprint(&template);
+    template["clientToken"] = json!(format!("{}-{print}", experiment.named("run")));
+    template["tags"] = json!({"Name": experiment.named("run"), FINGERPRINT: print});
+    template
+}
+
+/// The tag that holds the fingerprint of a run's template.
+pub const FINGERPRINT: &str = "brownout-fingerprint";
 
 const ACTION: &str = "aws:ssm:start-automation-execution";
 const ACTION_SAID: &str = "Attach, strike, calm and put back, by SSM Automation";
@@ -79,11 +108,15 @@ fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
 }
 
 /// What the action is given: the plan's name, for FIS takes no long texts.
-fn parameters(experiment: &Experiment) -> Value {
+fn parameters(experiment: &Experiment, hold: Option<Duration>) -> Value {
+    let mut given = json!({"Faults": experiment.faults_parameter()});
+    if let Some(hold) = hold {
+        given["Seconds"] = json!(hold.as_secs().to_string());
+    }
     json!({
         "documentArn": experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string(),
-        "documentParameters": compact_json(&json!({"Faults": experiment.faults_parameter()})),
-        "maxDuration": max_duration(experiment),
+        "documentParameters": compact_json(&given),
+        "maxDuration": max_duration(hold.unwrap_or(experiment.duration)),
     })
 }
 
@@ -94,8 +127,8 @@ fn description(experiment: &Experiment) -> String {
 }
 
 /// In whole minutes, with everything that attaching and cleaning may take.
-fn max_duration(experiment: &Experiment) -> String {
-    format!("PT{}M", lasts(experiment).as_secs().div_ceil(60))
+fn max_duration(duration: Duration) -> String {
+    format!("PT{}M", lasts(duration).as_secs().div_ceil(60))
 }
 
 fn log_group(experiment: &Experiment) -> String {
@@ -151,6 +184,7 @@ pub fn cloudformation(experiment: &Experiment) -> Value {
                     "DocumentType": "Automation",
                     "DocumentFormat": "YAML",
                     "UpdateMethod": "NewVersion",
+                    "VersionName": version_name(experiment),
                     "Content": document(experiment),
                 },
             },
@@ -194,7 +228,7 @@ fn template(experiment: &Experiment) -> Value {
             "Description": description(experiment),
             "StopConditions": stops(experiment, "Source", "Value"),
             "Targets": {},
-            "Actions": {"strike": {"ActionId": ACTION, "Description": ACTION_SAID, "Parameters": parameters(experiment)}},
+            "Actions": {"strike": {"ActionId": ACTION, "Description": ACTION_SAID, "Parameters": parameters(experiment, None)}},
             "RoleArn": {"Fn::GetAtt": ["FisRole", "Arn"]},
             "ExperimentOptions": {"AccountTargeting": "single-account"},
             "LogConfiguration": {"LogSchemaVersion": 2, "CloudWatchLogsConfiguration": {"LogGroupArn": {"Fn::GetAtt": ["Log", "Arn"]}}},
@@ -228,10 +262,8 @@ mod tests {
 
     #[test]
     fn fis_waits_for_the_faults_and_five_minutes_at_the_least() {
-        let mut experiment = experiment();
         for seconds in [1, 100, 2700] {
-            experiment.duration = std::time::Duration::from_secs(seconds);
-            let text = max_duration(&experiment);
+            let text = max_duration(Duration::from_secs(seconds));
             let minutes: u64 = text.trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
             assert!(minutes * 60 >= seconds + 300 && minutes <= 12 * 60, "{seconds}: {text}");
         }

@@ -5,7 +5,7 @@ use super::policies;
 use super::text::json;
 use super::{File, Refused, checked};
 
-/// The policy for whoever runs `brownout run`, `detach` and `recover`, and the one for the functions' roles.
+/// The policy for whoever runs `brownout run`, `detach` and `recover`, the one for `run --via fis`, and the one for the functions' roles.
 ///
 /// # Errors
 /// Where the experiment has complaints.
@@ -13,6 +13,7 @@ pub fn iam_policy(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
     Ok(vec![
         File::new("brownout-policy.json", json(&policies::of_brownout(experiment))),
+        File::new("brownout-via-fis-policy.json", json(&policies::of_the_driver(experiment))),
         File::new("function-role-policy.json", json(&policies::of_the_functions(experiment))),
     ])
 }

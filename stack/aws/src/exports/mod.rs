@@ -19,9 +19,12 @@ mod example;
 use faults::Complaint;
 
 pub use arn::Arn;
-pub use document::{LONGEST_DOCUMENT, document};
+pub use document::{LONGEST_DOCUMENT, LONGEST_LEAD, document};
 pub use experiment::{Experiment, Function, LONGEST, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
-pub use fis::{LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis};
+pub use fis::{
+    FINGERPRINT, LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_template,
+    version_name,
+};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
 pub use policies::ACTIONS;

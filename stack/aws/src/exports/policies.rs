@@ -8,6 +8,12 @@ use super::experiment::{Experiment, Function};
 
 /// Every action that an export allows to anybody.
 pub const ACTIONS: &[&str] = &[
+    "fis:CreateExperimentTemplate",
+    "fis:GetExperiment",
+    "fis:ListExperimentTemplates",
+    "fis:StartExperiment",
+    "fis:StopExperiment",
+    "fis:TagResource",
     "iam:PassRole",
     "kms:CreateGrant",
     "kms:Decrypt",
@@ -29,12 +35,16 @@ pub const ACTIONS: &[&str] = &[
     "logs:DescribeResourcePolicies",
     "logs:FilterLogEvents",
     "logs:PutResourcePolicy",
+    "ssm:CreateDocument",
     "ssm:DeleteParameter",
+    "ssm:DescribeDocument",
     "ssm:GetAutomationExecution",
     "ssm:GetParameter",
     "ssm:PutParameter",
     "ssm:StartAutomationExecution",
     "ssm:StopAutomationExecution",
+    "ssm:UpdateDocument",
+    "ssm:UpdateDocumentDefaultVersion",
     "sts:AssumeRole",
 ];
 
@@ -178,6 +188,34 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     statements.extend(share_an_alias(experiment));
     statements.push(strike(experiment));
     statements.push(allow("FindWhatIsAttached", &["lambda:ListFunctions"], ["*".to_owned()]));
+    statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
+    policy(statements)
+}
+
+/// What `brownout run --via fis` needs: to make what is missing, to start, watch and stop, and to prove and mend what a failed clean-up left.
+pub fn of_the_driver(experiment: &Experiment) -> Value {
+    let home = experiment.home();
+    let of_fis = |kind: &str| home.beside("fis", format!("{kind}/*")).to_string();
+    let document = home.beside("ssm", format!("document/{}", experiment.named("strike"))).to_string();
+    let mut statements = attach(experiment);
+    let arns = experiment.functions.iter().map(|function| function.arn.to_string());
+    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
+    let faults = experiment.parameter_arn(&experiment.faults_parameter());
+    statements.push(allow("LookAround", &["lambda:ListTags"], arns));
+    statements.push(strike(experiment));
+    statements.push(allow("KeepFaults", &["ssm:GetParameter", "ssm:PutParameter"], [faults]));
+    let document_calls = ["ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion"];
+    statements.push(allow("KeepTheDocument", &document_calls, [document]));
+    statements.push(allow("FindTheTemplate", &["fis:ListExperimentTemplates"], ["*".to_owned()]));
+    let templates = ["fis:CreateExperimentTemplate", "fis:StartExperiment", "fis:TagResource"];
+    // Its action is a resource of the call too.
+    let action = home.beside("fis", "action/aws:ssm:start-automation-execution").to_string();
+    statements.push(allow("MakeAndStart", &templates, [of_fis("experiment-template"), of_fis("experiment"), action]));
+    statements.push(allow("WatchAndStop", &["fis:GetExperiment", "fis:StopExperiment"], [of_fis("experiment")]));
+    statements.push(with_condition(
+        allow("HandTheRoleOver", &["iam:PassRole"], [home.role(&experiment.named("fis")).to_string()]),
+        json!({"StringEquals": {"iam:PassedToService": "fis.amazonaws.com"}}),
+    ));
     statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
     policy(statements)
 }

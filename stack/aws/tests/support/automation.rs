@@ -1,10 +1,12 @@
 //! As much of SSM Automation as the exported document uses, with the semantics that AWS documents: `aws:executeScript`, `aws:sleep`
 //! and `aws:loop`; `maxAttempts`, `timeoutSeconds`, `nextStep`, `isEnd`, `isCritical`, `onFailure`, `onCancel`. Time is the script host's,
-//! which only sleeping moves. Anything else in a document is a mistake of the test.
+//! which only sleeping moves, unless it is asked for the real one. Anything else in a document is a mistake of the test.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -16,7 +18,11 @@ pub struct ScriptHost {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// Sleeping takes its time.
+    real: bool,
 }
+
+const SCRIPT_HOST: &str = include_str!("script_host.py");
 
 /// What a script did.
 #[derive(Debug)]
@@ -27,18 +33,30 @@ pub struct Ran {
 }
 
 impl ScriptHost {
-    /// `None` where there is no python3 with boto3.
+    /// `None` where there is no python3 with boto3 and yaml.
     pub fn start(endpoint: &str) -> Option<Self> {
-        let boto3 = Command::new("python3").args(["-c", "import boto3"]).stderr(Stdio::null()).status();
+        Self::with_clock(endpoint, "stopped")
+    }
+
+    /// The same, with the real clock.
+    pub fn in_real_time(endpoint: &str) -> Option<Self> {
+        Self::with_clock(endpoint, "real")
+    }
+
+    fn with_clock(endpoint: &str, clock: &str) -> Option<Self> {
+        let boto3 = Command::new("python3").args(["-c", "import boto3, yaml"]).stderr(Stdio::null()).status();
         if !boto3.is_ok_and(|status| status.success()) {
-            println!("SKIPPED: python3 with boto3 is missing, so no script of the document was run");
+            println!("SKIPPED: python3 with boto3 and yaml is missing, so no script of the document was run");
             return None;
         }
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/script_host.py");
-        let mut child =
-            Command::new("python3").args(["-u", "-B", script, endpoint]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("python3")
+            .args(["-u", "-B", "-c", SCRIPT_HOST, endpoint, clock])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Some(Self { child, input, output })
+        Some(Self { child, input, output, real: clock == "real" })
     }
 
     fn ask(&mut self, request: &Value) -> Value {
@@ -53,8 +71,20 @@ impl ScriptHost {
         self.ask(&json!({"plans": true}))["plans"].as_array().unwrap().clone()
     }
 
-    fn sleep(&mut self, seconds: f64) {
-        self.ask(&json!({"sleep": seconds}));
+    /// A document in YAML as a value.
+    pub fn read_yaml(&mut self, text: &str) -> Value {
+        self.ask(&json!({"yaml": text}))["value"].clone()
+    }
+
+    fn sleep(&mut self, seconds: f64, cancel: Option<&AtomicBool>) {
+        if !self.real {
+            self.ask(&json!({"sleep": seconds}));
+            return;
+        }
+        let begun = Instant::now();
+        while begun.elapsed().as_secs_f64() < seconds && !cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn run(&mut self, script: &str, handler: &str, payload: &Value, trouble: Option<Value>) -> Ran {
@@ -134,6 +164,8 @@ enum Next {
 pub struct Automation<'a> {
     host: &'a mut ScriptHost,
     fate: Option<&'a Fate>,
+    /// Whether somebody cancels it meanwhile.
+    cancel: Option<&'a AtomicBool>,
     variables: BTreeMap<String, Value>,
     visits: BTreeMap<String, u32>,
     execution: Execution,
@@ -144,13 +176,25 @@ pub struct Automation<'a> {
 impl<'a> Automation<'a> {
     /// Executes the document as a run with this id.
     pub fn execute(document: &Value, id: &str, host: &'a mut ScriptHost, fate: Option<&'a Fate>) -> Execution {
+        Self::execute_with(document, &Value::Null, id, host, fate, None)
+    }
+
+    /// The same with values for its parameters; `cancel` cancels it at the next step, or in its sleep.
+    pub fn execute_with(
+        document: &Value,
+        given: &Value,
+        id: &str,
+        host: &'a mut ScriptHost,
+        fate: Option<&'a Fate>,
+        cancel: Option<&'a AtomicBool>,
+    ) -> Execution {
         assert_eq!(document["schemaVersion"], "0.3");
         let mut variables = BTreeMap::from([("automation:EXECUTION_ID".to_owned(), json!(id))]);
         for (name, parameter) in document["parameters"].as_object().unwrap() {
-            variables.insert(name.clone(), parameter["default"].clone());
+            variables.insert(name.clone(), given.get(name).unwrap_or(&parameter["default"]).clone());
         }
         let execution = Execution { status: Status::Success, steps: Vec::new(), failures: Vec::new() };
-        let mut automation = Self { host, fate, variables, visits: BTreeMap::new(), execution, cancelled: None };
+        let mut automation = Self { host, fate, cancel, variables, visits: BTreeMap::new(), execution, cancelled: None };
         automation.steps(document["mainSteps"].as_array().unwrap());
         automation.execution
     }
@@ -201,7 +245,7 @@ impl<'a> Automation<'a> {
         *visit += 1;
         let trouble = self.fate.filter(|fate| fate.step == name && fate.visit == *visit).map(|fate| fate.trouble.clone());
         self.execution.steps.push((name, 0));
-        if matches!(trouble, Some(Trouble::CancelledBefore)) && self.cancel() {
+        if (self.is_cancelled() || matches!(trouble, Some(Trouble::CancelledBefore))) && self.cancel() {
             return Done::Cancelled;
         }
         let most = u32::try_from(step["maxAttempts"].as_u64().unwrap_or(1)).unwrap();
@@ -212,8 +256,12 @@ impl<'a> Automation<'a> {
                 break;
             }
         }
-        let cancelled_now = matches!(trouble, Some(Trouble::CancelledAfter | Trouble::CancelledAt { .. }));
+        let cancelled_now = self.is_cancelled() || matches!(trouble, Some(Trouble::CancelledAfter | Trouble::CancelledAt { .. }));
         if cancelled_now && self.cancel() { Done::Cancelled } else { last }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
     }
 
     /// False where it is cancelled already: a second time changes nothing.
@@ -248,7 +296,7 @@ impl<'a> Automation<'a> {
             "aws:sleep" => {
                 let text = step["inputs"]["Duration"].as_str().unwrap();
                 let seconds = text.strip_prefix("PT").and_then(|rest| rest.strip_suffix('S')).and_then(|n| n.parse::<f64>().ok()).unwrap();
-                self.host.sleep(seconds);
+                self.host.sleep(seconds, self.cancel);
                 Done::Success
             }
             "aws:loop" => self.rounds(step),

@@ -1,7 +1,7 @@
 """Runs the scripts of an SSM Automation document, one after the other, in one process: a line of JSON in, a line of JSON out.
 
-boto3 is the real one; only its endpoints are the control plane's, and the clock is one that only sleeping moves. A script can be stopped
-before or after one of its calls, as if its process were gone.
+boto3 is the real one; only its endpoints are the control plane's, and the clock is one that only sleeping moves, unless the real one is asked
+for. A script can be stopped before or after one of its calls, as if its process were gone.
 """
 import json
 import sys
@@ -9,6 +9,7 @@ import time
 import traceback
 
 import boto3
+import yaml
 
 KEYS = {"endpoint_url": sys.argv[1], "region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 session = boto3.session.Session()
@@ -35,7 +36,8 @@ def sleep(seconds):
     State.clock += seconds
 
 
-time.time, time.sleep = now, sleep
+if sys.argv[2] == "stopped":
+    time.time, time.sleep = now, sleep
 
 
 def stop_where(kind):
@@ -89,6 +91,8 @@ for line in sys.stdin:
     if "sleep" in request:
         sleep(request["sleep"])
         result = {}
+    elif "yaml" in request:
+        result = {"value": yaml.safe_load(request["yaml"])}
     elif "plans" in request:
         result, State.plans = {"plans": State.plans}, []
     else:

@@ -1,0 +1,172 @@
+//! Starts an experiment of FIS, looks at it and stops it.
+
+use aws_sdk_fis::types::{ActionsMode, ExperimentActionStatus, ExperimentStatus, StartExperimentExperimentOptionsInput};
+
+use super::{Fis, FisError};
+use crate::call::{CallError, Meaning};
+use crate::secret::Variables;
+
+/// What an experiment does with its actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actions {
+    /// Looks at everything and strikes nothing: FIS's dry run.
+    Skip,
+    /// Does them.
+    Run,
+}
+
+/// How an experiment stands. Source: AWS FIS User Guide, "Experiment states".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Not begun.
+    Pending,
+    /// It is about to begin.
+    Initiating,
+    /// Its action is under way.
+    Running,
+    /// It came to its end.
+    Completed,
+    /// Somebody, or an alarm, has stopped it, and its action ends.
+    Stopping,
+    /// And has ended.
+    Stopped,
+    /// Its action failed, or could not begin.
+    Failed,
+    /// It was over before it began.
+    Cancelled,
+}
+
+impl Status {
+    fn read(status: &ExperimentStatus) -> Self {
+        match status.as_str() {
+            "initiating" => Self::Initiating,
+            "running" => Self::Running,
+            "completed" => Self::Completed,
+            "stopping" => Self::Stopping,
+            "stopped" => Self::Stopped,
+            "failed" => Self::Failed,
+            "cancelled" => Self::Cancelled,
+            // Whatever FIS may add is not an end: it is looked at until there is one.
+            _ => Self::Pending,
+        }
+    }
+
+    /// FIS's own word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Initiating => "initiating",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing comes after it.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Completed | Self::Stopped | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A look at an experiment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// How it stands.
+    pub status: Status,
+    /// Why, in FIS's words.
+    pub reason: Option<String>,
+    /// Why its action stands as it does, where that is told and nothing good.
+    pub action: Option<String>,
+}
+
+impl Seen {
+    /// The status with FIS's words, where there are any.
+    pub fn said(&self) -> String {
+        let mut words: Vec<_> = self.reason.iter().chain(&self.action).map(|text| text.trim_end_matches('.')).collect();
+        // The action's words are often the experiment's too.
+        words.dedup();
+        let name = self.status.name();
+        if words.is_empty() { name.to_owned() } else { format!("{name} ({})", words.join("; ")) }
+    }
+}
+
+impl Fis {
+    /// Starts an experiment from a template and gives its id. `token` makes it one experiment however often the call is made.
+    ///
+    /// # Errors
+    /// Where FIS does not start it.
+    pub async fn start(&self, template: &str, actions: Actions, token: &str) -> Result<String, FisError> {
+        let mode = match actions {
+            Actions::Skip => ActionsMode::SkipAll,
+            Actions::Run => ActionsMode::RunAll,
+        };
+        let options = StartExperimentExperimentOptionsInput::builder().actions_mode(mode).build();
+        let call = || async {
+            let call = self.fis.start_experiment().experiment_template_id(template).client_token(token).experiment_options(options.clone());
+            let started = call.send().await.map_err(|error| CallError::read("StartExperiment", template, &error, &Variables::default()))?;
+            Ok(started.experiment().and_then(|experiment| experiment.id()).unwrap_or_default().to_owned())
+        };
+        Ok(self.patience.insist(call).await?)
+    }
+
+    /// How an experiment stands.
+    ///
+    /// # Errors
+    /// What the call says.
+    pub async fn look(&self, experiment: &str) -> Result<Seen, CallError> {
+        let looked = self.fis.get_experiment().id(experiment).send().await;
+        let looked = looked.map_err(|error| CallError::read("GetExperiment", experiment, &error, &Variables::default()))?;
+        let experiment = looked.experiment();
+        let state = experiment.and_then(|experiment| experiment.state());
+        let actions = experiment.and_then(|experiment| experiment.actions()).into_iter().flat_map(|actions| actions.values());
+        let unwell = |status: &ExperimentActionStatus| matches!(status.as_str(), "failed" | "stopped" | "cancelled");
+        let states = actions.filter_map(|action| action.state()).filter(|state| state.status().is_some_and(unwell));
+        Ok(Seen {
+            status: state.and_then(|state| state.status()).map_or(Status::Pending, Status::read),
+            reason: state.and_then(|state| state.reason()).filter(|reason| !reason.is_empty()).map(str::to_owned),
+            action: states.filter_map(|state| state.reason()).filter(|reason| !reason.is_empty()).map(str::to_owned).next(),
+        })
+    }
+
+    /// Stops an experiment; one that is over, or going to be, is as good as stopped.
+    ///
+    /// # Errors
+    /// Where it may go on.
+    pub async fn stop(&self, experiment: &str) -> Result<(), CallError> {
+        let call = || async {
+            let stopped = self.fis.stop_experiment().id(experiment).send().await;
+            stopped.map(drop).map_err(|error| CallError::read("StopExperiment", experiment, &error, &Variables::default()))
+        };
+        match self.patience.insist(call).await {
+            Err(error) if error.meaning == Meaning::Missing => Ok(()),
+            Err(error) if self.look(experiment).await.is_ok_and(|seen| seen.status.is_end() || seen.status == Status::Stopping) => {
+                drop(error);
+                Ok(())
+            }
+            stopped => stopped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_of_fis_is_known_by_its_own_word() {
+        for status in ExperimentStatus::values() {
+            let status = ExperimentStatus::from(*status);
+            assert_eq!(Status::read(&status).name(), status.as_str());
+        }
+    }
+
+    #[test]
+    fn what_fis_says_stands_beside_the_state() {
+        let seen = Seen { status: Status::Stopped, reason: Some("Experiment halted by stop condition.".into()), action: None };
+        assert_eq!(seen.said(), "stopped (Experiment halted by stop condition)");
+        assert_eq!(Seen { status: Status::Running, reason: None, action: None }.said(), "running");
+    }
+}

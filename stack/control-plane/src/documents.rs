@@ -1,0 +1,116 @@
+//! SSM's documents, as far as an automation's needs them: versions with names, one of which is the one that is started.
+
+use serde_json::{Value, json};
+
+use crate::{Answer, ControlPlane};
+
+/// One document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Its versions in order, the first of which has the number 1.
+    pub versions: Vec<DocumentVersion>,
+    /// The number of the version that is started.
+    pub default: usize,
+}
+
+/// One version of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentVersion {
+    /// What it is called, where it is called something.
+    pub name: Option<String>,
+    /// The document as it was given.
+    pub content: String,
+}
+
+impl Document {
+    /// What is started.
+    pub fn content(&self) -> Option<&str> {
+        self.versions.get(self.default.checked_sub(1)?).map(|version| version.content.as_str())
+    }
+
+    fn shown(&self, name: &str, number: usize) -> Value {
+        let version = number.checked_sub(1).and_then(|index| self.versions.get(index));
+        json!({
+            "Name": name, "DocumentVersion": number.to_string(), "DefaultVersion": self.default.to_string(),
+            "LatestVersion": self.versions.len().to_string(), "VersionName": version.and_then(|version| version.name.as_ref()),
+            "DocumentFormat": "YAML", "DocumentType": "Automation", "Status": "Active",
+        })
+    }
+
+    fn add(&mut self, wish: &Value) -> Result<usize, Answer> {
+        let content = wish["Content"].as_str().unwrap_or_default().to_owned();
+        let name = wish["VersionName"].as_str().map(str::to_owned);
+        if self.versions.iter().any(|there| there.content == content) {
+            return Err(Answer::refused(
+                400,
+                "DuplicateDocumentContent",
+                "The content of the association document matches another document.",
+            ));
+        }
+        if name.is_some() && self.versions.iter().any(|there| there.name == name) {
+            return Err(Answer::refused(400, "DuplicateDocumentVersionName", "The version name has already been used in this document."));
+        }
+        self.versions.push(DocumentVersion { name, content });
+        Ok(self.versions.len())
+    }
+}
+
+impl ControlPlane {
+    /// One call about a document; `None` where the operation is not one of these.
+    pub(crate) fn documents(&mut self, operation: &str, wish: &Value) -> Option<Result<Answer, Answer>> {
+        let name = wish["Name"].as_str().unwrap_or_default();
+        match operation {
+            "CreateDocument" => Some(self.create_document(name, wish)),
+            "DescribeDocument" => Some(self.describe_document(name, wish)),
+            "UpdateDocument" => Some(self.update_document(name, wish)),
+            "UpdateDocumentDefaultVersion" => Some(self.update_default(name, wish)),
+            _ => None,
+        }
+    }
+
+    fn document(&mut self, name: &str) -> Result<&mut Document, Answer> {
+        self.documents.get_mut(name).ok_or_else(|| Answer::refused(400, "InvalidDocument", "The specified SSM document doesn't exist."))
+    }
+
+    fn create_document(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        if self.documents.contains_key(name) {
+            return Err(Answer::refused(400, "DocumentAlreadyExists", format!("Document with name {name} already exists")));
+        }
+        if wish["Content"].as_str().is_none_or(|content| content.is_empty() || content.len() > 64 * 1024) {
+            return Err(Answer::refused(400, "MaxDocumentSizeExceeded", "The size limit of a document is 64 KB."));
+        }
+        let mut document = Document { versions: Vec::new(), default: 1 };
+        document.add(wish)?;
+        let shown = document.shown(name, 1);
+        self.documents.insert(name.to_owned(), document);
+        Ok(Answer::ok(200, json!({"DocumentDescription": shown})))
+    }
+
+    fn describe_document(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        let document = self.document(name)?;
+        let number = match wish["VersionName"].as_str() {
+            Some(called) => document.versions.iter().position(|version| version.name.as_deref() == Some(called)).map(|index| index + 1),
+            None => Some(document.default),
+        };
+        let number =
+            number.ok_or_else(|| Answer::refused(400, "InvalidDocumentVersion", "The document version isn't valid or doesn't exist."))?;
+        Ok(Answer::ok(200, json!({"Document": document.shown(name, number)})))
+    }
+
+    fn update_document(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        let document = self.document(name)?;
+        if wish["DocumentVersion"] != "$LATEST" {
+            return Err(Answer::refused(400, "InvalidDocumentVersion", "Only the latest version can be updated."));
+        }
+        let number = document.add(wish)?;
+        Ok(Answer::ok(200, json!({"DocumentDescription": document.shown(name, number)})))
+    }
+
+    fn update_default(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        let document = self.document(name)?;
+        let number = wish["DocumentVersion"].as_str().and_then(|number| number.parse().ok());
+        let number = number.filter(|number| (1..=document.versions.len()).contains(number));
+        document.default = number.ok_or_else(|| Answer::refused(400, "InvalidDocumentVersion", "There is no such version."))?;
+        Ok(Answer::ok(200, json!({"Description": {"Name": name, "DefaultVersion": document.default.to_string()}})))
+    }
+}

@@ -1,0 +1,427 @@
+//! Functions that are deployed on AWS, struck by an experiment of FIS: FIS's stop conditions, safety lever, permissions and log apply, and its
+//! document attaches, arms, calms and detaches. Here it is started, watched, calmed in time and, where need be, stopped; and its clean-up is proven.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use aws::arm::{Armed, Place};
+use aws::exports::Experiment;
+use aws::fis::{Actions, Fis, Prepared, Seen, Status};
+use aws::function::Function;
+use aws::marker::{Marker, Run, now};
+use aws::undo::{Proof, undo};
+use faults::{Entry, Plan};
+use tokio::task::JoinSet;
+
+use super::deployed::{Reach, tell};
+use super::ledgers::Ledgers;
+use crate::target::chain;
+use crate::{Addresses, Left, Sighting, Target, TargetError};
+
+/// Between two looks at the experiment.
+const LOOKS: Duration = Duration::from_secs(1);
+
+/// FIS takes up to a minute for a dry run, and its first experiment in an account makes a role.
+const DRY_RUN: Duration = Duration::from_secs(300);
+
+/// A cancelled automation has two minutes to clean up, a detach as much, and a renewal sleeps for half a minute.
+const CLEANING: Duration = Duration::from_secs(600);
+
+/// What the driving hangs on.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The experiment as it is written out.
+    pub experiment: Experiment,
+    /// From the start until the faults are in force, at the most.
+    pub lead: Duration,
+    /// Whose run it is; the ledgers name the automation's.
+    pub run: String,
+}
+
+impl Wish {
+    /// The faults are held until the run's own fault phase is over, however early they were in force.
+    fn hold(&self) -> Duration {
+        self.lead + self.experiment.duration
+    }
+
+    fn place(&self) -> Place {
+        Place::Parameter(self.experiment.plan_parameter())
+    }
+}
+
+/// What is known of an experiment.
+#[derive(Debug, Default)]
+struct Story {
+    /// Each state as it was first seen, with the time from the start.
+    states: Vec<(Duration, Seen)>,
+    /// The automation whose plan is in force, and when that was seen.
+    automation: Option<(String, Duration)>,
+}
+
+impl Story {
+    fn saw(&mut self, at: Duration, seen: Seen) {
+        if self.states.last().is_none_or(|(_, last)| *last != seen) {
+            self.states.push((at, seen));
+        }
+    }
+
+    fn last(&self) -> Option<&Seen> {
+        self.states.last().map(|(_, seen)| seen)
+    }
+
+    fn status(&self) -> Status {
+        self.last().map_or(Status::Pending, |seen| seen.status)
+    }
+
+    fn said(&self) -> String {
+        self.last().map_or_else(|| Status::Pending.name().to_owned(), Seen::said)
+    }
+}
+
+/// An experiment that was started.
+struct Started {
+    id: String,
+    at: Instant,
+    story: Arc<Mutex<Story>>,
+    calmed: bool,
+    _watch: JoinSet<()>,
+}
+
+impl Started {
+    fn story(&self) -> MutexGuard<'_, Story> {
+        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Functions driven by FIS.
+pub struct Driven {
+    reach: Reach,
+    fis: Fis,
+    wish: Wish,
+    ledgers: Option<Ledgers>,
+    before: Vec<Function>,
+    begun: u64,
+    prepared: Option<Prepared>,
+    /// FIS was asked to start; it may have, also where its answer never came.
+    asked: bool,
+    started: Option<Started>,
+    told: Vec<String>,
+}
+
+impl Driven {
+    /// Nothing is made or started yet.
+    pub fn new(reach: Reach, fis: Fis, wish: Wish) -> Self {
+        let (told, before) = (Vec::new(), Vec::new());
+        Self { reach, fis, wish, ledgers: None, before, begun: now(), prepared: None, asked: false, started: None, told }
+    }
+
+    /// The functions as they are; one that somebody holds is not touched.
+    async fn look_at_functions(&mut self) -> Result<(), TargetError> {
+        for function in &self.wish.experiment.functions {
+            let arn = function.arn.to_string();
+            let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| down(&error))?;
+            if let Marker::Of(record) = Marker::of(&found) {
+                let what = format!("`{}` is held by run {}; `brownout recover --run {1}` lets it go", found.name, record.run);
+                return Err(TargetError::Down(what));
+            }
+            self.before.push(found);
+        }
+        Ok(())
+    }
+
+    async fn dry_run(&self, template: &str) -> Result<(), TargetError> {
+        let token = format!("{}-dry", self.wish.run);
+        let id = self.fis.start(template, Actions::Skip, &token).await.map_err(|error| down(&error))?;
+        let begun = Instant::now();
+        loop {
+            let seen = self.fis.look(&id).await;
+            match seen {
+                Ok(seen) if seen.status == Status::Completed => return Ok(()),
+                Ok(seen) if seen.status.is_end() => {
+                    return Err(TargetError::Down(format!("FIS's dry run `{id}` is {}; nothing was struck", seen.said())));
+                }
+                _ if begun.elapsed() > DRY_RUN => {
+                    return Err(TargetError::Down(format!("FIS's dry run `{id}` does not end; nothing was struck")));
+                }
+                _ => tokio::time::sleep(LOOKS).await,
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), TargetError> {
+        let Some(prepared) = &self.prepared else { return Err(TargetError::Down("nothing is prepared for FIS".into())) };
+        self.asked = true;
+        let id = self.fis.start(&prepared.template, Actions::Run, &self.wish.run).await.map_err(|error| down(&error))?;
+        let (story, at) = (Arc::new(Mutex::new(Story::default())), Instant::now());
+        let mut watch = JoinSet::new();
+        let watched = watch_over(self.fis.clone(), self.reach.store.clone(), self.wish.place(), id.clone(), at, Arc::clone(&story));
+        watch.spawn(watched);
+        self.started = Some(Started { id, at, story, calmed: false, _watch: watch });
+        Ok(())
+    }
+
+    /// Calms, so that traffic is normal at once; before its time the experiment is stopped too, otherwise it comes to its own end.
+    async fn calm(&mut self) -> Result<(), TargetError> {
+        let early = |started: &Started, hold: Duration| started.at.elapsed() + Duration::from_secs(3) < hold;
+        let (hold, place) = (self.wish.hold(), self.wish.place());
+        let Some(started) = &mut self.started else { return Ok(()) };
+        if std::mem::replace(&mut started.calmed, true) {
+            return Ok(());
+        }
+        let (id, is_early) = (started.id.clone(), early(started, hold));
+        let automation = started.story().automation.clone();
+        if let Some((run, _)) = automation {
+            let armed = Armed::left_by(self.reach.store.clone(), place, &run).await;
+            let calmed = match armed {
+                Ok(Some(mut armed)) => armed.calm(self.reach.journal.as_ref()).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = calmed {
+                tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
+            }
+        }
+        if is_early {
+            self.fis.stop(&id).await.map_err(|error| down(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the experiment is over; says so where it does not end.
+    async fn see_it_end(&mut self) -> Option<String> {
+        let (id, story) = self.started.as_ref().map(|started| (started.id.clone(), Arc::clone(&started.story)))?;
+        tell(&format!("FIS ends the experiment `{id}` and its document cleans up"));
+        let begun = Instant::now();
+        loop {
+            let (status, said) = {
+                let story = story.lock().unwrap_or_else(PoisonError::into_inner);
+                (story.status(), story.said())
+            };
+            if status.is_end() {
+                return None;
+            }
+            if begun.elapsed() > CLEANING {
+                return Some(format!("the experiment `{id}` of FIS is still {said}"));
+            }
+            tokio::time::sleep(LOOKS).await;
+        }
+    }
+
+    /// Proves that nothing is left in a function; what a failed clean-up left is undone here.
+    async fn prove(&self, before: &Function, arn: &str) -> Result<String, String> {
+        let found = self.reach.lambda.function_at_last(arn).await.map_err(|error| chain(&error))?;
+        let left = match Marker::of(&found) {
+            Marker::Of(record) if record.at >= self.begun => record.run,
+            _ if before.config_sha.is_some() && before.config_sha == found.config_sha => return Ok(Proof::Identical.to_string()),
+            _ => return Ok("nothing of brownout is in it".to_owned()),
+        };
+        tell(&format!("`{}` was left attached by FIS's document; it is undone now", found.name));
+        let undone = undo(&self.reach.lambda, self.reach.journal.as_ref(), arn, &left, None).await;
+        undone.map(|proof| proof.to_string()).map_err(|error| chain(&error))
+    }
+
+    async fn delete_the_plan(&self) -> Result<(), String> {
+        let automation = self.started.as_ref().and_then(|started| started.story().automation.clone());
+        let Some((run, _)) = automation else { return Ok(()) };
+        let left = Armed::left_by(self.reach.store.clone(), self.wish.place(), &run).await.map_err(|error| chain(&error))?;
+        match left {
+            Some(armed) => armed.disarm(self.reach.journal.as_ref()).await.map_err(|error| chain(&error)),
+            None => Ok(()),
+        }
+    }
+
+    fn tell_the_story(&mut self) {
+        let Some(started) = &self.started else { return };
+        let template = self.prepared.as_ref().map(|prepared| prepared.template.clone()).unwrap_or_default();
+        let story = started.story();
+        let states: Vec<_> = story.states.iter().map(|(at, seen)| format!("after {} s {}", at.as_secs(), seen.said())).collect();
+        let struck = story.automation.as_ref().map_or_else(
+            || "its faults were never seen in force".to_owned(),
+            |(run, at)| format!("its faults were in force after {} s, by automation `{run}`", at.as_secs()),
+        );
+        let told = format!("driven by AWS FIS, experiment `{}` of template `{template}`: {}; {struck}", started.id, states.join(", "));
+        drop(story);
+        self.told.push(told);
+    }
+}
+
+fn down(error: &dyn std::error::Error) -> TargetError {
+    TargetError::Down(chain(error))
+}
+
+/// Looks until it is over: at the experiment, and at the plan that its document writes. A look that fails is made good by the next.
+async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
+    loop {
+        let seen = fis.look(&id).await;
+        let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
+        {
+            let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = from.elapsed();
+            if let Some(plan) = in_force {
+                story.automation.get_or_insert((plan.run, at));
+            }
+            if let Ok(seen) = seen {
+                story.saw(at, seen);
+            }
+            if story.status().is_end() {
+                return;
+            }
+        }
+        tokio::time::sleep(LOOKS).await;
+    }
+}
+
+/// The same entry, as one of `run`, where it is of the automation that strikes for it.
+fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
+    let name = match &mut entry {
+        Entry::Eligible(eligible) => &mut eligible.run,
+        Entry::Started(started) => &mut started.run,
+        _ => return entry,
+    };
+    if name == automation {
+        run.clone_into(name);
+    }
+    entry
+}
+
+#[async_trait]
+impl Target for Driven {
+    async fn deploy(&mut self) -> Result<Addresses, TargetError> {
+        self.look_at_functions().await?;
+        let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold()).await.map_err(|error| down(&error))?;
+        prepared.said.iter().for_each(|line| tell(line));
+        self.dry_run(&prepared.template).await?;
+        tell("FIS's dry run found nothing wrong");
+        self.prepared = Some(prepared);
+        let names = || self.wish.experiment.functions.iter().map(aws::exports::Function::name);
+        self.ledgers = Some(Ledgers::follow(&self.reach.config, names(), self.reach.lag));
+        Ok(Addresses::elsewhere(names()))
+    }
+
+    /// The first plan with faults starts the experiment; its document renews the lease, so that further ones change nothing.
+    async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
+        match (plan.faults.is_empty(), self.asked) {
+            (true, _) => self.calm().await,
+            (false, false) => self.start().await,
+            (false, true) => Ok(()),
+        }
+    }
+
+    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+        let Some(ledgers) = &mut self.ledgers else { return Ok(Vec::new()) };
+        let entries = ledgers.new_entries()?;
+        let automation = self.started.as_ref().and_then(|started| started.story().automation.clone());
+        let Some((automation, _)) = automation else { return Ok(entries) };
+        Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.run)).collect())
+    }
+
+    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    fn health(&mut self) -> Result<crate::Health, TargetError> {
+        let Some(started) = self.started.as_ref().filter(|started| !started.calmed) else { return Ok(crate::Health::default()) };
+        let story = started.story();
+        match story.status() {
+            Status::Failed | Status::Cancelled | Status::Completed => {
+                Err(TargetError::Down(format!("FIS ended the experiment `{}` before its time: {}", started.id, story.said())))
+            }
+            Status::Pending | Status::Initiating | Status::Running
+                if story.automation.is_none() && started.at.elapsed() > self.wish.lead =>
+            {
+                let (lead, said) = (self.wish.lead.as_secs(), story.said());
+                Err(TargetError::Down(format!("no fault was in force {lead} s after FIS was started, it is {said}; raise `fis-lead`")))
+            }
+            _ => Ok(crate::Health::default()),
+        }
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        let started = self.started.as_ref().filter(|started| !started.calmed)?;
+        let story = started.story();
+        matches!(story.status(), Status::Stopping | Status::Stopped)
+            .then(|| format!("FIS's experiment `{}` is {}", started.id, story.said()))
+    }
+
+    fn story(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.told)
+    }
+
+    fn lead(&self) -> Duration {
+        self.wish.lead
+    }
+
+    fn ledger_lag(&self) -> Duration {
+        self.reach.lag
+    }
+
+    async fn restore(&mut self) -> Option<Left> {
+        self.ledgers = None;
+        let mut what = Vec::new();
+        if let Err(error) = self.calm().await {
+            what.push(format!("the experiment of FIS was not stopped: {}", chain(&error)));
+        }
+        if self.asked && self.started.is_none() {
+            what.push("FIS was asked to start an experiment and never answered: look for it in its console".to_owned());
+        }
+        what.extend(self.see_it_end().await);
+        let mut command = "brownout recover".to_owned();
+        for (before, function) in self.before.iter().zip(&self.wish.experiment.functions) {
+            match self.prove(before, &function.arn.to_string()).await {
+                Ok(proof) => tell(&format!("`{}` is as it was: {proof}", before.name)),
+                Err(error) => what.push(format!("function {}: {error}", before.name)),
+            }
+        }
+        if let Err(error) = self.delete_the_plan().await {
+            what.push(format!("the plan: {error}"));
+        }
+        self.tell_the_story();
+        let automation = self.started.as_ref().and_then(|started| started.story().automation.clone());
+        if let Some(run) = automation.and_then(|(run, _)| Run::try_from(run).ok()) {
+            command = format!("brownout recover --run {run}");
+        }
+        (!what.is_empty()).then_some(Left { what, command })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(status: Status) -> Seen {
+        Seen { status, reason: None, action: None }
+    }
+
+    #[test]
+    fn a_state_is_told_once_and_the_last_one_is_how_it_stands() {
+        let mut story = Story::default();
+        for (at, status) in [(1, Status::Pending), (2, Status::Pending), (3, Status::Running), (9, Status::Completed)] {
+            story.saw(Duration::from_secs(at), seen(status));
+        }
+        assert_eq!(story.states.iter().map(|(at, _)| at.as_secs()).collect::<Vec<_>>(), [1, 3, 9]);
+        assert!(story.status().is_end());
+    }
+
+    #[test]
+    fn only_what_the_automation_struck_is_told_as_ours() {
+        let line = |run: &str| {
+            Entry::Eligible(faults::ledger::Eligible {
+                run: run.into(),
+                sequence: 1,
+                request_id: "r".into(),
+                root: None,
+                place: "function orders".into(),
+                fault: "f".into(),
+                arm: faults::Arm::Treatment,
+                action: "wait".into(),
+                waited_us: 0,
+                start: faults::Start::Warm,
+                done: true,
+                message: None,
+            })
+        };
+        assert_eq!(renamed(line("automation"), "automation", "ours"), line("ours"));
+        assert_eq!(renamed(line("another"), "automation", "ours"), line("another"));
+    }
+}

@@ -1,0 +1,84 @@
+//! `run --via fis`: the command starts FIS, whose document is played with the real boto3, and whatever ends it, the function is as it was.
+
+use crate::cloud::Cloud;
+use crate::player::Player;
+use crate::support::{self, Outcome, signal, within};
+use crate::{LIMIT, cloud};
+
+const VIA_FIS: [&str; 2] = ["--via", "fis"];
+
+/// What became of FIS's experiments, dry runs apart.
+fn statuses(cloud: &Cloud) -> Vec<&'static str> {
+    let plane = cloud.plane();
+    let plane = plane.lock().unwrap();
+    plane.plane.experiments.iter().filter(|it| !it.skips).map(|it| it.status).collect()
+}
+
+#[test]
+fn an_experiment_that_fis_drives_holds_and_leaves_the_functions_as_they_were() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    let Some(_player) = Player::start(&cloud) else { return };
+    let before = cloud.function();
+    let outcome = cloud.run_by(&VIA_FIS, &[]).end();
+    let result = outcome.result();
+    assert_eq!((result["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
+    assert!(result["struck"].as_u64().unwrap() > 20, "{}", outcome.story());
+    assert_eq!(statuses(&cloud), ["completed"]);
+    assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+    let report = std::fs::read_to_string(outcome.folder.path().join("report.html")).unwrap();
+    for text in ["driven by AWS FIS, experiment", "completed (Experiment completed)"] {
+        assert!(report.contains(text), "{report}");
+    }
+    assert!(outcome.stderr.contains("FIS's dry run found nothing wrong"), "{}", outcome.stderr);
+    assert!(!cloud::everything_below(outcome.folder.path()).contains(cloud::SECRET));
+}
+
+/// Runs it until a plan with faults is there, does something, and gives what came of it.
+fn disturbed(cloud: &Cloud, disturb: impl FnOnce(u32)) -> Outcome {
+    let running = cloud.run_by(&VIA_FIS, &[]);
+    within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+    disturb(running.pid());
+    running.end()
+}
+
+#[test]
+fn whoever_stops_it_everything_is_taken_back_first_and_the_verdict_says_who_it_was() {
+    let _turn = support::turn();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let cloud = Cloud::new();
+            let Some(_player) = Player::start(&cloud) else { return };
+            let before = cloud.function();
+            let outcome = disturbed(&cloud, |pid| signal(pid, "INT"));
+            assert_eq!((outcome.code, statuses(&cloud)), (130, vec!["stopped"]), "{}", outcome.story());
+            assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+        });
+        scope.spawn(|| {
+            let cloud = Cloud::new();
+            let Some(_player) = Player::start(&cloud) else { return };
+            let before = cloud.function();
+            let outcome = disturbed(&cloud, |_| {
+                let plane = cloud.plane();
+                let plane = &mut plane.lock().unwrap().plane;
+                let id = plane.experiments.iter().find(|it| !it.skips).unwrap().id.clone();
+                assert!(plane.halt(&id, "Experiment halted by stop condition."));
+            });
+            assert_eq!((outcome.code, statuses(&cloud)), (5, vec!["stopped"]), "{}", outcome.story());
+            assert!(outcome.stdout.contains("halted by stop condition"), "{}", outcome.story());
+            assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+        });
+        scope.spawn(|| {
+            let cloud = Cloud::new();
+            let Some(_player) = Player::start(&cloud) else { return };
+            cloud.edit(|function| {
+                (1..=5).for_each(|n| function.layers.push(format!("arn:aws:lambda:eu-central-1:123456789012:layer:l{n}:1")))
+            });
+            let before = cloud.function();
+            let outcome = cloud.run_by(&VIA_FIS, &[]).end();
+            assert_eq!((outcome.code, statuses(&cloud)), (2, vec!["failed"]), "{}", outcome.story());
+            assert!(outcome.stdout.contains("has no place for a layer"), "{}", outcome.story());
+            assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+        });
+    });
+}
