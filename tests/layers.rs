@@ -46,6 +46,7 @@ const HOMES: [(&str, &[&str]); 25] = [
     ("s3s", &["stack"]),
     ("quick-xml", &["stack"]),
     ("aws-sdk-ssm", &["aws", "plan-fetcher"]),
+    ("aws-sdk-fis", &["aws"]),
     ("aws-sdk-lambda", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),
     ("clap", &["brownout"]),
