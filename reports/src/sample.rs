@@ -7,7 +7,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::dispositions::Row;
 use crate::measurements::{
-    Books, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored,
+    Books, Deployment, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, Route,
 };
 use crate::{ArmTag, Bound, Dispositions, Expectation, Latencies, Outcome, Phase, Tag};
 
@@ -111,6 +111,12 @@ fn run(slowness: f64) -> Measurements {
             ],
             of_these: vec![Row { what: "delivered twice".into(), struck: 3, control: 0, neither: 0 }],
         }],
+        deployments: [("clinic", CLINIC, "authorizer"), ("thermostat", "thermostat POST /control/{thing}", "thermostat-api")]
+            .map(|(name, endpoint, function)| Deployment {
+                name: name.into(),
+                routes: vec![Route { route: "the one".into(), endpoint: endpoint.into(), function: function.into() }],
+            })
+            .into(),
         injections: vec![Injections {
             fault: "slow-authorizer".into(),
             place: "authorizer".into(),

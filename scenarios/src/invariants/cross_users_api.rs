@@ -27,11 +27,7 @@ fn there() -> Life {
 #[test]
 fn a_weakness_of_the_users_api_is_named_by_exactly_one_rule() {
     for (what, life, expected) in [
-        (
-            "all is well",
-            there().create("Jane", 200).create("Nobody", 409).update("Joan", 200).get("Joan").delete(204).gone(),
-            vec![],
-        ),
+        ("all is well", there().create("Jane", 200).create("Nobody", 409).update("Joan", 200).get("Joan").delete(204).gone(), vec![]),
         ("write-not-awaited: the create is not there", Life::new().create("Jane", 201).gone().list(None, true), vec!["F-1"]),
         (
             "write-not-awaited: so the repeat finds nobody",

@@ -40,7 +40,7 @@ mod tests {
             ("refused, and written", there().create("Joan", 409).get("Joan"), (1, 2)),
             ("failed, and written", there().create("Joan", 502).get("Joan"), (1, 1)),
             ("failed, and not written", there().create("Joan", 502).get("Jane"), (0, 0)),
-            ("after a replacement that may have been", there().update("Joan", 502).create("Joan", 409), (0, 0)),
+            ("after a replacement that may have been", there().update("Joan", 502).create("Joan", 409), (0, 1)),
             ("nobody has seen the first", Life::new().create("Jane", 201).create("Joan", 201), (0, 0)),
             ("the first was deleted", there().delete(204).create("Joan", 201).get("Joan"), (0, 0)),
             ("the first may be deleted", there().delete(502).create("Joan", 201).get("Joan"), (0, 0)),

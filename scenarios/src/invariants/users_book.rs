@@ -182,7 +182,9 @@ impl History {
             }
         };
         match exchange.status {
-            None | Some(500..) if struck != Struck::Function || exchange.struck.len() == 1 => self.unanswered(request, wanted, exchange.done),
+            None | Some(500..) if struck != Struck::Function || exchange.struck.len() == 1 => {
+                self.unanswered(request, wanted, exchange.done)
+            }
             _ if struck == Struck::Function => self.unsure = true,
             Some(200 | 201 | 204) => self.acknowledged(request, wanted, exchange.status),
             Some(409) => self.repeated.extend(wanted.filter(|user| self.is_there() && self.stands.as_ref() != Some(user))),

@@ -30,7 +30,9 @@ pub(super) fn asked(exchange: &Exchange) -> String {
                 }
             }
         }
-        Asked::Users { request: UsersRequest::Create(user) | UsersRequest::Update(user), .. } => format!(", {} at {}", user.name, user.email),
+        Asked::Users { request: UsersRequest::Create(user) | UsersRequest::Update(user), .. } => {
+            format!(", {} at {}", user.name, user.email)
+        }
         Asked::SignIn { user, by: SignInBy::Password } => format!(" as {user} with the password"),
         Asked::SignIn { user, by: SignInBy::Refresh } => format!(" as {user} by refresh token"),
         Asked::Users { .. } | Asked::Request { .. } | Asked::Other => String::new(),

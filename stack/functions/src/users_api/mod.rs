@@ -36,8 +36,7 @@ impl Settings {
     /// Names everything that is missing or not known.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
-        let settings =
-            Self { table: reader.required("TABLE_NAME"), shape: reader.required("SHAPE"), weaknesses: reader.weaknesses() };
+        let settings = Self { table: reader.required("TABLE_NAME"), shape: reader.required("SHAPE"), weaknesses: reader.weaknesses() };
         reader.finish(settings)
     }
 }
