@@ -132,6 +132,13 @@ pub(crate) fn dispositions(out: &mut String, report: &Report) {
     }
 }
 
+/// A text with its mark, if it begins with one, in the mark's colour.
+fn marked(text: &str) -> String {
+    let class = if text.starts_with('✗') { "no" } else { "yes" };
+    let with_class = |(mark, rest): (&str, &str)| format!("<span class=\"{class}\">{mark}</span> {}", escape(rest));
+    text.split_once(' ').filter(|(mark, _)| ["✓", "✗"].contains(mark)).map_or_else(|| escape(text), with_class)
+}
+
 /// Deployments of one API side by side.
 pub(crate) fn deployments(out: &mut String, report: &Report) {
     if report.deployments.is_empty() {
@@ -140,7 +147,8 @@ pub(crate) fn deployments(out: &mut String, report: &Report) {
     heading(out, "One API, deployed in several ways", MEANING);
     let names: Vec<String> = std::iter::once(String::new()).chain(report.deployments.iter().map(|one| escape(&one.name))).collect();
     let headings: Vec<&str> = names.iter().map(String::as_str).collect();
-    table(out, &headings, side_by_side(&report.deployments).into_iter().map(|line| line.iter().map(|text| escape(text)).collect()));
+    let rows = side_by_side(&report.deployments).into_iter();
+    table(out, &headings, rows.map(|line| line.iter().map(|text| marked(text)).collect()));
 }
 
 /// Treatment against control.

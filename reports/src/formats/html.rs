@@ -98,10 +98,10 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
     }
     chips(&mut out, report);
     reasons(&mut out, report);
+    tables::deployments(&mut out, report);
     figures(&mut out, report, latencies);
     tables::aims(&mut out, report);
     tables::invariants(&mut out, report);
-    tables::deployments(&mut out, report);
     tables::dispositions(&mut out, report);
     tables::effects(&mut out, report);
     tables::endpoints(&mut out, report);

@@ -21,6 +21,7 @@ pub fn write(report: &Report) -> String {
     for reason in &report.reasons {
         let _ = writeln!(out, "- {}", cell(reason));
     }
+    deployments(&mut out, report);
     if !report.aims.is_empty() {
         let _ = writeln!(out, "\n| Of | Asked | Found | 95 % interval | Answer |\n|---|---|---|---|---|");
         for aim in &report.aims {
@@ -35,7 +36,6 @@ pub fn write(report: &Report) -> String {
             let _ = writeln!(out, "| {} | {} | {} | {} |", cell(&rule.id), cell(&rule.rule), count(rule.checked), count(rule.broken));
         }
     }
-    deployments(&mut out, report);
     for table in &report.dispositions {
         let _ = writeln!(out, "\n| {} | Struck | Control | Neither | All |\n|---|---|---|---|---|", cell(&table.of));
         let of_these = table.of_these.iter().map(|row| (format!("of these: {}", row.what), row));

@@ -111,15 +111,16 @@ impl UsersApi {
     async fn create(&self, event: &HttpEvent) -> Result<Value, Refusal> {
         let user = User::read(event.json_body(), None)?;
         let created = || answer(201, &user.document());
-        if self.weaknesses.has(UsersWeakness::WriteNotAwaited) {
-            self.rows.put_later(&user);
-            return Ok(created());
-        }
         if self.weaknesses.has(UsersWeakness::CreateOverwrites) {
             self.rows.put(&user).await?;
             return Ok(created());
         }
-        match self.rows.create(&user).await? {
+        let made = if self.weaknesses.has(UsersWeakness::WriteNotAwaited) {
+            self.rows.create_later(&user).await?
+        } else {
+            self.rows.create(&user).await?
+        };
+        match made {
             Created::New => Ok(created()),
             Created::Before => Ok(answer(200, &user.document())),
             Created::Other => Err(Refusal::Taken),
@@ -129,8 +130,8 @@ impl UsersApi {
     async fn replace(&self, event: &HttpEvent) -> Result<Value, Refusal> {
         let user = User::read(event.json_body(), Some(path_id(event)?))?;
         if self.weaknesses.has(UsersWeakness::WriteNotAwaited) {
-            self.rows.put_later(&user);
-            return Ok(answer(200, &user.document()));
+            let there = self.rows.replace_later(&user).await?;
+            return there.then(|| answer(200, &user.document())).ok_or(Refusal::NotFound);
         }
         let replaced = self.rows.replace(&user).await.map(|there| there.then_some(())).or_else(|failure| self.absence(failure))?;
         replaced.map(|()| answer(200, &user.document())).ok_or(Refusal::NotFound)

@@ -121,9 +121,29 @@ impl Rows {
         Ok(Page { users, next })
     }
 
-    /// Leaves the writing behind: the weakness `write-not-awaited`. It looks first, as a careful writer would, so the environment is frozen
-    /// between the look and the write.
-    pub(super) fn put_later(&self, user: &User) {
+    /// Looks, and leaves the writing behind: the weakness `write-not-awaited`.
+    pub(super) async fn create_later(&self, user: &User) -> Result<Created, DependencyFailure> {
+        Ok(match self.find(&user.id).await? {
+            Some(found) if found == *user => Created::Before,
+            Some(_) => Created::Other,
+            None => {
+                self.put_later(user);
+                Created::New
+            }
+        })
+    }
+
+    /// The same for a replacement.
+    pub(super) async fn replace_later(&self, user: &User) -> Result<bool, DependencyFailure> {
+        let there = self.find(&user.id).await?.is_some();
+        if there {
+            self.put_later(user);
+        }
+        Ok(there)
+    }
+
+    /// It looks once more before it writes, so the environment is frozen between the look and the write.
+    fn put_later(&self, user: &User) {
         let (rows, user) = (self.clone(), user.clone());
         tokio::spawn(async move {
             let written = match rows.find(&user.id).await {

@@ -176,9 +176,15 @@ async fn nothing_is_begun_when_no_time_is_left() {
 #[tokio::test]
 async fn a_write_that_is_not_awaited_is_answered_while_the_table_hangs() {
     let api = Api::new("write-not-awaited").await;
-    api.cloud.behave(|_| Reply::Hang);
+    let tables = api.tables.clone();
+    api.cloud.behave(move |call| if call.operation == "GetItem" { tables.answer(&call.operation, &call.body) } else { Reply::Hang });
     assert_eq!(api.ask("POST", None, user("u-1", "Jane")).await.0, 201);
+    assert_eq!(api.ask("PUT", Some("u-1"), user("u-1", "Joan")).await.0, 404, "it looks, and nobody is there");
+    assert_eq!(api.row("u-1"), None);
+    api.tables.put(TABLE, "one#u-1", json!({"id": {"S": "one#u-1"}, "name": {"S": "Jane"}, "email": {"S": "u-1@x.com"}}));
+    assert_eq!(api.ask("POST", None, user("u-1", "Jane")).await.0, 200);
+    assert_eq!(api.ask("POST", None, user("u-1", "Joan")).await.0, 409);
     assert_eq!(api.ask("PUT", Some("u-1"), user("u-1", "Joan")).await.0, 200);
     assert_eq!(api.ask("DELETE", Some("u-1"), Value::Null).await.0, 204);
-    assert_eq!(api.row("u-1"), None);
+    assert_eq!(api.row("u-1").unwrap()["name"]["S"], "Jane");
 }
