@@ -77,6 +77,15 @@ fn experiment() -> Experiment {
     }
 }
 
+/// Two that share a route.
+fn deployments() -> Vec<Deployment> {
+    let with_one = |(name, endpoint, function): (&str, &str, &str)| Deployment {
+        name: name.into(),
+        routes: vec![Route { route: "the one".into(), endpoint: endpoint.into(), function: function.into() }],
+    };
+    [("clinic", CLINIC, "authorizer"), ("thermostat", "thermostat POST /control/{thing}", "thermostat-api")].map(with_one).into()
+}
+
 fn run(slowness: f64) -> Measurements {
     let (latencies, books) = latencies(slowness);
     let span = |phase, from_s, to_s| PhaseSpan { phase, from_s, to_s };
@@ -111,12 +120,7 @@ fn run(slowness: f64) -> Measurements {
             ],
             of_these: vec![Row { what: "delivered twice".into(), struck: 3, control: 0, neither: 0 }],
         }],
-        deployments: [("clinic", CLINIC, "authorizer"), ("thermostat", "thermostat POST /control/{thing}", "thermostat-api")]
-            .map(|(name, endpoint, function)| Deployment {
-                name: name.into(),
-                routes: vec![Route { route: "the one".into(), endpoint: endpoint.into(), function: function.into() }],
-            })
-            .into(),
+        deployments: deployments(),
         injections: vec![Injections {
             fault: "slow-authorizer".into(),
             place: "authorizer".into(),
