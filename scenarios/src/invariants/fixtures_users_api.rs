@@ -66,11 +66,6 @@ impl Life {
         self.then(UsersRequest::List, 200, shown, all)
     }
 
-    pub(super) fn wait(mut self, seconds: f64) -> Self {
-        self.at += seconds;
-        self
-    }
-
     fn strike(mut self, place: Place) -> Self {
         self.exchanges.last_mut().unwrap().struck.push(("f".into(), place));
         self

@@ -12,9 +12,6 @@ use crate::users::{User, UsersRequest};
 
 use super::{Breach, wording};
 
-/// A write whose answer never came may land so long after it was given up: the function's timeout, and what a service may hold a call.
-const LATE: Duration = Duration::from_secs(15);
-
 /// A user of whom nothing was heard for this long is forgotten.
 const MEMORY: Duration = Duration::from_secs(120);
 
@@ -41,18 +38,14 @@ pub(super) struct Checked {
 /// What a user is; nothing where there is none.
 type State = Option<User>;
 
-/// A write of which nobody knows whether it was done.
-struct Pending {
-    state: State,
-    until: Duration,
-}
-
 /// One user.
 #[derive(Default)]
 struct History {
     /// By the last acknowledged write.
     stands: State,
-    pending: Vec<Pending>,
+    /// By writes of which nobody knows whether they were done. One may land late, after a write that was acknowledged, and then it stays: so none
+    /// of them is ever ruled out.
+    pending: Vec<State>,
     /// Whether an answer has shown the user since the last write: then it is in the table for certain.
     shown: bool,
     /// Values that only repeated creates carried.
@@ -89,7 +82,6 @@ impl Book {
         }
         let history = self.users.entry((*shape, id.clone())).or_default();
         history.heard = exchange.done;
-        history.pending.retain(|pending| pending.until > exchange.sent);
         if history.unsure {
             return Vec::new();
         }
@@ -113,7 +105,7 @@ fn struck(exchange: &Exchange) -> Struck {
 
 impl History {
     fn may_be(&self, state: &State) -> bool {
-        self.stands == *state || self.pending.iter().any(|pending| pending.state == *state)
+        self.stands == *state || self.pending.contains(state)
     }
 
     /// Whether there is such a user, whatever became of what is pending.
@@ -182,9 +174,7 @@ impl History {
             }
         };
         match exchange.status {
-            None | Some(500..) if struck != Struck::Function || exchange.struck.len() == 1 => {
-                self.unanswered(request, wanted, exchange.done)
-            }
+            None | Some(500..) if struck != Struck::Function || exchange.struck.len() == 1 => self.unanswered(request, wanted),
             _ if struck == Struck::Function => self.unsure = true,
             Some(200 | 201 | 204) => self.acknowledged(request, wanted, exchange.status),
             Some(409) => self.repeated.extend(wanted.filter(|user| self.is_there() && self.stands.as_ref() != Some(user))),
@@ -204,8 +194,7 @@ impl History {
     }
 
     /// It may have been done, and may be yet.
-    fn unanswered(&mut self, request: &UsersRequest, wanted: State, given_up: Duration) {
-        let until = given_up + LATE;
+    fn unanswered(&mut self, request: &UsersRequest, wanted: State) {
         match request {
             UsersRequest::Create(user) if self.shown && self.is_there() => {
                 if !self.may_be(&wanted) {
@@ -214,10 +203,10 @@ impl History {
                 return;
             }
             // A replacement makes nobody.
-            UsersRequest::Update(_) if self.stands.is_none() && self.pending.iter().all(|pending| pending.state.is_none()) => return,
+            UsersRequest::Update(_) if self.stands.is_none() && self.pending.iter().all(Option::is_none) => return,
             _ => {}
         }
-        self.pending.push(Pending { state: wanted, until });
+        self.pending.push(wanted);
     }
 }
 
