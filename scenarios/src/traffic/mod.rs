@@ -102,7 +102,7 @@ pub struct ClinicLoad {
 pub struct UsersApiLoad {
     /// Journeys begun a second, to each shape.
     pub rate: f64,
-    /// So many more at once to each shape in the middle of the baseline; 0 is no burst.
+    /// So many more at once to each shape in the middle of the recovery, of which no p99 is taken; 0 is no burst.
     pub burst: u32,
 }
 

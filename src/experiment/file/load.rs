@@ -82,7 +82,7 @@ pub struct ClinicLoad {
 pub struct UsersApiLoad {
     /// Journeys begun a second, to each shape.
     pub rate: Rate,
-    /// So many more at once to each shape in the middle of the baseline, so that cold starts are seen; none unless it is given, 50 at most.
+    /// So many more at once to each shape in the middle of the recovery, so that cold starts are seen; none unless it is given, 50 at most.
     #[serde(default)]
     pub burst: u32,
 }
