@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use stack::artifacts::Artifacts;
+use stack::world::users_api;
 
 use crate::experiment::check::faults::FUNCTIONS;
+use crate::experiment::file::System;
 
 /// Finds the programs beside this command; under `cargo run` and `cargo test` in the workspace they are built before.
 ///
@@ -17,8 +19,9 @@ pub fn find() -> Result<Artifacts, Box<dyn Error>> {
     if let Some((cargo, workspace)) = workspace(&folder) {
         build(&cargo, &workspace)?;
     }
-    let functions = FUNCTIONS.map(|(name, _, _)| name);
-    Ok(Artifacts::in_folder(&folder, &functions)?)
+    // Every function is a program of its own name, but for the shapes of the users API, which are one.
+    let programs = FUNCTIONS.map(|(name, system, _)| if system == System::UsersApi { users_api::PROGRAM } else { name });
+    Ok(Artifacts::in_folder(&folder, &programs)?)
 }
 
 /// Cargo and the workspace, where cargo started us and our own binary lies in that workspace's release folder.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stack::Addresses;
 use stack::addresses::Pool;
+use stack::world::users_api::{FUNCTIONS, SHAPES};
 use stack::world::{PASSWORD, inactive_users, mail};
 
 /// The text, in bold letters where they are wanted.
@@ -28,6 +29,7 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
         }),
         (!a.smtp.is_empty()).then(|| sent(a)),
         a.pool(inactive_users::POOL).map(|pool| format!("  {}\n\n", sign_in(a, pool, &inactive_users::member(0)))),
+        FUNCTIONS.iter().all(|name| a.functions.iter().any(|up| up == name)).then(|| users(a)),
     ];
     tries.into_iter().flatten().for_each(|one| text.push_str(&one));
     text.push_str("Ctrl-C takes it down.\n");
@@ -58,11 +60,20 @@ fn sent(a: &Addresses) -> String {
     )
 }
 
+/// A user in each shape of the users API; none of them sees another's.
+fn users(a: &Addresses) -> String {
+    let create = |shape: &str| {
+        let body = r#"{"id":"u-1","name":"Jane","email":"jane@example.com"}"#;
+        format!("  curl -i http://{0}/{shape}/users -d '{body}'\n  curl -i http://{0}/{shape}/users/u-1\n", a.gateway)
+    };
+    SHAPES.map(|shape| create(shape.name())).concat() + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn addresses(pools: &[&str], smtp: &str) -> Addresses {
+    fn addresses(pools: &[&str], smtp: &str, functions: &[&str]) -> Addresses {
         let text = |text: &str| text.to_owned();
         let pool = |name: &&str| Pool {
             name: text(name),
@@ -79,22 +90,23 @@ mod tests {
             mqtt: text("m:4"),
             smtp: text(smtp),
             pools: pools.iter().map(pool).collect(),
-            functions: vec![text("f")],
+            functions: std::iter::once(&"f").chain(functions).map(|name| text(name)).collect(),
         }
     }
 
     #[test]
     fn every_system_that_is_up_has_something_to_try_and_no_other() {
         let tries = [
-            (&["thermostat"][..], "", "g:1/prod/items"),
-            (&["clinic-external"][..], "", "g:1/dev/appointment"),
-            (&["members"][..], "", "client-of-members"),
-            (&[][..], "t:5", "smtp://t:5"),
+            (&["thermostat"][..], "", &[][..], "g:1/prod/items"),
+            (&["clinic-external"][..], "", &[], "g:1/dev/appointment"),
+            (&["members"][..], "", &[], "client-of-members"),
+            (&[][..], "t:5", &[], "smtp://t:5"),
+            (&[][..], "", &FUNCTIONS, "g:1/users-read-write/users/u-1"),
         ];
-        for (pools, smtp, shown) in tries {
-            let text = greeting(&addresses(pools, smtp), Duration::from_millis(1234), false);
+        for (pools, smtp, functions, shown) in tries {
+            let text = greeting(&addresses(pools, smtp, functions), Duration::from_millis(1234), false);
             assert!(text.contains("after 1.2 s: f") && text.contains("http://s:2/brownout"), "{text}");
-            for (_, _, other) in tries {
+            for (_, _, _, other) in tries {
                 assert_eq!(text.contains(other), other == shown, "{other} in {text}");
             }
         }

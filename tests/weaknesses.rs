@@ -8,7 +8,7 @@ mod support;
 use support::{SHORT, run_beside_others, shortened};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
-const FOUND: [(&str, &str, &str); 22] = [
+const FOUND: [(&str, &str, &str); 25] = [
     ("shadow-write-not-awaited", "lost-shadow-write", "A-3"),
     ("shadow-error-swallowed", "lost-shadow-write", "A-3"),
     ("token-not-verified", "quiet", "A-6"),
@@ -31,6 +31,9 @@ const FOUND: [(&str, &str, &str); 22] = [
     ("no-rate-limit", "disable-quota", "D-8"),
     ("whole-batch-fails", "poison-record", "D-5"),
     ("late-write-wins", "sign-in-blocked", "D-7"),
+    ("write-not-awaited", "blast-radius", "F-1"),
+    ("outage-reads-as-absence", "blast-radius", "F-2"),
+    ("create-overwrites", "blast-radius", "F-3"),
 ];
 
 /// So long a fault must last until mail that waits for a quarter of an hour, thirty times faster, is gone.
@@ -86,6 +89,9 @@ weaknesses! {
     a_disable_without_a_limit_is_found: "no-rate-limit";
     a_batch_that_fails_as_a_whole_is_found: "whole-batch-fails";
     a_late_write_that_wins_is_found: "late-write-wins";
+    a_user_s_write_that_is_not_awaited_is_found: "write-not-awaited";
+    an_outage_that_reads_as_absence_is_found: "outage-reads-as-absence";
+    a_create_that_overwrites_is_found: "create-overwrites";
 }
 
 /// No rule fires. Aims on latency are not judged here, where runs go side by side.
@@ -142,6 +148,11 @@ fn the_hardened_form_of_the_mail_loses_nothing_while_it_is_slow() {
 #[test]
 fn the_hardened_form_of_the_inactive_users_survives_the_race() {
     holds("expiry-race");
+}
+
+#[test]
+fn the_hardened_form_of_the_users_api_loses_nobody_while_one_function_of_each_shape_fails() {
+    holds("blast-radius");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::deployments::{MEANING, side_by_side};
 use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
 use crate::measurements::Invariant;
@@ -129,6 +130,25 @@ pub(crate) fn dispositions(out: &mut String, report: &Report) {
         let of_these = table_of.of_these.iter().map(|row| cells(row, format!("<i>of these: {}</i>", escape(&row.what))));
         table(out, &["", "#Struck", "#Control", "#Neither", "#All"], ends.chain([sum]).chain(of_these));
     }
+}
+
+/// A text with its mark, if it begins with one, in the mark's colour.
+fn marked(text: &str) -> String {
+    let class = if text.starts_with('✗') { "no" } else { "yes" };
+    let with_class = |(mark, rest): (&str, &str)| format!("<span class=\"{class}\">{mark}</span> {}", escape(rest));
+    text.split_once(' ').filter(|(mark, _)| ["✓", "✗"].contains(mark)).map_or_else(|| escape(text), with_class)
+}
+
+/// Deployments of one API side by side.
+pub(crate) fn deployments(out: &mut String, report: &Report) {
+    if report.deployments.is_empty() {
+        return;
+    }
+    heading(out, "One API, deployed in several ways", MEANING);
+    let names: Vec<String> = std::iter::once(String::new()).chain(report.deployments.iter().map(|one| escape(&one.name))).collect();
+    let headings: Vec<&str> = names.iter().map(String::as_str).collect();
+    let rows = side_by_side(&report.deployments).into_iter();
+    table(out, &headings, rows.map(|line| line.iter().map(|text| marked(text)).collect()));
 }
 
 /// Treatment against control.

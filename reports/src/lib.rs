@@ -4,6 +4,7 @@ pub mod aims;
 pub mod charts;
 pub mod compare;
 pub mod counts;
+pub mod deployments;
 pub mod dispositions;
 pub mod distributions;
 pub mod expectation;

@@ -22,6 +22,8 @@ pub struct Measurements {
     pub books: Books,
     /// What became of everything that came in without HTTP: mails, sign-ins' records, expiries.
     pub dispositions: Vec<Dispositions>,
+    /// Deployments of one API, to be compared; empty where there are not several.
+    pub deployments: Vec<Deployment>,
     /// The ledgers' books, one row a fault.
     pub injections: Vec<Injections>,
     /// Requests whose ledger entries were missing, double, or of the wrong arm. Not empty means that the harness is at fault.
@@ -68,6 +70,26 @@ pub struct Experiment {
     pub compressed_time: String,
     /// Version of brownout.
     pub version: String,
+}
+
+/// One of several deployments of one API: the same routes, spread over functions in its own way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Its name.
+    pub name: String,
+    /// Its routes.
+    pub routes: Vec<Route>,
+}
+
+/// A route of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// By what it is the same in other deployments, such as `GET /users/{id}`.
+    pub route: String,
+    /// What its requests are recorded under.
+    pub endpoint: String,
+    /// The function that serves it.
+    pub function: String,
 }
 
 /// A phase's place in the run.

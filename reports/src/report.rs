@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::deployments::DeploymentRow;
 use crate::intervals::Interval;
 use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
 use crate::{ArmTag, Dispositions, Expectation, Phase, Verdict};
@@ -51,6 +52,9 @@ pub struct Report {
     /// What became of everything that came in without HTTP.
     #[serde(default)]
     pub dispositions: Vec<Dispositions>,
+    /// Deployments of one API side by side; empty where there are not several.
+    #[serde(default)]
+    pub deployments: Vec<DeploymentRow>,
     /// Where the books do not balance.
     pub discrepancies: Vec<String>,
     /// The ledgers' books.

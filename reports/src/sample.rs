@@ -7,7 +7,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::dispositions::Row;
 use crate::measurements::{
-    Books, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored,
+    Books, Deployment, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, Route,
 };
 use crate::{ArmTag, Bound, Dispositions, Expectation, Latencies, Outcome, Phase, Tag};
 
@@ -77,6 +77,15 @@ fn experiment() -> Experiment {
     }
 }
 
+/// Two that share a route.
+fn deployments() -> Vec<Deployment> {
+    let with_one = |(name, endpoint, function): (&str, &str, &str)| Deployment {
+        name: name.into(),
+        routes: vec![Route { route: "the one".into(), endpoint: endpoint.into(), function: function.into() }],
+    };
+    [("clinic", CLINIC, "authorizer"), ("thermostat", "thermostat POST /control/{thing}", "thermostat-api")].map(with_one).into()
+}
+
 fn run(slowness: f64) -> Measurements {
     let (latencies, books) = latencies(slowness);
     let span = |phase, from_s, to_s| PhaseSpan { phase, from_s, to_s };
@@ -111,6 +120,7 @@ fn run(slowness: f64) -> Measurements {
             ],
             of_these: vec![Row { what: "delivered twice".into(), struck: 3, control: 0, neither: 0 }],
         }],
+        deployments: deployments(),
         injections: vec![Injections {
             fault: "slow-authorizer".into(),
             place: "authorizer".into(),

@@ -8,7 +8,7 @@ use crate::measurements::{Books, End, Generator, Injections, Invariant, Platform
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, VERSION, short};
 use crate::tables::{effects, endpoints, method_check};
 use crate::words::{count, percent, time};
-use crate::{Bound, Dispositions, Measurements, recovery};
+use crate::{Bound, Dispositions, Measurements, deployments, recovery};
 
 /// What a run shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,7 @@ pub fn judge(measured: &Measurements) -> Report {
         recoveries,
         books: measured.books,
         dispositions: measured.dispositions.clone(),
+        deployments: deployments::compare(measured),
         discrepancies,
         injections: injections(measured),
         generator_trouble: generator_trouble(measured, &generator),

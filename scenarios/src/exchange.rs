@@ -6,9 +6,11 @@ use faults::Place;
 use reports::{Outcome, Phase};
 use stack::Seen;
 use stack::world::clinic::User;
+use stack::world::users_api::Shape;
 
 pub use crate::mails::{Attachment, Disposed, Disposition, Expected, LinkTried, Mail, MailForm};
 use crate::strike::Struck;
+pub use crate::users::{UsersRequest, UsersSaid};
 
 /// What the traffic tells the engine. Times are offsets from the first arrival of the warm-up, on one monotonic clock.
 #[derive(Debug, Clone)]
@@ -201,6 +203,15 @@ pub enum Asked {
         /// The appointment's id.
         appointment: String,
     },
+    /// Of the users API.
+    Users {
+        /// In which shape.
+        shape: Shape,
+        /// The user whom the journey is about.
+        id: String,
+        /// What.
+        request: UsersRequest,
+    },
     /// To sign a member in.
     SignIn {
         /// The member.
@@ -311,6 +322,8 @@ pub struct Said {
     pub appointment: Option<String>,
     /// The exception's name of a refused sign-in, such as `NotAuthorizedException`.
     pub exception: Option<String>,
+    /// The users that it named, with their values.
+    pub users: UsersSaid,
 }
 
 /// A change of a shadow, from `$aws/things/<thing>/shadow/update/accepted`.

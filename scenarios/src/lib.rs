@@ -9,6 +9,7 @@ pub mod probes;
 pub mod strike;
 pub mod timeline;
 pub mod traffic;
+pub mod users;
 
 pub use exchange::{Asked, Event, Exchange};
 pub use strike::Struck;

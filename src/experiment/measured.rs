@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use reports::measurements::{Experiment, PhaseSpan, Platform};
+use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, Route};
 use reports::{Phase, words};
+use stack::world::users_api::{SHAPES, Shape, VERBS, Verb};
 use stack::{Compressed, Health};
 
 use super::check::ARMING;
@@ -32,6 +33,22 @@ fn compressed_time(compressed: Compressed) -> String {
     let faster = |what: &str, factor: u32| (factor > 1).then(|| format!("{what} {} times faster than at AWS", words::count(factor.into())));
     let said = [faster("queues", compressed.queues), faster("time to live", compressed.expiry)];
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// The deployments of one API that are to be compared: the shapes of the users API, where it is up.
+pub fn deployments(plan: &Plan) -> Vec<Deployment> {
+    if plan.load.users_api.is_none() {
+        return Vec::new();
+    }
+    let shape = |shape: Shape| {
+        let route = |verb: Verb| {
+            let (method, resource) = verb.route();
+            let (endpoint, function) = (shape.endpoint(verb).to_owned(), shape.function(verb).to_owned());
+            Route { route: format!("{method} {resource}"), endpoint, function }
+        };
+        Deployment { name: shape.name().to_owned(), routes: VERBS.map(route).into() }
+    };
+    SHAPES.map(shape).into()
 }
 
 /// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
@@ -69,5 +86,24 @@ pub fn platform(health: &Health) -> Platform {
         queue_p99: at.map_or(Duration::ZERO, |power| Duration::from_millis(1 << power)),
         throttled: health.throttled,
         ended_badly: health.ended_badly,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::check::{ENDPOINTS, faults::FUNCTIONS};
+
+    #[test]
+    fn what_is_compared_is_what_is_recorded_and_what_can_be_struck() {
+        let (name, text) = crate::experiment::shipped::find("blast-radius").unwrap();
+        let compared = deployments(&crate::experiment::check(&name, &text).unwrap());
+        assert_eq!(compared.len(), 3);
+        for route in compared.iter().flat_map(|one| &one.routes) {
+            assert!(ENDPOINTS.iter().any(|(endpoint, _)| *endpoint == route.endpoint), "{}", route.endpoint);
+            assert!(FUNCTIONS.iter().any(|(function, _, _)| *function == route.function), "{}", route.function);
+        }
+        let (name, text) = crate::experiment::shipped::find("slow-mail").unwrap();
+        assert_eq!(deployments(&crate::experiment::check(&name, &text).unwrap()), []);
     }
 }

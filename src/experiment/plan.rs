@@ -8,6 +8,7 @@ use scenarios::Timeline;
 use scenarios::invariants::WorldUnderTest;
 use scenarios::traffic::{Arrivals, Load};
 use stack::Compressed;
+use stack::world::users_api::SHAPES;
 use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
@@ -93,6 +94,7 @@ impl Plan {
             load.clinic.map(|load| load.rate),
             load.mail.as_ref().map(|load| load.rate),
             load.inactive_users.as_ref().map(|load| load.rate),
+            load.users_api.map(|load| load.rate * SHAPES.len() as f64),
         ];
         rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
     }
@@ -105,6 +107,7 @@ impl Plan {
             authorizer_cache: self.authorizer_cache,
             mail: self.load.mail.is_some(),
             row_life: self.load.inactive_users.as_ref().map(|load| load.life),
+            users_api: self.load.users_api.is_some(),
             requests: !self.load.requests.is_empty(),
             compressed: self.compressed,
         }

@@ -13,7 +13,7 @@ use stack::{Addresses, Left, Target, TargetError};
 
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{experiment, phases, platform};
+use super::measured::{deployments, experiment, phases, platform};
 use super::plan::Plan;
 use super::record::Recorder;
 use super::sighted::Sighted;
@@ -354,6 +354,7 @@ impl Run<'_> {
             latencies,
             books,
             dispositions: self.sighted.tables(&self.join),
+            deployments: deployments(self.plan),
             injections: self.join.injections(),
             discrepancies: self.join.discrepancies.clone(),
             generator: ended.generator,

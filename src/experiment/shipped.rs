@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Name and text of each experiment that comes with brownout.
-pub const SHIPPED: [(&str, &str); 15] = [
+pub const SHIPPED: [(&str, &str); 16] = [
     ("slow-authorizer", include_str!("../../scenarios/experiments/slow-authorizer.toml")),
     ("failing-authorizer", include_str!("../../scenarios/experiments/failing-authorizer.toml")),
     ("decision-point-down", include_str!("../../scenarios/experiments/decision-point-down.toml")),
@@ -16,6 +16,7 @@ pub const SHIPPED: [(&str, &str); 15] = [
     ("disable-quota", include_str!("../../scenarios/experiments/disable-quota.toml")),
     ("poison-record", include_str!("../../scenarios/experiments/poison-record.toml")),
     ("sign-in-blocked", include_str!("../../scenarios/experiments/sign-in-blocked.toml")),
+    ("blast-radius", include_str!("../../scenarios/experiments/blast-radius.toml")),
     ("everything", include_str!("../../scenarios/experiments/everything.toml")),
     ("quiet", include_str!("../../scenarios/experiments/quiet.toml")),
     ("published-form", include_str!("../../scenarios/experiments/published-form.toml")),

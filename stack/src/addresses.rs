@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Addresses {
     /// The process that serves them.
     pub pid: u32,
-    /// The HTTP gateway, `host:port`; the thermostats' API is at its root stage `/prod`, the clinic's at `/dev`.
+    /// The HTTP gateway, `host:port`; the thermostats' API is at its root stage `/prod`, the clinic's at `/dev`, the shapes
+    /// of the users API at `/users-per-verb`, `/users-one` and `/users-read-write`.
     pub gateway: String,
     /// All cloud services in one, `host:port`: what `AWS_ENDPOINT_URL` names.
     pub services: String,

@@ -7,7 +7,7 @@ use crate::blueprint::Blueprint;
 use crate::platform::template::{Template, TemplateError};
 use crate::up::Settings;
 use crate::world::weaknesses::{self, Bearer};
-use crate::world::{clinic, inactive_users, mail, thermostat};
+use crate::world::{clinic, inactive_users, mail, thermostat, users_api};
 
 /// What stands for a resource of a system that is not up.
 const NOT_UP: &str = "not-up";
@@ -28,7 +28,7 @@ pub(crate) struct System {
 }
 
 /// All of them.
-const ALL: [System; 4] = [
+const ALL: [System; 5] = [
     System {
         wanted: |settings| settings.homes.is_some(),
         functions: &["thermostat-api"],
@@ -60,6 +60,14 @@ const ALL: [System; 4] = [
         pools: &[(inactive_users::POOL, "Members")],
         stores: &[],
         weaknesses: &[("RecordSignInWeaknesses", Bearer::RecordSignIn), ("PruneUsersWeaknesses", Bearer::PruneUsers)],
+    },
+    System {
+        wanted: |settings| settings.users_api,
+        functions: &users_api::FUNCTIONS,
+        resources: &[users_api::TABLE],
+        pools: &[],
+        stores: &[],
+        weaknesses: &[("UsersWeaknesses", Bearer::UsersApi)],
     },
 ];
 
@@ -157,6 +165,7 @@ mod tests {
             clinic: true,
             mail: true,
             members: Some(1),
+            users_api: true,
             sign_ins_at_once: 0,
             compressed: Compressed::default(),
             weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(),
@@ -201,7 +210,7 @@ mod tests {
     #[test]
     fn a_system_that_is_not_wanted_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let mail = Settings { homes: None, clinic: false, members: None, ..settings(&folder, &[]) };
+        let mail = Settings { homes: None, clinic: false, members: None, users_api: false, ..settings(&folder, &[]) };
         let template = template(TEMPLATE, &mail, &[], "").unwrap();
         let functions: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
         assert_eq!(functions, ["email-processor"]);

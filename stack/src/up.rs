@@ -42,6 +42,8 @@ pub struct Settings {
     pub mail: bool,
     /// Members of the pool of inactive users, where that system is wanted.
     pub members: Option<u32>,
+    /// Whether the users API is wanted, in all its shapes.
+    pub users_api: bool,
     /// Sign-ins that come at once: so many environments are started for them beforehand. Lambda starts a hundred at once, this machine two.
     pub sign_ins_at_once: u32,
     /// How many times faster than at AWS long waits go.

@@ -98,6 +98,7 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
     }
     chips(&mut out, report);
     reasons(&mut out, report);
+    tables::deployments(&mut out, report);
     figures(&mut out, report, latencies);
     tables::aims(&mut out, report);
     tables::invariants(&mut out, report);

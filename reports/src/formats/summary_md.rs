@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::Report;
+use crate::deployments::{MEANING, side_by_side};
 use crate::words::{count, percent};
 
 fn cell(text: &str) -> String {
@@ -20,6 +21,7 @@ pub fn write(report: &Report) -> String {
     for reason in &report.reasons {
         let _ = writeln!(out, "- {}", cell(reason));
     }
+    deployments(&mut out, report);
     if !report.aims.is_empty() {
         let _ = writeln!(out, "\n| Of | Asked | Found | 95 % interval | Answer |\n|---|---|---|---|---|");
         for aim in &report.aims {
@@ -69,6 +71,19 @@ pub fn write(report: &Report) -> String {
     out
 }
 
+fn deployments(out: &mut String, report: &Report) {
+    if report.deployments.is_empty() {
+        return;
+    }
+    let row = |cells: &[String]| format!("| {} |", cells.iter().map(|text| cell(text)).collect::<Vec<_>>().join(" | "));
+    let names: Vec<String> = std::iter::once(String::new()).chain(report.deployments.iter().map(|one| one.name.clone())).collect();
+    let _ = writeln!(out, "\n{}\n|{}", row(&names), "---|".repeat(names.len()));
+    for line in side_by_side(&report.deployments) {
+        let _ = writeln!(out, "{}", row(&line));
+    }
+    let _ = writeln!(out, "\n{MEANING}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::write;
@@ -84,6 +99,10 @@ mod tests {
             "| delivered to all readers | 448 | 452 | 890 | 1,790 |",
             "| of these: delivered twice | 3 | 0 | 0 | 3 |",
             "| taken in | | | | 1,800 |",
+            "|  | clinic | thermostat |",
+            "| of these struck | authorizer | none |",
+            "| the one: failed under fault | ✓ 0 % (0 of 900) | ✓ 0.67 % (6 of 900) |",
+            "| the one: p99, baseline → not struck | 29.6 ms → 28.1 ms | 36.0 ms → 34.6 ms |",
             "| A-1 | Nobody does what the policies forbid. | 2,700 | 0 |",
             "    brownout run scenarios/experiments/slow-authorizer.toml --seed 7",
         ] {

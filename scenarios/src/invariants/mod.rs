@@ -33,6 +33,9 @@ mod d7_newest_wins;
 mod d8_within_quota;
 mod denials;
 mod expiries;
+mod f1_acknowledged_is_kept;
+mod f2_outage_is_no_absence;
+mod f3_no_write_twice;
 mod mail_book;
 mod mail_rule;
 mod mail_words;
@@ -40,6 +43,8 @@ mod member_book;
 mod member_words;
 mod r1_right_statuses;
 mod register;
+mod users_book;
+mod users_rule;
 mod wording;
 
 #[cfg(test)]
@@ -49,11 +54,15 @@ mod cross_mail;
 #[cfg(test)]
 mod cross_users;
 #[cfg(test)]
+mod cross_users_api;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fixtures_mail;
 #[cfg(test)]
 mod fixtures_users;
+#[cfg(test)]
+mod fixtures_users_api;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +139,8 @@ pub struct WorldUnderTest {
     pub mail: bool,
     /// How long a member's row lives here, where the inactive users are up.
     pub row_life: Option<Duration>,
+    /// Whether the users API is up.
+    pub users_api: bool,
     /// Whether endpoints are asked that somebody else runs.
     pub requests: bool,
     /// How many times faster queues and expiry go.
@@ -182,6 +193,11 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(d7_newest_wins::NewestWins::default()));
         rules.push(Box::new(d8_within_quota::WithinQuota::default()));
     }
+    if world.users_api {
+        rules.push(Box::new(f1_acknowledged_is_kept::AcknowledgedIsKept::default()));
+        rules.push(Box::new(f2_outage_is_no_absence::OutageIsNoAbsence::default()));
+        rules.push(Box::new(f3_no_write_twice::NoWriteTwice::default()));
+    }
     if world.requests {
         rules.push(Box::new(r1_right_statuses::RightStatuses));
     }
@@ -218,6 +234,7 @@ mod tests {
         assert_eq!(up('B', WorldUnderTest { clinic: true, ..WorldUnderTest::default() }), (6, 0));
         assert_eq!(up('C', WorldUnderTest { mail: true, ..WorldUnderTest::default() }), (9, 0));
         assert_eq!(up('D', WorldUnderTest { row_life: world.row_life, ..WorldUnderTest::default() }), (8, 0));
+        assert_eq!(up('F', WorldUnderTest { users_api: true, ..WorldUnderTest::default() }), (3, 0));
         assert_eq!(up('R', WorldUnderTest { requests: true, ..WorldUnderTest::default() }), (1, 0));
         assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);
     }

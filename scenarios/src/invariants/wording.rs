@@ -1,6 +1,6 @@
 //! How an exchange is told to people: what was asked, what came back, and how to repeat it. Never a token.
 
-use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest};
+use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest, UsersRequest};
 
 use super::Breach;
 
@@ -30,9 +30,12 @@ pub(super) fn asked(exchange: &Exchange) -> String {
                 }
             }
         }
+        Asked::Users { request: UsersRequest::Create(user) | UsersRequest::Update(user), .. } => {
+            format!(", {} at {}", user.name, user.email)
+        }
         Asked::SignIn { user, by: SignInBy::Password } => format!(" as {user} with the password"),
         Asked::SignIn { user, by: SignInBy::Refresh } => format!(" as {user} by refresh token"),
-        Asked::Request { .. } | Asked::Other => String::new(),
+        Asked::Users { .. } | Asked::Request { .. } | Asked::Other => String::new(),
     };
     format!("{} {}{who}", exchange.method, exchange.path)
 }
@@ -94,6 +97,12 @@ pub(super) fn repeat(exchange: &Exchange) -> String {
                 line.push_str(&format!(r#" -H "ClientType: {client_type}""#));
             }
             "dev"
+        }
+        Asked::Users { shape, request, .. } => {
+            if let UsersRequest::Create(user) | UsersRequest::Update(user) = request {
+                body = user.body();
+            }
+            shape.name()
         }
         Asked::Request { .. } => return format!(r#"{line} "https://$ENDPOINT{}""#, exchange.path),
         Asked::SignIn { .. } | Asked::Other => "prod",

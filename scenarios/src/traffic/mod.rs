@@ -26,6 +26,7 @@ mod thermostat_words;
 mod tls;
 mod tokens;
 mod under_way;
+mod users_api;
 mod voice;
 
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Load {
     pub mail: Option<MailLoad>,
     /// The sign-ins.
     pub inactive_users: Option<UsersLoad>,
+    /// The users API.
+    pub users_api: Option<UsersApiLoad>,
     /// Requests to endpoints that are no part of the stack here.
     pub requests: Vec<RequestLoad>,
 }
@@ -92,6 +95,15 @@ pub struct ThermostatLoad {
 pub struct ClinicLoad {
     /// Journeys begun a second.
     pub rate: f64,
+}
+
+/// Load on the users API.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UsersApiLoad {
+    /// Journeys begun a second, to each shape.
+    pub rate: f64,
+    /// So many more at once to each shape in the middle of the recovery, of which no p99 is taken; 0 is no burst.
+    pub burst: u32,
 }
 
 /// Load of mail. Mails arrive as a Poisson process, whatever the other systems' arrivals are.

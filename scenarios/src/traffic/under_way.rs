@@ -21,6 +21,7 @@ use super::schedule::Schedule;
 use super::shadows::{self, Shadow};
 use super::sign_ins;
 use super::thermostat::{self, Thermostats};
+use super::users_api;
 use super::voice::Voice;
 use super::{Ended, Glance, LagGlance, Order, TrafficError};
 use crate::Event;
@@ -74,6 +75,9 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     }
     if let Some(load) = &order.load.inactive_users {
         systems.extend(sign_ins::prepare(&order, load, &tell).await?);
+    }
+    if let Some(load) = order.load.users_api {
+        systems.extend(users_api::systems(&order, load, &tell));
     }
     systems.extend(requests::systems(&order, &tell));
     if systems.is_empty() {

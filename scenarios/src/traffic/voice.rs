@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::chance;
 use super::open_model::{Answer, Arrival, Ask, Hands};
-use crate::exchange::Said;
+use crate::exchange::{Said, UsersSaid};
 use crate::{Asked, Event, Exchange};
 
 /// What the requests of one system have in common.
@@ -102,6 +102,7 @@ pub(super) fn said(body: &[u8]) -> Said {
         devices: devices.collect(),
         appointment: text("/appointment/id"),
         exception: text("/__type").and_then(|name| name.rsplit('#').next().map(ToOwned::to_owned)),
+        users: UsersSaid::read(&value),
     }
 }
 

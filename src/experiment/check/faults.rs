@@ -14,18 +14,26 @@ use super::super::windows::Windows;
 use super::{Check, list};
 
 /// A function of a system under test, and what a fault's roll hangs on there: what a queue or a stream delivers again is struck again.
-pub const FUNCTIONS: [(&str, System, By); 6] = [
+pub const FUNCTIONS: [(&str, System, By); 14] = [
     ("thermostat-api", System::Thermostat, By::Trace),
     ("authorizer", System::Clinic, By::Trace),
     ("appointments", System::Clinic, By::Trace),
     ("email-processor", System::Mail, By::Message),
     ("record-sign-in", System::InactiveUsers, By::Trace),
     ("prune-users", System::InactiveUsers, By::Message),
+    ("users-list", System::UsersApi, By::Trace),
+    ("users-get", System::UsersApi, By::Trace),
+    ("users-create", System::UsersApi, By::Trace),
+    ("users-update", System::UsersApi, By::Trace),
+    ("users-delete", System::UsersApi, By::Trace),
+    ("users-all", System::UsersApi, By::Trace),
+    ("users-read", System::UsersApi, By::Trace),
+    ("users-write", System::UsersApi, By::Trace),
 ];
 
 /// The services that functions call, with their operations.
 pub const SERVICES: [(&str, &[&str]); 7] = [
-    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
+    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
     ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),

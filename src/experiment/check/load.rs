@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use scenarios::traffic::{ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
+use scenarios::traffic::{ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
 use stack::Compressed;
 use stack::world::inactive_users::THRESHOLD_DAYS;
 use stack::world::weaknesses::{self, Bearer};
@@ -25,6 +25,8 @@ const MOST_MEMBERS: u32 = 20_000;
 const MOST_IN_COHORTS: u64 = 5_000;
 const MOST_RACERS: u32 = 1_000;
 const MOST_BURST: u32 = 10_000;
+/// As many environments as a function has here are 64.
+const MOST_AT_ONCE: u32 = 50;
 
 /// A queue goes at most so many times faster: a second of it would be shorter than what a poll takes.
 const FASTEST_QUEUES: u32 = 10_000;
@@ -36,6 +38,7 @@ impl Check<'_> {
         self.has_load(System::Clinic, systems, clinic.as_ref().map(Spanned::span));
         self.has_load(System::Mail, systems, mail.as_ref().map(Spanned::span));
         self.has_load(System::InactiveUsers, systems, users.as_ref().map(Spanned::span));
+        self.has_load(System::UsersApi, systems, file.load.users_api.as_ref().map(Spanned::span));
         let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
         let life = self.compressed(file).life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400));
         Load {
@@ -46,6 +49,7 @@ impl Check<'_> {
             }),
             mail: mail.as_ref().map(|load| self.mail(load)),
             inactive_users: users.as_ref().map(|load| self.users(load, life)),
+            users_api: file.load.users_api.as_ref().map(|load| self.users_api(load)),
             requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
         }
     }
@@ -90,6 +94,13 @@ impl Check<'_> {
         let in_cohorts = load.cohorts.iter().map(|size| u64::from(*size)).sum();
         self.within(span, "cohorts", in_cohorts, 0..=MOST_IN_COHORTS);
         UsersLoad { rate: load.rate.0, members: load.members, cohorts: load.cohorts.clone(), racers: load.racers, life }
+    }
+
+    fn users_api(&mut self, load: &Spanned<file::UsersApiLoad>) -> UsersApiLoad {
+        let (span, load) = (load.span(), load.get_ref());
+        self.rate(span.clone(), load.rate.0);
+        self.within(span, "burst", load.burst.into(), 0..=MOST_AT_ONCE.into());
+        UsersApiLoad { rate: load.rate.0, burst: load.burst }
     }
 
     fn request(&mut self, spanned: &Spanned<file::RequestLoad>) -> Option<RequestLoad> {

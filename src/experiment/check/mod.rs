@@ -11,6 +11,7 @@ use ::faults::Lease;
 use reports::{Bound, Expectation};
 use scenarios::Timeline;
 use scenarios::traffic::Arrivals;
+use stack::world::users_api::{Shape, Verb};
 use stack::world::weaknesses::{self, Bearer};
 
 use super::file::{self, ExpectEntry, File, System, Wrong};
@@ -20,7 +21,7 @@ use super::plan::Plan;
 pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// The endpoints that scenarios record, by system.
-pub const ENDPOINTS: [(&str, System); 10] = [
+pub const ENDPOINTS: [(&str, System); 25] = [
     ("thermostat GET /items", System::Thermostat),
     ("thermostat POST /control/{id} Get", System::Thermostat),
     ("thermostat POST /control/{id} Set", System::Thermostat),
@@ -31,6 +32,21 @@ pub const ENDPOINTS: [(&str, System); 10] = [
     ("inactive-users sign-in", System::InactiveUsers),
     ("inactive-users refresh", System::InactiveUsers),
     ("inactive-users expiry -> disabled", System::InactiveUsers),
+    (Shape::PerVerb.endpoint(Verb::List), System::UsersApi),
+    (Shape::PerVerb.endpoint(Verb::Get), System::UsersApi),
+    (Shape::PerVerb.endpoint(Verb::Create), System::UsersApi),
+    (Shape::PerVerb.endpoint(Verb::Update), System::UsersApi),
+    (Shape::PerVerb.endpoint(Verb::Delete), System::UsersApi),
+    (Shape::One.endpoint(Verb::List), System::UsersApi),
+    (Shape::One.endpoint(Verb::Get), System::UsersApi),
+    (Shape::One.endpoint(Verb::Create), System::UsersApi),
+    (Shape::One.endpoint(Verb::Update), System::UsersApi),
+    (Shape::One.endpoint(Verb::Delete), System::UsersApi),
+    (Shape::ReadWrite.endpoint(Verb::List), System::UsersApi),
+    (Shape::ReadWrite.endpoint(Verb::Get), System::UsersApi),
+    (Shape::ReadWrite.endpoint(Verb::Create), System::UsersApi),
+    (Shape::ReadWrite.endpoint(Verb::Update), System::UsersApi),
+    (Shape::ReadWrite.endpoint(Verb::Delete), System::UsersApi),
 ];
 
 /// The system that a weakness belongs to.
@@ -43,6 +59,7 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
         Some(Bearer::Authorizer) => Ok(System::Clinic),
         Some(Bearer::EmailProcessor | Bearer::MailQueue) => Ok(System::Mail),
         Some(Bearer::RecordSignIn | Bearer::PruneUsers) => Ok(System::InactiveUsers),
+        Some(Bearer::UsersApi) => Ok(System::UsersApi),
         None => Err(format!("there is no weakness `{weakness}`; there are: {}", list(weaknesses::ALL.map(|(name, _)| name)))),
     }
 }

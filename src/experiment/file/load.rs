@@ -29,6 +29,10 @@ pub struct Load {
     #[serde(default)]
     #[schemars(with = "Option<UsersLoad>")]
     pub inactive_users: Option<Spanned<UsersLoad>>,
+    /// To each shape of the users API.
+    #[serde(default)]
+    #[schemars(with = "Option<UsersApiLoad>")]
+    pub users_api: Option<Spanned<UsersApiLoad>>,
     /// Requests to endpoints of functions that are deployed; with `[aws]` only.
     #[serde(default)]
     #[schemars(with = "Vec<RequestLoad>")]
@@ -70,6 +74,17 @@ fn homes() -> u32 {
 pub struct ClinicLoad {
     /// Journeys begun a second.
     pub rate: Rate,
+}
+
+/// What is sent to each shape of the users API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UsersApiLoad {
+    /// Journeys begun a second, to each shape.
+    pub rate: Rate,
+    /// So many more at once to each shape in the middle of the recovery, so that cold starts are seen; none unless it is given, 50 at most.
+    #[serde(default)]
+    pub burst: u32,
 }
 
 /// One request again and again.

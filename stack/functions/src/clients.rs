@@ -75,6 +75,15 @@ pub const PRUNE_USERS: Patience = Patience {
     pause: Duration::from_millis(100),
 };
 
+/// `users-api` has 10 s; what is left of them is the limit of a list of several pages, any other request makes one call.
+pub const USERS_API: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(6),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
 /// `config` for calls that may have been carried out when no answer came, and must not be twice: silence is not followed by a second attempt.
 pub fn no_second_attempt_after_silence(config: &SdkConfig) -> SdkConfig {
     let patience = config.timeout_config();
@@ -116,7 +125,8 @@ mod tests {
         assert!(EMAIL_PROCESSOR.operation < Duration::from_secs(15));
         assert!(RECORD_SIGN_IN.operation < Duration::from_secs(5));
         assert!(PRUNE_USERS.operation < Duration::from_secs(60));
-        for patience in [THERMOSTAT_API, AUTHORIZER, APPOINTMENTS, EMAIL_PROCESSOR, RECORD_SIGN_IN, PRUNE_USERS] {
+        assert!(USERS_API.operation < Duration::from_secs(10));
+        for patience in [THERMOSTAT_API, AUTHORIZER, APPOINTMENTS, EMAIL_PROCESSOR, RECORD_SIGN_IN, PRUNE_USERS, USERS_API] {
             assert!(patience.attempt * 2 <= patience.operation, "{patience:?} leaves no time for a second attempt");
         }
     }

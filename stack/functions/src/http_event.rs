@@ -48,6 +48,11 @@ impl HttpEvent {
         self.0.get("pathParameters")?.get(name)?.as_str().filter(|value| !value.is_empty())
     }
 
+    /// A parameter of the query that is not empty; of several with one name the last.
+    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+        self.0.get("queryStringParameters")?.get(name)?.as_str().filter(|value| !value.is_empty())
+    }
+
     /// The body as JSON; nothing if there is none or it is none.
     pub fn json_body(&self) -> Option<Value> {
         let body = self.0.get("body")?.as_str()?;
@@ -118,6 +123,7 @@ mod tests {
             let event = HttpEvent::new(event);
             assert_eq!(event.route(), ("", ""));
             assert!(event.header("a").is_none() && event.json_body().is_none() && event.path_parameter("a").is_none());
+            assert!(event.query_parameter("a").is_none());
         }
     }
 

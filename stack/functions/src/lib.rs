@@ -15,4 +15,5 @@ pub mod settings;
 pub mod thermostat_api;
 pub mod time_of_day;
 pub mod tokens;
+pub mod users_api;
 pub mod weaknesses;

@@ -5,6 +5,7 @@ pub mod inactive_users;
 pub mod mail;
 pub mod policies;
 pub mod thermostat;
+pub mod users_api;
 pub mod weaknesses;
 
 /// The password of every user on this machine.

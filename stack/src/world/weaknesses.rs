@@ -17,10 +17,12 @@ pub enum Bearer {
     RecordSignIn,
     /// The function that disables users.
     PruneUsers,
+    /// The functions of the users API, in every shape.
+    UsersApi,
 }
 
 /// Every weakness by name.
-pub const ALL: [(&str, Bearer); 22] = [
+pub const ALL: [(&str, Bearer); 25] = [
     ("shadow-write-not-awaited", Bearer::ThermostatApi),
     ("shadow-error-swallowed", Bearer::ThermostatApi),
     ("token-not-verified", Bearer::ThermostatApi),
@@ -43,6 +45,9 @@ pub const ALL: [(&str, Bearer); 22] = [
     ("no-rate-limit", Bearer::PruneUsers),
     ("whole-batch-fails", Bearer::PruneUsers),
     ("late-write-wins", Bearer::RecordSignIn),
+    ("write-not-awaited", Bearer::UsersApi),
+    ("outage-reads-as-absence", Bearer::UsersApi),
+    ("create-overwrites", Bearer::UsersApi),
 ];
 
 /// Who has the weakness of this name; `None` where there is none.

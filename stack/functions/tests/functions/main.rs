@@ -15,3 +15,4 @@ mod tables;
 mod template;
 mod thermostat_api;
 mod tokens;
+mod users_api;

@@ -29,6 +29,9 @@ impl Tables {
     /// Answers one call.
     pub fn answer(&self, operation: &str, body: &Value) -> Reply {
         let mut rows = self.0.lock().unwrap();
+        if operation == "Scan" {
+            return scan(&rows, body);
+        }
         let given = if operation == "PutItem" { &body["Item"] } else { &body["Key"] };
         let name = if body["TableName"] == "LatestPostAuthRecordsDDB" { "sub" } else { "id" };
         let key = (body["TableName"].as_str().unwrap().to_owned(), given[name]["S"].as_str().unwrap().to_owned());
@@ -44,8 +47,16 @@ impl Tables {
             assert!(tokens.is_empty(), "`{condition}` goes on with {tokens:?}");
             if !holds {
                 let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                return Reply::Json(400, json!({"__type": error, "message": "The conditional request failed"}));
+                let mut refused = json!({"__type": error, "message": "The conditional request failed"});
+                if let (Some("ALL_OLD"), Some(old)) = (body["ReturnValuesOnConditionCheckFailure"].as_str(), old) {
+                    refused["Item"] = Value::Object(old);
+                }
+                return Reply::Json(400, refused);
             }
+        }
+        if operation == "DeleteItem" {
+            rows.remove(&key);
+            return Reply::Json(200, json!({}));
         }
         if operation == "PutItem" {
             row = given.as_object().unwrap().clone();
@@ -64,6 +75,21 @@ impl Tables {
             },
         )
     }
+}
+
+/// Three rows a page, so that whoever wants all must go on, and only those whose key begins as it is asked.
+fn scan(rows: &BTreeMap<(String, String), Row>, body: &Value) -> Reply {
+    assert_eq!((&body["ConsistentRead"], &body["FilterExpression"]), (&json!(true), &json!("begins_with(id, :shape)")));
+    let start = body["ExclusiveStartKey"]["id"]["S"].as_str();
+    let rest = rows.iter().filter(|((table, key), _)| body["TableName"] == **table && start.is_none_or(|start| key.as_str() > start));
+    let page: Vec<_> = rest.clone().take(3).collect();
+    let prefix = body["ExpressionAttributeValues"][":shape"]["S"].as_str().unwrap();
+    let items: Vec<_> = page.iter().filter(|((_, key), _)| key.starts_with(prefix)).map(|(_, row)| row).collect();
+    let mut answer = json!({"Items": items, "Count": items.len(), "ScannedCount": page.len()});
+    if let (Some(((_, key), _)), true) = (page.last(), rest.count() > page.len()) {
+        answer["LastEvaluatedKey"] = json!({"id": {"S": key}});
+    }
+    Reply::Json(200, answer)
 }
 
 /// The tokens in reverse, so that the next one can be popped.
@@ -101,6 +127,10 @@ fn one(tokens: &mut Vec<String>, row: &Row, body: &Value) -> bool {
         "attribute_not_exists" => {
             let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];
             !row.contains_key(attribute(&path, body))
+        }
+        "attribute_exists" => {
+            let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];
+            row.contains_key(attribute(&path, body))
         }
         path => {
             let (operator, value) = (tokens.pop().unwrap(), tokens.pop().unwrap());

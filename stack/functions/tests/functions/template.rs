@@ -1,6 +1,6 @@
 //! The template gives the functions what they ask for.
 
-use functions::{appointments, authorizer, email_processor, prune_users, record_sign_in, thermostat_api};
+use functions::{appointments, authorizer, email_processor, prune_users, record_sign_in, thermostat_api, users_api};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -34,6 +34,11 @@ fn each_function_is_given_exactly_the_variables_it_reads() {
     assert_eq!(variables_of("RecordSignInFunction"), asked.take());
     prune_users::Settings::read(lookup).unwrap();
     assert_eq!(variables_of("PruneUsersFunction"), asked.take());
+    users_api::Settings::read(lookup).unwrap();
+    let asked = asked.take();
+    for of in ["List", "Get", "Create", "Update", "Delete", "All", "Read", "Write"] {
+        assert_eq!(variables_of(&format!("Users{of}Function")), asked, "{of}");
+    }
 }
 
 #[test]

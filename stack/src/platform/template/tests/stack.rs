@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::blueprint::{Alarm, Bucket, Mapping, Metric, Queue, Receipt, Redrive, Source, Table, Topic, Trigger};
-use crate::world::{inactive_users, mail};
+use crate::world::{inactive_users, mail, users_api};
 
 /// What the template does not name itself: pools, their clients and policy stores.
 pub(super) fn values() -> BTreeMap<String, String> {
@@ -131,6 +131,7 @@ fn tables_have_their_keys_their_expiry_and_their_stream() {
         table(inactive_users::TABLE, "sub", true, true),
         table(mail::SENT_TABLE, "id", true, false),
         table("UserMappingTable", "deviceId", false, false),
+        table(users_api::TABLE, "id", false, false),
     ];
     assert_eq!(tables, expected);
 }
@@ -175,11 +176,35 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
 }
 
 #[test]
+fn the_shapes_of_the_users_api_are_one_program_and_differ_in_who_serves_what() {
+    let template = deployed(&[("UsersWeaknesses", "create-overwrites")]);
+    for shape in users_api::SHAPES {
+        let api = template.routes.apis.iter().find(|api| api.stage == shape.name()).unwrap();
+        assert_eq!(api.routes.len(), users_api::VERBS.len(), "{shape:?}");
+        for verb in users_api::VERBS {
+            let (method, resource) = verb.route();
+            let found = api.routes.iter().find(|route| route.method.as_deref() == Some(method) && route.resource == resource).unwrap();
+            assert_eq!(found.function, shape.function(verb), "{shape:?} {verb:?}");
+            let function = template.functions.iter().find(|function| function.name == found.function).unwrap();
+            assert_eq!(function.code, Package::Binary(users_api::PROGRAM.into()));
+            assert_eq!((function.timeout, function.memory_mb), (seconds(10), 128));
+            for (variable, value) in [
+                ("TABLE_NAME", users_api::TABLE),
+                ("SHAPE", shape.name().trim_start_matches("users-")),
+                ("WEAKNESSES", "create-overwrites"),
+            ] {
+                assert_eq!(function.variables[variable], value, "{} {variable}", function.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
         let functions = deployed(parameters).functions;
-        assert_eq!(functions.len(), 6);
+        assert_eq!(functions.len(), 6 + users_api::FUNCTIONS.len());
         for function in functions {
             assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
         }

@@ -1,0 +1,300 @@
+//! Deployments of one API side by side: how much of each fails with one of its functions, how often it starts cold, how long its answers take.
+//! Everything is counted from the run's requests; which routes are whose is told by the caller.
+
+use serde::{Deserialize, Serialize};
+
+use crate::intervals::{Interval, order_statistic, samples_needed, wilson};
+use crate::measurements::{Deployment, Injections, Route};
+use crate::report::short_interval;
+use crate::tables::{ended, is_error};
+use crate::words::{count, percent, time};
+use crate::{ArmTag, Latencies, Measurements, Phase, Tag};
+
+/// One deployment, compared with the others of the same API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentRow {
+    /// Its name.
+    pub name: String,
+    /// How many functions it is made of.
+    pub functions: u64,
+    /// Those of them that a fault struck.
+    pub struck: Vec<String>,
+    /// Its routes, in the order that all deployments share.
+    pub routes: Vec<RouteRow>,
+    /// The share of routes that fail under fault: the blast radius.
+    pub blast_radius: Counted,
+    /// The share of requests that failed in the fault phase.
+    pub failed: Counted,
+    /// The share of requests, in all recorded phases, in whose way a new environment stood.
+    pub cold: Counted,
+}
+
+/// One route of a deployment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// Such as `GET /users/{id}`.
+    pub route: String,
+    /// What its requests are recorded under.
+    pub endpoint: String,
+    /// The function that serves it.
+    pub function: String,
+    /// Errors in the baseline.
+    pub baseline: Counted,
+    /// Errors in the fault phase.
+    pub fault: Counted,
+    /// Whether the 95 % interval of the share of errors under fault lies wholly above that of the baseline; none where a phase has no request.
+    pub fails: Option<bool>,
+    /// p99 of warm requests in the baseline.
+    pub p99_baseline: P99,
+    /// p99 of warm requests in the fault phase that no fault struck.
+    pub p99_not_struck: P99,
+}
+
+/// So many of so many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counted {
+    /// How many.
+    pub hits: u64,
+    /// Of how many.
+    pub of: u64,
+    /// The 95 % interval of the share; none where there is nothing to take a share of, or where it is no sample.
+    pub interval: Option<Interval>,
+}
+
+impl Counted {
+    fn sample(hits: u64, of: u64) -> Self {
+        Self { hits, of, interval: wilson(hits, of).map(short_interval) }
+    }
+
+    /// In words.
+    fn words(self) -> String {
+        if self.of == 0 {
+            return "no request".to_owned();
+        }
+        format!("{} ({} of {})", percent(self.hits as f64 / self.of as f64), count(self.hits), count(self.of))
+    }
+}
+
+/// A p99, or how many requests it lacks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct P99 {
+    /// How many requests there were.
+    pub requests: u64,
+    /// In microseconds; none where there were too few for an interval.
+    pub us: Option<u64>,
+    /// Its 95 % interval in microseconds.
+    pub interval: Option<Interval>,
+    /// How many more requests that needs.
+    pub needs: u64,
+}
+
+impl P99 {
+    fn of(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> Self {
+        let counts = latencies.counts(|_, tag, _| tag.arm != ArmTag::Cold && ended(tag) && wanted(tag));
+        let interval = order_statistic(&counts, 0.99);
+        Self {
+            requests: counts.total(),
+            us: counts.quantile(0.99).filter(|_| interval.is_some()),
+            interval,
+            needs: samples_needed(0.99).saturating_sub(counts.total()),
+        }
+    }
+
+    fn words(self) -> String {
+        self.us.map_or_else(|| format!("– (needs {} more)", count(self.needs)), |us| time(us as f64))
+    }
+}
+
+/// Every deployment as it was measured; nothing where there are not two to compare.
+pub fn compare(measured: &Measurements) -> Vec<DeploymentRow> {
+    if measured.deployments.len() < 2 {
+        return Vec::new();
+    }
+    measured.deployments.iter().map(|one| row(one, &measured.latencies, &measured.injections)).collect()
+}
+
+fn row(deployment: &Deployment, latencies: &Latencies, injections: &[Injections]) -> DeploymentRow {
+    let routes: Vec<RouteRow> = deployment.routes.iter().map(|one| route(one, latencies)).collect();
+    let mut functions: Vec<&str> = deployment.routes.iter().map(|route| route.function.as_str()).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    let is_struck = |function: &&str| injections.iter().any(|row| row.struck > 0 && row.place == *function);
+    let sum = |of: fn(&RouteRow) -> u64| routes.iter().map(of).sum();
+    let ours = |tag: &Tag| ended(tag) && routes.iter().any(|route| route.endpoint == tag.endpoint);
+    let requests = latencies.counts(|_, tag, _| ours(tag)).total();
+    let cold = latencies.counts(|_, tag, _| ours(tag) && tag.arm == ArmTag::Cold).total();
+    let known = |fails: bool| routes.iter().filter(|route| route.fails.is_some_and(|found| found || !fails)).count() as u64;
+    DeploymentRow {
+        name: deployment.name.clone(),
+        functions: functions.len() as u64,
+        struck: functions.into_iter().filter(is_struck).map(str::to_owned).collect(),
+        blast_radius: Counted { hits: known(true), of: known(false), interval: None },
+        failed: Counted::sample(sum(|route| route.fault.hits), sum(|route| route.fault.of)),
+        cold: Counted::sample(cold, requests),
+        routes,
+    }
+}
+
+fn route(route: &Route, latencies: &Latencies) -> RouteRow {
+    let ours = |tag: &Tag, phase: Phase| tag.endpoint == route.endpoint && tag.phase == phase;
+    let errors = |phase: Phase| {
+        let of = |only_errors: bool| {
+            let counts = latencies.counts(|_, tag, _| ours(tag, phase) && ended(tag) && (!only_errors || is_error(tag)));
+            counts.total()
+        };
+        Counted::sample(of(true), of(false))
+    };
+    let (baseline, fault) = (errors(Phase::Baseline), errors(Phase::Fault));
+    RouteRow {
+        route: route.route.clone(),
+        endpoint: route.endpoint.clone(),
+        function: route.function.clone(),
+        fails: baseline.interval.zip(fault.interval).map(|(before, under)| under.low > before.high),
+        baseline,
+        fault,
+        p99_baseline: P99::of(latencies, |tag| ours(tag, Phase::Baseline)),
+        p99_not_struck: P99::of(latencies, |tag| ours(tag, Phase::Fault) && matches!(tag.arm, ArmTag::Control | ArmTag::Untouched)),
+    }
+}
+
+/// What the numbers mean, for people.
+pub const MEANING: &str = "A request fails where it is answered 500 or above, or not at all. A route fails where the 95 % interval of its share of \
+failed requests in the fault phase lies wholly above that of its baseline; the share of such routes is the blast radius. A cold start is a request in \
+whose way a new environment stood, in any phase. p99 is of warm requests, in the \
+baseline and of those in the fault phase that no fault struck; fewer than 368 of them give none.";
+
+/// The comparison as a table: the first column says what, the others are the deployments.
+pub fn side_by_side(rows: &[DeploymentRow]) -> Vec<Vec<String>> {
+    let line = |what: &str, cell: &dyn Fn(&DeploymentRow) -> String| -> Vec<String> {
+        std::iter::once(what.to_owned()).chain(rows.iter().map(cell)).collect()
+    };
+    let struck = |row: &DeploymentRow| if row.struck.is_empty() { "none".to_owned() } else { row.struck.join(", ") };
+    let mut table = vec![
+        line("functions", &|row| count(row.functions)),
+        line("of these struck", &struck),
+        line("routes that fail (blast radius)", &|row| routes_that_fail(row.blast_radius)),
+        line("requests that fail under fault", &|row| row.failed.words()),
+        line("cold starts", &|row| row.cold.words()),
+    ];
+    let mut names: Vec<&str> = Vec::new();
+    for route in rows.iter().flat_map(|row| &row.routes) {
+        if !names.contains(&route.route.as_str()) {
+            names.push(&route.route);
+        }
+    }
+    let of = |row: &DeploymentRow, name: &str, cell: fn(&RouteRow) -> String| {
+        row.routes.iter().find(|route| route.route == name).map_or_else(|| "no such route".to_owned(), cell)
+    };
+    for name in &names {
+        table.push(line(&format!("{name}: failed under fault"), &|row| of(row, name, failed)));
+    }
+    for name in &names {
+        let p99 = |route: &RouteRow| format!("{} → {}", route.p99_baseline.words(), route.p99_not_struck.words());
+        table.push(line(&format!("{name}: p99, baseline → not struck"), &|row| of(row, name, p99)));
+    }
+    table
+}
+
+fn routes_that_fail(routes: Counted) -> String {
+    if routes.of == 0 {
+        return "not shown".to_owned();
+    }
+    format!("{} of {} ({})", routes.hits, routes.of, percent(routes.hits as f64 / routes.of as f64))
+}
+
+fn failed(route: &RouteRow) -> String {
+    let answer = match route.fails {
+        Some(true) => "✗ fails",
+        Some(false) => "✓",
+        None => "?",
+    };
+    format!("{answer} {}", route.fault.words())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Outcome;
+    use crate::sample::healthy;
+
+    /// Requests to an endpoint: so many in a phase and an arm, so many of them failed.
+    fn record(latencies: &mut Latencies, endpoint: &str, phase: Phase, arm: ArmTag, requests: u64, failed: u64) {
+        for n in 0..requests {
+            let outcome = if n < failed { Outcome::Failed } else { Outcome::Answered };
+            latencies.record(n as u32 % 9, &Tag { endpoint: endpoint.into(), phase, arm, outcome }, 1_000 + n, false);
+        }
+    }
+
+    fn deployment(name: &str, functions: [&str; 2]) -> Deployment {
+        let routes = ["GET /a", "PUT /a"].into_iter().zip(functions);
+        let route =
+            |(route, function): (&str, &str)| Route { route: route.into(), endpoint: format!("{name} {route}"), function: function.into() };
+        Deployment { name: name.into(), routes: routes.map(route).collect() }
+    }
+
+    /// Two functions of which one fails half of the time, and one function for all that fails half of the time.
+    fn measured() -> Measurements {
+        let mut measured = healthy();
+        measured.deployments = vec![deployment("two", ["reads", "writes"]), deployment("one", ["all", "all"])];
+        let row = |place: &str, struck| Injections { fault: place.into(), place: place.into(), struck, ..measured.injections[0].clone() };
+        measured.injections = vec![row("reads", 200), row("all", 400), row("dynamodb:GetItem", 9)];
+        let latencies = &mut measured.latencies;
+        for name in ["two", "one"] {
+            for route in ["GET /a", "PUT /a"] {
+                let endpoint = format!("{name} {route}");
+                let fails = name == "one" || route == "GET /a";
+                record(latencies, &endpoint, Phase::Baseline, ArmTag::Untouched, 400, 1);
+                record(latencies, &endpoint, Phase::Fault, ArmTag::Treatment, 200, if fails { 200 } else { 0 });
+                record(latencies, &endpoint, Phase::Fault, ArmTag::Control, 200, 1);
+            }
+        }
+        record(latencies, "two PUT /a", Phase::Recovery, ArmTag::Cold, 100, 0);
+        measured
+    }
+
+    #[test]
+    fn how_much_fails_is_counted_by_routes_and_by_requests() {
+        let rows = compare(&measured());
+        let [two, one] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((two.functions, one.functions), (2, 1));
+        assert_eq!((two.struck.as_slice(), one.struck.as_slice()), (&["reads".to_owned()][..], &["all".to_owned()][..]));
+        let counted = |counted: Counted| (counted.hits, counted.of);
+        assert_eq!((counted(two.blast_radius), counted(one.blast_radius)), ((1, 2), (2, 2)));
+        assert_eq!((counted(two.failed), counted(one.failed)), ((202, 800), (402, 800)));
+        assert_eq!((counted(two.cold), counted(one.cold)), ((100, 1_700), (0, 1_600)));
+    }
+
+    #[test]
+    fn a_route_fails_only_where_its_errors_lie_wholly_beyond_those_of_its_baseline() {
+        for (before, under, fails) in [(0, 0, false), (0, 4, false), (0, 10, true), (40, 60, false), (40, 100, true), (100, 40, false)] {
+            let mut latencies = Latencies::default();
+            record(&mut latencies, "two GET /a", Phase::Baseline, ArmTag::Untouched, 400, before);
+            record(&mut latencies, "two GET /a", Phase::Fault, ArmTag::Control, 400, under);
+            let row = row(&deployment("two", ["reads", "writes"]), &latencies, &[]);
+            assert_eq!(row.routes[0].fails, Some(fails), "{before} and {under} of 400");
+            assert_eq!(row.routes[1].fails, None, "nobody asked");
+            assert_eq!((row.blast_radius.hits, row.blast_radius.of), (u64::from(fails), 1), "what was not asked is no part of it");
+        }
+    }
+
+    #[test]
+    fn a_p99_of_too_few_is_no_number() {
+        let rows = compare(&measured());
+        let route = &rows[0].routes[0];
+        assert_eq!((route.p99_baseline.us.is_some(), route.p99_baseline.needs), (true, 0));
+        assert_eq!((route.p99_not_struck.us, route.p99_not_struck.requests, route.p99_not_struck.needs), (None, 200, 168));
+        let table = side_by_side(&rows);
+        let line = |what: &str| table.iter().find(|line| line[0] == what).unwrap()[1..].to_vec();
+        assert_eq!(line("GET /a: p99, baseline → not struck"), ["1.4 ms → – (needs 168 more)", "1.4 ms → – (needs 168 more)"]);
+        assert_eq!(line("routes that fail (blast radius)"), ["1 of 2 (50 %)", "2 of 2 (100 %)"]);
+        assert_eq!(line("PUT /a: failed under fault"), ["✓ 0.25 % (1 of 400)", "✗ fails 50 % (201 of 400)"]);
+        assert_eq!(line("cold starts"), ["5.88 % (100 of 1,700)", "0 % (0 of 1,600)"]);
+    }
+
+    #[test]
+    fn one_deployment_alone_is_compared_with_nothing() {
+        let mut measured = measured();
+        measured.deployments.pop();
+        assert_eq!(compare(&measured), []);
+    }
+}

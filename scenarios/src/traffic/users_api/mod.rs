@@ -1,0 +1,60 @@
+//! Clients of the users API: the same journeys to each of its shapes, at one rate each. It judges nothing.
+
+mod journey;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stack::world::users_api::{SHAPES, Shape};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::open_model::{System, users_for};
+use super::schedule::Schedule;
+use super::voice::Voice;
+use super::{Order, UsersApiLoad};
+use crate::Event;
+use journey::Journey;
+
+/// Eight requests one after another, some of them of failing calls that are made again.
+const LONGEST_JOURNEY: Duration = Duration::from_secs(3);
+
+/// Keeps the trace ids and the schedules apart from those of other systems.
+const FIRST_NUMBER: u64 = 20;
+
+/// The clients of every shape.
+pub(super) fn systems(order: &Order, load: UsersApiLoad, events: &UnboundedSender<Event>) -> Vec<System> {
+    let numbered = SHAPES.into_iter().zip(FIRST_NUMBER..);
+    numbered.map(|(shape, number)| system(order, load, shape, number, events)).collect()
+}
+
+fn system(order: &Order, load: UsersApiLoad, shape: Shape, number: u64, events: &UnboundedSender<Event>) -> System {
+    let gateway = order.addresses.gateway.clone();
+    let stage = stage(shape);
+    let voice = Voice { events: events.clone(), seed: order.seed, system: number, gateway: gateway.clone(), stage, stamped: false };
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    // All at the same moment: cold starts are seen where many come at once to functions that were idle. After the faults, and where no p99 is
+    // taken, for those who come at once also wait for one another.
+    let schedule = schedule.with((0..load.burst).map(|_| order.timeline.calm_at() + order.timeline.recovery / 2));
+    let users = users_for(load.rate, LONGEST_JOURNEY).saturating_add(load.burst as usize);
+    System { scenario: Arc::new(Journey::new(voice, shape, order.seed)), schedule: Arc::new(schedule), users, address: gateway }
+}
+
+const fn stage(shape: Shape) -> &'static str {
+    match shape {
+        Shape::PerVerb => "/users-per-verb",
+        Shape::One => "/users-one",
+        Shape::ReadWrite => "/users-read-write",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_asked_at_its_stage() {
+        for shape in SHAPES {
+            assert_eq!(stage(shape), format!("/{}", shape.name()));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The users API's world: one API in three shapes, which differ in nothing but how its routes are spread over functions.
+
+/// The table of the users of all shapes; key `id`, which begins with the shape.
+pub const TABLE: &str = "UsersTable";
+
+/// The binary that every function of every shape is.
+pub const PROGRAM: &str = "users-api";
+
+/// The functions of all shapes.
+pub const FUNCTIONS: [&str; 8] =
+    ["users-list", "users-get", "users-create", "users-update", "users-delete", "users-all", "users-read", "users-write"];
+
+/// How the routes are spread over functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shape {
+    /// A function for each.
+    PerVerb,
+    /// One for all.
+    One,
+    /// One that reads and one that writes.
+    ReadWrite,
+}
+
+/// All shapes.
+pub const SHAPES: [Shape; 3] = [Shape::PerVerb, Shape::One, Shape::ReadWrite];
+
+/// A route of the API, the same in every shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// All users, a page at a time.
+    List,
+    /// One user.
+    Get,
+    /// A new user.
+    Create,
+    /// Other values for a user.
+    Update,
+    /// No such user any more.
+    Delete,
+}
+
+/// All routes.
+pub const VERBS: [Verb; 5] = [Verb::List, Verb::Get, Verb::Create, Verb::Update, Verb::Delete];
+
+impl Verb {
+    /// Method and resource, as the gateway knows them.
+    pub const fn route(self) -> (&'static str, &'static str) {
+        match self {
+            Self::List => ("GET", "/users"),
+            Self::Get => ("GET", "/users/{id}"),
+            Self::Create => ("POST", "/users"),
+            Self::Update => ("PUT", "/users/{id}"),
+            Self::Delete => ("DELETE", "/users/{id}"),
+        }
+    }
+}
+
+impl Shape {
+    /// The stage of its API, which is its name everywhere.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PerVerb => "users-per-verb",
+            Self::One => "users-one",
+            Self::ReadWrite => "users-read-write",
+        }
+    }
+
+    /// What requests of a route are recorded under.
+    pub const fn endpoint(self, verb: Verb) -> &'static str {
+        match (self, verb) {
+            (Self::PerVerb, Verb::List) => "users-per-verb GET /users",
+            (Self::PerVerb, Verb::Get) => "users-per-verb GET /users/{id}",
+            (Self::PerVerb, Verb::Create) => "users-per-verb POST /users",
+            (Self::PerVerb, Verb::Update) => "users-per-verb PUT /users/{id}",
+            (Self::PerVerb, Verb::Delete) => "users-per-verb DELETE /users/{id}",
+            (Self::One, Verb::List) => "users-one GET /users",
+            (Self::One, Verb::Get) => "users-one GET /users/{id}",
+            (Self::One, Verb::Create) => "users-one POST /users",
+            (Self::One, Verb::Update) => "users-one PUT /users/{id}",
+            (Self::One, Verb::Delete) => "users-one DELETE /users/{id}",
+            (Self::ReadWrite, Verb::List) => "users-read-write GET /users",
+            (Self::ReadWrite, Verb::Get) => "users-read-write GET /users/{id}",
+            (Self::ReadWrite, Verb::Create) => "users-read-write POST /users",
+            (Self::ReadWrite, Verb::Update) => "users-read-write PUT /users/{id}",
+            (Self::ReadWrite, Verb::Delete) => "users-read-write DELETE /users/{id}",
+        }
+    }
+
+    /// The function that serves a route.
+    pub const fn function(self, verb: Verb) -> &'static str {
+        match (self, verb) {
+            (Self::PerVerb, Verb::List) => "users-list",
+            (Self::PerVerb, Verb::Get) => "users-get",
+            (Self::PerVerb, Verb::Create) => "users-create",
+            (Self::PerVerb, Verb::Update) => "users-update",
+            (Self::PerVerb, Verb::Delete) => "users-delete",
+            (Self::One, _) => "users-all",
+            (Self::ReadWrite, Verb::List | Verb::Get) => "users-read",
+            (Self::ReadWrite, Verb::Create | Verb::Update | Verb::Delete) => "users-write",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_named_by_its_shape_and_its_route_and_every_function_serves_one() {
+        let mut serving = BTreeSet::new();
+        for shape in SHAPES {
+            for verb in VERBS {
+                let (method, resource) = verb.route();
+                assert_eq!(shape.endpoint(verb), format!("{} {method} {resource}", shape.name()));
+                serving.insert(shape.function(verb));
+            }
+        }
+        assert_eq!(serving, FUNCTIONS.into());
+    }
+}
