@@ -28,7 +28,7 @@ pub const FUNCTIONS: [(&str, System, By); 10] = [
 ];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 7] = [
+pub const SERVICES: [(&str, &[&str]); 8] = [
     ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
@@ -36,6 +36,7 @@ pub const SERVICES: [(&str, &[&str]); 7] = [
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
+    ("states", &["StartExecution"]),
 ];
 
 impl Check<'_> {

@@ -55,7 +55,9 @@ impl Source {
                         Value::String(text) => out.push_str(&text),
                         value @ (Value::Null | Value::Bool(_) | Value::Number(_)) => out.push_str(&value.to_string()),
                         Value::Array(_) | Value::Object(_) => {
-                            return Err("`States.Format` takes texts, numbers, booleans and null, and was given a list or an object".to_owned());
+                            return Err(
+                                "`States.Format` takes texts, numbers, booleans and null, and was given a list or an object".to_owned()
+                            );
                         }
                     }
                     out.push_str(after);
@@ -121,7 +123,10 @@ impl<'a> Reader<'a> {
         }
         match serde_json::from_str(word) {
             Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => Ok(Source::Literal(value)),
-            _ => Err(format!("found the argument `{word}` in `{}`, expected a path, a text in single quotes, a number, true, false or null", self.text)),
+            _ => Err(format!(
+                "found the argument `{word}` in `{}`, expected a path, a text in single quotes, a number, true, false or null",
+                self.text
+            )),
         }
     }
 
@@ -198,7 +203,11 @@ fn format(arguments: Vec<Source>) -> Result<Source, String> {
     let mut texts = split(&template).into_iter();
     let before = texts.next().unwrap_or_default();
     if texts.len() != arguments.len() {
-        return Err(format!("found `States.Format` with {} places in `{template}` and {} arguments for them", texts.len(), arguments.len()));
+        return Err(format!(
+            "found `States.Format` with {} places in `{template}` and {} arguments for them",
+            texts.len(),
+            arguments.len()
+        ));
     }
     Ok(Source::Format(before, arguments.map(plain).zip(texts).collect()))
 }
@@ -232,7 +241,8 @@ mod tests {
     use super::*;
 
     fn take(text: &str) -> Result<Value, String> {
-        let (input, context) = (json!({"a": "A", "n": 1.5, "o": {"x": [1]}, "t": "{\"y\":2}", "b,c)": "z"}), json!({"Execution": {"Name": "e"}}));
+        let (input, context) =
+            (json!({"a": "A", "n": 1.5, "o": {"x": [1]}, "t": "{\"y\":2}", "b,c)": "z"}), json!({"Execution": {"Name": "e"}}));
         Source::read(text)?.take(&Scope { input: &input, context: &context })
     }
 
@@ -258,9 +268,24 @@ mod tests {
     fn what_is_no_function_here_is_refused() {
         let deep = format!("{}$.a{}", "States.JsonToString(".repeat(12), ")".repeat(12));
         for text in [
-            "", "a", "States.", "States.Format", "States.Format(", "States.Format('{}')", "States.Format('{}', $.a, $.n)", "States.Format($.a)",
-            "States.Format('x", "States.Format('x' 'y')", "States.Format('{}', x)", "States.Format('{}', $..a)", "States.JsonToString()",
-            "States.JsonToString($.a, $.n)", "States.UUID()", "States.JsonToString($.a) x", "States.JsonToString({})", &deep,
+            "",
+            "a",
+            "States.",
+            "States.Format",
+            "States.Format(",
+            "States.Format('{}')",
+            "States.Format('{}', $.a, $.n)",
+            "States.Format($.a)",
+            "States.Format('x",
+            "States.Format('x' 'y')",
+            "States.Format('{}', x)",
+            "States.Format('{}', $..a)",
+            "States.JsonToString()",
+            "States.JsonToString($.a, $.n)",
+            "States.UUID()",
+            "States.JsonToString($.a) x",
+            "States.JsonToString({})",
+            &deep,
         ] {
             assert!(Source::read(text).is_err(), "{text}");
         }
@@ -268,7 +293,13 @@ mod tests {
 
     #[test]
     fn what_a_function_cannot_take_is_an_error_and_no_text() {
-        for text in ["$.nothing", "States.Format('{}', $.o)", "States.StringToJson($.n)", "States.StringToJson($.a)", "States.JsonToString($.nothing)"] {
+        for text in [
+            "$.nothing",
+            "States.Format('{}', $.o)",
+            "States.StringToJson($.n)",
+            "States.StringToJson($.a)",
+            "States.JsonToString($.nothing)",
+        ] {
             assert!(take(text).is_err(), "{text}");
         }
     }

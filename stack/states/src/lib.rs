@@ -14,7 +14,9 @@ mod read;
 mod retry;
 mod run;
 
-pub use definition::{After, Catcher, Definition, Fail, Flow, Handling, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task};
+pub use definition::{
+    After, Catcher, Definition, Fail, Flow, Handling, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task,
+};
 pub use error_equals::{DATA_LIMIT_EXCEEDED, ErrorEquals, RESULT_PATH_MATCH_FAILURE, RUNTIME, TIMEOUT};
 pub use history::{Event, History, Kind, Text, What};
 pub use intrinsic::Source;

@@ -49,7 +49,9 @@ impl Path {
     /// Where it is none, with what was found.
     pub fn read(text: &str) -> Result<Self, String> {
         let path = Self::steps_of(text).ok_or_else(|| {
-            format!("found `{text}`, expected a reference path such as `$.a.b[0]` or `$['a b']`, or `$$.Execution.Name`; it names one place")
+            format!(
+                "found `{text}`, expected a reference path such as `$.a.b[0]` or `$['a b']`, or `$$.Execution.Name`; it names one place"
+            )
         })?;
         if path.root == Root::Context {
             path.in_context().map_err(|there_are| format!("found `{text}`, of the context there are: {there_are}"))?;
@@ -189,8 +191,29 @@ mod tests {
     #[test]
     fn what_is_no_reference_path_is_refused() {
         for text in [
-            "", "a", "$a", "$.", "$..a", "$.*", "$[*]", "$[-1]", "$[+1]", "$[0", "$['a'", "$['a\\", "$[0:1]", "$[?(@.a)]", "$.a,b", "$.a b", "$.a]",
-            "$[99999999999999999999]", "$$.Nothing", "$$.Execution.RoleArn", "$$[0]", "$$$", "$.a'",
+            "",
+            "a",
+            "$a",
+            "$.",
+            "$..a",
+            "$.*",
+            "$[*]",
+            "$[-1]",
+            "$[+1]",
+            "$[0",
+            "$['a'",
+            "$['a\\",
+            "$[0:1]",
+            "$[?(@.a)]",
+            "$.a,b",
+            "$.a b",
+            "$.a]",
+            "$[99999999999999999999]",
+            "$$.Nothing",
+            "$$.Execution.RoleArn",
+            "$$[0]",
+            "$$$",
+            "$.a'",
         ] {
             assert!(Path::read(text).is_err(), "{text}");
         }

@@ -149,7 +149,11 @@ mod tests {
         let failure = Failure::new("E", "c");
         for (what, kind, details) in [
             (What::Entered(Kind::Task, Arc::from("A"), Arc::clone(&text)), "TaskStateEntered", "stateEnteredEventDetails"),
-            (What::TaskScheduled(Arc::clone(&function), Arc::clone(&text), None), "LambdaFunctionScheduled", "lambdaFunctionScheduledEventDetails"),
+            (
+                What::TaskScheduled(Arc::clone(&function), Arc::clone(&text), None),
+                "LambdaFunctionScheduled",
+                "lambdaFunctionScheduledEventDetails",
+            ),
             (What::TaskScheduled(Arc::clone(&send), Arc::clone(&text), None), "TaskScheduled", "taskScheduledEventDetails"),
             (What::TaskFailed(Arc::clone(&function), failure.clone()), "LambdaFunctionFailed", "lambdaFunctionFailedEventDetails"),
             (What::TaskTimedOut(Arc::clone(&send), failure.clone()), "TaskTimedOut", "taskTimedOutEventDetails"),

@@ -62,10 +62,10 @@ impl StepFunctions {
         self.machines.keys().cloned().collect()
     }
 
-    /// The executions of a machine, the newest first.
+    /// The executions of a machine, the newest last.
     pub fn executions(&self, machine: &str) -> Vec<Shown> {
         let Some(machine) = self.machines.get(machine) else { return Vec::new() };
-        machine.book.newest(usize::MAX, |_| true, usize::MAX).into_iter().map(|(_, shown)| shown).collect()
+        machine.book.newest(usize::MAX, |_| true, usize::MAX).into_iter().rev().map(|(_, shown)| shown).collect()
     }
 
     fn machine(&self, asked: &Asked) -> Result<&Arc<Machine>, Refusal> {
@@ -97,11 +97,12 @@ impl StepFunctions {
         };
         let text = asked.text("input")?.unwrap_or("{}");
         if text.len() > LARGEST_PAYLOAD {
-            let what = format!("Value at 'input' failed to satisfy constraint: Member must have length less than or equal to {LARGEST_PAYLOAD}");
+            let what =
+                format!("Value at 'input' failed to satisfy constraint: Member must have length less than or equal to {LARGEST_PAYLOAD}");
             return Err(Refusal::new("ValidationException", format!("1 validation error detected: {what}")));
         }
-        let input: Value =
-            serde_json::from_str(text).map_err(|error| Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'")))?;
+        let input: Value = serde_json::from_str(text)
+            .map_err(|error| Refusal::new("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{error}'")))?;
         let trace = asked.text("traceHeader")?;
         let started = match machine.book.open(name, text, trace) {
             Opened::Taken => {
@@ -110,7 +111,8 @@ impl StepFunctions {
             }
             Opened::Same(started) => started,
             Opened::New(at, history, started) => {
-                let root = trace.and_then(faults::trace_root).or(root).map_or_else(|| root_of_execution(&machine.name, name), str::to_owned);
+                let root =
+                    trace.and_then(faults::trace_root).or(root).map_or_else(|| root_of_execution(&machine.name, name), str::to_owned);
                 let execution = Execution {
                     id: execution_arn(&machine.name, name),
                     name: name.to_owned(),

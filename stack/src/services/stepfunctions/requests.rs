@@ -51,7 +51,12 @@ impl Asked {
     }
 
     pub(super) fn needed(&self, key: &str) -> Result<&str, Refusal> {
-        let missing = || Refusal::new("ValidationException", format!("1 validation error detected: Value at '{key}' failed to satisfy constraint: Member must not be null"));
+        let missing = || {
+            Refusal::new(
+                "ValidationException",
+                format!("1 validation error detected: Value at '{key}' failed to satisfy constraint: Member must not be null"),
+            )
+        };
         self.text(key)?.ok_or_else(missing)
     }
 
@@ -66,7 +71,10 @@ impl Asked {
             Some(value) => match value.as_u64() {
                 Some(0) => Ok(PAGE),
                 Some(most) if most <= LARGEST_PAGE => Ok(usize::try_from(most).unwrap_or(PAGE)),
-                _ => Err(Refusal::new("ValidationException", format!("Value at 'maxResults' failed to satisfy constraint: it is 0 to {LARGEST_PAGE}"))),
+                _ => Err(Refusal::new(
+                    "ValidationException",
+                    format!("Value at 'maxResults' failed to satisfy constraint: it is 0 to {LARGEST_PAGE}"),
+                )),
             },
         }
     }
@@ -168,7 +176,16 @@ mod tests {
 
     #[test]
     fn an_execution_has_a_name_of_the_usual_form() {
-        for (name, fine) in [("r-1_A", true), ("a.b", true), ("", false), ("a b", false), ("a/b", false), ("a:b", false), ("a\u{7}", false), (&"x".repeat(81), false)] {
+        for (name, fine) in [
+            ("r-1_A", true),
+            ("a.b", true),
+            ("", false),
+            ("a b", false),
+            ("a/b", false),
+            ("a:b", false),
+            ("a\u{7}", false),
+            (&"x".repeat(81), false),
+        ] {
             assert_eq!(is_name(name), fine, "{name}");
         }
     }

@@ -39,7 +39,8 @@ impl Resource {
             "arn:aws:states:::sns:publish" => Some(Self::Publish),
             _ => {
                 let name = function_name(text);
-                (text.starts_with("arn:aws:lambda:") && text.contains(":function:") && !name.is_empty()).then(|| Self::Function(name.to_owned()))
+                (text.starts_with("arn:aws:lambda:") && text.contains(":function:") && !name.is_empty())
+                    .then(|| Self::Function(name.to_owned()))
             }
         }
     }
@@ -88,7 +89,9 @@ fn task_complaints(task: &Task) -> Vec<Complaint> {
     let known = || needed.iter().chain(allowed).copied().collect::<Vec<_>>().join(", ");
     let unknown = keys.iter().filter(|key| !needed.contains(*key) && !allowed.contains(*key));
     missing
-        .chain(unknown.map(|key| Complaint::new(format!("Parameters.{key}"), format!("this is not understood here, there are: {}", known()))))
+        .chain(
+            unknown.map(|key| Complaint::new(format!("Parameters.{key}"), format!("this is not understood here, there are: {}", known()))),
+        )
         .collect()
 }
 
@@ -155,7 +158,8 @@ mod tests {
     #[test]
     fn what_a_machine_needs_is_known_where_it_is_written() {
         let publish = "arn:aws:states:::sns:publish";
-        let needs_of = |resource: &str, parameters: Value| needs(&machine(resource, Some(parameters))).into_iter().map(|(_, need)| need).next();
+        let needs_of =
+            |resource: &str, parameters: Value| needs(&machine(resource, Some(parameters))).into_iter().map(|(_, need)| need).next();
         assert_eq!(needs_of(publish, json!({"TopicArn": "t", "Message": "m"})), Some(Needs::Topic("t".into())));
         assert_eq!(needs_of(publish, json!({"TopicArn.$": "$.t", "Message": "m"})), None);
         let function = "arn:aws:lambda:us-east-1:1:function:f";

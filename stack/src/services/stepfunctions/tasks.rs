@@ -49,7 +49,8 @@ impl Tasks for Doing<'_> {
         match Resource::read(attempt.resource) {
             Some(Resource::Function(name)) => self.call(&name, input, attempt).await,
             Some(Resource::Invoke) => {
-                let payload = self.call(function_name(&text(input, "FunctionName")), input.get("Payload").unwrap_or(&json!({})), attempt).await?;
+                let payload =
+                    self.call(function_name(&text(input, "FunctionName")), input.get("Payload").unwrap_or(&json!({})), attempt).await?;
                 Ok(json!({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200}))
             }
             Some(Resource::Send) => self.send(input),
@@ -71,7 +72,9 @@ impl Doing<'_> {
             Ok(invoked) if invoked.failed => Err(failure(&invoked)),
             Ok(invoked) => serde_json::from_slice(&invoked.payload)
                 .map_err(|error| Failure::new(UNKNOWN, format!("The function's answer is no JSON: {error}"))),
-            Err(error @ InvokeError::Throttled) => Err(Failure::new(THROTTLED, format!("Rate Exceeded. (Service: Lambda, Status Code: 429): {error}"))),
+            Err(error @ InvokeError::Throttled) => {
+                Err(Failure::new(THROTTLED, format!("Rate Exceeded. (Service: Lambda, Status Code: 429): {error}")))
+            }
             Err(error @ InvokeError::Unknown(_)) => Err(Failure::new(NO_FUNCTION, error.to_string())),
             Err(error @ InvokeError::TooLarge) => Err(Failure::new("Lambda.RequestTooLargeException", error.to_string())),
             // The machine goes down, and the execution with it: it ends neither well nor badly.
@@ -209,7 +212,10 @@ mod tests {
         for (body, sent) in [(json!("text"), "text"), (json!({"a": 1}), "{\"a\":1}")] {
             let result = done(&reach, "arn:aws:states:::sqs:sendMessage", json!({"QueueUrl": url, "MessageBody": body}), 1).await.unwrap();
             let message = reach.sqs.receive("dead", 1).remove(0);
-            assert_eq!((message.body.as_str(), json!(message.id), json!(message.md5)), (sent, result["MessageId"].clone(), result["MD5OfMessageBody"].clone()));
+            assert_eq!(
+                (message.body.as_str(), json!(message.id), json!(message.md5)),
+                (sent, result["MessageId"].clone(), result["MD5OfMessageBody"].clone())
+            );
             let published = json!({"TopicArn": arn("sns", "notices"), "Message": body});
             done(&reach, "arn:aws:states:::sns:publish", published, 1).await.unwrap();
             assert_eq!(reach.sns.published("notices").last().unwrap().message, sent);

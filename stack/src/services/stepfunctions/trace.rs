@@ -40,7 +40,8 @@ mod tests {
     #[test]
     fn each_try_has_a_root_of_its_own_and_the_first_that_of_its_execution() {
         assert_eq!(root_of_try(ROOT, "Archive", 1), ROOT);
-        let all: BTreeSet<String> = ["Archive", "Close"].iter().flat_map(|state| (1..=31).map(move |n| root_of_try(ROOT, state, n))).collect();
+        let all: BTreeSet<String> =
+            ["Archive", "Close"].iter().flat_map(|state| (1..=31).map(move |n| root_of_try(ROOT, state, n))).collect();
         assert_eq!(all.len(), 61);
         for root in &all {
             let header = format!("Root={root};Parent=53995c3f42cd8ad8");

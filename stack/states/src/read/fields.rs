@@ -123,7 +123,9 @@ impl<'a> Fields<'a> {
     pub(super) fn list(&self, key: &str) -> Vec<(String, &'a Value)> {
         match self.value(key) {
             None => Vec::new(),
-            Some(Value::Array(list)) => list.iter().enumerate().map(|(index, value)| (format!("{}[{index}]", self.at(key)), value)).collect(),
+            Some(Value::Array(list)) => {
+                list.iter().enumerate().map(|(index, value)| (format!("{}[{index}]", self.at(key)), value)).collect()
+            }
             Some(other) => {
                 self.complain(key, format!("found {}, expected a list", kind(other)));
                 Vec::new()

@@ -14,7 +14,10 @@ pub(super) fn check(fields: &Fields<'_>, flow: &Flow) {
     }
     for (name, state) in &flow.states {
         for next in state.successors().into_iter().filter(|next| !flow.states.contains_key(*next)) {
-            fields.complain(&format!("States.{name}"), format!("found `{next}` as the next state, which is none of this level, there are: {}", there_are()));
+            fields.complain(
+                &format!("States.{name}"),
+                format!("found `{next}` as the next state, which is none of this level, there are: {}", there_are()),
+            );
         }
     }
     let reached = reached(flow);

@@ -221,7 +221,8 @@ async fn the_first_branch_that_fails_ends_the_others_and_its_error_is_the_state_
 
 #[tokio::test(start_paused = true)]
 async fn a_path_that_leads_nowhere_fails_the_execution_whatever_is_caught() {
-    let caught = json!({"Retry": [{"ErrorEquals": ["States.ALL"]}], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Well"}], "Next": "Well"});
+    let caught =
+        json!({"Retry": [{"ErrorEquals": ["States.ALL"]}], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Well"}], "Next": "Well"});
     for fields in [
         json!({"InputPath": "$.gone"}),
         json!({"Parameters": {"a.$": "$.gone"}}),
@@ -297,7 +298,10 @@ async fn a_pass_makes_something_of_its_input() {
         (json!({}), json!({"a": 1})),
         (json!({"Result": 2}), json!(2)),
         (json!({"Result": 2, "ResultPath": "$.b"}), json!({"a": 1, "b": 2})),
-        (json!({"Parameters": {"c.$": "$.a", "m.$": "$$.StateMachine.Name", "r.$": "$$.State.RetryCount"}}), json!({"c": 1, "m": "machine", "r": 0})),
+        (
+            json!({"Parameters": {"c.$": "$.a", "m.$": "$$.StateMachine.Name", "r.$": "$$.State.RetryCount"}}),
+            json!({"c": 1, "m": "machine", "r": 0}),
+        ),
     ] {
         let ran = ran(pass(fields.clone()), json!({"a": 1}), &[]).await;
         assert_eq!(ran.output(), &output, "{fields}");
