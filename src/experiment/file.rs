@@ -27,7 +27,7 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "String")]
     pub question: Option<Spanned<String>>,
-    /// The systems to bring up: `thermostat`, `clinic`, `mail`, `inactive-users`, `users-api`.
+    /// The systems to bring up: `thermostat`, `clinic`, `mail`, `inactive-users`, `users-api`, `audit`.
     #[serde(default)]
     #[schemars(with = "Vec<System>")]
     pub systems: Vec<Spanned<System>>,
@@ -77,6 +77,8 @@ pub enum System {
     InactiveUsers,
     /// One users API, as a function per verb, as one function, and as a read and a write function.
     UsersApi,
+    /// Audit records taken in, archived, described and closed.
+    Audit,
 }
 
 impl System {
@@ -88,6 +90,7 @@ impl System {
             Self::Mail => "mail",
             Self::InactiveUsers => "inactive-users",
             Self::UsersApi => "users-api",
+            Self::Audit => "audit",
         }
     }
 }

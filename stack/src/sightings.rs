@@ -1,6 +1,8 @@
 //! What the services saw happen, for the books and the oracles: facts, one a line in `sightings.ndjson`, never a judgement.
 //! No body and no attachment is in it, but what a reader of an outgoing mail would see of it is, for that is what is judged.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -176,6 +178,26 @@ pub enum Seen {
         pool: String,
         /// The user's name.
         user: String,
+    },
+    /// An execution of a state machine began.
+    ExecutionStarted {
+        /// The machine's name.
+        machine: String,
+        /// The execution's name.
+        name: String,
+    },
+    /// An execution of a state machine ended.
+    ExecutionEnded {
+        /// The machine's name.
+        machine: String,
+        /// The execution's name.
+        name: String,
+        /// `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+        status: String,
+        /// The error that it failed with.
+        error: Option<String>,
+        /// How often each of its states was entered or tried.
+        tries: BTreeMap<String, u32>,
     },
     /// A call was refused because the quota of calls a second was used up.
     QuotaExceeded {

@@ -7,7 +7,7 @@ use crate::blueprint::Blueprint;
 use crate::platform::template::{Template, TemplateError};
 use crate::up::Settings;
 use crate::world::weaknesses::{self, Bearer};
-use crate::world::{clinic, inactive_users, mail, thermostat, users_api};
+use crate::world::{audit, clinic, inactive_users, mail, record_machine, thermostat, users_api};
 
 /// What stands for a resource of a system that is not up.
 const NOT_UP: &str = "not-up";
@@ -28,7 +28,7 @@ pub(crate) struct System {
 }
 
 /// All of them.
-const ALL: [System; 5] = [
+const ALL: [System; 6] = [
     System {
         wanted: |settings| settings.homes.is_some(),
         functions: &["thermostat-api"],
@@ -69,6 +69,14 @@ const ALL: [System; 5] = [
         stores: &[],
         weaknesses: &[("UsersWeaknesses", Bearer::UsersApi)],
     },
+    System {
+        wanted: |settings| settings.audit,
+        functions: &[audit::INGEST, audit::ARCHIVE, audit::DESCRIBE, audit::CLOSE],
+        resources: &[audit::TABLE, audit::ARCHIVE_BUCKET, audit::STATE_MACHINE, audit::DEAD_LETTERS, audit::NOTICES],
+        pools: &[],
+        stores: &[],
+        weaknesses: &[("AuditWeaknesses", Bearer::Audit)],
+    },
 ];
 
 /// What the template's logical ids stand for where only the services name it.
@@ -92,14 +100,24 @@ pub(crate) fn triggers(declared: &Blueprint) -> Vec<(String, String)> {
     named.collect()
 }
 
-/// What the template's parameters are on this machine. `cognito` is where the user pools' issuers are.
-fn parameters(settings: &Settings, cognito: &str) -> BTreeMap<String, String> {
+/// Where the services are that the template does not name itself; empty while there are none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct At<'a> {
+    /// Where the user pools' issuers are.
+    pub(crate) cognito: &'a str,
+    /// The cache's address, `redis://host:port`.
+    pub(crate) cache: &'a str,
+}
+
+/// What the template's parameters are on this machine.
+fn parameters(settings: &Settings, at: At<'_>) -> BTreeMap<String, String> {
     let of = |bearer| {
         let mine = settings.weaknesses.iter().filter(|name| weaknesses::bearer(name) == Some(bearer));
         mine.cloned().collect::<Vec<_>>().join(",")
     };
     let mut parameters = BTreeMap::from([
-        ("CognitoEndpoint", cognito.to_owned()),
+        ("CognitoEndpoint", at.cognito.to_owned()),
+        (audit::CACHE_URL, at.cache.to_owned()),
         ("AuthorizerCacheSeconds", settings.authorizer_cache.as_secs().to_string()),
         // Buckets are named for the world at AWS; here they have the names of the contract alone.
         ("BucketPrefix", String::new()),
@@ -128,8 +146,8 @@ pub(crate) fn functions(settings: &Settings) -> Vec<&'static str> {
 ///
 /// # Errors
 /// Where it is not understood.
-pub(crate) fn template(text: &str, settings: &Settings, pools: &[Pool], cognito: &str) -> Result<Template, TemplateError> {
-    let mut template = Template::read(text, &values(pools), &parameters(settings, cognito))?;
+pub(crate) fn template(text: &str, settings: &Settings, pools: &[Pool], at: At<'_>) -> Result<Template, TemplateError> {
+    let mut template = Template::read(text, &values(pools), &parameters(settings, at))?;
     let functions = functions(settings);
     let runs = |name: &str| functions.contains(&name);
     let has = |name: &str| wanted(settings).any(|system| system.resources.contains(&name));
@@ -144,6 +162,10 @@ pub(crate) fn template(text: &str, settings: &Settings, pools: &[Pool], cognito:
     declared.receipts.retain(|receipt| has(&receipt.bucket));
     declared.mappings.retain(|mapping| runs(&mapping.function));
     declared.triggers.retain(|trigger| runs(&trigger.function));
+    declared.machines.retain(|machine| has(&machine.name));
+    for machine in declared.machines.iter_mut().filter(|machine| machine.name == audit::STATE_MACHINE) {
+        record_machine::weaken(&mut machine.definition, settings.weaknesses.iter().map(String::as_str));
+    }
     Ok(template)
 }
 
@@ -166,6 +188,7 @@ mod tests {
             mail: true,
             members: Some(1),
             users_api: true,
+            audit: true,
             sign_ins_at_once: 0,
             compressed: Compressed::default(),
             weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(),
@@ -182,7 +205,8 @@ mod tests {
         let topics = declared.topics.iter().map(|topic| &topic.name);
         let tables = declared.tables.iter().map(|table| &table.name);
         let functions = template.functions.iter().map(|function| &function.name);
-        let mut names: Vec<_> = queues.chain(buckets).chain(topics).chain(tables).chain(functions).cloned().collect();
+        let machines = declared.machines.iter().map(|machine| &machine.name);
+        let mut names: Vec<_> = queues.chain(buckets).chain(topics).chain(tables).chain(functions).chain(machines).cloned().collect();
         names.sort();
         names.dedup();
         names
@@ -193,11 +217,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(&folder, &[]);
         assert_eq!(
-            triggers(&template(TEMPLATE, &settings, &[], "").unwrap().blueprint),
+            triggers(&template(TEMPLATE, &settings, &[], At::default()).unwrap().blueprint),
             [("members".to_owned(), "record-sign-in".to_owned())]
         );
-        let whole = Template::read(TEMPLATE, &values(&[]), &parameters(&settings, "")).unwrap();
-        assert_eq!(names(&template(TEMPLATE, &settings, &[], "").unwrap()), names(&whole));
+        let whole = Template::read(TEMPLATE, &values(&[]), &parameters(&settings, At::default())).unwrap();
+        assert_eq!(names(&template(TEMPLATE, &settings, &[], At::default()).unwrap()), names(&whole));
         let mut owned: Vec<_> = ALL.iter().flat_map(|system| system.functions.iter().chain(system.resources)).copied().collect();
         owned.sort_unstable();
         // The bucket and the queue of new mail have one name.
@@ -210,8 +234,8 @@ mod tests {
     #[test]
     fn a_system_that_is_not_wanted_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let mail = Settings { homes: None, clinic: false, members: None, users_api: false, ..settings(&folder, &[]) };
-        let template = template(TEMPLATE, &mail, &[], "").unwrap();
+        let mail = Settings { homes: None, clinic: false, members: None, users_api: false, audit: false, ..settings(&folder, &[]) };
+        let template = template(TEMPLATE, &mail, &[], At::default()).unwrap();
         let functions: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
         assert_eq!(functions, ["email-processor"]);
         assert_eq!(template.routes.apis.len() + template.blueprint.triggers.len(), 0);
@@ -222,13 +246,27 @@ mod tests {
     fn a_weakness_reaches_its_bearer_and_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
         for (name, bearer) in weaknesses::ALL {
-            let told = parameters(&settings(&folder, &[name]), "");
+            let told = parameters(&settings(&folder, &[name]), At::default());
             let reached: Vec<_> = told.iter().filter(|(_, value)| *value == name).map(|(parameter, _)| parameter.as_str()).collect();
             let expected =
                 ALL.iter().flat_map(|system| system.weaknesses).find(|(_, mine)| *mine == bearer).map(|(parameter, _)| *parameter);
             assert_eq!(reached, expected.into_iter().collect::<Vec<_>>(), "{name}");
             assert_eq!(told.contains_key("MaxReceiveCount"), name == "no-retry", "{name}");
             assert_eq!(told.contains_key("IncomingRetentionSeconds"), name == "short-retention", "{name}");
+        }
+    }
+
+    #[test]
+    fn the_machine_has_its_own_weaknesses_and_nobody_else_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = |weaknesses: &[&str]| {
+            let [machine] =
+                template(TEMPLATE, &settings(&folder, weaknesses), &[], At::default()).unwrap().blueprint.machines.try_into().unwrap();
+            machine
+        };
+        let hardened = machine(&[]);
+        for (name, bearer) in weaknesses::ALL {
+            assert_eq!(machine(&[name]) != hardened, bearer == Bearer::RecordMachine, "{name}");
         }
     }
 }

@@ -14,7 +14,7 @@ use super::super::windows::Windows;
 use super::{Check, list};
 
 /// A function of a system under test, and what a fault's roll hangs on there: what a queue or a stream delivers again is struck again.
-pub const FUNCTIONS: [(&str, System, By); 14] = [
+pub const FUNCTIONS: [(&str, System, By); 18] = [
     ("thermostat-api", System::Thermostat, By::Trace),
     ("authorizer", System::Clinic, By::Trace),
     ("appointments", System::Clinic, By::Trace),
@@ -29,10 +29,14 @@ pub const FUNCTIONS: [(&str, System, By); 14] = [
     ("users-all", System::UsersApi, By::Trace),
     ("users-read", System::UsersApi, By::Trace),
     ("users-write", System::UsersApi, By::Trace),
+    ("ingest-record", System::Audit, By::Trace),
+    ("archive-record", System::Audit, By::Trace),
+    ("describe-record", System::Audit, By::Trace),
+    ("close-record", System::Audit, By::Trace),
 ];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 7] = [
+pub const SERVICES: [(&str, &[&str]); 8] = [
     ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
@@ -40,6 +44,7 @@ pub const SERVICES: [(&str, &[&str]); 7] = [
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
+    ("states", &["StartExecution"]),
 ];
 
 impl Check<'_> {

@@ -60,6 +60,7 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
         Some(Bearer::EmailProcessor | Bearer::MailQueue) => Ok(System::Mail),
         Some(Bearer::RecordSignIn | Bearer::PruneUsers) => Ok(System::InactiveUsers),
         Some(Bearer::UsersApi) => Ok(System::UsersApi),
+        Some(Bearer::Audit | Bearer::RecordMachine) => Ok(System::Audit),
         None => Err(format!("there is no weakness `{weakness}`; there are: {}", list(weaknesses::ALL.map(|(name, _)| name)))),
     }
 }

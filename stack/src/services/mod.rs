@@ -13,6 +13,7 @@ pub mod s3;
 pub mod ses;
 pub mod sns;
 pub mod sqs;
+pub mod stepfunctions;
 pub mod verifiedpermissions;
 pub mod wait;
 pub mod wire;
@@ -42,9 +43,10 @@ use self::ses::smtp::Smtp;
 use self::ses::{Incoming, Mailbox, Rules, Ses};
 use self::sns::Sns;
 use self::sqs::Sqs;
+use self::stepfunctions::StepFunctions;
 use self::verifiedpermissions::VerifiedPermissions;
 use crate::addresses::Pool;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Receipt};
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
 use crate::world::policies::{self, PolicyStore};
@@ -99,6 +101,8 @@ pub struct Services {
     pub buckets: Arc<Buckets>,
     /// The alarms.
     pub alarms: Arc<Alarms>,
+    /// The state machines.
+    pub machines: Arc<StepFunctions>,
     tasks: JoinSet<()>,
 }
 
@@ -120,7 +124,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let http = listener.local_addr()?;
     let decisions = VerifiedPermissions::new(&policies_of(homes, clinic)).map_err(io::Error::other)?;
     let tables = Arc::new(DynamoDb::start(homes, clinic, &blueprint.tables, compressed, sightings.clone()).await?);
-    let setup = cognito::Setup { homes, clinic, members, triggers, invoke, sightings: sightings.clone() };
+    let setup = cognito::Setup { homes, clinic, members, triggers, invoke: invoke.clone(), sightings: sightings.clone() };
     let cognito = Arc::new(Cognito::start(setup, http).await?);
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
@@ -130,6 +134,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let sns = Sns::new(&blueprint.topics, sightings.clone());
     let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), sightings.clone());
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
+    let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
 
     let window = Window {
         mailbox: Arc::clone(&mailbox),
@@ -138,6 +143,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         sqs: Arc::clone(&sqs),
         cognito: Arc::clone(&cognito),
         alarms: Arc::clone(&alarms),
+        machines: Arc::clone(&machines),
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
     let behind = |name, content_type, service| Arc::new(Neighbour { name, content_type, service });
@@ -152,6 +158,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         sqs: behind("sqs", wire::JSON_1_0, Arc::clone(&sqs) as Arc<dyn wire::Service>),
         sns: behind("sns", wire::QUERY_XML, Arc::clone(&sns) as Arc<dyn wire::Service>),
         cloudwatch: behind("cloudwatch", wire::JSON_1_0, Arc::clone(&alarms) as Arc<dyn wire::Service>),
+        states: behind("states", wire::JSON_1_0, Arc::clone(&machines) as Arc<dyn wire::Service>),
         objects: Objects::new(Arc::clone(&buckets), Arc::clone(&striker)),
         striker,
     });
@@ -160,18 +167,29 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let mqtt = broker.local_addr()?;
     tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(broker));
-    let mut smtp = None;
-    if !blueprint.receipts.is_empty() {
-        let rules = Rules::new(blueprint.receipts, Arc::clone(&buckets)).map_err(io::Error::other)?;
-        let inbound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        smtp = Some(inbound.local_addr()?);
-        tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
-    }
+    let smtp = take_mail(blueprint.receipts, &buckets, sightings, &mut tasks).await?;
     tasks.spawn(Arc::clone(&tables).expire());
     tasks.spawn(Arc::clone(&sqs).sweep());
     tasks.spawn(Arc::clone(&alarms).watch());
     let pools = cognito.addresses();
-    Ok(Services { http, mqtt, smtp, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, tasks })
+    Ok(Services { http, mqtt, smtp, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
+}
+
+/// Takes mail where a receipt rule stores it; the address that it comes in by.
+async fn take_mail(
+    receipts: Vec<Receipt>,
+    buckets: &Arc<Buckets>,
+    sightings: Sightings,
+    tasks: &mut JoinSet<()>,
+) -> io::Result<Option<SocketAddr>> {
+    if receipts.is_empty() {
+        return Ok(None);
+    }
+    let rules = Rules::new(receipts, Arc::clone(buckets)).map_err(io::Error::other)?;
+    let inbound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = inbound.local_addr()?;
+    tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
+    Ok(Some(address))
 }
 
 /// The policies of the systems that are up, by their stores.

@@ -1,9 +1,11 @@
 //! Who and what there is in the systems under test: the same description seeds the services, shapes the traffic and tells the oracles what is right.
 
+pub mod audit;
 pub mod clinic;
 pub mod inactive_users;
 pub mod mail;
 pub mod policies;
+pub mod record_machine;
 pub mod thermostat;
 pub mod users_api;
 pub mod weaknesses;

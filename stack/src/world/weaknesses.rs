@@ -19,10 +19,14 @@ pub enum Bearer {
     PruneUsers,
     /// The functions of the users API, in every shape.
     UsersApi,
+    /// The four functions of the audit, which share one list.
+    Audit,
+    /// The audit's state machine, by what it retries and catches.
+    RecordMachine,
 }
 
 /// Every weakness by name.
-pub const ALL: [(&str, Bearer); 25] = [
+pub const ALL: [(&str, Bearer); 31] = [
     ("shadow-write-not-awaited", Bearer::ThermostatApi),
     ("shadow-error-swallowed", Bearer::ThermostatApi),
     ("token-not-verified", Bearer::ThermostatApi),
@@ -48,6 +52,12 @@ pub const ALL: [(&str, Bearer); 25] = [
     ("write-not-awaited", Bearer::UsersApi),
     ("outage-reads-as-absence", Bearer::UsersApi),
     ("create-overwrites", Bearer::UsersApi),
+    ("failure-as-success", Bearer::Audit),
+    ("lenient-base64", Bearer::Audit),
+    ("repeats-stored-again", Bearer::Audit),
+    ("closes-at-once", Bearer::Audit),
+    ("lost-on-timeout", Bearer::RecordMachine),
+    ("throttling-not-retried", Bearer::RecordMachine),
 ];
 
 /// Who has the weakness of this name; `None` where there is none.
