@@ -78,6 +78,8 @@ mod tests {
             lambda: text("l:3"),
             mqtt: text("m:4"),
             smtp: text(smtp),
+            api_keys: std::collections::BTreeMap::new(),
+            redis: String::new(),
             pools: pools.iter().map(pool).collect(),
             functions: vec![text("f")],
         }

@@ -55,6 +55,7 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
         clinic: arguments.systems.contains(&System::Clinic),
         mail: arguments.systems.contains(&System::Mail),
         members: arguments.systems.contains(&System::InactiveUsers).then_some(arguments.members),
+        audit: arguments.systems.contains(&System::Audit),
         sign_ins_at_once: arguments.sign_ins_at_once,
         compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
         weaknesses: arguments.weaknesses.clone(),

@@ -76,6 +76,8 @@ async fn run(seed: u64) -> Ran {
         lambda: String::new(),
         mqtt: String::new(),
         smtp: mail_server.address.to_string(),
+        api_keys: BTreeMap::new(),
+        redis: String::new(),
         pools: vec![pool],
         functions: Vec::new(),
     };

@@ -17,7 +17,7 @@ mod aws;
 mod load;
 
 pub use aws::{Aws, DeployedFunction, StopAlarm};
-pub use load::{Arrivals, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
+pub use load::{Arrivals, AuditLoad, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "String")]
     pub question: Option<Spanned<String>>,
-    /// The systems to bring up: `thermostat`, `clinic`, `mail`, `inactive-users`.
+    /// The systems to bring up: `thermostat`, `clinic`, `mail`, `inactive-users`, `audit`.
     #[serde(default)]
     #[schemars(with = "Vec<System>")]
     pub systems: Vec<Spanned<System>>,
@@ -75,6 +75,8 @@ pub enum System {
     Mail,
     /// Sign-ins recorded, inactive users disabled.
     InactiveUsers,
+    /// Large records archived, described and closed.
+    Audit,
 }
 
 impl System {
@@ -85,6 +87,7 @@ impl System {
             Self::Clinic => "clinic",
             Self::Mail => "mail",
             Self::InactiveUsers => "inactive-users",
+            Self::Audit => "audit",
         }
     }
 }

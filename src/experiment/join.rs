@@ -15,7 +15,8 @@ use super::windows::Windows;
 /// Facts about a request are forgotten after this; none lives longer.
 const MEMORY: Duration = Duration::from_secs(90);
 
-/// The same about a message, which a queue may deliver again and again.
+/// The same about a message, which a queue may deliver again and again,
+/// and about a record, on which a state machine works for minutes.
 const MEMORY_OF_MESSAGES: Duration = Duration::from_secs(1200);
 
 /// A fault that begins or ends within the phase may be early or late by this.
@@ -60,6 +61,8 @@ struct Told<'a> {
 #[derive(Debug)]
 pub struct Join {
     lag: Duration,
+    /// How long facts about a request are kept.
+    memory: Duration,
     run: String,
     seed: u64,
     fault_from: Duration,
@@ -89,6 +92,7 @@ impl Join {
     pub fn new(run: &str, plan: &Plan, lag: Duration) -> Self {
         Self {
             lag,
+            memory: if plan.load.audit.is_some() { MEMORY_OF_MESSAGES } else { MEMORY },
             run: run.to_owned(),
             seed: plan.seed,
             fault_from: plan.timeline.fault_from(),
@@ -150,7 +154,7 @@ impl Join {
     fn root(&mut self, root: String, now: Instant) -> &mut Root {
         let (key, memory) = match self.messages.get(&root) {
             Some(message) => (message.clone(), MEMORY_OF_MESSAGES),
-            None => (root, MEMORY),
+            None => (root, self.memory),
         };
         self.roots.entry(key).or_insert_with(|| Root { since: now, memory, eligible: Vec::new(), invoked: Vec::new(), cold: false })
     }
@@ -270,6 +274,11 @@ impl Join {
                 let (half, arm) = (half(&disposed.message), self.arm(&disposed.message));
                 disposed.struck = self.struck_on(&disposed.message);
                 Joined { event: Event::Disposed(disposed), arm, half }
+            }
+            Event::Closed(mut closed) => {
+                let (half, arm) = (half(&closed.root), self.arm(&closed.root));
+                closed.struck = self.struck_on(&closed.root);
+                Joined { event: Event::Closed(closed), arm, half }
             }
             event => Joined { event, arm: ArmTag::Untouched, half: false },
         }

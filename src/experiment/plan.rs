@@ -82,7 +82,7 @@ impl Plan {
 
     /// Whether something works without a request that waits for it.
     pub const fn is_asynchronous(&self) -> bool {
-        self.load.mail.is_some() || self.load.inactive_users.is_some()
+        self.load.mail.is_some() || self.load.inactive_users.is_some() || self.load.audit.is_some()
     }
 
     /// Arrivals a second of all systems together.
@@ -93,6 +93,7 @@ impl Plan {
             load.clinic.map(|load| load.rate),
             load.mail.as_ref().map(|load| load.rate),
             load.inactive_users.as_ref().map(|load| load.rate),
+            load.audit.as_ref().map(|load| load.rate),
         ];
         rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
     }
@@ -105,6 +106,7 @@ impl Plan {
             authorizer_cache: self.authorizer_cache,
             mail: self.load.mail.is_some(),
             row_life: self.load.inactive_users.as_ref().map(|load| load.life),
+            audit: self.load.audit.is_some(),
             requests: !self.load.requests.is_empty(),
             compressed: self.compressed,
         }

@@ -1,5 +1,7 @@
 //! Where a stack that is up can be reached.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The addresses of a stack that is up.
@@ -18,6 +20,12 @@ pub struct Addresses {
     /// Where mail comes in over SMTP, `host:port`; empty where that system is not up.
     #[serde(default)]
     pub smtp: String,
+    /// The keys of the APIs that want one (`x-api-key`), by the API's name, such as `AuditApi`.
+    #[serde(default, rename = "api-keys")]
+    pub api_keys: BTreeMap<String, String>,
+    /// The cache on this machine, `host:port`; empty where it is not up or a real server is used in its place.
+    #[serde(default)]
+    pub redis: String,
     /// The user pools.
     pub pools: Vec<Pool>,
     /// The functions that are up.

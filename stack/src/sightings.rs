@@ -1,6 +1,8 @@
 //! What the services saw happen, for the books and the oracles: facts, one a line in `sightings.ndjson`, never a judgement.
 //! No body and no attachment is in it, but what a reader of an outgoing mail would see of it is, for that is what is judged.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -32,6 +34,46 @@ pub enum Seen {
         key: String,
         /// Bytes.
         size: u64,
+        /// The MD5 of its bytes, in lower-case hexadecimal digits.
+        #[serde(default)]
+        etag: String,
+    },
+    /// Something was put into the cache.
+    CacheSet {
+        /// The key.
+        key: String,
+        /// Bytes.
+        size: u64,
+    },
+    /// A key that was in the cache was taken out by a call.
+    CacheDeleted {
+        /// The key.
+        key: String,
+    },
+    /// A key's time in the cache was over.
+    CacheExpired {
+        /// The key.
+        key: String,
+    },
+    /// An execution of a state machine began.
+    ExecutionStarted {
+        /// The state machine.
+        machine: String,
+        /// The execution's name.
+        name: String,
+    },
+    /// An execution came to its end.
+    ExecutionEnded {
+        /// The state machine.
+        machine: String,
+        /// The execution's name.
+        name: String,
+        /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
+        status: String,
+        /// The error's name, where it failed.
+        error: Option<String>,
+        /// How often each state's task was tried, by the state's name.
+        tries: BTreeMap<String, u32>,
     },
     /// A message came into a queue.
     Queued {
@@ -39,7 +81,7 @@ pub enum Seen {
         queue: String,
         /// The message id.
         message: String,
-        /// The key of the object that it tells of, where it is a bucket's notification.
+        /// What it tells of: the key of an object, where it is a bucket's notification; the `sourceTransactionID` of its body, where that has one.
         about: Option<String>,
     },
     /// A message was handed out.
@@ -117,6 +159,9 @@ pub enum Seen {
         key: String,
         /// Its time to live as it now stands, in epoch seconds.
         expires: Option<i64>,
+        /// The names of its boolean attributes that are true as it now stands.
+        #[serde(default)]
+        flags: Vec<String>,
     },
     /// A row was deleted by a call.
     RowDeleted {

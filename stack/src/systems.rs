@@ -157,6 +157,7 @@ mod tests {
             clinic: true,
             mail: true,
             members: Some(1),
+            audit: true,
             sign_ins_at_once: 0,
             compressed: Compressed::default(),
             weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(),

@@ -42,6 +42,8 @@ pub struct Settings {
     pub mail: bool,
     /// Members of the pool of inactive users, where that system is wanted.
     pub members: Option<u32>,
+    /// Whether the audit is wanted.
+    pub audit: bool,
     /// Sign-ins that come at once: so many environments are started for them beforehand. Lambda starts a hundred at once, this machine two.
     pub sign_ins_at_once: u32,
     /// How many times faster than at AWS long waits go.
@@ -141,6 +143,8 @@ impl Up {
             lambda: platform.lambda.to_string(),
             mqtt: services.mqtt.to_string(),
             smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
+            api_keys: BTreeMap::new(),
+            redis: String::new(),
             pools: services.pools.clone(),
             functions: systems::functions(&settings).into_iter().map(str::to_owned).collect(),
         };

@@ -19,6 +19,7 @@ pub(super) fn world() -> WorldUnderTest {
         authorizer_cache: Duration::from_secs(2),
         mail: true,
         row_life: Some(Duration::from_secs(30)),
+        audit: true,
         requests: true,
         ..WorldUnderTest::default()
     }

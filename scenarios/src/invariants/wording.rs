@@ -2,7 +2,7 @@
 
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest};
 
-use super::Breach;
+use super::{Breach, record_words};
 
 /// The breach of a rule by one exchange.
 pub(super) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach {
@@ -32,6 +32,7 @@ pub(super) fn asked(exchange: &Exchange) -> String {
         }
         Asked::SignIn { user, by: SignInBy::Password } => format!(" as {user} with the password"),
         Asked::SignIn { user, by: SignInBy::Refresh } => format!(" as {user} by refresh token"),
+        Asked::Record(record) => format!(", {}", record_words::of(record)),
         Asked::Request { .. } | Asked::Other => String::new(),
     };
     format!("{} {}{who}", exchange.method, exchange.path)
@@ -96,6 +97,7 @@ pub(super) fn repeat(exchange: &Exchange) -> String {
             "dev"
         }
         Asked::Request { .. } => return format!(r#"{line} "https://$ENDPOINT{}""#, exchange.path),
+        Asked::Record(record) => return record_words::repeat(record),
         Asked::SignIn { .. } | Asked::Other => "prod",
     };
     if !body.is_empty() {

@@ -9,6 +9,7 @@ use stack::Seen;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
+use super::audit;
 use super::books::{Books, processor_time};
 use super::clinic::{self, Clinic};
 use super::convergence::Convergence;
@@ -74,6 +75,9 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     }
     if let Some(load) = &order.load.inactive_users {
         systems.extend(sign_ins::prepare(&order, load, &tell).await?);
+    }
+    if let Some(load) = &order.load.audit {
+        systems.push(audit::system(&order, load, 7, tell.clone())?);
     }
     systems.extend(requests::systems(&order, &tell));
     if systems.is_empty() {

@@ -14,17 +14,21 @@ use super::super::windows::Windows;
 use super::{Check, list};
 
 /// A function of a system under test, and what a fault's roll hangs on there: what a queue or a stream delivers again is struck again.
-pub const FUNCTIONS: [(&str, System, By); 6] = [
+pub const FUNCTIONS: [(&str, System, By); 10] = [
     ("thermostat-api", System::Thermostat, By::Trace),
     ("authorizer", System::Clinic, By::Trace),
     ("appointments", System::Clinic, By::Trace),
     ("email-processor", System::Mail, By::Message),
     ("record-sign-in", System::InactiveUsers, By::Trace),
     ("prune-users", System::InactiveUsers, By::Message),
+    ("ingest-record", System::Audit, By::Trace),
+    ("archive-record", System::Audit, By::Trace),
+    ("describe-record", System::Audit, By::Trace),
+    ("close-record", System::Audit, By::Trace),
 ];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 7] = [
+pub const SERVICES: [(&str, &[&str]); 9] = [
     ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
@@ -32,6 +36,8 @@ pub const SERVICES: [(&str, &[&str]); 7] = [
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
+    ("redis", &["GET", "SET", "DEL"]),
+    ("states", &["StartExecution"]),
 ];
 
 impl Check<'_> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use scenarios::traffic::{ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
+use scenarios::traffic::{AuditLoad, ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersLoad};
 use stack::Compressed;
 use stack::world::inactive_users::THRESHOLD_DAYS;
 use stack::world::weaknesses::{self, Bearer};
@@ -21,6 +21,12 @@ const SMALLEST_MAIL: u64 = 16 << 10;
 /// SES takes no larger mail. Source: Amazon SES, service quotas.
 const LARGEST_MAIL: u64 = 40 << 20;
 
+/// The head of a record is a quarter of a KiB.
+const SMALLEST_RECORD: u64 = 16 << 10;
+
+/// More does not go into one invocation. Source: AWS Lambda, quotas.
+const LARGEST_RECORD: u64 = 6 << 20;
+
 const MOST_MEMBERS: u32 = 20_000;
 const MOST_IN_COHORTS: u64 = 5_000;
 const MOST_RACERS: u32 = 1_000;
@@ -36,6 +42,7 @@ impl Check<'_> {
         self.has_load(System::Clinic, systems, clinic.as_ref().map(Spanned::span));
         self.has_load(System::Mail, systems, mail.as_ref().map(Spanned::span));
         self.has_load(System::InactiveUsers, systems, users.as_ref().map(Spanned::span));
+        self.has_load(System::Audit, systems, file.load.audit.as_ref().map(Spanned::span));
         let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
         let life = self.compressed(file).life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400));
         Load {
@@ -46,6 +53,7 @@ impl Check<'_> {
             }),
             mail: mail.as_ref().map(|load| self.mail(load)),
             inactive_users: users.as_ref().map(|load| self.users(load, life)),
+            audit: file.load.audit.as_ref().map(|load| self.audit(load)),
             requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
         }
     }
@@ -90,6 +98,20 @@ impl Check<'_> {
         let in_cohorts = load.cohorts.iter().map(|size| u64::from(*size)).sum();
         self.within(span, "cohorts", in_cohorts, 0..=MOST_IN_COHORTS);
         UsersLoad { rate: load.rate.0, members: load.members, cohorts: load.cohorts.clone(), racers: load.racers, life }
+    }
+
+    fn audit(&mut self, load: &Spanned<file::AuditLoad>) -> AuditLoad {
+        let (span, load) = (load.span(), load.get_ref());
+        self.rate(span.clone(), load.rate.0);
+        if !(SMALLEST_RECORD..=LARGEST_RECORD).contains(&load.largest.0) {
+            self.complain(span.clone(), "`largest` is outside `16KiB` to `6MiB`");
+        }
+        let [repeats, bad_dates, not_base64, bad_keys] =
+            [load.repeats, load.bad_dates, load.not_base64, load.bad_keys].map(|share| share.value());
+        if repeats + bad_dates + not_base64 + bad_keys > 1.0 {
+            self.complain(span, "`repeats`, `bad-dates`, `not-base64` and `bad-keys` are shares of all records and make more than 1 together");
+        }
+        AuditLoad { rate: load.rate.0, largest: load.largest.0, repeats, bad_dates, not_base64, bad_keys }
     }
 
     fn request(&mut self, spanned: &Spanned<file::RequestLoad>) -> Option<RequestLoad> {

@@ -20,7 +20,7 @@ use super::plan::Plan;
 pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// The endpoints that scenarios record, by system.
-pub const ENDPOINTS: [(&str, System); 10] = [
+pub const ENDPOINTS: [(&str, System); 12] = [
     ("thermostat GET /items", System::Thermostat),
     ("thermostat POST /control/{id} Get", System::Thermostat),
     ("thermostat POST /control/{id} Set", System::Thermostat),
@@ -31,6 +31,8 @@ pub const ENDPOINTS: [(&str, System); 10] = [
     ("inactive-users sign-in", System::InactiveUsers),
     ("inactive-users refresh", System::InactiveUsers),
     ("inactive-users expiry -> disabled", System::InactiveUsers),
+    ("audit POST /records", System::Audit),
+    ("audit accepted -> closed", System::Audit),
 ];
 
 /// The system that a weakness belongs to.

@@ -1,5 +1,6 @@
 //! Who and what there is in the systems under test: the same description seeds the services, shapes the traffic and tells the oracles what is right.
 
+pub mod audit;
 pub mod clinic;
 pub mod inactive_users;
 pub mod mail;

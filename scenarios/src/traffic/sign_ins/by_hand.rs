@@ -146,7 +146,18 @@ mod tests {
             Pool { name: "members".into(), id: "p".into(), client_id: "c".into(), other_client_id: "o".into(), issuer: String::new() };
         let none = String::new;
         let (gateway, services, lambda, mqtt, smtp) = (none(), none(), none(), none(), none());
-        let addresses = Addresses { pid: 0, gateway, services, lambda, mqtt, smtp, pools: vec![pool], functions: Vec::new() };
+        let addresses = Addresses {
+            pid: 0,
+            gateway,
+            services,
+            lambda,
+            mqtt,
+            smtp,
+            pools: vec![pool],
+            functions: Vec::new(),
+            api_keys: std::collections::BTreeMap::new(),
+            redis: String::new(),
+        };
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
         Hand { door: Door::new(&addresses).unwrap(), events, started: Instant::now(), life_s }
     }

@@ -149,7 +149,7 @@ impl DynamoDb {
         if by_service {
             self.sightings.tell(Seen::RowExpired { table, key, event: event.unwrap_or_default() });
         } else if after.is_some() {
-            self.sightings.tell(Seen::RowWritten { table, key, expires });
+            self.sightings.tell(Seen::RowWritten { table, key, expires, flags: Vec::new() });
         } else if before.is_some() {
             self.sightings.tell(Seen::RowDeleted { table, key });
         }

@@ -105,7 +105,7 @@ impl Buckets {
         let event = notification::created(bucket, key, &object, objects.sequence);
         objects.by_key.insert(key.to_owned(), object);
         drop(objects);
-        self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size });
+        self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size, etag: String::new() });
         for queue in &shelf.declared.notifies {
             self.sqs.send(queue, event.clone(), Some(key.to_owned()));
         }
