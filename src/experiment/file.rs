@@ -75,7 +75,7 @@ pub enum System {
     Mail,
     /// Sign-ins recorded, inactive users disabled.
     InactiveUsers,
-    /// Large records archived, described and closed.
+    /// Audit records taken in, archived, described and closed.
     Audit,
 }
 

@@ -7,7 +7,7 @@ use crate::blueprint::Blueprint;
 use crate::platform::template::{Template, TemplateError};
 use crate::up::Settings;
 use crate::world::weaknesses::{self, Bearer};
-use crate::world::{clinic, inactive_users, mail, thermostat};
+use crate::world::{audit, clinic, inactive_users, mail, thermostat};
 
 /// What stands for a resource of a system that is not up.
 const NOT_UP: &str = "not-up";
@@ -28,7 +28,7 @@ pub(crate) struct System {
 }
 
 /// All of them.
-const ALL: [System; 4] = [
+const ALL: [System; 5] = [
     System {
         wanted: |settings| settings.homes.is_some(),
         functions: &["thermostat-api"],
@@ -61,6 +61,14 @@ const ALL: [System; 4] = [
         stores: &[],
         weaknesses: &[("RecordSignInWeaknesses", Bearer::RecordSignIn), ("PruneUsersWeaknesses", Bearer::PruneUsers)],
     },
+    System {
+        wanted: |settings| settings.audit,
+        functions: &[audit::INGEST, audit::ARCHIVE, audit::DESCRIBE, audit::CLOSE],
+        resources: &[audit::TABLE, audit::ARCHIVE_BUCKET],
+        pools: &[],
+        stores: &[],
+        weaknesses: &[("AuditWeaknesses", Bearer::Audit)],
+    },
 ];
 
 /// What the template's logical ids stand for where only the services name it.
@@ -84,14 +92,24 @@ pub(crate) fn triggers(declared: &Blueprint) -> Vec<(String, String)> {
     named.collect()
 }
 
-/// What the template's parameters are on this machine. `cognito` is where the user pools' issuers are.
-fn parameters(settings: &Settings, cognito: &str) -> BTreeMap<String, String> {
+/// Where the services are that the template does not name itself; empty while there are none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct At<'a> {
+    /// Where the user pools' issuers are.
+    pub(crate) cognito: &'a str,
+    /// The cache's address, `redis://host:port`.
+    pub(crate) cache: &'a str,
+}
+
+/// What the template's parameters are on this machine.
+fn parameters(settings: &Settings, at: At<'_>) -> BTreeMap<String, String> {
     let of = |bearer| {
         let mine = settings.weaknesses.iter().filter(|name| weaknesses::bearer(name) == Some(bearer));
         mine.cloned().collect::<Vec<_>>().join(",")
     };
     let mut parameters = BTreeMap::from([
-        ("CognitoEndpoint", cognito.to_owned()),
+        ("CognitoEndpoint", at.cognito.to_owned()),
+        (audit::CACHE_URL, at.cache.to_owned()),
         ("AuthorizerCacheSeconds", settings.authorizer_cache.as_secs().to_string()),
         // Buckets are named for the world at AWS; here they have the names of the contract alone.
         ("BucketPrefix", String::new()),
@@ -120,8 +138,8 @@ pub(crate) fn functions(settings: &Settings) -> Vec<&'static str> {
 ///
 /// # Errors
 /// Where it is not understood.
-pub(crate) fn template(text: &str, settings: &Settings, pools: &[Pool], cognito: &str) -> Result<Template, TemplateError> {
-    let mut template = Template::read(text, &values(pools), &parameters(settings, cognito))?;
+pub(crate) fn template(text: &str, settings: &Settings, pools: &[Pool], at: At<'_>) -> Result<Template, TemplateError> {
+    let mut template = Template::read(text, &values(pools), &parameters(settings, at))?;
     let functions = functions(settings);
     let runs = |name: &str| functions.contains(&name);
     let has = |name: &str| wanted(settings).any(|system| system.resources.contains(&name));
@@ -185,11 +203,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(&folder, &[]);
         assert_eq!(
-            triggers(&template(TEMPLATE, &settings, &[], "").unwrap().blueprint),
+            triggers(&template(TEMPLATE, &settings, &[], At::default()).unwrap().blueprint),
             [("members".to_owned(), "record-sign-in".to_owned())]
         );
-        let whole = Template::read(TEMPLATE, &values(&[]), &parameters(&settings, "")).unwrap();
-        assert_eq!(names(&template(TEMPLATE, &settings, &[], "").unwrap()), names(&whole));
+        let whole = Template::read(TEMPLATE, &values(&[]), &parameters(&settings, At::default())).unwrap();
+        assert_eq!(names(&template(TEMPLATE, &settings, &[], At::default()).unwrap()), names(&whole));
         let mut owned: Vec<_> = ALL.iter().flat_map(|system| system.functions.iter().chain(system.resources)).copied().collect();
         owned.sort_unstable();
         // The bucket and the queue of new mail have one name.
@@ -202,8 +220,8 @@ mod tests {
     #[test]
     fn a_system_that_is_not_wanted_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let mail = Settings { homes: None, clinic: false, members: None, ..settings(&folder, &[]) };
-        let template = template(TEMPLATE, &mail, &[], "").unwrap();
+        let mail = Settings { homes: None, clinic: false, members: None, audit: false, ..settings(&folder, &[]) };
+        let template = template(TEMPLATE, &mail, &[], At::default()).unwrap();
         let functions: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
         assert_eq!(functions, ["email-processor"]);
         assert_eq!(template.routes.apis.len() + template.blueprint.triggers.len(), 0);
@@ -214,7 +232,7 @@ mod tests {
     fn a_weakness_reaches_its_bearer_and_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
         for (name, bearer) in weaknesses::ALL {
-            let told = parameters(&settings(&folder, &[name]), "");
+            let told = parameters(&settings(&folder, &[name]), At::default());
             let reached: Vec<_> = told.iter().filter(|(_, value)| *value == name).map(|(parameter, _)| parameter.as_str()).collect();
             let expected =
                 ALL.iter().flat_map(|system| system.weaknesses).find(|(_, mine)| *mine == bearer).map(|(parameter, _)| *parameter);

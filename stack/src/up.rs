@@ -16,8 +16,9 @@ use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
+use crate::systems::{self, At};
 use crate::{Addresses, Compressed, Health, RunFolder, Sighting, Sightings};
-use crate::{account, line_sink, systems};
+use crate::{account, line_sink};
 
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
@@ -114,7 +115,7 @@ impl Up {
         ];
         let invoke = LateInvoke::default();
         // What is declared hangs on no address and no pool, so it is known before there are any.
-        let blueprint = systems::template(TEMPLATE, &settings, &[], "")?.blueprint;
+        let blueprint = systems::template(TEMPLATE, &settings, &[], At::default())?.blueprint;
         let services = services::start(services::Settings {
             homes: settings.homes,
             clinic: settings.clinic,
@@ -128,7 +129,8 @@ impl Up {
             ledger: ledger.clone(),
         })
         .await?;
-        let template = systems::template(TEMPLATE, &settings, &services.pools, &format!("http://{}", services.http))?;
+        let at = At { cognito: &format!("http://{}", services.http), cache: "" };
+        let template = systems::template(TEMPLATE, &settings, &services.pools, at)?;
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         invoke.put(platform.door());

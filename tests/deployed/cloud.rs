@@ -175,9 +175,16 @@ fn settings(folder: &tempfile::TempDir, marker: &str, ledger: tokio::sync::mpsc:
     std::fs::write(&binary, format!("#!/bin/sh\nexec '{}' --ignored --exact --nocapture child::runtime\n", this.display())).unwrap();
     std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
     let layer = Path::new(env!("CARGO_MANIFEST_DIR")).join("extension/layer");
-    let route = Route { resource: "/{api+}".into(), method: None, function: "orders".into(), authorizer: None };
-    let api =
-        Api { id: "abc123".into(), stage: "prod".into(), variables: BTreeMap::new(), authorizers: BTreeMap::new(), routes: vec![route] };
+    let route = Route { resource: "/{api+}".into(), method: None, function: "orders".into(), authorizer: None, key_required: false };
+    let api = Api {
+        name: "Api".into(),
+        id: "abc123".into(),
+        stage: "prod".into(),
+        variables: BTreeMap::new(),
+        authorizers: BTreeMap::new(),
+        keys: Vec::new(),
+        routes: vec![route],
+    };
     Settings {
         functions: vec![Function {
             name: "orders".into(),

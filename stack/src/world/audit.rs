@@ -43,7 +43,7 @@ pub const CACHE_URL: &str = "CacheUrl";
 pub const CACHED_S: u64 = 86_400;
 
 /// The largest event of one synchronous invocation, in bytes. Source: AWS Lambda, quotas.
-pub const LARGEST_EVENT: usize = 6_291_556;
+pub const LARGEST_EVENT: usize = 6_291_456;
 
 /// The key of a record in the cache.
 pub fn cache_key(id: &str) -> String {

@@ -17,10 +17,12 @@ pub enum Bearer {
     RecordSignIn,
     /// The function that disables users.
     PruneUsers,
+    /// The four functions of the audit, which share one list.
+    Audit,
 }
 
 /// Every weakness by name.
-pub const ALL: [(&str, Bearer); 22] = [
+pub const ALL: [(&str, Bearer); 26] = [
     ("shadow-write-not-awaited", Bearer::ThermostatApi),
     ("shadow-error-swallowed", Bearer::ThermostatApi),
     ("token-not-verified", Bearer::ThermostatApi),
@@ -43,6 +45,10 @@ pub const ALL: [(&str, Bearer); 22] = [
     ("no-rate-limit", Bearer::PruneUsers),
     ("whole-batch-fails", Bearer::PruneUsers),
     ("late-write-wins", Bearer::RecordSignIn),
+    ("failure-as-success", Bearer::Audit),
+    ("lenient-base64", Bearer::Audit),
+    ("repeats-stored-again", Bearer::Audit),
+    ("closes-at-once", Bearer::Audit),
 ];
 
 /// Who has the weakness of this name; `None` where there is none.

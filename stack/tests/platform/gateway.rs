@@ -21,12 +21,15 @@ fn routes() -> Routes {
         method: None,
         function: "web".into(),
         authorizer: authorizer.map(str::to_owned),
+        key_required: false,
     };
     let api = |stage: &str, routes| Api {
+        name: "Api".into(),
         id: "abc123".into(),
         stage: stage.into(),
         variables: BTreeMap::new(),
         authorizers: [("kept".to_owned(), authorizer(300)), ("asked".to_owned(), authorizer(0))].into(),
+        keys: Vec::new(),
         routes,
     };
     Routes {

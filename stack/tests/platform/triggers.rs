@@ -63,10 +63,21 @@ fn routes() -> Routes {
         method: None,
         function: function.into(),
         authorizer: authorizer.map(str::to_owned),
+        key_required: false,
     };
     let routes = vec![route("/open", "web", None), route("/sealed", "behind", Some("asked"))];
     let authorizers = [("asked".to_owned(), authorizer)].into();
-    Routes { apis: vec![Api { id: "abc123".into(), stage: "dev".into(), variables: BTreeMap::new(), authorizers, routes }] }
+    Routes {
+        apis: vec![Api {
+            name: "Api".into(),
+            id: "abc123".into(),
+            stage: "dev".into(),
+            variables: BTreeMap::new(),
+            authorizers,
+            keys: Vec::new(),
+            routes,
+        }],
+    }
 }
 
 async fn started(kind: &str, settings: &Value) -> Up {

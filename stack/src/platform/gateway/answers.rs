@@ -15,6 +15,8 @@ pub(crate) enum Refusal {
     NoStage,
     /// No such method.
     NoRoute,
+    /// No key or a wrong one.
+    NoKey,
     /// An identity source is missing.
     Unauthorized,
     /// The policy says nothing about the method.
@@ -37,7 +39,7 @@ impl Refusal {
     /// The answer.
     pub(crate) fn response(self) -> Response<Piece> {
         let (status, kind, body) = match self {
-            Self::NoStage => (403, "ForbiddenException", r#"{"message":"Forbidden"}"#),
+            Self::NoStage | Self::NoKey => (403, "ForbiddenException", r#"{"message":"Forbidden"}"#),
             Self::NoRoute => (403, "MissingAuthenticationTokenException", r#"{"message":"Missing Authentication Token"}"#),
             Self::Unauthorized => (401, "UnauthorizedException", r#"{"message":"Unauthorized"}"#),
             Self::ImplicitDeny => (403, "AccessDeniedException", r#"{"Message":"User is not authorized to access this resource"}"#),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use serde::Serialize;
 
+use super::keys::ApiKey;
 use super::routes::{Api, Found};
 use crate::platform::names::{self, ACCOUNT};
 
@@ -18,6 +19,8 @@ use crate::platform::names::{self, ACCOUNT};
 pub(crate) struct Call<'a> {
     pub api: &'a Api,
     pub found: Found<'a>,
+    /// The key that opened the method, where it asks for one.
+    pub key: Option<&'a ApiKey>,
     pub method: &'a str,
     /// Without the stage.
     pub path: &'a str,
@@ -93,6 +96,10 @@ struct Identity<'a> {
     user_arn: Option<()>,
     user_agent: Option<Cow<'a, str>>,
     user: Option<()>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_key_id: Option<&'a str>,
 }
 
 impl Call<'_> {
@@ -190,6 +197,8 @@ impl Call<'_> {
                 user_arn: None,
                 user_agent: agent,
                 user: None,
+                api_key: self.key.and_then(|key| key.value.as_deref()),
+                api_key_id: self.key.map(|key| key.id.as_str()),
             },
             domain_name: format!("{}.execute-api.{}.amazonaws.com", self.api.id, self.region),
             deployment_id: "local",

@@ -3,6 +3,7 @@
 mod answers;
 mod authorize;
 mod event;
+mod keys;
 mod policy;
 mod routes;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, Response, body::Incoming, http::request::Parts};
 
+pub use keys::ApiKey;
 pub use routes::{Api, Authorizer, Route, Routes};
 
 use super::functions::Functions;
@@ -21,6 +23,7 @@ use super::invocation::InvokeError;
 use super::names;
 use answers::Refusal;
 use event::Call;
+use routes::NotFound;
 
 /// The gateway's limit for an integration. Source: API Gateway's quotas.
 const INTEGRATION: Duration = Duration::from_secs(29);
@@ -70,12 +73,19 @@ async fn carry(
 ) -> Result<Response<Piece>, Refusal> {
     // Read first whatever the answer: a body that is left unread costs the caller its connection. One that breaks off has nobody left to answer.
     let body = http::whole(body, LARGEST_BODY).await.map_err(|_| Refusal::TooLarge)?.bytes;
-    let (api, path) = gateway.routes.api(head.uri.path()).ok_or(Refusal::NoStage)?;
-    let found = api.find(head.method.as_str(), path).ok_or(Refusal::NoRoute)?;
+    let (api, found, path) = gateway.routes.find(head.method.as_str(), head.uri.path()).map_err(|lacks| match lacks {
+        NotFound::Stage => Refusal::NoStage,
+        NotFound::Route => Refusal::NoRoute,
+    })?;
     let route = found.route;
+    let key = match keys::given(&api.keys, &head.headers) {
+        None if route.key_required => return Err(Refusal::NoKey),
+        key => key.filter(|_| route.key_required),
+    };
     let call = Call {
         api,
         found,
+        key,
         method: head.method.as_str(),
         path,
         query: head.uri.query(),

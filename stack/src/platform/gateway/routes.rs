@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::keys::ApiKey;
+
+/// What stands before an API's id in a path that names the API: `/_aws/execute-api/<id>/<stage>/...`, as other machines have it too.
+const BY_ID: &str = "/_aws/execute-api/";
+
 /// Everything that the gateway serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
-    /// The APIs; their stages differ, because the stage decides which API is meant.
+    /// The APIs; their ids differ.
     pub apis: Vec<Api>,
 }
 
 /// A REST API at its stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
+    /// The name that the template gives it.
+    pub name: String,
     /// Its id, as it stands in method ARNs.
     pub id: String,
     /// The first segment of every path.
@@ -21,6 +28,8 @@ pub struct Api {
     pub variables: BTreeMap<String, String>,
     /// Request authorizers by name.
     pub authorizers: BTreeMap<String, Authorizer>,
+    /// The keys that open those of its methods that ask for one.
+    pub keys: Vec<ApiKey>,
     /// The methods.
     pub routes: Vec<Route>,
 }
@@ -47,6 +56,8 @@ pub struct Route {
     pub function: String,
     /// The authorizer's name.
     pub authorizer: Option<String>,
+    /// Whether it asks for one of the API's keys.
+    pub key_required: bool,
 }
 
 /// A route that was found, with the values in its path.
@@ -65,12 +76,27 @@ impl Routes {
         })
     }
 
-    /// The API of a path and the rest of the path, which begins with `/`.
-    pub(crate) fn api<'p>(&self, path: &'p str) -> Option<(&Api, &'p str)> {
-        let path = path.strip_prefix('/')?;
+    /// The API, the route and the rest of the path, which begins with `/`. A path names its API by id, as each API has an address of its own
+    /// at AWS, or begins with a stage: then the first API of that stage that has such a route is meant.
+    pub(crate) fn find<'a, 'p>(&'a self, method: &str, path: &'p str) -> Result<(&'a Api, Found<'a>, &'p str), NotFound> {
+        let (id, path) = match path.strip_prefix(BY_ID).and_then(|rest| rest.split_once('/')) {
+            Some((id, rest)) => (Some(id), rest),
+            None => (None, path.strip_prefix('/').ok_or(NotFound::Stage)?),
+        };
         let (stage, rest) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
-        self.apis.iter().find(|api| api.stage == stage).map(|api| (api, rest))
+        let mut apis = self.apis.iter().filter(|api| api.stage == stage && id.is_none_or(|id| api.id == id)).peekable();
+        apis.peek().ok_or(NotFound::Stage)?;
+        apis.find_map(|api| Some((api, api.find(method, rest)?, rest))).ok_or(NotFound::Route)
     }
+}
+
+/// What a path lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotFound {
+    /// There is no API at that stage, or of that id.
+    Stage,
+    /// None has such a method.
+    Route,
 }
 
 impl Api {
@@ -128,6 +154,7 @@ mod tests {
             method: method.map(str::to_owned),
             function: "f".into(),
             authorizer: None,
+            key_required: false,
         };
         let routes = vec![
             route(None, "/{api+}"),
@@ -136,7 +163,8 @@ mod tests {
             route(None, "/control/{any}"),
             route(Some("GET"), "/"),
         ];
-        Api { id: "a".into(), stage: "dev".into(), variables: BTreeMap::new(), authorizers: BTreeMap::new(), routes }
+        let (variables, authorizers) = (BTreeMap::new(), BTreeMap::new());
+        Api { name: "A".into(), id: "a".into(), stage: "dev".into(), variables, authorizers, keys: Vec::new(), routes }
     }
 
     #[test]
@@ -160,8 +188,42 @@ mod tests {
     #[test]
     fn the_stage_decides_which_api_is_meant() {
         let routes = Routes { apis: vec![api()] };
-        for (path, rest) in [("/dev/a/b", Some("/a/b")), ("/dev", Some("/")), ("/dev/", Some("/")), ("/prod/a", None), ("", None)] {
-            assert_eq!(routes.api(path).map(|(_, rest)| rest), rest, "{path}");
+        for (path, rest) in [
+            ("/dev/a/b", Ok("/a/b")),
+            ("/dev", Ok("/")),
+            ("/dev/", Ok("/")),
+            ("/prod/a", Err(NotFound::Stage)),
+            ("", Err(NotFound::Stage)),
+            ("/_aws/execute-api/a/dev/items", Ok("/items")),
+            ("/_aws/execute-api/b/dev/items", Err(NotFound::Stage)),
+            ("/_aws/execute-api/a/prod/items", Err(NotFound::Stage)),
+        ] {
+            assert_eq!(routes.find("GET", path).map(|(_, _, rest)| rest), rest, "{path}");
+        }
+    }
+
+    #[test]
+    fn of_two_apis_at_one_stage_the_first_that_has_the_route_is_meant_or_the_one_that_is_named() {
+        let only = |id: &str, resources: &[&str]| {
+            let route = |resource: &&str| Route {
+                resource: (*resource).into(),
+                method: None,
+                function: id.into(),
+                authorizer: None,
+                key_required: false,
+            };
+            Api { id: id.into(), routes: resources.iter().map(route).collect(), ..api() }
+        };
+        let routes = Routes { apis: vec![only("a", &["/items", "/users"]), only("b", &["/records", "/users"])] };
+        for (path, found) in [
+            ("/dev/items", Ok("a")),
+            ("/dev/records", Ok("b")),
+            ("/dev/users", Ok("a")),
+            ("/_aws/execute-api/b/dev/users", Ok("b")),
+            ("/_aws/execute-api/b/dev/items", Err(NotFound::Route)),
+            ("/dev/nothing", Err(NotFound::Route)),
+        ] {
+            assert_eq!(routes.find("GET", path).map(|(api, _, _)| api.id.as_str()), found, "{path}");
         }
     }
 }

@@ -7,31 +7,48 @@ use faults::Complaint;
 use serde_json::Value;
 
 use super::intrinsics::Names;
+use super::keys;
 use crate::platform::gateway::{Api, Authorizer, Route, Routes};
 use crate::platform::names::function_name;
 
 /// SAM's default for `ReauthorizeEvery`.
 const REAUTHORIZE: u64 = 300;
 
-type Resource<'a> = (&'a String, &'a Value);
+/// A resource: its logical id and what is declared.
+pub(super) type Resource<'a> = (&'a String, &'a Value);
 
 /// An API and what its methods get where they say nothing.
 struct Declared {
     resource: String,
     api: Api,
     default_authorizer: Option<String>,
+    key_required: bool,
+}
+
+/// What of a template makes its APIs.
+pub(super) struct Parts<'a> {
+    pub(super) apis: Vec<Resource<'a>>,
+    pub(super) functions: Vec<Resource<'a>>,
+    /// What makes their keys.
+    pub(super) keys: keys::Parts<'a>,
 }
 
 /// Reads the APIs, and their methods from the functions' events.
-pub(super) fn read(apis: &[Resource<'_>], functions: &[Resource<'_>], names: &Names, complaints: &mut Vec<Complaint>) -> Routes {
-    let mut declared: Vec<Declared> = apis.iter().map(|(resource, api)| read_api(resource, api, names, complaints)).collect();
+pub(super) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Complaint>) -> Routes {
+    let mut declared: Vec<Declared> = parts.apis.iter().map(|(resource, api)| read_api(resource, api, names, complaints)).collect();
     for (index, one) in declared.iter().enumerate() {
-        if declared.iter().take(index).any(|other| other.api.stage == one.api.stage) {
-            let what = format!("found `{}`, which another API has: the stage tells them apart here", one.api.stage);
-            complaints.push(Complaint::new(format!("{}.StageName", one.resource), what));
+        if declared.iter().take(index).any(|other| other.api.id == one.api.id) {
+            let what = format!("found `{}`, which another API has: their names begin alike", one.api.id);
+            complaints.push(Complaint::new(&one.resource, what));
         }
     }
-    for (resource, function) in functions {
+    for (api, key) in keys::read(&parts.keys, names, complaints) {
+        match declared.iter_mut().find(|declared| declared.resource == api) {
+            Some(declared) => declared.api.keys.push(key),
+            None => complaints.push(Complaint::new(&key.id, format!("found `{api}`, which is no `AWS::Serverless::Api` of the template"))),
+        }
+    }
+    for (resource, function) in &parts.functions {
         let name = names.0.get(resource.as_str()).cloned().unwrap_or_default();
         let events = function.get("Properties").and_then(|properties| properties.get("Events")).and_then(Value::as_object);
         for (event, declared_event) in events.into_iter().flatten() {
@@ -50,13 +67,15 @@ pub(super) fn read(apis: &[Resource<'_>], functions: &[Resource<'_>], names: &Na
 fn read_api(resource: &str, api: &Value, names: &Names, complaints: &mut Vec<Complaint>) -> Declared {
     let mut complain = |key: &str, what: String| complaints.push(Complaint::new(format!("{resource}.{key}"), what));
     let mut read = Api {
+        name: resource.to_owned(),
         id: resource.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(10).collect(),
         stage: String::new(),
         variables: BTreeMap::new(),
         authorizers: BTreeMap::new(),
+        keys: Vec::new(),
         routes: Vec::new(),
     };
-    let mut default_authorizer = None;
+    let mut auth = Auth::default();
     let properties = api.get("Properties").and_then(Value::as_object);
     if properties.is_none_or(|properties| !properties.contains_key("StageName")) {
         complain("StageName", "found none".to_owned());
@@ -72,22 +91,7 @@ fn read_api(resource: &str, api: &Value, names: &Names, complaints: &mut Vec<Com
                     }
                 }
             }
-            "Auth" => {
-                let known = ["DefaultAuthorizer", "Authorizers", "AddDefaultAuthorizerToCorsPreflight"];
-                for other in value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !known.contains(&key.as_str())) {
-                    complain(&format!("Auth.{other}"), format!("there are: {}", known.join(", ")));
-                }
-                default_authorizer = value.get("DefaultAuthorizer").and_then(Value::as_str).map(str::to_owned);
-                for (name, authorizer) in value.get("Authorizers").and_then(Value::as_object).into_iter().flatten() {
-                    match read_authorizer(authorizer, names) {
-                        Ok(authorizer) => drop(read.authorizers.insert(name.clone(), authorizer)),
-                        Err(why) => complain(&format!("Auth.Authorizers.{name}"), why),
-                    }
-                }
-                if let Some(name) = default_authorizer.as_ref().filter(|name| !read.authorizers.contains_key(*name)) {
-                    complain("Auth.DefaultAuthorizer", format!("found `{name}`, which is none of the authorizers"));
-                }
-            }
+            "Auth" => auth = read_auth(value, names, &mut |key, what| complain(&format!("Auth.{key}"), what)),
             "Name"
             | "Description"
             | "Tags"
@@ -99,7 +103,49 @@ fn read_api(resource: &str, api: &Value, names: &Names, complaints: &mut Vec<Com
             other => complain(other, "this property is not understood here".to_owned()),
         }
     }
-    Declared { resource: resource.to_owned(), api: read, default_authorizer }
+    read.authorizers = auth.authorizers;
+    Declared { resource: resource.to_owned(), api: read, default_authorizer: auth.default_authorizer, key_required: auth.key_required }
+}
+
+/// An API's `Auth`.
+#[derive(Default)]
+struct Auth {
+    authorizers: BTreeMap<String, Authorizer>,
+    default_authorizer: Option<String>,
+    key_required: bool,
+}
+
+fn read_auth(value: &Value, names: &Names, complain: &mut dyn FnMut(&str, String)) -> Auth {
+    let mut auth = Auth::default();
+    let known = ["DefaultAuthorizer", "Authorizers", "AddDefaultAuthorizerToCorsPreflight", "ApiKeyRequired"];
+    for other in value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !known.contains(&key.as_str())) {
+        complain(other, format!("there are: {}", known.join(", ")));
+    }
+    match key_required(value) {
+        Ok(required) => auth.key_required = required.unwrap_or_default(),
+        Err(why) => complain("ApiKeyRequired", why),
+    }
+    for (name, authorizer) in value.get("Authorizers").and_then(Value::as_object).into_iter().flatten() {
+        match read_authorizer(authorizer, names) {
+            Ok(authorizer) => drop(auth.authorizers.insert(name.clone(), authorizer)),
+            Err(why) => complain(&format!("Authorizers.{name}"), why),
+        }
+    }
+    auth.default_authorizer = value.get("DefaultAuthorizer").and_then(Value::as_str).map(str::to_owned);
+    if let Some(name) = auth.default_authorizer.as_ref().filter(|name| !auth.authorizers.contains_key(*name)) {
+        complain("DefaultAuthorizer", format!("found `{name}`, which is none of the authorizers"));
+    }
+    auth
+}
+
+/// `ApiKeyRequired` of an `Auth`, where it says so. What is neither true nor false must not open a door.
+fn key_required(auth: &Value) -> Result<Option<bool>, String> {
+    match auth.get("ApiKeyRequired") {
+        None => Ok(None),
+        Some(Value::Bool(required)) => Ok(Some(*required)),
+        Some(Value::String(text)) if text == "true" || text == "false" => Ok(Some(text == "true")),
+        Some(other) => Err(format!("found `{other}`, expected true or false")),
+    }
 }
 
 fn read_authorizer(authorizer: &Value, names: &Names) -> Result<Authorizer, String> {
@@ -147,7 +193,14 @@ fn read_event(key: &str, event: &Value, function: &str, apis: &mut [Declared]) -
     let api = property("RestApiId").and_then(|id| id.get("Ref")).and_then(Value::as_str);
     let api = apis.iter_mut().find(|declared| Some(declared.resource.as_str()) == api);
     let api = api.ok_or_else(|| complaint("`RestApiId` must be a `Ref` to an `AWS::Serverless::Api` of the template".to_owned()))?;
-    let authorizer = match property("Auth").and_then(|auth| auth.get("Authorizer")).and_then(Value::as_str) {
+    let auth = property("Auth").cloned().unwrap_or_default();
+    if let Some(other) =
+        auth.as_object().into_iter().flatten().map(|(key, _)| key).find(|key| !matches!(key.as_str(), "Authorizer" | "ApiKeyRequired"))
+    {
+        return Err(complaint(format!("found `Auth.{other}`, there are: Authorizer, ApiKeyRequired")));
+    }
+    let key_required = key_required(&auth).map_err(|why| complaint(format!("`Auth.ApiKeyRequired`: {why}")))?;
+    let authorizer = match auth.get("Authorizer").and_then(Value::as_str) {
         Some("NONE") => None,
         Some(name) if api.api.authorizers.contains_key(name) => Some(name.to_owned()),
         Some(name) => return Err(complaint(format!("found `{name}`, which is none of the API's authorizers"))),
@@ -155,6 +208,7 @@ fn read_event(key: &str, event: &Value, function: &str, apis: &mut [Declared]) -
     };
     let method = text("Method")?.to_uppercase();
     let method = Some(method).filter(|method| method != "ANY" && method != "X-AMAZON-APIGATEWAY-ANY-METHOD");
-    api.api.routes.push(Route { resource: text("Path")?.to_owned(), method, function: function.to_owned(), authorizer });
+    let (function, key_required) = (function.to_owned(), key_required.unwrap_or(api.key_required));
+    api.api.routes.push(Route { resource: text("Path")?.to_owned(), method, function, authorizer, key_required });
     Ok(())
 }

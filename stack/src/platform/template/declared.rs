@@ -6,8 +6,12 @@ use super::section::Known;
 use super::{Declared, alarms, buckets, mappings, queues, tables};
 use crate::blueprint::{Blueprint, Source};
 
-/// Types that change nothing on this machine: who may do what, what the services are told by their own start, and what only AWS needs.
-const WITHOUT_EFFECT: [&str; 16] = [
+/// Types that are read elsewhere or change nothing on this machine: who may do what, what the services are told by their own start, and what only
+/// AWS needs.
+const WITHOUT_EFFECT: [&str; 19] = [
+    "AWS::ApiGateway::ApiKey",
+    "AWS::ApiGateway::UsagePlan",
+    "AWS::ApiGateway::UsagePlanKey",
     "AWS::Cognito::UserPoolClient",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",

@@ -1,4 +1,4 @@
-//! `Ref`, `Fn::Sub` and `Fn::GetAtt` to text. Any other intrinsic is a complaint, never an empty text.
+//! `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::Join` to text. Any other intrinsic is a complaint, never an empty text.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,15 @@ impl Names {
                 }
                 _ => Err("found `Fn::Sub` with a list, expected a text and a map".to_owned()),
             },
-            _ => Err(format!("found `{name}`, there are: Ref, Fn::Sub, Fn::GetAtt")),
+            ("Fn::Join", Value::Array(parts)) => match parts.as_slice() {
+                [Value::String(between), Value::Array(parts)] => {
+                    Ok(parts.iter().map(|part| self.text(part)).collect::<Result<Vec<_>, _>>()?.join(between))
+                }
+                // A parameter that is a list is its text here.
+                [Value::String(between), list @ Value::Object(_)] => Ok(self.text(list)?.replace(',', between)),
+                _ => Err("found `Fn::Join`, expected a text and a list".to_owned()),
+            },
+            _ => Err(format!("found `{name}`, there are: Ref, Fn::Sub, Fn::GetAtt, Fn::Join")),
         }
     }
 

@@ -6,6 +6,7 @@ mod buckets;
 mod conditions;
 mod declared;
 mod intrinsics;
+mod keys;
 mod mappings;
 mod physical;
 mod queues;
@@ -91,7 +92,7 @@ impl Package {
 pub struct TemplateError(pub Vec<Complaint>);
 
 /// Properties of a function that change nothing on this platform.
-const WITHOUT_EFFECT: [&str; 12] = [
+const WITHOUT_EFFECT: [&str; 13] = [
     "Description",
     "Policies",
     "Role",
@@ -104,6 +105,7 @@ const WITHOUT_EFFECT: [&str; 12] = [
     "CodeUri",
     "Runtime",
     "Events",
+    "VpcConfig",
 ];
 
 impl Template {
@@ -130,7 +132,16 @@ impl Template {
             let mut reader = Reader { resource, names: &names, complaints: &mut complaints };
             functions.push(reader.function(declared, &globals_of_functions));
         }
-        let routes = apis::read(&of_type("AWS::Serverless::Api"), &of_type("AWS::Serverless::Function"), &names, &mut complaints);
+        let parts = apis::Parts {
+            apis: of_type("AWS::Serverless::Api"),
+            functions: of_type("AWS::Serverless::Function"),
+            keys: keys::Parts {
+                keys: of_type("AWS::ApiGateway::ApiKey"),
+                plans: of_type("AWS::ApiGateway::UsagePlan"),
+                joins: of_type("AWS::ApiGateway::UsagePlanKey"),
+            },
+        };
+        let routes = apis::read(&parts, &names, &mut complaints);
         let known = Known { names: &names, arns: &arns, complaints: RefCell::new(complaints) };
         let blueprint = declared::read(&resources, &functions, &known);
         let complaints = known.complaints.into_inner();

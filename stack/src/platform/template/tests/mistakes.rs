@@ -68,6 +68,15 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("MembersPool", "PostAuthentication", "PreSignUp", "MembersPool.LambdaConfig.PreSignUp"),
         ("MembersPool", "[RecordSignInFunction, Arn]", "[MembersPool, Arn]", "MembersPool.LambdaConfig.PostAuthentication"),
         ("AlarmsTopic", "AWS::SNS::Topic", "AWS::Kinesis::Stream", "AlarmsTopic.Type"),
+        ("AuditApi", "ApiKeyRequired: true", "ApiKeyRequired: maybe", "AuditApi.Auth.ApiKeyRequired"),
+        ("AuditApi", "ApiKeyRequired: true", "ApiKeysRequired: true", "AuditApi.Auth.ApiKeysRequired"),
+        ("AuditApiKey", "Enabled: true", "Enabled: soon", "AuditApiKey.Enabled"),
+        ("AuditApiKey", "Enabled: true", "Value: short", "AuditApiKey.Value"),
+        ("AuditUsagePlan", "Ref: AuditApi", "Ref: AuditTopic", "AuditApiKey: found `AuditTopic`"),
+        ("AuditUsagePlan", "ApiStages:", "Quota:", "AuditUsagePlan.Quota"),
+        ("AuditUsagePlanKey", "Ref: AuditApiKey", "Ref: AuditApi", "AuditUsagePlanKey.KeyId"),
+        ("AuditUsagePlanKey", "Ref: AuditUsagePlan", "Ref: AuditApi", "AuditUsagePlanKey.UsagePlanId"),
+        ("AuditUsagePlanKey", "KeyType: API_KEY", "KeyType: OTHER", "AuditUsagePlanKey.KeyType"),
         ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
     ] {
         let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
@@ -81,4 +90,13 @@ fn what_is_switched_off_is_not_there_and_no_mistake() {
     assert_eq!(rule.blueprint.receipts, []);
     let mapping = read(&changed("EmailProcessorFunction", "BatchSize: 1", "Enabled: false"), &[]).unwrap();
     assert!(mapping.blueprint.mappings.iter().all(|mapping| mapping.function == "prune-users"));
+}
+
+#[test]
+fn a_key_that_is_not_enabled_opens_nothing() {
+    for to in ["Enabled: false", "Name: unused"] {
+        let template = read(&changed("AuditApiKey", "Enabled: true", to), &[]);
+        let routes = template.map(|template| template.routes);
+        assert!(routes.is_ok_and(|routes| routes.apis.iter().all(|api| api.keys.is_empty())), "{to}");
+    }
 }

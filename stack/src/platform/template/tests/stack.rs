@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::blueprint::{Alarm, Bucket, Mapping, Metric, Queue, Receipt, Redrive, Source, Table, Topic, Trigger};
-use crate::world::{inactive_users, mail};
+use crate::world::{audit, inactive_users, mail};
 
 /// What the template does not name itself: pools, their clients and policy stores.
 pub(super) fn values() -> BTreeMap<String, String> {
@@ -15,7 +15,8 @@ pub(super) fn values() -> BTreeMap<String, String> {
 }
 
 pub(super) fn read(text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
-    let mut all: BTreeMap<String, String> = [("BucketPrefix".to_owned(), String::new())].into();
+    let mut all: BTreeMap<String, String> =
+        [("BucketPrefix", ""), ("CacheUrl", "redis://127.0.0.1:1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     all.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     Template::read(text, &values(), &all)
 }
@@ -57,7 +58,7 @@ fn mail_is_stored_told_of_and_watched() {
     let blueprint = deployed(&[]).blueprint;
     let bucket = |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|&name| name.into()).collect() };
     let buckets = sorted(blueprint.buckets, |bucket| bucket.name.clone());
-    assert_eq!(buckets, [bucket(mail::ATTACHMENTS, &[]), bucket(mail::INCOMING, &[mail::QUEUE])]);
+    assert_eq!(buckets, [bucket(mail::ATTACHMENTS, &[]), bucket(audit::ARCHIVE_BUCKET, &[]), bucket(mail::INCOMING, &[mail::QUEUE])]);
     assert_eq!(blueprint.receipts, [Receipt { bucket: mail::INCOMING.into(), prefix: String::new() }]);
     let topics = sorted(blueprint.topics, |topic| topic.name.clone());
     assert_eq!(topics, [mail::ALARMS, mail::FALLBACK].map(|name| Topic { name: name.into() }));
@@ -127,6 +128,7 @@ fn tables_have_their_keys_their_expiry_and_their_stream() {
     let tables = sorted(deployed(&[]).blueprint.tables, |table| table.name.clone());
     let expected = [
         table("AppointmentsTable", "id", false, false),
+        table(audit::TABLE, audit::ID, false, false),
         table(inactive_users::DISABLES_TABLE, "id", true, false),
         table(inactive_users::TABLE, "sub", true, true),
         table(mail::SENT_TABLE, "id", true, false),
@@ -137,7 +139,7 @@ fn tables_have_their_keys_their_expiry_and_their_stream() {
 
 #[test]
 fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
-    let template = deployed(&[("EmailWeaknesses", "success-raises"), ("ThresholdDays", "0")]);
+    let template = deployed(&[("EmailWeaknesses", "success-raises"), ("ThresholdDays", "0"), ("AuditWeaknesses", "closes-at-once")]);
     let find = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
     for (name, timeout, memory_mb) in [
         ("email-processor", 15, 240),
@@ -145,12 +147,18 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
         ("prune-users", 60, 128),
         ("authorizer", 3, 128),
         ("thermostat-api", 25, 128),
+        (audit::INGEST, 25, 256),
+        (audit::ARCHIVE, 15, 256),
+        (audit::DESCRIBE, 15, 128),
+        (audit::CLOSE, 15, 128),
     ] {
         let function = find(name);
         assert_eq!((function.timeout, function.memory_mb), (seconds(timeout), memory_mb), "{name}");
         assert_eq!(function.code, Package::Binary(name.into()));
     }
     let topic = format!("arn:aws:sns:us-east-1:123456789012:{}", mail::FALLBACK);
+    let notices = format!("arn:aws:sns:us-east-1:123456789012:{}", audit::NOTICES);
+    let machine = format!("arn:aws:states:us-east-1:123456789012:stateMachine:{}", audit::STATE_MACHINE);
     for (name, variable, value) in [
         ("email-processor", "ATTACHMENTS_BUCKET", mail::ATTACHMENTS),
         ("email-processor", "INCOMING_BUCKET", mail::INCOMING),
@@ -167,6 +175,16 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
         ("prune-users", "DISABLES_TABLE", inactive_users::DISABLES_TABLE),
         ("prune-users", "DISABLES_A_SECOND", &inactive_users::DISABLES_A_SECOND.to_string()),
         ("prune-users", "WEAKNESSES", ""),
+        (audit::INGEST, "TABLE_NAME", audit::TABLE),
+        (audit::INGEST, "CACHE_URL", "redis://127.0.0.1:1"),
+        (audit::INGEST, "STATE_MACHINE_ARN", &machine),
+        (audit::INGEST, "WEAKNESSES", "closes-at-once"),
+        (audit::ARCHIVE, "ARCHIVE_BUCKET", audit::ARCHIVE_BUCKET),
+        (audit::ARCHIVE, "NOTICES_TOPIC", &notices),
+        (audit::DESCRIBE, "NOTICES_TOPIC", &notices),
+        (audit::CLOSE, "NOTICES_TOPIC", &notices),
+        (audit::CLOSE, "CACHE_URL", "redis://127.0.0.1:1"),
+        (audit::CLOSE, "WEAKNESSES", "closes-at-once"),
     ] {
         assert_eq!(find(name).variables[variable], value, "{name} {variable}");
     }
@@ -179,9 +197,23 @@ fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
         let functions = deployed(parameters).functions;
-        assert_eq!(functions.len(), 6);
+        assert_eq!(functions.len(), 10);
         for function in functions {
             assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
         }
     }
+}
+
+#[test]
+fn records_are_sent_with_the_key_of_their_plan_and_with_no_other() {
+    let routes = deployed(&[]).routes;
+    let api = routes.apis.iter().find(|api| api.name == audit::API).unwrap();
+    assert_eq!((api.stage.as_str(), api.id.as_str()), ("prod", "auditapi"));
+    let [key] = api.keys.as_slice() else { panic!("{:?}", api.keys) };
+    assert_eq!((key.id.as_str(), &key.value), ("AuditApiKey", &None), "the template holds no secret");
+    let [route] = api.routes.as_slice() else { panic!("{:?}", api.routes) };
+    assert_eq!((route.resource.as_str(), route.method.as_deref(), route.function.as_str()), (audit::PATH, Some("POST"), audit::INGEST));
+    assert!(route.key_required);
+    let others = routes.apis.iter().filter(|api| api.name != audit::API);
+    assert!(others.flat_map(|api| &api.routes).all(|route| !route.key_required));
 }
