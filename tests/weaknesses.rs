@@ -8,7 +8,7 @@ mod support;
 use support::{SHORT, run_beside_others, shortened};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
-const FOUND: [(&str, &str, &str); 22] = [
+const FOUND: [(&str, &str, &str); 28] = [
     ("shadow-write-not-awaited", "lost-shadow-write", "A-3"),
     ("shadow-error-swallowed", "lost-shadow-write", "A-3"),
     ("token-not-verified", "quiet", "A-6"),
@@ -31,6 +31,12 @@ const FOUND: [(&str, &str, &str); 22] = [
     ("no-rate-limit", "disable-quota", "D-8"),
     ("whole-batch-fails", "poison-record", "D-5"),
     ("late-write-wins", "sign-in-blocked", "D-7"),
+    ("lost-on-timeout", "kill-the-archiver", "E-1"),
+    ("failure-as-success", "close-fails", "E-3"),
+    ("throttling-not-retried", "throttled-metadata", "E-1"),
+    ("lenient-base64", "audit-sizes", "E-4"),
+    ("repeats-stored-again", "audit-sizes", "E-5"),
+    ("closes-at-once", "slow-cache", "E-6"),
 ];
 
 /// So long a fault must last until mail that waits for a quarter of an hour, thirty times faster, is gone.
@@ -86,6 +92,12 @@ weaknesses! {
     a_disable_without_a_limit_is_found: "no-rate-limit";
     a_batch_that_fails_as_a_whole_is_found: "whole-batch-fails";
     a_late_write_that_wins_is_found: "late-write-wins";
+    a_record_that_is_lost_when_its_task_dies_is_found: "lost-on-timeout";
+    a_failure_that_is_told_as_a_success_is_found: "failure-as-success";
+    a_record_that_is_lost_when_its_task_is_throttled_is_found: "throttling-not-retried";
+    text_that_is_taken_for_base64_is_found: "lenient-base64";
+    a_record_that_is_stored_twice_is_found: "repeats-stored-again";
+    a_record_that_leaves_the_cache_at_once_is_found: "closes-at-once";
 }
 
 /// No rule fires. Aims on latency are not judged here, where runs go side by side.
@@ -142,6 +154,31 @@ fn the_hardened_form_of_the_mail_loses_nothing_while_it_is_slow() {
 #[test]
 fn the_hardened_form_of_the_inactive_users_survives_the_race() {
     holds("expiry-race");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_a_dying_archiver() {
+    holds("kill-the-archiver");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_throttling() {
+    holds("throttled-metadata");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_a_cache_that_keeps_records() {
+    holds("close-fails");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_a_slow_cache() {
+    holds("slow-cache");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_holds_with_records_of_every_size() {
+    holds("audit-sizes");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use stack::Seen;
 use stack::world::inactive_users::{TABLE, sub};
 use stack::world::mail::{ALARMS, DEAD_LETTERS, FALLBACK, QUEUE};
 
-use super::{Dispositions, FirstEnd, ExpiryBooks, ExpiryFate, MailBooks, SignInBooks, SignInFate};
+use super::{Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailBooks, SignInBooks, SignInFate};
 use crate::Event;
 use crate::exchange::{Asked, ByHand, Disposed, Disposition, Exchange, Expected, Mail, MailForm, Said, SignInBy};
 

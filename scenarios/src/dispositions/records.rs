@@ -199,7 +199,9 @@ impl Records {
                     }
                 })
             }
-            Seen::Queued { queue, about: Some(id), .. } if queue == DEAD_LETTERS => self.way(id, |way| drop(way.dead.get_or_insert(at))),
+            Seen::Queued { queue, about: Some(id), .. } if queue == DEAD_LETTERS => self.way(id, |way| {
+                way.dead.get_or_insert(at);
+            }),
             Seen::ExecutionStarted { machine, name } if machine == STATE_MACHINE => {
                 self.open.insert(name.clone());
                 self.way(name, |way| way.started += 1)
@@ -333,7 +335,11 @@ mod tests {
             let end = expected.and_then(|(_, _, end)| end);
             assert_eq!(closed.first().map(|closed| closed.at), end.map(s), "{what}");
             assert!(closed.len() < 2, "{what}: it ends once");
-            assert_eq!(records.accounts().next().map(|account| (account.verdict, account.fate)), expected.map(|(v, f, _)| (v, f)), "{what}");
+            assert_eq!(
+                records.accounts().next().map(|account| (account.verdict, account.fate)),
+                expected.map(|(v, f, _)| (v, f)),
+                "{what}"
+            );
             let books = RecordBooks::of(records.accounts());
             assert_eq!(books.sent, books.accepted + books.refused + books.unknown, "{what}");
             assert_eq!(books.accepted, books.archived + books.dead_letter + books.lost + books.in_flight, "{what}");

@@ -29,7 +29,7 @@ fn rule(rested: &Rested<'_>) -> Judgement {
     }
     let expected = if known.succeeded() {
         // What an execution that succeeded lacks beside its notices, or a notice that tells of a failure, is E-3's.
-        if tells_of_failure(known) || whole_notices(known, accepted + WITHIN) {
+        if known.tells_of_failure() || !known.is_done() || whole_notices(known, accepted + WITHIN) {
             return Judgement::Right;
         }
         "its four notices within five minutes"
@@ -44,10 +44,6 @@ fn whole_notices(known: &Known, until: Duration) -> bool {
     NoticeKind::ALL.into_iter().all(came)
 }
 
-fn tells_of_failure(known: &Known) -> bool {
-    known.notices.iter().any(|notice| !notice.is_ok)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixtures_records::{Story, broken};
@@ -56,6 +52,7 @@ mod tests {
     #[test]
     fn an_accepted_record_without_an_end_is_lost() {
         let story = || Story::new(1).started(0.7);
+        let both = || story().archived(1.0).described(1.0);
         for (what, story, expected) in [
             ("whole", Story::new(1).whole(), (0, 1)),
             ("given up", story().dead(15.0).failed(15.1, "NeighbourFailed"), (0, 1)),
@@ -64,13 +61,9 @@ mod tests {
             ("no execution at all", Story::new(1), (1, 1)),
             ("under way", story().archived(1.0), (1, 1)),
             ("under way, accepted a moment before the end", Story::new(1).later(400.0).started(0.7), (0, 0)),
-            ("succeeded without a notice of the closing", story().archived(1.0).described(1.0).completed(1.2).succeeded(1.3), (1, 1)),
-            ("closed too late", story().archived(1.0).described(1.0).closed(1.1).completed(302.0).succeeded(302.1), (1, 1)),
-            (
-                "its final notice tells of a failure",
-                story().archived(1.0).described(1.0).completed_with(1.2, "error").succeeded(1.3),
-                (0, 1),
-            ),
+            ("succeeded without a notice of the closing", both().flagged(1.1, "closed").completed(1.2).succeeded(1.3), (1, 1)),
+            ("closed too late", both().closed(1.1).completed(302.0).succeeded(302.1), (1, 1)),
+            ("its final notice tells of a failure", both().completed_with(1.2, "error").succeeded(1.3), (0, 1)),
             ("refused", Story::new(1).answered(503), (0, 0)),
             ("not known whether", Story::new(1).answered(502).started(0.7).failed(1.0, "Lambda.Unknown"), (0, 0)),
             ("a success was put in its place", story().struck(0.9, "replace").failed(1.0, "X"), (0, 1)),

@@ -20,10 +20,9 @@ fn rule(rested: &Rested<'_>) -> Judgement {
     if rested.may_be_misled() {
         return Judgement::Right;
     }
-    let is_done = !known.stored.is_empty() && ["archived", "described", "closed"].iter().all(|flag| known.has_flag(flag));
-    let expected = if known.notices.iter().any(|notice| !notice.is_ok) {
+    let expected = if known.tells_of_failure() {
         Some("no notice while anything has failed")
-    } else if known.succeeded() && !is_done {
+    } else if known.succeeded() && !known.is_done() {
         Some("archived, described and closed, since its execution succeeded")
     } else {
         None

@@ -8,7 +8,7 @@ use serde_json::Value;
 use stack::Seen;
 use stack::world::audit::{ARCHIVE, ARCHIVE_BUCKET, CLOSE, DEAD_LETTERS, DESCRIBE, ID, INGEST, NOTICES, STATE_MACHINE, TABLE};
 
-use crate::exchange::{Exchange, Record, RecordForm, Verdict};
+use crate::exchange::{Exchange, Record, Verdict};
 use crate::strike::{Handler, Struck};
 use crate::{Asked, Event};
 
@@ -17,6 +17,8 @@ use super::Quiet;
 /// The functions, and what they and the state machine call.
 const FUNCTIONS: [&str; 4] = [INGEST, ARCHIVE, DESCRIBE, CLOSE];
 const SERVICES: [&str; 6] = ["dynamodb", "redis", "s3", "sns", "sqs", "states"];
+/// What is true in the row of a record with which all is done.
+const FLAGS: [&str; 3] = ["archived", "described", "closed"];
 /// What the harness learns from three sides may be out of order by a second; after this, all is known.
 const GRACE: Duration = Duration::from_secs(3);
 /// A source waits 30 s for an answer and sends again 3 s after it: what is silent for longer is over.
@@ -305,9 +307,15 @@ impl Known {
         self.executions.iter().any(|execution| execution.ended.is_none())
     }
 
-    /// Whether the row says that it is `flag`.
-    pub(super) fn has_flag(&self, flag: &str) -> bool {
-        self.flags.as_ref().is_some_and(|flags| flags.contains(flag))
+    /// Whether it is archived, described and closed, as archive and row tell.
+    pub(super) fn is_done(&self) -> bool {
+        let has = |flag: &&str| self.flags.as_ref().is_some_and(|flags| flags.contains(*flag));
+        !self.stored.is_empty() && FLAGS.iter().all(has)
+    }
+
+    /// Whether a notice says that something is not as it should be.
+    pub(super) fn tells_of_failure(&self) -> bool {
+        self.notices.iter().any(|notice| !notice.is_ok)
     }
 
     fn is_over(&self, clock: Duration) -> bool {
@@ -328,11 +336,6 @@ impl Rested<'_> {
     /// Whether a fault may have put an answer in the place of a function's own, or given it something else to do: what follows is the fault's.
     pub(super) fn may_be_misled(&self) -> bool {
         self.strikes.iter().any(|struck| matches!(struck.handler(), Handler::Replaced | Handler::Misled))
-    }
-
-    /// Whether it should have been taken: what is archived of it is to be what was sent.
-    pub(super) fn is_good(&self) -> bool {
-        self.record.form == RecordForm::Good
     }
 }
 

@@ -109,7 +109,10 @@ impl Check<'_> {
         let [repeats, bad_dates, not_base64, bad_keys] =
             [load.repeats, load.bad_dates, load.not_base64, load.bad_keys].map(|share| share.value());
         if repeats + bad_dates + not_base64 + bad_keys > 1.0 {
-            self.complain(span, "`repeats`, `bad-dates`, `not-base64` and `bad-keys` are shares of all records and make more than 1 together");
+            self.complain(
+                span,
+                "`repeats`, `bad-dates`, `not-base64` and `bad-keys` are shares of all records and make more than 1 together",
+            );
         }
         AuditLoad { rate: load.rate.0, largest: load.largest.0, repeats, bad_dates, not_base64, bad_keys }
     }
