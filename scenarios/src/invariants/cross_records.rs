@@ -105,7 +105,7 @@ fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
             "the acknowledgement of the closing is lost",
             tried("Close", 2).noticed(1.15, "closed", "").struck(1.1, "lose-answer").succeeded(1.3),
         ),
-        ("the final notice was published twice", tried("Notify", 2).completed(1.25).succeeded(1.3)),
+        ("the final notice was published twice", tried("Completed", 2).completed(1.25).succeeded(1.3)),
         (
             "SNS's answer is lost and the SDK asks again",
             new().whole_but_end().noticed(1.05, "archived", "").struck_at(1.0, "refuse", service("sns")).succeeded(1.3),

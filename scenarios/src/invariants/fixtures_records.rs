@@ -43,7 +43,7 @@ impl Story {
             repeats: false,
             attempt: 0,
         };
-        let tries = ["Archive", "Describe", "Close", "Notify"].map(|state| (state.to_owned(), 1)).into();
+        let tries = ["Archive", "Describe", "Close", "Completed"].map(|state| (state.to_owned(), 1)).into();
         let story = Self {
             record,
             n,

@@ -50,13 +50,13 @@ impl NoticeKind {
         }
     }
 
-    /// The state whose task publishes it.
+    /// The state that publishes it, or whose task does.
     pub(super) const fn state(self) -> &'static str {
         match self {
             Self::Archived => "Archive",
             Self::Described => "Describe",
             Self::Closed => "Close",
-            Self::Completed => "Notify",
+            Self::Completed => "Completed",
         }
     }
 }

@@ -196,3 +196,31 @@ impl Check<'_> {
 fn kept(name: &str) -> &'static str {
     Box::leak(name.to_owned().into_boxed_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+
+    const RECORDS: &str = include_str!("../../../scenarios/experiments/kill-the-archiver.toml");
+
+    #[test]
+    fn a_load_of_records_lies_within_its_bounds() {
+        let with = |load: &str| {
+            let text = RECORDS.replacen(r#"rate = "6/s", largest = "512KiB""#, load, 1);
+            assert_ne!(text, RECORDS);
+            check("x", &text)
+        };
+        let load = with(r#"rate = "6/s""#).unwrap().load.audit.unwrap();
+        assert_eq!((load.largest, load.repeats, load.bad_dates, load.not_base64, load.bad_keys), (6 << 20, 0.05, 0.03, 0.02, 0.01));
+        assert!(with(r#"rate = "6/s", repeats = 0.5, bad-dates = 0.5, not-base64 = 0.0, bad-keys = 0.0"#).is_ok());
+        for (load, says) in [
+            (r#"rate = "6/s", largest = "7MiB""#, "outside `16KiB` to `6MiB`"),
+            (r#"rate = "6/s", largest = "8KiB""#, "outside `16KiB` to `6MiB`"),
+            (r#"rate = "60000/s""#, "more than one machine can send"),
+            (r#"rate = "6/s", repeats = 0.5, bad-dates = 0.6"#, "more than 1 together"),
+        ] {
+            let wrong = with(load).unwrap_err();
+            assert!(wrong.iter().any(|wrong| wrong.what.contains(says)), "{load}: {wrong:?}");
+        }
+    }
+}
