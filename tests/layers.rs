@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("aws", &["faults"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
@@ -17,7 +17,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("extension", &["faults"]),
     ("plan-fetcher", &["faults"]),
     ("reports", &["faults"]),
-    ("stack", &["aws", "faults"]),
+    ("stack", &["aws", "faults", "states"]),
+    ("states", &["faults"]),
     ("scenarios", &["faults", "reports", "stack"]),
     ("brownout", &["aws", "faults", "reports", "scenarios", "stack"]),
 ];

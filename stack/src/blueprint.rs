@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use states::Definition;
 
 /// Everything beside functions and routes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Blueprint {
     pub mappings: Vec<Mapping>,
     /// Functions that user pools invoke.
     pub triggers: Vec<Trigger>,
+    /// `AWS::Serverless::StateMachine`.
+    pub machines: Vec<Machine>,
 }
 
 /// A queue.
@@ -117,6 +120,17 @@ pub enum Metric {
     /// `ApproximateNumberOfMessagesVisible`; statistic `Maximum`.
     Visible,
 }
+
+/// A state machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Machine {
+    /// `Name`.
+    pub name: String,
+    /// `Definition`, understood.
+    pub definition: Definition,
+}
+
+impl Eq for Machine {}
 
 /// What invokes a function, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]

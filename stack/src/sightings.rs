@@ -55,26 +55,6 @@ pub enum Seen {
         /// The key.
         key: String,
     },
-    /// An execution of a state machine began.
-    ExecutionStarted {
-        /// The state machine.
-        machine: String,
-        /// The execution's name.
-        name: String,
-    },
-    /// An execution came to its end.
-    ExecutionEnded {
-        /// The state machine.
-        machine: String,
-        /// The execution's name.
-        name: String,
-        /// `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`.
-        status: String,
-        /// The error's name, where it failed.
-        error: Option<String>,
-        /// How often each state's task was tried, by the state's name.
-        tries: BTreeMap<String, u32>,
-    },
     /// A message came into a queue.
     Queued {
         /// The queue's name.
@@ -221,6 +201,26 @@ pub enum Seen {
         pool: String,
         /// The user's name.
         user: String,
+    },
+    /// An execution of a state machine began.
+    ExecutionStarted {
+        /// The machine's name.
+        machine: String,
+        /// The execution's name.
+        name: String,
+    },
+    /// An execution of a state machine ended.
+    ExecutionEnded {
+        /// The machine's name.
+        machine: String,
+        /// The execution's name.
+        name: String,
+        /// `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+        status: String,
+        /// The error that it failed with.
+        error: Option<String>,
+        /// How often each of its states was entered or tried.
+        tries: BTreeMap<String, u32>,
     },
     /// A call was refused because the quota of calls a second was used up.
     QuotaExceeded {

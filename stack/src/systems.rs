@@ -7,7 +7,7 @@ use crate::blueprint::Blueprint;
 use crate::platform::template::{Template, TemplateError};
 use crate::up::Settings;
 use crate::world::weaknesses::{self, Bearer};
-use crate::world::{audit, clinic, inactive_users, mail, thermostat};
+use crate::world::{audit, clinic, inactive_users, mail, record_machine, thermostat};
 
 /// What stands for a resource of a system that is not up.
 const NOT_UP: &str = "not-up";
@@ -64,7 +64,7 @@ const ALL: [System; 5] = [
     System {
         wanted: |settings| settings.audit,
         functions: &[audit::INGEST, audit::ARCHIVE, audit::DESCRIBE, audit::CLOSE],
-        resources: &[audit::TABLE, audit::ARCHIVE_BUCKET],
+        resources: &[audit::TABLE, audit::ARCHIVE_BUCKET, audit::STATE_MACHINE, audit::DEAD_LETTERS, audit::NOTICES],
         pools: &[],
         stores: &[],
         weaknesses: &[("AuditWeaknesses", Bearer::Audit)],
@@ -154,6 +154,10 @@ pub(crate) fn template(text: &str, settings: &Settings, pools: &[Pool], at: At<'
     declared.receipts.retain(|receipt| has(&receipt.bucket));
     declared.mappings.retain(|mapping| runs(&mapping.function));
     declared.triggers.retain(|trigger| runs(&trigger.function));
+    declared.machines.retain(|machine| has(&machine.name));
+    for machine in declared.machines.iter_mut().filter(|machine| machine.name == audit::STATE_MACHINE) {
+        record_machine::weaken(&mut machine.definition, settings.weaknesses.iter().map(String::as_str));
+    }
     Ok(template)
 }
 
@@ -192,7 +196,8 @@ mod tests {
         let topics = declared.topics.iter().map(|topic| &topic.name);
         let tables = declared.tables.iter().map(|table| &table.name);
         let functions = template.functions.iter().map(|function| &function.name);
-        let mut names: Vec<_> = queues.chain(buckets).chain(topics).chain(tables).chain(functions).cloned().collect();
+        let machines = declared.machines.iter().map(|machine| &machine.name);
+        let mut names: Vec<_> = queues.chain(buckets).chain(topics).chain(tables).chain(functions).chain(machines).cloned().collect();
         names.sort();
         names.dedup();
         names

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::blueprint::Blueprint;
+use super::stepfunctions::resource::{Needs, needs};
+use crate::blueprint::{Blueprint, Machine};
 
 /// What the declarations lack, all of it.
 #[derive(Debug, thiserror::Error)]
@@ -22,11 +23,24 @@ pub fn check(blueprint: &Blueprint) -> Result<(), Dangling> {
         blueprint.buckets.iter().flat_map(|it| it.notifies.iter().map(move |to| (format!("the bucket `{}`", it.name), to.as_str())));
     let measured = blueprint.alarms.iter().map(|it| (format!("the alarm `{}`", it.name), it.queue.as_str()));
     let told = blueprint.alarms.iter().filter_map(|it| Some((format!("the alarm `{}`", it.name), it.tells.as_deref()?)));
-    let no_queue = redrives.chain(notifies).chain(measured).filter(|(_, name)| !queues.contains(name));
-    let no_topic = told.filter(|(_, name)| !topics.contains(name));
+    let needed: Vec<(String, Needs)> = blueprint.machines.iter().flat_map(needs_of).collect();
+    let sent =
+        needed.iter().filter_map(|(who, need)| if let Needs::Queue(url) = need { Some((who.clone(), last(url, '/'))) } else { None });
+    let published =
+        needed.iter().filter_map(|(who, need)| if let Needs::Topic(arn) = need { Some((who.clone(), last(arn, ':'))) } else { None });
+    let no_queue = redrives.chain(notifies).chain(measured).chain(sent).filter(|(_, name)| !queues.contains(name));
+    let no_topic = told.chain(published).filter(|(_, name)| !topics.contains(name));
     let mut complaints: Vec<String> = no_queue.map(|(who, name)| format!("{who} names the queue `{name}`, which is not there")).collect();
     complaints.extend(no_topic.map(|(who, name)| format!("{who} names the topic `{name}`, which is not there")));
     if complaints.is_empty() { Ok(()) } else { Err(Dangling(complaints)) }
+}
+
+fn needs_of(machine: &Machine) -> impl Iterator<Item = (String, Needs)> {
+    needs(&machine.definition).into_iter().map(|(state, need)| (format!("the state `{state}` of `{}`", machine.name), need))
+}
+
+fn last(text: &str, separator: char) -> &str {
+    text.rsplit(separator).next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -35,6 +49,23 @@ mod tests {
 
     use super::*;
     use crate::blueprint::{Alarm, Bucket, Metric, Queue, Redrive, Topic};
+
+    fn machine() -> Machine {
+        let task = |resource: &str, key: &str, name: &str, rest: &str, next: serde_json::Value| {
+            let mut task = serde_json::json!({"Type": "Task", "Resource": resource, "Parameters": {key: name, rest: "m"}});
+            if next.is_null() {
+                task["End"] = true.into()
+            } else {
+                task["Next"] = next
+            }
+            task
+        };
+        let send = task("arn:aws:states:::sqs:sendMessage", "QueueUrl", "http://h/1/letters", "MessageBody", "P".into());
+        let publish =
+            task("arn:aws:states:::sns:publish", "TopicArn", "arn:aws:sns:us-east-1:1:notices", "Message", serde_json::Value::Null);
+        let definition = serde_json::json!({"StartAt": "S", "States": {"S": send, "P": publish}});
+        Machine { name: "m".into(), definition: states::Definition::read(&definition).unwrap() }
+    }
 
     #[test]
     fn every_name_that_nothing_has_is_complained_of() {
@@ -52,18 +83,20 @@ mod tests {
                 threshold: 1.0,
                 tells: Some("t".into()),
             }],
+            machines: vec![machine()],
             ..Blueprint::default()
         };
         assert_eq!(
             check(&blueprint).unwrap_err().to_string(),
             "the stack does not fit together: the redrive of queue `in` names the queue `dead`, which is not there; \
              the bucket `b` names the queue `q`, which is not there; the alarm `a` names the queue `x`, which is not there; \
-             the alarm `a` names the topic `t`, which is not there"
+             the state `S` of `m` names the queue `letters`, which is not there; the alarm `a` names the topic `t`, which is not there; \
+             the state `P` of `m` names the topic `notices`, which is not there"
         );
-        for name in ["dead", "q", "x"] {
+        for name in ["dead", "q", "x", "letters"] {
             blueprint.queues.push(Queue { name: name.into(), visibility: day, retention: day, redrive: None });
         }
-        blueprint.topics.push(Topic { name: "t".into() });
+        blueprint.topics.extend(["t", "notices"].map(|name| Topic { name: name.into() }));
         assert!(check(&blueprint).is_ok());
     }
 }

@@ -51,6 +51,8 @@ pub struct Front {
     pub sns: Arc<Neighbour>,
     /// CloudWatch.
     pub cloudwatch: Arc<Neighbour>,
+    /// Step Functions.
+    pub states: Arc<Neighbour>,
     /// S3, whose bodies are not collected here, behind its own faults.
     pub objects: Objects,
     /// What strikes them.
@@ -157,6 +159,7 @@ impl Front {
                 Some(("AWSCognitoIdentityProviderService", _)) => &self.cognito,
                 Some(("AmazonSQS", _)) => &self.sqs,
                 Some(("GraniteServiceVersion20100801", _)) => &self.cloudwatch,
+                Some(("AWSStepFunctions", _)) => &self.states,
                 _ => return Route::Nowhere,
             };
             return Route::Service { neighbour, operation: target.split_once('.').map_or("", |(_, operation)| operation) };

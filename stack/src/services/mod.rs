@@ -13,6 +13,7 @@ pub mod s3;
 pub mod ses;
 pub mod sns;
 pub mod sqs;
+pub mod stepfunctions;
 pub mod verifiedpermissions;
 pub mod wait;
 pub mod wire;
@@ -42,6 +43,7 @@ use self::ses::smtp::Smtp;
 use self::ses::{Incoming, Mailbox, Rules, Ses};
 use self::sns::Sns;
 use self::sqs::Sqs;
+use self::stepfunctions::StepFunctions;
 use self::verifiedpermissions::VerifiedPermissions;
 use crate::addresses::Pool;
 use crate::blueprint::Blueprint;
@@ -99,6 +101,8 @@ pub struct Services {
     pub buckets: Arc<Buckets>,
     /// The alarms.
     pub alarms: Arc<Alarms>,
+    /// The state machines.
+    pub machines: Arc<StepFunctions>,
     tasks: JoinSet<()>,
 }
 
@@ -120,7 +124,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let http = listener.local_addr()?;
     let decisions = VerifiedPermissions::new(&policies_of(homes, clinic)).map_err(io::Error::other)?;
     let tables = Arc::new(DynamoDb::start(homes, clinic, &blueprint.tables, compressed, sightings.clone()).await?);
-    let setup = cognito::Setup { homes, clinic, members, triggers, invoke, sightings: sightings.clone() };
+    let setup = cognito::Setup { homes, clinic, members, triggers, invoke: invoke.clone(), sightings: sightings.clone() };
     let cognito = Arc::new(Cognito::start(setup, http).await?);
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
@@ -130,6 +134,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let sns = Sns::new(&blueprint.topics, sightings.clone());
     let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), sightings.clone());
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
+    let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
 
     let window = Window {
         mailbox: Arc::clone(&mailbox),
@@ -138,6 +143,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         sqs: Arc::clone(&sqs),
         cognito: Arc::clone(&cognito),
         alarms: Arc::clone(&alarms),
+        machines: Arc::clone(&machines),
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
     let behind = |name, content_type, service| Arc::new(Neighbour { name, content_type, service });
@@ -152,6 +158,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         sqs: behind("sqs", wire::JSON_1_0, Arc::clone(&sqs) as Arc<dyn wire::Service>),
         sns: behind("sns", wire::QUERY_XML, Arc::clone(&sns) as Arc<dyn wire::Service>),
         cloudwatch: behind("cloudwatch", wire::JSON_1_0, Arc::clone(&alarms) as Arc<dyn wire::Service>),
+        states: behind("states", wire::JSON_1_0, Arc::clone(&machines) as Arc<dyn wire::Service>),
         objects: Objects::new(Arc::clone(&buckets), Arc::clone(&striker)),
         striker,
     });
@@ -171,7 +178,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     tasks.spawn(Arc::clone(&sqs).sweep());
     tasks.spawn(Arc::clone(&alarms).watch());
     let pools = cognito.addresses();
-    Ok(Services { http, mqtt, smtp, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, tasks })
+    Ok(Services { http, mqtt, smtp, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
 }
 
 /// The policies of the systems that are up, by their stores.

@@ -46,7 +46,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// The content type of the JSON protocol 1.0: DynamoDB, Verified Permissions, SQS and CloudWatch.
+/// The content type of the JSON protocol 1.0: DynamoDB, Verified Permissions, SQS, CloudWatch and Step Functions.
 pub const JSON_1_0: &str = "application/x-amz-json-1.0";
 /// The content type of the JSON protocol 1.1: Cognito.
 pub const JSON_1_1: &str = "application/x-amz-json-1.1";

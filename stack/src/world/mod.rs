@@ -5,6 +5,7 @@ pub mod clinic;
 pub mod inactive_users;
 pub mod mail;
 pub mod policies;
+pub mod record_machine;
 pub mod thermostat;
 pub mod weaknesses;
 

@@ -19,10 +19,12 @@ pub enum Bearer {
     PruneUsers,
     /// The four functions of the audit, which share one list.
     Audit,
+    /// The audit's state machine, by what it retries and catches.
+    RecordMachine,
 }
 
 /// Every weakness by name.
-pub const ALL: [(&str, Bearer); 26] = [
+pub const ALL: [(&str, Bearer); 28] = [
     ("shadow-write-not-awaited", Bearer::ThermostatApi),
     ("shadow-error-swallowed", Bearer::ThermostatApi),
     ("token-not-verified", Bearer::ThermostatApi),
@@ -49,6 +51,8 @@ pub const ALL: [(&str, Bearer); 26] = [
     ("lenient-base64", Bearer::Audit),
     ("repeats-stored-again", Bearer::Audit),
     ("closes-at-once", Bearer::Audit),
+    ("lost-on-timeout", Bearer::RecordMachine),
+    ("throttling-not-retried", Bearer::RecordMachine),
 ];
 
 /// Who has the weakness of this name; `None` where there is none.

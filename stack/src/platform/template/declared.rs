@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::section::Known;
-use super::{Declared, alarms, buckets, mappings, queues, tables};
+use super::{Declared, alarms, buckets, machines, mappings, queues, tables};
 use crate::blueprint::{Blueprint, Source};
 
 /// Types that are read elsewhere or change nothing on this machine: who may do what, what the services are told by their own start, and what only
@@ -46,6 +46,7 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
             "AWS::SES::ReceiptRule" => blueprint.receipts.extend(buckets::receipts(&section)),
             "AWS::Serverless::Function" => blueprint.mappings.extend(mappings::read(&section, &attribute(""))),
             "AWS::Cognito::UserPool" => blueprint.triggers.extend(mappings::trigger(&section, resource)),
+            "AWS::Serverless::StateMachine" => blueprint.machines.extend(machines::read(&section, attribute(".Name"))),
             other if WITHOUT_EFFECT.contains(&other) => {}
             other => section.complain("Type", format!("found `{other}`, which is not served here")),
         }

@@ -7,6 +7,7 @@ mod conditions;
 mod declared;
 mod intrinsics;
 mod keys;
+mod machines;
 mod mappings;
 mod physical;
 mod queues;

@@ -18,6 +18,7 @@ pub(super) enum Kind {
     Table,
     /// A table's stream; its name is the table's.
     Stream,
+    Machine,
 }
 
 impl Kind {
@@ -29,6 +30,7 @@ impl Kind {
             Self::Topic => "topic",
             Self::Table => "table",
             Self::Stream => "stream of a table",
+            Self::Machine => "state machine",
         }
     }
 
@@ -40,6 +42,7 @@ impl Kind {
             "AWS::S3::Bucket" => (Self::Bucket, "BucketName"),
             "AWS::SNS::Topic" => (Self::Topic, "TopicName"),
             "AWS::DynamoDB::Table" => (Self::Table, "TableName"),
+            "AWS::Serverless::StateMachine" => (Self::Machine, "Name"),
             _ => return None,
         })
     }
@@ -96,7 +99,7 @@ fn unnamed(kind: Kind, resource: &str, declared: &Value, names: &Names) -> Strin
     let said = match kind {
         Kind::Function => binary(declared).map(str::to_owned),
         Kind::Bucket | Kind::Table => names.0.get(resource).cloned(),
-        Kind::Queue | Kind::Topic | Kind::Stream => None,
+        Kind::Queue | Kind::Topic | Kind::Stream | Kind::Machine => None,
     };
     said.unwrap_or_else(|| resource.to_owned())
 }
@@ -123,6 +126,10 @@ fn attributes(kind: Kind, name: &str, region: &str) -> Vec<(&'static str, String
             vec![("", address.clone()), ("QueueUrl", address), ("Arn", arn("sqs", "")), ("QueueName", named)]
         }
         Kind::Bucket => vec![("", named), ("Arn", format!("arn:aws:s3:::{name}"))],
+        Kind::Machine => {
+            let machine = arn("states", "stateMachine:");
+            vec![("", machine.clone()), ("Arn", machine), ("Name", named)]
+        }
         Kind::Topic => vec![("", arn("sns", "")), ("TopicArn", arn("sns", "")), ("TopicName", named)],
         Kind::Table | Kind::Stream => {
             let table = arn("dynamodb", "table/");

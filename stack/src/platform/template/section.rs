@@ -1,6 +1,7 @@
 //! A part of the template under its own path: what is read of it, and what is complained about by that path.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -133,6 +134,33 @@ impl<'a> Section<'a> {
         self.list(key).iter().filter_map(|value| self.known.names.text(value).map_err(|why| self.complain(key, why)).ok()).collect()
     }
 
+    /// A field with everything in it resolved: intrinsics, and `${name}` in its texts by `substitutions`. What is not understood is a complaint and `null`.
+    pub(super) fn resolved(&self, key: &str, substitutions: &BTreeMap<String, String>) -> Option<Value> {
+        Some(self.resolve(key, self.value(key)?, substitutions))
+    }
+
+    fn resolve(&self, at: &str, value: &Value, substitutions: &BTreeMap<String, String>) -> Value {
+        let understood = |text: Result<String, String>| text.map(Value::String).map_err(|why| self.complain(at, why)).unwrap_or_default();
+        match value {
+            Value::String(text) => understood(substituted(text, substitutions)),
+            Value::Object(fields) if is_intrinsic(fields) => understood(self.known.names.text(value)),
+            Value::Object(fields) => {
+                let resolved = |(key, value): (&String, &Value)| (key.clone(), self.resolve(&format!("{at}.{key}"), value, substitutions));
+                Value::Object(fields.iter().map(resolved).collect())
+            }
+            Value::Array(list) => {
+                let resolved = |(index, value): (usize, &Value)| self.resolve(&format!("{at}[{index}]"), value, substitutions);
+                Value::Array(list.iter().enumerate().map(resolved).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The fields of this map as text.
+    pub(super) fn text_fields(&self) -> BTreeMap<String, String> {
+        self.fields.into_iter().flat_map(Map::keys).filter_map(|key| Some((key.clone(), self.text(key)?))).collect()
+    }
+
     /// The maps in the fields of this one, each with its name.
     pub(super) fn children(&self) -> Vec<(&'a str, Self)> {
         self.fields.into_iter().flatten().map(|(key, value)| (key.as_str(), self.part(key, Some(value)))).collect()
@@ -148,4 +176,21 @@ impl<'a> Section<'a> {
     pub(super) fn name(&self, kind: Kind, key: &str, arn: &str) -> Option<String> {
         self.known.arns.name(kind, arn).map_err(|why| self.complain(key, why)).ok()
     }
+}
+
+fn is_intrinsic(fields: &Map<String, Value>) -> bool {
+    fields.len() == 1 && fields.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
+}
+
+/// Puts in what stands for each `${name}`. A name that stands for nothing would be left as it is at AWS, and is a mistake.
+fn substituted(text: &str, substitutions: &BTreeMap<String, String>) -> Result<String, String> {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or_else(|| format!("found `{text}`, a brace is not closed"))?;
+        let value = substitutions.get(name).ok_or_else(|| format!("found `${{{name}}}`, which `DefinitionSubstitutions` does not name"))?;
+        out.push_str(before);
+        out.push_str(value);
+        rest = after;
+    }
+    Ok(out + rest)
 }

@@ -65,8 +65,14 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
-        _ => text.parse::<i64>().map(Value::from).unwrap_or_else(|_| Value::String(text.to_owned())),
+        _ => text.parse::<i64>().map(Value::from).unwrap_or_else(|_| decimal(text).unwrap_or_else(|| Value::String(text.to_owned()))),
     }
+}
+
+/// A number with a point, where it is written back as it was read.
+fn decimal(text: &str) -> Option<Value> {
+    let number: f64 = text.parse().ok()?;
+    (text.contains('.') && number.to_string() == text).then(|| Value::from(number))
 }
 
 #[cfg(test)]
@@ -76,8 +82,9 @@ mod tests {
 
     #[test]
     fn a_document_reads_as_json_would() {
-        let text = "a: 1\nb: [x, 'true', true, null]\nc:\n  - d: 2012-10-17\n    e: \"\"\nf: >-\n  two\n  words\n";
-        let value = json!({ "a": 1, "b": ["x", "true", true, null], "c": [{ "d": "2012-10-17", "e": "" }], "f": "two words" });
+        let text =
+            "a: 1\nb: [x, 'true', true, null]\nc:\n  - d: 2012-10-17\n    e: \"\"\n    g: [1.5, 1.50, 1.2.3]\nf: >-\n  two\n  words\n";
+        let value = json!({ "a": 1, "b": ["x", "true", true, null], "c": [{ "d": "2012-10-17", "e": "", "g": [1.5, "1.50", "1.2.3"] }], "f": "two words" });
         assert_eq!(read(text), Ok(value));
     }
 

@@ -1,4 +1,4 @@
-//! One plain page on which a person sees what is in the services: mailbox, notices, buckets, queues, members. It asks nothing of a network and has no script.
+//! One plain page on which a person sees what is in the services: mailbox, notices, executions, buckets, queues, members. It asks nothing of a network and has no script.
 
 mod window;
 
@@ -34,6 +34,32 @@ pub struct Look {
     pub pools: Vec<Pool>,
     /// Alarms with their state.
     pub alarms: Vec<(String, String)>,
+    /// State machines with their executions.
+    pub machines: Vec<Machine>,
+}
+
+/// A state machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Its name.
+    pub name: String,
+    /// Its executions.
+    pub executions: Vec<Execution>,
+}
+
+/// An execution of a state machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Execution {
+    /// Its name.
+    pub name: String,
+    /// `RUNNING`, `SUCCEEDED` and so on.
+    pub status: String,
+    /// The error that it failed with.
+    pub error: Option<String>,
+    /// How often its states were entered or tried, all together.
+    pub tries: u32,
+    /// Its input.
+    pub input: String,
 }
 
 /// A mail as its readers see it.
@@ -109,6 +135,11 @@ pub fn html(look: &Look) -> String {
     );
     section(&mut out, "Mailbox", look.mails.len(), &["To", "Subject", "Text"], newest(&look.mails).map(letter));
     section(&mut out, "Notices", look.notices.len(), &["Topic", "Subject", "Message"], newest(&look.notices).map(notice));
+    for machine in &look.machines {
+        let title = format!("Executions of <code>{}</code>", escape(&machine.name));
+        let headings = ["Execution", "Status", "Error", "States entered or tried", "Input"];
+        section(&mut out, &title, machine.executions.len(), &headings, newest(&machine.executions).map(execution));
+    }
     for queue in &look.queues {
         let title = format!("Queue <code>{}</code>", escape(&queue.name));
         section(&mut out, &title, queue.messages.len(), &["Message", "Received", "Visible", "Body"], newest(&queue.messages).map(message));
@@ -203,6 +234,11 @@ fn notice(notice: &Notice) -> Vec<String> {
     vec![text(&notice.topic), text(notice.subject.as_deref().unwrap_or_default()), long(&notice.message)]
 }
 
+fn execution(execution: &Execution) -> Vec<String> {
+    let error = execution.error.as_deref().unwrap_or_default();
+    vec![text(&execution.name), text(&execution.status), text(error), execution.tries.to_string(), long(&execution.input)]
+}
+
 fn message(message: &Message) -> Vec<String> {
     let visible = if message.visible { "yes" } else { "no" };
     vec![text(&message.id), message.receives.to_string(), visible.to_owned(), long(&message.body)]
@@ -241,6 +277,16 @@ mod tests {
                 messages: vec![Message { id: "m-1".into(), body: "{}".into(), ..Message::default() }],
             }],
             pools: vec![Pool { name: "members".into(), users: vec![("member-1".into(), false)] }],
+            machines: vec![Machine {
+                name: "audit-record".into(),
+                executions: vec![Execution {
+                    name: "r-1".into(),
+                    status: "FAILED".into(),
+                    error: Some("Lambda.Unknown".into()),
+                    tries: 12,
+                    input: "{\"a\":\"<b>\"}".into(),
+                }],
+            }],
             ..Look::default()
         };
         let page = html(&look);
@@ -250,6 +296,7 @@ mod tests {
             "<a href=\"/brownout/objects/attachments/x/1-a%20b%22\">x/1-a b&quot;</a>",
             "m-1",
             "<b>no</b>",
+            "<td>r-1</td><td>FAILED</td><td>Lambda.Unknown</td><td>12</td><td>{&quot;a&quot;:&quot;&lt;b&gt;&quot;}</td>",
         ] {
             assert!(page.contains(part), "{part} is missing in {page}");
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{AT, Bucket, Letter, Look, Message, Notice, OBJECTS, Pool, Queue, html};
+use super::{AT, Bucket, Execution, Letter, Look, Machine, Message, Notice, OBJECTS, Pool, Queue, html};
 use crate::services::cloudwatch::Alarms;
 use crate::services::cognito::Cognito;
 use crate::services::s3::Buckets;
 use crate::services::ses::Mailbox;
 use crate::services::sns::Sns;
 use crate::services::sqs::Sqs;
+use crate::services::stepfunctions::{Shown, StepFunctions};
 use crate::services::wire::{Answer, REST_JSON, percent_decoded};
 
 const PAGE: &str = "text/html; charset=utf-8";
@@ -35,6 +36,8 @@ pub struct Window {
     pub cognito: Arc<Cognito>,
     /// Alarms.
     pub alarms: Arc<Alarms>,
+    /// Executions.
+    pub machines: Arc<StepFunctions>,
 }
 
 impl Window {
@@ -57,12 +60,24 @@ impl Window {
             queues: self.sqs.names().into_iter().map(|name| self.queue(name)).collect(),
             pools: self.cognito.addresses().into_iter().map(|pool| self.pool(pool.name)).collect(),
             alarms: self.alarms.states().into_iter().map(|(name, state)| (name, state.name().to_owned())).collect(),
+            machines: self.machines.names().into_iter().map(|name| self.machine(name)).collect(),
         }
     }
 
     fn notices(&self, topic: &str) -> Vec<Notice> {
         let notices = self.sns.published(topic).into_iter();
         notices.map(|notice| Notice { topic: topic.to_owned(), subject: notice.subject, message: notice.message }).collect()
+    }
+
+    fn machine(&self, name: String) -> Machine {
+        let execution = |it: Shown| Execution {
+            status: it.status().to_owned(),
+            error: it.error().map(str::to_owned),
+            name: it.name,
+            tries: it.tries,
+            input: it.input,
+        };
+        Machine { executions: self.machines.executions(&name).into_iter().map(execution).collect(), name }
     }
 
     fn bucket(&self, name: String) -> Bucket {

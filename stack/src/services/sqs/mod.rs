@@ -251,7 +251,8 @@ impl Sqs {
     }
 }
 
-fn md5(bytes: &[u8]) -> String {
+/// The MD5 of a body, in hexadecimal.
+pub(super) fn md5(bytes: &[u8]) -> String {
     hexadecimal(Md5::checksum(bytes).as_ref())
 }
 

@@ -77,6 +77,26 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("AuditUsagePlanKey", "Ref: AuditApiKey", "Ref: AuditApi", "AuditUsagePlanKey.KeyId"),
         ("AuditUsagePlanKey", "Ref: AuditUsagePlan", "Ref: AuditApi", "AuditUsagePlanKey.UsagePlanId"),
         ("AuditUsagePlanKey", "KeyType: API_KEY", "KeyType: OTHER", "AuditUsagePlanKey.KeyType"),
+        ("AuditRecordMachine", "Type: STANDARD", "Type: EXPRESS", "AuditRecordMachine.Type"),
+        ("AuditRecordMachine", "Definition:", "DefinitionUri:", "AuditRecordMachine.DefinitionUri"),
+        ("AuditRecordMachine", "Type: Fail", "Type: Wait", "AuditRecordMachine.Definition.States.Failed.Type"),
+        ("AuditRecordMachine", "Next: Failed", "Next: Gone", "AuditRecordMachine.Definition.States.DeadLetter: found `Gone`"),
+        (
+            "AuditRecordMachine",
+            "[ArchiveRecordFunction, Arn]",
+            "[AuditArchiveBucket, Arn]",
+            "AuditRecordMachine.Definition.Archive.Resource",
+        ),
+        ("AuditRecordMachine", "[ArchiveRecordFunction, Arn]", "[Nobody, Arn]", "Branches[0].States.Archive.Resource: found `Nobody.Arn`"),
+        (
+            "AuditRecordMachine",
+            "Fn::GetAtt: [ArchiveRecordFunction, Arn]",
+            "Fn::Sub: arn:aws:lambda:us-east-1:1:function:f",
+            "Definition.Archive: found",
+        ),
+        ("AuditRecordMachine", "Ref: AuditNoticesTopic", "Ref: AuditDeadLettersQueue", "AuditRecordMachine.Definition.Completed: found"),
+        ("AuditRecordMachine", "MessageBody:", "Body:", "AuditRecordMachine.Definition.DeadLetter.Parameters.MessageBody: found none"),
+        ("AuditRecordMachine", "notice: completed", "notice: ${Word}", "Parameters.Message.notice: found `${Word}`"),
         ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
     ] {
         let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };

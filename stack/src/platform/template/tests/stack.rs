@@ -45,6 +45,7 @@ fn the_queues_keep_mail_for_as_long_as_they_are_told() {
         let queues = sorted(deployed(parameters).blueprint.queues, |queue| queue.name.clone());
         let redrive = Redrive { to: mail::DEAD_LETTERS.into(), max_receives };
         let expected = [
+            queue(audit::DEAD_LETTERS, 14 * 86_400, None),
             queue(mail::QUEUE, retention, Some(redrive)),
             queue(mail::DEAD_LETTERS, 14 * 86_400, None),
             queue(inactive_users::FAILED, 14 * 86_400, None),
@@ -61,7 +62,7 @@ fn mail_is_stored_told_of_and_watched() {
     assert_eq!(buckets, [bucket(mail::ATTACHMENTS, &[]), bucket(audit::ARCHIVE_BUCKET, &[]), bucket(mail::INCOMING, &[mail::QUEUE])]);
     assert_eq!(blueprint.receipts, [Receipt { bucket: mail::INCOMING.into(), prefix: String::new() }]);
     let topics = sorted(blueprint.topics, |topic| topic.name.clone());
-    assert_eq!(topics, [mail::ALARMS, mail::FALLBACK].map(|name| Topic { name: name.into() }));
+    assert_eq!(topics, [mail::ALARMS, audit::NOTICES, mail::FALLBACK].map(|name| Topic { name: name.into() }));
     let alarm = |name: &str, queue: &str, metric, period, inclusive, threshold| {
         let (name, queue, tells) = (name.to_owned(), queue.to_owned(), Some(mail::ALARMS.to_owned()));
         Alarm { name, queue, metric, period: seconds(period), inclusive, threshold, tells }
@@ -190,6 +191,46 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
     }
     let days = deployed(&[]).functions.into_iter().find(|function| function.name == "record-sign-in").unwrap();
     assert_eq!(days.variables["THRESHOLD_DAYS"], inactive_users::THRESHOLD_DAYS.to_string());
+}
+
+#[test]
+fn the_audit_s_machine_retries_and_gives_up_as_the_contract_says() {
+    let [machine] = deployed(&[]).blueprint.machines.try_into().unwrap();
+    assert_eq!(machine.name, audit::STATE_MACHINE);
+    let arn = |function: &str| format!("arn:aws:lambda:us-east-1:123456789012:function:{function}");
+    let tasks = machine.definition.tasks();
+    let task = |name: &str| tasks.iter().find(|(task, _)| &***task == name).unwrap().1;
+    for (name, function) in [("Archive", audit::ARCHIVE), ("Describe", audit::DESCRIBE), ("Close", audit::CLOSE)] {
+        assert_eq!(*task(name).resource, *arn(function));
+        let retry = &task(name).handling.retry;
+        let waits = |error: &str| {
+            let retrier = retry.iter().find(|retrier| retrier.errors.matches(error));
+            retrier.map_or_else(Vec::new, |it| (0..it.most).map(|retry| it.delay(retry, 0.0).as_secs()).collect())
+        };
+        for error in [
+            "Lambda.TooManyRequestsException",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.Unknown",
+            "States.Timeout",
+            "NeighbourFailed",
+        ] {
+            assert_eq!(waits(error), [1, 2, 4, 8], "{name} {error}");
+        }
+        for error in ["RecordGone", "RecordDamaged", "Sandbox.Other"] {
+            assert_eq!(waits(error), [] as [u64; 0], "{name} {error}");
+        }
+        let not_yet = waits("NotYet");
+        if name == "Close" {
+            assert_eq!((not_yet.len(), &not_yet[..5]), (30, &[1, 2, 4, 5, 5][..]));
+        } else {
+            assert_eq!(not_yet, [] as [u64; 0], "{name}");
+        }
+    }
+    let text =
+        |name: &str, key: &str| task(name).shaping.parameters.as_ref().unwrap().literal(key).and_then(Value::as_str).unwrap().to_owned();
+    assert!(text("Completed", "TopicArn").ends_with(audit::NOTICES) && text("DeadLetter", "QueueUrl").ends_with(audit::DEAD_LETTERS));
 }
 
 #[test]

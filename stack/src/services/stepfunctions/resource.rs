@@ -1,0 +1,168 @@
+//! What a task's `Resource` may name here: a function, or one of the optimized integrations `lambda:invoke`, `sqs:sendMessage` and `sns:publish`.
+
+use faults::Complaint;
+use serde_json::Value;
+use states::{Definition, Payload, Task};
+
+use crate::platform::names::function_name;
+
+/// What a task does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// Calls the function of this name, whose answer is the result.
+    Function(String),
+    /// `lambda:invoke`: calls a function, whose answer is the result's `Payload`.
+    Invoke,
+    /// `sqs:sendMessage`.
+    Send,
+    /// `sns:publish`.
+    Publish,
+}
+
+/// What names a thing that must be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// A function, by name or ARN.
+    Function(String),
+    /// A queue, by its URL.
+    Queue(String),
+    /// A topic, by its ARN.
+    Topic(String),
+}
+
+impl Resource {
+    /// Reads a `Resource`.
+    pub fn read(text: &str) -> Option<Self> {
+        match text {
+            "arn:aws:states:::lambda:invoke" => Some(Self::Invoke),
+            "arn:aws:states:::sqs:sendMessage" => Some(Self::Send),
+            "arn:aws:states:::sns:publish" => Some(Self::Publish),
+            _ => {
+                let name = function_name(text);
+                (text.starts_with("arn:aws:lambda:") && text.contains(":function:") && !name.is_empty())
+                    .then(|| Self::Function(name.to_owned()))
+            }
+        }
+    }
+
+    /// Service and action, as events name an integration; `None` for a function.
+    pub const fn integration(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Function(_) => None,
+            Self::Invoke => Some(("lambda", "invoke")),
+            Self::Send => Some(("sqs", "sendMessage")),
+            Self::Publish => Some(("sns", "publish")),
+        }
+    }
+
+    /// The parameters that it must have, and those that it may have.
+    const fn parameters(&self) -> Option<(&'static [&'static str], &'static [&'static str])> {
+        match self {
+            Self::Function(_) => None,
+            Self::Invoke => Some((&["FunctionName"], &["Payload"])),
+            Self::Send => Some((&["QueueUrl", "MessageBody"], &[])),
+            Self::Publish => Some((&["TopicArn", "Message"], &["Subject"])),
+        }
+    }
+}
+
+/// What is wrong with the tasks of a machine, as far as it can be told without running it.
+pub fn complaints(definition: &Definition) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    for (name, task) in definition.tasks() {
+        complaints.extend(task_complaints(task).into_iter().map(|complaint| complaint.within(name)));
+    }
+    complaints
+}
+
+fn task_complaints(task: &Task) -> Vec<Complaint> {
+    let Some(resource) = Resource::read(&task.resource) else {
+        let what = format!(
+            "found `{}`, there are: the ARN of a function, arn:aws:states:::lambda:invoke, arn:aws:states:::sqs:sendMessage, arn:aws:states:::sns:publish",
+            task.resource
+        );
+        return vec![Complaint::new("Resource", what)];
+    };
+    let Some((needed, allowed)) = resource.parameters() else { return Vec::new() };
+    let keys: Vec<&str> = task.shaping.parameters.iter().flat_map(Payload::keys).collect();
+    let missing = needed.iter().filter(|key| !keys.contains(*key)).map(|key| Complaint::new(format!("Parameters.{key}"), "found none"));
+    let known = || needed.iter().chain(allowed).copied().collect::<Vec<_>>().join(", ");
+    let unknown = keys.iter().filter(|key| !needed.contains(*key) && !allowed.contains(*key));
+    missing
+        .chain(
+            unknown.map(|key| Complaint::new(format!("Parameters.{key}"), format!("this is not understood here, there are: {}", known()))),
+        )
+        .collect()
+}
+
+/// What the tasks of a machine need, each with its state, as far as it is written and not taken from the input.
+pub fn needs(definition: &Definition) -> Vec<(String, Needs)> {
+    let need = |task: &Task| {
+        let text = |key: &str| task.shaping.parameters.as_ref()?.literal(key).and_then(Value::as_str).map(str::to_owned);
+        match Resource::read(&task.resource)? {
+            Resource::Function(_) => Some(Needs::Function(task.resource.to_string())),
+            Resource::Invoke => text("FunctionName").map(Needs::Function),
+            Resource::Send => text("QueueUrl").map(Needs::Queue),
+            Resource::Publish => text("TopicArn").map(Needs::Topic),
+        }
+    };
+    definition.tasks().into_iter().filter_map(|(name, task)| Some((name.to_string(), need(task)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn machine(resource: &str, parameters: Option<Value>) -> Definition {
+        let mut task = json!({"Type": "Task", "Resource": resource, "End": true});
+        if let Some(parameters) = parameters {
+            task["Parameters"] = parameters;
+        }
+        Definition::read(&json!({"StartAt": "T", "States": {"T": task}})).unwrap()
+    }
+
+    #[test]
+    fn a_resource_is_one_of_four_things() {
+        for (text, resource) in [
+            ("arn:aws:lambda:us-east-1:123456789012:function:f", Some(Resource::Function("f".into()))),
+            ("arn:aws:lambda:us-east-1:123456789012:function:f:live", Some(Resource::Function("f".into()))),
+            ("arn:aws:states:::lambda:invoke", Some(Resource::Invoke)),
+            ("arn:aws:states:::sqs:sendMessage", Some(Resource::Send)),
+            ("arn:aws:states:::sns:publish", Some(Resource::Publish)),
+            ("arn:aws:states:::lambda:invoke.waitForTaskToken", None),
+            ("arn:aws:states:::dynamodb:putItem", None),
+            ("arn:aws:lambda:us-east-1:123456789012:function:", None),
+            ("f", None),
+        ] {
+            assert_eq!(Resource::read(text), resource, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_task_lacks_is_complained_of_by_its_state() {
+        let send = "arn:aws:states:::sqs:sendMessage";
+        for (resource, parameters, expected) in [
+            ("arn:aws:states:::sns:publish.sync", None, vec!["T.Resource"]),
+            (send, None, vec!["T.Parameters.QueueUrl", "T.Parameters.MessageBody"]),
+            (send, Some(json!({"QueueUrl": "q", "MessageBody.$": "$", "DelaySeconds": 1})), vec!["T.Parameters.DelaySeconds"]),
+            (send, Some(json!({"QueueUrl": "q", "MessageBody.$": "$"})), vec![]),
+            ("arn:aws:lambda:us-east-1:1:function:f", Some(json!({"anything": 1})), vec![]),
+        ] {
+            let found: Vec<_> = complaints(&machine(resource, parameters.clone())).into_iter().map(|complaint| complaint.key).collect();
+            assert_eq!(found, expected, "{resource} {parameters:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_machine_needs_is_known_where_it_is_written() {
+        let publish = "arn:aws:states:::sns:publish";
+        let needs_of =
+            |resource: &str, parameters: Value| needs(&machine(resource, Some(parameters))).into_iter().map(|(_, need)| need).next();
+        assert_eq!(needs_of(publish, json!({"TopicArn": "t", "Message": "m"})), Some(Needs::Topic("t".into())));
+        assert_eq!(needs_of(publish, json!({"TopicArn.$": "$.t", "Message": "m"})), None);
+        let function = "arn:aws:lambda:us-east-1:1:function:f";
+        assert_eq!(needs_of(function, json!({})), Some(Needs::Function(function.into())));
+    }
+}

@@ -1,0 +1,141 @@
+//! What happened in an execution, as `GetExecutionHistory` tells it, and how often each state was tried. It judges nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::definition::Name;
+use crate::run::Failure;
+
+/// The most events of an execution. Source: Step Functions, service quotas.
+const MOST_EVENTS: usize = 25_000;
+
+/// JSON as text.
+pub type Text = Arc<str>;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// From 1.
+    pub id: u64,
+    /// The event that it came of; 0 for the first ones.
+    pub previous: u64,
+    /// Since the execution began.
+    pub at: Duration,
+    /// What happened.
+    pub what: What,
+}
+
+/// The type of a state, as events name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A Task.
+    Task,
+    /// A Parallel.
+    Parallel,
+    /// A Pass.
+    Pass,
+    /// A Succeed.
+    Succeed,
+    /// A Fail.
+    Fail,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The execution began with this input.
+    Started(Text),
+    /// It ended with this output.
+    Succeeded(Text),
+    /// It failed.
+    Failed(Failure),
+    /// It took longer than it may.
+    TimedOut,
+    /// A state was entered with this input.
+    Entered(Kind, Name, Text),
+    /// A state was left with this output.
+    Exited(Kind, Name, Text),
+    /// A task is to be done: its resource, its parameters and its time.
+    TaskScheduled(Name, Text, Option<Duration>),
+    /// It was begun.
+    TaskStarted(Name),
+    /// It gave this.
+    TaskSucceeded(Name, Text),
+    /// It failed.
+    TaskFailed(Name, Failure),
+    /// It took longer than it may.
+    TaskTimedOut(Name, Failure),
+    /// It was given up because another branch failed, or the whole took too long.
+    TaskAborted,
+    /// The branches began.
+    ParallelStarted,
+    /// All branches ended well.
+    ParallelSucceeded,
+    /// A branch failed, and with it the state.
+    ParallelFailed,
+}
+
+/// The history of one execution.
+#[derive(Debug)]
+pub struct History {
+    began: Instant,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    events: Vec<Event>,
+    tries: BTreeMap<Name, u32>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self::begin()
+    }
+}
+
+impl History {
+    /// An empty one, which begins now.
+    pub fn begin() -> Self {
+        Self { began: Instant::now(), inner: Mutex::default() }
+    }
+
+    /// The events so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.inner().events.clone()
+    }
+
+    /// How often each state was entered or tried, so far.
+    pub fn tries(&self) -> BTreeMap<Name, u32> {
+        self.inner().tries.clone()
+    }
+
+    /// Adds an event; its id comes back.
+    pub(crate) fn add(&self, previous: u64, what: What) -> u64 {
+        let at = self.began.elapsed();
+        let mut inner = self.inner();
+        let id = inner.events.len() as u64 + 1;
+        inner.events.push(Event { id, previous, at, what });
+        id
+    }
+
+    /// Counts a try of a state; its number comes back, from 1.
+    pub(crate) fn tried(&self, state: &Name) -> u32 {
+        let mut inner = self.inner();
+        let tries = inner.tries.entry(Arc::clone(state)).or_default();
+        *tries += 1;
+        *tries
+    }
+
+    /// Whether an execution may go no further.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inner().events.len() >= MOST_EVENTS
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

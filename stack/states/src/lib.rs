@@ -1,0 +1,30 @@
+//! State machines in a subset of the Amazon States Language (JSONPath): a definition is read whole or refused with all complaints at once, and
+//! run over whoever does its tasks. Nothing here touches a file or a socket; the one clock is tokio's.
+//!
+//! There are Task, Parallel, Pass, Succeed and Fail, with what they need. What is not understood is refused, never ignored.
+//! Sources: the Amazon States Language (states-language.net/spec.html) and the AWS Step Functions developer guide, where the two differ.
+
+mod definition;
+mod error_equals;
+mod history;
+mod intrinsic;
+mod path;
+mod payload;
+mod read;
+mod retry;
+mod run;
+
+pub use definition::{
+    After, Catcher, Definition, Fail, Flow, Handling, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task,
+};
+pub use error_equals::{DATA_LIMIT_EXCEEDED, ErrorEquals, RESULT_PATH_MATCH_FAILURE, RUNTIME, TIMEOUT};
+pub use history::{Event, History, Kind, Text, What};
+pub use intrinsic::Source;
+pub use path::Path;
+pub use payload::Payload;
+pub use read::DefinitionError;
+pub use retry::{Jitter, Retrier};
+pub use run::{Attempt, Execution, Failure, Outcome, Tasks, run};
+
+/// The most bytes of an input, an output or a result, as JSON. Source: Step Functions, service quotas.
+pub const LARGEST_PAYLOAD: usize = 262_144;

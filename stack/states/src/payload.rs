@@ -1,0 +1,116 @@
+//! Payload templates (`Parameters`, `ResultSelector`): JSON in which a field whose name ends with `.$` is taken from a path or a function.
+
+use faults::Complaint;
+use serde_json::{Map, Value};
+
+use crate::intrinsic::Source;
+use crate::path::Scope;
+
+/// A payload template.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payload {
+    /// As it is written.
+    Literal(Value),
+    /// Taken from elsewhere.
+    Taken(Source),
+    /// An object, in which something may be taken from elsewhere.
+    Object(Vec<(String, Payload)>),
+    /// A list, in whose objects something may be taken from elsewhere.
+    List(Vec<Payload>),
+}
+
+impl Payload {
+    /// Reads a template; `at` is where it stands.
+    pub(crate) fn read(value: &Value, at: &str, complaints: &mut Vec<Complaint>) -> Self {
+        match value {
+            Value::Object(fields) => Self::Object(fields.iter().filter_map(|(key, value)| field(key, value, at, complaints)).collect()),
+            Value::Array(list) => {
+                Self::List(list.iter().enumerate().map(|(index, one)| Self::read(one, &format!("{at}[{index}]"), complaints)).collect())
+            }
+            other => Self::Literal(other.clone()),
+        }
+    }
+
+    /// What comes of it.
+    ///
+    /// # Errors
+    /// Where a path leads nowhere or a function cannot take its arguments, with what Step Functions says of it.
+    pub(crate) fn fill(&self, scope: &Scope<'_>) -> Result<Value, String> {
+        Ok(match self {
+            Self::Literal(value) => value.clone(),
+            Self::Taken(source) => source.take(scope)?,
+            Self::Object(fields) => {
+                let filled = fields.iter().map(|(key, payload)| Ok((key.clone(), payload.fill(scope)?)));
+                Value::Object(filled.collect::<Result<Map<_, _>, String>>()?)
+            }
+            Self::List(list) => Value::Array(list.iter().map(|payload| payload.fill(scope)).collect::<Result<_, _>>()?),
+        })
+    }
+
+    /// What stands in a field as it is written; `None` where there is none, or where it is taken from elsewhere.
+    pub fn literal(&self, key: &str) -> Option<&Value> {
+        let Self::Object(fields) = self else { return None };
+        fields.iter().find_map(|(name, payload)| if let (true, Self::Literal(value)) = (name == key, payload) { Some(value) } else { None })
+    }
+
+    /// The names of its fields.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let fields = if let Self::Object(fields) = self { fields.as_slice() } else { &[] };
+        fields.iter().map(|(key, _)| key.as_str())
+    }
+}
+
+fn field(key: &str, value: &Value, at: &str, complaints: &mut Vec<Complaint>) -> Option<(String, Payload)> {
+    let Some(name) = key.strip_suffix(".$") else {
+        return Some((key.to_owned(), Payload::read(value, &format!("{at}.{key}"), complaints)));
+    };
+    let source = match value {
+        Value::String(text) => Source::read(text),
+        other => Err(format!("found `{other}`, expected the text of a path or a function, as the name ends with `.$`")),
+    };
+    match source {
+        Ok(source) => Some((name.to_owned(), Payload::Taken(source))),
+        Err(what) => {
+            complaints.push(Complaint::new(format!("{at}.{key}"), what));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(template: &Value) -> (Payload, Vec<String>) {
+        let mut complaints = Vec::new();
+        let payload = Payload::read(template, "Parameters", &mut complaints);
+        (payload, complaints.iter().map(Complaint::to_string).collect())
+    }
+
+    #[test]
+    fn what_ends_with_a_dollar_is_taken_and_the_rest_stays() {
+        let template = json!({
+            "a": 1, "b.$": "$.x", "c": {"d.$": "$$.Execution.Name", "e": [{"f.$": "$.y[1]"}, "$.y"]}, "g.$": "States.Format('{}!', $.x)", "$": 2,
+        });
+        let (payload, complaints) = read(&template);
+        assert_eq!(complaints, Vec::<String>::new());
+        let (input, context) = (json!({"x": "v", "y": [1, 2]}), json!({"Execution": {"Name": "n"}}));
+        let filled = payload.fill(&Scope { input: &input, context: &context }).unwrap();
+        assert_eq!(filled, json!({"a": 1, "b": "v", "c": {"d": "n", "e": [{"f": 2}, "$.y"]}, "g": "v!", "$": 2}));
+        assert_eq!((payload.literal("a"), payload.literal("b"), payload.keys().count()), (Some(&json!(1)), None, 5));
+        let nothing = json!({});
+        let error = payload.fill(&Scope { input: &nothing, context: &context }).unwrap_err();
+        assert!(error.contains("$['x']"), "{error}");
+    }
+
+    #[test]
+    fn every_mistake_is_named_by_its_place() {
+        let (_, complaints) = read(&json!({"a.$": 1, "b": [{"c.$": "x"}], "d": {"e.$": "States.Nothing()"}}));
+        assert_eq!(complaints.len(), 3);
+        for (complaint, place) in complaints.iter().zip(["Parameters.a.$: ", "Parameters.b[0].c.$: ", "Parameters.d.e.$: "]) {
+            assert!(complaint.starts_with(place), "{complaint}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The fields of an object under its own path: what is read of it, and what is complained about by that path.
+
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use faults::Complaint;
+use serde_json::{Map, Value};
+
+/// An object of the definition.
+pub(super) struct Fields<'a> {
+    path: String,
+    fields: &'a Map<String, Value>,
+    complaints: &'a RefCell<Vec<Complaint>>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `value`, which stands at `path`.
+    pub(super) fn of(value: &'a Value, path: &str, complaints: &'a RefCell<Vec<Complaint>>) -> Option<Self> {
+        if let Value::Object(fields) = value {
+            return Some(Self { path: path.to_owned(), fields, complaints });
+        }
+        complaints.borrow_mut().push(Complaint::new(path, format!("found {}, expected an object", kind(value))));
+        None
+    }
+
+    pub(super) fn complain(&self, key: &str, what: impl Into<String>) {
+        self.complaints.borrow_mut().push(Complaint::new(self.at(key), what));
+    }
+
+    /// Where a field stands.
+    pub(super) fn at(&self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+
+    /// Complains of every field that `what` does not have here.
+    pub(super) fn only(&self, what: &str, known: &[&str]) {
+        for key in self.fields.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.complain(key, format!("a {what} has no such field here, leave it out; there are: {}", known.join(", ")));
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.fields.contains_key(key)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    pub(super) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.fields.get(key)
+    }
+
+    /// The complaints, for who reads a value by itself.
+    pub(super) fn complaints(&self) -> std::cell::RefMut<'a, Vec<Complaint>> {
+        self.complaints.borrow_mut()
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        match self.value(key)? {
+            Value::String(text) => Some(text.clone()),
+            other => {
+                self.complain(key, format!("found {}, expected text", kind(other)));
+                None
+            }
+        }
+    }
+
+    pub(super) fn needed_text(&self, key: &str) -> Option<String> {
+        if !self.has(key) {
+            self.complain(key, "found none");
+        }
+        self.text(key)
+    }
+
+    pub(super) fn whole(&self, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.value(key)?;
+        let number = value.as_u64().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            self.complain(key, format!("found `{value}`, expected a whole number from {} to {}", bounds.start(), bounds.end()));
+        }
+        number
+    }
+
+    pub(super) fn seconds(&self, key: &str, bounds: RangeInclusive<u64>) -> Option<Duration> {
+        self.whole(key, bounds).map(Duration::from_secs)
+    }
+
+    /// A number, whole or not, of at least `least`.
+    pub(super) fn number(&self, key: &str, least: f64) -> Option<f64> {
+        let value = self.value(key)?;
+        let number = value.as_f64().filter(|number| *number >= least);
+        if number.is_none() {
+            self.complain(key, format!("found `{value}`, expected a number of at least {least}"));
+        }
+        number
+    }
+
+    pub(super) fn flag(&self, key: &str) -> bool {
+        match self.value(key) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(other) => {
+                self.complain(key, format!("found {}, expected true or false", kind(other)));
+                false
+            }
+        }
+    }
+
+    /// An object within this one that must be there.
+    pub(super) fn needed_within(&self, key: &str) -> Option<Self> {
+        match self.value(key) {
+            Some(value) => Self::of(value, &self.at(key), self.complaints),
+            None => {
+                self.complain(key, "found none");
+                None
+            }
+        }
+    }
+
+    /// The elements of a list, each with where it stands.
+    pub(super) fn list(&self, key: &str) -> Vec<(String, &'a Value)> {
+        match self.value(key) {
+            None => Vec::new(),
+            Some(Value::Array(list)) => {
+                list.iter().enumerate().map(|(index, value)| (format!("{}[{index}]", self.at(key)), value)).collect()
+            }
+            Some(other) => {
+                self.complain(key, format!("found {}, expected a list", kind(other)));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The objects of a list.
+    pub(super) fn each(&self, key: &str) -> Vec<Self> {
+        self.list(key).into_iter().filter_map(|(at, value)| Self::of(value, &at, self.complaints)).collect()
+    }
+
+    /// The objects in the fields of this one, each with its name; `None` where one is no object.
+    pub(super) fn children(&self) -> Vec<(&'a str, Option<Self>)> {
+        self.fields.iter().map(|(key, value)| (key.as_str(), Self::of(value, &self.at(key), self.complaints))).collect()
+    }
+}
+
+/// What a value is, in a word.
+pub(super) const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

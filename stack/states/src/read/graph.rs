@@ -1,0 +1,40 @@
+//! Whether the states of one level lead to one another: every transition somewhere, every state reached, an end to be found.
+
+use std::collections::BTreeSet;
+
+use super::fields::Fields;
+use crate::definition::{Flow, Name};
+
+/// Complains of what does not fit together.
+pub(super) fn check(fields: &Fields<'_>, flow: &Flow) {
+    let there_are = || flow.states.keys().map(|name| &**name).collect::<Vec<_>>().join(", ");
+    if !flow.states.contains_key(&flow.start_at) {
+        fields.complain("StartAt", format!("found `{}`, which is no state, there are: {}", flow.start_at, there_are()));
+        return;
+    }
+    for (name, state) in &flow.states {
+        for next in state.successors().into_iter().filter(|next| !flow.states.contains_key(*next)) {
+            fields.complain(
+                &format!("States.{name}"),
+                format!("found `{next}` as the next state, which is none of this level, there are: {}", there_are()),
+            );
+        }
+    }
+    let reached = reached(flow);
+    for name in flow.states.keys().filter(|name| !reached.contains(*name)) {
+        fields.complain(&format!("States.{name}"), "no state leads to it; name it as the next of one, or leave it out");
+    }
+    if !reached.iter().filter_map(|name| flow.states.get(*name)).any(|state| state.ends()) {
+        fields.complain("States", "no state that is reached ends it; give one `End: true`, or lead to a Succeed or a Fail");
+    }
+}
+
+fn reached(flow: &Flow) -> BTreeSet<&Name> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![&flow.start_at]);
+    while let Some(name) = open.pop() {
+        if reached.insert(name) {
+            open.extend(flow.states.get(name).into_iter().flat_map(|state| state.successors()));
+        }
+    }
+    reached
+}

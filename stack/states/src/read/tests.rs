@@ -1,0 +1,295 @@
+//! Every rule of reading, one line a case; and that nothing that is read can make the reader or the interpreter panic.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{Definition, Execution, Failure, History, State, Tasks, run};
+
+/// A definition of which every part is understood.
+fn whole() -> Value {
+    json!({
+        "Comment": "all that there is", "StartAt": "Both", "TimeoutSeconds": 60, "Version": "1.0", "QueryLanguage": "JSONPath",
+        "States": {
+            "Both": {
+                "Type": "Parallel",
+                "Branches": [
+                    {"StartAt": "A", "States": {"A": {
+                        "Type": "Task", "Resource": "arn:a", "TimeoutSeconds": 5, "InputPath": "$.x", "Parameters": {"p.$": "$.y"},
+                        "ResultSelector": {"r.$": "$.z"}, "ResultPath": "$.w", "OutputPath": "$", "End": true,
+                        "Retry": [
+                            {"ErrorEquals": ["E", "States.Timeout"], "IntervalSeconds": 2, "MaxAttempts": 4, "BackoffRate": 1.5,
+                             "MaxDelaySeconds": 9, "JitterStrategy": "FULL"},
+                            {"ErrorEquals": ["States.ALL"]},
+                        ],
+                    }}},
+                    {"StartAt": "B", "States": {"B": {"Type": "Pass", "Result": {"b": 1}, "ResultPath": null, "End": true}}},
+                ],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Told"}],
+                "Next": "Well",
+            },
+            "Told": {"Type": "Task", "Resource": "arn:b", "Next": "Badly"},
+            "Badly": {"Type": "Fail", "Error": "E", "CausePath": "$.error.Cause"},
+            "Well": {"Type": "Succeed", "OutputPath": null},
+        },
+    })
+}
+
+/// The definition with what is at `pointer` replaced; with nothing it is taken away.
+fn changed(pointer: &str, to: Option<Value>) -> Value {
+    let mut definition = whole();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match (definition.pointer_mut(parent).unwrap(), to) {
+        (Value::Object(fields), Some(value)) => drop(fields.insert(key.to_owned(), value)),
+        (Value::Object(fields), None) => drop(fields.remove(key)),
+        (Value::Array(list), Some(value)) => list[key.parse::<usize>().unwrap()] = value,
+        (other, _) => panic!("{other}"),
+    }
+    definition
+}
+
+fn complaints(definition: &Value) -> Vec<String> {
+    Definition::read(definition).map_or_else(|error| error.0.iter().map(ToString::to_string).collect(), |_| Vec::new())
+}
+
+#[test]
+fn a_whole_definition_is_understood() {
+    let definition = Definition::read(&whole()).unwrap();
+    assert_eq!((definition.flow.start_at.as_ref(), definition.flow.states.len(), definition.tasks().len()), ("Both", 4, 2));
+    let State::Parallel(both) = &definition.flow.states["Both"] else { panic!("{definition:?}") };
+    let State::Task(task) = &both.branches[0].states["A"] else { panic!("{both:?}") };
+    let retry = &task.handling.retry;
+    assert_eq!((retry[0].most, retry[0].backoff, retry[0].interval.as_secs()), (4, 1.5, 2));
+    assert_eq!((retry[1].most, retry[1].backoff, retry[1].interval.as_secs(), retry[1].longest), (3, 2.0, 1, None));
+}
+
+#[test]
+fn every_mistake_is_complained_about_where_it_stands() {
+    const A: &str = "/States/Both/Branches/0/States/A";
+    let at = |rest: &str| format!("{A}/{rest}");
+    let cases = [
+        ("/StartAt", Some(json!("Nowhere")), "Definition.StartAt: found `Nowhere`"),
+        ("/StartAt", Some(json!(1)), "Definition.StartAt: found a number"),
+        ("/States", None, "Definition.States: found none"),
+        ("/States", Some(json!({})), "Definition.States: found none, expected at least one"),
+        ("/States/X", Some(json!(1)), "Definition.States.X: found a number, expected an object"),
+        ("/Version", Some(json!("2.0")), "Definition.Version: found `2.0`, there is: 1.0"),
+        ("/QueryLanguage", Some(json!("JSONata")), "Definition.QueryLanguage: found `JSONata`, there is: JSONPath"),
+        ("/Surprise", Some(json!(1)), "Definition.Surprise: a state machine has no such field here"),
+        ("/TimeoutSeconds", Some(json!(0)), "Definition.TimeoutSeconds: found `0`"),
+        (
+            "/States/Told/Type",
+            Some(json!("Wait")),
+            "Definition.States.Told.Type: found `Wait`, there are: Task, Parallel, Pass, Succeed, Fail",
+        ),
+        ("/States/Told/Type", None, "Definition.States.Told.Type: found none"),
+        ("/States/Told/HeartbeatSeconds", Some(json!(1)), "Definition.States.Told.HeartbeatSeconds: a Task has no such field here"),
+        ("/States/Told/Resource", None, "Definition.States.Told.Resource: found none"),
+        ("/States/Told/Resource", Some(json!("")), "Definition.States.Told.Resource: found nothing"),
+        ("/States/Told/Next", Some(json!("Gone")), "Definition.States.Told: found `Gone` as the next state"),
+        ("/States/Told/Next", Some(json!("A")), "Definition.States.Told: found `A` as the next state, which is none of this level"),
+        ("/States/Told/Next", None, "Definition.States.Told.Next: found neither"),
+        ("/States/Told/End", Some(json!(true)), "Definition.States.Told.End: found it beside `Next`"),
+        ("/States/Told/End", Some(json!("yes")), "Definition.States.Told.End: found text, expected true or false"),
+        ("/States/Alone", Some(json!({"Type": "Succeed"})), "Definition.States.Alone: no state leads to it"),
+        ("/States/A", Some(json!({"Type": "Succeed"})), "another state of the machine has this name too"),
+        ("/States/Badly/ErrorPath", Some(json!("$.e")), "Definition.States.Badly.ErrorPath: found it beside `Error`"),
+        ("/States/Badly/CausePath", Some(json!("e")), "Definition.States.Badly.CausePath: found `e`"),
+        ("/States/Badly/Next", Some(json!("Well")), "Definition.States.Badly.Next: a Fail has no such field here"),
+        ("/States/Well/ResultPath", Some(json!("$")), "Definition.States.Well.ResultPath: a Succeed has no such field here"),
+        ("/States/Both/Branches", Some(json!([])), "Definition.States.Both.Branches: found none"),
+        ("/States/Both/Branches", Some(json!({})), "Definition.States.Both.Branches: found an object, expected a list"),
+        ("/States/Both/Branches/1/Next", Some(json!("B")), "Definition.States.Both.Branches[1].Next: a branch has no such field here"),
+        ("/States/Both/Branches/1/StartAt", Some(json!("Well")), "Definition.States.Both.Branches[1].StartAt: found `Well`"),
+        ("/States/Both/TimeoutSeconds", Some(json!(1)), "Definition.States.Both.TimeoutSeconds: a Parallel has no such field here"),
+        ("/States/Both/Catch/0/Next", Some(json!("Gone")), "Definition.States.Both: found `Gone`"),
+        ("/States/Both/Catch/0/Next", None, "Definition.States.Both.Catch[0].Next: found none"),
+        ("/States/Both/Catch/0/ErrorEquals", None, "Definition.States.Both.Catch[0].ErrorEquals: found none"),
+        ("/States/Both/Catch/0/ErrorEquals", Some(json!(["States.ALL", "E"])), "found `States.ALL` beside other names"),
+        (
+            "/States/Both/Catch/0/ErrorEquals",
+            Some(json!(["States.Alle"])),
+            "found `States.Alle`, of the names that begin with `States.` there are",
+        ),
+        ("/States/Both/Catch/0/ErrorEquals", Some(json!([1])), "Catch[0].ErrorEquals: found a number"),
+        ("/States/Both/Catch/0/ResultPath", Some(json!("$$.State.Name")), "Catch[0].ResultPath: found `$$.State.Name`"),
+        ("/States/Both/Catch/0/Assign", Some(json!({})), "Catch[0].Assign: a catcher has no such field here"),
+        (&at("InputPath"), Some(json!("$.*")), "Branches[0].States.A.InputPath: found `$.*`"),
+        (&at("ResultPath"), Some(json!(7)), "Branches[0].States.A.ResultPath: found a number, expected text"),
+        (&at("Parameters"), Some(json!([])), "Branches[0].States.A.Parameters: found a list, expected an object"),
+        (&at("Parameters"), Some(json!({"a": [{"b.$": "$.."}]})), "Branches[0].States.A.Parameters.a[0].b.$: found `$..`"),
+        (
+            &at("Retry/0/ErrorEquals"),
+            Some(json!(["States.ALL"])),
+            "A.Retry[0].ErrorEquals: found `States.ALL` and others after it, put it last",
+        ),
+        (&at("Retry/0/MaxAttempts"), Some(json!(-1)), "A.Retry[0].MaxAttempts: found `-1`"),
+        (&at("Retry/0/IntervalSeconds"), Some(json!(0)), "A.Retry[0].IntervalSeconds: found `0`"),
+        (&at("Retry/0/BackoffRate"), Some(json!(0.5)), "A.Retry[0].BackoffRate: found `0.5`, expected a number of at least 1"),
+        (&at("Retry/0/MaxDelaySeconds"), Some(json!(2)), "A.Retry[0].MaxDelaySeconds: found `2`, expected more than IntervalSeconds"),
+        (&at("Retry/0/JitterStrategy"), Some(json!("HALF")), "A.Retry[0].JitterStrategy: found `HALF`, there are: FULL, NONE"),
+        (&at("Retry/0"), Some(json!("E")), "A.Retry[0]: found text, expected an object"),
+        (&at("Retry/0/Next"), Some(json!("B")), "A.Retry[0].Next: a retrier has no such field here"),
+    ];
+    for (pointer, to, complaint) in cases {
+        let found = complaints(&changed(pointer, to.clone()));
+        assert!(found.iter().any(|found| found.contains(complaint)), "{pointer} {to:?}: {found:?}");
+    }
+    assert_eq!(complaints(&json!([])), ["Definition: found a list, expected an object"]);
+}
+
+#[test]
+fn all_complaints_come_at_once() {
+    let mut definition = changed("/States/Told/Type", Some(json!("Map")));
+    definition["States"]["Badly"]["Surprise"] = json!(1);
+    definition["States"]["Both"]["Branches"][0]["States"]["A"]["InputPath"] = json!("x");
+    assert_eq!(complaints(&definition).len(), 3, "{:?}", complaints(&definition));
+}
+
+#[test]
+fn states_that_go_round_for_ever_are_refused() {
+    let round = |name: &str, next: &str| (name.to_owned(), json!({"Type": "Pass", "Next": next}));
+    let states: serde_json::Map<String, Value> = [round("A", "B"), round("B", "A")].into_iter().collect();
+    let found = complaints(&json!({"StartAt": "A", "States": states}));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains("no state that is reached ends it"), "{found:?}");
+}
+
+/// A value made of the words that a definition is made of, so that a good part of what is tried is nearly right.
+fn words() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        prop::sample::select(vec![
+            "A",
+            "B",
+            "C",
+            "Task",
+            "Pass",
+            "Parallel",
+            "Succeed",
+            "Fail",
+            "$",
+            "$.a",
+            "$.a[0]",
+            "$$.State.Name",
+            "States.ALL",
+            "States.Timeout",
+            "E",
+            "FULL",
+            "States.Format('{}', $.a)",
+            "States.JsonToString($)",
+            "JSONPath",
+        ])
+        .prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+    ];
+    leaf.prop_recursive(6, 64, 6, |inner| {
+        let key = prop::sample::select(vec![
+            "StartAt",
+            "States",
+            "Type",
+            "Next",
+            "End",
+            "Resource",
+            "Branches",
+            "Retry",
+            "Catch",
+            "ErrorEquals",
+            "A",
+            "B",
+            "C",
+            "Parameters",
+            "a.$",
+            "ResultPath",
+            "OutputPath",
+            "Result",
+            "MaxAttempts",
+            "TimeoutSeconds",
+            "Cause",
+            "CausePath",
+            "Error",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key, inner), 0..8)
+                .prop_map(|fields| Value::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())),
+        ]
+    })
+}
+
+/// A state that is mostly right.
+fn state() -> impl Strategy<Value = Value> {
+    let name = || prop::sample::select(vec!["A", "B", "C"]);
+    let path = || prop::sample::select(vec!["$", "$.a", "$.a[0]", "$['b']", "$$.Execution.Input"]);
+    let errors = || prop::sample::select(vec!["E", "States.Timeout", "States.TaskFailed"]);
+    let after = || prop_oneof![name().prop_map(|next| ("Next", json!(next))), Just(("End", json!(true)))];
+    prop_oneof![
+        (path(), path(), after()).prop_map(|(input, output, (key, after))| {
+            json!({"Type": "Pass", "InputPath": input, "OutputPath": output, "ResultPath": "$.a", key: after})
+        }),
+        (path(), errors(), 0..3_u8, name(), after()).prop_map(|(taken, errors, most, next, (key, after))| {
+            json!({
+                "Type": "Task", "Resource": "r", "TimeoutSeconds": 2, "Parameters": {"a.$": taken}, key: after,
+                "Retry": [{"ErrorEquals": [errors], "MaxAttempts": most, "JitterStrategy": "FULL"}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": next}],
+            })
+        }),
+        Just(json!({"Type": "Succeed"})),
+        path().prop_map(|path| json!({"Type": "Fail", "CausePath": path, "Error": "E"})),
+    ]
+}
+
+fn machine() -> impl Strategy<Value = Value> {
+    prop::collection::vec(state(), 3)
+        .prop_map(|states| json!({"StartAt": "A", "TimeoutSeconds": 100, "States": {"A": states[0], "B": states[1], "C": states[2]}}))
+}
+
+/// Gives back what it is given, or fails, or never answers, by turns.
+struct Moody;
+
+#[async_trait::async_trait]
+impl Tasks for Moody {
+    async fn attempt(&self, attempt: &crate::Attempt<'_>) -> Result<Value, Failure> {
+        match attempt.number % 3 {
+            0 => Ok(attempt.input.clone()),
+            1 => Err(Failure::new("E", "it said so")),
+            _ => std::future::pending().await,
+        }
+    }
+}
+
+fn carried_out(definition: &Definition) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let execution = Execution {
+        id: "arn".into(),
+        name: "n".into(),
+        input: json!({"a": [1], "b": {}}),
+        started: String::new(),
+        machine_id: "m".into(),
+        machine_name: "m".into(),
+    };
+    let history = History::begin();
+    runtime.block_on(run(definition, &execution, &Moody, &history));
+    assert!(history.events().len() >= 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_value_gives_a_definition_or_complaints(value in words()) {
+        match Definition::read(&value) {
+            Ok(definition) => carried_out(&definition),
+            Err(error) => prop_assert!(!error.0.is_empty()),
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_right_is_carried_out_or_complained_about(value in machine()) {
+        match Definition::read(&value) {
+            Ok(definition) => carried_out(&definition),
+            Err(error) => prop_assert!(!error.0.is_empty()),
+        }
+    }
+}
