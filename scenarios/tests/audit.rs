@@ -66,7 +66,7 @@ async fn run(seed: u64) -> (Vec<Exchange>, Vec<(String, Bytes, u16)>, u64) {
         async move { (status, "{}".to_owned()) }
     })
     .await;
-    let audit = AuditLoad { rate: 20.0, largest: 50_000, repeats: 0.1, bad_dates: 0.1, not_base64: 0.1, bad_keys: 0.1 };
+    let audit = AuditLoad { rate: 20.0, largest: 50_000, repeats: 0.1, bad_dates: 0.06, not_base64: 0.06, bad_keys: 0.06 };
     let load = Load { audit: Some(audit), ..Load::default() };
     let addresses = addresses(api.address.to_string());
     let order = Order { load, arrivals: Arrivals::Constant, timeline: timeline(), seed, addresses, goose_report: None };

@@ -160,16 +160,17 @@ impl Join {
     }
 
     fn eligible(&mut self, eligible: Eligible, now: Instant) {
-        let Some(root) = eligible.root.clone() else { return };
         let told = Told {
             fault: &eligible.fault,
             place: &eligible.place,
-            identity: eligible.message.as_ref().unwrap_or(&root),
+            // A call without a trace, as to the cache, is known by its own id alone.
+            identity: eligible.message.as_ref().or(eligible.root.as_ref()).unwrap_or(&eligible.request_id),
             arm: eligible.arm,
             done: eligible.done,
             waited_us: eligible.waited_us,
         };
         self.told(&told);
+        let Some(root) = eligible.root.clone() else { return };
         if let Some(message) = &eligible.message {
             self.messages.insert(root.clone(), message.clone());
         }
@@ -350,4 +351,45 @@ fn is_struck(line: &Eligible) -> bool {
 /// Whether method and path tell if a request's invocation is eligible.
 fn is_known_to_the_sender(fault: &Fault) -> bool {
     fault.when.is_known_to_the_sender() && fault.at_most.is_none() && !matches!(fault.kind, Kind::Init(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use faults::Start;
+
+    use super::*;
+
+    const CACHE_REFUSES: &str = include_str!("../../scenarios/experiments/close-fails.toml");
+
+    fn call(plan: &Plan, request_id: &str) -> Entry {
+        let decision = plan.faults[0].decide(plan.seed, Identity(request_id));
+        Entry::Eligible(Eligible {
+            run: "run".into(),
+            sequence: 1,
+            request_id: request_id.into(),
+            root: None,
+            place: "redis:DEL".into(),
+            fault: "refused-delete".into(),
+            arm: decision.arm,
+            action: decision.action.name().into(),
+            waited_us: 0,
+            start: Start::Warm,
+            done: true,
+            message: None,
+        })
+    }
+
+    #[test]
+    fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
+        let plan = crate::experiment::check("close-fails", CACHE_REFUSES).unwrap();
+        let mut join = Join::new("run", &plan, Duration::ZERO);
+        let now = Instant::now();
+        let entries: Vec<_> = (0..100).map(|n| call(&plan, &format!("call-{n}"))).collect();
+        let struck = entries.iter().filter(|entry| join.strike(entry, Duration::ZERO).is_some()).count() as u64;
+        entries.into_iter().for_each(|entry| join.entry(entry, now));
+        let book = &join.injections()[0];
+        assert_eq!((book.eligible, book.planned, book.struck), (100, struck, struck));
+        assert!((20..60).contains(&struck), "{struck}");
+        assert_eq!(join.discrepancies, Vec::<String>::new());
+    }
 }
