@@ -18,6 +18,9 @@ use crate::exchange::RecordForm;
 /// Bytes that are made at once. A multiple of 8, since chance comes in eights, and of 3, since base64 takes threes.
 const PIECE: u64 = 48 * 1024;
 
+/// After so many pieces, about a millisecond's work, others on this thread have their turn: a request that is due must not wait for a record.
+const AT_A_STRETCH: u32 = 4;
+
 /// Letters of plain text, blanks and punctuation among them; none of them ends a JSON text.
 const LETTERS: &[u8; 32] = b"etaoin shrdlu, cmfwyp. vbgkjqxz!";
 
@@ -30,6 +33,8 @@ pub(super) struct Content {
     to_make: u64,
     /// Bytes of the body that are still to be handed out.
     left: u64,
+    /// Pieces made since others had their turn.
+    stretch: u32,
     hash: Option<Md5>,
     etag: Arc<OnceLock<String>>,
 }
@@ -44,6 +49,7 @@ impl Content {
             form: draft.form,
             to_make: draft.size,
             left: draft.head.len() as u64 + draft.written() + TAIL.len() as u64,
+            stretch: 0,
             hash: Some(Md5::new()),
             etag: Arc::clone(&etag),
         };
@@ -85,7 +91,13 @@ impl Body for Content {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.stretch == AT_A_STRETCH {
+            self.stretch = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.stretch += 1;
         let piece = self.piece();
         self.left -= piece.as_ref().map_or(0, |piece| piece.len() as u64).min(self.left);
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
