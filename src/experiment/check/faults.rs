@@ -28,14 +28,15 @@ pub const FUNCTIONS: [(&str, System, By); 10] = [
 ];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 7] = [
-    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
+pub const SERVICES: [(&str, &[&str]); 8] = [
+    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
     ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
+    ("redis", &stack::services::redis::OPERATIONS),
 ];
 
 impl Check<'_> {
