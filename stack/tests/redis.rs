@@ -129,7 +129,7 @@ async fn a_pipeline_is_answered_in_order_and_an_error_ends_nothing() {
 async fn what_does_not_fit_is_refused_and_what_is_no_request_ends_the_connection() {
     let stage = Stage::up().await;
     let mut client = stage.client("").await;
-    let most = vec![0; LARGEST];
+    let most = vec![0_u8; LARGEST];
     let () = cmd("SET").arg("a").arg(&most).query_async(&mut client).await.unwrap();
     let full = cmd("SET").arg("b").arg(&most).query_async::<()>(&mut client).await.unwrap_err();
     assert_eq!(full.code(), Some("OOM"), "{full}");

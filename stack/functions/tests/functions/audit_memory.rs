@@ -14,8 +14,13 @@ use tokio::process::Child;
 const LARGEST: usize = 6_291_456;
 /// So many events, one after the other: what is left of one must not add up.
 const EVENTS: usize = 4;
-/// A record is in memory four times at once at most; the rest is the program, which is larger when it is built for tests.
-const LIMIT_KB: usize = 4 * LARGEST / 1024 + 64 * 1024;
+/// The program itself, in KiB, as it is built for tests.
+const PROGRAM_KB: usize = 24 * 1024;
+/// What `ingest-record` may take beside that: the event as it comes and as a whole, its text while it is read, the bytes on their way to the cache, and
+/// what the allocator does not give back in between. It takes about 45 MiB.
+const INGEST_KB: usize = 10 * LARGEST / 1024;
+/// What `archive-record` may take: the bytes as they come and as a whole, and on their way to the bucket. It takes about 22 MiB.
+const ARCHIVE_KB: usize = 6 * LARGEST / 1024;
 
 /// Without tables every row is as if nothing had been done about it yet.
 async fn cloud(event: Value, tables: Option<Tables>) -> Cloud {
@@ -105,5 +110,5 @@ async fn the_largest_record_fits_into_the_memory() {
     let stored = archiving.calls("PutObject");
     assert!(stored.len() == EVENTS && stored.iter().all(|call| call.raw.len() >= bytes.len()), "{:?}", archiving.calls("error"));
     println!("ingest-record {ingested} kB, archive-record {archived} kB");
-    assert!(ingested < LIMIT_KB && archived < LIMIT_KB, "{ingested} kB, {archived} kB of {LIMIT_KB} kB");
+    assert!(ingested < PROGRAM_KB + INGEST_KB && archived < PROGRAM_KB + ARCHIVE_KB, "{ingested} kB, {archived} kB");
 }
