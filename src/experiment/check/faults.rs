@@ -29,14 +29,14 @@ pub const FUNCTIONS: [(&str, System, By); 10] = [
 
 /// The services that functions call, with their operations.
 pub const SERVICES: [(&str, &[&str]); 9] = [
-    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
+    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
     ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
-    ("redis", &["GET", "SET", "DEL"]),
+    ("redis", &stack::services::redis::OPERATIONS),
     ("states", &["StartExecution"]),
 ];
 

@@ -109,8 +109,9 @@ impl Target for Deployed {
             lambda: nowhere(),
             mqtt: nowhere(),
             smtp: nowhere(),
-            api_keys: BTreeMap::new(),
             redis: nowhere(),
+            redis_is_foreign: false,
+            api_keys: BTreeMap::new(),
             pools: Vec::new(),
             functions: names,
         })
