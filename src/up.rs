@@ -57,6 +57,7 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
         members: arguments.systems.contains(&System::InactiveUsers).then_some(arguments.members),
         users_api: arguments.systems.contains(&System::UsersApi),
         audit: arguments.systems.contains(&System::Audit),
+        redis: arguments.redis.clone(),
         sign_ins_at_once: arguments.sign_ins_at_once,
         compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
         weaknesses: arguments.weaknesses.clone(),

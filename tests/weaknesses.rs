@@ -8,7 +8,7 @@ mod support;
 use support::{SHORT, run_beside_others, shortened};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
-const FOUND: [(&str, &str, &str); 25] = [
+const FOUND: [(&str, &str, &str); 31] = [
     ("shadow-write-not-awaited", "lost-shadow-write", "A-3"),
     ("shadow-error-swallowed", "lost-shadow-write", "A-3"),
     ("token-not-verified", "quiet", "A-6"),
@@ -34,6 +34,12 @@ const FOUND: [(&str, &str, &str); 25] = [
     ("write-not-awaited", "blast-radius", "F-1"),
     ("outage-reads-as-absence", "blast-radius", "F-2"),
     ("create-overwrites", "blast-radius", "F-3"),
+    ("lost-on-timeout", "kill-the-archiver", "E-1"),
+    ("failure-as-success", "close-fails", "E-3"),
+    ("throttling-not-retried", "throttled-metadata", "E-1"),
+    ("lenient-base64", "audit-sizes", "E-4"),
+    ("repeats-stored-again", "audit-sizes", "E-5"),
+    ("closes-at-once", "slow-cache", "E-6"),
 ];
 
 /// So long a fault must last until mail that waits for a quarter of an hour, thirty times faster, is gone.
@@ -92,6 +98,12 @@ weaknesses! {
     a_user_s_write_that_is_not_awaited_is_found: "write-not-awaited";
     an_outage_that_reads_as_absence_is_found: "outage-reads-as-absence";
     a_create_that_overwrites_is_found: "create-overwrites";
+    a_record_that_is_lost_when_its_task_dies_is_found: "lost-on-timeout";
+    a_failure_that_is_told_as_a_success_is_found: "failure-as-success";
+    a_record_that_is_lost_when_its_task_is_throttled_is_found: "throttling-not-retried";
+    text_that_is_taken_for_base64_is_found: "lenient-base64";
+    a_record_that_is_stored_twice_is_found: "repeats-stored-again";
+    a_record_that_leaves_the_cache_at_once_is_found: "closes-at-once";
 }
 
 /// No rule fires. Aims on latency are not judged here, where runs go side by side.
@@ -153,6 +165,31 @@ fn the_hardened_form_of_the_inactive_users_survives_the_race() {
 #[test]
 fn the_hardened_form_of_the_users_api_loses_nobody_while_one_function_of_each_shape_fails() {
     holds("blast-radius");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_a_dying_archiver() {
+    holds("kill-the-archiver");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_throttling() {
+    holds("throttled-metadata");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_a_cache_that_keeps_records() {
+    holds("close-fails");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_survives_a_slow_cache() {
+    holds("slow-cache");
+}
+
+#[test]
+fn the_hardened_form_of_the_audit_holds_with_records_of_every_size() {
+    holds("audit-sizes");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use stack::world::clinic::User;
 use stack::world::users_api::Shape;
 
 pub use crate::mails::{Attachment, Disposed, Disposition, Expected, LinkTried, Mail, MailForm};
+pub use crate::records::{Closed, Record, RecordEnd, RecordForm, Verdict};
 use crate::strike::Struck;
 pub use crate::users::{UsersRequest, UsersSaid};
 
@@ -64,6 +65,8 @@ pub enum Event {
         /// When the member was disabled.
         at: Duration,
     },
+    /// An accepted record came to an end, as the sightings tell; recorded as the endpoint `audit accepted -> closed`.
+    Closed(Box<Closed>),
     /// A fault struck work for which no request of the traffic waits.
     Struck(Box<Struck>),
     /// The link of an attachment was followed.
@@ -109,6 +112,7 @@ impl Event {
             Self::Converged { reported, .. } => *reported,
             Self::Mail(mail) => mail.done,
             Self::Disposed(disposed) => disposed.at,
+            Self::Closed(closed) => closed.at,
             Self::Struck(struck) => struck.at,
             Self::LinkTried(tried) => tried.at,
             Self::DeviceEnded { at, .. }
@@ -219,6 +223,8 @@ pub enum Asked {
         /// With the password, or by refresh token, which calls no trigger.
         by: SignInBy,
     },
+    /// To take in an audit record.
+    Record(Box<Record>),
     /// Of an endpoint that somebody else runs.
     Request {
         /// The statuses that are right.

@@ -6,6 +6,7 @@ pub mod invariants;
 pub mod links;
 pub mod mails;
 pub mod probes;
+pub mod records;
 pub mod strike;
 pub mod timeline;
 pub mod traffic;

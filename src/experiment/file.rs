@@ -17,7 +17,7 @@ mod aws;
 mod load;
 
 pub use aws::{Aws, DeployedFunction, StopAlarm};
-pub use load::{Arrivals, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
+pub use load::{Arrivals, AuditLoad, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -15,7 +15,8 @@ use super::windows::Windows;
 /// Facts about a request are forgotten after this; none lives longer.
 const MEMORY: Duration = Duration::from_secs(90);
 
-/// The same about a message, which a queue may deliver again and again.
+/// The same about a message, which a queue may deliver again and again,
+/// and about a record, on which a state machine works for minutes.
 const MEMORY_OF_MESSAGES: Duration = Duration::from_secs(1200);
 
 /// A fault that begins or ends within the phase may be early or late by this.
@@ -60,6 +61,8 @@ struct Told<'a> {
 #[derive(Debug)]
 pub struct Join {
     lag: Duration,
+    /// How long facts about a request are kept.
+    memory: Duration,
     run: String,
     seed: u64,
     fault_from: Duration,
@@ -89,6 +92,7 @@ impl Join {
     pub fn new(run: &str, plan: &Plan, lag: Duration) -> Self {
         Self {
             lag,
+            memory: if plan.load.audit.is_some() { MEMORY_OF_MESSAGES } else { MEMORY },
             run: run.to_owned(),
             seed: plan.seed,
             fault_from: plan.timeline.fault_from(),
@@ -150,22 +154,23 @@ impl Join {
     fn root(&mut self, root: String, now: Instant) -> &mut Root {
         let (key, memory) = match self.messages.get(&root) {
             Some(message) => (message.clone(), MEMORY_OF_MESSAGES),
-            None => (root, MEMORY),
+            None => (root, self.memory),
         };
         self.roots.entry(key).or_insert_with(|| Root { since: now, memory, eligible: Vec::new(), invoked: Vec::new(), cold: false })
     }
 
     fn eligible(&mut self, eligible: Eligible, now: Instant) {
-        let Some(root) = eligible.root.clone() else { return };
         let told = Told {
             fault: &eligible.fault,
             place: &eligible.place,
-            identity: eligible.message.as_ref().unwrap_or(&root),
+            // A call without a trace, as to the cache, is known by its own id alone.
+            identity: eligible.message.as_ref().or(eligible.root.as_ref()).unwrap_or(&eligible.request_id),
             arm: eligible.arm,
             done: eligible.done,
             waited_us: eligible.waited_us,
         };
         self.told(&told);
+        let Some(root) = eligible.root.clone() else { return };
         if let Some(message) = &eligible.message {
             self.messages.insert(root.clone(), message.clone());
         }
@@ -271,6 +276,11 @@ impl Join {
                 disposed.struck = self.struck_on(&disposed.message);
                 Joined { event: Event::Disposed(disposed), arm, half }
             }
+            Event::Closed(mut closed) => {
+                let (half, arm) = (half(&closed.root), self.arm(&closed.root));
+                closed.struck = self.struck_on(&closed.root);
+                Joined { event: Event::Closed(closed), arm, half }
+            }
             event => Joined { event, arm: ArmTag::Untouched, half: false },
         }
     }
@@ -341,4 +351,45 @@ fn is_struck(line: &Eligible) -> bool {
 /// Whether method and path tell if a request's invocation is eligible.
 fn is_known_to_the_sender(fault: &Fault) -> bool {
     fault.when.is_known_to_the_sender() && fault.at_most.is_none() && !matches!(fault.kind, Kind::Init(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use faults::Start;
+
+    use super::*;
+
+    const CACHE_REFUSES: &str = include_str!("../../scenarios/experiments/close-fails.toml");
+
+    fn call(plan: &Plan, request_id: &str) -> Entry {
+        let decision = plan.faults[0].decide(plan.seed, Identity(request_id));
+        Entry::Eligible(Eligible {
+            run: "run".into(),
+            sequence: 1,
+            request_id: request_id.into(),
+            root: None,
+            place: "redis:DEL".into(),
+            fault: "refused-delete".into(),
+            arm: decision.arm,
+            action: decision.action.name().into(),
+            waited_us: 0,
+            start: Start::Warm,
+            done: true,
+            message: None,
+        })
+    }
+
+    #[test]
+    fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
+        let plan = crate::experiment::check("close-fails", CACHE_REFUSES).unwrap();
+        let mut join = Join::new("run", &plan, Duration::ZERO);
+        let now = Instant::now();
+        let entries: Vec<_> = (0..100).map(|n| call(&plan, &format!("call-{n}"))).collect();
+        let struck = entries.iter().filter(|entry| join.strike(entry, Duration::ZERO).is_some()).count() as u64;
+        entries.into_iter().for_each(|entry| join.entry(entry, now));
+        let book = &join.injections()[0];
+        assert_eq!((book.eligible, book.planned, book.struck), (100, struck, struck));
+        assert!((20..60).contains(&struck), "{struck}");
+        assert_eq!(join.discrepancies, Vec::<String>::new());
+    }
 }

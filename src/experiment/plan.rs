@@ -83,7 +83,7 @@ impl Plan {
 
     /// Whether something works without a request that waits for it.
     pub const fn is_asynchronous(&self) -> bool {
-        self.load.mail.is_some() || self.load.inactive_users.is_some()
+        self.load.mail.is_some() || self.load.inactive_users.is_some() || self.load.audit.is_some()
     }
 
     /// Arrivals a second of all systems together.
@@ -95,6 +95,7 @@ impl Plan {
             load.mail.as_ref().map(|load| load.rate),
             load.inactive_users.as_ref().map(|load| load.rate),
             load.users_api.map(|load| load.rate * SHAPES.len() as f64),
+            load.audit.as_ref().map(|load| load.rate),
         ];
         rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
     }
@@ -108,6 +109,7 @@ impl Plan {
             mail: self.load.mail.is_some(),
             row_life: self.load.inactive_users.as_ref().map(|load| load.life),
             users_api: self.load.users_api.is_some(),
+            audit: self.load.audit.is_some(),
             requests: !self.load.requests.is_empty(),
             compressed: self.compressed,
         }

@@ -9,6 +9,7 @@ use reports::aims::surely_missed;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found};
 use reports::{ArmTag, Latencies, Outcome, Phase, Tag};
+use scenarios::exchange::RecordEnd;
 use scenarios::invariants::{Breach, Invariant, Quiet};
 use scenarios::{Event, Exchange, Timeline};
 
@@ -26,6 +27,9 @@ const DISPOSED: &str = "mail arrival -> disposition";
 
 /// The endpoint under which the way from the end of a record to the disabled member is recorded.
 const PRUNED: &str = "inactive-users expiry -> disabled";
+
+/// The endpoint under which the way of an accepted record to its end is recorded.
+const CLOSED: &str = "audit accepted -> closed";
 
 /// A report shows at most this many exchanges for each rule.
 const MOST_EXCHANGES: usize = 5;
@@ -92,6 +96,12 @@ impl Recorder {
                 let outcome = if disposed.right { Outcome::Answered } else { Outcome::Failed };
                 let latency = disposed.at.saturating_sub(disposed.arrived);
                 self.record(DISPOSED, disposed.arrived, disposed.phase, joined.arm, outcome, latency, joined.half);
+            }
+            Event::Closed(closed) => {
+                let outcome = if closed.end == RecordEnd::Completed { Outcome::Answered } else { Outcome::Failed };
+                // The final notice may come before the answer.
+                let latency = closed.at.saturating_sub(closed.accepted);
+                self.record(CLOSED, closed.accepted, closed.phase, joined.arm, outcome, latency, joined.half);
             }
             Event::Pruned { expired, at, .. } => {
                 let phase = self.timeline.phase_at(*expired);

@@ -23,6 +23,9 @@ const DELIVERIES: Duration = Duration::from_secs(6 * 30);
 /// A thousand members are disabled at 25 a second, and some of them again.
 const DISABLING: Duration = Duration::from_secs(50);
 
+/// A task that dies is tried five times within 15 s, its time is over after 15 s each, and a closing that waits for the others is tried for 142 s.
+const EXECUTING: Duration = Duration::from_secs(160);
+
 /// A run does not wait longer than this, whatever is still on its way then.
 const LONGEST: Duration = Duration::from_secs(200);
 
@@ -39,11 +42,12 @@ type Rows = Vec<(String, Option<i64>)>;
 fn settling(plan: &Plan, lag: Duration) -> Duration {
     let mail = plan.load.mail.as_ref().map_or(Duration::ZERO, |_| plan.compressed.queue(DELIVERIES) + SETTLING);
     let users = plan.load.inactive_users.as_ref().map_or(Duration::ZERO, |_| DISABLING);
-    (SETTLING + lag + mail.max(users)).min(LONGEST)
+    let audit = plan.load.audit.as_ref().map_or(Duration::ZERO, |_| EXECUTING);
+    (SETTLING + lag + mail.max(users).max(audit)).min(LONGEST)
 }
 
 impl Run<'_> {
-    /// Waits until the ledgers have caught up, shadows are at rest, and mails and records have come to their ends; then tries what needs quiet.
+    /// Waits until the ledgers have caught up, shadows are at rest, and mails, records and executions have come to their ends; then tries what needs quiet.
     pub(super) async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut Signals) -> Quiet {
         let deadline = Instant::now() + settling(self.plan, self.lag);
         let mut shadows = Vec::new();

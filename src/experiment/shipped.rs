@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Name and text of each experiment that comes with brownout.
-pub const SHIPPED: [(&str, &str); 16] = [
+pub const SHIPPED: [(&str, &str); 21] = [
     ("slow-authorizer", include_str!("../../scenarios/experiments/slow-authorizer.toml")),
     ("failing-authorizer", include_str!("../../scenarios/experiments/failing-authorizer.toml")),
     ("decision-point-down", include_str!("../../scenarios/experiments/decision-point-down.toml")),
@@ -17,6 +17,11 @@ pub const SHIPPED: [(&str, &str); 16] = [
     ("poison-record", include_str!("../../scenarios/experiments/poison-record.toml")),
     ("sign-in-blocked", include_str!("../../scenarios/experiments/sign-in-blocked.toml")),
     ("blast-radius", include_str!("../../scenarios/experiments/blast-radius.toml")),
+    ("kill-the-archiver", include_str!("../../scenarios/experiments/kill-the-archiver.toml")),
+    ("throttled-metadata", include_str!("../../scenarios/experiments/throttled-metadata.toml")),
+    ("close-fails", include_str!("../../scenarios/experiments/close-fails.toml")),
+    ("slow-cache", include_str!("../../scenarios/experiments/slow-cache.toml")),
+    ("audit-sizes", include_str!("../../scenarios/experiments/audit-sizes.toml")),
     ("everything", include_str!("../../scenarios/experiments/everything.toml")),
     ("quiet", include_str!("../../scenarios/experiments/quiet.toml")),
     ("published-form", include_str!("../../scenarios/experiments/published-form.toml")),

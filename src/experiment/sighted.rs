@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reports::dispositions::Row;
 use reports::{ArmTag, Dispositions as Table};
 use scenarios::Event;
-use scenarios::dispositions::{Dispositions, ExpiryBooks, ExpiryFate, MailAccount, MailBooks, SignInBooks};
+use scenarios::dispositions::{Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailAccount, MailBooks, RecordBooks, SignInBooks};
 use scenarios::links::Links;
 use stack::sightings::monotonic_us;
 use stack::world::inactive_users::{TABLE, sub};
@@ -42,8 +42,11 @@ impl Sighted {
     /// Takes what happened; what is known by it comes back as events of their own.
     pub fn see(&mut self, event: &Event) -> Vec<Event> {
         self.links.see(event);
-        let disposed = self.fold.see(event).into_iter().map(|disposed| Event::Disposed(Box::new(disposed)));
-        disposed.chain(self.pruned(event)).collect()
+        let ended = self.fold.see(event).map(|end| match end {
+            FirstEnd::Mail(disposed) => Event::Disposed(Box::new(disposed)),
+            FirstEnd::Record(closed) => Event::Closed(Box::new(closed)),
+        });
+        ended.into_iter().chain(self.pruned(event)).collect()
     }
 
     fn pruned(&mut self, event: &Event) -> Option<Event> {
@@ -60,15 +63,17 @@ impl Sighted {
         }
     }
 
-    /// Mails and ended records of which nothing has become yet.
+    /// Mails and ended records of which nothing has become yet, and executions of the audit that are under way.
     pub fn in_flight(&self) -> usize {
         let mails = self.fold.mails().filter(|account| account.mail.id.is_some() && account.first.is_none() && !account.acknowledged);
-        mails.count() + self.fold.expiries().filter(|expired| expired.fate == ExpiryFate::InFlight).count()
+        let expiries = self.fold.expiries().filter(|expired| expired.fate == ExpiryFate::InFlight);
+        mails.count() + expiries.count() + self.fold.executions_under_way()
     }
 
     /// What became of everything, by arm; a table for each kind of thing of which there was one.
     pub fn tables(&self, join: &Join) -> Vec<Table> {
-        [self.mails(join), self.sign_ins(join), self.expiries()].into_iter().filter(|table| table.taken > 0).collect()
+        let [sent, accepted] = self.records(join);
+        [self.mails(join), self.sign_ins(join), self.expiries(), sent, accepted].into_iter().filter(|table| table.taken > 0).collect()
     }
 
     fn mails(&self, join: &Join) -> Table {
@@ -106,6 +111,37 @@ impl Sighted {
             ],
             of_these: Vec::new(),
         }
+    }
+
+    /// What the sources of audit records know, and what became of the records that were accepted. A 502 or 504 says nothing of its record.
+    fn records(&self, join: &Join) -> [Table; 2] {
+        let books = by_arm(|wanted| RecordBooks::of(self.fold.records().filter(|account| wanted(join.arm(account.root)))));
+        let sent = Table {
+            of: "audit records".to_owned(),
+            taken: books.iter().map(|books| books.sent).sum(),
+            ends: vec![
+                row("accepted", &books, |books| books.accepted),
+                row("refused", &books, |books| books.refused),
+                row("502, 504 or no answer to the end", &books, |books| books.unknown),
+            ],
+            of_these: vec![
+                row("sent again after a 502, a 504 or no answer", &books, |books| books.sent_again),
+                row("repeated by another arrival", &books, |books| books.repeated),
+                row("taken, and the sender does not know", &books, |books| books.taken_unknown),
+            ],
+        };
+        let accepted = Table {
+            of: "accepted audit records".to_owned(),
+            taken: books.iter().map(|books| books.accepted).sum(),
+            ends: vec![
+                row("archived, with four notices", &books, |books| books.archived),
+                row("in the dead-letter queue", &books, |books| books.dead_letter),
+                row("ended and neither", &books, |books| books.lost),
+                row("in flight", &books, |books| books.in_flight),
+            ],
+            of_these: vec![row("both ends", &books, |books| books.both_ends)],
+        };
+        [sent, accepted]
     }
 
     /// A batch is struck as a whole, and who was in it only the function knows: no record has an arm.

@@ -189,6 +189,7 @@ mod tests {
             members: Some(1),
             users_api: true,
             audit: true,
+            redis: None,
             sign_ins_at_once: 0,
             compressed: Compressed::default(),
             weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(),

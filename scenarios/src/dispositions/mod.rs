@@ -1,18 +1,20 @@
-//! What became of every mail, every sign-in and every expired row: told the moment it is known, and added up at the end. A pure fold over what
+//! What became of every mail, every sign-in, every expired row and every audit record: told the moment it is known, and added up at the end. A pure fold over what
 //! happened; it judges nothing.
 
 mod expiries;
 mod mails;
+mod records;
 mod sign_ins;
 
 #[cfg(test)]
 mod histories;
 
 use crate::Event;
-use crate::exchange::Disposed;
+use crate::exchange::{Closed, Disposed};
 
 pub use expiries::{Expired, ExpiryBooks, ExpiryFate};
 pub use mails::{MailAccount, MailBooks};
+pub use records::{RecordAccount, RecordBooks, RecordFate};
 pub use sign_ins::{SignIn, SignInBooks, SignInFate};
 
 /// Everything that was set out and what became of it so far. Events may come in any order: sightings and exchanges reach the harness on two ways.
@@ -21,14 +23,25 @@ pub struct Dispositions {
     mails: mails::Mails,
     sign_ins: sign_ins::SignIns,
     expiries: expiries::Expiries,
+    records: records::Records,
+}
+
+/// Something that came to its first end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirstEnd {
+    /// A mail.
+    Mail(Disposed),
+    /// An accepted audit record.
+    Record(Closed),
 }
 
 impl Dispositions {
-    /// Looks at one event; mails that came to their first end by it are told.
-    pub fn see(&mut self, event: &Event) -> Vec<Disposed> {
+    /// Looks at one event; the mail or record that came to its first end by it is told.
+    pub fn see(&mut self, event: &Event) -> Option<FirstEnd> {
         self.sign_ins.see(event);
         self.expiries.see(event);
-        self.mails.see(event).into_iter().collect()
+        let record = self.records.see(event).map(FirstEnd::Record);
+        self.mails.see(event).map(FirstEnd::Mail).or(record)
     }
 
     /// Every mail that was sent and what became of it.
@@ -49,6 +62,16 @@ impl Dispositions {
     /// Every sign-in by password and what became of its record. To be asked once all sightings are in: a record that is not seen yet counts as lost.
     pub fn sign_ins(&self) -> impl Iterator<Item = SignIn<'_>> {
         self.sign_ins.accounts()
+    }
+
+    /// Every audit record that was sent and what became of it.
+    pub fn records(&self) -> impl Iterator<Item = RecordAccount<'_>> {
+        self.records.accounts()
+    }
+
+    /// Executions of the audit that are under way, and accepted records of which nothing was seen yet.
+    pub fn executions_under_way(&self) -> usize {
+        self.records.under_way()
     }
 
     /// Every row that came to its end and what became of its member.

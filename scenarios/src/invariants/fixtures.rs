@@ -20,6 +20,7 @@ pub(super) fn world() -> WorldUnderTest {
         mail: true,
         row_life: Some(Duration::from_secs(30)),
         users_api: true,
+        audit: true,
         requests: true,
         ..WorldUnderTest::default()
     }

@@ -32,6 +32,13 @@ mod d6_re_enable_stands;
 mod d7_newest_wins;
 mod d8_within_quota;
 mod denials;
+mod e1_nothing_lost;
+mod e2_refused_is_refused;
+mod e3_failure_is_no_success;
+mod e4_byte_for_byte;
+mod e5_once;
+mod e6_cache_holds_it;
+mod e7_never_more_than_four;
 mod expiries;
 mod f1_acknowledged_is_kept;
 mod f2_outage_is_no_absence;
@@ -42,6 +49,9 @@ mod mail_words;
 mod member_book;
 mod member_words;
 mod r1_right_statuses;
+mod record_book;
+mod record_rule;
+mod record_words;
 mod register;
 mod users_book;
 mod users_rule;
@@ -52,6 +62,8 @@ mod cross;
 #[cfg(test)]
 mod cross_mail;
 #[cfg(test)]
+mod cross_records;
+#[cfg(test)]
 mod cross_users;
 #[cfg(test)]
 mod cross_users_api;
@@ -59,6 +71,8 @@ mod cross_users_api;
 mod fixtures;
 #[cfg(test)]
 mod fixtures_mail;
+#[cfg(test)]
+mod fixtures_records;
 #[cfg(test)]
 mod fixtures_users;
 #[cfg(test)]
@@ -141,6 +155,8 @@ pub struct WorldUnderTest {
     pub row_life: Option<Duration>,
     /// Whether the users API is up.
     pub users_api: bool,
+    /// Whether the audit is up.
+    pub audit: bool,
     /// Whether endpoints are asked that somebody else runs.
     pub requests: bool,
     /// How many times faster queues and expiry go.
@@ -193,6 +209,15 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(d7_newest_wins::NewestWins::default()));
         rules.push(Box::new(d8_within_quota::WithinQuota::default()));
     }
+    if world.audit {
+        rules.push(Box::new(e1_nothing_lost::nothing_lost()));
+        rules.push(Box::new(e2_refused_is_refused::refused_is_refused()));
+        rules.push(Box::new(e3_failure_is_no_success::failure_is_no_success()));
+        rules.push(Box::new(e4_byte_for_byte::byte_for_byte()));
+        rules.push(Box::new(e5_once::once()));
+        rules.push(Box::new(e6_cache_holds_it::cache_holds_it()));
+        rules.push(Box::new(e7_never_more_than_four::never_more_than_four()));
+    }
     if world.users_api {
         rules.push(Box::new(f1_acknowledged_is_kept::AcknowledgedIsKept::default()));
         rules.push(Box::new(f2_outage_is_no_absence::OutageIsNoAbsence::default()));
@@ -234,6 +259,7 @@ mod tests {
         assert_eq!(up('B', WorldUnderTest { clinic: true, ..WorldUnderTest::default() }), (6, 0));
         assert_eq!(up('C', WorldUnderTest { mail: true, ..WorldUnderTest::default() }), (9, 0));
         assert_eq!(up('D', WorldUnderTest { row_life: world.row_life, ..WorldUnderTest::default() }), (8, 0));
+        assert_eq!(up('E', WorldUnderTest { audit: true, ..WorldUnderTest::default() }), (7, 0));
         assert_eq!(up('F', WorldUnderTest { users_api: true, ..WorldUnderTest::default() }), (3, 0));
         assert_eq!(up('R', WorldUnderTest { requests: true, ..WorldUnderTest::default() }), (1, 0));
         assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);

@@ -2,7 +2,7 @@
 
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest, UsersRequest};
 
-use super::Breach;
+use super::{Breach, record_words};
 
 /// The breach of a rule by one exchange.
 pub(super) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach {
@@ -35,6 +35,7 @@ pub(super) fn asked(exchange: &Exchange) -> String {
         }
         Asked::SignIn { user, by: SignInBy::Password } => format!(" as {user} with the password"),
         Asked::SignIn { user, by: SignInBy::Refresh } => format!(" as {user} by refresh token"),
+        Asked::Record(record) => format!(", {}", record_words::of(record)),
         Asked::Users { .. } | Asked::Request { .. } | Asked::Other => String::new(),
     };
     format!("{} {}{who}", exchange.method, exchange.path)
@@ -105,6 +106,7 @@ pub(super) fn repeat(exchange: &Exchange) -> String {
             shape.name()
         }
         Asked::Request { .. } => return format!(r#"{line} "https://$ENDPOINT{}""#, exchange.path),
+        Asked::Record(record) => return record_words::repeat(record),
         Asked::SignIn { .. } | Asked::Other => "prod",
     };
     if !body.is_empty() {

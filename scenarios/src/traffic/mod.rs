@@ -1,5 +1,6 @@
 //! Scenarios on goose and devices on MQTT, sent at fixed arrival rates.
 
+mod audit;
 mod books;
 mod chance;
 mod clinic;
@@ -19,6 +20,7 @@ mod requests;
 mod schedule;
 mod sender;
 mod shadows;
+mod shares;
 mod sign_ins;
 mod stock;
 mod thermostat;
@@ -56,6 +58,8 @@ pub struct Load {
     pub inactive_users: Option<UsersLoad>,
     /// The users API.
     pub users_api: Option<UsersApiLoad>,
+    /// The audit records.
+    pub audit: Option<AuditLoad>,
     /// Requests to endpoints that are no part of the stack here.
     pub requests: Vec<RequestLoad>,
 }
@@ -119,6 +123,23 @@ pub struct MailLoad {
     pub malformed: f64,
     /// The share of mails without a list of readers.
     pub without_list: f64,
+}
+
+/// Load of audit records.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditLoad {
+    /// Records a second.
+    pub rate: f64,
+    /// No body is larger than this, in bytes; sizes above are cut to it, and to what goes into one invocation.
+    pub largest: u64,
+    /// The share of requests that send a record again that was sent a moment before.
+    pub repeats: f64,
+    /// The share of records with a date that must be refused.
+    pub bad_dates: f64,
+    /// The share of records whose content is plain text.
+    pub not_base64: f64,
+    /// The share of records with a wrong key or none.
+    pub bad_keys: f64,
 }
 
 /// Load of sign-ins and expiries.

@@ -9,6 +9,7 @@ use stack::Seen;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
+use super::audit;
 use super::books::{Books, processor_time};
 use super::clinic::{self, Clinic};
 use super::convergence::Convergence;
@@ -78,6 +79,9 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     }
     if let Some(load) = order.load.users_api {
         systems.extend(users_api::systems(&order, load, &tell));
+    }
+    if let Some(load) = &order.load.audit {
+        systems.push(audit::system(&order, load, 7, tell.clone())?);
     }
     systems.extend(requests::systems(&order, &tell));
     if systems.is_empty() {

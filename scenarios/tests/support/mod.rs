@@ -24,6 +24,7 @@ pub struct Asked {
     pub target: String,
     pub authorization: Option<String>,
     pub trace: Option<String>,
+    pub key: Option<String>,
     pub body: Bytes,
 }
 
@@ -73,6 +74,7 @@ async fn read(request: Request<Incoming>) -> Asked {
         target: header("x-amz-target").unwrap_or_default(),
         authorization: header("authorization"),
         trace: header("x-amzn-trace-id"),
+        key: header("x-api-key"),
         body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
     }
 }

@@ -36,7 +36,7 @@ pub const FUNCTIONS: [(&str, System, By); 18] = [
 ];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 8] = [
+pub const SERVICES: [(&str, &[&str]); 9] = [
     ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
@@ -44,6 +44,7 @@ pub const SERVICES: [(&str, &[&str]); 8] = [
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
+    ("redis", &stack::services::redis::OPERATIONS),
     ("states", &["StartExecution"]),
 ];
 

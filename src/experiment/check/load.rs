@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use scenarios::traffic::{ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
+use scenarios::traffic::{AuditLoad, ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
 use stack::Compressed;
 use stack::world::inactive_users::THRESHOLD_DAYS;
 use stack::world::weaknesses::{self, Bearer};
@@ -20,6 +20,12 @@ const SMALLEST_MAIL: u64 = 16 << 10;
 
 /// SES takes no larger mail. Source: Amazon SES, service quotas.
 const LARGEST_MAIL: u64 = 40 << 20;
+
+/// The head of a record is a quarter of a KiB.
+const SMALLEST_RECORD: u64 = 16 << 10;
+
+/// More does not go into one invocation. Source: AWS Lambda, quotas.
+const LARGEST_RECORD: u64 = 6 << 20;
 
 const MOST_MEMBERS: u32 = 20_000;
 const MOST_IN_COHORTS: u64 = 5_000;
@@ -39,6 +45,7 @@ impl Check<'_> {
         self.has_load(System::Mail, systems, mail.as_ref().map(Spanned::span));
         self.has_load(System::InactiveUsers, systems, users.as_ref().map(Spanned::span));
         self.has_load(System::UsersApi, systems, file.load.users_api.as_ref().map(Spanned::span));
+        self.has_load(System::Audit, systems, file.load.audit.as_ref().map(Spanned::span));
         let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
         let life = self.compressed(file).life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400));
         Load {
@@ -50,6 +57,7 @@ impl Check<'_> {
             mail: mail.as_ref().map(|load| self.mail(load)),
             inactive_users: users.as_ref().map(|load| self.users(load, life)),
             users_api: file.load.users_api.as_ref().map(|load| self.users_api(load)),
+            audit: file.load.audit.as_ref().map(|load| self.audit(load)),
             requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
         }
     }
@@ -101,6 +109,23 @@ impl Check<'_> {
         self.rate(span.clone(), load.rate.0);
         self.within(span, "burst", load.burst.into(), 0..=MOST_AT_ONCE.into());
         UsersApiLoad { rate: load.rate.0, burst: load.burst }
+    }
+
+    fn audit(&mut self, load: &Spanned<file::AuditLoad>) -> AuditLoad {
+        let (span, load) = (load.span(), load.get_ref());
+        self.rate(span.clone(), load.rate.0);
+        if !(SMALLEST_RECORD..=LARGEST_RECORD).contains(&load.largest.0) {
+            self.complain(span.clone(), "`largest` is outside `16KiB` to `6MiB`");
+        }
+        let [repeats, bad_dates, not_base64, bad_keys] =
+            [load.repeats, load.bad_dates, load.not_base64, load.bad_keys].map(|share| share.value());
+        if repeats + bad_dates + not_base64 + bad_keys > 1.0 {
+            self.complain(
+                span,
+                "`repeats`, `bad-dates`, `not-base64` and `bad-keys` are shares of all records and make more than 1 together",
+            );
+        }
+        AuditLoad { rate: load.rate.0, largest: load.largest.0, repeats, bad_dates, not_base64, bad_keys }
     }
 
     fn request(&mut self, spanned: &Spanned<file::RequestLoad>) -> Option<RequestLoad> {
@@ -181,4 +206,32 @@ impl Check<'_> {
 /// Names of endpoints and headers live as long as the process: reports, goose and the books hold them by reference, and a file names a handful.
 fn kept(name: &str) -> &'static str {
     Box::leak(name.to_owned().into_boxed_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+
+    const RECORDS: &str = include_str!("../../../scenarios/experiments/kill-the-archiver.toml");
+
+    #[test]
+    fn a_load_of_records_lies_within_its_bounds() {
+        let with = |load: &str| {
+            let text = RECORDS.replacen(r#"rate = "6/s", largest = "512KiB""#, load, 1);
+            assert_ne!(text, RECORDS);
+            check("x", &text)
+        };
+        let load = with(r#"rate = "6/s""#).unwrap().load.audit.unwrap();
+        assert_eq!((load.largest, load.repeats, load.bad_dates, load.not_base64, load.bad_keys), (6 << 20, 0.05, 0.03, 0.02, 0.01));
+        assert!(with(r#"rate = "6/s", repeats = 0.5, bad-dates = 0.5, not-base64 = 0.0, bad-keys = 0.0"#).is_ok());
+        for (load, says) in [
+            (r#"rate = "6/s", largest = "7MiB""#, "outside `16KiB` to `6MiB`"),
+            (r#"rate = "6/s", largest = "8KiB""#, "outside `16KiB` to `6MiB`"),
+            (r#"rate = "60000/s""#, "more than one machine can send"),
+            (r#"rate = "6/s", repeats = 0.5, bad-dates = 0.6"#, "more than 1 together"),
+        ] {
+            let wrong = with(load).unwrap_err();
+            assert!(wrong.iter().any(|wrong| wrong.what.contains(says)), "{load}: {wrong:?}");
+        }
+    }
 }

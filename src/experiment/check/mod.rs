@@ -21,7 +21,7 @@ use super::plan::Plan;
 pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// The endpoints that scenarios record, by system.
-pub const ENDPOINTS: [(&str, System); 25] = [
+pub const ENDPOINTS: [(&str, System); 27] = [
     ("thermostat GET /items", System::Thermostat),
     ("thermostat POST /control/{id} Get", System::Thermostat),
     ("thermostat POST /control/{id} Set", System::Thermostat),
@@ -47,6 +47,8 @@ pub const ENDPOINTS: [(&str, System); 25] = [
     (Shape::ReadWrite.endpoint(Verb::Create), System::UsersApi),
     (Shape::ReadWrite.endpoint(Verb::Update), System::UsersApi),
     (Shape::ReadWrite.endpoint(Verb::Delete), System::UsersApi),
+    ("audit POST /records", System::Audit),
+    ("audit accepted -> closed", System::Audit),
 ];
 
 /// The system that a weakness belongs to.

@@ -5,6 +5,7 @@ use stack::world::mail::MARKER;
 use super::super::MailLoad;
 use super::super::chance::Chance;
 use super::super::deck::Deck;
+use super::super::shares;
 use super::sizes::{self, Class};
 use crate::exchange::{Expected, MailForm};
 
@@ -131,10 +132,10 @@ impl Draft {
 /// Whether mail `number` is malformed or has no list.
 fn special(seed: u64, load: &MailLoad, number: u64) -> Option<MailForm> {
     let share = load.malformed + load.without_list;
-    if share <= 0.0 || !sizes::falls_on(number, share, seed) {
+    if share <= 0.0 || !shares::falls_on(number, share, seed) {
         return None;
     }
-    let malformed = sizes::falls_on(sizes::times_before(number, share, seed), load.malformed / share, seed);
+    let malformed = shares::falls_on(shares::times_before(number, share, seed), load.malformed / share, seed);
     Some(if malformed { MailForm::Malformed } else { MailForm::NoList })
 }
 

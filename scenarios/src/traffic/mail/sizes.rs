@@ -76,16 +76,6 @@ pub(super) fn readers(seed: u64, number: u64) -> u64 {
     }
 }
 
-/// Whether a thing that happens to a share of all things happens to thing `number`: to as many of the first n as the share says, within one.
-pub(super) fn falls_on(number: u64, share: f64, seed: u64) -> bool {
-    times_before(number + 1, share, seed) > times_before(number, share, seed)
-}
-
-/// How often it happened before thing `number`.
-pub(super) fn times_before(number: u64, share: f64, seed: u64) -> u64 {
-    (number as f64 * share.clamp(0.0, 1.0) + Chance::new(&[seed, 0x5aee]).unit()) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,16 +101,6 @@ mod tests {
                 let size = class.size(&mut Chance::new(&[number]), 7_000, u64::MAX);
                 assert!((least + 7_000..most).contains(&size), "{class:?} {size}");
                 assert!(class.size(&mut Chance::new(&[number]), 7_000, 20_000) <= 20_000);
-            }
-        }
-    }
-
-    #[test]
-    fn a_share_is_kept_within_one() {
-        for share in [0.0, 0.01, 0.05, 1.0 / 3.0, 0.999, 1.0] {
-            for seed in 0..5 {
-                let hits = (0..10_000).filter(|number| falls_on(*number, share, seed)).count() as f64;
-                assert!((hits - 10_000.0 * share).abs() <= 1.0, "{share}: {hits}");
             }
         }
     }

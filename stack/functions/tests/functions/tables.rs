@@ -33,7 +33,11 @@ impl Tables {
             return scan(&rows, body);
         }
         let given = if operation == "PutItem" { &body["Item"] } else { &body["Key"] };
-        let name = if body["TableName"] == "LatestPostAuthRecordsDDB" { "sub" } else { "id" };
+        let name = match body["TableName"].as_str() {
+            Some("LatestPostAuthRecordsDDB") => "sub",
+            Some("AuditRecordsTable") => "sourceTransactionID",
+            _ => "id",
+        };
         let key = (body["TableName"].as_str().unwrap().to_owned(), given[name]["S"].as_str().unwrap().to_owned());
         let old = rows.get(&key).cloned();
         if operation == "GetItem" {
@@ -124,9 +128,9 @@ fn one(tokens: &mut Vec<String>, row: &Row, body: &Value) -> bool {
             assert_eq!(tokens.pop().as_deref(), Some(")"));
             holds
         }
-        "attribute_not_exists" => {
+        "attribute_not_exists" | "attribute_exists" => {
             let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];
-            !row.contains_key(attribute(&path, body))
+            row.contains_key(attribute(&path, body)) == (first == "attribute_exists")
         }
         "attribute_exists" => {
             let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];

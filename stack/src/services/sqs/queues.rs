@@ -33,6 +33,17 @@ pub struct Handed {
     pub moved_to: Option<String>,
 }
 
+/// The key under which a message of the audit names the record that it is about.
+const SUBJECT: &str = "sourceTransactionID";
+
+/// What a message is about by its own word: the record that its body names.
+fn subject(body: &str) -> Option<String> {
+    // Most bodies name none, and are not read for that.
+    let body = Some(body).filter(|body| body.contains(SUBJECT))?;
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    body.get(SUBJECT)?.as_str().map(str::to_owned)
+}
+
 /// All queues.
 pub struct Queues {
     all: BTreeMap<String, Queue>,
@@ -64,7 +75,8 @@ impl Queues {
         let number = self.last;
         into.send(Held::new(number, &outgoing.body, &outgoing.md5, outgoing.typed, now), outgoing.delay, now);
         // Told before anyone else can have it, so that whoever reads sees it come before it goes.
-        self.sightings.tell(Seen::Queued { queue: queue.to_owned(), message: message_id(number), about: outgoing.about });
+        let about = outgoing.about.or_else(|| subject(&outgoing.body));
+        self.sightings.tell(Seen::Queued { queue: queue.to_owned(), message: message_id(number), about });
         Some(number)
     }
 
@@ -165,5 +177,18 @@ mod tests {
                 Seen::Deleted { queue: incoming, message: second },
             ]
         );
+    }
+
+    #[test]
+    fn a_message_that_names_its_record_is_about_that() {
+        for (body, expected) in [
+            (r#"{"sourceTransactionID":"a-7-000001","error":"Lambda.Unknown","cause":"{\"x\":1}"}"#, Some("a-7-000001")),
+            (r#"{"error":"sourceTransactionID"}"#, None),
+            (r#"{"sourceTransactionID":7}"#, None),
+            ("sourceTransactionID", None),
+            ("", None),
+        ] {
+            assert_eq!(subject(body).as_deref(), expected, "{body}");
+        }
     }
 }

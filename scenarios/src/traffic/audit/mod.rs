@@ -1,0 +1,141 @@
+//! Sources of audit records: each record is made while it is sent, and told of with its answer. What an answer does not settle is sent again,
+//! as a real source does. It judges nothing.
+
+mod content;
+mod draft;
+mod send;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hyper::Request;
+use reports::Outcome;
+use stack::world::audit::{API, PATH};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::chance;
+use super::goose_users::PATIENCE;
+use super::open_model::{Arrival, Carried, Hands, Scenario, System, users_for};
+use super::schedule::Schedule;
+use super::{AuditLoad, Order, TrafficError};
+use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
+use crate::{Event, Exchange};
+use content::Content;
+use draft::Draft;
+
+/// The endpoint under which the sending of a record is recorded.
+const ENDPOINT: &str = "audit POST /records";
+
+/// The stage of the API.
+const STAGE: &str = "/prod";
+
+/// How long after an answer that says nothing of the record it is sent again: twice, then it is left.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+
+/// The largest record takes a second on a busy machine; one that is sent again takes longer.
+const LONGEST_JOURNEY: Duration = Duration::from_secs(6);
+
+/// A key that nobody gave out.
+const NO_KEY_OF_OURS: &str = "key-that-nobody-gave-out";
+
+/// The scenario. It has no `Debug`, so that the key cannot be printed by accident.
+pub(super) struct Records {
+    events: UnboundedSender<Event>,
+    seed: u64,
+    load: AuditLoad,
+    gateway: String,
+    key: String,
+    /// Keeps the trace ids of the systems apart.
+    number: u64,
+}
+
+/// The sources of `load` with their schedule.
+///
+/// # Errors
+/// Where the API's key is not known.
+pub(super) fn system(order: &Order, load: &AuditLoad, number: u64, events: UnboundedSender<Event>) -> Result<System, TrafficError> {
+    let key = order.addresses.api_keys.get(API).cloned();
+    let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
+    let gateway = order.addresses.gateway.clone();
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let scenario = Records { events, seed: order.seed, load: load.clone(), gateway: gateway.clone(), key, number };
+    let users = users_for(load.rate, LONGEST_JOURNEY);
+    Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: gateway })
+}
+
+impl Records {
+    fn request(&self, draft: &Draft, root: &str, content: Content) -> Option<Request<Content>> {
+        let request = Request::post(format!("{STAGE}{PATH}"))
+            .header("host", self.gateway.as_str())
+            .header("content-type", "application/json")
+            .header("x-amzn-trace-id", format!("Root={root}"));
+        let request = match draft.form {
+            RecordForm::NoKey => request,
+            RecordForm::WrongKey => request.header("x-api-key", NO_KEY_OF_OURS),
+            _ => request.header("x-api-key", self.key.as_str()),
+        };
+        request.body(content).ok()
+    }
+
+    async fn hand_in(&self, request: Request<Content>) -> (Outcome, Option<u16>, Option<u16>) {
+        match tokio::time::timeout(PATIENCE, send::send(&self.gateway, request)).await {
+            Ok(Ok((status, _))) => (if status < 500 { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status)),
+            Ok(Err(_)) => (Outcome::Failed, None, None),
+            Err(_) => (Outcome::TimedOut, None, None),
+        }
+    }
+
+    /// Sends `draft` when it is due and tells what became of it; the status is `None` where there was no answer.
+    async fn attempt(
+        &self,
+        hands: &mut Hands<'_>,
+        arrival: Arrival,
+        draft: &Draft,
+        attempt: u32,
+        due: Duration,
+    ) -> Option<Carried<Option<u16>>> {
+        let root = chance::trace_root(self.seed, self.number, arrival.number, attempt.into());
+        let (content, etag) = Content::new(draft);
+        let request = self.request(draft, &root, content)?;
+        let carried = hands.carry(due, "POST /records", self.hand_in(request)).await?;
+        let record =
+            Record { id: draft.id.clone(), form: draft.form, size: draft.size, etag: etag.get().cloned(), repeats: draft.repeats, attempt };
+        let exchange = Exchange {
+            endpoint: ENDPOINT,
+            root,
+            phase: carried.phase,
+            due,
+            sent: carried.sent,
+            done: carried.done,
+            outcome: carried.outcome,
+            status: carried.value.flatten(),
+            method: "POST",
+            path: PATH.to_owned(),
+            asked: Asked::Record(Box::new(record)),
+            said: Said::default(),
+            struck: Vec::new(),
+        };
+        // Nobody listens once the harness has gone on.
+        let _ = self.events.send(Event::Exchange(Box::new(exchange)));
+        Some(carried)
+    }
+}
+
+#[async_trait]
+impl Scenario for Records {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
+        let draft = Draft::new(self.seed, &self.load, arrival.number);
+        let mut due = arrival.due;
+        for (attempt, pause) in (0..).zip(AGAIN.into_iter().map(Some).chain([None])) {
+            let Some(carried) = self.attempt(hands, arrival, &draft, attempt, due).await else { return };
+            let unsettled = carried.outcome != Outcome::Cancelled && Verdict::of(carried.value.flatten()) == Verdict::Unknown;
+            let Some(pause) = pause.filter(|_| unsettled) else { return };
+            due = carried.done + pause;
+        }
+    }
+}
