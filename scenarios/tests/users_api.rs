@@ -76,6 +76,9 @@ fn order(gateway: String) -> Order {
         lambda: String::new(),
         mqtt: String::new(),
         smtp: String::new(),
+        redis: String::new(),
+        redis_is_foreign: false,
+        api_keys: std::collections::BTreeMap::new(),
         pools: Vec::new(),
         functions: Vec::new(),
     };

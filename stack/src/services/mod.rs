@@ -184,6 +184,14 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     Ok(Services { http, mqtt, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
 }
 
+/// Starts the cache; its address.
+async fn start_cache(striker: Arc<Striker>, sightings: Sightings, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tasks.spawn(Redis::new(striker, sightings).serve(listener));
+    Ok(address)
+}
+
 /// Takes mail where a receipt rule stores it; the address that it comes in by.
 async fn take_mail(
     receipts: Vec<Receipt>,

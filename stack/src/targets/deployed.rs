@@ -1,7 +1,6 @@
 //! Functions that are deployed on AWS: attached to, armed through SSM, watched through CloudWatch Logs, and put back as they were.
 //! It brings nothing up: what answers their callers is somebody else's, and so is what is sent to it.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
