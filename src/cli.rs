@@ -119,9 +119,18 @@ pub struct Run {
     /// Switch a weakness of the published form on, beside the file's
     #[arg(long = "weakness", value_name = "NAME")]
     pub weaknesses: Vec<String>,
+    /// A real server that is the audit's cache, such as redis://127.0.0.1:6379; nothing that it does is seen, and nothing of it is struck
+    #[arg(long, env = "BROWNOUT_REDIS", hide_env_values = true, value_name = "URL", value_parser = cache_address)]
+    pub redis: Option<String>,
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+fn cache_address(text: &str) -> Result<String, String> {
+    let is_one = ["redis://", "rediss://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    // What was found is not said: a password may be in it.
+    if is_one { Ok(text.to_owned()) } else { Err("write an address such as `redis://127.0.0.1:6379`".to_owned()) }
 }
 
 /// `brownout recover`
@@ -210,6 +219,9 @@ pub struct Up {
     /// Switch a weakness of the published form on
     #[arg(long = "weakness", value_name = "NAME")]
     pub weaknesses: Vec<String>,
+    /// A real server that is the audit's cache, such as redis://127.0.0.1:6379; nothing that it does is seen, and nothing of it is struck
+    #[arg(long, env = "BROWNOUT_REDIS", hide_env_values = true, value_name = "URL", value_parser = cache_address)]
+    pub redis: Option<String>,
     /// How long the gateway keeps an authorizer's answer
     #[arg(long, value_name = "TIME", default_value = "300s")]
     pub authorizer_cache: Time,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stack::Addresses;
 use stack::addresses::Pool;
-use stack::world::{PASSWORD, inactive_users, mail};
+use stack::world::{PASSWORD, audit, inactive_users, mail};
 
 /// The text, in bold letters where they are wanted.
 pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
@@ -19,6 +19,10 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
     if !a.smtp.is_empty() {
         place("SMTP", &a.smtp);
     }
+    if !a.redis.is_empty() {
+        let whose = if a.redis_is_foreign { "   (somebody else's: neither seen nor struck)" } else { "" };
+        place("cache", &format!("{}{whose}", a.redis));
+    }
     text.push('\n');
     let tries = [
         a.pool("thermostat").map(|pool| asked(a, pool, "john_doe", "AccessToken", "prod/items -H \"Authorization: Bearer $TOKEN\"")),
@@ -28,6 +32,7 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
         }),
         (!a.smtp.is_empty()).then(|| sent(a)),
         a.pool(inactive_users::POOL).map(|pool| format!("  {}\n\n", sign_in(a, pool, &inactive_users::member(0)))),
+        a.api_keys.get(audit::API).map(|key| recorded(a, key)),
     ];
     tries.into_iter().flatten().for_each(|one| text.push_str(&one));
     text.push_str("Ctrl-C takes it down.\n");
@@ -58,11 +63,21 @@ fn sent(a: &Addresses) -> String {
     )
 }
 
+/// An audit record.
+fn recorded(a: &Addresses, key: &str) -> String {
+    format!(
+        "  curl -i http://{}/prod{} -H 'x-api-key: {key}' -d '{{\"sourceTransactionID\":\"one\",\"sourceSystem\":\"till\",\\\n    \
+         \"occurredAt\":\"2026-01-31T12:00:00Z\",\"contentType\":\"text/plain\",\"content\":\"aGVsbG8=\"}}'\n\n",
+        a.gateway,
+        audit::PATH
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn addresses(pools: &[&str], smtp: &str) -> Addresses {
+    fn addresses(pools: &[&str], smtp: &str, key: &str) -> Addresses {
         let text = |text: &str| text.to_owned();
         let pool = |name: &&str| Pool {
             name: text(name),
@@ -78,6 +93,9 @@ mod tests {
             lambda: text("l:3"),
             mqtt: text("m:4"),
             smtp: text(smtp),
+            redis: text(if key.is_empty() { "" } else { "redis://r:6" }),
+            redis_is_foreign: false,
+            api_keys: (!key.is_empty()).then(|| (text(audit::API), text(key))).into_iter().collect(),
             pools: pools.iter().map(pool).collect(),
             functions: vec![text("f")],
         }
@@ -86,15 +104,16 @@ mod tests {
     #[test]
     fn every_system_that_is_up_has_something_to_try_and_no_other() {
         let tries = [
-            (&["thermostat"][..], "", "g:1/prod/items"),
-            (&["clinic-external"][..], "", "g:1/dev/appointment"),
-            (&["members"][..], "", "client-of-members"),
-            (&[][..], "t:5", "smtp://t:5"),
+            (&["thermostat"][..], "", "", "g:1/prod/items"),
+            (&["clinic-external"][..], "", "", "g:1/dev/appointment"),
+            (&["members"][..], "", "", "client-of-members"),
+            (&[][..], "t:5", "", "smtp://t:5"),
+            (&[][..], "", "the-key", "g:1/prod/records -H 'x-api-key: the-key'"),
         ];
-        for (pools, smtp, shown) in tries {
-            let text = greeting(&addresses(pools, smtp), Duration::from_millis(1234), false);
+        for (pools, smtp, key, shown) in tries {
+            let text = greeting(&addresses(pools, smtp, key), Duration::from_millis(1234), false);
             assert!(text.contains("after 1.2 s: f") && text.contains("http://s:2/brownout"), "{text}");
-            for (_, _, other) in tries {
+            for (_, _, _, other) in tries {
                 assert_eq!(text.contains(other), other == shown, "{other} in {text}");
             }
         }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use faults::Place;
 use reports::{Report, Verdict};
 use stack::RunFolder;
 use stack::targets::local::{Launch, Local};
@@ -12,6 +13,7 @@ use crate::cli::Target;
 use crate::experiment::Plan;
 use crate::experiment::bounds::Factor;
 use crate::experiment::check::system_of;
+use crate::experiment::file::System;
 use crate::experiment::run::{self as engine, Done, Setting};
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -65,6 +67,9 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         let _ = std::fs::remove_file(stale);
     }
     eprintln!("{}\n", plan.question);
+    if arguments.redis.is_some() && plan.systems.contains(&System::Audit) {
+        eprintln!("the cache is somebody else's: what leaves it is not seen, and no rule about it is checked\n");
+    }
     let done = go(arguments, &plan, &folder)?;
     let report = reports::judge(&done.measurements);
     reports::write_all(folder.path(), &report, &done.measurements.latencies)?;
@@ -88,14 +93,21 @@ fn plan(arguments: &cli::Run) -> Result<Plan, String> {
         }
         plan.switch_on(weakness);
     }
+    if let Some(fault) = arguments.redis.as_ref().and_then(|_| plan.faults.iter().find(|fault| strikes_the_cache(&fault.place))) {
+        return Err(format!("error: `{}` strikes the cache, which is somebody else's by `--redis`; run it without\n", fault.name));
+    }
     Ok(plan)
+}
+
+fn strikes_the_cache(place: &Place) -> bool {
+    matches!(place, Place::Service { name, .. } if name == "redis")
 }
 
 fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut target: Box<dyn stack::Target> = match arguments.target {
-        Target::Local => Box::new(Local::new(folder.clone(), launch(plan, folder, &marker)?)),
+        Target::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
         Target::Aws => Box::new(runtime.block_on(aws_account::target(plan, &marker, folder.path(), arguments.yes))?),
     };
     let mut progress = Progress::new(plan.timeline.end());
@@ -111,11 +123,11 @@ fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box
 }
 
 /// The stack runs as `brownout up` in a process of its own.
-fn launch(plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Launch> {
+fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Launch> {
     let systems = plan.systems.iter().map(|system| system.name()).collect::<Vec<_>>().join(",");
     let grace = faults::time::Time::from((plan.lease.duration() + AFTER_THE_LEASE).min(LONGEST_GRACE));
-    let mut arguments = vec!["up".to_owned()];
-    let mut add = |flag: &str, value: String| arguments.extend([flag.to_owned(), value]);
+    let mut up = vec!["up".to_owned()];
+    let mut add = |flag: &str, value: String| up.extend([flag.to_owned(), value]);
     add("--systems", systems);
     add("--homes", plan.homes().unwrap_or(1).to_string());
     add("--members", plan.members().unwrap_or(1).to_string());
@@ -130,7 +142,10 @@ fn launch(plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Laun
     for weakness in &plan.weaknesses {
         add("--weakness", weakness.clone());
     }
-    Ok(Launch { program: std::env::current_exe()?, arguments, marker: marker.to_owned() })
+    if let Some(redis) = &arguments.redis {
+        add("--redis", redis.clone());
+    }
+    Ok(Launch { program: std::env::current_exe()?, arguments: up, marker: marker.to_owned() })
 }
 
 fn command_line(arguments: &cli::Run) -> String {
@@ -140,6 +155,10 @@ fn command_line(arguments: &cli::Run) -> String {
     }
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));
+    }
+    // Not its address: a password may be in it.
+    if arguments.redis.is_some() {
+        line.push_str(" --redis ...");
     }
     for weakness in &arguments.weaknesses {
         line.push_str(&format!(" --weakness {weakness}"));

@@ -56,6 +56,7 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
         mail: arguments.systems.contains(&System::Mail),
         members: arguments.systems.contains(&System::InactiveUsers).then_some(arguments.members),
         audit: arguments.systems.contains(&System::Audit),
+        redis: arguments.redis.clone(),
         sign_ins_at_once: arguments.sign_ins_at_once,
         compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
         weaknesses: arguments.weaknesses.clone(),

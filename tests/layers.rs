@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -39,6 +39,8 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("aws-sdk-s3", &["aws", "functions", "plan-fetcher"]),
     ("aws-sdk-sesv2", &["functions"]),
     ("aws-sdk-sns", &["functions"]),
+    ("aws-sdk-sfn", &["functions"]),
+    ("redis", &["functions"]),
     ("aws-sdk-cognitoidentityprovider", &["functions"]),
     ("mail-parser", &["functions", "scenarios", "stack"]),
     ("mail-builder", &["functions", "scenarios"]),

@@ -76,6 +76,9 @@ async fn run(seed: u64) -> Ran {
         lambda: String::new(),
         mqtt: String::new(),
         smtp: mail_server.address.to_string(),
+        redis: String::new(),
+        redis_is_foreign: false,
+        api_keys: Default::default(),
         pools: vec![pool],
         functions: Vec::new(),
     };

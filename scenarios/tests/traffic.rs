@@ -83,6 +83,9 @@ async fn stack() -> (Server, Server, Arc<Broker>, Addresses) {
         lambda: String::new(),
         mqtt: broker.address.to_string(),
         smtp: String::new(),
+        redis: String::new(),
+        redis_is_foreign: false,
+        api_keys: Default::default(),
         pools: ["thermostat", "clinic-internal", "clinic-external"].map(pool).to_vec(),
         functions: Vec::new(),
     };

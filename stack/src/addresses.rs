@@ -1,4 +1,6 @@
-//! Where a stack that is up can be reached.
+//! Where a stack that is up can be reached, and with which keys: who may read this may call.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Addresses {
     /// The process that serves them.
     pub pid: u32,
-    /// The HTTP gateway, `host:port`; the thermostats' API is at its root stage `/prod`, the clinic's at `/dev`.
+    /// The HTTP gateway, `host:port`; the thermostats' and the audit's APIs are at `/prod`, the clinic's at `/dev`.
     pub gateway: String,
     /// All cloud services in one, `host:port`: what `AWS_ENDPOINT_URL` names.
     pub services: String,
@@ -18,6 +20,15 @@ pub struct Addresses {
     /// Where mail comes in over SMTP, `host:port`; empty where that system is not up.
     #[serde(default)]
     pub smtp: String,
+    /// The cache, `redis://host:port`; empty where no system that is up has one.
+    #[serde(default)]
+    pub redis: String,
+    /// Whether the cache is a server of somebody else: then nothing that it does is seen, and nothing of it is struck.
+    #[serde(default)]
+    pub redis_is_foreign: bool,
+    /// The keys of the APIs that ask for one (`x-api-key`), by the names that the template gives the APIs. They are made anew by each start.
+    #[serde(default, rename = "api-keys")]
+    pub api_keys: BTreeMap<String, String>,
     /// The user pools.
     pub pools: Vec<Pool>,
     /// The functions that are up.

@@ -1,6 +1,7 @@
 //! The folder that the harness and the stack share. It is the whole of what passes between them: whoever dies leaves files, not a half-spoken conversation.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use faults::Plan;
@@ -71,5 +72,39 @@ impl RunFolder {
         let beside = path.with_extension("new");
         std::fs::write(&beside, bytes)?;
         std::fs::rename(&beside, path)
+    }
+
+    /// Replaces a file that holds a secret in one step: it is nobody's but its owner's from its first byte on.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written.
+    pub fn replace_private(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let beside = path.with_extension("new");
+        // One that was left behind may be anybody's.
+        match std::fs::remove_file(&beside) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(bytes)?;
+        std::fs::rename(&beside, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_secret_is_its_owners_alone_whatever_lay_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(folder.path()).unwrap();
+        std::fs::write(run.addresses(), "old").unwrap();
+        std::fs::write(run.addresses().with_extension("new"), "left behind").unwrap();
+        run.replace_private(&run.addresses(), b"secret").unwrap();
+        assert_eq!(std::fs::read(run.addresses()).unwrap(), b"secret");
+        assert_eq!(std::fs::metadata(run.addresses()).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

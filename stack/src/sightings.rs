@@ -34,6 +34,8 @@ pub enum Seen {
         key: String,
         /// Bytes.
         size: u64,
+        /// The MD5 of the content, in hexadecimal.
+        etag: String,
     },
     /// A message came into a queue.
     Queued {
@@ -119,6 +121,8 @@ pub enum Seen {
         key: String,
         /// Its time to live as it now stands, in epoch seconds.
         expires: Option<i64>,
+        /// The names of its attributes that are `true`, in order.
+        flags: Vec<String>,
     },
     /// A row was deleted by a call.
     RowDeleted {
@@ -198,6 +202,23 @@ pub enum Seen {
         error: Option<String>,
         /// How often each of its states was entered or tried.
         tries: BTreeMap<String, u32>,
+    },
+    /// A value was put into the cache.
+    CacheSet {
+        /// The key.
+        key: String,
+        /// Bytes.
+        size: u64,
+    },
+    /// A value was taken out of the cache by a call.
+    CacheDeleted {
+        /// The key.
+        key: String,
+    },
+    /// A value went out of the cache because its time was over.
+    CacheExpired {
+        /// The key.
+        key: String,
     },
     /// A call was refused because the quota of calls a second was used up.
     QuotaExceeded {

@@ -180,6 +180,7 @@ mod tests {
             mail: true,
             members: Some(1),
             audit: true,
+            redis: None,
             sign_ins_at_once: 0,
             compressed: Compressed::default(),
             weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(),

@@ -45,6 +45,8 @@ pub struct Settings {
     pub members: Option<u32>,
     /// Whether the audit is wanted.
     pub audit: bool,
+    /// A real server that is the audit's cache instead of the one that is built in, `redis://host:port`.
+    pub redis: Option<String>,
     /// Sign-ins that come at once: so many environments are started for them beforehand. Lambda starts a hundred at once, this machine two.
     pub sign_ins_at_once: u32,
     /// How many times faster than at AWS long waits go.
@@ -120,6 +122,8 @@ impl Up {
             homes: settings.homes,
             clinic: settings.clinic,
             members: settings.members,
+            cache: settings.audit && settings.redis.is_none(),
+            folder: settings.folder.path().to_owned(),
             triggers: systems::triggers(&blueprint),
             blueprint,
             invoke: invoke.clone(),
@@ -129,8 +133,10 @@ impl Up {
             ledger: ledger.clone(),
         })
         .await?;
-        let at = At { cognito: &format!("http://{}", services.http), cache: "" };
-        let template = systems::template(TEMPLATE, &settings, &services.pools, at)?;
+        let redis = cache(&settings, &services);
+        let at = At { cognito: &format!("http://{}", services.http), cache: &redis };
+        let mut template = systems::template(TEMPLATE, &settings, &services.pools, at)?;
+        let api_keys = template.routes.make_up_keys().map_err(io::Error::other)?;
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         invoke.put(platform.door());
@@ -145,11 +151,14 @@ impl Up {
             lambda: platform.lambda.to_string(),
             mqtt: services.mqtt.to_string(),
             smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
+            redis_is_foreign: settings.audit && settings.redis.is_some(),
+            redis,
+            api_keys,
             pools: services.pools.clone(),
             functions: systems::functions(&settings).into_iter().map(str::to_owned).collect(),
         };
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
-        settings.folder.replace(&settings.folder.addresses(), &json)?;
+        settings.folder.replace_private(&settings.folder.addresses(), &json)?;
         Ok(Self { addresses, platform, services, sinks, folder: settings.folder })
     }
 
@@ -174,6 +183,12 @@ impl Up {
         let _ = std::fs::remove_file(self.folder.addresses());
         left
     }
+}
+
+/// Where the cache is; empty where there is none.
+fn cache(settings: &Settings, services: &Services) -> String {
+    let own = services.redis.map(|address| format!("redis://{address}"));
+    own.or_else(|| settings.redis.clone().filter(|_| settings.audit)).unwrap_or_default()
 }
 
 /// Starts the first environments, and only then what invokes by itself.

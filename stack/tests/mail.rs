@@ -43,6 +43,8 @@ impl Stage {
             homes: None,
             clinic: false,
             members: None,
+            cache: false,
+            folder: run.path().to_owned(),
             blueprint: Blueprint { buckets: vec![bucket], receipts: vec![receipt], ..Blueprint::default() },
             triggers: Vec::new(),
             invoke: LateInvoke::default(),
@@ -62,7 +64,7 @@ impl Stage {
     }
 
     fn stored(&self, id: &str) -> Vec<u8> {
-        self.services.buckets.get(INCOMING, id).unwrap().bytes.to_vec()
+        self.services.buckets.get(INCOMING, id).unwrap().content.whole().unwrap().to_vec()
     }
 
     /// The size of every mail that was told of.

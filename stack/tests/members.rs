@@ -56,6 +56,8 @@ impl Stage {
             homes: None,
             clinic: false,
             members: Some(members),
+            cache: false,
+            folder: run.path().to_owned(),
             blueprint: Blueprint { tables: vec![records, table(inactive_users::DISABLES_TABLE, "id")], ..Blueprint::default() },
             triggers: vec![(inactive_users::POOL.to_owned(), "record-sign-in".to_owned())],
             invoke: invoke.clone(),

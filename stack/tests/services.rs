@@ -36,6 +36,8 @@ impl Stage {
             homes: Some(homes),
             clinic: true,
             members: None,
+            cache: false,
+            folder: run.path().to_owned(),
             blueprint: Blueprint::default(),
             triggers: Vec::new(),
             invoke: LateInvoke::default(),

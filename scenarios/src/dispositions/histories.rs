@@ -189,7 +189,7 @@ fn sign_in(user: &str, by: SignInBy, sent: u64, done: u64, status: Option<u16>) 
 }
 
 fn written(at: u64, user: &str) -> Event {
-    saw(at, Seen::RowWritten { table: TABLE.into(), key: sub(user), expires: None })
+    saw(at, Seen::RowWritten { table: TABLE.into(), key: sub(user), expires: None, flags: Vec::new() })
 }
 
 #[test]

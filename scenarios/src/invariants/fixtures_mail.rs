@@ -135,7 +135,7 @@ impl Story {
     }
 
     pub(super) fn stored(self, at: f64, key: &str) -> Self {
-        self.saw(at, Seen::ObjectStored { bucket: ATTACHMENTS.into(), key: key.to_owned(), size: 700 })
+        self.saw(at, Seen::ObjectStored { bucket: ATTACHMENTS.into(), key: key.to_owned(), size: 700, etag: String::new() })
     }
 
     pub(super) fn sent_to(self, at: f64, to: &[String], keys: &[String]) -> Self {
@@ -212,7 +212,7 @@ impl Story {
         let mut events = vec![Event::Mail(Box::new(self.mail.clone()))];
         if self.queued {
             let saw = |at: f64, seen| Event::Saw { at: self.from + s(at), seen };
-            events.push(saw(0.85, Seen::ObjectStored { bucket: INCOMING.into(), key: self.id(), size: 2345 }));
+            events.push(saw(0.85, Seen::ObjectStored { bucket: INCOMING.into(), key: self.id(), size: 2345, etag: String::new() }));
             events.push(saw(0.9, Seen::Queued { queue: QUEUE.into(), message: self.message.clone(), about: self.mail.id.clone() }));
         }
         events.extend(self.then.clone());

@@ -32,7 +32,10 @@ impl Life {
 
     /// Something that says nothing but how late it is.
     pub(super) fn tick(at: f64) -> Event {
-        Event::Saw { at: s(at), seen: Seen::RowWritten { table: DISABLES_TABLE.into(), key: "pace".into(), expires: None } }
+        Event::Saw {
+            at: s(at),
+            seen: Seen::RowWritten { table: DISABLES_TABLE.into(), key: "pace".into(), expires: None, flags: Vec::new() },
+        }
     }
 
     pub(super) fn events(&self) -> Vec<Event> {
@@ -54,7 +57,7 @@ impl Life {
 
     pub(super) fn written(self, at: f64, expires: i64) -> Self {
         let key = self.key();
-        self.saw(at, Seen::RowWritten { table: TABLE.into(), key, expires: Some(expires) })
+        self.saw(at, Seen::RowWritten { table: TABLE.into(), key, expires: Some(expires), flags: Vec::new() })
     }
 
     /// The harness puts the row.

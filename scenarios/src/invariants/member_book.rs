@@ -129,7 +129,7 @@ impl MemberBook {
 
     fn saw(&mut self, at: Duration, seen: &Seen) {
         match seen {
-            Seen::RowWritten { table, key, expires } if table == TABLE => self.fact(key, at, Fact::Written { expires: *expires }),
+            Seen::RowWritten { table, key, expires, .. } if table == TABLE => self.fact(key, at, Fact::Written { expires: *expires }),
             Seen::RowDeleted { table, key } if table == TABLE => self.fact(key, at, Fact::RowDeleted),
             Seen::RowExpired { table, key, .. } if table == TABLE => self.fact(key, at, Fact::Expired),
             Seen::StreamGivenUp { table, keys, to, message } if table == TABLE => {

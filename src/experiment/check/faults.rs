@@ -28,8 +28,8 @@ pub const FUNCTIONS: [(&str, System, By); 10] = [
 ];
 
 /// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 8] = [
-    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "Query", "Scan"]),
+pub const SERVICES: [(&str, &[&str]); 9] = [
+    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
     ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
     ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
     ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),
@@ -37,6 +37,7 @@ pub const SERVICES: [(&str, &[&str]); 8] = [
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
     ("states", &["StartExecution"]),
+    ("redis", &stack::services::redis::OPERATIONS),
 ];
 
 impl Check<'_> {

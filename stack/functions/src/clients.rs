@@ -75,6 +75,25 @@ pub const PRUNE_USERS: Patience = Patience {
     pause: Duration::from_millis(100),
 };
 
+/// `ingest-record` has 25 s: two calls and one to the cache on the way in, one of each to take a record back.
+pub const INGEST_RECORD: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(5),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
+/// The audit's tasks have 15 s for everything; what is left of them is the limit of each task, so this only leaves room for a second attempt at
+/// each of up to four calls. The state machine tries the task again anyway.
+pub const AUDIT_TASK: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_millis(4_500),
+    attempts: 2,
+    pause: Duration::from_millis(100),
+};
+
 /// `config` for calls that may have been carried out when no answer came, and must not be twice: silence is not followed by a second attempt.
 pub fn no_second_attempt_after_silence(config: &SdkConfig) -> SdkConfig {
     let patience = config.timeout_config();
@@ -116,7 +135,12 @@ mod tests {
         assert!(EMAIL_PROCESSOR.operation < Duration::from_secs(15));
         assert!(RECORD_SIGN_IN.operation < Duration::from_secs(5));
         assert!(PRUNE_USERS.operation < Duration::from_secs(60));
-        for patience in [THERMOSTAT_API, AUTHORIZER, APPOINTMENTS, EMAIL_PROCESSOR, RECORD_SIGN_IN, PRUNE_USERS] {
+        let (cache, to_take_back) = (crate::audit::cache::TIME_LIMIT, crate::ingest_record::TO_TAKE_BACK);
+        assert!(INGEST_RECORD.operation * 2 + cache + to_take_back < Duration::from_secs(25));
+        assert!(INGEST_RECORD.operation + cache < to_take_back);
+        assert!(AUDIT_TASK.operation.max(cache) < Duration::from_secs(15));
+        for patience in [THERMOSTAT_API, AUTHORIZER, APPOINTMENTS, EMAIL_PROCESSOR, RECORD_SIGN_IN, PRUNE_USERS, INGEST_RECORD, AUDIT_TASK]
+        {
             assert!(patience.attempt * 2 <= patience.operation, "{patience:?} leaves no time for a second attempt");
         }
     }

@@ -50,6 +50,16 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         least
     }
 
+    /// A variable that `parse` understands; `expected` says what would do. What was found is not said, for it may hold a secret.
+    pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.required(name);
+        let parsed = parse(text.trim()).filter(|_| !text.is_empty());
+        if parsed.is_none() && !text.is_empty() {
+            self.complaints.push(format!("`{name}` is not understood; set it to {expected}"));
+        }
+        parsed
+    }
+
     /// The weaknesses that `WEAKNESSES` switches on; the variable must be there, empty means none.
     pub fn weaknesses<W: Weakness>(&mut self) -> Weaknesses<W> {
         let Some(text) = (self.lookup)("WEAKNESSES") else {
@@ -68,6 +78,17 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
     /// All complaints at once.
     pub fn finish<S>(self, settings: S) -> Result<S, SettingsError> {
         if self.complaints.is_empty() { Ok(settings) } else { Err(SettingsError { complaints: self.complaints }) }
+    }
+
+    /// What `settings` makes of a value of [`Self::parsed`], if nothing was complained about.
+    ///
+    /// # Errors
+    /// All complaints at once.
+    pub fn finish_with<T, S>(self, parsed: Option<T>, settings: impl FnOnce(T) -> S) -> Result<S, SettingsError> {
+        match parsed {
+            Some(value) if self.complaints.is_empty() => Ok(settings(value)),
+            _ => Err(SettingsError { complaints: self.complaints }),
+        }
     }
 }
 
@@ -96,6 +117,18 @@ mod tests {
             let finished = reader.finish(());
             assert_eq!(finished.is_ok(), good, "{text}: {finished:?}");
             assert!(good || finished.is_err_and(|error| error.to_string().matches("DISABLES_A_SECOND").count() == 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_is_named_and_never_shown() {
+        for (text, good, said) in [("7", true, ""), ("secret", false, "set it to a digit"), ("", false, "is missing")] {
+            let mut reader = Reader::new(|_: &str| Some(text.to_owned()));
+            let digit = reader.parsed("DIGIT", "a digit", |text| text.parse::<u8>().ok());
+            let finished = reader.finish_with(digit, |digit| digit);
+            assert_eq!(finished.as_ref().ok(), good.then_some(&7), "{text}");
+            let message = finished.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(message.contains(said) && !message.contains("secret"), "{message}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod front;
 pub mod iot;
 pub mod neighbour;
 pub mod page;
+pub mod redis;
 pub mod s3;
 pub mod ses;
 pub mod sns;
@@ -38,7 +39,8 @@ use self::iot::sessions::Sessions;
 use self::iot::shadows::Shadows;
 use self::neighbour::{Neighbour, Striker};
 use self::page::Window;
-use self::s3::{Buckets, Objects};
+use self::redis::Redis;
+use self::s3::{Buckets, Objects, Spool};
 use self::ses::smtp::Smtp;
 use self::ses::{Incoming, Mailbox, Rules, Ses};
 use self::sns::Sns;
@@ -61,6 +63,10 @@ pub struct Settings {
     pub clinic: bool,
     /// How many members the inactive users' pool begins with; none where that system is not up.
     pub members: Option<u32>,
+    /// Whether there is a cache.
+    pub cache: bool,
+    /// Where the file of large objects is made.
+    pub folder: PathBuf,
     /// What the template declares beside functions and routes. Mail is taken where a receipt rule stores it.
     pub blueprint: Blueprint,
     /// Names of user pools and of the functions that they call after an authentication.
@@ -85,6 +91,8 @@ pub struct Services {
     pub mqtt: SocketAddr,
     /// The address that mail comes in by, where a receipt rule stores it.
     pub smtp: Option<SocketAddr>,
+    /// The address of the cache, where there is one.
+    pub redis: Option<SocketAddr>,
     /// The mail that was sent.
     pub mailbox: Arc<Mailbox>,
     /// The user pools.
@@ -118,7 +126,7 @@ impl Services {
 /// # Errors
 /// Where no port is free, no key can be made, or what the systems start with is refused.
 pub async fn start(settings: Settings) -> io::Result<Services> {
-    let Settings { homes, clinic, members, blueprint, triggers, invoke, compressed, sightings, plan, ledger } = settings;
+    let Settings { homes, clinic, members, cache, folder, blueprint, triggers, invoke, compressed, sightings, plan, ledger } = settings;
     declared::check(&blueprint).map_err(io::Error::other)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let http = listener.local_addr()?;
@@ -132,7 +140,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let sending = Ses::new(vec![mail::SENDER.to_owned()], Arc::clone(&mailbox), sightings.clone());
     let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
     let sns = Sns::new(&blueprint.topics, sightings.clone());
-    let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), sightings.clone());
+    let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), Spool::within(&folder)?, sightings.clone());
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
     let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
 
@@ -160,10 +168,11 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         cloudwatch: behind("cloudwatch", wire::JSON_1_0, Arc::clone(&alarms) as Arc<dyn wire::Service>),
         states: behind("states", wire::JSON_1_0, Arc::clone(&machines) as Arc<dyn wire::Service>),
         objects: Objects::new(Arc::clone(&buckets), Arc::clone(&striker)),
-        striker,
+        striker: Arc::clone(&striker),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(front.serve(listener));
+    let redis = if cache { Some(start_cache(striker, sightings.clone(), &mut tasks).await?) } else { None };
     let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let mqtt = broker.local_addr()?;
     tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(broker));
@@ -172,7 +181,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     tasks.spawn(Arc::clone(&sqs).sweep());
     tasks.spawn(Arc::clone(&alarms).watch());
     let pools = cognito.addresses();
-    Ok(Services { http, mqtt, smtp, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
+    Ok(Services { http, mqtt, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
 }
 
 /// Takes mail where a receipt rule stores it; the address that it comes in by.
@@ -190,6 +199,14 @@ async fn take_mail(
     let address = inbound.local_addr()?;
     tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
     Ok(Some(address))
+}
+
+/// Starts the cache; its address.
+async fn start_cache(striker: Arc<Striker>, sightings: Sightings, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tasks.spawn(Redis::new(striker, sightings).serve(listener));
+    Ok(address)
 }
 
 /// The policies of the systems that are up, by their stores.

@@ -1,6 +1,7 @@
 //! Functions that are deployed on AWS: attached to, armed through SSM, watched through CloudWatch Logs, and put back as they were.
 //! It brings nothing up: what answers their callers is somebody else's, and so is what is sent to it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -108,6 +109,9 @@ impl Target for Deployed {
             lambda: nowhere(),
             mqtt: nowhere(),
             smtp: nowhere(),
+            redis: nowhere(),
+            redis_is_foreign: false,
+            api_keys: BTreeMap::new(),
             pools: Vec::new(),
             functions: names,
         })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stack::platform::Function;
-use stack::platform::gateway::{Api, Authorizer, Route, Routes};
+use stack::platform::gateway::{Api, ApiKey, Authorizer, Route, Routes};
 
 use crate::support::{Up, function, up};
 use crate::wire::{Answer, Wire};
@@ -38,6 +38,18 @@ fn routes() -> Routes {
             api("prod", vec![route("/items", None), route("/control/{deviceId}", None)]),
         ],
     }
+}
+
+/// The same with an API that is opened by a key, at the stage of another.
+fn with_key() -> Routes {
+    let mut routes = routes();
+    let mut keyed = routes.apis[1].clone();
+    keyed.id = "keyed1".into();
+    keyed.keys = vec![ApiKey { id: "key".into(), value: Some("abcdefghijklmnopqrstuvwxyz".into()) }];
+    let route = Route { resource: "/records".into(), key_required: true, ..keyed.routes.remove(0) };
+    keyed.routes = vec![route];
+    routes.apis.push(keyed);
+    routes
 }
 
 type Request = (&'static str, &'static str, Vec<(&'static str, String)>, &'static str);
@@ -103,6 +115,58 @@ async fn the_function_gets_the_event_of_a_rest_proxy() {
     assert!(answers[0].headers["x-amzn-trace-id"].starts_with(root));
     let entries = up.down().await;
     assert!(matches!(&entries[0], faults::Entry::Invoked { root: Some(found), .. } if root.ends_with(found.as_str())), "{entries:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_key_a_method_is_closed_and_no_function_is_called() {
+    let up = up(vec![function("web"), function("authorizer")], with_key(), false).await;
+    let key = |value: &str| vec![("X-Api-Key", value.to_owned())];
+    let open = "abcdefghijklmnopqrstuvwxyz";
+    let answers = ask(
+        &up,
+        vec![
+            ("POST", "/prod/records", vec![], "{}"),
+            ("POST", "/prod/records", key("abcdefghijklmnopqrstuvwxy"), "{}"),
+            ("POST", "/prod/records", key(""), "{}"),
+            ("POST", "/_aws/execute-api/keyed1/prod/records", key("x"), "{}"),
+            ("POST", "/prod/records", key(open), "{}"),
+            ("POST", "/_aws/execute-api/keyed1/prod/records", key(open), "{}"),
+            ("GET", "/prod/items", vec![], ""),
+        ],
+    )
+    .await;
+    for refused in &answers[..4] {
+        assert_eq!((refused.status, refused.text().as_str()), (403, r#"{"message":"Forbidden"}"#));
+        assert_eq!(refused.headers["x-amzn-errortype"], "ForbiddenException");
+    }
+    for opened in &answers[4..6] {
+        let event = event(opened);
+        assert_eq!(event.pointer("/requestContext/identity/apiKey"), Some(&json!(open)));
+        assert_eq!(event.pointer("/requestContext/identity/apiKeyId"), Some(&json!("key")));
+        assert_eq!(
+            (event.pointer("/path"), event.pointer("/requestContext/path")),
+            (Some(&json!("/records")), Some(&json!("/prod/records")))
+        );
+    }
+    assert_eq!(event(&answers[6]).pointer("/requestContext/identity/apiKey"), None, "where no key is asked for there is none");
+    let invoked = up.down().await.iter().filter(|entry| matches!(entry, faults::Entry::Invoked { .. })).count();
+    assert_eq!(invoked, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_whose_event_is_larger_than_lambda_takes_is_413() {
+    let up = gateway().await;
+    let limit = 6 * 1024 * 1024;
+    let bodies = [limit - 8192, limit - 100, 10 * 1024 * 1024 + 1];
+    let text: &'static str = "x".repeat(*bodies.iter().max().unwrap()).leak();
+    let answers = ask(
+        &up,
+        bodies.map(|size| ("POST", "/prod/items", vec![("x-result", r#"{"statusCode":204}"#.to_owned())], &text[..size])).to_vec(),
+    )
+    .await;
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [204, 413, 413]);
+    assert_eq!(answers[1].text(), r#"{"message":"Request Too Long"}"#);
+    up.down().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

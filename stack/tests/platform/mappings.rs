@@ -31,6 +31,8 @@ async fn queues() -> Services {
         homes: None,
         clinic: false,
         members: None,
+        cache: false,
+        folder: std::env::temp_dir(),
         triggers: Vec::new(),
         plan: PathBuf::from("there-is-none"),
         ledger,

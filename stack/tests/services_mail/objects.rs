@@ -123,8 +123,8 @@ async fn forty_megabytes_come_in_chunks_and_are_checked_at_the_end() {
         assert_eq!(answer.status, status, "{key}: {}", answer.text());
     }
     let stored = stage.services.buckets.get("attachments", "good").unwrap();
-    assert!(stored.bytes == body, "what was sent");
-    assert_eq!(stage.services.buckets.get("attachments", "bad"), None);
+    assert!(stored.content.whole().unwrap() == body, "what was sent");
+    assert!(stage.services.buckets.get("attachments", "bad").is_none());
     let got = stage.s3("GET", "/attachments/good", &[], b"").await;
     assert!(got.body == body);
     stage.services.stop().await;
@@ -161,4 +161,35 @@ async fn calls_of_s3_are_struck_by_their_operation_and_only_once_they_are_allowe
     assert_eq!(stage.send("GET", "/attachments/k", &[], "").await.status, 403);
     assert_eq!(stage.entries().len(), 0, "who may not is no caller");
     stage.services.stop().await;
+}
+
+#[tokio::test]
+async fn large_objects_pass_without_staying_in_memory() {
+    let stage = Stage::up().await;
+    let mut text: Vec<u8> = (0..3_000_001_u32).map(|n| b'a' + u8::try_from((n / 9 + n) % 26).unwrap()).collect();
+    text.push(b'!');
+    let body: &'static [u8] = text.leak();
+    let mut etag = String::new();
+    for n in 0..30 {
+        let put = stage.s3("PUT", &format!("/attachments/large-{}", n % 3), &[], body).await;
+        assert_eq!(put.status, 200, "{}", put.text());
+        etag = put.header("etag").unwrap().to_owned();
+    }
+    let spool = stage.services.buckets.spool();
+    assert_eq!((spool.in_memory(), spool.in_file()), (0, 3 * 12 * 256 * 1024));
+    let got = stage.s3("GET", "/attachments/large-2", &[], b"").await;
+    assert_eq!((got.status, got.header("etag"), got.header("content-length")), (200, Some(etag.as_str()), Some("3000002")));
+    assert!(got.body == body);
+    for (range, status, part) in
+        [("bytes=262140-262150", 206, &body[262_140..=262_150]), ("bytes=-3", 206, &body[2_999_999..]), ("bytes=0-0", 206, &body[..1])]
+    {
+        let got = stage.s3("GET", "/attachments/large-0", &[("range", range)], b"").await;
+        assert_eq!((got.status, &got.body[..]), (status, part), "{range}");
+    }
+    let listed = stage.s3("GET", "/attachments?list-type=2", &[], b"").await;
+    assert_eq!(listed.text().matches("<Size>3000002</Size>").count(), 3);
+    for n in 0..3 {
+        assert_eq!(stage.s3("DELETE", &format!("/attachments/large-{n}"), &[], b"").await.status, 204);
+    }
+    assert_eq!((spool.in_memory(), spool.in_file()), (0, 0));
 }

@@ -150,6 +150,8 @@ async fn services_whose_declarations_do_not_fit_together_do_not_start() {
         homes: None,
         clinic: false,
         members: None,
+        cache: false,
+        folder: std::env::temp_dir(),
         triggers: Vec::new(),
         invoke: LateInvoke::default(),
         plan: std::path::PathBuf::from("none"),

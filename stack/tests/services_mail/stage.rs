@@ -86,6 +86,8 @@ impl Stage {
             homes: None,
             clinic: false,
             members: None,
+            cache: false,
+            folder: run.path().to_owned(),
             blueprint: blueprint(),
             triggers: Vec::new(),
             invoke: LateInvoke::default(),

@@ -81,6 +81,10 @@ async fn a_missing_variable_ends_the_start_and_is_named() {
         (env!("CARGO_BIN_EXE_email-processor"), "PRESIGNED_EXPIRATION"),
         (env!("CARGO_BIN_EXE_record-sign-in"), "THRESHOLD_DAYS"),
         (env!("CARGO_BIN_EXE_prune-users"), "DISABLES_TABLE"),
+        (env!("CARGO_BIN_EXE_ingest-record"), "STATE_MACHINE_ARN"),
+        (env!("CARGO_BIN_EXE_archive-record"), "ARCHIVE_BUCKET"),
+        (env!("CARGO_BIN_EXE_describe-record"), "NOTICES_TOPIC"),
+        (env!("CARGO_BIN_EXE_close-record"), "CACHE_URL"),
     ];
     for (binary, variable) in binaries {
         let function = start(binary, &[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]);

@@ -30,7 +30,11 @@ impl Tables {
     pub fn answer(&self, operation: &str, body: &Value) -> Reply {
         let mut rows = self.0.lock().unwrap();
         let given = if operation == "PutItem" { &body["Item"] } else { &body["Key"] };
-        let name = if body["TableName"] == "LatestPostAuthRecordsDDB" { "sub" } else { "id" };
+        let name = match body["TableName"].as_str() {
+            Some("LatestPostAuthRecordsDDB") => "sub",
+            Some("AuditRecordsTable") => "sourceTransactionID",
+            _ => "id",
+        };
         let key = (body["TableName"].as_str().unwrap().to_owned(), given[name]["S"].as_str().unwrap().to_owned());
         let old = rows.get(&key).cloned();
         if operation == "GetItem" {
@@ -44,8 +48,16 @@ impl Tables {
             assert!(tokens.is_empty(), "`{condition}` goes on with {tokens:?}");
             if !holds {
                 let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-                return Reply::Json(400, json!({"__type": error, "message": "The conditional request failed"}));
+                let mut refusal = json!({"__type": error, "message": "The conditional request failed"});
+                if let (Some("ALL_OLD"), Some(old)) = (body["ReturnValuesOnConditionCheckFailure"].as_str(), old) {
+                    refusal["Item"] = json!(old);
+                }
+                return Reply::Json(400, refusal);
             }
+        }
+        if operation == "DeleteItem" {
+            rows.remove(&key);
+            return Reply::Json(200, json!({}));
         }
         if operation == "PutItem" {
             row = given.as_object().unwrap().clone();
@@ -98,9 +110,9 @@ fn one(tokens: &mut Vec<String>, row: &Row, body: &Value) -> bool {
             assert_eq!(tokens.pop().as_deref(), Some(")"));
             holds
         }
-        "attribute_not_exists" => {
+        "attribute_not_exists" | "attribute_exists" => {
             let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];
-            !row.contains_key(attribute(&path, body))
+            row.contains_key(attribute(&path, body)) == (first == "attribute_exists")
         }
         path => {
             let (operator, value) = (tokens.pop().unwrap(), tokens.pop().unwrap());

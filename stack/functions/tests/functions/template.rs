@@ -1,6 +1,9 @@
 //! The template gives the functions what they ask for.
 
-use functions::{appointments, authorizer, email_processor, prune_users, record_sign_in, thermostat_api};
+use functions::{
+    appointments, archive_record, authorizer, close_record, describe_record, email_processor, ingest_record, prune_users, record_sign_in,
+    thermostat_api,
+};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -20,7 +23,12 @@ fn each_function_is_given_exactly_the_variables_it_reads() {
     let asked = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         asked.borrow_mut().insert(name.to_owned());
-        Some(if name == "WEAKNESSES" { String::new() } else { "1".to_owned() })
+        let value = match name {
+            "WEAKNESSES" => "",
+            "CACHE_URL" => "redis://127.0.0.1:1",
+            _ => "1",
+        };
+        Some(value.to_owned())
     };
     thermostat_api::Settings::read(lookup).unwrap();
     assert_eq!(variables_of("ThermostatApiFunction"), asked.take());
@@ -34,6 +42,14 @@ fn each_function_is_given_exactly_the_variables_it_reads() {
     assert_eq!(variables_of("RecordSignInFunction"), asked.take());
     prune_users::Settings::read(lookup).unwrap();
     assert_eq!(variables_of("PruneUsersFunction"), asked.take());
+    ingest_record::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("IngestRecordFunction"), asked.take());
+    archive_record::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("ArchiveRecordFunction"), asked.take());
+    describe_record::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("DescribeRecordFunction"), asked.take());
+    close_record::Settings::read(lookup).unwrap();
+    assert_eq!(variables_of("CloseRecordFunction"), asked.take());
 }
 
 #[test]

@@ -104,6 +104,8 @@ async fn carry(
         Some(Some(authorizer)) => Some(gateway.kept.authorize(&gateway.functions, authorizer, &call).await?),
     };
     let event = call.event(policy.as_ref().map(|policy| &policy.context), &body);
+    // Up to 10 MB that nobody needs while the function works.
+    drop(body);
     let invoked = tokio::time::timeout(INTEGRATION, gateway.functions.invoke(&route.function, event, Some(trace), None)).await;
     match invoked {
         Err(_) => Err(Refusal::TimedOut),

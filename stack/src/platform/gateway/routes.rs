@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_lc_rs::error::Unspecified;
+
 use super::keys::ApiKey;
 
 /// What stands before an API's id in a path that names the API: `/_aws/execute-api/<id>/<stage>/...`, as other machines have it too.
@@ -68,6 +70,26 @@ pub(crate) struct Found<'a> {
 }
 
 impl Routes {
+    /// Makes up the values of keys that have none, and says by each API's name the first key that opens it.
+    ///
+    /// # Errors
+    /// Where the system has no chance to give.
+    pub fn make_up_keys(&mut self) -> Result<BTreeMap<String, String>, Unspecified> {
+        let (mut made, mut first) = (BTreeMap::new(), BTreeMap::new());
+        for api in &mut self.apis {
+            for key in &mut api.keys {
+                // One key may open several APIs.
+                key.value = key.value.take().or_else(|| made.get(&key.id).cloned());
+                key.make_up()?;
+                if let Some(value) = &key.value {
+                    made.insert(key.id.clone(), value.clone());
+                    first.entry(api.name.clone()).or_insert_with(|| value.clone());
+                }
+            }
+        }
+        Ok(first)
+    }
+
     /// All functions that something here calls.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.apis.iter().flat_map(|api| {
@@ -200,6 +222,20 @@ mod tests {
         ] {
             assert_eq!(routes.find("GET", path).map(|(_, _, rest)| rest), rest, "{path}");
         }
+    }
+
+    #[test]
+    fn a_key_that_opens_two_apis_is_one_key() {
+        let key = |id: &str, value: Option<&str>| ApiKey { id: id.into(), value: value.map(str::to_owned) };
+        let with = |name: &str, keys: Vec<ApiKey>| Api { name: name.into(), keys, ..api() };
+        let (said, shared) = (key("said", Some("a-key-that-the-template-says")), key("shared", None));
+        let mut routes =
+            Routes { apis: vec![with("A", vec![shared.clone(), said.clone()]), with("B", vec![shared]), with("C", vec![said])] };
+        let keys = routes.make_up_keys().unwrap();
+        assert_eq!(keys.keys().collect::<Vec<_>>(), ["A", "B", "C"]);
+        assert!(keys["A"] == keys["B"] && keys["A"].len() == 40 && keys["C"] == "a-key-that-the-template-says");
+        assert_eq!(routes.apis[0].keys[0], routes.apis[1].keys[0]);
+        assert_eq!(routes.make_up_keys(), Ok(keys), "what is made up stays");
     }
 
     #[test]

@@ -148,8 +148,11 @@ impl DynamoDb {
         let (table, key) = (write.table.clone(), key.clone());
         if by_service {
             self.sightings.tell(Seen::RowExpired { table, key, event: event.unwrap_or_default() });
-        } else if after.is_some() {
-            self.sightings.tell(Seen::RowWritten { table, key, expires });
+        } else if let Some(row) = after {
+            let mut flags: Vec<_> =
+                row.iter().filter(|(_, value)| matches!(value, AttributeValue::Bool(true))).map(|(name, _)| name.clone()).collect();
+            flags.sort_unstable();
+            self.sightings.tell(Seen::RowWritten { table, key, expires, flags });
         } else if before.is_some() {
             self.sightings.tell(Seen::RowDeleted { table, key });
         }
@@ -433,6 +436,25 @@ mod tests {
         let written = seen.iter().filter(|it| matches!(it, Seen::RowWritten { table, .. } if table == "Watched")).count();
         let deleted = seen.iter().filter(|it| matches!(it, Seen::RowDeleted { table, .. } if table == "Watched")).count();
         assert_eq!((written, deleted, seen.len()), (5, 2, 7), "also what changes nothing is a write, but no delete of nothing: {seen:?}");
+    }
+
+    #[tokio::test]
+    async fn a_written_row_tells_which_of_its_attributes_are_true() {
+        let (tables, mut seen) = watched(1).await;
+        let item =
+            json!({"id": {"S": "a"}, "b": {"BOOL": true}, "a": {"BOOL": true}, "c": {"BOOL": false}, "d": {"S": "true"}, "e": {"N": "1"}});
+        assert_eq!(call(&tables, "PutItem", json!({"TableName": "Watched", "Item": item})).await.0, 200);
+        let update = json!({"TableName": "Watched", "Key": {"id": {"S": "a"}}, "UpdateExpression": "SET c = :t REMOVE b",
+            "ExpressionAttributeValues": {":t": {"BOOL": true}}});
+        assert_eq!(call(&tables, "UpdateItem", update).await.0, 200);
+        let flags: Vec<_> = all_seen(&mut seen)
+            .into_iter()
+            .filter_map(|seen| match seen {
+                Seen::RowWritten { flags, .. } => Some(flags),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(flags, [["a", "b"], ["a", "c"]]);
     }
 
     #[tokio::test]

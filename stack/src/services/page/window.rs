@@ -45,7 +45,10 @@ impl Window {
     pub fn answer(&self, path: &str) -> Answer {
         let object = path.strip_prefix(OBJECTS).and_then(|rest| rest.split_once('/'));
         match object.and_then(|(bucket, key)| self.buckets.get(&percent_decoded(bucket), &percent_decoded(key))) {
-            Some(object) => shown(if std::str::from_utf8(&object.bytes).is_ok() { TEXT } else { BYTES }, object.bytes),
+            Some(object) => match object.content.whole() {
+                Ok(bytes) => shown(if std::str::from_utf8(&bytes).is_ok() { TEXT } else { BYTES }, bytes),
+                Err(_) => Answer::error(REST_JSON, 500, "InternalError", "the object cannot be read"),
+            },
             None if path == AT => shown(PAGE, html(&self.look()).into()),
             None => Answer::error(REST_JSON, 404, "NoSuchKey", "there is no such object"),
         }
@@ -82,7 +85,7 @@ impl Window {
 
     fn bucket(&self, name: String) -> Bucket {
         let objects = self.buckets.list(&name).into_iter();
-        Bucket { objects: objects.map(|(key, object)| (key, object.bytes.len() as u64)).collect(), name }
+        Bucket { objects: objects.map(|(key, object)| (key, object.content.size() as u64)).collect(), name }
     }
 
     fn queue(&self, name: String) -> Queue {

@@ -1,5 +1,6 @@
-//! S3: buckets in memory. An object's bytes are shared by all who read it; queues are told of what is stored.
+//! S3: buckets whose large objects lie in a file of the process. An object's content is shared by all who read it; queues are told of what is stored.
 
+mod content;
 mod listing;
 mod notification;
 mod operations;
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use s3s::crypto::{Checksum, Md5};
 
+pub use self::content::{Content, Spool};
 pub use self::wire::Objects;
 use super::sqs::Sqs;
 use super::wire::hexadecimal;
@@ -33,10 +35,10 @@ pub struct Described {
 }
 
 /// An object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Object {
     /// Its content, shared.
-    pub bytes: Bytes,
+    pub content: Content,
     /// The MD5 of the content, in hexadecimal.
     pub etag: String,
     /// When it was stored.
@@ -70,12 +72,14 @@ pub struct Buckets {
     shelves: BTreeMap<String, Shelf>,
     sqs: Arc<Sqs>,
     sightings: Sightings,
+    spool: Arc<Spool>,
     made: SystemTime,
 }
 
 impl Buckets {
-    /// The declared buckets, empty. The queues that they notify get the test event that S3 sends when a notification is made.
-    pub fn new(buckets: &[Bucket], sqs: Arc<Sqs>, sightings: Sightings) -> Arc<Self> {
+    /// The declared buckets, empty; what is large goes to `spool`. The queues that they notify get the test event that S3 sends when a
+    /// notification is made.
+    pub fn new(buckets: &[Bucket], sqs: Arc<Sqs>, spool: Arc<Spool>, sightings: Sightings) -> Arc<Self> {
         let made = SystemTime::now();
         for bucket in buckets {
             for queue in &bucket.notifies {
@@ -83,20 +87,21 @@ impl Buckets {
             }
         }
         let shelf = |bucket: &Bucket| (bucket.name.clone(), Shelf { declared: bucket.clone(), objects: Mutex::default() });
-        Arc::new(Self { shelves: buckets.iter().map(shelf).collect(), sqs, sightings, made })
+        Arc::new(Self { shelves: buckets.iter().map(shelf).collect(), sqs, sightings, spool, made })
     }
 
     /// Stores an object in process; `false` where there is no such bucket.
     pub fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> bool {
         let etag = hexadecimal(Md5::checksum(&bytes).as_ref());
-        let object = Object { bytes, etag, modified: SystemTime::now(), described: Described::default() };
+        let object =
+            Object { content: Content::new(&self.spool, bytes), etag, modified: SystemTime::now(), described: Described::default() };
         self.store(bucket, key, object, false).is_ok()
     }
 
     /// Stores and tells: the sighting first, then the queues.
     fn store(&self, bucket: &str, key: &str, object: Object, only_new: bool) -> Result<(), NotStored> {
         let shelf = self.shelves.get(bucket).ok_or(NotStored::NoSuchBucket)?;
-        let size = object.bytes.len() as u64;
+        let (size, etag) = (object.content.size() as u64, object.etag.clone());
         let mut objects = shelf.objects();
         if only_new && objects.by_key.contains_key(key) {
             return Err(NotStored::Exists);
@@ -105,7 +110,7 @@ impl Buckets {
         let event = notification::created(bucket, key, &object, objects.sequence);
         objects.by_key.insert(key.to_owned(), object);
         drop(objects);
-        self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size });
+        self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size, etag });
         for queue in &shelf.declared.notifies {
             self.sqs.send(queue, event.clone(), Some(key.to_owned()));
         }
@@ -121,6 +126,11 @@ impl Buckets {
     pub fn list(&self, bucket: &str) -> Vec<(String, Object)> {
         let Some(shelf) = self.shelves.get(bucket) else { return Vec::new() };
         shelf.objects().by_key.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
+    }
+
+    /// Where the contents lie.
+    pub fn spool(&self) -> &Arc<Spool> {
+        &self.spool
     }
 
     /// The buckets' names.
@@ -164,7 +174,8 @@ mod tests {
         let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let bucket =
             |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|it| (*it).into()).collect() };
-        let buckets = Buckets::new(&[bucket("incoming", &["q"]), bucket("quiet", &[])], Arc::clone(&sqs), sightings);
+        let spool = Spool::within(&std::env::temp_dir()).unwrap();
+        let buckets = Buckets::new(&[bucket("incoming", &["q"]), bucket("quiet", &[])], Arc::clone(&sqs), spool, sightings);
         let test: Value = serde_json::from_str(&sqs.receive("q", 1).remove(0).body).unwrap();
         assert_eq!((&test["Event"], &test["Bucket"], &test["Service"]), (&json!("s3:TestEvent"), &json!("incoming"), &json!("Amazon S3")));
 
@@ -177,12 +188,12 @@ mod tests {
         assert_eq!((&record["s3"]["object"]["size"], &record["s3"]["bucket"]["arn"]), (&json!(5), &json!("arn:aws:s3:::incoming")));
         assert_eq!(record["s3"]["object"]["eTag"], "5d41402abc4b2a76b9719d911017c592");
         let told: Vec<_> = std::iter::from_fn(|| seen.try_recv().ok()).map(|sighting| sighting.seen).collect();
-        let stored = told.iter().position(|seen| matches!(seen, Seen::ObjectStored { key, size: 5, .. } if key == "a b/ü.eml"));
+        let stored = told.iter().position(|seen| matches!(seen, Seen::ObjectStored { key, size: 5, etag, .. } if key == "a b/ü.eml" && etag == "5d41402abc4b2a76b9719d911017c592"));
         let queued = told.iter().position(|seen| matches!(seen, Seen::Queued { about: Some(key), .. } if key == "a b/ü.eml"));
         assert!(stored.unwrap() < queued.unwrap(), "{told:?}");
         assert!(matches!(&told[0], Seen::Queued { about: None, .. }), "the test event is about no object");
         assert_eq!(buckets.list("incoming").len(), 1);
         buckets.delete("incoming", "a b/ü.eml");
-        assert_eq!(buckets.get("incoming", "a b/ü.eml"), None);
+        assert!(buckets.get("incoming", "a b/ü.eml").is_none());
     }
 }

@@ -44,7 +44,7 @@ pub fn created(bucket: &str, key: &str, object: &Object, sequence: u64) -> Strin
             "bucket": {"name": bucket, "ownerIdentity": {"principalId": ACCOUNT}, "arn": format!("arn:aws:s3:::{bucket}")},
             "object": {
                 "key": encoded(key),
-                "size": object.bytes.len(),
+                "size": object.content.size(),
                 "eTag": object.etag,
                 "sequencer": format!("{sequence:018X}"),
             },

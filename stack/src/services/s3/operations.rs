@@ -27,7 +27,7 @@ pub fn put(buckets: &Buckets, (input, upload): (PutObjectInput, Upload)) -> S3Re
         content_encoding: input.content_encoding,
         metadata: input.metadata,
     };
-    let object = Object { bytes: upload.bytes, etag: etag.clone(), modified: SystemTime::now(), described };
+    let object = Object { content: upload.content, etag: etag.clone(), modified: SystemTime::now(), described };
     let only_new = input.if_none_match == Some(ETagCondition::Any);
     match buckets.store(&input.bucket, &input.key, object, only_new) {
         Ok(()) => Ok(PutObjectOutput {
@@ -51,23 +51,24 @@ fn existing(buckets: &Buckets, bucket: &str, key: &str) -> S3Result<Object> {
     buckets.get(bucket, key).ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))
 }
 
-fn length(bytes: &[u8]) -> i64 {
-    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
+fn length(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput> {
     let object = existing(buckets, &input.bucket, &input.key)?;
-    let (mut bytes, mut content_range) = (object.bytes, None);
+    let size = object.content.size();
+    let (mut shown, mut content_range) = (0..size, None);
     if let Some(range) = input.range {
-        let whole = bytes.len() as u64;
+        let whole = size as u64;
         let part = range.check(whole).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
         content_range = Some(format!("bytes {}-{}/{whole}", part.start, part.end.saturating_sub(1)));
         // Both ends lie within the content, so they fit.
-        bytes = bytes.slice(usize::try_from(part.start).unwrap_or_default()..usize::try_from(part.end).unwrap_or_default());
+        shown = usize::try_from(part.start).unwrap_or_default()..usize::try_from(part.end).unwrap_or_default();
     }
     Ok(GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        content_length: Some(length(&bytes)),
+        content_length: Some(length(shown.len())),
         content_range,
         content_type: object.described.content_type,
         content_disposition: object.described.content_disposition,
@@ -75,7 +76,7 @@ pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput
         metadata: object.described.metadata,
         e_tag: Some(ETag::Strong(object.etag)),
         last_modified: Some(object.modified.into()),
-        body: Some(StreamingBlob::from(Body::from(bytes))),
+        body: Some(StreamingBlob::from(Body::http_body(object.content.part(shown)))),
         ..GetObjectOutput::default()
     })
 }
@@ -84,7 +85,7 @@ pub fn head(buckets: &Buckets, input: HeadObjectInput) -> S3Result<HeadObjectOut
     let object = existing(buckets, &input.bucket, &input.key)?;
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        content_length: Some(length(&object.bytes)),
+        content_length: Some(length(object.content.size())),
         content_type: object.described.content_type,
         content_disposition: object.described.content_disposition,
         content_encoding: object.described.content_encoding,
@@ -134,7 +135,7 @@ pub fn list(buckets: &Buckets, input: ListObjectsV2Input) -> S3Result<ListObject
         let object = objects.by_key.get(key)?;
         Some(Listed {
             key: Some(shown(key)),
-            size: Some(length(&object.bytes)),
+            size: Some(length(object.content.size())),
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(object.modified.into()),
             storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),

@@ -1,8 +1,9 @@
-//! A body as it comes in: collected once, its digests taken in passing and held against what the sender promised.
+//! A body as it comes in: kept piece by piece, its digests taken in passing and held against what the sender promised.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use s3s::checksum::ChecksumHasher;
@@ -10,13 +11,12 @@ use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{Checksum, PutObjectInput};
 use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 
-/// What is reserved at once at most, whatever length a sender promises.
-const RESERVED: i64 = 64 * 1024 * 1024;
+use super::content::{Content, Spool, Writer};
 
 /// A body that is there as a whole.
 pub struct Upload {
     /// It.
-    pub bytes: Bytes,
+    pub content: Content,
     /// Its MD5.
     pub md5: Vec<u8>,
     /// The checksums that its sender wanted checked.
@@ -24,19 +24,18 @@ pub struct Upload {
 }
 
 /// Reads the body of a request to its end and checks it.
-pub async fn read(request: &mut S3Request<PutObjectInput>) -> S3Result<Upload> {
+pub async fn read(request: &mut S3Request<PutObjectInput>, spool: &Arc<Spool>) -> S3Result<Upload> {
     let announced = request.headers.get_all("x-amz-trailer").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
     let mut expected = promised(&request.input);
     let mut hasher = hasher(&expected, &announced);
     let mut md5 = Md5::new();
-    let length = request.input.content_length.unwrap_or_default().clamp(0, RESERVED);
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    let mut writer = Writer::new(spool);
     let mut body = request.input.body.take().map(Body::from).unwrap_or_default();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(unreadable)?.into_data() {
             hasher.update(&data);
             md5.update(&data);
-            bytes.extend_from_slice(&data);
+            writer.add(&data).map_err(not_kept)?;
         }
     }
     if let Some(trailers) = request.trailing_headers.take().and_then(|trailers| trailers.take()) {
@@ -57,7 +56,7 @@ pub async fn read(request: &mut S3Request<PutObjectInput>) -> S3Result<Upload> {
             return Err(s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum."));
         }
     }
-    Ok(Upload { bytes: bytes.into(), md5, checksum })
+    Ok(Upload { content: writer.end().map_err(not_kept)?, md5, checksum })
 }
 
 /// The header or trailer of a checksum, and where it stands.
@@ -94,6 +93,11 @@ fn hasher(promised: &Checksum, announced: &str) -> ChecksumHasher {
         sha1: wanted(&promised.checksum_sha1, sha1).then(Default::default),
         sha256: wanted(&promised.checksum_sha256, sha256).then(Default::default),
     }
+}
+
+/// The file takes nothing more.
+fn not_kept(source: std::io::Error) -> S3Error {
+    S3Error::with_source(S3ErrorCode::InternalError, Box::new(source))
 }
 
 /// The body broke off, or its signature or promised hash was not that of its content.

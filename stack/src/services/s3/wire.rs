@@ -97,7 +97,7 @@ fn failure(code: &str, message: &str) -> S3Error {
 impl S3 for Behind {
     /// Struck once its body is there as a whole: who sends it hears the answer, and what goes on does not hang on the connection.
     async fn put_object(&self, mut request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let upload = upload::read(&mut request).await?;
+        let upload = upload::read(&mut request, self.buckets.spool()).await?;
         self.act("PutObject", request.map_input(|input| (input, upload)), operations::put).await
     }
 

@@ -44,6 +44,7 @@ impl Store for Rules {
 mod tests {
     use super::*;
     use crate::blueprint::Bucket;
+    use crate::services::s3::Spool;
     use crate::services::sqs::Sqs;
     use crate::{Compressed, Sightings};
 
@@ -52,12 +53,13 @@ mod tests {
         let address = ([127, 0, 0, 1], 1).into();
         let sqs = Sqs::new(&[], Compressed::default(), Sightings::nowhere(), address);
         let bucket = |name: &str| Bucket { name: name.into(), notifies: vec![] };
-        let buckets = Buckets::new(&[bucket("a"), bucket("b")], sqs, Sightings::nowhere());
+        let spool = Spool::within(&std::env::temp_dir()).unwrap();
+        let buckets = Buckets::new(&[bucket("a"), bucket("b")], sqs, spool, Sightings::nowhere());
         let rule = |bucket: &str, prefix: &str| Receipt { bucket: bucket.into(), prefix: prefix.into() };
         let rules = Rules::new(vec![rule("a", ""), rule("b", "mail/")], Arc::clone(&buckets)).unwrap();
         rules.store("id", Bytes::from_static(b"raw"));
         for (bucket, key) in [("a", "id"), ("b", "mail/id")] {
-            assert_eq!(buckets.get(bucket, key).unwrap().bytes, "raw", "{bucket}");
+            assert_eq!(buckets.get(bucket, key).unwrap().content.whole().unwrap(), "raw", "{bucket}");
         }
         assert_eq!(Rules::new(vec![rule("c", "")], buckets).err(), Some(NoBucket("c".into())));
     }

@@ -79,7 +79,7 @@ fn what_is_not_understood_is_a_complaint_with_its_resource() {
     for (from, to, complaint) in [
         ("Type: Api\n", "Type: SQS\n", "AppointmentsFunction.Events.Any"),
         ("{ Ref: Table }", "{ Ref: Nowhere }", "AppointmentsFunction.Environment.TABLE"),
-        ("ReservedConcurrentExecutions: 5", "SnapStart: {}", "AppointmentsFunction.SnapStart"),
+        ("ReservedConcurrentExecutions: 5", "FileSystemConfigs: []", "AppointmentsFunction.FileSystemConfigs"),
         ("Binary: authorizer", "Other: authorizer", "AuthorizerFunction.Metadata"),
         ("provided.al2023", "java21", "AuthorizerFunction.Runtime"),
         ("provided.al2023", "python3.13", "AuthorizerFunction.Handler"),
