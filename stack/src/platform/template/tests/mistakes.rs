@@ -12,7 +12,7 @@ fn changed(resource: &str, from: &str, to: &str) -> String {
     format!("{before}{}", after.replacen(from, to, 1))
 }
 
-/// Complains of `complaint` where the first `from` after `resource` is `to`.
+/// Fails where the template with this mistake is read, or not complained about by these words.
 fn is_complained_about(resource: &str, from: &str, to: &str, complaint: &str) {
     let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
     assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
