@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 27] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -48,6 +48,7 @@ const HOMES: [(&str, &[&str]); 27] = [
     ("smtp-proto", &["stack"]),
     ("s3s", &["stack"]),
     ("quick-xml", &["stack"]),
+    ("flate2", &["stack"]),
     ("aws-sdk-ssm", &["aws", "plan-fetcher"]),
     ("aws-sdk-lambda", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),

@@ -247,4 +247,18 @@ mod tests {
             assert_eq!(told.contains_key("IncomingRetentionSeconds"), name == "short-retention", "{name}");
         }
     }
+
+    #[test]
+    fn the_machine_has_its_own_weaknesses_and_nobody_else_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = |weaknesses: &[&str]| {
+            let [machine] =
+                template(TEMPLATE, &settings(&folder, weaknesses), &[], At::default()).unwrap().blueprint.machines.try_into().unwrap();
+            machine
+        };
+        let hardened = machine(&[]);
+        for (name, bearer) in weaknesses::ALL {
+            assert_eq!(machine(&[name]) != hardened, bearer == Bearer::RecordMachine, "{name}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The audit's state machine as it is deployed, over stand-in functions and over the wire: what is retried, what is caught, what is told of it.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -109,6 +109,8 @@ impl Stage {
             homes: None,
             clinic: false,
             members: None,
+            cache: false,
+            folder: run.path().to_owned(),
             blueprint: blueprint(weaknesses),
             triggers: Vec::new(),
             invoke,

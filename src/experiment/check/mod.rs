@@ -45,7 +45,7 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
         Some(Bearer::Authorizer) => Ok(System::Clinic),
         Some(Bearer::EmailProcessor | Bearer::MailQueue) => Ok(System::Mail),
         Some(Bearer::RecordSignIn | Bearer::PruneUsers) => Ok(System::InactiveUsers),
-        Some(Bearer::Audit) => Ok(System::Audit),
+        Some(Bearer::Audit | Bearer::RecordMachine) => Ok(System::Audit),
         None => Err(format!("there is no weakness `{weakness}`; there are: {}", list(weaknesses::ALL.map(|(name, _)| name)))),
     }
 }

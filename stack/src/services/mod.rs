@@ -48,7 +48,7 @@ use self::sqs::Sqs;
 use self::stepfunctions::StepFunctions;
 use self::verifiedpermissions::VerifiedPermissions;
 use crate::addresses::Pool;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, Receipt};
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
 use crate::world::policies::{self, PolicyStore};
@@ -176,18 +176,29 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let mqtt = broker.local_addr()?;
     tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(broker));
-    let mut smtp = None;
-    if !blueprint.receipts.is_empty() {
-        let rules = Rules::new(blueprint.receipts, Arc::clone(&buckets)).map_err(io::Error::other)?;
-        let inbound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        smtp = Some(inbound.local_addr()?);
-        tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
-    }
+    let smtp = take_mail(blueprint.receipts, &buckets, sightings, &mut tasks).await?;
     tasks.spawn(Arc::clone(&tables).expire());
     tasks.spawn(Arc::clone(&sqs).sweep());
     tasks.spawn(Arc::clone(&alarms).watch());
     let pools = cognito.addresses();
     Ok(Services { http, mqtt, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
+}
+
+/// Takes mail where a receipt rule stores it; the address that it comes in by.
+async fn take_mail(
+    receipts: Vec<Receipt>,
+    buckets: &Arc<Buckets>,
+    sightings: Sightings,
+    tasks: &mut JoinSet<()>,
+) -> io::Result<Option<SocketAddr>> {
+    if receipts.is_empty() {
+        return Ok(None);
+    }
+    let rules = Rules::new(receipts, Arc::clone(buckets)).map_err(io::Error::other)?;
+    let inbound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = inbound.local_addr()?;
+    tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
+    Ok(Some(address))
 }
 
 /// Starts the cache; its address.

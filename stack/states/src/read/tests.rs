@@ -62,11 +62,19 @@ fn a_whole_definition_is_understood() {
     assert_eq!((retry[1].most, retry[1].backoff, retry[1].interval.as_secs(), retry[1].longest), (3, 2.0, 1, None));
 }
 
+/// Pointer, what stands there instead, and what is said of it.
+type Case<'a> = (&'a str, Option<Value>, &'a str);
+
+fn each_is_complained_about(cases: &[Case<'_>]) {
+    for (pointer, to, complaint) in cases {
+        let found = complaints(&changed(pointer, to.clone()));
+        assert!(found.iter().any(|found| found.contains(complaint)), "{pointer} {to:?}: {found:?}");
+    }
+}
+
 #[test]
 fn every_mistake_is_complained_about_where_it_stands() {
-    const A: &str = "/States/Both/Branches/0/States/A";
-    let at = |rest: &str| format!("{A}/{rest}");
-    let cases = [
+    each_is_complained_about(&[
         ("/StartAt", Some(json!("Nowhere")), "Definition.StartAt: found `Nowhere`"),
         ("/StartAt", Some(json!(1)), "Definition.StartAt: found a number"),
         ("/States", None, "Definition.States: found none"),
@@ -96,6 +104,15 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("/States/Badly/CausePath", Some(json!("e")), "Definition.States.Badly.CausePath: found `e`"),
         ("/States/Badly/Next", Some(json!("Well")), "Definition.States.Badly.Next: a Fail has no such field here"),
         ("/States/Well/ResultPath", Some(json!("$")), "Definition.States.Well.ResultPath: a Succeed has no such field here"),
+    ]);
+    assert_eq!(complaints(&json!([])), ["Definition: found a list, expected an object"]);
+}
+
+#[test]
+fn every_mistake_within_a_branch_or_a_handler_is_complained_about_where_it_stands() {
+    const A: &str = "/States/Both/Branches/0/States/A";
+    let at = |rest: &str| format!("{A}/{rest}");
+    each_is_complained_about(&[
         ("/States/Both/Branches", Some(json!([])), "Definition.States.Both.Branches: found none"),
         ("/States/Both/Branches", Some(json!({})), "Definition.States.Both.Branches: found an object, expected a list"),
         ("/States/Both/Branches/1/Next", Some(json!("B")), "Definition.States.Both.Branches[1].Next: a branch has no such field here"),
@@ -129,12 +146,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
         (&at("Retry/0/JitterStrategy"), Some(json!("HALF")), "A.Retry[0].JitterStrategy: found `HALF`, there are: FULL, NONE"),
         (&at("Retry/0"), Some(json!("E")), "A.Retry[0]: found text, expected an object"),
         (&at("Retry/0/Next"), Some(json!("B")), "A.Retry[0].Next: a retrier has no such field here"),
-    ];
-    for (pointer, to, complaint) in cases {
-        let found = complaints(&changed(pointer, to.clone()));
-        assert!(found.iter().any(|found| found.contains(complaint)), "{pointer} {to:?}: {found:?}");
-    }
-    assert_eq!(complaints(&json!([])), ["Definition: found a list, expected an object"]);
+    ]);
 }
 
 #[test]

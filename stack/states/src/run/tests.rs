@@ -165,7 +165,7 @@ async fn a_task_over_its_time_fails_with_the_timeout() {
     let slow = Does::Takes(10, Box::new(Does::Gives(json!(1))));
     let fields = |errors: &str| json!({"TimeoutSeconds": 3, "Retry": [{"ErrorEquals": [errors], "MaxAttempts": 1}]});
     for (errors, tries, seconds) in [("States.Timeout", 2, 7), ("States.ALL", 2, 7), ("States.TaskFailed", 1, 3)] {
-        let ran = ran(one(fields(errors)), json!({}), &[("Work", &[slow.clone()])]).await;
+        let ran = ran(one(fields(errors)), json!({}), &[("Work", std::slice::from_ref(&slow))]).await;
         assert_eq!((ran.error(), ran.tries("Work"), ran.took.as_secs()), (TIMEOUT, tries, seconds), "{errors}");
         assert!(ran.told().contains(&"timed out".to_owned()));
     }
@@ -210,7 +210,7 @@ async fn branches_run_at_the_same_time_and_give_a_list_in_their_order() {
 async fn the_first_branch_that_fails_ends_the_others_and_its_error_is_the_state_s() {
     let slow = Does::Takes(50, Box::new(Does::Gives(json!("a"))));
     let fails = Does::Takes(3, Box::new(Does::Fails("E")));
-    let ran = ran(both(json!({})), json!({}), &[("A", &[slow.clone()]), ("B", &[fails.clone()])]).await;
+    let ran = ran(both(json!({})), json!({}), &[("A", std::slice::from_ref(&slow)), ("B", std::slice::from_ref(&fails))]).await;
     assert_eq!((ran.error(), ran.took.as_secs()), ("E", 3));
     assert_eq!(ran.told(), ["+Both", "+A", "+B", "failed E", "aborted", "branch failed", "end E"]);
     // Tried again, the whole of it is, and each try counts.

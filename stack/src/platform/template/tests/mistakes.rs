@@ -12,6 +12,12 @@ fn changed(resource: &str, from: &str, to: &str) -> String {
     format!("{before}{}", after.replacen(from, to, 1))
 }
 
+/// Fails where the template with this mistake is read, or not complained about by these words.
+fn is_complained_about(resource: &str, from: &str, to: &str, complaint: &str) {
+    let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
+    assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+}
+
 #[test]
 fn every_mistake_is_complained_about_where_it_stands() {
     for (resource, from, to, complaint) in [
@@ -68,6 +74,15 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("MembersPool", "PostAuthentication", "PreSignUp", "MembersPool.LambdaConfig.PreSignUp"),
         ("MembersPool", "[RecordSignInFunction, Arn]", "[MembersPool, Arn]", "MembersPool.LambdaConfig.PostAuthentication"),
         ("AlarmsTopic", "AWS::SNS::Topic", "AWS::Kinesis::Stream", "AlarmsTopic.Type"),
+        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
+    ] {
+        is_complained_about(resource, from, to, complaint);
+    }
+}
+
+#[test]
+fn every_mistake_about_the_keys_of_an_api_is_complained_about_where_it_stands() {
+    for (resource, from, to, complaint) in [
         ("AuditApi", "ApiKeyRequired: true", "ApiKeyRequired: maybe", "AuditApi.Auth.ApiKeyRequired"),
         ("AuditApi", "ApiKeyRequired: true", "ApiKeysRequired: true", "AuditApi.Auth.ApiKeysRequired"),
         ("AuditApiKey", "Enabled: true", "Enabled: soon", "AuditApiKey.Enabled"),
@@ -77,30 +92,8 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("AuditUsagePlanKey", "Ref: AuditApiKey", "Ref: AuditApi", "AuditUsagePlanKey.KeyId"),
         ("AuditUsagePlanKey", "Ref: AuditUsagePlan", "Ref: AuditApi", "AuditUsagePlanKey.UsagePlanId"),
         ("AuditUsagePlanKey", "KeyType: API_KEY", "KeyType: OTHER", "AuditUsagePlanKey.KeyType"),
-        ("AuditRecordMachine", "Type: STANDARD", "Type: EXPRESS", "AuditRecordMachine.Type"),
-        ("AuditRecordMachine", "Definition:", "DefinitionUri:", "AuditRecordMachine.DefinitionUri"),
-        ("AuditRecordMachine", "Type: Fail", "Type: Wait", "AuditRecordMachine.Definition.States.Failed.Type"),
-        ("AuditRecordMachine", "Next: Failed", "Next: Gone", "AuditRecordMachine.Definition.States.DeadLetter: found `Gone`"),
-        (
-            "AuditRecordMachine",
-            "[ArchiveRecordFunction, Arn]",
-            "[AuditArchiveBucket, Arn]",
-            "AuditRecordMachine.Definition.Archive.Resource",
-        ),
-        ("AuditRecordMachine", "[ArchiveRecordFunction, Arn]", "[Nobody, Arn]", "Branches[0].States.Archive.Resource: found `Nobody.Arn`"),
-        (
-            "AuditRecordMachine",
-            "Fn::GetAtt: [ArchiveRecordFunction, Arn]",
-            "Fn::Sub: arn:aws:lambda:us-east-1:1:function:f",
-            "Definition.Archive: found",
-        ),
-        ("AuditRecordMachine", "Ref: AuditNoticesTopic", "Ref: AuditDeadLettersQueue", "AuditRecordMachine.Definition.Completed: found"),
-        ("AuditRecordMachine", "MessageBody:", "Body:", "AuditRecordMachine.Definition.DeadLetter.Parameters.MessageBody: found none"),
-        ("AuditRecordMachine", "notice: completed", "notice: ${Word}", "Parameters.Message.notice: found `${Word}`"),
-        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
     ] {
-        let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
-        assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+        is_complained_about(resource, from, to, complaint);
     }
 }
 
@@ -118,5 +111,24 @@ fn a_key_that_is_not_enabled_opens_nothing() {
         let template = read(&changed("AuditApiKey", "Enabled: true", to), &[]);
         let routes = template.map(|template| template.routes);
         assert!(routes.is_ok_and(|routes| routes.apis.iter().all(|api| api.keys.is_empty())), "{to}");
+    }
+}
+
+#[test]
+fn every_mistake_in_a_machine_is_complained_about_where_it_stands() {
+    let resource = "AuditRecordMachine";
+    for (from, to, complaint) in [
+        ("Type: STANDARD", "Type: EXPRESS", "AuditRecordMachine.Type"),
+        ("Definition:", "DefinitionUri:", "AuditRecordMachine.DefinitionUri"),
+        ("Type: Fail", "Type: Wait", "AuditRecordMachine.Definition.States.Failed.Type"),
+        ("Next: Failed", "Next: Gone", "AuditRecordMachine.Definition.States.DeadLetter: found `Gone`"),
+        ("[ArchiveRecordFunction, Arn]", "[AuditArchiveBucket, Arn]", "AuditRecordMachine.Definition.Archive.Resource"),
+        ("[ArchiveRecordFunction, Arn]", "[Nobody, Arn]", "Branches[0].States.Archive.Resource: found `Nobody.Arn`"),
+        ("Fn::GetAtt: [ArchiveRecordFunction, Arn]", "Fn::Sub: arn:aws:lambda:us-east-1:1:function:f", "Definition.Archive: found"),
+        ("Ref: AuditNoticesTopic", "Ref: AuditDeadLettersQueue", "AuditRecordMachine.Definition.Completed: found"),
+        ("MessageBody:", "Body:", "AuditRecordMachine.Definition.DeadLetter.Parameters.MessageBody: found none"),
+        ("notice: completed", "notice: ${Word}", "Parameters.Message.notice: found `${Word}`"),
+    ] {
+        is_complained_about(resource, from, to, complaint);
     }
 }
