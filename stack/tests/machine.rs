@@ -109,6 +109,8 @@ impl Stage {
             homes: None,
             clinic: false,
             members: None,
+            cache: false,
+            folder: run.path().to_owned(),
             blueprint: blueprint(weaknesses),
             triggers: Vec::new(),
             invoke,

@@ -44,8 +44,8 @@ pub const SERVICES: [(&str, &[&str]); 9] = [
     ("s3", &["GetObject", "PutObject"]),
     ("ses", &["SendEmail"]),
     ("sns", &["Publish"]),
-    ("redis", &stack::services::redis::OPERATIONS),
     ("states", &["StartExecution"]),
+    ("redis", &stack::services::redis::OPERATIONS),
 ];
 
 impl Check<'_> {

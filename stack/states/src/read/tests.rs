@@ -74,7 +74,7 @@ fn each_is_complained_about(cases: &[Case<'_>]) {
 
 #[test]
 fn every_mistake_is_complained_about_where_it_stands() {
-    let cases: Vec<Case<'_>> = vec![
+    each_is_complained_about(&[
         ("/StartAt", Some(json!("Nowhere")), "Definition.StartAt: found `Nowhere`"),
         ("/StartAt", Some(json!(1)), "Definition.StartAt: found a number"),
         ("/States", None, "Definition.States: found none"),
@@ -104,8 +104,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("/States/Badly/CausePath", Some(json!("e")), "Definition.States.Badly.CausePath: found `e`"),
         ("/States/Badly/Next", Some(json!("Well")), "Definition.States.Badly.Next: a Fail has no such field here"),
         ("/States/Well/ResultPath", Some(json!("$")), "Definition.States.Well.ResultPath: a Succeed has no such field here"),
-    ];
-    each_is_complained_about(&cases);
+    ]);
     assert_eq!(complaints(&json!([])), ["Definition: found a list, expected an object"]);
 }
 
@@ -113,7 +112,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
 fn every_mistake_within_a_branch_or_a_handler_is_complained_about_where_it_stands() {
     const A: &str = "/States/Both/Branches/0/States/A";
     let at = |rest: &str| format!("{A}/{rest}");
-    let cases: Vec<Case<'_>> = vec![
+    each_is_complained_about(&[
         ("/States/Both/Branches", Some(json!([])), "Definition.States.Both.Branches: found none"),
         ("/States/Both/Branches", Some(json!({})), "Definition.States.Both.Branches: found an object, expected a list"),
         ("/States/Both/Branches/1/Next", Some(json!("B")), "Definition.States.Both.Branches[1].Next: a branch has no such field here"),
@@ -147,8 +146,7 @@ fn every_mistake_within_a_branch_or_a_handler_is_complained_about_where_it_stand
         (&at("Retry/0/JitterStrategy"), Some(json!("HALF")), "A.Retry[0].JitterStrategy: found `HALF`, there are: FULL, NONE"),
         (&at("Retry/0"), Some(json!("E")), "A.Retry[0]: found text, expected an object"),
         (&at("Retry/0/Next"), Some(json!("B")), "A.Retry[0].Next: a retrier has no such field here"),
-    ];
-    each_is_complained_about(&cases);
+    ]);
 }
 
 #[test]

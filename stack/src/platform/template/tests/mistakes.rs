@@ -12,6 +12,12 @@ fn changed(resource: &str, from: &str, to: &str) -> String {
     format!("{before}{}", after.replacen(from, to, 1))
 }
 
+/// Fails where the template with this mistake is read, or not complained about by these words.
+fn is_complained_about(resource: &str, from: &str, to: &str, complaint: &str) {
+    let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
+    assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+}
+
 #[test]
 fn every_mistake_is_complained_about_where_it_stands() {
     for (resource, from, to, complaint) in [
@@ -68,6 +74,15 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("MembersPool", "PostAuthentication", "PreSignUp", "MembersPool.LambdaConfig.PreSignUp"),
         ("MembersPool", "[RecordSignInFunction, Arn]", "[MembersPool, Arn]", "MembersPool.LambdaConfig.PostAuthentication"),
         ("AlarmsTopic", "AWS::SNS::Topic", "AWS::Kinesis::Stream", "AlarmsTopic.Type"),
+        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
+    ] {
+        is_complained_about(resource, from, to, complaint);
+    }
+}
+
+#[test]
+fn every_mistake_about_the_keys_of_an_api_is_complained_about_where_it_stands() {
+    for (resource, from, to, complaint) in [
         ("AuditApi", "ApiKeyRequired: true", "ApiKeyRequired: maybe", "AuditApi.Auth.ApiKeyRequired"),
         ("AuditApi", "ApiKeyRequired: true", "ApiKeysRequired: true", "AuditApi.Auth.ApiKeysRequired"),
         ("AuditApiKey", "Enabled: true", "Enabled: soon", "AuditApiKey.Enabled"),
@@ -77,10 +92,8 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("AuditUsagePlanKey", "Ref: AuditApiKey", "Ref: AuditApi", "AuditUsagePlanKey.KeyId"),
         ("AuditUsagePlanKey", "Ref: AuditUsagePlan", "Ref: AuditApi", "AuditUsagePlanKey.UsagePlanId"),
         ("AuditUsagePlanKey", "KeyType: API_KEY", "KeyType: OTHER", "AuditUsagePlanKey.KeyType"),
-        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
     ] {
-        let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
-        assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+        is_complained_about(resource, from, to, complaint);
     }
 }
 
@@ -116,7 +129,6 @@ fn every_mistake_in_a_machine_is_complained_about_where_it_stands() {
         ("MessageBody:", "Body:", "AuditRecordMachine.Definition.DeadLetter.Parameters.MessageBody: found none"),
         ("notice: completed", "notice: ${Word}", "Parameters.Message.notice: found `${Word}`"),
     ] {
-        let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
-        assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+        is_complained_about(resource, from, to, complaint);
     }
 }
