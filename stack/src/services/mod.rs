@@ -209,14 +209,6 @@ async fn take_mail(
     Ok(Some(address))
 }
 
-/// Starts the cache; its address.
-async fn start_cache(striker: Arc<Striker>, sightings: Sightings, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
-    tasks.spawn(Redis::new(striker, sightings).serve(listener));
-    Ok(address)
-}
-
 /// The policies of the systems that are up, by their stores.
 fn policies_of(homes: Option<u32>, clinic: bool) -> Vec<(&'static str, PolicyStore)> {
     let thermostat = homes.map(|homes| (thermostat::POLICY_STORE, policies::thermostat(homes)));
