@@ -53,6 +53,7 @@ fn addresses(gateway: String) -> Addresses {
         smtp: String::new(),
         api_keys: BTreeMap::from([(API.to_owned(), KEY.to_owned())]),
         redis: String::new(),
+        redis_is_foreign: false,
         pools: Vec::new(),
         functions: Vec::new(),
     }
