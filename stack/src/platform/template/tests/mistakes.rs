@@ -68,6 +68,20 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("MembersPool", "PostAuthentication", "PreSignUp", "MembersPool.LambdaConfig.PreSignUp"),
         ("MembersPool", "[RecordSignInFunction, Arn]", "[MembersPool, Arn]", "MembersPool.LambdaConfig.PostAuthentication"),
         ("AlarmsTopic", "AWS::SNS::Topic", "AWS::Kinesis::Stream", "AlarmsTopic.Type"),
+        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
+    ] {
+        is_complained_about(resource, from, to, complaint);
+    }
+}
+
+fn is_complained_about(resource: &str, from: &str, to: &str, complaint: &str) {
+    let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
+    assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+}
+
+#[test]
+fn every_mistake_about_keys_is_complained_about_and_opens_nothing() {
+    for (resource, from, to, complaint) in [
         ("AuditApi", "ApiKeyRequired: true", "ApiKeyRequired: maybe", "AuditApi.Auth.ApiKeyRequired"),
         ("AuditApi", "ApiKeyRequired: true", "ApiKeysRequired: true", "AuditApi.Auth.ApiKeysRequired"),
         ("AuditApiKey", "Enabled: true", "Enabled: soon", "AuditApiKey.Enabled"),
@@ -77,10 +91,8 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("AuditUsagePlanKey", "Ref: AuditApiKey", "Ref: AuditApi", "AuditUsagePlanKey.KeyId"),
         ("AuditUsagePlanKey", "Ref: AuditUsagePlan", "Ref: AuditApi", "AuditUsagePlanKey.UsagePlanId"),
         ("AuditUsagePlanKey", "KeyType: API_KEY", "KeyType: OTHER", "AuditUsagePlanKey.KeyType"),
-        ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),
     ] {
-        let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
-        assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
+        is_complained_about(resource, from, to, complaint);
     }
 }
 
