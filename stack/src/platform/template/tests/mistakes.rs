@@ -81,7 +81,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
 }
 
 #[test]
-fn every_mistake_about_the_keys_of_an_api_is_complained_about_where_it_stands() {
+fn every_mistake_about_keys_is_complained_about_and_opens_nothing() {
     for (resource, from, to, complaint) in [
         ("AuditApi", "ApiKeyRequired: true", "ApiKeyRequired: maybe", "AuditApi.Auth.ApiKeyRequired"),
         ("AuditApi", "ApiKeyRequired: true", "ApiKeysRequired: true", "AuditApi.Auth.ApiKeysRequired"),
