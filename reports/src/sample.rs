@@ -86,6 +86,18 @@ fn deployments() -> Vec<Deployment> {
     [("clinic", CLINIC, "authorizer"), ("thermostat", "thermostat POST /control/{thing}", "thermostat-api")].map(with_one).into()
 }
 
+/// What nobody should have been answered.
+fn forbidden() -> Exchange {
+    Exchange {
+        at_s: 21.4,
+        root: "1-67891233-abcdef012345678912345678".into(),
+        asked: "POST /control/Thermostat1 as jane_doe, SetTemperature 79 <b>".into(),
+        answered: "200".into(),
+        expected: "403: jane_doe may set 70 to 75 only".into(),
+        repeat: "brownout run slow-authorizer.toml --seed 7".into(),
+    }
+}
+
 fn run(slowness: f64) -> Measurements {
     let (latencies, books) = latencies(slowness);
     let span = |phase, from_s, to_s| PhaseSpan { phase, from_s, to_s };
@@ -96,14 +108,6 @@ fn run(slowness: f64) -> Measurements {
         broken: 0,
         broken_in_baseline: 0,
         exchanges,
-    };
-    let exchange = Exchange {
-        at_s: 21.4,
-        root: "1-67891233-abcdef012345678912345678".into(),
-        asked: "POST /control/Thermostat1 as jane_doe, SetTemperature 79 <b>".into(),
-        answered: "200".into(),
-        expected: "403: jane_doe may set 70 to 75 only".into(),
-        repeat: "brownout run slow-authorizer.toml --seed 7".into(),
     };
     Measurements {
         experiment: experiment(),
@@ -141,7 +145,7 @@ fn run(slowness: f64) -> Measurements {
         },
         platform: Platform { invocations: 6_000, environments: 31, ..Platform::default() },
         invariants: vec![
-            rule("A-1", "Nobody does what the policies forbid.", vec![exchange]),
+            rule("A-1", "Nobody does what the policies forbid.", vec![forbidden()]),
             rule("B-3", "No answer is more than the caller may see.", vec![]),
         ],
         end: End::Finished,
