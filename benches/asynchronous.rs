@@ -27,7 +27,10 @@ fn main() -> Done {
         seconds,
     )?;
     let users = |rate: u32| format!("inactive-users = {{ rate = \"{rate}/s\", members = 2000 }}");
-    carried("Sign-ins, each with its record", "inactive-users", "inactive-users sign-in", &[50, 200, 400], users, seconds)
+    carried("Sign-ins, each with its record", "inactive-users", "inactive-users sign-in", &[50, 200, 400], users, seconds)?;
+    support::program("ingest-record")?;
+    let records = |rate: u32| format!("audit = {{ rate = \"{rate}/s\", largest = \"6MiB\" }}");
+    carried("Audit records of 256 KiB to the limit, 1.15 MB in the mean", "audit", "audit POST /records", &[5, 20, 40], records, seconds)
 }
 
 /// A table with a row for each rate.

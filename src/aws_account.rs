@@ -28,7 +28,7 @@ fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports
         plan: Place::Parameter(experiment.plan_parameter()).address(),
         bootstrap: function.bootstrap.clone(),
         settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
-        alias: None,
+        alias: function.alias.clone(),
     })
 }
 
@@ -38,9 +38,10 @@ fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports
 /// Where the layer is none.
 pub fn wishes(plan: &Plan, run: &Run) -> Result<Vec<Function>, String> {
     let Some(experiment) = plan.for_aws() else { return Ok(Vec::new()) };
+    let alias_thousandths = plan.deployed.as_ref().map_or(0, |deployed| deployed.alias_thousandths);
     let attached = |function: &aws::exports::Function| {
         let wish = wish(plan, run, &experiment, function)?;
-        Ok(Function { arn: function.arn.to_string(), name: function.name().to_owned(), wish })
+        Ok(Function { arn: function.arn.to_string(), name: function.name().to_owned(), wish, alias_thousandths })
     };
     experiment.functions.iter().map(attached).collect()
 }

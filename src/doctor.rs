@@ -3,7 +3,9 @@
 
 use std::error::Error;
 use std::net::TcpListener;
+use std::time::Duration;
 
+use aws::account::Account;
 use aws::attach::{Step, preview};
 use aws::marker::Run;
 use aws::{Lambda, Patience};
@@ -18,6 +20,11 @@ const DESCRIPTORS: u64 = 4096;
 
 /// The generator has one to itself, the stack another.
 const CORES: usize = 2;
+
+/// Lines of a ledger are asked for from the time on that this machine has.
+const CLOCK_OFF: Duration = Duration::from_secs(5);
+
+const RIGHTS: &str = "`brownout export iam-policy` writes the rights that are needed";
 
 /// A name that stands for a run's own.
 const RUN: &str = "doctor";
@@ -107,14 +114,40 @@ async fn account(plan: &Plan, findings: &mut Vec<Finding>) {
         Ok(()) => Finding::Well("every function carries the tag that allows this".to_owned()),
         Err(error) => Finding::Ill { what: error.to_string(), cure: "ask the functions' owners".to_owned() },
     });
+    match lambda.account().await {
+        Ok(account) => findings.extend([clock(&account), at_once(plan, &account)].into_iter().flatten()),
+        Err(error) => findings.push(Finding::Ill { what: chain(&error), cure: RIGHTS.to_owned() }),
+    }
     let wishes = Run::try_from(RUN.to_owned()).and_then(|run| aws_account::wishes(plan, &run));
     for wished in wishes.unwrap_or_default() {
         let found = function(&lambda, &wished).await;
         findings.extend(found.unwrap_or_else(|error| {
-            let cure = "`brownout export iam-policy` writes the rights that are needed".to_owned();
-            vec![Finding::Ill { what: format!("`{}` cannot be read: {error}", wished.name), cure }]
+            vec![Finding::Ill { what: format!("`{}` cannot be read: {error}", wished.name), cure: RIGHTS.to_owned() }]
         }));
     }
+}
+
+fn clock(account: &Account) -> Option<Finding> {
+    let off = account.clock_off?;
+    let what = format!("this machine's clock is {} s from AWS's", off.as_secs());
+    Some(if off <= CLOCK_OFF {
+        Finding::Well(what)
+    } else {
+        Finding::Ill { what, cure: "set it (NTP): what the ledgers say would be missed".to_owned() }
+    })
+}
+
+/// At the worst every invocation takes all the time that its function has.
+fn at_once(plan: &Plan, account: &Account) -> Option<Finding> {
+    let most = account.at_once?;
+    let longest = plan.deployed.as_ref()?.functions.iter().map(|function| function.timeout).max()?;
+    let needed = (plan.intended_rate() * longest.as_secs_f64()).ceil();
+    let what = format!("{needed} invocations at once at the worst, and the account has {most} that nobody reserved");
+    Some(if needed <= f64::from(most) {
+        Finding::Well(what)
+    } else {
+        Finding::Ill { what, cure: "lower the rate, or ask for more in Service Quotas: others would be throttled".to_owned() }
+    })
 }
 
 /// Layers, wrapper, size of variables, code signing, state, locks: all that an attach looks at.

@@ -125,7 +125,7 @@ mod tests {
         for (pools, smtp, functions, key, shown) in tries {
             let text = greeting(&addresses(pools, smtp, functions, key), Duration::from_millis(1234), false);
             assert!(text.contains("after 1.2 s: f") && text.contains("http://s:2/brownout"), "{text}");
-            for (_, _, _, other) in tries {
+            for (_, _, _, _, other) in tries {
                 assert_eq!(text.contains(other), other == shown, "{other} in {text}");
             }
         }

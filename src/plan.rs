@@ -60,7 +60,16 @@ async fn read(plan: &Plan, experiment: &Experiment) -> Result<(String, usize), B
 fn told(out: &mut String, wished: &deployed::Function, function: &Function, step: Step) -> usize {
     let _ = writeln!(out, "\n  {}", wished.name);
     match step {
-        Step::Update { update, record } => difference(out, function, &update, &record, &wished.wish.layer),
+        Step::Update { update, record } => {
+            difference(out, function, &update, &record, &wished.wish.layer);
+            if let Some(alias) = &wished.wish.alias {
+                let share = f64::from(wished.alias_thousandths) / 10.0;
+                let _ = writeln!(
+                    out,
+                    "    a version is published with that, alias `{alias}` gives it {share} % of its calls, and `$LATEST` goes back at once"
+                );
+            }
+        }
         Step::Wait => out.push_str("    an update is under way; `run` waits for its end\n"),
         Step::Done(_) | Step::TakeBack { .. } => out.push_str("    ours is on it already; `brownout recover --list` says whose\n"),
         Step::Refuse(complaints) => {

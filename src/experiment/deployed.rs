@@ -20,6 +20,8 @@ pub struct Deployed {
     pub functions: Vec<Function>,
     /// How late the ledgers may be.
     pub ledger_lag: Duration,
+    /// The share of an alias's calls that goes to the version with the layer, in thousandths.
+    pub alias_thousandths: u16,
     /// How long FIS may take until the faults are in force, where it drives the experiment.
     pub fis_lead: Duration,
     /// The alarms that end the experiment where FIS drives it.
@@ -80,6 +82,10 @@ impl Plan {
             return Err(
                 "a fault is in force for a part of the phase only, which FIS's document cannot do; let `--target aws` drive it".to_owned()
             );
+        }
+        if let Some(function) = deployed.functions.iter().find(|function| function.alias.is_some()) {
+            let name = function.name();
+            return Err(format!("`{name}` names an alias, and FIS's document changes `$LATEST` alone; let `--target aws` drive it"));
         }
         self.timeline.arming = deployed.fis_lead;
         Ok(self)

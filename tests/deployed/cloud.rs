@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use control_plane::{Configuration, ControlPlane, Function as Deployed, LogLine, Scripted, Settling, serve};
+use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Scripted, Settling, serve};
 use stack::platform::gateway::{Api, Route, Routes};
 use stack::platform::{Code, Function, Platform, Settings};
 use stack::{Compressed, RunFolder, guard};
@@ -91,6 +91,23 @@ impl Cloud {
     pub fn tag(&self, tags: &[(&str, &str)]) {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().tags = tags;
+    }
+
+    /// From now on its callers use the alias `live`, which stands for version 1.
+    pub fn call_it_by_an_alias(&self) {
+        let function = &mut self.plane.lock().unwrap().plane;
+        let function = function.functions.get_mut("orders").unwrap();
+        function.versions.insert(1, Configuration { version: "1".into(), ..function.latest.clone() });
+        function.last_version = 1;
+        function.aliases.insert("live".into(), Alias::new("1"));
+        let text = std::fs::read_to_string(self.file()).unwrap().replace("[[aws.function]]\n", "[[aws.function]]\nalias = \"live\"\n");
+        std::fs::write(self.file(), text).unwrap();
+    }
+
+    /// The versions that there are, and the weights of the alias.
+    pub fn versions(&self) -> (Vec<u64>, BTreeMap<String, f64>) {
+        let function = self.plane.lock().unwrap().plane.functions["orders"].clone();
+        (function.versions.keys().copied().collect(), function.aliases["live"].weights.clone())
     }
 
     pub fn file(&self) -> String {
@@ -228,9 +245,12 @@ async fn hand_plans_over(plane: Arc<Mutex<Scripted>>, file: PathBuf, _platform: 
     loop {
         let plan = {
             let plane = &plane.lock().unwrap().plane;
-            let latest = &plane.functions["orders"].latest;
-            let source = latest.variables.get("BROWNOUT_PLAN").and_then(|source| source.strip_prefix("ssm:"));
-            let has_layer = latest.layers.iter().any(|layer| layer == LAYER);
+            let function = &plane.functions["orders"];
+            let weighted = function.aliases.values().flat_map(|alias| alias.weights.keys());
+            let shared = weighted.filter_map(|version| function.versions.get(&version.parse().unwrap())).next();
+            let running = shared.unwrap_or(&function.latest);
+            let source = running.variables.get("BROWNOUT_PLAN").and_then(|source| source.strip_prefix("ssm:"));
+            let has_layer = running.layers.iter().any(|layer| layer == LAYER);
             source.filter(|_| has_layer).and_then(|name| plane.parameters.get(name)).map(|parameter| parameter.value.clone())
         };
         if plan != last {

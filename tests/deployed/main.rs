@@ -44,6 +44,21 @@ fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
 }
 
 #[test]
+fn where_callers_use_an_alias_a_version_of_its_own_takes_a_share_and_goes_again() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    cloud.call_it_by_an_alias();
+    let before = cloud.function();
+    let running = cloud.run(&[]);
+    within(LIMIT, "a share of the alias", || Some(cloud.versions()).filter(|(_, weights)| weights.get("2") == Some(&0.1)));
+    let outcome = running.end();
+    assert_eq!((outcome.result()["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
+    assert!(outcome.stderr.contains("version 2 of `orders` has the layer"), "{}", outcome.stderr);
+    assert_eq!(cloud.versions(), (vec![1], std::collections::BTreeMap::new()), "{}", outcome.stderr);
+    assert_eq!((cloud.function(), cloud.plan()), (before, None));
+}
+
+#[test]
 fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
     let _turn = support::turn();
     let cloud = Cloud::new();
@@ -102,7 +117,9 @@ fn a_plan_says_what_would_be_changed_and_changes_nothing() {
     let cloud = Cloud::new();
     let before = cloud.function();
     let (_, said, errors) = cloud.brownout(&["doctor", &cloud.file()]);
-    assert!(said.contains("well  `orders` can be attached to"), "{said}{errors}");
+    for line in ["well  `orders` can be attached to", "s from AWS's", "135 invocations at once at the worst, and the account has 1000"] {
+        assert!(said.contains(line), "{line}: {said}{errors}");
+    }
     let (code, said, errors) = cloud.brownout(&["plan", &cloud.file()]);
     assert_eq!(code, 0, "{said}{errors}");
     for line in [&format!("+ {LAYER}"), "1 of the function's own, untouched", "+ BROWNOUT_PLAN=ssm:/brownout/orders/plan", "PutParameter"] {

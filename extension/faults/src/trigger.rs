@@ -1,21 +1,25 @@
 //! What invokes a function. What a fault means depends on it.
 
-/// A trigger of a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// What invokes a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     /// `Invoke` with `RequestResponse`.
     Invoke,
-    /// API Gateway, Lambda proxy integration.
+    /// API Gateway by Lambda proxy integration, or a function URL.
     Http,
-    /// API Gateway, request authorizer.
+    /// API Gateway, as a request authorizer.
     Authorizer,
     /// SQS, batch of 1, no partial response.
     Queue,
-    /// DynamoDB stream.
+    /// A DynamoDB stream.
     TableStream,
-    /// Cognito, post-authentication.
+    /// Cognito, after the authentication.
     SignIn,
-    /// Step Functions task.
+    /// A task of Step Functions.
     Task,
     /// Asynchronous: S3, SNS, EventBridge, `Invoke` with `Event`.
     Asynchronous,

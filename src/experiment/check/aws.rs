@@ -35,13 +35,25 @@ impl Check<'_> {
         if !(SHORTEST_LEAD..=LONGEST_LEAD).contains(&aws.fis_lead.duration()) {
             self.complain(span.clone(), format!("`fis-lead` is `{}`; it is `5s` to `5m`", aws.fis_lead));
         }
+        let alias_thousandths = (aws.alias_share.value() * 1000.0).round() as u16;
+        if alias_thousandths == 0 {
+            self.complain(span.clone(), format!("`alias-share` is `{}`; it is `0.001` to `1`", aws.alias_share.value()));
+        }
         let tag = aws.tag.split_once('=').filter(|(key, _)| !key.is_empty());
         if tag.is_none() {
             self.complain(span, format!("`{}` is not a tag; write for example `brownout=allowed`", aws.tag));
         }
         let (key, value) = tag?;
         let (ledger_lag, fis_lead) = (aws.ledger_lag.duration(), aws.fis_lead.duration());
-        Some(Deployed { layer: layer?, tag: (key.to_owned(), value.to_owned()), functions, ledger_lag, fis_lead, alarms })
+        Some(Deployed {
+            layer: layer?,
+            tag: (key.to_owned(), value.to_owned()),
+            functions,
+            ledger_lag,
+            alias_thousandths,
+            fis_lead,
+            alarms,
+        })
     }
 
     fn nothing_local(&mut self, file: &File) {
@@ -82,7 +94,7 @@ impl Check<'_> {
             bootstrap: function.bootstrap.clone(),
             alias: function.alias.clone(),
             key,
-            triggers: function.triggers.iter().map(|trigger| (*trigger).into()).collect(),
+            triggers: function.triggers.clone(),
             timeout: function.timeout.duration(),
         })
     }
@@ -129,6 +141,7 @@ mod tests {
         for (from, to, says) in [
             ("function:orders\"", "function:*\"", "is not a function"),
             ("[aws]", "[aws]\ntag = \"\"", "is not a tag"),
+            ("[aws]", "[aws]\nalias-share = 0.0001", "`alias-share` is `0.0001`; it is `0.001` to `1`"),
             ("[aws]", "[aws]\nfis-lead = \"6m\"", "`fis-lead` is `6m`; it is `5s` to `5m`"),
             ("function = \"orders\"", "function = \"order\"", "there is no function `order` under `[aws]`; there are: `orders`"),
             ("function = \"orders\"", "service = \"dynamodb\"", "which nobody can strike there"),

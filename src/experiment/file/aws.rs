@@ -1,6 +1,6 @@
 //! Functions that are deployed on AWS, as they were written.
 
-use faults::{Trigger, time::Time};
+use faults::{Share, Trigger, time::Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -20,6 +20,9 @@ pub struct Aws {
     /// Traffic flows meanwhile and is not recorded.
     #[serde(default = "two_minutes")]
     pub fis_lead: Time,
+    /// The share of an alias's calls that goes to the version with the layer, of functions that name an alias; `0.1` unless it is given.
+    #[serde(default = "a_tenth")]
+    pub alias_share: Share,
     /// The functions that may be touched; no other is.
     #[serde(default)]
     pub function: Vec<DeployedFunction>,
@@ -30,6 +33,10 @@ pub struct Aws {
 
 fn half_a_minute() -> Time {
     Time::from(std::time::Duration::from_secs(30))
+}
+
+fn a_tenth() -> Share {
+    Share::try_from(0.1).unwrap_or(Share::ALL)
 }
 
 fn two_minutes() -> Time {
@@ -50,7 +57,7 @@ pub struct DeployedFunction {
     pub role: String,
     /// What invokes it; anything unless it is given.
     #[serde(default)]
-    pub triggers: Vec<TriggerName>,
+    pub triggers: Vec<Trigger>,
     /// Its timeout; `3s` unless it is given.
     #[serde(default = "three_seconds")]
     pub timeout: Time,
@@ -59,7 +66,8 @@ pub struct DeployedFunction {
     pub layers: Vec<String>,
     /// Its binary, such as `/var/task/orders`, where its runtime is OS-only and its package has no `bootstrap` of its own.
     pub bootstrap: Option<String>,
-    /// The alias of which `export iam-policy` lets a version with ours take a share.
+    /// The alias that its callers use, where they use one: a version with the layer is published and gets a share of the alias's calls. Without it
+    /// `$LATEST` is attached to.
     pub alias: Option<String>,
     /// The key that encrypts its variables, by its ARN, where that is the account's own.
     pub key: Option<String>,
@@ -67,43 +75,6 @@ pub struct DeployedFunction {
 
 fn three_seconds() -> Time {
     Time::from(std::time::Duration::from_secs(3))
-}
-
-/// What invokes a function.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TriggerName {
-    /// `Invoke` with `RequestResponse`.
-    Invoke,
-    /// API Gateway, or a function URL.
-    Http,
-    /// API Gateway, as a request authorizer.
-    Authorizer,
-    /// SQS.
-    Queue,
-    /// A DynamoDB stream.
-    TableStream,
-    /// Cognito, after the authentication.
-    SignIn,
-    /// A task of Step Functions.
-    Task,
-    /// S3, SNS, EventBridge, `Invoke` with `Event`.
-    Asynchronous,
-}
-
-impl From<TriggerName> for Trigger {
-    fn from(name: TriggerName) -> Self {
-        match name {
-            TriggerName::Invoke => Self::Invoke,
-            TriggerName::Http => Self::Http,
-            TriggerName::Authorizer => Self::Authorizer,
-            TriggerName::Queue => Self::Queue,
-            TriggerName::TableStream => Self::TableStream,
-            TriggerName::SignIn => Self::SignIn,
-            TriggerName::Task => Self::Task,
-            TriggerName::Asynchronous => Self::Asynchronous,
-        }
-    }
 }
 
 /// An alarm of CloudWatch.

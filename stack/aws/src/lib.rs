@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate self as aws;
 
+pub mod account;
 pub mod arm;
 pub mod attach;
 pub mod call;

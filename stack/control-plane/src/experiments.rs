@@ -13,6 +13,13 @@ pub struct Template {
     pub wish: Value,
 }
 
+impl Template {
+    /// What the call said under a key; null where it said nothing.
+    fn of(&self, key: &str) -> &Value {
+        self.wish.get(key).unwrap_or(&Value::Null)
+    }
+}
+
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Experiment {
@@ -58,7 +65,7 @@ impl ControlPlane {
 
     fn create_template(&mut self, wish: &Value) -> Result<Answer, Answer> {
         for key in ["clientToken", "description", "stopConditions", "actions", "roleArn"] {
-            if wish[key].is_null() {
+            if wish.get(key).is_none_or(Value::is_null) {
                 return Err(invalid(format!("{key} must not be null")));
             }
         }
@@ -68,7 +75,7 @@ impl ControlPlane {
             return Err(invalid("a parameter of an action has 1 to 1024 characters"));
         }
         // One token makes one template.
-        let there = self.templates.iter().find(|there| there.wish["clientToken"] == wish["clientToken"]);
+        let there = self.templates.iter().find(|there| *there.of("clientToken") == wish["clientToken"]);
         let id = match there {
             Some(there) => there.id.clone(),
             None => {
@@ -83,7 +90,7 @@ impl ControlPlane {
     /// One a page, so that whoever looks at the first page alone finds nothing.
     fn list_templates(&self, next: Option<&str>) -> Answer {
         let from = next.and_then(|next| next.parse::<usize>().ok()).unwrap_or(0);
-        let shown: Vec<_> = self.templates.iter().skip(from).take(1).map(|it| json!({"id": it.id, "tags": it.wish["tags"]})).collect();
+        let shown: Vec<_> = self.templates.iter().skip(from).take(1).map(|it| json!({"id": it.id, "tags": it.of("tags")})).collect();
         let more = (from + 1 < self.templates.len()).then(|| (from + 1).to_string());
         Answer::ok(200, json!({"experimentTemplates": shown, "nextToken": more}))
     }
@@ -103,7 +110,7 @@ impl ControlPlane {
         let experiment = Experiment {
             id: format!("EXP{:015}", self.experiments.len() + 1),
             template: template.to_owned(),
-            skips: wish["experimentOptions"]["actionsMode"] == "skip-all",
+            skips: wish.pointer("/experimentOptions/actionsMode").is_some_and(|mode| mode == "skip-all"),
             status: "pending",
             reason: String::new(),
             token: token.to_owned(),
@@ -156,7 +163,7 @@ impl ControlPlane {
         experiment.status = "running";
         let (id, template) = (experiment.id.clone(), experiment.template.clone());
         let template = self.templates.iter().find(|there| there.id == template)?;
-        let parameters = &template.wish["actions"]["strike"]["parameters"];
+        let parameters = template.wish.pointer("/actions/strike/parameters")?;
         let document = parameters["documentArn"].as_str().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
         let document = self.documents.get(document).and_then(|document| document.content()).unwrap_or_default().to_owned();
         let parameters = parameters["documentParameters"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();

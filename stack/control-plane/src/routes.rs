@@ -22,6 +22,7 @@ pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
         ["2018-10-31", "layers"] => plane.get_layer(&request.parameter("Arn").unwrap_or_default()),
         ["2018-10-31", "layers", name, "versions"] if request.method == "POST" => Ok(plane.publish_layer(name, &request.json())),
         ["2018-10-31", "layers", name, "versions", number] => plane.get_layer(&layer_arn(name, number)),
+        ["2016-08-19", "account-settings"] => Ok(account(plane)),
         ["2019-09-30", "functions", name, "concurrency"] => concurrency(plane, name),
         ["2020-06-30", "functions", name, "code-signing-config"] => signing_of(plane, name),
         ["2020-04-22", "code-signing-configs", arn] => Ok(signing(arn)),
@@ -57,6 +58,13 @@ fn functions(plane: &mut ControlPlane, request: &Request<'_>, rest: &[&str]) -> 
 fn concurrency(plane: &mut ControlPlane, name: &str) -> Result<Answer, Answer> {
     let reserved = plane.function(name)?.concurrency;
     Ok(Answer::ok(200, reserved.map_or_else(|| json!({}), |reserved| json!({"ReservedConcurrentExecutions": reserved}))))
+}
+
+/// Of the thousand that a Region has, what functions reserve is kept from all others.
+fn account(plane: &ControlPlane) -> Answer {
+    let reserved: u32 = plane.functions.values().filter_map(|function| function.concurrency).sum();
+    let limit = json!({"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000 - i64::from(reserved)});
+    Answer::ok(200, json!({"AccountLimit": limit, "AccountUsage": {"FunctionCount": plane.functions.len()}}))
 }
 
 fn signing_of(plane: &mut ControlPlane, name: &str) -> Result<Answer, Answer> {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws::Lambda;
 use aws::arm::{Armed, Place, Store};
-use aws::attach::{Wish, attach};
+use aws::attach::Wish;
 use aws::journal::{self, Journal};
 use aws::marker::Run;
-use aws::undo::undo;
 use faults::{Entry, Plan};
+use tokio::task::JoinSet;
 
+use super::attached::{Attached, bring, take};
 use super::ledgers::Ledgers;
 use crate::target::chain;
 use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
@@ -25,8 +26,10 @@ pub struct Function {
     pub arn: String,
     /// Its name, which is the place that faults name.
     pub name: String,
-    /// What the attach shall do.
+    /// What the attach shall do; where it names an alias, to a version with a share of that.
     pub wish: Wish,
+    /// The share of the alias's calls, in thousandths.
+    pub alias_thousandths: u16,
 }
 
 /// What is needed to reach the functions.
@@ -49,8 +52,8 @@ pub struct Deployed {
     place: Place,
     run: Run,
     functions: Vec<Function>,
-    /// Those that were tried: each may have ours on it.
-    tried: Vec<Function>,
+    /// Those that were tried, by their place among the functions: each may have ours on it.
+    tried: Vec<Attached>,
     armed: Option<Armed>,
     ledgers: Option<Ledgers>,
 }
@@ -60,18 +63,56 @@ impl Deployed {
     pub fn new(reach: Reach, run: Run, place: Place, functions: Vec<Function>) -> Self {
         Self { reach, place, run, functions, tried: Vec::new(), armed: None, ledgers: None }
     }
+
+    /// All at once: a function in a VPC takes minutes. Each is seen to its end, also where another has failed.
+    async fn attach_all(&mut self) -> Result<(), TargetError> {
+        // Whatever ends the waiting, `restore` finds them.
+        self.tried = vec![Attached::Begun; self.functions.len()];
+        let mut all = JoinSet::new();
+        for (place, function) in self.functions.iter().cloned().enumerate() {
+            let (lambda, journal) = (self.reach.lambda.clone(), Arc::clone(&self.reach.journal));
+            all.spawn(async move { (place, bring(&lambda, journal.as_ref(), &function).await) });
+        }
+        let mut failed = None;
+        while let Some(attached) = all.join_next().await {
+            match attached {
+                Ok((place, Ok((attached, said)))) => {
+                    said.iter().for_each(|line| tell(line));
+                    self.tried.iter_mut().skip(place).take(1).for_each(|tried| *tried = attached.clone());
+                }
+                Ok((_, Err(why))) => failed = failed.or(Some(why)),
+                Err(ended) => failed = failed.or(Some(ended.to_string())),
+            }
+        }
+        failed.map_or(Ok(()), |why| Err(TargetError::Down(why)))
+    }
+
+    /// All at once: whoever asked to stop waits for it. What could not be undone is told in words.
+    async fn undo_all(&mut self) -> Vec<String> {
+        let mut all = JoinSet::new();
+        for (function, attached) in self.functions.iter().cloned().zip(std::mem::take(&mut self.tried)) {
+            let (lambda, journal, run) = (self.reach.lambda.clone(), Arc::clone(&self.reach.journal), self.run.clone());
+            all.spawn(async move {
+                let taken = take(&lambda, journal.as_ref(), &function, &run, &attached).await;
+                (function.name, taken)
+            });
+        }
+        let mut left = Vec::new();
+        while let Some(undone) = all.join_next().await {
+            match undone {
+                Ok((name, Ok(proof))) => tell(&format!("`{name}` is as it was: {proof}")),
+                Ok((name, Err(why))) => left.push(format!("function {name}: {why}")),
+                Err(ended) => left.push(format!("a function whose undoing ended: {ended}")),
+            }
+        }
+        left
+    }
 }
 
 #[async_trait]
 impl Target for Deployed {
     async fn deploy(&mut self) -> Result<Addresses, TargetError> {
-        for function in self.functions.clone() {
-            // Whatever ends the waiting, `restore` finds it.
-            self.tried.push(function.clone());
-            let attached = attach(&self.reach.lambda, self.reach.journal.as_ref(), &function.arn, &function.wish).await;
-            let attached = attached.map_err(|error| TargetError::Down(chain(&error)))?;
-            attached.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
-        }
+        self.attach_all().await?;
         let names = || self.functions.iter().map(|function| function.name.as_str());
         self.ledgers = Some(Ledgers::follow(&self.reach.config, names(), self.reach.lag));
         Ok(Addresses::elsewhere(names()))
@@ -106,19 +147,15 @@ impl Target for Deployed {
 
     async fn restore(&mut self) -> Option<Left> {
         self.ledgers = None;
-        let journal: &dyn Journal = self.reach.journal.as_ref();
+        let file = Arc::clone(&self.reach.journal);
+        let journal: &dyn Journal = file.as_ref();
         let mut what = Vec::new();
         if let Some(armed) = &mut self.armed
             && let Err(error) = armed.calm(journal).await
         {
             tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
         }
-        for function in std::mem::take(&mut self.tried) {
-            match undo(&self.reach.lambda, journal, &function.arn, &self.run, None).await {
-                Ok(proof) => tell(&format!("`{}` is as it was: {proof}", function.name)),
-                Err(error) => what.push(format!("function {}: {}", function.name, chain(&error))),
-            }
-        }
+        what.extend(self.undo_all().await);
         if let Some(armed) = self.armed.take()
             && let Err(error) = armed.disarm(journal).await
         {

@@ -1,5 +1,6 @@
 //! Where an experiment can be made, one file each.
 
+mod attached;
 pub mod deployed;
 pub mod driven;
 mod ledgers;

@@ -68,29 +68,31 @@ fn fingerprint(value: &Value) -> String {
 
 /// The call of FIS's `CreateExperimentTemplate`. Its token is the experiment's name, so that a second call makes no second template.
 pub fn experiment_template(experiment: &Experiment) -> Value {
+    let name = experiment.named("template");
+    template_request(experiment, &name, None, &json!({"Name": name}))
+}
+
+fn template_request(experiment: &Experiment, token: &str, hold: Option<Duration>, tags: &Value) -> Value {
     let home = experiment.home();
     let log = home.beside("logs", format!("log-group:{}:*", log_group(experiment)));
     json!({
-        "clientToken": experiment.named("template"),
+        "clientToken": token,
         "description": description(experiment),
         "stopConditions": stops(experiment, "source", "value"),
-        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment, None)}},
+        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment, hold)}},
         "roleArn": home.role(&experiment.named("fis")).to_string(),
         "experimentOptions": {"accountTargeting": "single-account"},
         "logConfiguration": {"logSchemaVersion": 2, "cloudWatchLogsConfiguration": {"logGroupArn": log.to_string()}},
-        "tags": {"Name": experiment.named("template")},
+        "tags": tags,
     })
 }
 
 /// The template of a run that waits for the strike: its faults are in force for `hold`, which begins before the run's own fault phase. The tag
 /// [`FINGERPRINT`] tells one that is there already.
 pub fn run_template(experiment: &Experiment, hold: Duration) -> Value {
-    let mut template = experiment_template(experiment);
-    template["actions"]["strike"]["parameters"] = parameters(experiment, Some(hold));
-    let print = fingerprint(&template);
-    template["clientToken"] = json!(format!("{}-{print}", experiment.named("run")));
-    template["tags"] = json!({"Name": experiment.named("run"), FINGERPRINT: print});
-    template
+    let name = experiment.named("run");
+    let print = fingerprint(&template_request(experiment, &name, Some(hold), &Value::Null));
+    template_request(experiment, &format!("{name}-{print}"), Some(hold), &json!({"Name": name, FINGERPRINT: print}))
 }
 
 /// The tag that holds the fingerprint of a run's template.
@@ -109,10 +111,11 @@ fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
 
 /// What the action is given: the plan's name, for FIS takes no long texts.
 fn parameters(experiment: &Experiment, hold: Option<Duration>) -> Value {
-    let mut given = json!({"Faults": experiment.faults_parameter()});
-    if let Some(hold) = hold {
-        given["Seconds"] = json!(hold.as_secs().to_string());
-    }
+    let faults = experiment.faults_parameter();
+    let given = match hold {
+        Some(hold) => json!({"Faults": faults, "Seconds": hold.as_secs().to_string()}),
+        None => json!({"Faults": faults}),
+    };
     json!({
         "documentArn": experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string(),
         "documentParameters": compact_json(&given),

@@ -19,6 +19,7 @@ pub const ACTIONS: &[&str] = &[
     "kms:Decrypt",
     "kms:Encrypt",
     "lambda:DeleteFunction",
+    "lambda:GetAccountSettings",
     "lambda:GetAlias",
     "lambda:GetCodeSigningConfig",
     "lambda:GetFunctionCodeSigningConfig",
@@ -187,7 +188,7 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
     statements.extend(share_an_alias(experiment));
     statements.push(strike(experiment));
-    statements.push(allow("FindWhatIsAttached", &["lambda:ListFunctions"], ["*".to_owned()]));
+    statements.push(allow("FindWhatIsAttached", &["lambda:GetAccountSettings", "lambda:ListFunctions"], ["*".to_owned()]));
     statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
     policy(statements)
 }

@@ -91,7 +91,7 @@ impl Fis {
     }
 
     async fn make_document(&self, name: &str, version: &str, experiment: &Experiment) -> Result<(), CallError> {
-        let content = create_document(experiment)["Content"].as_str().unwrap_or_default().to_owned();
+        let content = create_document(experiment).get("Content").and_then(Value::as_str).unwrap_or_default().to_owned();
         let created = self.patience.insist(|| async {
             let call = self.ssm.create_document().name(name).version_name(version).content(&content);
             let call = call.document_type(DocumentType::Automation).document_format(DocumentFormat::Yaml);
@@ -208,7 +208,7 @@ fn tags(wish: &Value) -> HashMap<String, String> {
 fn stop_conditions(wish: &Value) -> Result<Vec<CreateExperimentTemplateStopConditionInput>, FisError> {
     let stops = wish.pointer("/stopConditions").and_then(Value::as_array).into_iter().flatten();
     let condition = |stop: &Value| {
-        let value = stop["value"].as_str().map(str::to_owned);
+        let value = stop.get("value").and_then(Value::as_str).map(str::to_owned);
         let condition = CreateExperimentTemplateStopConditionInput::builder().source(text(stop, "/source")?).set_value(value);
         condition.build().map_err(|error| FisError::Template(error.to_string()))
     };

@@ -132,10 +132,6 @@ fn one(tokens: &mut Vec<String>, row: &Row, body: &Value) -> bool {
             let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];
             row.contains_key(attribute(&path, body)) == (first == "attribute_exists")
         }
-        "attribute_exists" => {
-            let [_, path, _] = [tokens.pop().unwrap(), tokens.pop().unwrap(), tokens.pop().unwrap()];
-            row.contains_key(attribute(&path, body))
-        }
         path => {
             let (operator, value) = (tokens.pop().unwrap(), tokens.pop().unwrap());
             let (Some(left), right) = (row.get(attribute(path, body)), &body["ExpressionAttributeValues"][&value]) else { return false };

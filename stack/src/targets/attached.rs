@@ -1,0 +1,63 @@
+//! One function with ours on it: on `$LATEST`, or on a version of its own that has a share of an alias's calls. It is brought there and taken away.
+
+use aws::Lambda;
+use aws::attach::attach;
+use aws::canary::{self, Canary};
+use aws::journal::Journal;
+use aws::marker::Run;
+use aws::recover::{Which, recover};
+use aws::undo::{Proof, undo};
+
+use super::deployed::Function;
+use crate::target::chain;
+
+/// How far an attach has come.
+#[derive(Debug, Clone)]
+pub enum Attached {
+    /// It was begun; whether it has come to its end is not known.
+    Begun,
+    /// `$LATEST` has ours.
+    Latest,
+    /// A version has ours, and a share of an alias.
+    Version(Canary),
+}
+
+/// Brings ours onto a function; what is to be said of it comes along.
+pub(super) async fn bring(lambda: &Lambda, journal: &dyn Journal, function: &Function) -> Result<(Attached, Vec<String>), String> {
+    if function.wish.alias.is_none() {
+        let attached = attach(lambda, journal, &function.arn, &function.wish).await.map_err(|error| chain(&error))?;
+        return Ok((Attached::Latest, attached.warnings.iter().map(|warning| format!("warning: {warning}")).collect()));
+    }
+    let canary = canary::begin(lambda, journal, &function.arn, &function.wish, function.alias_thousandths).await;
+    let canary = canary.map_err(|error| chain(&error))?;
+    let said = format!("version {} of `{}` has the layer and a share of alias `{}`", canary.version, function.name, canary.alias);
+    Ok((Attached::Version(canary), vec![said]))
+}
+
+/// Takes ours away, and says how it is known to be gone.
+pub(super) async fn take(
+    lambda: &Lambda,
+    journal: &dyn Journal,
+    function: &Function,
+    run: &Run,
+    attached: &Attached,
+) -> Result<String, String> {
+    let proof = match (attached, &function.wish.alias) {
+        (Attached::Version(canary), _) => {
+            canary::take_back(lambda, journal, &function.arn, run, &canary.alias, &canary.version).await.map_err(|error| chain(&error))?
+        }
+        (Attached::Begun, Some(_)) => return search(lambda, journal, function, run).await,
+        _ => undo(lambda, journal, &function.arn, run, None).await.map_err(|error| chain(&error))?,
+    };
+    Ok(proof.to_string())
+}
+
+/// A canary that was begun may be on `$LATEST`, on a version, or nowhere: the markers tell.
+async fn search(lambda: &Lambda, journal: &dyn Journal, function: &Function, run: &Run) -> Result<String, String> {
+    let found = recover(lambda, journal, &Which::Of(run.clone()), &[]).await.map_err(|error| chain(&error))?;
+    let mut proof = Proof::NothingThere;
+    for one in found.into_iter().filter(|one| one.function == function.name) {
+        proof = one.result.map_err(|error| chain(&error))?;
+    }
+    Ok(proof.to_string())
+}
