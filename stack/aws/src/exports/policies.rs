@@ -251,6 +251,7 @@ mod tests {
             of_fis(&experiment),
             of_the_functions(&experiment),
             of_brownout(&experiment),
+            of_the_driver(&experiment),
             trust(&experiment, "fis", "experiment/*"),
         ];
         policies.iter().flat_map(statements).collect()
@@ -277,7 +278,7 @@ mod tests {
         for statement in all() {
             let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
             let sid = statement["Sid"].as_str().unwrap_or_default();
-            assert!(!on_all || ["WriteTheLog", "FindWhatIsAttached"].contains(&sid), "{statement}");
+            assert!(!on_all || ["WriteTheLog", "FindWhatIsAttached", "FindTheTemplate"].contains(&sid), "{statement}");
         }
     }
 
