@@ -26,6 +26,27 @@ const AFTER_THE_LEASE: Duration = Duration::from_secs(5);
 /// Nothing of ours survives a dead harness by a minute.
 const LONGEST_GRACE: Duration = Duration::from_secs(50);
 
+/// On what a run is made, and who strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The stack on this machine.
+    Local,
+    /// Functions on AWS, struck from here.
+    Aws,
+    /// Functions on AWS, struck by an experiment of FIS.
+    Fis,
+}
+
+impl Way {
+    fn of(arguments: &cli::Run) -> Self {
+        match (arguments.via, arguments.target) {
+            (Some(Via::Fis), _) => Self::Fis,
+            (None, Target::Aws) => Self::Aws,
+            (None, Target::Local) => Self::Local,
+        }
+    }
+}
+
 /// Where runs go unless told otherwise.
 pub fn runs_folder() -> PathBuf {
     PathBuf::from("brownout-runs")
@@ -52,17 +73,17 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::COULD_NOT_RUN);
         }
     };
-    let (target, plan) = match arguments.via {
-        Some(Via::Fis) => (Target::Aws, plan.driven_by_fis()?),
-        None => (arguments.target, plan),
+    let plan = match (Way::of(arguments), plan.deployed.is_some()) {
+        (Way::Local, true) => return Err("the experiment is on functions deployed on AWS; `--target aws` strikes them".into()),
+        (Way::Aws, false) => return Err("the experiment names no deployed function; write `[aws]`".into()),
+        (Way::Aws, true) => plan,
+        (Way::Fis, _) => plan.driven_by_fis()?,
+        (Way::Local, false) => {
+            // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
+            artifacts::find()?;
+            plan
+        }
     };
-    match (target, plan.deployed.is_some()) {
-        (Target::Local, true) => return Err("the experiment is on functions deployed on AWS; `--target aws` strikes them".into()),
-        (Target::Aws, false) => return Err("the experiment names no deployed function; write `[aws]`".into()),
-        (Target::Aws, true) => {}
-        // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
-        (Target::Local, false) => drop(artifacts::find()?),
-    }
     let folder = match &arguments.out {
         Some(folder) => folder.clone(),
         None => runs_folder().join(format!("{}-{}", time_stamp(), plan.name)),
@@ -112,10 +133,10 @@ fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box
     let marker = up::new_marker();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let account = || Account { plan, run: &marker, folder: folder.path(), yes: arguments.yes };
-    let mut target: Box<dyn stack::Target> = match (arguments.via, arguments.target) {
-        (Some(Via::Fis), _) => Box::new(runtime.block_on(account().driven())?),
-        (None, Target::Aws) => Box::new(runtime.block_on(account().target())?),
-        (None, Target::Local) => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
+    let mut target: Box<dyn stack::Target> = match Way::of(arguments) {
+        Way::Fis => Box::new(runtime.block_on(account().driven())?),
+        Way::Aws => Box::new(runtime.block_on(account().target())?),
+        Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
     };
     let mut progress = Progress::new(plan.timeline.end());
     let setting = Setting {
@@ -157,11 +178,11 @@ fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -
 
 fn command_line(arguments: &cli::Run) -> String {
     let mut line = format!("brownout run {}", arguments.experiment);
-    match (arguments.via, arguments.target) {
-        (Some(Via::Fis), _) => line.push_str(" --via fis"),
-        (None, Target::Aws) => line.push_str(" --target aws"),
-        (None, Target::Local) => {}
-    }
+    line.push_str(match Way::of(arguments) {
+        Way::Fis => " --via fis",
+        Way::Aws => " --target aws",
+        Way::Local => "",
+    });
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));
     }

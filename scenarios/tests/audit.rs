@@ -44,19 +44,7 @@ fn timeline() -> Timeline {
 }
 
 fn addresses(gateway: String) -> Addresses {
-    Addresses {
-        pid: 0,
-        gateway,
-        services: String::new(),
-        lambda: String::new(),
-        mqtt: String::new(),
-        smtp: String::new(),
-        api_keys: BTreeMap::from([(API.to_owned(), KEY.to_owned())]),
-        redis: String::new(),
-        redis_is_foreign: false,
-        pools: Vec::new(),
-        functions: Vec::new(),
-    }
+    Addresses { gateway, api_keys: BTreeMap::from([(API.to_owned(), KEY.to_owned())]), ..Addresses::default() }
 }
 
 async fn run(seed: u64) -> (Vec<Exchange>, Vec<(String, Bytes, u16)>, u64) {

@@ -69,19 +69,8 @@ async fn run(seed: u64) -> Ran {
         other_client_id: String::new(),
         issuer: String::new(),
     };
-    let addresses = Addresses {
-        pid: 0,
-        gateway: String::new(),
-        services: cloud.address.to_string(),
-        lambda: String::new(),
-        mqtt: String::new(),
-        smtp: mail_server.address.to_string(),
-        redis: String::new(),
-        redis_is_foreign: false,
-        api_keys: Default::default(),
-        pools: vec![pool],
-        functions: Vec::new(),
-    };
+    let addresses =
+        Addresses { services: cloud.address.to_string(), smtp: mail_server.address.to_string(), pools: vec![pool], ..Addresses::default() };
     let mail = MailLoad { rate: 20.0, burst: 10, largest: 20_000, malformed: 0.1, without_list: 0.1 };
     let users = UsersLoad { rate: 40.0, members: 40, cohorts: vec![1, 5], racers: 4, life: Duration::from_secs(30) };
     assert_eq!(users.everyone(), 40 + 6 + 2 + 4 + 3);

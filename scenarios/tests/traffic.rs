@@ -77,17 +77,11 @@ async fn stack() -> (Server, Server, Arc<Broker>, Addresses) {
         issuer: String::new(),
     };
     let addresses = Addresses {
-        pid: 0,
         gateway: door.address.to_string(),
         services: cloud.address.to_string(),
-        lambda: String::new(),
         mqtt: broker.address.to_string(),
-        smtp: String::new(),
-        redis: String::new(),
-        redis_is_foreign: false,
-        api_keys: Default::default(),
         pools: ["thermostat", "clinic-internal", "clinic-external"].map(pool).to_vec(),
-        functions: Vec::new(),
+        ..Addresses::default()
     };
     (cloud, door, broker, addresses)
 }

@@ -69,19 +69,7 @@ impl Users {
 
 fn order(gateway: String) -> Order {
     let second = Duration::from_secs(1);
-    let addresses = Addresses {
-        pid: 0,
-        gateway,
-        services: String::new(),
-        lambda: String::new(),
-        mqtt: String::new(),
-        smtp: String::new(),
-        redis: String::new(),
-        redis_is_foreign: false,
-        api_keys: std::collections::BTreeMap::new(),
-        pools: Vec::new(),
-        functions: Vec::new(),
-    };
+    let addresses = Addresses { gateway, ..Addresses::default() };
     Order {
         load: Load { users_api: Some(UsersApiLoad { rate: 20.0, burst: 5 }), ..Load::default() },
         arrivals: Arrivals::Constant,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The addresses of a stack that is up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// The process that serves them.
     pub pid: u32,
@@ -54,20 +54,7 @@ pub struct Pool {
 impl Addresses {
     /// Those of functions that somebody else deployed: nothing of them is on this machine.
     pub fn elsewhere<'a>(functions: impl Iterator<Item = &'a str>) -> Self {
-        let nowhere = String::new;
-        Self {
-            pid: std::process::id(),
-            gateway: nowhere(),
-            services: nowhere(),
-            lambda: nowhere(),
-            mqtt: nowhere(),
-            smtp: nowhere(),
-            redis: nowhere(),
-            redis_is_foreign: false,
-            api_keys: BTreeMap::new(),
-            pools: Vec::new(),
-            functions: functions.map(str::to_owned).collect(),
-        }
+        Self { pid: std::process::id(), functions: functions.map(str::to_owned).collect(), ..Self::default() }
     }
 
     /// The pool called `name`.

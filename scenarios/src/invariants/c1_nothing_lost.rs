@@ -49,7 +49,8 @@ fn was_answered_for(rested: &Rested) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::Story;
     use super::*;
 
     #[test]

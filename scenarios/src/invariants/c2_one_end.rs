@@ -26,7 +26,8 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken, ses_strike};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::{Story, ses_strike};
     use super::*;
     use crate::exchange::Expected;
 

@@ -29,7 +29,8 @@ fn repeats(rested: &Rested) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::Story;
     use super::*;
     use crate::exchange::Expected;
 

@@ -42,7 +42,8 @@ fn wrong_readers(rested: &Rested, readers: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::Story;
     use super::*;
 
     #[test]

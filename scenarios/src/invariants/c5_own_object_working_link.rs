@@ -115,7 +115,8 @@ impl Invariant for OwnObjectWorkingLink {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::Story;
     use super::*;
 
     #[test]

@@ -115,7 +115,8 @@ impl Invariant for NoBlocking {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken, ses_strike};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::{Story, ses_strike};
     use super::*;
 
     fn malformed() -> Story {

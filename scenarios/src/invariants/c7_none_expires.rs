@@ -18,7 +18,8 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_mail::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::Story;
     use super::*;
 
     #[test]

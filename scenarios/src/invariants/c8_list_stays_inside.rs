@@ -33,7 +33,8 @@ fn leak(rested: &Rested) -> Option<String> {
 mod tests {
     use stack::world::mail::SENDER;
 
-    use super::super::fixtures_mail::{Story, broken, with_list};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_mail::{Story, with_list};
     use super::*;
 
     #[test]

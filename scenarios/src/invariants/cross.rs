@@ -1,10 +1,8 @@
 //! Each weakness's history, shown to all rules at once: exactly one of them names it.
 
-use std::collections::BTreeSet;
-
 use stack::world::clinic::{Pool, User};
 
-use super::fixtures::{Ask, change, exchange, s, state, struck, world};
+use super::fixtures::{self, Ask, change, exchange, s, state, struck, world};
 use super::{Quiet, all};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Probe};
@@ -13,14 +11,7 @@ use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Probe};
 fn named(events: Vec<Event>, end: Option<(i64, Option<&str>, i64)>) -> Vec<&'static str> {
     let shadows = end.map(|(desired, mode, reported)| ("Thermostat1".to_owned(), state(desired, mode), state(reported, mode), 99));
     let quiet = Quiet { at: s(120.0), shadows: shadows.into_iter().collect(), ..Quiet::default() };
-    let mut names = BTreeSet::new();
-    for rule in &mut all(&world()).unwrap() {
-        let broken = events.iter().map(|event| rule.see(event).0.len()).sum::<usize>() + rule.settled(&quiet).0.len();
-        if broken > 0 {
-            names.insert(rule.id());
-        }
-    }
-    names.into_iter().collect()
+    fixtures::named(&events, &quiet)
 }
 
 fn ex(exchange: Exchange) -> Event {

@@ -1,24 +1,14 @@
 //! Each weakness's mail, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
 
-use std::collections::BTreeSet;
-
-use super::fixtures::{s, world};
+use super::Quiet;
+use super::fixtures::{self, checked, s};
 use super::fixtures_mail::{Story, ses_strike, with_list};
-use super::{Quiet, all};
 use crate::Event;
 use crate::exchange::Expected;
 
 /// Who broke.
 fn named(events: &[Event]) -> Vec<&'static str> {
-    let quiet = Quiet { at: s(600.0), ..Quiet::default() };
-    let mut names = BTreeSet::new();
-    for rule in &mut all(&world()).unwrap() {
-        let broken = events.iter().map(|event| rule.see(event).0.len()).sum::<usize>() + rule.settled(&quiet).0.len();
-        if broken > 0 {
-            names.insert(rule.id());
-        }
-    }
-    names.into_iter().collect()
+    fixtures::named(events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
 /// The same, with what different sides tell of one moment in any order within a second.
@@ -159,17 +149,8 @@ fn a_long_run_of_mail_without_a_mistake_is_checked_and_named_by_nobody() {
     events.sort_by_key(Event::at);
     events.extend(Story::new(7).at(0.7).links(400.0).events().pop());
     let quiet = Quiet { at: s(600.0), ..Quiet::default() };
-    for rule in &mut all(&world()).unwrap() {
-        let mut checked = 0;
-        for event in &events {
-            let (breaches, count) = rule.see(event);
-            assert_eq!(breaches, [], "{}", rule.id());
-            checked += count;
-        }
-        let (breaches, count) = rule.settled(&quiet);
-        assert_eq!(breaches, [], "{}", rule.id());
-        checked += count;
-        let expected = match rule.id() {
+    for (rule, checks) in checked(&events, &quiet) {
+        let expected = match rule {
             "C-1" | "C-2" | "C-7" => 3_000,
             "C-9" | "C-3" | "C-4" => 2_850,
             "C-5" => 2_701,
@@ -178,6 +159,6 @@ fn a_long_run_of_mail_without_a_mistake_is_checked_and_named_by_nobody() {
             "C-8" => 2_850,
             _ => 0,
         };
-        assert_eq!(checked, expected, "{}", rule.id());
+        assert_eq!(checks, expected, "{rule}");
     }
 }

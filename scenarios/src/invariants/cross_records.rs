@@ -1,26 +1,16 @@
 //! Each weakness's record, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
 
-use std::collections::BTreeSet;
-
 use faults::Place;
 
-use super::fixtures::{s, world};
-use super::fixtures_records::{Story, tick};
-use super::{Quiet, all};
+use super::Quiet;
+use super::fixtures::{self, checked, s, tick};
+use super::fixtures_records::Story;
 use crate::Event;
 use crate::exchange::RecordForm;
 
 /// Who broke.
 fn named(events: &[Event]) -> Vec<&'static str> {
-    let quiet = Quiet { at: s(600.0), ..Quiet::default() };
-    let mut names = BTreeSet::new();
-    for rule in &mut all(&world()).unwrap() {
-        let broken = events.iter().map(|event| rule.see(event).0.len()).sum::<usize>() + rule.settled(&quiet).0.len();
-        if broken > 0 {
-            names.insert(rule.id());
-        }
-    }
-    names.into_iter().collect()
+    fixtures::named(events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
 /// The same, with answers and strikes known up to a second late, and with a look in the middle of the run.
@@ -138,17 +128,8 @@ fn a_long_run_of_records_without_a_mistake_is_checked_and_named_by_nobody() {
     }
     events.sort_by_key(Event::at);
     let quiet = Quiet { at: s(600.0), ..Quiet::default() };
-    for rule in &mut all(&world()).unwrap() {
-        let mut checked = 0;
-        for event in &events {
-            let (breaches, count) = rule.see(event);
-            assert_eq!(breaches, [], "{}", rule.id());
-            checked += count;
-        }
-        let (breaches, count) = rule.settled(&quiet);
-        assert_eq!(breaches, [], "{}", rule.id());
-        checked += count;
-        let expected = match rule.id() {
+    for (rule, checks) in checked(&events, &quiet) {
+        let expected = match rule {
             "E-1" => 2_700,
             "E-2" => 3_000,
             // Those that were given up have the notice of their description.
@@ -158,6 +139,6 @@ fn a_long_run_of_records_without_a_mistake_is_checked_and_named_by_nobody() {
             "E-5" => 300,
             _ => 0,
         };
-        assert_eq!(checked, expected, "{}", rule.id());
+        assert_eq!(checks, expected, "{rule}");
     }
 }

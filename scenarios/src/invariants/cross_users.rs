@@ -1,26 +1,16 @@
 //! Each weakness's member, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
 
-use std::collections::BTreeSet;
-
 use stack::Seen;
 use stack::world::inactive_users::sub;
 
-use super::fixtures::{s, world};
+use super::Quiet;
+use super::fixtures::{self, checked, s};
 use super::fixtures_users::{Life, together};
-use super::{Quiet, all};
 use crate::Event;
 
 /// Who broke, when all is quiet at this time.
 fn named(events: &[Event], at: f64) -> Vec<&'static str> {
-    let quiet = Quiet { at: s(at), ..Quiet::default() };
-    let mut names = BTreeSet::new();
-    for rule in &mut all(&world()).unwrap() {
-        let broken = events.iter().map(|event| rule.see(event).0.len()).sum::<usize>() + rule.settled(&quiet).0.len();
-        if broken > 0 {
-            names.insert(rule.id());
-        }
-    }
-    names.into_iter().collect()
+    fixtures::named(events, &Quiet { at: s(at), ..Quiet::default() })
 }
 
 /// The same whoever tells first: the services by up to a second, or the harness.
@@ -138,17 +128,8 @@ fn a_long_run_of_members_without_a_mistake_is_checked_and_named_by_nobody() {
     let events = together(lives);
     let active = (0..40).chain(2_000..2_060).map(|n| (sub(&Life::name(n)), Some(2_592_000)));
     let quiet = Quiet { at: s(220.0), rows: Some(active.collect()), ..Quiet::default() };
-    for rule in &mut all(&world()).unwrap() {
-        let mut checked = 0;
-        for event in &events {
-            let (breaches, count) = rule.see(event);
-            assert_eq!(breaches, [], "{}", rule.id());
-            checked += count;
-        }
-        let (breaches, count) = rule.settled(&quiet);
-        assert_eq!(breaches, [], "{}", rule.id());
-        checked += count;
-        let expected = match rule.id() {
+    for (rule, checks) in checked(&events, &quiet) {
+        let expected = match rule {
             "D-1" => 1_062,
             "D-2" | "D-8" => 1_001,
             "D-3" => 860,
@@ -158,6 +139,6 @@ fn a_long_run_of_members_without_a_mistake_is_checked_and_named_by_nobody() {
             "D-7" => 860 * 2 + 1_000 + 60 + 3,
             _ => 0,
         };
-        assert_eq!(checked, expected, "{}", rule.id());
+        assert_eq!(checks, expected, "{rule}");
     }
 }

@@ -1,22 +1,12 @@
 //! Each weakness of the users API, shown to all rules at once: exactly one of them names it.
 
-use std::collections::BTreeSet;
-
-use super::fixtures::world;
+use super::Quiet;
+use super::fixtures::named;
 use super::fixtures_users_api::Life;
-use super::{Quiet, all};
 
-fn named(life: Life) -> Vec<&'static str> {
+fn named_in(life: Life) -> Vec<&'static str> {
     let quiet = Quiet { at: life.end(), ..Quiet::default() };
-    let events = life.events();
-    let mut names = BTreeSet::new();
-    for rule in &mut all(&world()).unwrap() {
-        let broken = events.iter().map(|event| rule.see(event).0.len()).sum::<usize>() + rule.settled(&quiet).0.len();
-        if broken > 0 {
-            names.insert(rule.id());
-        }
-    }
-    names.into_iter().collect()
+    named(&life.events(), &quiet)
 }
 
 /// A life in which nothing is wrong up to the repeated create.
@@ -42,7 +32,7 @@ fn a_weakness_of_the_users_api_is_named_by_exactly_one_rule() {
         ("create-overwrites, other values", there().create("Nobody", 201).get("Nobody").update("Joan", 200).get("Joan"), vec!["F-3"]),
         ("create-overwrites, and the answer is lost", there().create("Nobody", 502).at_function().get("Nobody"), vec!["F-3"]),
     ] {
-        assert_eq!(named(life), expected, "{what}");
+        assert_eq!(named_in(life), expected, "{what}");
     }
 }
 
@@ -58,6 +48,6 @@ fn the_hardened_form_of_the_users_api_is_named_by_nobody_whatever_strikes() {
         ("the fault answers itself", there().gone().at_function().create("Nobody", 201).at_function().get("Jane")),
         ("nothing comes back", there().update("Joan", 0).get("Jane").delete(0).gone()),
     ] {
-        assert_eq!(named(life), Vec::<&str>::new(), "{what}");
+        assert_eq!(named_in(life), Vec::<&str>::new(), "{what}");
     }
 }

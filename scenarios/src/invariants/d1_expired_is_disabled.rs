@@ -47,8 +47,8 @@ mod tests {
     use stack::Seen;
     use stack::world::inactive_users::{TABLE, sub};
 
-    use super::super::fixtures::s;
-    use super::super::fixtures_users::{Life, broken_at, together};
+    use super::super::fixtures::{broken_at, s};
+    use super::super::fixtures_users::{Life, together};
     use super::*;
 
     #[test]

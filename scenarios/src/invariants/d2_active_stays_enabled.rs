@@ -116,8 +116,8 @@ impl Invariant for ActiveStaysEnabled {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::s;
-    use super::super::fixtures_users::{Life, broken};
+    use super::super::fixtures::{broken, s};
+    use super::super::fixtures_users::Life;
     use super::*;
 
     #[test]

@@ -115,8 +115,8 @@ impl Invariant for SignInIsRecorded {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::s;
-    use super::super::fixtures_users::{Life, broken, broken_at};
+    use super::super::fixtures::{broken, broken_at, s};
+    use super::super::fixtures_users::Life;
     use super::*;
 
     #[test]

@@ -60,7 +60,8 @@ impl Invariant for OnlyExpiryDisables {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_users::{Life, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_users::Life;
     use super::*;
 
     #[test]

@@ -68,7 +68,8 @@ impl Invariant for BadRecordBlocksNone {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_users::{Life, broken, together};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_users::{Life, together};
     use super::*;
 
     fn gone() -> Life {

@@ -54,7 +54,8 @@ impl Invariant for ReEnableStands {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_users::{Life, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_users::Life;
     use super::*;
 
     #[test]

@@ -108,7 +108,8 @@ impl Invariant for WithinQuota {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_users::{Life, broken, together};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_users::{Life, together};
     use super::*;
 
     fn disabled(count: u32, a_second: f64) -> Vec<Life> {

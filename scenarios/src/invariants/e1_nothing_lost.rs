@@ -46,7 +46,8 @@ fn whole_notices(known: &Known, until: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_records::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_records::Story;
     use super::*;
 
     #[test]

@@ -45,7 +45,8 @@ fn wrongly_answered(answer: &Answer) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_records::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_records::Story;
     use super::*;
 
     #[test]

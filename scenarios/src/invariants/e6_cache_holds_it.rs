@@ -22,7 +22,8 @@ fn rule(rested: &Rested<'_>) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_records::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_records::Story;
     use super::*;
 
     #[test]

@@ -35,7 +35,8 @@ fn doubles(struck: &crate::Struck) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_records::{Story, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_records::Story;
     use super::*;
 
     #[test]

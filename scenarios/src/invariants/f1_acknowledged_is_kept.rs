@@ -24,11 +24,12 @@ impl Invariant for AcknowledgedIsKept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_users_api::{Life, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_users_api::Life;
     use super::*;
 
     fn found(life: Life) -> (usize, u64) {
-        broken(&mut AcknowledgedIsKept::default(), life)
+        broken(AcknowledgedIsKept::default(), &life.events())
     }
 
     #[test]

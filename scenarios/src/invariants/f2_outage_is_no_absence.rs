@@ -24,7 +24,8 @@ impl Invariant for OutageIsNoAbsence {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures_users_api::{Life, broken};
+    use super::super::fixtures::broken;
+    use super::super::fixtures_users_api::Life;
     use super::*;
 
     #[test]
@@ -43,7 +44,7 @@ mod tests {
             ("the user may never have been", Life::new().create("Jane", 503).at_service().gone().at_service(), (0, 0)),
             ("the fault's own answer", created().gone().at_function(), (0, 0)),
         ] {
-            assert_eq!(broken(&mut OutageIsNoAbsence::default(), life), expected, "{what}");
+            assert_eq!(broken(OutageIsNoAbsence::default(), &life.events()), expected, "{what}");
         }
     }
 }

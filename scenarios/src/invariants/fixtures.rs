@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use faults::Place;
 use reports::{Outcome, Phase};
+use stack::Seen;
 use stack::world::clinic::{Pool, User};
 use stack::world::policies;
 
-use super::WorldUnderTest;
 use super::cedar::ThermostatOracle;
+use super::{Breach, Invariant, Quiet, WorldUnderTest, all};
+use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
 pub(super) fn world() -> WorldUnderTest {
@@ -89,4 +91,44 @@ pub(super) fn state(temperature: i64, mode: Option<&str>) -> ThermostatState {
 
 pub(super) fn change(at: f64, version: i64, temperature: i64, mode: Option<&str>) -> ShadowChange {
     ShadowChange { thing: "Thermostat1".into(), at: s(at), version, desired: Some(state(temperature, mode)), reported: None }
+}
+
+/// Something that says nothing but how late it is.
+pub(super) fn tick(at: f64) -> Event {
+    Event::Saw { at: s(at), seen: Seen::Alarm { name: "age".into(), state: "OK".into() } }
+}
+
+/// What a rule says of events and of the quiet after them: its breaches, and how many checks it made.
+pub(super) fn judged(rule: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> (Vec<Breach>, u64) {
+    let mut all: Vec<_> = events.iter().map(|event| rule.see(event)).collect();
+    all.push(rule.settled(quiet));
+    let checks = all.iter().map(|(_, checks)| checks).sum();
+    (all.into_iter().flat_map(|(breaches, _)| breaches).collect(), checks)
+}
+
+/// How many breaches a rule finds, and how many checks it made.
+pub(super) fn broken_at(mut rule: impl Invariant, events: &[Event], quiet: &Quiet) -> (usize, u64) {
+    let (breaches, checks) = judged(&mut rule, events, quiet);
+    (breaches.len(), checks)
+}
+
+/// The same, where all is quiet long after.
+pub(super) fn broken(rule: impl Invariant, events: &[Event]) -> (usize, u64) {
+    broken_at(rule, events, &Quiet { at: s(600.0), ..Quiet::default() })
+}
+
+/// Which of all rules are broken.
+pub(super) fn named(events: &[Event], quiet: &Quiet) -> Vec<&'static str> {
+    let rules = all(&world()).unwrap();
+    rules.into_iter().filter_map(|mut rule| (!judged(rule.as_mut(), events, quiet).0.is_empty()).then(|| rule.id())).collect()
+}
+
+/// How often each of all rules was checked, where none of them is broken.
+pub(super) fn checked(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, u64)> {
+    let checks = |mut rule: Box<dyn Invariant>| {
+        let (breaches, checks) = judged(rule.as_mut(), events, quiet);
+        assert_eq!(breaches, [], "{}", rule.id());
+        (rule.id(), checks)
+    };
+    all(&world()).unwrap().into_iter().map(checks).collect()
 }

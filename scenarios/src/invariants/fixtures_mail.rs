@@ -14,11 +14,6 @@ use crate::Event;
 use crate::exchange::{Attachment, Expected, LinkTried, Mail, MailForm};
 use crate::strike::Struck;
 
-/// Something that says nothing but how late it is.
-pub(super) fn tick(at: f64) -> Event {
-    Event::Saw { at: s(at), seen: Seen::Alarm { name: "age".into(), state: "OK".into() } }
-}
-
 pub(super) fn strike(message: Option<&str>, at: f64, action: &str) -> Struck {
     let place = Place::Function(FUNCTION.into());
     Struck { message: message.map(str::to_owned), fault: "test".into(), place, action: action.into(), at: s(at) }
@@ -231,12 +226,4 @@ impl Story {
 /// A text as the published form would send it on, list and all.
 pub(super) fn with_list(readers: &[String]) -> String {
     format!("Line1: all is well\nLine2{MARKER}{}{MARKER}\n", readers.join(","))
-}
-
-/// How many breaches a rule finds in a story, and how many checks it made.
-pub(super) fn broken(mut rule: impl Invariant, events: &[Event]) -> (usize, u64) {
-    let quiet = Quiet { at: s(600.0), ..Quiet::default() };
-    let seen: Vec<(Vec<Breach>, u64)> = events.iter().map(|event| rule.see(event)).collect();
-    let all = seen.into_iter().chain([rule.settled(&quiet)]);
-    all.fold((0, 0), |(broken, checked), (breaches, checks)| (broken + breaches.len(), checked + checks))
 }

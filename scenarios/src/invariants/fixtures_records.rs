@@ -15,11 +15,6 @@ use crate::exchange::{Record, RecordForm, Said};
 use crate::strike::Struck;
 use crate::{Asked, Event, Exchange};
 
-/// Something that says nothing but how late it is.
-pub(super) fn tick(at: f64) -> Event {
-    Event::Saw { at: s(at), seen: Seen::Alarm { name: "age".into(), state: "OK".into() } }
-}
-
 /// A record sent at 0.5 s and answered 200 at 0.8 s; what happens then is added.
 #[derive(Debug, Clone)]
 pub(super) struct Story {
@@ -289,12 +284,4 @@ impl Story {
         book.settled(&Quiet { at: s(600.0), ..Quiet::default() }, |rested| said = Some(judge(rested)));
         said.unwrap()
     }
-}
-
-/// How many breaches a rule finds in a story, and how many checks it made.
-pub(super) fn broken(mut rule: impl Invariant, events: &[Event]) -> (usize, u64) {
-    let quiet = Quiet { at: s(600.0), ..Quiet::default() };
-    let seen: Vec<(Vec<Breach>, u64)> = events.iter().map(|event| rule.see(event)).collect();
-    let all = seen.into_iter().chain([rule.settled(&quiet)]);
-    all.fold((0, 0), |(broken, checked), (breaches, checks)| (broken + breaches.len(), checked + checks))
 }

@@ -143,14 +143,3 @@ pub(super) fn together(lives: impl IntoIterator<Item = Life>) -> Vec<Event> {
     events.sort_by_key(Event::at);
     events
 }
-
-/// How many breaches a rule finds in a history, and how many checks it made, when all is quiet at `quiet`.
-pub(super) fn broken_at(mut rule: impl Invariant, events: &[Event], quiet: &Quiet) -> (usize, u64) {
-    let seen: Vec<(Vec<Breach>, u64)> = events.iter().map(|event| rule.see(event)).collect();
-    let all = seen.into_iter().chain([rule.settled(quiet)]);
-    all.fold((0, 0), |(broken, checked), (breaches, checks)| (broken + breaches.len(), checked + checks))
-}
-
-pub(super) fn broken(rule: impl Invariant, events: &[Event]) -> (usize, u64) {
-    broken_at(rule, events, &Quiet { at: Duration::from_secs(600), ..Quiet::default() })
-}

@@ -89,11 +89,3 @@ impl Life {
         s(self.at)
     }
 }
-
-/// Breaches and checks of one rule.
-pub(super) fn broken(rule: &mut dyn Invariant, life: Life) -> (usize, u64) {
-    life.events().iter().fold((0, 0), |(broken, checks), event| {
-        let (breaches, count) = rule.see(event);
-        (broken + breaches.len(), checks + count)
-    })
-}

@@ -325,7 +325,7 @@ pub(super) fn judge(rested: &[Rested], rule: impl Fn(&Rested) -> (Vec<Breach>, u
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::s;
+    use super::super::fixtures::{s, tick};
     use super::super::fixtures_mail::{self as made, Story};
     use super::*;
 
@@ -342,7 +342,7 @@ mod tests {
         for events in [in_order, late] {
             let mut book = MailBook::default();
             assert_eq!(see_all(&mut book, &events).len(), 0);
-            let rested = book.see(&made::tick(4.3));
+            let rested = book.see(&tick(4.3));
             assert_eq!(rested.len(), 1);
             assert_eq!((rested[0].sent.len(), rested[0].trip.receives, rested[0].trip.ended_as(Left::Deleted)), (1, 1, true));
             assert_eq!(book.settled(&Quiet { at: s(60.0), ..Quiet::default() }).len(), 0);

@@ -354,7 +354,8 @@ fn notice(at: Duration, message: &str) -> Option<(String, Notice)> {
 #[cfg(test)]
 mod tests {
     use super::super::fixtures::s;
-    use super::super::fixtures_records::{Story, tick};
+    use super::super::fixtures::tick;
+    use super::super::fixtures_records::Story;
     use super::*;
 
     fn looks(book: &mut RecordBook, events: &[Event]) -> Vec<(String, bool)> {

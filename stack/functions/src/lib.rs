@@ -16,6 +16,7 @@ pub mod ingest_record;
 pub mod key_set;
 pub mod prune_users;
 pub mod record_sign_in;
+pub mod serve;
 pub mod settings;
 pub mod thermostat_api;
 pub mod time_of_day;

@@ -5,13 +5,18 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 11] = [
     env!("CARGO_BIN_EXE_appointments"),
+    env!("CARGO_BIN_EXE_archive-record"),
     env!("CARGO_BIN_EXE_authorizer"),
+    env!("CARGO_BIN_EXE_close-record"),
+    env!("CARGO_BIN_EXE_describe-record"),
     env!("CARGO_BIN_EXE_email-processor"),
+    env!("CARGO_BIN_EXE_ingest-record"),
     env!("CARGO_BIN_EXE_prune-users"),
     env!("CARGO_BIN_EXE_record-sign-in"),
     env!("CARGO_BIN_EXE_thermostat-api"),
+    env!("CARGO_BIN_EXE_users-api"),
 ];
 
 /// The variables that a function without settings names as missing before it ends.

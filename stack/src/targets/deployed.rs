@@ -78,7 +78,9 @@ impl Deployed {
             match attached {
                 Ok((place, Ok((attached, said)))) => {
                     said.iter().for_each(|line| tell(line));
-                    self.tried.iter_mut().skip(place).take(1).for_each(|tried| *tried = attached.clone());
+                    if let Some(tried) = self.tried.get_mut(place) {
+                        *tried = attached;
+                    }
                 }
                 Ok((_, Err(why))) => failed = failed.or(Some(why)),
                 Err(ended) => failed = failed.or(Some(ended.to_string())),

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws::arm::{Armed, Place};
+use aws::arm::{ArmError, Armed, Place};
 use aws::exports::Experiment;
 use aws::fis::{Actions, Fis, Prepared, Seen, Status};
 use aws::function::Function;
-use aws::marker::{Marker, Run, now};
+use aws::marker::{Marker, now};
 use aws::undo::{Proof, undo};
 use faults::{Entry, Plan};
 use tokio::task::JoinSet;
@@ -21,6 +21,9 @@ use crate::{Addresses, Left, Sighting, Target, TargetError};
 
 /// Between two looks at the experiment.
 const LOOKS: Duration = Duration::from_secs(1);
+
+/// A calm that comes no sooner than this before the faults' own end is that end.
+const EARLY: Duration = Duration::from_secs(3);
 
 /// FIS takes up to a minute for a dry run, and its first experiment in an account makes a role.
 const DRY_RUN: Duration = Duration::from_secs(300);
@@ -90,8 +93,12 @@ struct Started {
 
 impl Started {
     fn story(&self) -> MutexGuard<'_, Story> {
-        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.story)
     }
+}
+
+fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
+    story.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Functions driven by FIS.
@@ -163,24 +170,19 @@ impl Driven {
 
     /// Calms, so that traffic is normal at once; before its time the experiment is stopped too, otherwise it comes to its own end.
     async fn calm(&mut self) -> Result<(), TargetError> {
-        let early = |started: &Started, hold: Duration| started.at.elapsed() + Duration::from_secs(3) < hold;
-        let (hold, place) = (self.wish.hold(), self.wish.place());
+        let hold = self.wish.hold();
         let Some(started) = &mut self.started else { return Ok(()) };
         if std::mem::replace(&mut started.calmed, true) {
             return Ok(());
         }
-        let (id, is_early) = (started.id.clone(), early(started, hold));
-        let automation = started.story().automation.clone();
-        if let Some((run, _)) = automation {
-            let armed = Armed::left_by(self.reach.store.clone(), place, &run).await;
-            let calmed = match armed {
-                Ok(Some(mut armed)) => armed.calm(self.reach.journal.as_ref()).await,
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = calmed {
-                tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
-            }
+        let (id, is_early) = (started.id.clone(), started.at.elapsed() + EARLY < hold);
+        let calmed = match self.armed().await {
+            Ok(Some(mut armed)) => armed.calm(self.reach.journal.as_ref()).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = calmed {
+            tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
         }
         if is_early {
             self.fis.stop(&id).await.map_err(|error| down(&error))?;
@@ -194,15 +196,11 @@ impl Driven {
         tell(&format!("FIS ends the experiment `{id}` and its document cleans up"));
         let begun = Instant::now();
         loop {
-            let (status, said) = {
-                let story = story.lock().unwrap_or_else(PoisonError::into_inner);
-                (story.status(), story.said())
-            };
-            if status.is_end() {
+            if locked(&story).status().is_end() {
                 return None;
             }
             if begun.elapsed() > CLEANING {
-                return Some(format!("the experiment `{id}` of FIS is still {said}"));
+                return Some(format!("the experiment `{id}` of FIS is still {}", locked(&story).said()));
             }
             tokio::time::sleep(LOOKS).await;
         }
@@ -221,14 +219,22 @@ impl Driven {
         undone.map(|proof| proof.to_string()).map_err(|error| chain(&error))
     }
 
-    async fn delete_the_plan(&self) -> Result<(), String> {
-        let automation = self.started.as_ref().and_then(|started| started.story().automation.clone());
-        let Some((run, _)) = automation else { return Ok(()) };
-        let left = Armed::left_by(self.reach.store.clone(), self.wish.place(), &run).await.map_err(|error| chain(&error))?;
-        match left {
-            Some(armed) => armed.disarm(self.reach.journal.as_ref()).await.map_err(|error| chain(&error)),
+    async fn delete_the_plan(&self) -> Result<(), ArmError> {
+        match self.armed().await? {
+            Some(armed) => armed.disarm(self.reach.journal.as_ref()).await,
             None => Ok(()),
         }
+    }
+
+    /// The automation whose plan was seen in force.
+    fn automation(&self) -> Option<String> {
+        self.started.as_ref()?.story().automation.as_ref().map(|(run, _)| run.clone())
+    }
+
+    /// The plan that the automation has put in its place, where one is there.
+    async fn armed(&self) -> Result<Option<Armed>, ArmError> {
+        let Some(run) = self.automation() else { return Ok(None) };
+        Armed::left_by(self.reach.store.clone(), self.wish.place(), &run).await
     }
 
     fn tell_the_story(&mut self) {
@@ -256,7 +262,7 @@ async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, 
         let seen = fis.look(&id).await;
         let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
         {
-            let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut story = locked(&story);
             let at = from.elapsed();
             if let Some(plan) = in_force {
                 story.automation.get_or_insert((plan.run, at));
@@ -311,8 +317,7 @@ impl Target for Driven {
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
         let Some(ledgers) = &mut self.ledgers else { return Ok(Vec::new()) };
         let entries = ledgers.new_entries()?;
-        let automation = self.started.as_ref().and_then(|started| started.story().automation.clone());
-        let Some((automation, _)) = automation else { return Ok(entries) };
+        let Some(automation) = self.automation() else { return Ok(entries) };
         Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.run)).collect())
     }
 
@@ -374,11 +379,10 @@ impl Target for Driven {
             }
         }
         if let Err(error) = self.delete_the_plan().await {
-            what.push(format!("the plan: {error}"));
+            what.push(format!("the plan: {}", chain(&error)));
         }
         self.tell_the_story();
-        let automation = self.started.as_ref().and_then(|started| started.story().automation.clone());
-        if let Some(run) = automation.and_then(|(run, _)| Run::try_from(run).ok()) {
+        if let Some(run) = self.automation() {
             command = format!("brownout recover --run {run}");
         }
         (!what.is_empty()).then_some(Left { what, command })

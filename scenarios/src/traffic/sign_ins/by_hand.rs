@@ -139,18 +139,12 @@ impl Hand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
-
     use stack::addresses::{Addresses, Pool};
 
     fn hand(life_s: f64) -> Hand {
         let pool =
             Pool { name: "members".into(), id: "p".into(), client_id: "c".into(), other_client_id: "o".into(), issuer: String::new() };
-        let none = String::new;
-        let (gateway, services, lambda, mqtt, smtp) = (none(), none(), none(), none(), none());
-        let (redis, redis_is_foreign, api_keys) = (String::new(), false, BTreeMap::new());
-        let (pools, functions) = (vec![pool], Vec::new());
-        let addresses = Addresses { pid: 0, gateway, services, lambda, mqtt, smtp, redis, redis_is_foreign, api_keys, pools, functions };
+        let addresses = Addresses { pools: vec![pool], ..Addresses::default() };
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
         Hand { door: Door::new(&addresses).unwrap(), events, started: Instant::now(), life_s }
     }

@@ -176,7 +176,6 @@ pub fn of_the_functions(experiment: &Experiment) -> Value {
 /// What `brownout run`, `detach` and `recover` need where they do all of it themselves: as the automation, and to find functions that were left
 /// attached, and to read what their ledgers say.
 pub fn of_brownout(experiment: &Experiment) -> Value {
-    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     statements.push(allow(
@@ -189,8 +188,14 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     statements.extend(share_an_alias(experiment));
     statements.push(strike(experiment));
     statements.push(allow("FindWhatIsAttached", &["lambda:GetAccountSettings", "lambda:ListFunctions"], ["*".to_owned()]));
-    statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
+    statements.push(read_ledgers(experiment));
     policy(statements)
+}
+
+/// What reading the functions' ledgers needs.
+fn read_ledgers(experiment: &Experiment) -> Value {
+    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
+    allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs))
 }
 
 /// What `brownout run --via fis` needs: to make what is missing, to start, watch and stop, and to prove and mend what a failed clean-up left.
@@ -200,7 +205,6 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     let document = home.beside("ssm", format!("document/{}", experiment.named("strike"))).to_string();
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
-    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
     let faults = experiment.parameter_arn(&experiment.faults_parameter());
     statements.push(allow("LookAround", &["lambda:ListTags"], arns));
     statements.push(strike(experiment));
@@ -217,7 +221,7 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
         allow("HandTheRoleOver", &["iam:PassRole"], [home.role(&experiment.named("fis")).to_string()]),
         json!({"StringEquals": {"iam:PassedToService": "fis.amazonaws.com"}}),
     ));
-    statements.push(allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs)));
+    statements.push(read_ledgers(experiment));
     policy(statements)
 }
 

@@ -2,9 +2,8 @@
 
 use aws_sdk_fis::types::{ActionsMode, ExperimentActionStatus, ExperimentStatus, StartExperimentExperimentOptionsInput};
 
-use super::{Fis, FisError};
+use super::{Fis, FisError, failed};
 use crate::call::{CallError, Meaning};
-use crate::secret::Variables;
 
 /// What an experiment does with its actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl Fis {
         let options = StartExperimentExperimentOptionsInput::builder().actions_mode(mode).build();
         let call = || async {
             let call = self.fis.start_experiment().experiment_template_id(template).client_token(token).experiment_options(options.clone());
-            let started = call.send().await.map_err(|error| CallError::read("StartExperiment", template, &error, &Variables::default()))?;
+            let started = call.send().await.map_err(|error| failed("StartExperiment", template, &error))?;
             Ok(started.experiment().and_then(|experiment| experiment.id()).unwrap_or_default().to_owned())
         };
         Ok(self.patience.insist(call).await?)
@@ -118,7 +117,7 @@ impl Fis {
     /// What the call says.
     pub async fn look(&self, experiment: &str) -> Result<Seen, CallError> {
         let looked = self.fis.get_experiment().id(experiment).send().await;
-        let looked = looked.map_err(|error| CallError::read("GetExperiment", experiment, &error, &Variables::default()))?;
+        let looked = looked.map_err(|error| failed("GetExperiment", experiment, &error))?;
         let experiment = looked.experiment();
         let state = experiment.and_then(|experiment| experiment.state());
         let actions = experiment.and_then(|experiment| experiment.actions()).into_iter().flat_map(|actions| actions.values());
@@ -138,7 +137,7 @@ impl Fis {
     pub async fn stop(&self, experiment: &str) -> Result<(), CallError> {
         let call = || async {
             let stopped = self.fis.stop_experiment().id(experiment).send().await;
-            stopped.map(drop).map_err(|error| CallError::read("StopExperiment", experiment, &error, &Variables::default()))
+            stopped.map(drop).map_err(|error| failed("StopExperiment", experiment, &error))
         };
         match self.patience.insist(call).await {
             Err(error) if error.meaning == Meaning::Missing => Ok(()),

@@ -9,9 +9,12 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_sdk_fis::config::http::HttpResponse;
+use aws_sdk_fis::error::{ProvideErrorMetadata, SdkError};
 
 use crate::call::CallError;
 use crate::patience::Patience;
+use crate::secret::Variables;
 
 pub use drive::{Actions, Seen, Status};
 pub use prepare::Prepared;
@@ -43,4 +46,9 @@ impl Fis {
         let ssm = aws_sdk_ssm::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         Self { fis: aws_sdk_fis::Client::from_conf(fis.build()), ssm: aws_sdk_ssm::Client::from_conf(ssm.build()), patience }
     }
+}
+
+/// What a failed call says; there are no variables that could be in it.
+fn failed<E: ProvideErrorMetadata>(call: &'static str, of: &str, error: &SdkError<E, HttpResponse>) -> CallError {
+    CallError::read(call, of, error, &Variables::default())
 }

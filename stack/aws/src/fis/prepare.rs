@@ -12,10 +12,9 @@ use aws_sdk_ssm::operation::describe_document::DescribeDocumentOutput;
 use aws_sdk_ssm::types::{DocumentFormat, DocumentType, ParameterTier, ParameterType};
 use serde_json::Value;
 
-use super::{Fis, FisError};
+use super::{Fis, FisError, failed};
 use crate::call::{CallError, Meaning};
 use crate::exports::{Experiment, FINGERPRINT, create_document, run_template, version_name};
-use crate::secret::Variables;
 
 /// What FIS starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,13 +171,6 @@ impl Version {
         let number = document.document_version()?;
         Some(Self { number: number.to_owned(), is_default: document.default_version() == Some(number) })
     }
-}
-
-fn failed<E>(call: &'static str, of: &str, error: &aws_sdk_fis::error::SdkError<E, aws_sdk_fis::config::http::HttpResponse>) -> CallError
-where
-    E: aws_sdk_fis::error::ProvideErrorMetadata,
-{
-    CallError::read(call, of, error, &Variables::default())
 }
 
 /// SSM has names of its own for what is not there.

@@ -1,20 +1,15 @@
-//! The entry point of `authorizer`: settings and clients once, then events. It decides nothing.
+//! The entry point of `authorizer`. It decides nothing.
 
 use functions::authorizer::{Authorizer, Settings};
-use functions::{clients, settings};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use functions::{clients, serve::serve};
+use lambda_runtime::Error;
 use serde_json::Value;
 
 fn main() -> Result<(), Error> {
-    brownout_in_process::point_at_extension();
-    serve()
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve() -> Result<(), Error> {
-    let settings = Settings::read(settings::from_environment)?;
-    let authorizer = Authorizer::new(settings, &clients::load(clients::AUTHORIZER).await).await?;
-    let authorizer = &authorizer;
-    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| authorizer.answer(event.payload).await.map_err(Error::from)))
-        .await
+    serve(
+        clients::AUTHORIZER,
+        |lookup| Settings::read(lookup),
+        async |settings, config| Ok(Authorizer::new(settings, config).await?),
+        async |function, event: Value, _| function.answer(event).await.map_err(Error::from),
+    )
 }

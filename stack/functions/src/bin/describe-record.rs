@@ -1,25 +1,17 @@
-//! The entry point of `describe-record`: settings and clients once, then events. It decides nothing.
+//! The entry point of `describe-record`. It decides nothing.
 
 use functions::clock::Deadline;
 use functions::describe_record::{DescribeRecord, Settings};
-use functions::{clients, settings};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use functions::{clients, serve::serve};
+use lambda_runtime::Error;
 use serde_json::Value;
 
 fn main() -> Result<(), Error> {
-    brownout_in_process::point_at_extension();
-    serve()
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve() -> Result<(), Error> {
-    let settings = Settings::read(settings::from_environment)?;
-    let function = DescribeRecord::new(settings, &clients::load(clients::AUDIT_TASK).await);
-    let function = &function;
-    // The error keeps its type: by its name the state machine decides.
-    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
-        let (payload, context) = event.into_parts();
-        function.answer(payload, Deadline::of(&context)).await
-    }))
-    .await
+    serve(
+        clients::AUDIT_TASK,
+        |lookup| Settings::read(lookup),
+        async |settings, config| Ok(DescribeRecord::new(settings, config)),
+        // The error keeps its type: by its name the state machine decides.
+        async |function, event: Value, context| function.answer(event, Deadline::of(&context)).await,
+    )
 }

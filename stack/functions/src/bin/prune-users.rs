@@ -1,24 +1,16 @@
-//! The entry point of `prune-users`: settings and clients once, then events. It decides nothing.
+//! The entry point of `prune-users`. It decides nothing.
 
 use functions::clock::Deadline;
 use functions::prune_users::{PruneUsers, Settings};
-use functions::{clients, settings};
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use functions::{clients, serve::serve};
+use lambda_runtime::Error;
 use serde_json::Value;
 
 fn main() -> Result<(), Error> {
-    brownout_in_process::point_at_extension();
-    serve()
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn serve() -> Result<(), Error> {
-    let settings = Settings::read(settings::from_environment)?;
-    let function = PruneUsers::new(settings, &clients::load(clients::PRUNE_USERS).await);
-    let function = &function;
-    lambda_runtime::run(service_fn(async move |event: LambdaEvent<Value>| {
-        let (payload, context) = event.into_parts();
-        function.answer(payload, Deadline::of(&context)).await.map_err(Error::from)
-    }))
-    .await
+    serve(
+        clients::PRUNE_USERS,
+        |lookup| Settings::read(lookup),
+        async |settings, config| Ok(PruneUsers::new(settings, config)),
+        async |function, event: Value, context| function.answer(event, Deadline::of(&context)).await.map_err(Error::from),
+    )
 }

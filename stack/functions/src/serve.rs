@@ -1,0 +1,39 @@
+//! How each function's program begins and goes on: it points itself at the extension, reads its settings and makes its clients once, then answers
+//! events. It decides nothing.
+
+use crate::clients::{self, Patience};
+use crate::settings::{self, SettingsError};
+use aws_config::SdkConfig;
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, service_fn};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fmt::Debug;
+
+/// Serves a function until its environment ends. `read` reads its settings from a lookup of variables, `make` makes it of them with clients of that
+/// patience, and `answer` answers one event.
+///
+/// # Errors
+/// Where a setting is missing, the function cannot be made, or the Runtime API is gone.
+pub fn serve<S, F, E, X>(
+    patience: Patience,
+    read: impl FnOnce(fn(&str) -> Option<String>) -> Result<S, SettingsError>,
+    make: impl AsyncFnOnce(S, &SdkConfig) -> Result<F, Error>,
+    answer: impl AsyncFn(&F, E, Context) -> Result<Value, X>,
+) -> Result<(), Error>
+where
+    E: DeserializeOwned,
+    X: Into<Diagnostic> + Debug,
+{
+    // First of all: other threads would end with the process that it replaces.
+    brownout_in_process::point_at_extension();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let settings = read(settings::from_environment)?;
+        let (function, answer) = (&make(settings, &clients::load(patience).await).await?, &answer);
+        lambda_runtime::run(service_fn(async move |event: LambdaEvent<E>| {
+            let (payload, context) = event.into_parts();
+            answer(function, payload, context).await
+        }))
+        .await
+    })
+}
