@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use crate::counts::Counts;
 use crate::measurements::PhaseSpan;
-use crate::tables::{ended, is_error};
 use crate::words::{count, time};
-use crate::{ArmTag, Latencies, Phase};
+use crate::{ArmTag, Latencies, Phase, Tag};
 
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
@@ -85,13 +84,11 @@ pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], endpoint: &str) -> 
     let step = (end / MOST_POINTS).ceil().max(1.0);
     let slot = |second: u32| (f64::from(second) / step) as usize;
     let arm = |struck: bool| {
-        latencies.blocks(|second, tag, _| {
-            let wanted = tag.endpoint == endpoint && ended(tag) && tag.arm != ArmTag::Cold && (tag.arm == ArmTag::Treatment) == struck;
-            wanted.then(|| slot(second))
-        })
+        let wanted = |tag: &Tag| tag.endpoint == endpoint && tag.ended() && (tag.arm() == ArmTag::Treatment) == struck;
+        latencies.blocks(wanted, |second, _| Some(slot(second)))
     };
     let (struck, others) = (arm(true), arm(false));
-    let errors = latencies.blocks(|second, tag, _| (tag.endpoint == endpoint && is_error(tag)).then(|| slot(second)));
+    let errors = latencies.blocks(|tag| tag.endpoint == endpoint && tag.is_error(), |second, _| Some(slot(second)));
     let values = struck.values().chain(others.values()).flat_map(|counts| [counts.quantile(0.5), counts.quantile(0.99)]).flatten();
     let plane = Plane::new(720.0, 280.0, values);
     let mut svg = open(plane.width, plane.height, "Latency over time");
@@ -135,7 +132,7 @@ fn marks(svg: &mut String, plane: &Plane, errors: &BTreeMap<usize, Counts>, at: 
 /// Latency by percentile, in the manner of HdrHistogram: each step to the right is ten times rarer.
 pub fn percentiles(latencies: &Latencies, endpoint: &str) -> String {
     let arm =
-        |arm: ArmTag| latencies.counts(|_, tag, _| tag.phase == Phase::Fault && tag.endpoint == endpoint && ended(tag) && tag.arm == arm);
+        |arm: ArmTag| latencies.counts(|tag| tag.phase == Phase::Fault && tag.endpoint == endpoint && tag.ended() && tag.arm() == arm);
     let (struck, control) = (arm(ArmTag::Treatment), arm(ArmTag::Control));
     // Without a control arm no fault was about this endpoint, and all its requests are shown.
     let others = if control.total() > 0 { control } else { arm(ArmTag::Untouched) };

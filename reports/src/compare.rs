@@ -13,6 +13,7 @@ use rand_pcg::Pcg64Mcg;
 use crate::counts::{Counts, highest_equivalent};
 use crate::distributions::{student_at_most, student_quantile};
 use crate::intervals::samples_needed;
+use crate::tables::is_failure;
 
 /// The quantiles that are compared.
 pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
@@ -64,7 +65,13 @@ impl Effect {
 
 /// Why two arms cannot be compared at a quantile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TooFew {
+pub enum NotComparable {
+    /// So many of the struck failed that the quantile is a failure.
+    #[error("the struck requests fail at this quantile")]
+    StruckFail,
+    /// The same of control.
+    #[error("the control requests fail at this quantile")]
+    ControlFail,
     /// Requests.
     #[error("needs {0} more requests in the smaller arm")]
     Requests(u64),
@@ -108,7 +115,7 @@ impl ArmCells {
 }
 
 /// Compares two arms, given by block, at p50, p90 and p99. Blocks that only one of them has are left out of both.
-pub fn compare(treatment: &BTreeMap<usize, Counts>, control: &BTreeMap<usize, Counts>, seed: u64) -> [Result<Effect, TooFew>; 3] {
+pub fn compare(treatment: &BTreeMap<usize, Counts>, control: &BTreeMap<usize, Counts>, seed: u64) -> [Result<Effect, NotComparable>; 3] {
     let shared: Vec<_> = treatment.iter().filter_map(|(block, counts)| Some((counts, control.get(block)?))).collect();
     let blocks = shared.len();
     let of_treatment = ArmCells::new(shared.iter().map(|(t, _)| *t));
@@ -117,11 +124,13 @@ pub fn compare(treatment: &BTreeMap<usize, Counts>, control: &BTreeMap<usize, Co
     let lacks = QUANTILES.map(|quantile| {
         let requests = samples_needed(quantile).saturating_sub(smaller);
         if requests > 0 {
-            Some(TooFew::Requests(requests))
+            Some(NotComparable::Requests(requests))
         } else if blocks < FEWEST_BLOCKS {
-            Some(TooFew::Blocks(FEWEST_BLOCKS - blocks))
+            Some(NotComparable::Blocks(FEWEST_BLOCKS - blocks))
+        } else if of_control.all.quantile(quantile).is_some_and(is_failure) {
+            Some(NotComparable::ControlFail)
         } else {
-            None
+            of_treatment.all.quantile(quantile).is_some_and(is_failure).then_some(NotComparable::StruckFail)
         }
     });
     if let [Some(a), Some(b), Some(c)] = lacks {
@@ -223,9 +232,9 @@ mod tests {
     fn too_little_says_how_much_is_missing() {
         let mut random = Pcg64Mcg::seed_from_u64(7);
         let [a, b] = arms(&mut random, 6, 50, 0.0);
-        assert_eq!(compare(&a, &b, 1)[2], Err(TooFew::Requests(68)));
+        assert_eq!(compare(&a, &b, 1)[2], Err(NotComparable::Requests(68)));
         let [a, b] = arms(&mut random, 2, 400, 0.0);
-        assert_eq!(compare(&a, &b, 1)[0], Err(TooFew::Blocks(2)));
+        assert_eq!(compare(&a, &b, 1)[0], Err(NotComparable::Blocks(2)));
         assert!(compare(&BTreeMap::new(), &BTreeMap::new(), 1)[0].is_err());
     }
 

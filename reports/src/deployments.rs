@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::intervals::{Interval, order_statistic, samples_needed, wilson};
+use crate::implied::margin;
+use crate::intervals::{Interval, exact_share, order_statistic, samples_needed};
 use crate::measurements::{Deployment, Injections, Route};
-use crate::report::short_interval;
-use crate::tables::{ended, is_error};
+use crate::report::{Answer, short_interval};
+use crate::tables::{is_failure, served};
 use crate::words::{count, percent, time};
 use crate::{ArmTag, Latencies, Measurements, Phase, Tag};
 
@@ -42,8 +43,9 @@ pub struct RouteRow {
     pub baseline: Counted,
     /// Errors in the fault phase.
     pub fault: Counted,
-    /// Whether the 95 % interval of the share of errors under fault lies wholly above that of the baseline; none where a phase has no request.
-    pub fails: Option<bool>,
+    /// Broken where the 95 % interval of the share of errors under fault lies wholly above that of the baseline; holds where it lies within the
+    /// baseline's share and a margin; else not shown.
+    pub goes_on: Answer,
     /// p99 of warm requests in the baseline.
     pub p99_baseline: P99,
     /// p99 of warm requests in the fault phase that no fault struck.
@@ -63,7 +65,7 @@ pub struct Counted {
 
 impl Counted {
     fn sample(hits: u64, of: u64) -> Self {
-        Self { hits, of, interval: wilson(hits, of).map(short_interval) }
+        Self { hits, of, interval: exact_share(hits, of).map(short_interval) }
     }
 
     /// In words.
@@ -90,18 +92,22 @@ pub struct P99 {
 
 impl P99 {
     fn of(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> Self {
-        let counts = latencies.counts(|_, tag, _| tag.arm != ArmTag::Cold && ended(tag) && wanted(tag));
-        let interval = order_statistic(&counts, 0.99);
+        let counts = served(latencies, |tag| !tag.cold && wanted(tag));
+        let interval = order_statistic(&counts, 0.99, 1.0);
         Self {
             requests: counts.total(),
-            us: counts.quantile(0.99).filter(|_| interval.is_some()),
+            us: counts.quantile(0.99).filter(|us| interval.is_some() && !is_failure(*us)),
             interval,
             needs: samples_needed(0.99).saturating_sub(counts.total()),
         }
     }
 
     fn words(self) -> String {
-        self.us.map_or_else(|| format!("– (needs {} more)", count(self.needs)), |us| time(us as f64))
+        match self.us {
+            Some(us) => time(us as f64),
+            None if self.needs > 0 => format!("– (needs {} more)", count(self.needs)),
+            None => "failed".to_owned(),
+        }
     }
 }
 
@@ -120,15 +126,14 @@ fn row(deployment: &Deployment, latencies: &Latencies, injections: &[Injections]
     functions.dedup();
     let is_struck = |function: &&str| injections.iter().any(|row| row.struck > 0 && row.place == *function);
     let sum = |of: fn(&RouteRow) -> u64| routes.iter().map(of).sum();
-    let ours = |tag: &Tag| ended(tag) && routes.iter().any(|route| route.endpoint == tag.endpoint);
-    let requests = latencies.counts(|_, tag, _| ours(tag)).total();
-    let cold = latencies.counts(|_, tag, _| ours(tag) && tag.arm == ArmTag::Cold).total();
-    let known = |fails: bool| routes.iter().filter(|route| route.fails.is_some_and(|found| found || !fails)).count() as u64;
+    let ours = |tag: &Tag| tag.ended() && routes.iter().any(|route| route.endpoint == tag.endpoint);
+    let (requests, cold) = (latencies.count(ours), latencies.count(|tag| ours(tag) && tag.cold));
+    let answered = |wanted: &[Answer]| routes.iter().filter(|route| wanted.contains(&route.goes_on)).count() as u64;
     DeploymentRow {
         name: deployment.name.clone(),
         functions: functions.len() as u64,
         struck: functions.into_iter().filter(is_struck).map(str::to_owned).collect(),
-        blast_radius: Counted { hits: known(true), of: known(false), interval: None },
+        blast_radius: Counted { hits: answered(&[Answer::Broken]), of: answered(&[Answer::Broken, Answer::Holds]), interval: None },
         failed: Counted::sample(sum(|route| route.fault.hits), sum(|route| route.fault.of)),
         cold: Counted::sample(cold, requests),
         routes,
@@ -138,28 +143,37 @@ fn row(deployment: &Deployment, latencies: &Latencies, injections: &[Injections]
 fn route(route: &Route, latencies: &Latencies) -> RouteRow {
     let ours = |tag: &Tag, phase: Phase| tag.endpoint == route.endpoint && tag.phase == phase;
     let errors = |phase: Phase| {
-        let of = |only_errors: bool| {
-            let counts = latencies.counts(|_, tag, _| ours(tag, phase) && ended(tag) && (!only_errors || is_error(tag)));
-            counts.total()
-        };
-        Counted::sample(of(true), of(false))
+        let ended = |tag: &Tag| ours(tag, phase) && tag.ended();
+        Counted::sample(latencies.count(|tag| ended(tag) && tag.is_error()), latencies.count(ended))
     };
     let (baseline, fault) = (errors(Phase::Baseline), errors(Phase::Fault));
     RouteRow {
         route: route.route.clone(),
         endpoint: route.endpoint.clone(),
         function: route.function.clone(),
-        fails: baseline.interval.zip(fault.interval).map(|(before, under)| under.low > before.high),
+        goes_on: goes_on(baseline, fault),
         baseline,
         fault,
         p99_baseline: P99::of(latencies, |tag| ours(tag, Phase::Baseline)),
-        p99_not_struck: P99::of(latencies, |tag| ours(tag, Phase::Fault) && matches!(tag.arm, ArmTag::Control | ArmTag::Untouched)),
+        p99_not_struck: P99::of(latencies, |tag| ours(tag, Phase::Fault) && tag.arm() != ArmTag::Treatment),
+    }
+}
+
+fn goes_on(before: Counted, under: Counted) -> Answer {
+    let (Some(was), Some(is)) = (before.interval, under.interval) else { return Answer::NotShown };
+    if is.low > was.high {
+        Answer::Broken
+    } else if is.high <= before.hits as f64 / before.of as f64 + margin(under.of) {
+        Answer::Holds
+    } else {
+        Answer::NotShown
     }
 }
 
 /// What the numbers mean, for people.
-pub const MEANING: &str = "A request fails where it is answered 500 or above, or not at all. A route fails where the 95 % interval of its share of \
-failed requests in the fault phase lies wholly above that of its baseline; the share of such routes is the blast radius. A cold start is a request in \
+pub const MEANING: &str = "A request fails where its answer is not one that it calls right, or does not come. A route fails where the 95 % interval of its \
+share of failed requests in the fault phase lies wholly above that of its baseline, and goes on where it lies within the baseline's share and a margin; \
+the share of failing routes, of those for which one or the other is shown, is the blast radius. A cold start is a request in \
 whose way a new environment stood, in any phase. p99 is of warm requests, in the \
 baseline and of those in the fault phase that no fault struck; fewer than 368 of them give none.";
 
@@ -203,10 +217,10 @@ fn routes_that_fail(routes: Counted) -> String {
 }
 
 fn failed(route: &RouteRow) -> String {
-    let answer = match route.fails {
-        Some(true) => "✗ fails",
-        Some(false) => "✓",
-        None => "?",
+    let answer = match route.goes_on {
+        Answer::Broken => "✗ fails",
+        Answer::Holds => "✓",
+        Answer::NotShown => "? not shown",
     };
     format!("{answer} {}", route.fault.words())
 }
@@ -214,16 +228,20 @@ fn failed(route: &RouteRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Outcome;
     use crate::sample::healthy;
+    use crate::{Outcome, Rolls};
 
     /// Requests to an endpoint: so many in a phase and an arm, so many of them failed.
-    fn record(latencies: &mut Latencies, endpoint: &str, phase: Phase, arm: ArmTag, requests: u64, failed: u64) {
+    fn record(latencies: &mut Latencies, endpoint: &str, phase: Phase, rolls: Rolls, requests: u64, failed: u64) {
         for n in 0..requests {
             let outcome = if n < failed { Outcome::Failed } else { Outcome::Answered };
-            latencies.record(n as u32 % 9, &Tag { endpoint: endpoint.into(), phase, arm, outcome }, 1_000 + n, false);
+            let tag = Tag { endpoint: endpoint.into(), phase, rolls, cold: phase == Phase::Recovery, outcome };
+            latencies.record(n as u32 % 9, &tag, 1_000 + n, false);
         }
     }
+
+    const STRUCK: Rolls = Rolls::one(0, true);
+    const CONTROL: Rolls = Rolls::one(0, false);
 
     fn deployment(name: &str, functions: [&str; 2]) -> Deployment {
         let routes = ["GET /a", "PUT /a"].into_iter().zip(functions);
@@ -243,12 +261,12 @@ mod tests {
             for route in ["GET /a", "PUT /a"] {
                 let endpoint = format!("{name} {route}");
                 let fails = name == "one" || route == "GET /a";
-                record(latencies, &endpoint, Phase::Baseline, ArmTag::Untouched, 400, 1);
-                record(latencies, &endpoint, Phase::Fault, ArmTag::Treatment, 200, if fails { 200 } else { 0 });
-                record(latencies, &endpoint, Phase::Fault, ArmTag::Control, 200, 1);
+                record(latencies, &endpoint, Phase::Baseline, Rolls::NONE, 400, 1);
+                record(latencies, &endpoint, Phase::Fault, STRUCK, 200, if fails { 200 } else { 0 });
+                record(latencies, &endpoint, Phase::Fault, CONTROL, 200, 1);
             }
         }
-        record(latencies, "two PUT /a", Phase::Recovery, ArmTag::Cold, 100, 0);
+        record(latencies, "two PUT /a", Phase::Recovery, Rolls::NONE, 100, 0);
         measured
     }
 
@@ -266,14 +284,18 @@ mod tests {
 
     #[test]
     fn a_route_fails_only_where_its_errors_lie_wholly_beyond_those_of_its_baseline() {
-        for (before, under, fails) in [(0, 0, false), (0, 4, false), (0, 10, true), (40, 60, false), (40, 100, true), (100, 40, false)] {
+        let (fails, goes_on, open) = (Answer::Broken, Answer::Holds, Answer::NotShown);
+        for (before, under, expected) in
+            [(0, 0, goes_on), (0, 4, open), (0, 10, fails), (40, 60, open), (40, 100, fails), (100, 40, goes_on)]
+        {
             let mut latencies = Latencies::default();
-            record(&mut latencies, "two GET /a", Phase::Baseline, ArmTag::Untouched, 400, before);
-            record(&mut latencies, "two GET /a", Phase::Fault, ArmTag::Control, 400, under);
+            record(&mut latencies, "two GET /a", Phase::Baseline, Rolls::NONE, 400, before);
+            record(&mut latencies, "two GET /a", Phase::Fault, CONTROL, 400, under);
             let row = row(&deployment("two", ["reads", "writes"]), &latencies, &[]);
-            assert_eq!(row.routes[0].fails, Some(fails), "{before} and {under} of 400");
-            assert_eq!(row.routes[1].fails, None, "nobody asked");
-            assert_eq!((row.blast_radius.hits, row.blast_radius.of), (u64::from(fails), 1), "what was not asked is no part of it");
+            assert_eq!(row.routes[0].goes_on, expected, "{before} and {under} of 400");
+            assert_eq!(row.routes[1].goes_on, open, "it had no request");
+            let radius = (u64::from(expected == fails), u64::from(expected != open));
+            assert_eq!((row.blast_radius.hits, row.blast_radius.of), radius, "what is not shown is no part of it");
         }
     }
 

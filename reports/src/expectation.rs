@@ -3,6 +3,10 @@
 use faults::{Share, time::Time};
 use serde::{Deserialize, Serialize};
 
+use crate::Tag;
+use crate::misses::Miss;
+use crate::rolls::{ArmTag, FaultSet};
+
 /// An aim for one endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
@@ -10,22 +14,92 @@ pub struct Expectation {
     pub of: String,
     /// What it must keep.
     pub bound: Bound,
+    /// Whose requests are judged; none is [`AimArm::Struck`] where a fault with a share below 1 is about the endpoint, else [`AimArm::All`].
+    #[serde(default)]
+    pub arm: Option<AimArm>,
+    /// Whether requests in whose way a new environment stood are left out.
+    #[serde(default)]
+    pub warm: bool,
+}
+
+/// Whose requests an aim judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AimArm {
+    /// Those that a fault struck.
+    Struck,
+    /// Those that faults struck of which none is an error itself.
+    Delayed,
+    /// Those that no fault struck: control, and those that no fault was about.
+    NotStruck,
+    /// Those that a fault could have struck and did not.
+    Control,
+    /// All.
+    All,
+}
+
+impl AimArm {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Struck => "struck",
+            Self::Delayed => "struck, by no error",
+            Self::NotStruck => "not struck",
+            Self::Control => "control",
+            Self::All => "all",
+        }
+    }
+
+    /// Whether a request belongs to it; `errors` are the faults that are errors themselves.
+    pub fn has(self, tag: &Tag, errors: FaultSet) -> bool {
+        match self {
+            Self::Struck => tag.arm() == ArmTag::Treatment,
+            Self::Delayed => tag.arm() == ArmTag::Treatment && tag.rolls.struck.is_disjoint(errors),
+            Self::NotStruck => tag.arm() != ArmTag::Treatment,
+            Self::Control => tag.arm() == ArmTag::Control,
+            Self::All => true,
+        }
+    }
 }
 
 /// An upper limit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
-    /// The median of the warm requests in the fault phase, both arms together, is at most this.
+    /// At most half of the requests in the fault phase fail or take longer than this.
     P50(Time),
-    /// The same at the 90th percentile.
+    /// At most a tenth.
     P90(Time),
-    /// The same at the 99th percentile.
+    /// At most a hundredth.
     P99(Time),
-    /// The share of requests that failed or timed out in the fault phase is at most this.
+    /// At most this share of the requests in the fault phase fails or times out.
     Errors(Share),
-    /// p99 of treatment is at most this many times p99 of control.
+    /// p99 of treatment is at most this many times p99 of control, for every fault that is about the endpoint.
     P99Ratio(f64),
     /// After the calm it takes at most this long until every 5 s window keeps the other aims again for the rest of the recovery, 30 s at most.
     Recovery(Time),
+}
+
+impl Bound {
+    /// When a request misses it, and the share that may; none of a bound that no single request can miss.
+    pub fn allows(&self) -> Option<(Miss, f64)> {
+        let longer = |limit: &Time| Miss::LongerThan(u64::try_from(limit.duration().as_micros()).unwrap_or(u64::MAX));
+        match self {
+            Self::P50(limit) => Some((longer(limit), 0.5)),
+            Self::P90(limit) => Some((longer(limit), 0.1)),
+            Self::P99(limit) => Some((longer(limit), 0.01)),
+            Self::Errors(share) => Some((Miss::Failed, share.value())),
+            Self::P99Ratio(_) | Self::Recovery(_) => None,
+        }
+    }
+
+    /// The quantile that it is about.
+    pub const fn quantile(&self) -> Option<f64> {
+        match self {
+            Self::P50(_) => Some(0.5),
+            Self::P90(_) => Some(0.9),
+            Self::P99(_) => Some(0.99),
+            Self::Errors(_) | Self::P99Ratio(_) | Self::Recovery(_) => None,
+        }
+    }
 }

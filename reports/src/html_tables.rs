@@ -6,7 +6,7 @@ use crate::deployments::{MEANING, side_by_side};
 use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
 use crate::measurements::Invariant;
-use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck};
+use crate::report::{Aim, Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Source};
 use crate::words::{count, percent, seconds, time};
 use crate::{ArmTag, Phase, Report};
 
@@ -56,16 +56,23 @@ pub(crate) fn aims(out: &mut String, report: &Report) {
     heading(
         out,
         "Aims",
-        "Judged on the warm requests of the fault phase, struck or not; errors on all of them. An answer is given where the whole interval lies on one side of the bound.",
+        "Judged on the fault phase. A failed request misses every bound on time. An aim holds where the whole interval keeps the bound; the interval goes by blocks of 5 s and is about these seconds. Implied aims are there unless the experiment says otherwise.",
     );
     table(
         out,
-        &["Of", "Asked", "Found", "95 % interval", "Answer"],
+        &["Of", "Asked", "Whose requests", "Found", "95 % interval", "Answer", "In the baseline"],
         report.aims.iter().map(|aim| {
-            let texts = [&aim.expectation.of, &aim.asked, &aim.found, &aim.interval].map(|text| escape(text));
-            texts.into_iter().chain([with_note(answer(aim.answer), &aim.why)]).collect()
+            let asked = with_note(escape(&aim.asked), if aim.source == Source::Implied { "implied" } else { "" });
+            let [of, found, interval] = [&aim.expectation.of, &aim.found, &aim.interval].map(|text| escape(text));
+            let before = aim.baseline.map_or_else(|| NONE.to_owned(), answer);
+            vec![of, asked, whose(aim), found, interval, with_note(answer(aim.answer), &aim.why), before]
         }),
     );
+}
+
+fn whose(aim: &Aim) -> String {
+    let warm = if aim.expectation.warm { ", warm" } else { "" };
+    format!("{}{warm}", aim.arm.words())
 }
 
 /// What the oracles found, with the exchanges that broke a rule.
@@ -134,9 +141,13 @@ pub(crate) fn dispositions(out: &mut String, report: &Report) {
 
 /// A text with its mark, if it begins with one, in the mark's colour.
 fn marked(text: &str) -> String {
-    let class = if text.starts_with('✗') { "no" } else { "yes" };
+    let class = match text.chars().next() {
+        Some('✗') => "no",
+        Some('?') => "unsure",
+        _ => "yes",
+    };
     let with_class = |(mark, rest): (&str, &str)| format!("<span class=\"{class}\">{mark}</span> {}", escape(rest));
-    text.split_once(' ').filter(|(mark, _)| ["✓", "✗"].contains(mark)).map_or_else(|| escape(text), with_class)
+    text.split_once(' ').filter(|(mark, _)| ["✓", "✗", "?"].contains(mark)).map_or_else(|| escape(text), with_class)
 }
 
 /// Deployments of one API side by side.
@@ -153,22 +164,24 @@ pub(crate) fn deployments(out: &mut String, report: &Report) {
 
 /// Treatment against control.
 pub(crate) fn effects(out: &mut String, report: &Report) {
-    if report.effects.is_empty() {
+    if report.effects.is_empty() && report.interference.is_empty() {
         return;
     }
     let check = match &report.method {
         MethodCheck::Passed(made) => {
             format!("As a check, the control arm was split in two and compared with itself in {made} ways: no difference.")
         }
-        MethodCheck::NotMade => "The control arm had too few requests to be compared with itself as a check.".to_owned(),
+        MethodCheck::NotMade(why) => {
+            format!("The check of the method, in which the control arm is compared with itself, was not made: {}.", prose(why))
+        }
         MethodCheck::Failed(why) => format!("The check of the method failed: {}.", prose(why)),
     };
     heading(out, "What the faults changed", &format!("Struck against control, in the same seconds. {check}"));
     table(
         out,
-        &["Endpoint", "At", "#Struck", "#Control", "#Difference", "#Ratio", "#95 % interval", "Differs"],
+        &["Endpoint", "Fault", "At", "#Struck", "#Control", "#Difference", "#Ratio", "#95 % interval", "Differs"],
         report.effects.iter().map(|row| {
-            let start = [escape(&row.endpoint), row.quantile.clone()];
+            let start = [escape(&row.endpoint), escape(&row.fault), row.quantile.clone()];
             let rest = row.effect.as_ref().map_or_else(
                 || vec![NONE.into(), NONE.into(), NONE.into(), NONE.into(), NONE.into(), with_note("?".into(), &row.missing)],
                 |e| {
@@ -190,12 +203,44 @@ pub(crate) fn effects(out: &mut String, report: &Report) {
     );
 }
 
+/// Control against its own baseline.
+pub(crate) fn interference(out: &mut String, report: &Report) {
+    if report.interference.is_empty() {
+        return;
+    }
+    heading(
+        out,
+        "Do the faults reach requests that they did not strike?",
+        "Control in the fault phase against the requests of the baseline that the faults would have been about. The phases follow each other, so the interval is wide; where control left its baseline, struck against control says too little.",
+    );
+    table(
+        out,
+        &["Endpoint", "At", "#Control", "#Baseline", "#Ratio", "#Interval", "Answer"],
+        report.interference.iter().map(|row| {
+            let said = if row.beyond { "<span class=\"no\">✗ reached</span>" } else { "not shown" };
+            vec![
+                escape(&row.endpoint),
+                row.quantile.clone(),
+                quantile_us(Some(row.control_us)),
+                quantile_us(Some(row.baseline_us)),
+                format!("{:.2}", row.ratio),
+                format!("{:.2} to {:.2}", row.interval.low, row.interval.high),
+                said.to_owned(),
+            ]
+        }),
+    );
+}
+
+/// A quantile that is a failure has no time.
+fn quantile_us(us: Option<u64>) -> String {
+    us.filter(|us| !crate::tables::is_failure(*us)).map_or_else(|| "failed".to_owned(), |us| time(us as f64))
+}
+
 const fn arm(arm: ArmTag) -> &'static str {
     match arm {
         ArmTag::Treatment => "struck",
         ArmTag::Control => "control",
         ArmTag::Untouched => "no fault about it",
-        ArmTag::Cold => "cold start",
     }
 }
 
@@ -213,28 +258,35 @@ pub(crate) fn endpoints(out: &mut String, report: &Report) {
     if report.endpoints.is_empty() {
         return;
     }
-    heading(out, "Endpoints", "Latency counts from the moment a request was due, failed and timed-out requests included.");
+    heading(
+        out,
+        "Endpoints",
+        "Latency counts from the moment a request was due; a failed or timed-out request counts as slower than any other. A number with too few requests is in brackets.",
+    );
+    let cell = |quantile: &Quantile| {
+        let text = quantile_us(quantile.us);
+        if quantile.needs > 0 { with_note(format!("({text})"), &format!("needs {} more", count(quantile.needs))) } else { text }
+    };
     let row = |row: &EndpointRow| {
         let errors = row.errors_interval.map_or(String::new(), |i| format!("{} to {}", percent(i.low), percent(i.high)));
-        let [p50, p90, p99, largest] = row.quantiles_us.map_or_else(Default::default, |all| all.map(|us| time(us as f64)));
-        let p99_note = row
-            .p99_interval
-            .map_or_else(|| format!("needs {} more", count(row.p99_needs)), |i| format!("{} to {}", time(i.low), time(i.high)));
-        // Too few requests for an interval are too few for a number.
-        let p99 = if row.p99_interval.is_some() { p99 } else { "–".to_owned() };
-        vec![
+        let p99 = row.p99_interval.map_or_else(String::new, |i| format!("{} to {}", time(i.low), time(i.high)));
+        let mut cells = vec![
             escape(&row.endpoint),
             phase(row.phase).to_owned(),
             arm(row.arm).to_owned(),
             count(row.requests),
+            count(row.cold),
             with_note(count(row.errors), &errors),
-            p50,
-            p90,
-            with_note(p99, &p99_note),
-            largest,
-        ]
+        ];
+        cells.extend(row.quantiles.iter().map(cell));
+        if let Some(last) = cells.last_mut() {
+            *last = with_note(std::mem::take(last), &p99);
+        }
+        cells.push(row.longest_us.map_or_else(|| NONE.to_owned(), |us| time(us as f64)));
+        cells
     };
-    table(out, &["Endpoint", "Phase", "Requests", "#n", "#Errors", "#p50", "#p90", "#p99", "#Longest"], report.endpoints.iter().map(row));
+    let headings = ["Endpoint", "Phase", "Requests", "#n", "#Cold starts", "#Errors", "#p50", "#p90", "#p99", "#Longest"];
+    table(out, &headings, report.endpoints.iter().map(row));
 }
 
 /// Each fault's books.
@@ -259,12 +311,14 @@ pub(crate) fn ledger(out: &mut String, report: &Report) {
             percent(row.share),
             count(books.planned),
             count(books.struck),
+            count(books.unknown),
             format!("{} to {}{mark}", count(low), count(high)),
             wait(books.asked_us),
             wait(books.waited_us),
         ]
     };
-    let headings = ["Fault", "At", "#Eligible", "#Share", "#Planned", "#Struck", "#Band", "#Wait asked, mean", "#Really waited"];
+    let headings =
+        ["Fault", "At", "#Eligible", "#Share", "#Rolled", "#Carried out", "#In no ledger", "#Band", "#Wait asked, mean", "#Really waited"];
     table(out, &headings, report.injections.iter().map(row));
 }
 

@@ -1,4 +1,4 @@
-//! What one sample says: order statistics for quantiles, Wilson for shares, Holm for many questions at once.
+//! What one sample says: order statistics for quantiles, exact intervals of shares, Holm for many questions at once.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,33 +20,39 @@ pub fn samples_needed(quantile: f64) -> u64 {
     (0.025_f64.ln() / rare.ln()).ceil() as u64
 }
 
-/// The order-statistic interval of a quantile in microseconds; none where there are too few samples.
-pub fn order_statistic(counts: &Counts, quantile: f64) -> Option<Interval> {
-    let n = counts.total();
+/// The order-statistic interval of a quantile in microseconds; none where there are too few samples. `clustering` is how many of them tell as
+/// much as one, 1 where they are independent.
+pub fn order_statistic(counts: &Counts, quantile: f64, clustering: f64) -> Option<Interval> {
+    let all = counts.total();
+    let n = (all as f64 / clustering.max(1.0)) as u64;
     if n < samples_needed(quantile) {
         return None;
     }
     // X_(r) <= Q unless fewer than r samples lie below Q: the lower rank misses with at most 2.5 %, and so does the upper.
     let low = binomial_quantile(0.025, n, quantile).max(1);
-    let high = binomial_quantile(0.975, n, quantile) + 1;
-    Some(Interval { low: counts.at_rank(low)? as f64, high: counts.at_rank(high.min(n))? as f64 })
+    let high = (binomial_quantile(0.975, n, quantile) + 1).min(n);
+    let rank = |rank: u64, round: fn(f64) -> f64| (round(rank as f64 / n as f64 * all as f64) as u64).clamp(1, all);
+    Some(Interval { low: counts.at_rank(rank(low, f64::floor))? as f64, high: counts.at_rank(rank(high, f64::ceil))? as f64 })
 }
 
-/// Wilson's 95 % interval of a share (Wilson 1927); zero of n is at most 3/n (rule of three).
-pub fn wilson(hits: u64, n: u64) -> Option<Interval> {
-    const Z: f64 = 1.959_963_984_540_054;
+/// The exact 95 % interval of a share (Clopper and Pearson 1934); zero of n is at most 3.7/n. None where there is nothing to take a share of.
+pub fn exact_share(hits: u64, n: u64) -> Option<Interval> {
     if n == 0 {
         return None;
     }
-    let total = n as f64;
-    if hits == 0 {
-        return Some(Interval { low: 0.0, high: (3.0 / total).min(1.0) });
+    let low = if hits == 0 { 0.0 } else { falls_to(|p| p_of_at_least(hits, n, p) >= 0.025) };
+    let high = if hits >= n { 1.0 } else { falls_to(|p| binomial_at_most(hits, n, p) < 0.025) };
+    Some(Interval { low, high })
+}
+
+/// The smallest share from which on `holds`, by bisection.
+fn falls_to(holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if holds(middle) { high = middle } else { low = middle }
     }
-    let share = hits as f64 / total;
-    let shrink = 1.0 + Z * Z / total;
-    let middle = (share + Z * Z / (2.0 * total)) / shrink;
-    let half = Z / shrink * (share * (1.0 - share) / total + Z * Z / (4.0 * total * total)).sqrt();
-    Some(Interval { low: (middle - half).max(0.0), high: (middle + half).min(1.0) })
+    high
 }
 
 /// The chance of at least `hits` of `n` if the true share is `share` at most: small speaks against it.
@@ -82,14 +88,25 @@ mod tests {
     }
 
     #[test]
-    fn wilson_agrees_with_known_values() {
-        // Values of R's binom::binom.confint(methods = "wilson").
-        for (hits, n, low, high) in [(1, 10, 0.017_876, 0.404_15), (5, 10, 0.236_59, 0.763_41), (10, 100, 0.055_229, 0.174_37)] {
-            let interval = wilson(hits, n).unwrap();
-            assert!((interval.low - low).abs() < 1e-4 && (interval.high - high).abs() < 1e-4, "{hits} of {n}: {interval:?}");
+    fn the_exact_interval_of_a_share_is_that_of_r() {
+        // R: binom.test(hits, n)$conf.int
+        for (hits, n, low, high) in
+            [(1, 10, 0.002_529, 0.445_016), (5, 10, 0.187_086, 0.812_914), (10, 100, 0.049_005, 0.176_223), (10, 10, 0.691_503, 1.0)]
+        {
+            let interval = exact_share(hits, n).unwrap();
+            assert!((interval.low - low).abs() < 1e-6 && (interval.high - high).abs() < 1e-6, "{hits} of {n}: {interval:?}");
         }
-        assert_eq!(wilson(0, 300), Some(Interval { low: 0.0, high: 0.01 }));
-        assert_eq!(wilson(0, 0), None);
+        assert_eq!(exact_share(0, 0), None);
+    }
+
+    #[test]
+    fn no_error_of_n_bounds_the_share_as_two_sided_intervals_do() {
+        for n in [100, 368, 5_000] {
+            let interval = exact_share(0, n).unwrap();
+            assert!(interval.low == 0.0 && (interval.high * n as f64 - 3.689).abs() < 0.07, "{n}: {interval:?}");
+        }
+        // The number of samples that p99 needs is the number from which on none of them beyond the bound proves it.
+        assert!(exact_share(0, 367).unwrap().high > 0.01 && exact_share(0, 368).unwrap().high <= 0.01);
     }
 
     #[test]
@@ -108,7 +125,7 @@ mod tests {
             let missed = (0..1_000)
                 .filter(|_| {
                     let samples = (0..n).map(|_| ((random.random::<f64>() * 1e6) as u32, 1)).collect();
-                    let interval = order_statistic(&Counts::merge(samples), quantile).unwrap();
+                    let interval = order_statistic(&Counts::merge(samples), quantile, 1.0).unwrap();
                     interval.low > truth || interval.high < truth
                 })
                 .count();
@@ -119,7 +136,8 @@ mod tests {
 
     #[test]
     fn too_few_samples_give_no_interval() {
-        assert_eq!(order_statistic(&Counts::merge(vec![(5, 367)]), 0.99), None);
-        assert!(order_statistic(&Counts::merge(vec![(5, 368)]), 0.99).is_some());
+        assert_eq!(order_statistic(&Counts::merge(vec![(5, 367)]), 0.99, 1.0), None);
+        assert!(order_statistic(&Counts::merge(vec![(5, 368)]), 0.99, 1.0).is_some());
+        assert_eq!(order_statistic(&Counts::merge(vec![(5, 700)]), 0.99, 2.0), None);
     }
 }

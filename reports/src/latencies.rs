@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::counts::{Counts, lowest_equivalent};
+use crate::rolls::{ArmTag, Rolls};
 
 /// The part of the run in which a request was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,27 +21,13 @@ pub enum Phase {
     Recovery,
 }
 
-/// The arm under which a request is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ArmTag {
-    /// At least one fault struck on its way.
-    Treatment,
-    /// Eligible, and left alone by every fault.
-    Control,
-    /// No fault was about it (another endpoint, a cached decision, no plan in force).
-    Untouched,
-    /// A new environment stood in its way; counted apart whatever the arm.
-    Cold,
-}
-
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Answered below 500.
+    /// Answered with a status that its request calls right.
     Answered,
-    /// Answered with 500 and above, or the connection failed.
+    /// Answered with any other status, or the connection failed.
     Failed,
     /// No answer within the generator's patience.
     TimedOut,
@@ -56,10 +42,29 @@ pub struct Tag {
     pub endpoint: String,
     /// When it was due.
     pub phase: Phase,
-    /// Its arm.
-    pub arm: ArmTag,
+    /// What the dice said about it.
+    pub rolls: Rolls,
+    /// Whether a new environment stood in its way.
+    pub cold: bool,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+impl Tag {
+    /// Its arm.
+    pub const fn arm(&self) -> ArmTag {
+        self.rolls.arm()
+    }
+
+    /// Whether it counts: a request that the end of the run cancelled says nothing.
+    pub fn ended(&self) -> bool {
+        self.outcome != Outcome::Cancelled
+    }
+
+    /// Failed or timed out.
+    pub fn is_error(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed | Outcome::TimedOut)
+    }
 }
 
 /// One second of one tag, over and compact.
@@ -78,108 +83,110 @@ pub struct IntervalHistogram {
 /// The longest latency that is told apart: one hour.
 pub const LONGEST_US: u64 = 3_600_000_000;
 
-/// A tag and the half of the control arm.
-type Key = (Tag, bool);
+/// Pairs of (lowest value of a bucket in microseconds, count), sorted.
+type Pairs = Vec<(u32, u32)>;
+
+/// All that is kept of one tag and one half of the control arm.
+#[derive(Debug)]
+struct Series {
+    tag: Tag,
+    half: bool,
+    /// By second. Sparse: a second has few values, and a dense histogram takes 90 KB.
+    open: BTreeMap<u32, BTreeMap<u32, u32>>,
+    closed: BTreeMap<u32, Pairs>,
+}
+
+impl Series {
+    fn new(tag: &Tag, half: bool) -> Self {
+        Self { tag: tag.clone(), half, open: BTreeMap::new(), closed: BTreeMap::new() }
+    }
+}
 
 /// All histograms of a run. A second is open until it is closed; a request that ends later opens its second again.
 #[derive(Debug, Default)]
 pub struct Latencies {
     /// Indexed by tag first, so that a record needs no copy of its tag.
     keys: HashMap<Tag, [usize; 2]>,
-    names: Vec<Key>,
-    open: BTreeMap<u32, HashMap<usize, Histogram<u32>>>,
-    closed: BTreeMap<(u32, usize), Vec<(u32, u32)>>,
-    /// Histograms to be used again: a new one is 90 KB to be fetched from the system.
-    spare: Vec<Histogram<u32>>,
+    series: Vec<Series>,
 }
 
 impl Latencies {
     /// Counts one request: due `second` seconds after the start of the run, answered `latency_us` microseconds after it was due.
-    /// `half` is a coin that hangs on the request's root alone; it matters for the control arm only.
+    /// `half` is a coin that depends on the request's root alone; it matters for the control arm only.
     pub fn record(&mut self, second: u32, tag: &Tag, latency_us: u64, half: bool) {
-        let key = self.key(tag, half);
-        let histograms = self.open.entry(second).or_default();
-        if let Some(histogram) = histograms.get_mut(&key) {
-            histogram.saturating_record(latency_us.clamp(1, LONGEST_US));
-        } else if let Some(mut histogram) = self.spare.pop().or_else(empty) {
-            histogram.saturating_record(latency_us.clamp(1, LONGEST_US));
-            histograms.insert(key, histogram);
+        let value = lowest_equivalent(u32::try_from(latency_us.clamp(1, LONGEST_US)).unwrap_or(u32::MAX));
+        if let Some(series) = self.series(tag, half) {
+            let count = series.open.entry(second).or_default().entry(value).or_default();
+            *count = count.saturating_add(1);
         }
     }
 
-    fn key(&mut self, tag: &Tag, half: bool) -> usize {
-        let half = half && tag.arm == ArmTag::Control;
-        let index = usize::from(half);
-        if let Some(known) = self.keys.get(tag) {
-            return if half { known[1] } else { known[0] };
-        }
-        let first = self.names.len();
-        self.names.extend([(tag.clone(), false), (tag.clone(), true)]);
-        self.keys.insert(tag.clone(), [first, first + 1]);
-        first + index
+    fn series(&mut self, tag: &Tag, half: bool) -> Option<&mut Series> {
+        let index = usize::from(half && tag.arm() == ArmTag::Control);
+        let [first, second] = match self.keys.get(tag) {
+            Some(known) => *known,
+            None => {
+                let first = self.series.len();
+                self.series.extend([false, true].map(|half| Series::new(tag, half)));
+                self.keys.insert(tag.clone(), [first, first + 1]);
+                [first, first + 1]
+            }
+        };
+        self.series.get_mut(if index == 0 { first } else { second })
     }
 
-    /// Closes the seconds before `second` and hands them out, for the log.
+    /// Closes the seconds before `second` and hands them out, by second, for the log.
     pub fn close_before(&mut self, second: u32) -> Vec<IntervalHistogram> {
-        let later = self.open.split_off(&second);
-        let over = std::mem::replace(&mut self.open, later);
         let mut intervals = Vec::new();
-        for (second, histograms) in over {
-            let mut histograms: Vec<_> = histograms.into_iter().collect();
-            histograms.sort_unstable_by_key(|(key, _)| *key);
-            for (key, mut histogram) in histograms {
-                let pairs = pairs_of(&histogram);
-                histogram.reset();
-                if self.spare.len() < 64 {
-                    self.spare.push(histogram);
-                }
-                add(self.closed.entry((second, key)).or_default(), &pairs);
-                if let Some((tag, half)) = self.names.get(key).cloned() {
-                    intervals.push(IntervalHistogram { second, tag, half, pairs });
-                }
+        for series in &mut self.series {
+            let later = series.open.split_off(&second);
+            for (second, values) in std::mem::replace(&mut series.open, later) {
+                let pairs: Pairs = values.into_iter().collect();
+                add(series.closed.entry(second).or_default(), &pairs);
+                intervals.push(IntervalHistogram { second, tag: series.tag.clone(), half: series.half, pairs });
             }
         }
+        intervals.sort_by_key(|interval| interval.second);
         intervals
     }
 
     /// Adds an interval that was recorded elsewhere: another worker, or read from a log.
     pub fn add(&mut self, interval: &IntervalHistogram) {
-        let key = self.key(&interval.tag, interval.half);
-        add(self.closed.entry((interval.second, key)).or_default(), &interval.pairs);
+        if let Some(series) = self.series(&interval.tag, interval.half) {
+            add(series.closed.entry(interval.second).or_default(), &interval.pairs);
+        }
     }
 
-    /// Shows every second of every tag, open or closed: second, tag, half, pairs.
-    pub fn visit(&self, mut see: impl FnMut(u32, &Tag, bool, &[(u32, u32)])) {
-        for ((second, key), pairs) in &self.closed {
-            if let Some((tag, half)) = self.names.get(*key) {
-                see(*second, tag, *half, pairs);
+    /// Shows every second, open or closed, of the tags that are `wanted`: second, tag, half, pairs.
+    pub fn visit(&self, wanted: impl Fn(&Tag) -> bool, mut see: impl FnMut(u32, &Tag, bool, &[(u32, u32)])) {
+        for series in self.series.iter().filter(|series| wanted(&series.tag)) {
+            for (second, pairs) in &series.closed {
+                see(*second, &series.tag, series.half, pairs);
             }
-        }
-        for (second, histograms) in &self.open {
-            for (key, histogram) in histograms {
-                if let Some((tag, half)) = self.names.get(*key) {
-                    see(*second, tag, *half, &pairs_of(histogram));
-                }
+            for (second, values) in &series.open {
+                let pairs: Pairs = values.iter().map(|(value, count)| (*value, *count)).collect();
+                see(*second, &series.tag, series.half, &pairs);
             }
         }
     }
 
-    /// Everything that `keep` wants (second, tag, half), added up.
-    pub fn counts(&self, keep: impl Fn(u32, &Tag, bool) -> bool) -> Counts {
-        let mut all = Vec::new();
-        self.visit(|second, tag, half, pairs| {
-            if keep(second, tag, half) {
-                all.extend(pairs.iter().map(|(value, count)| (*value, u64::from(*count))));
-            }
-        });
-        Counts::merge(all)
+    /// How many requests there are of the tags that are `wanted`.
+    pub fn count(&self, wanted: impl Fn(&Tag) -> bool) -> u64 {
+        let mut total = 0;
+        self.visit(wanted, |_, _, _, pairs| total += sum(pairs));
+        total
     }
 
-    /// The same, apart for each block: `keep` names the block.
-    pub fn blocks(&self, keep: impl Fn(u32, &Tag, bool) -> Option<usize>) -> BTreeMap<usize, Counts> {
-        let mut all: BTreeMap<usize, Vec<(u32, u64)>> = BTreeMap::new();
-        self.visit(|second, tag, half, pairs| {
-            if let Some(block) = keep(second, tag, half) {
+    /// Everything of the tags that are `wanted`, added up.
+    pub fn counts(&self, wanted: impl Fn(&Tag) -> bool) -> Counts {
+        self.blocks(wanted, |_, _| Some(())).remove(&()).unwrap_or_default()
+    }
+
+    /// The same, apart for each block: `block` names it by second and half.
+    pub fn blocks<B: Ord>(&self, wanted: impl Fn(&Tag) -> bool, block: impl Fn(u32, bool) -> Option<B>) -> BTreeMap<B, Counts> {
+        let mut all: BTreeMap<B, Vec<(u32, u64)>> = BTreeMap::new();
+        self.visit(wanted, |second, _, half, pairs| {
+            if let Some(block) = block(second, half) {
                 all.entry(block).or_default().extend(pairs.iter().map(|(value, count)| (*value, u64::from(*count))));
             }
         });
@@ -188,18 +195,14 @@ impl Latencies {
 
     /// The names of all endpoints, sorted.
     pub fn endpoints(&self) -> Vec<String> {
-        let names: BTreeSet<_> = self.names.iter().map(|(tag, _)| tag.endpoint.clone()).collect();
+        let names: BTreeSet<_> = self.series.iter().map(|series| series.tag.endpoint.clone()).collect();
         names.into_iter().collect()
     }
 }
 
-fn empty() -> Option<Histogram<u32>> {
-    Histogram::new_with_bounds(1, LONGEST_US, 3).ok()
-}
-
-fn pairs_of(histogram: &Histogram<u32>) -> Vec<(u32, u32)> {
-    let low = |value: u64| lowest_equivalent(u32::try_from(value).unwrap_or(u32::MAX));
-    histogram.iter_recorded().map(|step| (low(step.value_iterated_to()), step.count_at_value())).collect()
+/// How many requests the pairs are of.
+pub(crate) fn sum(pairs: &[(u32, u32)]) -> u64 {
+    pairs.iter().map(|(_, count)| u64::from(*count)).sum()
 }
 
 fn add(into: &mut Vec<(u32, u32)>, pairs: &[(u32, u32)]) {
@@ -219,33 +222,38 @@ fn add(into: &mut Vec<(u32, u32)>, pairs: &[(u32, u32)]) {
 mod tests {
     use super::*;
 
-    fn tag(arm: ArmTag) -> Tag {
-        Tag { endpoint: "clinic GET /appointment/{id}".into(), phase: Phase::Fault, arm, outcome: Outcome::Answered }
+    fn tag(struck: bool) -> Tag {
+        let rolls = Rolls::one(0, struck);
+        Tag { endpoint: "clinic GET /appointment/{id}".into(), phase: Phase::Fault, rolls, cold: false, outcome: Outcome::Answered }
+    }
+
+    fn second_half(latencies: &Latencies) -> u64 {
+        latencies.blocks(|_| true, |_, half| half.then_some(())).get(&()).map_or(0, Counts::total)
     }
 
     #[test]
     fn a_second_that_is_closed_counts_like_an_open_one_and_opens_again_for_a_late_request() {
         let mut latencies = Latencies::default();
         for n in 1..=100 {
-            latencies.record(3, &tag(ArmTag::Control), n * 1_000, n % 2 == 0);
+            latencies.record(3, &tag(false), n * 1_000, n % 2 == 0);
         }
-        latencies.record(9, &tag(ArmTag::Control), 5, false);
-        let before = latencies.counts(|_, _, _| true);
+        latencies.record(9, &tag(false), 5, false);
+        let before = latencies.counts(|_| true);
         let closed = latencies.close_before(9);
         assert_eq!(closed.len(), 2, "two halves of one second");
-        latencies.record(3, &tag(ArmTag::Control), 1_000, false);
+        latencies.record(3, &tag(false), 1_000, false);
         assert_eq!(before.total(), 101);
-        let all = latencies.counts(|_, _, _| true);
+        let all = latencies.counts(|_| true);
         assert_eq!(all.total(), 102);
         assert_eq!(latencies.close_before(u32::MAX).len(), 2);
-        assert_eq!(latencies.counts(|_, _, _| true), all);
-        assert_eq!(latencies.counts(|_, _, half| half).total(), 50);
+        assert_eq!(latencies.counts(|_| true), all);
+        assert_eq!(second_half(&latencies), 50);
     }
 
     #[test]
     fn only_the_control_arm_has_halves() {
         let mut latencies = Latencies::default();
-        latencies.record(0, &tag(ArmTag::Treatment), 7, true);
-        assert_eq!(latencies.counts(|_, _, half| half).total(), 0);
+        latencies.record(0, &tag(true), 7, true);
+        assert_eq!(second_half(&latencies), 0);
     }
 }

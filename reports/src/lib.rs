@@ -1,6 +1,7 @@
 //! Numbers become a verdict, and a verdict becomes files. Pure but for the files that the caller names: no clock, no socket.
 
 pub mod aims;
+pub mod baseline;
 pub mod charts;
 pub mod compare;
 pub mod counts;
@@ -10,22 +11,28 @@ pub mod distributions;
 pub mod expectation;
 pub mod formats;
 mod html_tables;
+pub mod implied;
+pub mod interference;
 pub mod intervals;
 pub mod latencies;
 pub mod measurements;
+pub mod misses;
 pub mod recovery;
 pub mod report;
+pub mod rolls;
+mod sentence;
 pub mod tables;
 pub mod verdict;
 pub mod words;
 
 pub use dispositions::Dispositions;
-pub use expectation::{Bound, Expectation};
+pub use expectation::{AimArm, Bound, Expectation};
 pub use formats::interval_log::{IntervalLogWriter, read_interval_log};
 pub use formats::{render_again, write_all};
-pub use latencies::{ArmTag, IntervalHistogram, Latencies, Outcome, Phase, Tag};
+pub use latencies::{IntervalHistogram, Latencies, Outcome, Phase, Tag};
 pub use measurements::Measurements;
 pub use report::{Answer, Report};
+pub use rolls::{ArmTag, FaultSet, Rolls};
 pub use verdict::{Verdict, judge};
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Measurements {
     pub started_unix_ms: u64,
     /// Latency from the intended time.
     pub latencies: Latencies,
+    /// Latency from the actual sending, of the same requests: what lateness of the generator has no part in.
+    pub service_times: Latencies,
     /// The generator's books.
     pub books: Books,
     /// What became of everything that came in without HTTP: mails, sign-ins' records, expiries.
@@ -63,6 +65,9 @@ pub struct Experiment {
     pub faults: Vec<Fault>,
     /// The aims.
     pub expectations: Vec<Expectation>,
+    /// Endpoints whose errors are let go (`errors = "any"`).
+    #[serde(default)]
+    pub any_errors: Vec<String>,
     /// Whether a broken invariant breaks the experiment.
     pub none_broken: bool,
     /// How much faster than at AWS the long waits went, such as `queues 30 times faster`; empty where time was as it is.
@@ -110,9 +115,9 @@ pub struct Books {
     pub planned: u64,
     /// Requests sent.
     pub sent: u64,
-    /// Answered below 500.
+    /// Answered with a status that the request calls right.
     pub answered: u64,
-    /// Answered with 500 and above, or the connection failed.
+    /// Answered with any other status, or the connection failed.
     pub failed: u64,
     /// No answer in time.
     pub timed_out: u64,
@@ -127,8 +132,11 @@ pub struct Injections {
     pub fault: String,
     /// Where it strikes, as its place prints.
     pub place: String,
-    /// Eligible invocations in the ledger.
+    /// Eligible invocations: those in the ledger, and those that no ledger knows.
     pub eligible: u64,
+    /// Of these, how many no ledger knows.
+    #[serde(default)]
+    pub unknown: u64,
     /// Of these, how many the roll planned to strike.
     pub planned: u64,
     /// Of these, how many were struck.
@@ -142,7 +150,16 @@ pub struct Injections {
 impl Injections {
     /// The empty book of a fault.
     pub fn none_of(fault: &Fault) -> Self {
-        Self { fault: fault.name.clone(), place: fault.place.to_string(), eligible: 0, planned: 0, struck: 0, asked_us: 0, waited_us: 0 }
+        Self {
+            fault: fault.name.clone(),
+            place: fault.place.to_string(),
+            eligible: 0,
+            unknown: 0,
+            planned: 0,
+            struck: 0,
+            asked_us: 0,
+            waited_us: 0,
+        }
     }
 }
 

@@ -1,8 +1,14 @@
-//! How long it took, after the calm, until an endpoint kept its aims again. By point estimates of windows; it decides nothing else.
+//! How long it took, after the calm, until an endpoint kept its aims again: the last window of 5 s that surely misses one of them. A window misses
+//! an aim by the exact binomial, with the error of the whole run spread over all windows and aims (Bonferroni).
 
+use std::collections::BTreeMap;
+
+use crate::aims::{ONE_SIDE, asked};
+use crate::intervals::{exact_share, p_of_at_least};
+use crate::misses::{Block, Miss};
 use crate::report::Recovered;
-use crate::tables::{ended, is_error, span};
-use crate::{ArmTag, Bound, Expectation, Measurements, Phase};
+use crate::tables::span;
+use crate::{Bound, Measurements, Phase, implied};
 
 /// The length of a window in seconds.
 const WINDOW_S: u32 = 5;
@@ -11,59 +17,86 @@ const FEWEST: u64 = 5;
 /// For how long the aims must then be kept.
 pub const KEPT_S: f64 = 30.0;
 
-/// The aims of `endpoint` that a window can keep.
-fn aims<'a>(expectations: &'a [Expectation], endpoint: &str) -> Vec<&'a Bound> {
-    let fits = |bound: &&Bound| matches!(bound, Bound::P50(_) | Bound::P90(_) | Bound::P99(_) | Bound::Errors(_));
-    expectations.iter().filter(|e| e.of == endpoint).map(|e| &e.bound).filter(fits).collect()
+/// An aim that a window can keep, with what missed it second by second.
+struct Kept {
+    what: String,
+    allowed: f64,
+    seconds: BTreeMap<u32, Block>,
 }
 
-/// When `endpoint` kept its aims again; none where it has no aims or there was no recovery phase.
+impl Kept {
+    fn within(&self, from: u32, to: u32) -> Block {
+        self.seconds.range(from..to).fold(Block::default(), |sum, (_, one)| Block { missed: sum.missed + one.missed, of: sum.of + one.of })
+    }
+
+    /// Whether the window surely misses; none where it has too few requests.
+    fn misses(&self, start: u32, level: f64) -> Option<bool> {
+        let Block { missed, of } = self.within(start, start + WINDOW_S);
+        (of >= FEWEST).then(|| p_of_at_least(missed, of, self.allowed) < level)
+    }
+}
+
+/// The aims to recover to: those of the experiment, and errors always.
+fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
+    let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
+        let (miss, allowed) = aim.bound.allows()?;
+        Some((asked(&aim.bound), miss, allowed, aim.warm))
+    });
+    let mut wanted: Vec<_> = own.collect();
+    if implied::is_implied(measured, of) {
+        let requests = measured.latencies.count(|tag| tag.endpoint == of && tag.phase == Phase::Recovery && tag.ended());
+        let errors = implied::bound(measured, of, requests).and_then(|share| faults::Share::try_from(share).ok());
+        wanted.extend(errors.map(|share| (asked(&Bound::Errors(share)), Miss::Failed, share.value(), false)));
+    }
+    let kept = |(what, miss, allowed, warm): (String, Miss, f64, bool)| {
+        let mut seconds: BTreeMap<u32, Block> = BTreeMap::new();
+        measured.latencies.visit(
+            |tag| tag.endpoint == of && tag.phase == Phase::Recovery && tag.ended() && !(warm && tag.cold),
+            |second, tag, _, pairs| {
+                let block = seconds.entry(second).or_default();
+                block.missed += miss.count(tag, pairs);
+                block.of += crate::latencies::sum(pairs);
+            },
+        );
+        Kept { what, allowed, seconds }
+    };
+    wanted.into_iter().map(kept).collect()
+}
+
+/// When `endpoint` kept its aims again; none where there was no recovery phase or nothing to recover to.
 pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
     let recovery = span(&measured.phases, Phase::Recovery)?;
-    let aims = aims(&measured.experiment.expectations, endpoint);
+    let aims = aims(measured, endpoint);
     if aims.is_empty() {
         return None;
     }
     let (from, to) = (recovery.from_s.floor().max(0.0) as u32, recovery.to_s.ceil().max(0.0) as u32);
-    // A bad second spoils the windows that begin up to 4 s before it; the last of them begins with that second.
-    let windows: Vec<(u32, Option<bool>)> =
-        (from..=to.saturating_sub(WINDOW_S).max(from)).map(|start| (start, keeps(measured, endpoint, &aims, start))).collect();
+    let starts: Vec<u32> = (from..=to.saturating_sub(WINDOW_S).max(from)).collect();
+    let level = ONE_SIDE / (starts.len() * aims.len()) as f64;
+    // Whether each window keeps all aims; none where no aim has enough requests in it.
+    let kept = |start: u32| aims.iter().filter_map(|aim| aim.misses(start, level)).reduce(|a, b| a || b).map(|missed| !missed);
+    let windows: Vec<(u32, Option<bool>)> = starts.iter().map(|start| (*start, kept(*start))).collect();
     let seen = windows.iter().filter(|(_, kept)| kept.is_some()).count();
-    let watched_s = recovery.to_s - recovery.from_s;
     let good_from = |start: u32| {
         let until = f64::from(start) + KEPT_S - f64::from(WINDOW_S);
         windows.iter().filter(|(s, _)| *s >= start && f64::from(*s) <= until).all(|(_, kept)| *kept != Some(false))
     };
-    let after_s =
-        if seen == 0 { None } else { windows.iter().find(|(start, _)| good_from(*start)).map(|(start, _)| f64::from(start - from)) };
-    Some(Recovered { endpoint: endpoint.to_owned(), after_s, watched_s, windows: seen })
+    let good = if seen == 0 { None } else { starts.iter().copied().find(|start| good_from(*start)) };
+    Some(Recovered {
+        endpoint: endpoint.to_owned(),
+        after_s: good.map(|start| f64::from(start - from)),
+        watched_s: recovery.to_s - recovery.from_s,
+        windows: seen,
+        lacks: good.and_then(|start| lacks(&aims, start, to)).unwrap_or_default(),
+    })
 }
 
-/// Whether the window that begins at `start` keeps the aims; none where it has too few requests.
-fn keeps(measured: &Measurements, endpoint: &str, aims: &[&Bound], start: u32) -> Option<bool> {
-    let within = |second: u32| (start..start + WINDOW_S).contains(&second);
-    let mut errors = 0;
-    measured.latencies.visit(|second, tag, _, pairs| {
-        if within(second) && tag.endpoint == endpoint && tag.phase == Phase::Recovery && is_error(tag) {
-            errors += pairs.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
-        }
-    });
-    let counts = |cold: bool| {
-        measured.latencies.counts(|second, tag, _| {
-            within(second) && tag.endpoint == endpoint && tag.phase == Phase::Recovery && ended(tag) && (cold || tag.arm != ArmTag::Cold)
-        })
-    };
-    let (all, warm) = (counts(true).total(), counts(false));
-    if all < FEWEST {
-        return None;
-    }
-    let below =
-        |quantile: f64, bound: &faults::time::Time| warm.quantile(quantile).is_none_or(|us| u128::from(us) <= bound.duration().as_micros());
-    Some(aims.iter().all(|aim| match aim {
-        Bound::P50(bound) => below(0.5, bound),
-        Bound::P90(bound) => below(0.9, bound),
-        Bound::P99(bound) => below(0.99, bound),
-        Bound::Errors(bound) => errors as f64 <= bound.value() * all as f64,
-        Bound::P99Ratio(_) | Bound::Recovery(_) => true,
-    }))
+/// What the rest of the recovery has too few requests for, or too many misses: it must rule out twice what each aim allows.
+fn lacks(aims: &[Kept], start: u32, to: u32) -> Option<String> {
+    aims.iter().find_map(|aim| {
+        let rest = aim.within(start, to.saturating_add(1));
+        let high = exact_share(rest.missed, rest.of).map_or(1.0, |interval| interval.high);
+        (high > (2.0 * aim.allowed).min(0.999))
+            .then(|| format!("the {} requests after that do not show that it keeps {}", rest.of, aim.what))
+    })
 }

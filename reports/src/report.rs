@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::deployments::DeploymentRow;
+use crate::interference::Reached;
 use crate::intervals::Interval;
 use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
-use crate::{ArmTag, Dispositions, Expectation, Phase, Verdict};
+use crate::{AimArm, ArmTag, Dispositions, Expectation, Phase, Verdict};
 
 /// The version of the form of `result.json` that this code writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A run, judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,8 +42,12 @@ pub struct Report {
     pub invariants: Vec<Invariant>,
     /// Each endpoint by phase and arm.
     pub endpoints: Vec<EndpointRow>,
-    /// Treatment against control.
+    /// Treatment against control, for each fault.
     pub effects: Vec<EffectRow>,
+    /// Control against baseline: whether the faults reach requests that they did not strike.
+    pub interference: Vec<Reached>,
+    /// What was wrong before any fault.
+    pub before_any_fault: Vec<String>,
     /// The check of the method on itself.
     pub method: MethodCheck,
     /// When each endpoint with an aim was itself again.
@@ -103,6 +108,10 @@ impl Answer {
 pub struct Aim {
     /// What was expected.
     pub expectation: Expectation,
+    /// Who expects it.
+    pub source: Source,
+    /// Whose requests were judged.
+    pub arm: AimArm,
     /// The same in words, such as `p99 at most 1s`.
     pub asked: String,
     /// What was found, in words.
@@ -115,6 +124,18 @@ pub struct Aim {
     pub why: String,
     /// The chance of such a measurement if the aim is kept.
     pub p_broken: f64,
+    /// The same aim in the baseline; none where it had no request, or where the aim compares phases or arms.
+    pub baseline: Option<Answer>,
+}
+
+/// Who expects something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The experiment's file.
+    Experiment,
+    /// It holds unless the file says otherwise: see [`crate::implied`].
+    Implied,
 }
 
 /// One endpoint in one phase and arm.
@@ -132,12 +153,25 @@ pub struct EndpointRow {
     pub errors: u64,
     /// 95 % interval of the share of errors.
     pub errors_interval: Option<Interval>,
-    /// p50, p90, p99 and maximum in microseconds; none where there is nothing.
-    pub quantiles_us: Option<[u64; 4]>,
-    /// 95 % interval of p99 in microseconds; none where there are too few.
+    /// How many of them a new environment stood in the way of.
+    pub cold: u64,
+    /// p50, p90 and p99, failures as the slowest.
+    pub quantiles: Vec<Quantile>,
+    /// The longest that an answer or a failure took, in microseconds.
+    pub longest_us: Option<u64>,
+    /// 95 % interval of p99 in microseconds; none where there are too few, or where it ends among failures.
     pub p99_interval: Option<Interval>,
-    /// How many more requests that interval needs.
-    pub p99_needs: u64,
+}
+
+/// A quantile, marked where there are too few requests for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// Such as `p99`.
+    pub at: String,
+    /// In microseconds; none where the quantile is a failure.
+    pub us: Option<u64>,
+    /// How many more requests a 95 % interval of it needs; above 0 the number is not to be relied on.
+    pub needs: u64,
 }
 
 /// Treatment against control at one quantile.
@@ -145,6 +179,8 @@ pub struct EndpointRow {
 pub struct EffectRow {
     /// The endpoint.
     pub endpoint: String,
+    /// The fault whose roll parts the arms.
+    pub fault: String,
     /// Such as `p99`.
     pub quantile: String,
     /// Treatment over control; none where there are too few.
@@ -172,8 +208,8 @@ pub struct Ratio {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MethodCheck {
-    /// Too few requests in the control arm to split it.
-    NotMade,
+    /// Not made, and why.
+    NotMade(String),
     /// The halves agree; so many comparisons were made.
     Passed(usize),
     /// They differ, and where.
@@ -191,6 +227,9 @@ pub struct Recovered {
     pub watched_s: f64,
     /// Windows of 5 s with enough requests.
     pub windows: usize,
+    /// What the time after that does not show; empty where it shows that all aims are kept.
+    #[serde(default)]
+    pub lacks: String,
 }
 
 /// One fault's books and the band they must lie in.

@@ -9,13 +9,13 @@ use crate::dispositions::Row;
 use crate::measurements::{
     Books, Deployment, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, Route,
 };
-use crate::{ArmTag, Bound, Dispositions, Expectation, Latencies, Outcome, Phase, Tag};
+use crate::{ArmTag, Bound, Dispositions, Expectation, Latencies, Outcome, Phase, Rolls, Tag};
 
 const CLINIC: &str = "clinic GET /appointment/{id}";
 
-fn latencies(slowness: f64) -> (Latencies, Books) {
+fn latencies(slowness: f64) -> (Latencies, Latencies, Books) {
     let mut random = Pcg64Mcg::seed_from_u64(42);
-    let mut latencies = Latencies::default();
+    let (mut latencies, mut service_times) = (Latencies::default(), Latencies::default());
     let mut books = Books::default();
     for second in 0..60_u32 {
         let phase = if second < 15 {
@@ -28,34 +28,36 @@ fn latencies(slowness: f64) -> (Latencies, Books) {
         for n in 0..90 {
             let endpoint = [CLINIC, "thermostat POST /control/{thing}", "thermostat shadow"][n % 3];
             let roll: f64 = random.random();
-            let arm = match phase {
-                Phase::Fault if n % 3 == 2 => ArmTag::Untouched,
-                Phase::Fault if roll < 0.5 => ArmTag::Treatment,
-                Phase::Fault => ArmTag::Control,
-                _ if roll < 0.01 => ArmTag::Cold,
-                _ => ArmTag::Untouched,
+            let rolls = match phase {
+                Phase::Recovery => Rolls::NONE,
+                _ if n % 3 == 2 => Rolls::NONE,
+                Phase::Fault => Rolls::one(0, roll < 0.5),
+                _ => Rolls::one(0, false),
             };
+            let (struck, cold) = (rolls.arm() == ArmTag::Treatment, phase != Phase::Fault && roll < 0.01);
             let normal = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt() * (std::f64::consts::TAU * random.random::<f64>()).cos();
             let own = [14_000.0, 19_000.0, 6_000.0][n % 3] * (0.3 * normal).exp();
-            let added = if arm == ArmTag::Treatment { 300_000.0 * slowness * (0.2 * normal).exp() } else { 0.0 };
-            let failed = arm == ArmTag::Treatment && n % 3 == 1 && random.random::<f64>() < 0.03;
+            let added = if struck { 300_000.0 * slowness * (0.2 * normal).exp() } else { 0.0 };
+            let failed = struck && n % 3 == 1 && random.random::<f64>() < 0.004;
             let outcome = if failed { Outcome::Failed } else { Outcome::Answered };
             books.sent += 1;
             books.answered += u64::from(!failed);
             books.failed += u64::from(failed);
-            let cold = if arm == ArmTag::Cold { 180_000.0 } else { 0.0 };
-            let tag = Tag { endpoint: endpoint.into(), phase, arm, outcome };
-            latencies.record(second, &tag, (own + added + cold) as u64, random.random());
+            let starting = if cold { 180_000.0 } else { 0.0 };
+            let tag = Tag { endpoint: endpoint.into(), phase, rolls, cold, outcome };
+            let (latency, half) = ((own + added + starting) as u64, random.random());
+            latencies.record(second, &tag, latency, half);
+            service_times.record(second, &tag, latency, half);
         }
     }
     books.planned = books.sent;
-    (latencies, books)
+    (latencies, service_times, books)
 }
 
 fn experiment() -> Experiment {
     let fault = r#"{"name":"slow-authorizer","place":{"function":"authorizer"},"share":0.5,"when":{"path":"/appointment/*"},
         "kind":{"latency":{"at":"before","time":"300ms","jitter":{"lognormal":0.2}}}}"#;
-    let aim = |of: &str, bound| Expectation { of: of.into(), bound };
+    let aim = |of: &str, bound| Expectation { of: of.into(), bound, arm: None, warm: false };
     Experiment {
         name: "slow-authorizer".into(),
         question: "Do appointments stay readable while the authorizer is slow?".into(),
@@ -71,6 +73,7 @@ fn experiment() -> Experiment {
             aim(CLINIC, Bound::Recovery("10s".parse().unwrap())),
             aim("thermostat shadow", Bound::P90("100ms".parse().unwrap())),
         ],
+        any_errors: vec![],
         none_broken: true,
         compressed_time: "queues 30 times faster".into(),
         version: "0.1.0".into(),
@@ -99,7 +102,7 @@ fn forbidden() -> Exchange {
 }
 
 fn run(slowness: f64) -> Measurements {
-    let (latencies, books) = latencies(slowness);
+    let (latencies, service_times, books) = latencies(slowness);
     let span = |phase, from_s, to_s| PhaseSpan { phase, from_s, to_s };
     let rule = |id: &str, rule: &str, exchanges| Invariant {
         id: id.into(),
@@ -114,6 +117,7 @@ fn run(slowness: f64) -> Measurements {
         phases: vec![span(Phase::Baseline, 0.0, 15.0), span(Phase::Fault, 15.0, 45.0), span(Phase::Recovery, 45.0, 60.0)],
         started_unix_ms: 1_700_000_000_000,
         latencies,
+        service_times,
         books,
         dispositions: vec![Dispositions {
             of: "mails".into(),
@@ -129,6 +133,7 @@ fn run(slowness: f64) -> Measurements {
             fault: "slow-authorizer".into(),
             place: "authorizer".into(),
             eligible: 900,
+            unknown: 0,
             planned: 448,
             struck: 448,
             asked_us: 137_000_000,

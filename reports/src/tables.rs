@@ -2,101 +2,140 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{BLOCK_S, compare};
-use crate::counts::Counts;
-use crate::intervals::{Interval, holm, order_statistic, samples_needed, wilson};
+use crate::compare::{QUANTILES, compare};
+use crate::counts::{Counts, lowest_equivalent};
+use crate::intervals::{Interval, exact_share, holm, order_statistic, samples_needed};
+use crate::latencies::{LONGEST_US, sum};
 use crate::measurements::PhaseSpan;
-use crate::report::{EffectRow, EndpointRow, MethodCheck, Ratio, short, short_interval};
-use crate::{ArmTag, Latencies, Measurements, Outcome, Phase, Tag};
+use crate::misses::{Miss, Misses, block};
+use crate::report::{EffectRow, EndpointRow, MethodCheck, Quantile, Ratio, short, short_interval};
+use crate::rolls::FaultSet;
+use crate::{ArmTag, Latencies, Measurements, Phase, Tag};
 
-/// Names of [`crate::compare::QUANTILES`].
+/// Names of [`QUANTILES`].
 pub const NAMES: [&str; 3] = ["p50", "p90", "p99"];
-/// The check of the method is made in every run, and a false alarm costs a verdict: one run in a thousand.
+/// The check of the method is made in every run that allows it, and a false alarm costs a verdict: one run in a thousand.
 const METHOD_ALPHA: f64 = 0.001;
-
-/// Whether a request counts at all: one that the end of the run cancelled says nothing.
-pub fn ended(tag: &Tag) -> bool {
-    tag.outcome != Outcome::Cancelled
-}
-
-/// Failed or timed out.
-pub fn is_error(tag: &Tag) -> bool {
-    matches!(tag.outcome, Outcome::Failed | Outcome::TimedOut)
-}
 
 /// The span of a phase in the run.
 pub fn span(phases: &[PhaseSpan], phase: Phase) -> Option<PhaseSpan> {
     phases.iter().find(|span| span.phase == phase).copied()
 }
 
-/// Pairs of (bucket, count), and how many of them are errors.
-type Cell = (Vec<(u32, u64)>, u64);
+/// Pairs of a tag with every failure as the longest latency that is told apart: who was not served would have waited for ever.
+fn as_served(tag: &Tag, pairs: &[(u32, u32)]) -> Vec<(u32, u64)> {
+    if tag.is_error() {
+        vec![(lowest_equivalent(LONGEST_US as u32), sum(pairs))]
+    } else {
+        pairs.iter().map(|(value, count)| (*value, u64::from(*count))).collect()
+    }
+}
+
+/// Latencies of the requests that ended, failures as the longest.
+pub fn served(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> Counts {
+    let mut all = Vec::new();
+    latencies.visit(|tag| tag.ended() && wanted(tag), |_, tag, _, pairs| all.extend(as_served(tag, pairs)));
+    Counts::merge(all)
+}
+
+/// Whether a value of [`served`] is that of a failure.
+pub fn is_failure(us: u64) -> bool {
+    us >= LONGEST_US
+}
+
+#[derive(Default)]
+struct Cell {
+    served: Vec<(u32, u64)>,
+    errors: u64,
+    cold: u64,
+    longest: Option<u64>,
+}
 
 /// Each endpoint in each phase and arm that has requests.
-pub fn endpoints(latencies: &Latencies) -> Vec<EndpointRow> {
+pub fn endpoints(measured: &Measurements) -> Vec<EndpointRow> {
     let mut cells: BTreeMap<(String, Phase, ArmTag), Cell> = BTreeMap::new();
-    latencies.visit(|_, tag, _, pairs| {
-        if ended(tag) {
-            let cell = cells.entry((tag.endpoint.clone(), tag.phase, tag.arm)).or_default();
-            cell.0.extend(pairs.iter().map(|(value, count)| (*value, u64::from(*count))));
-            cell.1 += if is_error(tag) { pairs.iter().map(|(_, count)| u64::from(*count)).sum() } else { 0 };
-        }
+    measured.latencies.visit(Tag::ended, |_, tag, _, pairs| {
+        let cell = cells.entry((tag.endpoint.clone(), tag.phase, tag.arm())).or_default();
+        cell.served.extend(as_served(tag, pairs));
+        cell.errors += if tag.is_error() { sum(pairs) } else { 0 };
+        cell.cold += if tag.cold { sum(pairs) } else { 0 };
+        let longest = pairs.last().map(|(value, _)| u64::from(crate::counts::highest_equivalent(*value)));
+        cell.longest = cell.longest.max(longest);
     });
-    let row = |((endpoint, phase, arm), (pairs, errors))| {
-        let counts = Counts::merge(pairs);
-        let at = |q| counts.quantile(q).unwrap_or(0);
-        EndpointRow {
-            endpoint,
-            phase,
-            arm,
-            requests: counts.total(),
-            errors,
-            errors_interval: wilson(errors, counts.total()).map(short_interval),
-            quantiles_us: counts.largest().map(|largest| [at(0.5), at(0.9), at(0.99), largest]),
-            p99_interval: order_statistic(&counts, 0.99),
-            p99_needs: samples_needed(0.99).saturating_sub(counts.total()),
-        }
+    cells.into_iter().map(|((endpoint, phase, arm), cell)| endpoint_row(measured, endpoint, phase, arm, cell)).collect()
+}
+
+fn endpoint_row(measured: &Measurements, endpoint: String, phase: Phase, arm: ArmTag, cell: Cell) -> EndpointRow {
+    let counts = Counts::merge(cell.served);
+    let quantile = |(name, q): (&str, f64)| Quantile {
+        at: name.to_owned(),
+        us: counts.quantile(q).filter(|us| !is_failure(*us)),
+        needs: samples_needed(q).saturating_sub(counts.total()),
     };
-    cells.into_iter().map(row).collect()
+    let p99 = counts.quantile(0.99).unwrap_or(0);
+    let misses = span(&measured.phases, phase)
+        .map(|span| Misses::of(&measured.latencies, span, Miss::LongerThan(p99), |tag| tag.endpoint == endpoint && tag.arm() == arm));
+    let clustering = misses.and_then(|misses| misses.found()).map_or(1.0, |found| found.clustering);
+    EndpointRow {
+        requests: counts.total(),
+        errors: cell.errors,
+        errors_interval: exact_share(cell.errors, counts.total()).map(short_interval),
+        cold: cell.cold,
+        quantiles: NAMES.into_iter().zip(QUANTILES).map(quantile).collect(),
+        longest_us: cell.longest,
+        p99_interval: order_statistic(&counts, 0.99, clustering).filter(|interval| !is_failure(interval.high as u64)),
+        endpoint,
+        phase,
+        arm,
+    }
 }
 
-/// The block of 5 s of a second in the fault phase.
-fn block(fault: PhaseSpan, second: u32) -> usize {
-    let blocks = (((fault.to_s - fault.from_s) / BLOCK_S).floor() as usize).max(1);
-    ((((f64::from(second) - fault.from_s) / BLOCK_S).max(0.0)) as usize).min(blocks - 1)
-}
-
-/// The requests of an endpoint and an arm in the fault phase, by block.
-pub fn arm_blocks(measured: &Measurements, endpoint: &str, arm: ArmTag, half: Option<bool>) -> BTreeMap<usize, Counts> {
+/// The requests of the fault phase for which `wanted` holds, by block, failures as the longest.
+fn fault_blocks(measured: &Measurements, half: Option<bool>, wanted: impl Fn(&Tag) -> bool) -> BTreeMap<usize, Counts> {
     let Some(fault) = span(&measured.phases, Phase::Fault) else { return BTreeMap::new() };
-    measured.latencies.blocks(|second, tag, of| {
-        let wanted =
-            tag.phase == Phase::Fault && tag.arm == arm && tag.endpoint == endpoint && ended(tag) && half.is_none_or(|half| half == of);
-        wanted.then(|| block(fault, second))
-    })
+    let mut all: BTreeMap<usize, Vec<(u32, u64)>> = BTreeMap::new();
+    measured.latencies.visit(
+        |tag| tag.phase == Phase::Fault && tag.ended() && wanted(tag),
+        |second, tag, of, pairs| {
+            if half.is_none_or(|half| half == of) {
+                all.entry(block(fault, second)).or_default().extend(as_served(tag, pairs));
+            }
+        },
+    );
+    all.into_iter().map(|(block, pairs)| (block, Counts::merge(pairs))).collect()
 }
 
-/// Treatment against control for each endpoint that has both.
+/// The arm of one fault at an endpoint: the requests that it was about and whose first call it struck, or left alone. Its roll depends on nothing
+/// else, so the two arms differ by this fault alone, whatever other faults did to both.
+pub fn arm_blocks(measured: &Measurements, endpoint: &str, fault: usize, struck: bool) -> BTreeMap<usize, Counts> {
+    fault_blocks(measured, None, |tag| tag.endpoint == endpoint && tag.rolls.about.has(fault) && tag.rolls.first.has(fault) == struck)
+}
+
+/// Treatment against control for each fault and endpoint that has both.
 pub fn effects(measured: &Measurements) -> Vec<EffectRow> {
     let mut rows = Vec::new();
     let mut p_values = Vec::new();
     for endpoint in measured.latencies.endpoints() {
-        let treatment = arm_blocks(measured, &endpoint, ArmTag::Treatment, None);
-        let control = arm_blocks(measured, &endpoint, ArmTag::Control, None);
-        if treatment.is_empty() || control.is_empty() {
-            continue;
-        }
-        for (found, name) in compare(&treatment, &control, measured.experiment.seed).into_iter().zip(NAMES) {
-            p_values.push(found.as_ref().map_or(1.0, |effect| effect.p_differs()));
-            let (effect, missing) = match found {
-                Ok(effect) => {
-                    let interval = short_interval(Interval { low: effect.low.exp(), high: effect.high.exp() });
-                    let (treatment_us, control_us) = (effect.treatment_us, effect.control_us);
-                    (Some(Ratio { ratio: short(effect.ln_ratio.exp()), interval, treatment_us, control_us, differs: false }), String::new())
-                }
-                Err(missing) => (None, missing.to_string()),
-            };
-            rows.push(EffectRow { endpoint: endpoint.clone(), quantile: name.to_owned(), effect, missing });
+        for (index, fault) in measured.experiment.faults.iter().enumerate().take(FaultSet::MOST) {
+            let (treatment, control) = (arm_blocks(measured, &endpoint, index, true), arm_blocks(measured, &endpoint, index, false));
+            if treatment.is_empty() || control.is_empty() {
+                continue;
+            }
+            for (found, name) in compare(&treatment, &control, measured.experiment.seed).into_iter().zip(NAMES) {
+                p_values.push(found.as_ref().map_or(1.0, |effect| effect.p_differs()));
+                let (effect, missing) = match found {
+                    Ok(effect) => {
+                        let interval = short_interval(Interval { low: effect.low.exp(), high: effect.high.exp() });
+                        let (treatment_us, control_us) = (effect.treatment_us, effect.control_us);
+                        (
+                            Some(Ratio { ratio: short(effect.ln_ratio.exp()), interval, treatment_us, control_us, differs: false }),
+                            String::new(),
+                        )
+                    }
+                    Err(missing) => (None, missing.to_string()),
+                };
+                rows.push(EffectRow { endpoint: endpoint.clone(), fault: fault.name.clone(), quantile: name.to_owned(), effect, missing });
+            }
         }
     }
     // Only comparisons that were made count as questions asked.
@@ -113,9 +152,11 @@ pub fn effects(measured: &Measurements) -> Vec<EffectRow> {
 /// The two halves of the control arm, which nothing tells apart, compared as if one were treated.
 pub fn method_check(measured: &Measurements) -> MethodCheck {
     let mut compared = Vec::new();
+    let mut has_control = false;
     for endpoint in measured.latencies.endpoints() {
-        let first = arm_blocks(measured, &endpoint, ArmTag::Control, Some(false));
-        let second = arm_blocks(measured, &endpoint, ArmTag::Control, Some(true));
+        let half = |half| fault_blocks(measured, Some(half), |tag| tag.endpoint == endpoint && tag.arm() == ArmTag::Control);
+        let (first, second) = (half(false), half(true));
+        has_control |= !first.is_empty();
         if first.is_empty() || second.is_empty() {
             continue;
         }
@@ -126,7 +167,8 @@ pub fn method_check(measured: &Measurements) -> MethodCheck {
         }
     }
     if compared.is_empty() {
-        return MethodCheck::NotMade;
+        let why = if has_control { "the control arm has too few requests or blocks of 5 s" } else { "there was no control arm" };
+        return MethodCheck::NotMade(why.to_owned());
     }
     let p_values: Vec<f64> = compared.iter().map(|(_, _, effect)| effect.p_differs()).collect();
     let differs = compared.iter().zip(holm(&p_values)).find(|(_, p)| *p <= METHOD_ALPHA);

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::aims;
+use crate::baseline::{Baseline, Problems};
 use crate::distributions::binomial_band;
-use crate::measurements::{Books, End, Generator, Injections, Invariant, Platform, Restored};
-use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, VERSION, short};
-use crate::tables::{effects, endpoints, method_check};
+use crate::measurements::{Books, End, Generator, Injections, Invariant, Restored};
+use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, Source, VERSION, short};
+use crate::sentence;
+use crate::tables::{effects, endpoints, method_check, span};
 use crate::words::{count, percent, time};
-use crate::{Bound, Dispositions, Measurements, deployments, recovery};
+use crate::{Bound, Dispositions, Measurements, Phase, deployments, interference, recovery};
 
 /// What a run shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,10 +58,8 @@ impl Verdict {
 
 /// Judges a run.
 pub fn judge(measured: &Measurements) -> Report {
-    let mut named: Vec<&str> = measured.experiment.expectations.iter().map(|e| e.of.as_str()).collect();
-    named.sort_unstable();
-    named.dedup();
-    let recoveries: Vec<Recovered> = named.into_iter().filter_map(|endpoint| recovery::of(measured, endpoint)).collect();
+    let recoveries: Vec<Recovered> =
+        measured.latencies.endpoints().iter().filter_map(|endpoint| recovery::of(measured, endpoint)).collect();
     let mut generator = measured.generator.clone();
     for value in [&mut generator.intended_per_s, &mut generator.achieved_per_s, &mut generator.cpu] {
         *value = short(*value);
@@ -81,8 +81,10 @@ pub fn judge(measured: &Measurements) -> Report {
         started_unix_ms: measured.started_unix_ms,
         aims: aims::judge(measured, &recoveries),
         invariants: measured.invariants.clone(),
-        endpoints: endpoints(&measured.latencies),
+        endpoints: endpoints(measured),
         effects: effects(measured),
+        interference: interference::rows(measured),
+        before_any_fault: before_any_fault(measured),
         method: method_check(measured),
         recoveries,
         books: measured.books,
@@ -90,10 +92,10 @@ pub fn judge(measured: &Measurements) -> Report {
         deployments: deployments::compare(measured),
         discrepancies,
         injections: injections(measured),
-        generator_trouble: generator_trouble(measured, &generator),
+        generator_trouble: generator_trouble(&generator),
         generator,
         platform: measured.platform.clone(),
-        platform_trouble: platform_trouble(&measured.platform),
+        platform_trouble: platform_trouble(measured),
         end: measured.end.clone(),
         restored: measured.restored.clone(),
         notes: measured.notes.clone(),
@@ -127,17 +129,32 @@ fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
     ((low * burst).saturating_sub(burst - 1), (high * burst + burst - 1).min(eligible))
 }
 
-fn generator_trouble(measured: &Measurements, generator: &Generator) -> Option<String> {
-    if generator.achieved_per_s < 0.99 * generator.intended_per_s {
-        return Some(format!("it sent {:.1} requests a second of {:.1} intended", generator.achieved_per_s, generator.intended_per_s));
-    }
-    let lag_us = generator.lag_p99.as_secs_f64() * 1e6;
-    let median_us = measured.latencies.counts(|_, _, _| true).quantile(0.5).unwrap_or(0) as f64;
-    (lag_us > 5_000.0 && lag_us > 0.1 * median_us)
-        .then(|| format!("its requests left {} late at p99, where the median answer took {}", time(lag_us), time(median_us)))
+/// What was wrong before any fault: endpoints that served nothing come first.
+fn before_any_fault(measured: &Measurements) -> Vec<String> {
+    let Some(span) = span(&measured.phases, Phase::Baseline) else { return Vec::new() };
+    let (latencies, service_times) = (&measured.latencies, &measured.service_times);
+    let (expectations, any_errors) = (measured.experiment.expectations.as_slice(), measured.experiment.any_errors.as_slice());
+    let baseline = Baseline { latencies, service_times, span, expectations, any_errors, machine_wait_us: machine_wait_us(measured) };
+    let Problems { dead, missed } = baseline.problems();
+    let rules = measured.invariants.iter().filter(|rule| measured.experiment.none_broken && rule.broken_in_baseline > 0);
+    let rules = rules.map(|rule| format!("`{}` was broken {} times ({})", rule.id, count(rule.broken_in_baseline), rule.rule));
+    dead.into_iter().chain(rules).chain(missed).collect()
 }
 
-fn platform_trouble(platform: &Platform) -> Option<String> {
+/// Lateness is no trouble of its own: it is part of every latency, so an aim that holds holds all the more. Requests that were never sent are.
+fn generator_trouble(generator: &Generator) -> Option<String> {
+    (generator.achieved_per_s < 0.99 * generator.intended_per_s)
+        .then(|| format!("it sent {:.1} requests a second of {:.1} intended", generator.achieved_per_s, generator.intended_per_s))
+}
+
+/// Waits for an environment behind a start that a fault made slow are the fault's.
+fn platform_trouble(measured: &Measurements) -> Option<String> {
+    let platform = &measured.platform;
+    let is_init =
+        |name: &str| measured.experiment.faults.iter().any(|fault| fault.name == name && matches!(fault.kind, faults::Kind::Init(_)));
+    if measured.injections.iter().any(|row| row.struck > 0 && is_init(&row.fault)) {
+        return None;
+    }
     let wait_us = platform.queue_p99.as_secs_f64() * 1e6;
     (platform.queued > 0 && wait_us > 5_000.0 && platform.queued * 100 > platform.invocations).then(|| {
         format!(
@@ -147,6 +164,11 @@ fn platform_trouble(platform: &Platform) -> Option<String> {
             time(wait_us)
         )
     })
+}
+
+/// How long invocations waited for this machine at p99, in microseconds, where it was the bottleneck; else nothing.
+pub(crate) fn machine_wait_us(measured: &Measurements) -> u64 {
+    platform_trouble(measured).map_or(0, |_| u64::try_from(measured.platform.queue_p99.as_micros()).unwrap_or(u64::MAX))
 }
 
 type Decided = (Verdict, String, Vec<String>);
@@ -173,59 +195,19 @@ fn decide(report: &Report) -> Decided {
         return (Verdict::NotShown, sentence, report.discrepancies.iter().cloned().chain(both()).collect());
     }
     if report.end == End::BrokenBaseline {
-        return baseline(report, broken);
+        return (Verdict::Broken, sentence::broken_baseline(report), report.before_any_fault.iter().cloned().chain(broken).collect());
     }
     if let Some(first) = broken.first() {
-        let more = if broken.len() > 1 { format!(" ({} more below)", broken.len() - 1) } else { String::new() };
-        return (Verdict::Broken, format!("The system broke: {first}{more}."), both());
+        return (Verdict::Broken, sentence::broken(report, first, broken.len() - 1), both());
     }
     if report.end == End::Interrupted {
         let why = "the run was interrupted before its end".to_owned();
         return (Verdict::NotShown, "Nothing can be concluded: the run was interrupted before its end.".to_owned(), vec![why]);
     }
     if let Some(first) = doubts.first() {
-        return (Verdict::NotShown, format!("Neither held nor broken was shown: {first}."), doubts);
+        return (Verdict::NotShown, sentence::not_shown(report, first), doubts);
     }
-    (Verdict::Held, held(report), Vec::new())
-}
-
-fn held(report: &Report) -> String {
-    if report.experiment.faults.is_empty() {
-        return "Every aim and invariant held. No fault was planned, so this says nothing about behaviour under fault.".to_owned();
-    }
-    let what = if report.aims.is_empty() { "No aim was set; every invariant" } else { "Every aim and invariant" };
-    format!("{what} held while the faults struck {} times.", count(report.struck))
-}
-
-fn baseline(report: &Report, broken: Vec<String>) -> Decided {
-    let rule = report.invariants.iter().find(|one| one.broken_in_baseline > 0);
-    match (rule, &report.generator_trouble) {
-        (Some(rule), _) => {
-            let sentence = format!(
-                "The system is broken without any fault: `{}` failed in the baseline ({}), so nothing was struck.",
-                rule.id, rule.rule
-            );
-            (Verdict::Broken, sentence, broken)
-        }
-        (None, Some(why)) => {
-            let sentence = format!("Nothing can be concluded: the baseline missed its aims, but the load generator was saturated ({why}).");
-            (Verdict::NotShown, sentence, vec![why.clone()])
-        }
-        (None, None) => {
-            let why = "the baseline missed an aim; no fault was needed".to_owned();
-            (
-                Verdict::Broken,
-                "The system is broken without any fault: it missed an aim in the baseline, so nothing was struck.".to_owned(),
-                vec![why],
-            )
-        }
-    }
-}
-
-/// An aim is believed only where the one who measured was healthy; a rule that was seen broken stays broken.
-fn believed(report: &Report, aim: &Aim) -> bool {
-    let method = matches!(report.method, MethodCheck::Failed(_)) && matches!(aim.expectation.bound, Bound::P99Ratio(_));
-    report.generator_trouble.is_none() && report.platform_trouble.is_none() && !method
+    (Verdict::Held, sentence::held(report), Vec::new())
 }
 
 fn breach(rule: &Invariant) -> String {
@@ -234,10 +216,30 @@ fn breach(rule: &Invariant) -> String {
     format!("`{}` was broken {} times in {} checks{before}: {}", rule.id, count(rule.broken), count(rule.checked), rule.rule)
 }
 
+/// An aim as a reason: who was judged, what was found, and whether it was so before any fault.
+fn missed(aim: &Aim) -> String {
+    let before = match aim.baseline {
+        Some(Answer::Broken) => "; it was so before any fault",
+        Some(Answer::NotShown) => "; whether the baseline kept it is not shown",
+        Some(Answer::Holds) | None => "",
+    };
+    format!("`{}` should keep {} ({}), but showed {}{before}", aim.expectation.of, aim.asked, whose(aim), aim.found)
+}
+
+fn whose(aim: &Aim) -> String {
+    let implied = if aim.source == Source::Implied { ", implied" } else { "" };
+    format!("{} requests{implied}", aim.arm.words())
+}
+
+/// A comparison of arms is believed only where the control arm agrees with itself.
+fn is_believed(report: &Report, aim: &Aim) -> bool {
+    !(matches!(report.method, MethodCheck::Failed(_)) && matches!(aim.expectation.bound, Bound::P99Ratio(_)))
+}
+
 fn broken(report: &Report) -> Vec<String> {
     let rules = report.invariants.iter().filter(|rule| report.experiment.none_broken && rule.broken > 0).map(breach);
-    let aims = report.aims.iter().filter(|aim| aim.answer == Answer::Broken && believed(report, aim));
-    rules.chain(aims.map(|aim| format!("`{}` should keep {}, but showed {}", aim.expectation.of, aim.asked, aim.found))).collect()
+    let aims = report.aims.iter().filter(|aim| aim.answer == Answer::Broken && is_believed(report, aim));
+    rules.chain(aims.map(missed)).collect()
 }
 
 /// Everything that keeps a run from being green.
@@ -246,42 +248,47 @@ fn doubts(report: &Report) -> Vec<String> {
     if let Some(why) = &report.generator_trouble {
         doubts.push(format!("the load generator was saturated: {why}"));
     }
-    if let Some(why) = &report.platform_trouble {
-        doubts.push(format!("this machine was the bottleneck: {why}"));
+    if report.books.sent == 0 {
+        doubts.push("no request was sent in the recorded phases".to_owned());
     }
     let planned: Vec<_> = report.injections.iter().filter(|row| row.share > 0.0).collect();
     if !planned.is_empty() && planned.iter().all(|row| row.books.struck == 0) {
         doubts.push("nothing was struck, although faults were planned".to_owned());
     }
-    for row in &planned {
-        let InjectionRow { books, share, band: (low, high) } = row;
-        if books.eligible == 0 {
-            doubts.push(format!("no invocation was eligible for `{}` at `{}`", books.fault, books.place));
-        } else if !(*low..=*high).contains(&books.struck) {
-            let (struck, eligible) = (count(books.struck), count(books.eligible));
-            doubts.push(format!(
-                "`{}` struck {struck} of {eligible} eligible; {} of them is {low} to {high}",
-                books.fault,
-                percent(*share)
-            ));
-        } else if books.struck == 0 && planned.len() > 1 {
-            doubts.push(format!("`{}` struck nothing", books.fault));
-        }
-    }
+    doubts.extend(planned.iter().filter_map(|row| unproven(row, planned.len())));
     if let MethodCheck::Failed(why) = &report.method {
         doubts.push(format!("the method failed its own check: {why}"));
     }
     for aim in &report.aims {
         let because = if aim.why.is_empty() { String::new() } else { format!(": {}", aim.why) };
         match aim.answer {
-            Answer::NotShown => doubts.push(format!("`{}`, {}, is not shown{because}", aim.expectation.of, aim.asked)),
-            Answer::Broken if !believed(report, aim) => {
-                doubts.push(format!("`{}` missed its aim ({}), but what measured it cannot be trusted", aim.expectation.of, aim.asked));
+            Answer::NotShown => doubts.push(format!("`{}`, {} ({}), is not shown{because}", aim.expectation.of, aim.asked, whose(aim))),
+            Answer::Broken if !is_believed(report, aim) => {
+                doubts.push(format!("`{}` missed its aim ({}), but the control arm cannot be trusted", aim.expectation.of, aim.asked));
             }
             Answer::Broken | Answer::Holds => {}
         }
     }
     doubts
+}
+
+/// Why a fault is not proven to have struck as it was asked to.
+fn unproven(row: &InjectionRow, planned: usize) -> Option<String> {
+    let InjectionRow { books, share, band: (low, high) } = row;
+    let (struck, eligible) = (count(books.struck), count(books.eligible));
+    if books.eligible == 0 {
+        Some(format!("no invocation was eligible for `{}` at `{}`", books.fault, books.place))
+    } else if books.unknown * 10 > books.eligible {
+        Some(format!(
+            "`{}`: {} of {eligible} eligible invocations are in no ledger, so it did not reach them",
+            books.fault,
+            count(books.unknown)
+        ))
+    } else if !(*low..=*high).contains(&books.struck) {
+        Some(format!("`{}` struck {struck} of {eligible} eligible; {} of them is {low} to {high}", books.fault, percent(*share)))
+    } else {
+        (books.struck == 0 && planned > 1).then(|| format!("`{}` struck nothing", books.fault))
+    }
 }
 
 #[cfg(test)]
@@ -386,9 +393,36 @@ mod tests {
         );
     }
 
+    /// Every answer of the fault phase comes so much later from its intended time, and not from its sending.
+    fn late_by(us: u64, measured: &mut Measurements) {
+        let mut late = crate::Latencies::default();
+        let by = |tag: &crate::Tag| if tag.phase == Phase::Fault { us } else { 0 };
+        measured.service_times.visit(
+            |_| true,
+            |second, tag, half, pairs| {
+                pairs.iter().for_each(|(value, n)| (0..*n).for_each(|_| late.record(second, tag, u64::from(*value) + by(tag), half)));
+            },
+        );
+        measured.latencies = late;
+    }
+
     #[test]
-    fn a_slow_generator_takes_back_an_aim_but_not_a_rule() {
-        let tired = |m: &mut Measurements| m.generator.lag_p99 = Duration::from_millis(40);
+    fn lateness_of_the_generator_only_adds_so_what_holds_with_it_holds_and_what_breaks_by_it_is_not_shown() {
+        verdict(|m| late_by(40_000, m), Verdict::Held, "struck");
+        verdict(|m| late_by(3_000_000, m), Verdict::NotShown, "p99 at most 1s");
+        verdict(
+            |m| {
+                *m = slow();
+                late_by(40_000, m);
+            },
+            Verdict::Broken,
+            "p99 at most 1s",
+        );
+    }
+
+    #[test]
+    fn requests_that_were_never_sent_take_back_a_green_verdict_but_nothing_that_broke() {
+        let tired = |m: &mut Measurements| m.generator.achieved_per_s *= 0.9;
         verdict(tired, Verdict::NotShown, "the load generator was saturated");
         verdict(
             |m| {
@@ -403,21 +437,122 @@ mod tests {
                 *m = slow();
                 tired(m);
             },
-            Verdict::NotShown,
-            "saturated",
+            Verdict::Broken,
+            "p99 at most 1s",
         );
-        verdict(|m| m.generator.achieved_per_s *= 0.9, Verdict::NotShown, "saturated");
+    }
+
+    fn crowd(measured: &mut Measurements) {
+        measured.platform.queued = 500;
+        measured.platform.queue_p99 = Duration::from_secs(8);
     }
 
     #[test]
-    fn a_crowded_machine_is_not_the_systems_fault() {
+    fn a_crowded_machine_is_not_the_systems_fault_and_takes_back_nothing_that_holds() {
+        verdict(crowd, Verdict::Held, "struck");
         verdict(
             |m| {
-                m.platform.queued = 500;
-                m.platform.queue_p99 = Duration::from_millis(90);
+                *m = slow();
+                crowd(m);
             },
             Verdict::NotShown,
-            "bottleneck",
+            "p99 at most 1s",
+        );
+    }
+
+    #[test]
+    fn waits_behind_a_start_that_a_fault_made_slow_are_the_faults() {
+        verdict(
+            |m| {
+                *m = slow();
+                crowd(m);
+                m.experiment.faults[0].kind = serde_json::from_str(r#"{"init":{"slow":"2s"}}"#).unwrap();
+            },
+            Verdict::Broken,
+            "p99 at most 1s",
+        );
+    }
+
+    #[test]
+    fn a_fault_that_no_ledger_knows_of_for_a_tenth_of_its_invocations_is_not_proven() {
+        verdict(|m| m.injections[0].unknown = 100, Verdict::NotShown, "100 of 900 eligible invocations are in no ledger");
+        verdict(|m| m.injections[0].unknown = 9, Verdict::Held, "struck");
+    }
+
+    #[test]
+    fn what_is_switched_off_or_not_exercised_stands_in_the_sentence() {
+        let off = |m: &mut Measurements| {
+            m.experiment.none_broken = false;
+            break_a_rule(m);
+        };
+        verdict(off, Verdict::Held, "`none-broken = false`, which hides 2 violations (A-1 2 times)");
+        verdict(|m| m.invariants[1].checked = 0, Verdict::Held, "Not exercised: B-3.");
+        verdict(|m| m.experiment.any_errors.push("thermostat shadow".into()), Verdict::Held, "`errors = \"any\"` at `thermostat shadow`");
+    }
+
+    /// Every request of an endpoint in these phases fails.
+    fn kill(of: &'static str, phases: &[Phase], measured: &mut Measurements) {
+        for latencies in [&mut measured.latencies, &mut measured.service_times] {
+            let mut dead = crate::Latencies::default();
+            latencies.visit(
+                |_| true,
+                |second, tag, half, pairs| {
+                    let mut tag = tag.clone();
+                    if tag.endpoint == of && phases.contains(&tag.phase) {
+                        tag.outcome = crate::Outcome::Failed;
+                    }
+                    pairs.iter().for_each(|(value, n)| (0..*n).for_each(|_| dead.record(second, &tag, u64::from(*value), half)));
+                },
+            );
+            *latencies = dead;
+        }
+    }
+
+    const CLINIC: &str = "clinic GET /appointment/{id}";
+
+    #[test]
+    fn a_stack_that_fails_every_request_is_never_green() {
+        let no_aim_on_errors =
+            |m: &mut Measurements| m.experiment.expectations.retain(|aim| matches!(aim.bound, Bound::P99(_) | Bound::P90(_)));
+        for phases in [&[Phase::Fault][..], &[Phase::Fault, Phase::Recovery], &[Phase::Baseline, Phase::Fault, Phase::Recovery]] {
+            verdict(
+                |m| {
+                    no_aim_on_errors(m);
+                    kill(CLINIC, phases, m);
+                },
+                Verdict::Broken,
+                CLINIC,
+            );
+        }
+        verdict(
+            |m| {
+                m.experiment.expectations.clear();
+                kill("thermostat shadow", &[Phase::Fault], m);
+            },
+            Verdict::Broken,
+            "`thermostat shadow` should keep errors at most 2 %",
+        );
+        verdict(|m| kill(CLINIC, &[Phase::Recovery], m), Verdict::Broken, "recovered within 10s");
+    }
+
+    #[test]
+    fn a_dead_baseline_comes_first() {
+        let everything = [Phase::Baseline, Phase::Fault, Phase::Recovery];
+        verdict(
+            |m| {
+                kill(CLINIC, &everything, m);
+                break_a_rule(m);
+            },
+            Verdict::Broken,
+            "in the baseline `clinic GET /appointment/{id}` served none of its 450 requests",
+        );
+        verdict(
+            |m| {
+                m.end = End::BrokenBaseline;
+                kill(CLINIC, &everything, m);
+            },
+            Verdict::Broken,
+            "broken without any fault: in the baseline `clinic GET",
         );
     }
 
@@ -436,7 +571,8 @@ mod tests {
         let tag = crate::Tag {
             endpoint: "clinic GET /appointment/{id}".into(),
             phase: crate::Phase::Fault,
-            arm: crate::ArmTag::Control,
+            rolls: crate::Rolls::one(0, false),
+            cold: false,
             outcome: crate::Outcome::Answered,
         };
         let skew = |m: &mut Measurements| (0..600).for_each(|n| m.latencies.record(15 + n % 30, &tag, 200_000, true));

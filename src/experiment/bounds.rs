@@ -20,17 +20,30 @@ impl TryFrom<String> for AtMostTime {
     }
 }
 
-/// An upper limit on a share, written `"<= 1%"`.
+/// What is asked of errors: an upper limit on their share, written `"<= 1%"`, or `"any"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
-pub struct AtMostShare(pub Share);
+pub enum Errors {
+    /// At most this share.
+    AtMost(Share),
+    /// They are let go.
+    Any,
+}
 
-impl TryFrom<String> for AtMostShare {
+impl TryFrom<String> for Errors {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        percent(after_at_most(&text, "<= 1%")?).map(Self)
+        if text.trim() == "any" {
+            return Ok(Self::Any);
+        }
+        percent(
+            text.strip_prefix("<=")
+                .map(str::trim)
+                .ok_or_else(|| format!("`{text}` is not a bound; write for example `<= 1%`, or `any`"))?,
+        )
+        .map(Self::AtMost)
     }
 }
 
@@ -164,7 +177,8 @@ mod tests {
     #[test]
     fn bounds_read_as_they_are_written() {
         assert_eq!(AtMostTime::try_from("<= 1s".to_owned()).unwrap().0.duration(), Duration::from_secs(1));
-        assert!((AtMostShare::try_from("<= 1%".to_owned()).unwrap().0.value() - 0.01).abs() < 1e-12);
+        assert_eq!(Errors::try_from("<= 1%".to_owned()), Ok(Errors::AtMost(Share::try_from(0.01).unwrap())));
+        assert_eq!(Errors::try_from("any".to_owned()), Ok(Errors::Any));
         assert!((Rate::try_from("40/s".to_owned()).unwrap().0 - 40.0).abs() < 1e-12);
         assert!((AtMostRatio::try_from("<= 1.5x".to_owned()).unwrap().0 - 1.5).abs() < 1e-12);
         let stop = MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap();
@@ -180,7 +194,7 @@ mod tests {
             assert!(Rate::try_from(text.to_owned()).is_err(), "{text}");
         }
         for text in ["<= 101%", "<= -1%", "1%", "<= 1"] {
-            assert!(AtMostShare::try_from(text.to_owned()).is_err(), "{text}");
+            assert!(Errors::try_from(text.to_owned()).is_err(), "{text}");
         }
         for text in ["50% for 5s", "> 50%", "> 50% for 5", "> 50% for 10ms"] {
             assert!(MoreThanFor::try_from(text.to_owned()).is_err(), "{text}");

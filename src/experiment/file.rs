@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::bounds::{AtMostRatio, AtMostShare, AtMostTime, Factor, MoreThanFor};
+use super::bounds::{AtMostRatio, AtMostTime, Errors, Factor, MoreThanFor};
 
 mod aws;
 mod load;
@@ -253,18 +253,50 @@ pub struct ExpectEntry {
     /// The endpoint.
     #[schemars(with = "String")]
     pub of: Spanned<String>,
-    /// Median in the fault phase.
+    /// Whose requests `p50`, `p90`, `p99` and `errors` judge: `struck`, `control` (could have been struck and were not), `not-struck` (control, and those
+    /// that no fault was about), or `all`. Unless it is given: `struck` where a fault with a share below 1 is about the endpoint, else `all`.
+    pub arm: Option<Arm>,
+    /// Leave out requests in whose way a new environment stood; false unless it is given.
+    #[serde(default)]
+    pub warm: bool,
+    /// Median in the fault phase. A failed request counts as slower than any bound.
     pub p50: Option<AtMostTime>,
     /// 90th percentile in the fault phase.
     pub p90: Option<AtMostTime>,
     /// 99th percentile in the fault phase.
     pub p99: Option<AtMostTime>,
-    /// p99 of treatment against control.
+    /// p99 of treatment against control, for every fault.
     pub p99_ratio: Option<AtMostRatio>,
-    /// Failed or timed out in the fault phase.
-    pub errors: Option<AtMostShare>,
-    /// From the calm until the aims hold again.
+    /// Failed or timed out in the fault phase; `any` lets them go. Unless it is given, what no fault struck may fail as often as in the baseline and 2 %
+    /// more, and so may what was struck by faults that only take time.
+    pub errors: Option<Errors>,
+    /// From the calm until the aims hold again, errors included.
     pub recovery: Option<AtMostTime>,
+}
+
+/// Whose requests an aim judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arm {
+    /// Those that a fault struck.
+    Struck,
+    /// Those that a fault could have struck and did not.
+    Control,
+    /// Control, and those that no fault was about.
+    NotStruck,
+    /// All.
+    All,
+}
+
+impl From<Arm> for reports::AimArm {
+    fn from(arm: Arm) -> Self {
+        match arm {
+            Arm::Struck => Self::Struck,
+            Arm::Control => Self::Control,
+            Arm::NotStruck => Self::NotStruck,
+            Arm::All => Self::All,
+        }
+    }
 }
 
 /// What is expected of the invariants.

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use faults::ledger::{Eligible, Started};
 use faults::{Action, Arm, Entry, Facts, Fault, Identity, Kind, Place, Roll};
 use reports::measurements::Injections;
-use reports::{ArmTag, Phase};
+use reports::{ArmTag, FaultSet, Outcome, Phase, Rolls};
+use scenarios::traffic::PATIENCE;
 use scenarios::{Event, Exchange, Struck};
 
 use super::plan::Plan;
 use super::windows::Windows;
 
-/// Facts about a request are forgotten after this; none lives longer.
-const MEMORY: Duration = Duration::from_secs(90);
+/// Facts about a request are kept for so long after the last moment at which it may be judged.
+const MARGIN_OF_MEMORY: Duration = Duration::from_secs(60);
 
 /// The same about a message, which a queue may deliver again and again,
 /// and about a record, on which a state machine works for minutes.
@@ -25,13 +26,18 @@ const MARGIN: Duration = Duration::from_secs(2);
 /// No report names more differences than this.
 const MOST_DISCREPANCIES: usize = 20;
 
+/// Fewer requests of an endpoint in the baseline do not tell whether a fault would be about all of them.
+const FEWEST_TO_EXPECT: u64 = 20;
+
 /// An exchange with its arm.
 #[derive(Debug)]
 pub struct Joined {
     /// What happened, `struck` filled in.
     pub event: Event,
-    /// The arm of an exchange.
-    pub arm: ArmTag,
+    /// What the dice said about an exchange.
+    pub rolls: Rolls,
+    /// Whether a new environment stood in its way.
+    pub cold: bool,
     /// Which half of the control arm it falls into, for the method's check on itself.
     pub half: bool,
 }
@@ -44,6 +50,15 @@ struct Root {
     eligible: Vec<Eligible>,
     invoked: Vec<String>,
     cold: bool,
+    /// The request has been judged; what comes now comes too late.
+    judged: bool,
+}
+
+/// How many requests of an endpoint there were in the baseline, and of how many a fault would have been about.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rehearsed {
+    requests: u64,
+    about: u64,
 }
 
 /// What a line of a ledger tells about one decision.
@@ -76,13 +91,17 @@ pub struct Join {
     messages: HashMap<String, String>,
     pending: VecDeque<(Instant, Event)>,
     counted: HashSet<(usize, String)>,
+    /// By endpoint and fault.
+    rehearsed: HashMap<(&'static str, usize), Rehearsed>,
+    /// Plans up to this one struck nobody.
+    rehearsal: Option<u64>,
+    /// Whether work goes on for a request after its answer, so that lines about it may come then.
+    is_asynchronous: bool,
+    late: u64,
     forgotten: Instant,
-    /// Differences between the books: a fault of the harness.
-    pub discrepancies: Vec<String>,
+    discrepancies: Vec<String>,
     /// Notes of extensions and services, each once.
     pub notes: Vec<String>,
-    /// Eligible invocations that passed untouched since no plan was in force where they arrived.
-    pub missed: u64,
     /// New environments in the way of a request.
     pub cold_starts: u64,
 }
@@ -92,7 +111,7 @@ impl Join {
     pub fn new(run: &str, plan: &Plan, lag: Duration) -> Self {
         Self {
             lag,
-            memory: if plan.load.audit.is_some() { MEMORY_OF_MESSAGES } else { MEMORY },
+            memory: if plan.load.audit.is_some() { MEMORY_OF_MESSAGES } else { lag + PATIENCE + MARGIN_OF_MEMORY },
             run: run.to_owned(),
             seed: plan.seed,
             fault_from: plan.timeline.fault_from(),
@@ -104,10 +123,13 @@ impl Join {
             messages: HashMap::new(),
             pending: VecDeque::new(),
             counted: HashSet::new(),
+            rehearsed: HashMap::new(),
+            rehearsal: None,
+            is_asynchronous: plan.is_asynchronous(),
+            late: 0,
             forgotten: Instant::now(),
             discrepancies: Vec::new(),
             notes: Vec::new(),
-            missed: 0,
             cold_starts: 0,
         }
     }
@@ -120,6 +142,23 @@ impl Join {
     /// Struck so far.
     pub fn struck(&self) -> u64 {
         self.books.iter().map(|book| book.struck).sum()
+    }
+
+    /// Plans up to this sequence number strike nobody: what the ledgers say of them is no strike and no control of one.
+    pub fn rehearsed(&mut self, sequence: u64) {
+        self.rehearsal = Some(sequence);
+    }
+
+    fn is_rehearsal(&self, sequence: u64) -> bool {
+        self.rehearsal.is_some_and(|last| sequence <= last)
+    }
+
+    /// Differences between the books: a fault of the harness.
+    pub fn discrepancies(&self) -> Vec<String> {
+        let eligible: u64 = self.books.iter().map(|book| book.eligible).sum();
+        let late = (self.late * 100 > eligible.max(1))
+            .then(|| format!("{} lines of the ledgers came after their requests had been judged: `ledger-lag` is too short", self.late));
+        self.discrepancies.iter().cloned().chain(late).collect()
     }
 
     /// Takes a line of a ledger.
@@ -156,7 +195,14 @@ impl Join {
             Some(message) => (message.clone(), MEMORY_OF_MESSAGES),
             None => (root, self.memory),
         };
-        self.roots.entry(key).or_insert_with(|| Root { since: now, memory, eligible: Vec::new(), invoked: Vec::new(), cold: false })
+        self.roots.entry(key).or_insert_with(|| Root {
+            since: now,
+            memory,
+            eligible: Vec::new(),
+            invoked: Vec::new(),
+            cold: false,
+            judged: false,
+        })
     }
 
     fn eligible(&mut self, eligible: Eligible, now: Instant) {
@@ -169,15 +215,24 @@ impl Join {
             done: eligible.done,
             waited_us: eligible.waited_us,
         };
-        self.told(&told);
+        if !self.is_rehearsal(eligible.sequence) {
+            self.told(&told);
+        }
         let Some(root) = eligible.root.clone() else { return };
         if let Some(message) = &eligible.message {
             self.messages.insert(root.clone(), message.clone());
         }
-        self.root(root, now).eligible.push(eligible);
+        let is_asynchronous = self.is_asynchronous;
+        let known = self.root(root, now);
+        let is_late = known.judged && !is_asynchronous;
+        known.eligible.push(eligible);
+        self.late += u64::from(is_late);
     }
 
     fn started(&mut self, started: &Started) {
+        if self.is_rehearsal(started.sequence) {
+            return;
+        }
         self.told(&Told {
             fault: &started.fault,
             place: &started.place,
@@ -205,7 +260,7 @@ impl Join {
     }
 
     fn told(&mut self, told: &Told<'_>) {
-        let Some(index) = self.faults.iter().position(|fault| fault.name == told.fault) else {
+        let Some(index) = self.index(told.fault) else {
             return self.differ(format!("the ledger of {} names a fault `{}` that was never planned", told.place, told.fault));
         };
         // A retry of the same call is struck alike and counts once.
@@ -262,26 +317,79 @@ impl Join {
     }
 
     fn joined(&mut self, event: Event) -> Joined {
-        let seed = self.seed;
-        let half = |identity: &str| Roll::new(seed, "control-half", Identity(identity)).unit() < 0.5;
         match event {
             Event::Exchange(mut exchange) => {
-                self.miss(&exchange);
-                let (half, arm) = (half(&exchange.root), self.arm(&exchange.root));
+                self.rehearse(&exchange);
+                let missed = self.miss(&exchange);
                 exchange.struck = self.struck_on(&exchange.root);
-                Joined { event: Event::Exchange(exchange), arm, half }
+                let identity = exchange.root.clone();
+                if let Some(root) = self.roots.get_mut(&identity) {
+                    root.judged = true;
+                }
+                self.with_rolls(Event::Exchange(exchange), &identity, missed)
             }
             Event::Disposed(mut disposed) => {
-                let (half, arm) = (half(&disposed.message), self.arm(&disposed.message));
                 disposed.struck = self.struck_on(&disposed.message);
-                Joined { event: Event::Disposed(disposed), arm, half }
+                let identity = disposed.message.clone();
+                self.with_rolls(Event::Disposed(disposed), &identity, Rolls::NONE)
             }
             Event::Closed(mut closed) => {
-                let (half, arm) = (half(&closed.root), self.arm(&closed.root));
                 closed.struck = self.struck_on(&closed.root);
-                Joined { event: Event::Closed(closed), arm, half }
+                let identity = closed.root.clone();
+                self.with_rolls(Event::Closed(closed), &identity, Rolls::NONE)
             }
-            event => Joined { event, arm: ArmTag::Untouched, half: false },
+            event => Joined { event, rolls: Rolls::NONE, cold: false, half: false },
+        }
+    }
+
+    /// `missed` is what the dice say about faults that no ledger tells of.
+    fn with_rolls(&self, event: Event, identity: &str, missed: Rolls) -> Joined {
+        let half = Roll::new(self.seed, "control-half", Identity(identity)).unit() < 0.5;
+        let mut rolls = self.rolls(identity);
+        for index in 0..self.faults.len() {
+            if missed.about.has(index) {
+                rolls.about.insert(index);
+            }
+            if missed.struck.has(index) {
+                rolls.struck.insert(index);
+                rolls.first.insert(index);
+            }
+        }
+        Joined { event, rolls, cold: self.roots.get(identity).is_some_and(|root| root.cold), half }
+    }
+
+    /// What the ledgers say that the dice said about a request, or about a message.
+    fn rolls(&self, identity: &str) -> Rolls {
+        let mut rolls = Rolls::NONE;
+        let lines = self.roots.get(identity).map(|root| root.eligible.as_slice()).unwrap_or_default();
+        for line in lines {
+            let Some(index) = self.index(&line.fault) else { continue };
+            let is_first = !rolls.about.has(index);
+            rolls.about.insert(index);
+            if line.arm == Arm::Treatment {
+                rolls.struck.insert(index);
+                if is_first {
+                    rolls.first.insert(index);
+                }
+            }
+        }
+        rolls
+    }
+
+    fn index(&self, fault: &str) -> Option<usize> {
+        self.faults.iter().position(|known| known.name == fault)
+    }
+
+    /// Learns in the baseline which endpoints a fault is about.
+    fn rehearse(&mut self, exchange: &Exchange) {
+        if exchange.phase != Some(Phase::Baseline) || self.rehearsal.is_none() {
+            return;
+        }
+        let about = self.rolls(&exchange.root).about;
+        for index in 0..self.faults.len() {
+            let told = self.rehearsed.entry((exchange.endpoint, index)).or_default();
+            told.requests += 1;
+            told.about += u64::from(about.has(index));
         }
     }
 
@@ -298,37 +406,58 @@ impl Join {
 
     /// The arm of a request, or of a message.
     pub fn arm(&self, identity: &str) -> ArmTag {
-        let Some(root) = self.roots.get(identity) else { return ArmTag::Untouched };
-        if root.cold {
-            ArmTag::Cold
-        } else if root.eligible.iter().any(is_struck) {
-            ArmTag::Treatment
-        } else if !root.eligible.is_empty() {
-            ArmTag::Control
-        } else {
-            ArmTag::Untouched
-        }
+        self.rolls(identity).arm()
     }
 
-    /// Counts the invocations of this exchange that a fault should have been about and no ledger knows.
-    fn miss(&mut self, exchange: &Exchange) {
-        let Some(root) = self.roots.get(&exchange.root) else { return };
+    /// Counts the invocations of this exchange that a fault should have been about and no ledger tells of, and rolls the dice for them.
+    fn miss(&mut self, exchange: &Exchange) -> Rolls {
+        let mut rolls = Rolls::NONE;
         // A late request may have been due in the fault phase and sent after the calm.
         if exchange.phase != Some(Phase::Fault) || exchange.sent >= self.calm_at {
-            return;
+            return rolls;
         }
-        let facts = Facts::of_request(exchange.method, &exchange.path);
-        for (fault, book) in self.faults.iter().zip(&mut self.books) {
-            let Place::Function(function) = &fault.place else { continue };
-            let at = exchange.sent.saturating_sub(self.fault_from);
-            let should_be_known = is_known_to_the_sender(fault) && self.windows.is_surely_open(&fault.name, at, MARGIN);
-            let known = root.eligible.iter().any(|e| e.fault == fault.name);
-            if should_be_known && root.invoked.contains(function) && fault.when.matches(&facts) && !known {
-                self.missed += 1;
-                book.eligible += 1;
-                book.planned += u64::from(fault.decide(self.seed, Identity(&exchange.root)).arm == Arm::Treatment);
+        let at = exchange.sent.saturating_sub(self.fault_from);
+        let missed: FaultSet =
+            (0..self.faults.len()).filter(|index| self.is_missed(*index, exchange, at)).fold(FaultSet::default(), |mut set, index| {
+                set.insert(index);
+                set
+            });
+        for (index, (fault, book)) in self.faults.iter().zip(&mut self.books).enumerate().filter(|(index, _)| missed.has(*index)) {
+            let is_struck = fault.decide(self.seed, Identity(&exchange.root)).arm == Arm::Treatment;
+            book.eligible += 1;
+            book.unknown += 1;
+            book.planned += u64::from(is_struck);
+            rolls.about.insert(index);
+            if is_struck {
+                rolls.struck.insert(index);
             }
         }
+        rolls
+    }
+
+    fn is_missed(&self, index: usize, exchange: &Exchange, at: Duration) -> bool {
+        let Some(fault) = self.faults.get(index) else { return false };
+        let Place::Function(function) = &fault.place else { return false };
+        if !is_known_to_the_sender(fault) || !self.windows.is_surely_open(&fault.name, at, MARGIN) {
+            return false;
+        }
+        if !fault.when.matches(&Facts::of_request(exchange.method, &exchange.path)) {
+            return false;
+        }
+        let root = self.roots.get(&exchange.root);
+        let lines = root.map(|root| root.eligible.as_slice()).unwrap_or_default();
+        if lines.iter().any(|line| line.fault == fault.name && !self.is_rehearsal(line.sequence)) {
+            return false;
+        }
+        let was_invoked = root.is_some_and(|root| root.invoked.contains(function));
+        was_invoked || self.is_expected(index, exchange, lines)
+    }
+
+    /// Whether the baseline tells that the fault is about every request of the endpoint, and nothing kept this one from its place.
+    fn is_expected(&self, index: usize, exchange: &Exchange, lines: &[Eligible]) -> bool {
+        let told = self.rehearsed.get(&(exchange.endpoint, index)).copied().unwrap_or_default();
+        let always = told.requests >= FEWEST_TO_EXPECT && told.about == told.requests;
+        always && exchange.outcome == Outcome::Answered && !lines.iter().any(is_struck)
     }
 
     fn forget(&mut self, now: Instant) {
@@ -390,6 +519,6 @@ mod tests {
         let book = &join.injections()[0];
         assert_eq!((book.eligible, book.planned, book.struck), (100, struck, struck));
         assert!((20..60).contains(&struck), "{struck}");
-        assert_eq!(join.discrepancies, Vec::<String>::new());
+        assert_eq!(join.discrepancies(), Vec::<String>::new());
     }
 }

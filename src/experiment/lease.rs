@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use faults::plan::VERSION;
-use faults::{Fault, Lease, Plan};
+use faults::{Fault, Lease, Plan, Share};
 
 use super::windows::Windows;
 
@@ -16,9 +16,19 @@ pub struct Keeper {
     windows: Windows,
     lease: Lease,
     sequence: u64,
-    /// When the fault phase began, or begins, once it was struck.
-    phase_from: Option<Instant>,
+    in_force: InForce,
     renewed: Option<Renewed>,
+}
+
+/// What is to be in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InForce {
+    /// Nothing.
+    Calm,
+    /// All faults with a share of nothing: nobody is struck, and the ledgers tell who could be.
+    Rehearsal,
+    /// The faults, of a fault phase that begins at this time.
+    Struck(Instant),
 }
 
 /// The plan that was struck last.
@@ -31,13 +41,24 @@ struct Renewed {
 impl Keeper {
     /// A keeper of `faults`; nothing is in force yet.
     pub fn new(run: String, seed: u64, faults: Vec<Fault>, windows: Windows, lease: Lease) -> Self {
-        Self { run, seed, faults, windows, lease, sequence: 0, phase_from: None, renewed: None }
+        Self { run, seed, faults, windows, lease, sequence: 0, in_force: InForce::Calm, renewed: None }
     }
 
     /// The plan that puts the faults in force, of a fault phase that begins at `phase_from`.
     pub fn strike(&mut self, now: Instant, phase_from: Instant) -> Plan {
-        self.phase_from = Some(phase_from);
+        self.in_force = InForce::Struck(phase_from);
         self.renew(now)
+    }
+
+    /// The plan of the baseline: it strikes nobody, and the ledgers tell which invocations the faults would be about.
+    pub fn rehearse(&mut self, now: Instant) -> Plan {
+        self.in_force = InForce::Rehearsal;
+        self.renew(now)
+    }
+
+    /// Whether the plan that was made last strikes nobody.
+    pub fn is_rehearsal(&self) -> bool {
+        self.in_force == InForce::Rehearsal
     }
 
     /// The plan that keeps in force what is to be in force now.
@@ -48,12 +69,16 @@ impl Keeper {
     }
 
     fn open(&self, now: Instant) -> Vec<Fault> {
-        let at = self.phase_from.map_or(Duration::ZERO, |from| now.saturating_duration_since(from));
-        self.windows.open(&self.faults, at)
+        match self.in_force {
+            InForce::Calm => Vec::new(),
+            InForce::Rehearsal => self.faults.iter().map(|fault| Fault { share: Share::NONE, ..fault.clone() }).collect(),
+            InForce::Struck(from) => self.windows.open(&self.faults, now.saturating_duration_since(from)),
+        }
     }
 
     /// The plan that ends them.
     pub fn calm(&mut self) -> Plan {
+        self.in_force = InForce::Calm;
         self.renewed = None;
         self.next(Vec::new())
     }
@@ -102,6 +127,9 @@ mod tests {
         let mut windows = Windows::default();
         windows.insert("f", Duration::from_secs(2)..Duration::from_secs(3));
         let mut keeper = Keeper::new("r".into(), 1, vec![fault], windows, Lease::try_from(60_000).unwrap());
+        let rehearsal = keeper.rehearse(start);
+        assert!(rehearsal.faults.len() == 1 && rehearsal.faults[0].share == Share::NONE && keeper.is_rehearsal(), "{rehearsal:?}");
+        assert!(!keeper.is_due(start + Duration::from_secs(14)) && keeper.is_due(start + Duration::from_secs(15)));
         assert_eq!(keeper.strike(start, start).faults.len(), 0);
         for (at, due, faults) in [(1_000, false, 0), (2_000, true, 1), (2_500, false, 1), (3_000, true, 0)] {
             let now = start + Duration::from_millis(at);

@@ -22,6 +22,7 @@ pub fn experiment(plan: &Plan, command: String) -> Experiment {
         weaknesses: plan.weaknesses.clone(),
         faults: plan.faults.clone(),
         expectations: plan.expectations.clone(),
+        any_errors: plan.any_errors.clone(),
         none_broken: plan.none_broken,
         compressed_time: compressed_time(plan.compressed),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -87,6 +88,11 @@ pub fn platform(health: &Health) -> Platform {
         throttled: health.throttled,
         ended_badly: health.ended_badly,
     }
+}
+
+/// How long invocations have waited for this machine at p99 so far, in microseconds.
+pub fn machine_wait_us(health: &Health) -> u64 {
+    u64::try_from(platform(health).queue_p99.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub struct Plan {
     pub lease: Lease,
     /// The aims.
     pub expectations: Vec<Expectation>,
+    /// Endpoints whose errors are let go.
+    pub any_errors: Vec<String>,
     /// Whether a broken invariant breaks the experiment.
     pub none_broken: bool,
     /// Whether to strike although the baseline broke an invariant.

@@ -5,10 +5,10 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::time::Duration;
 
-use reports::aims::surely_missed;
+use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
-use reports::measurements::{Books, Exchange as Shown, Invariant as Found};
-use reports::{ArmTag, Latencies, Outcome, Phase, Tag};
+use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
+use reports::{Latencies, Outcome, Phase, Rolls, Tag};
 use scenarios::exchange::RecordEnd;
 use scenarios::invariants::{Breach, Invariant, Quiet};
 use scenarios::{Event, Exchange, Timeline};
@@ -39,10 +39,40 @@ struct Watched {
     found: Found,
 }
 
+/// Something that was sent, or that came in without a request, and has come to its end. Times are offsets.
+struct Measured {
+    due: Duration,
+    sent: Duration,
+    done: Duration,
+    phase: Option<Phase>,
+    outcome: Outcome,
+}
+
+/// What is known of it by its trace.
+#[derive(Default)]
+struct Traced {
+    rolls: Rolls,
+    cold: bool,
+    half: bool,
+}
+
+/// What was recorded.
+pub struct Recorded {
+    /// Latency from the intended time.
+    pub latencies: Latencies,
+    /// Latency from the actual sending.
+    pub service_times: Latencies,
+    /// The generator's books.
+    pub books: Books,
+    /// What the rules found.
+    pub invariants: Vec<Found>,
+}
+
 /// What is kept of a run.
 pub struct Recorder {
     timeline: Timeline,
     latencies: Latencies,
+    service_times: Latencies,
     log: IntervalLogWriter<BufWriter<File>>,
     books: Books,
     watched: Vec<Watched>,
@@ -66,6 +96,7 @@ impl Recorder {
         Ok(Self {
             timeline,
             latencies: Latencies::default(),
+            service_times: Latencies::default(),
             log: IntervalLogWriter::new(log, started_unix_ms)?,
             books: Books::default(),
             watched: rules.into_iter().map(|rule| Watched { found: found(rule.as_ref()), rule }).collect(),
@@ -74,38 +105,34 @@ impl Recorder {
 
     /// Takes what happened.
     pub fn see(&mut self, joined: &Joined) {
+        let traced = Traced { rolls: joined.rolls, cold: joined.cold, half: joined.half };
+        let answered = |right: bool| if right { Outcome::Answered } else { Outcome::Failed };
+        // What nobody sends has no time of sending of its own.
+        let came = |due, done, phase, outcome| Measured { due, sent: due, done, phase, outcome };
         match &joined.event {
-            Event::Exchange(exchange) => self.exchange(exchange, joined.arm, joined.half),
+            Event::Exchange(exchange) => {
+                self.count(exchange.phase, exchange.outcome);
+                let Exchange { due, sent, done, phase, outcome, .. } = **exchange;
+                self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &traced);
+            }
             Event::Converged { acknowledged, reported, .. } => {
-                let latency = reported.saturating_sub(*acknowledged);
-                self.record(
-                    CONVERGENCE,
-                    *acknowledged,
-                    self.timeline.phase_at(*acknowledged),
-                    ArmTag::Untouched,
-                    Outcome::Answered,
-                    latency,
-                    false,
-                );
+                let phase = self.timeline.phase_at(*acknowledged);
+                self.record(CONVERGENCE, &came(*acknowledged, *reported, phase, Outcome::Answered), &Traced::default());
             }
             Event::Mail(mail) => {
                 self.count(mail.phase, mail.outcome);
-                self.record(HANDED_IN, mail.due, mail.phase, ArmTag::Untouched, mail.outcome, mail.done.saturating_sub(mail.due), false);
+                self.record(HANDED_IN, &came(mail.due, mail.done, mail.phase, mail.outcome), &Traced::default());
             }
             Event::Disposed(disposed) => {
-                let outcome = if disposed.right { Outcome::Answered } else { Outcome::Failed };
-                let latency = disposed.at.saturating_sub(disposed.arrived);
-                self.record(DISPOSED, disposed.arrived, disposed.phase, joined.arm, outcome, latency, joined.half);
+                self.record(DISPOSED, &came(disposed.arrived, disposed.at, disposed.phase, answered(disposed.right)), &traced);
             }
+            // The final notice may come before the answer.
             Event::Closed(closed) => {
-                let outcome = if closed.end == RecordEnd::Completed { Outcome::Answered } else { Outcome::Failed };
-                // The final notice may come before the answer.
-                let latency = closed.at.saturating_sub(closed.accepted);
-                self.record(CLOSED, closed.accepted, closed.phase, joined.arm, outcome, latency, joined.half);
+                let outcome = answered(closed.end == RecordEnd::Completed);
+                self.record(CLOSED, &came(closed.accepted, closed.at, closed.phase, outcome), &traced);
             }
             Event::Pruned { expired, at, .. } => {
-                let phase = self.timeline.phase_at(*expired);
-                self.record(PRUNED, *expired, phase, ArmTag::Untouched, Outcome::Answered, at.saturating_sub(*expired), false);
+                self.record(PRUNED, &came(*expired, *at, self.timeline.phase_at(*expired), Outcome::Answered), &Traced::default());
             }
             // The rest is for the oracles alone.
             _ => {}
@@ -129,28 +156,14 @@ impl Recorder {
         } += 1;
     }
 
-    fn exchange(&mut self, exchange: &Exchange, arm: ArmTag, half: bool) {
-        self.count(exchange.phase, exchange.outcome);
-        let latency = exchange.done.saturating_sub(exchange.due);
-        self.record(exchange.endpoint, exchange.due, exchange.phase, arm, exchange.outcome, latency, half);
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one measurement has this many sides, and a struct for one call would hide them")]
-    fn record(
-        &mut self,
-        endpoint: &str,
-        due: Duration,
-        phase: Option<Phase>,
-        arm: ArmTag,
-        outcome: Outcome,
-        latency: Duration,
-        half: bool,
-    ) {
-        let Some(phase @ (Phase::Baseline | Phase::Fault | Phase::Recovery)) = phase else { return };
-        let second = u32::try_from(due.saturating_sub(self.timeline.recording_from()).as_secs()).unwrap_or(u32::MAX);
-        let tag = Tag { endpoint: endpoint.to_owned(), phase, arm, outcome };
-        let latency = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.latencies.record(second, &tag, latency, half);
+    fn record(&mut self, endpoint: &str, measured: &Measured, traced: &Traced) {
+        let Some(phase @ (Phase::Baseline | Phase::Fault | Phase::Recovery)) = measured.phase else { return };
+        let second = u32::try_from(measured.due.saturating_sub(self.timeline.recording_from()).as_secs()).unwrap_or(u32::MAX);
+        let Traced { rolls, cold, half } = *traced;
+        let tag = Tag { endpoint: endpoint.to_owned(), phase, rolls, cold, outcome: measured.outcome };
+        let since = |from: Duration| u64::try_from(measured.done.saturating_sub(from).as_micros()).unwrap_or(u64::MAX);
+        self.latencies.record(second, &tag, since(measured.due), half);
+        self.service_times.record(second, &tag, since(measured.sent), half);
     }
 
     /// Writes the seconds that are surely over to the interval log.
@@ -163,28 +176,40 @@ impl Recorder {
         for interval in &closed {
             self.log.write(interval)?;
         }
+        self.service_times.close_before(u32::try_from(second).unwrap_or(u32::MAX));
         self.log.flush()
     }
 
-    /// What the baseline breaks: rules, and aims that it surely misses.
-    pub fn broken_baseline(&self, plan: &Plan) -> Vec<String> {
+    /// What the baseline breaks: endpoints that serve nothing, rules, and aims that it surely misses.
+    pub fn broken_baseline(&self, plan: &Plan, machine_wait_us: u64) -> Vec<String> {
+        let baseline = self.timeline.strike_at().saturating_sub(self.timeline.recording_from());
+        let problems = Baseline {
+            latencies: &self.latencies,
+            service_times: &self.service_times,
+            span: PhaseSpan { phase: Phase::Baseline, from_s: 0.0, to_s: baseline.as_secs_f64() },
+            expectations: &plan.expectations,
+            any_errors: &plan.any_errors,
+            machine_wait_us,
+        }
+        .problems();
         let rules = self.watched.iter().filter(|w| plan.none_broken && w.found.broken > 0);
         let rules = rules.map(|w| format!("`{}` ({})", w.found.id, w.found.rule));
-        rules.chain(surely_missed(&self.latencies, Phase::Baseline, &plan.expectations)).collect()
+        problems.dead.into_iter().chain(rules).chain(problems.missed).collect()
     }
 
     /// Lets the oracles look back, and hands everything over.
     ///
     /// # Errors
     /// Where the log cannot be written.
-    pub fn end(mut self, quiet: &Quiet) -> io::Result<(Latencies, Books, Vec<Found>)> {
+    pub fn end(mut self, quiet: &Quiet) -> io::Result<Recorded> {
         self.flush_before(Duration::MAX)?;
         for watched in &mut self.watched {
             let (breaches, checks) = watched.rule.settled(quiet);
             watched.found.checked += checks;
             keep(&mut watched.found, breaches, &self.timeline);
         }
-        Ok((self.latencies, self.books, self.watched.into_iter().map(|w| w.found).collect()))
+        let Self { latencies, service_times, books, watched, .. } = self;
+        Ok(Recorded { latencies, service_times, books, invariants: watched.into_iter().map(|w| w.found).collect() })
     }
 }
 

@@ -13,9 +13,9 @@ use stack::{Addresses, Left, Target, TargetError};
 
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{deployments, experiment, phases, platform};
+use super::measured::{deployments, experiment, machine_wait_us, phases, platform};
 use super::plan::Plan;
-use super::record::Recorder;
+use super::record::{Recorded, Recorder};
 use super::sighted::Sighted;
 use super::stop::Watch;
 use crate::progress::{Moment, Pace, Progress};
@@ -74,6 +74,8 @@ pub struct Done {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Before,
+    /// The ledgers tell which invocations the faults would be about.
+    Rehearsed,
     Struck,
     Calmed,
 }
@@ -211,6 +213,9 @@ impl Run<'_> {
         let now = Instant::now();
         if self.keeper.is_due(now) {
             let renewed = self.keeper.renew(now);
+            if self.keeper.is_rehearsal() {
+                self.join.rehearsed(renewed.sequence);
+            }
             self.target.strike(&renewed).await?;
         }
         self.target.health()?;
@@ -263,32 +268,49 @@ impl Run<'_> {
     /// Strikes and calms when their time has come.
     async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let timeline = self.plan.timeline;
-        if self.stage == Stage::Before && offset >= timeline.fault_from().saturating_sub(self.target.lead()) {
-            let broken = self.recorder.broken_baseline(self.plan);
-            if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
-                let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));
-                self.progress.say(&why);
-                self.join.notes.push(why);
-                return self.end_early(End::BrokenBaseline, traffic).await;
-            }
-            self.stage = Stage::Struck;
-            if !self.plan.faults.is_empty() {
-                let now = Instant::now();
-                let plan = self.keeper.strike(now, now + timeline.fault_from().saturating_sub(offset));
+        let lead = self.target.lead();
+        if self.stage == Stage::Before && offset >= timeline.recording_from().saturating_sub(lead) {
+            self.stage = Stage::Rehearsed;
+            if !self.plan.faults.is_empty() && self.target.rehearses() {
+                let plan = self.keeper.rehearse(Instant::now());
+                self.join.rehearsed(plan.sequence);
                 self.target.strike(&plan).await?;
             }
+        }
+        if self.stage == Stage::Rehearsed && offset >= timeline.fault_from().saturating_sub(lead) {
+            self.strike(offset, traffic).await?;
         } else if self.stage == Stage::Struck && offset >= timeline.calm_at() {
             self.calm(offset).await?;
         }
         Ok(())
     }
 
+    /// Strikes, unless the baseline is broken already.
+    async fn strike(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
+        let broken = self.recorder.broken_baseline(self.plan, machine_wait_us(&self.target.health()?));
+        if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
+            let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));
+            self.progress.say(&why);
+            self.join.notes.push(why);
+            return self.end_early(End::BrokenBaseline, traffic).await;
+        }
+        self.stage = Stage::Struck;
+        if !self.plan.faults.is_empty() {
+            let now = Instant::now();
+            let plan = self.keeper.strike(now, now + self.plan.timeline.fault_from().saturating_sub(offset));
+            self.target.strike(&plan).await?;
+        }
+        Ok(())
+    }
+
     async fn calm(&mut self, offset: Duration) -> Result<(), RunError> {
-        if self.stage == Stage::Struck {
-            self.stage = Stage::Calmed;
-            self.calmed = Some(offset);
+        let was = std::mem::replace(&mut self.stage, Stage::Calmed);
+        if matches!(was, Stage::Rehearsed | Stage::Struck) {
             let plan = self.keeper.calm();
             self.target.strike(&plan).await?;
+        }
+        if was == Stage::Struck {
+            self.calmed = Some(offset);
             self.join.event(Event::Calmed { at: offset }, Instant::now());
         }
         Ok(())
@@ -330,21 +352,12 @@ impl Run<'_> {
         if self.asked.is_some() {
             self.end = End::Interrupted;
         }
-        let (latencies, mut books, invariants) = self.recorder.end(&quiet)?;
+        let Recorded { latencies, service_times, mut books, invariants } = self.recorder.end(&quiet)?;
         books.planned = ended.planned;
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();
         if self.join.cold_starts > 0 {
-            notes.push(format!(
-                "{} new environments stood in the way of a request; those requests are counted apart as cold",
-                self.join.cold_starts
-            ));
-        }
-        if self.join.missed > 0 {
-            notes.push(format!(
-                "{} eligible invocations passed untouched because their environment had been frozen and had not read the plan yet; they belong to no arm",
-                self.join.missed
-            ));
+            notes.push(format!("{} new environments stood in the way of a request", self.join.cold_starts));
         }
         notes.extend(invariants.iter().filter(|i| i.checked == 0).map(|i| format!("{} was not exercised: {}", i.id, i.rule)));
         let measurements = Measurements {
@@ -352,11 +365,12 @@ impl Run<'_> {
             phases: phases(self.plan, self.calmed, over),
             started_unix_ms,
             latencies,
+            service_times,
             books,
             dispositions: self.sighted.tables(&self.join),
             deployments: deployments(self.plan),
             injections: self.join.injections(),
-            discrepancies: self.join.discrepancies.clone(),
+            discrepancies: self.join.discrepancies(),
             generator: ended.generator,
             platform: platform(&health),
             invariants,

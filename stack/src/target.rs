@@ -59,6 +59,10 @@ pub trait Target: Send {
     fn lead(&self) -> Duration {
         Duration::from_millis(1200)
     }
+    /// Whether a plan that strikes nobody can be put in force in the baseline, so that the ledgers tell which invocations the faults would be about.
+    fn rehearses(&self) -> bool {
+        true
+    }
     /// Why whoever drives the experiment beside us has stopped it.
     fn ended(&mut self) -> Option<String> {
         None

@@ -13,6 +13,9 @@ impl Share {
     /// Everything.
     pub const ALL: Self = Self(1.0);
 
+    /// Nothing.
+    pub const NONE: Self = Self(0.0);
+
     /// The share as a number from 0 to 1.
     pub const fn value(self) -> f64 {
         self.0

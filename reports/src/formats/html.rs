@@ -15,7 +15,10 @@ const MOST_CHARTS: usize = 3;
 const MOST_TEXT: usize = 40_000;
 
 const GLOSSARY: [(&str, &str); 9] = [
-    ("Struck (treatment)", "A request on whose way at least one fault was carried out."),
+    (
+        "Struck (treatment)",
+        "A request on whose way the dice let at least one fault strike. One that could not be carried out stays here, or the arms would differ by more than chance.",
+    ),
     ("Control", "A request that a fault could have struck, and that a replayable roll of the dice left alone in the same seconds."),
     ("Not struck", "Control, and requests that no fault was about."),
     (
@@ -24,13 +27,10 @@ const GLOSSARY: [(&str, &str); 9] = [
     ),
     (
         "95 % interval",
-        "Where the true value lies, but for one time in twenty. Requests are taken as independent, except in comparisons, which go by blocks of 5 s.",
+        "Where the true value lies, but for one time in twenty, in these seconds. Blocks of 5 s are compared with each other, as requests of one moment share their fate; it is never narrower than if requests were independent.",
     ),
     ("Holds, broken, not shown", "The whole interval keeps the bound; the whole interval misses it; neither, so more requests are needed."),
-    (
-        "Cold start",
-        "The first request of a new environment. Counted apart, as its latency says nothing about the fault. Its errors do count.",
-    ),
+    ("Cold start", "The first request of a new environment. It counts as any other, unless an aim says `warm = true`."),
     ("Invariant", "A rule that must hold for every single exchange, fault or no fault."),
     (
         "The books",
@@ -104,6 +104,7 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
     tables::invariants(&mut out, report);
     tables::dispositions(&mut out, report);
     tables::effects(&mut out, report);
+    tables::interference(&mut out, report);
     tables::endpoints(&mut out, report);
     tables::ledger(&mut out, report);
     tables::health(&mut out, report);
@@ -113,32 +114,65 @@ pub fn write(report: &Report, latencies: &Latencies) -> String {
 }
 
 fn chips(out: &mut String, report: &Report) {
-    let eligible = report.injections.iter().map(|row| row.books.eligible).sum();
-    let struck = if report.experiment.faults.is_empty() {
-        ("no fault".to_owned(), "none was planned".to_owned())
-    } else {
-        (format!("{} of {} struck", count(report.struck), count(report.planned)), format!("{} invocations were eligible", count(eligible)))
-    };
-    let slowest = report.recoveries.iter().map(|r| r.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
-    let recovered = match (report.recoveries.first(), slowest) {
-        (None, _) => ("recovery not measured".to_owned(), "no aim to recover to".to_owned()),
-        (Some(_), Some(0.0)) => ("recovered at once".to_owned(), "after the faults were ended".to_owned()),
-        (Some(_), Some(after)) => (format!("recovered in {}", seconds(after)), "after the faults were ended".to_owned()),
-        (Some(one), None) => ("not recovered".to_owned(), format!("within the {} watched", seconds(one.watched_s))),
-    };
-    let restored = match &report.restored {
-        Restored::Yes => ("✓ put back".to_owned(), "nothing of brownout is left".to_owned()),
-        Restored::No { command, .. } => ("✗ not put back".to_owned(), format!("run {command}")),
-    };
-    let generator = match &report.generator_trouble {
-        None => ("✓ generator healthy".to_owned(), format!("{} requests, the generator kept up", count(report.books.sent))),
-        Some(why) => ("✗ generator saturated".to_owned(), why.clone()),
-    };
     out.push_str("<ul class=\"chips\">");
-    for (big, small) in [struck, recovered, restored, generator] {
+    for (big, small) in [struck(report), failed(report), recovered(report), restored(report), generator(report)] {
         let _ = write!(out, "<li><b>{}</b><span>{}</span></li>", escape(&big), escape(&small));
     }
     out.push_str("</ul>\n");
+}
+
+type Chip = (String, String);
+
+fn struck(report: &Report) -> Chip {
+    if report.experiment.faults.is_empty() {
+        return ("no fault".to_owned(), "none was planned".to_owned());
+    }
+    let eligible = report.injections.iter().map(|row| row.books.eligible).sum();
+    let in_fault = report.endpoints.iter().filter(|row| row.phase == Phase::Fault).map(|row| row.requests).sum();
+    let small = format!("of {} eligible invocations; {} requests in the fault phase", count(eligible), count(in_fault));
+    (format!("{} of {} struck", count(report.struck), count(report.planned)), small)
+}
+
+fn failed(report: &Report) -> Chip {
+    let failed = report.books.failed + report.books.timed_out;
+    let in_phase = |phase| {
+        let rows = report.endpoints.iter().filter(move |row| row.phase == phase);
+        rows.fold((0, 0), |(errors, requests), row| (errors + row.errors, requests + row.requests))
+    };
+    let ((before, of_before), (under, of_under)) = (in_phase(Phase::Baseline), in_phase(Phase::Fault));
+    let small = format!(
+        "of {} sent; baseline {} of {}, fault phase {} of {}",
+        count(report.books.sent),
+        count(before),
+        count(of_before),
+        count(under),
+        count(of_under)
+    );
+    (format!("{} requests failed", count(failed)), small)
+}
+
+fn recovered(report: &Report) -> Chip {
+    let slowest = report.recoveries.iter().map(|r| r.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
+    match (report.recoveries.iter().max_by(|a, b| a.watched_s.total_cmp(&b.watched_s)), slowest) {
+        (None, _) => ("recovery not measured".to_owned(), "there was no recovery phase".to_owned()),
+        (Some(one), Some(0.0)) => ("recovered at once".to_owned(), format!("watched for {}", seconds(one.watched_s))),
+        (Some(_), Some(after)) => (format!("recovered in {}", seconds(after)), "after the faults were ended".to_owned()),
+        (Some(one), None) => ("not recovered".to_owned(), format!("within the {} watched", seconds(one.watched_s))),
+    }
+}
+
+fn restored(report: &Report) -> Chip {
+    match &report.restored {
+        Restored::Yes => ("✓ put back".to_owned(), "nothing of brownout is left".to_owned()),
+        Restored::No { command, .. } => ("✗ not put back".to_owned(), format!("run {command}")),
+    }
+}
+
+fn generator(report: &Report) -> Chip {
+    match &report.generator_trouble {
+        None => ("✓ all requests sent".to_owned(), format!("{} requests, the generator kept up", count(report.books.sent))),
+        Some(why) => ("✗ generator saturated".to_owned(), why.clone()),
+    }
 }
 
 fn list(out: &mut String, items: &[String]) {

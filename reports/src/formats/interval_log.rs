@@ -9,7 +9,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 
 use crate::counts::lowest_equivalent;
 use crate::latencies::LONGEST_US;
-use crate::{ArmTag, IntervalHistogram, Latencies, Outcome, Phase, Tag};
+use crate::{ArmTag, FaultSet, IntervalHistogram, Latencies, Outcome, Phase, Rolls, Tag};
 
 /// Where a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +77,8 @@ impl<W: Write> IntervalLogWriter<W> {
 
 const PHASES: [(Phase, &str); 4] =
     [(Phase::WarmUp, "warm-up"), (Phase::Baseline, "baseline"), (Phase::Fault, "fault"), (Phase::Recovery, "recovery")];
-const ARMS: [(ArmTag, &str); 4] =
-    [(ArmTag::Treatment, "treatment"), (ArmTag::Control, "control"), (ArmTag::Untouched, "untouched"), (ArmTag::Cold, "cold")];
+const ARMS: [(ArmTag, &str); 3] = [(ArmTag::Treatment, "treatment"), (ArmTag::Control, "control"), (ArmTag::Untouched, "untouched")];
+const STARTS: [(bool, &str); 2] = [(false, "warm"), (true, "cold")];
 const OUTCOMES: [(Outcome, &str); 4] =
     [(Outcome::Answered, "answered"), (Outcome::Failed, "failed"), (Outcome::TimedOut, "timed-out"), (Outcome::Cancelled, "cancelled")];
 
@@ -90,26 +90,48 @@ fn value<T: Copy>(names: &[(T, &str)], wanted: &str) -> Option<T> {
     names.iter().find(|(_, name)| *name == wanted).map(|(value, _)| *value)
 }
 
-/// `clinic_GET_/appointment/{id};fault;control;answered;a`: a tag may hold neither comma nor space nor line break.
+/// What a tag may not hold, and what would not come back.
+const ESCAPED: [(char, &str); 5] = [('%', "%25"), ('_', "%5F"), (',', "%2C"), (';', "%3B"), ('\n', "%0A")];
+
+fn endpoint_text(endpoint: &str) -> String {
+    let escaped = |c: char| ESCAPED.iter().find(|(known, _)| *known == c).map_or_else(|| c.to_string(), |(_, text)| (*text).to_owned());
+    endpoint.chars().map(|c| if c == ' ' { "_".to_owned() } else { escaped(c) }).collect()
+}
+
+fn read_endpoint(text: &str) -> String {
+    let spaced = text.replace('_', " ");
+    ESCAPED.iter().rev().fold(spaced, |text, (c, escaped)| text.replace(escaped, &c.to_string()))
+}
+
+/// `clinic_GET_/appointment/{id};fault;treatment;1.1.1;warm;answered;a`: a tag may hold neither comma nor space nor line break. The fourth part has
+/// the faults that were about the request, those that struck it, and those that struck its first call, as hexadecimal bits.
 fn tag_text(tag: &Tag, half: bool) -> String {
-    let endpoint: String = tag.endpoint.chars().map(|c| if c.is_whitespace() || matches!(c, ',' | ';') { '_' } else { c }).collect();
-    let (phase, arm, outcome) = (name(&PHASES, &tag.phase), name(&ARMS, &tag.arm), name(&OUTCOMES, &tag.outcome));
-    format!("{endpoint};{phase};{arm};{outcome};{}", if half { "b" } else { "a" })
+    let (phase, arm, outcome) = (name(&PHASES, &tag.phase), name(&ARMS, &tag.arm()), name(&OUTCOMES, &tag.outcome));
+    let [about, struck, first] = [tag.rolls.about, tag.rolls.struck, tag.rolls.first].map(FaultSet::bits);
+    let (start, half) = (name(&STARTS, &tag.cold), if half { "b" } else { "a" });
+    format!("{};{phase};{arm};{about:x}.{struck:x}.{first:x};{start};{outcome};{half}", endpoint_text(&tag.endpoint))
 }
 
 fn read_tag(text: &str) -> Option<(Tag, bool)> {
-    let mut parts = text.rsplitn(5, ';');
+    let mut parts = text.rsplitn(7, ';');
     let half = match parts.next()? {
         "a" => false,
         "b" => true,
         _ => return None,
     };
     let outcome = value(&OUTCOMES, parts.next()?)?;
+    let cold = value(&STARTS, parts.next()?)?;
+    let rolls = read_rolls(parts.next()?)?;
     let arm = value(&ARMS, parts.next()?)?;
     let phase = value(&PHASES, parts.next()?)?;
-    // A name with an underscore of its own comes back with a space; none of the scenarios has one.
-    let endpoint = parts.next()?.replace('_', " ");
-    Some((Tag { endpoint, phase, arm, outcome }, half))
+    let tag = Tag { endpoint: read_endpoint(parts.next()?), phase, rolls, cold, outcome };
+    (tag.arm() == arm).then_some((tag, half))
+}
+
+fn read_rolls(text: &str) -> Option<Rolls> {
+    let mut sets = text.split('.').map(|bits| u64::from_str_radix(bits, 16).ok().map(FaultSet::from_bits));
+    let rolls = Rolls { about: sets.next()??, struck: sets.next()??, first: sets.next()?? };
+    sets.next().is_none().then_some(rolls)
 }
 
 /// Reads a log back. A last line that was cut off by a kill is left out.
@@ -146,11 +168,13 @@ mod tests {
 
     use super::*;
 
+    const ENDPOINT: &str = "clinic_two GET /a_b/{id};x,100%5F";
+
     fn log() -> (Latencies, String) {
         let mut latencies = Latencies::default();
         for n in 0..3_000_u64 {
-            let arm = if n % 2 == 0 { ArmTag::Treatment } else { ArmTag::Control };
-            let tag = Tag { endpoint: "clinic GET /appointment/{id}".into(), phase: Phase::Fault, arm, outcome: Outcome::Answered };
+            let (rolls, cold) = (Rolls::one(n as usize % 5, n % 2 == 0), n % 7 == 0);
+            let tag = Tag { endpoint: ENDPOINT.into(), phase: Phase::Fault, rolls, cold, outcome: Outcome::Answered };
             latencies.record((n / 500) as u32, &tag, 1 + n * n % 3_000_017, n % 3 == 0);
         }
         let mut bytes = Vec::new();
@@ -166,19 +190,24 @@ mod tests {
     fn a_log_reads_back_to_the_bit() {
         let (written, text) = log();
         let read = read_interval_log(&text).unwrap();
-        for keep in
-            [|_: u32, t: &Tag, _: bool| t.arm == ArmTag::Control, |s: u32, _: &Tag, h: bool| s == 2 && h, |_: u32, _: &Tag, _: bool| true]
-        {
-            assert_eq!(read.counts(keep), written.counts(keep));
-        }
-        assert_eq!(read.endpoints(), ["clinic GET /appointment/{id}"]);
+        let of = |latencies: &Latencies| {
+            let all = latencies.blocks(|_| true, |second, half| Some((second, half)));
+            (
+                all,
+                latencies.counts(|tag| tag.cold && tag.rolls == Rolls::one(3, true)),
+                latencies.counts(|tag| tag.arm() == ArmTag::Control),
+            )
+        };
+        assert!(of(&read) == of(&written));
+        assert_eq!(read.endpoints(), [ENDPOINT]);
     }
 
     #[test]
     fn a_log_that_was_cut_off_loses_its_last_line_only() {
         let (written, text) = log();
         let read = read_interval_log(&text[..text.len() - 20]).unwrap();
-        assert!(read.counts(|s, _, _| s < 5) == written.counts(|s, _, _| s < 5));
+        let before = |latencies: &Latencies| latencies.blocks(|_| true, |second, _| (second < 5).then_some(()));
+        assert!(before(&read) == before(&written));
     }
 
     #[test]
@@ -205,7 +234,7 @@ print(total.get_total_count(), *[total.get_value_at_percentile(p) for p in (50, 
             println!("skipped: python3 has no package hdrhistogram (`pip install hdrhistogram`)");
             return;
         }
-        let counts = written.counts(|_, _, _| true);
+        let counts = written.counts(|_| true);
         let mut expected = vec![counts.total()];
         expected.extend([0.5, 0.9, 0.99, 0.999, 1.0].map(|q| counts.quantile(q).unwrap()));
         let numbers: Vec<u64> = String::from_utf8_lossy(&found.stdout).split_whitespace().map(|n| n.parse().unwrap()).collect();
@@ -216,7 +245,7 @@ print(total.get_total_count(), *[total.get_value_at_percentile(p) for p in (50, 
         #[test]
         fn any_text_is_a_log_or_an_error(text in "(?s).{0,200}", start in 0_u32..100, payload in "[A-Za-z0-9+/=]{0,60}") {
             let _ = read_interval_log(&text);
-            let _ = read_interval_log(&format!("#[StartTime: 1.0 (seconds since epoch)]\nTag=e;fault;control;answered;a,{start},1,0.5,{payload}\n{text}\n"));
+            let _ = read_interval_log(&format!("#[StartTime: 1.0 (seconds since epoch)]\nTag=e;fault;control;1.0.0;warm;answered;a,{start},1,0.5,{payload}\n{text}\n"));
         }
     }
 }

@@ -46,7 +46,7 @@ pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
             Answer::Broken => failed(NonSuccessKind::Failure, &format!("found {}", aim.found)),
             Answer::NotShown => skipped(&format!("not shown: {}", aim.why)),
         };
-        add("aims", format!("{}: {}", aim.expectation.of, aim.asked), status);
+        add("aims", format!("{}: {} ({})", aim.expectation.of, aim.asked, aim.arm.words()), status);
     }
     for rule in &report.invariants {
         let status = match (rule.broken, rule.checked) {
@@ -72,7 +72,7 @@ pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     add("harness", "the machine was not the bottleneck".to_owned(), sound(report.platform_trouble.as_deref()));
     let method = match &report.method {
         MethodCheck::Passed(_) => TestCaseStatus::success(),
-        MethodCheck::NotMade => skipped("too few requests in the control arm"),
+        MethodCheck::NotMade(why) => skipped(why),
         MethodCheck::Failed(why) => failed(NonSuccessKind::Error, why),
     };
     add("harness", "the control arm agrees with itself".to_owned(), method);

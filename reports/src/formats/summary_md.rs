@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::Report;
 use crate::deployments::{MEANING, side_by_side};
+use crate::report::Source;
 use crate::words::{count, percent};
 
 fn cell(text: &str) -> String {
@@ -23,10 +24,11 @@ pub fn write(report: &Report) -> String {
     }
     deployments(&mut out, report);
     if !report.aims.is_empty() {
-        let _ = writeln!(out, "\n| Of | Asked | Found | 95 % interval | Answer |\n|---|---|---|---|---|");
+        let _ = writeln!(out, "\n| Of | Asked | Whose requests | Found | 95 % interval | Answer |\n|---|---|---|---|---|---|");
         for aim in &report.aims {
             let answer = if aim.why.is_empty() { aim.answer.words().to_owned() } else { format!("{} ({})", aim.answer.words(), aim.why) };
-            let row = [&aim.expectation.of, &aim.asked, &aim.found, &aim.interval, &answer].map(|text| cell(text)).join(" | ");
+            let asked = if aim.source == Source::Implied { format!("{} (implied)", aim.asked) } else { aim.asked.clone() };
+            let row = [&aim.expectation.of, &asked, aim.arm.words(), &aim.found, &aim.interval, &answer].map(cell).join(" | ");
             let _ = writeln!(out, "| {row} |");
         }
     }
@@ -93,7 +95,9 @@ mod tests {
         let text = write(&crate::judge(&crate::sample::healthy()));
         for line in [
             "# slow-authorizer: held",
-            "Every aim and invariant held while the faults struck 448 times.",
+            "Every aim and every rule that was exercised held while the faults struck 448 of 900 eligible invocations.",
+            "| clinic GET /appointment/{id} | p99 at most 1s | struck | 484 ms over 475 requests | 0 % to 0.77 % missed it | holds |",
+            "| thermostat shadow | errors at most 2 % (implied) | not struck | 0 % (0 of 900) | 0 % to 0.41 % | holds |",
             "| slow-authorizer | authorizer | 448 | 900 | 50 % |",
             "Compressed time: queues 30 times faster.",
             "| delivered to all readers | 448 | 452 | 890 | 1,790 |",
@@ -101,7 +105,7 @@ mod tests {
             "| taken in | | | | 1,800 |",
             "|  | clinic | thermostat |",
             "| of these struck | authorizer | none |",
-            "| the one: failed under fault | ✓ 0 % (0 of 900) | ✓ 0.67 % (6 of 900) |",
+            "| the one: failed under fault | ✓ 0 % (0 of 900) | ✓ 0.11 % (1 of 900) |",
             "| the one: p99, baseline → not struck | 29.6 ms → 28.1 ms | 36.0 ms → 34.6 ms |",
             "| A-1 | Nobody does what the policies forbid. | 2,700 | 0 |",
             "    brownout run scenarios/experiments/slow-authorizer.toml --seed 7",

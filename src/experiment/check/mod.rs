@@ -8,12 +8,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ::faults::Lease;
-use reports::{Bound, Expectation};
+use reports::{AimArm, Bound, Expectation};
 use scenarios::Timeline;
 use scenarios::traffic::Arrivals;
 use stack::world::users_api::{Shape, Verb};
 use stack::world::weaknesses::{self, Bearer};
 
+use super::bounds::Errors;
 use super::file::{self, ExpectEntry, File, System, Wrong};
 use super::plan::Plan;
 
@@ -125,6 +126,7 @@ impl Check<'_> {
             windows,
             lease: self.lease(file),
             expectations: self.expectations(file, &systems),
+            any_errors: any_errors(file),
             none_broken: file.expect_invariants.none_broken,
             strike_a_broken_baseline: file.phases.strike_a_broken_baseline,
             stop: file.stop.errors,
@@ -208,13 +210,20 @@ impl Check<'_> {
                 self.complain(of.span(), what);
             }
             let bounds = bounds(entry.get_ref());
-            if bounds.is_empty() {
+            if bounds.is_empty() && entry.get_ref().errors.is_none() {
                 self.missing(entry.span(), "nothing is expected of this endpoint; write for example `p99 = \"<= 1s\"`");
             }
-            expectations.extend(bounds.into_iter().map(|bound| Expectation { of: of.get_ref().clone(), bound }));
+            let (arm, warm) = (entry.get_ref().arm.map(AimArm::from), entry.get_ref().warm);
+            expectations.extend(bounds.into_iter().map(|bound| Expectation { of: of.get_ref().clone(), bound, arm, warm }));
         }
         expectations
     }
+}
+
+/// The endpoints whose errors the experiment lets go.
+fn any_errors(file: &File) -> Vec<String> {
+    let free = file.expect.iter().map(toml::Spanned::get_ref).filter(|entry| entry.errors == Some(Errors::Any));
+    free.map(|entry| entry.of.get_ref().clone()).collect()
 }
 
 fn bounds(entry: &ExpectEntry) -> Vec<Bound> {
@@ -223,7 +232,10 @@ fn bounds(entry: &ExpectEntry) -> Vec<Bound> {
         entry.p90.map(|b| Bound::P90(b.0)),
         entry.p99.map(|b| Bound::P99(b.0)),
         entry.p99_ratio.map(|b| Bound::P99Ratio(b.0)),
-        entry.errors.map(|b| Bound::Errors(b.0)),
+        entry.errors.and_then(|errors| match errors {
+            Errors::AtMost(share) => Some(Bound::Errors(share)),
+            Errors::Any => None,
+        }),
         entry.recovery.map(|b| Bound::Recovery(b.0)),
     ]
     .into_iter()

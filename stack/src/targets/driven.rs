@@ -314,6 +314,11 @@ impl Target for Driven {
         }
     }
 
+    /// The plan of an experiment is written by its document.
+    fn rehearses(&self) -> bool {
+        false
+    }
+
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
         let Some(ledgers) = &mut self.ledgers else { return Ok(Vec::new()) };
         let entries = ledgers.new_entries()?;

@@ -140,6 +140,11 @@ impl Kind {
         }
     }
 
+    /// Whether it only takes time: the caller still gets the handler's own answer, so that an error of a struck request is the system's.
+    pub const fn only_takes_time(&self) -> bool {
+        matches!(self, Self::Latency(_) | Self::Again(_) | Self::Resource(_))
+    }
+
     /// Whether two faults on one invocation can both hold: at most one of them may decide how it ends.
     pub const fn combines_with(&self, other: &Self) -> bool {
         !(self.ends_the_invocation() && other.ends_the_invocation())

@@ -1,0 +1,62 @@
+//! The aims on errors that hold unless the experiment says otherwise: what no fault struck goes on being served, and a fault that is no error itself
+//! makes none. Without them a stack that fails every request would keep all aims that are on time alone.
+
+use faults::{Kind, Share};
+
+use crate::rolls::FaultSet;
+use crate::{AimArm, Bound, Expectation, Measurements, Phase, Tag};
+
+/// Errors of what no error struck may exceed the share of the baseline by this much, where there are enough requests to show it.
+pub const MARGIN: f64 = 0.02;
+
+/// The upper end of the 95 % interval of one failure in n is this over n: of few requests the margin is wider, so that a single failure decides nothing.
+const ONE_FAILURE: f64 = 5.6;
+
+/// In the baseline at most this share may fail, where the experiment has no aim of its own.
+pub const BASELINE: f64 = 0.05;
+
+/// The faults of an experiment that are errors themselves.
+pub fn errors(faults: &[faults::Fault]) -> FaultSet {
+    let mut set = FaultSet::default();
+    let is_error = |kind: &Kind| !kind.only_takes_time();
+    faults.iter().enumerate().filter(|(_, fault)| is_error(&fault.kind)).for_each(|(index, _)| set.insert(index));
+    set
+}
+
+/// The implied aims of a run, with the endpoints in their order.
+pub fn aims(measured: &Measurements) -> Vec<Expectation> {
+    measured.latencies.endpoints().into_iter().filter(|of| is_implied(measured, of)).flat_map(|of| of_endpoint(measured, &of)).collect()
+}
+
+/// Whether the endpoint's errors are neither bounded by the experiment nor let go by it.
+pub fn is_implied(measured: &Measurements, of: &str) -> bool {
+    let experiment = &measured.experiment;
+    let has_own = experiment.expectations.iter().any(|aim| aim.of == of && matches!(aim.bound, Bound::Errors(_)));
+    !has_own && !experiment.any_errors.iter().any(|free| free == of)
+}
+
+/// The share of `requests` of the endpoint that may fail where nothing struck them; none where they are too few to tell.
+pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
+    let in_baseline = |tag: &Tag| tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
+    let (all, failed) = (measured.latencies.count(in_baseline), measured.latencies.count(|tag| in_baseline(tag) && tag.is_error()));
+    let bound = failed as f64 / all.max(1) as f64 + margin(requests);
+    (bound < 1.0).then_some(bound)
+}
+
+/// How much above the share of the baseline errors of so many requests may be.
+pub fn margin(requests: u64) -> f64 {
+    MARGIN.max(ONE_FAILURE / requests.max(1) as f64)
+}
+
+fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Expectation> {
+    let errors = errors(&measured.experiment.faults);
+    let requests = |arm: AimArm| {
+        let wanted = |tag: &Tag| tag.phase == Phase::Fault && tag.endpoint == of && tag.ended() && arm.has(tag, errors);
+        measured.latencies.count(wanted)
+    };
+    let aim = |arm: AimArm| {
+        let share = Share::try_from(bound(measured, of, requests(arm))?).ok()?;
+        Some(Expectation { of: of.to_owned(), bound: Bound::Errors(share), arm: Some(arm), warm: false })
+    };
+    [AimArm::NotStruck, AimArm::Delayed].into_iter().filter_map(aim).collect()
+}

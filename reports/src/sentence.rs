@@ -1,0 +1,72 @@
+//! The verdict in plain sentences: what was found, and what it does not cover.
+
+use crate::Report;
+use crate::measurements::Invariant;
+use crate::report::Source;
+use crate::words::count;
+
+/// Every aim and rule held.
+pub fn held(report: &Report) -> String {
+    let what = if report.aims.iter().any(|aim| aim.source == Source::Experiment) {
+        "Every aim and every rule that was exercised held"
+    } else {
+        "No aim was set but that requests are served; that and every rule that was exercised held"
+    };
+    let faults = if report.experiment.faults.is_empty() {
+        ". No fault was planned, so this says nothing about behavior under fault.".to_owned()
+    } else {
+        let eligible = report.injections.iter().map(|row| row.books.eligible).sum();
+        format!(" while the faults struck {} of {} eligible invocations.", count(report.struck), count(eligible))
+    };
+    format!("{what}{faults}{}", uncovered(report))
+}
+
+/// Something broke; `first` says what.
+pub fn broken(report: &Report, first: &str, more: usize) -> String {
+    let more = if more > 0 { format!(" ({more} more below)") } else { String::new() };
+    let before = match report.before_any_fault.first() {
+        Some(first) => format!(" Some of it needs no fault: in the baseline {first}."),
+        None => String::new(),
+    };
+    format!("The system broke: {first}{more}.{before}{}", switched_off(report))
+}
+
+/// The baseline was broken, and nothing was struck.
+pub fn broken_baseline(report: &Report) -> String {
+    let first = report.before_any_fault.first().map_or("it missed an aim", String::as_str);
+    format!("The system is broken without any fault: in the baseline {first}. So nothing was struck.")
+}
+
+/// Neither held nor broken; `first` says why.
+pub fn not_shown(report: &Report, first: &str) -> String {
+    format!("Neither held nor broken was shown: {first}.{}", switched_off(report))
+}
+
+/// What a green verdict does not cover.
+fn uncovered(report: &Report) -> String {
+    let idle: Vec<&str> = report.invariants.iter().filter(|rule| rule.checked == 0).map(|rule| rule.id.as_str()).collect();
+    let idle = if idle.is_empty() { String::new() } else { format!(" Not exercised: {}.", idle.join(", ")) };
+    let reached = report.interference.iter().filter(|row| row.beyond).max_by(|a, b| a.ratio.total_cmp(&b.ratio));
+    let reached = reached.map_or_else(String::new, |row| format!(" But {}.", row.words()));
+    format!("{idle}{}{reached}", switched_off(report))
+}
+
+/// What the experiment lets go.
+fn switched_off(report: &Report) -> String {
+    let mut text = String::new();
+    let broken: Vec<&Invariant> = report.invariants.iter().filter(|rule| rule.broken > 0).collect();
+    if !report.experiment.none_broken {
+        let violations = count(broken.iter().map(|rule| rule.broken).sum());
+        let ids = broken.iter().map(|rule| format!("{} {} times", rule.id, count(rule.broken))).collect::<Vec<_>>().join(", ");
+        text.push_str(&if broken.is_empty() {
+            " Rules are switched off by `none-broken = false`; none was broken.".to_owned()
+        } else {
+            format!(" Rules are switched off by `none-broken = false`, which hides {violations} violations ({ids}).")
+        });
+    }
+    if !report.experiment.any_errors.is_empty() {
+        let endpoints = report.experiment.any_errors.iter().map(|of| format!("`{of}`")).collect::<Vec<_>>().join(", ");
+        text.push_str(&format!(" Errors are let go by `errors = \"any\"` at {endpoints}."));
+    }
+    text
+}
