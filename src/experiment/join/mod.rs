@@ -1,14 +1,18 @@
 //! Brings together what the generator saw and what the ledgers say, by trace root, and keeps the books of both.
 
+mod coverage;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use faults::ledger::{Eligible, Started};
-use faults::{Action, Arm, Entry, Facts, Fault, Identity, Kind, Place, Roll};
+use faults::{Action, Arm, Entry, Fault, Identity, Kind, Place, Roll};
 use reports::measurements::Injections;
-use reports::{ArmTag, FaultSet, Outcome, Phase, Rolls};
+use reports::{ArmTag, Rolls};
 use scenarios::traffic::PATIENCE;
-use scenarios::{Event, Exchange, Struck};
+use scenarios::{Event, Struck};
+
+use coverage::Rehearsed;
 
 use super::plan::Plan;
 use super::windows::Windows;
@@ -20,14 +24,8 @@ const MARGIN_OF_MEMORY: Duration = Duration::from_secs(60);
 /// and about a record, on which a state machine works for minutes.
 const MEMORY_OF_MESSAGES: Duration = Duration::from_secs(1200);
 
-/// A fault that begins or ends within the phase may be early or late by this.
-const MARGIN: Duration = Duration::from_secs(2);
-
 /// No report names more differences than this.
 const MOST_DISCREPANCIES: usize = 20;
-
-/// Fewer requests of an endpoint in the baseline do not tell whether a fault would be about all of them.
-const FEWEST_TO_EXPECT: u64 = 20;
 
 /// An exchange with its arm.
 #[derive(Debug)]
@@ -52,13 +50,6 @@ struct Root {
     cold: bool,
     /// The request has been judged; what comes now comes too late.
     judged: bool,
-}
-
-/// How many requests of an endpoint there were in the baseline, and of how many a fault would have been about.
-#[derive(Debug, Clone, Copy, Default)]
-struct Rehearsed {
-    requests: u64,
-    about: u64,
 }
 
 /// What a line of a ledger tells about one decision.
@@ -380,19 +371,6 @@ impl Join {
         self.faults.iter().position(|known| known.name == fault)
     }
 
-    /// Learns in the baseline which endpoints a fault is about.
-    fn rehearse(&mut self, exchange: &Exchange) {
-        if exchange.phase != Some(Phase::Baseline) || self.rehearsal.is_none() {
-            return;
-        }
-        let about = self.rolls(&exchange.root).about;
-        for index in 0..self.faults.len() {
-            let told = self.rehearsed.entry((exchange.endpoint, index)).or_default();
-            told.requests += 1;
-            told.about += u64::from(about.has(index));
-        }
-    }
-
     /// The faults that struck a request, or the processing of a message.
     fn struck_on(&self, identity: &str) -> Vec<(String, Place)> {
         let eligible = self.roots.get(identity).map(|root| root.eligible.as_slice()).unwrap_or_default();
@@ -407,57 +385,6 @@ impl Join {
     /// The arm of a request, or of a message.
     pub fn arm(&self, identity: &str) -> ArmTag {
         self.rolls(identity).arm()
-    }
-
-    /// Counts the invocations of this exchange that a fault should have been about and no ledger tells of, and rolls the dice for them.
-    fn miss(&mut self, exchange: &Exchange) -> Rolls {
-        let mut rolls = Rolls::NONE;
-        // A late request may have been due in the fault phase and sent after the calm.
-        if exchange.phase != Some(Phase::Fault) || exchange.sent >= self.calm_at {
-            return rolls;
-        }
-        let at = exchange.sent.saturating_sub(self.fault_from);
-        let missed: FaultSet =
-            (0..self.faults.len()).filter(|index| self.is_missed(*index, exchange, at)).fold(FaultSet::default(), |mut set, index| {
-                set.insert(index);
-                set
-            });
-        for (index, (fault, book)) in self.faults.iter().zip(&mut self.books).enumerate().filter(|(index, _)| missed.has(*index)) {
-            let is_struck = fault.decide(self.seed, Identity(&exchange.root)).arm == Arm::Treatment;
-            book.eligible += 1;
-            book.unknown += 1;
-            book.planned += u64::from(is_struck);
-            rolls.about.insert(index);
-            if is_struck {
-                rolls.struck.insert(index);
-            }
-        }
-        rolls
-    }
-
-    fn is_missed(&self, index: usize, exchange: &Exchange, at: Duration) -> bool {
-        let Some(fault) = self.faults.get(index) else { return false };
-        let Place::Function(function) = &fault.place else { return false };
-        if !is_known_to_the_sender(fault) || !self.windows.is_surely_open(&fault.name, at, MARGIN) {
-            return false;
-        }
-        if !fault.when.matches(&Facts::of_request(exchange.method, &exchange.path)) {
-            return false;
-        }
-        let root = self.roots.get(&exchange.root);
-        let lines = root.map(|root| root.eligible.as_slice()).unwrap_or_default();
-        if lines.iter().any(|line| line.fault == fault.name && !self.is_rehearsal(line.sequence)) {
-            return false;
-        }
-        let was_invoked = root.is_some_and(|root| root.invoked.contains(function));
-        was_invoked || self.is_expected(index, exchange, lines)
-    }
-
-    /// Whether the baseline tells that the fault is about every request of the endpoint, and nothing kept this one from its place.
-    fn is_expected(&self, index: usize, exchange: &Exchange, lines: &[Eligible]) -> bool {
-        let told = self.rehearsed.get(&(exchange.endpoint, index)).copied().unwrap_or_default();
-        let always = told.requests >= FEWEST_TO_EXPECT && told.about == told.requests;
-        always && exchange.outcome == Outcome::Answered && !lines.iter().any(is_struck)
     }
 
     fn forget(&mut self, now: Instant) {
@@ -477,48 +404,5 @@ fn is_struck(line: &Eligible) -> bool {
     line.arm == Arm::Treatment && line.done
 }
 
-/// Whether method and path tell if a request's invocation is eligible.
-fn is_known_to_the_sender(fault: &Fault) -> bool {
-    fault.when.is_known_to_the_sender() && fault.at_most.is_none() && !matches!(fault.kind, Kind::Init(_))
-}
-
 #[cfg(test)]
-mod tests {
-    use faults::Start;
-
-    use super::*;
-
-    const CACHE_REFUSES: &str = include_str!("../../scenarios/experiments/close-fails.toml");
-
-    fn call(plan: &Plan, request_id: &str) -> Entry {
-        let decision = plan.faults[0].decide(plan.seed, Identity(request_id));
-        Entry::Eligible(Eligible {
-            run: "run".into(),
-            sequence: 1,
-            request_id: request_id.into(),
-            root: None,
-            place: "redis:DEL".into(),
-            fault: "refused-delete".into(),
-            arm: decision.arm,
-            action: decision.action.name().into(),
-            waited_us: 0,
-            start: Start::Warm,
-            done: true,
-            message: None,
-        })
-    }
-
-    #[test]
-    fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
-        let plan = crate::experiment::check("close-fails", CACHE_REFUSES).unwrap();
-        let mut join = Join::new("run", &plan, Duration::ZERO);
-        let now = Instant::now();
-        let entries: Vec<_> = (0..100).map(|n| call(&plan, &format!("call-{n}"))).collect();
-        let struck = entries.iter().filter(|entry| join.strike(entry, Duration::ZERO).is_some()).count() as u64;
-        entries.into_iter().for_each(|entry| join.entry(entry, now));
-        let book = &join.injections()[0];
-        assert_eq!((book.eligible, book.planned, book.struck), (100, struck, struck));
-        assert!((20..60).contains(&struck), "{struck}");
-        assert_eq!(join.discrepancies(), Vec::<String>::new());
-    }
-}
+mod tests;

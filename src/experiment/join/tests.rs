@@ -1,0 +1,150 @@
+//! Ledgers as they should be, and as they are when lines are lost, late or doubled.
+
+use faults::Start;
+use reports::{Outcome, Phase};
+use scenarios::Exchange;
+
+use super::*;
+
+const CACHE_REFUSES: &str = include_str!("../../../scenarios/experiments/close-fails.toml");
+
+fn call(plan: &Plan, request_id: &str) -> Entry {
+    let decision = plan.faults[0].decide(plan.seed, Identity(request_id));
+    Entry::Eligible(Eligible {
+        run: "run".into(),
+        sequence: 1,
+        request_id: request_id.into(),
+        root: None,
+        place: "redis:DEL".into(),
+        fault: "refused-delete".into(),
+        arm: decision.arm,
+        action: decision.action.name().into(),
+        waited_us: 0,
+        start: Start::Warm,
+        done: true,
+        message: None,
+    })
+}
+
+#[test]
+fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
+    let plan = crate::experiment::check("close-fails", CACHE_REFUSES).unwrap();
+    let mut join = Join::new("run", &plan, Duration::ZERO);
+    let now = Instant::now();
+    let entries: Vec<_> = (0..100).map(|n| call(&plan, &format!("call-{n}"))).collect();
+    let struck = entries.iter().filter(|entry| join.strike(entry, Duration::ZERO).is_some()).count() as u64;
+    entries.into_iter().for_each(|entry| join.entry(entry, now));
+    let book = &join.injections()[0];
+    assert_eq!((book.eligible, book.planned, book.struck), (100, struck, struck));
+    assert!((20..60).contains(&struck), "{struck}");
+    assert_eq!(join.discrepancies(), Vec::<String>::new());
+}
+
+const SLOW: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
+const OF: &str = "clinic GET /appointment/{id}";
+
+/// The ledger's line about one request, by a plan of this sequence.
+fn line(plan: &Plan, sequence: u64, n: u64) -> Entry {
+    let root = root(n);
+    let arm = if sequence == 1 { Arm::Control } else { plan.faults[0].decide(plan.seed, Identity(&root)).arm };
+    Entry::Eligible(Eligible {
+        run: "run".into(),
+        sequence,
+        request_id: format!("request-{n}"),
+        root: Some(root),
+        place: "authorizer".into(),
+        fault: plan.faults[0].name.clone(),
+        arm,
+        action: "pass".into(),
+        waited_us: 0,
+        start: Start::Warm,
+        done: true,
+        message: None,
+    })
+}
+
+fn root(n: u64) -> String {
+    format!("1-00000000-{n:024x}")
+}
+
+fn exchange(plan: &Plan, phase: Phase, n: u64) -> Event {
+    let at = if phase == Phase::Baseline { plan.timeline.recording_from() } else { plan.timeline.fault_from() + Duration::from_secs(5) };
+    Event::Exchange(Box::new(Exchange {
+        endpoint: OF,
+        root: root(n),
+        phase: Some(phase),
+        due: at,
+        sent: at,
+        done: at,
+        outcome: Outcome::Answered,
+        status: Some(200),
+        method: "GET",
+        path: "/appointment/PI-T123".into(),
+        asked: scenarios::Asked::Other,
+        said: scenarios::exchange::Said::default(),
+        struck: Vec::new(),
+    }))
+}
+
+/// 100 requests in the baseline, rehearsed, and 400 under fault, of which `tells` gives the lines.
+fn joined(tells: impl Fn(&Plan, u64) -> Vec<Entry>) -> (Join, Vec<Joined>) {
+    let plan = crate::experiment::check("slow-authorizer", SLOW).unwrap();
+    let mut join = Join::new("run", &plan, Duration::ZERO);
+    let now = Instant::now();
+    join.rehearsed(1);
+    for n in 0..100 {
+        join.entry(line(&plan, 1, n), now);
+        join.event(exchange(&plan, Phase::Baseline, n), now);
+    }
+    join.due(now);
+    for n in 100..500 {
+        tells(&plan, n).into_iter().for_each(|entry| join.entry(entry, now));
+        join.event(exchange(&plan, Phase::Fault, n), now);
+    }
+    let joined = join.due(now);
+    (join, joined)
+}
+
+fn arms(joined: &[Joined]) -> [usize; 3] {
+    let of = |arm| joined.iter().filter(|one| one.rolls.arm() == arm).count();
+    [of(ArmTag::Treatment), of(ArmTag::Control), of(ArmTag::Untouched)]
+}
+
+#[test]
+fn a_rehearsal_is_in_no_book_and_tells_whom_a_fault_would_be_about() {
+    let (join, joined) = joined(|plan, n| vec![line(plan, 2, n)]);
+    let book = &join.injections()[0];
+    assert_eq!((book.eligible, book.unknown, book.struck), (400, 0, book.planned));
+    assert_eq!(arms(&joined), [book.struck as usize, 400 - book.struck as usize, 0]);
+    assert_eq!(join.discrepancies(), Vec::<String>::new());
+}
+
+#[test]
+fn a_line_that_comes_twice_counts_once() {
+    let (once, twice) = (joined(|plan, n| vec![line(plan, 2, n)]), joined(|plan, n| vec![line(plan, 2, n), line(plan, 2, n)]));
+    assert_eq!((once.0.injections(), arms(&once.1)), (twice.0.injections(), arms(&twice.1)));
+}
+
+#[test]
+fn requests_whose_lines_are_lost_count_against_the_fault_and_stay_in_their_arms() {
+    let whole = joined(|plan, n| vec![line(plan, 2, n)]);
+    // 95 of 100 are lost; and environments that never read the plan tell of the rehearsal's only.
+    let lost = joined(|plan, n| if n % 20 == 0 { vec![line(plan, 2, n)] } else { Vec::new() });
+    let unread = joined(|plan, n| vec![line(plan, if n % 2 == 0 { 2 } else { 1 }, n)]);
+    for (broken, unknown) in [(&lost, 380), (&unread, 200)] {
+        let (book, right) = (&broken.0.injections()[0], &whole.0.injections()[0]);
+        assert_eq!((book.eligible, book.unknown, book.planned), (right.eligible, unknown, right.planned));
+        assert!(book.struck < right.struck);
+        assert_eq!(arms(&broken.1), arms(&whole.1), "arms are as rolled");
+    }
+}
+
+#[test]
+fn lines_that_come_after_their_requests_were_judged_are_a_discrepancy() {
+    let (mut join, _) = joined(|_, _| Vec::new());
+    let plan = crate::experiment::check("slow-authorizer", SLOW).unwrap();
+    for n in 100..500 {
+        join.entry(line(&plan, 2, n), Instant::now());
+    }
+    assert!(join.discrepancies()[0].contains("`ledger-lag` is too short"), "{:?}", join.discrepancies());
+}
