@@ -84,6 +84,8 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // From here on a signal is kept until it can be answered.
     let mut signals = runtime.block_on(async { Signals::listen() })?;
+    // A folder that was named is refused before anything is built.
+    let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
     if way == Way::Local {
         // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
         let found = artifacts::find();
@@ -92,7 +94,8 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         }
         found?;
     }
-    let folder = folder(arguments, &plan)?;
+    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", time_stamp(), plan.name)));
+    let folder = named.map_or_else(new, Ok)?;
     eprintln!("{}\n", plan.question);
     power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
     if arguments.redis.is_some() && plan.systems.contains(&System::Audit) {
@@ -121,14 +124,6 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
 fn stopped_early(asked: Asked) -> u8 {
     eprintln!("stopped as asked before the first request: nothing was struck, nothing is left running");
     asked.exit_code()
-}
-
-/// The run's folder: the one that was named, or a new one.
-fn folder(arguments: &cli::Run, plan: &Plan) -> Result<RunFolder, FolderError> {
-    match &arguments.out {
-        Some(folder) => RunFolder::claim(folder, arguments.force),
-        None => RunFolder::claim_new(&runs_folder().join(format!("{}-{}", time_stamp(), plan.name))),
-    }
 }
 
 /// The checked plan with what the command line adds.

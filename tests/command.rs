@@ -211,10 +211,8 @@ fn server() -> std::net::SocketAddr {
             let mut stream = stream.unwrap();
             std::thread::spawn(move || {
                 let (mut read, mut some) = (Vec::new(), [0; 4096]);
-                while let Ok(1..) = stream.read(&mut some).map(|count| {
+                while let Ok(count @ 1..) = stream.read(&mut some) {
                     read.extend_from_slice(&some[..count]);
-                    count
-                }) {
                     while let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
                         read.drain(..end + 4);
                         if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
