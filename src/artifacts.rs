@@ -15,13 +15,25 @@ use crate::experiment::file::System;
 /// # Errors
 /// Where the build fails or a program is missing.
 pub fn find() -> Result<Artifacts, Box<dyn Error>> {
-    let folder = std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default();
-    if let Some((cargo, workspace)) = workspace(&folder) {
+    if let Some((cargo, workspace)) = workspace(&folder()?) {
         build(&cargo, &workspace)?;
     }
+    look()
+}
+
+/// Finds the programs beside this command, and builds nothing.
+///
+/// # Errors
+/// Where one is missing.
+pub fn look() -> Result<Artifacts, Box<dyn Error>> {
     // Every function is a program of its own name, but for the shapes of the users API, which are one.
     let programs = FUNCTIONS.map(|(name, system, _)| if system == System::UsersApi { users_api::PROGRAM } else { name });
-    Ok(Artifacts::in_folder(&folder, &programs)?)
+    Ok(Artifacts::in_folder(&folder()?, &programs)?)
+}
+
+/// The folder of this command.
+fn folder() -> std::io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default())
 }
 
 /// Cargo and the workspace, where cargo started us and our own binary lies in that workspace's release folder.

@@ -1,5 +1,6 @@
 //! `brownout check`: everything that `run` checks, touching nothing.
 
+use crate::experiment::check::power;
 use crate::experiment::file::{Wrong, line_and_column};
 use crate::experiment::{self, Plan, shipped};
 
@@ -8,7 +9,10 @@ pub fn check(experiments: &[String]) -> u8 {
     let mut code = 0;
     for wanted in experiments {
         match read(wanted) {
-            Ok(plan) => println!("{wanted}: ok: {}", plan.question),
+            Ok(plan) => {
+                println!("{wanted}: ok: {}", plan.question);
+                power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
+            }
             Err(complaints) => {
                 eprint!("{complaints}");
                 code = crate::COULD_NOT_RUN;

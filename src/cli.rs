@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use faults::time::Time;
 
@@ -40,17 +41,19 @@ pub enum Command {
     /// Check an experiment as `run` does before it touches anything
     Check {
         /// Names of experiments that come with brownout, or paths of files
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = utf8())]
         experiments: Vec<String>,
     },
     /// Show what `run --target aws` would change and call, reading only
     Plan {
         /// Path of an experiment with `[aws]`
+        #[arg(value_parser = utf8())]
         experiment: String,
     },
-    /// Look at this machine, and at the account of an experiment with `[aws]`; each thing that is wrong comes with its cure
+    /// Look at what a run needs of this machine, and of the account of an experiment with `[aws]`; each thing that is wrong comes with its cure
     Doctor {
         /// Path of an experiment
+        #[arg(value_parser = utf8())]
         experiment: Option<String>,
     },
     /// Take brownout out of functions on AWS where a dead run left it
@@ -110,10 +113,14 @@ pub enum Via {
 #[derive(Debug, clap::Args)]
 pub struct Run {
     /// Name of an experiment that comes with brownout, or path of a file
+    #[arg(value_parser = utf8())]
     pub experiment: String,
     /// Where the report goes [default: brownout-runs/<time>-<name>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Replace the files of an earlier run in that folder
+    #[arg(long)]
+    pub force: bool,
     /// What the experiment is made on; one with `[aws]` wants `aws` said here
     #[arg(long, value_enum, default_value = "local")]
     pub target: Target,
@@ -124,7 +131,7 @@ pub struct Run {
     #[arg(long)]
     pub yes: bool,
     /// Another seed than the file's
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// Switch a weakness of the published form on, beside the file's
     #[arg(long = "weakness", value_name = "NAME")]
@@ -135,6 +142,16 @@ pub struct Run {
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reports, folders and commands show an experiment's name, so it is text.
+fn utf8() -> impl TypedValueParser<Value = String> {
+    let refused = |name: std::ffi::OsString| format!("`{}` is not UTF-8; give the file another name", name.display());
+    OsStringValueParser::new().try_map(move |name| name.into_string().map_err(refused))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
 
 fn cache_address(text: &str) -> Result<String, String> {
@@ -170,7 +187,7 @@ pub struct Export {
     #[arg(value_enum)]
     pub form: Form,
     /// Paths of experiments; one, but for `github-actions`
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = utf8())]
     pub experiments: Vec<String>,
     /// Where the files go [default: brownout-export/<form>]
     #[arg(long, value_name = "DIR")]
@@ -211,11 +228,11 @@ pub struct Up {
     /// The systems to bring up
     #[arg(long, visible_alias = "system", value_delimiter = ',', default_value = "thermostat,clinic")]
     pub systems: Vec<System>,
-    /// Homes of the thermostats
-    #[arg(long, default_value_t = 10)]
+    /// Homes of the thermostats, 1 to 1000
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub homes: u32,
-    /// Members of the pool of inactive users
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    /// Members of the pool of inactive users, 1 to 20000
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub members: u32,
     /// Sign-ins that come at once: environments that are started for them beforehand, 64 at most
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=64))]
@@ -238,6 +255,9 @@ pub struct Up {
     /// The folder for plan, ledger and logs [default: brownout-runs/<time>-up]
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
+    /// Replace the files of an earlier run in that folder
+    #[arg(long)]
+    pub force: bool,
     /// Started by a harness: `stop` on standard input takes the stack down; when standard input ends, the stack waits this long and goes
     #[arg(long, hide = true, value_name = "TIME")]
     pub harness: Option<Time>,

@@ -8,16 +8,14 @@ use faults::kinds::{FIT_A_SERVICE, Kind, NAMES};
 use serde_json::{Map, Value};
 
 use crate::experiment::file::FaultEntry;
+use crate::nearest::there_are;
 
 /// Prints the page, or one kind's part of it.
 pub fn faults(kind: Option<&str>) -> Result<u8, Box<dyn Error>> {
     match kind {
         None => print!("{}", page()?),
         Some(kind) if NAMES.contains(&kind) => print!("{}", section(&Schema::new(), kind)?),
-        Some(kind) => {
-            let there = NAMES.join("`, `");
-            return Err(format!("there is no fault `{kind}`; there are: `{there}`").into());
-        }
+        Some(kind) => return Err(format!("there is no fault `{kind}`; {}", there_are(kind, NAMES.iter().copied())).into()),
     }
     Ok(0)
 }

@@ -1,5 +1,8 @@
 //! The command `brownout`: reads what is asked, hands it to one file a subcommand, and turns what comes back into an exit code.
 
+#[macro_use]
+mod print;
+
 mod artifacts;
 mod aws_account;
 mod check;
@@ -10,6 +13,7 @@ mod export;
 mod faults_page;
 mod greeting;
 mod layer;
+mod nearest;
 mod plan;
 mod progress;
 mod recover;
@@ -38,7 +42,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // Whoever unwinds past here has closed what it held: the stack sees its input end, waits out the lease and goes.
     let Ok(done) = std::panic::catch_unwind(|| carry_out(cli.command)) else {
-        eprintln!("error: an internal error, which is a mistake of brownout; please report it with what stands above");
+        eprintln!("error: this is a bug in brownout; please report it with the output above");
         return ExitCode::from(INTERNAL);
     };
     match done {
@@ -65,7 +69,9 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Schema => schema::schema(),
         Command::Faults { kind } => faults_page::faults(kind.as_deref()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "brownout", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "brownout", &mut script);
+            print!("{}", String::from_utf8_lossy(&script));
             Ok(0)
         }
         Command::Guard { marker } => stack::guard::guard(&marker).map(|()| 0).map_err(Into::into),

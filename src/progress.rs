@@ -1,6 +1,7 @@
 //! What a person sees while a run goes on: one live line in a terminal, a quiet line now and then elsewhere. Always on standard error.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Elsewhere than in a terminal a line comes this often at most, and at every phase.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// In fewer columns there is no room for a bar.
+const NARROW: u16 = 100;
 
 /// A line on standard error. A terminal that is gone is no reason to stop: what was struck has to be put back all the same.
 fn tell(line: &str) {
@@ -31,6 +35,31 @@ pub struct Moment {
     pub struck: u64,
 }
 
+impl Moment {
+    fn words(&self, narrow: bool) -> String {
+        let Self { achieved, intended, failed, struck, .. } = self;
+        if narrow {
+            return format!("{achieved:.0}/s, {failed} failed, {struck} struck");
+        }
+        format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed · {struck} struck")
+    }
+}
+
+/// Whether a line can be drawn over again.
+fn is_live(terminal: bool, term: Option<&OsStr>) -> bool {
+    terminal && term.is_none_or(|term| term != "dumb")
+}
+
+/// A line that fits its terminal: what is too long for it is cut.
+const fn template(narrow: bool, color: bool) -> &'static str {
+    match (narrow, color) {
+        (true, true) => "{prefix:>8.bold} {wide_msg}",
+        (true, false) => "{prefix:>8} {wide_msg}",
+        (false, true) => "{prefix:>10.bold} [{bar:30.cyan/dim}] {wide_msg}",
+        (false, false) => "{prefix:>10} [{bar:30}] {wide_msg}",
+    }
+}
+
 /// The rate of something that is counted, over the last looks at it.
 #[derive(Debug, Default)]
 pub struct Pace(VecDeque<(Duration, u64)>);
@@ -52,6 +81,7 @@ impl Pace {
 /// The live line.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    narrow: bool,
     phase: &'static str,
     said: Option<Instant>,
     started: Instant,
@@ -60,29 +90,21 @@ pub struct Progress {
 impl Progress {
     /// A live line for a run of `length`; silent where `json` is asked for and nobody looks.
     pub fn new(length: Duration) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(
-                Some(length.as_millis().try_into().unwrap_or(u64::MAX)),
-                ProgressDrawTarget::stderr_with_hz(5),
-            );
-            let template = if std::env::var_os("NO_COLOR").is_some() {
-                "{prefix:>10} [{bar:30}] {msg}"
-            } else {
-                "{prefix:>10.bold} [{bar:30.cyan/dim}] {msg}"
-            };
+        let target = ProgressDrawTarget::stderr_with_hz(5);
+        let narrow = console::Term::stderr().size_checked().is_some_and(|(_, columns)| columns < NARROW);
+        let bar = is_live(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()).then(|| {
+            let bar = ProgressBar::with_draw_target(Some(length.as_millis().try_into().unwrap_or(u64::MAX)), target);
+            let template = template(narrow, std::env::var_os("NO_COLOR").is_none());
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             bar.set_style(style.progress_chars("=> "));
             bar
         });
-        Self { bar, phase: "", said: None, started: Instant::now() }
+        Self { bar, narrow, phase: "", said: None, started: Instant::now() }
     }
 
     /// Shows a moment.
     pub fn show(&mut self, moment: &Moment) {
-        let message = format!(
-            "{:>5.1} req/s sent, {:.0} journeys/s due · {} failed · {} struck",
-            moment.achieved, moment.intended, moment.failed, moment.struck
-        );
+        let message = moment.words(self.narrow && self.bar.is_some());
         if let Some(bar) = &self.bar {
             bar.set_prefix(moment.phase);
             bar.set_position(moment.at.as_millis().try_into().unwrap_or(u64::MAX));
@@ -108,6 +130,27 @@ impl Progress {
     pub fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_gets_lines_and_no_live_one() {
+        assert!(is_live(true, Some(OsStr::new("xterm"))) && is_live(true, None));
+        assert!(!is_live(true, Some(OsStr::new("dumb"))) && !is_live(false, Some(OsStr::new("xterm"))));
+    }
+
+    #[test]
+    fn forty_columns_hold_what_matters() {
+        let moment = Moment { phase: "recovery", at: Duration::ZERO, intended: 60.0, achieved: 123.4, failed: 1_234, struck: 5_678 };
+        let line = format!("{:>8} {}", moment.phase, moment.words(true));
+        assert!(line.chars().count() <= 43 && line.contains("1234 failed"), "{line}");
+        for template in [template(true, true), template(false, false)] {
+            assert!(template.ends_with("{wide_msg}"), "what does not fit is cut: {template}");
         }
     }
 }

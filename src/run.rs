@@ -6,18 +6,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use faults::Place;
 use reports::{Report, Verdict};
-use stack::RunFolder;
+use stack::targets::bare::Bare;
 use stack::targets::local::{Launch, Local};
+use stack::{FolderError, RunFolder};
 
 use crate::aws_account::Account;
 use crate::cli::{Target, Via};
 use crate::experiment::Plan;
 use crate::experiment::bounds::Factor;
-use crate::experiment::check::system_of;
+use crate::experiment::check::{power, system_of};
 use crate::experiment::file::System;
-use crate::experiment::run::{self as engine, Done, Setting};
+use crate::experiment::run::{self as engine, Done, RunError, Setting};
 use crate::progress::Progress;
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::{artifacts, check, cli, up};
 
 /// A stack whose harness died stays this long beyond the lease.
@@ -31,6 +32,8 @@ const LONGEST_GRACE: Duration = Duration::from_secs(50);
 enum Way {
     /// The stack on this machine.
     Local,
+    /// Requests alone, to something that already runs on this machine.
+    Bare,
     /// Functions on AWS, struck from here.
     Aws,
     /// Functions on AWS, struck by an experiment of FIS.
@@ -38,11 +41,14 @@ enum Way {
 }
 
 impl Way {
-    fn of(arguments: &cli::Run) -> Self {
-        match (arguments.via, arguments.target) {
-            (Some(Via::Fis), _) => Self::Fis,
-            (None, Target::Aws) => Self::Aws,
-            (None, Target::Local) => Self::Local,
+    fn of(arguments: &cli::Run, plan: &Plan) -> Result<Self, &'static str> {
+        match (arguments.via, arguments.target, plan.deployed.is_some()) {
+            (Some(Via::Fis), ..) => Ok(Self::Fis),
+            (None, Target::Aws, true) => Ok(Self::Aws),
+            (None, Target::Aws, false) => Err("the experiment names no deployed function; write `[aws]`"),
+            (None, Target::Local, true) => Err("the experiment is on functions deployed on AWS; `--target aws` strikes them"),
+            (None, Target::Local, false) if plan.systems.is_empty() => Ok(Self::Bare),
+            (None, Target::Local, false) => Ok(Self::Local),
         }
     }
 }
@@ -73,37 +79,51 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::COULD_NOT_RUN);
         }
     };
-    let plan = match (Way::of(arguments), plan.deployed.is_some()) {
-        (Way::Local, true) => return Err("the experiment is on functions deployed on AWS; `--target aws` strikes them".into()),
-        (Way::Aws, false) => return Err("the experiment names no deployed function; write `[aws]`".into()),
-        (Way::Aws, true) => plan,
-        (Way::Fis, _) => plan.driven_by_fis()?,
-        (Way::Local, false) => {
-            // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
-            artifacts::find()?;
-            plan
+    let way = Way::of(arguments, &plan)?;
+    let plan = if way == Way::Fis { plan.driven_by_fis()? } else { plan };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // From here on a signal is kept until it can be answered.
+    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    // A folder that was named is refused before anything is built.
+    let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
+    if way == Way::Local {
+        // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
+        let found = artifacts::find();
+        if let Some(asked) = signals.so_far() {
+            return Ok(stopped_early(asked));
         }
-    };
-    let folder = match &arguments.out {
-        Some(folder) => folder.clone(),
-        None => runs_folder().join(format!("{}-{}", time_stamp(), plan.name)),
-    };
-    let folder = RunFolder::create(folder)?;
-    for stale in [folder.plan(), folder.ledger(), folder.sightings(), folder.addresses(), folder.health()] {
-        let _ = std::fs::remove_file(stale);
+        found?;
     }
+    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", time_stamp(), plan.name)));
+    let folder = named.map_or_else(new, Ok)?;
     eprintln!("{}\n", plan.question);
+    power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
     if arguments.redis.is_some() && plan.systems.contains(&System::Audit) {
         eprintln!("the cache is somebody else's: what leaves it is not seen, and no rule about it is checked\n");
     }
-    let done = go(arguments, &plan, &folder)?;
+    let done = go(arguments, way, &plan, &folder, &runtime, signals);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => match error.downcast_ref() {
+            Some(RunError::Asked(asked)) => return Ok(stopped_early(*asked)),
+            _ => return Err(error),
+        },
+    };
     let report = reports::judge(&done.measurements);
-    reports::write_all(folder.path(), &report, &done.measurements.latencies)?;
+    reports::write_all(folder.path(), &report, &done.measurements.latencies)
+        .map_err(|cause| FolderError::Unwritable { path: folder.path().to_owned(), cause })?;
     finish(arguments, &report, &folder)?;
     if done.asked.is_some() && report.verdict != Verdict::NotRestored {
         eprintln!("stopped as asked: the faults were ended, the stack is down, nothing is left running");
     }
     Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
+}
+
+/// A signal came before there was anything to report.
+fn stopped_early(asked: Asked) -> u8 {
+    eprintln!("stopped as asked before the first request: nothing was struck, nothing is left running");
+    asked.exit_code()
 }
 
 /// The checked plan with what the command line adds.
@@ -129,25 +149,25 @@ fn strikes_the_cache(place: &Place) -> bool {
     matches!(place, Place::Service { name, .. } if name == "redis")
 }
 
-fn go(arguments: &cli::Run, plan: &Plan, folder: &RunFolder) -> Result<Done, Box<dyn Error>> {
+fn go(
+    arguments: &cli::Run,
+    way: Way,
+    plan: &Plan,
+    folder: &RunFolder,
+    runtime: &tokio::runtime::Runtime,
+    signals: Signals,
+) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let account = || Account { plan, run: &marker, folder: folder.path(), yes: arguments.yes };
-    let mut target: Box<dyn stack::Target> = match Way::of(arguments) {
+    let mut target: Box<dyn stack::Target> = match way {
         Way::Fis => Box::new(runtime.block_on(account().driven())?),
         Way::Aws => Box::new(runtime.block_on(account().target())?),
+        Way::Bare => Box::new(Bare),
         Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
     };
     let mut progress = Progress::new(plan.timeline.end());
-    let setting = Setting {
-        folder: folder.path().to_owned(),
-        run: marker,
-        command: command_line(arguments),
-        signals: runtime.block_on(async { Signals::listen() })?,
-    };
-    let done = runtime.block_on(engine::run(plan, target.as_mut(), setting, &mut progress));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    Ok(done?)
+    let setting = Setting { folder: folder.path().to_owned(), run: marker, command: command_line(arguments, way), signals };
+    Ok(runtime.block_on(engine::run(plan, target.as_mut(), setting, &mut progress))?)
 }
 
 /// The stack runs as `brownout up` in a process of its own.
@@ -176,12 +196,12 @@ fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -
     Ok(Launch { program: std::env::current_exe()?, arguments: up, marker: marker.to_owned() })
 }
 
-fn command_line(arguments: &cli::Run) -> String {
+fn command_line(arguments: &cli::Run, way: Way) -> String {
     let mut line = format!("brownout run {}", arguments.experiment);
-    line.push_str(match Way::of(arguments) {
+    line.push_str(match way {
         Way::Fis => " --via fis",
         Way::Aws => " --target aws",
-        Way::Local => "",
+        Way::Local | Way::Bare => "",
     });
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));

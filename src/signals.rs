@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP, as something to wait for.
 
 use std::io;
+use std::task::{Context, Poll, Waker};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -44,6 +45,21 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// The one that came already, if one did.
+    pub fn so_far(&mut self) -> Option<Asked> {
+        let mut now = Context::from_waker(Waker::noop());
+        let mut came = |signal: &mut Signal| matches!(signal.poll_recv(&mut now), Poll::Ready(Some(())));
+        if came(&mut self.interrupt) {
+            Some(Asked::Interrupt)
+        } else if came(&mut self.terminate) {
+            Some(Asked::Terminate)
+        } else if came(&mut self.hang_up) {
+            Some(Asked::HangUp)
+        } else {
+            None
+        }
     }
 
     /// Waits for one of them.

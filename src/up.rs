@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stack::up::{Settings, Up};
-use stack::{Compressed, RunFolder};
+use stack::{Compressed, FolderError, RunFolder};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::artifacts;
@@ -29,13 +29,14 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
     let mut guard = start_guard(&settings.marker)?;
     let _ = rustix::process::nice(NICE);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let left = runtime.block_on(serve(arguments, settings));
+    let ended = runtime.block_on(serve(arguments, settings));
     runtime.shutdown_timeout(Duration::from_secs(1));
     // The guard ends whatever is left once its input ends.
     drop(guard.stdin.take());
     let _ = guard.wait();
-    match left?.as_slice() {
-        [] => Ok(0),
+    let ended = ended?;
+    match ended.left.as_slice() {
+        [] => Ok(ended.code),
         left => Err(format!("could not be ended: {}", left.join(", ")).into()),
     }
 }
@@ -44,12 +45,8 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     for weakness in &arguments.weaknesses {
         system_of(weakness)?;
     }
-    let folder = match &arguments.folder {
-        Some(folder) => folder.clone(),
-        None => crate::run::runs_folder().join(format!("{}-up", crate::run::time_stamp())),
-    };
     Ok(Settings {
-        folder: RunFolder::create(folder)?,
+        folder: folder(arguments)?,
         artifacts: artifacts::find()?,
         homes: arguments.systems.contains(&System::Thermostat).then_some(arguments.homes),
         clinic: arguments.systems.contains(&System::Clinic),
@@ -64,6 +61,15 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
         authorizer_cache: arguments.authorizer_cache.duration(),
         marker: arguments.marker.clone().unwrap_or_else(new_marker),
     })
+}
+
+/// A harness has claimed the folder already.
+fn folder(arguments: &cli::Up) -> Result<RunFolder, FolderError> {
+    match &arguments.folder {
+        Some(folder) if arguments.harness.is_some() => RunFolder::join(folder),
+        Some(folder) => RunFolder::claim(folder, arguments.force),
+        None => RunFolder::claim_new(&crate::run::runs_folder().join(format!("{}-up", crate::run::time_stamp()))),
+    }
 }
 
 fn compressed(queue_time: Factor, expiry_time: Factor) -> Result<Compressed, String> {
@@ -91,16 +97,29 @@ fn start_guard(marker: &str) -> std::io::Result<Child> {
         .spawn()
 }
 
-async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Vec<String>, Box<dyn Error>> {
+/// How a stack ended.
+struct Ended {
+    /// What could not be ended.
+    left: Vec<String>,
+    code: u8,
+}
+
+async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Ended, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let started = std::time::Instant::now();
-    let up = Up::start(settings).await?;
+    let mut ending = std::pin::pin!(ending(arguments));
+    // Stopped while it comes up, the guard ends what was started.
+    let up = tokio::select! {
+        up = Up::start(settings) => up?,
+        asked = signals.asked() => return Ok(Ended { left: Vec::new(), code: asked.exit_code() }),
+        () = &mut ending => return Ok(Ended { left: Vec::new(), code: 0 }),
+    };
     if arguments.harness.is_none() {
-        let bold = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let dumb = std::env::var_os("NO_COLOR").is_some() || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let bold = std::io::stdout().is_terminal() && !dumb;
         print!("{}", greeting(&up.addresses, started.elapsed(), bold));
     }
     let mut tick = tokio::time::interval(Duration::from_secs(1));
-    let mut ending = std::pin::pin!(ending(arguments));
     loop {
         tokio::select! {
             _ = tick.tick() => up.write_health()?,
@@ -112,7 +131,7 @@ async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Vec<String>, B
     if arguments.harness.is_none() {
         println!("\nthe stack is down{}", if left.is_empty() { ", nothing is left" } else { "" });
     }
-    Ok(left)
+    Ok(Ended { left, code: 0 })
 }
 
 /// Waits until the harness says stop, or for its lease after its death; without a harness for ever.

@@ -4,8 +4,12 @@
 
 mod support;
 
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn brownout(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::new(support::BROWNOUT).args(arguments).output().unwrap();
@@ -75,4 +79,163 @@ fn a_response_that_could_open_a_door_is_refused_before_anything_starts() {
     let (code, _, err) = brownout(&["run", file.to_str().unwrap()]);
     assert_eq!(code, 2);
     assert!(err.contains("never opens a door"), "{err}");
+}
+
+/// Writes `text` into a folder of its own.
+fn file(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+#[test]
+fn a_folder_that_is_not_free_is_refused_by_name_and_nothing_is_started() {
+    let earlier = tempfile::tempdir().unwrap();
+    std::fs::write(earlier.path().join("result.json"), "{}").unwrap();
+    let busy = tempfile::tempdir().unwrap();
+    let lock = std::fs::File::create(busy.path().join("run.lock")).unwrap();
+    lock.lock().unwrap();
+    let (_folder, a_file) = file("");
+    for (out, says) in [
+        (earlier.path().to_str().unwrap(), "holds the files of an earlier run; choose another folder, or replace them with `--force`"),
+        (busy.path().to_str().unwrap(), "a run is under way in"),
+        (&a_file, "is a file; choose a folder"),
+        ("/proc/out", "cannot be written; choose a writable folder with free space"),
+    ] {
+        let (code, _, err) = brownout(&["run", "quiet", "--out", out]);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(says) && err.contains(out), "{err}");
+        assert!(!Path::new(out).join("plan.json").exists(), "{out}");
+    }
+    let (code, _, err) = brownout(&["run", "quiet", "--force", "--out", busy.path().to_str().unwrap()]);
+    assert!(code == 2 && err.contains("a run is under way in"), "{err}");
+    assert_eq!(std::fs::read_to_string(earlier.path().join("result.json")).unwrap(), "{}");
+}
+
+#[test]
+fn one_slip_is_one_complaint_with_its_place_and_its_fix() {
+    let quiet = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments/quiet.toml")).unwrap();
+    for (text, says) in [
+        ("AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  A:\n    Type: B\n".to_owned(), "this is a template"),
+        ("a: 1\nb: 2\nc:\n  - d\n  - e\n".to_owned(), "this is YAML"),
+        (String::new(), "the file is empty"),
+        (quiet.replace("\"clinic\"]", "\"klinik\"]"), "did you mean `clinic`?"),
+        (quiet.replace("seed = 19", "seed = -1"), "a whole number, 0 or more"),
+        (quiet.replace("seed = 19", "fault = 40"), "write `[[fault]]`"),
+    ] {
+        let (_folder, path) = file(&text);
+        let (code, _, err) = brownout(&["check", &path]);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(says) && err.contains(&format!("{path}: 1 complaint; nothing was started")), "{text}: {err}");
+    }
+}
+
+#[test]
+fn text_as_windows_writes_it_is_read_and_a_name_that_is_no_text_is_refused() {
+    let quiet = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments/quiet.toml")).unwrap();
+    let (folder, path) = file(&format!("\u{feff}{}", quiet.replace('\n', "\r\n")));
+    let (code, out, err) = brownout(&["check", &path]);
+    assert_eq!(code, 0, "{out}{err}");
+    let raw = folder.path().join(OsString::from_vec(b"x\xff.toml".to_vec()));
+    std::fs::copy(&path, &raw).unwrap();
+    for arguments in
+        [vec!["check".into(), raw.clone().into()], vec!["run".into(), path.clone().into(), OsString::from("--out"), raw.join("out").into()]]
+    {
+        let output = Command::new(support::BROWNOUT).args(&arguments).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{err}");
+        assert!(err.contains("x\u{fffd}.toml"), "{err}");
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_with_the_range() {
+    for (arguments, says) in [
+        (&["up", "--homes", "0"][..], "1..=1000"),
+        (&["run", "quiet", "--seed", "-1"], "write a whole number from 0"),
+        (&["up", "--members", "0"], "1..=20000"),
+    ] {
+        let (code, _, err) = brownout(arguments);
+        assert!(code == 2 && err.contains(says), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for arguments in [&["faults"][..], &["schema"], &["completions", "bash"], &["--help"], &["check", "quiet"], &["check", "nothing"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let errors = writer.try_clone().unwrap();
+        let status = Command::new(support::BROWNOUT).args(arguments).stdin(Stdio::null()).stdout(writer).stderr(errors).status().unwrap();
+        assert_eq!(status.code(), Some(if arguments.contains(&"nothing") { 2 } else { 0 }), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_check_tells_which_aims_the_run_can_break_but_not_hold() {
+    let text = "question = \"?\"\nsystems = [\"clinic\"]\n[phases]\nfault = \"10s\"\n[load]\nclinic = { rate = \"20/s\" }\n\
+        [[expect]]\nof = \"clinic GET /appointment/{id}\"\np99 = \"<= 1s\"\n";
+    let (_folder, path) = file(text);
+    let (code, out, err) = brownout(&["check", &path]);
+    assert!(code == 0 && out.contains(": ok: ?"), "{out}{err}");
+    assert!(
+        err.contains("p99 of `clinic GET /appointment/{id}` needs 368 requests, this gives at most 204: it can be broken, but not held"),
+        "{err}"
+    );
+}
+
+#[test]
+fn doctor_looks_at_what_a_local_run_needs() {
+    let (_, out, err) = brownout(&["doctor", "quiet"]);
+    for line in [" open files", " cores for 35 journeys a second", "127.0.0.2", "64 ports", "`quiet` is"] {
+        assert!(out.contains(line), "{line}: {out}{err}");
+    }
+    // As long as nobody has built them, they are not there.
+    assert!(out.contains("ok    the functions and the extension are in `") || out.contains("is not beside this command"), "{out}");
+    assert!(out.lines().all(|line| ["ok    ", "FAIL  ", "      "].iter().any(|begin| line.starts_with(begin))), "{out}");
+}
+
+/// A server that answers every request with 200 until the test ends.
+fn server() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let (mut read, mut some) = (Vec::new(), [0; 4096]);
+                while let Ok(count @ 1..) = stream.read(&mut some) {
+                    read.extend_from_slice(&some[..count]);
+                    while let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                        read.drain(..end + 4);
+                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn requests_to_this_machine_run_without_a_stack_and_a_second_run_keeps_off_the_first() {
+    let text = format!(
+        "question = \"Does it answer?\"\n[phases]\nwarm-up = \"1s\"\nbaseline = \"3s\"\nfault = \"3s\"\nrecovery = \"1s\"\n\
+         [[load.requests]]\nof = \"shop GET /\"\nurl = \"http://{}/\"\nrate = \"20/s\"\n[[expect]]\nof = \"shop GET /\"\np50 = \"<= 20s\"\n",
+        server()
+    );
+    let outcome = support::run_beside_others(&text, &[]);
+    // A busy machine may send too late for a verdict.
+    assert!([0, 4].contains(&outcome.code), "{}", outcome.story());
+    let result = outcome.result();
+    let rule = result["invariants"].as_array().unwrap().iter().find(|rule| rule["id"] == "R-1").unwrap();
+    assert!(rule["checked"].as_u64().unwrap() > 50 && rule["broken"] == 0, "{rule}");
+    let out = outcome.folder.path().to_str().unwrap();
+    let again = || brownout(&["run", &format!("{out}/experiment.toml"), "--out", out]);
+    let (code, _, err) = again();
+    assert!(code == 2 && err.contains("`--force`"), "{err}");
 }

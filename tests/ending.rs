@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use stack::run_folder::FILES;
 use support::{Running, processes_of, signal, start, turn, within};
 
 /// Every invocation of the thermostats' function fails while the plan is in force.
@@ -66,6 +67,12 @@ fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
     nothing_is_left(folder.path());
     let plan = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
     assert!(plan.contains("\"faults\":[]"), "the last plan is a calm one: {plan}");
+    // `--force` knows every file that a run leaves.
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let known = FILES.iter().chain(&["experiment.toml", "logs", "run.lock", "stack.lock"]).any(|known| *known == name);
+        assert!(known, "{name}");
+    }
 }
 
 #[test]
@@ -78,4 +85,21 @@ fn a_stack_that_dies_is_said_and_leaves_nothing() {
     let output = running.finish();
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     nothing_is_left(folder.path());
+}
+
+#[test]
+fn a_signal_before_the_first_request_takes_everything_down_and_has_its_own_exit_code() {
+    let _turn = turn();
+    // `run.lock` is there before the stack is started, `stack.json` before the users sign in.
+    for (name, code, file) in [("INT", 130, "run.lock"), ("TERM", 143, "run.lock"), ("HUP", 129, "run.lock"), ("INT", 130, "stack.json")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running = start(folder.path(), &FAILING.replace("homes = 2", "homes = 300"), &[]);
+        within(Duration::from_secs(120), file, || folder.path().join(file).exists().then_some(()));
+        running.signal(name);
+        let output = running.finish();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{name} at {file}: {said}");
+        assert!(said.contains("stopped as asked") && said.contains("nothing is left running"), "{name} at {file}: {said}");
+        nothing_is_left(folder.path());
+    }
 }

@@ -1,6 +1,4 @@
-//! An experiment as it was written. Reading collects every complaint with its line and column; nothing is guessed.
-
-use std::ops::Range;
+//! An experiment as it was written.
 
 use faults::kinds::{
     again::Again, dependency::Outage, error::Failure, event::Edits, init::Init, kill::Kill, latency::Latency, resource::Pressure,
@@ -15,9 +13,11 @@ use super::bounds::{AtMostRatio, AtMostTime, Errors, Factor, MoreThanFor};
 
 mod aws;
 mod load;
+mod reading;
 
 pub use aws::{Aws, DeployedFunction, StopAlarm};
 pub use load::{Arrivals, AuditLoad, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
+pub use reading::{Wrong, line_and_column, read};
 
 /// An experiment file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "Vec<System>")]
     pub systems: Vec<Spanned<System>>,
-    /// What every roll, arrival and journey depends on.
+    /// What every roll, arrival and journey depends on; a whole number, 0 or more.
     #[serde(default)]
     pub seed: u64,
     /// The lengths of the phases.
@@ -319,74 +319,8 @@ impl Default for ExpectInvariants {
 pub struct Stop {
     /// A share of failed requests, all endpoints together.
     #[serde(default)]
-    pub errors: Option<MoreThanFor>,
-}
-
-/// Something wrong with the file, with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// Where in the text, in bytes.
-    pub span: Range<usize>,
-    /// A lowercase fragment: what was found and what would do.
-    pub what: String,
-}
-
-/// What reading gave: the file as far as it could be read, and everything wrong with its form.
-#[derive(Debug)]
-pub struct Reading {
-    /// `None` where nothing could be made of it.
-    pub file: Option<File>,
-    /// What was wrong, in the order of the text.
-    pub wrong: Vec<Wrong>,
-}
-
-/// No file has more to complain about than a person reads at once.
-const MOST_COMPLAINTS: usize = 40;
-
-/// Reads an experiment. After a complaint its lines are blanked and the rest is read again, so that all complaints come at once, each under its own place.
-pub fn read(text: &str) -> Reading {
-    let mut rest = text.to_owned();
-    let mut wrong = Vec::new();
-    while wrong.len() < MOST_COMPLAINTS {
-        let error = match toml::from_str::<File>(&rest) {
-            Ok(file) => return Reading { file: Some(file), wrong },
-            Err(error) => error,
-        };
-        let Some(span) = error.span() else {
-            wrong.push(Wrong { span: 0..0, what: error.message().to_owned() });
-            break;
-        };
-        // A required key that is missing is a slip of its own only where its neighbours were not blanked.
-        let fresh = !error.message().starts_with("missing field") || wrong.is_empty();
-        if fresh {
-            wrong.push(Wrong { span: span.clone(), what: error.message().trim().replace('\n', ", ") });
-        }
-        if !blank_lines(&mut rest, &span) {
-            break;
-        }
-    }
-    Reading { file: None, wrong }
-}
-
-/// Blanks the lines of a span, offsets kept; false where there was nothing left to blank.
-fn blank_lines(text: &mut String, span: &Range<usize>) -> bool {
-    let end = span.end.max(span.start + 1).min(text.len());
-    let start = text.get(..span.start.min(text.len())).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    let end = text.get(end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| end + at);
-    let blanked: String = text.get(start..end).unwrap_or_default().bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
-    let changed = text.get(start..end).is_some_and(|old| old != blanked);
-    if changed {
-        text.replace_range(start..end, &blanked);
-    }
-    changed
-}
-
-/// Line and column, both from 1, of a place in a text; columns count characters.
-pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at.min(text.len())).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
+    #[schemars(with = "Option<MoreThanFor>")]
+    pub errors: Option<Spanned<MoreThanFor>>,
 }
 
 #[cfg(test)]
@@ -400,24 +334,6 @@ mod tests {
         let reading = read(GOOD);
         assert_eq!(reading.wrong, []);
         assert_eq!(reading.file.unwrap().systems.len(), 2);
-    }
-
-    #[test]
-    fn every_slip_is_complained_about_at_once_under_its_own_column() {
-        let text = "question = \"?\"\nseeed = 1\nsystems = [\"clinic\", \"klinik\"]\n[[fault]]\nfunction = \"authorizer\"\nshare = 1.5\nlatency = { time = \"300\" }\n";
-        let reading = read(text);
-        let places: Vec<_> = reading.wrong.iter().map(|w| line_and_column(text, w.span.start)).collect();
-        assert!(places.contains(&(2, 1)), "{:?}", reading.wrong);
-        assert!(places.contains(&(3, 22)), "{:?}", reading.wrong);
-        assert!(places.contains(&(6, 9)), "{:?}", reading.wrong);
-        assert!(places.iter().any(|(line, _)| *line == 7), "{:?}", reading.wrong);
-    }
-
-    #[test]
-    fn what_is_not_toml_is_one_complaint_and_not_a_panic() {
-        for text in ["[", "= 3", "\u{feff}\u{0}", "question = \"", "a.b.c = {"] {
-            assert!(!read(text).wrong.is_empty(), "{text:?}");
-        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ mod tests {
         let compared = deployments(&crate::experiment::check(&name, &text).unwrap());
         assert_eq!(compared.len(), 3);
         for route in compared.iter().flat_map(|one| &one.routes) {
-            assert!(ENDPOINTS.iter().any(|(endpoint, _)| *endpoint == route.endpoint), "{}", route.endpoint);
+            assert!(ENDPOINTS.iter().any(|(endpoint, ..)| *endpoint == route.endpoint), "{}", route.endpoint);
             assert!(FUNCTIONS.iter().any(|(function, _, _)| *function == route.function), "{}", route.function);
         }
         let (name, text) = crate::experiment::shipped::find("slow-mail").unwrap();

@@ -37,8 +37,11 @@ pub enum RunError {
     #[error("the oracles cannot decide")]
     Oracle(#[from] OracleError),
     /// A file.
-    #[error("the run's folder cannot be written")]
+    #[error("the run's folder cannot be written; choose a writable folder with free space")]
     Folder(#[from] std::io::Error),
+    /// A signal came before the first request was due.
+    #[error("stopped as asked")]
+    Asked(Asked),
     /// It could not be run, and something is left of it.
     #[error("left behind: {}; `{}` takes it back", .left.what.join(", "), .left.command)]
     Left {
@@ -111,12 +114,12 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
     // A calm plan is there before any extension looks for one.
     target.strike(&keeper.calm()).await?;
     let deployed = tokio::select! {
-        deployed = target.deploy() => deployed,
-        _ = setting.signals.asked() => Err(TargetError::Down("stopped while the stack was coming up".into())),
+        deployed = target.deploy() => deployed.map_err(RunError::from),
+        asked = setting.signals.asked() => Err(RunError::Asked(asked)),
     };
     let measured = match deployed {
         Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     let left = target.restore().await;
     progress.end();
@@ -141,7 +144,9 @@ async fn measure(
     progress: &mut Progress,
     addresses: Addresses,
 ) -> Result<(Measurements, Option<Asked>), RunError> {
-    progress.say(&format!("the stack is up: {}", addresses.functions.join(", ")));
+    if !addresses.functions.is_empty() {
+        progress.say(&format!("the stack is up: {}", addresses.functions.join(", ")));
+    }
     let order = Order {
         load: plan.load.clone(),
         arrivals: plan.arrivals,
@@ -152,7 +157,7 @@ async fn measure(
     };
     let mut traffic = tokio::select! {
         traffic = traffic::start(order) => traffic?,
-        asked = setting.signals.asked() => return Err(TrafficError::Preparation(format!("{asked:?} while users signed in")).into()),
+        asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
     let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.world())?)?;

@@ -1,6 +1,9 @@
 //! The experiments that come with brownout, and where an experiment is looked for.
 
+use std::io::ErrorKind;
 use std::path::Path;
+
+use crate::nearest::there_are;
 
 /// Name and text of each experiment that comes with brownout.
 pub const SHIPPED: [(&str, &str); 21] = [
@@ -31,13 +34,22 @@ pub const SHIPPED: [(&str, &str); 21] = [
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// Neither a file nor a name.
-    #[error("there is no experiment `{name}`: it is neither a file nor one of {there}")]
+    #[error("there is no experiment `{name}`: it is not a file, and of those that come with brownout {there}")]
     Unknown {
         /// What was asked for.
         name: String,
         /// What there is.
         there: String,
     },
+    /// A path of which nothing is there.
+    #[error("there is no file `{0}`; check the path")]
+    NoFile(String),
+    /// A folder.
+    #[error("`{0}` is a folder; name an experiment's file in it")]
+    Folder(String),
+    /// Bytes that are no text.
+    #[error("`{0}` is not UTF-8 text; an experiment is a TOML file")]
+    NotText(String),
     /// A file that cannot be read.
     #[error("`{path}` cannot be read")]
     Unreadable {
@@ -56,22 +68,40 @@ pub enum FindError {
 pub fn find(wanted: &str) -> Result<(String, String), FindError> {
     let path = Path::new(wanted);
     if path.is_file() {
-        let text = std::fs::read_to_string(path).map_err(|cause| FindError::Unreadable { path: wanted.to_owned(), cause })?;
+        let text = std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
+            ErrorKind::InvalidData => FindError::NotText(wanted.to_owned()),
+            _ => FindError::Unreadable { path: wanted.to_owned(), cause },
+        })?;
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         return Ok((name, text));
     }
     match SHIPPED.iter().find(|(name, _)| *name == wanted) {
         Some((name, text)) => Ok(((*name).to_owned(), (*text).to_owned())),
-        None => {
-            let there = SHIPPED.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            Err(FindError::Unknown { name: wanted.to_owned(), there })
-        }
+        None if path.is_dir() => Err(FindError::Folder(wanted.to_owned())),
+        None if wanted.contains('/') => Err(FindError::NoFile(wanted.to_owned())),
+        None => Err(FindError::Unknown { name: wanted.to_owned(), there: there_are(wanted, SHIPPED.map(|(name, _)| name)) }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_an_experiment_is_named_with_what_would_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = folder.path().join("x.toml");
+        std::fs::write(&binary, [0xff, 0xfe, 0x00]).unwrap();
+        for (wanted, says) in [
+            ("slow-authoriser", "did you mean `slow-authorizer`?"),
+            ("nowhere/x.toml", "there is no file `nowhere/x.toml`"),
+            (folder.path().to_str().unwrap(), "is a folder; name an experiment's file in it"),
+            (binary.to_str().unwrap(), "is not UTF-8 text"),
+        ] {
+            let error = find(wanted).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains(wanted), "{error}");
+        }
+    }
 
     #[test]
     fn every_experiment_of_the_folder_is_shipped_and_checks() {

@@ -23,6 +23,6 @@ pub mod world;
 pub use addresses::Addresses;
 pub use compressed::Compressed;
 pub use health::Health;
-pub use run_folder::RunFolder;
+pub use run_folder::{FolderError, RunFolder};
 pub use sightings::{Seen, Sighting, Sightings};
 pub use target::{Left, Target, TargetError};

@@ -1,59 +1,203 @@
 //! The folder that the harness and the stack share. It is the whole of what passes between them: whoever dies leaves files, not a half-spoken conversation.
+//! It belongs to one run: a folder in use is refused, and an earlier run's files are replaced only by choice.
 
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use faults::Plan;
 
+/// Everything that a run writes, `logs/` and the locks apart.
+pub const FILES: [&str; 14] = [
+    "plan.json",
+    "stack.json",
+    "ledger.ndjson",
+    "sightings.ndjson",
+    "platform.json",
+    "bootstrap",
+    "wrapper",
+    "latency.hlog",
+    "goose.json",
+    "journal.ndjson",
+    "result.json",
+    "report.html",
+    "summary.md",
+    "junit.xml",
+];
+
+/// Locked by the run for as long as it goes on. It stays when the run is over, so that two runs never lock two files of one name.
+const RUN_LOCK: &str = "run.lock";
+
+/// Locked by the stack's own process, which outlives a dead harness until its lease has run out.
+const STACK_LOCK: &str = "stack.lock";
+
+/// Why a folder cannot be a run's.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// An earlier run's files are there.
+    #[error("`{0}` holds the files of an earlier run; choose another folder, or replace them with `--force`")]
+    Used(PathBuf),
+    /// A run goes on there.
+    #[error("a run is under way in `{0}`; choose another folder, or wait for its end")]
+    Busy(PathBuf),
+    /// It is not a folder.
+    #[error("`{0}` is a file; choose a folder")]
+    File(PathBuf),
+    /// The functions get the plan's path as text.
+    #[error("the path `{0}` is not UTF-8; choose a folder with another name")]
+    NotUtf8(PathBuf),
+    /// It cannot be written.
+    #[error("`{path}` cannot be written; choose a writable folder with free space")]
+    Unwritable {
+        /// The folder or the file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl FolderError {
+    fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        |cause| Self::Unwritable { path, cause }
+    }
+}
+
 /// A run's folder. The harness writes the plan, the stack everything else.
 #[derive(Debug, Clone)]
-pub struct RunFolder(PathBuf);
+pub struct RunFolder {
+    path: PathBuf,
+    /// Let go with the last clone.
+    _lock: Option<Arc<File>>,
+}
 
 impl RunFolder {
-    /// Makes the folder where it is not there.
+    /// Makes the folder where it is not there, without a claim to it.
     ///
     /// # Errors
     /// Where it cannot be made.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         std::fs::create_dir_all(path.join("logs"))?;
-        Ok(Self(path.canonicalize()?))
+        Ok(Self { path: path.canonicalize()?, _lock: None })
+    }
+
+    /// Takes the folder for one run; other files than a run's may be in it. `replace` removes those of an earlier run.
+    ///
+    /// # Errors
+    /// Where a run is under way in it, an earlier run's files are in it and are not to be replaced, or it cannot be written.
+    pub fn claim(path: &Path, replace: bool) -> Result<Self, FolderError> {
+        if path.is_file() {
+            return Err(FolderError::File(path.to_owned()));
+        }
+        let folder = Self::create(path).map_err(FolderError::unwritable(path))?;
+        if folder.path.to_str().is_none() {
+            return Err(FolderError::NotUtf8(folder.path));
+        }
+        let mut lock = folder.lock(RUN_LOCK)?;
+        // Tried, not kept: the stack's process locks it again.
+        drop(folder.lock(STACK_LOCK)?);
+        stamp(&mut lock).map_err(FolderError::unwritable(&folder.path))?;
+        if replace {
+            folder.empty().map_err(FolderError::unwritable(&folder.path))?;
+        } else if FILES.iter().any(|name| folder.path.join(name).exists()) {
+            return Err(FolderError::Used(folder.path));
+        }
+        Ok(Self { _lock: Some(Arc::new(lock)), ..folder })
+    }
+
+    /// Takes a folder that nobody had before: `path`, or `path-2`, `path-3` and so on where it is taken.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn claim_new(path: &Path) -> Result<Self, FolderError> {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        std::fs::create_dir_all(parent).map_err(FolderError::unwritable(parent))?;
+        let numbered = (2_u32..).map(|number| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!("-{number}"));
+            PathBuf::from(name)
+        });
+        for path in std::iter::once(path.to_owned()).chain(numbered) {
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self::claim(&path, false),
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(cause) => return Err(FolderError::Unwritable { path, cause }),
+            }
+        }
+        Err(FolderError::Busy(path.to_owned()))
+    }
+
+    /// Joins the run that claimed the folder: for the stack's own process.
+    ///
+    /// # Errors
+    /// Where another stack still uses it, or it cannot be written.
+    pub fn join(path: &Path) -> Result<Self, FolderError> {
+        let folder = Self::create(path).map_err(FolderError::unwritable(path))?;
+        let lock = folder.lock(STACK_LOCK)?;
+        Ok(Self { _lock: Some(Arc::new(lock)), ..folder })
+    }
+
+    fn lock(&self, name: &str) -> Result<File, FolderError> {
+        let path = self.path.join(name);
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(FolderError::unwritable(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Busy(self.path.clone())),
+            Err(TryLockError::Error(cause)) => Err(FolderError::Unwritable { path, cause }),
+        }
+    }
+
+    /// Removes what a run wrote, and nothing else.
+    fn empty(&self) -> io::Result<()> {
+        let files = FILES.iter().map(|name| self.path.join(name));
+        let logs = std::fs::read_dir(self.path.join("logs"))?.flatten().map(|entry| entry.path());
+        let logs = logs.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        for path in files.flat_map(|path| [beside(&path), path]).chain(logs) {
+            match std::fs::remove_file(path) {
+                Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The plan in force: replaced as a whole, never written in place.
     pub fn plan(&self) -> PathBuf {
-        self.0.join("plan.json")
+        self.path.join("plan.json")
     }
 
     /// The addresses, there once the stack is up.
     pub fn addresses(&self) -> PathBuf {
-        self.0.join("stack.json")
+        self.path.join("stack.json")
     }
 
     /// The entries of all extensions and services, one [`faults::Entry`] a line, in the order of their arrival.
     pub fn ledger(&self) -> PathBuf {
-        self.0.join("ledger.ndjson")
+        self.path.join("ledger.ndjson")
     }
 
     /// What the services saw happen, one [`crate::Sighting`] a line.
     pub fn sightings(&self) -> PathBuf {
-        self.0.join("sightings.ndjson")
+        self.path.join("sightings.ndjson")
     }
 
     /// What the platform counted: one [`crate::Health`] as JSON, rewritten every second.
     pub fn health(&self) -> PathBuf {
-        self.0.join("platform.json")
+        self.path.join("platform.json")
     }
 
     /// What one function wrote to its standard output and error.
     pub fn log(&self, function: &str) -> PathBuf {
-        self.0.join("logs").join(format!("{function}.log"))
+        self.path.join("logs").join(format!("{function}.log"))
     }
 
     /// Puts `plan` in force: written beside, then renamed over the old one.
@@ -69,7 +213,7 @@ impl RunFolder {
     /// # Errors
     /// Where the folder cannot be written.
     pub fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let beside = path.with_extension("new");
+        let beside = beside(path);
         std::fs::write(&beside, bytes)?;
         std::fs::rename(&beside, path)
     }
@@ -79,7 +223,7 @@ impl RunFolder {
     /// # Errors
     /// Where the folder cannot be written.
     pub fn replace_private(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let beside = path.with_extension("new");
+        let beside = beside(path);
         // One that was left behind may be anybody's.
         match std::fs::remove_file(&beside) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
@@ -91,8 +235,20 @@ impl RunFolder {
     }
 }
 
+/// Where a file is written before it takes the place of `path`.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+/// Writes who holds the lock. A full disk is found here, before anything is started.
+fn stamp(lock: &mut File) -> io::Result<()> {
+    lock.write_all(format!("{:<10}\n", std::process::id()).as_bytes())?;
+    lock.sync_data()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -106,5 +262,69 @@ mod tests {
         run.replace_private(&run.addresses(), b"secret").unwrap();
         assert_eq!(std::fs::read(run.addresses()).unwrap(), b"secret");
         assert_eq!(std::fs::metadata(run.addresses()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_folder_belongs_to_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = RunFolder::claim(folder.path(), false).unwrap();
+        for replace in [false, true] {
+            let error = RunFolder::claim(folder.path(), replace).unwrap_err();
+            assert!(matches!(error, FolderError::Busy(_)), "{error}");
+        }
+        // The stack outlives its harness by the lease.
+        let stack = RunFolder::join(folder.path()).unwrap();
+        drop(first);
+        assert!(matches!(RunFolder::claim(folder.path(), true), Err(FolderError::Busy(_))));
+        drop(stack);
+        RunFolder::claim(folder.path(), false).unwrap();
+    }
+
+    #[test]
+    fn the_files_of_an_earlier_run_are_replaced_only_by_choice_and_no_others() {
+        for name in FILES {
+            let folder = tempfile::tempdir().unwrap();
+            let write = |name: &str| std::fs::write(folder.path().join(name), "old").unwrap();
+            write("experiment.toml");
+            let run = RunFolder::claim(folder.path(), false).unwrap();
+            write(name);
+            write("logs/f.log");
+            write("logs/mine.txt");
+            drop(run);
+            let error = RunFolder::claim(folder.path(), false).unwrap_err().to_string();
+            let path = folder.path().canonicalize().unwrap();
+            assert!(error.contains(path.to_str().unwrap()) && error.contains("`--force`"), "{name}: {error}");
+            RunFolder::claim(folder.path(), true).unwrap();
+            let there = |name: &str| folder.path().join(name).exists();
+            assert!(!there(name) && !there("logs/f.log") && there("experiment.toml") && there("logs/mine.txt"), "{name}");
+        }
+    }
+
+    #[test]
+    fn runs_of_the_same_second_get_folders_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = folder.path().join("runs/20260131-235959-quiet");
+        let runs = [(); 3].map(|()| RunFolder::claim_new(&wanted).unwrap());
+        let names = runs.each_ref().map(|run| run.path().file_name().unwrap().to_str().unwrap());
+        assert_eq!(names, ["20260131-235959-quiet", "20260131-235959-quiet-2", "20260131-235959-quiet-3"]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_runs_folder_is_named_with_what_would_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let raw = folder.path().join(std::ffi::OsString::from_vec(b"run-\xff".to_vec()));
+        for (path, says) in [
+            (file.clone(), "is a file; choose a folder"),
+            (file.join("below"), "choose a writable folder"),
+            (PathBuf::from("/proc/run"), "choose a writable folder"),
+            (raw, "is not UTF-8; choose a folder with another name"),
+        ] {
+            let error = RunFolder::claim(&path, false).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains(&path.display().to_string()), "{error}");
+        }
+        let mut full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(stamp(&mut full).unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -117,7 +117,7 @@ fn a_plan_says_what_would_be_changed_and_changes_nothing() {
     let cloud = Cloud::new();
     let before = cloud.function();
     let (_, said, errors) = cloud.brownout(&["doctor", &cloud.file()]);
-    for line in ["well  `orders` can be attached to", "s from AWS's", "135 invocations at once at the worst, and the account has 1000"] {
+    for line in ["ok    `orders` can be attached to", "s from AWS's", "135 invocations at once at the worst, and the account has 1000"] {
         assert!(said.contains(line), "{line}: {said}{errors}");
     }
     let (code, said, errors) = cloud.brownout(&["plan", &cloud.file()]);
@@ -132,7 +132,7 @@ fn a_plan_says_what_would_be_changed_and_changes_nothing() {
     assert!(said.contains("refused: it has `5` layers"), "{said}");
     let (code, said, errors) = cloud.brownout(&["doctor", &cloud.file()]);
     assert_eq!(code, 2, "{said}{errors}");
-    assert!(said.contains("ill   `orders`: it has `5` layers, and 5 are the most\n      merge two of them"), "{said}");
+    assert!(said.contains("FAIL  `orders`: it has `5` layers, and 5 are the most\n      merge two of them"), "{said}");
     cloud.edit(|function| function.layers.clear());
     assert_eq!(cloud.function(), before);
 }

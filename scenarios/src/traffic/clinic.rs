@@ -264,12 +264,24 @@ async fn bad_tokens(order: &Order, user: User, forger: &Forger) -> Result<Vec<Ba
 
 #[cfg(test)]
 mod tests {
+    use super::super::per_arrival;
     use super::*;
     use std::collections::HashSet;
 
     #[test]
     fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
         assert_eq!(WEIGHTS.iter().map(|(_, weight)| weight).sum::<usize>(), 100);
+    }
+
+    #[test]
+    fn an_arrival_makes_as_many_requests_as_is_told_before_a_run() {
+        let gets = |kind: Kind| match kind {
+            Kind::Pair | Kind::UnknownId => 1,
+            Kind::Twice => 2,
+            Kind::NoHeader | Kind::BadToken | Kind::WrongClientType | Kind::Post => 0,
+        };
+        let of_a_hundred: usize = WEIGHTS.iter().map(|(kind, weight)| gets(*kind) * weight).sum();
+        assert!((of_a_hundred as f64 / 100.0 - per_arrival::CLINIC_GET).abs() < 1e-9, "{of_a_hundred}");
     }
 
     #[test]

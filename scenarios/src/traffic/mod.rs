@@ -15,6 +15,7 @@ mod mail;
 mod members;
 mod mqtt;
 pub mod open_model;
+pub mod per_arrival;
 pub mod plain;
 mod requests;
 mod schedule;

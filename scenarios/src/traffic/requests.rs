@@ -35,6 +35,7 @@ impl Endpoint {
     /// Whether it is on this machine.
     pub fn is_loopback(&self) -> bool {
         let host = self.host.rsplit_once(':').map_or(self.host.as_str(), |(host, _)| host);
+        let host = host.trim_matches(['[', ']']);
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }

@@ -260,11 +260,34 @@ impl Scenario for Thermostats {
 
 #[cfg(test)]
 mod tests {
+    use super::super::per_arrival;
     use super::*;
 
     #[test]
     fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
         assert_eq!(WEIGHTS.iter().map(|(_, weight)| weight).sum::<usize>(), 100);
+    }
+
+    #[test]
+    fn an_arrival_makes_as_many_requests_as_is_told_before_a_run() {
+        let (homes, turns) = (homes(1), 900);
+        let set = |request: &ThermostatRequest| usize::from(matches!(request, ThermostatRequest::Set { .. }));
+        let share = |sets: &dyn Fn(u64) -> usize| (0..turns).map(sets).sum::<usize>() as f64 / turns as f64;
+        let sets_of = |kind: Kind| match kind {
+            Kind::Owner => 1.0,
+            Kind::Guest => share(&|turn| set(&words::guest("d", turn).0)),
+            Kind::PowerCompany => share(&|turn| set(&words::power_company("d", turn).0)),
+            Kind::SecondDevice => share(&|turn| set(&words::second_device(&homes[0], turn).1)),
+            Kind::Hostile => 0.0,
+        };
+        let gets_of = |kind: Kind| match kind {
+            Kind::Owner => 2.0,
+            Kind::Hostile => 0.0,
+            single => 1.0 - sets_of(single),
+        };
+        let all = |of: &dyn Fn(Kind) -> f64| WEIGHTS.iter().map(|(kind, weight)| of(*kind) * *weight as f64 / 100.0).sum::<f64>();
+        assert!((all(&sets_of) - per_arrival::THERMOSTAT_SET).abs() < 0.005, "{}", all(&sets_of));
+        assert!((all(&gets_of) - per_arrival::THERMOSTAT_GET).abs() < 0.005, "{}", all(&gets_of));
     }
 
     #[test]

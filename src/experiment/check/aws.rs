@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::aws::exports::alarms::{Alarm, Metric};
 use ::aws::exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
+use scenarios::traffic::Endpoint;
 
 use super::super::deployed::Deployed;
 use super::super::file::{DeployedFunction, File, StopAlarm};
@@ -21,9 +22,7 @@ const LATEST: Duration = Duration::from_secs(300);
 impl Check<'_> {
     pub(super) fn deployed(&mut self, file: &File) -> Option<Deployed> {
         let Some(spanned) = &file.aws else {
-            if let Some(load) = file.load.requests.first() {
-                self.complain(load.span(), "`requests` go to functions that are deployed; name them under `[aws]`");
-            }
+            self.requests_alone(file);
             return None;
         };
         let (span, aws) = (spanned.span(), spanned.get_ref());
@@ -56,6 +55,22 @@ impl Check<'_> {
         })
     }
 
+    /// Without functions on AWS, requests go to what somebody runs on this machine, and to nothing else.
+    fn requests_alone(&mut self, file: &File) {
+        // A section that could not be read may have named the functions.
+        let Some(first) = file.load.requests.first().filter(|_| self.has_form) else { return };
+        if !file.systems.is_empty() {
+            return self
+                .complain(first.span(), "`requests` go with `[aws]`, or without `systems` to an address of this machine; remove one");
+        }
+        for url in file.load.requests.iter().map(|load| &load.get_ref().url) {
+            if url.get_ref().parse::<Endpoint>().is_ok_and(|endpoint| !endpoint.is_loopback()) {
+                let what = format!("`{}` is not on this machine; requests to functions on AWS need `[aws]`", url.get_ref());
+                self.complain(url.span(), what);
+            }
+        }
+    }
+
     fn nothing_local(&mut self, file: &File) {
         for system in &file.systems {
             let what = format!("`{}` is brought up on this machine; an experiment with `[aws]` brings nothing up", system.get_ref().name());
@@ -73,7 +88,10 @@ impl Check<'_> {
         }
         let (baseline, shortest) = (&file.phases.baseline, Time::from(2 * lag.duration()));
         if baseline.get_ref().duration() < shortest.duration() {
-            let what = format!("`baseline` is `{}`; on AWS it needs `{shortest}` at least, twice the `ledger-lag`", baseline.get_ref());
+            let what = format!(
+                "`baseline` is `{}`; on AWS it needs `{shortest}` at least, twice `ledger-lag` of `[aws]`, which is `{lag}`",
+                baseline.get_ref()
+            );
             self.complain(baseline.span(), what);
         }
     }

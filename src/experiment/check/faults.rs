@@ -8,10 +8,10 @@ use ::faults::time::Time;
 use ::faults::{By, Fault, Kind, Place};
 use toml::Spanned;
 
-use super::super::deployed::Deployed;
 use super::super::file::{FaultEntry, File, System};
 use super::super::windows::Windows;
-use super::{Check, list};
+use super::{Check, Ground, list};
+use crate::nearest::there_are;
 
 /// A function of a system under test, and what a fault's roll hangs on there: what a queue or a stream delivers again is struck again.
 pub const FUNCTIONS: [(&str, System, By); 18] = [
@@ -49,11 +49,15 @@ pub const SERVICES: [(&str, &[&str]); 9] = [
 ];
 
 impl Check<'_> {
-    pub(super) fn faults(&mut self, file: &File, systems: &[System], deployed: Option<&Deployed>) -> (Vec<Fault>, Windows) {
+    pub(super) fn faults(&mut self, file: &File, ground: &Ground<'_>) -> (Vec<Fault>, Windows) {
         let mut faults: Vec<Fault> = Vec::new();
         let mut windows = Windows::default();
+        if let (Ground::Bare, Some(fault)) = (ground, file.fault.first()) {
+            self.missing(fault.span(), "a fault needs `systems` or `[aws]`: nothing else can be struck");
+            return (faults, windows);
+        }
         for entry in &file.fault {
-            let Some(fault) = self.fault(entry, systems, deployed) else { continue };
+            let Some(fault) = self.fault(entry, ground) else { continue };
             for other in &faults {
                 if other.name == fault.name {
                     self.complain(entry.span(), format!("two faults are called `{}`; give one a `name` of its own", fault.name));
@@ -90,9 +94,9 @@ impl Check<'_> {
         Some(from..until)
     }
 
-    fn fault(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System], deployed: Option<&Deployed>) -> Option<Fault> {
+    fn fault(&mut self, spanned: &Spanned<FaultEntry>, ground: &Ground<'_>) -> Option<Fault> {
         let entry = spanned.get_ref();
-        let place = self.place(spanned, systems, deployed);
+        let place = self.place(spanned, ground);
         let kinds = entry.kinds();
         let [kind] = kinds.as_slice() else {
             let what =
@@ -106,12 +110,12 @@ impl Check<'_> {
         };
         let place = place?;
         let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
-        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, kind, deployed));
+        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, kind, ground));
         let fault = Fault { name, place, share, when, at_most, by, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
         }
-        if matches!(fault.kind, Kind::Dependency(_)) && deployed.is_none() {
+        if matches!((&fault.kind, ground), (Kind::Dependency(_), Ground::Systems(_))) {
             let what = "`dependency` is for deployed functions; here strike the service itself, such as `service = \"dynamodb\"`";
             self.complain(spanned.span(), what);
         }
@@ -121,14 +125,14 @@ impl Check<'_> {
         Some(fault)
     }
 
-    fn place(&mut self, spanned: &Spanned<FaultEntry>, systems: &[System], deployed: Option<&Deployed>) -> Option<Place> {
+    fn place(&mut self, spanned: &Spanned<FaultEntry>, ground: &Ground<'_>) -> Option<Place> {
         let entry = spanned.get_ref();
         match (&entry.function, &entry.service) {
             (Some(function), None) => {
                 if let Some(operation) = &entry.operation {
                     self.complain(operation.span(), "`operation` goes with `service`, not with `function`");
                 }
-                self.function(function, systems, deployed)
+                self.function(function, ground)
             }
             (None, Some(service)) => self.service(service, entry.operation.as_ref()),
             (None, None) => {
@@ -142,43 +146,52 @@ impl Check<'_> {
         }
     }
 
-    fn function(&mut self, function: &Spanned<String>, systems: &[System], deployed: Option<&Deployed>) -> Option<Place> {
+    fn function(&mut self, function: &Spanned<String>, ground: &Ground<'_>) -> Option<Place> {
         let name = function.get_ref();
-        if let Some(deployed) = deployed {
-            if deployed.function(name).is_none() {
-                let there = list(deployed.functions.iter().map(|function| function.name()));
-                self.complain(function.span(), format!("there is no function `{name}` under `[aws]`; there are: {there}"));
+        let place = Some(Place::Function(name.clone()));
+        let systems = match ground {
+            Ground::Deployed(deployed) => {
+                if deployed.function(name).is_none() {
+                    let there = there_are(name, deployed.functions.iter().map(|function| function.name()));
+                    self.complain(function.span(), format!("there is no function `{name}` under `[aws]`; {there}"));
+                }
+                return place;
             }
-            return Some(Place::Function(name.clone()));
+            Ground::Systems(systems) => *systems,
+            Ground::Bare | Ground::Unread => return place,
+        };
+        match FUNCTIONS.iter().find(|(known, ..)| known == name) {
+            Some((_, system, _)) if systems.contains(system) => return place,
+            Some((_, system, _)) => self.not_among(function.span(), &format!("`{name}` is a function of"), *system),
+            None => {
+                let there = FUNCTIONS.iter().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| *name);
+                let there = there_are(name, there);
+                self.complain(function.span(), format!("there is no function `{name}` in these systems; {there}"));
+            }
         }
-        if FUNCTIONS.iter().any(|(known, system, _)| known == name && systems.contains(system)) {
-            return Some(Place::Function(name.clone()));
-        }
-        let there = list(FUNCTIONS.iter().filter(|(_, system, _)| systems.contains(system)).map(|(name, _, _)| *name));
-        self.complain(function.span(), format!("there is no function `{name}` in these systems; there are: {there}"));
         None
     }
 
     fn service(&mut self, service: &Spanned<String>, operation: Option<&Spanned<String>>) -> Option<Place> {
         let name = service.get_ref();
         let Some((_, operations)) = SERVICES.iter().find(|(known, _)| known == name) else {
-            let there = list(SERVICES.iter().map(|(name, _)| *name));
-            self.complain(service.span(), format!("there is no service `{name}`; there are: {there}"));
+            let there = there_are(name, SERVICES.iter().map(|(name, _)| *name));
+            self.complain(service.span(), format!("there is no service `{name}`; {there}"));
             return None;
         };
         if let Some(operation) = operation
             && !operations.contains(&operation.get_ref().as_str())
         {
-            let what = format!("`{name}` has no operation `{}` here; there are: {}", operation.get_ref(), list(operations.iter().copied()));
-            self.complain(operation.span(), what);
+            let there = there_are(operation.get_ref(), operations.iter().copied());
+            self.complain(operation.span(), format!("`{name}` has no operation `{}` here; {there}", operation.get_ref()));
             return None;
         }
         Some(Place::Service { name: name.clone(), operation: operation.map(|o| o.get_ref().clone()) })
     }
 }
 
-fn by(place: &Place, kind: &Kind, deployed: Option<&Deployed>) -> By {
-    if let (Some(deployed), Place::Function(name)) = (deployed, place) {
+fn by(place: &Place, kind: &Kind, ground: &Ground<'_>) -> By {
+    if let (Ground::Deployed(deployed), Place::Function(name)) = (ground, place) {
         return if matches!(kind, Kind::Init(_)) { By::Trace } else { deployed.by(name) };
     }
     let of = |(name, _, by): &(&str, System, By)| place.is_function(name).then_some(*by);

@@ -65,7 +65,7 @@ impl Check<'_> {
     fn has_load(&mut self, system: System, systems: &[System], span: Option<Range<usize>>) {
         let name = system.name();
         match span {
-            Some(span) if !systems.contains(&system) => self.complain(span, format!("`{name}` gets load but is not among the `systems`")),
+            Some(span) if !systems.contains(&system) && self.has_systems(systems) => self.not_among(span, "load is sent to", system),
             None if systems.contains(&system) => {
                 self.missing(0..0, &format!("`{name}` gets no load; write `{name} = {{ rate = \"20/s\" }}` under `[load]`"));
             }

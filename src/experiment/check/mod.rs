@@ -3,53 +3,60 @@
 mod aws;
 pub mod faults;
 mod load;
+pub mod power;
+mod reach;
 
 use std::ops::Range;
 use std::time::Duration;
 
 use ::faults::Lease;
+use clap::ValueEnum;
 use reports::{AimArm, Bound, Expectation};
 use scenarios::Timeline;
-use scenarios::traffic::Arrivals;
+use scenarios::traffic::{Arrivals, per_arrival as per};
 use stack::world::users_api::{Shape, Verb};
 use stack::world::weaknesses::{self, Bearer};
+use toml::Spanned;
 
 use super::bounds::Errors;
+use super::deployed::Deployed;
 use super::file::{self, ExpectEntry, File, System, Wrong};
 use super::plan::Plan;
+use crate::nearest::there_are;
 
 /// Between the baseline and the fault phase: the last answers of the baseline come in, the plan is struck and its effect awaited. Not recorded.
 pub const ARMING: Duration = Duration::from_millis(2000);
 
-/// The endpoints that scenarios record, by system.
-pub const ENDPOINTS: [(&str, System); 27] = [
-    ("thermostat GET /items", System::Thermostat),
-    ("thermostat POST /control/{id} Get", System::Thermostat),
-    ("thermostat POST /control/{id} Set", System::Thermostat),
-    ("thermostat desired -> reported", System::Thermostat),
-    ("clinic GET /appointment/{id}", System::Clinic),
-    ("mail SMTP", System::Mail),
-    ("mail arrival -> disposition", System::Mail),
-    ("inactive-users sign-in", System::InactiveUsers),
-    ("inactive-users refresh", System::InactiveUsers),
-    ("inactive-users expiry -> disabled", System::InactiveUsers),
-    (Shape::PerVerb.endpoint(Verb::List), System::UsersApi),
-    (Shape::PerVerb.endpoint(Verb::Get), System::UsersApi),
-    (Shape::PerVerb.endpoint(Verb::Create), System::UsersApi),
-    (Shape::PerVerb.endpoint(Verb::Update), System::UsersApi),
-    (Shape::PerVerb.endpoint(Verb::Delete), System::UsersApi),
-    (Shape::One.endpoint(Verb::List), System::UsersApi),
-    (Shape::One.endpoint(Verb::Get), System::UsersApi),
-    (Shape::One.endpoint(Verb::Create), System::UsersApi),
-    (Shape::One.endpoint(Verb::Update), System::UsersApi),
-    (Shape::One.endpoint(Verb::Delete), System::UsersApi),
-    (Shape::ReadWrite.endpoint(Verb::List), System::UsersApi),
-    (Shape::ReadWrite.endpoint(Verb::Get), System::UsersApi),
-    (Shape::ReadWrite.endpoint(Verb::Create), System::UsersApi),
-    (Shape::ReadWrite.endpoint(Verb::Update), System::UsersApi),
-    (Shape::ReadWrite.endpoint(Verb::Delete), System::UsersApi),
-    ("audit POST /records", System::Audit),
-    ("audit accepted -> closed", System::Audit),
+/// The endpoints that scenarios record, by system, with the requests that an arrival makes to each on average. What has no rate of its own
+/// counts once an arrival.
+pub const ENDPOINTS: [(&str, System, f64); 27] = [
+    ("thermostat GET /items", System::Thermostat, per::THERMOSTAT_ITEMS),
+    ("thermostat POST /control/{id} Get", System::Thermostat, per::THERMOSTAT_GET),
+    ("thermostat POST /control/{id} Set", System::Thermostat, per::THERMOSTAT_SET),
+    ("thermostat desired -> reported", System::Thermostat, per::THERMOSTAT_SET),
+    ("clinic GET /appointment/{id}", System::Clinic, per::CLINIC_GET),
+    ("mail SMTP", System::Mail, 1.0),
+    ("mail arrival -> disposition", System::Mail, 1.0),
+    ("inactive-users sign-in", System::InactiveUsers, per::SIGN_IN),
+    ("inactive-users refresh", System::InactiveUsers, per::REFRESH),
+    ("inactive-users expiry -> disabled", System::InactiveUsers, 1.0),
+    (Shape::PerVerb.endpoint(Verb::List), System::UsersApi, per::USERS_LIST),
+    (Shape::PerVerb.endpoint(Verb::Get), System::UsersApi, per::USERS_GET),
+    (Shape::PerVerb.endpoint(Verb::Create), System::UsersApi, per::USERS_CREATE),
+    (Shape::PerVerb.endpoint(Verb::Update), System::UsersApi, per::USERS_LIST),
+    (Shape::PerVerb.endpoint(Verb::Delete), System::UsersApi, per::USERS_LIST),
+    (Shape::One.endpoint(Verb::List), System::UsersApi, per::USERS_LIST),
+    (Shape::One.endpoint(Verb::Get), System::UsersApi, per::USERS_GET),
+    (Shape::One.endpoint(Verb::Create), System::UsersApi, per::USERS_CREATE),
+    (Shape::One.endpoint(Verb::Update), System::UsersApi, per::USERS_LIST),
+    (Shape::One.endpoint(Verb::Delete), System::UsersApi, per::USERS_LIST),
+    (Shape::ReadWrite.endpoint(Verb::List), System::UsersApi, per::USERS_LIST),
+    (Shape::ReadWrite.endpoint(Verb::Get), System::UsersApi, per::USERS_GET),
+    (Shape::ReadWrite.endpoint(Verb::Create), System::UsersApi, per::USERS_CREATE),
+    (Shape::ReadWrite.endpoint(Verb::Update), System::UsersApi, per::USERS_LIST),
+    (Shape::ReadWrite.endpoint(Verb::Delete), System::UsersApi, per::USERS_LIST),
+    ("audit POST /records", System::Audit, 1.0),
+    ("audit accepted -> closed", System::Audit, 1.0),
 ];
 
 /// The system that a weakness belongs to.
@@ -64,7 +71,7 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
         Some(Bearer::RecordSignIn | Bearer::PruneUsers) => Ok(System::InactiveUsers),
         Some(Bearer::UsersApi) => Ok(System::UsersApi),
         Some(Bearer::Audit | Bearer::RecordMachine) => Ok(System::Audit),
-        None => Err(format!("there is no weakness `{weakness}`; there are: {}", list(weaknesses::ALL.map(|(name, _)| name)))),
+        None => Err(format!("there is no weakness `{weakness}`; {}", there_are(weakness, weaknesses::ALL.map(|(name, _)| name)))),
     }
 }
 
@@ -74,7 +81,7 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
 /// Everything that is wrong with it, in the order of the text; never empty.
 pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
     let reading = file::read(text);
-    let mut check = Check { wrong: reading.wrong, text };
+    let mut check = Check { has_form: reading.wrong.is_empty(), wrong: reading.wrong, text, not_among: Vec::new() };
     let plan = reading.file.map(|file| check.plan(name, &file));
     check.wrong.sort_by_key(|wrong| wrong.span.start);
     check.wrong.dedup();
@@ -87,6 +94,22 @@ pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
 struct Check<'a> {
     wrong: Vec<Wrong>,
     text: &'a str,
+    /// Whether all of the text could be read; otherwise what seems to be missing may only be unread.
+    has_form: bool,
+    /// The systems of which it was said that they are not among the `systems`: once is enough.
+    not_among: Vec<System>,
+}
+
+/// What there is to be struck and aimed at.
+enum Ground<'a> {
+    /// Systems on this machine.
+    Systems(&'a [System]),
+    /// Functions on AWS.
+    Deployed(&'a Deployed),
+    /// Requests alone: nothing can be struck.
+    Bare,
+    /// Anything: a slip elsewhere hides what there is.
+    Unread,
 }
 
 impl Check<'_> {
@@ -101,13 +124,27 @@ impl Check<'_> {
         }
     }
 
+    /// Complains of a system that is not brought up, once.
+    fn not_among(&mut self, span: Range<usize>, what: &str, system: System) {
+        if !self.not_among.contains(&system) {
+            self.not_among.push(system);
+            self.complain(span, format!("{what} `{}`, which is not among the `systems`", system.name()));
+        }
+    }
+
     fn plan(&mut self, name: &str, file: &File) -> Plan {
         if file.question.as_ref().is_none_or(|q| q.get_ref().trim().is_empty()) {
-            self.missing(0..0, "the experiment asks nothing; write `question = \"...?\"`");
+            self.missing(0..0, "`question` is missing; write `question = \"...?\"`");
         }
         let systems = self.systems(file);
         let deployed = self.deployed(file);
-        let (faults, windows) = self.faults(file, &systems, deployed.as_ref());
+        let ground = match (&deployed, systems.is_empty()) {
+            (Some(deployed), _) => Ground::Deployed(deployed),
+            (None, false) if file.aws.is_none() => Ground::Systems(&systems),
+            (None, true) if file.aws.is_none() && self.has_form && !file.load.requests.is_empty() => Ground::Bare,
+            (None, _) => Ground::Unread,
+        };
+        let (faults, windows) = self.faults(file, &ground);
         let plan = Plan {
             name: name.to_owned(),
             question: file.question.as_ref().map(|q| q.get_ref().clone()).unwrap_or_default(),
@@ -125,20 +162,21 @@ impl Check<'_> {
             faults,
             windows,
             lease: self.lease(file),
-            expectations: self.expectations(file, &systems),
+            expectations: self.expectations(file, &ground),
             any_errors: any_errors(file),
             none_broken: file.expect_invariants.none_broken,
             strike_a_broken_baseline: file.phases.strike_a_broken_baseline,
-            stop: file.stop.errors,
+            stop: file.stop.errors.as_ref().map(|stop| *stop.get_ref()),
             systems,
             deployed,
         };
         self.would_be_refused(aws::section(file), &plan);
+        self.reach(file, &plan);
         plan
     }
 
     fn systems(&mut self, file: &File) -> Vec<System> {
-        if file.systems.is_empty() && file.aws.is_none() {
+        if file.systems.is_empty() && file.aws.is_none() && file.load.requests.is_empty() {
             self.missing(0..0, "no system is named; write for example `systems = [\"clinic\"]`");
         }
         let mut systems = Vec::new();
@@ -181,9 +219,8 @@ impl Check<'_> {
         for weakness in &file.stack.weaknesses {
             match system_of(weakness.get_ref()) {
                 Err(what) => self.complain(weakness.span(), what),
-                Ok(system) if !systems.contains(&system) => {
-                    let what = format!("`{}` belongs to `{}`, which is not among the `systems`", weakness.get_ref(), system.name());
-                    self.complain(weakness.span(), what);
+                Ok(system) if !systems.contains(&system) && self.has_systems(systems) => {
+                    self.not_among(weakness.span(), &format!("`{}` belongs to", weakness.get_ref()), system);
                 }
                 Ok(_) => {}
             }
@@ -199,16 +236,40 @@ impl Check<'_> {
         cache.get_ref().duration()
     }
 
-    fn expectations(&mut self, file: &File, systems: &[System]) -> Vec<Expectation> {
+    /// Whether the systems of the file are known: a line that could not be read may have named them.
+    fn has_systems(&self, systems: &[System]) -> bool {
+        self.has_form || !systems.is_empty()
+    }
+
+    /// Looks for an endpoint; what is not there is complained of.
+    fn endpoint(&mut self, of: &Spanned<String>, file: &File, ground: &Ground<'_>) {
+        let name = of.get_ref().as_str();
+        let requested = || file.load.requests.iter().map(|load| load.get_ref().of.get_ref().as_str());
+        let known = ENDPOINTS.iter().find(|(known, ..)| *known == name).map(|(_, system, _)| *system);
+        let systems = match ground {
+            Ground::Systems(systems) => *systems,
+            Ground::Deployed(_) | Ground::Bare if self.has_form => &[],
+            _ => System::value_variants(),
+        };
+        match known {
+            _ if requested().any(|request| request == name) => {}
+            Some(system) if systems.contains(&system) => {}
+            Some(system) if !systems.is_empty() => self.not_among(of.span(), &format!("`{name}` is an endpoint of"), system),
+            // Its request may stand in a line that could not be read.
+            None if !self.has_form && self.text.contains("requests") => {}
+            _ => {
+                let recorded = ENDPOINTS.iter().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| *name);
+                let there = there_are(name, recorded.chain(requested()));
+                self.complain(of.span(), format!("there is no endpoint `{name}` in this experiment; {there}"));
+            }
+        }
+    }
+
+    fn expectations(&mut self, file: &File, ground: &Ground<'_>) -> Vec<Expectation> {
         let mut expectations = Vec::new();
         for entry in &file.expect {
             let of = &entry.get_ref().of;
-            let recorded = ENDPOINTS.iter().filter(|(_, system)| systems.contains(system)).map(|(name, _)| *name);
-            let there: Vec<_> = recorded.chain(file.load.requests.iter().map(|load| load.get_ref().of.get_ref().as_str())).collect();
-            if !there.contains(&of.get_ref().as_str()) {
-                let what = format!("there is no endpoint `{}` in this experiment; there are: {}", of.get_ref(), list(there));
-                self.complain(of.span(), what);
-            }
+            self.endpoint(of, file, ground);
             let bounds = bounds(entry.get_ref());
             if bounds.is_empty() && entry.get_ref().errors.is_none() {
                 self.missing(entry.span(), "nothing is expected of this endpoint; write for example `p99 = \"<= 1s\"`");
@@ -270,6 +331,45 @@ mod tests {
             assert_ne!(text, GOOD, "{from}");
             let wrong = check("x", &text).unwrap_err();
             assert!(wrong.iter().any(|w| w.what.contains(says)), "{to}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn one_slip_is_one_complaint_and_names_the_nearest_right_name() {
+        for (from, to, says) in [
+            ("\"authorizer\"", "\"authoriser\"", "did you mean `authorizer`?"),
+            ("\"thermostat\", \"clinic\"", "\"thermostat\", \"klinik\"", "did you mean `clinic`?"),
+            ("systems = [", "sistems = [", "did you mean `systems`?"),
+            ("\"thermostat\", \"clinic\"", "\"thermostat\"", "`authorizer` is a function of `clinic`, which is not among the `systems`"),
+            ("clinic GET /appointment/{id}", "clinic GET /apointment/{id}", "did you mean `clinic GET /appointment/{id}`?"),
+            ("[stop]", "[stack]\nweaknesses = [\"mode-droped\"]\n[stop]", "did you mean `mode-dropped`?"),
+            ("function = \"authorizer\"\n", "service = \"dynamo\"\n", "did you mean `dynamodb`?"),
+            ("seed = 7", "seed = -1", "a whole number, 0 or more"),
+            ("[[fault]]", "[fault]", "write `[[fault]]`"),
+        ] {
+            let text = GOOD.replacen(from, to, 1).replacen("when = { path = \"/appointment/*\" }\n", "", 1);
+            let wrong = check("x", &text).unwrap_err();
+            assert_eq!(wrong.len(), 1, "{to}: {wrong:?}");
+            assert!(wrong[0].what.contains(says), "{to}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn requests_to_this_machine_need_no_stack_and_can_carry_no_fault() {
+        let bare = "question = \"Does it hold?\"\n[[load.requests]]\nof = \"shop GET /\"\nurl = \"http://127.0.0.1:8080/\"\nrate = \"20/s\"\n\
+            [[expect]]\nof = \"shop GET /\"\np50 = \"<= 1s\"\n";
+        for url in ["http://127.0.0.1:8080/", "http://localhost:8080/", "http://[::1]:8080/"] {
+            let plan = check("x", &bare.replacen("http://127.0.0.1:8080/", url, 1)).unwrap();
+            assert_eq!((plan.systems.len(), plan.faults.len(), plan.load.requests.len()), (0, 0, 1));
+        }
+        for (from, to, says) in [
+            ("127.0.0.1", "shop.example.com", "need `[aws]`"),
+            ("[[expect]]", "[[fault]]\nfunction = \"shop\"\nerror = {}\n[[expect]]", "a fault needs `systems` or `[aws]`"),
+            ("[[load", "systems = [\"clinic\"]\n[load.clinic]\nrate = \"1/s\"\n[[load", "without `systems`"),
+            ("of = \"shop GET /\"\np50", "of = \"shop GET\"\np50", "did you mean `shop GET /`?"),
+        ] {
+            let wrong = check("x", &bare.replacen(from, to, 1)).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].what.contains(says), "{to}: {wrong:?}");
         }
     }
 

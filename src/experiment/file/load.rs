@@ -37,7 +37,7 @@ pub struct Load {
     #[serde(default)]
     #[schemars(with = "Option<AuditLoad>")]
     pub audit: Option<Spanned<AuditLoad>>,
-    /// Requests to endpoints of functions that are deployed; with `[aws]` only.
+    /// Requests to endpoints of functions that are deployed, with `[aws]`; or, without it and without `systems`, to an address of this machine.
     #[serde(default)]
     #[schemars(with = "Vec<RequestLoad>")]
     pub requests: Vec<Spanned<RequestLoad>>,

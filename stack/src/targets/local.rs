@@ -97,7 +97,9 @@ impl Target for Local {
     }
 
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
-        self.folder.write_plan(plan).map_err(|cause| TargetError::Io { what: "the plan could not be written".into(), cause })
+        let path = self.folder.plan();
+        let what = || format!("`{}` cannot be written; choose a writable folder with free space", path.display());
+        self.folder.write_plan(plan).map_err(|cause| TargetError::Io { what: what(), cause })
     }
 
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {

@@ -1,6 +1,7 @@
 //! Where an experiment can be made, one file each.
 
 mod attached;
+pub mod bare;
 pub mod deployed;
 pub mod driven;
 mod ledgers;

@@ -92,6 +92,7 @@ fn steps(seed: u64, number: u64) -> Vec<UsersRequest> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use super::super::super::per_arrival;
     use super::*;
 
     #[test]
@@ -107,6 +108,10 @@ mod tests {
         }
         let expected = [(Verb::List, 3), (Verb::Get, 9), (Verb::Create, 5), (Verb::Update, 3), (Verb::Delete, 3)];
         assert_eq!(asked, expected.into());
+        let told = [per_arrival::USERS_LIST, per_arrival::USERS_GET, per_arrival::USERS_CREATE];
+        for (count, told) in expected.into_iter().map(|(_, count)| count as f64 / 3.0).zip(told) {
+            assert!((count - told).abs() < 1e-9, "{count}, told {told}");
+        }
     }
 
     #[test]

@@ -1,0 +1,133 @@
+//! How much a run can show: the requests that an aim needs beside those that the run gives at most. It refuses nothing.
+
+use std::time::Duration;
+
+use faults::Place;
+use faults::time::Time;
+use reports::intervals::samples_needed;
+use reports::{AimArm, Bound, Expectation};
+
+use super::super::plan::Plan;
+use super::ENDPOINTS;
+use super::faults::FUNCTIONS;
+use super::reach::a_second;
+
+/// A bound on errors is kept for certain where that many requests without one would be a chance of 2.5 %.
+const CHANCE: f64 = 0.025;
+
+/// What is said of the aims that this run can break but not hold, one line each.
+pub fn notices(plan: &Plan) -> Vec<String> {
+    plan.expectations.iter().filter_map(|aim| notice(plan, aim, arm_share(plan, aim))).collect()
+}
+
+/// What is said of one aim whose arm is this share of the endpoint's requests; nothing where the run gives enough.
+fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
+    let (of, what) = (&aim.of, words(aim.bound)?);
+    let Some(needs) = needed(aim.bound)? else {
+        return Some(format!("{what} of `{of}` can be broken, but not held: no number of requests shows that none fails; write `<= 1%`"));
+    };
+    // A ratio needs them in both arms.
+    let share = if matches!(aim.bound, Bound::P99Ratio(_)) { share.min(1.0 - share) } else { share };
+    let a_second = a_second(&plan.load, of) * share;
+    // The tolerance keeps 40 s at 9.2/s at 368.
+    let gives = (a_second * plan.timeline.fault.as_secs_f64() + 1e-6) as u64;
+    if gives >= needs {
+        return None;
+    }
+    let arm = if share < 1.0 { " in the arm that it judges" } else { "" };
+    let cure = Duration::try_from_secs_f64((needs as f64 / a_second).ceil()).map(Time::from);
+    let cure = cure.map_or_else(|_| "raise the rate".to_owned(), |phase| format!("make the fault phase `{phase}` or raise the rate"));
+    Some(format!("{what} of `{of}` needs {needs} requests, this gives at most {gives}{arm}: it can be broken, but not held; {cure}"))
+}
+
+fn words(bound: Bound) -> Option<&'static str> {
+    match bound {
+        Bound::P50(_) => Some("p50"),
+        Bound::P90(_) => Some("p90"),
+        Bound::P99(_) => Some("p99"),
+        Bound::P99Ratio(_) => Some("p99-ratio"),
+        Bound::Errors(_) => Some("errors"),
+        _ => None,
+    }
+}
+
+/// The requests without which a bound cannot be shown to hold: `None` where it is not about a number of them, `Some(None)` where none is enough.
+fn needed(bound: Bound) -> Option<Option<u64>> {
+    match bound {
+        Bound::P50(_) => Some(Some(samples_needed(0.5))),
+        Bound::P90(_) => Some(Some(samples_needed(0.9))),
+        Bound::P99(_) | Bound::P99Ratio(_) => Some(Some(samples_needed(0.99))),
+        Bound::Errors(share) => {
+            let needs = (CHANCE.ln() / (1.0 - share.value()).ln()).ceil();
+            Some(needs.is_finite().then_some(needs as u64))
+        }
+        _ => None,
+    }
+}
+
+/// The share of an endpoint's requests that the aim judges, 1 where it judges all.
+fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
+    let struck = struck_share(plan, aim);
+    match aim.arm {
+        None | Some(AimArm::Struck | AimArm::Delayed) => struck,
+        Some(AimArm::Control | AimArm::NotStruck) if struck < 1.0 => 1.0 - struck,
+        Some(AimArm::Control | AimArm::NotStruck | AimArm::All) => 1.0,
+    }
+}
+
+/// The share that is struck, 1 where there is no control: the smallest share of the faults that can be about the endpoint.
+fn struck_share(plan: &Plan, aim: &Expectation) -> f64 {
+    let system = ENDPOINTS.iter().find(|(name, ..)| *name == aim.of).map(|(_, system, _)| *system);
+    let is_about = |place: &Place| match FUNCTIONS.iter().find(|(name, ..)| place.is_function(name)) {
+        Some((_, of, _)) => system.is_none_or(|system| system == *of),
+        None => true,
+    };
+    plan.faults
+        .iter()
+        .filter(|fault| is_about(&fault.place))
+        .map(|fault| fault.share.value())
+        .filter(|share| *share > 0.0)
+        .fold(1.0, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::notices;
+
+    const GOOD: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
+
+    #[test]
+    fn an_aim_that_can_be_broken_but_not_held_is_told_with_what_would_do() {
+        assert_eq!(notices(&check("x", GOOD).unwrap()), Vec::<String>::new());
+        // 20/s x 1.02 x 20 s x 0.5 are 204 in the struck arm.
+        let less = GOOD.replacen("fault = \"40s\"", "fault = \"20s\"", 1).replacen(
+            "clinic = { rate = \"30/s\" }",
+            "clinic = { rate = \"20/s\" }",
+            1,
+        );
+        let told = notices(&check("x", &less).unwrap());
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(
+            told[0],
+            "p99 of `clinic GET /appointment/{id}` needs 368 requests, this gives at most 204 in the arm that it judges: it can be broken, but not held; \
+             make the fault phase `37s` or raise the rate"
+        );
+        assert!(told[1].starts_with("errors of `clinic GET /appointment/{id}` needs 368 requests"), "{told:?}");
+    }
+
+    #[test]
+    fn without_a_control_arm_all_requests_count_and_a_ratio_counts_the_smaller_arm() {
+        let whole = GOOD.replacen("share = 0.5", "share = 1.0", 1).replacen("fault = \"40s\"", "fault = \"20s\"", 1);
+        assert_eq!(notices(&check("x", &whole).unwrap()), Vec::<String>::new());
+        let ratio = GOOD.replacen("share = 0.5", "share = 0.9", 1).replacen("p99 = \"<= 1s\"", "p99-ratio = \"<= 2x\"", 1);
+        let told = notices(&check("x", &ratio).unwrap());
+        assert!(told.len() == 1 && told[0].contains("this gives at most 122 "), "{told:?}");
+    }
+
+    #[test]
+    fn no_number_of_requests_shows_that_none_fails() {
+        let told = notices(&check("x", &GOOD.replacen("<= 1%", "<= 0%", 1)).unwrap());
+        assert!(told.len() == 1 && told[0].contains("no number of requests"), "{told:?}");
+    }
+}

@@ -1,0 +1,44 @@
+//! No stack: requests go to something that somebody else runs on this machine. Nothing is brought up, struck or taken down.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use faults::{Entry, Plan};
+
+use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
+
+/// A target of which brownout knows only what its answers say.
+#[derive(Debug, Clone, Copy)]
+pub struct Bare;
+
+#[async_trait]
+impl Target for Bare {
+    async fn deploy(&mut self) -> Result<Addresses, TargetError> {
+        Ok(Addresses::elsewhere(std::iter::empty()))
+    }
+
+    /// A checked experiment has no fault here, so every plan is a calm one.
+    async fn strike(&mut self, _: &Plan) -> Result<(), TargetError> {
+        Ok(())
+    }
+
+    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    fn health(&mut self) -> Result<Health, TargetError> {
+        Ok(Health::default())
+    }
+
+    fn ledger_lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn restore(&mut self) -> Option<Left> {
+        None
+    }
+}
