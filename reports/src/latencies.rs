@@ -39,9 +39,9 @@ pub enum ArmTag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Answered below 500.
+    /// Answered with a status that the request calls right.
     Answered,
-    /// Answered with 500 and above, or the connection failed.
+    /// Answered with any other status, or the connection failed.
     Failed,
     /// No answer within the generator's patience.
     TimedOut,

@@ -110,9 +110,9 @@ pub struct Books {
     pub planned: u64,
     /// Requests sent.
     pub sent: u64,
-    /// Answered below 500.
+    /// Answered with a status that the request calls right.
     pub answered: u64,
-    /// Answered with 500 and above, or the connection failed.
+    /// Answered with any other status, or the connection failed.
     pub failed: u64,
     /// No answer in time.
     pub timed_out: u64,

@@ -69,9 +69,9 @@ fn upper_bound(bucket: usize) -> u64 {
 pub struct Books {
     /// Requests sent, in any phase.
     pub sent: AtomicU64,
-    /// Of these, answered below 500.
+    /// Of these, answered as they call right.
     pub answered: AtomicU64,
-    /// Of these, failed or timed out.
+    /// Of these, answered otherwise, failed or timed out.
     pub failed: AtomicU64,
     /// Requests due in the recorded phases.
     pub planned_recorded: AtomicU64,

@@ -79,7 +79,7 @@ pub struct RequestLoad {
     pub body: String,
     /// Requests a second.
     pub rate: f64,
-    /// The statuses that are right; any other below 500 breaks R-1, and 500 and above is a failure.
+    /// The statuses that are right. Any other is a failure, and below 500 it breaks R-1 too, but for refusals by a fault.
     pub statuses: Vec<u16>,
 }
 
@@ -197,9 +197,9 @@ pub struct Order {
 pub struct Glance {
     /// Requests sent so far, warm-up included.
     pub sent: u64,
-    /// Of these, answered below 500.
+    /// Of these, answered as they call right.
     pub answered: u64,
-    /// Of these, failed or timed out.
+    /// Of these, answered otherwise, failed or timed out.
     pub failed: u64,
     /// Offset of the traffic's clock.
     pub offset: Duration,

@@ -63,15 +63,19 @@ pub fn users_for(rate: f64, journey: Duration) -> usize {
     ((rate * journey.as_secs_f64()).ceil() as usize).clamp(8, 2_000)
 }
 
+/// Whether an answer of this status and body is right.
+pub type IsRight<'a> = &'a (dyn Fn(u16, &[u8]) -> bool + Send + Sync);
+
 /// One request.
-#[derive(Debug)]
-pub struct Ask {
+pub struct Ask<'a> {
     /// When it is due.
     pub due: Duration,
     /// The row in which goose counts it, without the scenario's name.
     pub row: &'static str,
     /// The request itself.
     pub request: Request<Full<Bytes>>,
+    /// Which answers are right; any other is a failure.
+    pub is_right: IsRight<'a>,
 }
 
 /// What became of a request. Times are offsets from the first arrival of the warm-up.
@@ -250,7 +254,7 @@ pub struct Hands<'a> {
 
 impl Hands<'_> {
     /// Waits until the request is due, sends it, reads the whole answer, and books it. `None` where the run was stopped before it was due.
-    pub async fn ask(&mut self, ask: Ask) -> Option<Answer> {
+    pub async fn ask(&mut self, ask: Ask<'_>) -> Option<Answer> {
         let (sent, phase) = self.begin(ask.due).await?;
         let method = ask.request.method().clone();
         let ended = tokio::select! {
@@ -258,7 +262,7 @@ impl Hands<'_> {
             () = stopped(self.steps) => None,
         };
         let done = self.now();
-        let (outcome, status, body) = judge(ended);
+        let (outcome, status, body) = judge(ended, ask.is_right);
         if outcome == Outcome::Cancelled {
             self.line.give_up();
         }
@@ -340,9 +344,9 @@ async fn stopped(steps: &mut watch::Receiver<Step>) {
     let _ = steps.wait_for(|step| matches!(step, Step::Stopping | Step::Over)).await;
 }
 
-fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>) -> (Outcome, Option<u16>, Bytes) {
+fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>, is_right: IsRight<'_>) -> (Outcome, Option<u16>, Bytes) {
     match ended {
-        Some(Ok((status, body))) => (if status < 500 { Outcome::Answered } else { Outcome::Failed }, Some(status), body),
+        Some(Ok((status, body))) => (if is_right(status, &body) { Outcome::Answered } else { Outcome::Failed }, Some(status), body),
         Some(Err(NoAnswer::Patience(_))) => (Outcome::TimedOut, None, Bytes::new()),
         Some(Err(_)) => (Outcome::Failed, None, Bytes::new()),
         None => (Outcome::Cancelled, None, Bytes::new()),

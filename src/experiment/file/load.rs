@@ -112,7 +112,7 @@ pub struct RequestLoad {
     /// The body; none unless it is given.
     #[serde(default)]
     pub body: String,
-    /// The statuses that are right, below 500; `[200]` unless it is given. A request that must be refused says so here: `[401, 403]`.
+    /// The statuses that are right, below 500; `[200]` unless it is given. Any other answer is an error. A request that must be refused says so here: `[401, 403]`.
     #[serde(default = "ok")]
     pub statuses: Vec<u16>,
 }

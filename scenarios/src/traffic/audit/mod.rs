@@ -20,6 +20,7 @@ use super::open_model::{Arrival, Carried, Hands, Scenario, System, users_for};
 use super::schedule::Schedule;
 use super::{AuditLoad, Order, TrafficError};
 use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
+use crate::right::statuses_of_record;
 use crate::{Event, Exchange};
 use content::Content;
 use draft::Draft;
@@ -78,9 +79,12 @@ impl Records {
         request.body(content).ok()
     }
 
-    async fn hand_in(&self, request: Request<Content>) -> (Outcome, Option<u16>, Option<u16>) {
+    async fn hand_in(&self, request: Request<Content>, form: RecordForm) -> (Outcome, Option<u16>, Option<u16>) {
         match tokio::time::timeout(PATIENCE, send::send(&self.gateway, request)).await {
-            Ok(Ok((status, _))) => (if status < 500 { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status)),
+            Ok(Ok((status, _))) => {
+                let is_right = statuses_of_record(form).contains(&status);
+                (if is_right { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status))
+            }
             Ok(Err(_)) => (Outcome::Failed, None, None),
             Err(_) => (Outcome::TimedOut, None, None),
         }
@@ -98,7 +102,7 @@ impl Records {
         let root = chance::trace_root(self.seed, self.number, arrival.number, attempt.into());
         let (content, etag) = Content::new(draft);
         let request = self.request(draft, &root, content)?;
-        let carried = hands.carry(due, "POST /records", self.hand_in(request)).await?;
+        let carried = hands.carry(due, "POST /records", self.hand_in(request, draft.form)).await?;
         let record =
             Record { id: draft.id.clone(), form: draft.form, size: draft.size, etag: etag.get().cloned(), repeats: draft.repeats, attempt };
         let exchange = Exchange {
