@@ -147,6 +147,7 @@ async fn measure(
         seed: plan.seed,
         addresses: addresses.clone(),
         goose_report: Some(setting.folder.join("goose.json")),
+        journeys: plan.journeys(),
     };
     let mut traffic = tokio::select! {
         traffic = traffic::start(order) => traffic?,

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::TrafficError;
 use super::clock::Alarm;
-use super::open_model::{Hands, Share, Stage, Step, System, is_recorded};
+use super::crew::Share;
+use super::open_model::{Hands, Stage, Step, System, is_recorded};
 use super::sender::Line;
 
 /// How long one request may take.
@@ -49,8 +49,7 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
     let count: usize = systems.iter().map(|system| system.users).sum();
     allow_many_files(count);
     let stage = Arc::new(Stage::new(timeline, count));
-    let shares: Vec<Arc<Share>> =
-        systems.into_iter().map(|system| Arc::new(Share { system, next: AtomicU64::new(0), stage: Arc::clone(&stage) })).collect();
+    let shares: Vec<Arc<Share>> = systems.into_iter().map(|system| Arc::new(Share::new(system, Arc::clone(&stage)))).collect();
     let attack = attack(&shares, count, report.as_deref())?;
     let mut steps = stage.steps();
     let (tell, mut ended) = oneshot::channel();
@@ -197,23 +196,29 @@ async fn serve(user: &mut GooseUser, share: &Share) {
         return;
     }
     let scenario = share.system.scenario.name();
-    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario };
-    while let Some(arrival) = share.take() {
+    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario, free_at: Duration::ZERO };
+    let mut next = share.take();
+    while let Some((arrival, free_at)) = next {
         if !hands.wait_until(arrival.due.saturating_sub(share.system.scenario.lead())).await {
             return;
         }
         if is_recorded(stage.timeline.phase_at(stage.offset(Instant::now()).max(arrival.due))) {
             stage.books.begun_recorded.fetch_add(1, Relaxed);
         }
+        hands.free_at = free_at;
+        share.begins();
         share.system.scenario.journey(arrival, &mut hands).await;
+        next = share.take();
+        share.ends();
     }
 }
 
-/// Two files a user (connection and alarm), beside those of the process: the soft limit is often 1,024.
+/// Three files a user, beside those of the process: its connection, where the emulator is this process both ends of it, and its alarm.
+/// The soft limit is often 1,024.
 fn allow_many_files(users: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = users as u64 * 2 + 1_024;
+    let wanted = users as u64 * 3 + 1_024;
     if limit.current.is_some_and(|current| current < wanted) {
         let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
         // Where it is refused, connections fail and are counted as failed.

@@ -6,6 +6,7 @@ mod chance;
 mod clinic;
 mod clock;
 mod convergence;
+mod crew;
 mod deck;
 mod device;
 mod devices;
@@ -38,6 +39,7 @@ use stack::Addresses;
 
 use crate::Timeline;
 
+pub use crew::JourneyTime;
 pub use goose_users::{PATIENCE, keep_signals};
 pub use members::{Members, read as members};
 pub use requests::Endpoint;
@@ -190,6 +192,8 @@ pub struct Order {
     pub addresses: Addresses,
     /// Where goose's own report goes, where it is wanted.
     pub goose_report: Option<std::path::PathBuf>,
+    /// How long journeys take, from which the number of users follows.
+    pub journeys: JourneyTime,
 }
 
 /// A moment of the traffic, for the progress line.
@@ -225,6 +229,10 @@ pub struct Ended {
     pub planned: u64,
     /// Sent in the recorded phases.
     pub sent: u64,
+    /// Of these, sent late because every user of their system was busy, most of them waiting for an answer. The generator's lag leaves that wait out.
+    pub waited_for_users: u64,
+    /// The longest such wait.
+    pub longest_wait: Duration,
 }
 
 /// How late requests were sent so far in the recorded phases.

@@ -1,6 +1,6 @@
 //! Requests sent when they are due, whatever became of those before. It knows no system under test and keeps no answer.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,6 @@ use super::clock::Alarm;
 use super::schedule::Schedule;
 use super::sender::{Line, NoAnswer};
 use crate::Timeline;
-
-/// An arrival may be sent this long after the end of the schedule, and no longer.
-const OVERDUE: Duration = Duration::from_secs(1);
 
 /// What a user does at an arrival.
 #[async_trait]
@@ -56,11 +53,6 @@ pub struct System {
     pub users: usize,
     /// `host:port` to which its requests go.
     pub address: String,
-}
-
-/// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
-pub fn users_for(rate: f64, journey: Duration) -> usize {
-    ((rate * journey.as_secs_f64()).ceil() as usize).clamp(8, 2_000)
 }
 
 /// Whether an answer of this status and body is right.
@@ -205,38 +197,6 @@ impl Stage {
     }
 }
 
-/// The part of a system that its users share: the next free user takes the next arrival, so that one slow answer delays no other.
-pub(super) struct Share {
-    pub(super) system: System,
-    pub(super) next: AtomicU64,
-    pub(super) stage: Arc<Stage>,
-}
-
-impl Share {
-    pub(super) fn take(&self) -> Option<Arrival> {
-        // What is still overdue after the end is not sent any more: it would be load without a phase. It counts as missed.
-        if self.stage.offset(Instant::now()) > self.stage.timeline.end() + OVERDUE {
-            return None;
-        }
-        let number = self.next.fetch_add(1, Relaxed);
-        self.system.schedule.due(number).map(|due| Arrival { number, due })
-    }
-
-    /// Arrivals due in the recorded phases before `end`: all of them, and those that nobody took.
-    pub(super) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
-        let next = self.next.load(Relaxed);
-        let (mut due, mut missed) = (0, 0);
-        for number in 0..self.system.schedule.count() {
-            let Some(at) = self.system.schedule.due(number).filter(|at| *at < end) else { break };
-            if is_recorded(self.stage.timeline.phase_at(at)) {
-                due += 1;
-                missed += u64::from(number >= next);
-            }
-        }
-        (due, missed)
-    }
-}
-
 /// Whether what happens in `phase` counts.
 pub(super) fn is_recorded(phase: Option<Phase>) -> bool {
     matches!(phase, Some(Phase::Baseline | Phase::Fault | Phase::Recovery))
@@ -250,6 +210,8 @@ pub struct Hands<'a> {
     pub(super) steps: &'a mut watch::Receiver<Step>,
     pub(super) stage: &'a Stage,
     pub(super) scenario: &'static str,
+    /// When this user was free for what it sends next.
+    pub(super) free_at: Duration,
 }
 
 impl Hands<'_> {
@@ -262,6 +224,7 @@ impl Hands<'_> {
             () = stopped(self.steps) => None,
         };
         let done = self.now();
+        self.free_at = done;
         let (outcome, status, body) = judge(ended, ask.is_right);
         if outcome == Outcome::Cancelled {
             self.line.give_up();
@@ -284,6 +247,7 @@ impl Hands<'_> {
             () = stopped(self.steps) => None,
         };
         let done = self.now();
+        self.free_at = done;
         let (outcome, status, value) = match ended {
             Some((outcome, status, value)) => (outcome, status, Some(value)),
             None => (Outcome::Cancelled, None, None),
@@ -304,7 +268,7 @@ impl Hands<'_> {
         if is_recorded(phase) {
             books.planned_recorded.fetch_add(1, Relaxed);
             books.sent_recorded.fetch_add(1, Relaxed);
-            books.lag.record(sent.saturating_sub(due));
+            books.began(due, self.free_at, sent);
         }
         Some((sent, phase))
     }

@@ -9,6 +9,7 @@ use stack::world::thermostat::Home;
 use stack::world::thermostat::homes;
 
 use super::convergence::Convergence;
+use super::crew::Journey;
 use super::deck::Deck;
 use super::open_model::{Answer, Arrival, Hands, Scenario};
 use super::thermostat_words::{self as words, Bad, Time};
@@ -30,7 +31,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 const LOOKS: u64 = 8;
 
 /// A journey of an owner takes this long, the longest of all; a slow answer is allowed for.
-pub(super) const LONGEST_JOURNEY: Duration = Duration::from_secs(6);
+pub(super) const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 4 };
 
 /// Kinds of journeys, and how many of a hundred they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use super::convergence::Convergence;
 use super::devices::{self, Devices};
 use super::goose_users::{self, Users};
 use super::mail;
-use super::open_model::{Scenario, Stage, System, users_for};
+use super::crew::Journey;
+use super::open_model::{Scenario, Stage, System};
 use super::requests;
 use super::schedule::Schedule;
 use super::shadows::{self, Shadow};
@@ -64,12 +65,12 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         let people = Thermostats::prepare(voice, &order, load.homes, Arc::clone(&convergence)).await?;
         on_mqtt = Some((Devices::connect(&order, load, tell.clone(), convergence).await?, load));
         things = devices::things(load.homes);
-        systems.push(system(&order, Arc::new(people), load.rate, 0, thermostat::LONGEST_JOURNEY));
+        systems.push(system(&order, Arc::new(people), load.rate, 0, thermostat::JOURNEY));
     }
     if let Some(load) = order.load.clinic {
         let (people, stock) = Clinic::prepare(voice(&order, &tell, 1, "/dev"), &order, load.rate).await?;
         tasks.spawn(stock.keep_filled());
-        systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::LONGEST_JOURNEY));
+        systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::JOURNEY));
     }
     if let Some(load) = &order.load.mail {
         systems.push(mail::system(&order, load, 4, tell.clone()));
@@ -110,9 +111,9 @@ fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'s
     Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage, stamped: false }
 }
 
-fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Duration) -> System {
+fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Journey) -> System {
     let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed.wrapping_add(number));
-    System { scenario, schedule: Arc::new(schedule), users: users_for(rate, journey), address: order.addresses.gateway.clone() }
+    System { scenario, schedule: Arc::new(schedule), users: order.users(rate, journey), address: order.addresses.gateway.clone() }
 }
 
 /// Notes the processor time when the recorded phases begin and when they end, or when the run does.
@@ -235,6 +236,8 @@ impl Traffic {
             },
             planned: planned(books, missed),
             sent: books.sent_recorded.load(Relaxed),
+            waited_for_users: books.waits.count(),
+            longest_wait: books.waits.longest(),
         }
     }
 

@@ -15,8 +15,9 @@ use stack::world::audit::{API, PATH};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::chance;
+use super::crew::Journey;
 use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Carried, Hands, Scenario, System, users_for};
+use super::open_model::{Arrival, Carried, Hands, Scenario, System};
 use super::schedule::Schedule;
 use super::{AuditLoad, Order, TrafficError};
 use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
@@ -35,7 +36,7 @@ const STAGE: &str = "/prod";
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// The largest record takes a second on a busy machine; one that is sent again takes longer.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(6);
+const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 2 };
 
 /// A key that nobody gave out.
 const NO_KEY_OF_OURS: &str = "key-that-nobody-gave-out";
@@ -61,7 +62,7 @@ pub(super) fn system(order: &Order, load: &AuditLoad, number: u64, events: Unbou
     let gateway = order.addresses.gateway.clone();
     let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
     let scenario = Records { events, seed: order.seed, load: load.clone(), gateway: gateway.clone(), key, number };
-    let users = users_for(load.rate, LONGEST_JOURNEY);
+    let users = order.users(load.rate, JOURNEY);
     Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: gateway })
 }
 

@@ -13,8 +13,9 @@ use reports::Outcome;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::crew::Journey;
 use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Hands, Scenario, System, users_for};
+use super::open_model::{Arrival, Hands, Scenario, System};
 use super::schedule::Schedule;
 use super::{Arrivals, MailLoad, Order};
 use crate::Event;
@@ -25,8 +26,8 @@ use draft::Draft;
 /// A mail begins to be made so long before it is due: the largest takes a quarter of it.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// A small mail takes milliseconds, the largest a few seconds on a busy machine.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(3);
+/// A small mail takes milliseconds, the largest a few seconds on a busy machine. Faults strike behind SMTP.
+const JOURNEY: Journey = Journey { time: Duration::from_secs(LEAD.as_secs() + 3), requests: 0 };
 
 /// Mails in memory are counted in pieces of this size.
 const PIECE: u64 = 64 * 1024;
@@ -50,7 +51,7 @@ pub(super) fn system(order: &Order, load: &MailLoad, number: u64, events: Unboun
     let timeline = order.timeline;
     let burst = std::iter::repeat_n(timeline.fault_from() + timeline.fault / 2, load.burst as usize);
     let schedule = Schedule::new(Arrivals::Poisson, load.rate, timeline.end(), seed).with(burst);
-    let users = users_for(load.rate, LEAD + LONGEST_JOURNEY) + load.burst.min(1_000) as usize;
+    let users = order.users(load.rate, JOURNEY) + load.burst.min(1_000) as usize;
     let scenario = Mails { events, seed: order.seed, load: load.clone(), address: address.clone(), memory: Semaphore::new(PIECES) };
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address }
 }
