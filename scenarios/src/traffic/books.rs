@@ -68,6 +68,34 @@ fn upper_bound(bucket: usize) -> u64 {
     if bucket < 16 { bucket } else { ((16 + bucket % 16 + 1) << (bucket / 16 - 1)) - 1 }
 }
 
+/// When the request was due that each user has under way: a place for each user.
+#[derive(Debug)]
+pub struct UnderWay(Box<[AtomicU64]>);
+
+/// No request is under way.
+const NONE: u64 = u64::MAX;
+
+impl UnderWay {
+    /// Places for `users`.
+    pub fn new(users: usize) -> Self {
+        Self((0..users).map(|_| AtomicU64::new(NONE)).collect())
+    }
+
+    /// Notes what the user at `place` has under way now: when it was due.
+    pub fn note(&self, place: usize, due: Option<Duration>) {
+        if let Some(noted) = self.0.get(place) {
+            let nanoseconds = due.map(|due| u64::try_from(due.as_nanos()).unwrap_or(NONE));
+            noted.store(nanoseconds.unwrap_or(NONE), Relaxed);
+        }
+    }
+
+    /// How many are under way that were due by `moment`.
+    pub fn due_by(&self, moment: Duration) -> u64 {
+        let moment = u64::try_from(moment.as_nanos()).unwrap_or(NONE - 1).min(NONE - 1);
+        self.0.iter().filter(|due| due.load(Relaxed) <= moment).count() as u64
+    }
+}
+
 /// What was sent and what became of it.
 #[derive(Debug, Default)]
 pub struct Books {
@@ -147,6 +175,18 @@ mod tests {
             assert_eq!((books.lag.count(), books.lag.longest()), (1, ms(lag)), "{due} {free_at} {sent}");
             assert_eq!((books.waits.count(), books.waits.longest()), (u64::from(wait.is_some()), ms(wait.unwrap_or(0))));
         }
+    }
+
+    #[test]
+    fn a_request_is_under_way_from_its_note_to_the_next() {
+        let s = Duration::from_secs;
+        let under_way = UnderWay::new(3);
+        under_way.note(0, Some(s(1)));
+        under_way.note(2, Some(s(4)));
+        under_way.note(7, Some(s(1)));
+        assert_eq!([0, 1, 3, 4, u64::MAX].map(|at| under_way.due_by(s(at))), [0, 1, 1, 2, 2]);
+        under_way.note(0, None);
+        assert_eq!(under_way.due_by(s(9)), 1);
     }
 
     #[test]

@@ -102,6 +102,11 @@ impl Share {
         busy.all_since = None;
     }
 
+    /// Arrivals that were due by `moment` and that nobody has taken yet.
+    pub(super) fn not_taken(&self, moment: Duration) -> u64 {
+        self.system.schedule.due_by(moment).saturating_sub(self.next.load(Relaxed))
+    }
+
     /// Arrivals due in the recorded phases before `end`: all of them, and those that nobody took.
     pub(super) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
         let next = self.next.load(Relaxed);

@@ -191,12 +191,12 @@ async fn serve(user: &mut GooseUser, share: &Share) {
     };
     let mut line = Line::new(&share.system.address, PATIENCE);
     let mut steps = stage.steps();
-    stage.one_is_ready();
+    let place = stage.one_is_ready();
     if !steps.wait_for(|step| *step != Step::Preparing).await.is_ok_and(|step| *step == Step::Running) {
         return;
     }
     let scenario = share.system.scenario.name();
-    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario, free_at: Duration::ZERO };
+    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario, place, free_at: Duration::ZERO };
     let mut next = share.take();
     while let Some((arrival, free_at)) = next {
         if !hands.wait_until(arrival.due.saturating_sub(share.system.scenario.lead())).await {

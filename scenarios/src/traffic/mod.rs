@@ -205,6 +205,8 @@ pub struct Glance {
     pub answered: u64,
     /// Of these, answered otherwise, failed or timed out.
     pub failed: u64,
+    /// Due more than 5 s ago and still without an answer, sent or not.
+    pub overdue: u64,
     /// Offset of the traffic's clock.
     pub offset: Duration,
 }

@@ -12,7 +12,7 @@ use hyper::Request;
 use reports::{Outcome, Phase};
 use tokio::sync::watch;
 
-use super::books::Books;
+use super::books::{Books, UnderWay};
 use super::clock::Alarm;
 use super::schedule::Schedule;
 use super::sender::{Line, NoAnswer};
@@ -111,6 +111,7 @@ pub struct Stage {
     pub timeline: Timeline,
     /// What was sent.
     pub books: Books,
+    pub(super) under_way: UnderWay,
     begun: OnceLock<Instant>,
     expected: AtomicUsize,
     ready: AtomicUsize,
@@ -136,6 +137,7 @@ impl Stage {
         Self {
             timeline,
             books: Books::default(),
+            under_way: UnderWay::new(users),
             begun: OnceLock::new(),
             expected: AtomicUsize::new(users),
             ready: AtomicUsize::new(0),
@@ -174,8 +176,10 @@ impl Stage {
         self.step.send_replace(Step::Over);
     }
 
-    pub(super) fn one_is_ready(&self) {
-        if self.ready.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst) {
+    /// The place of this user among all of them.
+    pub(super) fn one_is_ready(&self) -> usize {
+        let place = self.ready.fetch_add(1, SeqCst);
+        if place + 1 == self.expected.load(SeqCst) {
             let _ = self.begun.set(Instant::now() + RUN_UP);
             self.step.send_if_modified(|step| {
                 let begins = *step == Step::Preparing;
@@ -185,6 +189,7 @@ impl Stage {
                 begins
             });
         }
+        place
     }
 
     /// True for the last one.
@@ -210,6 +215,8 @@ pub struct Hands<'a> {
     pub(super) steps: &'a mut watch::Receiver<Step>,
     pub(super) stage: &'a Stage,
     pub(super) scenario: &'static str,
+    /// This user's place among all of them.
+    pub(super) place: usize,
     /// When this user was free for what it sends next.
     pub(super) free_at: Duration,
 }
@@ -265,6 +272,7 @@ impl Hands<'_> {
         let phase = self.stage.timeline.phase_at(due);
         let sent = self.now();
         books.sent.fetch_add(1, Relaxed);
+        self.stage.under_way.note(self.place, Some(due));
         if is_recorded(phase) {
             books.planned_recorded.fetch_add(1, Relaxed);
             books.sent_recorded.fetch_add(1, Relaxed);
@@ -275,6 +283,7 @@ impl Hands<'_> {
 
     /// Books the end, and tells goose of it.
     async fn end(&mut self, row: &str, took: Duration, outcome: Outcome, status: Option<u16>) {
+        self.stage.under_way.note(self.place, None);
         self.stage.books.ended(outcome);
         let answered = outcome == Outcome::Answered;
         let error = (!answered).then_some(match outcome {

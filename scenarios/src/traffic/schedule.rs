@@ -53,6 +53,15 @@ impl Schedule {
         }
     }
 
+    /// How many arrivals are due up to `at`, included.
+    pub fn due_by(&self, at: Duration) -> u64 {
+        match self {
+            // A nanosecond more than the division may lose.
+            Self::Constant { rate, count } => ((at.as_secs_f64() * rate + 1e-9).floor() as u64 + 1).min(*count),
+            Self::Drawn(times) => times.partition_point(|time| u128::from(*time) <= at.as_nanos()) as u64,
+        }
+    }
+
     /// How many arrivals there are.
     pub fn count(&self) -> u64 {
         match self {
@@ -98,6 +107,18 @@ mod tests {
         assert!((9_500..=10_500).contains(&schedule(7).count()), "{}", schedule(7).count());
         let Schedule::Drawn(times) = schedule(7) else { panic!("not drawn") };
         assert!(times.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+
+    #[test]
+    fn those_that_are_due_by_a_moment_are_the_first_ones() {
+        for arrivals in [Arrivals::Constant, Arrivals::Poisson] {
+            let schedule = Schedule::new(arrivals, 7.0, Duration::from_secs(5), 1);
+            for ms in (0..6_000).step_by(50) {
+                let at = Duration::from_millis(ms);
+                let due = (0..schedule.count()).filter(|number| schedule.due(*number).unwrap() <= at).count() as u64;
+                assert_eq!(schedule.due_by(at), due, "{arrivals:?} {ms}");
+            }
+        }
     }
 
     #[test]

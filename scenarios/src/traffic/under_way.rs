@@ -28,6 +28,9 @@ use super::voice::Voice;
 use super::{Ended, Glance, LagGlance, Order, TrafficError};
 use crate::Event;
 
+/// A request without an answer for so long counts as failed for whoever watches.
+const OVERDUE: Duration = Duration::from_secs(5);
+
 /// Traffic under way. What it started ends when it is dropped.
 pub struct Traffic {
     /// What happens, in the order in which it came to its end.
@@ -143,12 +146,22 @@ impl Traffic {
     /// The books at this moment.
     pub fn glance(&self) -> Glance {
         let books = &self.stage.books;
+        let offset = self.stage.offset(Instant::now());
         Glance {
             sent: books.sent.load(Relaxed),
             answered: books.answered.load(Relaxed),
             failed: books.failed.load(Relaxed),
-            offset: self.stage.offset(Instant::now()),
+            overdue: self.overdue(offset),
+            offset,
         }
+    }
+
+    /// Requests due more than [`OVERDUE`] ago without an answer: those under way, and while the schedule lasts those that no user has taken.
+    fn overdue(&self, now: Duration) -> u64 {
+        let Some(moment) = now.checked_sub(OVERDUE) else { return 0 };
+        let shares = self.users.iter().flat_map(|users| &users.shares);
+        let not_taken = if now < self.stage.timeline.end() { shares.map(|share| share.not_taken(moment)).sum() } else { 0 };
+        self.stage.under_way.due_by(moment) + not_taken
     }
 
     /// How late requests were sent so far.
