@@ -1,12 +1,15 @@
 //! The users and their schedules on goose: it starts them, counts their requests and writes its own report.
 //! It runs on a thread and a runtime of its own, and never writes to the terminal.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use goose::GooseAttack;
 use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
@@ -52,12 +55,14 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
     let shares: Vec<Arc<Share>> = systems.into_iter().map(|system| Arc::new(Share::new(system, Arc::clone(&stage)))).collect();
     let attack = attack(&shares, count, report.as_deref())?;
     let mut steps = stage.steps();
-    let (tell, mut ended) = oneshot::channel();
+    let (tell, ended) = oneshot::channel();
     let on_stage = Arc::clone(&stage);
     std::thread::Builder::new()
         .name("goose".to_owned())
         .spawn(move || {
-            let outcome = run(attack, &on_stage);
+            // The stage must end whatever happens here, or everybody waits for it.
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(attack, &on_stage)));
+            let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
             on_stage.end();
             let _ = tell.send(outcome);
         })
@@ -65,7 +70,11 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
     let up = tokio::time::timeout(Duration::from_secs(30), steps.wait_for(|step| *step != Step::Preparing)).await;
     if stage.begun().is_none() {
         stage.stop();
-        if let Ok(Err(error)) = ended.try_recv() {
+        let ended = tokio::time::timeout(REPORT_TIME, ended).await;
+        if let Some(error) = stage.failure() {
+            return Err(error);
+        }
+        if let Ok(Ok(Err(error))) = ended {
             return Err(error);
         }
         let why = if up.is_ok() { "its users left before they began" } else { "its users were not up after 30 s" };
@@ -83,10 +92,17 @@ impl Users {
     /// Waits for goose and its report.
     ///
     /// # Errors
-    /// What goose complained about.
+    /// Why the generator could not go on, or what goose complained about.
     pub async fn finished(self) -> Result<(), TrafficError> {
-        self.ended.await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())))
+        let ended = self.ended.await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())));
+        self.stage.failure().map_or(ended, Err)
     }
+}
+
+/// What a panic says, as an error.
+fn panicked(panic: &(dyn Any + Send)) -> TrafficError {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    TrafficError::Goose(format!("the load generator panicked: {}", said.unwrap_or("no message")))
 }
 
 fn run(attack: GooseAttack, stage: &Stage) -> Result<(), TrafficError> {
@@ -157,7 +173,10 @@ fn keep_schedule(user: &mut GooseUser) -> Pin<Box<dyn Future<Output = Transactio
         let Some(Seat { share, served }) = user.get_session_data::<Seat>().cloned() else { return Ok(()) };
         let stage = Arc::clone(&share.stage);
         if !served {
-            serve(user, &share).await;
+            // goose would lose the user without a word, and the others would wait for it for ever.
+            if let Err(panic) = AssertUnwindSafe(serve(user, &share)).catch_unwind().await {
+                stage.fail(panicked(&*panic));
+            }
             user.set_session_data(Seat { share, served: true });
             if stage.one_has_left() {
                 // Of goose's ways to end a run, the only one that writes nothing to the terminal.
@@ -185,9 +204,9 @@ async fn linger(stage: &Stage) {
 
 async fn serve(user: &mut GooseUser, share: &Share) {
     let stage = &*share.stage;
-    let Ok(mut alarm) = Alarm::new() else {
-        stage.stop();
-        return;
+    let mut alarm = match Alarm::new() {
+        Ok(alarm) => alarm,
+        Err(error) => return stage.fail(TrafficError::Timer(error)),
     };
     let mut line = Line::new(&share.system.address, PATIENCE);
     let mut steps = stage.steps();
@@ -221,7 +240,44 @@ fn allow_many_files(users: usize) {
     let wanted = users as u64 * 3 + 1_024;
     if limit.current.is_some_and(|current| current < wanted) {
         let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        // Where it is refused, connections fail and are counted as failed.
+        // Where it is refused and the files do not suffice, the run ends with that.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::Timeline;
+    use crate::traffic::Arrivals;
+    use crate::traffic::open_model::{Arrival, Scenario};
+    use crate::traffic::schedule::Schedule;
+
+    struct Panics;
+
+    #[async_trait]
+    impl Scenario for Panics {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+
+        async fn journey(&self, arrival: Arrival, _: &mut Hands<'_>) {
+            assert!(arrival.number < 3, "arrival {} is one too many", arrival.number);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_journey_that_panics_ends_the_run_and_says_why() {
+        let minute = Duration::from_secs(60);
+        let none = Duration::ZERO;
+        let timeline = Timeline { warm_up: none, baseline: minute, arming: none, fault: none, recovery: none };
+        let schedule = Arc::new(Schedule::new(Arrivals::Constant, 50.0, minute, 0));
+        let system = System { scenario: Arc::new(Panics), schedule, users: 8, address: "127.0.0.1:9".to_owned() };
+        let users = start(vec![system], timeline, None).await.unwrap();
+        tokio::time::timeout(minute / 2, users.over()).await.expect("it goes on after the panic");
+        let error = users.finished().await.unwrap_err().to_string();
+        assert!(error.contains("the load generator panicked: arrival 3 is one too many"), "{error}");
     }
 }

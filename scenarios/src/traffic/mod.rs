@@ -217,9 +217,15 @@ pub enum TrafficError {
     /// Users could not sign in, devices could not connect.
     #[error("the traffic could not be prepared: {0}")]
     Preparation(String),
-    /// goose refused.
+    /// goose refused, or the generator panicked.
     #[error("goose stopped: {0}")]
     Goose(String),
+    /// No more files can be opened for connections.
+    #[error("the load generator cannot open more connections: {0}; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
+    Connections(#[source] std::io::Error),
+    /// A user cannot wait for its next arrival.
+    #[error("a user of the load generator has no timer: {0}; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
+    Timer(#[source] std::io::Error),
 }
 
 /// What the generator knows at the end, beside the events.

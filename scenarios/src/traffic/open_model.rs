@@ -1,7 +1,7 @@
 //! Requests sent when they are due, whatever became of those before. It knows no system under test and keeps no answer.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use hyper::Request;
 use reports::{Outcome, Phase};
 use tokio::sync::watch;
 
+use super::TrafficError;
 use super::books::{Books, UnderWay};
 use super::clock::Alarm;
 use super::schedule::Schedule;
@@ -117,6 +118,8 @@ pub struct Stage {
     ready: AtomicUsize,
     left: AtomicUsize,
     step: watch::Sender<Step>,
+    /// Why the generator cannot go on.
+    failure: Mutex<Option<TrafficError>>,
 }
 
 /// How far the run is.
@@ -143,6 +146,7 @@ impl Stage {
             ready: AtomicUsize::new(0),
             left: AtomicUsize::new(0),
             step: watch::Sender::new(Step::Preparing),
+            failure: Mutex::default(),
         }
     }
 
@@ -165,6 +169,27 @@ impl Stage {
             }
             stops
         });
+    }
+
+    /// Ends the run because the generator cannot go on; the first reason stays.
+    pub(super) fn fail(&self, error: TrafficError) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop();
+    }
+
+    /// Ends the run where a connection failed for want of files here: no system is to blame for it.
+    pub(super) fn not_connected(&self, error: &NoAnswer) {
+        use rustix::io::Errno;
+        if let NoAnswer::Connect(error) = error
+            && let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error)
+        {
+            self.fail(TrafficError::Connections(known.into()));
+        }
+    }
+
+    /// Why the generator could not go on, once.
+    pub(super) fn failure(&self) -> Option<TrafficError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn steps(&self) -> watch::Receiver<Step> {
@@ -232,6 +257,9 @@ impl Hands<'_> {
         };
         let done = self.now();
         self.free_at = done;
+        if let Some(Err(error)) = &ended {
+            self.stage.not_connected(error);
+        }
         let (outcome, status, body) = judge(ended, ask.is_right);
         if outcome == Outcome::Cancelled {
             self.line.give_up();
@@ -302,7 +330,7 @@ impl Hands<'_> {
             return false;
         }
         tokio::select! {
-            waited = self.alarm.wait_until(begun + due) => waited.is_ok(),
+            waited = self.alarm.wait_until(begun + due) => waited.map_err(|error| self.stage.fail(TrafficError::Timer(error))).is_ok(),
             () = stopped(self.steps) => false,
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::chance;
 use super::crew::Journey;
 use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Carried, Hands, Scenario, System};
+use super::open_model::{Arrival, Carried, Hands, Scenario, Stage, System};
 use super::schedule::Schedule;
 use super::{AuditLoad, Order, TrafficError};
 use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
@@ -80,13 +80,16 @@ impl Records {
         request.body(content).ok()
     }
 
-    async fn hand_in(&self, request: Request<Content>, form: RecordForm) -> (Outcome, Option<u16>, Option<u16>) {
+    async fn hand_in(&self, request: Request<Content>, form: RecordForm, stage: &Stage) -> (Outcome, Option<u16>, Option<u16>) {
         match tokio::time::timeout(PATIENCE, send::send(&self.gateway, request)).await {
             Ok(Ok((status, _))) => {
                 let is_right = statuses_of_record(form).contains(&status);
                 (if is_right { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status))
             }
-            Ok(Err(_)) => (Outcome::Failed, None, None),
+            Ok(Err(error)) => {
+                stage.not_connected(&error);
+                (Outcome::Failed, None, None)
+            }
             Err(_) => (Outcome::TimedOut, None, None),
         }
     }
@@ -103,7 +106,8 @@ impl Records {
         let root = chance::trace_root(self.seed, self.number, arrival.number, attempt.into());
         let (content, etag) = Content::new(draft);
         let request = self.request(draft, &root, content)?;
-        let carried = hands.carry(due, "POST /records", self.hand_in(request, draft.form)).await?;
+        let work = self.hand_in(request, draft.form, hands.stage);
+        let carried = hands.carry(due, "POST /records", work).await?;
         let record =
             Record { id: draft.id.clone(), form: draft.form, size: draft.size, etag: etag.get().cloned(), repeats: draft.repeats, attempt };
         let exchange = Exchange {

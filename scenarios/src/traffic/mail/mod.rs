@@ -15,13 +15,15 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::crew::Journey;
 use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Hands, Scenario, System};
+use super::open_model::{Arrival, Hands, Scenario, Stage, System};
 use super::schedule::Schedule;
+use super::sender::NoAnswer;
 use super::{Arrivals, MailLoad, Order};
 use crate::Event;
 use crate::exchange::Mail;
 use compose::{INBOX, Made};
 use draft::Draft;
+use send::NotTaken;
 
 /// A mail begins to be made so long before it is due: the largest takes a quarter of it.
 const LEAD: Duration = Duration::from_secs(1);
@@ -64,10 +66,14 @@ impl Mails {
     }
 
     /// Sends a mail: how that ended, the SMTP status, and its id where it was taken.
-    async fn hand_in(&self, number: u64, mail: &[u8]) -> (Outcome, Option<u16>, Option<String>) {
+    async fn hand_in(&self, number: u64, mail: &[u8], stage: &Stage) -> (Outcome, Option<u16>, Option<String>) {
         let sender = compose::sensor(number);
         match tokio::time::timeout(PATIENCE, send::send(&self.address, &sender, INBOX, mail)).await {
             Ok(Ok(id)) => (Outcome::Answered, Some(250), Some(id)),
+            Ok(Err(NotTaken::Unreachable(error))) => {
+                stage.not_connected(&NoAnswer::Connect(error));
+                (Outcome::Failed, None, None)
+            }
             Ok(Err(error)) => (Outcome::Failed, error.status(), None),
             Err(_) => (Outcome::TimedOut, None, None),
         }
@@ -89,7 +95,8 @@ impl Scenario for Mails {
         let pieces = u32::try_from(draft.size / PIECE + 1).unwrap_or(u32::MAX).min(PIECES as u32);
         let Ok(_in_memory) = self.memory.acquire_many(pieces).await else { return };
         let Some((draft, made)) = self.made(draft).await else { return };
-        let Some(carried) = hands.carry(arrival.due, "SMTP", self.hand_in(arrival.number, &made.bytes)).await else { return };
+        let work = self.hand_in(arrival.number, &made.bytes, hands.stage);
+        let Some(carried) = hands.carry(arrival.due, "SMTP", work).await else { return };
         let mail = Mail {
             id: carried.value.flatten(),
             phase: carried.phase,
