@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Order;
+use super::goose_users::PATIENCE;
 use super::open_model::{Arrival, Stage, System, is_recorded};
+use super::sender::Connections;
 
 /// An arrival may be sent this long after the end of the schedule, and no longer.
 const OVERDUE: Duration = Duration::from_secs(1);
@@ -56,6 +58,7 @@ fn users_for(rate: f64, journey: Duration) -> usize {
 pub(super) struct Share {
     pub(super) system: System,
     pub(super) stage: Arc<Stage>,
+    pub(super) connections: Connections,
     next: AtomicU64,
     busy: Mutex<Busy>,
 }
@@ -69,7 +72,8 @@ struct Busy {
 
 impl Share {
     pub(super) fn new(system: System, stage: Arc<Stage>) -> Self {
-        Self { system, stage, next: AtomicU64::new(0), busy: Mutex::default() }
+        let connections = Connections::new(&system.address, PATIENCE);
+        Self { system, stage, connections, next: AtomicU64::new(0), busy: Mutex::default() }
     }
 
     /// The next arrival, and when a user was free for it: later than it was due only where every user was busy then.

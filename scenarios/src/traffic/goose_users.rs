@@ -20,7 +20,6 @@ use super::TrafficError;
 use super::clock::Alarm;
 use super::crew::Share;
 use super::open_model::{Hands, Stage, Step, System, is_recorded};
-use super::sender::Line;
 
 /// How long one request may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -208,14 +207,19 @@ async fn serve(user: &mut GooseUser, share: &Share) {
         Ok(alarm) => alarm,
         Err(error) => return stage.fail(TrafficError::Timer(error)),
     };
-    let mut line = Line::new(&share.system.address, PATIENCE);
+    if share.system.scenario.keeps_connections()
+        && let Err(error) = share.connections.open_one().await
+    {
+        // A system that cannot be reached yet is no reason not to begin; the requests will tell.
+        stage.not_connected(&error);
+    }
     let mut steps = stage.steps();
     let place = stage.one_is_ready();
     if !steps.wait_for(|step| *step != Step::Preparing).await.is_ok_and(|step| *step == Step::Running) {
         return;
     }
     let scenario = share.system.scenario.name();
-    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario, place, free_at: Duration::ZERO };
+    let mut hands = Hands { user, connections: &share.connections, alarm: &mut alarm, steps: &mut steps, stage, scenario, place, free_at: Duration::ZERO };
     let mut next = share.take();
     while let Some((arrival, free_at)) = next {
         if !hands.wait_until(arrival.due.saturating_sub(share.system.scenario.lead())).await {

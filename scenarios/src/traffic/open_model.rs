@@ -16,7 +16,7 @@ use super::TrafficError;
 use super::books::{Books, UnderWay};
 use super::clock::Alarm;
 use super::schedule::Schedule;
-use super::sender::{Line, NoAnswer};
+use super::sender::{Connections, NoAnswer};
 use crate::Timeline;
 
 /// What a user does at an arrival.
@@ -28,6 +28,11 @@ pub trait Scenario: Send + Sync + 'static {
     /// How long before it is due a journey begins, where something has to be made ready that is sent when it is due.
     fn lead(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether its requests go over the connections of its system, which are open then before the first of them is due.
+    fn keeps_connections(&self) -> bool {
+        true
     }
 
     /// Makes the journey that begins with `arrival`.
@@ -232,10 +237,10 @@ pub(super) fn is_recorded(phase: Option<Phase>) -> bool {
     matches!(phase, Some(Phase::Baseline | Phase::Fault | Phase::Recovery))
 }
 
-/// What one user sends with: a connection and an alarm of its own.
+/// What one user sends with: an alarm of its own, and the connections of its system.
 pub struct Hands<'a> {
     pub(super) user: &'a mut GooseUser,
-    pub(super) line: &'a mut Line,
+    pub(super) connections: &'a Connections,
     pub(super) alarm: &'a mut Alarm,
     pub(super) steps: &'a mut watch::Receiver<Step>,
     pub(super) stage: &'a Stage,
@@ -252,7 +257,7 @@ impl Hands<'_> {
         let (sent, phase) = self.begin(ask.due).await?;
         let method = ask.request.method().clone();
         let ended = tokio::select! {
-            ended = self.line.send(ask.request) => Some(ended),
+            ended = self.connections.send(ask.request) => Some(ended),
             () = stopped(self.steps) => None,
         };
         let done = self.now();
@@ -261,9 +266,6 @@ impl Hands<'_> {
             self.stage.not_connected(error);
         }
         let (outcome, status, body) = judge(ended, ask.is_right);
-        if outcome == Outcome::Cancelled {
-            self.line.give_up();
-        }
         let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
         self.end(row, done.saturating_sub(ask.due), outcome, status).await;
         Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })

@@ -137,6 +137,10 @@ impl Scenario for Records {
         "audit"
     }
 
+    fn keeps_connections(&self) -> bool {
+        false
+    }
+
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
         let draft = Draft::new(self.seed, &self.load, arrival.number);
         let mut due = arrival.due;

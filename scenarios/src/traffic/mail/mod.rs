@@ -86,6 +86,10 @@ impl Scenario for Mails {
         "mail"
     }
 
+    fn keeps_connections(&self) -> bool {
+        false
+    }
+
     fn lead(&self) -> Duration {
         LEAD
     }
