@@ -277,7 +277,7 @@ mod tests {
         let minute = Duration::from_secs(60);
         let none = Duration::ZERO;
         let timeline = Timeline { warm_up: none, baseline: minute, arming: none, fault: none, recovery: none };
-        let schedule = Arc::new(Schedule::new(Arrivals::Constant, 50.0, minute, 0));
+        let schedule = Arc::new(Schedule::new(Arrivals::Constant, 50.0, minute, 0, 0));
         let system = System { scenario: Arc::new(Panics), schedule, users: 8, address: "127.0.0.1:9".to_owned() };
         let users = start(vec![system], timeline, None).await.unwrap();
         tokio::time::timeout(minute / 2, users.over()).await.expect("it goes on after the panic");

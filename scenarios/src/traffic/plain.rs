@@ -54,7 +54,7 @@ pub async fn start_with(
     duration: Duration,
     users: usize,
 ) -> Result<Plain, TrafficError> {
-    let schedule = Arc::new(Schedule::new(Arrivals::Constant, rate, duration, 0));
+    let schedule = Arc::new(Schedule::new(Arrivals::Constant, rate, duration, 0, 0));
     let samples = Arc::new(Mutex::new(Vec::with_capacity(usize::try_from(schedule.count()).unwrap_or(0))));
     let mut request = Request::get(path).header("host", address);
     for (name, value) in headers {

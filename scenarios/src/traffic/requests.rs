@@ -73,7 +73,7 @@ fn system(order: &Order, load: &RequestLoad, number: u64, events: &UnboundedSend
     // Stamped: X-Ray and API Gateway take the time in a trace id for the time of the request.
     let voice =
         Voice { events: events.clone(), seed: order.seed, system: number, gateway: load.endpoint.host.clone(), stage: "", stamped: true };
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     let scenario = Requests { voice, load: load.clone() };
     let users = order.users(load.rate, JOURNEY);
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: load.endpoint.origin.clone() }

@@ -115,7 +115,7 @@ fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'s
 }
 
 fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Journey) -> System {
-    let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed, number);
     System { scenario, schedule: Arc::new(schedule), users: order.users(rate, journey), address: order.addresses.gateway.clone() }
 }
 

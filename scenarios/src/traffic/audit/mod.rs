@@ -60,7 +60,7 @@ pub(super) fn system(order: &Order, load: &AuditLoad, number: u64, events: Unbou
     let key = order.addresses.api_keys.get(API).cloned();
     let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
     let gateway = order.addresses.gateway.clone();
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     let scenario = Records { events, seed: order.seed, load: load.clone(), gateway: gateway.clone(), key, number };
     let users = order.users(load.rate, JOURNEY);
     Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: gateway })

@@ -49,10 +49,9 @@ pub(super) struct Mails {
 /// The senders of `load` with their schedule, which is a Poisson process with one burst whatever the other systems' is.
 pub(super) fn system(order: &Order, load: &MailLoad, number: u64, events: UnboundedSender<Event>) -> System {
     let address = order.addresses.smtp.clone();
-    let seed = order.seed.wrapping_add(number);
     let timeline = order.timeline;
     let burst = std::iter::repeat_n(timeline.fault_from() + timeline.fault / 2, load.burst as usize);
-    let schedule = Schedule::new(Arrivals::Poisson, load.rate, timeline.end(), seed).with(burst);
+    let schedule = Schedule::new(Arrivals::Poisson, load.rate, timeline.end(), order.seed, number).with(burst);
     let users = order.users(load.rate, JOURNEY) + load.burst.min(1_000) as usize;
     let scenario = Mails { events, seed: order.seed, load: load.clone(), address: address.clone(), memory: Semaphore::new(PIECES) };
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address }

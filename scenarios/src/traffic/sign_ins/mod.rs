@@ -152,7 +152,7 @@ fn signing_in(order: &Order, load: &UsersLoad, scenario: SignIns) -> System {
     let burst = load.rate.max(0.0).ceil() as usize;
     let times = [timeline.recording_from() + timeline.baseline / 2, timeline.fault_from() + timeline.fault / 2];
     let bursts = times.into_iter().flat_map(|at| std::iter::repeat_n(at, burst));
-    let schedule = Schedule::new(order.arrivals, load.rate, timeline.end(), order.seed.wrapping_add(2)).with(bursts);
+    let schedule = Schedule::new(order.arrivals, load.rate, timeline.end(), order.seed, 2).with(bursts);
     let users = order.users(load.rate, JOURNEY) + burst.min(1_000);
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: order.addresses.services.clone() }
 }

@@ -32,7 +32,7 @@ fn system(order: &Order, load: UsersApiLoad, shape: Shape, number: u64, events: 
     let gateway = order.addresses.gateway.clone();
     let stage = stage(shape);
     let voice = Voice { events: events.clone(), seed: order.seed, system: number, gateway: gateway.clone(), stage, stamped: false };
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     // All at the same moment: cold starts are seen where many come at once to functions that were idle. After the faults, and where no p99 is
     // taken, for those who come at once also wait for one another.
     let schedule = schedule.with((0..load.burst).map(|_| order.timeline.calm_at() + order.timeline.recovery / 2));
