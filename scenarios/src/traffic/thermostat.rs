@@ -122,9 +122,8 @@ impl Thermostats {
             return None;
         }
         let number = self.times_set(device);
-        let mut before = set.done;
+        let mut due = set.done + LOOK_PAUSE;
         for look in 0..LOOKS {
-            let due = before + LOOK_PAUSE;
             if !hands.wait_until(due).await || self.times_set(device) != number {
                 return None;
             }
@@ -132,7 +131,7 @@ impl Thermostats {
             if said(&looked.body).reported_temperature == Some(temperature) {
                 return None;
             }
-            before = looked.done;
+            due = next_look(due, looked.done);
         }
         None
     }
@@ -219,6 +218,11 @@ impl Thermostats {
     }
 }
 
+/// When the next look is due: at a fixed pace, or once it is known that it is needed.
+fn next_look(due: Duration, answered: Duration) -> Duration {
+    (due + LOOK_PAUSE).max(answered)
+}
+
 /// The hostile and malformed variants with their tokens; an expired one only where the target can make it.
 fn bad_variants(forged: String, expired: Option<Tokens>) -> Vec<(Bad, String)> {
     let expired = expired.map(|tokens| (Bad::Expired, tokens.access_token));
@@ -264,6 +268,14 @@ mod tests {
     #[test]
     fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
         assert_eq!(WEIGHTS.iter().map(|(_, weight)| weight).sum::<usize>(), 100);
+    }
+
+    #[test]
+    fn looks_keep_their_pace_whatever_the_answers_take_up_to_a_pause() {
+        let ms = Duration::from_millis;
+        for (due, answered, next) in [(1_000, 1_001, 1_250), (1_000, 1_240, 1_250), (1_000, 1_900, 1_900)] {
+            assert_eq!(next_look(ms(due), ms(answered)), ms(next), "{due} {answered}");
+        }
     }
 
     #[test]
