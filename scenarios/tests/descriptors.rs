@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use scenarios::traffic::{TrafficError, plain};
 
-/// Why plain load by `users` users to a listener that accepts nobody came to nothing.
+/// Why plain load by `users` users to a listener that accepts no connection ended.
 async fn ends(users: usize) -> TrafficError {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -89,7 +89,7 @@ impl Share {
         Some((Arrival { number, due }, free_at(due, now, all_since)))
     }
 
-    /// A user begins a journey.
+    /// A user that was free begins a journey.
     pub(super) fn begins(&self) {
         let now = self.stage.offset(Instant::now());
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,14 +99,14 @@ impl Share {
         }
     }
 
-    /// A user has ended its journey and taken its next arrival.
+    /// A user has ended its journey and waits for an arrival that is not due yet.
     pub(super) fn ends(&self) {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.users = busy.users.saturating_sub(1);
         busy.all_since = None;
     }
 
-    /// Arrivals that were due by `moment` and that nobody has taken yet.
+    /// Arrivals that were due by `moment` and that no user has taken yet.
     pub(super) fn not_taken(&self, moment: Duration) -> u64 {
         self.system.schedule.due_by(moment).saturating_sub(self.next.load(Relaxed))
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use goose::GooseAttack;
@@ -23,6 +23,9 @@ use super::open_model::{Hands, Stage, Step, System, is_recorded};
 
 /// How long one request may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a user waits for its first connection before it begins without one.
+const FIRST_CONNECTION: Duration = Duration::from_secs(5);
 
 /// How long goose may take to write its report once its users have left.
 const REPORT_TIME: Duration = Duration::from_secs(10);
@@ -208,7 +211,7 @@ async fn serve(user: &mut GooseUser, share: &Share) {
         Err(error) => return stage.fail(TrafficError::Timer(error)),
     };
     if share.system.scenario.keeps_connections()
-        && let Err(error) = share.connections.open_one().await
+        && let Ok(Err(error)) = tokio::time::timeout(FIRST_CONNECTION, share.connections.open_one()).await
     {
         // A system that cannot be reached yet is no reason not to begin; the requests will tell.
         stage.not_connected(&error);
@@ -219,24 +222,40 @@ async fn serve(user: &mut GooseUser, share: &Share) {
         return;
     }
     let scenario = share.system.scenario.name();
-    let mut hands = Hands { user, connections: &share.connections, alarm: &mut alarm, steps: &mut steps, stage, scenario, place, free_at: Duration::ZERO };
-    let mut next = share.take();
-    while let Some((arrival, free_at)) = next {
-        if !hands.wait_until(arrival.due.saturating_sub(share.system.scenario.lead())).await {
+    let mut hands = Hands {
+        user,
+        connections: &share.connections,
+        alarm: &mut alarm,
+        steps: &mut steps,
+        stage,
+        scenario,
+        place,
+        free_at: Duration::ZERO,
+    };
+    let mut is_busy = false;
+    while let Some((arrival, free_at)) = share.take() {
+        let begin = arrival.due.saturating_sub(share.system.scenario.lead());
+        // One that goes on with an overdue arrival at once was never free.
+        if is_busy && hands.now() < begin {
+            share.ends();
+            is_busy = false;
+        }
+        if !hands.wait_until(begin).await {
             return;
         }
-        if is_recorded(stage.timeline.phase_at(stage.offset(Instant::now()).max(arrival.due))) {
+        if is_recorded(stage.timeline.phase_at(hands.now().max(arrival.due))) {
             stage.books.begun_recorded.fetch_add(1, Relaxed);
         }
+        if !is_busy {
+            share.begins();
+            is_busy = true;
+        }
         hands.free_at = free_at;
-        share.begins();
         share.system.scenario.journey(arrival, &mut hands).await;
-        next = share.take();
-        share.ends();
     }
 }
 
-/// Three files a user, beside those of the process: its connection, where the emulator is this process both ends of it, and its alarm.
+/// Three files a user beside those of the process: its alarm, its connection, and the other end of that where the emulator is this process.
 /// The soft limit is often 1,024.
 fn allow_many_files(users: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -35,9 +35,7 @@ impl Schedule {
             return Self::Constant { rate: 1.0, shift, count: 0 };
         }
         match arrivals {
-            Arrivals::Constant => {
-                Self::Constant { rate, shift, count: (rate * end.as_secs_f64() - shift - 1e-9).ceil().max(0.0) as u64 }
-            }
+            Arrivals::Constant => Self::Constant { rate, shift, count: (rate * end.as_secs_f64() - shift - 1e-9).ceil().max(0.0) as u64 },
             Arrivals::Poisson => Self::Drawn(poisson(rate, end, seed.wrapping_add(number))),
         }
     }
@@ -57,9 +55,7 @@ impl Schedule {
     /// When arrival `number` is due; `None` after the last one.
     pub fn due(&self, number: u64) -> Option<Duration> {
         match self {
-            Self::Constant { rate, shift, count } => {
-                (number < *count).then(|| Duration::from_secs_f64((number as f64 + shift) / rate))
-            }
+            Self::Constant { rate, shift, count } => (number < *count).then(|| Duration::from_secs_f64((number as f64 + shift) / rate)),
             Self::Drawn(times) => times.get(usize::try_from(number).ok()?).copied().map(Duration::from_nanos),
         }
     }
@@ -68,7 +64,9 @@ impl Schedule {
     pub fn due_by(&self, at: Duration) -> u64 {
         match self {
             // A nanosecond more than the division may lose.
-            Self::Constant { rate, shift, count } => ((at.as_secs_f64() * rate - shift + 1e-9).floor() + 1.0).clamp(0.0, *count as f64) as u64,
+            Self::Constant { rate, shift, count } => {
+                ((at.as_secs_f64() * rate - shift + 1e-9).floor() + 1.0).clamp(0.0, *count as f64) as u64
+            }
             Self::Drawn(times) => times.partition_point(|time| u128::from(*time) <= at.as_nanos()) as u64,
         }
     }

@@ -79,10 +79,9 @@ impl Connections {
     /// Opens one more and keeps it.
     ///
     /// # Errors
-    /// Where it cannot be made within the patience.
+    /// Where it cannot be made.
     pub async fn open_one(&self) -> Result<(), NoAnswer> {
-        let opened = tokio::time::timeout(self.patience, self.open()).await.unwrap_or(Err(NoAnswer::Patience(self.patience)))?;
-        self.keep(opened);
+        self.keep(self.open().await?);
         Ok(())
     }
 

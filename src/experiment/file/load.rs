@@ -44,8 +44,7 @@ pub struct Load {
     /// How arrivals are spread; evenly unless it says otherwise.
     #[serde(default)]
     pub arrivals: Arrivals,
-    /// How long a journey may take before arrivals wait for a user, 100ms to 10m: there are rate x this many users, 4000 at the most. Unless it is
-    /// given, 3s or what the scenario's own pauses need, and on top what the faults add to each request on average.
+    /// How long a journey may take before arrivals wait for a user, 100ms to 10m: there are rate x this many users, 4000 at the most. 3s or what the scenario's pauses need unless it is given, and on top what the faults add to each request on average.
     #[serde(default)]
     #[schemars(with = "Option<Time>")]
     pub longest_journey: Option<Spanned<Time>>,
