@@ -7,6 +7,7 @@ pub mod links;
 pub mod mails;
 pub mod probes;
 pub mod records;
+mod right;
 pub mod strike;
 pub mod timeline;
 pub mod traffic;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scenarios::exchange::{Asked, Record, RecordForm, Verdict};
-use scenarios::traffic::{self, Arrivals, AuditLoad, Load, Order};
+use scenarios::traffic::{self, Arrivals, AuditLoad, JourneyTime, Load, Order};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::Value;
 use stack::Addresses;
@@ -58,7 +58,15 @@ async fn run(seed: u64) -> (Vec<Exchange>, Vec<(String, Bytes, u16)>, u64) {
     let audit = AuditLoad { rate: 20.0, largest: 50_000, repeats: 0.1, bad_dates: 0.06, not_base64: 0.06, bad_keys: 0.06 };
     let load = Load { audit: Some(audit), ..Load::default() };
     let addresses = addresses(api.address.to_string());
-    let order = Order { load, arrivals: Arrivals::Constant, timeline: timeline(), seed, addresses, goose_report: None };
+    let order = Order {
+        load,
+        arrivals: Arrivals::Constant,
+        timeline: timeline(),
+        seed,
+        addresses,
+        goose_report: None,
+        journeys: JourneyTime::default(),
+    };
     let mut traffic = traffic::start(order).await.unwrap();
     let mut exchanges = Vec::new();
     while let Some(event) = traffic.next().await {
@@ -117,7 +125,15 @@ async fn without_a_key_nothing_is_sent() {
     let load = AuditLoad { rate: 1.0, largest: 50_000, repeats: 0.0, bad_dates: 0.0, not_base64: 0.0, bad_keys: 0.0 };
     let load = Load { audit: Some(load), ..Load::default() };
     let addresses = Addresses { api_keys: BTreeMap::new(), ..addresses("127.0.0.1:9".into()) };
-    let order = Order { load, arrivals: Arrivals::Constant, timeline: timeline(), seed: 7, addresses, goose_report: None };
+    let order = Order {
+        load,
+        arrivals: Arrivals::Constant,
+        timeline: timeline(),
+        seed: 7,
+        addresses,
+        goose_report: None,
+        journeys: JourneyTime::default(),
+    };
     let error = traffic::start(order).await.err().unwrap();
     assert!(error.to_string().contains("no key of `AuditApi`"), "{error}");
 }

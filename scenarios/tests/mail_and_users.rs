@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scenarios::exchange::{Asked, ByHand, Expected, Mail, SignInBy};
-use scenarios::traffic::{self, Arrivals, Ended, Glance, Load, MailLoad, Order, UsersLoad};
+use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, MailLoad, Order, UsersLoad};
 use scenarios::{Event, Timeline};
 use serde_json::{Value, json};
 use stack::addresses::Pool;
@@ -75,7 +75,15 @@ async fn run(seed: u64) -> Ran {
     let users = UsersLoad { rate: 40.0, members: 40, cohorts: vec![1, 5], racers: 4, life: Duration::from_secs(30) };
     assert_eq!(users.everyone(), 40 + 6 + 2 + 4 + 3);
     let load = Load { mail: Some(mail), inactive_users: Some(users), ..Load::default() };
-    let order = Order { load, arrivals: Arrivals::Constant, timeline: timeline(), seed, addresses, goose_report: None };
+    let order = Order {
+        load,
+        arrivals: Arrivals::Constant,
+        timeline: timeline(),
+        seed,
+        addresses,
+        goose_report: None,
+        journeys: JourneyTime::default(),
+    };
     let mut traffic = traffic::start(order).await.unwrap();
     let mut events = Vec::new();
     while let Some(event) = traffic.next().await {

@@ -85,3 +85,40 @@ async fn requests_start_when_they_are_due() {
     assert!(lag.p50 < Duration::from_millis(2), "{lag:?}");
     assert_eq!(load.finished().await.unwrap().len(), 400);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_open_before_the_first_request_and_the_last_one_used_is_used_again() {
+    use std::sync::{Arc, Mutex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // How many requests each connection carried.
+    let carried = Arc::new(Mutex::new(Vec::new()));
+    let counted = Arc::clone(&carried);
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let counted = Arc::clone(&counted);
+            let number = {
+                let mut all = counted.lock().unwrap();
+                all.push(0);
+                all.len() - 1
+            };
+            tokio::spawn(async move {
+                let mut bytes = [0; 1_024];
+                while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
+                    counted.lock().unwrap()[number] += 1;
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                }
+            });
+        }
+    });
+    let load = plain::start(&address.to_string(), "/", 20.0, Duration::from_secs(2), 10).await.unwrap();
+    let samples = load.finished().await.unwrap();
+    server.abort();
+    assert!(samples.iter().all(|sample| sample.outcome == Outcome::Answered));
+    let carried = carried.lock().unwrap();
+    assert_eq!((carried.len(), carried.iter().sum::<i32>()), (10, 40), "{carried:?}");
+    // In turn, each would carry four.
+    assert!(carried.iter().any(|count| *count > 20), "{carried:?}");
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scenarios::exchange::{Asked, Caller, ClinicToken, ThermostatRequest};
-use scenarios::traffic::{self, Arrivals, ClinicLoad, Load, Order, ThermostatLoad};
+use scenarios::traffic::{self, Arrivals, ClinicLoad, JourneyTime, Load, Order, ThermostatLoad};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::{Value, json};
 use stack::Addresses;
@@ -99,6 +99,7 @@ fn order(addresses: Addresses, seed: u64, dies: bool) -> Order {
         seed,
         addresses,
         goose_report: None,
+        journeys: JourneyTime::default(),
     }
 }
 

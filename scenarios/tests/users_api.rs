@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scenarios::invariants::{self, Quiet, WorldUnderTest};
-use scenarios::traffic::{self, Arrivals, Load, Order, UsersApiLoad};
+use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order, UsersApiLoad};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::{Value, json};
 use stack::Addresses;
@@ -77,6 +77,7 @@ fn order(gateway: String) -> Order {
         seed: 7,
         addresses,
         goose_report: None,
+        journeys: JourneyTime::default(),
     }
 }
 

@@ -317,7 +317,7 @@ impl Default for ExpectInvariants {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Stop {
-    /// A share of failed requests, all endpoints together.
+    /// A share of failed requests, all endpoints together: of the last ten outcomes or of those of 5 s, whichever are more. Overdue by 5 s is failed.
     #[serde(default)]
     #[schemars(with = "Option<MoreThanFor>")]
     pub errors: Option<Spanned<MoreThanFor>>,

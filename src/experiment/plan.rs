@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use faults::{Fault, Lease};
+use faults::kinds::dependency::Trouble;
+use faults::kinds::init::Init;
+use faults::kinds::latency::{Jitter, Latency};
+use faults::{Fault, Kind, Lease};
 use reports::Expectation;
 use scenarios::Timeline;
 use scenarios::invariants::WorldUnderTest;
-use scenarios::traffic::{Arrivals, Load};
+use scenarios::traffic::{Arrivals, JourneyTime, Load, PATIENCE};
 use stack::Compressed;
 use stack::world::users_api::SHAPES;
 use stack::world::weaknesses::{Bearer, bearer};
@@ -37,6 +40,8 @@ pub struct Plan {
     pub load: Load,
     /// How arrivals are spread.
     pub arrivals: Arrivals,
+    /// How long a journey may take before arrivals wait for a user, where the experiment says so.
+    pub longest_journey: Option<Duration>,
     /// Weaknesses to switch on, all known.
     pub weaknesses: Vec<String>,
     /// How long the gateway keeps an authorizer's answer.
@@ -102,6 +107,11 @@ impl Plan {
         rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
     }
 
+    /// How long journeys take, from which the number of users follows.
+    pub fn journeys(&self) -> JourneyTime {
+        self.longest_journey.map_or_else(|| JourneyTime::Slowed(added_time(&self.faults)), JourneyTime::Fixed)
+    }
+
     /// What is under test, as far as what is right depends on it.
     pub fn world(&self) -> WorldUnderTest {
         WorldUnderTest {
@@ -127,5 +137,105 @@ impl Plan {
         if !self.weaknesses.iter().any(|known| known == weakness) {
             self.weaknesses.push(weakness.to_owned());
         }
+    }
+}
+
+/// API Gateway waits no longer for an answer.
+const GATEWAY: Duration = Duration::from_secs(29);
+
+/// Bytes of an answer, for faults that let it through at so many a second: more than most have.
+const ANSWER: f64 = 16_384.0;
+
+/// The time that `faults` add to a request on average: each one's share times its time, all of them taken to be on its way.
+fn added_time(faults: &[Fault]) -> Duration {
+    let each = faults.iter().map(|fault| fault.share.value() * seconds(&fault.kind).min(GATEWAY.as_secs_f64()));
+    Duration::from_secs_f64(each.sum()).min(PATIENCE)
+}
+
+/// The time for which a fault of this kind holds a request up on average. Kinds that answer at once, or slow down by what is not known here, have 0.
+fn seconds(kind: &Kind) -> f64 {
+    match kind {
+        Kind::Latency(latency) => mean(latency),
+        Kind::Timeout(hold) => hold.share_of_deadline * GATEWAY.as_secs_f64(),
+        Kind::Init(Init::Slow(time)) => time.duration().as_secs_f64(),
+        Kind::Stream(pace) => {
+            let first = pace.first_byte.map_or(0.0, |time| time.duration().as_secs_f64());
+            first + pace.bytes_per_second.map_or(0.0, |rate| ANSWER / rate as f64)
+        }
+        Kind::Dependency(outage) => match outage.trouble {
+            Trouble::Slow(time) => time.duration().as_secs_f64(),
+            Trouble::Throttled(rate) => ANSWER / rate as f64,
+            Trouble::Blackholed => GATEWAY.as_secs_f64(),
+            Trouble::Refused | Trouble::Reset => 0.0,
+        },
+        Kind::Init(Init::Failed(_))
+        | Kind::Error(_)
+        | Kind::Response(_)
+        | Kind::Again(_)
+        | Kind::Event(_)
+        | Kind::Kill(_)
+        | Kind::Throttle(_)
+        | Kind::Resource(_) => 0.0,
+    }
+}
+
+/// The mean of a wait, for which `time` is the median or the mean.
+fn mean(latency: &Latency) -> f64 {
+    let factor = match &latency.jitter {
+        Jitter::None | Jitter::Uniform(_) | Jitter::Normal(_) => 1.0,
+        Jitter::Lognormal(sigma) => (sigma * sigma / 2.0).exp(),
+        // The median is scale x 2^(1/shape), the mean scale x shape / (shape - 1), which is infinite for a shape up to 1.
+        Jitter::Pareto(shape) if *shape > 1.0 => shape / (shape - 1.0) / 2f64.powf(1.0 / shape),
+        Jitter::Pareto(_) => f64::INFINITY,
+        // Linear between the quantiles: the mean of each two neighbours.
+        Jitter::Empirical(quantiles) => {
+            let pairs = quantiles.iter().zip(quantiles.iter().skip(1)).map(|(low, high)| (low + high) / 2.0);
+            pairs.sum::<f64>() / (quantiles.len().max(2) - 1) as f64
+        }
+    };
+    latency.time.duration().as_secs_f64() * factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::check;
+    use super::*;
+
+    const SLOW: &str = include_str!("../../scenarios/experiments/slow-authorizer.toml");
+
+    fn with(fault: &str) -> Plan {
+        let before = SLOW.split("[[fault]]").next().unwrap();
+        check("x", &format!("{before}{fault}")).unwrap()
+    }
+
+    #[test]
+    fn faults_add_their_share_of_their_time_to_a_request() {
+        for (share, kind, expected) in [
+            (0.5, r#"latency = { time = "300ms" }"#, 0.15),
+            (1.0, r#"latency = { time = "300ms", jitter = { uniform = 0.5 } }"#, 0.3),
+            (1.0, r#"latency = { time = "1s", jitter = { lognormal = 1.0 } }"#, 1.6487),
+            (1.0, r#"latency = { time = "1s", jitter = { pareto = 2.0 } }"#, 1.4142),
+            (0.1, r#"latency = { time = "1s", jitter = { pareto = 1.0 } }"#, 2.9),
+            (1.0, r#"latency = { time = "1s", jitter = { empirical = [0.0, 1.0, 4.0] } }"#, 1.5),
+            (0.1, r#"timeout = { share-of-deadline = 0.5 }"#, 1.45),
+            (1.0, r#"init = { slow = "2s" }"#, 2.0),
+            (0.5, r#"stream = { first-byte = "500ms", bytes-per-second = 4096 }"#, 2.25),
+            (1.0, r#"dependency = { host = "*.amazonaws.com", trouble = { slow = "800ms" } }"#, 0.8),
+            (1.0, "error = {}", 0.0),
+            (1.0, "kill = {}", 0.0),
+        ] {
+            let plan = with(&format!("[[fault]]\nfunction = \"authorizer\"\nshare = {share}\n{kind}\n"));
+            let JourneyTime::Slowed(added) = plan.journeys() else { panic!("{kind}") };
+            assert!((added.as_secs_f64() - expected).abs() < 1e-3, "{kind}: {added:?}");
+        }
+    }
+
+    #[test]
+    fn several_faults_add_up_to_what_a_request_waits_at_the_most_and_the_experiment_may_say_otherwise() {
+        let one = |name: &str| format!("[[fault]]\nname = \"{name}\"\nfunction = \"authorizer\"\nlatency = {{ time = \"20s\" }}\n");
+        let mut plan = with(&(one("a") + &one("b")));
+        assert_eq!(plan.journeys(), JourneyTime::Slowed(PATIENCE));
+        plan.longest_journey = Some(Duration::from_secs(10));
+        assert_eq!(plan.journeys(), JourneyTime::Fixed(Duration::from_secs(10)));
     }
 }

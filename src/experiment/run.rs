@@ -154,6 +154,7 @@ async fn measure(
         seed: plan.seed,
         addresses: addresses.clone(),
         goose_report: Some(setting.folder.join("goose.json")),
+        journeys: plan.journeys(),
     };
     let mut traffic = tokio::select! {
         traffic = traffic::start(order) => traffic?,
@@ -211,6 +212,8 @@ impl Run<'_> {
 
     async fn tick(&mut self, traffic: &Traffic) -> Result<(), RunError> {
         let offset = traffic.started().elapsed();
+        let overdue = traffic.glance().overdue;
+        self.fired = self.fired.take().or(self.watch.as_mut().and_then(|watch| watch.look(offset, overdue)));
         self.take_in(traffic).await?;
         if self.end == End::Finished {
             self.move_on(offset, traffic).await?;
@@ -240,7 +243,7 @@ impl Run<'_> {
         known.into_iter().for_each(|event| self.join.event(event, now));
     }
 
-    /// A stop condition needs no ledger, so it does not wait for one.
+    /// A stop condition needs no ledger, so it does not wait for one; nor for an answer, see [`Self::tick`].
     fn watch(&mut self, event: &Event) {
         let (Event::Exchange(exchange), Some(watch)) = (event, &mut self.watch) else { return };
         let failed = matches!(exchange.outcome, Outcome::Failed | Outcome::TimedOut);

@@ -5,39 +5,72 @@ use std::time::Duration;
 
 use super::bounds::MoreThanFor;
 
-/// Fewer requests than this in the window say nothing.
+/// The last so many outcomes are judged, however long ago they were; fewer say nothing.
 const FEWEST: usize = 10;
 
-/// Watches the share of failed requests over a sliding window.
+/// All answers of the last so many seconds are judged.
+const WINDOW: Duration = Duration::from_secs(5);
+
+/// Watches the share of failed requests among the last outcomes. A request that is overdue without an answer has failed as well.
 #[derive(Debug)]
 pub struct Watch {
     condition: MoreThanFor,
-    window: VecDeque<(Duration, bool)>,
+    /// When each answer came, and whether it was a failure; the latest last.
+    answers: VecDeque<(Duration, bool)>,
+    overdue: u64,
+    now: Duration,
     exceeded_since: Option<Duration>,
 }
 
 impl Watch {
     /// A watch for `condition`.
     pub const fn new(condition: MoreThanFor) -> Self {
-        Self { condition, window: VecDeque::new(), exceeded_since: None }
+        Self { condition, answers: VecDeque::new(), overdue: 0, now: Duration::ZERO, exceeded_since: None }
     }
 
     /// Counts a request that ended at `at`; a sentence where the condition has now held for its whole span.
     pub fn see(&mut self, at: Duration, failed: bool) -> Option<String> {
-        self.window.push_back((at, failed));
-        while self.window.front().is_some_and(|(then, _)| *then + Duration::from_secs(1) < at) {
-            self.window.pop_front();
-        }
-        let failed = self.window.iter().filter(|(_, failed)| *failed).count();
-        let share = failed as f64 / self.window.len() as f64;
-        if self.window.len() < FEWEST || share <= self.condition.share.value() {
+        self.answers.push_back((at, failed));
+        self.judge(at)
+    }
+
+    /// Looks at the requests that are overdue at `at` without an answer, for in a hang there is none; a sentence likewise.
+    pub fn look(&mut self, at: Duration, overdue: u64) -> Option<String> {
+        self.overdue = overdue;
+        self.judge(at)
+    }
+
+    fn judge(&mut self, at: Duration) -> Option<String> {
+        self.now = self.now.max(at);
+        let (share, outcomes) = self.share();
+        if outcomes < FEWEST as u64 || share <= self.condition.share.value() {
             self.exceeded_since = None;
             return None;
         }
-        let since = *self.exceeded_since.get_or_insert(at);
-        let span = self.condition.span;
-        (at.saturating_sub(since) >= span)
-            .then(|| format!("more than {:.0} % of all requests failed for {} s", self.condition.share.value() * 100.0, span.as_secs()))
+        let since = *self.exceeded_since.get_or_insert(self.now);
+        let (percent, span) = (self.condition.share.value() * 100.0, self.condition.span);
+        (self.now.saturating_sub(since) >= span).then(|| {
+            let overdue = if self.overdue > 0 { format!("; {} are overdue without an answer", self.overdue) } else { String::new() };
+            format!("more than {percent:.0} % of all requests failed for {} s{overdue}", span.as_secs())
+        })
+    }
+
+    /// The share of failures among the outcomes that are judged, and how many these are.
+    fn share(&mut self) -> (f64, u64) {
+        // Overdue requests are later than every answer, so they come first among the last ten.
+        let fill = FEWEST.saturating_sub(usize::try_from(self.overdue).unwrap_or(usize::MAX));
+        while self.answers.len() > FEWEST && self.answers.front().is_some_and(|(then, _)| self.is_old(*then)) {
+            self.answers.pop_front();
+        }
+        let old = self.answers.iter().take_while(|(then, _)| self.is_old(*then)).count();
+        let kept = (self.answers.len() - old).max(fill).min(self.answers.len());
+        let failed = self.answers.iter().rev().take(kept).filter(|(_, failed)| *failed).count();
+        let outcomes = self.overdue + kept as u64;
+        ((self.overdue + failed as u64) as f64 / outcomes.max(1) as f64, outcomes)
+    }
+
+    fn is_old(&self, then: Duration) -> bool {
+        then + WINDOW < self.now
     }
 }
 
@@ -45,20 +78,65 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn fires(failed: impl Fn(u64) -> bool) -> Option<u64> {
-        let mut watch = Watch::new(MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap());
-        (0..1_000).find(|n| watch.see(Duration::from_millis(n * 20), failed(*n)).is_some()).map(|n| n * 20)
+    fn watch() -> Watch {
+        Watch::new(MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap())
+    }
+
+    /// When it fires, in milliseconds, with an answer every `gap` milliseconds, of which `failed` says which failed.
+    fn fires(gap: u64, failed: impl Fn(u64) -> bool) -> Option<u64> {
+        let mut watch = watch();
+        (0..1_000).find(|n| watch.see(Duration::from_millis(n * gap), failed(*n)).is_some()).map(|n| n * gap)
     }
 
     #[test]
     fn it_fires_after_its_span_and_not_before() {
-        let at = fires(|n| n > 100).unwrap();
-        assert!((7_000..8_200).contains(&at), "{at}");
+        // All fail from 10 s on: half of the last 5 s have failed at 12.5 s.
+        let at = fires(20, |n| n >= 500).unwrap();
+        assert!((17_400..17_700).contains(&at), "{at}");
     }
 
     #[test]
     fn a_short_burst_or_a_share_at_the_limit_does_not_fire() {
-        assert_eq!(fires(|n| (100..200).contains(&n)), None);
-        assert_eq!(fires(|n| n % 2 == 0), None);
+        assert_eq!(fires(20, |n| (500..600).contains(&n)), None);
+        assert_eq!(fires(20, |n| n % 2 == 0), None);
+    }
+
+    #[test]
+    fn few_answers_a_second_are_enough() {
+        // All fail from 60 s on. Of the last ten, six have failed at 65 s, or 70 s at one in two seconds.
+        for (gap, from) in [(1_000, 70_000), (2_000, 75_000)] {
+            let at = fires(gap, |n| n * gap >= 60_000).unwrap();
+            assert!((from..from + gap).contains(&at), "{gap}: {at}");
+        }
+    }
+
+    #[test]
+    fn a_hang_fires_without_any_answer() {
+        // 4 requests a second, all answered until 20 s, none from then on: from 25 s on there are those that are overdue for 5 s.
+        for answered_before in [true, false] {
+            let mut watch = watch();
+            let mut fired = None;
+            for tick in 0..600_u64 {
+                let at = tick * 100;
+                if answered_before && at < 20_000 && tick.is_multiple_of(2) {
+                    assert_eq!(watch.see(Duration::from_millis(at), false), None);
+                }
+                let overdue = at.saturating_sub(25_000) * 4 / 1_000;
+                if watch.look(Duration::from_millis(at), overdue).is_some() {
+                    fired = Some(at);
+                    break;
+                }
+            }
+            let fired = fired.unwrap();
+            assert!((31_000..34_000).contains(&fired), "{answered_before}: {fired}");
+        }
+    }
+
+    #[test]
+    fn overdue_requests_that_are_answered_after_all_no_longer_count() {
+        let mut watch = watch();
+        for second in 0..20 {
+            assert_eq!(watch.look(Duration::from_secs(second), if second % 4 == 3 { 0 } else { 50 }), None, "{second}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use reports::{Outcome, Phase};
+use reports::Phase;
 use stack::Seen;
 use stack::world::inactive_users::{TABLE, sub};
 
@@ -91,7 +91,6 @@ struct Kept {
     phase: Option<Phase>,
     sent: Duration,
     done: Duration,
-    answered: bool,
     status: Option<u16>,
 }
 
@@ -113,9 +112,9 @@ impl SignIns {
             phase: kept.phase,
             done: kept.done,
             fate: match kept.status {
-                Some(200) if kept.answered && self.is_recorded(kept) => SignInFate::Recorded,
-                Some(200) if kept.answered => SignInFate::Lost,
-                Some(_) if kept.answered => SignInFate::Refused,
+                Some(200) if self.is_recorded(kept) => SignInFate::Recorded,
+                Some(200) => SignInFate::Lost,
+                Some(..500) => SignInFate::Refused,
                 _ => SignInFate::Failed,
             },
         })
@@ -135,7 +134,6 @@ fn kept(exchange: &Exchange) -> Option<Kept> {
         phase: exchange.phase,
         sent: exchange.sent,
         done: exchange.done,
-        answered: exchange.outcome == Outcome::Answered,
         status: exchange.status,
     })
 }

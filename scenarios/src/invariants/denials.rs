@@ -8,6 +8,7 @@ use stack::world::clinic::{REVOCABLE, User};
 
 use crate::Event;
 use crate::exchange::{Asked, ClinicToken, Exchange};
+use crate::right::names;
 
 use super::cedar::ClinicOracle;
 use super::{Breach, Quiet, wording};
@@ -17,7 +18,7 @@ const HEARD_LATE: Duration = Duration::from_secs(31);
 
 /// Whether the header names the pool that `user` signs in with.
 pub(super) fn right_client(user: User, client_type: Option<&str>) -> bool {
-    client_type.is_some_and(|given| given.eq_ignore_ascii_case(user.pool.client_type()))
+    client_type.is_some_and(|given| names(given, user.pool))
 }
 
 /// A wrong 403.

@@ -33,8 +33,7 @@ impl Spread {
 
     /// The upper bound of the bucket in which the quantile `q` lies; zero where nothing was counted.
     pub fn quantile(&self, q: f64) -> Duration {
-        let total: u64 = self.counts.iter().map(|count| count.load(Relaxed)).sum();
-        let wanted = ((total as f64 * q).ceil() as u64).max(1);
+        let wanted = ((self.count() as f64 * q).ceil() as u64).max(1);
         let mut seen = 0;
         for (index, count) in self.counts.iter().enumerate() {
             seen += count.load(Relaxed);
@@ -43,6 +42,11 @@ impl Spread {
             }
         }
         Duration::ZERO
+    }
+
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|count| count.load(Relaxed)).sum()
     }
 
     /// The longest.
@@ -64,14 +68,42 @@ fn upper_bound(bucket: usize) -> u64 {
     if bucket < 16 { bucket } else { ((16 + bucket % 16 + 1) << (bucket / 16 - 1)) - 1 }
 }
 
+/// When the request was due that each user has under way: a place for each user.
+#[derive(Debug)]
+pub struct UnderWay(Box<[AtomicU64]>);
+
+/// No request is under way.
+const NONE: u64 = u64::MAX;
+
+impl UnderWay {
+    /// Places for `users`.
+    pub fn new(users: usize) -> Self {
+        Self((0..users).map(|_| AtomicU64::new(NONE)).collect())
+    }
+
+    /// Notes what the user at `place` has under way now: when it was due.
+    pub fn note(&self, place: usize, due: Option<Duration>) {
+        if let Some(noted) = self.0.get(place) {
+            let nanoseconds = due.map(|due| u64::try_from(due.as_nanos()).unwrap_or(NONE));
+            noted.store(nanoseconds.unwrap_or(NONE), Relaxed);
+        }
+    }
+
+    /// How many are under way that were due by `moment`.
+    pub fn due_by(&self, moment: Duration) -> u64 {
+        let moment = u64::try_from(moment.as_nanos()).unwrap_or(NONE - 1).min(NONE - 1);
+        self.0.iter().filter(|due| due.load(Relaxed) <= moment).count() as u64
+    }
+}
+
 /// What was sent and what became of it.
 #[derive(Debug, Default)]
 pub struct Books {
     /// Requests sent, in any phase.
     pub sent: AtomicU64,
-    /// Of these, answered below 500.
+    /// Of these, answered as they call right.
     pub answered: AtomicU64,
-    /// Of these, failed or timed out.
+    /// Of these, answered otherwise, failed or timed out.
     pub failed: AtomicU64,
     /// Requests due in the recorded phases.
     pub planned_recorded: AtomicU64,
@@ -79,11 +111,22 @@ pub struct Books {
     pub sent_recorded: AtomicU64,
     /// Arrivals begun while a recorded phase lasted.
     pub begun_recorded: AtomicU64,
-    /// How late requests of the recorded phases were sent.
+    /// How late requests of the recorded phases were sent once a user was free for them.
     pub lag: Spread,
+    /// How long requests of the recorded phases waited past their time for a user, because every user of their system was busy: only those that did.
+    pub waits: Spread,
 }
 
 impl Books {
+    /// Books the lateness of a request of a recorded phase: due, a user free for it, sent.
+    pub fn began(&self, due: Duration, free_at: Duration, sent: Duration) {
+        let ready = free_at.clamp(due, sent.max(due));
+        self.lag.record(sent.saturating_sub(ready));
+        if ready > due {
+            self.waits.record(ready - due);
+        }
+    }
+
     /// Books the end of a request.
     pub fn ended(&self, outcome: Outcome) {
         match outcome {
@@ -119,6 +162,31 @@ mod tests {
         spread.record(Duration::from_secs(1 << 40));
         assert_eq!(bucket(16), 16);
         assert_eq!(upper_bound(bucket(1_000_000)), 1_015_807);
+    }
+
+    #[test]
+    fn the_wait_for_a_user_is_booked_apart_from_the_generators_own_lag() {
+        let ms = Duration::from_millis;
+        for (due, free_at, sent, lag, wait) in
+            [(100, 0, 100, 0, None), (100, 0, 130, 30, None), (100, 400, 400, 0, Some(300)), (100, 400, 410, 10, Some(300))]
+        {
+            let books = Books::default();
+            books.began(ms(due), ms(free_at), ms(sent));
+            assert_eq!((books.lag.count(), books.lag.longest()), (1, ms(lag)), "{due} {free_at} {sent}");
+            assert_eq!((books.waits.count(), books.waits.longest()), (u64::from(wait.is_some()), ms(wait.unwrap_or(0))));
+        }
+    }
+
+    #[test]
+    fn a_request_is_under_way_from_its_note_to_the_next() {
+        let s = Duration::from_secs;
+        let under_way = UnderWay::new(3);
+        under_way.note(0, Some(s(1)));
+        under_way.note(2, Some(s(4)));
+        under_way.note(7, Some(s(1)));
+        assert_eq!([0, 1, 3, 4, u64::MAX].map(|at| under_way.due_by(s(at))), [0, 1, 1, 2, 2]);
+        under_way.note(0, None);
+        assert_eq!(under_way.due_by(s(9)), 1);
     }
 
     #[test]

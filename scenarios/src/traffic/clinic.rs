@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use stack::world::clinic::{NAMESAKES, Pool, USERS, User};
 
+use super::crew::Journey;
 use super::deck::Deck;
 use super::open_model::{Answer, Arrival, Hands, Scenario};
 use super::stock::{Stock, Token};
@@ -20,7 +21,7 @@ const POST: &str = "clinic POST /appointment/{id}";
 const HOSTILE: &str = "clinic hostile";
 
 /// Two requests with slow answers.
-pub(super) const LONGEST_JOURNEY: Duration = Duration::from_secs(3);
+pub(super) const JOURNEY: Journey = Journey { time: Duration::from_secs(3), requests: 2 };
 
 /// The appointments of the contract's table.
 const APPOINTMENTS: [&str; 3] = ["PI-T123", "PI-T124", "PI-T125"];

@@ -1,13 +1,15 @@
 //! The users and their schedules on goose: it starts them, counts their requests and writes its own report.
 //! It runs on a thread and a runtime of its own, and never writes to the terminal.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures::FutureExt;
 use goose::GooseAttack;
 use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
@@ -16,11 +18,14 @@ use tokio::sync::oneshot;
 
 use super::TrafficError;
 use super::clock::Alarm;
-use super::open_model::{Hands, Share, Stage, Step, System, is_recorded};
-use super::sender::Line;
+use super::crew::Share;
+use super::open_model::{Hands, Stage, Step, System, is_recorded};
 
 /// How long one request may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a user waits for its first connection before it begins without one.
+const FIRST_CONNECTION: Duration = Duration::from_secs(5);
 
 /// How long goose may take to write its report once its users have left.
 const REPORT_TIME: Duration = Duration::from_secs(10);
@@ -49,16 +54,17 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
     let count: usize = systems.iter().map(|system| system.users).sum();
     allow_many_files(count);
     let stage = Arc::new(Stage::new(timeline, count));
-    let shares: Vec<Arc<Share>> =
-        systems.into_iter().map(|system| Arc::new(Share { system, next: AtomicU64::new(0), stage: Arc::clone(&stage) })).collect();
+    let shares: Vec<Arc<Share>> = systems.into_iter().map(|system| Arc::new(Share::new(system, Arc::clone(&stage)))).collect();
     let attack = attack(&shares, count, report.as_deref())?;
     let mut steps = stage.steps();
-    let (tell, mut ended) = oneshot::channel();
+    let (tell, ended) = oneshot::channel();
     let on_stage = Arc::clone(&stage);
     std::thread::Builder::new()
         .name("goose".to_owned())
         .spawn(move || {
-            let outcome = run(attack, &on_stage);
+            // The stage must end whatever happens here, or everybody waits for it.
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(attack, &on_stage)));
+            let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
             on_stage.end();
             let _ = tell.send(outcome);
         })
@@ -66,7 +72,11 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
     let up = tokio::time::timeout(Duration::from_secs(30), steps.wait_for(|step| *step != Step::Preparing)).await;
     if stage.begun().is_none() {
         stage.stop();
-        if let Ok(Err(error)) = ended.try_recv() {
+        let ended = tokio::time::timeout(REPORT_TIME, ended).await;
+        if let Some(error) = stage.failure() {
+            return Err(error);
+        }
+        if let Ok(Ok(Err(error))) = ended {
             return Err(error);
         }
         let why = if up.is_ok() { "its users left before they began" } else { "its users were not up after 30 s" };
@@ -84,10 +94,17 @@ impl Users {
     /// Waits for goose and its report.
     ///
     /// # Errors
-    /// What goose complained about.
+    /// Why the generator could not go on, or what goose complained about.
     pub async fn finished(self) -> Result<(), TrafficError> {
-        self.ended.await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())))
+        let ended = self.ended.await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())));
+        self.stage.failure().map_or(ended, Err)
     }
+}
+
+/// What a panic says, as an error.
+fn panicked(panic: &(dyn Any + Send)) -> TrafficError {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    TrafficError::Goose(format!("the load generator panicked: {}", said.unwrap_or("no message")))
 }
 
 fn run(attack: GooseAttack, stage: &Stage) -> Result<(), TrafficError> {
@@ -158,7 +175,10 @@ fn keep_schedule(user: &mut GooseUser) -> Pin<Box<dyn Future<Output = Transactio
         let Some(Seat { share, served }) = user.get_session_data::<Seat>().cloned() else { return Ok(()) };
         let stage = Arc::clone(&share.stage);
         if !served {
-            serve(user, &share).await;
+            // goose would lose the user without a word, and the others would wait for it for ever.
+            if let Err(panic) = AssertUnwindSafe(serve(user, &share)).catch_unwind().await {
+                stage.fail(panicked(&*panic));
+            }
             user.set_session_data(Seat { share, served: true });
             if stage.one_has_left() {
                 // Of goose's ways to end a run, the only one that writes nothing to the terminal.
@@ -186,37 +206,101 @@ async fn linger(stage: &Stage) {
 
 async fn serve(user: &mut GooseUser, share: &Share) {
     let stage = &*share.stage;
-    let Ok(mut alarm) = Alarm::new() else {
-        stage.stop();
-        return;
+    let mut alarm = match Alarm::new() {
+        Ok(alarm) => alarm,
+        Err(error) => return stage.fail(TrafficError::Timer(error)),
     };
-    let mut line = Line::new(&share.system.address, PATIENCE);
+    if share.system.scenario.keeps_connections()
+        && let Ok(Err(error)) = tokio::time::timeout(FIRST_CONNECTION, share.connections.open_one()).await
+    {
+        // A system that cannot be reached yet is no reason not to begin; the requests will tell.
+        stage.not_connected(&error);
+    }
     let mut steps = stage.steps();
-    stage.one_is_ready();
+    let place = stage.one_is_ready();
     if !steps.wait_for(|step| *step != Step::Preparing).await.is_ok_and(|step| *step == Step::Running) {
         return;
     }
     let scenario = share.system.scenario.name();
-    let mut hands = Hands { user, line: &mut line, alarm: &mut alarm, steps: &mut steps, stage, scenario };
-    while let Some(arrival) = share.take() {
-        if !hands.wait_until(arrival.due.saturating_sub(share.system.scenario.lead())).await {
+    let mut hands = Hands {
+        user,
+        connections: &share.connections,
+        alarm: &mut alarm,
+        steps: &mut steps,
+        stage,
+        scenario,
+        place,
+        free_at: Duration::ZERO,
+    };
+    let mut is_busy = false;
+    while let Some((arrival, free_at)) = share.take() {
+        let begin = arrival.due.saturating_sub(share.system.scenario.lead());
+        // One that goes on with an overdue arrival at once was never free.
+        if is_busy && hands.now() < begin {
+            share.ends();
+            is_busy = false;
+        }
+        if !hands.wait_until(begin).await {
             return;
         }
-        if is_recorded(stage.timeline.phase_at(stage.offset(Instant::now()).max(arrival.due))) {
+        if is_recorded(stage.timeline.phase_at(hands.now().max(arrival.due))) {
             stage.books.begun_recorded.fetch_add(1, Relaxed);
         }
+        if !is_busy {
+            share.begins();
+            is_busy = true;
+        }
+        hands.free_at = free_at;
         share.system.scenario.journey(arrival, &mut hands).await;
     }
 }
 
-/// Two files a user (connection and alarm), beside those of the process: the soft limit is often 1,024.
+/// Three files a user beside those of the process: its alarm, its connection, and the other end of that where the emulator is this process.
+/// The soft limit is often 1,024.
 fn allow_many_files(users: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = users as u64 * 2 + 1_024;
+    let wanted = users as u64 * 3 + 1_024;
     if limit.current.is_some_and(|current| current < wanted) {
         let current = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-        // Where it is refused, connections fail and are counted as failed.
+        // Where it is refused and the files do not suffice, the run ends with that.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::Timeline;
+    use crate::traffic::Arrivals;
+    use crate::traffic::open_model::{Arrival, Scenario};
+    use crate::traffic::schedule::Schedule;
+
+    struct Panics;
+
+    #[async_trait]
+    impl Scenario for Panics {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+
+        async fn journey(&self, arrival: Arrival, _: &mut Hands<'_>) {
+            assert!(arrival.number < 3, "arrival {} is one too many", arrival.number);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_journey_that_panics_ends_the_run_and_says_why() {
+        let minute = Duration::from_secs(60);
+        let none = Duration::ZERO;
+        let timeline = Timeline { warm_up: none, baseline: minute, arming: none, fault: none, recovery: none };
+        let schedule = Arc::new(Schedule::new(Arrivals::Constant, 50.0, minute, 0, 0));
+        let system = System { scenario: Arc::new(Panics), schedule, users: 8, address: "127.0.0.1:9".to_owned() };
+        let users = start(vec![system], timeline, None).await.unwrap();
+        tokio::time::timeout(minute / 2, users.over()).await.expect("it goes on after the panic");
+        let error = users.finished().await.unwrap_err().to_string();
+        assert!(error.contains("the load generator panicked: arrival 3 is one too many"), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::Request;
 
 use super::TrafficError;
-use super::sender::Line;
+use super::sender::Connections;
 
 /// How long such a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends one request over a connection of its own and reads the answer.
 pub(super) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
     let asked = format!("{} {}", request.method(), request.uri().path());
-    Line::new(address, PATIENCE)
+    Connections::new(address, PATIENCE)
         .send(request)
         .await
         .map_err(|error| TrafficError::Preparation(format!("`{asked}` at `{address}` was not answered: {error}")))

@@ -6,6 +6,7 @@ mod chance;
 mod clinic;
 mod clock;
 mod convergence;
+mod crew;
 mod deck;
 mod device;
 mod devices;
@@ -39,6 +40,7 @@ use stack::Addresses;
 
 use crate::Timeline;
 
+pub use crew::JourneyTime;
 pub use goose_users::{PATIENCE, keep_signals};
 pub use members::{Members, read as members};
 pub use requests::Endpoint;
@@ -80,7 +82,7 @@ pub struct RequestLoad {
     pub body: String,
     /// Requests a second.
     pub rate: f64,
-    /// The statuses that are right; any other below 500 breaks R-1, and 500 and above is a failure.
+    /// The statuses that are right. Any other is a failure, and below 500 it breaks R-1 too, but for refusals by a fault.
     pub statuses: Vec<u16>,
 }
 
@@ -191,6 +193,8 @@ pub struct Order {
     pub addresses: Addresses,
     /// Where goose's own report goes, where it is wanted.
     pub goose_report: Option<std::path::PathBuf>,
+    /// How long journeys take, from which the number of users follows.
+    pub journeys: JourneyTime,
 }
 
 /// A moment of the traffic, for the progress line.
@@ -198,10 +202,12 @@ pub struct Order {
 pub struct Glance {
     /// Requests sent so far, warm-up included.
     pub sent: u64,
-    /// Of these, answered below 500.
+    /// Of these, answered as they call right.
     pub answered: u64,
-    /// Of these, failed or timed out.
+    /// Of these, answered otherwise, failed or timed out.
     pub failed: u64,
+    /// Due more than 5 s ago and still without an answer, sent or not.
+    pub overdue: u64,
     /// Offset of the traffic's clock.
     pub offset: Duration,
 }
@@ -212,9 +218,15 @@ pub enum TrafficError {
     /// Users could not sign in, devices could not connect.
     #[error("the traffic could not be prepared: {0}")]
     Preparation(String),
-    /// goose refused.
+    /// goose refused, or the generator panicked.
     #[error("goose stopped: {0}")]
     Goose(String),
+    /// No more files can be opened for connections.
+    #[error("the load generator cannot open more connections: {0}; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
+    Connections(#[source] std::io::Error),
+    /// A user cannot wait for its next arrival.
+    #[error("a user of the load generator has no timer: {0}; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
+    Timer(#[source] std::io::Error),
 }
 
 /// What the generator knows at the end, beside the events.
@@ -226,6 +238,10 @@ pub struct Ended {
     pub planned: u64,
     /// Sent in the recorded phases.
     pub sent: u64,
+    /// Of these, sent late because every user of their system was busy, most of them waiting for an answer. The generator's lag leaves that wait out.
+    pub waited_for_users: u64,
+    /// The longest such wait.
+    pub longest_wait: Duration,
 }
 
 /// How late requests were sent so far in the recorded phases.

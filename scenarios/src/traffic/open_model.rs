@@ -1,7 +1,7 @@
 //! Requests sent when they are due, whatever became of those before. It knows no system under test and keeps no answer.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -12,14 +12,12 @@ use hyper::Request;
 use reports::{Outcome, Phase};
 use tokio::sync::watch;
 
-use super::books::Books;
+use super::TrafficError;
+use super::books::{Books, UnderWay};
 use super::clock::Alarm;
 use super::schedule::Schedule;
-use super::sender::{Line, NoAnswer};
+use super::sender::{Connections, NoAnswer};
 use crate::Timeline;
-
-/// An arrival may be sent this long after the end of the schedule, and no longer.
-const OVERDUE: Duration = Duration::from_secs(1);
 
 /// What a user does at an arrival.
 #[async_trait]
@@ -30,6 +28,11 @@ pub trait Scenario: Send + Sync + 'static {
     /// How long before it is due a journey begins, where something has to be made ready that is sent when it is due.
     fn lead(&self) -> Duration {
         Duration::ZERO
+    }
+
+    /// Whether its requests go over the connections of its system, which are open then before the first of them is due.
+    fn keeps_connections(&self) -> bool {
+        true
     }
 
     /// Makes the journey that begins with `arrival`.
@@ -58,20 +61,19 @@ pub struct System {
     pub address: String,
 }
 
-/// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
-pub fn users_for(rate: f64, journey: Duration) -> usize {
-    ((rate * journey.as_secs_f64()).ceil() as usize).clamp(8, 2_000)
-}
+/// Whether an answer of this status and body is right.
+pub type IsRight<'a> = &'a (dyn Fn(u16, &[u8]) -> bool + Send + Sync);
 
 /// One request.
-#[derive(Debug)]
-pub struct Ask {
+pub struct Ask<'a> {
     /// When it is due.
     pub due: Duration,
     /// The row in which goose counts it, without the scenario's name.
     pub row: &'static str,
     /// The request itself.
     pub request: Request<Full<Bytes>>,
+    /// Which answers are right; any other is a failure.
+    pub is_right: IsRight<'a>,
 }
 
 /// What became of a request. Times are offsets from the first arrival of the warm-up.
@@ -115,11 +117,14 @@ pub struct Stage {
     pub timeline: Timeline,
     /// What was sent.
     pub books: Books,
+    pub(super) under_way: UnderWay,
     begun: OnceLock<Instant>,
     expected: AtomicUsize,
     ready: AtomicUsize,
     left: AtomicUsize,
     step: watch::Sender<Step>,
+    /// Why the generator cannot go on.
+    failure: Mutex<Option<TrafficError>>,
 }
 
 /// How far the run is.
@@ -140,11 +145,13 @@ impl Stage {
         Self {
             timeline,
             books: Books::default(),
+            under_way: UnderWay::new(users),
             begun: OnceLock::new(),
             expected: AtomicUsize::new(users),
             ready: AtomicUsize::new(0),
             left: AtomicUsize::new(0),
             step: watch::Sender::new(Step::Preparing),
+            failure: Mutex::default(),
         }
     }
 
@@ -169,6 +176,27 @@ impl Stage {
         });
     }
 
+    /// Ends the run because the generator cannot go on; the first reason stays.
+    pub(super) fn fail(&self, error: TrafficError) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.stop();
+    }
+
+    /// Ends the run where a connection failed for want of files here: no system is to blame for it.
+    pub(super) fn not_connected(&self, error: &NoAnswer) {
+        use rustix::io::Errno;
+        if let NoAnswer::Connect(error) = error
+            && let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error)
+        {
+            self.fail(TrafficError::Connections(known.into()));
+        }
+    }
+
+    /// Why the generator could not go on, once.
+    pub(super) fn failure(&self) -> Option<TrafficError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(super) fn steps(&self) -> watch::Receiver<Step> {
         self.step.subscribe()
     }
@@ -178,8 +206,10 @@ impl Stage {
         self.step.send_replace(Step::Over);
     }
 
-    pub(super) fn one_is_ready(&self) {
-        if self.ready.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst) {
+    /// The place of this user among all of them.
+    pub(super) fn one_is_ready(&self) -> usize {
+        let place = self.ready.fetch_add(1, SeqCst);
+        if place + 1 == self.expected.load(SeqCst) {
             let _ = self.begun.set(Instant::now() + RUN_UP);
             self.step.send_if_modified(|step| {
                 let begins = *step == Step::Preparing;
@@ -189,6 +219,7 @@ impl Stage {
                 begins
             });
         }
+        place
     }
 
     /// True for the last one.
@@ -201,67 +232,40 @@ impl Stage {
     }
 }
 
-/// The part of a system that its users share: the next free user takes the next arrival, so that one slow answer delays no other.
-pub(super) struct Share {
-    pub(super) system: System,
-    pub(super) next: AtomicU64,
-    pub(super) stage: Arc<Stage>,
-}
-
-impl Share {
-    pub(super) fn take(&self) -> Option<Arrival> {
-        // What is still overdue after the end is not sent any more: it would be load without a phase. It counts as missed.
-        if self.stage.offset(Instant::now()) > self.stage.timeline.end() + OVERDUE {
-            return None;
-        }
-        let number = self.next.fetch_add(1, Relaxed);
-        self.system.schedule.due(number).map(|due| Arrival { number, due })
-    }
-
-    /// Arrivals due in the recorded phases before `end`: all of them, and those that nobody took.
-    pub(super) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
-        let next = self.next.load(Relaxed);
-        let (mut due, mut missed) = (0, 0);
-        for number in 0..self.system.schedule.count() {
-            let Some(at) = self.system.schedule.due(number).filter(|at| *at < end) else { break };
-            if is_recorded(self.stage.timeline.phase_at(at)) {
-                due += 1;
-                missed += u64::from(number >= next);
-            }
-        }
-        (due, missed)
-    }
-}
-
 /// Whether what happens in `phase` counts.
 pub(super) fn is_recorded(phase: Option<Phase>) -> bool {
     matches!(phase, Some(Phase::Baseline | Phase::Fault | Phase::Recovery))
 }
 
-/// What one user sends with: a connection and an alarm of its own.
+/// What one user sends with: an alarm of its own, and the connections of its system.
 pub struct Hands<'a> {
     pub(super) user: &'a mut GooseUser,
-    pub(super) line: &'a mut Line,
+    pub(super) connections: &'a Connections,
     pub(super) alarm: &'a mut Alarm,
     pub(super) steps: &'a mut watch::Receiver<Step>,
     pub(super) stage: &'a Stage,
     pub(super) scenario: &'static str,
+    /// This user's place among all of them.
+    pub(super) place: usize,
+    /// When this user was free for what it sends next.
+    pub(super) free_at: Duration,
 }
 
 impl Hands<'_> {
     /// Waits until the request is due, sends it, reads the whole answer, and books it. `None` where the run was stopped before it was due.
-    pub async fn ask(&mut self, ask: Ask) -> Option<Answer> {
+    pub async fn ask(&mut self, ask: Ask<'_>) -> Option<Answer> {
         let (sent, phase) = self.begin(ask.due).await?;
         let method = ask.request.method().clone();
         let ended = tokio::select! {
-            ended = self.line.send(ask.request) => Some(ended),
+            ended = self.connections.send(ask.request) => Some(ended),
             () = stopped(self.steps) => None,
         };
         let done = self.now();
-        let (outcome, status, body) = judge(ended);
-        if outcome == Outcome::Cancelled {
-            self.line.give_up();
+        self.free_at = done;
+        if let Some(Err(error)) = &ended {
+            self.stage.not_connected(error);
         }
+        let (outcome, status, body) = judge(ended, ask.is_right);
         let row = if ask.row.is_empty() { method.as_str() } else { ask.row };
         self.end(row, done.saturating_sub(ask.due), outcome, status).await;
         Some(Answer { due: ask.due, sent, done, phase, outcome, status, body })
@@ -280,6 +284,7 @@ impl Hands<'_> {
             () = stopped(self.steps) => None,
         };
         let done = self.now();
+        self.free_at = done;
         let (outcome, status, value) = match ended {
             Some((outcome, status, value)) => (outcome, status, Some(value)),
             None => (Outcome::Cancelled, None, None),
@@ -297,16 +302,18 @@ impl Hands<'_> {
         let phase = self.stage.timeline.phase_at(due);
         let sent = self.now();
         books.sent.fetch_add(1, Relaxed);
+        self.stage.under_way.note(self.place, Some(due));
         if is_recorded(phase) {
             books.planned_recorded.fetch_add(1, Relaxed);
             books.sent_recorded.fetch_add(1, Relaxed);
-            books.lag.record(sent.saturating_sub(due));
+            books.began(due, self.free_at, sent);
         }
         Some((sent, phase))
     }
 
     /// Books the end, and tells goose of it.
     async fn end(&mut self, row: &str, took: Duration, outcome: Outcome, status: Option<u16>) {
+        self.stage.under_way.note(self.place, None);
         self.stage.books.ended(outcome);
         let answered = outcome == Outcome::Answered;
         let error = (!answered).then_some(match outcome {
@@ -325,7 +332,7 @@ impl Hands<'_> {
             return false;
         }
         tokio::select! {
-            waited = self.alarm.wait_until(begun + due) => waited.is_ok(),
+            waited = self.alarm.wait_until(begun + due) => waited.map_err(|error| self.stage.fail(TrafficError::Timer(error))).is_ok(),
             () = stopped(self.steps) => false,
         }
     }
@@ -340,9 +347,9 @@ async fn stopped(steps: &mut watch::Receiver<Step>) {
     let _ = steps.wait_for(|step| matches!(step, Step::Stopping | Step::Over)).await;
 }
 
-fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>) -> (Outcome, Option<u16>, Bytes) {
+fn judge(ended: Option<Result<(u16, Bytes), NoAnswer>>, is_right: IsRight<'_>) -> (Outcome, Option<u16>, Bytes) {
     match ended {
-        Some(Ok((status, body))) => (if status < 500 { Outcome::Answered } else { Outcome::Failed }, Some(status), body),
+        Some(Ok((status, body))) => (if is_right(status, &body) { Outcome::Answered } else { Outcome::Failed }, Some(status), body),
         Some(Err(NoAnswer::Patience(_))) => (Outcome::TimedOut, None, Bytes::new()),
         Some(Err(_)) => (Outcome::Failed, None, Bytes::new()),
         None => (Outcome::Cancelled, None, Bytes::new()),

@@ -54,7 +54,7 @@ pub async fn start_with(
     duration: Duration,
     users: usize,
 ) -> Result<Plain, TrafficError> {
-    let schedule = Arc::new(Schedule::new(Arrivals::Constant, rate, duration, 0));
+    let schedule = Arc::new(Schedule::new(Arrivals::Constant, rate, duration, 0, 0));
     let samples = Arc::new(Mutex::new(Vec::with_capacity(usize::try_from(schedule.count()).unwrap_or(0))));
     let mut request = Request::get(path).header("host", address);
     for (name, value) in headers {
@@ -106,8 +106,8 @@ impl Scenario for Get {
     }
 
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
-        let request = self.request.clone();
-        if let Some(Answer { due, sent, done, outcome, .. }) = hands.ask(Ask { due: arrival.due, row: "GET", request }).await {
+        let ask = Ask { due: arrival.due, row: "GET", request: self.request.clone(), is_right: &|status, _| (200..300).contains(&status) };
+        if let Some(Answer { due, sent, done, outcome, .. }) = hands.ask(ask).await {
             let sample = Sample { due, response: done.saturating_sub(due), service: done.saturating_sub(sent), outcome };
             self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
         }

@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use hyper::Uri;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::open_model::{Arrival, Hands, Scenario, System, users_for};
+use super::crew::Journey;
+use super::open_model::{Arrival, Hands, Scenario, System};
 use super::schedule::Schedule;
 use super::voice::{Line, Voice};
 use super::{Order, RequestLoad};
 use crate::{Asked, Event};
 
 /// Over the internet, with a fault on its way.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(5);
+const JOURNEY: Journey = Journey { time: Duration::from_secs(5), requests: 1 };
 
 /// Numbers below belong to the systems that come with brownout.
 const FIRST_NUMBER: u64 = 100;
@@ -73,9 +74,9 @@ fn system(order: &Order, load: &RequestLoad, number: u64, events: &UnboundedSend
     // Stamped: X-Ray and API Gateway take the time in a trace id for the time of the request.
     let voice =
         Voice { events: events.clone(), seed: order.seed, system: number, gateway: load.endpoint.host.clone(), stage: "", stamped: true };
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     let scenario = Requests { voice, load: load.clone() };
-    let users = users_for(load.rate, LONGEST_JOURNEY);
+    let users = order.users(load.rate, JOURNEY);
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: load.endpoint.origin.clone() }
 }
 

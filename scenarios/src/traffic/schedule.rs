@@ -7,13 +7,18 @@ use rand_pcg::Pcg64Mcg;
 
 use super::Arrivals;
 
+/// The golden ratio's part behind the point: multiples of it lie further apart, taken modulo 1, than those of any other number.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+
 /// The intended times of all arrivals, as offsets from the first arrival of the warm-up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
-    /// One every `1/rate` seconds; takes no memory however long it is.
+    /// One every `1/rate` seconds, the first `shift` of that after the begin; takes no memory however long it is.
     Constant {
         /// Arrivals a second.
         rate: f64,
+        /// A part of the time between two arrivals, from 0 to less than 1.
+        shift: f64,
         /// How many there are.
         count: u64,
     },
@@ -22,14 +27,16 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// The arrivals from 0 up to `end` (excluded) at `rate` a second. A rate that is not above zero has no arrivals.
-    pub fn new(arrivals: Arrivals, rate: f64, end: Duration, seed: u64) -> Self {
+    /// The arrivals of system `number` from 0 up to `end` (excluded) at `rate` a second. A rate that is not above zero has no arrivals.
+    /// Systems of equal rates are due at times of their own, so that none meets the others' requests each time.
+    pub fn new(arrivals: Arrivals, rate: f64, end: Duration, seed: u64, number: u64) -> Self {
+        let shift = (number as f64 * GOLDEN).fract();
         if !rate.is_finite() || rate <= 0.0 {
-            return Self::Constant { rate: 1.0, count: 0 };
+            return Self::Constant { rate: 1.0, shift, count: 0 };
         }
         match arrivals {
-            Arrivals::Constant => Self::Constant { rate, count: (rate * end.as_secs_f64() - 1e-9).ceil().max(0.0) as u64 },
-            Arrivals::Poisson => Self::Drawn(poisson(rate, end, seed)),
+            Arrivals::Constant => Self::Constant { rate, shift, count: (rate * end.as_secs_f64() - shift - 1e-9).ceil().max(0.0) as u64 },
+            Arrivals::Poisson => Self::Drawn(poisson(rate, end, seed.wrapping_add(number))),
         }
     }
 
@@ -48,8 +55,19 @@ impl Schedule {
     /// When arrival `number` is due; `None` after the last one.
     pub fn due(&self, number: u64) -> Option<Duration> {
         match self {
-            Self::Constant { rate, count } => (number < *count).then(|| Duration::from_secs_f64(number as f64 / rate)),
+            Self::Constant { rate, shift, count } => (number < *count).then(|| Duration::from_secs_f64((number as f64 + shift) / rate)),
             Self::Drawn(times) => times.get(usize::try_from(number).ok()?).copied().map(Duration::from_nanos),
+        }
+    }
+
+    /// How many arrivals are due up to `at`, included.
+    pub fn due_by(&self, at: Duration) -> u64 {
+        match self {
+            // A nanosecond more than the division may lose.
+            Self::Constant { rate, shift, count } => {
+                ((at.as_secs_f64() * rate - shift + 1e-9).floor() + 1.0).clamp(0.0, *count as f64) as u64
+            }
+            Self::Drawn(times) => times.partition_point(|time| u128::from(*time) <= at.as_nanos()) as u64,
         }
     }
 
@@ -82,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_constant_schedule_has_rate_times_seconds_arrivals_evenly_spread() {
-        let schedule = Schedule::new(Arrivals::Constant, 50.0, Duration::from_secs(3), 1);
+        let schedule = Schedule::new(Arrivals::Constant, 50.0, Duration::from_secs(3), 1, 0);
         assert_eq!(schedule.count(), 150);
         assert_eq!(schedule.due(0), Some(Duration::ZERO));
         assert_eq!(schedule.due(100), Some(Duration::from_secs(2)));
@@ -90,8 +108,27 @@ mod tests {
     }
 
     #[test]
+    fn equal_constant_schedules_of_different_systems_never_coincide_and_keep_their_rate() {
+        // The numbers that systems have.
+        let numbers = [0, 1, 2, 3, 4, 7, 20, 21, 22, 100, 101, 102, 103];
+        let end = Duration::from_secs(10);
+        let mut all = Vec::new();
+        for number in numbers {
+            let schedule = Schedule::new(Arrivals::Constant, 20.0, end, 1, number);
+            assert_eq!(schedule.count(), 200, "{number}");
+            let times: Vec<Duration> = (0..200).map(|n| schedule.due(n).unwrap()).collect();
+            let gap = |pair: &[Duration]| (pair[1] - pair[0]).as_nanos().abs_diff(50_000_000);
+            assert!(times.windows(2).all(|pair| gap(pair) <= 1) && times[199] < end, "{number}");
+            all.extend(times);
+        }
+        all.sort_unstable();
+        // 13 systems in 50 ms.
+        assert!(all.windows(2).all(|pair| pair[1] - pair[0] > Duration::from_micros(200)), "two systems are due at once");
+    }
+
+    #[test]
     fn a_poisson_schedule_is_the_same_for_the_same_seed_and_keeps_its_rate() {
-        let schedule = |seed| Schedule::new(Arrivals::Poisson, 100.0, Duration::from_secs(100), seed);
+        let schedule = |seed| Schedule::new(Arrivals::Poisson, 100.0, Duration::from_secs(100), seed, 0);
         assert_eq!(schedule(7), schedule(7));
         assert_ne!(schedule(7), schedule(8));
         // 5 standard deviations of a Poisson count of 10,000.
@@ -101,8 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn those_that_are_due_by_a_moment_are_the_first_ones() {
+        for (arrivals, number) in [(Arrivals::Constant, 0), (Arrivals::Constant, 1), (Arrivals::Poisson, 1)] {
+            let schedule = Schedule::new(arrivals, 7.0, Duration::from_secs(5), 1, number);
+            for ms in (0..6_000).step_by(50) {
+                let at = Duration::from_millis(ms);
+                let due = (0..schedule.count()).filter(|number| schedule.due(*number).unwrap() <= at).count() as u64;
+                assert_eq!(schedule.due_by(at), due, "{arrivals:?} {number} {ms}");
+            }
+        }
+    }
+
+    #[test]
     fn more_arrivals_stand_in_their_place() {
-        let schedule = Schedule::new(Arrivals::Constant, 1.0, Duration::from_secs(3), 1);
+        let schedule = Schedule::new(Arrivals::Constant, 1.0, Duration::from_secs(3), 1, 0);
         assert_eq!(schedule.clone().with([]), schedule);
         let second = Duration::from_secs(1);
         assert_eq!(
@@ -114,7 +163,7 @@ mod tests {
     #[test]
     fn no_rate_means_no_arrival() {
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(Schedule::new(Arrivals::Constant, rate, Duration::from_secs(9), 1).count(), 0, "{rate}");
+            assert_eq!(Schedule::new(Arrivals::Constant, rate, Duration::from_secs(9), 1, 0).count(), 0, "{rate}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! One user's own connection, kept from request to request. It measures nothing and never sends a request twice that may have arrived.
+//! The connections of a system, kept from request to request. It measures nothing and never sends a request twice that may have arrived.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub enum NoAnswer {
     /// The connection ended in mid-request.
     #[error("the connection failed: {0}")]
     Connection(hyper::Error),
-    /// Neither sent nor refused: the connection closed twice under the request.
+    /// Neither sent nor refused: a new connection closed at once.
     #[error("the connection closed before the request was sent")]
     Closed,
     /// No whole answer within the patience.
@@ -52,70 +53,77 @@ impl Origin {
     }
 }
 
-/// A connection to one address.
+/// Connections to one address, kept from request to request. The one that was used last is taken first: those that are not needed lie idle
+/// until the other side closes them, and the others never do.
 #[derive(Debug)]
-pub struct Line {
+pub struct Connections {
     origin: Origin,
     patience: Duration,
-    kept: Option<SendRequest<Full<Bytes>>>,
+    kept: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
 
-impl Line {
-    /// Connects with the first request, to `host:port` in the clear or to `https://host`. `patience` is how long one request may take.
+impl Connections {
+    /// None yet, to `host:port` in the clear or to `https://host`. `patience` is how long one request may take.
     pub fn new(address: &str, patience: Duration) -> Self {
-        Self { origin: Origin::read(address), patience, kept: None }
+        Self { origin: Origin::read(address), patience, kept: Mutex::default() }
     }
 
-    /// Sends `request` and reads the whole answer.
+    /// Sends `request` and reads the whole answer. Where that is dropped before its end, its connection is given up.
     ///
     /// # Errors
     /// Where there is no whole answer; the connection is then given up.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), NoAnswer> {
-        match tokio::time::timeout(self.patience, self.exchange(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                self.kept = None;
-                Err(error)
-            }
-            Err(_) => {
-                self.kept = None;
-                Err(NoAnswer::Patience(self.patience))
-            }
-        }
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), NoAnswer> {
+        tokio::time::timeout(self.patience, self.exchange(request)).await.unwrap_or(Err(NoAnswer::Patience(self.patience)))
     }
 
-    /// Gives the connection up, as after a request that was cancelled in flight.
-    pub fn give_up(&mut self) {
-        self.kept = None;
+    /// Opens one more and keeps it.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub async fn open_one(&self) -> Result<(), NoAnswer> {
+        self.keep(self.open().await?);
+        Ok(())
     }
 
-    async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<(u16, Bytes), NoAnswer> {
-        // Twice, because a kept connection may have been closed by the other side while it lay idle.
-        for _ in 0..2 {
-            let mut connection = self.connection().await?;
+    async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<(u16, Bytes), NoAnswer> {
+        loop {
+            let (mut connection, is_new) = match self.kept().await {
+                Some(kept) => (kept, false),
+                None => (self.open().await?, true),
+            };
             match connection.try_send_request(request).await {
                 Ok(answer) => {
                     let status = answer.status().as_u16();
                     let body = answer.into_body().collect().await.map_err(NoAnswer::Connection)?.to_bytes();
-                    self.kept = Some(connection);
+                    self.keep(connection);
                     return Ok((status, body));
                 }
-                // The request comes back only where not one byte of it was sent.
+                // The request comes back only where not one byte of it was sent: a kept connection may be closed just then by the other side.
                 Err(mut refused) => match refused.take_message() {
-                    Some(back) => request = back,
+                    Some(back) if !is_new => request = back,
+                    Some(_) => return Err(NoAnswer::Closed),
                     None => return Err(NoAnswer::Connection(refused.into_error())),
                 },
             }
         }
-        Err(NoAnswer::Closed)
     }
 
-    async fn connection(&mut self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
-        if let Some(mut kept) = self.kept.take()
-            && kept.ready().await.is_ok()
-        {
-            return Ok(kept);
+    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
+    /// The one that was used last and is still open.
+    async fn kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+        loop {
+            let last = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = last?;
+            if connection.ready().await.is_ok() {
+                return Some(connection);
+            }
         }
+    }
+
+    async fn open(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
         match &self.origin {
             Origin::Plain(address) => handshake(connected(address).await?).await,
             Origin::Tls { host, address } => {
@@ -140,7 +148,93 @@ async fn handshake(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static)
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+
     use super::*;
+
+    /// A listener whose connections are handed to `serve` with their number, from 0.
+    async fn server<F, S>(serve: F) -> (Connections, JoinHandle<()>)
+    where
+        F: Fn(TcpStream, usize) -> S + Send + 'static,
+        S: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let accepting = tokio::spawn(async move {
+            for number in 0.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, number));
+            }
+        });
+        (Connections::new(&address, Duration::from_secs(30)), accepting)
+    }
+
+    /// Reads the next request; false where the connection ends.
+    async fn asked(stream: &mut TcpStream) -> bool {
+        let mut bytes = [0; 1_024];
+        stream.read(&mut bytes).await.unwrap_or(0) > 0
+    }
+
+    fn get() -> Request<Full<Bytes>> {
+        Request::get("/").header("host", "x").body(Full::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_connection_that_was_used_last_is_taken_first_and_a_closed_one_never() {
+        // Each answers with its number; the third closes after that.
+        let (connections, accepting) = server(|mut stream, number| async move {
+            while asked(&mut stream).await {
+                let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{number}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                if number == 2 {
+                    return;
+                }
+            }
+        })
+        .await;
+        for _ in 0..3 {
+            connections.open_one().await.unwrap();
+        }
+        let mut answered_by = Vec::new();
+        for _ in 0..4 {
+            let (status, body) = connections.send(get()).await.unwrap();
+            assert_eq!(status, 200);
+            answered_by.push(String::from_utf8(body.to_vec()).unwrap());
+            // The end of the third has to be heard of.
+            let closed = |kept: &Vec<SendRequest<Full<Bytes>>>| answered_by != ["2"] || kept.last().is_none_or(SendRequest::is_closed);
+            while !closed(&connections.kept.lock().unwrap()) {
+                tokio::task::yield_now().await;
+            }
+        }
+        accepting.abort();
+        assert_eq!(answered_by, ["2", "1", "1", "1"]);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_may_have_arrived_is_never_sent_twice() {
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&arrived);
+        let (connections, accepting) = server(move |mut stream, _| {
+            let count = Arc::clone(&count);
+            async move {
+                // It reads the request and closes without an answer.
+                count.fetch_add(usize::from(asked(&mut stream).await), Ordering::SeqCst);
+            }
+        })
+        .await;
+        for _ in 0..3 {
+            connections.open_one().await.unwrap();
+        }
+        let error = connections.send(get()).await.unwrap_err();
+        accepting.abort();
+        assert!(matches!(error, NoAnswer::Connection(_)), "{error}");
+        assert_eq!(arrived.load(Ordering::SeqCst), 1);
+    }
 
     #[test]
     fn an_origin_is_plain_unless_it_says_https() {

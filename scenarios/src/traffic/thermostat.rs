@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reports::Outcome;
 use stack::world::thermostat::Home;
 use stack::world::thermostat::homes;
 
 use super::convergence::Convergence;
+use super::crew::Journey;
 use super::deck::Deck;
 use super::open_model::{Answer, Arrival, Hands, Scenario};
 use super::thermostat_words::{self as words, Bad, Time};
@@ -31,7 +31,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 const LOOKS: u64 = 8;
 
 /// A journey of an owner takes this long, the longest of all; a slow answer is allowed for.
-pub(super) const LONGEST_JOURNEY: Duration = Duration::from_secs(6);
+pub(super) const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 4 };
 
 /// Kinds of journeys, and how many of a hundred they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,9 +122,8 @@ impl Thermostats {
             return None;
         }
         let number = self.times_set(device);
-        let mut before = set.done;
+        let mut due = set.done + LOOK_PAUSE;
         for look in 0..LOOKS {
-            let due = before + LOOK_PAUSE;
             if !hands.wait_until(due).await || self.times_set(device) != number {
                 return None;
             }
@@ -132,7 +131,7 @@ impl Thermostats {
             if said(&looked.body).reported_temperature == Some(temperature) {
                 return None;
             }
-            before = looked.done;
+            due = next_look(due, looked.done);
         }
         None
     }
@@ -200,7 +199,6 @@ impl Thermostats {
         let line = Line { endpoint: turn.endpoint, method, path, headers, body, asked };
         let answer = self.voice.say(hands, arrival, turn.step, turn.due, line).await?;
         if let Some((device, temperature)) = set
-            && answer.outcome == Outcome::Answered
             && answer.status == Some(200)
         {
             self.acknowledged(&device, temperature, &answer);
@@ -218,6 +216,11 @@ impl Thermostats {
     fn times_set(&self, device: &str) -> u64 {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(device).copied().unwrap_or(0)
     }
+}
+
+/// When the next look is due: at a fixed pace, or once it is known that it is needed.
+fn next_look(due: Duration, answered: Duration) -> Duration {
+    (due + LOOK_PAUSE).max(answered)
 }
 
 /// The hostile and malformed variants with their tokens; an expired one only where the target can make it.
@@ -288,6 +291,14 @@ mod tests {
         let all = |of: &dyn Fn(Kind) -> f64| WEIGHTS.iter().map(|(kind, weight)| of(*kind) * *weight as f64 / 100.0).sum::<f64>();
         assert!((all(&sets_of) - per_arrival::THERMOSTAT_SET).abs() < 0.005, "{}", all(&sets_of));
         assert!((all(&gets_of) - per_arrival::THERMOSTAT_GET).abs() < 0.005, "{}", all(&gets_of));
+    }
+
+    #[test]
+    fn looks_keep_their_pace_whatever_the_answers_take_up_to_a_pause() {
+        let ms = Duration::from_millis;
+        for (due, answered, next) in [(1_000, 1_001, 1_250), (1_000, 1_240, 1_250), (1_000, 1_900, 1_900)] {
+            assert_eq!(next_look(ms(due), ms(answered)), ms(next), "{due} {answered}");
+        }
     }
 
     #[test]

@@ -13,10 +13,11 @@ use super::audit;
 use super::books::{Books, processor_time};
 use super::clinic::{self, Clinic};
 use super::convergence::Convergence;
+use super::crew::Journey;
 use super::devices::{self, Devices};
 use super::goose_users::{self, Users};
 use super::mail;
-use super::open_model::{Scenario, Stage, System, users_for};
+use super::open_model::{Scenario, Stage, System};
 use super::requests;
 use super::schedule::Schedule;
 use super::shadows::{self, Shadow};
@@ -26,6 +27,9 @@ use super::users_api;
 use super::voice::Voice;
 use super::{Ended, Glance, LagGlance, Order, TrafficError};
 use crate::Event;
+
+/// A request without an answer for so long counts as failed for whoever watches.
+const OVERDUE: Duration = Duration::from_secs(5);
 
 /// Traffic under way. What it started ends when it is dropped.
 pub struct Traffic {
@@ -64,12 +68,12 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         let people = Thermostats::prepare(voice, &order, load.homes, Arc::clone(&convergence)).await?;
         on_mqtt = Some((Devices::connect(&order, load, tell.clone(), convergence).await?, load));
         things = devices::things(load.homes);
-        systems.push(system(&order, Arc::new(people), load.rate, 0, thermostat::LONGEST_JOURNEY));
+        systems.push(system(&order, Arc::new(people), load.rate, 0, thermostat::JOURNEY));
     }
     if let Some(load) = order.load.clinic {
         let (people, stock) = Clinic::prepare(voice(&order, &tell, 1, "/dev"), &order, load.rate).await?;
         tasks.spawn(stock.keep_filled());
-        systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::LONGEST_JOURNEY));
+        systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::JOURNEY));
     }
     if let Some(load) = &order.load.mail {
         systems.push(mail::system(&order, load, 4, tell.clone()));
@@ -110,9 +114,9 @@ fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'s
     Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage, stamped: false }
 }
 
-fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Duration) -> System {
-    let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed.wrapping_add(number));
-    System { scenario, schedule: Arc::new(schedule), users: users_for(rate, journey), address: order.addresses.gateway.clone() }
+fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Journey) -> System {
+    let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed, number);
+    System { scenario, schedule: Arc::new(schedule), users: order.users(rate, journey), address: order.addresses.gateway.clone() }
 }
 
 /// Notes the processor time when the recorded phases begin and when they end, or when the run does.
@@ -142,12 +146,22 @@ impl Traffic {
     /// The books at this moment.
     pub fn glance(&self) -> Glance {
         let books = &self.stage.books;
+        let offset = self.stage.offset(Instant::now());
         Glance {
             sent: books.sent.load(Relaxed),
             answered: books.answered.load(Relaxed),
             failed: books.failed.load(Relaxed),
-            offset: self.stage.offset(Instant::now()),
+            overdue: self.overdue(offset),
+            offset,
         }
+    }
+
+    /// Requests due more than [`OVERDUE`] ago without an answer: those under way, and while the schedule lasts those that no user has taken.
+    fn overdue(&self, now: Duration) -> u64 {
+        let Some(moment) = now.checked_sub(OVERDUE) else { return 0 };
+        let shares = self.users.iter().flat_map(|users| &users.shares);
+        let not_taken = if now < self.stage.timeline.end() { shares.map(|share| share.not_taken(moment)).sum() } else { 0 };
+        self.stage.under_way.due_by(moment) + not_taken
     }
 
     /// How late requests were sent so far.
@@ -235,6 +249,8 @@ impl Traffic {
             },
             planned: planned(books, missed),
             sent: books.sent_recorded.load(Relaxed),
+            waited_for_users: books.waits.count(),
+            longest_wait: books.waits.longest(),
         }
     }
 

@@ -59,7 +59,8 @@ impl Voice {
         }
         let request = request.body(Full::new(Bytes::from(line.body))).ok()?;
         let row = line.endpoint.split_once(' ').map_or(line.endpoint, |(_, row)| row);
-        let answer = hands.ask(Ask { due, row, request }).await?;
+        let is_right = |status, body: &[u8]| line.asked.is_right(line.method, status, || said(body));
+        let answer = hands.ask(Ask { due, row, request, is_right: &is_right }).await?;
         let exchange = Exchange {
             endpoint: line.endpoint,
             root,

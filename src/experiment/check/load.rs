@@ -34,6 +34,10 @@ const MOST_BURST: u32 = 10_000;
 /// As many environments as a function has here are 64.
 const MOST_AT_ONCE: u32 = 50;
 
+/// Below, the smallest number of users is always enough; above, no request would still be waited for.
+const SHORTEST_JOURNEY: Duration = Duration::from_millis(100);
+const LONGEST_JOURNEY: Duration = Duration::from_secs(600);
+
 /// A queue goes at most so many times faster: a second of it would be shorter than what a poll takes.
 const FASTEST_QUEUES: u32 = 10_000;
 
@@ -60,6 +64,15 @@ impl Check<'_> {
             audit: file.load.audit.as_ref().map(|load| self.audit(load)),
             requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
         }
+    }
+
+    pub(super) fn longest_journey(&mut self, file: &File) -> Option<Duration> {
+        let given = file.load.longest_journey.as_ref()?;
+        let time = given.get_ref().duration();
+        if !(SHORTEST_JOURNEY..=LONGEST_JOURNEY).contains(&time) {
+            self.complain(given.span(), format!("`{}` is outside `100ms` to `10m`", given.get_ref()));
+        }
+        Some(time)
     }
 
     fn has_load(&mut self, system: System, systems: &[System], span: Option<Range<usize>>) {
@@ -213,6 +226,16 @@ mod tests {
     use super::super::check;
 
     const RECORDS: &str = include_str!("../../../scenarios/experiments/kill-the-archiver.toml");
+
+    #[test]
+    fn the_longest_journey_lies_within_its_bounds() {
+        let with = |time: &str| check("x", &RECORDS.replacen("[load]", &format!("[load]\nlongest-journey = \"{time}\""), 1));
+        assert_eq!(with("10s").unwrap().longest_journey, Some(std::time::Duration::from_secs(10)));
+        for time in ["50ms", "11m"] {
+            let wrong = with(time).unwrap_err();
+            assert!(wrong.iter().any(|wrong| wrong.what.contains("outside `100ms` to `10m`")), "{time}: {wrong:?}");
+        }
+    }
 
     #[test]
     fn a_load_of_records_lies_within_its_bounds() {

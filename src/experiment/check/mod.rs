@@ -156,6 +156,7 @@ impl Check<'_> {
                 file::Arrivals::Constant => Arrivals::Constant,
                 file::Arrivals::Poisson => Arrivals::Poisson,
             },
+            longest_journey: self.longest_journey(file),
             weaknesses: self.weaknesses(file, &systems),
             authorizer_cache: self.authorizer_cache(file),
             compressed: self.compressed(file),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use faults::Share;
+use faults::{Share, time::Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -44,6 +44,10 @@ pub struct Load {
     /// How arrivals are spread; evenly unless it says otherwise.
     #[serde(default)]
     pub arrivals: Arrivals,
+    /// How long a journey may take before arrivals wait for a user, 100ms to 10m: there are rate x this many users, 4000 at the most. 3s or what the scenario's pauses need unless it is given, and on top what the faults add to each request on average.
+    #[serde(default)]
+    #[schemars(with = "Option<Time>")]
+    pub longest_journey: Option<Spanned<Time>>,
 }
 
 /// How arrivals are spread.
@@ -112,7 +116,7 @@ pub struct RequestLoad {
     /// The body; none unless it is given.
     #[serde(default)]
     pub body: String,
-    /// The statuses that are right, below 500; `[200]` unless it is given. A request that must be refused says so here: `[401, 403]`.
+    /// The statuses that are right, below 500; `[200]` unless it is given. Any other answer is an error. A request that must be refused says so here: `[401, 403]`.
     #[serde(default = "ok")]
     pub statuses: Vec<u16>,
 }

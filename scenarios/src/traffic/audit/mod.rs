@@ -15,11 +15,13 @@ use stack::world::audit::{API, PATH};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::chance;
+use super::crew::Journey;
 use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Carried, Hands, Scenario, System, users_for};
+use super::open_model::{Arrival, Carried, Hands, Scenario, Stage, System};
 use super::schedule::Schedule;
 use super::{AuditLoad, Order, TrafficError};
 use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
+use crate::right::statuses_of_record;
 use crate::{Event, Exchange};
 use content::Content;
 use draft::Draft;
@@ -34,7 +36,7 @@ const STAGE: &str = "/prod";
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// The largest record takes a second on a busy machine; one that is sent again takes longer.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(6);
+const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 2 };
 
 /// A key that nobody gave out.
 const NO_KEY_OF_OURS: &str = "key-that-nobody-gave-out";
@@ -58,9 +60,9 @@ pub(super) fn system(order: &Order, load: &AuditLoad, number: u64, events: Unbou
     let key = order.addresses.api_keys.get(API).cloned();
     let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
     let gateway = order.addresses.gateway.clone();
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     let scenario = Records { events, seed: order.seed, load: load.clone(), gateway: gateway.clone(), key, number };
-    let users = users_for(load.rate, LONGEST_JOURNEY);
+    let users = order.users(load.rate, JOURNEY);
     Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: gateway })
 }
 
@@ -78,10 +80,16 @@ impl Records {
         request.body(content).ok()
     }
 
-    async fn hand_in(&self, request: Request<Content>) -> (Outcome, Option<u16>, Option<u16>) {
+    async fn hand_in(&self, request: Request<Content>, form: RecordForm, stage: &Stage) -> (Outcome, Option<u16>, Option<u16>) {
         match tokio::time::timeout(PATIENCE, send::send(&self.gateway, request)).await {
-            Ok(Ok((status, _))) => (if status < 500 { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status)),
-            Ok(Err(_)) => (Outcome::Failed, None, None),
+            Ok(Ok((status, _))) => {
+                let is_right = statuses_of_record(form).contains(&status);
+                (if is_right { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status))
+            }
+            Ok(Err(error)) => {
+                stage.not_connected(&error);
+                (Outcome::Failed, None, None)
+            }
             Err(_) => (Outcome::TimedOut, None, None),
         }
     }
@@ -98,7 +106,8 @@ impl Records {
         let root = chance::trace_root(self.seed, self.number, arrival.number, attempt.into());
         let (content, etag) = Content::new(draft);
         let request = self.request(draft, &root, content)?;
-        let carried = hands.carry(due, "POST /records", self.hand_in(request)).await?;
+        let work = self.hand_in(request, draft.form, hands.stage);
+        let carried = hands.carry(due, "POST /records", work).await?;
         let record =
             Record { id: draft.id.clone(), form: draft.form, size: draft.size, etag: etag.get().cloned(), repeats: draft.repeats, attempt };
         let exchange = Exchange {
@@ -126,6 +135,10 @@ impl Records {
 impl Scenario for Records {
     fn name(&self) -> &'static str {
         "audit"
+    }
+
+    fn keeps_connections(&self) -> bool {
+        false
     }
 
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {

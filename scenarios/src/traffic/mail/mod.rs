@@ -13,20 +13,23 @@ use reports::Outcome;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::crew::Journey;
 use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Hands, Scenario, System, users_for};
+use super::open_model::{Arrival, Hands, Scenario, Stage, System};
 use super::schedule::Schedule;
+use super::sender::NoAnswer;
 use super::{Arrivals, MailLoad, Order};
 use crate::Event;
 use crate::exchange::Mail;
 use compose::{INBOX, Made};
 use draft::Draft;
+use send::NotTaken;
 
 /// A mail begins to be made so long before it is due: the largest takes a quarter of it.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// A small mail takes milliseconds, the largest a few seconds on a busy machine.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(3);
+/// A small mail takes milliseconds, the largest a few seconds on a busy machine. Faults strike behind SMTP.
+const JOURNEY: Journey = Journey { time: Duration::from_secs(LEAD.as_secs() + 3), requests: 0 };
 
 /// Mails in memory are counted in pieces of this size.
 const PIECE: u64 = 64 * 1024;
@@ -46,11 +49,10 @@ pub(super) struct Mails {
 /// The senders of `load` with their schedule, which is a Poisson process with one burst whatever the other systems' is.
 pub(super) fn system(order: &Order, load: &MailLoad, number: u64, events: UnboundedSender<Event>) -> System {
     let address = order.addresses.smtp.clone();
-    let seed = order.seed.wrapping_add(number);
     let timeline = order.timeline;
     let burst = std::iter::repeat_n(timeline.fault_from() + timeline.fault / 2, load.burst as usize);
-    let schedule = Schedule::new(Arrivals::Poisson, load.rate, timeline.end(), seed).with(burst);
-    let users = users_for(load.rate, LEAD + LONGEST_JOURNEY) + load.burst.min(1_000) as usize;
+    let schedule = Schedule::new(Arrivals::Poisson, load.rate, timeline.end(), order.seed, number).with(burst);
+    let users = order.users(load.rate, JOURNEY) + load.burst.min(1_000) as usize;
     let scenario = Mails { events, seed: order.seed, load: load.clone(), address: address.clone(), memory: Semaphore::new(PIECES) };
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address }
 }
@@ -63,10 +65,14 @@ impl Mails {
     }
 
     /// Sends a mail: how that ended, the SMTP status, and its id where it was taken.
-    async fn hand_in(&self, number: u64, mail: &[u8]) -> (Outcome, Option<u16>, Option<String>) {
+    async fn hand_in(&self, number: u64, mail: &[u8], stage: &Stage) -> (Outcome, Option<u16>, Option<String>) {
         let sender = compose::sensor(number);
         match tokio::time::timeout(PATIENCE, send::send(&self.address, &sender, INBOX, mail)).await {
             Ok(Ok(id)) => (Outcome::Answered, Some(250), Some(id)),
+            Ok(Err(NotTaken::Unreachable(error))) => {
+                stage.not_connected(&NoAnswer::Connect(error));
+                (Outcome::Failed, None, None)
+            }
             Ok(Err(error)) => (Outcome::Failed, error.status(), None),
             Err(_) => (Outcome::TimedOut, None, None),
         }
@@ -79,6 +85,10 @@ impl Scenario for Mails {
         "mail"
     }
 
+    fn keeps_connections(&self) -> bool {
+        false
+    }
+
     fn lead(&self) -> Duration {
         LEAD
     }
@@ -88,7 +98,8 @@ impl Scenario for Mails {
         let pieces = u32::try_from(draft.size / PIECE + 1).unwrap_or(u32::MAX).min(PIECES as u32);
         let Ok(_in_memory) = self.memory.acquire_many(pieces).await else { return };
         let Some((draft, made)) = self.made(draft).await else { return };
-        let Some(carried) = hands.carry(arrival.due, "SMTP", self.hand_in(arrival.number, &made.bytes)).await else { return };
+        let work = self.hand_in(arrival.number, &made.bytes, hands.stage);
+        let Some(carried) = hands.carry(arrival.due, "SMTP", work).await else { return };
         let mail = Mail {
             id: carried.value.flatten(),
             phase: carried.phase,

@@ -8,7 +8,7 @@ use stack::addresses::Pool;
 use stack::world::PASSWORD;
 use stack::world::inactive_users::{POOL, TABLE, sub};
 
-use super::super::sender::Line;
+use super::super::sender::Connections;
 use super::super::{TrafficError, http};
 
 /// How long one call may take.
@@ -50,7 +50,7 @@ impl Service {
 
 /// A connection to the services.
 pub(super) struct Door {
-    line: Line,
+    connections: Connections,
     services: String,
     pool: Pool,
 }
@@ -60,7 +60,7 @@ impl Door {
     pub(super) fn new(addresses: &Addresses) -> Result<Self, TrafficError> {
         let pool = addresses.pool(POOL).ok_or_else(|| TrafficError::Preparation(format!("there is no pool `{POOL}`")))?;
         let services = addresses.services.clone();
-        Ok(Self { line: Line::new(&services, PATIENCE), services, pool: pool.clone() })
+        Ok(Self { connections: Connections::new(&services, PATIENCE), services, pool: pool.clone() })
     }
 
     /// Makes a member who can sign in; one who is there already stays as they are.
@@ -127,7 +127,7 @@ impl Door {
         let headers = [("x-amz-target", target.as_str()), ("content-type", content_type), ("authorization", &scope)];
         let silent = |why: &dyn std::fmt::Display| Refused::Silent(operation, why.to_string());
         let request = http::json(&self.services, "/", &headers, body.to_string()).map_err(|error| silent(&error))?;
-        let (status, answer) = self.line.send(request).await.map_err(|error| silent(&error))?;
+        let (status, answer) = self.connections.send(request).await.map_err(|error| silent(&error))?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
         if status == 200 {
             return Ok(answer);

@@ -19,8 +19,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use super::chance::Chance;
+use super::crew::Journey;
 use super::deck::Deck;
-use super::open_model::{Arrival, Hands, Scenario, System, users_for};
+use super::open_model::{Arrival, Hands, Scenario, System};
 use super::schedule::Schedule;
 use super::voice::{Line, Voice};
 use super::{Order, TrafficError, UsersLoad};
@@ -33,7 +34,7 @@ const SIGN_IN: &str = "inactive-users sign-in";
 const REFRESH: &str = "inactive-users refresh";
 
 /// The trigger may take 5 s and is called again; most sign-ins take a few milliseconds.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(3);
+const JOURNEY: Journey = Journey { time: Duration::from_secs(3), requests: 1 };
 
 /// Of ten, one is a refresh.
 const WEIGHTS: [(SignInBy, usize); 2] = [(SignInBy::Password, 9), (SignInBy::Refresh, 1)];
@@ -151,8 +152,8 @@ fn signing_in(order: &Order, load: &UsersLoad, scenario: SignIns) -> System {
     let burst = load.rate.max(0.0).ceil() as usize;
     let times = [timeline.recording_from() + timeline.baseline / 2, timeline.fault_from() + timeline.fault / 2];
     let bursts = times.into_iter().flat_map(|at| std::iter::repeat_n(at, burst));
-    let schedule = Schedule::new(order.arrivals, load.rate, timeline.end(), order.seed.wrapping_add(2)).with(bursts);
-    let users = users_for(load.rate, LONGEST_JOURNEY) + burst.min(1_000);
+    let schedule = Schedule::new(order.arrivals, load.rate, timeline.end(), order.seed, 2).with(bursts);
+    let users = order.users(load.rate, JOURNEY) + burst.min(1_000);
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: order.addresses.services.clone() }
 }
 
@@ -164,7 +165,7 @@ fn racers(order: &Order, people: &People, teller: Teller) -> Option<System> {
     let mut race: Vec<(Duration, String)> = (0..).zip(people.racers.clone()).map(race).collect();
     race.sort();
     let (times, racers): (Vec<Duration>, Vec<String>) = race.into_iter().unzip();
-    let users = users_for(racers.len() as f64 / order.timeline.fault.as_secs_f64().max(1.0), LONGEST_JOURNEY);
+    let users = order.users(racers.len() as f64 / order.timeline.fault.as_secs_f64().max(1.0), JOURNEY);
     let schedule = Schedule::Drawn(Vec::new()).with(times);
     let scenario = Racers { teller, racers };
     Some(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: order.addresses.services.clone() })

@@ -8,7 +8,8 @@ use std::time::Duration;
 use stack::world::users_api::{SHAPES, Shape};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::open_model::{System, users_for};
+use super::crew;
+use super::open_model::System;
 use super::schedule::Schedule;
 use super::voice::Voice;
 use super::{Order, UsersApiLoad};
@@ -16,7 +17,7 @@ use crate::Event;
 use journey::Journey;
 
 /// Eight requests one after another, some of them of failing calls that are made again.
-const LONGEST_JOURNEY: Duration = Duration::from_secs(3);
+const JOURNEY: crew::Journey = crew::Journey { time: Duration::from_secs(3), requests: 8 };
 
 /// Keeps the trace ids and the schedules apart from those of other systems.
 const FIRST_NUMBER: u64 = 20;
@@ -31,11 +32,11 @@ fn system(order: &Order, load: UsersApiLoad, shape: Shape, number: u64, events: 
     let gateway = order.addresses.gateway.clone();
     let stage = stage(shape);
     let voice = Voice { events: events.clone(), seed: order.seed, system: number, gateway: gateway.clone(), stage, stamped: false };
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed.wrapping_add(number));
+    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     // All at the same moment: cold starts are seen where many come at once to functions that were idle. After the faults, and where no p99 is
     // taken, for those who come at once also wait for one another.
     let schedule = schedule.with((0..load.burst).map(|_| order.timeline.calm_at() + order.timeline.recovery / 2));
-    let users = users_for(load.rate, LONGEST_JOURNEY).saturating_add(load.burst as usize);
+    let users = order.users(load.rate, JOURNEY).saturating_add(load.burst as usize);
     System { scenario: Arc::new(Journey::new(voice, shape, order.seed)), schedule: Arc::new(schedule), users, address: gateway }
 }
 

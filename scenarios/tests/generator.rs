@@ -1,0 +1,89 @@
+//! What the generator counts as right, as late and as over, against servers that are wrong in a known way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use reports::Outcome;
+use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order, RequestLoad};
+use scenarios::{Event, Exchange, Timeline};
+use stack::Addresses;
+use support::Server;
+
+/// Requests to `server`, of which `statuses` are right, for about a second.
+fn order(server: &Server, statuses: &[u16]) -> Order {
+    let half = Duration::from_millis(500);
+    let request = RequestLoad {
+        of: "orders GET /orders",
+        endpoint: format!("http://{}/orders", server.address).parse().unwrap(),
+        method: "GET",
+        headers: Vec::new(),
+        body: String::new(),
+        rate: 40.0,
+        statuses: statuses.to_vec(),
+    };
+    Order {
+        load: Load { requests: vec![request], ..Load::default() },
+        arrivals: Arrivals::Constant,
+        timeline: Timeline { warm_up: Duration::ZERO, baseline: half, arming: Duration::ZERO, fault: half, recovery: Duration::ZERO },
+        seed: 7,
+        addresses: Addresses::default(),
+        goose_report: None,
+        journeys: JourneyTime::default(),
+    }
+}
+
+async fn run(order: Order) -> (Vec<Exchange>, Glance, Ended) {
+    let mut traffic = traffic::start(order).await.unwrap();
+    let mut exchanges = Vec::new();
+    while let Some(event) = traffic.next().await {
+        if let Event::Exchange(exchange) = event {
+            exchanges.push(*exchange);
+        }
+    }
+    let glance = traffic.glance();
+    (exchanges, glance, traffic.finished().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_its_request_does_not_call_right_is_an_error_whatever_its_status() {
+    for (answer, right, expected) in [
+        (429, &[200][..], Outcome::Failed),
+        (404, &[200], Outcome::Failed),
+        (502, &[200], Outcome::Failed),
+        (302, &[200], Outcome::Failed),
+        (204, &[200], Outcome::Failed),
+        (200, &[200], Outcome::Answered),
+        (404, &[200, 404], Outcome::Answered),
+        (403, &[401, 403], Outcome::Answered),
+        (200, &[401, 403], Outcome::Failed),
+    ] {
+        let server = Server::start(move |_| async move { (answer, String::new()) }).await;
+        let (exchanges, glance, _) = run(order(&server, right)).await;
+        assert_eq!(exchanges.len(), 40, "{answer}");
+        assert!(exchanges.iter().all(|exchange| (exchange.outcome, exchange.status) == (expected, Some(answer))), "{answer} {right:?}");
+        let failed = if expected == Outcome::Failed { 40 } else { 0 };
+        assert_eq!((glance.sent, glance.answered, glance.failed), (40, 40 - failed, failed), "{answer} {right:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_wait_because_every_user_waits_for_an_answer_are_not_the_generators_lag() {
+    for (answers_after, users_wait) in [(0, false), (700, true)] {
+        let server = Server::start(move |_| async move {
+            tokio::time::sleep(Duration::from_millis(answers_after)).await;
+            (200, String::new())
+        })
+        .await;
+        // 8 users at 700 ms an answer serve 11 requests a second of 40.
+        let order = Order { journeys: JourneyTime::Fixed(Duration::from_millis(100)), ..order(&server, &[200]) };
+        let (_, _, ended) = run(order).await;
+        assert_eq!(ended.waited_for_users > 0, users_wait, "{ended:?}");
+        assert!(ended.waited_for_users < ended.sent, "the first eight did not wait: {ended:?}");
+        if users_wait {
+            assert!(ended.generator.lag_p99 < ended.longest_wait, "{ended:?}");
+        }
+    }
+}
