@@ -10,15 +10,16 @@ pub fn held(report: &Report) -> String {
     let what = if report.aims.iter().any(|aim| aim.source == Source::Experiment) {
         "Every aim and every rule that was exercised held"
     } else {
-        "No aim was set but that requests are served; that and every rule that was exercised held"
+        "Requests were served and every rule that was exercised held"
     };
     let faults = if report.experiment.faults.is_empty() {
         ". No fault was planned, so this says nothing about behavior under fault.".to_owned()
     } else {
-        let eligible = report.injections.iter().map(|row| row.books.eligible).sum();
+        let eligible: u64 = report.injections.iter().map(|row| row.books.eligible).sum();
         format!(" while the faults struck {} of {} eligible invocations.", count(report.struck), count(eligible))
     };
-    format!("{what}{faults}{}", uncovered(report))
+    let no_aim = if report.aims.iter().any(|aim| aim.source == Source::Experiment) { "" } else { " No aim was set." };
+    format!("{what}{faults}{no_aim}{}", uncovered(report))
 }
 
 /// Something broke; `first` says what.
