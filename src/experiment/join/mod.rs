@@ -301,22 +301,20 @@ impl Join {
         let mut due = Vec::new();
         while self.pending.front().is_some_and(|(since, _)| now.duration_since(*since) >= self.lag) {
             let Some((_, event)) = self.pending.pop_front() else { break };
-            due.push(self.joined(event));
+            due.push(self.joined(event, now));
         }
         self.forget(now);
         due
     }
 
-    fn joined(&mut self, event: Event) -> Joined {
+    fn joined(&mut self, event: Event, now: Instant) -> Joined {
         match event {
             Event::Exchange(mut exchange) => {
                 self.rehearse(&exchange);
                 let missed = self.miss(&exchange);
                 exchange.struck = self.struck_on(&exchange.root);
                 let identity = exchange.root.clone();
-                if let Some(root) = self.roots.get_mut(&identity) {
-                    root.judged = true;
-                }
+                self.root(identity.clone(), now).judged = true;
                 self.with_rolls(Event::Exchange(exchange), &identity, missed)
             }
             Event::Disposed(mut disposed) => {
