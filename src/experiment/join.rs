@@ -163,8 +163,7 @@ impl Join {
         let told = Told {
             fault: &eligible.fault,
             place: &eligible.place,
-            // A call without a trace, as to the cache, is known by its own id alone.
-            identity: eligible.message.as_ref().or(eligible.root.as_ref()).unwrap_or(&eligible.request_id),
+            identity: &eligible.identity(),
             arm: eligible.arm,
             done: eligible.done,
             waited_us: eligible.waited_us,
@@ -376,6 +375,7 @@ mod tests {
             start: Start::Warm,
             done: true,
             message: None,
+            call: 1,
         })
     }
 
