@@ -76,12 +76,17 @@ pub async fn revocation(addresses: &Addresses, cache: Duration) -> Result<Option
     found.map(Some)
 }
 
-/// Replaces the signing key of the internal pool and looks whether new tokens are accepted (B-6). `None` where a stack cannot do that.
+/// Replaces the signing key of the internal pool and looks whether new tokens are accepted (B-6). `None` where a stack cannot do that, or where
+/// tokens of the old key were not accepted either: what does not work before cannot heal.
 ///
 /// # Errors
 /// Where a service or the gateway does not answer.
 pub async fn rotation(addresses: &Addresses) -> Result<Option<Probe>, ProbeError> {
     let prober = Prober::new(addresses);
+    let token = prober.sign_in(Pool::Internal, "Jane").await?;
+    if prober.look(&token, Pool::Internal, "PI-T123").await? != 200 {
+        return Ok(None);
+    }
     let body = json!({ "pool": Pool::Internal.name() });
     let (status, _) = prober.post("the key rotation", "/brownout/rotate-keys", &[], &body).await?;
     match status {
