@@ -28,6 +28,11 @@ Made by `brownout faults`; do not edit. Each fault stands in a `[[fault]]` table
 seed, the fault's name and the root of the invocation's trace id alone (for a function that a queue or a stream invokes: the id of the first message),
 so that the same seed strikes the same requests.
 
+A call to a `service` is rolled by its number, too: of the calls of one request that a fault is about, each is struck or left alone for
+itself, as calls to a service that fails now and then are. A retry can win: with `share = 0.3` all of three tries fail in 2.7 % of the
+requests. `roll = \"same-request\"` rolls once for a request, so that all its calls are struck or none, and no retry within it wins: an
+outage for a part of the requests. A call without a trace, as to the cache, is rolled by its own id, whatever `roll` says.
+
 Several faults may strike one invocation. They are carried out in this order, and within each step in the order of the file: waits
 before, then what keeps the event from the handler (`error`, `throttle`, `timeout`, `kill` before), then edits of the event; while the
 handler runs `resource`, `dependency` and `kill` in the middle; after its answer the waits, `again`, and then what becomes of the answer.

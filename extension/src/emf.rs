@@ -75,6 +75,7 @@ mod tests {
             start: Start::Warm,
             done,
             message: None,
+            call: 1,
         }
     }
 

@@ -180,7 +180,7 @@ mod tests {
 
     /// An open page that panics when its line is written.
     fn open_page_that_panics(ledger: &Arc<Ledger>, edited: Option<Edited>) {
-        let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None });
+        let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None, call: 1 });
         // The sum of the two panics when the line is written.
         (line.waited, line.since) = (Duration::MAX, Some(Instant::now()));
         ledger.open(Invocation {

@@ -258,6 +258,7 @@ impl Ledger {
                 start: invocation.start,
                 done: line.done || line.since.is_some(),
                 message: line.decision.message.clone(),
+                call: line.decision.call,
             };
             let metrics = self.metrics.as_ref().map(|namespace| emf::line(namespace, &eligible, now_ms()));
             write(&Entry::Eligible(eligible).to_line());
@@ -309,7 +310,7 @@ mod tests {
     use super::*;
 
     fn invocation(id: &str, deadline: Option<Instant>) -> Invocation {
-        let decision = Decision { fault: "f".into(), arm: Arm::Control, action: Action::Pass, message: None };
+        let decision = Decision { fault: "f".into(), arm: Arm::Control, action: Action::Pass, message: None, call: 1 };
         Invocation {
             request_id: id.into(),
             root: None,

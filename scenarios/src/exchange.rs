@@ -8,7 +8,7 @@ use stack::Seen;
 use stack::world::clinic::User;
 use stack::world::users_api::Shape;
 
-pub use crate::mails::{Attachment, Disposed, Disposition, Expected, LinkTried, Mail, MailForm};
+pub use crate::mails::{Attachment, Disposed, Disposition, Expected, LinkLife, LinkTried, Mail, MailForm};
 pub use crate::records::{Closed, Record, RecordEnd, RecordForm, Verdict};
 use crate::strike::Struck;
 pub use crate::users::{UsersRequest, UsersSaid};
@@ -186,6 +186,25 @@ pub struct Exchange {
     pub said: Said,
     /// The faults that struck on its way, filled in from the ledgers before an oracle sees it.
     pub struck: Vec<(String, Place)>,
+}
+
+/// The status of a throttled request.
+pub(crate) const TOO_MANY_REQUESTS: u16 = 429;
+
+impl Exchange {
+    /// The status of an answer that decides about what was asked. A failure does not, nor does 429, which tells the caller to come again: of
+    /// whether a request is allowed or a user is there they say nothing.
+    pub fn decision(&self) -> Option<u16> {
+        self.status.filter(|status| *status < 500 && *status != TOO_MANY_REQUESTS)
+    }
+
+    /// The statuses that the request calls right; `None` where it does not say.
+    pub fn right(&self) -> Option<&[u16]> {
+        match &self.asked {
+            Asked::Request { statuses } => Some(statuses),
+            _ => None,
+        }
+    }
 }
 
 /// What was asked, by whom.

@@ -111,6 +111,39 @@ impl Expected {
     }
 }
 
+/// The words of a notice, among which is the message id or the token of the mail that it tells of, however it puts it.
+pub(crate) fn words<'a>(subject: Option<&'a str>, text: &'a str) -> impl Iterator<Item = &'a str> {
+    let apart = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'));
+    subject.into_iter().chain([text]).flat_map(move |part| part.split(apart)).filter(|word| !word.is_empty())
+}
+
+/// Notices of the fallback topic, as long as the mails that they tell of are not known: senders and services tell on two ways.
+#[derive(Debug, Default)]
+pub(crate) struct EarlyNotices(Vec<(Duration, Vec<String>)>);
+
+impl EarlyNotices {
+    /// Keeps one.
+    pub(crate) fn keep(&mut self, at: Duration, subject: Option<&str>, text: &str) {
+        self.0.push((at, words(subject, text).map(str::to_owned).collect()));
+    }
+
+    /// Takes those that tell of a mail: when each was published.
+    pub(crate) fn take(&mut self, mail: &Mail) -> Vec<Duration> {
+        let tells = |words: &[String]| words.iter().any(|word| *word == mail.token || Some(word) == mail.id.as_ref());
+        self.0.extract_if(.., |(_, words)| tells(words)).map(|(at, _)| at).collect()
+    }
+
+    /// Forgets those that are older.
+    pub(crate) fn forget(&mut self, old: Duration) {
+        self.0.retain(|(at, _)| *at > old);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// A mail's first disposition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disposed {
@@ -145,6 +178,46 @@ pub struct LinkTried {
     pub status: Option<u16>,
     /// SHA-256 of what came, in lower-case hexadecimal digits.
     pub sha256: Option<String>,
-    /// `X-Amz-Expires` of the link, in seconds.
-    pub expires_s: Option<u64>,
+    /// How long the link says that it is good for; `None` where it does not say.
+    pub life: Option<LinkLife>,
+}
+
+/// How long a presigned link says that it is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkLife {
+    /// From its signing on: `X-Amz-Expires`, signature version 4.
+    FromSigning(Duration),
+    /// From when it was sent until `Expires`, signature version 2: it was signed a moment before, and the end has whole seconds.
+    FromSending(Duration),
+}
+
+impl LinkLife {
+    /// The span.
+    pub const fn duration(self) -> Duration {
+        match self {
+            Self::FromSigning(span) | Self::FromSending(span) => span,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_names_its_mail_in_whatever_words() {
+        for (subject, text) in [
+            (None, r#"{"messageId":"abc","title":"x"}"#),
+            (None, r#"{"messageId": "abc", "title":"cut of"#),
+            (None, "Mail s3://incoming/abc could not be sent on."),
+            (Some("[m-7-000001] x"), ""),
+            (None, r#"{"title":"[m-7-000001] x"}"#),
+            (Some("no readers: abc"), "ALARM"),
+        ] {
+            assert!(words(subject, text).any(|word| ["abc", "m-7-000001"].contains(&word)), "{subject:?} {text}");
+        }
+        for text in ["", "ALARM", "abcd", "xabc", "abc-1", "m-7-0000011"] {
+            assert!(words(None, text).all(|word| !["abc", "m-7-000001"].contains(&word)), "{text}");
+        }
+    }
 }

@@ -76,12 +76,17 @@ pub async fn revocation(addresses: &Addresses, cache: Duration) -> Result<Option
     found.map(Some)
 }
 
-/// Replaces the signing key of the internal pool and looks whether new tokens are accepted (B-6). `None` where a stack cannot do that.
+/// Replaces the signing key of the internal pool and looks whether new tokens are accepted (B-6). `None` where a stack cannot do that, or where
+/// tokens of the old key were not accepted either: what does not work before cannot heal.
 ///
 /// # Errors
 /// Where a service or the gateway does not answer.
 pub async fn rotation(addresses: &Addresses) -> Result<Option<Probe>, ProbeError> {
     let prober = Prober::new(addresses);
+    let token = prober.sign_in(Pool::Internal, "Jane").await?;
+    if prober.look(&token, Pool::Internal, "PI-T123").await? != 200 {
+        return Ok(None);
+    }
     let body = json!({ "pool": Pool::Internal.name() });
     let (status, _) = prober.post("the key rotation", "/brownout/rotate-keys", &[], &body).await?;
     match status {
@@ -182,5 +187,64 @@ impl<'a> Prober<'a> {
             Ok((status, body.to_bytes()))
         };
         tokio::time::timeout(LIMIT, exchange).await.unwrap_or_else(|error| Err(failed(&error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use hyper::Response;
+    use hyper::body::Incoming;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use stack::addresses::Pool as PoolAddress;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Gateway and services in one: everyone can sign in, and every look at an appointment gets this status before and after the rotation.
+    async fn stage(before: u16, after: u16) -> (Addresses, Arc<AtomicBool>, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().to_string();
+        let (rotated, mut tasks) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+        let flag = Arc::clone(&rotated);
+        let answer = move |request: Request<Incoming>| {
+            let (status, body) = match request.uri().path() {
+                "/" => (200, r#"{"AuthenticationResult":{"IdToken":"t"}}"#),
+                "/brownout/rotate-keys" => {
+                    flag.store(true, Ordering::SeqCst);
+                    (200, "{}")
+                }
+                _ => (if flag.load(Ordering::SeqCst) { after } else { before }, "{}"),
+            };
+            async move { Response::builder().status(status).body(Full::<Bytes>::from(body)) }
+        };
+        tasks.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let service = service_fn(answer.clone());
+                tokio::spawn(async move { http1::Builder::new().serve_connection(TokioIo::new(socket), service).await });
+            }
+        });
+        let (name, text) = (Pool::Internal.name().to_owned(), String::new);
+        let pool = PoolAddress { name, id: text(), client_id: text(), other_client_id: text(), issuer: text() };
+        let addresses = Addresses { gateway: at.clone(), services: at, pools: vec![pool], ..Addresses::default() };
+        (addresses, rotated, tasks)
+    }
+
+    #[tokio::test]
+    async fn a_key_is_replaced_only_where_its_tokens_were_accepted_before() {
+        for dead in [502, 403, 429] {
+            let (addresses, rotated, _tasks) = stage(dead, dead).await;
+            assert_eq!(rotation(&addresses).await.unwrap(), None, "{dead}");
+            assert!(!rotated.load(Ordering::SeqCst), "{dead}");
+        }
+        let (addresses, rotated, _tasks) = stage(200, 200).await;
+        let probe = rotation(&addresses).await.unwrap();
+        assert!(matches!(probe, Some(Probe::Rotation { healed: Some(_), last_status: Some(200) })), "{probe:?}");
+        assert!(rotated.load(Ordering::SeqCst));
     }
 }

@@ -191,6 +191,8 @@ pub struct FaultEntry {
     pub when: When,
     /// How often it strikes at most in each environment; as often as the rolls say unless it is given.
     pub at_most: Option<u64>,
+    /// What the roll of a call to a `service` depends on; `each-call` unless it is given.
+    pub roll: Option<ServiceRoll>,
     /// When it begins, from the start of the fault phase; at once unless it is given.
     pub from: Option<Time>,
     /// When it ends, from the start of the fault phase; with the phase unless it is given.
@@ -219,6 +221,18 @@ pub struct FaultEntry {
     pub resource: Option<Pressure>,
     /// The function's calls to a host fail or are slow.
     pub dependency: Option<Outage>,
+}
+
+/// What the roll of a call to a service depends on, beside the seed and the fault's name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceRoll {
+    /// The request and the number of the call among the calls of this request that the fault is about: each try is rolled anew, and a retry can
+    /// win. Of calls that a request makes at the same time, the order of their arrival counts.
+    #[default]
+    EachCall,
+    /// The request alone: all its calls are struck, or none; a retry within the request never wins.
+    SameRequest,
 }
 
 impl FaultEntry {

@@ -8,12 +8,13 @@ use std::time::Duration;
 use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
-use reports::{Latencies, Outcome, Phase, Rolls, Tag};
+use reports::{Latencies, Outcome, Phase, Tag};
+use scenarios::dispositions::Unfinished;
 use scenarios::exchange::RecordEnd;
 use scenarios::invariants::{Breach, Invariant, Quiet};
 use scenarios::{Event, Exchange, Timeline};
 
-use super::join::Joined;
+use super::join::{Join, Joined, Traced};
 use super::plan::Plan;
 
 /// The endpoint under which a device's convergence is recorded.
@@ -46,14 +47,6 @@ struct Measured {
     done: Duration,
     phase: Option<Phase>,
     outcome: Outcome,
-}
-
-/// What is known of it by its trace.
-#[derive(Default)]
-struct Traced {
-    rolls: Rolls,
-    cold: bool,
-    half: bool,
 }
 
 /// What was recorded.
@@ -105,7 +98,7 @@ impl Recorder {
 
     /// Takes what happened.
     pub fn see(&mut self, joined: &Joined) {
-        let traced = Traced { rolls: joined.rolls, cold: joined.cold, half: joined.half };
+        let traced = joined.traced;
         let answered = |right: bool| if right { Outcome::Answered } else { Outcome::Failed };
         // What nobody sends has no time of sending of its own.
         let came = |due, done, phase, outcome| Measured { due, sent: due, done, phase, outcome };
@@ -142,6 +135,17 @@ impl Recorder {
             watched.found.checked += checks;
             keep(&mut watched.found, breaches, &self.timeline);
         }
+    }
+
+    /// Takes what has not come to its end when the run is over, at `at`: for every aim on the way to the end it is too late.
+    pub fn unfinished(&mut self, what: &Unfinished, at: Duration, join: &Join) {
+        let (endpoint, since, phase, identity) = match what {
+            Unfinished::Mail { message, arrived, phase, .. } => (DISPOSED, *arrived, *phase, message.as_deref()),
+            Unfinished::Record { root, accepted, phase } => (CLOSED, *accepted, *phase, Some(root.as_str())),
+            Unfinished::Expiry { expired, .. } => (PRUNED, *expired, self.timeline.phase_at(*expired), None),
+        };
+        let traced = identity.map(|identity| join.traced(identity)).unwrap_or_default();
+        self.record(endpoint, &Measured { due: since, sent: since, done: at, phase, outcome: Outcome::TimedOut }, &traced);
     }
 
     fn count(&mut self, phase: Option<Phase>, outcome: Outcome) {

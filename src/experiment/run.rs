@@ -360,12 +360,22 @@ impl Run<'_> {
         if self.asked.is_some() {
             self.end = End::Interrupted;
         }
+        for unfinished in self.sighted.unfinished() {
+            self.recorder.unfinished(&unfinished, over, &self.join);
+        }
         let Recorded { latencies, service_times, mut books, invariants } = self.recorder.end(&quiet)?;
         books.planned = ended.planned;
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();
         if self.join.cold_starts > 0 {
             notes.push(format!("{} new environments stood in the way of a request", self.join.cold_starts));
+        }
+        if ended.waited_for_users > 0 {
+            notes.push(format!(
+                "{} requests were sent late, by {} ms at most, because every user of the load generator was waiting for an answer; `longest-journey` under `[load]` gives it more users",
+                ended.waited_for_users,
+                ended.longest_wait.as_millis()
+            ));
         }
         notes.extend(invariants.iter().filter(|i| i.checked == 0).map(|i| format!("{} was not exercised: {}", i.id, i.rule)));
         let measurements = Measurements {

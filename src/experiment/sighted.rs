@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use reports::dispositions::Row;
 use reports::{ArmTag, Dispositions as Table};
 use scenarios::Event;
-use scenarios::dispositions::{Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailAccount, MailBooks, RecordBooks, SignInBooks};
+use scenarios::dispositions::{
+    Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailAccount, MailBooks, RecordBooks, SignInBooks, Unfinished,
+};
 use scenarios::links::Links;
 use stack::sightings::monotonic_us;
 use stack::world::inactive_users::{TABLE, sub};
@@ -68,6 +70,11 @@ impl Sighted {
         let mails = self.fold.mails().filter(|account| account.mail.id.is_some() && account.first.is_none() && !account.acknowledged);
         let expiries = self.fold.expiries().filter(|expired| expired.fate == ExpiryFate::InFlight);
         mails.count() + expiries.count() + self.fold.executions_under_way()
+    }
+
+    /// What has not come to its end.
+    pub fn unfinished(&self) -> Vec<Unfinished> {
+        self.fold.unfinished().collect()
     }
 
     /// What became of everything, by arm; a table for each kind of thing of which there was one.

@@ -182,7 +182,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
         let root = format!("1-0-{n:024}");
         let first = stage.call("VerifiedPermissions.IsAuthorized", &root, &decision("jane_doe", 75)).await;
         let again = stage.call("VerifiedPermissions.IsAuthorized", &root, &decision("jane_doe", 75)).await;
-        assert_eq!(first, again, "a retry is struck alike");
+        assert_eq!(first, again, "without `by` a retry is struck alike");
         let entries = stage.entries();
         assert_eq!(entries.len(), 2, "each call has its line before its answer");
         match entries[0].arm {
@@ -198,6 +198,41 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
     assert_eq!((status, &shadow["state"]["desired"]["temperature"]), (200, &json!(75)), "it acted, the answer was lost");
     stage.strike(2, &json!([])).await;
     assert_eq!(stage.send("POST", "/things/Thermostat1/shadow", &[], &wish).await.0, 200, "calm");
+    stage.services.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
+    let mut stage = Stage::up(1).await;
+    stage
+        .strike(
+            1,
+            &json!([
+                {"name": "down", "place": {"service": {"name": "verifiedpermissions"}}, "share": 0.5, "by": "call", "kind": {"error": {}}},
+                {"name": "slow", "place": {"service": {"name": "dynamodb", "operation": "GetItem"}}, "share": 0.5, "by": "call",
+                    "kind": {"latency": {"at": "before", "time": "1ms"}}},
+            ]),
+        )
+        .await;
+    let mut won = 0;
+    for n in 0..40 {
+        let root = format!("1-0-{n:024}");
+        let mut lost = false;
+        for call in 1..=3 {
+            // Another service's calls do not count as this one's.
+            stage.call("DynamoDB_20120810.GetItem", &root, &row()).await;
+            let (status, ..) = stage.call("VerifiedPermissions.IsAuthorized", &root, &decision("jane_doe", 75)).await;
+            let entries = stage.entries();
+            let told: Vec<_> = entries.iter().map(|entry| (entry.fault.as_str(), entry.call)).collect();
+            assert_eq!(told, [("slow", call), ("down", call)]);
+            let identity = entries[1].identity();
+            assert_eq!(identity, if call == 1 { root.clone() } else { format!("{root}#{call}") });
+            assert_eq!(entries[1].arm == Arm::Treatment, status == 500, "{identity}");
+            won += u32::from(lost && status == 200);
+            lost = status == 500;
+        }
+    }
+    assert!(won > 5, "{won} of some 40 retries won");
     stage.services.stop().await;
 }
 

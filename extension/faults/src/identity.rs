@@ -1,10 +1,20 @@
 //! Who an invocation is, in a form that the generator and the extension both know.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// What a roll hangs on, as [`By`] says; without a trace and without a message it is the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a>(pub &'a str);
+
+impl<'a> Identity<'a> {
+    /// The name of the n-th call, counted from 1, that a fault is about among the calls with this root: the root itself for the first one,
+    /// so that a request that calls once is struck alike whether calls are counted or not.
+    pub fn of_call(self, call: u32) -> Cow<'a, str> {
+        if call > 1 { format!("{}#{call}", self.0).into() } else { self.0.into() }
+    }
+}
 
 /// Which of an invocation's names a fault's roll hangs on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +27,9 @@ pub enum By {
     /// The id of the event's first record, for a function that a queue, a stream, a topic or a bucket invokes: whatever is delivered again is
     /// struck again. An event without such an id is known by its trace.
     Message,
+    /// The root of its trace and the number of the call among those with this root that the fault is about: a call that is tried again is
+    /// rolled again. For a `service` only: a service sees all calls of a request, an environment does not.
+    Call,
 }
 
 impl By {
@@ -35,6 +48,13 @@ pub fn trace_root(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_call_has_the_name_of_its_root_and_each_later_one_a_name_of_its_own() {
+        for (call, name) in [(1, "1-a-b"), (2, "1-a-b#2"), (11, "1-a-b#11")] {
+            assert_eq!(Identity("1-a-b").of_call(call), name);
+        }
+    }
 
     #[test]
     fn the_root_is_found_wherever_it_stands() {

@@ -1,6 +1,10 @@
 //! What was decided about an invocation, as one line of JSON. Never a payload, a header value or an environment value.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+
+use crate::Identity;
 
 /// Which of the two groups an eligible invocation fell into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +93,29 @@ pub struct Eligible {
     /// The id of the message that the roll hung on, where it did: see [`crate::By::Message`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The number of the call that the roll hung on, where calls were counted: see [`crate::By::Call`].
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub call: u32,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_first(call: &u32) -> bool {
+    *call == 1
+}
+
+impl Eligible {
+    /// What the roll hung on: the message, else the call by its root and number, else, without a trace, the request id.
+    pub fn identity(&self) -> Cow<'_, str> {
+        match (&self.message, &self.root) {
+            (Some(message), _) => message.into(),
+            (None, Some(root)) => Identity(root).of_call(self.call),
+            (None, None) => (&self.request_id).into(),
+        }
+    }
 }
 
 /// An environment's start that a fault in force was about, and what was done to it.
@@ -152,11 +179,41 @@ mod tests {
             r#""arm":"control","action":"pass","waited_us":0,"start":"warm","done":true}}"#
         );
         let Some(Entry::Eligible(eligible)) = Entry::from_line(line) else { panic!("it does not read") };
-        assert_eq!(eligible.message, None);
+        assert_eq!((eligible.message.as_ref(), eligible.call), (None, 1));
         assert_eq!(Entry::Eligible(eligible.clone()).to_line().trim(), line);
         let of_a_message = Entry::Eligible(Eligible { message: Some("m-1".into()), ..eligible });
         assert!(of_a_message.to_line().contains(r#""message":"m-1""#));
         assert_eq!(Entry::from_line(of_a_message.to_line().trim()), Some(of_a_message));
+    }
+
+    #[test]
+    fn a_line_gives_the_name_that_its_roll_hung_on() {
+        let line = |message: Option<&str>, root: Option<&str>, call| Eligible {
+            run: "r".into(),
+            sequence: 1,
+            request_id: "id".into(),
+            root: root.map(str::to_owned),
+            place: "dynamodb".into(),
+            fault: "f".into(),
+            arm: Arm::Control,
+            action: "pass".into(),
+            waited_us: 0,
+            start: Start::Warm,
+            done: true,
+            message: message.map(str::to_owned),
+            call,
+        };
+        for (told, identity) in [
+            (line(Some("m-1"), Some("1-a-b"), 1), "m-1"),
+            (line(None, Some("1-a-b"), 1), "1-a-b"),
+            (line(None, Some("1-a-b"), 3), "1-a-b#3"),
+            (line(None, None, 1), "id"),
+        ] {
+            assert_eq!(told.identity(), identity, "{told:?}");
+            let entry = Entry::Eligible(told.clone());
+            assert_eq!(entry.to_line().contains("\"call\""), told.call > 1);
+            assert_eq!(Entry::from_line(entry.to_line().trim()), Some(entry));
+        }
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub struct Decision {
     pub action: Action,
     /// The id of the message that the roll hung on, where it was looked for in the event and found.
     pub message: Option<String>,
+    /// The number of the call that the roll hung on, where calls are counted (see [`By::Call`]); 1 otherwise.
+    pub call: u32,
 }
 
 impl Fault {
@@ -128,6 +130,10 @@ impl Fault {
         }
         if matches!(self.place, Place::Service { .. }) && self.by == By::Message {
             complaints.push(Complaint::new("by", "a call to a `service` brings no message; give a `function`"));
+        }
+        if matches!(self.place, Place::Function(_)) && self.by == By::Call {
+            let what = "`each-call` needs a `service`, which sees all calls of a request; the environments of a `function` share no count";
+            complaints.push(Complaint::new("roll", what));
         }
         if self.at_most == Some(0) {
             complaints.push(Complaint::new("at-most", "`0` never strikes; it is 1 or more"));
@@ -156,6 +162,12 @@ impl Fault {
         Some(Decision { message, ..self.decided(roll, struck) })
     }
 
+    /// The same for a call to a service; `count` gives the number of this call among those with its root that the fault is about.
+    fn decide_call(&self, seed: u64, identity: Identity<'_>, count: impl FnOnce(&Self) -> u32) -> Decision {
+        let call = if self.by == By::Call { count(self) } else { 1 };
+        Decision { call, ..self.decide(seed, Identity(&identity.of_call(call))) }
+    }
+
     fn needs_event(&self) -> bool {
         self.by == By::Message || self.when.needs_event()
     }
@@ -178,6 +190,7 @@ impl Fault {
             arm: if struck { Arm::Treatment } else { Arm::Control },
             action: if struck { self.kind.decide(roll) } else { Action::Pass },
             message: None,
+            call: 1,
         }
     }
 }
@@ -278,9 +291,17 @@ impl Plan {
         self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function) && fault.needs_event())
     }
 
-    /// The same for one call of `operation` of `service`.
-    pub fn decide_call(&self, service: &str, operation: &str, identity: Identity<'_>) -> Vec<Decision> {
-        self.faults.iter().filter(|f| f.place.is_service_call(service, operation)).map(|f| f.decide(self.seed, identity)).collect()
+    /// The same for one call of `operation` of `service`. `count` is asked once for each fault whose roll hangs on the call ([`By::Call`]): it
+    /// gives the number of this call, from 1, among those of the same identity that the fault is about.
+    pub fn decide_call(
+        &self,
+        service: &str,
+        operation: &str,
+        identity: Identity<'_>,
+        mut count: impl FnMut(&Fault) -> u32,
+    ) -> Vec<Decision> {
+        let about = |fault: &&Fault| fault.place.is_service_call(service, operation);
+        self.faults.iter().filter(about).map(|fault| fault.decide_call(self.seed, identity, &mut count)).collect()
     }
 }
 
@@ -435,6 +456,48 @@ mod tests {
             let complaint = plan(&by_message(7).to_json().replace(from, to)).unwrap_err().to_string();
             assert!(complaint.contains("by"), "{to}: {complaint}");
         }
+    }
+
+    /// A fault of a service with this key, or none, for what its roll hangs on.
+    fn of_a_service(by: &str) -> Plan {
+        let fault = format!(r#"{{"name":"s","place":{{"service":{{"name":"dynamodb"}}}},"share":0.3{by},"kind":{{"error":{{}}}}}}"#);
+        plan(&format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[{fault}]}}"#)).unwrap()
+    }
+
+    /// Whether the first, second and third call of this root are struck.
+    fn three_calls(plan: &Plan, n: usize) -> [bool; 3] {
+        let root = format!("1-{n:08x}-{n:024x}");
+        [1, 2, 3].map(|call| plan.decide_call("dynamodb", "GetItem", Identity(&root), |_| call)[0].arm == Arm::Treatment)
+    }
+
+    #[test]
+    fn calls_of_one_request_are_struck_independently_so_that_a_retry_can_win() {
+        let plan = of_a_service(r#","by":"call""#);
+        let all: Vec<_> = (0..20_000).map(|n| three_calls(&plan, n)).collect();
+        let count = |is: fn(&[bool; 3]) -> bool| all.iter().filter(|calls| is(calls)).count();
+        // 99.99 % of a binomial(20000, 0.027) lies within 90 of 540, of a binomial(20000, 0.3) within 253 of 6000.
+        let lost = count(|calls| *calls == [true; 3]);
+        assert!((450..=630).contains(&lost), "{lost}");
+        for struck in [count(|calls| calls[0]), count(|calls| calls[1]), count(|calls| calls[2])] {
+            assert!((5_747..=6_253).contains(&struck), "{struck}");
+        }
+    }
+
+    #[test]
+    fn calls_of_one_request_are_struck_alike_where_the_plan_does_not_say_otherwise() {
+        let plan = of_a_service("");
+        for n in 0..1000 {
+            let [first, second, third] = three_calls(&plan, n);
+            assert!(first == second && second == third, "{n}");
+        }
+        assert!(!plan.to_json().contains("\"by\""));
+    }
+
+    #[test]
+    fn the_calls_to_a_function_are_not_counted() {
+        let text = of_a_service(r#","by":"call""#).to_json().replace(r#"{"service":{"name":"dynamodb"}}"#, r#"{"function":"f"}"#);
+        let complaint = plan(&text).unwrap_err().to_string();
+        assert!(complaint.contains("each-call") && complaint.contains("share no count"), "{complaint}");
     }
 
     proptest! {

@@ -38,11 +38,13 @@ impl Roll {
 }
 
 /// The part of an identity that a roll hangs on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at
-/// which it was made, and a request is to be struck on any day as it was today. Of anything else it is the whole. Source: AWS X-Ray, trace ids.
+/// which it was made, and a request is to be struck on any day as it was today. The number of a call behind it (`#2`, see
+/// [`Identity::of_call`]) belongs to it. Of anything else it is the whole. Source: AWS X-Ray, trace ids.
 fn lasting(identity: &str) -> &str {
     let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let parts = identity.strip_prefix("1-").and_then(|rest| rest.split_once('-'));
-    parts.filter(|(time, own)| is_hex(time, 8) && is_hex(own, 24)).map_or(identity, |(_, own)| own)
+    let own_id = |own: &str| is_hex(own.split_once('#').map_or(own, |(id, _)| id), 24);
+    parts.filter(|(time, own)| is_hex(time, 8) && own_id(own)).map_or(identity, |(_, own)| own)
 }
 
 #[cfg(test)]
@@ -63,6 +65,7 @@ mod tests {
         for (identity, part) in [
             (format!("1-5759e988-{own}"), own.to_owned()),
             (format!("1-00000000-{own}"), own.to_owned()),
+            (format!("1-5759e988-{own}#2"), format!("{own}#2")),
             (format!("1-5759e98-{own}"), format!("1-5759e98-{own}")),
             (format!("1-5759e98x-{own}"), format!("1-5759e98x-{own}")),
             (format!("1-5759e988-{own}0"), format!("1-5759e988-{own}0")),

@@ -65,7 +65,7 @@ fuzz_target!(|bytes: &[u8]| {
                 }
                 Place::Service { name, operation } => {
                     let called = operation.as_deref().unwrap_or("IsAuthorized");
-                    assert!(!plan.decide_call(name, called, identity).is_empty());
+                    assert!(!plan.decide_call(name, called, identity, |_| 2).is_empty());
                 }
             }
         }

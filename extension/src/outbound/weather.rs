@@ -146,7 +146,7 @@ mod tests {
     use crate::ledger::{Invocation, Line};
 
     fn page(ledger: &Arc<Ledger>, id: &str, outage: &Outage) -> Open {
-        let decision = Decision { fault: "f".into(), arm: Arm::Treatment, action: Action::Disturb(outage.clone()), message: None };
+        let decision = Decision { fault: "f".into(), arm: Arm::Treatment, action: Action::Disturb(outage.clone()), message: None, call: 1 };
         ledger.open(Invocation {
             request_id: id.into(),
             root: None,

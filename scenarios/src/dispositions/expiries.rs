@@ -6,6 +6,7 @@ use std::time::Duration;
 use stack::Seen;
 use stack::world::inactive_users::{TABLE, sub};
 
+use super::Unfinished;
 use crate::Event;
 use crate::exchange::ByHand;
 
@@ -118,6 +119,13 @@ impl Expiries {
 
     fn member(&mut self, key: String) -> &mut Member {
         self.members.entry(key).or_default()
+    }
+
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = Unfinished> {
+        let never = |fate| matches!(fate, ExpiryFate::InFlight | ExpiryFate::GivenUp);
+        self.accounts()
+            .filter(move |expired| never(expired.fate))
+            .map(|expired| Unfinished::Expiry { key: expired.key.to_owned(), expired: expired.at })
     }
 
     pub(super) fn accounts(&self) -> impl Iterator<Item = Expired<'_>> {

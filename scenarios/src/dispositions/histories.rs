@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use reports::{Outcome, Phase};
 use stack::Seen;
+use stack::world::audit::NOTICES;
 use stack::world::inactive_users::{TABLE, sub};
 use stack::world::mail::{ALARMS, DEAD_LETTERS, FALLBACK, QUEUE};
 
-use super::{Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailBooks, SignInBooks, SignInFate};
+use super::{Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailBooks, SignInBooks, SignInFate, Unfinished};
 use crate::Event;
-use crate::exchange::{Asked, ByHand, Disposed, Disposition, Exchange, Expected, Mail, MailForm, Said, SignInBy};
+use crate::exchange::{Asked, ByHand, Disposed, Disposition, Exchange, Expected, Mail, MailForm, Record, RecordForm, Said, SignInBy};
 
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -254,5 +255,44 @@ fn every_expiry_has_its_fate_and_the_books_add_up() {
         let books = ExpiryBooks::of(dispositions.expiries());
         let sum = books.disabled + books.given_up + books.gone + books.active_again + books.in_flight;
         assert_eq!((books.expired, sum), (found.len() as u64, found.len() as u64), "{name}");
+    }
+}
+
+#[test]
+fn what_has_not_come_to_its_end_is_told_once_and_what_has_is_not() {
+    let row_expired = |at: u64, user: &str| saw(at, Seen::RowExpired { table: TABLE.into(), key: sub(user), event: at.to_string() });
+    let disabled = |at: u64, user: &str| saw(at, Seen::UserDisabled { pool: "p".into(), user: user.into() });
+    let given_up =
+        |at: u64, user: &str| saw(at, Seen::StreamGivenUp { table: TABLE.into(), keys: vec![sub(user)], to: None, message: None });
+    let mail_under_way = |arrived: u64, message: Option<&str>| {
+        let (id, message, phase) = ("id-1".to_owned(), message.map(str::to_owned), Some(Phase::Fault));
+        vec![Unfinished::Mail { id, message, arrived: s(arrived), phase }]
+    };
+    let member = |user: &str| vec![Unfinished::Expiry { key: sub(user), expired: s(6) }];
+    let accepted = || {
+        let (id, form) = ("a-1".to_owned(), RecordForm::Good);
+        let record = Record { id, form, size: 1, etag: None, repeats: false, attempt: 0 };
+        let Event::Exchange(exchange) = sign_in("m", SignInBy::Password, 1, 2, Some(200)) else { panic!("it is an exchange") };
+        Event::Exchange(Box::new(Exchange { asked: Asked::Record(Box::new(record)), ..*exchange }))
+    };
+    let record = || vec![Unfinished::Record { root: "1-1".into(), accepted: s(2), phase: Some(Phase::Fault) }];
+    let final_notice = r#"{"notice":"completed","sourceTransactionID":"a-1","status":"ok"}"#;
+    for (what, history, expected) in [
+        ("nothing", vec![], vec![]),
+        ("a mail that only its sender knows", vec![mail(to(&["a"]))], mail_under_way(2, None)),
+        ("a mail in the queue", vec![mail(to(&["a"])), taken(1), queued(3)], mail_under_way(1, Some("q-1"))),
+        ("a mail for two that one has", vec![mail(to(&["a", "b"])), queued(3), sent(4, &["a"])], mail_under_way(2, Some("q-1"))),
+        ("a mail that is lost", vec![mail(to(&["a"])), queued(3), deleted(4)], mail_under_way(2, Some("q-1"))),
+        ("a mail that was delivered", vec![mail(to(&["a"])), queued(3), sent(4, &["a"])], vec![]),
+        ("a mail among the dead letters", vec![mail(to(&["a"])), queued(3), redriven(9)], vec![]),
+        ("a record that is under way", vec![accepted()], record()),
+        ("a record that is closed", vec![accepted(), published(4, NOTICES, None, final_notice)], vec![]),
+        ("a member who is still enabled", vec![row_expired(6, "m")], member("m")),
+        ("a member whose record was given up", vec![row_expired(6, "m"), given_up(9, "m")], member("m")),
+        ("a member who was disabled", vec![row_expired(6, "m"), disabled(7, "m")], vec![]),
+    ] {
+        let mut dispositions = Dispositions::default();
+        history.iter().for_each(|event| drop(dispositions.see(event)));
+        assert_eq!(dispositions.unfinished().collect::<Vec<_>>(), expected, "{what}");
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use stack::Seen;
 use stack::world::mail::{FALLBACK, QUEUE};
 
+use super::Unfinished;
 use crate::Event;
 use crate::exchange::{Disposed, Disposition, Expected, Mail};
+use crate::mails::{EarlyNotices, words};
 
 /// A mail and what became of it.
 #[derive(Debug, Clone)]
@@ -87,6 +89,8 @@ pub(super) struct Mails {
     ways: HashMap<String, Way>,
     /// The id that a queue's message is about.
     about: HashMap<String, String>,
+    /// Notices of mails that are not known yet.
+    early: EarlyNotices,
 }
 
 /// What left the system about one mail.
@@ -121,7 +125,7 @@ impl Mails {
         let account = self.account(mail);
         let (at, disposition) = account.first?;
         let message = account.message.unwrap_or_default().to_owned();
-        let arrived = self.ways.get(&id).and_then(|way| way.taken).unwrap_or(mail.done);
+        let arrived = self.arrived(mail, &id);
         let disposed =
             Disposed { id, message, phase: mail.phase, arrived, at, disposition, right: mail.expected.is(disposition), struck: Vec::new() };
         if let Some((_, told)) = self.mails.get_mut(place) {
@@ -132,6 +136,20 @@ impl Mails {
 
     pub(super) fn accounts(&self) -> impl Iterator<Item = MailAccount<'_>> {
         self.mails.iter().map(|(mail, _)| self.account(mail))
+    }
+
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = Unfinished> {
+        self.accounts().filter(|account| account.first.is_none()).filter_map(|account| {
+            let (mail, message) = (account.mail, account.message.map(str::to_owned));
+            let id = mail.id.clone()?;
+            let arrived = self.arrived(mail, &id);
+            Some(Unfinished::Mail { id, message, arrived, phase: mail.phase })
+        })
+    }
+
+    /// When the server had taken a mail, by its own word or else by its sender's.
+    fn arrived(&self, mail: &Mail, id: &str) -> Duration {
+        self.ways.get(id).and_then(|way| way.taken).unwrap_or(mail.done)
     }
 
     pub(super) fn taken(&self) -> u64 {
@@ -147,6 +165,9 @@ impl Mails {
         self.by_token.insert(mail.token.clone(), place);
         if let Some(id) = &mail.id {
             self.by_id.insert(id.clone(), place);
+        }
+        for at in self.early.take(mail) {
+            self.noticed(&mail.token, at);
         }
         self.mails.push((mail.clone(), false));
         place
@@ -165,11 +186,14 @@ impl Mails {
                 self.by_token.get(token).copied()
             }
             Seen::Published { topic, subject, message, .. } if topic == FALLBACK => {
-                let token = subject.as_deref().and_then(token).or_else(|| token(message)).or_else(|| self.token_of(message))?.to_owned();
-                let place = self.by_token.get(&token).copied();
-                let told = self.told.entry(token).or_default();
-                told.noticed = Some(told.noticed.map_or((at, 1), |(first, times)| (first.min(at), times + 1)));
-                place
+                let known = |word: &str| self.by_id.get(word).or_else(|| self.by_token.get(word)).copied();
+                let Some(place) = words(subject.as_deref(), message).find_map(known) else {
+                    self.early.keep(at, subject.as_deref(), message);
+                    return None;
+                };
+                let token = self.mails.get(place).map(|(mail, _)| mail.token.clone())?;
+                self.noticed(&token, at);
+                Some(place)
             }
             Seen::MailTaken { id, .. } => self.way(id, |way| way.taken = Some(at)),
             Seen::Queued { queue, message, about: Some(id) } if queue == QUEUE => {
@@ -193,10 +217,9 @@ impl Mails {
         self.by_id.get(id).copied()
     }
 
-    /// The token of the mail whose id stands in a notice that has no token.
-    fn token_of(&self, notice: &str) -> Option<&str> {
-        let (mail, _) = self.mails.iter().find(|(mail, _)| mail.id.as_ref().is_some_and(|id| notice.contains(id.as_str())))?;
-        Some(&mail.token)
+    fn noticed(&mut self, token: &str, at: Duration) {
+        let told = self.told.entry(token.to_owned()).or_default();
+        told.noticed = Some(told.noticed.map_or((at, 1), |(first, times)| (first.min(at), times + 1)));
     }
 
     fn account<'a>(&'a self, mail: &'a Mail) -> MailAccount<'a> {

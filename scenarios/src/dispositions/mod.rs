@@ -9,6 +9,10 @@ mod sign_ins;
 #[cfg(test)]
 mod histories;
 
+use std::time::Duration;
+
+use reports::Phase;
+
 use crate::Event;
 use crate::exchange::{Closed, Disposed};
 
@@ -35,7 +39,44 @@ pub enum FirstEnd {
     Record(Closed),
 }
 
+/// Something that was set out and has not come to its end: for an aim on the time to the end it is too late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfinished {
+    /// A mail that was taken and has no disposition, also where it was acknowledged and is lost.
+    Mail {
+        /// The mail's message id, the object's key.
+        id: String,
+        /// The id of the queue's message about it, where one was seen: what the rolls hang on.
+        message: Option<String>,
+        /// When the server had taken it.
+        arrived: Duration,
+        /// The phase in which it was due.
+        phase: Option<Phase>,
+    },
+    /// An audit record that was answered 200 and is neither closed nor among the dead letters.
+    Record {
+        /// The root of the trace of the request that was answered 200 first: what the rolls hang on.
+        root: String,
+        /// When it was answered.
+        accepted: Duration,
+        /// The phase in which that request was due.
+        phase: Option<Phase>,
+    },
+    /// A member whose row expired and who was not disabled, is not gone and has not signed in again, also where the record was given up.
+    Expiry {
+        /// The row's key, the member's `sub`.
+        key: String,
+        /// When the row was deleted.
+        expired: Duration,
+    },
+}
+
 impl Dispositions {
+    /// What has not come to its end. To be asked once the run has ended and all sightings are in.
+    pub fn unfinished(&self) -> impl Iterator<Item = Unfinished> {
+        self.mails.unfinished().chain(self.records.unfinished()).chain(self.expiries.unfinished())
+    }
+
     /// Looks at one event; the mail or record that came to its first end by it is told.
     pub fn see(&mut self, event: &Event) -> Option<FirstEnd> {
         self.sign_ins.see(event);

@@ -8,6 +8,7 @@ use serde_json::Value;
 use stack::Seen;
 use stack::world::audit::{ARCHIVE_BUCKET, DEAD_LETTERS, ID, NOTICES, STATE_MACHINE};
 
+use super::Unfinished;
 use crate::exchange::{Closed, Exchange, RecordEnd, Verdict};
 use crate::{Asked, Event};
 
@@ -161,6 +162,14 @@ impl Records {
 
     pub(super) fn accounts(&self) -> impl Iterator<Item = RecordAccount<'_>> {
         self.all.iter().filter_map(|(id, way)| way.account(id))
+    }
+
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = Unfinished> {
+        let open = self.all.values().filter(|way| way.completed.is_none() && way.dead.is_none());
+        open.filter_map(|way| way.accepted.as_ref()).map(|asker| {
+            let (root, phase, accepted) = (asker.root.clone(), asker.phase, asker.done);
+            Unfinished::Record { root, accepted, phase }
+        })
     }
 
     /// Executions under way, and accepted records of which no execution and no end was seen yet.

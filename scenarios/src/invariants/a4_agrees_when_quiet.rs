@@ -104,11 +104,13 @@ impl Invariant for AgreesWhenQuiet {
 
     fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
         self.register.settled(quiet);
-        let breaches = quiet
-            .shadows
-            .iter()
-            .filter_map(|(thing, desired, reported, version)| self.device(thing, quiet.at, desired, reported, *version))
-            .collect();
-        (breaches, quiet.shadows.len() as u64)
+        let mut found = NOTHING;
+        for (thing, desired, reported, version) in &quiet.shadows {
+            let breach = self.device(thing, quiet.at, desired, reported, *version);
+            // Of a device that nothing has changed nothing can be said.
+            found.1 += u64::from(breach.is_some() || self.versions.contains_key(thing));
+            found.0.extend(breach);
+        }
+        found
     }
 }

@@ -1,4 +1,4 @@
-//! B-2: what the table allows is never answered 403 on a token that no fault has touched.
+//! B-2: what the table allows is never answered 403 where no fault explains it.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ impl NeverWronglyCloses {
     }
 }
 
-fn untouched(denials: Vec<Denial>) -> Vec<Breach> {
-    denials.into_iter().filter(|denial| !denial.touched).map(|denial| denial.breach).collect()
+fn unexplained(denials: Vec<Denial>) -> Vec<Breach> {
+    denials.into_iter().filter(|denial| !denial.explained).map(|denial| denial.breach).collect()
 }
 
 impl Invariant for NeverWronglyCloses {
@@ -33,13 +33,13 @@ impl Invariant for NeverWronglyCloses {
 
     fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
         let count = match event {
-            Event::Exchange(exchange) => u64::from(exchange.status.is_some() && self.denials.allowed(exchange).is_some()),
+            Event::Exchange(exchange) => u64::from(exchange.decision().is_some() && self.denials.allowed(exchange).is_some()),
             _ => 0,
         };
-        (untouched(self.denials.see(event)), count)
+        (unexplained(self.denials.see(event)), count)
     }
 
     fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        (untouched(self.denials.settled(quiet)), 0)
+        (unexplained(self.denials.settled(quiet)), 0)
     }
 }

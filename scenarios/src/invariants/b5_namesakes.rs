@@ -21,7 +21,7 @@ impl Invariant for Namesakes {
     fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
         let Event::Exchange(exchange) = event else { return NOTHING };
         let Asked::Clinic { token: ClinicToken::Valid { user, .. }, client_type, .. } = &exchange.asked else { return NOTHING };
-        if !NAMESAKES.contains(user) || !denials::right_client(*user, *client_type) || exchange.status.is_none() {
+        if !NAMESAKES.contains(user) || !denials::right_client(*user, *client_type) || exchange.decision().is_none() {
             return NOTHING;
         }
         let why = || format!("403; DENY: {} of the pool {} only shares a name with who may", user.name, user.pool.client_type());

@@ -29,6 +29,7 @@ mod tests {
     use super::super::fixtures::broken;
     use super::super::fixtures_mail::{Story, ses_strike};
     use super::*;
+    use crate::dispositions::{Dispositions, MailBooks};
     use crate::exchange::Expected;
 
     #[test]
@@ -54,6 +55,37 @@ mod tests {
             ("a notice and a mail", no_list().received(1.0).noticed(1.1).sent_to(1.1, &["a@x.com".into()], &[]).deleted(1.2), (1, 1)),
         ] {
             assert_eq!(broken(one_end(), &story.events()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn the_rule_sees_two_ends_where_the_table_of_dispositions_does_whatever_the_notices_words() {
+        let table = |events: &[crate::Event]| {
+            let mut dispositions = Dispositions::default();
+            events.iter().for_each(|event| drop(dispositions.see(event)));
+            MailBooks::of(dispositions.mails()).doubles
+        };
+        let readers = ["a@x.com".to_owned()];
+        for (subject, words, names) in [
+            (None, r#"{"messageId":"id-1","title":"x"}"#, true),
+            (None, r#"{"id":"id-1"}"#, true),
+            (None, "nobody to send s3://incoming/id-1 to", true),
+            (Some("not sent: [m-7-000001] Reading"), "see the log", true),
+            (None, "some mail could not be sent", false),
+            (None, "of another mail: id-11", false),
+        ] {
+            let told = |story: Story| story.expected(Expected::Fallback).noticed_as(1.1, subject, words);
+            let both = told(Story::new(1).received(1.0)).sent_to(1.2, &readers, &[]).deleted(1.3);
+            let dead = told(Story::new(1).deliveries(5, None)).redriven(6.0);
+            let one = told(Story::new(1).received(1.0)).deleted(1.3);
+            for (story, twice) in [(both, names), (dead, names), (one, false)] {
+                let mut late = story.events();
+                late.rotate_left(1);
+                for events in [story.events(), late] {
+                    assert_eq!(broken(one_end(), &events).0, usize::from(twice), "{subject:?} {words}");
+                    assert_eq!(table(&events), u64::from(twice), "{subject:?} {words}");
+                }
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! C-5: each attachment has an object of its own, and a link that works until its promised end.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use stack::world::mail::LINK_LIFE_S;
 
 use crate::Event;
-use crate::exchange::{Expected, LinkTried, Mail};
+use crate::exchange::{Expected, LinkLife, LinkTried, Mail};
 
-use super::mail_book::{MailBook, Rested, judge};
+use super::mail_book::{LONGEST_ATTEMPT, MailBook, Rested, judge};
 use super::{Breach, Invariant, NOTHING, Quiet, checked, mail_words};
 
 /// Links are followed in the end. Of mails beyond these no link is judged, which bounds what is kept.
@@ -56,9 +57,9 @@ impl OwnObjectWorkingLink {
         checked(promised.wrong(tried).map(|expected| Breach {
             at: tried.at,
             answered: format!(
-                "the link to {}, good for {} s: {}",
+                "the link to {}, good for {}: {}",
                 tried.key,
-                tried.expires_s.map_or_else(|| "no known number of".to_owned(), |s| s.to_string()),
+                tried.life.map_or_else(|| "an unknown time".to_owned(), |life| format!("{:.0} s", life.duration().as_secs_f64())),
                 tried.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
             ),
             expected: expected.to_owned(),
@@ -67,12 +68,21 @@ impl OwnObjectWorkingLink {
     }
 }
 
+/// A link that names its end may have been signed as long before it was sent as an attempt takes.
+fn is_long_enough(life: LinkLife) -> bool {
+    let promised = Duration::from_secs(LINK_LIFE_S);
+    match life {
+        LinkLife::FromSigning(span) => span >= promised,
+        LinkLife::FromSending(span) => span + LONGEST_ATTEMPT >= promised,
+    }
+}
+
 impl Promised {
     fn wrong(&mut self, tried: &LinkTried) -> Option<&'static str> {
         if tried.status != Some(200) {
             return Some("200 until its promised end");
         }
-        if tried.expires_s.is_none_or(|expires| expires < LINK_LIFE_S) {
+        if !tried.life.is_some_and(is_long_enough) {
             return Some("good for 36 hours");
         }
         let listed = |sha256: &str| self.mail.attachments.iter().filter(|attachment| attachment.sha256 == sha256).count();
@@ -162,13 +172,20 @@ mod tests {
 
     #[test]
     fn a_link_that_ends_too_early_or_gives_no_answer_is_named() {
-        for (expires_s, status, expected) in
-            [(Some(129_600), Some(200), 0), (Some(129_599), Some(200), 1), (None, Some(200), 1), (Some(129_600), None, 1)]
-        {
+        let signed = |seconds| Some(LinkLife::FromSigning(Duration::from_secs(seconds)));
+        let sent = |seconds| Some(LinkLife::FromSending(Duration::from_secs(seconds)));
+        for (life, status, expected) in [
+            (signed(129_600), Some(200), 0),
+            (signed(129_599), Some(200), 1),
+            (sent(129_590), Some(200), 0),
+            (sent(129_500), Some(200), 1),
+            (None, Some(200), 1),
+            (signed(129_600), None, 1),
+        ] {
             let mut events = Story::new(1).received(1.0).sent(1.1).deleted(1.2).links(30.0).events();
             let Some(Event::LinkTried(tried)) = events.last_mut() else { panic!("{events:?}") };
-            (tried.expires_s, tried.status) = (expires_s, status);
-            assert_eq!(broken(OwnObjectWorkingLink::default(), &events), (expected, 2), "{expires_s:?} {status:?}");
+            (tried.life, tried.status) = (life, status);
+            assert_eq!(broken(OwnObjectWorkingLink::default(), &events), (expected, 2), "{life:?} {status:?}");
         }
     }
 }

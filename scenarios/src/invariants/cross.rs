@@ -147,6 +147,7 @@ fn a_thermostats_weakness_is_named_by_exactly_one_rule() {
 fn a_clinics_weakness_is_named_by_exactly_one_rule() {
     let dave =
         |id, appointment: &str, sent: f64, status| exchange(Ask::clinic(Pool::External, "Dave", id, appointment), sent, sent + 0.1, status);
+    let well_and_struck = || vec![ex(dave(1, "PI-T123", 0.2, 200)), ex(struck(dave(1, "PI-T123", 1.0, 500)))];
     let bad = Asked::Clinic {
         token: ClinicToken::Bad { user: User { pool: Pool::Internal, name: "Jane" }, what: "of another client" },
         client_type: Some("internal"),
@@ -160,15 +161,27 @@ fn a_clinics_weakness_is_named_by_exactly_one_rule() {
         ("a stranger sees it", vec![ex(dave(1, "PI-T124", 1.0, 200))], vec!["B-1"]),
         ("a token of another client", vec![ex(exchange(bad, 1.0, 1.1, 200))], vec!["B-1"]),
         ("the policy names one path", vec![ex(dave(1, "PI-T123", 1.0, 200)), ex(dave(1, "PI-T125", 2.0, 403))], vec!["B-2"]),
-        ("a cached denial", vec![ex(struck(dave(1, "PI-T123", 1.0, 403))), ex(dave(1, "PI-T123", 9.0, 403))], vec!["B-3"]),
+        (
+            "a cached denial",
+            vec![ex(dave(0, "PI-T123", 0.2, 200)), ex(struck(dave(1, "PI-T123", 1.0, 403))), ex(dave(1, "PI-T123", 9.0, 403))],
+            vec!["B-3"],
+        ),
         (
             "a cached denial heard of first",
             vec![ex(struck(dave(7, "PI-T123", 0.1, 200))), ex(dave(1, "PI-T123", 1.2, 403)), ex(struck(dave(1, "PI-T123", 1.0, 500)))],
             vec!["B-3"],
         ),
         ("a 5xx while struck", vec![ex(struck(dave(1, "PI-T123", 1.0, 500)))], vec![]),
-        ("a 5xx long after the calm", vec![Event::Calmed { at: s(5.0) }, ex(dave(1, "PI-T123", 11.0, 500))], vec!["B-3"]),
-        ("a 5xx soon after the calm", vec![Event::Calmed { at: s(5.0) }, ex(dave(1, "PI-T123", 9.0, 500))], vec![]),
+        (
+            "a 5xx long after the calm",
+            [well_and_struck(), vec![Event::Calmed { at: s(5.0) }, ex(dave(1, "PI-T123", 11.0, 500))]].concat(),
+            vec!["B-3"],
+        ),
+        (
+            "a 5xx soon after the calm",
+            [well_and_struck(), vec![Event::Calmed { at: s(5.0) }, ex(dave(1, "PI-T123", 9.0, 500))]].concat(),
+            vec![],
+        ),
         ("a right ends in time", revoked(1.9, Some(2.1)), vec![]),
         ("a right does not end", revoked(5.1, None), vec!["B-4"]),
         ("a namesake is let in", vec![ex(exchange(namesake, 1.0, 1.1, 200))], vec!["B-5"]),

@@ -44,7 +44,7 @@ fn a_weakness_is_named_by_exactly_one_rule() {
         ("no-rate-limit", fast().collect(), 60.0, vec!["D-8"]),
         ("no-rate-limit, and the service refuses", fast().step_by(2).chain([refused]).collect(), 60.0, vec!["D-8"]),
         ("whole-batch-fails, given up", vec![gone().given_up(32.0), pruned(2, 32.1)], 90.0, vec!["D-5"]),
-        ("whole-batch-fails, still blocked", vec![gone(), waiting(2), waiting(3)], 60.0, vec!["D-5"]),
+        ("whole-batch-fails, still blocked", vec![pruned(0, 6.2), gone(), waiting(2), waiting(3)], 60.0, vec!["D-5"]),
         ("whole-batch-fails, given up with the others", vec![gone().given_up(32.0), waiting(2).given_up(32.0)], 90.0, vec!["D-5"]),
         ("late-write-wins", vec![Life::new(1).sign_in(1.0, 100).sign_in(2.0, 103).written(3.0, 101)], 20.0, vec!["D-7"]),
         (

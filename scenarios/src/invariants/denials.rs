@@ -1,4 +1,4 @@
-//! Wrong 403s of the clinic and whether a fault had touched their token, for B-2 and B-3: exactly one of them names each.
+//! Wrong 403s of the clinic and whether a fault explains them, for B-2 and B-3: exactly one of them names each.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,14 +21,23 @@ pub(super) fn right_client(user: User, client_type: Option<&str>) -> bool {
     client_type.is_some_and(|given| names(given, user.pool))
 }
 
+/// What a request asks for: the same user's look at the same appointment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RequestKind {
+    user: User,
+    appointment: String,
+}
+
 /// A wrong 403.
 pub(super) struct Denial {
     token: u64,
+    kind: RequestKind,
+    sent: Duration,
     done: Duration,
     /// What to tell of it.
     pub(super) breach: Breach,
-    /// Whether a fault had touched its token.
-    pub(super) touched: bool,
+    /// Whether a fault explains it: one had touched its token, and requests of its kind were answered 200 before.
+    pub(super) explained: bool,
 }
 
 /// Watches tokens.
@@ -36,24 +45,36 @@ pub(super) struct Denials {
     oracle: Arc<ClinicOracle>,
     /// When the first exchange of a token that a fault struck was sent.
     touched: HashMap<u64, Duration>,
+    /// When a request of a kind was first answered 200.
+    well: HashMap<RequestKind, Duration>,
     pending: VecDeque<Denial>,
     clock: Duration,
 }
 
 impl Denials {
     pub(super) fn new(oracle: Arc<ClinicOracle>) -> Self {
-        Self { oracle, touched: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
+        Self { oracle, touched: HashMap::new(), well: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
     }
 
-    /// The token of an exchange that the table allows, and why it does.
-    pub(super) fn allowed(&self, exchange: &Exchange) -> Option<(u64, String)> {
-        let Asked::Clinic { token: ClinicToken::Valid { user, id }, client_type, appointment } = &exchange.asked else { return None };
+    /// What an exchange that the table allows asks for, and why it is allowed.
+    pub(super) fn allowed(&self, exchange: &Exchange) -> Option<(RequestKind, String)> {
+        let Asked::Clinic { token: ClinicToken::Valid { user, .. }, client_type, appointment } = &exchange.asked else { return None };
         // The one whose owner changes is looked at by its own probe.
         if !right_client(*user, *client_type) || appointment == REVOCABLE.id {
             return None;
         }
         let ruling = self.oracle.rule(*user, exchange.method, appointment);
-        ruling.allowed.then_some((*id, ruling.why))
+        ruling.allowed.then(|| (RequestKind { user: *user, appointment: appointment.clone() }, ruling.why))
+    }
+
+    /// Whether a request of this kind had been answered 200 by `until`.
+    pub(super) fn was_well(&self, kind: &RequestKind, until: Duration) -> bool {
+        self.well.get(kind).is_some_and(|since| *since <= until)
+    }
+
+    /// Whether a fault has struck on the way of any request with a valid token.
+    pub(super) fn any_touched(&self) -> bool {
+        !self.touched.is_empty()
     }
 
     /// The wrong 403s that can be told now.
@@ -73,16 +94,22 @@ impl Denials {
 
     fn see_exchange(&mut self, exchange: &Exchange) {
         let Asked::Clinic { token: ClinicToken::Valid { id, .. }, .. } = &exchange.asked else { return };
+        let (token, sent, done) = (*id, exchange.sent, exchange.done);
         if !exchange.struck.is_empty() {
-            let first = self.touched.entry(*id).or_insert(exchange.sent);
-            *first = exchange.sent.min(*first);
+            let first = self.touched.entry(token).or_insert(sent);
+            *first = sent.min(*first);
         }
-        if exchange.status != Some(403) {
+        if !matches!(exchange.status, Some(200 | 403)) {
             return;
         }
-        if let Some((token, why)) = self.allowed(exchange) {
+        let Some((kind, why)) = self.allowed(exchange) else { return };
+        if exchange.status == Some(200) {
+            let since = self.well.entry(kind).or_insert(done);
+            *since = done.min(*since);
+        } else {
             let expected = format!("200, or 5xx where a dependency fails; {why}; {}", wording::struck(exchange));
-            self.pending.push_back(Denial { token, done: exchange.done, breach: wording::breach(exchange, expected), touched: false });
+            let breach = wording::breach(exchange, expected);
+            self.pending.push_back(Denial { token, kind, sent, done, breach, explained: false });
         }
     }
 
@@ -91,8 +118,9 @@ impl Denials {
         let nothing_struck = self.touched.is_empty();
         let mut told = Vec::new();
         for mut denial in std::mem::take(&mut self.pending) {
-            denial.touched = self.touched.get(&denial.token).is_some_and(|sent| *sent <= denial.done);
-            if denial.touched || decidable(&denial, nothing_struck) {
+            let touched = self.touched.get(&denial.token).is_some_and(|sent| *sent <= denial.done);
+            denial.explained = touched && self.was_well(&denial.kind, denial.sent);
+            if denial.explained || decidable(&denial, nothing_struck) {
                 told.push(denial);
             } else {
                 self.pending.push_back(denial);

@@ -3,7 +3,7 @@
 use super::record_book::{Answer, Rested};
 use super::record_rule::{Judgement, RecordRule};
 use super::record_words;
-use crate::exchange::{RecordForm, Verdict};
+use crate::exchange::{RecordForm, TOO_MANY_REQUESTS, Verdict};
 
 pub(super) fn refused_is_refused() -> RecordRule {
     RecordRule::new(
@@ -22,12 +22,17 @@ fn rule(rested: &Rested<'_>) -> Judgement {
         "archived nowhere, since it was refused"
     } else if let Some(wrong) = known.answers.iter().find_map(wrongly_answered) {
         wrong
-    } else if known.answers.iter().all(|answer| answer.verdict() == Verdict::Unknown) {
+    } else if known.answers.iter().all(says_nothing) {
         return Judgement::None;
     } else {
         return Judgement::Right;
     };
     Judgement::of(Some(record_words::breach(rested, expected)))
+}
+
+/// Whether an answer says nothing of what is wrong with the record: a failure, or that it came at the wrong time.
+fn says_nothing(answer: &Answer) -> bool {
+    answer.verdict() == Verdict::Unknown || answer.status == Some(TOO_MANY_REQUESTS)
 }
 
 /// What should have been answered. Plain text that is taken is corrupted when it is decoded, which is E-4's.
@@ -38,6 +43,7 @@ fn wrongly_answered(answer: &Answer) -> Option<&'static str> {
         _ if answer.struck => None,
         Some(200) if form == RecordForm::BadDate => Some("answered 400, since its date is none"),
         Some(200) if matches!(form, RecordForm::NoKey | RecordForm::WrongKey) => Some("answered 403, since it has no key"),
+        _ if says_nothing(answer) => None,
         Some(400..=499) if !form.is_bad() => Some("answered 200, since nothing is wrong with it"),
         _ => None,
     }

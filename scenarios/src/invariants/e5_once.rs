@@ -12,8 +12,11 @@ pub(super) fn once() -> RecordRule {
 
 fn rule(rested: &Rested<'_>) -> Judgement {
     let known = rested.known;
-    // One that was sent once and stored once could not have been stored twice: that is no check.
-    if known.answers.len() < 2 && known.stored.len() < 2 && known.executions.len() < 2 {
+    // One that was sent once and stored once could not have been stored twice: that is no check. Nor is one of which
+    // nothing came.
+    let came_once = known.answers.len() < 2 && known.stored.len() < 2 && known.executions.len() < 2;
+    let came_to_nothing = known.stored.is_empty() && known.executions.is_empty();
+    if came_once || came_to_nothing {
         return Judgement::None;
     }
     let keys: BTreeSet<_> = known.stored.iter().map(|stored| &stored.key).collect();

@@ -87,11 +87,12 @@ fn is_gone(sub: &str, history: &History, users: Option<&Users>) -> bool {
     history.any(Duration::ZERO, Duration::MAX, |fact| *fact == Fact::Removed) || users.is_some_and(|users| !users.contains_key(sub))
 }
 
-/// When the first record of a member who is gone came, behind which no record was processed: from there on the shard stands still.
+/// When the first record of a member who is gone came, behind which no record was processed: from there on the shard stands still. Nothing
+/// where no record was ever processed: then it is not this one that blocks.
 fn blocked_from(expired: &[(&String, &History, Duration)], users: Option<&Users>) -> Option<Duration> {
     let processed =
         |history: &History, at: Duration| history.any(at, Duration::MAX, |fact| matches!(fact, Fact::Disabled | Fact::GivenUp { .. }));
     let last = expired.iter().filter(|(_, history, at)| processed(history, *at)).map(|(_, _, at)| *at).max();
     let gone = expired.iter().filter(|(sub, history, _)| is_gone(sub, history, users));
-    gone.map(|(_, _, at)| *at).filter(|at| last.is_none_or(|last| *at >= last)).min()
+    gone.map(|(_, _, at)| *at).filter(|at| last.is_some_and(|last| *at >= last)).min()
 }

@@ -7,11 +7,11 @@ use reports::{Outcome, Phase};
 use stack::Seen;
 use stack::world::mail::{ATTACHMENTS, DEAD_LETTERS, FALLBACK, INCOMING, MARKER, QUEUE, SENDER};
 
+use super::Quiet;
 use super::fixtures::s;
 use super::mail_book::{FUNCTION, MailBook, Rested};
-use super::{Breach, Invariant, Quiet};
 use crate::Event;
-use crate::exchange::{Attachment, Expected, LinkTried, Mail, MailForm};
+use crate::exchange::{Attachment, Expected, LinkLife, LinkTried, Mail, MailForm};
 use crate::strike::Struck;
 
 pub(super) fn strike(message: Option<&str>, at: f64, action: &str) -> Struck {
@@ -152,7 +152,13 @@ impl Story {
 
     pub(super) fn noticed(self, at: f64) -> Self {
         let message = format!(r#"{{"messageId":"{}","title":"x"}}"#, self.id());
-        self.saw(at, Seen::Published { topic: FALLBACK.into(), id: "n".into(), subject: None, message })
+        self.noticed_as(at, None, &message)
+    }
+
+    /// A notice in these words.
+    pub(super) fn noticed_as(self, at: f64, subject: Option<&str>, message: &str) -> Self {
+        let (subject, message) = (subject.map(str::to_owned), message.to_owned());
+        self.saw(at, Seen::Published { topic: FALLBACK.into(), id: "n".into(), subject, message })
     }
 
     pub(super) fn deleted(self, at: f64) -> Self {
@@ -190,7 +196,8 @@ impl Story {
     pub(super) fn link(mut self, at: f64, key: &str, status: u16, sha256: &str) -> Self {
         let (id, at) = (self.id(), self.from + s(at));
         let (key, sha256) = (key.to_owned(), Some(sha256.to_owned()));
-        self.then.push(Event::LinkTried(Box::new(LinkTried { id, key, at, status: Some(status), sha256, expires_s: Some(129_600) })));
+        let life = Some(LinkLife::FromSigning(Duration::from_secs(129_600)));
+        self.then.push(Event::LinkTried(Box::new(LinkTried { id, key, at, status: Some(status), sha256, life })));
         self
     }
 

@@ -8,9 +8,9 @@ use reports::{Outcome, Phase};
 use stack::Seen;
 use stack::world::audit::{ARCHIVE, ARCHIVE_BUCKET, DEAD_LETTERS, NOTICES, STATE_MACHINE, TABLE, cache_key, object_key};
 
+use super::Quiet;
 use super::fixtures::s;
 use super::record_book::{RecordBook, Rested};
-use super::{Breach, Invariant, Quiet};
 use crate::exchange::{Record, RecordForm, Said};
 use crate::strike::Struck;
 use crate::{Asked, Event, Exchange};

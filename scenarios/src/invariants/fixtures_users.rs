@@ -1,13 +1,10 @@
 //! What the tests of the inactive users' rules are made of: the life of one member, told by all who saw a part of it.
 
-use std::time::Duration;
-
 use faults::Place;
 use stack::Seen;
 use stack::world::inactive_users::{DISABLES_TABLE, FAILED, TABLE, member, sub};
 
 use super::fixtures::{exchange, s};
-use super::{Breach, Invariant, Quiet};
 use crate::Event;
 use crate::exchange::{Asked, ByHand, SignInBy};
 use crate::strike::Struck;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use faults::Place;
 use stack::world::users_api::Shape;
 
-use super::Invariant;
 use super::fixtures::{exchange, s};
 use crate::Event;
 use crate::exchange::{Asked, Exchange};

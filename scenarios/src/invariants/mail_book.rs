@@ -9,6 +9,7 @@ use stack::world::mail::{ATTACHMENTS, FALLBACK, MARKER, QUEUE, SETUP_NOTIFICATIO
 
 use crate::Event;
 use crate::exchange::{Expected, Mail};
+use crate::mails::{EarlyNotices, words};
 use crate::strike::{Handler, Struck};
 
 use super::{Breach, NOTHING, Quiet};
@@ -22,7 +23,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// Of two sides that tell of one moment, one may be ahead by this.
 const SLACK: Duration = Duration::from_millis(50);
 /// The function's timeout and a little more: for so long an attempt that died may hold the mail against the next. The function's time is not compressed.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(16);
+pub(super) const LONGEST_ATTEMPT: Duration = Duration::from_secs(16);
 /// What belongs to no mail of the run is forgotten after this.
 const MEMORY: Duration = Duration::from_secs(180);
 /// Of more strikes than this the oldest are forgotten.
@@ -100,6 +101,8 @@ pub(super) struct MailBook {
     messages: HashMap<String, String>,
     /// What was sent with the token of a mail that is not known yet.
     early: Vec<(String, Sent)>,
+    /// Notices of mails that are not known yet.
+    early_notices: EarlyNotices,
     strikes: VecDeque<Struck>,
     clock: Duration,
     swept: Duration,
@@ -142,6 +145,7 @@ impl MailBook {
         let (ours, others) = std::mem::take(&mut self.early).into_iter().partition::<Vec<_>, _>(|(token, _)| *token == mail.token);
         entry.sent.extend(ours.into_iter().map(|(_, sent)| sent));
         self.early = others;
+        entry.notices += self.early_notices.take(mail).len() as u32;
         self.tokens.insert(mail.token.clone(), id);
     }
 
@@ -169,9 +173,12 @@ impl MailBook {
                     entry.stored.insert(key.clone());
                 }
             }
-            Seen::Published { topic, message, .. } if topic == FALLBACK => {
-                if let Some(entry) = noticed(message).and_then(|id| self.entries.get_mut(&id)) {
-                    entry.notices += 1;
+            Seen::Published { topic, subject, message, .. } if topic == FALLBACK => {
+                let known =
+                    |word: &str| if self.entries.contains_key(word) { Some(word.to_owned()) } else { self.tokens.get(word).cloned() };
+                match words(subject.as_deref(), message).find_map(known).and_then(|id| self.entries.get_mut(&id)) {
+                    Some(entry) => entry.notices += 1,
+                    None => self.early_notices.keep(at, subject.as_deref(), message),
                 }
             }
             Seen::MailSent { to, subject, text, .. } => {
@@ -216,6 +223,7 @@ impl MailBook {
 
     fn forget(&mut self, old: Duration) {
         self.early.retain(|(_, sent)| sent.at > old);
+        self.early_notices.forget(old);
         self.strikes.drain(..self.strikes.len().saturating_sub(MOST_STRIKES));
         // A mail that waits for long keeps what struck on it.
         let messages = &self.messages;
@@ -304,17 +312,6 @@ fn token(subject: &str) -> Option<&str> {
     Some(subject.split_once('[')?.1.split_once(']')?.0)
 }
 
-/// The mail of which a notice tells. The sightings may have cut a long notice, so it may not be whole JSON.
-fn noticed(message: &str) -> Option<String> {
-    const KEY: &str = "\"messageId\"";
-    if let Ok(notice) = serde_json::from_str::<serde_json::Value>(message) {
-        return notice.get("messageId")?.as_str().map(str::to_owned);
-    }
-    let (_, rest) = message.split_once(KEY)?;
-    let id = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split('"').next()?;
-    Some(id.to_owned())
-}
-
 /// Judges every mail of a list.
 pub(super) fn judge(rested: &[Rested], rule: impl Fn(&Rested) -> (Vec<Breach>, u64)) -> (Vec<Breach>, u64) {
     rested.iter().map(rule).fold(NOTHING, |(mut all, count), (breaches, checks)| {
@@ -346,7 +343,10 @@ mod tests {
             assert_eq!(rested.len(), 1);
             assert_eq!((rested[0].sent.len(), rested[0].trip.receives, rested[0].trip.ended_as(Left::Deleted)), (1, 1, true));
             assert_eq!(book.settled(&Quiet { at: s(60.0), ..Quiet::default() }).len(), 0);
-            assert_eq!((book.entries.len(), book.tokens.len(), book.messages.len(), book.early.len()), (0, 0, 0, 0));
+            assert_eq!(
+                (book.entries.len(), book.tokens.len(), book.messages.len(), book.early.len() + book.early_notices.len()),
+                (0, 0, 0, 0)
+            );
         }
     }
 
@@ -360,18 +360,6 @@ mod tests {
         }
         let held = [book.entries.len(), book.messages.len(), book.early.len(), book.strikes.len()];
         assert!(held.iter().all(|held| *held < 200), "{held:?}");
-    }
-
-    #[test]
-    fn a_notice_names_its_mail_also_when_it_is_cut() {
-        for (message, expected) in [
-            (r#"{"messageId":"abc","title":"x"}"#, Some("abc")),
-            (r#"{"messageId": "abc", "title":"x"#, Some("abc")),
-            (r#"{"title":"x"}"#, None),
-            ("ALARM", None),
-        ] {
-            assert_eq!(noticed(message).as_deref(), expected, "{message}");
-        }
     }
 
     #[test]

@@ -68,6 +68,8 @@ mod cross_users;
 #[cfg(test)]
 mod cross_users_api;
 #[cfg(test)]
+mod dead_stack;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod fixtures_mail;

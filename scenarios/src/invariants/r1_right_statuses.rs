@@ -1,7 +1,7 @@
-//! an endpoint that somebody else runs answers what its request calls right, or fails; and no fault makes it answer better than that.
+//! a request is answered with a status that it calls right, or fails; a fault may turn it away, and never makes the answer better.
 
 use crate::Event;
-use crate::exchange::{Asked, Exchange};
+use crate::exchange::Exchange;
 
 use super::{Breach, Invariant, NOTHING, checked, wording};
 
@@ -12,9 +12,8 @@ const FAILURE: u16 = 500;
 /// Statuses from here on close a door: a fault may do that.
 const REFUSAL: u16 = 400;
 
-fn breach(exchange: &Exchange, statuses: &[u16]) -> Option<Breach> {
-    let status = exchange.status.filter(|status| *status < FAILURE && !statuses.contains(status))?;
-    if status >= REFUSAL && !exchange.struck.is_empty() {
+fn breach(exchange: &Exchange, status: u16, statuses: &[u16]) -> Option<Breach> {
+    if statuses.contains(&status) || status >= REFUSAL && !exchange.struck.is_empty() {
         return None;
     }
     let right = statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
@@ -32,8 +31,9 @@ impl Invariant for RightStatuses {
 
     fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
         let Event::Exchange(exchange) = event else { return NOTHING };
-        let Asked::Request { statuses } = &exchange.asked else { return NOTHING };
-        if exchange.status.is_none() { NOTHING } else { checked(breach(exchange, statuses)) }
+        let answered = exchange.status.filter(|status| *status < FAILURE);
+        let (Some(status), Some(right)) = (answered, exchange.right()) else { return NOTHING };
+        checked(breach(exchange, status, right))
     }
 }
 
@@ -41,6 +41,7 @@ impl Invariant for RightStatuses {
 mod tests {
     use super::super::fixtures::{exchange, struck};
     use super::*;
+    use crate::exchange::Asked;
 
     #[test]
     fn a_fault_may_close_a_door_and_never_open_one() {
@@ -59,7 +60,7 @@ mod tests {
             let asked = exchange(Asked::Request { statuses: right.to_vec() }, 1.0, 1.1, status);
             let asked = if is_struck { struck(asked) } else { asked };
             let (breaches, checks) = RightStatuses.see(&Event::Exchange(Box::new(asked)));
-            assert_eq!((breaches.len(), checks), (broken, u64::from(status != 0)), "{right:?} {status} {is_struck}");
+            assert_eq!((breaches.len(), checks), (broken, u64::from(status != 0 && status < FAILURE)), "{right:?} {status} {is_struck}");
         }
     }
 }

@@ -148,7 +148,8 @@ impl History {
 
     /// A create of a user who is there for certain.
     fn repeat(&self, exchange: &Exchange, user: &User) -> Option<Checked> {
-        let status = exchange.status.filter(|status| *status < 500)?;
+        // A refusal to the caller says nothing of the user.
+        let status = exchange.decision().filter(|status| !matches!(status, 401 | 403))?;
         if !self.shown || !self.is_there() {
             return None;
         }

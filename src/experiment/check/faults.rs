@@ -8,7 +8,7 @@ use ::faults::time::Time;
 use ::faults::{By, Fault, Kind, Place};
 use toml::Spanned;
 
-use super::super::file::{FaultEntry, File, System};
+use super::super::file::{FaultEntry, File, ServiceRoll, System};
 use super::super::windows::Windows;
 use super::{Check, Ground, list};
 use crate::nearest::there_are;
@@ -110,7 +110,7 @@ impl Check<'_> {
         };
         let place = place?;
         let name = entry.name.clone().unwrap_or_else(|| format!("{}-{}", place.to_string().replace(':', "-"), kind.name()));
-        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, kind, ground));
+        let (share, when, at_most, by) = (entry.share, entry.when.clone(), entry.at_most, by(&place, entry.roll, kind, ground));
         let fault = Fault { name, place, share, when, at_most, by, kind: kind.clone() };
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
@@ -190,7 +190,13 @@ impl Check<'_> {
     }
 }
 
-fn by(place: &Place, kind: &Kind, ground: &Ground<'_>) -> By {
+fn by(place: &Place, roll: Option<ServiceRoll>, kind: &Kind, ground: &Ground<'_>) -> By {
+    match (place, roll) {
+        (Place::Service { .. }, _) if roll.unwrap_or_default() == ServiceRoll::SameRequest => return By::Trace,
+        // Of a function it is complained about.
+        (Place::Service { .. }, _) | (Place::Function(_), Some(ServiceRoll::EachCall)) => return By::Call,
+        (Place::Function(_), _) => {}
+    }
     if let (Ground::Deployed(deployed), Place::Function(name)) = (ground, place) {
         return if matches!(kind, Kind::Init(_)) { By::Trace } else { deployed.by(name) };
     }
@@ -215,6 +221,8 @@ fn meet(a: &Fault, b: &Fault) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ::faults::By;
+
     use super::super::check;
 
     const GOOD: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
@@ -229,6 +237,23 @@ mod tests {
         assert!(check("x", &two("error = {}", "timeout = {}")).is_err());
         assert!(check("x", &two("error = {}", "latency = { time = \"1s\" }")).is_ok());
         assert!(check("x", &two("error = {}\nwhen = { method = \"GET\" }", "timeout = {}\nwhen = { method = \"POST\" }")).is_ok());
+    }
+
+    #[test]
+    fn each_call_to_a_service_is_rolled_anew_unless_the_file_says_otherwise() {
+        let anywhere = GOOD.replacen("when = { path = \"/appointment/*\" }\n", "", 1);
+        let with = |place: &str| check("x", &anywhere.replacen("function = \"authorizer\"", place, 1));
+        for (place, by) in [
+            ("service = \"dynamodb\"", By::Call),
+            ("service = \"dynamodb\"\nroll = \"each-call\"", By::Call),
+            ("service = \"dynamodb\"\nroll = \"same-request\"", By::Trace),
+            ("function = \"authorizer\"", By::Trace),
+            ("function = \"authorizer\"\nroll = \"same-request\"", By::Trace),
+        ] {
+            assert_eq!(with(place).unwrap().faults[0].by, by, "{place}");
+        }
+        let complaints = format!("{:?}", with("function = \"authorizer\"\nroll = \"each-call\"").unwrap_err());
+        assert!(complaints.contains("share no count"), "{complaints}");
     }
 
     #[test]

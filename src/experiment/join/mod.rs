@@ -32,7 +32,14 @@ const MOST_DISCREPANCIES: usize = 20;
 pub struct Joined {
     /// What happened, `struck` filled in.
     pub event: Event,
-    /// What the dice said about an exchange.
+    /// What is known of it by its trace.
+    pub traced: Traced,
+}
+
+/// What the ledgers tell of a request, a message or a record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traced {
+    /// What the dice said.
     pub rolls: Rolls,
     /// Whether a new environment stood in its way.
     pub cold: bool,
@@ -200,8 +207,7 @@ impl Join {
         let told = Told {
             fault: &eligible.fault,
             place: &eligible.place,
-            // A call without a trace, as to the cache, is known by its own id alone.
-            identity: eligible.message.as_ref().or(eligible.root.as_ref()).unwrap_or(&eligible.request_id),
+            identity: &eligible.identity(),
             arm: eligible.arm,
             done: eligible.done,
             waited_us: eligible.waited_us,
@@ -327,14 +333,14 @@ impl Join {
                 let identity = closed.root.clone();
                 self.with_rolls(Event::Closed(closed), &identity, Rolls::NONE)
             }
-            event => Joined { event, rolls: Rolls::NONE, cold: false, half: false },
+            event => Joined { event, traced: Traced::default() },
         }
     }
 
     /// `missed` is what the dice say about faults that no ledger tells of.
     fn with_rolls(&self, event: Event, identity: &str, missed: Rolls) -> Joined {
-        let half = Roll::new(self.seed, "control-half", Identity(identity)).unit() < 0.5;
-        let mut rolls = self.rolls(identity);
+        let mut traced = self.traced(identity);
+        let rolls = &mut traced.rolls;
         for index in 0..self.faults.len() {
             if missed.about.has(index) {
                 rolls.about.insert(index);
@@ -344,7 +350,13 @@ impl Join {
                 rolls.first.insert(index);
             }
         }
-        Joined { event, rolls, cold: self.roots.get(identity).is_some_and(|root| root.cold), half }
+        Joined { event, traced }
+    }
+
+    /// What the ledgers tell of a request, a message or a record.
+    pub fn traced(&self, identity: &str) -> Traced {
+        let half = Roll::new(self.seed, "control-half", Identity(identity)).unit() < 0.5;
+        Traced { rolls: self.rolls(identity), cold: self.roots.get(identity).is_some_and(|root| root.cold), half }
     }
 
     /// What the ledgers say that the dice said about a request, or about a message.
@@ -353,11 +365,10 @@ impl Join {
         let lines = self.roots.get(identity).map(|root| root.eligible.as_slice()).unwrap_or_default();
         for line in lines {
             let Some(index) = self.index(&line.fault) else { continue };
-            let is_first = !rolls.about.has(index);
             rolls.about.insert(index);
             if line.arm == Arm::Treatment {
                 rolls.struck.insert(index);
-                if is_first {
+                if line.call == 1 {
                     rolls.first.insert(index);
                 }
             }

@@ -23,6 +23,7 @@ fn call(plan: &Plan, request_id: &str) -> Entry {
         start: Start::Warm,
         done: true,
         message: None,
+        call: 1,
     })
 }
 
@@ -60,6 +61,7 @@ fn line(plan: &Plan, sequence: u64, n: u64) -> Entry {
         start: Start::Warm,
         done: true,
         message: None,
+        call: 1,
     })
 }
 
@@ -106,7 +108,7 @@ fn joined(tells: impl Fn(&Plan, u64) -> Vec<Entry>) -> (Join, Vec<Joined>) {
 }
 
 fn arms(joined: &[Joined]) -> [usize; 3] {
-    let of = |arm| joined.iter().filter(|one| one.rolls.arm() == arm).count();
+    let of = |arm| joined.iter().filter(|one| one.traced.rolls.arm() == arm).count();
     [of(ArmTag::Treatment), of(ArmTag::Control), of(ArmTag::Untouched)]
 }
 

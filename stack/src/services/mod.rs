@@ -1,6 +1,7 @@
 //! The cloud services that the functions call, on this machine: one HTTP address for all, and an MQTT address.
 //! All state is in memory and goes with the process.
 
+mod calls;
 pub mod cloudwatch;
 pub mod cognito;
 mod declared;

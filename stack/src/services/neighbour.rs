@@ -1,7 +1,7 @@
 //! Strikes a service's calls by the plan in force. It decides nothing: the plan does; and it never touches a call that no fault is about.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use faults::ledger::Eligible;
 use faults::{Action, Decision, Entry, Identity, Moment, Plan, Start};
@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::calls::Calls;
 use super::wait::wait;
 use super::wire::{Answer, Call, REST_JSON, Service};
 use crate::plan_watch::PlanWatch;
@@ -27,6 +28,7 @@ pub struct Neighbour {
 pub struct Striker {
     plan: PlanWatch,
     ledger: UnboundedSender<Entry>,
+    calls: Mutex<Calls>,
     /// A call that is struck goes on when its caller hangs up, as it does at AWS; these end with the striker.
     struck: Mutex<JoinSet<()>>,
 }
@@ -34,7 +36,7 @@ pub struct Striker {
 impl Striker {
     /// Strikes by `plan`.
     pub fn new(plan: PlanWatch, ledger: UnboundedSender<Entry>) -> Self {
-        Self { plan, ledger, struck: Mutex::new(JoinSet::new()) }
+        Self { plan, ledger, calls: Mutex::default(), struck: Mutex::new(JoinSet::new()) }
     }
 
     /// Answers a call, struck or not.
@@ -54,7 +56,12 @@ impl Striker {
     /// What the plan in force decides about a call; `None` where no fault is about it.
     pub fn decide(&self, service: &'static str, operation: &str, request_id: &str, root: Option<&str>) -> Option<Struck> {
         let plan = self.plan.current()?;
-        let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)));
+        let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)), |fault| {
+            // A call without a trace is known by its own id, which no other call has.
+            root.map_or(1, |root| {
+                self.calls.lock().unwrap_or_else(PoisonError::into_inner).count(&plan.run, root, &fault.name, Instant::now())
+            })
+        });
         let (request_id, root) = (request_id.to_owned(), root.map(str::to_owned));
         (!decisions.is_empty()).then_some(Struck { plan, decisions, request_id, root })
     }
@@ -152,6 +159,7 @@ fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Eligibl
         start: Start::Warm,
         done: it.done,
         message: None,
+        call: it.decision.call,
     }
 }
 

@@ -428,6 +428,7 @@ mod tests {
                 start: faults::Start::Warm,
                 done: true,
                 message: None,
+                call: 1,
             })
         };
         assert_eq!(renamed(line("automation"), "automation", "ours"), line("ours"));

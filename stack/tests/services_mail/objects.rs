@@ -164,6 +164,22 @@ async fn calls_of_s3_are_struck_by_their_operation_and_only_once_they_are_allowe
 }
 
 #[tokio::test]
+async fn a_call_of_s3_that_is_tried_again_is_rolled_again() {
+    let mut stage = Stage::up().await;
+    let fault = json!({"name": "busy", "place": {"service": {"name": "s3", "operation": "PutObject"}}, "share": 0.5, "by": "call",
+        "kind": {"error": {"type": "SlowDown"}}});
+    stage.strike(1, &json!([fault])).await;
+    let mut statuses = Vec::new();
+    for call in 1..=20 {
+        statuses.push(stage.s3("PUT", "/attachments/k", &[("x-amzn-trace-id", "Root=1-a-b")], b"hello").await.status);
+        let entries = stage.entries();
+        assert_eq!(entries.iter().map(|entry| (entry.root.as_deref(), entry.call)).collect::<Vec<_>>(), [(Some("1-a-b"), call)]);
+    }
+    assert!(statuses.contains(&200) && statuses.contains(&503), "{statuses:?}");
+    stage.services.stop().await;
+}
+
+#[tokio::test]
 async fn large_objects_pass_without_staying_in_memory() {
     let stage = Stage::up().await;
     let mut text: Vec<u8> = (0..3_000_001_u32).map(|n| b'a' + u8::try_from((n / 9 + n) % 26).unwrap()).collect();
