@@ -221,7 +221,7 @@ mod tests {
             (1.0, r#"init = { slow = "2s" }"#, 2.0),
             (0.5, r#"stream = { first-byte = "500ms", bytes-per-second = 4096 }"#, 2.25),
             (1.0, "error = {}", 0.0),
-            (1.0, "kill = {}", 0.0),
+            (1.0, r#"kill = { at = { middle = "12ms" } }"#, 0.0),
         ] {
             let plan = with(&format!("[[fault]]\nfunction = \"authorizer\"\nshare = {share}\n{kind}\n"));
             let JourneyTime::Slowed(added) = plan.journeys() else { panic!("{kind}") };
