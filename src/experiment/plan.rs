@@ -212,7 +212,7 @@ mod tests {
             (0.5, r#"latency = { time = "300ms" }"#, 0.15),
             (1.0, r#"latency = { time = "300ms", jitter = { uniform = 0.5 } }"#, 0.3),
             (1.0, r#"latency = { time = "1s", jitter = { lognormal = 1.0 } }"#, 1.6487),
-            (1.0, r#"latency = { time = "1s", jitter = { pareto = 2.0 } }"#, 1.4142),
+            (1.0, r#"latency = { time = "1s", jitter = { pareto = 3.0 } }"#, 1.1906),
             (0.1, r#"latency = { time = "1s", jitter = { pareto = 1.0 } }"#, 2.9),
             (1.0, r#"latency = { time = "1s", jitter = { empirical = [0.0, 1.0, 4.0] } }"#, 1.5),
             (0.1, r#"timeout = { share-of-deadline = 0.5 }"#, 1.45),
