@@ -72,8 +72,8 @@ fn figures(result: &Value, endpoint: &str, cores: f64) -> Vec<String> {
     row![
         format!("{:.1}/s", number_at("/generator/intended_per_s")),
         format!("{:.1}/s", number_at("/generator/achieved_per_s")),
-        format!("{:.1} ms", quantile("/quantiles_us/0")),
-        format!("{:.1} ms", quantile("/quantiles_us/2")),
+        format!("{:.1} ms", quantile("/quantiles/0/us")),
+        format!("{:.1} ms", quantile("/quantiles/2/us")),
         number(&found, "errors"),
         format!("{:.2} ms", number_at("/generator/lag_p99/nanos") / 1e6),
         text("/platform/queued"),
