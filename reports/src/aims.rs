@@ -28,14 +28,14 @@ pub fn asked(bound: &Bound) -> String {
         Bound::P99(limit) => format!("p99 at most {limit}"),
         Bound::Errors(limit) => format!("errors at most {}", percent(limit.value())),
         Bound::P99Ratio(limit) => format!("p99 under fault at most {limit} times that without"),
-        Bound::Recovery(limit) => format!("recovered within {limit}"),
+        Bound::Recovery(limit) => format!("recovery within {limit}"),
     }
 }
 
 /// Judges all aims, those of the experiment and those that are implied; a broken one must stay so when all are counted (Holm).
 pub fn judge(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Aim> {
     let own = measured.experiment.expectations.iter().map(|one| (one.clone(), Source::Experiment));
-    let implied = implied::aims(measured).into_iter().map(|one| (one, Source::Implied));
+    let implied = implied::aims(measured, recoveries).into_iter().map(|one| (one, Source::Implied));
     let mut aims: Vec<Aim> = own.chain(implied).map(|(expectation, source)| one(measured, expectation, source, recoveries)).collect();
     // Recovery has a correction of its own, over its windows.
     let by_chance = |aim: &Aim| !matches!(aim.expectation.bound, Bound::Recovery(_));
@@ -278,7 +278,7 @@ impl Question<'_> {
                 let kept = recovery.watched_s - after;
                 if after > limit {
                     finding(found, Answer::Broken, String::new(), 0.0)
-                } else if !recovery.lacks.is_empty() {
+                } else if !recovery.lacks.is_empty() && self.source == Source::Experiment {
                     finding(found, Answer::NotShown, recovery.lacks.clone(), 1.0)
                 } else if kept < recovery::KEPT_S {
                     finding(found, Answer::Holds, format!("seen to hold for {} only, as the run then ended", seconds(kept)), 1.0)

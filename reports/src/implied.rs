@@ -1,8 +1,12 @@
 //! The aims on errors that hold unless the experiment says otherwise: what no fault struck goes on being served, and a fault that is no error itself
 //! makes none. Without them a stack that fails every request would keep all aims that are on time alone.
 
+use std::time::Duration;
+
+use faults::time::Time;
 use faults::{Kind, Share};
 
+use crate::report::Recovered;
 use crate::rolls::FaultSet;
 use crate::{AimArm, Bound, Expectation, Measurements, Phase, Tag};
 
@@ -24,8 +28,18 @@ pub fn errors(faults: &[faults::Fault]) -> FaultSet {
 }
 
 /// The implied aims of a run, with the endpoints in their order.
-pub fn aims(measured: &Measurements) -> Vec<Expectation> {
-    measured.latencies.endpoints().into_iter().filter(|of| is_implied(measured, of)).flat_map(|of| of_endpoint(measured, &of)).collect()
+pub fn aims(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Expectation> {
+    let endpoints = measured.latencies.endpoints();
+    let errors = endpoints.iter().filter(|of| is_implied(measured, of)).flat_map(|of| of_endpoint(measured, of));
+    errors.chain(recoveries.iter().filter_map(|recovered| recovery(measured, recovered))).collect()
+}
+
+/// An endpoint must keep its aims again when the run ends, unless the experiment says by when.
+fn recovery(measured: &Measurements, recovered: &Recovered) -> Option<Expectation> {
+    let of = &recovered.endpoint;
+    let has_own = measured.experiment.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, Bound::Recovery(_)));
+    let limit = Time::from(Duration::from_secs(recovered.watched_s as u64));
+    (!has_own && recovered.windows > 0).then(|| Expectation { of: of.clone(), bound: Bound::Recovery(limit), arm: None, warm: false })
 }
 
 /// Whether the endpoint's errors are neither bounded by the experiment nor let go by it.

@@ -532,7 +532,8 @@ mod tests {
             Verdict::Broken,
             "`thermostat shadow` should keep errors at most 2 %",
         );
-        verdict(|m| kill(CLINIC, &[Phase::Recovery], m), Verdict::Broken, "recovered within 10s");
+        verdict(|m| kill(CLINIC, &[Phase::Recovery], m), Verdict::Broken, "recovery within 10s");
+        verdict(|m| kill("thermostat shadow", &[Phase::Recovery], m), Verdict::Broken, "`thermostat shadow` should keep recovery within 15s");
     }
 
     #[test]
