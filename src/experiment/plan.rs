@@ -212,15 +212,14 @@ mod tests {
             (0.5, r#"latency = { time = "300ms" }"#, 0.15),
             (1.0, r#"latency = { time = "300ms", jitter = { uniform = 0.5 } }"#, 0.3),
             (1.0, r#"latency = { time = "1s", jitter = { lognormal = 1.0 } }"#, 1.6487),
-            (1.0, r#"latency = { time = "1s", jitter = { pareto = 2.0 } }"#, 1.4142),
+            (1.0, r#"latency = { time = "1s", jitter = { pareto = 2.0 } }"#, std::f64::consts::SQRT_2),
             (0.1, r#"latency = { time = "1s", jitter = { pareto = 1.0 } }"#, 2.9),
             (1.0, r#"latency = { time = "1s", jitter = { empirical = [0.0, 1.0, 4.0] } }"#, 1.5),
             (0.1, r#"timeout = { share-of-deadline = 0.5 }"#, 1.45),
             (1.0, r#"init = { slow = "2s" }"#, 2.0),
             (0.5, r#"stream = { first-byte = "500ms", bytes-per-second = 4096 }"#, 2.25),
-            (1.0, r#"dependency = { host = "*.amazonaws.com", trouble = { slow = "800ms" } }"#, 0.8),
             (1.0, "error = {}", 0.0),
-            (1.0, "kill = {}", 0.0),
+            (1.0, r#"kill = { at = { middle = "12ms" } }"#, 0.0),
         ] {
             let plan = with(&format!("[[fault]]\nfunction = \"authorizer\"\nshare = {share}\n{kind}\n"));
             let JourneyTime::Slowed(added) = plan.journeys() else { panic!("{kind}") };

@@ -69,7 +69,8 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
             let _ = tell.send(outcome);
         })
         .map_err(|error| TrafficError::Goose(error.to_string()))?;
-    let up = tokio::time::timeout(Duration::from_secs(30), steps.wait_for(|step| *step != Step::Preparing)).await;
+    // Only the answer is kept: what `wait_for` gives is a lock, under which nobody could stop the stage.
+    let is_up = tokio::time::timeout(Duration::from_secs(30), steps.wait_for(|step| *step != Step::Preparing)).await.is_ok();
     if stage.begun().is_none() {
         stage.stop();
         let ended = tokio::time::timeout(REPORT_TIME, ended).await;
@@ -79,7 +80,7 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
         if let Ok(Ok(Err(error))) = ended {
             return Err(error);
         }
-        let why = if up.is_ok() { "its users left before they began" } else { "its users were not up after 30 s" };
+        let why = if is_up { "its users left before they began" } else { "its users were not up after 30 s" };
         return Err(TrafficError::Goose(why.to_owned()));
     }
     Ok(Users { stage, shares, ended })
