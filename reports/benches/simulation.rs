@@ -120,11 +120,11 @@ fn tables() -> Vec<Table> {
     tables
 }
 
-/// Fewer where power is asked for, which is known well enough by an eighth of the runs.
+/// Fewer where many sets of weights are drawn, or where power is asked for, which is known well enough by an eighth of the runs.
 fn runs(question: Question, runs: u64) -> u64 {
     match question {
-        Question::Aims | Question::Effect(1.0) | Question::Interference(1.0..2.0) | Question::Baseline(..=1.0) => runs,
-        Question::Recovery { bad_s: 0, .. } => runs,
+        Question::Aims | Question::Interference(1.0..2.0) | Question::Baseline(..=1.0) | Question::Recovery { bad_s: 0, .. } => runs,
+        Question::Effect(1.0) => runs / 2,
         Question::TwoFaults { .. } => runs / 4,
         Question::Effect(_) | Question::Ratio(_) | Question::Interference(_) | Question::Baseline(_) | Question::Recovery { .. } => {
             runs / 8
