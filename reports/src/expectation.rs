@@ -76,7 +76,7 @@ pub enum Bound {
     Errors(Share),
     /// p99 of treatment is at most this many times p99 of control, for every fault that is about the endpoint.
     P99Ratio(f64),
-    /// After the calm it takes at most this long until every 5 s window keeps the other aims again for the rest of the recovery, 30 s at most.
+    /// After the calm it takes at most this long until 5 s keep the other aims again, and with them the next 30 s as a whole.
     Recovery(Time),
 }
 

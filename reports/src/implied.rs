@@ -6,15 +6,13 @@ use std::time::Duration;
 use faults::time::Time;
 use faults::{Kind, Share};
 
+use crate::intervals::exact_share;
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
 use crate::{AimArm, Bound, Expectation, Measurements, Phase, Tag};
 
 /// Errors of what no error struck may exceed the share of the baseline by this much, where there are enough requests to show it.
 pub const MARGIN: f64 = 0.02;
-
-/// The upper end of the 95 % interval of one failure in n is this over n: of few requests the margin is wider, so that a single failure decides nothing.
-const ONE_FAILURE: f64 = 5.6;
 
 /// In the baseline at most this share may fail, where the experiment has no aim of its own.
 pub const BASELINE: f64 = 0.05;
@@ -49,17 +47,19 @@ pub fn is_implied(measured: &Measurements, of: &str) -> bool {
     !has_own && !experiment.any_errors.iter().any(|free| free == of)
 }
 
-/// The share of `requests` of the endpoint that may fail where nothing struck them; none where they are too few to tell.
+/// The share of `requests` of the endpoint that may fail where nothing struck them; none of a single request, and where the baseline served nothing.
 pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
     let in_baseline = |tag: &Tag| tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
     let (all, failed) = (measured.latencies.count(in_baseline), measured.latencies.count(|tag| in_baseline(tag) && tag.is_error()));
-    let bound = failed as f64 / all.max(1) as f64 + margin(requests);
+    let share = failed as f64 / all.max(1) as f64;
+    let bound = share + (1.0 - share) * margin(requests);
     (bound < 1.0).then_some(bound)
 }
 
-/// How much above the share of the baseline errors of so many requests may be.
+/// Which share of so many requests may fail beside those that fail in the baseline. Of few it is more, up to the end of the 95 % interval of one
+/// failure: a single one decides nothing, and where all fail, even of two, the aim does not hold.
 pub fn margin(requests: u64) -> f64 {
-    MARGIN.max(ONE_FAILURE / requests.max(1) as f64)
+    MARGIN.max(exact_share(1, requests).map_or(1.0, |one| one.high))
 }
 
 fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Expectation> {

@@ -10,8 +10,8 @@ use crate::tables::{served, span};
 use crate::words::time;
 use crate::{ArmTag, Measurements, Phase, Tag};
 
-/// Control may be so many times as slow as its baseline; phases in turn drift, and this is beyond a machine's usual drift.
-pub const MARGIN: f64 = 1.25;
+/// Control may be so many times as slow as its baseline: phases follow each other, and a machine that drifts by 30 % is no fault's doing.
+pub const MARGIN: f64 = 1.5;
 
 /// Differences below this are a machine's own, in microseconds.
 const SMALLEST_US: f64 = 2_000.0;

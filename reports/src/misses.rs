@@ -131,7 +131,8 @@ impl Misses {
     /// bound, blocks must agree too.
     pub fn p_above(&self, bound: f64) -> f64 {
         let exact = p_of_at_least(self.missed(), self.total(), bound);
-        let is_gross = exact_share(self.missed(), self.total()).is_some_and(|interval| interval.low > gross(bound));
+        // The same as that the exact interval lies above it.
+        let is_gross = p_of_at_least(self.missed(), self.total(), gross(bound)) < 0.025;
         match self.error() {
             _ if is_gross => exact,
             Some(error) if error > 0.0 => exact.max(1.0 - student_at_most((self.share() - bound) / error, self.freedom())),

@@ -533,7 +533,11 @@ mod tests {
             "`thermostat shadow` should keep errors at most 2 %",
         );
         verdict(|m| kill(CLINIC, &[Phase::Recovery], m), Verdict::Broken, "recovery within 10s");
-        verdict(|m| kill("thermostat shadow", &[Phase::Recovery], m), Verdict::Broken, "`thermostat shadow` should keep recovery within 15s");
+        verdict(
+            |m| kill("thermostat shadow", &[Phase::Recovery], m),
+            Verdict::Broken,
+            "`thermostat shadow` should keep recovery within 15s",
+        );
     }
 
     #[test]

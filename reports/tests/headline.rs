@@ -1,0 +1,63 @@
+//! What a reader sees first: the cards of `report.html` and the sentence.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use reports::formats::html;
+use reports::{Bound, Latencies, Measurements, Outcome, Phase, Rolls, Tag, Verdict, judge};
+use support::runs::{aim, balance, delay, empty, phases, record, rule, tag};
+
+/// 20 s of baseline and 40 s of fault at 10 requests a second; 7 of the baseline fail, and 11 of the fault phase, of which 2 time out.
+fn measured() -> Measurements {
+    let spans = phases(&[(Phase::Baseline, 20), (Phase::Fault, 40)]);
+    let mut measured = empty(spans, vec![delay("slow")], vec![aim(Bound::P50("1s".parse().unwrap()))]);
+    for second in 0..60 {
+        for n in 0..10 {
+            // The fault is about eight of ten requests and strikes half of these.
+            let rolls = if second < 20 || n >= 8 { Rolls::NONE } else { Rolls::one(0, n % 2 == 0) };
+            let outcome = match (second, n) {
+                (0..7, 9) | (20..29, 9) => Outcome::Failed,
+                (40..42, 9) => Outcome::TimedOut,
+                _ => Outcome::Answered,
+            };
+            let phase = if second < 20 { Phase::Baseline } else { Phase::Fault };
+            record(&mut measured, second, &Tag { outcome, ..tag(phase, rolls) }, 20_000.0 + f64::from(n), n % 4 == 1);
+        }
+    }
+    balance(&mut measured);
+    measured
+}
+
+/// The cards of the page: the large words and the small ones.
+fn cards(measured: &Measurements) -> Vec<(String, String)> {
+    let page = html::write(&judge(measured), &Latencies::default());
+    let list = page.split("<ul class=\"chips\">").nth(1).unwrap().split("</ul>").next().unwrap();
+    let cards = list.split("<li><b>").skip(1).map(|card| card.split_once("</b><span>").unwrap());
+    cards.map(|(large, small)| (large.to_owned(), small.split("</span>").next().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn failed_requests_are_on_a_card() {
+    let cards = cards(&measured());
+    let failed = ("18 requests failed".to_owned(), "of 600 sent; baseline 7 of 200, fault phase 11 of 400".to_owned());
+    assert!(cards.contains(&failed), "{cards:#?}");
+}
+
+#[test]
+fn how_many_were_struck_says_of_how_many_eligible_and_of_how_many_requests() {
+    let cards = cards(&measured());
+    let struck = ("160 of 160 struck".to_owned(), "of 320 eligible invocations; 400 requests in the fault phase".to_owned());
+    assert!(cards.contains(&struck), "{cards:#?}");
+}
+
+#[test]
+fn rules_that_were_not_exercised_are_named_in_the_sentence_and_others_are_not() {
+    let mut measured = measured();
+    measured.experiment.any_errors = vec![tag(Phase::Fault, Rolls::NONE).endpoint];
+    measured.invariants.extend([rule("B-3", 0), rule("C-5", 0)]);
+    let report = judge(&measured);
+    assert_eq!(report.verdict, Verdict::Held, "{:#?}", report.reasons);
+    assert!(report.sentence.contains("Not exercised: B-3, C-5."), "{}", report.sentence);
+    assert!(!report.sentence.contains("A-1"), "{}", report.sentence);
+}
