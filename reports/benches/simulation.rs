@@ -123,12 +123,15 @@ fn tables() -> Vec<Table> {
 /// Fewer where many sets of weights are drawn, or where power is asked for, which is known well enough by an eighth of the runs.
 fn runs(question: Question, runs: u64) -> u64 {
     match question {
-        Question::Aims | Question::Interference(1.0..2.0) | Question::Baseline(..=1.0) | Question::Recovery { bad_s: 0, .. } => runs,
-        Question::Effect(1.0) => runs / 2,
-        Question::TwoFaults { .. } => runs / 4,
-        Question::Effect(_) | Question::Ratio(_) | Question::Interference(_) | Question::Baseline(_) | Question::Recovery { .. } => {
-            runs / 8
-        }
+        Question::Aims | Question::Baseline(..=1.0) | Question::Recovery { bad_s: 0, .. } => runs,
+        Question::Interference(1.0..2.0) => runs / 2,
+        Question::Effect(1.0) => runs / 4,
+        Question::TwoFaults { .. }
+        | Question::Effect(_)
+        | Question::Ratio(_)
+        | Question::Interference(_)
+        | Question::Baseline(_)
+        | Question::Recovery { .. } => runs / 8,
     }
 }
 
