@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::aims::ONE_SIDE;
 use crate::intervals::{Interval, order_statistic};
 use crate::misses::{Miss, Misses};
 use crate::report::{short, short_interval};
@@ -31,7 +32,7 @@ pub struct Reached {
     pub ratio: f64,
     /// From the ends of the two intervals: wider than 95 %.
     pub interval: Interval,
-    /// Whether control has left its baseline by more than [`MARGIN`].
+    /// Whether control has left its baseline by more than [`MARGIN`]: it surely misses that as an aim.
     pub beyond: bool,
 }
 
@@ -68,25 +69,75 @@ fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Reached> {
     let told = measured.latencies.count(would_be) > 0;
     let control = served(&measured.latencies, is_control);
     let baseline = if told { served(&measured.latencies, would_be) } else { served(&measured.latencies, all) };
-    let clustering = |phase, miss, wanted: &dyn Fn(&Tag) -> bool| {
-        let misses = span(&measured.phases, phase).map(|span| Misses::of(&measured.latencies, span, miss, wanted));
-        misses.and_then(|misses| misses.found()).map_or(1.0, |found| found.clustering)
+    let (Some(fault), Some(before)) = (span(&measured.phases, Phase::Fault), span(&measured.phases, Phase::Baseline)) else {
+        return Vec::new();
     };
+    let misses = |span, us, wanted: &dyn Fn(&Tag) -> bool| Misses::of(&measured.latencies, span, Miss::LongerThan(us), wanted);
+    let clustering = |misses: Misses| misses.found().map_or(1.0, |found| found.clustering);
     let row = |(name, quantile): (&str, f64)| {
         let (control_us, baseline_us) = (control.quantile(quantile)?, baseline.quantile(quantile)?);
-        let of_control = clustering(Phase::Fault, Miss::LongerThan(control_us), &is_control);
-        let of_baseline = clustering(Phase::Baseline, Miss::LongerThan(baseline_us), if told { &would_be } else { &all });
-        let (c, b) = (order_statistic(&control, quantile, of_control)?, order_statistic(&baseline, quantile, of_baseline)?);
-        let interval = Interval { low: c.low / b.high.max(1.0), high: c.high / b.low.max(1.0) };
+        let of_baseline = clustering(misses(before, baseline_us, if told { &would_be } else { &all }));
+        let b = order_statistic(&baseline, quantile, of_baseline)?;
+        // Where all slow requests are of one moment, only the range is known.
+        let of_control = clustering(misses(fault, control_us, &is_control));
+        let range = || Some(Interval { low: control.at_rank(1)? as f64, high: control.at_rank(control.total())? as f64 });
+        let c = order_statistic(&control, quantile, of_control).or_else(range)?;
+        let limit = (b.high * MARGIN).max(b.high + SMALLEST_US);
         Some(Reached {
             endpoint: of.to_owned(),
             quantile: name.to_owned(),
             control_us,
             baseline_us,
             ratio: short(control_us as f64 / baseline_us.max(1) as f64),
-            interval: short_interval(interval),
-            beyond: interval.low > MARGIN && c.low - b.high > SMALLEST_US,
+            interval: short_interval(Interval { low: c.low / b.high.max(1.0), high: c.high / b.low.max(1.0) }),
+            beyond: misses(fault, limit as u64, &is_control).p_above(1.0 - quantile) < ONE_SIDE,
         })
     };
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)].into_iter().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::healthy;
+    use crate::{Latencies, Rolls};
+
+    const OF: &str = "clinic GET /appointment/{id}";
+
+    /// Control requests of the fault phase, from second 15 to 45, are slower by so many microseconds.
+    fn slower(by: impl Fn(u32) -> u64) -> Vec<Reached> {
+        let mut measured = healthy();
+        let mut slow = Latencies::default();
+        measured.latencies.visit(
+            |_| true,
+            |second, tag, half, pairs| {
+                let us = if tag.phase == Phase::Fault && tag.rolls == Rolls::one(0, false) { by(second) } else { 0 };
+                pairs.iter().for_each(|(value, n)| (0..*n).for_each(|_| slow.record(second, tag, u64::from(*value) + us, half)));
+            },
+        );
+        measured.latencies = slow;
+        of_endpoint(&measured, OF)
+    }
+
+    fn beyond(rows: &[Reached]) -> Vec<&str> {
+        rows.iter().filter(|row| row.beyond).map(|row| row.quantile.as_str()).collect()
+    }
+
+    #[test]
+    fn a_control_arm_that_waits_is_beyond_its_baseline_and_one_that_does_not_is_not() {
+        assert_eq!(beyond(&slower(|_| 0)), Vec::<&str>::new());
+        assert!(beyond(&slower(|_| 100_000)).contains(&"p50"));
+    }
+
+    #[test]
+    fn a_queue_that_grows_is_seen_although_its_seconds_share_one_fate() {
+        let rows = slower(|second| u64::from(second.saturating_sub(15)) * 50_000);
+        assert!(beyond(&rows).contains(&"p50"), "{rows:?}");
+    }
+
+    #[test]
+    fn one_pause_of_the_machine_is_not_the_faults() {
+        let rows = slower(|second| if second == 20 { 200_000 } else { 0 });
+        assert_eq!(beyond(&rows), Vec::<&str>::new(), "{rows:?}");
+    }
 }

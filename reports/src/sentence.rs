@@ -1,7 +1,7 @@
 //! The verdict in plain sentences: what was found, and what it does not cover.
 
 use crate::Report;
-use crate::measurements::Invariant;
+use crate::measurements::{End, Invariant};
 use crate::report::Source;
 use crate::words::count;
 
@@ -19,7 +19,8 @@ pub fn held(report: &Report) -> String {
         format!(" while the faults struck {} of {} eligible invocations.", count(report.struck), count(eligible))
     };
     let no_aim = if report.aims.iter().any(|aim| aim.source == Source::Experiment) { "" } else { " No aim was set." };
-    format!("{what}{faults}{no_aim}{}", uncovered(report))
+    let before = report.before_any_fault.first().map_or_else(String::new, |first| format!(" But in the baseline {first}."));
+    format!("{what}{faults}{no_aim}{before}{}", uncovered(report))
 }
 
 /// Something broke; `first` says what.
@@ -32,10 +33,11 @@ pub fn broken(report: &Report, first: &str, more: usize) -> String {
     format!("The system broke: {first}{more}.{before}{}", switched_off(report))
 }
 
-/// The baseline was broken, and nothing was struck.
+/// The baseline was broken.
 pub fn broken_baseline(report: &Report) -> String {
     let first = report.before_any_fault.first().map_or("it missed an aim", String::as_str);
-    format!("The system is broken without any fault: in the baseline {first}. So nothing was struck.")
+    let struck = if report.end == End::BrokenBaseline { " So nothing was struck." } else { "" };
+    format!("The system is broken without any fault: in the baseline {first}.{struck}")
 }
 
 /// Neither held nor broken; `first` says why.

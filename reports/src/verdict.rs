@@ -67,6 +67,8 @@ pub fn judge(measured: &Measurements) -> Report {
     let mut discrepancies = measured.discrepancies.clone();
     discrepancies.extend(imbalance(measured.books));
     discrepancies.extend(measured.dispositions.iter().filter_map(Dispositions::imbalance));
+    let problems = before_any_fault(measured);
+    let is_dead = !problems.dead.is_empty();
     let mut report = Report {
         version: VERSION,
         verdict: Verdict::NotShown,
@@ -84,7 +86,7 @@ pub fn judge(measured: &Measurements) -> Report {
         endpoints: endpoints(measured),
         effects: effects(measured),
         interference: interference::rows(measured),
-        before_any_fault: before_any_fault(measured),
+        before_any_fault: problems.dead.into_iter().chain(problems.missed).collect(),
         method: method_check(measured),
         recoveries,
         books: measured.books,
@@ -100,7 +102,7 @@ pub fn judge(measured: &Measurements) -> Report {
         restored: measured.restored.clone(),
         notes: measured.notes.clone(),
     };
-    let (verdict, sentence, reasons) = decide(&report);
+    let (verdict, sentence, reasons) = decide(&report, is_dead);
     report.verdict = verdict;
     report.exit_code = verdict.exit_code();
     report.sentence = sentence;
@@ -129,16 +131,16 @@ fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
     ((low * burst).saturating_sub(burst - 1), (high * burst + burst - 1).min(eligible))
 }
 
-/// What was wrong before any fault: endpoints that served nothing come first.
-fn before_any_fault(measured: &Measurements) -> Vec<String> {
-    let Some(span) = span(&measured.phases, Phase::Baseline) else { return Vec::new() };
+/// What was wrong before any fault, broken rules among what was missed.
+fn before_any_fault(measured: &Measurements) -> Problems {
+    let Some(span) = span(&measured.phases, Phase::Baseline) else { return Problems::default() };
     let (latencies, service_times) = (&measured.latencies, &measured.service_times);
     let (expectations, any_errors) = (measured.experiment.expectations.as_slice(), measured.experiment.any_errors.as_slice());
     let baseline = Baseline { latencies, service_times, span, expectations, any_errors, machine_wait_us: machine_wait_us(measured) };
     let Problems { dead, missed } = baseline.problems();
     let rules = measured.invariants.iter().filter(|rule| measured.experiment.none_broken && rule.broken_in_baseline > 0);
     let rules = rules.map(|rule| format!("`{}` was broken {} times ({})", rule.id, count(rule.broken_in_baseline), rule.rule));
-    dead.into_iter().chain(rules).chain(missed).collect()
+    Problems { dead, missed: rules.chain(missed).collect() }
 }
 
 /// Lateness is no trouble of its own: it is part of every latency, so an aim that holds holds all the more. Requests that were never sent are.
@@ -173,7 +175,8 @@ pub(crate) fn machine_wait_us(measured: &Measurements) -> u64 {
 
 type Decided = (Verdict, String, Vec<String>);
 
-fn decide(report: &Report) -> Decided {
+/// `is_dead` says that an endpoint served nothing before any fault: then no aim can tell what the faults did, and none must look kept.
+fn decide(report: &Report, is_dead: bool) -> Decided {
     if let Restored::No { left, command } = &report.restored {
         let sentence = format!("Not everything was put back: {} left. Run `{command}` to undo it.", left.join(", "));
         return (Verdict::NotRestored, sentence, left.iter().map(|one| format!("still there: {one}")).collect());
@@ -194,7 +197,7 @@ fn decide(report: &Report) -> Decided {
             format!("Nothing can be concluded, because the harness's own books do not balance: {first}. This is a fault of the harness.");
         return (Verdict::NotShown, sentence, report.discrepancies.iter().cloned().chain(both()).collect());
     }
-    if report.end == End::BrokenBaseline {
+    if report.end == End::BrokenBaseline || is_dead {
         return (Verdict::Broken, sentence::broken_baseline(report), report.before_any_fault.iter().cloned().chain(broken).collect());
     }
     if let Some(first) = broken.first() {
@@ -280,7 +283,7 @@ fn unproven(row: &InjectionRow, planned: usize) -> Option<String> {
         Some(format!("no invocation was eligible for `{}` at `{}`", books.fault, books.place))
     } else if books.unknown * 10 > books.eligible {
         Some(format!(
-            "`{}`: {} of {eligible} eligible invocations are in no ledger, so it did not reach them",
+            "`{}`: {} of {eligible} eligible invocations are in no ledger: it did not reach them, or their lines were lost",
             books.fault,
             count(books.unknown)
         ))
@@ -558,6 +561,19 @@ mod tests {
             },
             Verdict::Broken,
             "broken without any fault: in the baseline `clinic GET",
+        );
+    }
+
+    #[test]
+    fn a_stack_that_was_dead_before_it_was_struck_is_never_green() {
+        let everything = [Phase::Baseline, Phase::Fault, Phase::Recovery];
+        verdict(
+            |m| {
+                m.experiment.expectations.clear();
+                kill(CLINIC, &everything, m);
+            },
+            Verdict::Broken,
+            "broken without any fault: in the baseline `clinic GET /appointment/{id}` served none of its 450 requests.",
         );
     }
 

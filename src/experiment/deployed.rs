@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws::exports::alarms::Alarm;
 use aws::exports::{Arn, Experiment, Function};
 use faults::plan::VERSION;
-use faults::{By, Lease, Plan as FaultPlan, Trigger};
+use faults::{By, Lease, Place, Plan as FaultPlan, Trigger};
 
 use super::plan::Plan;
 
@@ -47,6 +47,14 @@ impl Deployed {
 }
 
 impl Plan {
+    /// Whether a deployed function serves all requests of an endpoint if it serves any: HTTP alone invokes it, and no other version of it. Of those
+    /// here the platform tells what each request invoked.
+    pub fn serves_all(&self, place: &Place) -> bool {
+        let Place::Function(name) = place else { return false };
+        let function = self.deployed.as_ref().and_then(|deployed| deployed.function(name));
+        function.is_some_and(|function| function.alias.is_none() && function.triggers.iter().all(|trigger| *trigger == Trigger::Http))
+    }
+
     /// The experiment as it is written out for AWS, where it is on deployed functions.
     pub fn for_aws(&self) -> Option<Experiment> {
         let deployed = self.deployed.as_ref()?;

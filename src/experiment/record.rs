@@ -196,7 +196,7 @@ impl Recorder {
             machine_wait_us,
         }
         .problems();
-        let rules = self.watched.iter().filter(|w| plan.none_broken && w.found.broken > 0);
+        let rules = self.watched.iter().filter(|w| plan.none_broken && w.found.broken_in_baseline > 0);
         let rules = rules.map(|w| format!("`{}` ({})", w.found.id, w.found.rule));
         problems.dead.into_iter().chain(rules).chain(problems.missed).collect()
     }

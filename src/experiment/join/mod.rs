@@ -82,6 +82,8 @@ pub struct Join {
     calm_at: Duration,
     faults: Vec<Fault>,
     windows: Windows,
+    /// Whether a fault's function serves all requests of an endpoint if it serves any.
+    serves_all: Vec<bool>,
     books: Vec<Injections>,
     /// By trace root, or by message id.
     roots: HashMap<String, Root>,
@@ -116,6 +118,7 @@ impl Join {
             calm_at: plan.timeline.calm_at(),
             faults: plan.faults.clone(),
             windows: plan.windows.clone(),
+            serves_all: plan.faults.iter().map(|fault| plan.serves_all(&fault.place)).collect(),
             books: plan.faults.iter().map(Injections::none_of).collect(),
             roots: HashMap::new(),
             messages: HashMap::new(),

@@ -141,6 +141,59 @@ fn requests_whose_lines_are_lost_count_against_the_fault_and_stay_in_their_arms(
     }
 }
 
+const DEPLOYED: &str = r#"
+question = "Is the ledger whole?"
+seed = 7
+[aws]
+layer = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7"
+ledger-lag = "2s"
+[[aws.function]]
+arn = "arn:aws:lambda:eu-central-1:123456789012:function:authorizer"
+role = "arn:aws:iam::123456789012:role/authorizer"
+[phases]
+warm-up = "1s"
+baseline = "5s"
+fault = "12s"
+[[load.requests]]
+of = "clinic GET /appointment/{id}"
+url = "https://clinic.example.com/appointment/PI-T123"
+rate = "40/s"
+[[fault]]
+function = "authorizer"
+share = 0.5
+latency = { time = "60ms" }
+"#;
+
+/// Where the platform tells nothing of its invocations and half of the ledger's lines never come, in the baseline neither.
+fn half_told(text: &str) -> Injections {
+    let plan = crate::experiment::check("deployed", text).unwrap();
+    let mut join = Join::new("run", &plan, Duration::ZERO);
+    let now = Instant::now();
+    join.rehearsed(1);
+    for (phase, sequence, requests) in [(Phase::Baseline, 1, 0..100), (Phase::Fault, 2, 100..500)] {
+        for n in requests {
+            if n % 2 == 0 {
+                join.entry(line(&plan, sequence, n), now);
+            }
+            join.event(exchange(&plan, phase, n), now);
+        }
+        join.due(now);
+    }
+    join.injections()[0].clone()
+}
+
+#[test]
+fn lines_that_are_lost_from_the_baseline_on_are_missed_where_a_function_serves_all_requests_or_none() {
+    assert_eq!((half_told(DEPLOYED).eligible, half_told(DEPLOYED).unknown), (400, 200));
+    let http = half_told(&DEPLOYED.replace("role =", "triggers = [\"http\"]\nrole ="));
+    assert_eq!(http.unknown, 200);
+    // An authorizer's answers are kept, and an alias sends the version with the layer a share of its calls.
+    for more in ["triggers = [\"authorizer\"]", "alias = \"live\""] {
+        let some = half_told(&DEPLOYED.replace("role =", &format!("{more}\nrole =")));
+        assert_eq!((some.eligible, some.unknown), (200, 0), "{more}");
+    }
+}
+
 #[test]
 fn lines_that_come_after_their_requests_were_judged_are_a_discrepancy() {
     let (mut join, _) = joined(|_, _| Vec::new());
