@@ -1,21 +1,90 @@
-//! The function that is deployed, as the platform starts it: this test program with one test of it, speaking the Runtime API.
+//! The function that is deployed, as the platform starts it: this test program with one test of it, speaking the Runtime API. It can be told to
+//! behave badly.
+
+#![allow(dead_code, reason = "each test program uses its own part of this")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-/// Answers orders with 200 and strangers with 403.
+use faults::{Arm, Identity, Plan, trace_root};
+
+/// Its variables: how it behaves, and where the plan of faults is, by which it knows who is struck.
+pub const BEHAVIOUR: &str = "ORDERS_BEHAVIOUR";
+pub const PLAN: &str = "ORDERS_PLAN";
+
+/// How the function behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// As it should.
+    Well,
+    /// While there are faults it answers 502 to every third request that they do not strike.
+    FailsUntouched,
+    /// It answers 429 to the requests that are struck.
+    RefusesStruck,
+    /// It needs 800 ms to start, and while there are faults it ends after every answer.
+    StartsAnew,
+}
+
+const START: std::time::Duration = std::time::Duration::from_millis(800);
+
+impl Behaviour {
+    const ALL: [Self; 4] = [Self::Well, Self::FailsUntouched, Self::RefusesStruck, Self::StartsAnew];
+
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    fn told() -> Self {
+        let name = std::env::var(BEHAVIOUR).unwrap_or_default();
+        Self::ALL.into_iter().find(|behaviour| behaviour.name() == name).unwrap_or(Self::Well)
+    }
+
+    /// What it answers to a request of an arm, the `n`th of this environment; no arm where there are no faults.
+    fn status(self, arm: Option<Arm>, n: u32) -> u16 {
+        match (self, arm) {
+            (Self::FailsUntouched, Some(Arm::Control)) if n.is_multiple_of(3) => 502,
+            (Self::RefusesStruck, Some(Arm::Treatment)) => 429,
+            _ => 200,
+        }
+    }
+}
+
+/// The arm of a request while a plan strikes anybody.
+fn arm(root: &str) -> Option<Arm> {
+    let plan = Plan::read(&std::fs::read(std::env::var(PLAN).ok()?).ok()?).ok()?;
+    let faults: Vec<_> = plan.faults.iter().filter(|fault| fault.share.value() > 0.0).collect();
+    let is_struck = faults.iter().any(|fault| fault.decide(plan.seed, Identity(root)).arm == Arm::Treatment);
+    (!faults.is_empty()).then_some(if is_struck { Arm::Treatment } else { Arm::Control })
+}
+
+/// Answers orders with 200 and strangers with 403, unless it is to behave badly.
 #[test]
 #[ignore = "the platform starts it as a runtime"]
 fn runtime() {
     let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") else { return };
-    let mut wire = BufReader::new(TcpStream::connect(api).unwrap());
-    loop {
-        let (head, event) = call(&mut wire, "GET", "/2018-06-01/runtime/invocation/next", "");
-        let id = head.iter().find_map(|line| line.to_lowercase().strip_prefix("lambda-runtime-aws-request-id:").map(str::to_owned));
-        let status = if event.contains("/address") { 403 } else { 200 };
-        let answer = format!(r#"{{"statusCode":{status},"body":"{{}}"}}"#);
-        call(&mut wire, "POST", &format!("/2018-06-01/runtime/invocation/{}/response", id.unwrap().trim()), &answer);
+    let behaviour = Behaviour::told();
+    if behaviour == Behaviour::StartsAnew {
+        std::thread::sleep(START);
     }
+    let mut wire = BufReader::new(TcpStream::connect(api).unwrap());
+    for n in 0.. {
+        let (head, event) = call(&mut wire, "GET", "/2018-06-01/runtime/invocation/next", "");
+        let id = header(&head, "lambda-runtime-aws-request-id");
+        let arm = header(&head, "lambda-runtime-trace-id").and_then(|id| arm(trace_root(&id)?));
+        let status = if event.contains("/address") { 403 } else { behaviour.status(arm, n) };
+        let answer = format!(r#"{{"statusCode":{status},"body":"{{}}"}}"#);
+        call(&mut wire, "POST", &format!("/2018-06-01/runtime/invocation/{}/response", id.unwrap()), &answer);
+        if behaviour == Behaviour::StartsAnew && arm.is_some() {
+            return;
+        }
+    }
+}
+
+fn header(head: &[String], name: &str) -> Option<String> {
+    head.iter().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+    })
 }
 
 /// One exchange whose answer has a length.
@@ -33,9 +102,7 @@ fn call(wire: &mut BufReader<TcpStream>, method: &str, path: &str, body: &str) -
         }
         head.push(line.trim().to_owned());
     }
-    let length =
-        head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(|length| length.trim().parse().unwrap()));
-    let mut body = vec![0; length.unwrap_or(0)];
+    let mut body = vec![0; header(&head, "content-length").map_or(0, |length| length.parse().unwrap())];
     wire.read_exact(&mut body).unwrap();
     (head, String::from_utf8(body).unwrap())
 }

@@ -1,6 +1,8 @@
 //! A cloud for one test: a function on the local platform, configured through the test control plane. What the extension is told and tells goes
 //! through SSM and CloudWatch Logs, and only while the function has the layer.
 
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,10 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Scripted, Settling, serve};
+use faults::Entry;
 use stack::platform::gateway::{Api, Route, Routes};
 use stack::platform::{Code, Function, Platform, Settings};
 use stack::{Compressed, RunFolder, guard};
 
+use crate::child::{self, Behaviour};
 use crate::support::{BROWNOUT, Outcome};
 
 pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7";
@@ -25,6 +29,37 @@ const PARAMETER: &str = "/brownout/orders/plan";
 /// How late CloudWatch Logs are with a line.
 const LATE: Duration = Duration::from_millis(400);
 
+/// What is wrong with a cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// Nothing.
+    None,
+    /// Only the first of every so many lines of the ledger comes into the logs.
+    LinesLost { of: usize },
+    /// A line comes into the logs so late.
+    LinesLate(Duration),
+    /// Every line comes twice.
+    LinesDoubled,
+    /// Every second environment finds no plan.
+    HalfBlind,
+    /// There are so few environments that struck invocations keep others waiting.
+    Crowded { environments: u32 },
+    /// The function's own.
+    Function(Behaviour),
+}
+
+impl Lie {
+    /// When the `n`th line of the ledger comes into the logs.
+    fn arrivals(self, n: usize) -> Vec<Duration> {
+        match self {
+            Self::LinesLost { of } if !n.is_multiple_of(of) => Vec::new(),
+            Self::LinesLate(late) => vec![late],
+            Self::LinesDoubled => vec![LATE, LATE],
+            _ => vec![LATE],
+        }
+    }
+}
+
 pub struct Cloud {
     plane: Arc<Mutex<Scripted>>,
     endpoint: String,
@@ -34,7 +69,12 @@ pub struct Cloud {
 }
 
 impl Cloud {
+    /// One with which nothing is wrong.
     pub fn new() -> Self {
+        Self::that_lies(Lie::None)
+    }
+
+    pub fn that_lies(lie: Lie) -> Self {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let marker = format!("deployed-{}-{number}", std::process::id());
@@ -46,18 +86,25 @@ impl Cloud {
             let endpoint = format!("http://{}", listener.local_addr().unwrap());
             tokio::spawn(serve(listener, Arc::clone(&plane)));
             let (ledger, mut entries) = tokio::sync::mpsc::unbounded_channel();
-            let platform = stack::platform::start(settings(&folder, &marker, ledger)).await.unwrap();
+            let platform = stack::platform::start(settings(&folder, &marker, lie, ledger)).await.unwrap();
             let gateway = platform.gateway.to_string();
             tokio::spawn(hand_plans_over(Arc::clone(&plane), folder.path().join("plan.json"), platform));
             let logs = Arc::clone(&plane);
             tokio::spawn(async move {
+                let mut lines = 0;
                 while let Some(entry) = entries.recv().await {
-                    let (text, logs) = (entry.to_line(), Arc::clone(&logs));
-                    tokio::spawn(async move {
-                        let at_ms = unix_ms();
-                        tokio::time::sleep(LATE).await;
-                        logs.lock().unwrap().plane.log("/aws/lambda/orders", LogLine { at_ms, text });
-                    });
+                    // The platform here tells of every invocation; AWS's does not.
+                    if matches!(entry, Entry::Invoked { .. }) {
+                        continue;
+                    }
+                    for late in lie.arrivals(lines) {
+                        let (text, logs, at_ms) = (entry.to_line(), Arc::clone(&logs), unix_ms());
+                        tokio::spawn(async move {
+                            tokio::time::sleep(late).await;
+                            logs.lock().unwrap().plane.log("/aws/lambda/orders", LogLine { at_ms, text });
+                        });
+                    }
+                    lines += 1;
                 }
             });
             (endpoint, gateway)
@@ -108,6 +155,13 @@ impl Cloud {
     pub fn versions(&self) -> (Vec<u64>, BTreeMap<String, f64>) {
         let function = self.plane.lock().unwrap().plane.functions["orders"].clone();
         (function.versions.keys().copied().collect(), function.aliases["live"].weights.clone())
+    }
+
+    /// Writes something else into the experiment.
+    pub fn rewrite(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        assert!(text.contains(from), "`{from}` is not in {text}");
+        std::fs::write(self.file(), text.replace(from, to)).unwrap();
     }
 
     pub fn file(&self) -> String {
@@ -199,11 +253,38 @@ fn account() -> ControlPlane {
     plane
 }
 
-fn settings(folder: &tempfile::TempDir, marker: &str, ledger: tokio::sync::mpsc::UnboundedSender<faults::Entry>) -> Settings {
+/// The extension; of a cloud that is half blind a script that gives every second of them an empty plan.
+fn extension(folder: &Path, lie: Lie) -> PathBuf {
+    let real = PathBuf::from(BROWNOUT).with_file_name("brownout-extension");
+    if lie != Lie::HalfBlind {
+        return real;
+    }
+    let script = folder.join("half-blind/brownout-extension");
+    let (mark, none) = (folder.join("sees"), folder.join("none.json"));
+    std::fs::create_dir(script.parent().unwrap()).unwrap();
+    std::fs::write(&none, "").unwrap();
+    let text = format!(
+        "#!/bin/sh\nif mkdir '{mark}' 2>/dev/null; then :; else rmdir '{mark}'; export BROWNOUT_PLAN='file:{none}'; fi\nexec '{real}' \"$@\"\n",
+        mark = mark.display(),
+        none = none.display(),
+        real = real.display()
+    );
+    write_program(&script, &text);
+    script
+}
+
+fn write_program(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::sync::mpsc::UnboundedSender<Entry>) -> Settings {
     let binary = folder.path().join("function");
     let this = std::env::current_exe().unwrap();
-    std::fs::write(&binary, format!("#!/bin/sh\nexec '{}' --ignored --exact --nocapture child::runtime\n", this.display())).unwrap();
-    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&binary, &format!("#!/bin/sh\nexec '{}' --ignored --exact --nocapture child::runtime\n", this.display()));
+    let plan = folder.path().join("plan.json");
+    let behaviour = if let Lie::Function(behaviour) = lie { behaviour } else { Behaviour::Well };
+    let variables = [(child::BEHAVIOUR, behaviour.name()), (child::PLAN, plan.display().to_string())];
     let layer = Path::new(env!("CARGO_MANIFEST_DIR")).join("extension/layer");
     let route = Route { resource: "/{api+}".into(), method: None, function: "orders".into(), authorizer: None, key_required: false };
     let api = Api {
@@ -221,17 +302,17 @@ fn settings(folder: &tempfile::TempDir, marker: &str, ledger: tokio::sync::mpsc:
             code: Code::Provided(binary),
             memory_mb: 128,
             timeout: Duration::from_secs(10),
-            concurrency: 20,
+            concurrency: if let Lie::Crowded { environments } = lie { environments } else { 20 },
             reserved: None,
-            variables: BTreeMap::new(),
+            variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             idle: Duration::from_secs(600),
         }],
         routes: Routes { apis: vec![api] },
         run_folder: RunFolder::create(folder.path().join("platform")).unwrap(),
-        extension: Some(PathBuf::from(BROWNOUT).with_file_name("brownout-extension")),
+        extension: Some(extension(folder.path(), lie)),
         bootstrap: layer.join("bootstrap"),
         wrapper: layer.join("wrapper"),
-        plan: folder.path().join("plan.json"),
+        plan,
         variables: BTreeMap::from([("AWS_REGION".to_owned(), control_plane::REGION.to_owned())]),
         marker: marker.to_owned(),
         ledger,

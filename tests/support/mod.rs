@@ -26,8 +26,8 @@ pub fn turn() -> Turn {
     Turn(file)
 }
 
-/// Waits until nobody measures: for runs of which no latency is judged, and which mostly wait.
-fn turn_beside_others() -> Turn {
+/// Waits until nobody measures: for runs of which no fine latency is judged, and which mostly wait.
+pub fn turn_beside_others() -> Turn {
     let file = lock();
     file.lock_shared().unwrap();
     Turn(file)
@@ -82,7 +82,12 @@ pub fn run_beside_others(text: &str, arguments: &[&str]) -> Outcome {
 
 fn run_now(text: &str, arguments: &[&str]) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let mut running = start(folder.path(), text, arguments);
+    let running = start(folder.path(), text, arguments);
+    ended(running, folder)
+}
+
+/// Waits for the end of a run whose report is in `folder`.
+pub fn ended(mut running: Running, folder: tempfile::TempDir) -> Outcome {
     let output = running.finish();
     Outcome {
         code: output.status.code().unwrap_or(-1),
@@ -101,9 +106,14 @@ pub struct Running {
 
 /// Starts a run of `text` with its report in `folder`.
 pub fn start(folder: &Path, text: &str, arguments: &[&str]) -> Running {
+    start_by(Command::new(BROWNOUT), folder, text, arguments)
+}
+
+/// The same by another program, which ends as brownout.
+pub fn start_by(mut program: Command, folder: &Path, text: &str, arguments: &[&str]) -> Running {
     let file = folder.join("experiment.toml");
     std::fs::write(&file, text).unwrap();
-    let child = Command::new(BROWNOUT)
+    let child = program
         .arg("run")
         .arg(&file)
         .arg("--out")

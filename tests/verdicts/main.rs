@@ -2,6 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod bare;
+#[path = "../deployed/child.rs"]
+mod child;
+#[path = "../deployed/cloud.rs"]
+mod cloud;
+mod deployed;
+mod generator;
+mod server;
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::{Outcome, run};
@@ -13,6 +22,7 @@ fn clinic(fault: &str, rate: &str) -> String {
     )
 }
 
+/// Reasons and headline.
 fn reasons(outcome: &Outcome) -> String {
     outcome.result()["reasons"].to_string() + &outcome.result()["sentence"].to_string()
 }

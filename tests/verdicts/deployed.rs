@@ -1,0 +1,99 @@
+//! Stacks that are wrong under faults, and ledgers that are: the account and the function of `tests/deployed`.
+
+use std::time::Duration;
+
+use crate::bare::{BROKEN, HELD, NOT_SHOWN, says};
+use crate::child::Behaviour;
+use crate::cloud::{Cloud, Lie};
+use crate::support::{self, Outcome};
+
+const ORDERS: &str = "orders GET /orders/{id}";
+
+/// Runs it beside others.
+fn run(cloud: &Cloud) -> Outcome {
+    let _turn = support::turn_beside_others();
+    cloud.run(&[]).end()
+}
+
+/// The outcomes of several lies at once, each with these aims.
+fn run_all<const N: usize>(lies: [Lie; N], aims: &str) -> [Outcome; N] {
+    std::thread::scope(|scope| {
+        let runs = lies.map(|lie| {
+            scope.spawn(move || {
+                let cloud = Cloud::that_lies(lie);
+                cloud.rewrite(AIMS, aims);
+                if lie == Lie::Function(Behaviour::StartsAnew) {
+                    // A start takes this machine's time, and a queue for an environment is not meant.
+                    cloud.rewrite("rate = \"40/s\"", "rate = \"8/s\"");
+                }
+                run(&cloud)
+            })
+        });
+        runs.map(|run| run.join().unwrap())
+    })
+}
+
+const AIMS: &str = "p50 = \"<= 800ms\"\nerrors = \"<= 5%\"\n";
+
+/// A phase in which two arms can be compared.
+fn lengthen(cloud: &Cloud) {
+    cloud.rewrite("fault = \"12s\"", "fault = \"21s\"");
+}
+
+#[test]
+fn a_ledger_that_does_not_tell_all_proves_nothing_and_one_that_tells_it_twice_proves_it_once() {
+    let lies = [Lie::HalfBlind, Lie::LinesLost { of: 20 }, Lie::LinesLate(Duration::from_secs(4)), Lie::LinesDoubled];
+    let [blind, lost, late, doubled] = run_all(lies, AIMS);
+    let unknown = "eligible invocations are in no ledger";
+    let lacking = "it did not reach them, or their lines were lost";
+    says(&blind, NOT_SHOWN, &["Neither held nor broken", unknown], &[lacking]);
+    says(&lost, NOT_SHOWN, &["Neither held nor broken", unknown], &[lacking]);
+    says(&late, NOT_SHOWN, &["books do not balance", "This is a fault of the harness"], &["`ledger-lag` is too short"]);
+    says(&doubled, HELD, &["Every aim and every rule"], &["[]"]);
+    let eligible = doubled.result()["injections"][0]["books"]["eligible"].as_u64().unwrap();
+    assert!((200..=700).contains(&eligible), "45 a second for 12 s and what arming takes are some 600: {}", doubled.story());
+}
+
+#[test]
+fn a_function_that_fails_or_starts_anew_under_faults_is_broken() {
+    let lies = [Behaviour::FailsUntouched, Behaviour::RefusesStruck, Behaviour::StartsAnew].map(Lie::Function);
+    // Half a second lies between an answer of a busy machine and a start.
+    let [untouched, refuses, cold] = run_all(lies, "p50 = \"<= 500ms\"\n");
+    let errors = "`orders GET /orders/{id}` should keep errors at most";
+    says(&untouched, BROKEN, &["The system broke: ", errors], &["not struck requests, implied"]);
+    says(&refuses, BROKEN, &["The system broke: "], &[errors, "struck, by no error requests, implied"]);
+    says(&cold, BROKEN, &["The system broke: "], &["`orders GET /orders/{id}` should keep p50 at most 500ms (struck requests)"]);
+}
+
+#[test]
+fn a_control_arm_that_starves_with_the_struck_is_no_measure() {
+    let cloud = Cloud::that_lies(Lie::Crowded { environments: 2 });
+    lengthen(&cloud);
+    cloud.rewrite(AIMS, "p99-ratio = \"<= 5x\"\n");
+    let outcome = run(&cloud);
+    says(&outcome, NOT_SHOWN, &["Neither held nor broken"], &["the faults reach requests of"]);
+    let reached = outcome.result()["interference"].to_string();
+    assert!(reached.contains("\"beyond\":true"), "{reached}");
+}
+
+#[test]
+fn two_faults_that_do_nothing_differ_in_nothing() {
+    let differs = || {
+        let cloud = Cloud::new();
+        lengthen(&cloud);
+        let nothing =
+            |name: &str| format!("[[fault]]\nname = \"{name}\"\nfunction = \"orders\"\nshare = 0.5\nlatency = {{ time = \"1us\" }}\n");
+        cloud.rewrite(
+            "[[fault]]\nfunction = \"orders\"\nshare = 0.5\nlatency = { at = \"before\", time = \"60ms\" }\n",
+            &(nothing("one") + &nothing("two")),
+        );
+        let outcome = run(&cloud);
+        says(&outcome, HELD, &["Every aim and every rule"], &["[]"]);
+        let effects = outcome.result()["effects"].as_array().unwrap().clone();
+        let made: Vec<_> = effects.iter().filter(|row| row["endpoint"] == ORDERS && !row["effect"].is_null()).collect();
+        assert_eq!(made.len(), 6, "three quantiles of each: {effects:?}");
+        made.iter().any(|row| row["effect"]["differs"] == true)
+    };
+    // One run in twenty raises a false alarm, as it promises; when two faults shared one pair of arms, nearly every run did.
+    assert!(!differs() || !differs());
+}
