@@ -222,11 +222,16 @@ impl Join {
         if let Some(message) = &eligible.message {
             self.messages.insert(root.clone(), message.clone());
         }
-        let is_asynchronous = self.is_asynchronous;
+        // A function that was frozen with a call in its hands makes it after its answer.
+        let may_be_late = self.is_asynchronous || !self.is_of_a_function(&eligible.fault);
         let known = self.root(root, now);
-        let is_late = known.judged && !is_asynchronous;
+        let is_late = known.judged && !may_be_late;
         known.eligible.push(eligible);
         self.late += u64::from(is_late);
+    }
+
+    fn is_of_a_function(&self, fault: &str) -> bool {
+        self.faults.iter().any(|known| known.name == fault && matches!(known.place, Place::Function(_)))
     }
 
     fn started(&mut self, started: &Started) {
