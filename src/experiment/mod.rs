@@ -10,6 +10,7 @@ pub mod measured;
 pub mod plan;
 pub mod record;
 pub mod run;
+mod run_error;
 mod settle;
 pub mod shipped;
 mod sighted;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
 use scenarios::Event;
-use scenarios::invariants::cedar::OracleError;
 use scenarios::invariants::{self, Quiet};
-use scenarios::traffic::{self, Order, Traffic, TrafficError};
-use stack::{Addresses, Left, Target, TargetError};
+use scenarios::traffic::{self, Order, Traffic};
+use stack::{Addresses, Left, Target};
 
 use super::join::Join;
 use super::lease::Keeper;
 use super::measured::{deployments, experiment, machine_wait_us, phases, platform};
 use super::plan::Plan;
 use super::record::{Recorded, Recorder};
+pub use super::run_error::RunError;
 use super::sighted::Sighted;
 use super::stop::Watch;
 use crate::progress::{Moment, Pace, Progress};
@@ -23,35 +23,6 @@ use crate::signals::{Asked, Signals};
 
 /// How often ledgers are read and phases looked at.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-
-/// Why a run could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The stack.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// The traffic.
-    #[error(transparent)]
-    Traffic(#[from] TrafficError),
-    /// The oracles.
-    #[error("the oracles cannot decide")]
-    Oracle(#[from] OracleError),
-    /// A file.
-    #[error("the run's folder cannot be written; choose a writable folder with free space")]
-    Folder(#[from] std::io::Error),
-    /// A signal came before the first request was due.
-    #[error("stopped as asked")]
-    Asked(Asked),
-    /// It could not be run, and something is left of it.
-    #[error("left behind: {}; `{}` takes it back", .left.what.join(", "), .left.command)]
-    Left {
-        /// What.
-        left: Left,
-        /// Why it could not be run.
-        #[source]
-        cause: Box<RunError>,
-    },
-}
 
 /// What is needed beside the plan.
 pub struct Setting {

@@ -37,7 +37,7 @@ fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
     assert!(outcome.stderr.contains("`orders` is as it was"), "{}", outcome.stderr);
     let journal = std::fs::read_to_string(outcome.folder.path().join("journal.ndjson")).unwrap();
     assert!(journal.contains("attaching") && journal.contains("undoing"), "{journal}");
-    let everything = cloud::everything_below(outcome.folder.path());
+    let everything = support::everything_below(outcome.folder.path());
     for (what, text) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr), ("the folder", &everything)] {
         assert!(!text.contains(SECRET), "a function's secret is in {what}");
     }

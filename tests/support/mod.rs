@@ -217,3 +217,17 @@ pub fn shortened(name: &str, phases: &str) -> String {
 
 /// Long enough for every journey at 20 arrivals a second to come once in the baseline, which is 100 arrivals.
 pub const SHORT: &str = "warm-up = \"2s\"\nbaseline = \"6s\"\nfault = \"8s\"\nrecovery = \"3s\"";
+
+/// All text in the files of a folder.
+pub fn everything_below(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&everything_below(&path));
+        } else {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+    text
+}

@@ -1,0 +1,78 @@
+//! Gives each event what the ledgers tell of it by its trace.
+
+use std::time::Instant;
+
+use faults::{Arm, Identity, Roll};
+use reports::Rolls;
+use scenarios::Event;
+
+use super::{Join, Joined, Traced};
+
+impl Join {
+    pub(super) fn joined(&mut self, event: Event, now: Instant) -> Joined {
+        match event {
+            Event::Exchange(mut exchange) => {
+                self.rehearse(&exchange);
+                let missed = self.miss(&exchange);
+                exchange.struck = self.struck_on(&exchange.root);
+                let identity = exchange.root.clone();
+                self.root(identity.clone(), now).judged = true;
+                self.with_rolls(Event::Exchange(exchange), &identity, missed)
+            }
+            Event::Disposed(mut disposed) => {
+                disposed.struck = self.struck_on(&disposed.message);
+                let identity = disposed.message.clone();
+                self.with_rolls(Event::Disposed(disposed), &identity, Rolls::NONE)
+            }
+            Event::Closed(mut closed) => {
+                closed.struck = self.struck_on(&closed.root);
+                let identity = closed.root.clone();
+                self.with_rolls(Event::Closed(closed), &identity, Rolls::NONE)
+            }
+            event => Joined { event, traced: Traced::default() },
+        }
+    }
+
+    /// `missed` is what the dice say about faults that no ledger tells of.
+    fn with_rolls(&self, event: Event, identity: &str, missed: Rolls) -> Joined {
+        let mut traced = self.traced(identity);
+        let rolls = &mut traced.rolls;
+        for index in 0..self.faults.len() {
+            if missed.about.has(index) {
+                rolls.about.insert(index);
+            }
+            if missed.struck.has(index) {
+                rolls.struck.insert(index);
+                rolls.first.insert(index);
+            }
+        }
+        Joined { event, traced }
+    }
+
+    /// What the ledgers tell of a request, a message or a record.
+    pub fn traced(&self, identity: &str) -> Traced {
+        let half = Roll::new(self.seed, "control-half", Identity(identity)).unit() < 0.5;
+        Traced { rolls: self.rolls(identity), cold: self.roots.get(identity).is_some_and(|root| root.cold), half }
+    }
+
+    /// What the ledgers say that the dice said about a request, or about a message.
+    pub(super) fn rolls(&self, identity: &str) -> Rolls {
+        let mut rolls = Rolls::NONE;
+        let lines = self.roots.get(identity).map(|root| root.eligible.as_slice()).unwrap_or_default();
+        for line in lines {
+            let Some(index) = self.index(&line.fault) else { continue };
+            rolls.about.insert(index);
+            if line.arm == Arm::Treatment {
+                rolls.struck.insert(index);
+                if line.call == 1 {
+                    rolls.first.insert(index);
+                }
+            }
+        }
+        rolls
+    }
+
+    pub(super) fn index(&self, fault: &str) -> Option<usize> {
+        self.faults.iter().position(|known| known.name == fault)
+    }
+}

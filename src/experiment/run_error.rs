@@ -1,0 +1,36 @@
+//! Why a run could not be made.
+
+use scenarios::invariants::cedar::OracleError;
+use scenarios::traffic::TrafficError;
+use stack::{Left, TargetError};
+
+use crate::signals::Asked;
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The stack.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The traffic.
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+    /// The oracles.
+    #[error("the oracles cannot decide")]
+    Oracle(#[from] OracleError),
+    /// A file.
+    #[error("the run's folder cannot be written; choose a writable folder with free space")]
+    Folder(#[from] std::io::Error),
+    /// A signal came before the first request was due.
+    #[error("stopped as asked")]
+    Asked(Asked),
+    /// It could not be run, and something is left of it.
+    #[error("left behind: {}; `{}` takes it back", .left.what.join(", "), .left.command)]
+    Left {
+        /// What.
+        left: Left,
+        /// Why it could not be run.
+        #[source]
+        cause: Box<RunError>,
+    },
+}
