@@ -31,7 +31,7 @@ fn an_experiment_that_fis_drives_holds_and_leaves_the_functions_as_they_were() {
         assert!(report.contains(text), "{report}");
     }
     assert!(outcome.stderr.contains("FIS's dry run found nothing wrong"), "{}", outcome.stderr);
-    assert!(!support::everything_below(outcome.folder.path()).contains(cloud::SECRET));
+    assert!(!crate::support::everything_below(outcome.folder.path()).contains(cloud::SECRET));
 }
 
 /// Runs it until a plan with faults is there, does something, and gives what came of it.
