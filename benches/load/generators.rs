@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
-use reports::latencies::{ArmTag, Latencies, Outcome, Phase, Tag};
+use reports::latencies::{Latencies, Outcome, Phase, Tag};
+use reports::rolls::Rolls;
 use scenarios::traffic::plain::{self, Sample};
 use serde_json::json;
 
@@ -46,7 +47,7 @@ pub fn ours() -> Done {
 /// As the harness records: a histogram for each second and outcome, in microseconds. The figures are milliseconds.
 fn histograms(samples: &[Sample]) -> serde_json::Map<String, serde_json::Value> {
     let mut latencies = Latencies::default();
-    let tag = |outcome| Tag { endpoint: "plain GET".to_owned(), phase: Phase::Baseline, arm: ArmTag::Untouched, outcome };
+    let tag = |outcome| Tag { endpoint: "plain GET".to_owned(), phase: Phase::Baseline, rolls: Rolls::default(), cold: false, outcome };
     let (answered, failed) = (tag(Outcome::Answered), tag(Outcome::Failed));
     let mut open = 0;
     for sample in samples {
@@ -58,7 +59,7 @@ fn histograms(samples: &[Sample]) -> serde_json::Map<String, serde_json::Value> 
         }
         latencies.record(second, tag, u64::try_from(sample.response.as_micros()).unwrap_or(u64::MAX), false);
     }
-    let counts = latencies.counts(|_, tag, _| tag.outcome == Outcome::Answered);
+    let counts = latencies.counts(|tag| tag.outcome == Outcome::Answered);
     let figures = QUANTILES.map(|(name, q)| (name.to_owned(), json!(counts.quantile(q).map(|us| us as f64 / 1e3))));
     figures.into_iter().collect()
 }

@@ -93,3 +93,28 @@ fn a_stop_condition_ends_the_run_with_its_own_verdict() {
     let outcome = run(&clinic(fault, "30/s"), &[]);
     assert_eq!(outcome.code, 5, "{}", outcome.story());
 }
+
+/// Three tries at every look into the table, of which each may fail on its own; the aim is on the requests that were struck at least once.
+fn failing_looks(roll: &str) -> Outcome {
+    let fault = format!(
+        "[[fault]]\nservice = \"dynamodb\"\noperation = \"GetItem\"\nshare = 0.3\nroll = \"{roll}\"\nerror = {{ type = \"InternalServerError\" }}\n\
+         [[expect]]\nof = \"clinic GET /appointment/{{id}}\"\narm = \"struck\"\nerrors = \"<= 35%\"\n"
+    );
+    let text = clinic(&fault, "20/s").replace("fault = \"5s\"", "fault = \"20s\"");
+    support::run_beside_others(&text, &[])
+}
+
+#[test]
+fn retries_that_win_are_held() {
+    bare::says(&failing_looks("each-call"), bare::HELD, &["clinic"], &[]);
+}
+
+#[test]
+fn retries_that_cannot_win_are_broken() {
+    bare::says(
+        &failing_looks("same-request"),
+        bare::BROKEN,
+        &["The system broke: `clinic GET /appointment/{id}` should keep errors at most 35"],
+        &[],
+    );
+}
