@@ -66,7 +66,8 @@ fn measure(events: usize) -> Done {
 /// The line about the last event: it is written before the answer goes on.
 fn eligible(extension: &mut Part) -> Done<Eligible> {
     loop {
-        if let Some(Entry::Eligible(line)) = Entry::from_line(&format!("{}\n", extension.tell()?)) {
+        let line = Entry::from_line(&format!("{}\n", extension.tell()?)).and_then(|entry| entry.eligible().pop());
+        if let Some(line) = line {
             return Ok(line);
         }
     }

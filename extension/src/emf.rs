@@ -57,6 +57,7 @@ fn dimension(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use faults::Start;
+    use faults::ledger::OfFault;
     use serde_json::Value;
 
     use super::*;
@@ -68,14 +69,8 @@ mod tests {
             request_id: "id".into(),
             root: None,
             place: "f".into(),
-            fault: "slow".into(),
-            arm,
-            action: "wait-before".into(),
-            waited_us,
             start: Start::Warm,
-            done,
-            message: None,
-            call: 1,
+            of: OfFault { arm, action: "wait-before".into(), waited_us, done, ..OfFault::control("slow".into()) },
         }
     }
 
@@ -123,7 +118,7 @@ mod tests {
     fn odd_names_are_made_dimensions() {
         let namespace = Namespace::read("Brownout").unwrap();
         for (name, value) in [("", "-"), (" ", "-"), ("zu spät\n", "zu sp?t?"), (&"x".repeat(2000), &"x".repeat(1024))] {
-            let line = line(&namespace, &Eligible { fault: name.to_owned(), ..eligible(Arm::Control, true, 0) }, 0);
+            let line = line(&namespace, &Eligible { of: OfFault::control(name.to_owned()), ..eligible(Arm::Control, true, 0) }, 0);
             assert_eq!(conforms(&line)["Fault"], value, "{name}");
         }
     }

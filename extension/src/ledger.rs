@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use faults::ledger::Eligible;
+use faults::ledger::{Decided, OfFault};
 use faults::{Action, Decision, Entry, Memory, Start};
 use tokio::task::AbortHandle;
 
@@ -45,11 +45,11 @@ pub struct Invocation {
     pub start: Start,
     /// When its deadline comes, where that is known.
     pub deadline: Option<Instant>,
-    /// One line for each fault that is about it.
+    /// One for each fault that is about it.
     pub lines: Vec<Line>,
     /// Tells the ledger in time where the deadline comes before an answer does.
     pub guard: Option<AbortHandle>,
-    /// Whether its lines are written.
+    /// Whether its line is written.
     pub told: bool,
     /// What must be known of the event when the handler answers.
     pub(crate) handed: Handed,
@@ -93,6 +93,20 @@ impl Line {
     pub fn new(decision: Decision) -> Self {
         let done = decision.action == Action::Pass;
         Self { decision, waited: Duration::ZERO, since: None, done }
+    }
+
+    /// As the ledger tells it.
+    fn told(&self) -> OfFault {
+        let waited = self.waited + self.since.map_or(Duration::ZERO, |since| since.elapsed());
+        OfFault {
+            fault: self.decision.fault.clone(),
+            arm: self.decision.arm,
+            action: self.decision.action.name().to_owned(),
+            waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
+            done: self.done || self.since.is_some(),
+            message: self.decision.message.clone(),
+            call: self.decision.call,
+        }
     }
 }
 
@@ -173,7 +187,7 @@ impl Ledger {
             let (ledger, guarded) = (Arc::clone(self), Arc::clone(&open));
             let guard = tokio::spawn(async move {
                 tokio::time::sleep_until(before(deadline).into()).await;
-                ledger.write_lines(&mut lock(&guarded));
+                ledger.write_line(&mut lock(&guarded));
             });
             lock(&open).guard = Some(guard.abort_handle());
         }
@@ -196,11 +210,11 @@ impl Ledger {
         if open.is_empty() { None } else { open.get(id).cloned() }
     }
 
-    /// Writes an invocation's lines, if the deadline's guard has not, and closes its page. That of an edited event is still found until it is
+    /// Writes an invocation's line, if the deadline's guard has not, and closes its page. That of an edited event is still found until it is
     /// forgotten: an answer that is sent once more must be looked at once more.
     pub fn tell(&self, open: &Open) {
         let mut invocation = lock(open);
-        self.write_lines(&mut invocation);
+        self.write_line(&mut invocation);
         close(&mut invocation);
         if invocation.handed.edited.is_none() {
             self.remove(open, &invocation.request_id);
@@ -235,36 +249,29 @@ impl Ledger {
         for open in open {
             let mut invocation = lock(&open);
             invocation.cut_short();
-            self.write_lines(&mut invocation);
+            self.write_line(&mut invocation);
         }
     }
 
-    fn write_lines(&self, invocation: &mut Invocation) {
+    fn write_line(&self, invocation: &mut Invocation) {
         if std::mem::replace(&mut invocation.told, true) {
             return;
         }
-        for line in &invocation.lines {
-            let waited = line.waited + line.since.map_or(Duration::ZERO, |since| since.elapsed());
-            let eligible = Eligible {
-                run: invocation.run.clone(),
-                sequence: invocation.sequence,
-                request_id: invocation.request_id.clone(),
-                root: invocation.root.clone(),
-                place: self.function.clone(),
-                fault: line.decision.fault.clone(),
-                arm: line.decision.arm,
-                action: line.decision.action.name().to_owned(),
-                waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
-                start: invocation.start,
-                done: line.done || line.since.is_some(),
-                message: line.decision.message.clone(),
-                call: line.decision.call,
-            };
-            let metrics = self.metrics.as_ref().map(|namespace| emf::line(namespace, &eligible, now_ms()));
-            write(&Entry::Eligible(eligible).to_line());
-            if let Some(metrics) = metrics {
-                write(&metrics);
-            }
+        if invocation.lines.is_empty() {
+            return;
+        }
+        let entry = Entry::Decided(Decided {
+            run: invocation.run.clone(),
+            sequence: invocation.sequence,
+            request_id: invocation.request_id.clone(),
+            root: invocation.root.clone(),
+            place: self.function.clone(),
+            start: invocation.start,
+            faults: invocation.lines.iter().map(Line::told).collect(),
+        });
+        write(&entry.to_line());
+        if let Some(namespace) = &self.metrics {
+            entry.eligible().iter().for_each(|eligible| write(&emf::line(namespace, eligible, now_ms())));
         }
     }
 }

@@ -36,7 +36,7 @@ async fn handled(platform: &Platform, runtime: &mut Runtime, id: &str, answer: &
 
 /// The actions of an invocation and whether each was carried out.
 async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bool)> {
-    extension.eligible(id, count).await.into_iter().map(|line| (line.action, line.done)).collect()
+    extension.eligible(id, count).await.into_iter().map(|line| (line.of.action, line.of.done)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -148,7 +148,7 @@ impl Emulator {
 
     /// What the ledger says was done to invocations.
     fn eligible(&self) -> Vec<Eligible> {
-        self.entries().into_iter().filter_map(|entry| if let Entry::Eligible(line) = entry { Some(line) } else { None }).collect()
+        self.entries().iter().flat_map(Entry::eligible).collect()
     }
 
     /// What was done to one invocation; its line may be later here than the answer, since the emulator passes it on.

@@ -28,7 +28,7 @@ async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
 }
 
 async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bool)> {
-    extension.eligible(id, count).await.into_iter().map(|line| (line.action, line.done)).collect()
+    extension.eligible(id, count).await.into_iter().map(|line| (line.of.action, line.of.done)).collect()
 }
 
 fn json(bytes: &[u8]) -> Option<serde_json::Value> {

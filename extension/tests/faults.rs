@@ -130,7 +130,7 @@ async fn the_line_is_there_before_the_platform_sees_the_answer() {
     }
     let lines = extension.eligible("i49", 1).await;
     assert_eq!(lines.len(), 1);
-    let eligible = extension.entries().into_iter().filter(|entry| matches!(entry, Entry::Eligible(_))).count();
+    let eligible = extension.entries().into_iter().filter(|entry| matches!(entry, Entry::Decided(_))).count();
     assert_eq!(eligible, 50, "control and treatment alike, once each");
 }
 
@@ -316,8 +316,7 @@ async fn a_plan_that_came_while_everything_was_frozen_is_in_force_for_the_first_
         runtime.read().await.unwrap();
         runtime.respond(&id, b"{}").await;
         let named = format!("slow-{n}");
-        struck =
-            extension.entries().iter().any(|entry| matches!(entry, Entry::Eligible(line) if line.request_id == id && line.fault == named));
+        struck = extension.entries().iter().flat_map(Entry::eligible).any(|line| line.request_id == id && line.fault == named);
         if struck {
             break;
         }

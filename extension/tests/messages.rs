@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use faults::ledger::Eligible;
-use faults::{Arm, Entry, Identity, Plan};
+use faults::{Arm, Identity, Plan};
 use support::{Extension, Platform, Runtime, event, plan, until};
 
 const POLLERS: usize = 16;
@@ -64,7 +64,7 @@ async fn poll(mut runtime: Runtime) -> Vec<String> {
 fn lines_by_request(extension: &Extension) -> BTreeMap<String, Vec<Eligible>> {
     let mut book: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for entry in extension.entries() {
-        if let Entry::Eligible(line) = entry {
+        for line in entry.eligible() {
             book.entry(line.request_id.clone()).or_default().push(line);
         }
     }
@@ -143,6 +143,6 @@ async fn an_event_without_a_message_is_struck_by_its_trace() {
     }
     for (n, root) in roots.iter().enumerate() {
         let line = extension.eligible(&format!("id-{n}"), 1).await.remove(0);
-        assert_eq!((line.arm == Arm::Treatment, line.message, line.root.as_deref()), (is_struck(root), None, Some(root.as_str())));
+        assert_eq!((line.arm == Arm::Treatment, line.of.message, line.root.as_deref()), (is_struck(root), None, Some(root.as_str())));
     }
 }

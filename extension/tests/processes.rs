@@ -164,7 +164,7 @@ async fn a_slow_start_holds_the_first_next_of_every_poller_and_no_other() {
         one.next().await;
         let lines = extension.entries().into_iter().filter(|entry| matches!(entry, Entry::Started(_))).count();
         assert_eq!(lines, 1);
-        assert!(!extension.entries().iter().any(|entry| matches!(entry, Entry::Eligible(_))));
+        assert!(!extension.entries().iter().any(|entry| matches!(entry, Entry::Decided(_))));
     }
 }
 

@@ -225,9 +225,9 @@ impl Run<'_> {
     pub(super) async fn take_in(&mut self, traffic: &Traffic) -> Result<(), RunError> {
         let now = Instant::now();
         for entry in self.target.observe()? {
-            let strike = self.join.strike(&entry, traffic.started().elapsed()).filter(|_| self.plan.is_asynchronous());
+            let strikes = if self.plan.is_asynchronous() { self.join.strikes(&entry, traffic.started().elapsed()) } else { Vec::new() };
             self.join.entry(entry, now);
-            strike.into_iter().for_each(|event| self.happened(event));
+            strikes.into_iter().for_each(|event| self.happened(event));
         }
         for sighting in self.target.sightings()? {
             let event = self.sighted.event(sighting);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Identity;
+use crate::{Action, Identity};
 
 /// Which of the two groups an eligible invocation fell into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,8 +31,8 @@ pub enum Start {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
-    /// An invocation that a fault in force was about.
-    Eligible(Eligible),
+    /// An invocation, or a call to a service, that faults in force were about.
+    Decided(Decided),
     /// The start of an environment that a fault in force was about. Of such faults no invocation has a line.
     Started(Started),
     /// The first invocation of an environment, faults or not.
@@ -65,8 +65,60 @@ pub enum Entry {
     },
 }
 
-/// An invocation that a fault in force was about, and what was done to it.
+/// An invocation that faults in force were about: one line, however many they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The run whose plan was in force.
+    pub run: String,
+    /// The plan's sequence number.
+    pub sequence: u64,
+    /// Lambda's request id; for a service call, the service's.
+    pub request_id: String,
+    /// The root of the trace id, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// The function or service, as [`crate::Place`] prints it.
+    pub place: String,
+    /// Cold or warm.
+    pub start: Start,
+    /// What each fault did, in the plan's order.
+    pub faults: Vec<OfFault>,
+}
+
+/// What one fault did to an invocation that it was about. A line says only what is not as for most: [`OfFault::control`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfFault {
+    /// The fault's name.
+    pub fault: String,
+    /// Treatment or control.
+    #[serde(default = "control", skip_serializing_if = "is_control")]
+    pub arm: Arm,
+    /// The action's name, `pass` for control.
+    #[serde(default = "pass", skip_serializing_if = "is_pass")]
+    pub action: String,
+    /// What was really waited, in microseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_us: u64,
+    /// False where the action could not be carried out and the invocation passed untouched.
+    #[serde(default = "done", skip_serializing_if = "is_done")]
+    pub done: bool,
+    /// The id of the message that the roll hung on, where it did: see [`crate::By::Message`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The number of the call that the roll hung on, where calls were counted: see [`crate::By::Call`].
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub call: u32,
+}
+
+impl OfFault {
+    /// A fault that left the invocation alone.
+    pub fn control(fault: String) -> Self {
+        Self { fault, arm: control(), action: pass(), waited_us: 0, done: done(), message: None, call: first() }
+    }
+}
+
+/// What one fault did to one invocation, with all that is known of the invocation: a [`Decided`] taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eligible {
     /// The run whose plan was in force.
     pub run: String,
@@ -78,24 +130,26 @@ pub struct Eligible {
     pub root: Option<String>,
     /// The function or service, as [`crate::Place`] prints it.
     pub place: String,
-    /// The fault's name.
-    pub fault: String,
-    /// Treatment or control.
-    pub arm: Arm,
-    /// The action's name, `pass` for control.
-    pub action: String,
-    /// What was really waited, in microseconds.
-    pub waited_us: u64,
     /// Cold or warm.
     pub start: Start,
-    /// False where the action could not be carried out and the invocation passed untouched.
-    pub done: bool,
-    /// The id of the message that the roll hung on, where it did: see [`crate::By::Message`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// The number of the call that the roll hung on, where calls were counted: see [`crate::By::Call`].
-    #[serde(default = "first", skip_serializing_if = "is_first")]
-    pub call: u32,
+    /// What the fault did.
+    pub of: OfFault,
+}
+
+impl std::ops::Deref for Eligible {
+    type Target = OfFault;
+
+    fn deref(&self) -> &OfFault {
+        &self.of
+    }
+}
+
+const fn control() -> Arm {
+    Arm::Control
+}
+
+fn pass() -> String {
+    Action::Pass.name().to_owned()
 }
 
 const fn first() -> u32 {
@@ -105,6 +159,29 @@ const fn first() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 const fn is_first(call: &u32) -> bool {
     *call == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_control(arm: &Arm) -> bool {
+    *arm == Arm::Control
+}
+
+fn is_pass(action: &str) -> bool {
+    action == Action::Pass.name()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(waited_us: &u64) -> bool {
+    *waited_us == 0
+}
+
+const fn done() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_done(done: &bool) -> bool {
+    *done
 }
 
 impl Eligible {
@@ -152,6 +229,21 @@ struct LineIn {
 }
 
 impl Entry {
+    /// Each fault's part of a decision; nothing of any other entry.
+    pub fn eligible(&self) -> Vec<Eligible> {
+        let Self::Decided(it) = self else { return Vec::new() };
+        let one = |of: &OfFault| Eligible {
+            run: it.run.clone(),
+            sequence: it.sequence,
+            request_id: it.request_id.clone(),
+            root: it.root.clone(),
+            place: it.place.clone(),
+            start: it.start,
+            of: of.clone(),
+        };
+        it.faults.iter().map(one).collect()
+    }
+
     /// The entry as one line, with its line break.
     pub fn to_line(&self) -> String {
         let mut line = serde_json::to_string(&LineOut { brownout: self }).unwrap_or_default();
@@ -172,46 +264,45 @@ impl Entry {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_line_from_before_rolls_hung_on_messages_reads_and_is_written_as_it_was() {
-        let line = concat!(
-            r#"{"brownout":{"entry":"eligible","run":"r","sequence":1,"request_id":"i","root":"1-a-b","place":"f","fault":"slow","#,
-            r#""arm":"control","action":"pass","waited_us":0,"start":"warm","done":true}}"#
-        );
-        let Some(Entry::Eligible(eligible)) = Entry::from_line(line) else { panic!("it does not read") };
-        assert_eq!((eligible.message.as_ref(), eligible.call), (None, 1));
-        assert_eq!(Entry::Eligible(eligible.clone()).to_line().trim(), line);
-        let of_a_message = Entry::Eligible(Eligible { message: Some("m-1".into()), ..eligible });
-        assert!(of_a_message.to_line().contains(r#""message":"m-1""#));
-        assert_eq!(Entry::from_line(of_a_message.to_line().trim()), Some(of_a_message));
-    }
-
-    #[test]
-    fn a_line_gives_the_name_that_its_roll_hung_on() {
-        let line = |message: Option<&str>, root: Option<&str>, call| Eligible {
+    fn decided(root: Option<&str>, faults: Vec<OfFault>) -> Entry {
+        Entry::Decided(Decided {
             run: "r".into(),
             sequence: 1,
             request_id: "id".into(),
             root: root.map(str::to_owned),
             place: "dynamodb".into(),
-            fault: "f".into(),
-            arm: Arm::Control,
-            action: "pass".into(),
-            waited_us: 0,
             start: Start::Warm,
-            done: true,
-            message: message.map(str::to_owned),
-            call,
-        };
-        for (told, identity) in [
-            (line(Some("m-1"), Some("1-a-b"), 1), "m-1"),
-            (line(None, Some("1-a-b"), 1), "1-a-b"),
-            (line(None, Some("1-a-b"), 3), "1-a-b#3"),
-            (line(None, None, 1), "id"),
+            faults,
+        })
+    }
+
+    #[test]
+    fn a_line_says_what_all_faults_share_once_and_of_those_that_left_it_alone_the_name() {
+        let struck = OfFault { arm: Arm::Treatment, action: "wait-before".into(), waited_us: 60_012, ..OfFault::control("slow".into()) };
+        let names = (0..19).map(|n| OfFault::control(format!("fault-{n}")));
+        let entry = decided(Some("1-a-b"), std::iter::once(struck).chain(names).collect());
+        let line = entry.to_line();
+        assert!(line.len() < 1_000 && line.matches('\n').count() == 1, "{} bytes: {line}", line.len());
+        assert!(line.contains(r#"{"fault":"fault-3"},{"fault":"fault-4"}"#), "{line}");
+        assert!(line.contains(r#"{"fault":"slow","arm":"treatment","action":"wait-before","waited_us":60012}"#), "{line}");
+        assert_eq!(Entry::from_line(line.trim()), Some(entry.clone()));
+        let eligible = entry.eligible();
+        assert_eq!((eligible.len(), eligible[0].waited_us, eligible[19].arm), (20, 60_012, Arm::Control));
+        assert!(eligible.iter().all(|one| one.request_id == "id" && one.root.as_deref() == Some("1-a-b")));
+    }
+
+    #[test]
+    fn a_line_gives_the_name_that_its_roll_hung_on() {
+        for (message, root, call, identity) in [
+            (Some("m-1"), Some("1-a-b"), 1, "m-1"),
+            (None, Some("1-a-b"), 1, "1-a-b"),
+            (None, Some("1-a-b"), 3, "1-a-b#3"),
+            (None, None, 1, "id"),
         ] {
-            assert_eq!(told.identity(), identity, "{told:?}");
-            let entry = Entry::Eligible(told.clone());
-            assert_eq!(entry.to_line().contains("\"call\""), told.call > 1);
+            let of = OfFault { message: message.map(str::to_owned), call, ..OfFault::control("f".into()) };
+            let entry = decided(root, vec![of]);
+            assert_eq!(entry.eligible()[0].identity(), identity, "{entry:?}");
+            assert_eq!(entry.to_line().contains("\"call\""), call > 1);
             assert_eq!(Entry::from_line(entry.to_line().trim()), Some(entry));
         }
     }

@@ -107,12 +107,8 @@ impl Extension {
     /// The eligible lines about an invocation, waiting for at least `count`.
     pub async fn eligible(&self, id: &str, count: usize) -> Vec<faults::ledger::Eligible> {
         until(&format!("{count} lines about {id}"), || {
-            let lines: Vec<_> = self
-                .entries()
-                .into_iter()
-                .filter_map(|entry| if let Entry::Eligible(line) = entry { Some(line) } else { None })
-                .filter(|line| line.request_id == id)
-                .collect();
+            let lines: Vec<_> =
+                self.entries().into_iter().flat_map(|entry| entry.eligible()).filter(|line| line.request_id == id).collect();
             (lines.len() >= count).then_some(lines)
         })
         .await

@@ -166,9 +166,12 @@ impl Join {
     /// Takes a line of a ledger.
     pub fn entry(&mut self, entry: Entry, now: Instant) {
         match entry {
-            Entry::Eligible(eligible) if eligible.run == self.run => self.eligible(eligible, now),
+            Entry::Decided(_) => {
+                let ours = entry.eligible().into_iter().filter(|eligible| eligible.run == self.run);
+                ours.collect::<Vec<_>>().into_iter().for_each(|eligible| self.eligible(eligible, now));
+            }
             Entry::Started(started) if started.run == self.run => self.started(&started),
-            Entry::Eligible(_) | Entry::Started(_) => {}
+            Entry::Started(_) => {}
             Entry::ColdStart { root, .. } => {
                 self.cold_starts += 1;
                 if let Some(root) = root {
@@ -250,18 +253,26 @@ impl Join {
     }
 
     /// What a line of a ledger tells the oracles of work for which no request waits; nothing where nothing was struck.
-    pub fn strike(&self, entry: &Entry, at: Duration) -> Option<Event> {
-        let (fault, action, message) = match entry {
-            Entry::Eligible(line) if line.run == self.run && is_struck(line) => {
-                (&line.fault, &line.action, line.message.clone().or_else(|| self.messages.get(line.root.as_ref()?).cloned()))
+    pub fn strikes(&self, entry: &Entry, at: Duration) -> Vec<Event> {
+        match entry {
+            Entry::Decided(decided) if decided.run == self.run => {
+                entry.eligible().iter().filter(|line| is_struck(line)).filter_map(|line| self.strike(line, at)).collect()
             }
             Entry::Started(start) if start.run == self.run && start.arm == Arm::Treatment && start.done => {
-                (&start.fault, &start.action, None)
+                self.strike_of(&start.fault, &start.action, None, at).into_iter().collect()
             }
-            _ => return None,
-        };
-        let fault = self.faults.iter().find(|known| known.name == *fault)?;
-        let (name, place, action) = (fault.name.clone(), fault.place.clone(), action.clone());
+            _ => Vec::new(),
+        }
+    }
+
+    fn strike(&self, line: &Eligible, at: Duration) -> Option<Event> {
+        let message = line.message.clone().or_else(|| self.messages.get(line.root.as_ref()?).cloned());
+        self.strike_of(&line.fault, &line.action, message, at)
+    }
+
+    fn strike_of(&self, fault: &str, action: &str, message: Option<String>, at: Duration) -> Option<Event> {
+        let fault = self.faults.iter().find(|known| known.name == fault)?;
+        let (name, place, action) = (fault.name.clone(), fault.place.clone(), action.to_owned());
         Some(Event::Struck(Box::new(Struck { message, fault: name, place, action, at })))
     }
 

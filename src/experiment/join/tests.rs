@@ -1,6 +1,7 @@
 //! Ledgers as they should be, and as they are when lines are lost, late or doubled.
 
 use faults::Start;
+use faults::ledger::{Decided, OfFault};
 use reports::{Outcome, Phase};
 use scenarios::Exchange;
 
@@ -10,20 +11,15 @@ const CACHE_REFUSES: &str = include_str!("../../../scenarios/experiments/close-f
 
 fn call(plan: &Plan, request_id: &str) -> Entry {
     let decision = plan.faults[0].decide(plan.seed, Identity(request_id));
-    Entry::Eligible(Eligible {
+    let of = OfFault { arm: decision.arm, action: decision.action.name().into(), ..OfFault::control("refused-delete".into()) };
+    Entry::Decided(Decided {
         run: "run".into(),
         sequence: 1,
         request_id: request_id.into(),
         root: None,
         place: "redis:DEL".into(),
-        fault: "refused-delete".into(),
-        arm: decision.arm,
-        action: decision.action.name().into(),
-        waited_us: 0,
         start: Start::Warm,
-        done: true,
-        message: None,
-        call: 1,
+        faults: vec![of],
     })
 }
 
@@ -33,7 +29,7 @@ fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
     let mut join = Join::new("run", &plan, Duration::ZERO);
     let now = Instant::now();
     let entries: Vec<_> = (0..100).map(|n| call(&plan, &format!("call-{n}"))).collect();
-    let struck = entries.iter().filter(|entry| join.strike(entry, Duration::ZERO).is_some()).count() as u64;
+    let struck = entries.iter().flat_map(|entry| join.strikes(entry, Duration::ZERO)).count() as u64;
     entries.into_iter().for_each(|entry| join.entry(entry, now));
     let book = &join.injections()[0];
     assert_eq!((book.eligible, book.planned, book.struck), (100, struck, struck));
@@ -48,20 +44,14 @@ const OF: &str = "clinic GET /appointment/{id}";
 fn line(plan: &Plan, sequence: u64, n: u64) -> Entry {
     let root = root(n);
     let arm = if sequence == 1 { Arm::Control } else { plan.faults[0].decide(plan.seed, Identity(&root)).arm };
-    Entry::Eligible(Eligible {
+    Entry::Decided(Decided {
         run: "run".into(),
         sequence,
         request_id: format!("request-{n}"),
         root: Some(root),
         place: "authorizer".into(),
-        fault: plan.faults[0].name.clone(),
-        arm,
-        action: "pass".into(),
-        waited_us: 0,
         start: Start::Warm,
-        done: true,
-        message: None,
-        call: 1,
+        faults: vec![OfFault { arm, ..OfFault::control(plan.faults[0].name.clone()) }],
     })
 }
 

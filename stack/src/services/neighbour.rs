@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use faults::ledger::Eligible;
+use faults::ledger::{Decided, OfFault};
 use faults::{Action, Decision, Entry, Identity, Moment, Plan, Start};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
@@ -129,7 +129,7 @@ async fn strike<T>(struck: Struck, act: impl Future<Output = T>, fail: impl Fn(&
     }
     for it in all {
         // A ledger that nobody reads any more is no reason not to answer.
-        let _ = ledger.send(Entry::Eligible(entry(&request_id, root.as_deref(), &plan, it)));
+        let _ = ledger.send(Entry::Decided(entry(&request_id, root.as_deref(), &plan, it)));
     }
     answer
 }
@@ -144,22 +144,24 @@ async fn hold(all: &mut [Done], now: Moment) {
     }
 }
 
-fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Eligible {
+fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Decided {
     let place = plan.faults.iter().find(|fault| fault.name == it.decision.fault).map(|fault| fault.place.to_string());
-    Eligible {
+    let of = OfFault {
+        arm: it.decision.arm,
+        action: it.decision.action.name().to_owned(),
+        waited_us: u64::try_from(it.waited.as_micros()).unwrap_or(u64::MAX),
+        done: it.done,
+        call: it.decision.call,
+        ..OfFault::control(it.decision.fault)
+    };
+    Decided {
         run: plan.run.clone(),
         sequence: plan.sequence,
         request_id: request_id.to_owned(),
         root: root.map(str::to_owned),
         place: place.unwrap_or_default(),
-        arm: it.decision.arm,
-        action: it.decision.action.name().to_owned(),
-        fault: it.decision.fault,
-        waited_us: u64::try_from(it.waited.as_micros()).unwrap_or(u64::MAX),
         start: Start::Warm,
-        done: it.done,
-        message: None,
-        call: it.decision.call,
+        faults: vec![of],
     }
 }
 

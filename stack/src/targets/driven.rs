@@ -281,7 +281,7 @@ async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, 
 /// The same entry, as one of `run`, where it is of the automation that strikes for it.
 fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
     let name = match &mut entry {
-        Entry::Eligible(eligible) => &mut eligible.run,
+        Entry::Decided(decided) => &mut decided.run,
         Entry::Started(started) => &mut started.run,
         _ => return entry,
     };
@@ -415,20 +415,14 @@ mod tests {
     #[test]
     fn only_what_the_automation_struck_is_told_as_ours() {
         let line = |run: &str| {
-            Entry::Eligible(faults::ledger::Eligible {
+            Entry::Decided(faults::ledger::Decided {
                 run: run.into(),
                 sequence: 1,
                 request_id: "r".into(),
                 root: None,
                 place: "function orders".into(),
-                fault: "f".into(),
-                arm: faults::Arm::Treatment,
-                action: "wait".into(),
-                waited_us: 0,
                 start: faults::Start::Warm,
-                done: true,
-                message: None,
-                call: 1,
+                faults: vec![faults::ledger::OfFault::control("f".into())],
             })
         };
         assert_eq!(renamed(line("automation"), "automation", "ours"), line("ours"));

@@ -123,9 +123,8 @@ async fn the_books_balance(name: &str) {
     }
     let entries = up.down().await;
     let lines = |fault: &str, action: &str| {
-        let of =
-            |entry: &&Entry| matches!(entry, Entry::Eligible(line) if line.fault == fault && (action.is_empty() || line.action == action));
-        entries.iter().filter(of).count()
+        let lines = entries.iter().flat_map(Entry::eligible);
+        lines.filter(|line| line.fault == fault && (action.is_empty() || line.action == action)).count()
     };
     assert_eq!((lines("slow", ""), lines("failed", ""), lines("failed", "refuse")), (count, count, failed));
     assert!((1..count).contains(&failed), "{failed} of {count}");

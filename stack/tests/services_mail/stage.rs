@@ -138,9 +138,7 @@ impl Stage {
     pub fn entries(&mut self) -> Vec<Eligible> {
         let mut all = Vec::new();
         while let Ok(entry) = self.ledger.try_recv() {
-            if let Entry::Eligible(entry) = entry {
-                all.push(entry);
-            }
+            all.extend(entry.eligible());
         }
         all
     }
