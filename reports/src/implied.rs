@@ -32,12 +32,17 @@ pub fn aims(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Expectatio
     errors.chain(recoveries.iter().filter_map(|recovered| recovery(measured, recovered))).collect()
 }
 
-/// An endpoint must keep its aims again when the run ends, unless the experiment says by when.
+/// An endpoint must keep its aims again when the run ends, unless the experiment says by when, or watches for less than a second.
 fn recovery(measured: &Measurements, recovered: &Recovered) -> Option<Expectation> {
     let of = &recovered.endpoint;
     let has_own = measured.experiment.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, Bound::Recovery(_)));
     let limit = Time::from(Duration::from_secs(recovered.watched_s as u64));
-    (!has_own && recovered.windows > 0).then(|| Expectation { of: of.clone(), bound: Bound::Recovery(limit), arm: None, warm: false })
+    (!has_own && recovered.windows > 0 && !limit.duration().is_zero()).then(|| Expectation {
+        of: of.clone(),
+        bound: Bound::Recovery(limit),
+        arm: None,
+        warm: false,
+    })
 }
 
 /// Whether the endpoint's errors are neither bounded by the experiment nor let go by it.

@@ -212,7 +212,8 @@ pub fn shortened(name: &str, phases: &str) -> String {
     let (before, rest) = text.split_once("[phases]").unwrap();
     let keeps = if rest.contains("strike-a-broken-baseline = true") { "strike-a-broken-baseline = true\n" } else { "" };
     let (_, after) = rest.split_once("\n[").unwrap();
-    format!("{before}[phases]\n{phases}\n{keeps}\n[{after}")
+    // A recovery that is watched for 3 s cannot be asked for within 10 s.
+    format!("{before}[phases]\n{phases}\n{keeps}\n[{after}").replace("recovery = \"<= 10s\"", "recovery = \"<= 3s\"")
 }
 
 /// Long enough for every journey at 20 arrivals a second to come once in the baseline, which is 100 arrivals.

@@ -107,7 +107,7 @@ fn dying() -> Vec<Case> {
         Case { more: expects("p99 = \"<= 100ms\""), ..turning("fast failures under load", FAST_FAILURE) },
         Case {
             more: expects("recovery = \"<= 3s\""),
-            reasons: &["recovered within 3s", "but showed not within "],
+            reasons: &["keep recovery within 3s", "but showed not within "],
             ..turning("never recovers", Answer::Now(502))
         },
         turning("hangs under load", Answer::Never),

@@ -10,8 +10,8 @@ pub(super) fn cache_holds_it() -> RecordRule {
 
 fn rule(rested: &Rested<'_>) -> Judgement {
     let known = rested.known;
-    // What `ingest-record` takes back when it refuses a record, it may take.
-    if known.is_refused() || !(known.is_accepted() || rested.is_over) {
+    // What `ingest-record` takes back when it refuses a record, it may take, also where its answer came to nobody.
+    if !known.is_accepted() && !known.is_closed() {
         return Judgement::None;
     }
     // Taken back and put in again when the record was sent again: only what left last has left.
@@ -35,6 +35,8 @@ mod tests {
             ("taken out before it is archived", cached().started(0.7).uncached(0.9).archived(1.0), (1, 1)),
             ("its time was over", cached().started(0.7).expired(0.9).dead(1.0), (1, 1)),
             ("taken back when it was refused", Story::new(1).answered(503).cached(0.6).uncached(0.7), (0, 0)),
+            ("taken back, and the answer was lost", Story::new(1).answered(504).cached(0.6).uncached(0.7), (0, 0)),
+            ("closed before it is archived, and the answer was lost", Story::new(1).answered(504).cached(0.6).closed(0.8), (1, 1)),
             ("taken back, then accepted", Story::new(1).answered(503).cached(0.6).uncached(0.7).again(2.0).whole_from(2.0), (0, 1)),
             (
                 "taken back, then put in again and kept",

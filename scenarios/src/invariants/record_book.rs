@@ -18,7 +18,8 @@ use super::Quiet;
 const FUNCTIONS: [&str; 4] = [INGEST, ARCHIVE, DESCRIBE, CLOSE];
 const SERVICES: [&str; 6] = ["dynamodb", "redis", "s3", "sns", "sqs", "states"];
 /// What is true in the row of a record with which all is done.
-const FLAGS: [&str; 3] = ["archived", "described", "closed"];
+const FLAGS: [&str; 3] = ["archived", "described", CLOSED];
+const CLOSED: &str = "closed";
 /// What the harness learns from three sides may be out of order by a second; after this, all is known.
 const GRACE: Duration = Duration::from_secs(3);
 /// A source waits 30 s for an answer and sends again 3 s after it: what is silent for longer is over.
@@ -307,10 +308,18 @@ impl Known {
         self.executions.iter().any(|execution| execution.ended.is_none())
     }
 
+    /// Whether its row says that it is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.has(CLOSED)
+    }
+
     /// Whether it is archived, described and closed, as archive and row tell.
     pub(super) fn is_done(&self) -> bool {
-        let has = |flag: &&str| self.flags.as_ref().is_some_and(|flags| flags.contains(*flag));
-        !self.stored.is_empty() && FLAGS.iter().all(has)
+        !self.stored.is_empty() && FLAGS.iter().all(|flag| self.has(flag))
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.flags.as_ref().is_some_and(|flags| flags.contains(flag))
     }
 
     /// Whether a notice says that something is not as it should be.

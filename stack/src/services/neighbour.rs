@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::calls::Calls;
 use super::wait::wait;
-use super::wire::{Answer, Call, REST_JSON, Service};
+use super::wire::{Answer, Call, JSON_1_0, JSON_1_1, REST_JSON, Service};
 use crate::plan_watch::PlanWatch;
 
 /// A service behind its faults.
@@ -165,14 +165,60 @@ fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Decided
     }
 }
 
-/// The status that a service would send with such an exception; an unknown one is an internal error.
+/// What the names of exceptions have in them that blame the caller, and the status where a REST API has one of its own.
+const REFUSALS: [(&str, u16); 12] = [
+    ("Rejected", 400),
+    ("Validation", 400),
+    ("Invalid", 400),
+    ("Malformed", 400),
+    ("BadRequest", 400),
+    ("ConditionalCheckFailed", 400),
+    ("AlreadyExists", 400),
+    ("NotFound", 404),
+    ("Conflict", 409),
+    ("AccessDenied", 403),
+    ("NotAuthorized", 403),
+    ("Forbidden", 403),
+];
+
+/// The status that a service would send with such an exception; an unknown one is an internal error. It matters: SDKs try again after 500 and 503, and
+/// after a refusal only where its name is one of throttling.
 pub fn failure_status(error_type: &str, content_type: &str) -> u16 {
     let named = |part: &str| error_type.contains(part);
+    let refusal = REFUSALS.iter().find(|(part, _)| named(part));
     match error_type {
         _ if named("Unavailable") || named("SlowDown") => 503,
         _ if named("Throttl") || named("TooManyRequests") || named("LimitExceeded") || named("ThroughputExceeded") => {
             if content_type == REST_JSON { 429 } else { 400 }
         }
+        _ if let Some((_, status)) = refusal => {
+            if matches!(content_type, JSON_1_0 | JSON_1_1) {
+                400
+            } else {
+                *status
+            }
+        }
         _ => 500,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_that_blames_the_caller_is_no_server_error_that_sdks_try_again() {
+        for (name, json, rest) in [
+            ("MessageRejected", 400, 400),
+            ("ConditionalCheckFailedException", 400, 400),
+            ("ResourceNotFoundException", 400, 404),
+            ("AccessDeniedException", 400, 403),
+            ("ThrottlingException", 400, 429),
+            ("ServiceUnavailableException", 503, 503),
+            ("InternalServerError", 500, 500),
+            ("Injected", 500, 500),
+        ] {
+            assert_eq!((failure_status(name, JSON_1_1), failure_status(name, REST_JSON)), (json, rest), "{name}");
+        }
     }
 }
