@@ -81,7 +81,8 @@ impl Proxy {
 
     async fn serve_connection(&self, mut runtime: Connection) {
         while let Ok(Some(length)) = runtime.read_head().await {
-            let Ok(request) = RequestHead::read(&runtime.buffer, length) else {
+            let read = RequestHead::read(&runtime.buffer, length).map(|request| request.tidied(&mut runtime.buffer));
+            let Ok(request) = read else {
                 let _ = runtime.stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
                 return;
             };
@@ -97,7 +98,7 @@ impl Proxy {
     /// Notes what the platform did that ended a runtime's connection; that it cannot be reached is noted already.
     fn say(&self, broken: Broken) {
         let what = match broken {
-            Broken::Unanswered => "closed a connection without an answer",
+            Broken::Unsent | Broken::Unanswered => "closed a connection without an answer",
             Broken::Platform if !self.unreachable.load(Ordering::Relaxed) => "broke off an answer, or sent one that is not HTTP/1",
             Broken::Platform | Broken::Runtime | Broken::RuntimeBeforeAnswer => return,
         };
@@ -120,7 +121,7 @@ impl Proxy {
 
     /// Carries a request over and its answer back.
     pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
-        let safe_to_repeat = request.body.is_done();
+        let safe_to_repeat = request.body.is_done() && request.is_idempotent(&runtime.buffer);
         for _ in 0..TRIES {
             let mut platform = self.platform().await?;
             match exchange::carry(runtime, request, &mut platform).await {
@@ -128,6 +129,7 @@ impl Proxy {
                     self.keep(platform, ended);
                     return Ok(ended);
                 }
+                Err(Broken::Unsent) => (),
                 Err(Broken::Unanswered) if safe_to_repeat => (),
                 Err(broken) => return Err(broken),
             }
