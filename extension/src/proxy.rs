@@ -21,6 +21,7 @@ use crate::meanwhile::Surroundings;
 use crate::message::RequestHead;
 use crate::plan_sources::Plans;
 use crate::route::Route;
+use crate::strike::Held;
 use crate::upstream::Upstream;
 use crate::wait::{BEYOND_DEADLINE, wait_while};
 
@@ -111,6 +112,11 @@ impl Proxy {
             Route::Next if request.body.is_done() => return self.next(runtime, request).await,
             Route::Response(id) => self.answered(id).await.map(|open| (open, true)),
             Route::Error(id) => self.answered(id).await.map(|open| (open, false)),
+            Route::Restored => {
+                let ended = self.pass(runtime, request).await;
+                self.restored();
+                return ended;
+            }
             Route::Next | Route::Other => None,
         };
         match open {
@@ -239,10 +245,11 @@ impl Proxy {
         let Some(open) = self.decide(&mut event).await? else { return Ok(Fate::HandOver(event)) };
         let actions = lock(&open).actions();
         for (at, action) in actions.iter().enumerate() {
-            if let Action::Wait { moment: Moment::Before, time } = action
-                && self.hold(runtime, &open, at, *time).await
-            {
-                return self.abandon(event, &open);
+            let Action::Wait { moment: Moment::Before, time } = action else { continue };
+            match self.hold(runtime, &open, at, *time).await {
+                Held::Fully => (),
+                Held::Over => return Ok(self.as_it_is(event, &open)),
+                Held::Abandoned => return self.abandon(event, &open),
             }
         }
         let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. } | Action::Kill(Death::Before));
@@ -264,12 +271,16 @@ impl Proxy {
     async fn to_the_handler(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
         self.edit(&mut event, open).await?;
         self.keep_for_second(&mut event, open).await?;
+        Ok(self.as_it_is(event, open))
+    }
+
+    fn as_it_is(&self, mut event: Event, open: &Open) -> Fate {
         event.decided = true;
         let settled = lock(open).is_settled();
         if settled {
             self.ledger.tell(open);
         }
-        Ok(Fate::HandOver(event))
+        Fate::HandOver(event)
     }
 
     /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
@@ -287,11 +298,11 @@ impl Proxy {
             return self.to_the_handler(event, open).await;
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
-            return self.abandon(event, open);
-        }
-        if share < 1.0 {
-            return self.to_the_handler(event, open).await;
+        match self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
+            Held::Abandoned => return self.abandon(event, open),
+            Held::Over => return Ok(self.as_it_is(event, open)),
+            Held::Fully if share < 1.0 => return self.to_the_handler(event, open).await,
+            Held::Fully => (),
         }
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);
