@@ -18,7 +18,7 @@ use support::{Done, Part, has_flag, quantile, row, table};
 const REST: Duration = Duration::from_millis(20);
 /// Half of all events wait for this.
 const ASKED: Duration = Duration::from_millis(50);
-const PLAN: &str = r#"{"version":1,"run":"bench","sequence":1,"lease_ms":60000,"seed":7,
+const PLAN: &str = r#"{"version":1,"run":"bench","sequence":1,"lease_ms":60000,"until_ms":4102444800000,"seed":7,
     "faults":[{"name":"slow","place":{"function":"f"},"share":0.5,"kind":{"latency":{"at":"before","time":"50ms"}}}]}"#;
 
 fn main() -> Done {

@@ -19,15 +19,13 @@ use crate::experiment::Plan;
 /// What `function` of `plan` is attached with.
 fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports::Function) -> Result<attach::Wish, String> {
     let at = now();
-    let settings = experiment.settings(function).into_iter().filter(|(name, _)| *name != "BROWNOUT_BOOTSTRAP");
     Ok(attach::Wish {
         run: run.clone(),
         at,
         until: at + plan.lasts_at_most().as_secs(),
         layer: Layer::try_from(experiment.layer.to_string())?,
         plan: Place::Parameter(experiment.plan_parameter()).address(),
-        bootstrap: function.bootstrap.clone(),
-        settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+        settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         alias: function.alias.clone(),
     })
 }

@@ -11,6 +11,7 @@ use aws::account::Account;
 use aws::attach::{Step, preview};
 use aws::marker::Run;
 use aws::{Lambda, Patience};
+use faults::plan::READ_EVERY;
 use rustix::process::{Resource, getrlimit};
 use stack::targets::deployed;
 
@@ -31,6 +32,10 @@ const PORTS: usize = 64;
 
 /// Lines of a ledger are asked for from the time on that this machine has.
 const CLOCK_OFF: Duration = Duration::from_secs(5);
+
+/// GetParameter calls a second that an account has in a Region, unless its throughput was raised. Source: AWS General Reference, "AWS Systems
+/// Manager endpoints and quotas".
+const PARAMETER_READS: f64 = 40.0;
 
 const RIGHTS: &str = "`brownout export iam-policy` writes the rights that are needed";
 
@@ -182,6 +187,7 @@ async fn account(plan: &Plan, findings: &mut Vec<Finding>) {
         Ok(account) => findings.extend([clock(&account), at_once(plan, &account)].into_iter().flatten()),
         Err(error) => findings.push(Finding::Fail { what: chain(&error), cure: RIGHTS.to_owned() }),
     }
+    findings.extend(reads(plan));
     let wishes = Run::try_from(RUN.to_owned()).and_then(|run| aws_account::wishes(plan, &run));
     for wished in wishes.unwrap_or_default() {
         let found = function(&lambda, &wished).await;
@@ -212,6 +218,22 @@ fn at_once(plan: &Plan, account: &Account) -> Option<Finding> {
     } else {
         Finding::Fail { what, cure: "lower the rate, or ask for more in Service Quotas: others would be throttled".to_owned() }
     })
+}
+
+/// What the environments ask of Systems Manager while a plan is in force. How many there will be is known only where even the worst case fits.
+fn reads(plan: &Plan) -> Option<Finding> {
+    let rate = plan.intended_rate();
+    let worst: f64 = plan.deployed.as_ref()?.functions.iter().map(|function| (rate * function.timeout.as_secs_f64()).ceil().max(1.0)).sum();
+    let fit = (PARAMETER_READS * READ_EVERY.as_secs_f64() * 0.875).floor();
+    let quota = format!("the account's {PARAMETER_READS} reads of a parameter a second are those of {fit} environments that run");
+    Some(Finding::Ok(if worst <= fit {
+        format!("{quota}, and this traffic keeps {worst} at the worst; what other callers keep comes on top")
+    } else {
+        format!(
+            "{quota}; how many will run is not known here (this traffic keeps {worst} at the worst, other callers' comes on top): where more do, \
+             raise the throughput of Parameter Store, since throttled environments see strikes and calms late"
+        )
+    }))
 }
 
 /// Layers, wrapper, size of variables, code signing, state, locks: all that an attach looks at.
@@ -256,6 +278,21 @@ mod tests {
             let (said, advice) = failing(&finding).unwrap();
             assert!(said.contains(what) && advice.contains(cure), "{said}: {advice}");
         }
+    }
+
+    #[test]
+    fn reads_of_the_plan_are_compared_with_the_quota_as_far_as_they_are_known() {
+        let plan = |rate: u32| {
+            let text = include_str!("../docs/examples/orders.toml");
+            let line = text.lines().find(|line| line.starts_with("rate = ")).unwrap();
+            crate::experiment::check::check("orders", &text.replacen(line, &format!("rate = \"{rate}/s\""), 1)).unwrap()
+        };
+        let said = |rate| match reads(&plan(rate)) {
+            Some(Finding::Ok(what)) => what,
+            _ => panic!("no finding"),
+        };
+        assert!(said(3).contains("those of 59 environments") && said(3).contains("at the worst; what other callers"), "{}", said(3));
+        assert!(said(1_000).contains("is not known here"), "{}", said(1_000));
     }
 
     #[test]

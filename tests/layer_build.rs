@@ -89,12 +89,11 @@ fn works(opt: &Path) {
     support::within(PATIENCE, "the extension to listen", || ready.exists().then_some(()));
     let env = ["/usr/bin/env", "/bin/env"].into_iter().find(|path| Path::new(path).exists()).unwrap();
     let api = |command: &mut Command| {
-        let output = command.envs(variables.clone()).env("BROWNOUT_BOOTSTRAP", env).output().unwrap();
+        let output = command.envs(variables.clone()).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().find_map(|line| line.strip_prefix("AWS_LAMBDA_RUNTIME_API=")).map(str::to_owned)
     };
     assert_eq!(api(Command::new(opt.join("brownout/wrapper")).arg(env)).as_ref(), Some(&listen));
-    assert_eq!(api(&mut Command::new(opt.join("bootstrap"))).as_ref(), Some(&listen));
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -108,7 +107,6 @@ fn the_layer_is_whole_the_same_twice_and_works_from_where_it_is_unpacked() {
     let modes = unpack(&zip, &opt);
     let (run, read) = (0o755, 0o644);
     let expected = [
-        ("bootstrap", run),
         ("brownout/LICENSE-APACHE", read),
         ("brownout/LICENSE-MIT", read),
         ("brownout/THIRD-PARTY.txt", read),
@@ -117,6 +115,7 @@ fn the_layer_is_whole_the_same_twice_and_works_from_where_it_is_unpacked() {
         ("extensions/brownout-extension", run),
     ];
     assert_eq!(modes, expected.map(|(name, mode)| (name.to_owned(), mode)).into());
+    owns_nothing_of_a_functions(&modes);
 
     let digest = std::fs::read_to_string(folder.path().join("brownout-layer-x86_64.zip.sha256")).unwrap();
     let (hex, name) = digest.trim().split_once("  ").unwrap();
@@ -138,6 +137,15 @@ fn the_layer_is_whole_the_same_twice_and_works_from_where_it_is_unpacked() {
     let again = tempfile::tempdir().unwrap();
     assert!(build(again.path(), &[]).0);
     assert!(std::fs::read(again.path().join("brownout-layer-x86_64.zip")).unwrap() == zip, "not the same twice");
+}
+
+/// What a function or another layer may have in `/opt` stays: Lambda unpacks the last layer over those before it. `extensions/` is everybody's,
+/// by the file's own name; the other folders are on the search paths of runtimes.
+fn owns_nothing_of_a_functions(modes: &BTreeMap<String, u32>) {
+    let ours =
+        |name: &str| name.starts_with("brownout/") || name.strip_prefix("extensions/").is_some_and(|file| file.starts_with("brownout-"));
+    let others: Vec<_> = modes.keys().filter(|name| !ours(name)).collect();
+    assert!(others.is_empty(), "a function's own would be replaced: {others:?}");
 }
 
 fn bill_of_materials(opt: &Path) {

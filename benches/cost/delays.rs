@@ -10,7 +10,7 @@ use crate::{Figure, NO_PLAN, ROOT, payload};
 
 const ASKED_US: f64 = 20_000.0;
 /// In force from the start, for a minute.
-const SLOW: &str = r#"json:{"version":1,"run":"bench","sequence":1,"lease_ms":60000,"seed":7,"faults":[
+const SLOW: &str = r#"json:{"version":1,"run":"bench","sequence":1,"lease_ms":60000,"until_ms":4102444800000,"seed":7,"faults":[
     {"name":"slow","place":{"function":"f"},"share":1,"kind":{"latency":{"time":"20ms"}}}]}"#;
 const AT_ONCE: usize = 100;
 

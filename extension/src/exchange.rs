@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::connection::{self, Connection, copy, give_back_room, read_head};
-use crate::message::{AnswerHead, RequestHead};
+use crate::message::{AnswerHead, RequestHead, tidy};
 use crate::wait::gone;
 
 /// What may be done with the two connections afterwards.
@@ -30,7 +30,9 @@ pub enum Broken {
     Runtime,
     /// The runtime went away before a byte of the answer was handed on; the answer still stands in the platform's buffer.
     RuntimeBeforeAnswer,
-    /// The platform closed the connection without a byte of an answer; nothing has gone to the runtime.
+    /// Not a byte of the request has gone out: it may be sent again, whatever it is.
+    Unsent,
+    /// The platform closed the connection without a byte of an answer, and may have taken the request; nothing has gone to the runtime.
     Unanswered,
     /// The platform closed the connection in the middle of an answer, or made no sense.
     Platform,
@@ -42,11 +44,27 @@ pub enum Broken {
 /// See [`Broken`].
 pub async fn read_answer(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut, to_head: bool) -> Result<AnswerHead, Broken> {
     match read_head(from, buffer).await {
-        Ok(Some(length)) => AnswerHead::read(buffer, length, to_head).map_err(|_| Broken::Platform),
+        Ok(Some(length)) => {
+            let head = AnswerHead::read(buffer, length, to_head).map_err(|_| Broken::Platform)?;
+            if !head.untidy {
+                return Ok(head);
+            }
+            let length = tidy(buffer, length);
+            Ok(AnswerHead { length, ..head })
+        }
         Ok(None) => Err(Broken::Unanswered),
         Err(_) if buffer.is_empty() => Err(Broken::Unanswered),
         Err(_) => Err(Broken::Platform),
     }
+}
+
+/// Sends the beginning of a request.
+///
+/// # Errors
+/// [`Broken::Unsent`] where nothing of it has gone out, else [`Broken::Unanswered`].
+pub async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(), Broken> {
+    let sent = to.write(bytes).await.map_err(|_| Broken::Unsent)?;
+    to.write_all(bytes.get(sent..).unwrap_or_default()).await.map_err(|_| Broken::Unanswered)
 }
 
 /// Hands an answer, whose head was read, on to the runtime.
@@ -74,11 +92,9 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
     let mut body = request.body;
     let read_ahead = runtime.buffer.get(request.length..).unwrap_or_default();
     let here = request.length + body.advance(read_ahead).map_err(|_| Broken::Runtime)?;
-    let sent = platform.stream.write_all(runtime.buffer.get(..here).unwrap_or_default()).await;
-    if body.is_done() {
-        if sent.is_err() {
-            return Err(Broken::Unanswered);
-        }
+    let sent = send(&mut platform.stream, runtime.buffer.get(..here).unwrap_or_default()).await;
+    if body.is_done() || sent == Err(Broken::Unsent) {
+        sent?;
         let ended = answer(runtime, platform, to_head).await?;
         runtime.buffer.advance(here);
         give_back_room(&mut runtime.buffer);

@@ -63,7 +63,14 @@ pub async fn run(settings: Settings) -> End {
             let surroundings = meanwhile::Surroundings::new(&settings, outbound);
             let proxy = Arc::new(proxy::Proxy::new(upstream, plans, Arc::clone(&ledger), surroundings));
             tokio::spawn(proxy::serve(listener, Arc::clone(&proxy)));
-            ready_file::ReadyFile::write(&settings.temporary_folder, settings.listen, &variables).map(|ready| (ready, proxy))
+            let ready = ready_file::ReadyFile::write(&settings.temporary_folder, settings.listen, &variables);
+            if let Err(error) = &ready {
+                ledger.note(&format!(
+                    "the ready file cannot be written ({}): no runtime comes to us and every event passes untouched",
+                    error.kind()
+                ));
+            }
+            Some((ready, proxy))
         }
         // An extension that does not register keeps the environment from starting; the wrapper leaves the runtime alone.
         Err(error) => {

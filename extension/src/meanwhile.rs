@@ -43,8 +43,9 @@ impl Surroundings {
 /// What runs for one invocation. What is left of it ends on drop.
 #[derive(Debug, Default)]
 pub struct Meanwhile {
-    pressing: Vec<Pressing>,
-    raging: Vec<Raging>,
+    /// Each with its fault's place among the invocation's.
+    pressing: Vec<(usize, Pressing)>,
+    raging: Vec<(usize, Raging)>,
     clocks: Vec<Clock>,
 }
 
@@ -86,8 +87,9 @@ impl Proxy {
             match action {
                 Action::Press(pressure) => self.press(&open, at, pressure, process.as_deref()).await,
                 Action::Disturb(outage) => self.disturb(&open, at, outage),
-                _ => (),
+                _ => continue,
             }
+            self.end_with_its_fault(&open, at);
         }
         Some(Handing { request_id, struck: Some((open, process)) })
     }
@@ -135,7 +137,7 @@ impl Proxy {
                 if pressing.short {
                     self.ledger.note("a pressure takes less than it asks for: the environment has no more left");
                 }
-                invocation.meanwhile.pressing.push(pressing);
+                invocation.meanwhile.pressing.push((at, pressing));
             }
             Err(why) => self.ledger.note(why),
         }
@@ -145,18 +147,34 @@ impl Proxy {
         match &self.surroundings.outbound {
             Some(outbound) => {
                 let raging = outbound.weather.rage(outage, open, at);
-                lock(open).meanwhile.raging.push(raging);
+                lock(open).meanwhile.raging.push((at, raging));
             }
             None => self.ledger.note("the function's calls do not come through the extension: set `BROWNOUT_OUTBOUND` to `on`"),
         }
     }
 
-    /// Kills the runtime's process after this time, unless the handler has answered by then.
+    /// What runs for the fault at `at` ends with it, also where the handler runs on.
+    fn end_with_its_fault(&self, open: &Open, at: usize) {
+        let (over, page) = (self.over(open, at), Arc::downgrade(open));
+        let clock = tokio::spawn(async move {
+            over.await;
+            let Some(open) = page.upgrade() else { return };
+            let ended = lock(&open).meanwhile.take(|place| place == at);
+            ended.end().await;
+        });
+        lock(open).meanwhile.clocks.push(Clock(clock.abort_handle()));
+    }
+
+    /// Kills the runtime's process after this time, unless the handler has answered or the fault is over by then.
     fn kill_later(&self, open: &Open, at: usize, after: Duration, process: Option<Arc<RuntimeProcess>>) {
         let Some(process) = process else { return self.ledger.note(NOT_FOUND) };
-        let (ledger, page) = (Arc::clone(&self.ledger), Arc::downgrade(open));
+        let (ledger, page, over) = (Arc::clone(&self.ledger), Arc::downgrade(open), self.over(open, at));
         let clock = tokio::spawn(async move {
-            wait(after).await;
+            tokio::select! {
+                biased;
+                () = wait(after) => (),
+                () = over => return,
+            }
             let Some(open) = page.upgrade() else { return };
             if let Some(line) = lock(&open).lines.get_mut(at) {
                 line.done = true;
@@ -178,24 +196,26 @@ fn watch(open: &Open, process: Arc<RuntimeProcess>) {
     let clock = tokio::spawn(async move {
         process.ended().await;
         let Some(open) = page.upgrade() else { return };
-        let (pressing, raging) = {
-            let mut invocation = lock(&open);
-            (std::mem::take(&mut invocation.meanwhile.pressing), std::mem::take(&mut invocation.meanwhile.raging))
-        };
-        drop(raging);
-        for one in pressing {
-            one.end().await;
-        }
+        let ended = lock(&open).meanwhile.take(|_| true);
+        ended.end().await;
     });
     let mut invocation = lock(open);
     invocation.meanwhile.clocks.push(Clock(clock.abort_handle()));
 }
 
 impl Meanwhile {
+    /// What runs for the faults at these places, without the clocks.
+    fn take(&mut self, is_it: impl Fn(usize) -> bool) -> Self {
+        let (pressing, raging);
+        (pressing, self.pressing) = std::mem::take(&mut self.pressing).into_iter().partition(|(at, _)| is_it(*at));
+        (raging, self.raging) = std::mem::take(&mut self.raging).into_iter().partition(|(at, _)| is_it(*at));
+        Self { pressing, raging, clocks: Vec::new() }
+    }
+
     async fn end(self) {
         drop(self.clocks);
         drop(self.raging);
-        for one in self.pressing {
+        for (_, one) in self.pressing {
             one.end().await;
         }
     }

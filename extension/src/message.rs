@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use bytes::BytesMut;
+
 use crate::body::{Body, Malformed};
 
 /// The head of a request, by places in the bytes it was read from.
@@ -18,6 +20,8 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// Whether the body comes only after a `100 Continue`.
     pub expects_continue: bool,
+    /// Whether it must be [`tidy`] before it goes on.
+    pub untidy: bool,
 }
 
 /// The head of an answer.
@@ -31,6 +35,8 @@ pub struct AnswerHead {
     pub body: Body,
     /// Whether the connection may be used again.
     pub keep_alive: bool,
+    /// Whether it must be [`tidy`] before it goes on.
+    pub untidy: bool,
 }
 
 /// The end of the head in `bytes`, which were looked through up to `from` before. A line may end in a bare line feed (RFC 9112, 2.2):
@@ -90,6 +96,34 @@ pub fn mentions(head: &[u8], name: &str, word: &str) -> bool {
         .any(|(found, value)| found.eq_ignore_ascii_case(name.as_bytes()) && value.split(|byte| *byte == b',').any(|token| is(token, word)))
 }
 
+/// Tidies the head of `length` at the front of the buffer; its new length.
+pub fn tidy(buffer: &mut BytesMut, length: usize) -> usize {
+    let rest = buffer.split_off(length.min(buffer.len()));
+    let tidy = tidied(buffer);
+    *buffer = BytesMut::from(tidy.as_slice());
+    buffer.unsplit(rest);
+    tidy.len()
+}
+
+/// The head as it may go on, where two readers could find different ends of the message: no space stands before a colon (RFC 9112, 5.1), and
+/// where there is a transfer coding there is no length (6.3).
+fn tidied(head: &[u8]) -> Vec<u8> {
+    let coded = headers(head).any(|(name, _)| name.trim_ascii_end().eq_ignore_ascii_case(b"transfer-encoding"));
+    let mut tidy = Vec::with_capacity(head.len());
+    for (at, line) in head.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let Some((name, rest)) = line.iter().position(|byte| *byte == b':').filter(|_| at > 0).map(|colon| line.split_at(colon)) else {
+            tidy.extend_from_slice(line);
+            continue;
+        };
+        let name = name.trim_ascii_end();
+        if !(coded && name.eq_ignore_ascii_case(b"content-length")) {
+            tidy.extend_from_slice(name);
+            tidy.extend_from_slice(rest);
+        }
+    }
+    tidy
+}
+
 fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
@@ -106,12 +140,16 @@ struct Framing {
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
+    /// Whether a name has white space before or behind it.
+    spaced: bool,
 }
 
 impl Framing {
     fn read(head: &[u8]) -> Result<Self, Malformed> {
         let mut framing = Self::default();
         for (name, value) in headers(head) {
+            framing.spaced |= [name.first(), name.last()].iter().any(|byte| matches!(byte, Some(b' ' | b'\t')));
+            let name = name.trim_ascii_end();
             // The lengths of the four names: most headers are passed over by one comparison.
             match name.len() {
                 14 if name.eq_ignore_ascii_case(b"content-length") => {
@@ -137,8 +175,13 @@ impl Framing {
         Ok(framing)
     }
 
+    /// Whether it says in two ways where the message ends: the second is not to be believed, nor what follows the message (RFC 9112, 6.1).
+    const fn is_doubled(&self) -> bool {
+        self.length.is_some() && self.chunked.is_some()
+    }
+
     const fn keeps_alive(&self, old: bool) -> bool {
-        !self.close && (!old || self.keep_alive)
+        !self.close && !self.is_doubled() && (!old || (self.keep_alive && self.chunked.is_none()))
     }
 }
 
@@ -162,6 +205,9 @@ impl RequestHead {
             _ => return Err(Malformed),
         };
         let framing = Framing::read(head)?;
+        if framing.spaced {
+            return Err(Malformed);
+        }
         let body = match framing.chunked {
             Some(true) => Body::CHUNKED,
             // RFC 9112, 6.3: nobody could tell where such a request ends; such an answer ends with its connection.
@@ -175,7 +221,22 @@ impl RequestHead {
             body,
             keep_alive: framing.keeps_alive(old),
             expects_continue: framing.expects_continue,
+            untidy: framing.is_doubled(),
         })
+    }
+
+    /// The same once the head at the front of `buffer` is tidy; what two readers could end differently is the connection's last.
+    pub fn tidied(self, buffer: &mut BytesMut) -> Self {
+        if !self.untidy {
+            return self;
+        }
+        let length = tidy(buffer, self.length);
+        Self { length, ..self }
+    }
+
+    /// Whether it may be sent again although the first one may have been obeyed (RFC 9110, 9.2.2).
+    pub fn is_idempotent(&self, bytes: &[u8]) -> bool {
+        matches!(self.method(bytes), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
     }
 
     /// The method, in the bytes that the head was read from.
@@ -213,7 +274,8 @@ impl AnswerHead {
                 None => framing.length.map_or(Body::UNTIL_CLOSE, Body::of_length),
             }
         };
-        Ok(Self { length, status, body, keep_alive: framing.keeps_alive(old) && !body.ends_with_connection() })
+        let keep_alive = framing.keeps_alive(old) && !body.ends_with_connection();
+        Ok(Self { length, status, body, keep_alive, untidy: framing.spaced || framing.is_doubled() })
     }
 
     /// Whether another answer follows (`100 Continue`, `103 Early Hints`).
@@ -254,7 +316,7 @@ mod tests {
             ("content-length: 0\r\n", Body::NONE, true),
             ("Content-Length: 7\r\nContent-Length: 7\r\n", Body::of_length(7), true),
             ("TRANSFER-ENCODING: gzip, Chunked\r\n", Body::CHUNKED, true),
-            ("Content-Length: 7\r\nTransfer-Encoding: chunked\r\n", Body::CHUNKED, true),
+            ("Content-Length: 7\r\nTransfer-Encoding: chunked\r\n", Body::CHUNKED, false),
             ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", Body::CHUNKED, true),
             ("Connection: close\r\n", Body::NONE, false),
         ] {
@@ -273,6 +335,10 @@ mod tests {
             "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
             "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length : 7\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding\t: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\n Content-Length: 7\r\n\r\n",
+            "POST / HTTP/1.1\r\nAny : 7\r\n\r\n",
         ] {
             assert_eq!(request(text), Err(Malformed), "{text}");
         }
@@ -291,11 +357,33 @@ mod tests {
     }
 
     #[test]
+    fn a_head_with_two_ends_goes_on_with_one() {
+        let head = b"HTTP/1.1 200 a : b\r\nContent-Length: 7\r\nX-A \t: b : c\r\ntransfer-encoding : chunked\r\nno colon\r\n\r\n";
+        assert_eq!(tidied(head), b"HTTP/1.1 200 a : b\r\nX-A: b : c\r\ntransfer-encoding: chunked\r\nno colon\r\n\r\n");
+        let tidy = b"POST / HTTP/1.1\r\nContent-Length: 7\r\n\r\n";
+        assert_eq!(tidied(tidy), tidy);
+        assert!(!request(std::str::from_utf8(tidy).unwrap()).unwrap().untidy);
+    }
+
+    #[test]
+    fn what_may_be_sent_again_is_known_by_its_method() {
+        for (method, again) in
+            [("GET", true), ("HEAD", true), ("PUT", true), ("DELETE", true), ("POST", false), ("PATCH", false), ("get", false)]
+        {
+            let text = format!("{method} / HTTP/1.1\r\n\r\n");
+            assert_eq!(request(&text).unwrap().is_idempotent(text.as_bytes()), again, "{method}");
+        }
+    }
+
+    #[test]
     fn the_framing_of_an_answer_is_understood() {
         for (text, to_head, body, keep_alive) in [
             ("HTTP/1.1 200 OK\r\n\r\n", false, Body::UNTIL_CLOSE, false),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\n", false, Body::UNTIL_CLOSE, false),
             ("HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n", false, Body::of_length(16), true),
+            ("HTTP/1.1 202 Accepted\r\nContent-Length : 16\r\n\r\n", false, Body::of_length(16), true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", false, Body::CHUNKED, false),
+            ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n", false, Body::CHUNKED, false),
             ("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n", true, Body::NONE, true),
             ("HTTP/1.1 204 \r\n\r\n", false, Body::NONE, true),
             ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n", false, Body::of_length(1), false),

@@ -21,6 +21,7 @@ use crate::meanwhile::Surroundings;
 use crate::message::RequestHead;
 use crate::plan_sources::Plans;
 use crate::route::Route;
+use crate::strike::Held;
 use crate::upstream::Upstream;
 use crate::wait::{BEYOND_DEADLINE, wait_while};
 
@@ -81,7 +82,8 @@ impl Proxy {
 
     async fn serve_connection(&self, mut runtime: Connection) {
         while let Ok(Some(length)) = runtime.read_head().await {
-            let Ok(request) = RequestHead::read(&runtime.buffer, length) else {
+            let read = RequestHead::read(&runtime.buffer, length).map(|request| request.tidied(&mut runtime.buffer));
+            let Ok(request) = read else {
                 let _ = runtime.stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
                 return;
             };
@@ -97,7 +99,7 @@ impl Proxy {
     /// Notes what the platform did that ended a runtime's connection; that it cannot be reached is noted already.
     fn say(&self, broken: Broken) {
         let what = match broken {
-            Broken::Unanswered => "closed a connection without an answer",
+            Broken::Unsent | Broken::Unanswered => "closed a connection without an answer",
             Broken::Platform if !self.unreachable.load(Ordering::Relaxed) => "broke off an answer, or sent one that is not HTTP/1",
             Broken::Platform | Broken::Runtime | Broken::RuntimeBeforeAnswer => return,
         };
@@ -110,6 +112,11 @@ impl Proxy {
             Route::Next if request.body.is_done() => return self.next(runtime, request).await,
             Route::Response(id) => self.answered(id).await.map(|open| (open, true)),
             Route::Error(id) => self.answered(id).await.map(|open| (open, false)),
+            Route::Restored => {
+                let ended = self.pass(runtime, request).await;
+                self.restored();
+                return ended;
+            }
             Route::Next | Route::Other => None,
         };
         match open {
@@ -120,7 +127,7 @@ impl Proxy {
 
     /// Carries a request over and its answer back.
     pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
-        let safe_to_repeat = request.body.is_done();
+        let safe_to_repeat = request.body.is_done() && request.is_idempotent(&runtime.buffer);
         for _ in 0..TRIES {
             let mut platform = self.platform().await?;
             match exchange::carry(runtime, request, &mut platform).await {
@@ -128,6 +135,7 @@ impl Proxy {
                     self.keep(platform, ended);
                     return Ok(ended);
                 }
+                Err(Broken::Unsent) => (),
                 Err(Broken::Unanswered) if safe_to_repeat => (),
                 Err(broken) => return Err(broken),
             }
@@ -237,10 +245,11 @@ impl Proxy {
         let Some(open) = self.decide(&mut event).await? else { return Ok(Fate::HandOver(event)) };
         let actions = lock(&open).actions();
         for (at, action) in actions.iter().enumerate() {
-            if let Action::Wait { moment: Moment::Before, time } = action
-                && self.hold(runtime, &open, at, *time).await
-            {
-                return self.abandon(event, &open);
+            let Action::Wait { moment: Moment::Before, time } = action else { continue };
+            match self.hold(runtime, &open, at, *time).await {
+                Held::Fully => (),
+                Held::Over => return Ok(self.as_it_is(event, &open)),
+                Held::Abandoned => return self.abandon(event, &open),
             }
         }
         let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. } | Action::Kill(Death::Before));
@@ -262,12 +271,16 @@ impl Proxy {
     async fn to_the_handler(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
         self.edit(&mut event, open).await?;
         self.keep_for_second(&mut event, open).await?;
+        Ok(self.as_it_is(event, open))
+    }
+
+    fn as_it_is(&self, mut event: Event, open: &Open) -> Fate {
         event.decided = true;
         let settled = lock(open).is_settled();
         if settled {
             self.ledger.tell(open);
         }
-        Ok(Fate::HandOver(event))
+        Fate::HandOver(event)
     }
 
     /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
@@ -285,11 +298,11 @@ impl Proxy {
             return self.to_the_handler(event, open).await;
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        if self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
-            return self.abandon(event, open);
-        }
-        if share < 1.0 {
-            return self.to_the_handler(event, open).await;
+        match self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
+            Held::Abandoned => return self.abandon(event, open),
+            Held::Over => return Ok(self.as_it_is(event, open)),
+            Held::Fully if share < 1.0 => return self.to_the_handler(event, open).await,
+            Held::Fully => (),
         }
         // Too late for the handler, and the platform has let us live: the runtime gets another event.
         self.ledger.tell(open);

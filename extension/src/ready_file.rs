@@ -2,6 +2,7 @@
 //! It must never be there before the listener is.
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,18 +11,21 @@ use std::path::{Path, PathBuf};
 pub struct ReadyFile(PathBuf);
 
 impl ReadyFile {
-    /// Writes `<folder>/brownout-<address>.ready`: our process id, then a line `NAME=value` for each variable that the runtime is to get. `None` where that cannot be done (then nothing is pointed at us).
-    pub fn write(folder: &Path, address: SocketAddr, variables: &[(String, String)]) -> Option<Self> {
+    /// Writes `<folder>/brownout-<address>.ready`: our process id, then a line `NAME=value` for each variable that the runtime is to get.
+    ///
+    /// # Errors
+    /// Where that cannot be done; then nothing is pointed at us.
+    pub fn write(folder: &Path, address: SocketAddr, variables: &[(String, String)]) -> io::Result<Self> {
         let path = folder.join(format!("brownout-{address}.ready"));
         let unfinished = folder.join(format!("brownout-{address}.{}", std::process::id()));
         let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         // Renamed, so that nobody reads half a number.
         let written = fs::write(&unfinished, format!("{}\n{lines}", std::process::id())).and_then(|()| fs::rename(&unfinished, &path));
-        if written.is_err() {
+        if let Err(error) = written {
             let _ = fs::remove_file(&unfinished);
-            return None;
+            return Err(error);
         }
-        Some(Self(path))
+        Ok(Self(path))
     }
 
     /// Removes what an extension left behind that was killed here before: its process id may be another's by now.

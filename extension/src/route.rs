@@ -9,16 +9,23 @@ pub enum Route<'a> {
     Response(&'a str),
     /// The handler's error for the event with this request id.
     Error(&'a str),
-    /// Anything else: init errors, SnapStart, telemetry, what comes later.
+    /// The runtime is ready for a snapshot; the answer comes in each environment that is restored from it.
+    Restored,
+    /// Anything else: init errors, telemetry, what comes later.
     Other,
 }
 
 /// The Runtime API's path up to the request id. Source: AWS Lambda developer guide, "Using the Lambda runtime API".
 pub const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
+/// Source: the runtime interface clients for Java and Python, which ask this where `AWS_LAMBDA_INITIALIZATION_TYPE` is `snap-start`.
+const RESTORED: &[u8] = b"/2018-06-01/runtime/restore/next";
 
 impl<'a> Route<'a> {
     /// The route of a request line's method and path.
     pub fn of(method: &[u8], path: &'a [u8]) -> Self {
+        if method == b"GET" && path == RESTORED {
+            return Self::Restored;
+        }
         let Some(rest) = std::str::from_utf8(path).ok().and_then(|path| path.strip_prefix(INVOCATION)) else { return Self::Other };
         if method == b"GET" {
             return if rest == "next" { Self::Next } else { Self::Other };
@@ -43,7 +50,8 @@ mod tests {
             ("POST", "/2018-06-01/runtime/invocation/8476a536/response", Route::Response("8476a536")),
             ("POST", "/2018-06-01/runtime/invocation/8476a536/error", Route::Error("8476a536")),
             ("POST", "/2018-06-01/runtime/init/error", Route::Other),
-            ("GET", "/2018-06-01/runtime/restore/next", Route::Other),
+            ("GET", "/2018-06-01/runtime/restore/next", Route::Restored),
+            ("POST", "/2018-06-01/runtime/restore/error", Route::Other),
             ("POST", "/2030-01-01/runtime/invocation/1/response", Route::Other),
             ("GET", "/", Route::Other),
             ("GET", "", Route::Other),

@@ -3,7 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use faults::ledger::Started;
 use faults::{Action, Decision, Entry, Identity};
@@ -25,7 +26,7 @@ const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
 /// How far the environment has started.
 #[derive(Debug, Default)]
 pub struct Beginning {
-    environment: Option<String>,
+    environment: Mutex<Option<String>>,
     decided: OnceCell<Decided>,
     /// Whether it has failed, once it is over.
     over: OnceCell<bool>,
@@ -39,6 +40,17 @@ struct Decided {
     /// Until when every `next` is held.
     until: Instant,
     failure: Option<(String, String)>,
+    /// The run and the faults that are about the start.
+    run: String,
+    faults: Vec<String>,
+    /// Whether they were over before the start was.
+    over: AtomicBool,
+}
+
+impl Decided {
+    const fn untouched(now: Instant) -> Self {
+        Self { at: now, until: now, failure: None, run: String::new(), faults: Vec::new(), over: AtomicBool::new(false) }
+    }
 }
 
 /// One line that is not written yet.
@@ -56,15 +68,21 @@ struct Held {
 impl Beginning {
     /// The start of the environment with this name.
     pub fn of(environment: Option<String>) -> Self {
-        Self { environment, ..Self::default() }
+        Self { environment: Mutex::new(environment), ..Self::default() }
+    }
+
+    /// The environment was restored from a snapshot: until now it had the name of all that are, or none.
+    fn restored(&self) {
+        *lock(&self.environment) = Some(name_of_its_own());
     }
 
     fn decide(&self, plan: Option<&InForce>, ledger: &Ledger) -> Decided {
         let now = Instant::now();
-        let mut decided = Decided { at: now, until: now, failure: None };
+        let mut decided = Decided::untouched(now);
         let Some(plan) = plan else { return decided };
-        let name = self.environment.as_deref();
-        let decisions = catch_unwind(AssertUnwindSafe(|| plan.plan.decide_start(ledger.function(), Identity(name.unwrap_or_default()))));
+        let name = lock(&self.environment).clone();
+        let identity = Identity(name.as_deref().unwrap_or_default());
+        let decisions = catch_unwind(AssertUnwindSafe(|| plan.plan.decide_start(ledger.function(), identity)));
         let Ok(decisions) = decisions else {
             ledger.note("deciding about the start failed: it passes untouched");
             return decided;
@@ -75,8 +93,10 @@ impl Beginning {
             }
             return decided;
         }
+        plan.plan.run.clone_into(&mut decided.run);
         let mut lines = lock(&self.lines);
         for decision in decisions {
+            decided.faults.push(decision.fault.clone());
             let from = decided.until;
             let mut time = Duration::ZERO;
             match &decision.action {
@@ -106,7 +126,7 @@ impl Beginning {
             let started = Entry::Started(Started {
                 run: line.run,
                 sequence: line.sequence,
-                environment: self.environment.clone().unwrap_or_default(),
+                environment: lock(&self.environment).clone().unwrap_or_default(),
                 place: ledger.function().to_owned(),
                 fault: line.decision.fault,
                 arm: line.decision.arm,
@@ -137,10 +157,10 @@ impl Proxy {
             })
             .await;
         let early = decided.until.min(decided.at + TOLD_AFTER);
-        self.hold_until(early, runtime).await?;
+        self.hold_until(early, decided, runtime).await?;
         if early < decided.until {
             beginning.tell(&self.ledger);
-            self.hold_until(decided.until, runtime).await?;
+            self.hold_until(decided.until, decided, runtime).await?;
         }
         let failed = beginning.over.get_or_init(|| self.start_is_over(runtime, decided)).await;
         if *failed { Err(Broken::Runtime) } else { Ok(()) }
@@ -151,16 +171,31 @@ impl Proxy {
         self.surroundings.beginning.tell(&self.ledger);
     }
 
-    async fn hold_until(&self, until: Instant, runtime: &Connection) -> Result<(), Broken> {
+    /// The environment goes on from a snapshot: neither plan nor name is that of the one in which it was taken.
+    pub(crate) fn restored(&self) {
+        self.plans.forget();
+        self.surroundings.beginning.restored();
+    }
+
+    /// Holds a `next` for as long as the faults are in force.
+    async fn hold_until(&self, until: Instant, decided: &Decided, runtime: &Connection) -> Result<(), Broken> {
         let left = until.saturating_duration_since(Instant::now());
-        let gone = !left.is_zero() && wait_while(left, &runtime.stream).await == Waited::Abandoned;
-        if gone { Err(Broken::Runtime) } else { Ok(()) }
+        if left.is_zero() || decided.over.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            waited = wait_while(left, &runtime.stream) => if waited == Waited::Abandoned { return Err(Broken::Runtime) },
+            () = self.plans.over(decided.run.clone(), decided.faults.clone()) => decided.over.store(true, Ordering::Relaxed),
+        }
+        Ok(())
     }
 
     /// Tells what was done, and fails the start where that was decided; whether it has failed.
     async fn start_is_over(&self, runtime: &Connection, decided: &Decided) -> bool {
         let beginning = &self.surroundings.beginning;
-        let Some((error_type, message)) = &decided.failure else {
+        let failure = decided.failure.as_ref().filter(|_| !decided.over.load(Ordering::Relaxed));
+        let Some((error_type, message)) = failure else {
             beginning.tell(&self.ledger);
             return false;
         };
@@ -180,6 +215,14 @@ impl Proxy {
         process.kill();
         true
     }
+}
+
+/// A name that no other environment has. What a process drew before the snapshot is the same in all that are restored: the kernel is asked anew,
+/// and the time too, should its numbers repeat themselves.
+fn name_of_its_own() -> String {
+    let random = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("restored-{:x}-{}", now.as_nanos(), random.trim())
 }
 
 fn init_error(host: &str, error_type: &str, message: &str) -> Vec<u8> {

@@ -41,7 +41,7 @@ for process in /proc/[0-9]*; do
     if [ "$process" != /proc/1 ] && [ -e "$process/exe" ]; then read -r name <"$process/comm"; echo "left: $name"; fi
 done
 "#;
-const PLAN: &str = r#"json:{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[
+const PLAN: &str = r#"json:{"version":1,"run":"r","sequence":1,"lease_ms":60000,"until_ms":4102444800000,"seed":7,"faults":[
     {"name":"late","place":{"function":"f"},"share":1,"when":{"pointer":{"/n":1}},"kind":{"latency":{"time":"300ms"}}},
     {"name":"refuse","place":{"function":"f"},"share":1,"when":{"pointer":{"/n":2}},"kind":{"error":{"type":"Brownout.Refused"}}}]}"#;
 

@@ -63,6 +63,7 @@ impl Plan {
             run: self.name.clone(),
             sequence: 1,
             lease_ms: Lease::LONGEST,
+            until_ms: None,
             seed: self.seed,
             faults: self.faults.clone(),
         };

@@ -1,8 +1,9 @@
-//! Keeps a plan in force for as long as the harness lives, and no longer: each plan carries a lease, and each renewal a higher sequence.
+//! Keeps a plan in force for as long as the harness lives, and no longer: each plan carries a lease and the end of it by the wall clock, so that
+//! no environment that starts later begins it anew; and each renewal a higher sequence.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use faults::plan::VERSION;
+use faults::plan::{READ_AT_LAST_EVERY, VERSION};
 use faults::{Fault, Lease, Plan, Share};
 
 use super::windows::Windows;
@@ -42,6 +43,18 @@ impl Keeper {
     /// A keeper of `faults`; nothing is in force yet.
     pub fn new(run: String, seed: u64, faults: Vec<Fault>, windows: Windows, lease: Lease) -> Self {
         Self { run, seed, faults, windows, lease, sequence: 0, in_force: InForce::Calm, renewed: None }
+    }
+
+    /// The plan before anything is rehearsed or struck: calm, and renewed all the same, so that extensions look often for what comes next.
+    pub fn begin(&mut self, now: Instant) -> Plan {
+        self.renew(now)
+    }
+
+    /// How long a plan that is written at `now` may go unread by an environment that runs: it looks often while a lease runs, and less and less
+    /// often once that is over.
+    pub fn unread_for(&self, now: Instant) -> Duration {
+        let runs = self.renewed.as_ref().is_some_and(|last| now.duration_since(last.at) < self.lease.duration());
+        if runs { Duration::ZERO } else { READ_AT_LAST_EVERY }
     }
 
     /// The plan that puts the faults in force, of a fault phase that begins at `phase_from`.
@@ -95,7 +108,10 @@ impl Keeper {
 
     fn next(&mut self, faults: Vec<Fault>) -> Plan {
         self.sequence += 1;
-        Plan { version: VERSION, run: self.run.clone(), sequence: self.sequence, lease_ms: self.lease, seed: self.seed, faults }
+        let (version, run, sequence) = (VERSION, self.run.clone(), self.sequence);
+        let mut plan = Plan { version, run, sequence, lease_ms: self.lease, until_ms: None, seed: self.seed, faults };
+        plan.begin_lease(SystemTime::now());
+        plan
     }
 }
 
@@ -117,6 +133,33 @@ mod tests {
         assert!(keeper.is_due(start + Duration::from_secs(1)));
         assert_eq!(keeper.renew(start + Duration::from_secs(1)).sequence, 2);
         assert_eq!(keeper.calm().sequence, 3);
+        assert!(!keeper.is_due(start + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn whoever_reads_a_plan_later_has_only_the_rest_of_its_lease() {
+        let fault = serde_json::from_str(r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}"#).unwrap();
+        let mut keeper = Keeper::new("r".into(), 1, vec![fault], Windows::default(), Lease::try_from(60_000).unwrap());
+        let (wall, now) = (SystemTime::now(), Instant::now());
+        for plan in [keeper.strike(now, now), keeper.renew(now), keeper.rehearse(now)] {
+            let left = plan.left(None, wall + Duration::from_secs(20)).unwrap();
+            assert!((39..=60).contains(&left.as_secs()), "{left:?}");
+            // Killed now; whoever starts after the lease reads this.
+            assert_eq!(plan.left(None, SystemTime::now() + Duration::from_secs(60)), Some(Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn before_anything_is_struck_a_calm_plan_is_renewed_and_after_the_calm_none_is() {
+        let start = Instant::now();
+        let mut keeper = Keeper::new("r".into(), 1, Vec::new(), Windows::default(), Lease::try_from(4_000).unwrap());
+        assert_eq!(keeper.begin(start).sequence, 1);
+        assert!(!keeper.is_due(start + Duration::from_millis(999)) && keeper.is_due(start + Duration::from_secs(1)));
+        let renewed = keeper.renew(start + Duration::from_secs(1));
+        assert!(renewed.sequence == 2 && renewed.faults.is_empty() && !keeper.is_rehearsal());
+        let after = |ms| keeper.unread_for(start + Duration::from_secs(1) + Duration::from_millis(ms));
+        assert_eq!((after(3_999), after(4_000)), (Duration::ZERO, Duration::from_secs(60)));
+        keeper.calm();
         assert!(!keeper.is_due(start + Duration::from_secs(60)));
     }
 

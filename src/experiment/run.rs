@@ -82,11 +82,15 @@ pub(super) struct Run<'a> {
 pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
     let mut setting = setting;
     let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.windows.clone(), plan.lease);
-    // A calm plan is there before any extension looks for one.
-    target.strike(&keeper.calm()).await?;
+    // A calm plan is there before any extension looks for one, and is renewed from then on.
+    target.strike(&keeper.begin(Instant::now())).await?;
     let deployed = tokio::select! {
         deployed = target.deploy() => deployed.map_err(RunError::from),
         asked = setting.signals.asked() => Err(RunError::Asked(asked)),
+    };
+    let deployed = match deployed {
+        Ok(addresses) => looked_for(plan, target, &mut keeper, &mut setting.signals).await.map(|()| addresses),
+        Err(error) => Err(error),
     };
     let measured = match deployed {
         Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
@@ -105,6 +109,21 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
         measurements.restored = Restored::No { left, command };
     }
     Ok(Done { measurements, asked })
+}
+
+/// Where an attach on AWS took longer than the calm plan's lease, environments look for a plan less often by now: it is renewed, and waited for
+/// until all of them have seen that, so that none sleeps through the strike.
+async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, signals: &mut Signals) -> Result<(), RunError> {
+    let now = Instant::now();
+    let unread = keeper.unread_for(now);
+    if plan.deployed.is_none() || !target.rehearses() || unread.is_zero() {
+        return Ok(());
+    }
+    target.strike(&keeper.renew(now)).await?;
+    tokio::select! {
+        () = tokio::time::sleep(unread) => Ok(()),
+        asked = signals.asked() => Err(RunError::Asked(asked)),
+    }
 }
 
 async fn measure(

@@ -94,7 +94,6 @@ fn entries(toolchain: &Toolchain, metadata: &serde_json::Value, programs: &[Buil
     };
     let crates = sbom::crates(metadata, programs);
     let mut entries = vec![
-        Entry::new("bootstrap", RUN, read("extension/layer/bootstrap")?),
         Entry::new("brownout/wrapper", RUN, read("extension/layer/wrapper")?),
         Entry::new("brownout/LICENSE-APACHE", READ, read("LICENSE-APACHE")?),
         Entry::new("brownout/LICENSE-MIT", READ, read("LICENSE-MIT")?),

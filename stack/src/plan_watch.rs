@@ -1,8 +1,10 @@
 //! The plan in force, watched beside the calls and never read on their way. Whatever it cannot read means: nothing is struck.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use faults::{Entry, Plan};
 use tokio::sync::mpsc::UnboundedSender;
@@ -39,11 +41,11 @@ impl PlanWatch {
     pub fn start(path: PathBuf, place: &str, ledger: UnboundedSender<Entry>) -> Self {
         let in_force = Arc::new(Mutex::new(None));
         let mut reader = Reader::new(place.to_owned(), ledger, Arc::clone(&in_force));
-        reader.look(read(&path), Instant::now());
+        reader.look(read(&path), Moment::now());
         let watcher = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(EVERY).await;
-                reader.look(read(&path), Instant::now());
+                reader.look(read(&path), Moment::now());
             }
         });
         Self { in_force, _watcher: Arc::new(Watcher(watcher)) }
@@ -53,6 +55,13 @@ impl PlanWatch {
     pub fn current(&self) -> Option<Arc<Plan>> {
         at(&self.in_force, Instant::now())
     }
+
+    /// Ends when a fault of `run` is not in force any more: the plan is calm or gone, its lease is over, or another's.
+    pub async fn over(&self, run: &str, fault: &str) {
+        while self.current().is_some_and(|plan| plan.run == run && plan.strikes_with(fault)) {
+            tokio::time::sleep(EVERY / 4).await;
+        }
+    }
 }
 
 fn at(in_force: &Mutex<Option<InForce>>, now: Instant) -> Option<Arc<Plan>> {
@@ -61,8 +70,35 @@ fn at(in_force: &Mutex<Option<InForce>>, now: Instant) -> Option<Arc<Plan>> {
 }
 
 /// The file is small and local, so that reading it in place costs less than handing it to another thread.
-fn read(path: &Path) -> Vec<u8> {
-    std::fs::read(path).unwrap_or_default()
+fn read(path: &Path) -> Content {
+    let mut content = Content::default();
+    if let Ok(mut file) = File::open(path) {
+        content.written = file.metadata().and_then(|file| file.modified()).ok();
+        if file.read_to_end(&mut content.bytes).is_err() {
+            content.bytes.clear();
+        }
+    }
+    content
+}
+
+/// What a file says, and since when.
+#[derive(Debug, Default)]
+struct Content {
+    bytes: Vec<u8>,
+    written: Option<SystemTime>,
+}
+
+/// One moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    steady: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { steady: Instant::now(), wall: SystemTime::now() }
+    }
 }
 
 /// Takes what the file says again and again and keeps what is in force.
@@ -81,18 +117,18 @@ impl Reader {
     }
 
     /// No bytes are no file, and no plan.
-    fn look(&mut self, bytes: Vec<u8>, now: Instant) {
-        if bytes == self.last_bytes {
-            self.note_lapse(now);
+    fn look(&mut self, content: Content, now: Moment) {
+        if content.bytes == self.last_bytes {
+            self.note_lapse(now.steady);
             return;
         }
-        self.last_bytes = bytes;
+        self.last_bytes = content.bytes;
         if self.last_bytes.is_empty() {
             self.put(None);
             return;
         }
         match Plan::read(&self.last_bytes) {
-            Ok(plan) => self.take(plan, now),
+            Ok(plan) => self.take(plan, content.written, now),
             Err(error) => {
                 self.put(None);
                 self.note(format!("no fault is in force: {error}"));
@@ -100,8 +136,8 @@ impl Reader {
         }
     }
 
-    /// The lease counts from here, on the monotonic clock; an older plan of the same run changes nothing.
-    fn take(&mut self, plan: Plan, now: Instant) {
+    /// What is left of the lease counts from here, on the monotonic clock; an older plan of the same run changes nothing.
+    fn take(&mut self, plan: Plan, written: Option<SystemTime>, now: Moment) {
         if let Some((run, sequence)) = &self.last_seen
             && *run == plan.run
             && plan.sequence <= *sequence
@@ -111,7 +147,8 @@ impl Reader {
         }
         self.last_seen = Some((plan.run.clone(), plan.sequence));
         self.lapse_noted = plan.faults.is_empty();
-        let until = now + plan.lease_ms.duration();
+        let age = written.map(|written| now.wall.duration_since(written).unwrap_or_default());
+        let until = now.steady + plan.left(age, now.wall).unwrap_or_default();
         self.put(Some(InForce { plan: Arc::new(plan), until }));
     }
 
@@ -160,9 +197,13 @@ mod tests {
 
         /// The plan in force after a look at `bytes`, `ms` after the beginning.
         fn after(&mut self, ms: u64, bytes: &str) -> Option<u64> {
-            let now = self.began + Duration::from_millis(ms);
-            self.reader.look(bytes.as_bytes().to_vec(), now);
-            at(&self.reader.in_force, now).map(|plan| plan.sequence)
+            self.after_one_of_age(ms, bytes, Duration::ZERO)
+        }
+
+        fn after_one_of_age(&mut self, ms: u64, bytes: &str, age: Duration) -> Option<u64> {
+            let (steady, wall) = (self.began + Duration::from_millis(ms), SystemTime::now());
+            self.reader.look(Content { bytes: bytes.as_bytes().to_vec(), written: wall.checked_sub(age) }, Moment { steady, wall });
+            at(&self.reader.in_force, steady).map(|plan| plan.sequence)
         }
     }
 
@@ -199,6 +240,32 @@ mod tests {
         ] {
             assert_eq!(desk.after(ms, &bytes), in_force, "at {ms} ms");
         }
+    }
+
+    #[test]
+    fn a_plan_that_a_dead_run_has_left_has_only_the_rest_of_its_lease() {
+        let hours = Duration::from_secs(7_200);
+        assert_eq!(Desk::new().after_one_of_age(0, &json("r", 1, 60_000), hours), None);
+        let mut desk = Desk::new();
+        assert_eq!(desk.after_one_of_age(0, &json("r", 1, 1000), Duration::from_millis(600)), Some(1));
+        assert_eq!(desk.after(400, &json("r", 1, 1000)), None);
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_over_once_the_plan_is_calm() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        std::fs::write(&path, json("r", 1, 60_000)).unwrap();
+        let watch = PlanWatch::start(path.clone(), "services", unbounded_channel().0);
+        let over = tokio::spawn({
+            let watch = watch.clone();
+            async move { watch.over("r", "slow").await }
+        });
+        tokio::time::timeout(Duration::from_secs(10), watch.over("r", "another")).await.expect("no such fault is in force");
+        tokio::time::sleep(3 * EVERY).await;
+        assert!(!over.is_finished());
+        std::fs::write(&path, r#"{"version":1,"run":"r","sequence":2,"lease_ms":60000,"seed":1,"faults":[]}"#).unwrap();
+        tokio::time::timeout(Duration::from_secs(10), over).await.expect("it is never over").unwrap();
     }
 
     #[tokio::test]

@@ -10,13 +10,12 @@ use std::sync::Arc;
 use faults::Plan;
 
 /// Everything that a run writes, `logs/` and the locks apart.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 13] = [
     "plan.json",
     "stack.json",
     "ledger.ndjson",
     "sightings.ndjson",
     "platform.json",
-    "bootstrap",
     "wrapper",
     "latency.hlog",
     "goose.json",

@@ -23,8 +23,6 @@ use crate::{account, line_sink};
 /// The stack as AWS deploys it.
 pub const TEMPLATE: &str = include_str!("../template.yaml");
 
-/// What Lambda looks for at `/opt/bootstrap`, from our layer.
-const BOOTSTRAP: &str = include_str!("../../extension/layer/bootstrap");
 /// What `AWS_LAMBDA_EXEC_WRAPPER` names, from our layer.
 const WRAPPER: &str = include_str!("../../extension/layer/wrapper");
 
@@ -215,7 +213,6 @@ fn platform_settings(
     template: Template,
     ledger: mpsc::UnboundedSender<Entry>,
 ) -> Result<platform::Settings, UpError> {
-    let bootstrap = write_script(&settings.folder, "bootstrap", BOOTSTRAP)?;
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
     let concurrency = |name: &str| concurrency(&template.blueprint.mappings, name);
     let functions = template
@@ -238,7 +235,6 @@ fn platform_settings(
         routes: template.routes,
         run_folder: settings.folder.clone(),
         extension: Some(settings.artifacts.extension()),
-        bootstrap,
         wrapper,
         plan: settings.folder.plan(),
         variables: variables(services),

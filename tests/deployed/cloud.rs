@@ -310,7 +310,6 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
         routes: Routes { apis: vec![api] },
         run_folder: RunFolder::create(folder.path().join("platform")).unwrap(),
         extension: Some(extension(folder.path(), lie)),
-        bootstrap: layer.join("bootstrap"),
         wrapper: layer.join("wrapper"),
         plan,
         variables: BTreeMap::from([("AWS_REGION".to_owned(), control_plane::REGION.to_owned())]),

@@ -1,6 +1,6 @@
 //! A plan: the faults in force, for whom, and for how long at most.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,11 @@ impl From<Lease> for u64 {
         lease.0
     }
 }
+
+/// How often a plan behind a network is read, at the most, while a lease of it runs: every environment that is awake does.
+pub const READ_EVERY: Duration = Duration::from_millis(1_700);
+/// How often where none runs: ever less often down to this. So long before a strike, a plan must be there that is renewed.
+pub const READ_AT_LAST_EVERY: Duration = Duration::from_secs(60);
 
 /// Where a fault strikes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,8 +210,11 @@ pub struct Plan {
     pub run: String,
     /// Rises with every plan of the run, renewals of the lease included; a lower one than seen is ignored.
     pub sequence: u64,
-    /// How long it is in force from its receipt.
+    /// How long it is in force from when its source took it.
     pub lease_ms: Lease,
+    /// When it ends at the latest, by the wall clock in ms since 1970. It can only shorten the lease, never lengthen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
     /// What the rolls depend on, beside the names.
     pub seed: u64,
     /// The faults; none is a calm plan.
@@ -260,6 +268,28 @@ impl Plan {
             }
         }
         if faults.is_empty() { Ok(plan) } else { Err(PlanError::Refused { faults, complaints: complaints.join("; ") }) }
+    }
+
+    /// Lets the lease begin at `wall`: whoever reads the plan later has only the rest of it, also where its source tells no age.
+    pub fn begin_lease(&mut self, wall: SystemTime) {
+        let end = wall.duration_since(UNIX_EPOCH).unwrap_or_default() + self.lease_ms.duration();
+        self.until_ms = Some(u64::try_from(end.as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// How much longer it is in force for whoever reads it at `wall`; `age` is how long ago its source took it, where that is told. `None` where
+    /// neither tells an end: every new reader would begin the lease anew, for ever. A plan without faults has nothing to end.
+    pub fn left(&self, age: Option<Duration>, wall: SystemTime) -> Option<Duration> {
+        if age.is_none() && self.until_ms.is_none() && !self.faults.is_empty() {
+            return None;
+        }
+        let lease = self.lease_ms.duration().saturating_sub(age.unwrap_or_default());
+        let until = self.until_ms.map(|ms| Duration::from_millis(ms).saturating_sub(wall.duration_since(UNIX_EPOCH).unwrap_or_default()));
+        Some(until.map_or(lease, |until| until.min(lease)))
+    }
+
+    /// Whether a fault of this name can strike by it.
+    pub fn strikes_with(&self, fault: &str) -> bool {
+        self.faults.iter().any(|one| one.name == fault && one.share != Share::NONE)
     }
 
     /// The plan as JSON.
@@ -323,6 +353,32 @@ mod tests {
     fn a_plan_reads_back_from_its_json() {
         let read = plan(SLOW).unwrap();
         assert_eq!(plan(&read.to_json()).unwrap(), read);
+    }
+
+    #[test]
+    fn an_end_shortens_the_lease_and_never_lengthens_it() {
+        let (mut plan, wall) = (plan(SLOW).unwrap(), UNIX_EPOCH + Duration::from_secs(1_000_000));
+        let ms = Duration::from_millis;
+        assert_eq!(plan.left(None, wall), None, "it would begin anew for ever");
+        for (age, left) in [(0, 5_000), (1_200, 3_800), (5_000, 0), (7_200_000, 0)] {
+            assert_eq!(plan.left(Some(ms(age)), wall), Some(ms(left)), "{age}");
+        }
+        plan.begin_lease(wall);
+        assert_eq!(plan.until_ms, Some(1_000_005_000));
+        // A clock that is an hour slow, right, a little fast, and an hour fast.
+        for (wall, age, left) in [
+            (wall - ms(3_600_000), None, 5_000),
+            (wall - ms(3_600_000), Some(4_000), 1_000),
+            (wall, None, 5_000),
+            (wall + ms(2_000), None, 3_000),
+            (wall + ms(2_000), Some(2_500), 2_500),
+            (wall + ms(3_600_000), Some(0), 0),
+        ] {
+            assert_eq!(plan.left(age.map(ms), wall), Some(ms(left)), "{age:?}");
+        }
+        plan.faults.clear();
+        plan.until_ms = None;
+        assert_eq!(plan.left(None, wall), Some(ms(5_000)), "a calm plan has nothing to end");
     }
 
     #[test]

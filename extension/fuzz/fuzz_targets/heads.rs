@@ -48,7 +48,8 @@ impl Framing {
     }
 
     fn keeps_alive(&self, version: Option<u8>) -> bool {
-        !self.close && (version == Some(1) || self.keep_alive)
+        let doubled = self.length.is_some() && !self.codings.is_empty();
+        !self.close && !doubled && (version == Some(1) || (self.keep_alive && self.codings.is_empty()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! The extension starts it where such a source is set; it must never outlive the extension, and never use more than one thread.
 
 mod address;
+mod age;
 mod object;
 mod parameter;
 mod polling;

@@ -1,10 +1,11 @@
-//! A plan in an object of S3: `GetObject`, whose body comes only where the object has changed (`If-None-Match`).
+//! A plan in an object of S3: `GetObject`, whose body comes only where the object has changed (`If-None-Match`). `Last-Modified` tells its age.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use faults::plan::LARGEST_PLAN;
 
+use crate::age::{Asked, Clock};
 use crate::reading::Reading;
 
 /// The object, and its entity tag when it was last read.
@@ -13,6 +14,7 @@ pub struct Object {
     client: Client,
     bucket: String,
     key: String,
+    clock: Clock,
     seen: Option<String>,
 }
 
@@ -22,12 +24,14 @@ impl Object {
     pub fn new(config: &SdkConfig, bucket: String, key: String) -> Self {
         let elsewhere = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
         let by_path = elsewhere || bucket.contains('.');
-        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path).build();
-        Self { client: Client::from_conf(config), bucket, key, seen: None }
+        let clock = Clock::default();
+        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path).interceptor(clock.clone()).build();
+        Self { client: Client::from_conf(config), bucket, key, clock, seen: None }
     }
 
     /// Reads it once.
     pub async fn read(&mut self) -> Reading {
+        let asked = Asked::now();
         let request = self.client.get_object().bucket(&self.bucket).key(&self.key);
         let answer = match request.set_if_none_match(self.seen.clone()).send().await {
             Ok(answer) => answer,
@@ -45,7 +49,7 @@ impl Object {
             return Reading::Unanswered("the plan's object breaks off".to_owned());
         };
         self.seen = answer.e_tag;
-        Reading::Found(plan)
+        Reading::Found { plan, taken: self.clock.taken(asked, answer.last_modified) }
     }
 }
 

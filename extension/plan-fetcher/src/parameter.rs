@@ -1,4 +1,4 @@
-//! A plan in a parameter of Systems Manager: `GetParameter`, decrypted where it is a SecureString.
+//! A plan in a parameter of Systems Manager: `GetParameter`, decrypted where it is a SecureString. `LastModifiedDate` tells its age.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use aws_smithy_types::body::SdkBody;
 use faults::plan::LARGEST_PLAN;
 use http_body_util::Limited;
 
+use crate::age::{Asked, Clock};
 use crate::reading::Reading;
 
 /// A parameter has 8 KB at most; an answer that is much longer is none of Systems Manager's and is not read to its end.
@@ -21,21 +22,26 @@ const LONGEST_ANSWER: usize = 2 * LARGEST_PLAN;
 pub struct Parameter {
     client: Client,
     name: String,
+    clock: Clock,
     seen: Option<Arc<str>>,
 }
 
 impl Parameter {
     /// The parameter called `name`.
     pub fn new(config: &SdkConfig, name: String) -> Self {
-        let config = aws_sdk_ssm::config::Builder::from(config).interceptor(ShortAnswers).build();
-        Self { client: Client::from_conf(config), name, seen: None }
+        let clock = Clock::default();
+        let config = aws_sdk_ssm::config::Builder::from(config).interceptor(ShortAnswers).interceptor(clock.clone()).build();
+        Self { client: Client::from_conf(config), name, clock, seen: None }
     }
 
     /// Reads it once.
     pub async fn read(&mut self) -> Reading {
+        let asked = Asked::now();
         let answer = self.client.get_parameter().name(&self.name).with_decryption(true).send().await;
         let value = match answer {
-            Ok(answer) => answer.parameter.and_then(|parameter| parameter.value),
+            Ok(answer) => {
+                answer.parameter.and_then(|parameter| Some((parameter.value?, self.clock.taken(asked, parameter.last_modified_date))))
+            }
             Err(error) => {
                 let reading = Reading::of_error(&error);
                 if matches!(reading, Reading::Missing(_)) {
@@ -44,14 +50,14 @@ impl Parameter {
                 return reading;
             }
         };
-        let Some(value) = value else { return Reading::Unanswered("the plan's service answers without a value".to_owned()) };
+        let Some((value, taken)) = value else { return Reading::Unanswered("the plan's service answers without a value".to_owned()) };
         if self.seen.as_deref() == Some(&value) {
             return Reading::Same;
         }
         self.seen = Some(value.as_str().into());
         let mut plan = value.into_bytes();
         plan.truncate(LARGEST_PLAN + 1);
-        Reading::Found(plan)
+        Reading::Found { plan, taken }
     }
 }
 

@@ -1,9 +1,9 @@
-//! When the plan is read: again and again, not in step with other environments, and less often where the service throttles.
-//! It must never try again faster than that, whatever fails.
+//! When the plan is read: again and again while a lease runs, not in step with other environments, and ever less often where there is nothing to
+//! renew or the service throttles: an idle layer must not use up the account's calls. It must never try again faster than that, whatever fails.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
@@ -12,18 +12,16 @@ use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use faults::Plan;
+use faults::plan::{READ_AT_LAST_EVERY, READ_EVERY};
 
 use crate::address::Address;
 use crate::object::Object;
 use crate::parameter::Parameter;
 use crate::reading::Reading;
 
-/// The mean time between two readings. With half of `JITTER` and the reading itself a change is seen within 2 s.
-const INTERVAL: Duration = Duration::from_millis(1500);
-/// The span over which an interval is spread, so that a thousand environments do not ask in step.
-const JITTER: Duration = Duration::from_millis(400);
-/// The longest interval of one that is throttled.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(30);
+/// An interval is shortened by up to so much of itself, so that a thousand environments do not ask in step.
+const SPREAD: f64 = 0.25;
 /// How long the connecting, the wait for the first byte, and the whole of a reading may take.
 const CONNECT: Duration = Duration::from_secs(1);
 const READ: Duration = Duration::from_secs(2);
@@ -51,15 +49,47 @@ pub async fn poll(address: Address, to: &mut impl Write) {
         Address::Parameter(name) => Polled::Parameter(Parameter::new(&config, name)),
         Address::Object { bucket, key } => Polled::Object(Object::new(&config, bucket, key)),
     };
-    let mut interval = INTERVAL;
+    let mut pace = Pace::default();
     loop {
         let reading = in_time(WHOLE, async || polled.read().await).await;
-        interval = after(&reading, interval);
+        let interval = pace.after(&reading, Instant::now(), SystemTime::now());
         if reading.tell(to).is_err() {
             return;
         }
         drop(reading);
         tokio::time::sleep(jittered(interval, RandomState::new().build_hasher().finish())).await;
+    }
+}
+
+/// How often the plan is read.
+#[derive(Debug, Default)]
+struct Pace {
+    interval: Option<Duration>,
+    /// When the lease of the last plan is over, calm or not: whoever renews it is at work.
+    lease_ends: Option<Instant>,
+}
+
+impl Pace {
+    /// The interval after a reading.
+    fn after(&mut self, reading: &Reading, now: Instant, wall: SystemTime) -> Duration {
+        match reading {
+            Reading::Found { plan, taken } => {
+                let age = taken.map(|taken| wall.duration_since(taken).unwrap_or_default());
+                let left = Plan::read(plan).ok().and_then(|plan| plan.left(age, wall));
+                self.lease_ends = left.map(|left| now + left);
+            }
+            Reading::Missing(_) => self.lease_ends = None,
+            Reading::Same | Reading::Unanswered(_) | Reading::Throttled => (),
+        }
+        let is_renewed = self.lease_ends.is_some_and(|end| now < end);
+        let longer = self.interval.map_or(READ_EVERY, |interval| (interval * 2).min(READ_AT_LAST_EVERY));
+        let interval = match reading {
+            Reading::Throttled => longer.max(2 * READ_EVERY),
+            _ if is_renewed => READ_EVERY,
+            _ => longer,
+        };
+        self.interval = Some(interval);
+        interval
     }
 }
 
@@ -90,32 +120,72 @@ async fn in_time(most: Duration, mut read: impl AsyncFnMut() -> Reading) -> Read
     Reading::late()
 }
 
-/// The interval after a reading.
-fn after(reading: &Reading, interval: Duration) -> Duration {
-    if matches!(reading, Reading::Throttled) { (interval * 2).min(LONGEST_INTERVAL) } else { INTERVAL }
-}
-
 fn jittered(interval: Duration, random: u64) -> Duration {
-    let spread = JITTER.mul_f64(interval.as_secs_f64() / INTERVAL.as_secs_f64());
     let share = f64::from(u32::try_from(random >> 32).unwrap_or(0)) / f64::from(u32::MAX);
-    interval - spread / 2 + spread.mul_f64(share)
+    interval - interval.mul_f64(SPREAD * share)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_interval_is_spread_and_a_throttled_one_grows() {
-        assert_eq!(jittered(INTERVAL, 0), Duration::from_millis(1300));
-        assert_eq!(jittered(INTERVAL, u64::MAX), Duration::from_millis(1700));
-        let mut interval = INTERVAL;
-        for expected in [3, 6, 12, 24, 30, 30] {
-            interval = after(&Reading::Throttled, interval);
-            assert_eq!(interval, Duration::from_secs(expected));
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn found(faults: &str, taken: Option<SystemTime>) -> Reading {
+        let text = format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[{faults}]}}"#);
+        Reading::Found { plan: text.into_bytes(), taken }
+    }
+
+    /// The intervals after the same reading again and again, in ms.
+    fn intervals(pace: &mut Pace, reading: &Reading, now: &mut Instant) -> Vec<u128> {
+        let mut intervals = Vec::new();
+        for _ in 0..8 {
+            let interval = pace.after(reading, *now, SystemTime::now());
+            *now += interval;
+            intervals.push(interval.as_millis());
         }
-        assert_eq!(jittered(interval, 0), Duration::from_secs(26));
-        assert_eq!(after(&Reading::Same, interval), INTERVAL);
+        intervals
+    }
+
+    const SLOWER: [u128; 8] = [1_700, 3_400, 6_800, 13_600, 27_200, 54_400, 60_000, 60_000];
+
+    #[test]
+    fn where_there_is_nothing_to_renew_it_is_asked_ever_less_often() {
+        let reading = || Reading::Missing("gone".into());
+        let mut now = Instant::now();
+        for nothing in [reading(), Reading::late(), Reading::Found { plan: b"off".to_vec(), taken: None }] {
+            assert_eq!(intervals(&mut Pace::default(), &nothing, &mut now), SLOWER, "{nothing:?}");
+        }
+        // A plan whose writer died long ago, and one that has no end.
+        let dead = found("", SystemTime::now().checked_sub(3600 * SECOND));
+        let endless = found(r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}"#, None);
+        for plan in [dead, endless] {
+            assert_eq!(intervals(&mut Pace::default(), &plan, &mut now), SLOWER, "{plan:?}");
+        }
+    }
+
+    #[test]
+    fn while_a_lease_runs_it_is_asked_often_and_so_again_when_one_comes() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        intervals(&mut pace, &Reading::Missing("gone".into()), &mut now);
+        // A calm plan: its renewals keep it up, the last lease lets it fall off.
+        for _ in 0..3 {
+            assert_eq!(pace.after(&found("", Some(SystemTime::now())), now, SystemTime::now()), READ_EVERY);
+            assert_eq!(intervals(&mut pace, &Reading::Same, &mut now), [1_700; 8]);
+        }
+        now += 60 * SECOND;
+        assert_eq!(intervals(&mut pace, &Reading::Same, &mut now), [3_400, 6_800, 13_600, 27_200, 54_400, 60_000, 60_000, 60_000]);
+    }
+
+    #[test]
+    fn an_interval_is_spread_and_one_that_is_throttled_grows_while_a_lease_runs_too() {
+        assert_eq!(jittered(READ_EVERY, 0), Duration::from_millis(1_700));
+        assert_eq!(jittered(READ_EVERY, u64::MAX), Duration::from_millis(1_275));
+        assert_eq!(jittered(READ_AT_LAST_EVERY, u64::MAX), 45 * SECOND);
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        pace.after(&found("", Some(SystemTime::now())), now, SystemTime::now());
+        let throttled = intervals(&mut pace, &Reading::Throttled, &mut now);
+        assert_eq!(throttled, [3_400, 6_800, 13_600, 27_200, 54_400, 60_000, 60_000, 60_000]);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_ssm::config::http::HttpResponse;
 use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
@@ -11,8 +12,13 @@ use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 pub enum Reading {
     /// Nothing has changed since the last one.
     Same,
-    /// The plan's text, `LARGEST_PLAN` + 1 bytes of it at most.
-    Found(Vec<u8>),
+    /// A plan.
+    Found {
+        /// Its text, `LARGEST_PLAN` + 1 bytes of it at most.
+        plan: Vec<u8>,
+        /// When the service took it, by our own clock, where that is told.
+        taken: Option<SystemTime>,
+    },
     /// The service says that there is none, or none for us.
     Missing(String),
     /// It is not known whether there is one.
@@ -53,15 +59,17 @@ impl Reading {
         }
     }
 
-    /// Tells the extension: one line, and behind `found <length>` so many bytes.
+    /// Tells the extension: one line, and behind `found <length>` or `found <length> <taken, in ms since 1970>` so many bytes.
     ///
     /// # Errors
     /// Where nobody listens any more.
     pub fn tell(&self, to: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Same => writeln!(to, "same")?,
-            Self::Found(plan) => {
-                writeln!(to, "found {}", plan.len())?;
+            Self::Found { plan, taken } => {
+                let taken = taken.and_then(|taken| taken.duration_since(UNIX_EPOCH).ok());
+                let taken = taken.map(|taken| format!(" {}", taken.as_millis())).unwrap_or_default();
+                writeln!(to, "found {}{taken}", plan.len())?;
                 to.write_all(plan)?;
             }
             Self::Missing(why) => writeln!(to, "missing {why}")?,
@@ -96,7 +104,11 @@ mod tests {
     fn every_reading_is_one_line_and_a_plan_follows_its_length() {
         for (reading, expected) in [
             (Reading::Same, "same\n"),
-            (Reading::Found(b"a\nb".to_vec()), "found 3\na\nb"),
+            (Reading::Found { plan: b"a\nb".to_vec(), taken: None }, "found 3\na\nb"),
+            (
+                Reading::Found { plan: b"ab".to_vec(), taken: Some(UNIX_EPOCH + std::time::Duration::from_millis(1_234_567)) },
+                "found 2 1234567\nab",
+            ),
             (Reading::Missing("gone".into()), "missing gone\n"),
             (Reading::late(), "unanswered the plan's service does not answer in time\n"),
             (Reading::Throttled, "unanswered the plan's service throttles us\n"),

@@ -31,13 +31,14 @@ pub async fn accept<F: Future<Output = ()> + Send + 'static>(listener: TcpListen
 pub async fn serve(outbound: Arc<Outbound>, mut function: Connection) {
     let mut kept = None;
     while let Ok(Some(length)) = function.read_head().await {
-        let Ok(request) = RequestHead::read(&function.buffer, length) else {
+        let read = RequestHead::read(&function.buffer, length).map(|request| request.tidied(&mut function.buffer));
+        let Ok(request) = read else {
             let _ = function.stream.write_all(MALFORMED).await;
             return;
         };
         if request.method(&function.buffer) == b"CONNECT" {
             let target = authority(request.path(&function.buffer), None);
-            function.buffer.advance(length);
+            function.buffer.advance(request.length);
             return through(&outbound, function, target).await;
         }
         if !plain::serve(&outbound, &mut function, &request, &mut kept).await {

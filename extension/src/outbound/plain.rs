@@ -9,6 +9,7 @@ use super::{Outbound, connect, tunnel};
 use crate::connection::Connection;
 use crate::exchange::{self, Broken};
 use crate::message::RequestHead;
+use crate::upstream::is_alive;
 use crate::wait::gone;
 use faults::kinds::dependency::Trouble;
 
@@ -37,7 +38,7 @@ pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &Req
     function.buffer.unsplit(rest);
     let Ok(request) = RequestHead::read(&function.buffer, length) else { return false };
     let target = format!("{host}:{port}");
-    let mut again = kept.take().filter(|(before, _)| *before == target).map(|(_, tunnel)| tunnel);
+    let mut again = kept.take().filter(|(before, tunnel)| *before == target && is_alive(tunnel)).map(|(_, tunnel)| tunnel);
     loop {
         let was_kept = again.is_some();
         let tunnel = match again.take() {
@@ -59,8 +60,9 @@ pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &Req
                 }
                 return ended.keep_runtime;
             }
-            // The host has dropped a connection that was kept: as any client would, ask on a new one.
-            Err(Broken::Unanswered) if was_kept && request.body.is_done() => (),
+            // The host has dropped a connection that was kept: as any client would, ask on a new one what it cannot have obeyed, or may obey twice.
+            Err(Broken::Unsent) if was_kept => (),
+            Err(Broken::Unanswered) if was_kept && request.body.is_done() && request.is_idempotent(&function.buffer) => (),
             Err(_) => return broken(outbound, function, &host),
         }
     }

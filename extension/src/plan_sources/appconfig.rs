@@ -6,12 +6,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use faults::plan::LARGEST_PLAN;
 
 use super::{Look, Source};
-use crate::message::{AnswerHead, head_end};
+use crate::message::{AnswerHead, head_end, header};
 
 /// How often the agent is asked. It has the configuration in its memory; how often it looks for a new one is its own setting.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -74,8 +74,9 @@ impl AppConfig {
         Self { address: (Ipv4Addr::LOCALHOST, port).into(), request, seen: None }
     }
 
-    fn ask(&self) -> io::Result<(u16, Vec<u8>)> {
-        let until = Instant::now() + PATIENCE;
+    fn ask(&self) -> io::Result<Answer> {
+        let began = Instant::now();
+        let until = began + PATIENCE;
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.write_all(self.request.as_bytes())?;
@@ -89,22 +90,25 @@ impl AppConfig {
             }
         };
         let AnswerHead { status, mut body, .. } = AnswerHead::read(&received, end, false).map_err(|_| ErrorKind::InvalidData)?;
+        let age = age(received.get(..end).unwrap_or_default());
+        let answer = |plan| Answer { status, age: age.map(|age| age + began.elapsed()), plan };
         let (mut plan, mut rest) = (Vec::new(), received.split_off(end));
         loop {
             body.advance_into(&rest, |piece| plan.extend_from_slice(piece)).map_err(|_| ErrorKind::InvalidData)?;
             // One byte more than a plan may have is enough to see that it is too long.
             plan.truncate(LARGEST_PLAN + 1);
             if body.is_done() || plan.len() > LARGEST_PLAN {
-                return Ok((status, plan));
+                return Ok(answer(plan));
             }
             rest.clear();
             if read(&mut stream, until, &mut rest)? == 0 {
-                return if body.ends_with_connection() { Ok((status, plan)) } else { Err(ErrorKind::UnexpectedEof.into()) };
+                return if body.ends_with_connection() { Ok(answer(plan)) } else { Err(ErrorKind::UnexpectedEof.into()) };
             }
         }
     }
 
-    fn understood(&mut self, status: u16, plan: Vec<u8>) -> Look {
+    fn understood(&mut self, answer: Answer) -> Look {
+        let Answer { status, age, plan } = answer;
         match status {
             200 => {
                 let mut hasher = DefaultHasher::new();
@@ -114,7 +118,7 @@ impl AppConfig {
                     return Look::Same;
                 }
                 self.seen = hash;
-                Look::Found(plan)
+                Look::Found { plan, age }
             }
             400..500 => {
                 self.seen = None;
@@ -123,6 +127,21 @@ impl AppConfig {
             _ => Look::Unanswered(format!("AppConfig's agent answers with status {status}")),
         }
     }
+}
+
+/// What the agent said.
+struct Answer {
+    status: u16,
+    /// How old the configuration is, where it is told.
+    age: Option<Duration>,
+    plan: Vec<u8>,
+}
+
+/// How old the content behind this head was when it was sent: by the sender's own clock, where it tells that too.
+fn age(head: &[u8]) -> Option<Duration> {
+    let date = |name| httpdate::parse_http_date(header(head, name)?).ok();
+    let written = date("last-modified")?;
+    Some(date("date").unwrap_or_else(SystemTime::now).duration_since(written).unwrap_or_default())
 }
 
 /// Reads some bytes before `until`.
@@ -141,7 +160,7 @@ fn read(stream: &mut TcpStream, until: Instant, into: &mut Vec<u8>) -> io::Resul
 impl Source for AppConfig {
     fn look(&mut self) -> Look {
         match self.ask() {
-            Ok((status, plan)) => self.understood(status, plan),
+            Ok(answer) => self.understood(answer),
             Err(error) => {
                 let why = match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => "does not answer in time".to_owned(),
@@ -150,6 +169,10 @@ impl Source for AppConfig {
                 Look::Unanswered(format!("AppConfig's agent {why}"))
             }
         }
+    }
+
+    fn forget(&mut self) {
+        self.seen = None;
     }
 
     fn pause(&self) -> Duration {
@@ -198,7 +221,7 @@ mod tests {
         let (mut source, serving) = agent(vec![with_length("one"), with_length("one"), chunked, closed]);
         for expected in [Some("one"), None, Some("two"), Some("three")] {
             match (source.look(), expected) {
-                (Look::Found(bytes), Some(text)) => assert_eq!(bytes, text.as_bytes()),
+                (Look::Found { plan, age: None }, Some(text)) => assert_eq!(plan, text.as_bytes()),
                 (Look::Same, None) => (),
                 (look, _) => panic!("{look:?} instead of {expected:?}"),
             }
@@ -223,10 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_is_as_old_as_its_sender_says_by_its_own_clock() {
+        let at = |headers: &str| age(format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes());
+        let written = "Last-Modified: Tue, 15 Nov 1994 12:45:26 GMT\r\n";
+        assert_eq!(at(&format!("{written}Date: Tue, 15 Nov 1994 14:45:26 GMT\r\n")), Some(Duration::from_secs(7_200)));
+        assert_eq!(at(&format!("{written}Date: Tue, 15 Nov 1994 12:45:25 GMT\r\n")), Some(Duration::ZERO));
+        assert!(at(written).is_some_and(|age| age > Duration::from_secs(86_400 * 365 * 30)), "by our clock where it tells none");
+        assert_eq!((at(""), at("Last-Modified: soon\r\n")), (None, None));
+    }
+
+    #[test]
     fn no_more_is_read_than_a_plan_may_have() {
         let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n".to_vec();
         answer.resize(5_000_042, b'x');
         let (mut source, _serving) = agent(vec![answer]);
-        assert!(matches!(source.look(), Look::Found(bytes) if bytes.len() == LARGEST_PLAN + 1));
+        assert!(matches!(source.look(), Look::Found { plan, .. } if plan.len() == LARGEST_PLAN + 1));
     }
 }

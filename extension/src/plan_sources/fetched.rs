@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use faults::plan::LARGEST_PLAN;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -122,6 +122,11 @@ impl Source for Fetched {
         self.heard()
     }
 
+    /// Another program, so that it reads all of it anew and asks in step with no other environment.
+    fn forget(&mut self) {
+        (self.running, self.again, self.pause) = (None, None, FIRST_PAUSE);
+    }
+
     fn pause(&self) -> Duration {
         if self.running.is_some() { Duration::ZERO } else { LOOK.min(self.pause) }
     }
@@ -173,8 +178,9 @@ impl Running {
     }
 }
 
-/// The frame that `said` begins with, once it is whole, and its length: `same`, `missing <why>`, `unanswered <why>`, or `found <length>` and,
-/// behind the line's end, so many bytes.
+/// The frame that `said` begins with, once it is whole, and its length: `same`, `missing <why>`, `unanswered <why>`, or `found <length>`, with
+/// ` <ms since 1970>` where it is known when the source took it, and behind the line's end so many bytes. A time and no age: all may be frozen
+/// between the saying and the hearing.
 fn frame(said: &[u8]) -> io::Result<Option<(Look, usize)>> {
     let Some(end) = said.iter().position(|byte| *byte == b'\n') else {
         return if said.len() > LONGEST_LINE { Err(io::ErrorKind::InvalidData.into()) } else { Ok(None) };
@@ -185,10 +191,13 @@ fn frame(said: &[u8]) -> io::Result<Option<(Look, usize)>> {
         ("same", "") => Look::Same,
         ("missing", why) => Look::Missing(why.to_owned()),
         ("unanswered", why) => Look::Unanswered(why.to_owned()),
-        ("found", length) => {
+        ("found", rest) => {
+            let (length, taken) = rest.split_once(' ').map_or((rest, None), |(length, taken)| (length, Some(taken)));
             let length = length.parse::<usize>().ok().filter(|length| *length <= LARGEST_PLAN + 1).ok_or(io::ErrorKind::InvalidData)?;
+            let taken = taken.map(str::parse).transpose().map_err(|_| io::ErrorKind::InvalidData)?.map(Duration::from_millis);
             let Some(plan) = said.get(begin..begin + length) else { return Ok(None) };
-            return Ok(Some((Look::Found(plan.to_vec()), begin + length)));
+            let age = taken.map(|taken| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(taken));
+            return Ok(Some((Look::Found { plan: plan.to_vec(), age }, begin + length)));
         }
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
@@ -224,7 +233,7 @@ mod tests {
 
     #[test]
     fn frames_are_understood_wherever_they_are_cut() {
-        let said = b"same\nfound 5\nhe\nlomissing gone\nunanswered late\n";
+        let said = b"same\nfound 5\nhe\nlofound 1 99999999999999\nxmissing gone\nunanswered late\n";
         for cut in 0..=said.len() {
             let (mut bytes, mut looks) = (Vec::new(), String::new());
             for part in [&said[..cut], &said[cut..]] {
@@ -234,16 +243,25 @@ mod tests {
                     looks += &format!("{look:?} ");
                 }
             }
-            let expected = "Same Found([104, 101, 10, 108, 111]) Missing(\"gone\") Unanswered(\"late\") ";
-            assert_eq!((looks.as_str(), bytes.len()), (expected, 0), "cut at {cut}");
+            let found = "Found { plan: [104, 101, 10, 108, 111], age: None } Found { plan: [120], age: Some(0ns) }";
+            let expected = format!("Same {found} Missing(\"gone\") Unanswered(\"late\") ");
+            assert_eq!((looks, bytes.len()), (expected, 0), "cut at {cut}");
         }
     }
 
     #[test]
     fn what_is_no_frame_is_refused() {
-        for said in
-            [&b"hello\n"[..], b"found x\n", b"found -1\n", b"found 262146\n", b"found 99999999999999999999\n", b"\xff\n", &[b'x'; 600]]
-        {
+        for said in [
+            &b"hello\n"[..],
+            b"found x\n",
+            b"found -1\n",
+            b"found 1 \nx",
+            b"found 1 -2\nx",
+            b"found 262146\n",
+            b"found 99999999999999999999\n",
+            b"\xff\n",
+            &[b'x'; 600],
+        ] {
             assert!(frame(said).is_err(), "{said:?}");
         }
     }
@@ -252,7 +270,9 @@ mod tests {
     fn what_the_program_says_is_heard_and_it_is_told_what_to_read() {
         let folder = tempfile::tempdir().unwrap();
         let mut source = script(&folder, r#"printf "found %d\n%s" "${#1}" "$1"; cat"#);
-        assert!(matches!(next(&mut source), Look::Found(bytes) if bytes == b"ssm:/plan"));
+        assert!(matches!(next(&mut source), Look::Found { plan, age: None } if plan == b"ssm:/plan"));
+        source.forget();
+        assert!(matches!(next(&mut source), Look::Found { .. }), "it is read anew");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! A plan in a file that somebody replaces by renaming. It must never hang: only a regular file is opened.
+//! A plan in a file that somebody replaces by renaming; its age is that of the file's content. It must never hang: only a regular file is opened.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use faults::plan::LARGEST_PLAN;
 
@@ -45,9 +46,11 @@ impl PlanFile {
         if !metadata.is_file() {
             return Ok(Look::Missing("the plan's source is not a regular file".to_owned()));
         }
-        let found = read_limited(&file)?;
+        let plan = read_limited(&file)?;
         self.seen = Some(stamp(&metadata));
-        Ok(Look::Found(found))
+        // A file of the future counts as new.
+        let age = metadata.modified().ok().map(|written| SystemTime::now().duration_since(written).unwrap_or_default());
+        Ok(Look::Found { plan, age })
     }
 }
 
@@ -65,6 +68,10 @@ impl Source for PlanFile {
             Look::Missing(format!("the plan's file cannot be read ({})", error.kind()))
         })
     }
+
+    fn forget(&mut self) {
+        self.seen = None;
+    }
 }
 
 #[cfg(test)]
@@ -81,7 +88,8 @@ mod tests {
             let new = folder.path().join("new");
             std::fs::write(&new, text).unwrap();
             std::fs::rename(&new, &path).unwrap();
-            assert!(matches!(source.look(), Look::Found(bytes) if bytes == text.as_bytes()), "{text}");
+            let look = source.look();
+            assert!(matches!(&look, Look::Found { plan, age: Some(age) } if plan == text.as_bytes() && age.as_secs() < 60), "{look:?}");
             assert!(matches!(source.look(), Look::Same), "{text}");
         }
         std::fs::remove_file(&path).unwrap();
@@ -103,6 +111,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan.json");
         std::fs::write(&path, vec![b' '; 3 * LARGEST_PLAN]).unwrap();
-        assert!(matches!(PlanFile::new(path).look(), Look::Found(bytes) if bytes.len() == LARGEST_PLAN + 1));
+        assert!(matches!(PlanFile::new(path).look(), Look::Found { plan, .. } if plan.len() == LARGEST_PLAN + 1));
+    }
+
+    #[test]
+    fn a_file_is_as_old_as_its_content_and_none_is_younger_than_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        let hour = std::time::Duration::from_secs(3600);
+        std::fs::write(&path, "plan").unwrap();
+        for (written, from, to) in [(SystemTime::now() - 2 * hour, 7_200, 7_260), (SystemTime::now() + hour, 0, 0)] {
+            File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
+            let mut source = PlanFile::new(path.clone());
+            let look = source.look();
+            assert!(matches!(&look, Look::Found { age: Some(age), .. } if (from..=to).contains(&age.as_secs())), "{look:?}");
+            assert!(matches!(source.look(), Look::Same));
+            source.forget();
+            assert!(matches!(source.look(), Look::Found { .. }));
+        }
     }
 }

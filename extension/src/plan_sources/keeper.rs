@@ -1,17 +1,17 @@
 //! Which plan is in force. It holds no clock: it is told what was found, and when.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use faults::Plan;
 use faults::plan::PlanError;
 
-use super::{InForce, Look};
+use super::{InForce, Look, Moment};
 
 /// The plan that was taken, and what came before it.
 ///
 /// A plan of another run takes over only when the one before is over or calm: two harnesses that strike the same function
-/// would spoil each other's experiment, and the second can wait for at most one lease. Its own lease counts from when it was read.
+/// would spoil each other's experiment, and the second can wait for at most one lease. Its own lease runs meanwhile.
 #[derive(Debug, Default)]
 pub struct Keeper {
     current: Option<Arc<InForce>>,
@@ -29,7 +29,7 @@ const MOST_SAID: usize = 32;
 
 impl Keeper {
     /// Takes what a look at the source gave at `now`; returns what the reader of the ledger should know and does not know yet.
-    pub fn take(&mut self, look: Look, now: Instant) -> Vec<String> {
+    pub fn take(&mut self, look: Look, now: Moment) -> Vec<String> {
         let news = self.looked(look, now);
         let mut all: Vec<_> = news.filter(|news| self.is_new(news)).into_iter().collect();
         if let Some(waiting) = self.waiting.take() {
@@ -43,27 +43,34 @@ impl Keeper {
         all
     }
 
-    fn looked(&mut self, look: Look, now: Instant) -> Option<String> {
+    fn looked(&mut self, look: Look, now: Moment) -> Option<String> {
         self.unanswered = match look {
             Look::Unanswered(_) => self.unanswered.saturating_add(1),
             Look::Waiting => self.unanswered,
-            Look::Same | Look::Missing(_) | Look::Found(_) => 0,
+            Look::Same | Look::Missing(_) | Look::Found { .. } => 0,
         };
         match look {
             Look::Same | Look::Waiting => None,
             // Once means nothing: the other end may be starting, or everything was frozen in the middle of the call.
             Look::Unanswered(why) => (self.unanswered > 1).then(|| format!("{why}; a plan in force ends with its lease")),
-            Look::Missing(why) => {
-                (self.current, self.waiting) = (None, None);
-                Some(format!("{why}: every event passes untouched"))
-            }
-            Look::Found(bytes) => match Plan::read(&bytes) {
-                Ok(plan) => self.offer(InForce { plan, received: now }, now),
-                Err(error) => {
-                    (self.current, self.waiting) = (None, None);
-                    Some(format!("{}: every event passes untouched", complaint(&error)))
-                }
+            Look::Missing(why) => Some(self.nothing(&why)),
+            Look::Found { plan, age } => match Plan::read(&plan) {
+                Ok(plan) => self.read(plan, age, now),
+                Err(error) => Some(self.nothing(&complaint(&error))),
             },
+        }
+    }
+
+    fn nothing(&mut self, why: &str) -> String {
+        (self.current, self.waiting) = (None, None);
+        format!("{why}: every event passes untouched")
+    }
+
+    /// Of its lease, only what is left counts: who wrote it may have died long ago.
+    fn read(&mut self, plan: Plan, age: Option<Duration>, now: Moment) -> Option<String> {
+        match plan.left(age, now.wall) {
+            Some(left) => self.offer(InForce { plan, ends: now + left }, now),
+            None => Some(self.nothing("the plan has no end: its source does not tell its age, and it has no `until_ms`")),
         }
     }
 
@@ -72,7 +79,7 @@ impl Keeper {
         self.current.clone()
     }
 
-    fn offer(&mut self, offered: InForce, now: Instant) -> Option<String> {
+    fn offer(&mut self, offered: InForce, now: Moment) -> Option<String> {
         let (run, sequence) = (&offered.plan.run, offered.plan.sequence);
         if let Some((last_run, last_sequence)) = &self.last {
             if last_run == run && sequence <= *last_sequence {
@@ -114,7 +121,7 @@ fn complaint(error: &PlanError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -123,9 +130,13 @@ mod tests {
     fn plan(run: &str, sequence: u64, faults: usize) -> Look {
         let fault = r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"latency":{"time":"1ms"}}}"#;
         let faults = vec![fault; faults].join(",");
-        Look::Found(
-            format!(r#"{{"version":1,"run":"{run}","sequence":{sequence},"lease_ms":5000,"seed":7,"faults":[{faults}]}}"#).into_bytes(),
-        )
+        let text = format!(r#"{{"version":1,"run":"{run}","sequence":{sequence},"lease_ms":5000,"seed":7,"faults":[{faults}]}}"#);
+        Look::Found { plan: text.into_bytes(), age: Some(Duration::ZERO) }
+    }
+
+    fn aged(look: Look, age: Option<Duration>) -> Look {
+        let Look::Found { plan, .. } = look else { panic!("no plan: {look:?}") };
+        Look::Found { plan, age }
     }
 
     fn holds(keeper: &Keeper) -> Option<(String, u64)> {
@@ -134,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_in_force_until_its_lease_is_over() {
-        let (mut keeper, now) = (Keeper::default(), Instant::now());
+        let (mut keeper, now) = (Keeper::default(), Moment::now());
         assert_eq!(keeper.take(plan("r", 1, 1), now), QUIET);
         assert_eq!(keeper.take(Look::Same, now + Duration::from_millis(4999)), QUIET);
         assert_eq!(holds(&keeper), Some(("r".into(), 1)));
@@ -149,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_older_plan_of_the_run_is_ignored() {
-        let (mut keeper, now) = (Keeper::default(), Instant::now());
+        let (mut keeper, now) = (Keeper::default(), Moment::now());
         keeper.take(plan("r", 5, 1), now);
         assert_eq!(keeper.take(plan("r", 4, 0), now).len(), 1);
         assert_eq!(holds(&keeper), Some(("r".into(), 5)));
@@ -157,7 +168,7 @@ mod tests {
 
     #[test]
     fn another_run_waits_until_the_first_is_calm_or_over() {
-        let (mut keeper, now) = (Keeper::default(), Instant::now());
+        let (mut keeper, now) = (Keeper::default(), Moment::now());
         keeper.take(plan("a", 1, 0), now);
         keeper.take(plan("b", 1, 1), now);
         assert_eq!(holds(&keeper), Some(("b".into(), 1)), "a calm plan yields at once");
@@ -171,9 +182,39 @@ mod tests {
     }
 
     #[test]
+    fn a_new_environment_has_only_the_rest_of_a_lease() {
+        for (age, in_force) in [(0, true), (4_999, true), (5_000, false), (7_200_000, false)] {
+            let (mut keeper, now) = (Keeper::default(), Moment::now());
+            let news = keeper.take(aged(plan("dead", 1, 1), Some(Duration::from_millis(age))), now);
+            assert_eq!((holds(&keeper).is_some(), news.len()), (in_force, usize::from(!in_force)), "{age}");
+            keeper.take(Look::Same, now + Duration::from_millis(5_001_u64.saturating_sub(age)));
+            assert_eq!(holds(&keeper), None, "{age}");
+        }
+    }
+
+    #[test]
+    fn a_plan_without_any_end_is_refused_and_one_with_an_end_keeps_to_it() {
+        let (mut keeper, now) = (Keeper::default(), Moment::now());
+        assert!(keeper.take(aged(plan("r", 1, 1), None), now)[0].contains("has no end"));
+        assert_eq!(holds(&keeper), None);
+        let until = |end: Moment| {
+            let ms = end.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+            let Look::Found { plan, .. } = plan("r", 2, 1) else { unreachable!() };
+            let text = String::from_utf8(plan).unwrap().replace("\"seed\"", &format!("\"until_ms\":{ms},\"seed\""));
+            Look::Found { plan: text.into_bytes(), age: None }
+        };
+        assert_eq!(keeper.take(until(now + Duration::from_secs(3)), now), QUIET);
+        assert_eq!(holds(&keeper), Some(("r".into(), 2)));
+        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(3)).len(), 1);
+        let mut keeper = Keeper::default();
+        keeper.take(until(now + Duration::from_secs(600)), now);
+        assert_eq!(keeper.take(Look::Same, now + Duration::from_secs(5)).len(), 1, "no longer than the lease");
+    }
+
+    #[test]
     fn what_is_missing_or_not_understood_ends_the_plan_and_is_said_once() {
-        for look in [|| Look::Missing("gone".into()), || Look::Found(b"{".to_vec())] {
-            let (mut keeper, now) = (Keeper::default(), Instant::now());
+        for look in [|| Look::Missing("gone".into()), || Look::Found { plan: b"{".to_vec(), age: None }] {
+            let (mut keeper, now) = (Keeper::default(), Moment::now());
             keeper.take(plan("r", 1, 1), now);
             assert_eq!(keeper.take(look(), now).len(), 1);
             assert_eq!(keeper.take(look(), now), QUIET);
@@ -183,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_source_that_does_not_answer_leaves_the_plan_to_its_lease_and_each_is_said_once() {
-        let (mut keeper, now) = (Keeper::default(), Instant::now());
+        let (mut keeper, now) = (Keeper::default(), Moment::now());
         keeper.take(plan("r", 1, 1), now);
         let look = |why: &str| Look::Unanswered(why.to_owned());
         assert_eq!(keeper.take(look("late"), now), QUIET, "once means nothing");

@@ -4,20 +4,21 @@
 pub mod appconfig;
 pub mod fetched;
 pub mod file;
+pub mod in_force;
 pub mod keeper;
 pub mod variable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use faults::Plan;
 use tokio::sync::watch;
 
 use crate::ledger::{Ledger, lock};
 use crate::settings::PlanSetting;
 use crate::wait::wait;
+pub use in_force::{InForce, Moment};
 
 /// How often a source on this machine is looked at; those that cost more say so themselves.
 pub const INTERVAL: Duration = Duration::from_millis(150);
@@ -35,8 +36,13 @@ pub enum Look {
     Unanswered(String),
     /// There is no plan; why, without any value.
     Missing(String),
-    /// The text of a plan.
-    Found(Vec<u8>),
+    /// A plan.
+    Found {
+        /// Its text.
+        plan: Vec<u8>,
+        /// How long ago the source took it, where it tells that.
+        age: Option<Duration>,
+    },
 }
 
 /// Something that holds a plan. It may block: it is only asked on the thread of the sources.
@@ -44,25 +50,12 @@ pub trait Source: Send {
     /// Looks whether there is something new.
     fn look(&mut self) -> Look;
 
+    /// What was seen before counts no more: the next look tells all anew.
+    fn forget(&mut self);
+
     /// How long until the next look.
     fn pause(&self) -> Duration {
         INTERVAL
-    }
-}
-
-/// A plan and when it was received, on the monotonic clock.
-#[derive(Debug)]
-pub struct InForce {
-    /// The plan.
-    pub plan: Plan,
-    /// When its lease began.
-    pub received: Instant,
-}
-
-impl InForce {
-    /// Whether its lease still runs at `now`.
-    pub fn holds(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.received) < self.plan.lease_ms.duration()
     }
 }
 
@@ -71,6 +64,8 @@ impl InForce {
 struct Seen {
     at: Option<Instant>,
     plan: Option<Arc<InForce>>,
+    /// Of which life of the environment it is.
+    life: u64,
 }
 
 /// Wakes the thread of the sources before its time.
@@ -78,6 +73,8 @@ struct Seen {
 struct Nudge {
     wanted: Mutex<bool>,
     changed: Condvar,
+    /// How often the environment was restored from a snapshot: what was seen in a life before is forgotten.
+    life: AtomicU64,
 }
 
 impl Nudge {
@@ -110,6 +107,7 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
     let (to, seen) = watch::channel(Seen::default());
     let nudge = Arc::new(Nudge::default());
     let mut keeper = keeper::Keeper::default();
+    let looking = |source: &mut dyn Source, keeper: &mut keeper::Keeper| look_once(source, keeper, &to, ledger, 0);
     let source: Box<dyn Source> = match setting {
         PlanSetting::None => {
             ledger.note("no plan is set: every event passes untouched");
@@ -119,7 +117,7 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
         PlanSetting::Variable(text) => {
             // It is in our memory already: nothing can hang, and the first event finds it.
             let mut source = variable::Variable::new(text.clone());
-            look_once(&mut source, &mut keeper, &to, ledger);
+            looking(&mut source, &mut keeper);
             Box::new(source)
         }
         PlanSetting::AppConfig { configuration, port } => Box::new(appconfig::AppConfig::new(configuration, *port)),
@@ -136,21 +134,27 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
 }
 
 fn watch_source(mut source: Box<dyn Source>, mut keeper: keeper::Keeper, to: &watch::Sender<Seen>, nudge: &Nudge, ledger: &Ledger) {
+    let mut life = 0;
     while !to.is_closed() {
-        look_once(source.as_mut(), &mut keeper, to, ledger);
+        let now = nudge.life.load(Ordering::Acquire);
+        if std::mem::replace(&mut life, now) != now {
+            source.forget();
+            keeper = keeper::Keeper::default();
+        }
+        look_once(source.as_mut(), &mut keeper, to, ledger, life);
         nudge.sleep(source.pause());
     }
 }
 
-fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::Sender<Seen>, ledger: &Ledger) {
+fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::Sender<Seen>, ledger: &Ledger, life: u64) {
     // The plan in force ends with its lease; a source that fails once may not fail again.
     let taken = catch_unwind(AssertUnwindSafe(|| {
         let look = source.look();
-        let now = Instant::now();
-        (now, keeper.take(look, now))
+        let now = Moment::now();
+        (now.steady, keeper.take(look, now))
     }));
     let Ok((now, news)) = taken else { return ledger.note("looking at the plan's source failed") };
-    to.send_replace(Seen { at: Some(now), plan: keeper.in_force() });
+    to.send_replace(Seen { at: Some(now), plan: keeper.in_force(), life });
     for what in news {
         ledger.note(&what);
     }
@@ -159,8 +163,9 @@ fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::S
 impl Plans {
     /// One plan as it is, also one that would be refused when read.
     #[cfg(test)]
-    pub(crate) fn fixed(plan: Plan) -> Self {
-        let seen = Seen { at: None, plan: Some(Arc::new(InForce { plan, received: Instant::now() })) };
+    pub(crate) fn fixed(plan: faults::Plan) -> Self {
+        let ends = Moment::now() + plan.lease_ms.duration();
+        let seen = Seen { at: None, plan: Some(Arc::new(InForce { plan, ends })), life: 0 };
         Self { seen: watch::channel(seen).1, nudge: Arc::default(), changes: false, hangs: AtomicBool::new(false) }
     }
 
@@ -169,8 +174,35 @@ impl Plans {
         if self.changes && self.is_stale() && !self.hangs.load(Ordering::Relaxed) {
             self.look_again().await;
         }
+        self.now()
+    }
+
+    /// The same as it is known at this moment.
+    fn now(&self) -> Option<Arc<InForce>> {
         let seen = self.seen.borrow();
-        seen.plan.as_ref().filter(|plan| plan.holds(Instant::now())).cloned()
+        let plan = seen.plan.as_ref().filter(|_| seen.life == self.nudge.life.load(Ordering::Acquire));
+        plan.filter(|plan| plan.holds(Moment::now())).cloned()
+    }
+
+    /// Forgets the plan: the environment was restored from a snapshot, in which a lease must not survive. The source is read anew.
+    pub fn forget(&self) {
+        self.nudge.life.fetch_add(1, Ordering::AcqRel);
+        self.nudge.now();
+    }
+
+    /// Ends when no fault of `run` that is named by `faults` is in force any more: the plan is calm or gone, its lease is over, or another's.
+    pub fn over(&self, run: String, faults: Vec<String>) -> impl Future<Output = ()> + Send + use<> {
+        let (mut seen, nudge) = (self.seen.clone(), Arc::clone(&self.nudge));
+        async move {
+            loop {
+                let left = left(&seen.borrow_and_update(), &nudge, &run, &faults);
+                let Some(left) = left else { return };
+                tokio::select! {
+                    changed = seen.changed() => if changed.is_err() { tokio::time::sleep(left).await },
+                    () = tokio::time::sleep(left) => (),
+                }
+            }
+        }
     }
 
     fn is_stale(&self) -> bool {
@@ -193,6 +225,14 @@ impl Plans {
     }
 }
 
+/// How long the lease of one of these faults runs yet; `None` where none of them is in force.
+fn left(seen: &Seen, nudge: &Nudge, run: &str, faults: &[String]) -> Option<Duration> {
+    let plan = seen.plan.as_ref().filter(|_| seen.life == nudge.life.load(Ordering::Acquire))?;
+    let now = Moment::now();
+    let strikes = faults.iter().any(|fault| plan.strikes_with(run, fault, now));
+    strikes.then(|| plan.ends.steady.saturating_duration_since(now.steady).max(Duration::from_millis(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +244,8 @@ mod tests {
             std::thread::sleep(Duration::from_secs(2));
             Look::Same
         }
+
+        fn forget(&mut self) {}
     }
 
     #[tokio::test]
@@ -221,6 +263,62 @@ mod tests {
             assert!(plans.in_force().await.is_none());
         }
         assert!(began.elapsed() < Duration::from_millis(500));
+    }
+
+    const STRIKES: &str = r#"{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[
+        {"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}]}"#;
+
+    fn seen(plan: Option<faults::Plan>) -> Seen {
+        let plan = plan.map(|plan| Arc::new(InForce { ends: Moment::now() + plan.lease_ms.duration(), plan }));
+        Seen { at: Some(Instant::now()), plan, life: 0 }
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_over_when_its_plan_is_calm_gone_another_runs_or_at_the_end_of_its_lease() {
+        let plan = faults::Plan::read(STRIKES.as_bytes()).unwrap();
+        let calm = faults::Plan { faults: Vec::new(), ..plan.clone() };
+        let other = faults::Plan { run: "s".into(), ..plan.clone() };
+        let mut rehearsal = plan.clone();
+        rehearsal.faults[0].share = faults::Share::NONE;
+        for end in [Some(calm), None, Some(other), Some(rehearsal)] {
+            let (to, from) = watch::channel(seen(Some(plan.clone())));
+            let plans = Plans { seen: from, nudge: Arc::default(), changes: false, hangs: AtomicBool::new(false) };
+            let over = tokio::spawn(plans.over("r".into(), vec!["f".into()]));
+            to.send_replace(seen(Some(faults::Plan { sequence: 2, ..plan.clone() })));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            assert!(!over.is_finished(), "a renewal ends nothing");
+            to.send_replace(seen(end));
+            tokio::time::timeout(Duration::from_secs(20), over).await.expect("it is never over").unwrap();
+        }
+        let short = faults::Plan { lease_ms: faults::Lease::try_from(30).unwrap(), ..plan };
+        let plans = Plans::fixed(short);
+        tokio::time::timeout(Duration::from_secs(20), plans.over("r".into(), vec!["f".into()])).await.expect("its lease is over");
+    }
+
+    #[tokio::test]
+    async fn a_restored_environment_has_no_plan_until_its_source_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("plan.json"), folder.path().join("aside"));
+        std::fs::write(&path, STRIKES).unwrap();
+        let ledger = Arc::new(Ledger::new("a".into()));
+        let plans = start(&PlanSetting::File(path.clone()), &ledger);
+        let struck = async |wanted: bool| {
+            let began = Instant::now();
+            while plans.in_force().await.is_some() != wanted {
+                assert!(began.elapsed() < Duration::from_secs(20), "in force: {wanted}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        struck(true).await;
+        plans.forget();
+        assert!(plans.now().is_none(), "a lease has survived");
+        struck(true).await;
+        // In the snapshot's time the plan was taken away: what was seen before is not in force for a moment.
+        std::fs::rename(&path, &aside).unwrap();
+        plans.forget();
+        assert!(plans.now().is_none());
+        tokio::time::sleep(3 * INTERVAL).await;
+        assert!(plans.in_force().await.is_none());
     }
 
     #[tokio::test]

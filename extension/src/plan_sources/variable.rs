@@ -1,20 +1,31 @@
-//! A fixed plan in a variable. It is in force from the start until its lease is over, and never again.
+//! A fixed plan in a variable. It is in force from the start until its lease is over, and never again. Nothing tells how old it is: with faults
+//! it needs an end of its own, or every new environment would begin its lease anew.
 
 use super::{Look, Source};
 
 /// The text of one plan.
 #[derive(Debug)]
-pub struct Variable(Option<String>);
+pub struct Variable {
+    text: String,
+    is_told: bool,
+}
 
 impl Variable {
     /// The plan in `text`.
     pub const fn new(text: String) -> Self {
-        Self(Some(text))
+        Self { text, is_told: false }
     }
 }
 
 impl Source for Variable {
     fn look(&mut self) -> Look {
-        self.0.take().map_or(Look::Same, |text| Look::Found(text.into_bytes()))
+        if std::mem::replace(&mut self.is_told, true) {
+            return Look::Same;
+        }
+        Look::Found { plan: self.text.clone().into_bytes(), age: None }
+    }
+
+    fn forget(&mut self) {
+        self.is_told = false;
     }
 }

@@ -33,16 +33,36 @@ use crate::wait::{Waited, wait, wait_while};
 /// The platform's answer to a response that it has taken, for a response that it never saw. Source: what the Runtime API really sends.
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
 
+/// How a hold ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// In its time.
+    Fully,
+    /// Before it: the fault is not in force any more.
+    Over,
+    /// The runtime went away.
+    Abandoned,
+}
+
 impl Proxy {
-    /// Waits for `time` on behalf of the fault at `at`, and measures it; true where the runtime went away meanwhile.
-    pub(crate) async fn hold(&self, runtime: &Connection, open: &Open, at: usize, time: Duration) -> bool {
+    /// Waits for `time` on behalf of the fault at `at`, for as long as that is in force, and measures it.
+    pub(crate) async fn hold(&self, runtime: &Connection, open: &Open, at: usize, time: Duration) -> Held {
         let began = begin(open, at);
-        let waited = wait_while(time, &runtime.stream).await;
+        let held = tokio::select! {
+            biased;
+            waited = wait_while(time, &runtime.stream) => if waited == Waited::Fully { Held::Fully } else { Held::Abandoned },
+            () = self.over(open, at) => Held::Over,
+        };
         end(open, at, began);
-        if let Some(line) = lock(open).lines.get_mut(at) {
-            line.done = waited == Waited::Fully;
-        }
-        waited == Waited::Abandoned
+        self.done(open, at, held != Held::Abandoned);
+        held
+    }
+
+    /// Ends when the fault at `at` is not in force any more.
+    pub(crate) fn over(&self, open: &Open, at: usize) -> impl Future<Output = ()> + Send + use<> {
+        let page = lock(open);
+        let fault = page.lines.get(at).map(|line| line.decision.fault.clone());
+        self.plans.over(page.run.clone(), fault.into_iter().collect())
     }
 
     /// The fault at `at` was carried out, or not.
@@ -84,10 +104,16 @@ impl Page<'_> {
         self.proxy.ledger.tell(self.open);
     }
 
-    async fn wait(&self, time: Duration) {
+    /// Whether the fault is still in force after `time`; where not, the wait ends with it.
+    async fn wait(&self, time: Duration) -> bool {
         let began = begin(self.open, self.at);
-        wait(time).await;
+        let in_force = tokio::select! {
+            biased;
+            () = wait(time) => true,
+            () = self.proxy.over(self.open, self.at) => false,
+        };
         end(self.open, self.at, began);
+        in_force
     }
 }
 

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use faults::InjectedError;
 use faults::kinds::stream::Pace;
 
-use super::Page;
 use super::upload::{Change, Flow, Sent};
+use super::{Held, Page};
 use crate::connection::{self, Connection};
 use crate::exchange::{Broken, Ended};
 use crate::ledger::Open;
@@ -34,8 +34,10 @@ impl Proxy {
         at: usize,
         pace: &Pace,
     ) -> Result<Ended, Broken> {
-        if let Some(time) = pace.first_byte {
-            self.hold(runtime, open, at, time.duration()).await;
+        if let Some(time) = pace.first_byte
+            && self.hold(runtime, open, at, time.duration()).await == Held::Over
+        {
+            return self.pass_told(runtime, request, open).await;
         }
         let page = Page { proxy: self, open, at };
         let chunked = request.body.is_chunked();
@@ -54,7 +56,7 @@ impl Proxy {
 
 pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, page: &Page<'_>) -> Result<Sent, connection::Broken> {
     let mut clock = pace.bytes_per_second.map(Clock::new);
-    let error = pace.error.as_ref().filter(|_| flow.chunked);
+    let mut error = pace.error.as_ref().filter(|_| flow.chunked);
     let mut left = pace.cut_after.unwrap_or(u64::MAX);
     loop {
         if left == 0 && !flow.body.is_done() {
@@ -63,8 +65,11 @@ pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, page: &Page<'_>) -> R
         let most = clock.as_ref().map_or(LARGEST_PIECE, Clock::piece).min(usize::try_from(left).unwrap_or(usize::MAX)).max(1);
         let Some(piece) = flow.next(most).await? else { break };
         left -= piece.len() as u64;
-        if let Some(clock) = &mut clock {
-            page.wait(clock.wait_for(piece.len(), Instant::now())).await;
+        if let Some(pacing) = &mut clock
+            && !page.wait(pacing.wait_for(piece.len(), Instant::now())).await
+        {
+            // The rest goes on as it comes.
+            (clock, error, left) = (None, None, u64::MAX);
         }
         if flow.body.is_done() {
             page.tell();

@@ -31,7 +31,7 @@ impl Proxy {
         let mut platform = self.platform().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;
         let head = exchange::read_answer(&mut platform.stream, &mut platform.buffer, false).await?;
-        let AnswerHead { length, status, body, keep_alive } = head;
+        let AnswerHead { length, status, body, keep_alive, .. } = head;
         platform.discard(length, body).await.map_err(|_| Broken::Platform)?;
         if keep_alive {
             self.upstream.give_back(platform);

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod ends;
 mod fetcher;
 mod service;
 #[path = "../support/mod.rs"]
@@ -16,12 +17,14 @@ mod support;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use service::{Content, Kind, SECRET, Service};
 use support::{Extension, Platform, Runtime, event, fault, until};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
+/// Longer than the longest time between two looks at a source that has nothing.
+const LONG: Duration = Duration::from_secs(90);
 const REMOTE: [Kind; 3] = [Kind::AppConfig, Kind::Parameter, Kind::Object];
 
 /// An extension on one source, and both of its ends.
@@ -75,7 +78,7 @@ impl Bench {
     async fn until_struck(&mut self, wanted: bool) {
         let began = std::time::Instant::now();
         while self.is_struck().await != wanted {
-            assert!(began.elapsed() < support::PATIENCE, "never struck: {wanted}; noted: {:?}", self.extension.notes());
+            assert!(began.elapsed() < LONG, "never struck: {wanted}; noted: {:?}", self.extension.notes());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -86,12 +89,16 @@ impl Bench {
         until(&format!("it is noted: {part}"), noted).await;
     }
 
-    /// Waits for three more looks at the source; then exactly these notes are there, and nothing that was planted.
+    /// Waits for two more looks at the source; then exactly these notes are there, and nothing that was planted.
     async fn only(&self, parts: &[&str]) {
         match &self.service {
             Some(service) => {
                 let before = service.asked.load(Ordering::SeqCst);
-                until("the source is asked again", || (service.asked.load(Ordering::SeqCst) > before + 2).then_some(())).await;
+                let began = std::time::Instant::now();
+                while service.asked.load(Ordering::SeqCst) < before + 2 {
+                    assert!(began.elapsed() < LONG, "the source is not asked again");
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
                 assert_eq!(*service.problems.lock().unwrap(), Vec::<String>::new());
             }
             None => tokio::time::sleep(Duration::from_millis(600)).await,
@@ -104,7 +111,9 @@ impl Bench {
 
 fn plan(run: &str, sequence: u64, lease_ms: u64, strikes: bool) -> Content {
     let faults = if strikes { fault("lost", 1.0, r#"{"error":{"handler-runs":true}}"#) } else { String::new() };
-    Content::Plan(format!(r#"{{"version":1,"run":"{run}","sequence":{sequence},"lease_ms":{lease_ms},"seed":7,"faults":[{faults}]}}"#))
+    let until = support::unix_ms(SystemTime::now()) + lease_ms;
+    let head = format!(r#""version":1,"run":"{run}","sequence":{sequence},"lease_ms":{lease_ms},"until_ms":{until}"#);
+    Content::Plan(format!(r#"{{{head},"seed":7,"faults":[{faults}]}}"#))
 }
 
 /// The same for every source that is polled, at the same time; `None` stands for a file.
@@ -192,12 +201,14 @@ async fn a_source_that_hangs_delays_neither_listening_nor_any_event() {
             until("it is asked", || (service.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
             assert!(!bench.is_struck().await);
             assert_eq!(bench.extension.notes(), Vec::<String>::new(), "the first look hangs still");
-            while service.asked.load(Ordering::SeqCst) < 3 {
+            // Three looks are over, and it was said at the second.
+            while service.asked.load(Ordering::SeqCst) < 4 {
                 assert!(!bench.is_struck().await);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            bench.noted("a plan in force ends with its lease").await;
-            bench.only(&["a plan in force ends with its lease"]).await;
+            let notes = bench.extension.notes();
+            assert!(notes.len() == 1 && notes[0].contains("a plan in force ends with its lease"), "{notes:?}");
+            assert_eq!(*service.problems.lock().unwrap(), Vec::<String>::new());
         })
         .await;
     }

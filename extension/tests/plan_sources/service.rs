@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,10 +36,22 @@ pub enum Content {
     Throttles,
 }
 
+/// What the service says of time.
+#[derive(Debug, Clone, Copy)]
+pub struct Dates {
+    /// When it took its content.
+    pub taken: SystemTime,
+    /// Whether it tells that; Systems Manager and S3 always do, AppConfig's agent need not.
+    pub tells: bool,
+    /// How many seconds its clock is before everybody else's.
+    pub fast: u64,
+}
+
 pub struct Service {
     kind: Kind,
     pub address: SocketAddr,
     content: Mutex<Content>,
+    dates: Mutex<Dates>,
     /// Requests so far.
     pub asked: AtomicUsize,
     /// Answers that carried a plan.
@@ -55,6 +67,7 @@ impl Service {
             kind,
             address: listener.local_addr().unwrap(),
             content: Mutex::new(content),
+            dates: Mutex::new(Dates { taken: SystemTime::now(), tells: kind != Kind::AppConfig, fast: 0 }),
             asked: AtomicUsize::new(0),
             carried: AtomicUsize::new(0),
             problems: Mutex::default(),
@@ -70,7 +83,24 @@ impl Service {
     }
 
     pub fn put(&self, content: Content) {
+        self.dates.lock().unwrap().taken = SystemTime::now();
         *self.content.lock().unwrap() = content;
+    }
+
+    /// The content was taken so long ago, by a clock that is so many seconds fast, and that is told.
+    pub fn age(&self, age: Duration, fast: u64) {
+        *self.dates.lock().unwrap() = Dates { taken: SystemTime::now() - age, tells: true, fast };
+    }
+
+    /// `Date` and, where it is told, `Last-Modified`; and the latter in ms since 1970.
+    fn dates(&self) -> (String, u64) {
+        let Dates { taken, tells, fast } = *self.dates.lock().unwrap();
+        let fast = Duration::from_secs(fast);
+        let mut headers = format!("Date: {}\r\n", httpdate::fmt_http_date(SystemTime::now() + fast));
+        if tells {
+            headers += &format!("Last-Modified: {}\r\n", httpdate::fmt_http_date(taken + fast));
+        }
+        (headers, u64::try_from((taken + fast).duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap())
     }
 
     async fn serve(&self, mut stream: TcpStream) {
@@ -108,15 +138,18 @@ impl Service {
             return format!("HTTP/1.1 304 Not Modified\r\nETag: {tag}\r\n\r\n").into_bytes();
         }
         self.carried.fetch_add(1, Ordering::SeqCst);
+        let (dates, taken_ms) = self.dates();
         match self.kind {
-            Kind::AppConfig => answer("200 OK", "Configuration-Version: 3\r\n", plan),
-            Kind::Object => answer("200 OK", &format!("ETag: {tag}\r\n"), plan),
+            Kind::AppConfig => answer("200 OK", &format!("Configuration-Version: 3\r\n{dates}"), plan),
+            Kind::Object => answer("200 OK", &format!("ETag: {tag}\r\n{dates}"), plan),
             Kind::Parameter => {
                 let parameter = serde_json::json!({"Parameter": {
-                    "ARN": "arn:aws:ssm:us-east-1:123456789012:parameter/brownout/plan", "DataType": "text", "LastModifiedDate": 1.7e9,
+                    "ARN": "arn:aws:ssm:us-east-1:123456789012:parameter/brownout/plan", "DataType": "text",
+                    "LastModifiedDate": taken_ms as f64 / 1000.0,
                     "Name": "/brownout/plan", "Type": "SecureString", "Value": plan, "Version": 1,
                 }});
-                answer("200 OK", "Content-Type: application/x-amz-json-1.1\r\n", &parameter.to_string())
+                let date = dates.split_inclusive('\n').next().unwrap_or_default();
+                answer("200 OK", &format!("Content-Type: application/x-amz-json-1.1\r\n{date}"), &parameter.to_string())
             }
         }
     }

@@ -236,9 +236,15 @@ pub fn event(id: &str, root: &str, deadline: Duration, body: &[u8]) -> Vec<u8> {
     event
 }
 
-/// A plan of run `r` for the function `f`.
+/// A plan of run `r` for the function `f`, whose lease begins now.
 pub fn plan(sequence: u64, lease_ms: u64, faults: &[String]) -> String {
-    format!(r#"{{"version":1,"run":"r","sequence":{sequence},"lease_ms":{lease_ms},"seed":7,"faults":[{}]}}"#, faults.join(","))
+    let until = unix_ms(SystemTime::now()) + lease_ms;
+    let (head, faults) = (r#""version":1,"run":"r""#, faults.join(","));
+    format!(r#"{{{head},"sequence":{sequence},"lease_ms":{lease_ms},"until_ms":{until},"seed":7,"faults":[{faults}]}}"#)
+}
+
+pub fn unix_ms(at: SystemTime) -> u64 {
+    u64::try_from(at.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
 /// One fault of a plan.

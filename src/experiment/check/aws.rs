@@ -109,7 +109,6 @@ impl Check<'_> {
             arn: arn?,
             role: role?,
             layers,
-            bootstrap: function.bootstrap.clone(),
             alias: function.alias.clone(),
             key,
             triggers: function.triggers.clone(),

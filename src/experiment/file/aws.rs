@@ -64,8 +64,6 @@ pub struct DeployedFunction {
     /// The layers that it has without ours, by their ARNs. For `export` only; `run` reads them.
     #[serde(default)]
     pub layers: Vec<String>,
-    /// Its binary, such as `/var/task/orders`, where its runtime is OS-only and its package has no `bootstrap` of its own.
-    pub bootstrap: Option<String>,
     /// The alias that its callers use, where they use one: a version with the layer is published and gets a share of the alias's calls. Without it
     /// `$LATEST` is attached to.
     pub alias: Option<String>,

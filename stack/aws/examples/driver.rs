@@ -35,7 +35,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         until: now() + 600,
         layer: Layer::try_from(layer.clone())?,
         plan: place.address(),
-        bootstrap: None,
         settings: std::collections::BTreeMap::new(),
         alias: None,
     };

@@ -1,6 +1,6 @@
 //! Plans where the extension reads them: an SSM parameter, or an object in S3. Arming, renewing and calming are one small write each.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -256,7 +256,9 @@ impl Armed {
         Ok(plan.map(|plan| Self { store, place, plan }))
     }
 
-    async fn write(&self, journal: &dyn Journal) -> Result<(), ArmError> {
+    async fn write(&mut self, journal: &dyn Journal) -> Result<(), ArmError> {
+        // Its end is written with it: an environment that starts after our death must not begin the lease anew.
+        self.plan.begin_lease(SystemTime::now());
         let (place, text, most) = (self.place.address(), self.plan.to_json(), self.place.most_bytes());
         if text.len() > most {
             return Err(ArmError::TooLong { bytes: text.len(), place, most });

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use aws::arm::{ArmError, Armed, Place, Store};
 use control_plane::{Accident, Script};
 use faults::Plan;
@@ -39,7 +41,8 @@ async fn a_plan_is_armed_renewed_calmed_and_deleted_whatever_happens_at_one_call
         let world = World::with(control_plane::Function::new(function()));
         world.scripted.lock().unwrap().script = Script::from([(effect, accident.clone())]);
         let mut armed = arm(&world, plan(1)).await.unwrap();
-        assert_eq!(there(&world).unwrap(), (plan(1), "Standard".to_owned()), "{effect} {accident:?}");
+        let (armed_plan, tier) = there(&world).unwrap();
+        assert_eq!((Plan { until_ms: None, ..armed_plan }, tier.as_str()), (plan(1), "Standard"), "{effect} {accident:?}");
         armed.renew(&world).await.unwrap();
         assert_eq!(there(&world).unwrap().0.sequence, 2);
         armed.calm(&world).await.unwrap();
@@ -48,6 +51,26 @@ async fn a_plan_is_armed_renewed_calmed_and_deleted_whatever_happens_at_one_call
         armed.disarm(&world).await.unwrap();
         assert_eq!(there(&world), None);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_plan_that_is_written_says_when_its_lease_is_over() {
+    let world = World::with(control_plane::Function::new(function()));
+    let ends_with_its_lease = |from: SystemTime| {
+        let (plan, _) = there(&world).unwrap();
+        let ms = |at: SystemTime| u64::try_from(at.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let until = plan.until_ms.expect("it has no end");
+        assert!((ms(from) + 5_000..=ms(SystemTime::now()) + 5_000).contains(&until), "{until}");
+    };
+    let from = SystemTime::now();
+    let mut armed = arm(&world, plan(1)).await.unwrap();
+    ends_with_its_lease(from);
+    std::thread::sleep(Duration::from_millis(20));
+    let from = SystemTime::now();
+    armed.renew(&world).await.unwrap();
+    ends_with_its_lease(from);
+    armed.replace(&world, Plan { until_ms: Some(1), ..plan(1) }).await.unwrap();
+    ends_with_its_lease(from);
 }
 
 #[tokio::test(start_paused = true)]

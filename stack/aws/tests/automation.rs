@@ -84,6 +84,8 @@ fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
     let begins = |plan: &Value| plan["at"].as_f64().unwrap();
     let ends = |plan: &Value| begins(plan) + plan["lease_ms"].as_f64().unwrap() / 1000.0;
     let end = ends(plans.last().unwrap());
+    let told = |plan: &Value| plan["until_ms"].as_f64().unwrap() / 1000.0;
+    assert!(plans.iter().all(|plan| (told(plan) - ends(plan)).abs() < 2.0), "a reader of later must not begin a lease anew: {plans:?}");
     for pair in plans.windows(2) {
         // Where it lasts until the end anyway, the next one may come when it will.
         let in_time = begins(&pair[1]) < ends(&pair[0]) - 20.0 || end - ends(&pair[0]) < 1.0;
@@ -135,7 +137,8 @@ fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_record_th
     assert_eq!(undo.set, BTreeMap::from(set));
     assert_eq!(undo.before, BTreeMap::from([text("AWS_LAMBDA_EXEC_WRAPPER", "/opt/tracing")]));
     assert!(undo.set.iter().all(|(name, value)| authorizer.variables[name] == *value));
-    let set = [text("BROWNOUT_BOOTSTRAP", "/var/task/appointments"), text("BROWNOUT_PLAN", "ssm:/brownout/slow-authorizer/plan")];
+    // OS-only: it points itself.
+    let set = [text("BROWNOUT_PLAN", "ssm:/brownout/slow-authorizer/plan")];
     assert_eq!(record(&bench.latest("appointments")).set, BTreeMap::from(set));
     let plan = faults::Plan::read(bench.plan().unwrap().as_bytes()).unwrap();
     assert_eq!((plan.run.as_str(), plan.sequence, plan.faults.len()), (RUN, 2, 1));
@@ -280,7 +283,6 @@ fn what_the_command_leaves_the_document_cleans() {
             until: 2,
             layer: bench.experiment.layer.to_string().try_into().unwrap(),
             plan: "ssm:/brownout/slow-authorizer/plan".into(),
-            bootstrap: Some("/var/task/appointments".into()),
             settings: BTreeMap::new(),
             alias: None,
         };
@@ -325,9 +327,8 @@ fn what_cannot_be_attached_is_refused_before_anything_is_changed() {
     // The one that cannot comes last, so that the other would have been changed.
     bench.document["parameters"]["Functions"]["default"].as_array_mut().unwrap().reverse();
     type Change<'a> = &'a dyn Fn(&mut Configuration);
-    let cases: [(&str, Change<'_>); 8] = [
+    let cases: [(&str, Change<'_>); 7] = [
         ("is an image", &|function| function.image = true),
-        ("is OS-only", &|function| function.runtime = Some("provided.al2".into())),
         ("without a wrapper", &|function| function.runtime = Some("go1.x".into())),
         ("another architecture", &|function| function.architecture = "arm64".into()),
         ("is not active", &|function| function.state = "Inactive".into()),

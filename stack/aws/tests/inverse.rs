@@ -28,7 +28,7 @@ fn function(layers: Vec<String>, variables: &[(String, String)], runtime: &str) 
 }
 
 fn variable() -> impl Strategy<Value = (String, String)> {
-    let ours = prop::sample::select(vec!["AWS_LAMBDA_EXEC_WRAPPER", "BROWNOUT_PLAN", "BROWNOUT_EXEC_WRAPPER", "BROWNOUT_BOOTSTRAP"]);
+    let ours = prop::sample::select(vec!["AWS_LAMBDA_EXEC_WRAPPER", "BROWNOUT_PLAN", "BROWNOUT_EXEC_WRAPPER", "BROWNOUT_OUTBOUND"]);
     let name = prop_oneof![ours.prop_map(str::to_owned), "[A-Z][A-Z_]{1,8}"];
     let value = prop_oneof![Just("/opt/brownout/wrapper".to_owned()), Just("ssm:/brownout/r".to_owned()), "\\PC{0,20}"];
     (name, value)

@@ -17,7 +17,7 @@ fn latest(change: fn(&mut Configuration)) -> Function {
     Function::new(latest)
 }
 
-const CASES: [(&str, Change); 17] = [
+const CASES: [(&str, Change); 16] = [
     ("container image", |f, _| f.latest.image = true),
     ("it has `5` layers", |f, _| f.latest.layers = (0..5).map(|n| format!("arn:aws:lambda:r:a:layer:l{n}:1")).collect()),
     ("another version of the layer", |f, _| f.latest.layers = vec![LAYER.replace(":3", ":2")]),
@@ -34,10 +34,6 @@ const CASES: [(&str, Change); 17] = [
     ("is not there or may not be read", |_, w| w.layer = Layer::try_from(LAYER.replace(":3", ":9")).unwrap()),
     ("its runtime `go1.x` takes no wrapper", |f, _| f.latest.runtime = Some("go1.x".to_owned())),
     ("its runtime `python3.7` takes no wrapper", |f, _| f.latest.runtime = Some("python3.7".to_owned())),
-    ("its runtime `provided.al2` is OS-only", |f, w| {
-        f.latest.runtime = Some("provided.al2".to_owned());
-        w.bootstrap = None;
-    }),
     ("`PATH` is not a setting of ours", |_, w| drop(w.settings.insert("PATH".to_owned(), "/".to_owned()))),
     ("run `other` holds it since `400` s", |f, _| {
         let record = r#"{"run":"other","at":600,"until":9000,"set":{}}"#;

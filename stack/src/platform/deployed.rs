@@ -37,7 +37,6 @@ pub struct Function {
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub extension: Option<PathBuf>,
-    pub bootstrap: PathBuf,
     pub wrapper: PathBuf,
     pub plan: PathBuf,
     pub variables: BTreeMap<String, String>,

@@ -85,8 +85,8 @@ async fn start(
     reached(environment, processes, limit, || environment.phase() != Phase::Starting).await
 }
 
-/// Starts the runtime as Lambda's image does: an OS-only one by the layer's bootstrap where there is a layer, a managed one through the
-/// wrapper where one is set.
+/// Starts the runtime as Lambda's image does, a managed one through the wrapper where one is set. An OS-only one points itself at the extension at
+/// AWS, where no layer can do that for it; here the platform does, so that it need not be prepared.
 fn start_runtime(environment: &Environment, variables: &BTreeMap<String, String>) -> io::Result<Child> {
     let deployed = &environment.deployed;
     let launch = &deployed.launch;
@@ -94,7 +94,7 @@ fn start_runtime(environment: &Environment, variables: &BTreeMap<String, String>
         Code::Provided(_) if deployed.machine.extension.is_some() => {
             // Through sh, so that the script need not have kept its executable bit.
             let mut command = process::command("/bin/sh");
-            command.arg(&deployed.machine.bootstrap);
+            command.arg(&deployed.machine.wrapper).arg(&launch.program);
             command
         }
         Code::Provided(_) => process::command(&launch.program),

@@ -67,9 +67,7 @@ pub struct Settings {
     pub run_folder: RunFolder,
     /// The extension's binary; without one the runtimes speak to the platform directly.
     pub extension: Option<PathBuf>,
-    /// The layer's bootstrap script, which points the runtime at the extension.
-    pub bootstrap: PathBuf,
-    /// The layer's wrapper script, which does the same for the runtimes that know `AWS_LAMBDA_EXEC_WRAPPER`.
+    /// The layer's wrapper script, which points the runtime at the extension.
     pub wrapper: PathBuf,
     /// The file that the fault plan is written to.
     pub plan: PathBuf,
@@ -103,7 +101,6 @@ pub struct Platform {
 pub async fn start(settings: Settings) -> io::Result<Platform> {
     let machine = Arc::new(Machine {
         extension: settings.extension,
-        bootstrap: settings.bootstrap,
         wrapper: settings.wrapper,
         plan: settings.plan,
         variables: settings.variables,

@@ -39,7 +39,9 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
         variables.insert(name.to_owned(), value);
     }
     if machine.extension.is_some() {
-        through_the_layer(&function.code, machine, &mut variables);
+        if matches!(function.code, Code::Managed { .. }) {
+            through_the_layer(machine, &mut variables);
+        }
         // The same port on another loopback address: nobody else can have taken it in between.
         variables.insert("BROWNOUT_LISTEN".to_owned(), format!("127.0.0.2:{port}"));
         variables.insert("BROWNOUT_PLAN".to_owned(), format!("file:{}", machine.plan.display()));
@@ -49,13 +51,8 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
 }
 
 /// What a person who adds the layer to a function sets: a wrapper that the function had before runs behind ours.
-fn through_the_layer(code: &Code, machine: &Machine, variables: &mut BTreeMap<String, String>) {
-    match code {
-        Code::Provided(binary) => drop(variables.insert("BROWNOUT_BOOTSTRAP".to_owned(), binary.display().to_string())),
-        Code::Managed { .. } => {
-            if let Some(before) = variables.insert(WRAPPER.to_owned(), machine.wrapper.display().to_string()) {
-                variables.insert("BROWNOUT_EXEC_WRAPPER".to_owned(), before);
-            }
-        }
+fn through_the_layer(machine: &Machine, variables: &mut BTreeMap<String, String>) {
+    if let Some(before) = variables.insert(WRAPPER.to_owned(), machine.wrapper.display().to_string()) {
+        variables.insert("BROWNOUT_EXEC_WRAPPER".to_owned(), before);
     }
 }

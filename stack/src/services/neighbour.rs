@@ -75,12 +75,12 @@ impl Striker {
         fail: impl Fn(&str, &str) -> T + Send + 'static,
     ) -> Option<T> {
         let (answered, answer) = oneshot::channel();
-        let ledger = self.ledger.clone();
+        let (ledger, plan) = (self.ledger.clone(), self.plan.clone());
         {
             let mut all = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
             while all.try_join_next().is_some() {}
             all.spawn(async move {
-                let _ = answered.send(strike(struck, act, fail, &ledger).await);
+                let _ = answered.send(strike(struck, act, fail, &plan, &ledger).await);
             });
         }
         answer.await.ok()
@@ -102,10 +102,16 @@ struct Done {
     done: bool,
 }
 
-async fn strike<T>(struck: Struck, act: impl Future<Output = T>, fail: impl Fn(&str, &str) -> T, ledger: &UnboundedSender<Entry>) -> T {
+async fn strike<T>(
+    struck: Struck,
+    act: impl Future<Output = T>,
+    fail: impl Fn(&str, &str) -> T,
+    in_force: &PlanWatch,
+    ledger: &UnboundedSender<Entry>,
+) -> T {
     let Struck { plan, decisions, request_id, root } = struck;
     let mut all: Vec<Done> = decisions.into_iter().map(|decision| Done { decision, waited: Duration::ZERO, done: true }).collect();
-    hold(&mut all, Moment::Before).await;
+    hold(&mut all, Moment::Before, &plan.run, in_force).await;
     let refusal = all.iter().find_map(|it| match &it.decision.action {
         Action::Refuse { error_type, message } => Some(fail(error_type, message)),
         _ => None,
@@ -116,7 +122,7 @@ async fn strike<T>(struck: Struck, act: impl Future<Output = T>, fail: impl Fn(&
         None => act.await,
     };
     if !refused {
-        hold(&mut all, Moment::After).await;
+        hold(&mut all, Moment::After, &plan.run, in_force).await;
     }
     for it in &mut all {
         match &it.decision.action {
@@ -134,12 +140,18 @@ async fn strike<T>(struck: Struck, act: impl Future<Output = T>, fail: impl Fn(&
     answer
 }
 
-async fn hold(all: &mut [Done], now: Moment) {
+/// Each for as long as its fault is in force.
+async fn hold(all: &mut [Done], now: Moment, run: &str, in_force: &PlanWatch) {
     for it in all {
         if let Action::Wait { moment, time } = it.decision.action
             && moment == now
         {
-            it.waited = wait(time).await;
+            let began = Instant::now();
+            it.waited = tokio::select! {
+                biased;
+                waited = wait(time) => waited,
+                () = in_force.over(run, &it.decision.fault) => began.elapsed(),
+            };
         }
     }
 }
@@ -204,7 +216,32 @@ pub fn failure_status(error_type: &str, content_type: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
     use super::*;
+
+    const SLOW: &str = r#"{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":1,"faults":[
+        {"name":"slow","place":{"service":{"name":"dynamodb"}},"share":1.0,"kind":{"latency":{"at":"AT","time":"600s"}}}]}"#;
+
+    #[tokio::test]
+    async fn a_call_that_is_held_goes_on_when_the_plan_is_calm() {
+        for at in ["before", "after"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("plan.json");
+            std::fs::write(&path, SLOW.replace("AT", at)).unwrap();
+            let (ledger, mut lines) = unbounded_channel();
+            let striker = Arc::new(Striker::new(PlanWatch::start(path.clone(), "services", ledger.clone()), ledger));
+            let struck = striker.decide("dynamodb", "GetItem", "request", None).unwrap();
+            let held = tokio::spawn(async move { striker.carry_out(struck, async { "done" }, |_, _| "failed").await });
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert!(!held.is_finished(), "{at}");
+            std::fs::write(&path, r#"{"version":1,"run":"r","sequence":2,"lease_ms":60000,"seed":1,"faults":[]}"#).unwrap();
+            let answer = tokio::time::timeout(Duration::from_secs(20), held).await.expect("it is held on").unwrap();
+            assert_eq!(answer, Some("done"));
+            let line = lines.recv().await.unwrap().eligible().remove(0);
+            assert!(line.done && (400_000..20_000_000).contains(&line.waited_us), "{at}: {line:?}");
+        }
+    }
 
     #[test]
     fn an_exception_that_blames_the_caller_is_no_server_error_that_sdks_try_again() {

@@ -30,7 +30,7 @@ fn programs() -> PathBuf {
 
 pub fn layer() -> Layer {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extension/layer");
-    Layer { extension: programs().join("brownout-extension"), bootstrap: scripts.join("bootstrap"), wrapper: scripts.join("wrapper") }
+    Layer { extension: programs().join("brownout-extension"), wrapper: scripts.join("wrapper") }
 }
 
 /// A function of the template.

@@ -53,7 +53,6 @@ fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
 /// What a layer puts into an environment.
 pub struct Layer {
     pub extension: PathBuf,
-    pub bootstrap: PathBuf,
     pub wrapper: PathBuf,
 }
 
@@ -80,24 +79,22 @@ pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up
     let this = |test: &str| format!("exec '{}' --ignored --exact --nocapture child::{test}", exe.display());
     let binary = script(&folder, "function", &this("runtime"));
     let stand_in = script(&folder, "stand-in", &this("extension"));
-    let bootstrap = script(&folder, "bootstrap", "exec \"$BROWNOUT_BOOTSTRAP\"");
+    let wrapper = script(&folder, "wrapper", "exec \"$@\"");
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
-    let layer = extension.then(|| Layer { extension: stand_in, wrapper: bootstrap.clone(), bootstrap });
+    let layer = extension.then(|| Layer { extension: stand_in, wrapper });
     start(functions, routes, layer, folder).await.unwrap()
 }
 
 async fn start(functions: Vec<Function>, routes: Routes, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let (extension, bootstrap, wrapper) =
-        layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.bootstrap, layer.wrapper));
+    let (extension, wrapper) = layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.wrapper));
     let (ledger, entries) = tokio::sync::mpsc::unbounded_channel();
     let settings = Settings {
         functions,
         routes,
         run_folder: RunFolder::create(folder.path().join("run")).unwrap(),
         extension,
-        bootstrap,
         wrapper,
         plan: folder.path().join("plan.json"),
         variables: [("AWS_REGION".to_owned(), "eu-west-1".to_owned())].into(),

@@ -55,9 +55,6 @@ pub enum Complaint {
     /// The runtime does not know `AWS_LAMBDA_EXEC_WRAPPER`.
     #[error("its runtime `{0}` takes no wrapper; move it to a newer one")]
     Runtime(String),
-    /// An OS-only runtime whose binary is not named.
-    #[error("its runtime `{0}` is OS-only; name the function's binary (`BROWNOUT_BOOTSTRAP`)")]
-    NoBootstrap(String),
     /// A setting that is not ours.
     #[error("`{0}` is not a setting of ours; they begin with `BROWNOUT_`")]
     Setting(String),

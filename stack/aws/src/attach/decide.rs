@@ -124,12 +124,11 @@ fn ours(function: &Function, wish: &Wish, complaints: &mut Vec<Complaint>) -> BT
     let mut ours = wish.settings.clone();
     ours.insert("BROWNOUT_PLAN".to_owned(), wish.plan.clone());
     let Package::Zip { runtime } = &function.package else { return ours };
+    // No variable leads an OS-only runtime anywhere: it points itself at the extension, or its ledger is silent.
     if runtime.starts_with("provided") {
-        match &wish.bootstrap {
-            Some(binary) => drop(ours.insert("BROWNOUT_BOOTSTRAP".to_owned(), binary.clone())),
-            None => complaints.push(Complaint::NoBootstrap(runtime.clone())),
-        }
-    } else if takes_a_wrapper(runtime) {
+        return ours;
+    }
+    if takes_a_wrapper(runtime) {
         if let Readable::Yes(variables) = &function.variables
             && let Some(before) = variables.value(EXEC_WRAPPER).filter(|before| !before.is_empty() && *before != WRAPPER)
         {

@@ -66,8 +66,6 @@ pub struct Wish {
     pub layer: Layer,
     /// Where the extension reads its plan: what `BROWNOUT_PLAN` holds, such as `ssm:<name>`.
     pub plan: String,
-    /// The function's binary, for OS-only runtimes (`BROWNOUT_BOOTSTRAP`).
-    pub bootstrap: Option<String>,
     /// Other `BROWNOUT_*` variables, such as `BROWNOUT_OUTBOUND`.
     pub settings: BTreeMap<String, String>,
     /// The alias that a version published with this is given a share of.

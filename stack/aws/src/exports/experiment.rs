@@ -30,8 +30,6 @@ pub struct Function {
     pub role: Arn,
     /// The versions of layers that it has without us.
     pub layers: Vec<Arn>,
-    /// Its binary, where its runtime is OS-only (`provided.*`): what `BROWNOUT_BOOTSTRAP` names.
-    pub bootstrap: Option<String>,
     /// The alias whose calls a version with ours is given a share of, where brownout itself attaches in that way.
     pub alias: Option<String>,
     /// The key that encrypts its variables, where that is the account's own.
@@ -43,7 +41,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function as Lambda describes it. What invokes it, its binary and its alias are not in that; they are for the caller to add.
+    /// A function as Lambda describes it. What invokes it and its alias are not in that; they are for the caller to add.
     ///
     /// # Errors
     /// Which of the ARNs is none.
@@ -54,7 +52,6 @@ impl Function {
             arn: arn(shown.function_arn())?,
             role: arn(shown.role())?,
             layers,
-            bootstrap: None,
             alias: None,
             key: shown.kms_key_arn().map(str::parse).transpose()?,
             triggers: Vec::new(),
@@ -237,9 +234,6 @@ impl Experiment {
     /// What is set on a function beside the plan's source and the wrapper.
     pub fn settings(&self, function: &Function) -> BTreeMap<&'static str, String> {
         let mut settings = BTreeMap::new();
-        if let Some(binary) = &function.bootstrap {
-            settings.insert("BROWNOUT_BOOTSTRAP", binary.clone());
-        }
         let is_disturbed = |fault: &Fault| fault.place.is_function(function.name()) && matches!(fault.kind, Kind::Dependency(_));
         if self.plan.faults.iter().any(is_disturbed) {
             settings.insert("BROWNOUT_OUTBOUND", "on".to_owned());
@@ -317,8 +311,7 @@ mod tests {
         assert_eq!(experiment.settings(&experiment.functions[0]), BTreeMap::new());
         let outage = r#"{"dependency":{"host":"*.amazonaws.com","trouble":"reset"}}"#;
         experiment.plan.faults[0].kind = serde_json::from_str(outage).unwrap();
-        experiment.functions[0].bootstrap = Some("/var/task/authorizer".into());
-        let expected = [("BROWNOUT_BOOTSTRAP", "/var/task/authorizer".to_owned()), ("BROWNOUT_OUTBOUND", "on".to_owned())];
+        let expected = [("BROWNOUT_OUTBOUND", "on".to_owned())];
         assert_eq!(experiment.settings(&experiment.functions[0]), BTreeMap::from(expected));
         assert!(!experiment.settings(&experiment.functions[1]).contains_key("BROWNOUT_OUTBOUND"));
     }

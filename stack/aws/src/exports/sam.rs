@@ -10,7 +10,7 @@ use super::{File, Refused, WRAPPER, checked};
 /// What stands above the template; it is no part of the value.
 const HEADER: &str = "\
 # Merge this into the functions' template. Every function of it gets brownout's layer, which passes events untouched until a plan stands in
-# the parameter. A function of an OS-only runtime takes BROWNOUT_BOOTSTRAP in place of the wrapper; a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.
+# the parameter. A function of an OS-only runtime must point itself at the extension (docs/layer.md); a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.
 # Each function needs `Policies: [!Ref BrownoutPlanPolicy]` beside those that it has.
 ";
 

@@ -26,7 +26,7 @@ pub fn terraform(experiment: &Experiment) -> Result<Vec<File>, Refused> {
         "# An idle layer passes events untouched until a plan stands in the parameter. In the aws_lambda_function of {}:\n\
          #   layers = concat(<those it has>, local.brownout_layers)\n\
          #   environment {{ variables = merge(<those it has>, local.brownout_variables) }}\n\
-         # A function of an OS-only runtime takes BROWNOUT_BOOTSTRAP in place of the wrapper; a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.\n\
+         # A function of an OS-only runtime must point itself at the extension (docs/layer.md); a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.\n\
          \n\
          variable \"brownout_layer_arn\" {{\n  type        = string\n  default     = {layer}\n  description = \"The version of brownout's layer; empty is without it\"\n}}\n\
          \n\

@@ -17,7 +17,6 @@ pub fn experiment() -> Experiment {
         arn: arn(&format!("arn:aws:lambda:us-east-1:123456789012:function:{name}")),
         role: arn(&format!("arn:aws:iam::123456789012:role/service-role/{name}-role")),
         layers: layers.iter().copied().map(arn).collect(),
-        bootstrap: None,
         alias: None,
         key: None,
         triggers: vec![trigger],
@@ -29,7 +28,6 @@ pub fn experiment() -> Experiment {
         functions: vec![
             function("authorizer", &["arn:aws:lambda:us-east-1:123456789012:layer:tracing:4"], Trigger::Authorizer),
             Function {
-                bootstrap: Some("/var/task/appointments".into()),
                 alias: Some("live".into()),
                 key: Some(arn("arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555")),
                 ..function("appointments", &[], Trigger::Http)

@@ -176,7 +176,6 @@ pub fn wish(name: &str) -> Wish {
         until: 2_000,
         layer: Layer::try_from(LAYER.to_owned()).unwrap(),
         plan: format!("ssm:/brownout/{name}"),
-        bootstrap: Some("/var/task/thermostat".to_owned()),
         settings: BTreeMap::new(),
         alias: None,
     }

@@ -44,7 +44,7 @@ def fit(cloud, name, events, architectures):
     stem = events["Layer"].rsplit(":", 1)[0]
     others = [layer for layer in layers if layer != events["Layer"]]
     run = json.loads(variables.get("BROWNOUT_UNDO", "{}")).get("run", events["Run"])
-    runtime, own = found.get("Runtime", ""), events["Settings"].get(name, {})
+    runtime = found.get("Runtime", "")
     for wrong, why in [
         (run != events["Run"], "is held by run " + str(run) + "; `brownout recover` lets it go"),
         (found.get("PackageType") == "Image", "is an image, which takes no layer"),
@@ -52,7 +52,6 @@ def fit(cloud, name, events, architectures):
         (len(others) > 4, "has no place for a layer"),
         (found.get("State", "Active") != "Active", "is not active: invoke it once"),
         (found.get("LastUpdateStatus") == "Failed", "could not be changed by whoever did last: repair that first"),
-        (runtime.startswith("provided") and "BROWNOUT_BOOTSTRAP" not in own, "is OS-only, and its binary is not named"),
         (not runtime.startswith(("provided", "python", "nodejs", "java", "ruby", "dotnet")), "has a runtime without a wrapper"),
         (architectures and not set(found.get("Architectures", ["x86_64"])) & set(architectures), "is of another architecture"),
     ]:

@@ -1,7 +1,7 @@
 # An idle layer passes events untouched until a plan stands in the parameter. In the aws_lambda_function of authorizer, appointments:
 #   layers = concat(<those it has>, local.brownout_layers)
 #   environment { variables = merge(<those it has>, local.brownout_variables) }
-# A function of an OS-only runtime takes BROWNOUT_BOOTSTRAP in place of the wrapper; a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.
+# A function of an OS-only runtime must point itself at the extension (docs/layer.md); a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.
 
 variable "brownout_layer_arn" {
   type        = string

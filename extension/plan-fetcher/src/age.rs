@@ -1,0 +1,77 @@
+//! How old a plan is: by the service's own clock, so that neither a wrong clock of ours nor one of the plan's writer counts.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ssm::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_ssm::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_ssm::error::BoxError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+/// When a service was asked, by our own clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked(SystemTime);
+
+impl Asked {
+    /// Now.
+    pub fn now() -> Self {
+        Self(SystemTime::now())
+    }
+}
+
+/// The service's clock, as the last answer told it in `Date`.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Arc<Mutex<Option<DateTime>>>);
+
+impl Clock {
+    /// When, by our own clock, the service took what it says was modified at `modified`; the answer's way counts as age.
+    pub fn taken(&self, asked: Asked, modified: Option<DateTime>) -> Option<SystemTime> {
+        let modified = SystemTime::try_from(modified?).ok()?;
+        let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = told.and_then(|told| SystemTime::try_from(told).ok()).unwrap_or(asked.0);
+        asked.0.checked_sub(now.duration_since(modified).unwrap_or(Duration::ZERO))
+    }
+}
+
+impl Intercept for Clock {
+    fn name(&self) -> &'static str {
+        "Clock"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let told = context.response().headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_own_clock_counts_where_it_tells_it() {
+        let at = |seconds| DateTime::from_secs(seconds);
+        let asked = Asked(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
+        for (told, modified, taken) in [
+            // Our clock is far behind the service's, far before it, and it tells none.
+            (Some(at(9_030)), Some(at(9_000)), Some(970)),
+            (Some(at(530)), Some(at(500)), Some(970)),
+            (None, Some(at(900)), Some(900)),
+            // What is modified in the future is new, and what is not told is not known.
+            (Some(at(500)), Some(at(501)), Some(1_000)),
+            (None, Some(at(2_000)), Some(1_000)),
+            (Some(at(500)), None, None),
+        ] {
+            let clock = Clock(Arc::new(Mutex::new(told)));
+            let expected = taken.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(clock.taken(asked, modified), expected, "{told:?} {modified:?}");
+        }
+    }
+}
