@@ -86,20 +86,27 @@ pub struct Line {
     pub since: Option<Instant>,
     /// Whether it was carried out.
     pub done: bool,
+    /// Whether it must not be: the event does not tell that nobody asks for leave with it.
+    pub barred: bool,
 }
 
 impl Line {
     /// A decision of which nothing is carried out yet; there is nothing to do about [`Action::Pass`].
     pub fn new(decision: Decision) -> Self {
         let done = decision.action == Action::Pass;
-        Self { decision, waited: Duration::ZERO, since: None, done }
+        Self { decision, waited: Duration::ZERO, since: None, done, barred: false }
+    }
+
+    /// What is to be done.
+    pub const fn action(&self) -> &Action {
+        if self.barred { &Action::Pass } else { &self.decision.action }
     }
 }
 
 impl Invocation {
     /// What is to be done, in the plan's order.
     pub fn actions(&self) -> Vec<Action> {
-        self.lines.iter().map(|line| line.decision.action.clone()).collect()
+        self.lines.iter().map(|line| line.action().clone()).collect()
     }
 
     /// Ends the wait that is under way: it was not done.
@@ -114,7 +121,7 @@ impl Invocation {
 
     /// Whether nothing is left to be done once the handler has the event.
     pub fn is_settled(&self) -> bool {
-        !self.lines.iter().any(|line| line.decision.action.acts_on_the_answer())
+        !self.lines.iter().any(|line| line.action().acts_on_the_answer())
     }
 }
 

@@ -58,7 +58,7 @@ impl Keeper {
                 Some(format!("{why}: every event passes untouched"))
             }
             Look::Found(bytes) => match Plan::read(&bytes) {
-                Ok(plan) => self.offer(InForce { plan, received: now }, now),
+                Ok(plan) => self.offer(InForce::new(plan, now), now),
                 Err(error) => {
                     (self.current, self.waiting) = (None, None);
                     Some(format!("{}: every event passes untouched", complaint(&error)))

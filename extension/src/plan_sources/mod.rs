@@ -9,10 +9,10 @@ pub mod variable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use faults::Plan;
+use faults::{Places, Plan};
 use tokio::sync::watch;
 
 use crate::ledger::{Ledger, lock};
@@ -57,9 +57,21 @@ pub struct InForce {
     pub plan: Plan,
     /// When its lease began.
     pub received: Instant,
+    /// What of an event has to be known to decide, found out once.
+    places: OnceLock<Places>,
 }
 
 impl InForce {
+    /// A plan that was received then.
+    pub const fn new(plan: Plan, received: Instant) -> Self {
+        Self { plan, received, places: OnceLock::new() }
+    }
+
+    /// What of an event of the function has to be known to decide. An environment has one function.
+    pub fn places(&self, function: &str) -> &Places {
+        self.places.get_or_init(|| self.plan.places(function))
+    }
+
     /// Whether its lease still runs at `now`.
     pub fn holds(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.received) < self.plan.lease_ms.duration()
@@ -160,7 +172,7 @@ impl Plans {
     /// One plan as it is, also one that would be refused when read.
     #[cfg(test)]
     pub(crate) fn fixed(plan: Plan) -> Self {
-        let seen = Seen { at: None, plan: Some(Arc::new(InForce { plan, received: Instant::now() })) };
+        let seen = Seen { at: None, plan: Some(Arc::new(InForce::new(plan, Instant::now()))) };
         Self { seen: watch::channel(seen).1, nudge: Arc::default(), changes: false, hangs: AtomicBool::new(false) }
     }
 
