@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use faults::ledger::Eligible;
-use faults::{Action, Decision, Entry, Memory, Start};
+use faults::{Action, Decision, Entry, Memory, Start, Trigger};
 use tokio::task::AbortHandle;
 
 use crate::decide::Who;
@@ -62,17 +62,8 @@ pub struct Invocation {
 pub(crate) struct Handed {
     /// The event, where it will be handed over once more.
     pub(crate) again: Option<Event>,
-    /// Whether it was edited: then the answer to it must not open a door.
-    pub(crate) edited: Option<Edited>,
-}
-
-/// An event that is not the caller's any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edited {
-    /// That of an HTTP request, whose answer is a success unless it says otherwise.
-    Http,
-    /// Any other.
-    Other,
+    /// What has made it, where it was edited: then the answer to it must not open a door.
+    pub(crate) edited: Option<Trigger>,
 }
 
 /// One decision and how far it has been carried out.

@@ -30,6 +30,14 @@ pub fn answer_fits(text: &str, trigger: Trigger) -> bool {
     }
 }
 
+/// Whether the handler's answer to an edited event could open a door: nobody knows what it would have answered to the event as it was.
+pub fn edited_could_open(answer: &[u8], trigger: Trigger) -> bool {
+    std::str::from_utf8(answer).map_or(true, |answer| match trigger {
+        Trigger::Http => http_refusal(answer).is_none(),
+        _ => could_grant(answer),
+    })
+}
+
 /// The status of an HTTP answer that refuses, with 400 to 599; `None` for anything else. One without a status is made a 200 by an HTTP API.
 pub fn http_refusal(text: &str) -> Option<u16> {
     static PLACES: LazyLock<Places> = LazyLock::new(|| Places::of([vec!["/statusCode".to_owned()]]).with_names());
@@ -205,6 +213,29 @@ mod tests {
         ] {
             assert_eq!(may(&text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_to_an_edited_event_must_not_open_a_door() {
+        let (http, queue) = (Trigger::Http, Trigger::Queue);
+        for (trigger, answer, opens) in [
+            (queue, r#"{"batchItemFailures":[]}"#, false),
+            (queue, r#"{"isAuthorized":true}"#, true),
+            (queue, r#"{"decision":"\u0041LLOW"}"#, true),
+            (queue, r#"{"x":"\ud800","decision":"\u0041LLOW"}"#, true),
+            (queue, r#"{"statusCode":200}"#, true),
+            (queue, "", false),
+            (queue, "fine", false),
+            (http, r#"{"statusCode":403,"body":"no"}"#, false),
+            (http, r#"{"statusCode":403,"body":"Allow"}"#, true),
+            (http, r#"{"statusCode":403,"statusCode":200}"#, true),
+            (http, r#"{"items":[]}"#, true),
+            (http, r#"{"statusCode":"403"}"#, true),
+            (http, "not json", true),
+        ] {
+            assert_eq!(edited_could_open(answer.as_bytes(), trigger), opens, "{trigger:?} {answer}");
+        }
+        assert!(edited_could_open(b"\xff no", queue));
     }
 
     #[test]

@@ -3,14 +3,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use faults::access::{could_grant, http_refusal};
+use faults::access::edited_could_open;
 use faults::{Action, Trigger};
 
 use super::error_request;
 use crate::connection::{Connection, MOST_KEPT};
 use crate::event::Event;
 use crate::exchange::{Broken, Ended};
-use crate::ledger::{Edited, Open, lock};
+use crate::ledger::{Open, lock};
 use crate::message::{RequestHead, mentions};
 use crate::proxy::Proxy;
 
@@ -47,11 +47,10 @@ impl Proxy {
                 self.ledger.note("editing failed: the event passes untouched");
                 None
             });
-            let is_http = Trigger::told_by(&payload) == Some(Trigger::Http);
-            if let Some(edited) = edited
+            if let (Some(edited), Some(trigger)) = (edited, Trigger::told_by(&payload))
                 && event.replace(&edited).is_some()
             {
-                lock(open).handed.edited = Some(if is_http { Edited::Http } else { Edited::Other });
+                lock(open).handed.edited = Some(trigger);
                 self.done(open, at, true);
             }
         }
@@ -68,7 +67,7 @@ impl Proxy {
         self.let_it_come(runtime, request).await?;
         let read = runtime.read_whole(request.length, request.body, MOST_KEPT).await.map_err(|_| Broken::Runtime)?;
         let Some(end) = read else { return Ok(true) };
-        Ok(could_open(edited, &request.body.payload(runtime.buffer.get(request.length..end).unwrap_or_default())))
+        Ok(edited_could_open(&request.body.payload(runtime.buffer.get(request.length..end).unwrap_or_default()), edited))
     }
 
     /// Puts an error in the place of an answer that could allow something.
@@ -78,39 +77,5 @@ impl Proxy {
         let message = "the answer to an event that brownout edited could have allowed something";
         let error = error_request(&id, self.upstream.address(), "Brownout.WouldHaveAllowed", message);
         self.put_in_its_place(runtime, request, open, None, &error).await
-    }
-}
-
-/// Of HTTP answers only those that refuse are safe: an HTTP API takes one without a status for a 200.
-fn could_open(edited: Edited, answer: &[u8]) -> bool {
-    std::str::from_utf8(answer).map_or(true, |answer| match edited {
-        Edited::Http => http_refusal(answer).is_none(),
-        Edited::Other => could_grant(answer),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_to_an_edited_event_must_not_open_a_door() {
-        for (edited, answer, opens) in [
-            (Edited::Other, r#"{"batchItemFailures":[]}"#, false),
-            (Edited::Other, r#"{"isAuthorized":true}"#, true),
-            (Edited::Other, r#"{"decision":"\u0041LLOW"}"#, true),
-            (Edited::Other, r#"{"x":"\ud800","decision":"\u0041LLOW"}"#, true),
-            (Edited::Other, r#"{"statusCode":200}"#, true),
-            (Edited::Other, "", false),
-            (Edited::Http, r#"{"statusCode":403,"body":"no"}"#, false),
-            (Edited::Http, r#"{"statusCode":403,"body":"Allow"}"#, true),
-            (Edited::Http, r#"{"statusCode":403,"statusCode":200}"#, true),
-            (Edited::Http, r#"{"items":[]}"#, true),
-            (Edited::Http, r#"{"statusCode":"403"}"#, true),
-            (Edited::Http, "not json", true),
-        ] {
-            assert_eq!(could_open(edited, answer.as_bytes()), opens, "{edited:?} {answer}");
-        }
-        assert!(could_open(Edited::Other, b"\xff no"));
     }
 }
