@@ -53,7 +53,9 @@ async fn an_event_is_edited_and_nothing_else_of_it_changes() {
     let (platform, extension, mut runtime) = started(&[r#"{"event":{"set":{"/body":"not json"}}}"#]).await;
     let pad = "x".repeat(200_000);
     let rest = |body: &str| {
-        http(&format!(r#", "stageVariables":{{"z":1,"a":2}}, "body" : "{body}" ,"cookies":[12345678901234567890123, 1.0e2,{{"ü":"\ud800"}}]"#))
+        http(&format!(
+            r#", "stageVariables":{{"z":1,"a":2}}, "body" : "{body}" ,"cookies":[12345678901234567890123, 1.0e2,{{"ü":"\ud800"}}]"#
+        ))
     };
     let large = |body: &str| http(&format!(r#","headers":{{"pad":"{pad}"}},"body":"{body}""#));
     for (id, sent, handed, done) in [

@@ -247,7 +247,9 @@ mod tests {
         ] {
             assert_eq!(may(text), ALL_OF_NO_LEAVE, "{text}");
         }
-        for text in ["", "not json", "It is broken, really!", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#] {
+        for text in
+            ["", "not json", "It is broken, really!", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#]
+        {
             assert_eq!(may(text), BATCH, "{text}");
         }
     }

@@ -257,7 +257,11 @@ mod tests {
     fn found(groups: &[&[&str]], event: &str) -> Vec<(String, String)> {
         let places = places(groups);
         let facts = places.read(event.as_bytes(), true).unwrap();
-        places.asked.iter().flat_map(|pattern| facts.raw(pattern).map(|raw| (pattern.clone(), raw.to_owned())).collect::<Vec<_>>()).collect()
+        places
+            .asked
+            .iter()
+            .flat_map(|pattern| facts.raw(pattern).map(|raw| (pattern.clone(), raw.to_owned())).collect::<Vec<_>>())
+            .collect()
     }
 
     #[test]
@@ -311,7 +315,16 @@ mod tests {
 
     #[test]
     fn an_event_that_is_no_json_has_no_facts() {
-        for event in [&b"not json"[..], b"{\"a\":1", b"{\"a\":1,}", b"{\"a\":1} x", b"\xff", b"{\"x\":\"\xff\",\"a\":1}", b"", b"\xef\xbb\xbf{\"a\":1}"] {
+        for event in [
+            &b"not json"[..],
+            b"{\"a\":1",
+            b"{\"a\":1,}",
+            b"{\"a\":1} x",
+            b"\xff",
+            b"{\"x\":\"\xff\",\"a\":1}",
+            b"",
+            b"\xef\xbb\xbf{\"a\":1}",
+        ] {
             let places = places(&[&["/a"], &["/b"]]);
             assert_eq!(places.read(event, true), Some(Facts::default()), "{event:?}");
         }
@@ -319,7 +332,8 @@ mod tests {
     }
 
     fn json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "[a-c\"\\\\ü]{0,3}".prop_map(Value::from)];
+        let leaf =
+            prop_oneof![any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "[a-c\"\\\\ü]{0,3}".prop_map(Value::from)];
         leaf.prop_recursive(4, 30, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

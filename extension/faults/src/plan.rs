@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::FIT_A_SERVICE;
 use crate::facts::{Group, message_places};
+use crate::kinds::FIT_A_SERVICE;
 use crate::{Action, Arm, By, Complaint, Facts, Identity, Kind, Memory, Places, Roll, Share, When};
 
 /// The version of the plan's form that this code writes and reads.

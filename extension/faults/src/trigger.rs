@@ -129,8 +129,14 @@ mod tests {
     #[test]
     fn an_event_tells_its_trigger_where_it_asks_for_no_leave() {
         for (event, trigger) in [
-            (r#"{"resource":"/a","path":"/a","httpMethod":"GET","headers":null,"requestContext":{},"body":null,"isBase64Encoded":false}"#, Some(Trigger::Http)),
-            (r#"{"version":"2.0","routeKey":"$default","rawPath":"/a","headers":{},"requestContext":{"http":{"method":"GET"}}}"#, Some(Trigger::Http)),
+            (
+                r#"{"resource":"/a","path":"/a","httpMethod":"GET","headers":null,"requestContext":{},"body":null,"isBase64Encoded":false}"#,
+                Some(Trigger::Http),
+            ),
+            (
+                r#"{"version":"2.0","routeKey":"$default","rawPath":"/a","headers":{},"requestContext":{"http":{"method":"GET"}}}"#,
+                Some(Trigger::Http),
+            ),
             (r#"{"Records":[{"messageId":"1","eventSource":"aws:sqs"},{"eventSource":"aws:sqs"}]}"#, Some(Trigger::Queue)),
             (r#"{"Records":[{"eventSource":"aws:dynamodb"}]}"#, Some(Trigger::TableStream)),
             (r#"{"Records":[{"EventSource":"aws:sns","Sns":{}}]}"#, Some(Trigger::Asynchronous)),
@@ -138,7 +144,10 @@ mod tests {
             // Authorizers, and what else decides about access or is not known to decide about none.
             (r#"{"type":"REQUEST","methodArn":"a","resource":"/a","path":"/a","httpMethod":"GET","requestContext":{}}"#, None),
             (r#"{"type":"TOKEN","methodArn":"a","authorizationToken":"t"}"#, None),
-            (r#"{"version":"2.0","type":"REQUEST","routeArn":"a","identitySource":[],"rawPath":"/a","requestContext":{"http":{"method":"GET"}}}"#, None),
+            (
+                r#"{"version":"2.0","type":"REQUEST","routeArn":"a","identitySource":[],"rawPath":"/a","requestContext":{"http":{"method":"GET"}}}"#,
+                None,
+            ),
             (r#"{"version":"2.0","rawPath":"/a","requestContext":{"http":{}}}"#, None),
             (r#"{"requestContext":{"eventType":"CONNECT","connectionId":"c"},"headers":{},"isBase64Encoded":false}"#, None),
             (r#"{"version":"1","triggerSource":"PreSignUp_SignUp","request":{},"response":{}}"#, None),

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::pattern::{LONGEST_PATTERN, Wild, matches};
 use crate::facts::{self, Group};
 use crate::json::said;
+use crate::pattern::{LONGEST_PATTERN, Wild, matches};
 use crate::{Complaint, Facts, LARGEST_PLAN, Start};
 
 /// A filter on the event and its environment. What is left out matches everything; an event that lacks what is asked for does not match.
@@ -74,8 +74,8 @@ impl When {
         self.source_arn.is_none() && self.start.is_none() && self.requests.is_none() && !self.needs_more_than_a_request_line()
     }
 
-    /// The places of the event that it asks about.
-    pub(crate) fn places(&self) -> Vec<Group> {
+    /// The places of the event that it asks about; of each group one is enough.
+    pub fn places(&self) -> Vec<Group> {
         let method = self.method.iter().map(|_| facts::method_places());
         let path = self.path.iter().map(|_| facts::path_places());
         let headers = self.header.keys().flat_map(|name| facts::header_places(name));

@@ -168,11 +168,19 @@ mod tests {
             ("seed = 7", "seed = 7\nsystems = [\"clinic\"]", "an experiment with `[aws]` brings nothing up"),
             ("AWS/ApiGateway Latency", "AWS/Lambda Errors", "cannot react"),
             ("https://", "ftp://", "is not a URL"),
-            ("triggers = [\"http\"]", "triggers = [\"http\", \"authorizer\"]", "this `event` cannot be done to `orders`, which is invoked by: request authorizer"),
+            (
+                "triggers = [\"http\"]",
+                "triggers = [\"http\", \"authorizer\"]",
+                "this `event` cannot be done to `orders`, which is invoked by: request authorizer",
+            ),
             ("triggers = [\"http\"]", "", "`event` needs to know what invokes `orders`; give its `triggers`"),
             ("of = \"orders GET /orders/{id}\"\np99", "of = \"orders\"\np99", "there is no endpoint `orders`"),
         ] {
-            let good = if says.contains("`event`") { GOOD.replacen("latency = { at = \"before\", time = \"300ms\" }", EDIT, 1) } else { GOOD.to_owned() };
+            let good = if says.contains("`event`") {
+                GOOD.replacen("latency = { at = \"before\", time = \"300ms\" }", EDIT, 1)
+            } else {
+                GOOD.to_owned()
+            };
             let text = good.replacen(from, to, 1);
             assert_ne!(text, GOOD, "{from}");
             let wrong = check("orders", &text).unwrap_err();

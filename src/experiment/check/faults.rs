@@ -322,7 +322,10 @@ mod tests {
             assert!(fine || complaints.concat().contains(says), "{function} {kind}: {complaints:?}");
         }
         let complaint = complaints("authorizer", body).concat();
-        assert!(complaint.contains("cannot be done to `authorizer`, which is invoked by: request authorizer; it is for: `HTTP proxy"), "{complaint}");
+        assert!(
+            complaint.contains("cannot be done to `authorizer`, which is invoked by: request authorizer; it is for: `HTTP proxy"),
+            "{complaint}"
+        );
     }
 
     #[test]

@@ -80,7 +80,9 @@ impl Holds {
 
     const fn what_would_do(self) -> &'static str {
         match self {
-            Self::Message => "here only plain words such as `not json`, `\"\"` or `null` can be put: nothing that a handler could read as something else",
+            Self::Message => {
+                "here only plain words such as `not json`, `\"\"` or `null` can be put: nothing that a handler could read as something else"
+            }
             Self::Figure => "here only a number, a time or `null` can be put",
         }
     }
@@ -203,7 +205,9 @@ impl Settings for Edits {
             let holds: Vec<_> = Trigger::ALL.into_iter().filter_map(|trigger| Holds::of(pointer, trigger)).collect();
             let value = self.set.get(pointer).filter(|_| key == "set");
             let what = match holds.first() {
-                None => "it is not among the places that can be edited, such as `/body` or `/Records/0/body`; `brownout faults event` lists them",
+                None => {
+                    "it is not among the places that can be edited, such as `/body` or `/Records/0/body`; `brownout faults event` lists them"
+                }
                 Some(first) if value.is_some_and(|value| !holds.iter().any(|holds| holds.takes(value))) => first.what_would_do(),
                 Some(_) => continue,
             };
@@ -258,7 +262,11 @@ mod tests {
         let set = r#"{"set":{"/body":"not json"}}"#;
         let remove = r#"{"remove":["/body"]}"#;
         for (edit, event, edited) in [
-            (set, http(r#", "body" : "own" , "stageVariables":{"z":12345678901234567890123,"a":1.0e2}"#), Some(http(r#", "body" : "not json" , "stageVariables":{"z":12345678901234567890123,"a":1.0e2}"#))),
+            (
+                set,
+                http(r#", "body" : "own" , "stageVariables":{"z":12345678901234567890123,"a":1.0e2}"#),
+                Some(http(r#", "body" : "not json" , "stageVariables":{"z":12345678901234567890123,"a":1.0e2}"#)),
+            ),
             (set, http(""), Some(http(r#","body":"not json""#))),
             (set, http(r#","bod\u0079":{"deep":[1,2,{"x":"}"}]}"#), Some(http(r#","bod\u0079":"not json""#))),
             (set, http(r#","body":1,"body":2"#), None),
@@ -266,10 +274,22 @@ mod tests {
             (remove, http(r#" , "body" : "own" "#), Some(http(" "))),
             (remove, http(""), None),
             (set, "not json".to_owned(), None),
-            (r#"{"set":{"/Records/1/body":""}}"#, queue(r#"{"eventSource":"aws:sqs","body":"a"}, {"eventSource":"aws:sqs","body":"b"}"#), Some(queue(r#"{"eventSource":"aws:sqs","body":"a"}, {"eventSource":"aws:sqs","body":""}"#))),
+            (
+                r#"{"set":{"/Records/1/body":""}}"#,
+                queue(r#"{"eventSource":"aws:sqs","body":"a"}, {"eventSource":"aws:sqs","body":"b"}"#),
+                Some(queue(r#"{"eventSource":"aws:sqs","body":"a"}, {"eventSource":"aws:sqs","body":""}"#)),
+            ),
             (r#"{"set":{"/Records/1/body":""}}"#, queue(r#"{"eventSource":"aws:sqs","body":"a"}"#), None),
-            (r#"{"set":{"/Records/0/attributes/SentTimestamp":"0"}}"#, queue(r#"{"eventSource":"aws:sqs","attributes":{ }}"#), Some(queue(r#"{"eventSource":"aws:sqs","attributes":{"SentTimestamp":"0" }}"#))),
-            (r#"{"remove":["/Records/0/attributes/SentTimestamp"]}"#, queue(r#"{"eventSource":"aws:sqs","attributes":{"SentTimestamp":"0"}}"#), Some(queue(r#"{"eventSource":"aws:sqs","attributes":{}}"#))),
+            (
+                r#"{"set":{"/Records/0/attributes/SentTimestamp":"0"}}"#,
+                queue(r#"{"eventSource":"aws:sqs","attributes":{ }}"#),
+                Some(queue(r#"{"eventSource":"aws:sqs","attributes":{"SentTimestamp":"0" }}"#)),
+            ),
+            (
+                r#"{"remove":["/Records/0/attributes/SentTimestamp"]}"#,
+                queue(r#"{"eventSource":"aws:sqs","attributes":{"SentTimestamp":"0"}}"#),
+                Some(queue(r#"{"eventSource":"aws:sqs","attributes":{}}"#)),
+            ),
             (r#"{"set":{"/Records/0/attributes/SentTimestamp":"0"}}"#, queue(r#"{"eventSource":"aws:sqs","attributes":[]}"#), None),
             (r#"{"remove":["/body"],"set":{"/body":null}}"#, http(r#","body":"own""#), Some(http(r#","body":null"#))),
         ] {

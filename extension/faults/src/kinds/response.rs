@@ -95,7 +95,8 @@ impl Settings for Replacement {
                 .push(Complaint::new("status", format!("`{status}` is outside 400 to 599; a fault never answers that something worked")));
         }
         if self.cut_at == Some(0) {
-            complaints.push(Complaint::new("cut-at", "`0` leaves an empty answer, which somebody may take for a good one; it is 1 and more"));
+            complaints
+                .push(Complaint::new("cut-at", "`0` leaves an empty answer, which somebody may take for a good one; it is 1 and more"));
         }
         if self.corrupt.is_some_and(|bytes| !(1..=1 << 20).contains(&bytes)) {
             complaints.push(Complaint::new("corrupt", "it is 1 to 1048576 bytes"));
