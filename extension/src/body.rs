@@ -1,5 +1,8 @@
 //! Where the body of an HTTP/1.1 message ends. It only counts: the bytes themselves stay as they are, chunk sizes and trailers included.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 /// A message that no HTTP/1.1 reader could make sense of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
@@ -114,11 +117,19 @@ impl Body {
         self.advance_while(bytes, payload, |body| !body.is_past_payload())
     }
 
-    /// The payload in `bytes`, which this body begins with; as far as it makes sense.
-    pub fn payload(mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(bytes.len());
-        let _ = self.advance_into(bytes, |piece| payload.extend_from_slice(piece));
-        payload
+    /// The payload in `bytes`, which this body begins with; as far as it makes sense. It is a copy only where it comes in several chunks.
+    pub fn payload(mut self, bytes: &[u8]) -> Cow<'_, [u8]> {
+        let mut pieces: Vec<Range<usize>> = Vec::new();
+        let _ = self.advance_into(bytes, |piece| {
+            let from = piece.as_ptr().addr() - bytes.as_ptr().addr();
+            pieces.push(from..from + piece.len());
+        });
+        let of = |piece: &Range<usize>| bytes.get(piece.clone()).unwrap_or_default();
+        match pieces.as_slice() {
+            [] => Cow::Borrowed(&[]),
+            [one] => Cow::Borrowed(of(one)),
+            several => Cow::Owned(several.iter().map(of).collect::<Vec<_>>().concat()),
+        }
     }
 
     fn advance_while(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8]), goes_on: impl Fn(&Self) -> bool) -> Result<usize, Malformed> {
@@ -234,7 +245,12 @@ mod tests {
         assert_eq!(&TWO_CHUNKS[taken..], b"Lambda-Runtime-Function-Error-Type: T\r\n\r\n");
         assert_eq!((read.as_slice(), body.is_past_payload(), body.is_done()), (&b"hello0123456789"[..], true, false));
         assert_eq!(body.advance(&TWO_CHUNKS[taken..]).map(|more| more + taken), Ok(TWO_CHUNKS.len()));
-        assert_eq!(Body::CHUNKED.payload(TWO_CHUNKS), b"hello0123456789");
+        assert_eq!(Body::CHUNKED.payload(TWO_CHUNKS), &b"hello0123456789"[..]);
+        for (body, bytes, payload) in
+            [(Body::CHUNKED, &b"A\r\n01234"[..], &b"01234"[..]), (Body::of_length(3), b"01234", b"012"), (Body::CHUNKED, b"A\r", b"")]
+        {
+            assert!(matches!(body.payload(bytes), Cow::Borrowed(found) if found == payload), "{bytes:?}");
+        }
     }
 
     proptest! {

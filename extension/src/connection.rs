@@ -79,6 +79,24 @@ impl Connection {
         }
     }
 
+    /// Reads until `least` bytes of `body`, which begins at `from`, are in the buffer, or all of it is; whether all of it is.
+    ///
+    /// # Errors
+    /// Where the connection ends before that, or the body makes no sense.
+    pub async fn read_at_least(&mut self, from: usize, mut body: Body, least: usize) -> io::Result<bool> {
+        let mut counted = from;
+        loop {
+            counted += body.advance(self.buffer.get(counted..).unwrap_or_default()).map_err(malformed)?;
+            if body.is_done() || counted - from >= least {
+                return Ok(body.is_done());
+            }
+            make_room(&mut self.buffer, body.expected(least));
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return if body.ends_with_connection() { Ok(true) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+    }
+
     /// Reads the rest of a message, `head` bytes and `body`, and throws it away.
     ///
     /// # Errors

@@ -39,13 +39,10 @@ pub fn deadline(head: &[u8]) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(ms).saturating_sub(now).min(LONGEST))
 }
 
-/// Decides about one event; `None` where no fault is about it. `event` is its payload, where it was read.
-pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], event: Option<&[u8]>, place: u64) -> Option<Invocation> {
+/// Decides about one event of which this is known; `None` where no fault is about it.
+pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, deadline: Option<Instant>, facts: &Facts<'_>) -> Option<Invocation> {
     let identity = Identity(who.root.as_deref().unwrap_or(&who.request_id));
-    let decided = catch_unwind(AssertUnwindSafe(|| {
-        let facts = event.map_or_else(Facts::default, Facts::read).at_place(place);
-        plan.plan.decide(ledger.function(), identity, &facts, &mut lock(ledger.memory()))
-    }));
+    let decided = catch_unwind(AssertUnwindSafe(|| plan.plan.decide(ledger.function(), identity, facts, &mut lock(ledger.memory()))));
     let Ok(decisions) = decided else {
         ledger.note("deciding failed: the event passes untouched");
         return None;
@@ -58,8 +55,8 @@ pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, head: &[u8], event: Opt
         root: who.root,
         run: plan.plan.run.clone(),
         sequence: plan.plan.sequence,
-        start: start(place),
-        deadline: deadline(head),
+        start: start(facts.request),
+        deadline,
         lines: decisions.into_iter().map(Line::new).collect(),
         guard: None,
         told: false,

@@ -1,7 +1,10 @@
 //! An event on its way from the platform to the runtime. It passes as it comes unless a fault needs the whole of it,
 //! and nothing but a fault that edits events may change it.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
+use faults::{Facts, Places};
 use tokio::io::AsyncWriteExt;
 
 use crate::connection::{Connection, MOST_KEPT};
@@ -9,6 +12,9 @@ use crate::exchange::{self, Broken, Ended};
 use crate::fail_open::Rescue;
 use crate::message::{self, AnswerHead};
 use crate::upstream::Upstream;
+
+/// So much of an event is looked at before all of it is: what a filter asks about stands near the front as a rule.
+const FRONT: usize = 64 << 10;
 
 /// An answer to `next`, of which nothing was handed on yet.
 #[derive(Debug)]
@@ -71,8 +77,34 @@ impl Event {
     }
 
     /// Without the framing, as far as it has been read.
-    pub(crate) fn payload(&self) -> Vec<u8> {
+    pub(crate) fn payload(&self) -> Cow<'_, [u8]> {
         self.head.body.payload(self.bytes().get(self.head.length..).unwrap_or_default())
+    }
+
+    /// Tells `decide` the facts of these places. No more of the event is read than they need; one that is larger than anything that the platform
+    /// sends has none.
+    ///
+    /// # Errors
+    /// Where the platform breaks off.
+    pub(crate) async fn known<T>(
+        &mut self,
+        upstream: &Upstream,
+        places: &Places,
+        decide: impl FnOnce(Facts<'_>) -> T,
+    ) -> Result<T, Broken> {
+        if places.is_empty() {
+            return Ok(decide(Facts::default()));
+        }
+        for least in [1, FRONT] {
+            let Content::Coming(platform) = &mut self.content else { break };
+            let is_whole = platform.read_at_least(self.head.length, self.head.body, least).await.map_err(|_| Broken::Platform)?;
+            if let Some(facts) = places.read(&self.payload(), is_whole) {
+                return Ok(decide(facts));
+            }
+        }
+        let is_whole = self.gather(upstream).await?;
+        let payload = self.payload();
+        Ok(decide(places.read(&payload, true).filter(|_| is_whole).unwrap_or_default()))
     }
 
     /// Reads the whole of it and keeps it; false where it is larger than anything that the platform sends: then it goes on as it comes.

@@ -105,13 +105,13 @@ impl Proxy {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use faults::{Action, Arm, Decision, Kind, Plan, Start};
+    use faults::{Action, Arm, Decision, Kind, Plan, Start, Trigger};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::Settings;
-    use crate::ledger::{Edited, Handed, Invocation, Ledger, Line};
+    use crate::ledger::{Handed, Invocation, Ledger, Line};
     use crate::meanwhile::{Meanwhile, Surroundings};
     use crate::plan_sources::Plans;
     use crate::proxy::serve;
@@ -179,7 +179,7 @@ mod tests {
     }
 
     /// An open page that panics when its line is written.
-    fn open_page_that_panics(ledger: &Arc<Ledger>, edited: Option<Edited>) {
+    fn open_page_that_panics(ledger: &Arc<Ledger>, edited: Option<Trigger>) {
         let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None, call: 1 });
         // The sum of the two panics when the line is written.
         (line.waited, line.since) = (Duration::MAX, Some(Instant::now()));
@@ -211,7 +211,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_to_an_edited_event_opens_no_door_also_where_its_fault_panics() {
         let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
-        open_page_that_panics(&ledger, Some(Edited::Other));
+        open_page_that_panics(&ledger, Some(Trigger::Queue));
         runtime.write_all(RESPONSE).await.unwrap();
         let (mut far, _) = platform.accept().await.unwrap();
         let error = b"POST /2018-06-01/runtime/invocation/a/error HTTP/1.1\r\n";

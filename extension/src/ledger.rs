@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use faults::ledger::{Decided, OfFault};
-use faults::{Action, Decision, Entry, Memory, Start};
+use faults::{Action, Decision, Entry, Memory, Start, Trigger};
 use tokio::task::AbortHandle;
 
 use crate::decide::Who;
@@ -62,17 +62,8 @@ pub struct Invocation {
 pub(crate) struct Handed {
     /// The event, where it will be handed over once more.
     pub(crate) again: Option<Event>,
-    /// Whether it was edited: then the answer to it must not open a door.
-    pub(crate) edited: Option<Edited>,
-}
-
-/// An event that is not the caller's any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Edited {
-    /// That of an HTTP request, whose answer is a success unless it says otherwise.
-    Http,
-    /// Any other.
-    Other,
+    /// What has made it, where it was edited: then the answer to it must not open a door.
+    pub(crate) edited: Option<Trigger>,
 }
 
 /// One decision and how far it has been carried out.
@@ -86,13 +77,20 @@ pub struct Line {
     pub since: Option<Instant>,
     /// Whether it was carried out.
     pub done: bool,
+    /// Whether it must not be: the event does not tell that nobody asks for leave with it.
+    pub barred: bool,
 }
 
 impl Line {
     /// A decision of which nothing is carried out yet; there is nothing to do about [`Action::Pass`].
     pub fn new(decision: Decision) -> Self {
         let done = decision.action == Action::Pass;
-        Self { decision, waited: Duration::ZERO, since: None, done }
+        Self { decision, waited: Duration::ZERO, since: None, done, barred: false }
+    }
+
+    /// What is to be done.
+    pub const fn action(&self) -> &Action {
+        if self.barred { &Action::Pass } else { &self.decision.action }
     }
 
     /// As the ledger tells it.
@@ -113,7 +111,7 @@ impl Line {
 impl Invocation {
     /// What is to be done, in the plan's order.
     pub fn actions(&self) -> Vec<Action> {
-        self.lines.iter().map(|line| line.decision.action.clone()).collect()
+        self.lines.iter().map(|line| line.action().clone()).collect()
     }
 
     /// Ends the wait that is under way: it was not done.
@@ -128,7 +126,7 @@ impl Invocation {
 
     /// Whether nothing is left to be done once the handler has the event.
     pub fn is_settled(&self) -> bool {
-        !self.lines.iter().any(|line| line.decision.action.acts_on_the_answer())
+        !self.lines.iter().any(|line| line.action().acts_on_the_answer())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use faults::{Action, Death, Moment};
+use faults::{Action, Death, Facts, Moment};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -269,6 +269,7 @@ impl Proxy {
     /// An event that goes to the handler, edited and kept as the faults want it. Where nothing is left to be done after it, its fate is known:
     /// should the runtime die, the books are complete.
     async fn to_the_handler(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
+        self.bar(&mut event, open).await?;
         self.edit(&mut event, open).await?;
         self.keep_for_second(&mut event, open).await?;
         Ok(self.as_it_is(event, open))
@@ -327,10 +328,9 @@ impl Proxy {
             self.ledger.say_cold(&who);
         }
         let Some(plan) = plan else { return Ok(None) };
-        // One that is larger than any event is not looked into.
-        let read = plan.plan.needs_event(self.ledger.function()) && event.gather(&self.upstream).await?;
-        let payload = read.then(|| event.payload());
-        let decided = decide::decide(&plan, &self.ledger, who, event.head_bytes(), payload.as_deref(), place);
+        let deadline = decide::deadline(event.head_bytes());
+        let decide = |facts: Facts<'_>| decide::decide(&plan, &self.ledger, who, deadline, &facts.at_place(place));
+        let decided = event.known(&self.upstream, plan.places(self.ledger.function()), decide).await?;
         Ok(decided.map(|invocation| self.ledger.open(invocation)))
     }
 }

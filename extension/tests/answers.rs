@@ -41,7 +41,7 @@ async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_is_cut_whatever_its_framing() {
-    for (at, kept, done) in [(0, "", true), (4, "hell", true), (5, "hello", true), (10, "hello12345", false), (11, "hello12345", false)] {
+    for (at, kept, done) in [(1, "h", true), (4, "hell", true), (5, "hello", true), (10, "hello12345", false), (11, "hello12345", false)] {
         let (platform, extension, mut runtime) = started(&[&format!(r#"{{"response":{{"cut-at":{at}}}}}"#)]).await;
         let trailers = "Lambda-Runtime-Function-Error-Type: Own\r\n";
         for (id, answer, raw_end) in [
@@ -58,6 +58,19 @@ async fn an_answer_is_cut_whatever_its_framing() {
                 let head = String::from_utf8(response(id, b"hello12345")).unwrap().split_inclusive("\r\n\r\n").next().unwrap().to_owned();
                 assert_eq!(posted.head, head.replace("Length: 10", &format!("Length: {}", kept.len())));
             }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_never_cut_to_nothing_and_what_is_damaged_is_no_json() {
+    let deny = br#"  {"statusCode":403,"isAuthorized":false}"#;
+    for kind in [r#"{"response":{"cut-at":2}}"#, r#"{"response":{"corrupt":1}}"#] {
+        let (platform, _extension, mut runtime) = started(&[kind]).await;
+        for (id, answer) in [("buffered", response("buffered", deny)), ("chunked", chunked_response("chunked", "", &[deny], ""))] {
+            let (_, posted) = handled(&platform, &mut runtime, id, &answer).await;
+            assert_eq!(posted.body.first(), Some(&0xFF), "{kind} {id}");
+            assert!(!String::from_utf8_lossy(&posted.body).trim().is_empty(), "{kind} {id}");
         }
     }
 }
@@ -211,7 +224,7 @@ async fn a_stream_ends_with_an_error_in_its_trailers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_faults_the_first_that_ends_the_invocation_holds() {
     let (wait, cut, replace) =
-        (r#"{"latency":{"at":"after","time":"20ms"}}"#, r#"{"response":{"cut-at":2}}"#, r#"{"response":{"raw":"other"}}"#);
+        (r#"{"latency":{"at":"after","time":"20ms"}}"#, r#"{"response":{"cut-at":2}}"#, r#"{"response":{"raw":"not json"}}"#);
     let (lose, slow, twice) =
         (r#"{"error":{"type":"Lost","handler-runs":true}}"#, r#"{"stream":{"first-byte":"20ms"}}"#, r#"{"again":{}}"#);
     let early = r#"{"latency":{"time":"20ms"}}"#;
@@ -219,7 +232,7 @@ async fn of_several_faults_the_first_that_ends_the_invocation_holds() {
         (vec![wait, cut], "mi", vec![true, true]),
         (vec![cut, wait], "mi", vec![true, true]),
         (vec![cut, replace, lose, slow], "mi", vec![true, false, false, false]),
-        (vec![replace, cut], "other", vec![true, false]),
+        (vec![replace, cut], "not json", vec![true, false]),
         (vec![lose, replace], "Lost", vec![true, false]),
         (vec![slow, cut], "mine", vec![true, false]),
         (vec![early, slow, wait], "mine", vec![true, true, true]),
@@ -227,7 +240,7 @@ async fn of_several_faults_the_first_that_ends_the_invocation_holds() {
         (vec![cut, twice, twice], "mi", vec![true, true, false]),
     ] {
         let (platform, extension, mut runtime) = started(&kinds).await;
-        platform.send(event("a", ROOT, LONG, b"{}"));
+        platform.send(event("a", ROOT, LONG, br#"{"Records":[{"eventSource":"aws:sqs"}]}"#));
         let handled = if kinds.contains(&twice) { 2 } else { 1 };
         let began = Instant::now();
         for _ in 0..handled {

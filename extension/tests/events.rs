@@ -31,48 +31,59 @@ async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bo
     extension.eligible(id, count).await.into_iter().map(|line| (line.of.action, line.of.done)).collect()
 }
 
-fn json(bytes: &[u8]) -> Option<serde_json::Value> {
-    serde_json::from_slice(bytes).ok()
-}
-
 /// The head of an event as it was sent.
 fn head_of(event: &[u8]) -> String {
     String::from_utf8_lossy(event).split_inclusive("\r\n\r\n").next().unwrap().to_owned()
 }
 
-const SET: &str = r#"{"event":{"set":{"/body":"edited"},"remove":["/gone"]}}"#;
+const SET: &str = r#"{"event":{"set":{"/body":"not json"},"remove":["/body"]}}"#;
+const SET_RECORD: &str = r#"{"event":{"set":{"/Records/0/body":"not json"}}}"#;
+
+/// The event of an HTTP request with these members beside those that every one has.
+fn http(rest: &str) -> String {
+    format!(r#"{{"version":"2.0","rawPath":"/a","requestContext":{{"http":{{"method":"POST"}}}}{rest}}}"#)
+}
+
+fn queue(rest: &str) -> String {
+    format!(r#"{{"Records":[{{"messageId":"1","eventSource":"aws:sqs"{rest}}}]}}"#)
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_is_edited_and_nothing_else_of_it_changes() {
-    let (platform, extension, mut runtime) = started(&[SET]).await;
+    let (platform, extension, mut runtime) = started(&[r#"{"event":{"set":{"/body":"not json"}}}"#]).await;
     let pad = "x".repeat(200_000);
-    let large = format!(r#"{{"body":"own","gone":1,"pad":"{pad}"}}"#);
+    let rest = |body: &str| {
+        http(&format!(
+            r#", "stageVariables":{{"z":1,"a":2}}, "body" : "{body}" ,"cookies":[12345678901234567890123, 1.0e2,{{"ü":"\ud800"}}]"#
+        ))
+    };
+    let large = |body: &str| http(&format!(r#","headers":{{"pad":"{pad}"}},"body":"{body}""#));
     for (id, sent, handed, done) in [
-        ("small", r#"{"body":"own","gone":1,"rest":[1.0]}"#, r#"{"body":"edited","rest":[1.0]}"#.to_owned(), true),
-        ("large", large.as_str(), format!(r#"{{"body":"edited","pad":"{pad}"}}"#), true),
-        ("text", "not json", "not json".to_owned(), false),
-        ("authorizer", r#"{"methodArn":"x","body":"own"}"#, r#"{"methodArn":"x","body":"own"}"#.to_owned(), false),
+        ("small", rest("own"), rest("not json"), true),
+        ("large", large("own"), large("not json"), true),
+        ("text", "not json".to_owned(), "not json".to_owned(), false),
+        ("unknown", r#"{"body":"own"}"#.to_owned(), r#"{"body":"own"}"#.to_owned(), false),
+        ("authorizer", http(r#","routeArn":"x","body":"own""#), http(r#","routeArn":"x","body":"own""#), false),
+        ("record", queue(r#","body":"own""#), queue(r#","body":"own""#), false),
     ] {
         let sent = event(id, ROOT, LONG, sent.as_bytes());
         platform.send(sent.clone());
         let got = runtime.next().await;
-        let (got_json, handed_json) = (json(&got.body), json(handed.as_bytes()));
-        assert!(if done { got_json == handed_json && got_json.is_some() } else { got.body == handed.as_bytes() }, "{id}");
+        assert_eq!(String::from_utf8_lossy(&got.body), handed, "{id}");
         let length = |head: &str| head.lines().find(|line| line.starts_with("Content-Length")).map(str::to_owned).unwrap_or_default();
         assert_eq!(got.head.replace(&length(&got.head), ""), head_of(&sent).replace(&length(&head_of(&sent)), ""), "{id}");
-        assert_eq!(runtime.respond(id, br#"{"batchItemFailures":[]}"#).await.status(), 202);
-        assert_eq!(platform.answer_to(id).await.body, br#"{"batchItemFailures":[]}"#);
+        assert_eq!(runtime.respond(id, br#"{"statusCode":500}"#).await.status(), 202);
+        assert_eq!(platform.answer_to(id).await.body, br#"{"statusCode":500}"#);
         assert_eq!(lines(&extension, id, 1).await, [("edit-event".to_owned(), done)], "{id}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_are_made_one_after_the_other() {
-    let again = r#"{"event":{"set":{"/body":"last"}}}"#;
-    let nowhere = r#"{"event":{"remove":["/nowhere"]}}"#;
-    let (platform, extension, mut runtime) = started(&[SET, nowhere, again]).await;
-    platform.send(event("a", ROOT, LONG, br#"{"body":"own"}"#));
-    assert_eq!(runtime.next().await.body, br#"{"body":"last"}"#);
+    let again = r#"{"event":{"set":{"/body":null}}}"#;
+    let (platform, extension, mut runtime) = started(&[SET, SET_RECORD, again]).await;
+    platform.send(event("a", ROOT, LONG, http(r#","body":"own""#).as_bytes()));
+    assert_eq!(runtime.next().await.body, http(r#","body":null"#).as_bytes());
     runtime.ask(&error("a", "own")).await;
     let done: Vec<_> = lines(&extension, "a", 3).await.into_iter().map(|(_, done)| done).collect();
     assert_eq!(done, [true, false, true]);
@@ -81,42 +92,44 @@ async fn edits_are_made_one_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edited_event_never_opens_a_door() {
-    let (platform, extension, mut runtime) = started(&[SET]).await;
-    let http = r#"{"requestContext":{"http":{"method":"POST"}},"body":"own"}"#;
-    let plain = r#"{"body":"own"}"#;
+    let (platform, extension, mut runtime) = started(&[SET, SET_RECORD]).await;
+    let (http, plain) = (http(""), queue(""));
     let long = vec![b'x'; 8 << 20];
     let allow = br#"{"policyDocument":{"Statement":[{"Effect":"Al"#;
+    let unread = br#"{"x":"\ud800","decision":"\u0041LLOW"}"#;
     for (id, sent, answer, opens) in [
-        ("refused", http, response("refused", br#"{"statusCode":403,"body":"no"}"#), false),
-        ("ok", http, response("ok", br#"{"statusCode":200}"#), true),
-        ("inferred", http, response("inferred", br#"{"items":[]}"#), true),
-        ("plain", plain, response("plain", br#"{"items":[]}"#), false),
-        ("decision", plain, response("decision", br#"{"decision":"ALLOW"}"#), true),
-        ("escaped", plain, response("escaped", br#"{"decision":"\u0041llow"}"#), true),
-        ("pieces", plain, chunked_response("pieces", "", &[allow, br#"low"}]}}"#], ""), true),
-        ("chunked", plain, chunked_response("chunked", "", &[b"fi", b"ne"], ""), false),
-        ("streamed", plain, chunked_response("streamed", STREAMING, &[b"fine"], ""), true),
-        ("long", plain, response("long", &long), true),
-        ("error", plain, error("error", "allow"), false),
+        ("refused", &http, response("refused", br#"{"statusCode":403,"body":"no"}"#), false),
+        ("ok", &http, response("ok", br#"{"statusCode":200}"#), true),
+        ("inferred", &http, response("inferred", br#"{"items":[]}"#), true),
+        ("plain", &plain, response("plain", br#"{"items":[]}"#), false),
+        ("decision", &plain, response("decision", br#"{"decision":"ALLOW"}"#), true),
+        ("escaped", &plain, response("escaped", br#"{"decision":"\u0041llow"}"#), true),
+        ("unread", &plain, response("unread", unread), true),
+        ("pieces", &plain, chunked_response("pieces", "", &[allow, br#"low"}]}}"#], ""), true),
+        ("chunked", &plain, chunked_response("chunked", "", &[b"fi", b"ne"], ""), false),
+        ("streamed", &plain, chunked_response("streamed", STREAMING, &[b"fine"], ""), true),
+        ("long", &plain, response("long", &long), true),
+        ("error", &plain, error("error", "allow"), false),
     ] {
         platform.send(event(id, ROOT, LONG, sent.as_bytes()));
-        assert!(runtime.next().await.body.windows(6).any(|six| six == b"edited"), "{id}");
+        assert!(runtime.next().await.body.windows(8).any(|eight| eight == b"not json"), "{id}");
         assert_eq!(runtime.ask(&answer).await.status(), 202, "{id}");
         let posted = platform.answer_to(id).await;
         let shut = posted.header("Lambda-Runtime-Function-Error-Type") == Some("Brownout.WouldHaveAllowed");
         assert_eq!(shut, opens, "{id}");
         assert_eq!(posted.path().ends_with("/error"), opens || id == "error", "{id}");
         assert!(opens || answer.ends_with(&posted.raw), "{id}");
-        assert_eq!(lines(&extension, id, 1).await, [("edit-event".to_owned(), true)], "{id}");
+        let done: Vec<_> = lines(&extension, id, 2).await.into_iter().map(|(_, done)| done).collect();
+        assert_eq!(done, [*sent == http, *sent == plain], "{id}");
     }
-    assert_eq!(extension.notes().iter().filter(|note| note.contains("could have allowed")).count(), 7);
-    assert_eq!(platform.received_count(), 11);
+    assert_eq!(extension.notes().iter().filter(|note| note.contains("could have allowed")).count(), 8);
+    assert_eq!(platform.received_count(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_sent_once_more_is_looked_at_once_more() {
     let (platform, extension, mut runtime) = started(&[SET]).await;
-    platform.send(event("a", ROOT, LONG, br#"{"body":"own"}"#));
+    platform.send(event("a", ROOT, LONG, http("").as_bytes()));
     runtime.next().await;
     platform.drops_connections.store(true, std::sync::atomic::Ordering::SeqCst);
     platform.answers.lock().unwrap().extend([Vec::new(), Vec::new()]);
@@ -135,16 +148,44 @@ async fn a_door_stays_shut_whatever_else_is_done_to_the_answer() {
     for other in [r#"{"response":{"cut-at":14}}"#, r#"{"response":{"corrupt":1}}"#, r#"{"stream":{"first-byte":"1ms"}}"#, r#"{"again":{}}"#]
     {
         let (platform, extension, mut runtime) = started(&[other, SET]).await;
-        platform.send(event("a", ROOT, LONG, br#"{"body":"own"}"#));
+        platform.send(event("a", ROOT, LONG, http(r#","body":"own""#).as_bytes()));
         let handed = if other.contains("again") { 2 } else { 1 };
         for _ in 0..handed {
-            assert_eq!(runtime.next().await.body, br#"{"body":"edited"}"#);
+            assert_eq!(runtime.next().await.body, http(r#","body":"not json""#).as_bytes());
             runtime.respond("a", br#"{"isAuthorized":true}"#).await;
         }
         let posted = platform.answer_to("a").await;
         assert_eq!(posted.header("Lambda-Runtime-Function-Error-Type"), Some("Brownout.WouldHaveAllowed"), "{other}");
         let done: Vec<_> = lines(&extension, "a", 2).await.into_iter().map(|(_, done)| done).collect();
         assert_eq!(done, [handed == 2, true], "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_raw_answer_is_put_only_where_the_event_tells_that_nobody_asks_for_leave() {
+    let (refusal, batch) = (r#"{"statusCode":503}"#, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#);
+    let large = http(&format!(r#","body":"{}""#, "x".repeat(3 << 20)));
+    for (raw, done_to) in [(refusal, &["http", "large", "queue", "topic"][..]), (batch, &["queue", "topic"])] {
+        let kind = serde_json::json!({ "response": { "raw": raw } }).to_string();
+        let (platform, extension, mut runtime) = started(&[&kind]).await;
+        for (id, sent) in [
+            ("http", http("")),
+            ("large", large.clone()),
+            ("queue", queue("")),
+            ("topic", r#"{"Records":[{"EventSource":"aws:sns"}]}"#.to_owned()),
+            ("authorizer", http(r#","type":"REQUEST","routeArn":"a""#)),
+            ("sign-in", r#"{"version":"1","triggerSource":"DefineAuthChallenge_Authentication","request":{},"response":{}}"#.to_owned()),
+            ("transfer", r#"{"username":"u","password":"p","serverId":"s"}"#.to_owned()),
+            ("task", r#"{"order":1}"#.to_owned()),
+            ("text", "not json".to_owned()),
+        ] {
+            platform.send(event(id, ROOT, LONG, sent.as_bytes()));
+            assert_eq!(runtime.next().await.body, sent.as_bytes(), "{id}");
+            assert_eq!(runtime.respond(id, b"\"no\"").await.status(), 202, "{id}");
+            let done = done_to.contains(&id);
+            assert_eq!(String::from_utf8(platform.answer_to(id).await.body).unwrap(), if done { raw } else { "\"no\"" }, "{id}");
+            assert_eq!(lines(&extension, id, 1).await, [("replace".to_owned(), done)], "{id}");
+        }
     }
 }
 
@@ -177,13 +218,19 @@ async fn an_event_is_handed_over_twice_and_the_second_answer_counts() {
     assert_eq!(platform.received_count(), 3);
 }
 
+/// An answer that refuses, with a number.
+fn numbered(id: &str, time: usize) -> String {
+    format!(r#"{{"statusCode":500,"body":"{id} {time}"}}"#)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixteen_pollers_mix_nothing_up() {
     const EVENTS: usize = 320;
-    let (platform, extension, _) = started(&[r#"{"again":{}}"#, r#"{"event":{"set":{"/seen":true}}}"#]).await;
+    let (platform, extension, _) = started(&[r#"{"again":{}}"#, r#"{"event":{"set":{"/body":"not json"}}}"#]).await;
     let seen = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));
     for n in 0..EVENTS {
-        platform.send(event(&format!("i{n}"), &format!("1-0-{n:024}"), LONG, format!(r#"{{"n":"i{n}"}}"#).as_bytes()));
+        let sent = http(&format!(r#","routeKey":"i{n}""#));
+        platform.send(event(&format!("i{n}"), &format!("1-0-{n:024}"), LONG, sent.as_bytes()));
     }
     let mut pollers = tokio::task::JoinSet::new();
     for _ in 0..16 {
@@ -192,15 +239,15 @@ async fn sixteen_pollers_mix_nothing_up() {
             loop {
                 let event = runtime.next().await;
                 let id = event.header("Lambda-Runtime-Aws-Request-Id").unwrap().to_owned();
-                assert_eq!(event.body, format!(r#"{{"n":"{id}","seen":true}}"#).into_bytes());
+                assert_eq!(event.body, http(&format!(r#","routeKey":"{id}","body":"not json""#)).into_bytes());
                 let time = { *seen.lock().unwrap().entry(id.clone()).and_modify(|times| *times += 1).or_insert(1) };
-                runtime.respond(&id, format!("{id} {time}").as_bytes()).await;
+                runtime.respond(&id, numbered(&id, time).as_bytes()).await;
             }
         });
     }
     for n in 0..EVENTS {
         let id = format!("i{n}");
-        assert_eq!(platform.answer_to(&id).await.body, format!("{id} 2").into_bytes());
+        assert_eq!(platform.answer_to(&id).await.body, numbered(&id, 2).into_bytes());
         assert_eq!(lines(&extension, &id, 2).await, [("hand-twice".to_owned(), true), ("edit-event".to_owned(), true)], "{id}");
     }
     pollers.abort_all();

@@ -90,7 +90,10 @@ fn the_search_finds_every_spelling() {
 
 fn event(id: &str) -> Vec<u8> {
     let deadline = (std::time::SystemTime::now() + Duration::from_millis(400)).duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
-    let body = format!(r#"{{"httpMethod":"GET","path":"/x","headers":{{"authorization":"{0}"}},"body":"{0}","edit":1}}"#, secret("event"));
+    let body = format!(
+        r#"{{"httpMethod":"GET","path":"/x","headers":{{"authorization":"{0}"}},"requestContext":{{}},"body":"{0}"}}"#,
+        secret("event")
+    );
     format!(
         "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\nLambda-Runtime-Deadline-Ms: {deadline}\r\n\
          Lambda-Runtime-Client-Context: {}\r\nLambda-Runtime-Cognito-Identity: {}\r\nLambda-Runtime-Aws-Tenant-Id: {}\r\n\
@@ -203,13 +206,14 @@ fn kinds() -> Vec<(&'static str, String)> {
         ("error", format!(r#"{{"error":{{"message":"{secret}"}}}}"#)),
         ("error", format!(r#"{{"error":{{"message":"{secret}","handler-runs":true}}}}"#)),
         ("response", format!(r#"{{"response":{{"status":503,"headers":{{"x":"{secret}"}},"body":"{secret}"}}}}"#)),
-        ("response", format!(r#"{{"response":{{"raw":"{secret}"}}}}"#)),
+        ("response", format!(r#"{{"response":{{"raw":"{{\"statusCode\":500,\"body\":\"{secret}\"}}"}}}}"#)),
         ("response", r#"{"response":{"cut-at":9}}"#.to_owned()),
         ("response", r#"{"response":{"corrupt":3}}"#.to_owned()),
         ("response", r#"{"response":{"drop":true}}"#.to_owned()),
         ("stream", format!(r#"{{"stream":{{"first-byte":"1ms","cut-after":9,"error":{{"message":"{secret}"}}}}}}"#)),
         ("again", r#"{"again":{}}"#.to_owned()),
-        ("event", format!(r#"{{"event":{{"remove":["/edit"],"set":{{"/note":"{secret}"}}}}}}"#)),
+        // Only words can be put there, and a secret is none.
+        ("event", r#"{"event":{"set":{"/body":"not json"}}}"#.to_owned()),
         ("timeout", r#"{"timeout":{"share-of-deadline":0.1}}"#.to_owned()),
         ("timeout", r#"{"timeout":{}}"#.to_owned()),
         ("init", r#"{"init":{"slow":"1ms"}}"#.to_owned()),
@@ -260,6 +264,7 @@ async fn nothing_that_is_wrong_is_quoted() {
         of(&format!(r#"{{"dependency":{{"host":"{planted}","trouble":"refused"}}}}"#)),
         of(&format!(r#"{{"event":{{"remove":["{planted}","/token/{planted}"],"set":{{"/{planted}/user":1}}}}}}"#)),
         of(&format!(r#"{{"response":{{"raw":"Allow {planted}"}}}}"#)),
+        of(&format!(r#"{{"event":{{"set":{{"/body":"{planted}"}}}}}}"#)),
         of(r#"{"latency":{"time":"1ms"}}"#).replace(r#""share":1"#, &format!(r#""share":1,"when":{{"path":"{planted}"}}"#)),
         format!("file:{}", named.display()),
         format!("file:{}", named.join("below").display()),

@@ -90,7 +90,7 @@ mod tests {
             (Action::HandTwice, Handler::Whole),
             (Action::Kill(Death::After), Handler::Whole),
             (Action::Wait { moment: Moment::After, time }, Handler::Whole),
-            (Action::Replace { body: String::new() }, Handler::Replaced),
+            (Action::Replace { body: String::new(), anywhere: true }, Handler::Replaced),
             (Action::Alter(Alteration::Cut { bytes: 1 }), Handler::Replaced),
             (Action::Alter(Alteration::Corrupt { bytes: 1, seed: 1 }), Handler::Replaced),
             (Action::Kill(Death::Middle { after: time }), Handler::Unsure),

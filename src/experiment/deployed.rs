@@ -36,7 +36,7 @@ impl Deployed {
 
     /// What a roll hangs on there: what a queue or a stream delivers again is struck again.
     pub fn by(&self, name: &str) -> By {
-        let batches = |trigger: &Trigger| matches!(trigger, Trigger::Queue | Trigger::TableStream);
+        let batches = |trigger: &Trigger| By::from(*trigger) == By::Message;
         let function = self.function(name);
         if function.is_some_and(|function| !function.triggers.is_empty() && function.triggers.iter().all(batches)) {
             By::Message

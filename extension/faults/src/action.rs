@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Trigger;
+use crate::access::answer_fits;
 use crate::kinds::dependency::Outage;
 use crate::kinds::event::Edits;
 use crate::kinds::resource::Pressure;
@@ -32,7 +34,7 @@ pub enum Death {
     After,
 }
 
-/// Damage to the handler's answer. None of it can make leave of a refusal.
+/// Damage to the handler's answer. None of it can make leave of a refusal: what is left is no JSON for any reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alteration {
     /// Only the first so many bytes are posted.
@@ -40,7 +42,7 @@ pub enum Alteration {
         /// How many.
         bytes: u64,
     },
-    /// So many bytes become 0xFF, which no UTF-8 text has.
+    /// The first byte and others, so many in all, become 0xFF, which no UTF-8 text has.
     Corrupt {
         /// How many at most.
         bytes: u64,
@@ -81,6 +83,8 @@ pub enum Action {
     Replace {
         /// The bytes to post.
         body: String,
+        /// Whether it refuses whatever has invoked the function; otherwise see [`Action::hangs_on_event`].
+        anywhere: bool,
     },
     /// The handler runs; its answer is damaged.
     Alter(Alteration),
@@ -139,6 +143,19 @@ impl Action {
             Self::FailStart { .. } => "fail-start",
             Self::Press(_) => "press",
             Self::Disturb(_) => "disturb",
+        }
+    }
+
+    /// Whether the event must tell what has invoked the function before it may be done; see [`Action::fits`].
+    pub const fn hangs_on_event(&self) -> bool {
+        matches!(self, Self::Replace { anywhere: false, .. })
+    }
+
+    /// Whether it may be done to an invocation with this event. An edit looks for itself, since it changes the event.
+    pub fn fits(&self, event: &[u8]) -> bool {
+        match self {
+            Self::Replace { anywhere: false, body } => Trigger::told_by(event).is_some_and(|trigger| answer_fits(body, trigger)),
+            _ => true,
         }
     }
 

@@ -1,32 +1,90 @@
 //! What is known of an event for a filter to match on. An event that is no JSON object has no facts of its own.
 
+use std::borrow::Cow;
 use std::hash::Hasher;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use siphasher::sip::SipHasher24;
 
 use crate::Start;
+use crate::json::said;
+use crate::places::{ANY_CASE, Places, escaped};
 
 /// The most bytes of a message's id. The longest that is known, of a Kinesis record, has 77.
 const LONGEST_ID: usize = 128;
 
-/// The facts of one event. It is read as a whole, only where a filter needs it.
+const METHOD: [&str; 2] = ["/httpMethod", "/requestContext/http/method"];
+const PATH: [&str; 2] = ["/path", "/rawPath"];
+const HEADERS: [&str; 2] = ["/multiValueHeaders", "/headers"];
+const QUERIES: [&str; 2] = ["/multiValueQueryStringParameters", "/queryStringParameters"];
+const SOURCES: [&str; 6] =
+    ["/Records/~*/eventSourceARN", "/Records/~*/Sns/TopicArn", "/Records/~*/s3/bucket/arn", "/methodArn", "/routeArn", "/resources"];
+const MESSAGE_IDS: [&str; 3] = ["/Records/~f/messageId", "/Records/~f/eventID", "/Records/~f/Sns/MessageId"];
+const OBJECT: [&str; 3] = ["/Records/~f/s3/bucket/name", "/Records/~f/s3/object/key", "/Records/~f/s3/object/sequencer"];
+
+/// The facts of one event: what stands in the places that were asked about, as it stands there.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// Its place among the invocations of its environment, from 1; 0 where that is not known.
     pub request: u64,
-    event: Value,
+    found: Vec<(&'a str, Cow<'a, str>)>,
+    names: Vec<Cow<'a, str>>,
 }
 
-impl Facts {
-    /// Reads an event (REST proxy and request authorizer, HTTP API 2.0, queues, streams, topics, buckets).
-    pub fn read(event: &[u8]) -> Self {
-        Self { request: 0, event: serde_json::from_slice(event).unwrap_or_default() }
+/// A group of places of which one is enough.
+pub type Group = Vec<String>;
+
+/// Where the HTTP method stands (REST proxy and request authorizer, HTTP API 2.0).
+pub fn method_places() -> Group {
+    METHOD.map(str::to_owned).to_vec()
+}
+
+/// Where the path without the stage stands.
+pub fn path_places() -> Group {
+    PATH.map(str::to_owned).to_vec()
+}
+
+/// Where the values of an HTTP header stand, its name in any case.
+pub fn header_places(name: &str) -> Vec<Group> {
+    named(HEADERS, ANY_CASE, name).map(|place| vec![place]).to_vec()
+}
+
+/// Where the values of a query parameter stand.
+pub fn query_places(name: &str) -> Vec<Group> {
+    named(QUERIES, "", name).map(|place| vec![place]).to_vec()
+}
+
+/// Where the ARNs stand that an event comes from (queues, streams, topics, buckets, authorizers, rules).
+pub fn source_places() -> Vec<Group> {
+    SOURCES.map(|place| vec![place.to_owned()]).to_vec()
+}
+
+/// Where the id of an event's first record stands.
+pub fn message_places() -> Vec<Group> {
+    OBJECT.map(|of_object| MESSAGE_IDS.into_iter().chain([of_object]).map(str::to_owned).collect()).to_vec()
+}
+
+fn named(maps: [&str; 2], before: &str, name: &str) -> [String; 2] {
+    maps.map(|map| format!("{map}/{before}{}", escaped(name)))
+}
+
+/// The id of an event's first record: see [`Facts::message`].
+pub fn message(event: &[u8]) -> Option<String> {
+    static PLACES: LazyLock<Places> = LazyLock::new(|| Places::of(message_places()));
+    PLACES.read(event, true)?.message()
+}
+
+impl<'a> Facts<'a> {
+    /// What was found, by pattern, and the names of the event's members.
+    pub(crate) const fn found(found: Vec<(&'a str, Cow<'a, str>)>, names: Vec<Cow<'a, str>>) -> Self {
+        Self { request: 0, found, names }
     }
 
     /// What the sender of an HTTP request knows of its event.
     pub fn of_request(method: &str, path: &str) -> Self {
-        Self { request: 0, event: serde_json::json!({ "httpMethod": method, "path": path }) }
+        let [of_method, of_path] = [(METHOD, method), (PATH, path)].map(|([place, _], text)| (place, Value::from(text).to_string().into()));
+        Self::found(vec![of_method, of_path], Vec::new())
     }
 
     /// The same event in this place.
@@ -42,39 +100,38 @@ impl Facts {
     }
 
     /// The HTTP method.
-    pub fn method(&self) -> Option<&str> {
-        self.text("/httpMethod").or_else(|| self.text("/requestContext/http/method"))
+    pub fn method(&self) -> Option<Cow<'_, str>> {
+        METHOD.into_iter().find_map(|place| self.text(place))
     }
 
     /// The path without the stage.
-    pub fn path(&self) -> Option<&str> {
-        self.text("/path").or_else(|| self.text("/rawPath"))
+    pub fn path(&self) -> Option<Cow<'_, str>> {
+        PATH.into_iter().find_map(|place| self.text(place))
     }
 
     /// The values of an HTTP header, its name in any case.
-    pub fn header<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.named(["multiValueHeaders", "headers"], move |key| key.eq_ignore_ascii_case(name))
+    pub fn header(&self, name: &str) -> Vec<String> {
+        self.values(named(HEADERS, ANY_CASE, name))
     }
 
     /// The values of a query parameter.
-    pub fn query<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.named(["multiValueQueryStringParameters", "queryStringParameters"], move |key| key == name)
+    pub fn query(&self, name: &str) -> Vec<String> {
+        self.values(named(QUERIES, "", name))
     }
 
-    /// What stands at a JSON pointer.
-    pub fn at(&self, pointer: &str) -> Option<&Value> {
-        self.event.pointer(pointer)
+    /// What stands at the places of a pattern, as JSON.
+    pub fn raw<'b>(&'b self, pattern: &'b str) -> impl Iterator<Item = &'b str> {
+        self.found.iter().filter(move |(found, _)| *found == pattern).map(|(_, raw)| raw.as_ref())
     }
 
     /// The ARNs that the event comes from.
-    pub fn sources(&self) -> impl Iterator<Item = &str> {
-        let records = self.event.get("Records").and_then(Value::as_array).into_iter().flatten();
-        let of_records = records.filter_map(|record| {
-            ["/eventSourceARN", "/Sns/TopicArn", "/s3/bucket/arn"].iter().find_map(|pointer| record.pointer(pointer)?.as_str())
-        });
-        let of_event = ["/methodArn", "/routeArn"].iter().filter_map(|pointer| self.text(pointer));
-        let resources = self.event.get("resources").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        of_records.chain(of_event).chain(resources)
+    pub fn sources(&self) -> Vec<String> {
+        self.values(SOURCES.map(str::to_owned))
+    }
+
+    /// The names of the event's own members, where they were asked about.
+    pub fn names(&self) -> &[Cow<'a, str>] {
+        &self.names
     }
 
     /// The id of the event's first record: of the message in a queue (`messageId`), the record in a stream (`eventID`) or the notice of a topic
@@ -82,30 +139,38 @@ impl Facts {
     /// since a key may be somebody's name and this one is written down. `None` where there is none, or one that is longer than ids are or has other
     /// characters.
     pub fn message(&self) -> Option<String> {
-        let record = self.event.get("Records")?.get(0)?;
-        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).filter(|text| is_id(text));
-        ["/messageId", "/eventID", "/Sns/MessageId"].into_iter().find_map(text).map(str::to_owned).or_else(|| {
-            let (bucket, key) = (record.pointer("/s3/bucket/name")?.as_str()?, record.pointer("/s3/object/key")?.as_str()?);
+        let id = |place: &'static str| self.text(place).filter(|text| is_id(text));
+        MESSAGE_IDS.into_iter().find_map(id).map(Cow::into_owned).or_else(|| {
+            let [bucket, key, sequencer] = OBJECT;
+            let (bucket, key, sequencer) = (self.text(bucket)?, self.text(key)?, id(sequencer)?);
             let mut hasher = SipHasher24::new();
             hasher.write(bucket.as_bytes());
             hasher.write_u8(0xff);
             hasher.write(key.as_bytes());
-            Some(format!("{}-{:016x}", text("/s3/object/sequencer")?, hasher.finish()))
+            Some(format!("{sequencer}-{:016x}", hasher.finish()))
         })
     }
 
-    fn text(&self, pointer: &str) -> Option<&str> {
-        self.event.pointer(pointer)?.as_str()
+    /// The text that stands in a place.
+    pub fn text<'b>(&'b self, pattern: &'b str) -> Option<Cow<'b, str>> {
+        said(self.raw(pattern).next()?)
     }
 
-    fn named<'a>(&'a self, maps: [&'static str; 2], is_named: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'a str> {
-        let entries = maps.into_iter().filter_map(|map| self.event.get(map)?.as_object()).flatten();
-        entries.filter(move |(key, _)| is_named(key)).flat_map(|(_, value)| match value {
-            Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
-            Value::String(text) => vec![text.as_str()],
-            _ => Vec::new(),
+    /// All texts in these places, those in lists too.
+    fn values<const N: usize>(&self, patterns: [String; N]) -> Vec<String> {
+        let raw = patterns.iter().flat_map(|pattern| self.raw(pattern));
+        raw.flat_map(|raw| match said(raw) {
+            Some(text) => vec![text.into_owned()],
+            None => texts(raw),
         })
+        .collect()
     }
+}
+
+/// The texts of a list.
+fn texts(raw: &str) -> Vec<String> {
+    let list: Vec<Value> = if raw.starts_with('[') { serde_json::from_str(raw).unwrap_or_default() } else { Vec::new() };
+    list.into_iter().filter_map(|value| if let Value::String(text) = value { Some(text) } else { None }).collect()
 }
 
 fn is_id(text: &str) -> bool {
@@ -118,7 +183,7 @@ mod tests {
     use super::*;
 
     fn message(event: &str) -> Option<String> {
-        Facts::read(event.as_bytes()).message()
+        super::message(event.as_bytes())
     }
 
     #[test]

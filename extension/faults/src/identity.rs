@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Trigger;
+
 /// What a roll hangs on, as [`By`] says; without a trace and without a message it is the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a>(pub &'a str);
@@ -30,6 +32,13 @@ pub enum By {
     /// The root of its trace and the number of the call among those with this root that the fault is about: a call that is tried again is
     /// rolled again. For a `service` only: a service sees all calls of a request, an environment does not.
     Call,
+}
+
+impl From<Trigger> for By {
+    /// What a queue or a stream delivers again is struck again.
+    fn from(trigger: Trigger) -> Self {
+        if matches!(trigger, Trigger::Queue | Trigger::TableStream) { Self::Message } else { Self::Trace }
+    }
 }
 
 impl By {

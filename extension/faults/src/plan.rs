@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::{Group, message_places};
 use crate::kinds::FIT_A_SERVICE;
-use crate::{Action, Arm, By, Complaint, Facts, Identity, Kind, Memory, Roll, Share, When};
+use crate::{Action, Arm, By, Complaint, Facts, Identity, Kind, Memory, Places, Roll, Share, When};
 
 /// The version of the plan's form that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -157,7 +158,7 @@ impl Fault {
     }
 
     /// The same in an environment that remembers, by the name that the roll hangs on; `None` where the fault has struck as often as it may.
-    fn decide_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts) -> Option<Decision> {
+    fn decide_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts<'_>) -> Option<Decision> {
         if memory.is_exhausted(self) {
             return None;
         }
@@ -173,8 +174,10 @@ impl Fault {
         Decision { call, ..self.decide(seed, Identity(&identity.of_call(call))) }
     }
 
-    fn needs_event(&self) -> bool {
-        self.by == By::Message || self.when.needs_event()
+    /// The places of the event that it asks about.
+    fn places(&self) -> Vec<Group> {
+        let message = if self.by == By::Message { message_places() } else { Vec::new() };
+        self.when.places().into_iter().chain(message).collect()
     }
 
     fn is_about_an_invocation_of(&self, function: &str) -> bool {
@@ -299,7 +302,7 @@ impl Plan {
 
     /// What is decided about one invocation of `function` with these facts, one decision for each fault that is about it, in the plan's order.
     /// `identity` is the root of its trace, else its request id.
-    pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts, memory: &mut Memory) -> Vec<Decision> {
+    pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts<'_>, memory: &mut Memory) -> Vec<Decision> {
         memory.of_run(&self.run);
         let about = |fault: &&Fault| fault.is_about_an_invocation_of(function) && fault.when.matches(facts);
         self.faults.iter().filter(about).filter_map(|fault| fault.decide_in(memory, self.seed, identity, facts)).collect()
@@ -316,9 +319,9 @@ impl Plan {
         self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function))
     }
 
-    /// Whether an event of this function has to be read to decide.
-    pub fn needs_event(&self, function: &str) -> bool {
-        self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function) && fault.needs_event())
+    /// The places of an event of this function that have to be known to decide; none where the event need not be read.
+    pub fn places(&self, function: &str) -> Places {
+        Places::of(self.faults.iter().filter(|fault| fault.is_about_an_invocation_of(function)).flat_map(Fault::places))
     }
 
     /// The same for one call of `operation` of `service`. `count` is asked once for each fault whose roll hangs on the call ([`By::Call`]): it
@@ -474,7 +477,8 @@ mod tests {
     }
 
     fn decide_record(plan: &Plan, root: &str, event: &str) -> Decision {
-        plan.decide("f", Identity(root), &Facts::read(event.as_bytes()), &mut Memory::default()).remove(0)
+        let places = plan.places("f");
+        plan.decide("f", Identity(root), &places.read(event.as_bytes(), true).unwrap(), &mut Memory::default()).remove(0)
     }
 
     #[test]
@@ -489,9 +493,9 @@ mod tests {
     #[test]
     fn an_event_is_read_for_the_id_of_its_message_only_where_a_roll_hangs_on_it() {
         let plan = by_message(7);
-        assert!(plan.needs_event("f") && !plan.needs_event("g"));
+        assert!(!plan.places("f").is_empty() && plan.places("g").is_empty());
         let by_trace = plan.to_json().replace(r#","by":"message""#, "");
-        assert!(!Plan::read(by_trace.as_bytes()).unwrap().needs_event("f"));
+        assert!(Plan::read(by_trace.as_bytes()).unwrap().places("f").is_empty());
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::facts::{self, Group};
+use crate::json::said;
 use crate::pattern::{LONGEST_PATTERN, Wild, matches};
-use crate::{Complaint, Facts, Start};
+use crate::{Complaint, Facts, LARGEST_PLAN, Start};
 
 /// A filter on the event and its environment. What is left out matches everything; an event that lacks what is asked for does not match.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -72,14 +74,26 @@ impl When {
         self.source_arn.is_none() && self.start.is_none() && self.requests.is_none() && !self.needs_more_than_a_request_line()
     }
 
+    /// The places of the event that it asks about; of each group one is enough.
+    pub fn places(&self) -> Vec<Group> {
+        let method = self.method.iter().map(|_| facts::method_places());
+        let path = self.path.iter().map(|_| facts::path_places());
+        let headers = self.header.keys().flat_map(|name| facts::header_places(name));
+        let queries = self.query.keys().flat_map(|name| facts::query_places(name));
+        let pointers = self.pointer.keys().map(|pointer| vec![pointer.clone()]);
+        let sources = self.source_arn.iter().flat_map(|_| facts::source_places());
+        method.chain(path).chain(headers).chain(queries).chain(pointers).chain(sources).collect()
+    }
+
     /// Whether an event with these facts is meant.
-    pub fn matches(&self, facts: &Facts) -> bool {
+    pub fn matches(&self, facts: &Facts<'_>) -> bool {
+        let any = |pattern: &str, values: Vec<String>| values.iter().any(|value| matches(pattern, value, Wild::Text));
         let method = self.method.as_deref().is_none_or(|wanted| facts.method().is_some_and(|m| m.eq_ignore_ascii_case(wanted)));
-        let path = self.path.as_deref().is_none_or(|pattern| facts.path().is_some_and(|path| matches(pattern, path, Wild::Segment)));
-        let header = self.header.iter().all(|(name, pattern)| facts.header(name).any(|value| matches(pattern, value, Wild::Text)));
-        let query = self.query.iter().all(|(name, pattern)| facts.query(name).any(|value| matches(pattern, value, Wild::Text)));
-        let pointer = self.pointer.iter().all(|(pointer, wanted)| facts.at(pointer).is_some_and(|found| is_wanted(wanted, found)));
-        let source = self.source_arn.as_deref().is_none_or(|pattern| facts.sources().any(|arn| matches(pattern, arn, Wild::Text)));
+        let path = self.path.as_deref().is_none_or(|pattern| facts.path().is_some_and(|path| matches(pattern, &path, Wild::Segment)));
+        let header = self.header.iter().all(|(name, pattern)| any(pattern, facts.header(name)));
+        let query = self.query.iter().all(|(name, pattern)| any(pattern, facts.query(name)));
+        let pointer = self.pointer.iter().all(|(pointer, wanted)| facts.raw(pointer).next().is_some_and(|found| is_wanted(wanted, found)));
+        let source = self.source_arn.as_deref().is_none_or(|pattern| any(pattern, facts.sources()));
         let start = self.start.is_none_or(|wanted| wanted == facts.start());
         let counted = self.requests.is_none_or(|range| facts.request >= range.from && range.to.is_none_or(|to| facts.request <= to));
         method && path && header && query && pointer && source && start && counted
@@ -102,7 +116,7 @@ impl When {
         if let Some(length) = self.path.as_ref().map(String::len).filter(|length| *length > LONGEST_PATTERN) {
             complaints.push(Complaint::new("path", format!("it has {length} bytes; {LONGEST_PATTERN} is the most")));
         }
-        for pointer in self.pointer.keys().filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+        for pointer in self.pointer.keys().filter(|pointer| !is_pointer(pointer)) {
             complaints.push(Complaint::new("pointer", format!("`{pointer}` is not a JSON pointer; write one such as `/Records/0/body`")));
         }
         if let Some(Requests { from, to }) = self.requests
@@ -114,16 +128,23 @@ impl When {
     }
 }
 
-fn is_wanted(wanted: &Value, found: &Value) -> bool {
-    match (wanted, found) {
-        (Value::String(pattern), Value::String(text)) => matches(pattern, text, Wild::Text),
-        _ => wanted == found,
+/// RFC 6901, 3: nothing, or segments behind a `/` each, in which `~` comes before `0` and `1` only.
+pub(crate) fn is_pointer(text: &str) -> bool {
+    (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
+}
+
+/// Whether `found`, as JSON, is what is wanted. What is longer than a plan is not in a plan: no larger tree is made of it.
+fn is_wanted(wanted: &Value, found: &str) -> bool {
+    match wanted {
+        Value::String(pattern) => said(found).is_some_and(|text| matches(pattern, &text, Wild::Text)),
+        _ => found.len() <= LARGEST_PLAN && serde_json::from_str::<Value>(found).is_ok_and(|found| *wanted == found),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Places;
 
     fn when(text: &str) -> When {
         serde_json::from_str(text).unwrap()
@@ -154,7 +175,9 @@ mod tests {
             (r#"{"source-arn":"arn:aws:sqs:*:other"}"#, queue, false),
             (r#"{"source-arn":"*"}"#, http, false),
         ] {
-            assert_eq!(when(filter).matches(&Facts::read(event.as_bytes())), meant, "{filter} {event}");
+            let filter = when(filter);
+            let places = Places::of(filter.places());
+            assert_eq!(filter.matches(&places.read(event.as_bytes(), true).unwrap()), meant, "{filter:?} {event}");
         }
     }
 
@@ -179,6 +202,7 @@ mod tests {
             r#"{"method":"G T"}"#,
             r#"{"path":"items"}"#,
             r#"{"pointer":{"a":1}}"#,
+            r#"{"pointer":{"/Records/~*":1}}"#,
             r#"{"requests":{"from":0}}"#,
             r#"{"requests":{"from":3,"to":2}}"#,
         ] {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use faults::{Facts, When};
+use faults::{Facts, Places, Trigger, When};
 use libfuzzer_sys::fuzz_target;
 
 /// Hundreds of times what the slowest one needs; only what grows out of bounds is longer, also on a busy machine.
@@ -15,16 +15,20 @@ fuzz_target!(|bytes: &[u8]| {
     let nul = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     let (filter, event) = (&bytes[..nul], bytes.get(nul + 1..).unwrap_or_default());
     let began = Instant::now();
-    let facts = Facts::read(event).at_place(1);
-    if let Some(id) = facts.message() {
+    let _ = Trigger::told_by(event);
+    if let Some(id) = faults::facts::message(event) {
         let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:.".contains(&byte));
         assert!(plain && (1..=145).contains(&id.len()), "{id:?}");
     }
     let Ok(when) = serde_json::from_slice::<When>(filter) else { return };
     let complaints = when.complaints();
     if complaints.is_empty() {
-        let matches = when.matches(&facts);
-        assert_eq!(when.matches(&facts), matches);
+        let places = Places::of(when.places());
+        let known = |facts: Facts<'_>| when.matches(&facts.at_place(1));
+        let matches = places.read(event, true).map(known).expect("of a whole event all is known");
+        if let Some(early) = places.read(&event[..event.len() / 2], false).map(known) {
+            assert_eq!(early, matches, "what is known before the end stays so");
+        }
         let of_the_environment = when.start.is_some() || when.requests.is_some();
         assert!(matches || when.needs_event() || of_the_environment, "a filter that asks for nothing means every event");
     }

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use faults::{Action, Facts, Identity, Memory, Place, Plan};
+use faults::{Action, Identity, Memory, Place, Plan};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -51,7 +51,8 @@ fuzz_target!(|bytes: &[u8]| {
         for identity in ["", "1-5759e988-bd862e3fe1be46a994272793", "r-1", "r-2"].map(Identity) {
             match &fault.place {
                 Place::Function(function) => {
-                    let facts = if plan.needs_event(function) { Facts::read(event) } else { Facts::default() }.at_place(1);
+                    let places = plan.places(function);
+                    let facts = places.read(event, true).expect("of a whole event all is known").at_place(1);
                     // A memory counts what it has seen, so each time it is another one.
                     let decide = || plan.decide(function, identity, &facts, &mut Memory::default());
                     let decided = decide();

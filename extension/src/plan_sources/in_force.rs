@@ -1,9 +1,10 @@
 //! A plan in force and when its lease is over, on both clocks: neither a clock that jumps nor a snapshot of the environment may lengthen it.
 
 use std::ops::Add;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-use faults::Plan;
+use faults::{Places, Plan};
 
 /// One moment on both clocks. The monotonic one never jumps, and stands still in a snapshot; the wall clock does the opposite.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +37,21 @@ pub struct InForce {
     pub plan: Plan,
     /// When its lease is over.
     pub ends: Moment,
+    /// What of an event has to be known to decide, found out once.
+    places: OnceLock<Places>,
 }
 
 impl InForce {
+    /// A plan whose lease is over then.
+    pub const fn new(plan: Plan, ends: Moment) -> Self {
+        Self { plan, ends, places: OnceLock::new() }
+    }
+
+    /// What of an event of the function has to be known to decide. An environment has one function.
+    pub fn places(&self, function: &str) -> &Places {
+        self.places.get_or_init(|| self.plan.places(function))
+    }
+
     /// Whether its lease still runs at `now`: whichever clock says that it is over is right.
     pub fn holds(&self, now: Moment) -> bool {
         now.steady < self.ends.steady && now.wall < self.ends.wall
@@ -58,7 +71,7 @@ mod tests {
     fn a_lease_is_over_when_either_clock_says_so() {
         let json = r#"{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[]}"#;
         let now = Moment::now();
-        let in_force = InForce { plan: Plan::read(json.as_bytes()).unwrap(), ends: now + Duration::from_secs(5) };
+        let in_force = InForce::new(Plan::read(json.as_bytes()).unwrap(), now + Duration::from_secs(5));
         let at = |steady: u64, wall: u64| Moment {
             steady: now.steady + Duration::from_secs(steady),
             wall: now.wall + Duration::from_secs(wall),

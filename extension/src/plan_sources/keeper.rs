@@ -69,7 +69,7 @@ impl Keeper {
     /// Of its lease, only what is left counts: who wrote it may have died long ago.
     fn read(&mut self, plan: Plan, age: Option<Duration>, now: Moment) -> Option<String> {
         match plan.left(age, now.wall) {
-            Some(left) => self.offer(InForce { plan, ends: now + left }, now),
+            Some(left) => self.offer(InForce::new(plan, now + left), now),
             None => Some(self.nothing("the plan has no end: its source does not tell its age, and it has no `until_ms`")),
         }
     }

@@ -165,7 +165,7 @@ impl Plans {
     #[cfg(test)]
     pub(crate) fn fixed(plan: faults::Plan) -> Self {
         let ends = Moment::now() + plan.lease_ms.duration();
-        let seen = Seen { at: None, plan: Some(Arc::new(InForce { plan, ends })), life: 0 };
+        let seen = Seen { at: None, plan: Some(Arc::new(InForce::new(plan, ends))), life: 0 };
         Self { seen: watch::channel(seen).1, nudge: Arc::default(), changes: false, hangs: AtomicBool::new(false) }
     }
 
@@ -269,7 +269,7 @@ mod tests {
         {"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}]}"#;
 
     fn seen(plan: Option<faults::Plan>) -> Seen {
-        let plan = plan.map(|plan| Arc::new(InForce { ends: Moment::now() + plan.lease_ms.duration(), plan }));
+        let plan = plan.map(|plan| Arc::new(InForce::new(plan.clone(), Moment::now() + plan.lease_ms.duration())));
         Seen { at: Some(Instant::now()), plan, life: 0 }
     }
 

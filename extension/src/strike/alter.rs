@@ -16,7 +16,8 @@ use crate::wait::{BEYOND_DEADLINE, wait_while};
 /// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
 const WINDOW: usize = 64 << 10;
 
-/// Bytes that become 0xFF.
+/// Bytes that become 0xFF, the first one among them: what begins so is no JSON, also for a reader that takes the byte for some character.
+/// Another byte alone, in the name of a member or of a resource, could make an answer say less than it did, and so make leave of a refusal.
 pub(super) struct Corruption {
     pub(super) bytes: u64,
     pub(super) seed: u64,
@@ -67,16 +68,21 @@ impl Proxy {
 
 /// Sends the first `bytes` bytes. Of an answer in chunks it shows only behind them whether there was more to cut off.
 pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, page: &Page<'_>) -> Result<Sent, connection::Broken> {
-    let mut left = bytes;
+    let (mut left, mut is_first) = (bytes, true);
     while flow.chunked || left > 0 {
-        let Some(piece) = flow.next(LARGE).await? else { break };
+        let Some(mut piece) = flow.next(LARGE).await? else { break };
         let here = usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()));
         left -= here as u64;
         if here < piece.len() {
             page.done(true);
+            piece.truncate(here);
         }
-        if let Some(kept) = piece.get(..here).filter(|kept| !kept.is_empty()) {
-            flow.pass_on(kept).await?;
+        if std::mem::take(&mut is_first) && left == 0 && piece.trim_ascii().is_empty() {
+            // Blanks alone are an empty answer, which somebody may take for a good one.
+            piece.fill(0xFF);
+        }
+        if !piece.is_empty() {
+            flow.pass_on(&piece).await?;
         }
     }
     if flow.chunked {
@@ -115,19 +121,21 @@ pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, page: &
     Ok(Sent::Whole)
 }
 
-/// Chooses so many of so many bytes, each set of places being as likely as any other, one byte after the other and without keeping a list:
-/// D. E. Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S.
+/// Chooses the first and so many others of so many bytes, each set of those being as likely as any other, one byte after the other and without
+/// keeping a list: D. E. Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S.
 struct Places {
     wanted: u64,
     left: u64,
     state: u64,
+    is_first: bool,
 }
 
 impl Places {
-    const NONE: Self = Self { wanted: 0, left: 0, state: 0 };
+    const NONE: Self = Self { wanted: 0, left: 0, state: 0, is_first: false };
 
     const fn new(corruption: Corruption, length: u64) -> Self {
-        Self { wanted: if corruption.bytes < length { corruption.bytes } else { length }, left: length, state: corruption.seed }
+        let wanted = if corruption.bytes < length { corruption.bytes } else { length };
+        Self { wanted, left: length, state: corruption.seed, is_first: true }
     }
 
     /// Damages the next bytes.
@@ -136,7 +144,8 @@ impl Places {
             if self.wanted == 0 {
                 return;
             }
-            if (u128::from(self.random()) * u128::from(self.left)) >> 64 < u128::from(self.wanted) {
+            let is_first = std::mem::take(&mut self.is_first);
+            if is_first || (u128::from(self.random()) * u128::from(self.left)) >> 64 < u128::from(self.wanted) {
                 *byte = 0xFF;
                 self.wanted -= 1;
             }
@@ -172,13 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn every_place_is_as_likely_as_any_other() {
+    fn the_first_byte_is_struck_and_every_other_is_as_likely_as_any() {
         let mut counts = [0; 10];
         for seed in 0..10_000 {
             let mut body = [0; 10];
-            Places::new(Corruption { bytes: 3, seed }, 10).strike(&mut body);
+            Places::new(Corruption { bytes: 4, seed }, 10).strike(&mut body);
             body.iter().zip(&mut counts).for_each(|(byte, count)| *count += u32::from(*byte == 0xFF));
         }
-        assert!(counts.iter().all(|count| (2800..3200).contains(count)), "{counts:?}");
+        assert_eq!(counts[0], 10_000);
+        // 99.99 % of a binomial(10000, 1/3) lies within 184 of 3333.
+        assert!(counts[1..].iter().all(|count| (3_140..3_530).contains(count)), "{counts:?}");
     }
 }

@@ -68,7 +68,7 @@ impl Proxy {
                 let error = error_request(&id, self.upstream.address(), error_type, message);
                 self.put_in_its_place(runtime, request, open, Some(at), &error).await
             }
-            Some((at, Action::Replace { body })) => {
+            Some((at, Action::Replace { body, .. })) => {
                 let response = response_request(&id, self.upstream.address(), body);
                 self.put_in_its_place(runtime, request, open, Some(at), &response).await
             }

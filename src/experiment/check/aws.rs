@@ -143,6 +143,7 @@ mod tests {
     use super::super::check;
 
     const GOOD: &str = include_str!("../../../docs/examples/orders.toml");
+    const EDIT: &str = r#"event = { set = { "/body" = "not json" } }"#;
 
     #[test]
     fn the_example_is_an_experiment_on_deployed_functions() {
@@ -166,9 +167,20 @@ mod tests {
             ("seed = 7", "seed = 7\nsystems = [\"clinic\"]", "an experiment with `[aws]` brings nothing up"),
             ("AWS/ApiGateway Latency", "AWS/Lambda Errors", "cannot react"),
             ("https://", "ftp://", "is not a URL"),
+            (
+                "triggers = [\"http\"]",
+                "triggers = [\"http\", \"authorizer\"]",
+                "this `event` cannot be done to `orders`, which is invoked by: request authorizer",
+            ),
+            ("triggers = [\"http\"]", "", "`event` needs to know what invokes `orders`; give its `triggers`"),
             ("of = \"orders GET /orders/{id}\"\np99", "of = \"orders\"\np99", "there is no endpoint `orders`"),
         ] {
-            let text = GOOD.replacen(from, to, 1);
+            let good = if says.contains("`event`") {
+                GOOD.replacen("latency = { at = \"before\", time = \"300ms\" }", EDIT, 1)
+            } else {
+                GOOD.to_owned()
+            };
+            let text = good.replacen(from, to, 1);
             assert_ne!(text, GOOD, "{from}");
             let wrong = check("orders", &text).unwrap_err();
             assert!(wrong.iter().any(|wrong| wrong.what.contains(says)), "{to}: {wrong:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ::faults::kinds::NAMES;
 use ::faults::time::Time;
-use ::faults::{By, Fault, Kind, Place};
+use ::faults::{By, Fault, Kind, Place, Trigger};
 use toml::Spanned;
 
 use super::super::file::{FaultEntry, File, ServiceRoll, System};
@@ -13,26 +13,26 @@ use super::super::windows::Windows;
 use super::{Check, Ground, list};
 use crate::nearest::there_are;
 
-/// A function of a system under test, and what a fault's roll hangs on there: what a queue or a stream delivers again is struck again.
-pub const FUNCTIONS: [(&str, System, By); 18] = [
-    ("thermostat-api", System::Thermostat, By::Trace),
-    ("authorizer", System::Clinic, By::Trace),
-    ("appointments", System::Clinic, By::Trace),
-    ("email-processor", System::Mail, By::Message),
-    ("record-sign-in", System::InactiveUsers, By::Trace),
-    ("prune-users", System::InactiveUsers, By::Message),
-    ("users-list", System::UsersApi, By::Trace),
-    ("users-get", System::UsersApi, By::Trace),
-    ("users-create", System::UsersApi, By::Trace),
-    ("users-update", System::UsersApi, By::Trace),
-    ("users-delete", System::UsersApi, By::Trace),
-    ("users-all", System::UsersApi, By::Trace),
-    ("users-read", System::UsersApi, By::Trace),
-    ("users-write", System::UsersApi, By::Trace),
-    ("ingest-record", System::Audit, By::Trace),
-    ("archive-record", System::Audit, By::Trace),
-    ("describe-record", System::Audit, By::Trace),
-    ("close-record", System::Audit, By::Trace),
+/// A function of a system under test, and what invokes it.
+pub const FUNCTIONS: [(&str, System, Trigger); 18] = [
+    ("thermostat-api", System::Thermostat, Trigger::Http),
+    ("authorizer", System::Clinic, Trigger::Authorizer),
+    ("appointments", System::Clinic, Trigger::Http),
+    ("email-processor", System::Mail, Trigger::Queue),
+    ("record-sign-in", System::InactiveUsers, Trigger::SignIn),
+    ("prune-users", System::InactiveUsers, Trigger::TableStream),
+    ("users-list", System::UsersApi, Trigger::Http),
+    ("users-get", System::UsersApi, Trigger::Http),
+    ("users-create", System::UsersApi, Trigger::Http),
+    ("users-update", System::UsersApi, Trigger::Http),
+    ("users-delete", System::UsersApi, Trigger::Http),
+    ("users-all", System::UsersApi, Trigger::Http),
+    ("users-read", System::UsersApi, Trigger::Http),
+    ("users-write", System::UsersApi, Trigger::Http),
+    ("ingest-record", System::Audit, Trigger::Http),
+    ("archive-record", System::Audit, Trigger::Task),
+    ("describe-record", System::Audit, Trigger::Task),
+    ("close-record", System::Audit, Trigger::Task),
 ];
 
 /// The services that functions call, with their operations.
@@ -119,10 +119,33 @@ impl Check<'_> {
             let what = "`dependency` is for deployed functions; here strike the service itself, such as `service = \"dynamodb\"`";
             self.complain(spanned.span(), what);
         }
-        for complaint in fault.complaints() {
+        let complaints = fault.complaints();
+        for complaint in &complaints {
             self.complain(spanned.span(), complaint.to_string());
         }
+        if complaints.is_empty() && fault.kind.hangs_on_trigger() {
+            self.asks_for_no_leave(spanned, &fault, ground);
+        }
         Some(fault)
+    }
+
+    /// That what invokes the function is known, and that the fault can be done to it: it must not decide about access.
+    fn asks_for_no_leave(&mut self, spanned: &Spanned<FaultEntry>, fault: &Fault, ground: &Ground<'_>) {
+        let (Place::Function(name), kind) = (&fault.place, fault.kind.name()) else { return };
+        let triggers = match ground {
+            Ground::Systems(_) => FUNCTIONS.iter().filter(|(known, ..)| known == name).map(|(.., trigger)| *trigger).collect(),
+            Ground::Deployed(deployed) => deployed.function(name).map(|function| function.triggers.clone()).unwrap_or_default(),
+            Ground::Bare | Ground::Unread => return,
+        };
+        if triggers.is_empty() {
+            let what = format!("`{kind}` needs to know what invokes `{name}`; give its `triggers` in `[[aws.function]]`");
+            self.complain(spanned.span(), what);
+        }
+        for trigger in triggers.into_iter().filter(|trigger| !fault.kind.fits(*trigger)) {
+            let fitting = list(Trigger::ALL.into_iter().filter(|one| fault.kind.fits(*one)).map(Trigger::name));
+            let what = format!("this `{kind}` cannot be done to `{name}`, which is invoked by: {}; it is for: {fitting}", trigger.name());
+            self.complain(spanned.span(), what);
+        }
     }
 
     fn place(&mut self, spanned: &Spanned<FaultEntry>, ground: &Ground<'_>) -> Option<Place> {
@@ -200,7 +223,7 @@ fn by(place: &Place, roll: Option<ServiceRoll>, kind: &Kind, ground: &Ground<'_>
     if let (Ground::Deployed(deployed), Place::Function(name)) = (ground, place) {
         return if matches!(kind, Kind::Init(_)) { By::Trace } else { deployed.by(name) };
     }
-    let of = |(name, _, by): &(&str, System, By)| place.is_function(name).then_some(*by);
+    let of = |(name, _, trigger): &(&str, System, Trigger)| place.is_function(name).then_some(By::from(*trigger));
     if matches!(kind, Kind::Init(_)) { By::Trace } else { FUNCTIONS.iter().find_map(of).unwrap_or_default() }
 }
 
@@ -254,6 +277,55 @@ mod tests {
         }
         let complaints = format!("{:?}", with("function = \"authorizer\"\nroll = \"each-call\"").unwrap_err());
         assert!(complaints.contains("share no count"), "{complaints}");
+    }
+
+    /// What is complained about where this fault strikes this function.
+    fn complaints(function: &str, kind: &str) -> Vec<String> {
+        let (audit, others) = (
+            include_str!("../../../scenarios/experiments/kill-the-archiver.toml"),
+            include_str!("../../../scenarios/experiments/everything.toml"),
+        );
+        let head = if function == "archive-record" { audit } else { others }.split("[[fault]]").next().unwrap();
+        match check("x", &format!("{head}\n[[fault]]\nfunction = \"{function}\"\n{kind}\n")) {
+            Ok(_) => Vec::new(),
+            Err(wrong) => wrong.iter().map(|wrong| format!("{wrong:?}")).collect(),
+        }
+    }
+
+    #[test]
+    fn what_could_make_leave_of_a_refusal_is_for_functions_that_nobody_asks_for_leave() {
+        let http = r#"response = { raw = '{"statusCode":503}' }"#;
+        let batch = r#"response = { raw = '{"batchItemFailures":[]}' }"#;
+        let (body, record) = (r#"event = { set = { "/body" = "not json" } }"#, r#"event = { set = { "/Records/0/body" = "not json" } }"#);
+        for (function, kind, fine) in [
+            ("appointments", http, true),
+            ("appointments", batch, false),
+            ("appointments", body, true),
+            ("appointments", record, false),
+            ("authorizer", http, false),
+            ("authorizer", body, false),
+            ("authorizer", "response = { status = 503 }", true),
+            ("email-processor", http, true),
+            ("email-processor", batch, true),
+            ("email-processor", record, true),
+            ("email-processor", body, false),
+            ("prune-users", batch, true),
+            ("prune-users", record, false),
+            ("record-sign-in", http, false),
+            ("record-sign-in", r#"event = { remove = ["/request/userAttributes/sub"] }"#, false),
+            ("archive-record", http, false),
+            ("archive-record", batch, false),
+        ] {
+            let complaints = complaints(function, kind);
+            assert_eq!(complaints.is_empty(), fine, "{function} {kind}: {complaints:?}");
+            let says = if kind.contains("/request") { "not among the places" } else { "cannot be done to" };
+            assert!(fine || complaints.concat().contains(says), "{function} {kind}: {complaints:?}");
+        }
+        let complaint = complaints("authorizer", body).concat();
+        assert!(
+            complaint.contains("cannot be done to `authorizer`, which is invoked by: request authorizer; it is for: `HTTP proxy"),
+            "{complaint}"
+        );
     }
 
     #[test]

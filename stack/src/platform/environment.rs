@@ -275,5 +275,5 @@ impl Drop for Poll<'_> {
 
 /// The id of the first record of an event that a queue or a stream made; other events are not read for it.
 fn message(event: &[u8]) -> Option<String> {
-    event.starts_with(br#"{"Records":"#).then(|| faults::Facts::read(event).message()).flatten()
+    event.starts_with(br#"{"Records":"#).then(|| faults::facts::message(event)).flatten()
 }

@@ -1,17 +1,27 @@
-//! The event is altered before the handler sees it. It may never make one caller look like another, nor one request like another.
+//! The event is altered before the handler sees it: by a list of places that say nothing of who asks, what for, or with which leave.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Seen, Settings};
-use crate::{Action, Complaint, Roll};
+use crate::access::is_words;
+use crate::json::{Reader, Stop, said};
+use crate::places::{EACH, index, unescaped};
+use crate::{Action, Complaint, Roll, Trigger};
 
-/// Edits of the event by JSON pointer (RFC 6901), `remove` before `set`. An event that is not JSON, or in which no place was found, passes untouched.
+/// Edits of the event by JSON pointer (RFC 6901), `remove` before `set`; every other byte of it stays. An event that is not JSON, or in which no
+/// place was found, passes untouched, and so does every event that does not tell by itself that one of the triggers listed here has made it.
+/// An answer to an edited event that could allow something becomes an error.
 ///
-/// Who asks, what for, and with which leave cannot be edited, and an authorizer's event cannot be edited at all. An answer to
-/// an edited event that could allow something becomes an error.
+/// What can be edited: `/body` of an HTTP request; of a record of a queue `/Records/0/body` and, within its `attributes`,
+/// `ApproximateReceiveCount`, `SentTimestamp` and `ApproximateFirstReceiveTimestamp`; of a record of a table, within `dynamodb`,
+/// `ApproximateCreationDateTime` and `SizeBytes`; of a notice of a topic `/Records/0/Sns/Message` and `/Records/0/Sns/Timestamp`; of one of a
+/// bucket `/Records/0/eventTime` and `/Records/0/s3/object/size`. A body or message can become plain words, `""` or `null`; anything else a
+/// number, a time or `null`. So no edit says who asks, what for, or with which leave.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -19,102 +29,166 @@ pub struct Edits {
     /// Pointers of what is taken away; what is not there stays away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<String>,
-    /// Pointers and what is put there. The place's parent must be there; `-` appends to an array.
+    /// Pointers and what is put there. The object that holds the place must be there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, serde_json::Value>"))]
     pub set: BTreeMap<String, Value>,
 }
 
-/// What a pointer's segment must not contain, in lower case: it would change who asks, what for, or with which leave.
-const SEALED: &[&str] = &[
-    "arn",
-    "auth",
-    "claim",
-    "context",
-    "cookie",
-    "credential",
-    "header",
-    "identity",
-    "method",
-    "password",
-    "path",
-    "policy",
-    "principal",
-    "resource",
-    "role",
-    "scope",
-    "secret",
-    "session",
-    "sub",
-    "token",
-    "user",
+/// What stands in a place that can be edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// What somebody sent. Nothing may be put there of which a handler could make something else.
+    Message,
+    /// A count, a size or a time.
+    Figure,
+}
+
+/// Every place that can be edited. Of what a service has found out about the sender, and of what decides about leave, none is here.
+const EDITABLE: [(Trigger, &str, Holds); 11] = [
+    (Trigger::Http, "/body", Holds::Message),
+    (Trigger::Queue, "/Records/~*/body", Holds::Message),
+    (Trigger::Queue, "/Records/~*/attributes/ApproximateReceiveCount", Holds::Figure),
+    (Trigger::Queue, "/Records/~*/attributes/SentTimestamp", Holds::Figure),
+    (Trigger::Queue, "/Records/~*/attributes/ApproximateFirstReceiveTimestamp", Holds::Figure),
+    (Trigger::TableStream, "/Records/~*/dynamodb/ApproximateCreationDateTime", Holds::Figure),
+    (Trigger::TableStream, "/Records/~*/dynamodb/SizeBytes", Holds::Figure),
+    (Trigger::Asynchronous, "/Records/~*/Sns/Message", Holds::Message),
+    (Trigger::Asynchronous, "/Records/~*/Sns/Timestamp", Holds::Figure),
+    (Trigger::Asynchronous, "/Records/~*/eventTime", Holds::Figure),
+    (Trigger::Asynchronous, "/Records/~*/s3/object/size", Holds::Figure),
 ];
 
+impl Holds {
+    fn of(pointer: &str, trigger: Trigger) -> Option<Self> {
+        let is_segment = |(wanted, given): (&str, &str)| if wanted == EACH { index(given).is_some() } else { wanted == given };
+        let is_place = |pattern: &str| {
+            pattern.split('/').count() == pointer.split('/').count() && pattern.split('/').zip(pointer.split('/')).all(is_segment)
+        };
+        EDITABLE.into_iter().find(|(of, pattern, _)| *of == trigger && is_place(pattern)).map(|(.., holds)| holds)
+    }
+
+    fn takes(self, value: &Value) -> bool {
+        let is_time = |text: &str| text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_digit() || b"TZ:.+-".contains(&byte));
+        match (self, value) {
+            (_, Value::Null) | (Self::Figure, Value::Number(_)) => true,
+            (Self::Message, Value::String(text)) => is_words(text),
+            (Self::Figure, Value::String(text)) => is_time(text),
+            (Self::Message | Self::Figure, _) => false,
+        }
+    }
+
+    const fn what_would_do(self) -> &'static str {
+        match self {
+            Self::Message => {
+                "here only plain words such as `not json`, `\"\"` or `null` can be put: nothing that a handler could read as something else"
+            }
+            Self::Figure => "here only a number, a time or `null` can be put",
+        }
+    }
+}
+
 impl Edits {
-    /// The edited event, or `None` where nothing could be edited or an authorizer is asked.
+    fn pointers(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        self.remove.iter().map(|pointer| ("remove", pointer)).chain(self.set.keys().map(|pointer| ("set", pointer)))
+    }
+
+    /// Whether an event of this trigger can be edited so.
+    pub fn fits(&self, trigger: Trigger) -> bool {
+        let is_taken = |(pointer, value): (&String, &Value)| Holds::of(pointer, trigger).is_some_and(|holds| holds.takes(value));
+        self.pointers().all(|(_, pointer)| Holds::of(pointer, trigger).is_some()) && self.set.iter().all(is_taken)
+    }
+
+    /// The edited event; `None` where nothing could be edited, or the event does not tell that it may be.
     pub fn apply(&self, event: &[u8]) -> Option<Vec<u8>> {
-        let mut event: Value = serde_json::from_slice(event).ok()?;
-        if asks_for_leave(&event) {
-            return None;
+        Trigger::told_by(event).filter(|trigger| self.fits(*trigger))?;
+        let mut text = std::str::from_utf8(event).ok()?.to_owned();
+        let removed = self.remove.iter().map(|pointer| (pointer, None));
+        let set = self.set.iter().map(|(pointer, value)| (pointer, Some(value)));
+        let mut is_edited = false;
+        for (pointer, value) in removed.chain(set) {
+            if let Some((place, new)) = edit(&text, pointer, value) {
+                text.replace_range(place, &new);
+                is_edited = true;
+            }
         }
-        let removed = self.remove.iter().filter(|pointer| remove(&mut event, pointer)).count();
-        let put = self.set.iter().filter(|(pointer, value)| set(&mut event, pointer, value)).count();
-        if removed + put == 0 { None } else { serde_json::to_vec(&event).ok() }
+        is_edited.then(|| text.into_bytes())
     }
 }
 
-/// An event of a request or token authorizer, of either version.
-fn asks_for_leave(event: &Value) -> bool {
-    ["methodArn", "routeArn", "authorizationToken", "identitySource"].iter().any(|key| event.get(key).is_some())
-}
-
-fn remove(event: &mut Value, pointer: &str) -> bool {
-    let Some((parent, key)) = parent(event, pointer) else { return false };
-    match parent {
-        Value::Object(map) => map.remove(&key).is_some(),
-        Value::Array(list) => index(&key).filter(|at| *at < list.len()).map(|at| list.remove(at)).is_some(),
-        _ => false,
-    }
-}
-
-fn set(event: &mut Value, pointer: &str, value: &Value) -> bool {
-    let Some((parent, key)) = parent(event, pointer) else { return false };
-    match parent {
-        Value::Object(map) => {
-            map.insert(key, value.clone());
-            true
+/// What is to be put where, so that the member that `pointer` names becomes `value`, or goes, and no other byte changes.
+fn edit(text: &str, pointer: &str, value: Option<&Value>) -> Option<(Range<usize>, String)> {
+    let (holder, segment) = pointer.rsplit_once('/')?;
+    let name = unescaped(segment);
+    let holder = holder.split('/').skip(1).try_fold(0..text.len(), |place, segment| within(text, place, segment))?;
+    let members = members(text, holder.clone())?;
+    let of_name: Vec<_> = members.iter().enumerate().filter(|(_, member)| member.name == name).collect();
+    match (of_name.as_slice(), value) {
+        ([(_, member)], Some(value)) => Some((member.value.clone(), value.to_string())),
+        ([(at, member)], None) => {
+            let before = at.checked_sub(1).and_then(|at| members.get(at));
+            let gap = match (members.get(at + 1), before) {
+                (Some(next), _) => member.from..next.from,
+                (None, Some(before)) => before.value.end..member.value.end,
+                (None, None) => member.from..member.value.end,
+            };
+            Some((gap, String::new()))
         }
-        Value::Array(list) if key == "-" => {
-            list.push(value.clone());
-            true
+        ([], Some(value)) => {
+            let name = Value::from(name);
+            Some(match members.last() {
+                Some(last) => (last.value.end..last.value.end, format!(",{name}:{value}")),
+                None => {
+                    let inside = holder.start + text.get(holder.clone())?.find('{')? + 1;
+                    (inside..inside, format!("{name}:{value}"))
+                }
+            })
         }
-        Value::Array(list) => index(&key).and_then(|at| list.get_mut(at)).map(|place| *place = value.clone()).is_some(),
-        _ => false,
+        // Of several with this name one reader takes the first, another the last.
+        _ => None,
     }
 }
 
-/// The value that holds what a pointer names, and the key within it.
-fn parent<'a>(event: &'a mut Value, pointer: &str) -> Option<(&'a mut Value, String)> {
-    let (parent, key) = pointer.rsplit_once('/')?;
-    Some((event.pointer_mut(parent)?, unescaped(key)))
+/// A member of an object: where its name begins and where its value stands.
+struct Member<'a> {
+    name: Cow<'a, str>,
+    from: usize,
+    value: Range<usize>,
 }
 
-fn index(key: &str) -> Option<usize> {
-    key.parse().ok().filter(|at: &usize| at.to_string() == key)
+fn members(text: &str, holder: Range<usize>) -> Option<Vec<Member<'_>>> {
+    let (mut reader, start) = (Reader::new(text.get(holder.clone())?), holder.start);
+    let mut members = Vec::new();
+    (reader.peek() == Ok(b'{')).then_some(())?;
+    let read = reader.object(|reader, name| {
+        let value = reader.skip()?;
+        let from = start + name.start;
+        let name = said(reader.text(name)).ok_or(Stop::Broken)?;
+        members.push(Member { name, from, value: start + value.start..start + value.end });
+        Ok(())
+    });
+    read.is_ok().then_some(members)
 }
 
-/// RFC 6901, 4: `~1` is `/` and `~0` is `~`, in this order.
-fn unescaped(segment: &str) -> String {
-    segment.replace("~1", "/").replace("~0", "~")
-}
-
-fn complaint(pointer: &str) -> Option<String> {
-    if !pointer.starts_with('/') || pointer.len() < 2 {
-        return Some("it is not a JSON pointer below the whole event; write one such as `/Records/0/body`".to_owned());
+/// Where that stands which a pointer's segment names within an object or an array.
+fn within(text: &str, holder: Range<usize>, segment: &str) -> Option<Range<usize>> {
+    let (mut reader, start) = (Reader::new(text.get(holder.clone())?), holder.start);
+    if reader.peek() == Ok(b'{') {
+        let name = unescaped(segment);
+        let mut of_name = members(text, holder)?.into_iter().filter(|member| member.name == name);
+        return of_name.next().filter(|_| of_name.next().is_none()).map(|member| member.value);
     }
-    let lower = unescaped(&pointer.to_ascii_lowercase());
-    let sealed = SEALED.iter().find(|word| lower.split('/').any(|segment| segment.contains(**word)))?;
-    Some(format!("`{sealed}` is in it: who asks, what for, and with which leave cannot be edited"))
+    (reader.peek() == Ok(b'[')).then_some(())?;
+    let (wanted, mut found) = (index(segment)?, None);
+    let read = reader.array(|reader, number| {
+        let value = reader.skip()?;
+        if number == wanted {
+            found = Some(start + value.start..start + value.end);
+            return Err(Stop::Enough);
+        }
+        Ok(())
+    });
+    found.filter(|_| read != Err(Stop::Broken))
 }
 
 impl Settings for Edits {
@@ -123,19 +197,24 @@ impl Settings for Edits {
     }
 
     fn complaints(&self) -> Vec<Complaint> {
-        let mut complaints = Vec::new();
         if self.remove.is_empty() && self.set.is_empty() {
-            complaints.push(Complaint::new("", "it changes nothing; give `remove` or `set`"));
+            return vec![Complaint::new("", "it changes nothing; give `remove` or `set`")];
         }
-        let removed = self.remove.iter().map(|pointer| ("remove", pointer));
-        for (key, pointer) in removed.chain(self.set.keys().map(|pointer| ("set", pointer))) {
-            complaints.extend(complaint(pointer).map(|what| Complaint::new(format!("{key}.\"{pointer}\""), what)));
+        let mut complaints = Vec::new();
+        for (key, pointer) in self.pointers() {
+            let holds: Vec<_> = Trigger::ALL.into_iter().filter_map(|trigger| Holds::of(pointer, trigger)).collect();
+            let value = self.set.get(pointer).filter(|_| key == "set");
+            let what = match holds.first() {
+                None => {
+                    "it is not among the places that can be edited, such as `/body` or `/Records/0/body`; `brownout faults event` lists them"
+                }
+                Some(first) if value.is_some_and(|value| !holds.iter().any(|holds| holds.takes(value))) => first.what_would_do(),
+                Some(_) => continue,
+            };
+            complaints.push(Complaint::new(format!("{key}.\"{pointer}\""), what));
         }
-        for (pointer, value) in &self.set {
-            let names_a_sealed_place = nested_keys(value).iter().any(|name| complaint(&format!("/{name}")).is_some());
-            if names_a_sealed_place {
-                complaints.push(Complaint::new(format!("set.\"{pointer}\""), "its value holds a key that cannot be edited"));
-            }
+        if complaints.is_empty() && !Trigger::ALL.into_iter().any(|trigger| self.fits(trigger)) {
+            complaints.push(Complaint::new("", "no event has all of these places; write a fault for each"));
         }
         complaints
     }
@@ -145,24 +224,16 @@ impl Settings for Edits {
     const SEEN: &'static [Seen] = &[Seen {
         with: "",
         by: [
-            "200 or what the function makes of it; an error where the answer could allow something",
+            "untouched: it is not known what the answer decides",
             "what the function makes of it; 502 where the answer could allow something",
             "untouched: an authorizer's event cannot be edited",
             "what the function makes of it",
             "what the function makes of it",
-            "what the function makes of it",
-            "what the function makes of it",
+            "untouched: a sign-in's event cannot be edited",
+            "untouched: it is not known what the answer decides",
             "what the function makes of it",
         ],
     }];
-}
-
-fn nested_keys(value: &Value) -> Vec<String> {
-    match value {
-        Value::Object(map) => map.iter().flat_map(|(key, inner)| std::iter::once(key.clone()).chain(nested_keys(inner))).collect(),
-        Value::Array(list) => list.iter().flat_map(nested_keys).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    }
 }
 
 #[cfg(test)]
@@ -177,48 +248,154 @@ mod tests {
         edits(edit).apply(event.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
+    /// An HTTP request with these members beside those that every one has.
+    fn http(rest: &str) -> String {
+        format!(r#"{{"version":"2.0","rawPath":"/a","requestContext":{{"http":{{"method":"POST"}}}}{rest}}}"#)
+    }
+
+    fn queue(records: &str) -> String {
+        format!(r#"{{"Records":[{records}]}}"#)
+    }
+
     #[test]
-    fn an_event_is_edited_by_pointer() {
+    fn only_what_is_named_changes() {
+        let set = r#"{"set":{"/body":"not json"}}"#;
+        let remove = r#"{"remove":["/body"]}"#;
         for (edit, event, edited) in [
-            (r#"{"set":{"/a":2}}"#, r#"{"a":1}"#, Some(r#"{"a":2}"#)),
-            (r#"{"set":{"/a/b":[]}}"#, r#"{"a":{}}"#, Some(r#"{"a":{"b":[]}}"#)),
-            (r#"{"set":{"/a/b":1}}"#, r#"{"a":1}"#, None),
-            (r#"{"set":{"/a/0":9}}"#, r#"{"a":[1,2]}"#, Some(r#"{"a":[9,2]}"#)),
-            (r#"{"set":{"/a/-":9}}"#, r#"{"a":[1]}"#, Some(r#"{"a":[1,9]}"#)),
-            (r#"{"set":{"/a/2":9}}"#, r#"{"a":[1]}"#, None),
-            (r#"{"set":{"/x~1y~0":1}}"#, r#"{"x/y~":0}"#, Some(r#"{"x/y~":1}"#)),
-            (r#"{"remove":["/a/0"]}"#, r#"{"a":[1,2]}"#, Some(r#"{"a":[2]}"#)),
-            (r#"{"remove":["/b"]}"#, r#"{"a":1}"#, None),
-            (r#"{"remove":["/a"]}"#, "not json", None),
+            (
+                set,
+                http(r#", "body" : "own" , "stageVariables":{"z":12345678901234567890123,"a":1.0e2}"#),
+                Some(http(r#", "body" : "not json" , "stageVariables":{"z":12345678901234567890123,"a":1.0e2}"#)),
+            ),
+            (set, http(""), Some(http(r#","body":"not json""#))),
+            (set, http(r#","bod\u0079":{"deep":[1,2,{"x":"}"}]}"#), Some(http(r#","bod\u0079":"not json""#))),
+            (set, http(r#","body":1,"body":2"#), None),
+            (remove, http(r#", "body" : "own" , "headers":{}"#), Some(http(r#", "headers":{}"#))),
+            (remove, http(r#" , "body" : "own" "#), Some(http(" "))),
+            (remove, http(""), None),
+            (set, "not json".to_owned(), None),
+            (
+                r#"{"set":{"/Records/1/body":""}}"#,
+                queue(r#"{"eventSource":"aws:sqs","body":"a"}, {"eventSource":"aws:sqs","body":"b"}"#),
+                Some(queue(r#"{"eventSource":"aws:sqs","body":"a"}, {"eventSource":"aws:sqs","body":""}"#)),
+            ),
+            (r#"{"set":{"/Records/1/body":""}}"#, queue(r#"{"eventSource":"aws:sqs","body":"a"}"#), None),
+            (
+                r#"{"set":{"/Records/0/attributes/SentTimestamp":"0"}}"#,
+                queue(r#"{"eventSource":"aws:sqs","attributes":{ }}"#),
+                Some(queue(r#"{"eventSource":"aws:sqs","attributes":{"SentTimestamp":"0" }}"#)),
+            ),
+            (
+                r#"{"remove":["/Records/0/attributes/SentTimestamp"]}"#,
+                queue(r#"{"eventSource":"aws:sqs","attributes":{"SentTimestamp":"0"}}"#),
+                Some(queue(r#"{"eventSource":"aws:sqs","attributes":{}}"#)),
+            ),
+            (r#"{"set":{"/Records/0/attributes/SentTimestamp":"0"}}"#, queue(r#"{"eventSource":"aws:sqs","attributes":[]}"#), None),
+            (r#"{"remove":["/body"],"set":{"/body":null}}"#, http(r#","body":"own""#), Some(http(r#","body":null"#))),
         ] {
-            assert_eq!(applied(edit, event).as_deref(), edited, "{edit} {event}");
+            assert_eq!(applied(edit, &event), edited, "{edit} {event}");
         }
     }
 
     #[test]
-    fn an_authorizers_event_is_never_edited() {
-        for event in [r#"{"methodArn":"x","body":1}"#, r#"{"routeArn":"x","body":1}"#, r#"{"authorizationToken":"x","body":1}"#] {
-            assert_eq!(applied(r#"{"set":{"/body":2}}"#, event), None, "{event}");
+    fn only_an_event_that_tells_its_trigger_is_edited_and_only_as_that_trigger_can_be() {
+        let set = r#"{"set":{"/body":"not json"}}"#;
+        for event in [
+            r#"{"body":"own"}"#.to_owned(),
+            http(r#","type":"REQUEST","routeArn":"a","body":"own""#),
+            r#"{"methodArn":"x","body":"own"}"#.into(),
+            r#"{"type":"REQUEST","methodArn":"x","path":"/","httpMethod":"GET","requestContext":{},"body":"own"}"#.into(),
+            r#"{"body":"own","Records":[{"eventSource":"aws:sqs"}]}"#.into(),
+        ] {
+            assert_eq!(applied(set, &event), None, "{event}");
         }
+        let mixed = edits(r#"{"set":{"/body":"not json"},"remove":["/Records/0/body"]}"#);
+        assert_eq!(mixed.apply(http("").as_bytes()), None);
+        assert_eq!(mixed.complaints().len(), 1);
     }
 
     #[test]
-    fn who_asks_what_for_and_with_which_leave_cannot_be_edited() {
+    fn what_is_not_in_the_list_cannot_be_edited() {
         for (edit, fine) in [
-            (r#"{"set":{"/body":"x"}}"#, true),
+            (r#"{"set":{"/body":"not json"}}"#, true),
+            (r#"{"set":{"/body":""}}"#, true),
+            (r#"{"set":{"/body":null}}"#, true),
             (r#"{"remove":["/Records/0/body"]}"#, true),
-            (r#"{"set":{"/body":{"claims":1}}}"#, false),
-            (r#"{"set":{"/headers/Authorization":"x"}}"#, false),
+            (r#"{"set":{"/Records/12/attributes/ApproximateReceiveCount":"99"}}"#, true),
+            (r#"{"set":{"/Records/0/Sns/Timestamp":"1970-01-01T00:00:00.000Z"}}"#, true),
+            (r#"{"set":{"/Records/0/s3/object/size":0}}"#, true),
+            (r#"{"set":{"/Records/0/dynamodb/SizeBytes":1e3}}"#, true),
+            // Who asks, what for, and with which leave.
+            (r#"{"set":{"/headers/Authorization":"not json"}}"#, false),
             (r#"{"remove":["/headers"]}"#, false),
             (r#"{"set":{"/requestContext/authorizer/claims/sub":"x"}}"#, false),
+            (r#"{"set":{"/requestContext/identity/sourceIp":"10.0.0.1"}}"#, false),
+            (r#"{"set":{"/sourceIp":"10.0.0.1"}}"#, false),
             (r#"{"set":{"/path":"/other"}}"#, false),
+            (r#"{"set":{"/routeKey":"GET /public"}}"#, false),
+            (r#"{"set":{"/rawQueryString":"admin"}}"#, false),
+            (r#"{"set":{"/queryStringParameters/debug":"1"}}"#, false),
+            (r#"{"remove":["/queryStringParameters"]}"#, false),
+            (r#"{"remove":["/cookies"]}"#, false),
+            (r#"{"set":{"/stageVariables":null}}"#, false),
+            (r#"{"set":{"/isBase64Encoded":true}}"#, false),
+            // Cognito: without the two answers, both are the same.
+            (r#"{"remove":["/request/challengeAnswer","/request/privateChallengeParameters/answer"]}"#, false),
+            (r#"{"set":{"/request/session":[]}}"#, false),
+            (r#"{"set":{"/response/autoVerifyEmail":true}}"#, false),
+            (r#"{"set":{"/response/claimsOverrideDetails/groupOverrideDetails/groupsToOverride":["admin"]}}"#, false),
+            (r#"{"set":{"/request/groupConfiguration/groupsToOverride":null}}"#, false),
+            (r#"{"set":{"/triggerSource":"x"}}"#, false),
+            // Others that ask for leave: AppSync, what has verified a signature, IoT, Transfer Family.
+            (r#"{"set":{"/arguments/id":"2"}}"#, false),
+            (r#"{"set":{"/info/fieldName":"x"}}"#, false),
+            (r#"{"set":{"/signatureVerified":true}}"#, false),
+            (r#"{"set":{"/protocolData/mqtt/password":"x"}}"#, false),
+            (r#"{"set":{"/protocol":"SFTP"}}"#, false),
+            // What a message says, within its text too.
+            (r#"{"set":{"/body":"{\"role\":\"admin\"}"}}"#, false),
+            (r#"{"set":{"/body":"{\"ro\\u006ce\":1}"}}"#, false),
+            (r#"{"set":{"/body":{"role":"admin"}}}"#, false),
+            (r#"{"set":{"/body":["x"]}}"#, false),
+            (r#"{"set":{"/body":true}}"#, false),
+            (r#"{"set":{"/body":7}}"#, false),
+            (r#"{"set":{"/body":"true"}}"#, false),
+            (r#"{"set":{"/body":"7"}}"#, false),
+            (r#"{"set":{"/body":"1e999"}}"#, false),
+            (r#"{"set":{"/body":"NaN"}}"#, false),
+            (r#"{"set":{"/body":"role=admin&x=1"}}"#, false),
+            (r#"{"set":{"/body":"role: admin"}}"#, false),
+            (r#"{"set":{"/body":"<role>admin</role>"}}"#, false),
+            (r#"{"set":{"/body":"we allow it"}}"#, false),
+            (r#"{"set":{"/body/role":"admin"}}"#, false),
+            (r#"{"set":{"/Records/0/body":"{\"granted\":true}"}}"#, false),
+            (r#"{"set":{"/Records/0/attributes/SenderId":"1"}}"#, false),
+            (r#"{"set":{"/Records/0/attributes/ApproximateReceiveCount":{}}}"#, false),
+            (r#"{"set":{"/Records/0/attributes/ApproximateReceiveCount":"admin"}}"#, false),
+            (r#"{"set":{"/Records/0/messageAttributes/role":"x"}}"#, false),
+            (r#"{"set":{"/Records/0/eventSource":"aws:sqs"}}"#, false),
+            (r#"{"set":{"/Records/0/s3/object/key":"x"}}"#, false),
+            (r#"{"remove":["/Records/0/dynamodb/NewImage"]}"#, false),
+            (r#"{"remove":["/Records/0"]}"#, false),
+            (r#"{"set":{"/Records/-":{}}}"#, false),
+            (r#"{"set":{"/Records/00/body":""}}"#, false),
+            (r#"{"set":{"/Records/~*/body":""}}"#, false),
+            (r#"{"set":{"/Records/0/body/":""}}"#, false),
             (r#"{"set":{"":{}}}"#, false),
             (r#"{"remove":["/"]}"#, false),
             (r#"{"remove":["body"]}"#, false),
-            (r#"{"set":{"/h~1eaders~0Token":1}}"#, false),
-            (r#"{}"#, false),
+            (r#"{"set":{"/b~1ody":""}}"#, false),
+            ("{}", false),
         ] {
             assert_eq!(edits(edit).complaints().is_empty(), fine, "{edit}");
         }
+    }
+
+    #[test]
+    fn a_complaint_names_the_place_and_what_would_do() {
+        let complaint = |edit: &str| edits(edit).complaints()[0].to_string();
+        assert!(complaint(r#"{"set":{"/sourceIp":"1"}}"#).starts_with("set.\"/sourceIp\": it is not among the places that can be edited"));
+        assert!(complaint(r#"{"set":{"/body":"{}"}}"#).contains("plain words such as `not json`"));
+        assert!(complaint(r#"{"set":{"/Records/0/s3/object/size":"x"}}"#).contains("a number, a time or `null`"));
     }
 }

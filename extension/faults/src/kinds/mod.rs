@@ -132,6 +132,24 @@ impl Kind {
         FIT_A_SERVICE.contains(&self.name())
     }
 
+    /// Whether it can be done only where it is known what has invoked the function, and that this asks for no leave.
+    pub const fn hangs_on_trigger(&self) -> bool {
+        match self {
+            Self::Event(_) => true,
+            Self::Response(answer) => answer.raw.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether it can be done to an invocation of this trigger. To any other it is not done: that passes untouched.
+    pub fn fits(&self, trigger: Trigger) -> bool {
+        match self {
+            Self::Event(edits) => edits.fits(trigger),
+            Self::Response(answer) => answer.fits(trigger),
+            _ => true,
+        }
+    }
+
     /// Whether it decides how the invocation ends. Of several such faults on one invocation only one can hold.
     pub const fn ends_the_invocation(&self) -> bool {
         match self {

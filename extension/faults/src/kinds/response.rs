@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use rand_distr::{Distribution, StandardUniform};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Seen, Settings};
-use crate::{Action, Alteration, Complaint, Roll};
+use crate::access::{answer_fits, could_grant, http_refusal};
+use crate::{Action, Alteration, Complaint, Roll, Trigger};
 
 /// One of: an HTTP answer (`status`, `headers`, `body`), a raw one (`raw`), or damage to the handler's own (`cut-at`, `corrupt`, `drop`).
 /// The handler has run, its effects are done.
+///
+/// A raw answer is for functions that HTTP, a queue, a table's stream, a topic or a bucket invokes, and the event itself must tell that: with any
+/// other the invocation passes untouched. It is an HTTP answer with a `statusCode` of 400 to 599, or, except for HTTP, `{"batchItemFailures":[...]}`,
+/// plain words such as `not json`, or nothing (`""`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -27,11 +31,11 @@ pub struct Replacement {
     /// The whole answer of the function, as it is, in place of the three above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// Only so many bytes of the handler's answer are posted; 0 and more.
+    /// Only so many bytes of the handler's answer are posted; 1 and more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<u64>,
-    /// So many bytes of the handler's answer, at places that the roll chooses, become 0xFF; 1 to 1048576.
-    /// No UTF-8 text has such a byte, so that nothing that was damaged can be read as leave.
+    /// So many bytes of the handler's answer, its first one and others at places that the roll chooses, become 0xFF; 1 to 1048576.
+    /// No UTF-8 text has such a byte and no JSON begins so, so that nothing that was damaged can be read as leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrupt: Option<u64>,
     /// The handler's answer never reaches the platform: the invocation runs into its timeout.
@@ -40,6 +44,16 @@ pub struct Replacement {
 }
 
 impl Replacement {
+    /// Whether it can be done to an invocation of this trigger.
+    pub fn fits(&self, trigger: Trigger) -> bool {
+        self.raw.as_deref().is_none_or(|raw| answer_fits(raw, trigger))
+    }
+
+    /// The HTTP status that it answers, where it is an HTTP answer.
+    pub fn http_status(&self) -> Option<u16> {
+        self.status.or_else(|| http_refusal(self.raw.as_deref()?))
+    }
+
     fn answer(&self) -> String {
         match &self.raw {
             Some(raw) => raw.clone(),
@@ -60,7 +74,7 @@ impl Settings for Replacement {
             (Some(bytes), _, _) => Action::Alter(Alteration::Cut { bytes }),
             (_, Some(bytes), _) => Action::Alter(Alteration::Corrupt { bytes, seed: StandardUniform.sample(&mut roll.stream()) }),
             (_, _, true) => Action::Alter(Alteration::Drop),
-            _ => Action::Replace { body: self.answer() },
+            _ => Action::Replace { body: self.answer(), anywhere: self.raw.is_none() },
         }
     }
 
@@ -80,13 +94,21 @@ impl Settings for Replacement {
             complaints
                 .push(Complaint::new("status", format!("`{status}` is outside 400 to 599; a fault never answers that something worked")));
         }
+        if self.cut_at == Some(0) {
+            complaints
+                .push(Complaint::new("cut-at", "`0` leaves an empty answer, which somebody may take for a good one; it is 1 and more"));
+        }
         if self.corrupt.is_some_and(|bytes| !(1..=1 << 20).contains(&bytes)) {
             complaints.push(Complaint::new("corrupt", "it is 1 to 1048576 bytes"));
         }
-        for (key, text) in [("body", &self.body), ("raw", &self.raw)] {
-            if text.as_deref().is_some_and(could_allow) {
-                complaints.push(Complaint::new(key, "it could allow something (`Allow` stands in it); a fault never opens a door"));
-            }
+        if self.body.as_deref().is_some_and(could_grant) {
+            let what = "it could allow something, or not every reader reads it alike; a fault never opens a door: give a text, or JSON that says no";
+            complaints.push(Complaint::new("body", what));
+        }
+        if !Trigger::ALL.into_iter().any(|trigger| self.fits(trigger)) {
+            let what = "it is not known to refuse everywhere, and a fault never opens a door; give an HTTP answer with a `statusCode` of 400 to 599, \
+                        `{\"batchItemFailures\":[...]}`, plain words such as `not json`, or `\"\"`";
+            complaints.push(Complaint::new("raw", what));
         }
         complaints
     }
@@ -110,13 +132,13 @@ impl Settings for Replacement {
         Seen {
             with: "raw",
             by: [
-                "200 with that answer",
-                "502, unless it has a `statusCode` of its own",
-                "500: it is not a policy",
-                "deleted: any answer without an error is success",
-                "ignored: success",
-                "the sign-in fails: unreadable output",
-                "accepted as success where it is JSON",
+                "untouched: it is not known what the answer decides",
+                "the `statusCode` that it has",
+                "untouched: an authorizer's answer cannot be put in raw",
+                "deleted, unless its `batchItemFailures` names the record",
+                "ignored: success, unless its `batchItemFailures` names a record",
+                "untouched: a sign-in's answer cannot be put in raw",
+                "untouched: it is not known what the answer decides",
                 "success",
             ],
         },
@@ -137,61 +159,39 @@ impl Settings for Replacement {
     ];
 }
 
-/// Whether a text could be read as leave: the word "allow" anywhere in a value or key, or `isAuthorized`/`authorized` being true,
-/// with JSON's escapes and JSON within JSON undone. Too strict on purpose.
-pub fn could_allow(text: &str) -> bool {
-    says_allow(text) || serde_json::from_str::<Value>(text).is_ok_and(|value| value_allows(&value, 0))
-}
-
-fn says_allow(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("allow") || text.contains("permit")
-}
-
-fn value_allows(value: &Value, depth: u8) -> bool {
-    match value {
-        Value::String(text) => {
-            says_allow(text) || (depth < 8 && serde_json::from_str::<Value>(text).is_ok_and(|inner| value_allows(&inner, depth + 1)))
-        }
-        Value::Array(values) => values.iter().any(|v| value_allows(v, depth)),
-        Value::Object(map) => map.iter().any(|(key, v)| {
-            let authorized = key.to_ascii_lowercase().contains("authorized") && !matches!(v, Value::Bool(false) | Value::Null);
-            let ok = key == "statusCode" && v.as_u64().is_none_or(|status| status < 400);
-            authorized || ok || says_allow(key) || value_allows(v, depth)
-        }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn raw(text: &str) -> Replacement {
-        Replacement { raw: Some(text.to_owned()), ..Replacement::default() }
-    }
-
     #[test]
     fn what_could_open_a_door_is_refused() {
-        for text in [
-            r#"{"policyDocument":{"Statement":[{"Effect":"Allow"}]}}"#,
-            r#"{"policyDocument":{"Statement":{"Effect":"aLLoW"}}}"#,
-            r#"{"policyDocument":{"Statement":{"Effect":"\u0041llow"}}}"#,
-            r#"{"body":"{\"evaluation\":{\"decision\":\"\\u0041LLOW\"}}"}"#,
-            r#"{"isAuthorized":true}"#,
-            r#"{"isAuthorized":"true"}"#,
-            r#"{"statusCode":200}"#,
-            r#"{"statusCode":"200"}"#,
-            "ALLOW",
+        for (settings, key) in [
+            (r#"{"raw":"{\"response\":{\"issueTokens\":true}}"}"#, "raw"),
+            (r#"{"raw":"{\"response\":{\"answerCorrect\":true}}"}"#, "raw"),
+            (r#"{"raw":"{\"Role\":\"arn:aws:iam::1:role/r\"}"}"#, "raw"),
+            (r#"{"raw":"{\"message\":\"in\"}"}"#, "raw"),
+            (r#"{"raw":"garbage"}"#, "raw"),
+            (r#"{"status":500,"body":"{\"decision\":\"\\u0041LLOW\"}"}"#, "body"),
+            (r#"{"status":500,"body":"{\"x\":\"\\ud800\",\"decision\":\"\\u0041LLOW\"}"}"#, "body"),
+            (r#"{"status":500,"body":"Allow"}"#, "body"),
         ] {
-            assert!(!raw(text).complaints().is_empty(), "{text}");
+            let complaints = serde_json::from_str::<Replacement>(settings).unwrap().complaints();
+            assert_eq!(complaints.iter().map(|complaint| complaint.key.as_str()).collect::<Vec<_>>(), [key], "{settings}");
+            assert!(complaints[0].what.contains("never opens a door"), "{settings}");
         }
     }
 
     #[test]
     fn what_closes_a_door_or_says_nothing_is_taken() {
-        for text in [r#"{"statusCode":500,"body":"oops"}"#, r#"{"isAuthorized":false}"#, "garbage", "", "null"] {
-            assert!(raw(text).complaints().is_empty(), "{text}");
+        for settings in [
+            r#"{"raw":"{\"statusCode\":500,\"body\":\"oops\"}"}"#,
+            r#"{"raw":"not json"}"#,
+            r#"{"raw":""}"#,
+            r#"{"raw":"{\"batchItemFailures\":[{\"itemIdentifier\":\"1\"}]}"}"#,
+            r#"{"status":503,"body":"<h1>busy</h1>"}"#,
+            r#"{"status":403,"body":"{\"message\":\"no\",\"isAuthorized\":false}"}"#,
+        ] {
+            assert_eq!(serde_json::from_str::<Replacement>(settings).unwrap().complaints(), [], "{settings}");
         }
     }
 
@@ -207,7 +207,8 @@ mod tests {
     fn an_answer_is_replaced_or_damaged_in_exactly_one_way() {
         for (text, fine) in [
             (r#"{"status":500}"#, true),
-            (r#"{"cut-at":0}"#, true),
+            (r#"{"cut-at":1}"#, true),
+            (r#"{"cut-at":0}"#, false),
             (r#"{"corrupt":3}"#, true),
             (r#"{"drop":true}"#, true),
             (r#"{}"#, false),

@@ -123,11 +123,15 @@ const SOME: Longer = Longer::Invocation(Duration::ZERO);
 fn effect_of(kind: &Kind, trigger: Trigger, timeout: Duration) -> Effect {
     let times_out = effect(Ending::FunctionError, Longer::Invocation(timeout));
     match kind {
+        // It passes untouched.
+        _ if !kind.fits(trigger) => effect(Ending::Success, Longer::Nothing),
         Kind::Latency(latency) if latency.time.duration() >= timeout => times_out,
         Kind::Latency(latency) => effect(Ending::Success, Longer::Invocation(latency.time.duration())),
         Kind::Response(answer) if answer.drop => times_out,
-        Kind::Response(answer) => match answer.status {
+        Kind::Response(answer) => match answer.http_status() {
             Some(status) => effect(Ending::Status(status), Longer::Nothing),
+            // It may name records that are to be delivered again.
+            None if answer.raw.is_some() => effect(Ending::Depends, Longer::Nothing),
             None => effect(Ending::Unreadable, Longer::Nothing),
         },
         Kind::Stream(pace) => {
@@ -141,7 +145,6 @@ fn effect_of(kind: &Kind, trigger: Trigger, timeout: Duration) -> Effect {
             effect(ending, if slow { SOME } else { Longer::Nothing })
         }
         Kind::Again(_) => effect(Ending::Success, SOME),
-        Kind::Event(_) if trigger == Trigger::Authorizer => effect(Ending::Success, Longer::Nothing),
         Kind::Event(_) => effect(Ending::Depends, Longer::Nothing),
         Kind::Timeout(hold) if hold.share_of_deadline >= 1.0 => times_out,
         Kind::Timeout(hold) => effect(Ending::Success, Longer::Invocation(timeout.mul_f64(hold.share_of_deadline.clamp(0.0, 1.0)))),
@@ -393,9 +396,13 @@ mod tests {
 {"again":{}}                                      Http         AWS/Lambda Errors                            no
 {"again":{}}                                      Http         AWS/Lambda Invocations                       no
 {"again":{}}                                      Http         AWS/Lambda Duration                          yes
-{"event":{"set":{"/body":"x"}}}                   Http         AWS/Lambda Errors                            unknown
-{"event":{"set":{"/body":"x"}}}                   Authorizer   AWS/Lambda Errors                            no
-{"event":{"set":{"/body":"x"}}}                   Queue        AWS/SQS ApproximateAgeOfOldestMessage        unknown
+{"response":{"raw":"{\"statusCode\":503}"}}       Http         AWS/ApiGateway 5XXError                      yes
+{"response":{"raw":"{\"statusCode\":503}"}}       Authorizer   AWS/ApiGateway 5XXError                      no
+{"response":{"raw":""}}                           Queue        AWS/SQS ApproximateAgeOfOldestMessage        unknown
+{"event":{"set":{"/body":""}}}                    Http         AWS/Lambda Errors                            unknown
+{"event":{"set":{"/body":""}}}                    Authorizer   AWS/Lambda Errors                            no
+{"event":{"set":{"/body":""}}}                    Queue        AWS/SQS ApproximateAgeOfOldestMessage        no
+{"event":{"set":{"/Records/0/body":""}}}          Queue        AWS/SQS ApproximateAgeOfOldestMessage        unknown
 {"timeout":{}}                                    Http         AWS/Lambda Errors                            yes
 {"timeout":{}}                                    Http         AWS/Lambda Duration                          yes
 {"timeout":{"share-of-deadline":0.5}}             Http         AWS/Lambda Errors                            no

@@ -1,0 +1,270 @@
+//! No plan that is accepted makes leave of a refusal: for everybody who asks a function for leave, whatever fault strikes, whoever reads the answer.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod asked;
+mod reading;
+
+use asked::{Asked, Did, everybody};
+use faults::access::edited_could_open;
+use faults::{Action, Alteration, Identity, Memory, Plan, Trigger};
+use proptest::prelude::*;
+use reading::Reading;
+use serde_json::{Value, json};
+
+/// What somebody might post who wants to be let in, or only to break something.
+const ANSWERS: &[&str] = &[
+    r#"{"policyDocument":{"Statement":[{"Effect":"Allow"}]}}"#,
+    r#"{"policyDocument":{"Statement":{"Effect":"\u0041llow"}}}"#,
+    r#"{"isAuthorized":true}"#,
+    r#"{"isAuthenticated":1}"#,
+    r#"{"response":{"issueTokens":true,"answerCorrect":true,"autoConfirmUser":true,"groupsToOverride":["admin"]}}"#,
+    r#"{"response":{"issueTokens":"no"}}"#,
+    r#"{"response":{}}"#,
+    r#"{"Role":"arn:aws:iam::1:role/r"}"#,
+    r#"{"decision":"\u0041LLOW"}"#,
+    r#"{"disposition":"CONTINUE"}"#,
+    r#"{"approved":true}"#,
+    r#"{"secret":"s"}"#,
+    r#"{"statusCode":200}"#,
+    r#"{"statusCode":500}"#,
+    r#"{"statusCode":500,"body":"no"}"#,
+    r#"{"statusCode":403,"headers":{"x":"y"},"isBase64Encoded":false}"#,
+    r#"{"statusCode":"500"}"#,
+    r#"{"message":"in"}"#,
+    r#"{"batchItemFailures":[]}"#,
+    r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#,
+    "{}",
+    "[]",
+    "null",
+    "true",
+    "1",
+    "\"yes\"",
+    "",
+    "not json",
+    "It is broken.",
+    "garbage",
+];
+
+/// What only some readers pass over, before, within and behind an answer.
+const TWISTS: &[(&str, &str)] = &[
+    ("", ""),
+    (r#"{"x":"\ud800","#, ""),
+    (r#"{"x":1e999,"#, ""),
+    (r#"{"x":0x1,"#, ""),
+    (r#"{"statusCode":500,"#, ""),
+    (r#"{"statusCode":200,"#, ""),
+    (r#"{"StatusCode":200,"#, ""),
+    (r#"{"isAuthorized":false,"#, ""),
+    ("/**/", ""),
+    ("\u{feff}", ""),
+    (" ", " "),
+    ("", ",}"),
+    ("", "//"),
+    ("", r#"{"statusCode":500}"#),
+];
+
+const PLACES: &[&str] = &[
+    "/body",
+    "/body/password",
+    "/Records/0/body",
+    "/Records/0/Sns/Message",
+    "/Records/0/Sns/Timestamp",
+    "/Records/0/attributes/ApproximateReceiveCount",
+    "/Records/0/dynamodb/SizeBytes",
+    "/Records/0/dynamodb/NewImage/role/S",
+    "/Records/0/dynamodb/NewImage",
+    "/Records/0/eventSource",
+    "/Records/0",
+    "/request/challengeAnswer",
+    "/request/privateChallengeParameters/answer",
+    "/request/privateChallengeParameters",
+    "/request/session/0/challengeResult",
+    "/request/session",
+    "/request/groupConfiguration/groupsToOverride",
+    "/response/autoVerifyEmail",
+    "/response/autoConfirmUser",
+    "/sourceIp",
+    "/password",
+    "/signatureVerified",
+    "/arguments/owner",
+    "/arguments",
+    "/identity",
+    "/identity/sub",
+    "/routeKey",
+    "/rawPath",
+    "/queryStringParameters",
+    "/queryStringParameters/debug",
+    "/headers/authorization",
+    "/requestContext/http/sourceIp",
+    "/requestContext/identity/sourceIp",
+    "/methodArn",
+    "/type",
+    "",
+];
+
+fn values() -> Vec<Value> {
+    let texts = [
+        "10.0.0.1",
+        "GET /public",
+        "/public",
+        "1",
+        "right",
+        "let me in",
+        "5",
+        "6",
+        "a",
+        "aws:sqs",
+        "",
+        "not json",
+        "true",
+        "approved: true",
+        "role=admin",
+        r#"{"password":"right"}"#,
+        r#"{"role":"admin","approved":true}"#,
+        r#"{"ro\u006ce":"admin"}"#,
+        r#"{"x":"\ud800","admin":true}"#,
+        r#"{role:'admin'}"#,
+        r#"{"approved":1e999}"#,
+        "/**/{\"approved\":1}",
+        "1970-01-01T00:00:00Z",
+    ];
+    let others = [
+        json!(true),
+        json!(1),
+        json!(null),
+        json!([]),
+        json!({}),
+        json!(["admin"]),
+        json!({ "password": "right" }),
+        json!([{ "challengeResult": true }]),
+    ];
+    texts.into_iter().map(Value::from).chain(others).collect()
+}
+
+fn plan(kind: &Value) -> Option<Plan> {
+    let fault = json!({ "name": "x", "place": { "function": "f" }, "share": 1, "kind": kind });
+    Plan::read(json!({ "version": 1, "run": "r", "sequence": 1, "lease_ms": 5000, "seed": 7, "faults": [fault] }).to_string().as_bytes())
+        .ok()
+}
+
+/// What the platform gets where this action is done as the extension does it; nothing where that is an error.
+fn posted(action: &Action, asked: &Asked, reading: Reading) -> Option<Vec<u8>> {
+    let event = asked.event.to_string().into_bytes();
+    let edited = if let Action::EditEvent(edits) = action { edits.apply(&event) } else { None };
+    let handed = edited.as_deref().unwrap_or(&event);
+    let answer = match (asked.handler)(reading, &reading.read(handed).unwrap()) {
+        Did::Answered(answer) => answer.to_string().into_bytes(),
+        Did::Failed => return None,
+        Did::Acted => panic!("{}: it was done: {action:?}", asked.name),
+    };
+    if edited.is_some() && edited_could_open(&answer, Trigger::told_by(&event).unwrap()) {
+        return None;
+    }
+    match action {
+        Action::Replace { body, .. } if action.fits(&event) => Some(body.clone().into_bytes()),
+        Action::Alter(Alteration::Cut { bytes }) => Some(answer.into_iter().take(usize::try_from(*bytes).unwrap()).collect()),
+        // The extension strikes the first byte always; here the others are every seventh.
+        Action::Alter(Alteration::Corrupt { bytes, .. }) => {
+            let mut answer = answer;
+            answer.iter_mut().step_by(7).take(usize::try_from(*bytes).unwrap()).for_each(|byte| *byte = 0xFF);
+            Some(answer)
+        }
+        _ => Some(answer),
+    }
+}
+
+/// Everybody who asks is refused still; whether the plan was accepted.
+fn refuses_still(kind: &Value) -> bool {
+    let Some(plan) = plan(kind) else { return false };
+    let decision = plan.decide("f", Identity("1-a-b"), &faults::Facts::default(), &mut Memory::default()).remove(0);
+    for asked in everybody() {
+        for reading in Reading::ALL {
+            let taken = posted(&decision.action, &asked, reading).and_then(|answer| Some((reading.read(&answer)?, answer)));
+            if let Some((read, answer)) = taken {
+                let opens = (asked.takes)(reading, &read);
+                assert!(!opens, "{} ({reading:?}), struck by {kind}, takes {}", asked.name, String::from_utf8_lossy(&answer));
+            }
+        }
+    }
+    true
+}
+
+/// An answer behind what only some readers pass over.
+fn twisted(answer: &str, (before, behind): (&str, &str)) -> String {
+    let answer = if before.ends_with(',') { answer.strip_prefix('{').unwrap_or(answer) } else { answer };
+    let answer = if behind == ",}" { answer.strip_suffix('}').unwrap_or(answer) } else { answer };
+    format!("{before}{answer}{behind}")
+}
+
+#[test]
+fn everybody_who_asks_is_refused_where_nothing_strikes() {
+    for asked in everybody() {
+        let event = asked.event.to_string();
+        assert!(Trigger::told_by(event.as_bytes()).is_none_or(|told| told == asked.trigger), "{}", asked.name);
+        for reading in Reading::ALL {
+            if let Some(answer) = posted(&Action::Pass, &asked, reading) {
+                assert!(!(asked.takes)(reading, &reading.read(&answer).unwrap()), "{}", asked.name);
+            }
+        }
+    }
+    for trigger in Trigger::ALL {
+        assert!(everybody().iter().any(|asked| asked.trigger == trigger), "nobody asks: {}", trigger.name());
+    }
+}
+
+#[test]
+fn no_answer_that_may_be_put_in_its_place_lets_anybody_in() {
+    let (mut accepted, mut refused) = (0, 0);
+    for answer in ANSWERS {
+        for twist in TWISTS {
+            let text = twisted(answer, *twist);
+            for kind in [json!({ "raw": text }), json!({ "status": 500, "body": text }), json!({ "status": 403, "headers": { "x": text } })]
+            {
+                let is_accepted = refuses_still(&json!({ "response": kind }));
+                (accepted, refused) = (accepted + usize::from(is_accepted), refused + usize::from(!is_accepted));
+            }
+        }
+    }
+    assert!(accepted > 100 && refused > 300, "{accepted} accepted, {refused} refused");
+}
+
+#[test]
+fn no_edit_that_may_be_made_lets_anybody_in() {
+    let (mut accepted, mut refused) = (0, 0);
+    for place in PLACES {
+        let removed = std::iter::once(json!({ "remove": [place] }));
+        for kind in values().into_iter().map(|value| json!({ "set": { *place: value } })).chain(removed) {
+            let is_accepted = refuses_still(&json!({ "event": kind }));
+            (accepted, refused) = (accepted + usize::from(is_accepted), refused + usize::from(!is_accepted));
+        }
+    }
+    assert!(accepted > 20 && refused > 500, "{accepted} accepted, {refused} refused");
+    assert!(!refuses_still(&json!({ "event": { "remove": ["/request/challengeAnswer", "/request/privateChallengeParameters/answer"] } })));
+}
+
+fn kinds() -> impl Strategy<Value = Value> {
+    let answer =
+        (prop::sample::select(ANSWERS), prop::sample::select(TWISTS), prop::option::of("[ -~]{0,12}")).prop_map(|(answer, twist, more)| {
+            let text = twisted(answer, twist);
+            more.map_or(text.clone(), |more| format!("{text}{more}"))
+        });
+    let place = || prop::sample::select(PLACES);
+    let edits = (prop::collection::vec(place(), 0..3), prop::collection::btree_map(place(), prop::sample::select(values()), 0..3));
+    prop_oneof![
+        answer.clone().prop_map(|raw| json!({ "response": { "raw": raw } })),
+        "[ -~]{0,30}".prop_map(|raw| json!({ "response": { "raw": raw } })),
+        (400_u16..600, answer).prop_map(|(status, body)| json!({ "response": { "status": status, "body": body } })),
+        (0_u64..400).prop_map(|at| json!({ "response": { "cut-at": at } })),
+        (1_u64..400).prop_map(|bytes| json!({ "response": { "corrupt": bytes } })),
+        edits.prop_map(|(remove, set)| json!({ "event": { "remove": remove, "set": set } })),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_accepted_plan_makes_leave_of_a_refusal(kind in kinds()) {
+        refuses_still(&kind);
+    }
+}
