@@ -1,6 +1,9 @@
-//! What the extension costs when it injects nothing, and how late it is when it does, beside a byte forwarder and a plain pass-through in the same run.
+//! What the extension costs when it injects nothing, when a plan makes it look at events, and how late it is when it injects, beside a byte forwarder
+//! and a plain pass-through in the same run.
 //! It asserts nothing: a bar that is missed is printed as missed.
 
+#[path = "cost/armed.rs"]
+mod armed;
 #[path = "support/busy.rs"]
 mod busy;
 #[path = "cost/delays.rs"]
@@ -64,6 +67,9 @@ fn payload(bytes: usize) -> String {
 fn measure(short: bool) -> Done {
     let extension = support::program("brownout-extension")?;
     support::wait_for_quiet();
+    if has_flag("--armed") {
+        return armed::compare(&extension, short);
+    }
     let mut figures = Vec::new();
     for (name, bytes, block) in [("1 KB", 1 << 10, 100), ("256 KB", 256 << 10, 20), ("6 MB", 6 << 20, 4)] {
         figures.push(single::added(&extension, name, &payload(bytes), block, if short { 3 } else { 15 })?);
@@ -75,5 +81,6 @@ fn measure(short: bool) -> Done {
     let mut rows = vec![row!["", "x forwarder", "x pass-through", "byte forwarder", "plain pass-through", "extension", "bar", ""]];
     rows.extend(figures.iter().map(Figure::cells));
     table("What the extension costs (medians of alternating blocks; events of as many bytes as their responses)", &rows);
+    armed::compare(&extension, short)?;
     peer::compare(if short { 3 } else { 11 })
 }

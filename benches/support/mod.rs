@@ -37,7 +37,7 @@ pub fn role() -> Option<String> {
 /// A part of the measurement in a process of its own, killed when dropped.
 pub struct Part {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Option<BufReader<ChildStdout>>,
     _input: Option<ChildStdin>,
 }
 
@@ -53,21 +53,29 @@ impl Part {
     pub fn spawn(command: &mut Command) -> Done<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take();
-        let lines = child.stdout.take().map(BufReader::new).ok_or("no standard output")?;
+        let lines = child.stdout.take().map(BufReader::new);
         Ok(Self { child, lines, _input: input })
     }
 
     /// The next line that is JSON; lines of others are passed over.
     pub fn tell(&mut self) -> Done<Value> {
         let mut line = String::new();
+        let lines = self.lines.as_mut().ok_or("nobody listens to it any more")?;
         loop {
             line.clear();
-            if self.lines.read_line(&mut line)? == 0 {
+            if lines.read_line(&mut line)? == 0 {
                 return Err("a part of the measurement ended without a word".into());
             }
             if let Some(value) = line.starts_with('{').then(|| serde_json::from_str(&line).ok()).flatten() {
                 return Ok(value);
             }
+        }
+    }
+
+    /// Reads on and throws away what it says: one that writes into a full pipe stands still.
+    pub fn ignore(&mut self) {
+        if let Some(mut lines) = self.lines.take() {
+            std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         }
     }
 

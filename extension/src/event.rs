@@ -13,8 +13,8 @@ use crate::fail_open::Rescue;
 use crate::message::{self, AnswerHead};
 use crate::upstream::Upstream;
 
-/// So much of an event is looked at before all of it is: what a filter asks about stands near the front as a rule.
-const FRONT: usize = 64 << 10;
+/// So much of an event is looked at before all of it is: path, headers and whatever else a gateway tells stand in front of the body.
+const FRONT: usize = 32 << 10;
 
 /// An answer to `next`, of which nothing was handed on yet.
 #[derive(Debug)]

@@ -41,13 +41,17 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// At the end of the text.
     pub fn peek(&mut self) -> Result<u8, Stop> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let blank = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).unwrap_or(rest.len());
-        self.at += blank;
-        rest.get(blank).copied().ok_or(Stop::Ends)
+        let bytes = self.text.as_bytes();
+        loop {
+            match bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(byte) => return Ok(*byte),
+                None => return Err(Stop::Ends),
+            }
+        }
     }
 
-    /// Passes over the next value; `inside` reads what is in it, where there is something to be read. Where it stood.
+    /// Passes over the next value, which `inside` reads. Where it stood.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -63,15 +67,75 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// See [`Stop`].
     pub fn skip(&mut self) -> Result<Range<usize>, Stop> {
-        self.value(|reader| match reader.peek()? {
-            b'{' => reader.object(|reader, _| reader.skip().map(drop)),
-            b'[' => reader.array(|reader, _| reader.skip().map(drop)),
-            b'"' => reader.string().map(drop),
-            b't' => reader.literal("true"),
-            b'f' => reader.literal("false"),
-            b'n' => reader.literal("null"),
-            _ => reader.number(),
-        })
+        self.value(Self::pass)
+    }
+
+    /// Passes over a value whatever is in it, without recursion.
+    fn pass(&mut self) -> Result<(), Stop> {
+        let outside = self.depth;
+        // What is open, the innermost last: an object is a 1, an array a 0.
+        let mut open: u128 = 0;
+        loop {
+            match self.peek()? {
+                first @ (b'{' | b'[') => {
+                    let is_object = first == b'{';
+                    self.enter()?;
+                    open = open << 1 | u128::from(is_object);
+                    if self.peek()? != if is_object { b'}' } else { b']' } {
+                        if is_object {
+                            self.name()?;
+                        }
+                        continue;
+                    }
+                }
+                b'"' => self.string().map(|_| ())?,
+                b't' => self.literal("true")?,
+                b'f' => self.literal("false")?,
+                b'n' => self.literal("null")?,
+                _ => self.number()?,
+            }
+            while self.depth > outside {
+                let is_object = open & 1 == 1;
+                match self.peek()? {
+                    b',' => break,
+                    b'}' if is_object => self.leave(),
+                    b']' if !is_object => self.leave(),
+                    _ => return Err(Stop::Broken),
+                }
+                open >>= 1;
+            }
+            if self.depth == outside {
+                return Ok(());
+            }
+            self.at += 1;
+            if open & 1 == 1 {
+                self.name()?;
+            }
+        }
+    }
+
+    fn enter(&mut self) -> Result<(), Stop> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > DEEPEST { Err(Stop::Broken) } else { Ok(()) }
+    }
+
+    const fn leave(&mut self) {
+        self.at += 1;
+        self.depth -= 1;
+    }
+
+    /// Passes over the name of a member and the colon behind it; where the name stood.
+    fn name(&mut self) -> Result<Range<usize>, Stop> {
+        if self.peek()? != b'"' {
+            return Err(Stop::Broken);
+        }
+        let name = self.string()?;
+        if self.peek()? != b':' {
+            return Err(Stop::Broken);
+        }
+        self.at += 1;
+        Ok(name)
     }
 
     /// Reads an object: `member` gets the place of each name, quotes included, and must pass over the value.
@@ -80,14 +144,7 @@ impl<'a> Reader<'a> {
     /// See [`Stop`].
     pub fn object(&mut self, mut member: impl FnMut(&mut Self, Range<usize>) -> Result<(), Stop>) -> Result<(), Stop> {
         self.list(b'}', |reader, _| {
-            if reader.peek()? != b'"' {
-                return Err(Stop::Broken);
-            }
-            let name = reader.string()?;
-            if reader.peek()? != b':' {
-                return Err(Stop::Broken);
-            }
-            reader.at += 1;
+            let name = reader.name()?;
             member(reader, name)
         })
     }
@@ -101,11 +158,7 @@ impl<'a> Reader<'a> {
     }
 
     fn list(&mut self, end: u8, mut one: impl FnMut(&mut Self, usize) -> Result<(), Stop>) -> Result<(), Stop> {
-        self.at += 1;
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(Stop::Broken);
-        }
+        self.enter()?;
         let mut count = 0;
         let mut more = self.peek()? != end;
         while more {
@@ -120,8 +173,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
             }
         }
-        self.at += 1;
-        self.depth -= 1;
+        self.leave();
         Ok(())
     }
 

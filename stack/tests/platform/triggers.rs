@@ -106,9 +106,16 @@ async fn is_as_promised(kind: &str, way: usize, settings: &Value) {
     let sealed = ("GET", "/dev/sealed", vec![("Authorization", token.to_owned())], "");
     let (invoked, open, asked) = tokio::join!(up.platform.invoke("f", event, None), ask(&up, vec![http]), ask(&up, vec![sealed]));
 
+    // An answer in raw says which status it gives, where it may be given.
+    let raw: Option<Value> = settings.get("raw").and_then(|raw| serde_json::from_str(raw.as_str()?).ok());
+    if let Some(status) = raw.as_ref().and_then(|raw| raw["statusCode"].as_u64()) {
+        assert_eq!(u64::from(open[0].status), status, "{told}");
+    }
+
     let (invoked, text) = (invoked.unwrap(), says(Trigger::Invoke));
     let payload = String::from_utf8_lossy(&invoked.payload).into_owned();
     assert_eq!(invoked.failed, text.contains("X-Amz-Function-Error"), "{told}: {text}, and came {payload:.300}");
+    assert!(!text.starts_with("untouched") || !payload.contains("statusCode\":503"), "{told}: {text}, and came {payload:.300}");
     for name in ["Task timed out", "Runtime.ExitError"] {
         assert!(!text.contains(name) || payload.contains(name), "{told}: {text}, and came {payload:.300}");
     }
@@ -116,6 +123,7 @@ async fn is_as_promised(kind: &str, way: usize, settings: &Value) {
         let text = says(trigger);
         let status = promised(text);
         assert!(status.is_none_or(|status| status == answer.status), "{told}, {}: {text}, and came {}", trigger.name(), answer.status);
+        assert!(!text.starts_with("untouched") || answer.status == 200, "{told}, {}: {text}, and came {}", trigger.name(), answer.status);
         // Whatever happens to an authorizer, nobody is let in who would not have been.
         assert!(!text.contains("{\"message\":null}") || answer.text() == "{\"message\":null}", "{told}: {}", answer.text());
     }

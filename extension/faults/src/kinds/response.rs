@@ -139,7 +139,7 @@ impl Settings for Replacement {
                 "ignored: success, unless its `batchItemFailures` names a record",
                 "untouched: a sign-in's answer cannot be put in raw",
                 "untouched: it is not known what the answer decides",
-                "success",
+                "success (S3, SNS); EventBridge: untouched",
             ],
         },
         Seen {

@@ -136,17 +136,37 @@ fn cognito(source: &str, request: &Value, response: &Value) -> Value {
 
 /// Everybody who asks.
 pub fn everybody() -> Vec<Asked> {
+    [people(), gates(), sign_ins(), others(), batches()].into_iter().flatten().collect()
+}
+
+fn asked(
+    name: &'static str,
+    trigger: Trigger,
+    event: Value,
+    handler: fn(Reading, &Value) -> Did,
+    takes: fn(Reading, &Value) -> bool,
+) -> Asked {
+    Asked { name, trigger, event, handler, takes }
+}
+
+/// Requests over HTTP.
+fn people() -> Vec<Asked> {
     let http = |body: &str| {
         json!({ "version": "2.0", "routeKey": "POST /login", "rawPath": "/login", "rawQueryString": "", "headers": {}, "queryStringParameters": {},
             "requestContext": { "http": { "method": "POST", "path": "/login", "sourceIp": "192.0.2.1" } }, "body": body, "isBase64Encoded": false })
     };
     let rest = json!({ "resource": "/x", "path": "/x", "httpMethod": "GET", "headers": {}, "requestContext": { "identity": { "sourceIp": "192.0.2.1" } },
         "body": "{\"password\":\"wrong\"}", "isBase64Encoded": false });
-    let asked = |name, trigger, event, handler, takes| Asked { name, trigger, event, handler, takes };
     vec![
         asked("login", Trigger::Http, http(r#"{"password":"wrong"}"#), login, http_takes),
         asked("login, REST", Trigger::Http, rest, login, http_takes),
         asked("by request", Trigger::Http, http("{}"), by_request, http_takes),
+    ]
+}
+
+/// Those who let somebody in themselves.
+fn gates() -> Vec<Asked> {
+    vec![
         asked(
             "REST authorizer",
             Trigger::Authorizer,
@@ -183,12 +203,18 @@ pub fn everybody() -> Vec<Asked> {
             policy_takes,
         ),
         asked(
-            "AppSync resolver",
+            "Transfer Family",
             Trigger::Invoke,
-            json!({ "arguments": { "owner": "b" }, "identity": { "sub": "a" }, "info": { "fieldName": "secret" } }),
-            resolve,
-            |reading, answer| reading.at(answer, &["secret"]) == "s",
+            json!({ "username": "u", "password": "wrong", "protocol": "SFTP", "serverId": "s", "sourceIp": "192.0.2.1" }),
+            transfer,
+            |reading, answer| reading.is_true(&reading.at(answer, &["Role"])) || reading.at(answer, &["Role"]).is_string(),
         ),
+    ]
+}
+
+/// A user pool.
+fn sign_ins() -> Vec<Asked> {
+    vec![
         asked(
             "verify challenge",
             Trigger::SignIn,
@@ -234,12 +260,18 @@ pub fn everybody() -> Vec<Asked> {
             |_, _| Did::Failed,
             |reading, answer| reading.member(answer, "response").is_some(),
         ),
+    ]
+}
+
+/// Whoever makes something else of an answer.
+fn others() -> Vec<Asked> {
+    vec![
         asked(
-            "Transfer Family",
+            "AppSync resolver",
             Trigger::Invoke,
-            json!({ "username": "u", "password": "wrong", "protocol": "SFTP", "serverId": "s", "sourceIp": "192.0.2.1" }),
-            transfer,
-            |reading, answer| reading.is_true(&reading.at(answer, &["Role"])) || reading.at(answer, &["Role"]).is_string(),
+            json!({ "arguments": { "owner": "b" }, "identity": { "sub": "a" }, "info": { "fieldName": "secret" } }),
+            resolve,
+            |reading, answer| reading.at(answer, &["secret"]) == "s",
         ),
         asked(
             "decision",
@@ -258,6 +290,12 @@ pub fn everybody() -> Vec<Asked> {
         asked("approval", Trigger::Task, json!({ "signatureVerified": false }), webhook, |reading, answer| {
             reading.is_true(&reading.at(answer, &["approved"]))
         }),
+    ]
+}
+
+/// Services that take no leave, and handlers that act on what a message says.
+fn batches() -> Vec<Asked> {
+    vec![
         asked(
             "queue",
             Trigger::Queue,

@@ -128,7 +128,7 @@ impl Parser<'_> {
                 _ => return None,
             };
             self.blank();
-            if !self.take(':') && !(self.is_lenient && self.take('=')) {
+            if !(self.take(':') || (self.is_lenient && self.take('='))) {
                 return None;
             }
             let value = self.value()?;
