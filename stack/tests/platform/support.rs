@@ -81,7 +81,7 @@ pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up
     let stand_in = script(&folder, "stand-in", &this("extension"));
     let wrapper = script(&folder, "wrapper", "exec \"$@\"");
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
-    let layer = extension.then(|| Layer { extension: stand_in, wrapper });
+    let layer = extension.then_some(Layer { extension: stand_in, wrapper });
     start(functions, routes, layer, folder).await.unwrap()
 }
 
