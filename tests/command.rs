@@ -70,15 +70,29 @@ fn a_report_of_nothing_is_an_error_that_names_the_folder() {
 }
 
 #[test]
-fn a_response_that_could_open_a_door_is_refused_before_anything_starts() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = "question = \"May a fault open a door?\"\nsystems = [\"clinic\"]\n[load]\nclinic = { rate = \"1/s\" }\n[[fault]]\nfunction = \"authorizer\"\n\
-        response = { raw = '{\"policyDocument\":{\"Statement\":[{\"Effect\":\"\\u0041llow\"}]}}' }\n";
-    let file = folder.path().join("open.toml");
-    std::fs::write(&file, text).unwrap();
-    let (code, _, err) = brownout(&["run", file.to_str().unwrap()]);
-    assert_eq!(code, 2);
-    assert!(err.contains("never opens a door"), "{err}");
+fn what_could_open_a_door_is_refused_before_anything_starts_with_its_place_and_what_would_do() {
+    let head = "question = \"May a fault open a door?\"\nsystems = [\"clinic\"]\n[load]\nclinic = { rate = \"1/s\" }\n[[fault]]\n";
+    for (function, kind, says) in [
+        ("authorizer", r#"response = { raw = '{"policyDocument":{"Statement":[{"Effect":"\u0041llow"}]}}' }"#, "response.raw: "),
+        ("appointments", r#"response = { raw = '{"message":"in"}' }"#, "an HTTP answer with a `statusCode` of 400 to 599"),
+        ("appointments", r#"response = { status = 500, body = '{"x":1e999,"decision":"\u0041LLOW"}' }"#, "response.body: "),
+        (
+            "authorizer",
+            r#"response = { raw = '{"statusCode":403}' }"#,
+            "cannot be done to `authorizer`, which is invoked by: request authorizer",
+        ),
+        (
+            "appointments",
+            r#"event = { set = { "/requestContext/identity/sourceIp" = "10.0.0.1" } }"#,
+            "event.set.\"/requestContext/identity/sourceIp\": it is not among the places",
+        ),
+        ("appointments", r#"event = { set = { "/body" = '{"role":"admin"}' } }"#, "only plain words such as `not json`"),
+    ] {
+        let (_folder, path) = file(&format!("{head}function = \"{function}\"\n{kind}\n"));
+        let (code, _, err) = brownout(&["run", &path]);
+        assert_eq!(code, 2, "{kind}: {err}");
+        assert!(err.contains(says) && err.contains("nothing was started"), "{kind}: {err}");
+    }
 }
 
 /// Writes `text` into a folder of its own.

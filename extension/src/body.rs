@@ -1,7 +1,6 @@
 //! Where the body of an HTTP/1.1 message ends. It only counts: the bytes themselves stay as they are, chunk sizes and trailers included.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// A message that no HTTP/1.1 reader could make sense of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,17 +118,19 @@ impl Body {
 
     /// The payload in `bytes`, which this body begins with; as far as it makes sense. It is a copy only where it comes in several chunks.
     pub fn payload(mut self, bytes: &[u8]) -> Cow<'_, [u8]> {
-        let mut pieces: Vec<Range<usize>> = Vec::new();
+        let (mut first, mut all) = (0..0, Vec::new());
         let _ = self.advance_into(bytes, |piece| {
-            let from = piece.as_ptr().addr() - bytes.as_ptr().addr();
-            pieces.push(from..from + piece.len());
+            if first.is_empty() {
+                let from = piece.as_ptr().addr() - bytes.as_ptr().addr();
+                first = from..from + piece.len();
+                return;
+            }
+            if all.is_empty() {
+                all.extend_from_slice(bytes.get(first.clone()).unwrap_or_default());
+            }
+            all.extend_from_slice(piece);
         });
-        let of = |piece: &Range<usize>| bytes.get(piece.clone()).unwrap_or_default();
-        match pieces.as_slice() {
-            [] => Cow::Borrowed(&[]),
-            [one] => Cow::Borrowed(of(one)),
-            several => Cow::Owned(several.iter().map(of).collect::<Vec<_>>().concat()),
-        }
+        if all.is_empty() { Cow::Borrowed(bytes.get(first).unwrap_or_default()) } else { Cow::Owned(all) }
     }
 
     fn advance_while(&mut self, bytes: &[u8], mut payload: impl FnMut(&[u8]), goes_on: impl Fn(&Self) -> bool) -> Result<usize, Malformed> {

@@ -12,9 +12,8 @@ use crate::{Places, Trigger};
 /// The members of an answer to an HTTP request.
 const HTTP_ANSWER: [&str; 7] = ["statusCode", "statusDescription", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"];
 
-/// JSON that is nested deeper, in itself or as text within text, is not the same for every reader.
+/// JSON that is nested deeper, in itself and as text within text, is not the same for every reader.
 const DEEPEST: usize = 32;
-const DEEPEST_TEXT: u8 = 8;
 
 /// What stands in the name of a member that grants something where its value is neither false nor null.
 const GRANTS: [&str; 10] =
@@ -76,12 +75,11 @@ pub fn is_words(text: &str) -> bool {
 /// Whether some reader could take a text for leave: it says "allow", a member of it grants, or not all read it alike. Too strict on purpose, and
 /// never the only guard: it is for places that nothing is known to read.
 pub fn could_grant(text: &str) -> bool {
-    text_grants(text, DEEPEST_TEXT)
+    text_grants(text, DEEPEST)
 }
 
-fn text_grants(text: &str, deepest: u8) -> bool {
-    let is_written = text.contains(['{', '[', '\\']);
-    says_allow(text) || (is_written && deepest.checked_sub(1).is_none_or(|deepest| json_grants(text, deepest)))
+fn text_grants(text: &str, levels: usize) -> bool {
+    says_allow(text) || (text.contains(['{', '[', '\\']) && json_grants(text, levels))
 }
 
 fn says_allow(text: &str) -> bool {
@@ -89,9 +87,9 @@ fn says_allow(text: &str) -> bool {
     text.contains("allow") || text.contains("permit")
 }
 
-fn json_grants(text: &str, deepest: u8) -> bool {
+fn json_grants(text: &str, levels: usize) -> bool {
     let mut reader = Reader::new(text);
-    let read = value_grants(&mut reader, DEEPEST, deepest);
+    let read = value_grants(&mut reader, levels);
     read != Ok(false) || !reader.is_at_end()
 }
 
@@ -99,7 +97,7 @@ fn json_grants(text: &str, deepest: u8) -> bool {
 ///
 /// # Errors
 /// Where not all readers read it alike.
-fn value_grants(reader: &mut Reader<'_>, levels: usize, deepest: u8) -> Result<bool, Stop> {
+fn value_grants(reader: &mut Reader<'_>, levels: usize) -> Result<bool, Stop> {
     let levels = levels.checked_sub(1).ok_or(Stop::Broken)?;
     let mut grants = false;
     match reader.peek()? {
@@ -108,7 +106,7 @@ fn value_grants(reader: &mut Reader<'_>, levels: usize, deepest: u8) -> Result<b
             reader.object(|reader, name| {
                 let name = said(reader.text(name)).ok_or(Stop::Broken)?.to_ascii_lowercase();
                 let value = reader.value(|reader| {
-                    grants |= value_grants(reader, levels, deepest)?;
+                    grants |= value_grants(reader, levels)?;
                     Ok(())
                 })?;
                 grants |= member_grants(&name, reader.text(value));
@@ -116,13 +114,13 @@ fn value_grants(reader: &mut Reader<'_>, levels: usize, deepest: u8) -> Result<b
             })?;
         }
         b'[' => reader.array(|reader, _| {
-            grants |= value_grants(reader, levels, deepest)?;
+            grants |= value_grants(reader, levels)?;
             Ok(())
         })?,
         b'"' => {
             let place = reader.skip()?;
             let text = said(reader.text(place)).ok_or(Stop::Broken)?;
-            grants = text_grants(&text, deepest);
+            grants = text_grants(&text, levels);
         }
         _ => {
             let place = reader.skip()?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// No event that is nested deeper is read.
-const DEEPEST: usize = 128;
+pub const DEEPEST: usize = 128;
 
 /// Why reading came to its end before the text did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //! back and without a tree, and only as far as something that was asked for can still come.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::Facts;
-use crate::json::{Reader, Stop, said};
+use crate::json::{DEEPEST, Reader, Stop, said};
 
 /// Any element of an array, as a segment of a pattern. In a JSON pointer `~` comes before `0` and `1` only.
 pub const EACH: &str = "~*";
@@ -20,52 +21,58 @@ pub struct Places {
     asked: Vec<String>,
     /// Of the places of one group, one that is found is enough.
     groups: Vec<Vec<usize>>,
+    /// The groups of each that is asked about.
+    groups_of: Vec<Vec<usize>>,
     /// Whether the names of the event's own members are asked about.
     names: bool,
 }
 
 #[derive(Debug, Default)]
 struct Node {
-    next: Vec<(Step, usize)>,
+    names: BTreeMap<String, usize>,
+    /// Those that may be written in any case, in lower case.
+    any_case: BTreeMap<String, usize>,
+    /// The names that are numbers of elements too.
+    numbers: BTreeMap<usize, usize>,
+    each: Option<usize>,
+    first: Option<usize>,
     /// Its place in `asked`, where it is one.
     asked: Option<usize>,
     /// Whether it stands in several places of one event.
     repeats: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    Key(String),
-    AnyCase(String),
-    Each,
-    First,
-}
-
-impl Step {
-    fn read(segment: &str) -> Self {
-        match segment.strip_prefix(ANY_CASE) {
-            Some(name) => Self::AnyCase(unescaped(name)),
-            None if segment == EACH => Self::Each,
-            None if segment == FIRST => Self::First,
-            None => Self::Key(unescaped(segment)),
+impl Node {
+    /// The node that a segment leads to: `new` where there is none yet.
+    fn step(&mut self, segment: &str, new: usize) -> usize {
+        if let Some(name) = segment.strip_prefix(ANY_CASE) {
+            return *self.any_case.entry(unescaped(name).to_ascii_lowercase()).or_insert(new);
+        }
+        match segment {
+            EACH => *self.each.get_or_insert(new),
+            FIRST => *self.first.get_or_insert(new),
+            _ => {
+                let name = unescaped(segment);
+                let number = index(&name);
+                let next = *self.names.entry(name).or_insert(new);
+                self.numbers.extend(number.map(|number| (number, next)));
+                next
+            }
         }
     }
 
-    fn is_name(&self, name: &str) -> bool {
-        match self {
-            Self::Key(key) => key == name,
-            Self::AnyCase(key) => key.eq_ignore_ascii_case(name),
-            Self::Each | Self::First => false,
-        }
+    fn of_name(&self, name: &str) -> impl Iterator<Item = usize> {
+        let any_case = if self.any_case.is_empty() { None } else { self.any_case.get(&name.to_ascii_lowercase()) };
+        self.names.get(name).into_iter().chain(any_case).copied()
     }
 
-    fn is_number(&self, number: usize) -> bool {
-        match self {
-            Self::Key(key) => index(key) == Some(number),
-            Self::AnyCase(_) => false,
-            Self::Each => true,
-            Self::First => number == 0,
-        }
+    fn of_number(&self, number: usize) -> impl Iterator<Item = usize> {
+        let first = self.first.filter(|_| number == 0);
+        self.numbers.get(&number).copied().into_iter().chain(first).chain(self.each)
+    }
+
+    fn below(&self) -> impl Iterator<Item = usize> {
+        self.names.values().chain(self.any_case.values()).copied().chain(self.each).chain(self.first)
     }
 }
 
@@ -89,10 +96,11 @@ impl Places {
     pub fn of(groups: impl IntoIterator<Item = Vec<String>>) -> Self {
         let mut places = Self { nodes: vec![Node::default()], ..Self::default() };
         for group in groups {
-            let group = group.into_iter().map(|pattern| places.ask(pattern)).collect();
-            if !places.groups.contains(&group) {
-                places.groups.push(group);
+            let group: Vec<_> = group.into_iter().map(|pattern| places.ask(pattern)).collect();
+            for asked in &group {
+                places.groups_of.get_mut(*asked).into_iter().for_each(|groups| groups.push(places.groups.len()));
             }
+            places.groups.push(group);
         }
         places
     }
@@ -109,28 +117,23 @@ impl Places {
 
     fn ask(&mut self, pattern: String) -> usize {
         let mut at = 0;
-        for segment in pattern.split('/').skip(1) {
-            let step = Step::read(segment);
-            let node = self.nodes.get(at);
-            let known = node.and_then(|node| node.next.iter().find(|(one, _)| *one == step)).map(|(_, next)| *next);
-            at = known.unwrap_or_else(|| self.grow(at, step));
+        // What is nested deeper is never read.
+        for segment in pattern.split('/').skip(1).take(DEEPEST + 1) {
+            let new = self.nodes.len();
+            let Some(node) = self.nodes.get_mut(at) else { break };
+            let repeats = node.repeats || segment == EACH;
+            at = node.step(segment, new);
+            if at == new {
+                self.nodes.push(Node { repeats, ..Node::default() });
+            }
         }
         let asked = self.asked.len();
         let Some(node) = self.nodes.get_mut(at) else { return asked };
         *node.asked.get_or_insert_with(|| {
             self.asked.push(pattern);
+            self.groups_of.push(Vec::new());
             asked
         })
-    }
-
-    fn grow(&mut self, at: usize, step: Step) -> usize {
-        let new = self.nodes.len();
-        let repeats = step == Step::Each || self.nodes.get(at).is_some_and(|node| node.repeats);
-        self.nodes.push(Node { repeats, ..Node::default() });
-        if let Some(node) = self.nodes.get_mut(at) {
-            node.next.push((step, new));
-        }
-        new
     }
 
     /// Reads an event, or the beginning of one. `None` where more of it is needed. An event that is no JSON has no facts; of one that is known
@@ -144,7 +147,7 @@ impl Places {
             Err(_) => return Some(Facts::default()),
         };
         let mut reader = Reader::new(text);
-        let mut walk = Walk { places: self, settled: vec![false; self.asked.len()], found: Vec::new(), names: Vec::new() };
+        let mut walk = Walk::new(self);
         if walk.knows_enough() {
             return Some(walk.facts());
         }
@@ -160,13 +163,30 @@ impl Places {
 /// One event being read.
 struct Walk<'a> {
     places: &'a Places,
-    /// Which of the places that are asked about cannot come any more.
-    settled: Vec<bool>,
+    /// What is known of each place that is asked about.
+    known: Vec<Known>,
+    /// How many places of each group can still come; none where one was found.
+    open: Vec<usize>,
+    /// How many groups have such places.
+    groups: usize,
     found: Vec<(&'a str, Cow<'a, str>)>,
     names: Vec<Cow<'a, str>>,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Known {
+    is_found: bool,
+    /// It cannot come any more.
+    is_settled: bool,
+}
+
 impl<'a> Walk<'a> {
+    fn new(places: &'a Places) -> Self {
+        let open: Vec<_> = places.groups.iter().map(Vec::len).collect();
+        let groups = open.iter().filter(|open| **open > 0).count();
+        Self { places, known: vec![Known::default(); places.asked.len()], open, groups, found: Vec::new(), names: Vec::new() }
+    }
+
     fn facts(self) -> Facts<'a> {
         Facts::found(self.found, self.names)
     }
@@ -174,19 +194,19 @@ impl<'a> Walk<'a> {
     /// Reads the value that these nodes stand for.
     fn value(&mut self, reader: &mut Reader<'a>, nodes: &[usize], is_root: bool) -> Result<(), Stop> {
         let places = self.places;
-        let below = |at: &usize| places.nodes.get(*at).is_some_and(|node| !node.next.is_empty());
+        let below = |at: &usize| places.nodes.get(*at).is_some_and(|node| node.below().next().is_some());
         let is_asked_within = nodes.iter().any(below) || (is_root && places.names);
         let place = reader.value(|reader| match reader.peek()? {
             b'{' if is_asked_within => reader.object(|reader, name| {
                 let name = said(reader.text(name));
-                let next = name.as_deref().map(|name| places.next(nodes, |step| step.is_name(name))).unwrap_or_default();
+                let next = name.as_deref().map(|name| places.all(nodes).flat_map(|node| node.of_name(name)).collect::<Vec<_>>());
                 if is_root && places.names {
                     self.names.push(name.unwrap_or_default());
                 }
-                self.inner(reader, &next)
+                self.inner(reader, &next.unwrap_or_default())
             }),
             b'[' if is_asked_within => reader.array(|reader, number| {
-                let next = places.next(nodes, |step| step.is_number(number));
+                let next: Vec<_> = places.all(nodes).flat_map(|node| node.of_number(number)).collect();
                 self.inner(reader, &next)
             }),
             _ => reader.skip().map(drop),
@@ -203,8 +223,9 @@ impl<'a> Walk<'a> {
 
     fn found(&mut self, at: usize, value: &'a str) {
         let Some(node) = self.places.nodes.get(at) else { return };
-        if let Some(pattern) = node.asked.and_then(|asked| self.places.asked.get(asked)) {
-            self.found.push((pattern, Cow::Borrowed(value)));
+        if let Some(asked) = node.asked {
+            self.found.extend(self.places.asked.get(asked).map(|pattern| (pattern.as_str(), Cow::Borrowed(value))));
+            self.known.get_mut(asked).into_iter().for_each(|known| known.is_found = true);
         }
         if !node.repeats {
             self.settle(node);
@@ -213,33 +234,35 @@ impl<'a> Walk<'a> {
 
     /// Nothing of this node or below it comes any more.
     fn settle(&mut self, node: &Node) {
-        if let Some(settled) = node.asked.and_then(|asked| self.settled.get_mut(asked)) {
-            *settled = true;
+        if let Some(asked) = node.asked {
+            self.settle_place(asked);
         }
-        for below in node.next.iter().filter_map(|(_, next)| self.places.nodes.get(*next)) {
+        for below in node.below().filter_map(|next| self.places.nodes.get(next)) {
             self.settle(below);
         }
     }
 
-    /// Whether nothing that is asked for can come any more. Names come up to the end.
-    fn knows_enough(&self) -> bool {
-        let is_found = |asked: &usize| {
-            let pattern = self.places.asked.get(*asked);
-            self.found.iter().any(|(found, _)| pattern.is_some_and(|pattern| pattern == found)) && self.is_settled(*asked)
-        };
-        let is_done = |group: &Vec<usize>| group.iter().any(is_found) || group.iter().all(|asked| self.is_settled(*asked));
-        !self.places.names && self.places.groups.iter().all(is_done)
+    fn settle_place(&mut self, asked: usize) {
+        let Some(known) = self.known.get_mut(asked) else { return };
+        if std::mem::replace(&mut known.is_settled, true) {
+            return;
+        }
+        for group in self.places.groups_of.get(asked).into_iter().flatten() {
+            let Some(open) = self.open.get_mut(*group).filter(|open| **open > 0) else { continue };
+            *open = if known.is_found { 0 } else { *open - 1 };
+            self.groups -= usize::from(*open == 0);
+        }
     }
 
-    fn is_settled(&self, asked: usize) -> bool {
-        self.settled.get(asked).copied().unwrap_or(true)
+    /// Whether nothing that is asked for can come any more. Names come up to the end.
+    const fn knows_enough(&self) -> bool {
+        !self.places.names && self.groups == 0
     }
 }
 
 impl Places {
-    fn next(&self, nodes: &[usize], is_step: impl Fn(&Step) -> bool) -> Vec<usize> {
-        let steps = nodes.iter().filter_map(|at| self.nodes.get(*at)).flat_map(|node| &node.next);
-        steps.filter(|(step, _)| is_step(step)).map(|(_, next)| *next).collect()
+    fn all(&self, nodes: &[usize]) -> impl Iterator<Item = &Node> {
+        nodes.iter().filter_map(|at| self.nodes.get(*at))
     }
 }
 
@@ -311,6 +334,17 @@ mod tests {
         }
         let names = places(&[]).with_names();
         assert!(names.read(br#"{"a":1,"b":2"#, false).is_none());
+    }
+
+    #[test]
+    fn no_event_waits_for_the_number_of_places() {
+        // Each of them once more for each that was found takes minutes.
+        let groups: Vec<_> = (0..20_000).map(|n| vec![format!("/a{n}"), format!("/b/{n}"), format!("/~iC{n}")]).collect();
+        let members: Vec<_> = (0..20_000).map(|n| format!(r#""A{n}":0,"a{n}":1,"c{n}":2"#)).collect();
+        let event = format!(r#"{{{},"b":[{}0]}}"#, members.join(","), "0,".repeat(20_000));
+        let places = Places::of(groups);
+        let facts = places.read(event.as_bytes(), true).unwrap();
+        assert_eq!((facts.raw("/a19999").next(), facts.raw("/~iC7").next(), facts.raw("/b/7").next()), (Some("1"), Some("2"), None));
     }
 
     #[test]

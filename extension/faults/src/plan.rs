@@ -404,6 +404,31 @@ mod tests {
     }
 
     #[test]
+    fn no_plan_is_too_deep_for_a_small_stack() {
+        let text_in_text = (0..8).fold("[[[[[[[[]]]]]]]]".to_owned(), |text, _| serde_json::to_string(&[[[[text]]]]).unwrap());
+        let kinds = [
+            serde_json::json!({ "response": { "raw": text_in_text } }),
+            serde_json::json!({ "response": { "status": 500, "body": "[".repeat(100_000) } }),
+            serde_json::json!({ "event": { "remove": ["/".repeat(100_000)] } }),
+            serde_json::json!({ "again": {} }),
+        ];
+        // As the extension's thread for plans has it.
+        let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
+            for kind in kinds {
+                let when = serde_json::json!({ "pointer": { ("/a".repeat(50_000)): 1 } });
+                let fault = serde_json::json!({ "name": "f", "place": { "function": "f" }, "share": 1, "when": when, "kind": kind });
+                let text = SLOW.replace(&SLOW[SLOW.find('[').unwrap()..], &format!("[{fault}]}}"));
+                let read = Plan::read(text.as_bytes());
+                assert_eq!(read.is_ok(), fault["kind"].get("again").is_some(), "{read:?}");
+                let places = read.map(|plan| plan.places("f")).unwrap_or_default();
+                assert!(places.read(r#"{"a":"#.repeat(128).as_bytes(), true).is_some());
+                assert!(places.read((r#"{"a":"#.repeat(100) + "1" + &"}".repeat(100)).as_bytes(), true).is_some());
+            }
+        });
+        thread.unwrap().join().unwrap();
+    }
+
+    #[test]
     fn a_fault_is_about_its_function_and_path_only() {
         let plan = plan(SLOW).unwrap();
         assert_eq!(decide(&plan, "authorizer", "1-a-b", "/appointment/1").len(), 1);

@@ -3,6 +3,7 @@
 
 #![no_main]
 
+use faults::json::Reader;
 use faults::{Action, Identity, Memory, Place, Plan};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -30,7 +31,8 @@ fn look_at(action: &Action, event: &[u8]) {
         }
         Action::EditEvent(edits) => {
             if let Some(edited) = edits.apply(event) {
-                serde_json::from_slice::<Value>(&edited).expect("an edited event is an event");
+                let mut reader = Reader::new(std::str::from_utf8(&edited).expect("an edited event is text"));
+                assert!(reader.skip().is_ok() && reader.is_at_end(), "an edited event is an event");
             }
         }
         Action::Refuse { error_type, .. } | Action::LoseAnswer { error_type, .. } | Action::FailStart { error_type, .. } => {

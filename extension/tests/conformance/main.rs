@@ -42,6 +42,17 @@ async fn the_proxy_conforms() {
     assert_eq!(results.failed(), Vec::<&str>::new());
 }
 
+/// Faults that look at every event, to its end where it has one, and strike none.
+const ARMED: &str = r#"
+    {"name":"left alone","place":{"function":"f"},"share":0,"kind":{"latency":{"time":"1s"}}},
+    {"name":"elsewhere","place":{"function":"f"},"share":1,"when":{"path":"/nowhere","pointer":{"/nothing/0":1}},"kind":{"error":{}}}"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_extension_conforms_with_a_plan_that_looks_at_every_event() {
+    let results = suite::run(Subject::Extension(ARMED), Arc::new(Semaphore::new(6))).await.unwrap();
+    assert!(results.failed().is_empty(), "{}", results.table());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mock_that_answers_directly_conforms() {
     let results = suite::run(Subject::Nothing, Arc::new(Semaphore::new(6))).await.unwrap();

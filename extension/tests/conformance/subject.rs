@@ -28,7 +28,8 @@ pub struct Foreign {
 pub enum Subject {
     /// Nothing: the runtime speaks to the mock itself.
     Nothing,
-    Extension,
+    /// The real binary with these faults in force.
+    Extension(&'static str),
     Foreign(Foreign),
     Sinner(Sin),
 }
@@ -71,7 +72,7 @@ impl Subject {
         };
         let command = std::env::var("CONFORMANCE_COMMAND").ok();
         match (address("CONFORMANCE_PROXY")?, address("CONFORMANCE_UPSTREAM")?, command) {
-            (None, None, None) => Ok(Self::Extension),
+            (None, None, None) => Ok(Self::Extension("")),
             (Some(listens), upstream, command @ Some(_)) => {
                 Ok(Self::Foreign(Foreign { listens, upstream: upstream.unwrap_or(ANY), command }))
             }
@@ -113,11 +114,12 @@ impl Subject {
         let mut stage = Stage { proxy: platform.address, platform, process: None, _sinner: None, folder };
         match self {
             Self::Nothing => (),
-            Self::Extension => {
+            Self::Extension(faults) => {
                 stage.proxy = SocketAddr::from(([127, 0, 0, 2], stage.platform.address.port()));
                 let mut command = Command::new(env!("CARGO_BIN_EXE_brownout-extension"));
                 command.env("BROWNOUT_LISTEN", stage.proxy.to_string());
-                command.env("BROWNOUT_PLAN", r#"json:{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[]}"#);
+                let plan = format!(r#"json:{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[{faults}]}}"#);
+                command.env("BROWNOUT_PLAN", plan);
                 stage.start(command)?;
             }
             Self::Foreign(foreign) => {
