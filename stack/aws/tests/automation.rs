@@ -116,6 +116,11 @@ fn without_its_end(bench: &mut Bench) {
     bench.document = serde_json::from_str(&text).unwrap();
 }
 
+/// Only the clean-up is left.
+fn without_its_beginning(bench: &mut Bench) {
+    bench.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
+}
+
 #[test]
 fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_record_that_the_command_reads() {
     let Some(mut bench) = Bench::new() else { return };
@@ -233,7 +238,7 @@ fn an_update_that_lambda_fails_to_put_in_force_is_taken_back_and_one_that_takes_
     bench.execute(None);
     bench.plane().plane.settling.next_fails = Some("no capacity".into());
     bench.document = whole;
-    bench.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
+    without_its_beginning(&mut bench);
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
     let settled = |name| bench.latest(name).last_update == control_plane::LastUpdate::Successful;
@@ -287,7 +292,7 @@ fn what_the_command_leaves_the_document_cleans() {
         bench.runtime.block_on(attach(&lambda, &NoJournal, name, &wish)).unwrap();
     }
     assert!(!bench.dirt().is_empty());
-    bench.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
+    without_its_beginning(&mut bench);
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
 }
@@ -315,6 +320,111 @@ fn anothers_plan_in_our_place_is_not_struck_over() {
     let execution = bench.execute(None);
     assert!(execution.failures.concat().contains("holds the plan of run r"), "{execution:#?}");
     assert_eq!((execution.status, bench.plan()), (Status::Failed, Some(plan)));
+}
+
+#[test]
+fn a_clean_up_survives_whatever_stands_in_the_parameter_and_leaves_it() {
+    let Some(mut bench) = Bench::new() else { return };
+    let whole = bench.document.clone();
+    for value in ["off", "[]", "7", "null", r#"{"run":7}"#, r#"{"faults":"#] {
+        bench.reset();
+        bench.document = whole.clone();
+        without_its_end(&mut bench);
+        bench.execute(None);
+        bench.put(&bench.experiment.plan_parameter(), value);
+        bench.document = whole.clone();
+        without_its_beginning(&mut bench);
+        let execution = bench.execute(None);
+        assert_eq!(execution.status, Status::Success, "{value}: {execution:#?}");
+        // It is the brake: who pulled it lets it go.
+        assert_eq!(bench.plan().as_deref(), Some(value));
+        bench.plane().plane.set_parameter(&bench.experiment.plan_parameter(), None);
+        assert_eq!(bench.dirt(), Vec::<String>::new(), "{value}");
+    }
+}
+
+#[test]
+fn what_somebody_wrote_to_stop_the_faults_stops_those_that_are_in_force_and_the_next_ones() {
+    let Some(mut bench) = Bench::new() else { return };
+    let name = bench.experiment.plan_parameter();
+    bench.put(&name, "off");
+    let execution = bench.execute(None);
+    assert!(execution.failures.concat().contains("holds something that is no plan"), "{execution:#?}");
+    assert_eq!((execution.status, bench.plan().as_deref()), (Status::Failed, Some("off")));
+    bench.plane().plane.set_parameter(&name, None);
+    assert_eq!(bench.dirt(), Vec::<String>::new());
+
+    // At each call while the faults are in force, one after the other.
+    bench.reset();
+    bench.execute(None);
+    let effects = bench.plane().effects;
+    let mut stopped = 0;
+    for effect in 0..effects {
+        for value in [None, Some("off".to_owned())] {
+            bench.reset();
+            bench.plane().script.insert(effect, Accident::Parameter { name: name.clone(), value: value.clone() });
+            bench.host.plans();
+            let execution = bench.execute(None);
+            stopped += u64::from(execution.status == Status::Failed);
+            assert!([None, value.as_deref()].contains(&bench.plan().as_deref()), "{effect}: {:?}", bench.plan());
+            bench.plane().plane.set_parameter(&name, None);
+            assert_eq!(bench.dirt(), Vec::<String>::new(), "{effect}: {execution:#?}");
+        }
+    }
+    assert!(stopped >= 8, "{stopped}");
+}
+
+#[test]
+fn a_layer_whose_marker_somebody_took_out_is_taken_out_too() {
+    let Some(mut bench) = Bench::new() else { return };
+    let whole = bench.document.clone();
+    for gone in [&["BROWNOUT_UNDO"][..], &["BROWNOUT_UNDO", "BROWNOUT_PLAN"]] {
+        bench.reset();
+        bench.document = whole.clone();
+        without_its_end(&mut bench);
+        bench.execute(None);
+        for name in NAMES {
+            for one in gone {
+                assert!(bench.plane().plane.edit(name, &Edit::Unset((*one).to_owned())), "{name}: {one}");
+            }
+        }
+        bench.document = whole.clone();
+        without_its_beginning(&mut bench);
+        let execution = bench.execute(None);
+        assert_eq!(execution.status, Status::Success, "{gone:?}: {execution:#?}");
+        for name in NAMES {
+            let (found, before) = (bench.latest(name), before(name));
+            assert_eq!((&found.layers, &found.variables), (&before.layers, &before.variables), "{gone:?}");
+        }
+    }
+}
+
+#[test]
+fn a_function_that_had_the_layer_keeps_it() {
+    let Some(mut bench) = Bench::new() else { return };
+    let layer = bench.experiment.layer.to_string();
+    for name in NAMES {
+        let mut plane = bench.plane();
+        let function = &mut plane.plane.functions.get_mut(name).unwrap().latest;
+        function.layers.push(layer.clone());
+        function.variables.insert("BROWNOUT_PLAN".into(), format!("ssm:{}", bench.experiment.plan_parameter_of("idle")));
+    }
+    let execution = bench.execute(None);
+    assert_eq!(execution.status, Status::Success, "{execution:#?}");
+    assert!(NAMES.into_iter().all(|name| bench.latest(name).layers.contains(&layer)));
+}
+
+#[test]
+fn a_function_whose_team_has_not_allowed_it_is_not_touched() {
+    let Some(mut bench) = Bench::new() else { return };
+    for tags in [vec![], vec![("brownout".to_owned(), "denied".to_owned())]] {
+        bench.reset();
+        bench.plane().plane.functions.get_mut("appointments").unwrap().tags = tags.into_iter().collect();
+        let revisions = bench.plane().plane.revisions;
+        let execution = bench.execute(None);
+        assert!(execution.failures.concat().contains("does not carry the tag `brownout=allowed`"), "{execution:#?}");
+        assert_eq!((execution.status, bench.plane().plane.revisions), (Status::Failed, revisions));
+    }
 }
 
 #[test]
@@ -369,8 +479,9 @@ fn a_document_without_its_way_to_the_clean_up_is_seen() {
 fn a_change_without_the_revision_is_seen() {
     let edit = |edit| Accident::Edit { function: "authorizer".into(), edit };
     let gone = edit(Edit::Unset("TABLE_NAME".into()));
-    // `attach` looks at the layer and at both functions, looks at the first again, and changes it: the edit stands before the change.
-    assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((4, gone))));
+    // `attach` looks at the layer and at both functions with their tags, looks at the first again, and changes it: the edit stands before the
+    // change.
+    assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((6, gone))));
 }
 
 #[test]

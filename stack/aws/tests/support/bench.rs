@@ -63,7 +63,7 @@ impl Bench {
         let mut plane = ControlPlane { settling, ..ControlPlane::default() };
         plane.layers.insert(self.experiment.layer.to_string(), vec!["x86_64".into()]);
         for name in NAMES {
-            plane.add(Function::new(before(name)));
+            plane.add(Function { tags: [("brownout".into(), "allowed".into())].into(), ..Function::new(before(name)) });
         }
         *self.plane() = Scripted { plane, ..Scripted::default() };
         self.put(&self.experiment.faults_parameter(), &self.experiment.plan.to_json());
@@ -71,8 +71,10 @@ impl Bench {
     }
 
     pub fn put(&self, name: &str, value: &str) {
-        let parameter =
-            control_plane::Parameter { value: value.to_owned(), version: 1, tier: "Standard".into(), labels: Default::default() };
+        let (labels, tier) = (Default::default(), "Standard".into());
+        // The clock of the scripts begins at this time and moves only forward.
+        let modified_ms = aws::marker::now() * 1000;
+        let parameter = control_plane::Parameter { value: value.to_owned(), version: 1, tier, labels, modified_ms };
         self.plane().plane.parameters.insert(name.to_owned(), parameter);
     }
 
