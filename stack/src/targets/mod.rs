@@ -1,5 +1,6 @@
 //! Where an experiment can be made, one file each.
 
+mod arming;
 mod attached;
 pub mod bare;
 pub mod deployed;
