@@ -108,23 +108,10 @@ fn a_plan_that_was_calmed_by_whoever_drives_the_run_ends_the_document_early_and_
     assert_eq!((renewals, bench.dirt()), (1, Vec::new()), "{execution:#?}");
 }
 
-/// Everything that undoes is taken out, so that what was there can be seen.
-fn without_its_end(bench: &mut Bench) {
-    let steps = bench.document["mainSteps"].as_array_mut().unwrap();
-    steps.retain(|step| ["attach", "arm", "hold"].contains(&step["name"].as_str().unwrap()));
-    let text = bench.document.to_string().replace("step:cleanUp", "Abort").replace(r#""nextStep":"calm""#, r#""isEnd":true"#);
-    bench.document = serde_json::from_str(&text).unwrap();
-}
-
-/// Only the clean-up is left.
-fn without_its_beginning(bench: &mut Bench) {
-    bench.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
-}
-
 #[test]
 fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_record_that_the_command_reads() {
     let Some(mut bench) = Bench::new() else { return };
-    without_its_end(&mut bench);
+    bench.without_its_end();
     assert_eq!(bench.execute(None).status, Status::Success);
     let authorizer = bench.latest("authorizer");
     assert_eq!(authorizer.layers.last(), Some(&bench.experiment.layer.to_string()));
@@ -234,11 +221,11 @@ fn an_update_that_lambda_fails_to_put_in_force_is_taken_back_and_one_that_takes_
 
     bench.reset();
     let whole = bench.document.clone();
-    without_its_end(&mut bench);
+    bench.without_its_end();
     bench.execute(None);
     bench.plane().plane.settling.next_fails = Some("no capacity".into());
     bench.document = whole;
-    without_its_beginning(&mut bench);
+    bench.without_its_beginning();
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
     let settled = |name| bench.latest(name).last_update == control_plane::LastUpdate::Successful;
@@ -264,7 +251,7 @@ fn what_a_document_leaves_the_command_recovers() {
 #[test]
 fn a_record_is_over_after_the_document_has_had_its_time_and_not_before() {
     let Some(mut bench) = Bench::new() else { return };
-    without_its_end(&mut bench);
+    bench.without_its_end();
     bench.execute(None);
     let undo = record(&bench.latest("authorizer"));
     // Also where a run holds the faults for longer than the document says by itself.
@@ -292,7 +279,7 @@ fn what_the_command_leaves_the_document_cleans() {
         bench.runtime.block_on(attach(&lambda, &NoJournal, name, &wish)).unwrap();
     }
     assert!(!bench.dirt().is_empty());
-    without_its_beginning(&mut bench);
+    bench.without_its_beginning();
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
 }
@@ -320,111 +307,6 @@ fn anothers_plan_in_our_place_is_not_struck_over() {
     let execution = bench.execute(None);
     assert!(execution.failures.concat().contains("holds the plan of run r"), "{execution:#?}");
     assert_eq!((execution.status, bench.plan()), (Status::Failed, Some(plan)));
-}
-
-#[test]
-fn a_clean_up_survives_whatever_stands_in_the_parameter_and_leaves_it() {
-    let Some(mut bench) = Bench::new() else { return };
-    let whole = bench.document.clone();
-    for value in ["off", "[]", "7", "null", r#"{"run":7}"#, r#"{"faults":"#] {
-        bench.reset();
-        bench.document = whole.clone();
-        without_its_end(&mut bench);
-        bench.execute(None);
-        bench.put(&bench.experiment.plan_parameter(), value);
-        bench.document = whole.clone();
-        without_its_beginning(&mut bench);
-        let execution = bench.execute(None);
-        assert_eq!(execution.status, Status::Success, "{value}: {execution:#?}");
-        // It is the brake: who pulled it lets it go.
-        assert_eq!(bench.plan().as_deref(), Some(value));
-        bench.plane().plane.set_parameter(&bench.experiment.plan_parameter(), None);
-        assert_eq!(bench.dirt(), Vec::<String>::new(), "{value}");
-    }
-}
-
-#[test]
-fn what_somebody_wrote_to_stop_the_faults_stops_those_that_are_in_force_and_the_next_ones() {
-    let Some(mut bench) = Bench::new() else { return };
-    let name = bench.experiment.plan_parameter();
-    bench.put(&name, "off");
-    let execution = bench.execute(None);
-    assert!(execution.failures.concat().contains("holds something that is no plan"), "{execution:#?}");
-    assert_eq!((execution.status, bench.plan().as_deref()), (Status::Failed, Some("off")));
-    bench.plane().plane.set_parameter(&name, None);
-    assert_eq!(bench.dirt(), Vec::<String>::new());
-
-    // At each call while the faults are in force, one after the other.
-    bench.reset();
-    bench.execute(None);
-    let effects = bench.plane().effects;
-    let mut stopped = 0;
-    for effect in 0..effects {
-        for value in [None, Some("off".to_owned())] {
-            bench.reset();
-            bench.plane().script.insert(effect, Accident::Parameter { name: name.clone(), value: value.clone() });
-            bench.host.plans();
-            let execution = bench.execute(None);
-            stopped += u64::from(execution.status == Status::Failed);
-            assert!([None, value.as_deref()].contains(&bench.plan().as_deref()), "{effect}: {:?}", bench.plan());
-            bench.plane().plane.set_parameter(&name, None);
-            assert_eq!(bench.dirt(), Vec::<String>::new(), "{effect}: {execution:#?}");
-        }
-    }
-    assert!(stopped >= 8, "{stopped}");
-}
-
-#[test]
-fn a_layer_whose_marker_somebody_took_out_is_taken_out_too() {
-    let Some(mut bench) = Bench::new() else { return };
-    let whole = bench.document.clone();
-    for gone in [&["BROWNOUT_UNDO"][..], &["BROWNOUT_UNDO", "BROWNOUT_PLAN"]] {
-        bench.reset();
-        bench.document = whole.clone();
-        without_its_end(&mut bench);
-        bench.execute(None);
-        for name in NAMES {
-            for one in gone {
-                assert!(bench.plane().plane.edit(name, &Edit::Unset((*one).to_owned())), "{name}: {one}");
-            }
-        }
-        bench.document = whole.clone();
-        without_its_beginning(&mut bench);
-        let execution = bench.execute(None);
-        assert_eq!(execution.status, Status::Success, "{gone:?}: {execution:#?}");
-        for name in NAMES {
-            let (found, before) = (bench.latest(name), before(name));
-            assert_eq!((&found.layers, &found.variables), (&before.layers, &before.variables), "{gone:?}");
-        }
-    }
-}
-
-#[test]
-fn a_function_that_had_the_layer_keeps_it() {
-    let Some(mut bench) = Bench::new() else { return };
-    let layer = bench.experiment.layer.to_string();
-    for name in NAMES {
-        let mut plane = bench.plane();
-        let function = &mut plane.plane.functions.get_mut(name).unwrap().latest;
-        function.layers.push(layer.clone());
-        function.variables.insert("BROWNOUT_PLAN".into(), format!("ssm:{}", bench.experiment.plan_parameter_of("idle")));
-    }
-    let execution = bench.execute(None);
-    assert_eq!(execution.status, Status::Success, "{execution:#?}");
-    assert!(NAMES.into_iter().all(|name| bench.latest(name).layers.contains(&layer)));
-}
-
-#[test]
-fn a_function_whose_team_has_not_allowed_it_is_not_touched() {
-    let Some(mut bench) = Bench::new() else { return };
-    for tags in [vec![], vec![("brownout".to_owned(), "denied".to_owned())]] {
-        bench.reset();
-        bench.plane().plane.functions.get_mut("appointments").unwrap().tags = tags.into_iter().collect();
-        let revisions = bench.plane().plane.revisions;
-        let execution = bench.execute(None);
-        assert!(execution.failures.concat().contains("does not carry the tag `brownout=allowed`"), "{execution:#?}");
-        assert_eq!((execution.status, bench.plane().plane.revisions), (Status::Failed, revisions));
-    }
 }
 
 #[test]

@@ -139,9 +139,10 @@ fn the_functions_of_the_experiment_and_no_others_get_the_layer_with_all_that_it_
         let ours = |name: &str| resources[name]["Properties"].to_string().contains("brownout");
         assert!(!ours("Renderer") && !ours("Other"), "{resources:#}");
 
-        let (layers, variables) = (|name: &str| resources[name]["Properties"]["Layers"].clone(), |name: &str| {
-            resources[name]["Properties"]["Environment"]["Variables"].clone()
-        });
+        let (layers, variables) = (
+            |name: &str| resources[name]["Properties"]["Layers"].clone(),
+            |name: &str| resources[name]["Properties"]["Environment"]["Variables"].clone(),
+        );
         let idle = "ssm:/brownout/slow-authorizer/plan/idle";
         if layer.is_empty() {
             assert_eq!(layers("Authorizer"), json!([TRACING]));

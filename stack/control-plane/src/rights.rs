@@ -36,9 +36,9 @@ fn function(named: &str) -> String {
 impl ControlPlane {
     /// What a call needs; nothing where it is none that is served here.
     pub(crate) fn needs(&self, request: &Request<'_>) -> Vec<Need> {
-        let wish = request.json();
+        let wish = &request.json();
         if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
-            return ssm(operation, &wish);
+            return ssm(operation, wish);
         }
         if request.target.is_some() {
             let group = wish["logGroupName"].as_str().unwrap_or_default();
@@ -47,8 +47,8 @@ impl ControlPlane {
         let parts = parts(request);
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match (request.method, parts.as_slice()) {
-            (_, ["experimentTemplates" | "experiments", ..]) => self.fis_needs(request.method, &parts, &wish),
-            (_, ["2015-03-31", "functions", rest @ ..]) => functions(request, rest, &wish),
+            (_, ["experimentTemplates" | "experiments", ..]) => self.fis_needs(request.method, &parts, wish),
+            (_, ["2015-03-31", "functions", rest @ ..]) => functions(request, rest, wish),
             ("GET", ["2018-10-31", "layers"]) => {
                 vec![Need::new("lambda:GetLayerVersion", request.parameter("Arn").unwrap_or_default())]
             }

@@ -91,7 +91,8 @@ fn ssm(plane: &mut ControlPlane, operation: &str, body: &Value) -> Answer {
 fn an_advanced_parameter_never_becomes_a_standard_one() {
     let mut plane = plane();
     let mut put = |length: usize, tier: Option<&str>| {
-        let answered = ssm(&mut plane, "PutParameter", &json!({"Name": "/p", "Value": "x".repeat(length), "Overwrite": true, "Tier": tier}));
+        let answered =
+            ssm(&mut plane, "PutParameter", &json!({"Name": "/p", "Value": "x".repeat(length), "Overwrite": true, "Tier": tier}));
         (answered.status, answered.body["Tier"].as_str().unwrap_or_default().to_owned(), answered.body["message"].to_string())
     };
     assert_eq!(put(4097, Some("Standard")).0, 400);

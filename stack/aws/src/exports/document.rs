@@ -114,7 +114,10 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     let attach = with(ours.clone(), json!({"Seconds": ATTACHING, "LastsSeconds": lasts, "Tag": tag}));
     let detach = with(ours, json!({"Seconds": CLEANING}));
     vec![
-        guarded(with(script("attach", &[SHARED, OURS, ATTACH], "attach", attach), json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}))),
+        guarded(with(
+            script("attach", &[SHARED, OURS, ATTACH], "attach", attach),
+            json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}),
+        )),
         guarded(with(
             script(
                 "arm",

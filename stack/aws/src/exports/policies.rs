@@ -182,11 +182,7 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     statements.push(allow(
         "LookAround",
-        &[
-            "lambda:GetFunctionCodeSigningConfig",
-            "lambda:GetFunctionConcurrency",
-            "lambda:ListVersionsByFunction",
-        ],
+        &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency", "lambda:ListVersionsByFunction"],
         arns,
     ));
     let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();

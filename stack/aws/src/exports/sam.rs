@@ -45,7 +45,8 @@ fn with_layer(experiment: &Experiment, function: &Function) -> Value {
     if function.bootstrap.is_none() {
         variables.insert("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.to_owned());
     }
-    let variables: serde_json::Map<_, _> = variables.iter().map(|(name, value)| ((*name).to_owned(), when_attached(&json!(value)))).collect();
+    let variables: serde_json::Map<_, _> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), when_attached(&json!(value)))).collect();
     json!({
         "Type": "AWS::Serverless::Function",
         "Properties": {

@@ -121,4 +121,17 @@ impl Bench {
         let patience = Patience { total: Duration::from_secs(10), first: pause, most: pause };
         Lambda::new(&self.runtime.block_on(config.load()), patience)
     }
+
+    /// Everything that undoes is taken out, so that what was there can be seen.
+    pub fn without_its_end(&mut self) {
+        let steps = self.document["mainSteps"].as_array_mut().unwrap();
+        steps.retain(|step| ["attach", "arm", "hold"].contains(&step["name"].as_str().unwrap()));
+        let text = self.document.to_string().replace("step:cleanUp", "Abort").replace(r#""nextStep":"calm""#, r#""isEnd":true"#);
+        self.document = serde_json::from_str(&text).unwrap();
+    }
+
+    /// Only the clean-up is left.
+    pub fn without_its_beginning(&mut self) {
+        self.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
+    }
 }
