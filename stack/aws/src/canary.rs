@@ -109,6 +109,14 @@ pub async fn begin(lambda: &Lambda, journal: &dyn Journal, function: &str, wish:
     Ok(Canary { function: function.to_owned(), alias: alias.to_owned(), version })
 }
 
+/// Whether an alias can be shared now, reading only.
+///
+/// # Errors
+/// Why it cannot.
+pub async fn preview(lambda: &Lambda, function: &str, alias: &str) -> Result<(), CanaryError> {
+    check(lambda, function, alias).await.map(drop)
+}
+
 /// Takes a version's share away, waits until no call comes to it any more, and deletes it. Nothing that is not the run's is touched: other
 /// weights stay.
 ///
