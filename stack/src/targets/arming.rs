@@ -144,7 +144,12 @@ impl Arming {
 }
 
 /// Writes what is wished, the newest first, and looks in between.
-async fn keep(mut armed: Armed, journal: Arc<dyn Journal>, mut wished: watch::Receiver<Option<Wished>>, seen: watch::Sender<Seen>) -> Armed {
+async fn keep(
+    mut armed: Armed,
+    journal: Arc<dyn Journal>,
+    mut wished: watch::Receiver<Option<Wished>>,
+    seen: watch::Sender<Seen>,
+) -> Armed {
     loop {
         tokio::select! {
             changed = wished.changed() => if changed.is_err() {

@@ -36,13 +36,7 @@ pub(super) async fn bring(lambda: &Lambda, journal: &File, function: &Function) 
 }
 
 /// Takes ours away, and says how it is known to be gone.
-pub(super) async fn take(
-    lambda: &Lambda,
-    journal: &File,
-    function: &Function,
-    run: &Run,
-    attached: &Attached,
-) -> Result<String, String> {
+pub(super) async fn take(lambda: &Lambda, journal: &File, function: &Function, run: &Run, attached: &Attached) -> Result<String, String> {
     let proof = match (attached, &function.wish.alias) {
         (Attached::Version(canary), _) => {
             canary::take_back(lambda, journal, &function.arn, run, &canary.alias, &canary.version).await.map_err(|error| chain(&error))?

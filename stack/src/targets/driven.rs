@@ -1,7 +1,7 @@
 //! Functions that are deployed on AWS, struck by an experiment of FIS: FIS's stop conditions, safety lever, permissions and log apply, and its
 //! document attaches, arms, calms and detaches. Here it is started, watched, calmed in time and, where need be, stopped; and its clean-up is proven.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use aws::Patience;
 use aws::arm::{ArmError, Armed, Place};
 use aws::attach;
 use aws::exports::Experiment;
-use aws::fis::{Actions, Fis, Prepared, Seen, Status};
+use aws::fis::{Actions, Fis, Prepared, Status};
 use aws::function::Function;
 use aws::marker::{Marker, Record, Run, now};
 use aws::recover::published;
@@ -19,11 +19,9 @@ use tokio::task::JoinSet;
 
 use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
+use super::story::{LOOKS, Story, locked, watch_over};
 use crate::target::chain;
 use crate::{Addresses, Left, Sighting, Target, TargetError};
-
-/// Between two looks at the experiment.
-const LOOKS: Duration = Duration::from_secs(1);
 
 /// A calm that comes no sooner than this before the faults' own end is that end.
 const EARLY: Duration = Duration::from_secs(3);
@@ -56,35 +54,6 @@ impl Wish {
     }
 }
 
-/// What is known of an experiment.
-#[derive(Debug, Default)]
-struct Story {
-    /// Each state as it was first seen, with the time from the start.
-    states: Vec<(Duration, Seen)>,
-    /// The automation whose plan is in force, and when that was seen.
-    automation: Option<(String, Duration)>,
-}
-
-impl Story {
-    fn saw(&mut self, at: Duration, seen: Seen) {
-        if self.states.last().is_none_or(|(_, last)| *last != seen) {
-            self.states.push((at, seen));
-        }
-    }
-
-    fn last(&self) -> Option<&Seen> {
-        self.states.last().map(|(_, seen)| seen)
-    }
-
-    fn status(&self) -> Status {
-        self.last().map_or(Status::Pending, |seen| seen.status)
-    }
-
-    fn said(&self) -> String {
-        self.last().map_or_else(|| Status::Pending.name().to_owned(), Seen::said)
-    }
-}
-
 /// An experiment that was started.
 struct Started {
     id: String,
@@ -100,10 +69,6 @@ impl Started {
     fn story(&self) -> MutexGuard<'_, Story> {
         locked(&self.story)
     }
-}
-
-fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
-    story.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Functions driven by FIS.
@@ -287,28 +252,6 @@ fn down(error: &dyn std::error::Error) -> TargetError {
     TargetError::Down(chain(error))
 }
 
-/// Looks until it is over: at the experiment, and at the plan that its document writes. A look that fails is made good by the next.
-async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
-    loop {
-        let seen = fis.look(&id).await;
-        let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
-        {
-            let mut story = locked(&story);
-            let at = from.elapsed();
-            if let Some(plan) = in_force {
-                story.automation.get_or_insert((plan.run, at));
-            }
-            if let Ok(seen) = seen {
-                story.saw(at, seen);
-            }
-            if story.status().is_end() {
-                return;
-            }
-        }
-        tokio::time::sleep(LOOKS).await;
-    }
-}
-
 /// The same entry, as one of `run`, where it is of the automation that strikes for it.
 fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
     let name = match &mut entry {
@@ -436,20 +379,6 @@ impl Target for Driven {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn seen(status: Status) -> Seen {
-        Seen { status, reason: None, action: None }
-    }
-
-    #[test]
-    fn a_state_is_told_once_and_the_last_one_is_how_it_stands() {
-        let mut story = Story::default();
-        for (at, status) in [(1, Status::Pending), (2, Status::Pending), (3, Status::Running), (9, Status::Completed)] {
-            story.saw(Duration::from_secs(at), seen(status));
-        }
-        assert_eq!(story.states.iter().map(|(at, _)| at.as_secs()).collect::<Vec<_>>(), [1, 3, 9]);
-        assert!(story.status().is_end());
-    }
 
     #[test]
     fn only_what_the_automation_struck_is_told_as_ours() {

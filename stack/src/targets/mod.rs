@@ -7,4 +7,5 @@ pub mod deployed;
 pub mod driven;
 mod ledgers;
 pub mod local;
+mod story;
 pub mod tail;
