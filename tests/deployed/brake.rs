@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use control_plane::Edit;
 
 use crate::cloud::{Cloud, LAYER, Started};
+use crate::player::Player;
 use crate::support::{self, Outcome, signal, within};
 use crate::{LIMIT, REGION};
 
@@ -63,6 +64,26 @@ fn whoever_deletes_or_replaces_the_plan_stops_the_run_and_the_verdict_says_so() 
                 assert_eq!(outcome.code, 5, "{}", outcome.story());
                 let said = format!("{how} `ssm:{name}`");
                 assert!(outcome.result()["sentence"].to_string().contains(&said), "{said}: {}", outcome.story());
+                is_as_it_was(&cloud, &before, &outcome);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_function_from_which_somebody_takes_the_way_back_is_as_it_was_all_the_same() {
+    let _turn = support::turn();
+    std::thread::scope(|scope| {
+        for how in [["--target", "aws"], ["--via", "fis"]] {
+            scope.spawn(move || {
+                let cloud = Cloud::new();
+                let Some(_player) = Player::start(&cloud) else { return };
+                let before = cloud.function();
+                let running = cloud.run_by(&how, &[]);
+                within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+                let unset = Edit::Unset("BROWNOUT_UNDO".into());
+                assert!(cloud.plane().lock().unwrap().plane.edit("orders", &unset), "it is there");
+                let outcome = running.end();
                 is_as_it_was(&cloud, &before, &outcome);
             });
         }

@@ -19,6 +19,11 @@ use stack::{Compressed, RunFolder, guard};
 use crate::child::{self, Behaviour};
 use crate::support::{BROWNOUT, Outcome};
 
+#[path = "lie.rs"]
+mod lie;
+
+pub use lie::Lie;
+
 pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7";
 
 /// The access key of whoever calls the command.
@@ -29,47 +34,6 @@ pub const SECRET: &str = "planted-5ac1b3";
 
 /// The plan's parameter, or what its name begins with.
 const PARAMETER: &str = "/brownout/orders/plan";
-
-/// How late CloudWatch Logs are with a line.
-const LATE: Duration = Duration::from_millis(400);
-
-/// What is wrong with a cloud.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lie {
-    /// Nothing.
-    None,
-    /// Only the first of every so many lines of the ledger comes into the logs.
-    LinesLost { of: usize },
-    /// A line comes into the logs so late.
-    LinesLate(Duration),
-    /// Every line comes twice.
-    LinesDoubled,
-    /// No line comes.
-    Silent,
-    /// Only the first page of the logs can be read.
-    PagesFail,
-    /// The function has a log group of its own, in JSON.
-    LogInJson,
-    /// Every second environment finds no plan.
-    HalfBlind,
-    /// There are so few environments that struck invocations keep others waiting.
-    Crowded { environments: u32 },
-    /// The function's own.
-    Function(Behaviour),
-}
-
-impl Lie {
-    /// When the `n`th line of the ledger comes into the logs.
-    fn arrivals(self, n: usize) -> Vec<Duration> {
-        match self {
-            Self::LinesLost { of } if !n.is_multiple_of(of) => Vec::new(),
-            Self::LinesLate(late) => vec![late],
-            Self::LinesDoubled => vec![LATE, LATE],
-            Self::Silent => Vec::new(),
-            _ => vec![LATE],
-        }
-    }
-}
 
 pub struct Cloud {
     plane: Arc<Mutex<Scripted>>,
@@ -188,9 +152,7 @@ impl Cloud {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BROWNOUT);
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, value) in
-            [("AWS_ENDPOINT_URL", self.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", "test")]
-        {
+        for (name, value) in [("AWS_ENDPOINT_URL", self.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", "test")] {
             command.env(name, value);
         }
         command.env("AWS_EC2_METADATA_DISABLED", "true");

@@ -68,11 +68,15 @@ fn a_ledger_that_is_silent_lets_nothing_be_struck_one_that_cannot_be_read_is_a_g
 fn a_ledger_that_tells_of_a_part_proves_nothing_also_where_fis_strikes() {
     let _turn = support::turn_beside_others();
     let [blind, whole] = std::thread::scope(|scope| {
-        [Lie::HalfBlind, Lie::None].map(|lie| scope.spawn(move || {
-            let cloud = Cloud::that_lies(lie);
-            let _player = Player::start(&cloud)?;
-            Some(cloud.run_by(&["--via", "fis"], &[]).end())
-        })).map(|run| run.join().unwrap())
+        [Lie::HalfBlind, Lie::None]
+            .map(|lie| {
+                scope.spawn(move || {
+                    let cloud = Cloud::that_lies(lie);
+                    let _player = Player::start(&cloud)?;
+                    Some(cloud.run_by(&["--via", "fis"], &[]).end())
+                })
+            })
+            .map(|run| run.join().unwrap())
     });
     let (Some(blind), Some(whole)) = (blind, whole) else { return };
     says(&blind, NOT_SHOWN, &["Neither held nor broken", "eligible invocations are in no ledger"], &[]);
