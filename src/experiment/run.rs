@@ -273,6 +273,13 @@ impl Run<'_> {
 
     /// Strikes, unless the baseline is broken already, or a ledger is silent.
     async fn strike(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
+        let broken = self.recorder.broken_baseline(self.plan, machine_wait_us(&self.target.health()?));
+        if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
+            let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));
+            self.progress.say(&why);
+            self.join.notes.push(why);
+            return self.end_early(End::BrokenBaseline, traffic).await;
+        }
         let silent = self.join.silent();
         if !silent.is_empty() {
             let why = format!(
@@ -282,13 +289,6 @@ impl Run<'_> {
             );
             self.progress.say(&why);
             return self.end_early(End::Failed(why), traffic).await;
-        }
-        let broken = self.recorder.broken_baseline(self.plan, machine_wait_us(&self.target.health()?));
-        if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
-            let why = format!("the baseline is broken already, so nothing is struck: {}", broken.join("; "));
-            self.progress.say(&why);
-            self.join.notes.push(why);
-            return self.end_early(End::BrokenBaseline, traffic).await;
         }
         self.stage = Stage::Struck;
         if !self.plan.faults.is_empty() {
