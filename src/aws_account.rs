@@ -10,6 +10,7 @@ use aws::exports::Experiment;
 use aws::fis::Fis;
 use aws::journal;
 use aws::marker::{Run, now};
+use aws::tags::is_production;
 use aws::{Lambda, Patience};
 use stack::targets::deployed::{Deployed, Function, Reach};
 use stack::targets::driven::{Driven, Wish};
@@ -24,7 +25,7 @@ fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports
         at,
         until: at + plan.lasts_at_most().as_secs(),
         layer: Layer::try_from(experiment.layer.to_string())?,
-        plan: Place::Parameter(experiment.plan_parameter()).address(),
+        plan: Place::Parameter(experiment.plan_parameter_of(run.name())).address(),
         settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         alias: function.alias.clone(),
     })
@@ -58,8 +59,10 @@ pub async fn allowed(lambda: &Lambda, plan: &Plan, yes: bool) -> Result<(), Box<
         if !tags.has(key, value) {
             refused.push(format!("`{name}` does not carry the tag `{key}={value}`; whoever owns it sets that to allow experiments"));
         }
-        if let Some(tag) = tags.production().filter(|_| !yes) {
-            refused.push(format!("`{name}` is production by its tag `{tag}`; `--yes` strikes it nevertheless"));
+        let by_tag = tags.production().map(|tag| format!("tag `{tag}`"));
+        let by = by_tag.or_else(|| is_production(name).then(|| "name".to_owned()));
+        if let Some(by) = by.filter(|_| !yes) {
+            refused.push(format!("`{name}` is production by its {by}; `--yes` strikes it nevertheless"));
         }
     }
     if refused.is_empty() { Ok(()) } else { Err(refused.join("; ").into()) }
@@ -84,7 +87,8 @@ impl Account<'_> {
 
     async fn reach(&self, experiment: &Experiment) -> Result<Reach, Box<dyn Error>> {
         let config = aws::config(Some(&experiment.layer.region)).await;
-        let lambda = Lambda::new(&config, Patience::default());
+        let grace = self.plan.deployed.as_ref().map(|deployed| deployed.alias_grace).unwrap_or_default();
+        let lambda = Lambda::new(&config, Patience::default()).with_grace(grace);
         allowed(&lambda, self.plan, self.yes).await?;
         let journal = journal::File::open(&self.folder.join("journal.ndjson")).map_err(|error| crate::chain(&error))?;
         let lag = self.plan.deployed.as_ref().map(|deployed| deployed.ledger_lag).unwrap_or_default();
@@ -98,7 +102,8 @@ impl Account<'_> {
     pub async fn target(&self) -> Result<Deployed, Box<dyn Error>> {
         let (experiment, run) = (self.experiment()?, Run::try_from(self.run.to_owned())?);
         let (reach, functions) = (self.reach(&experiment).await?, wishes(self.plan, &run)?);
-        Ok(Deployed::new(reach, run, Place::Parameter(experiment.plan_parameter()), functions))
+        let place = Place::Parameter(experiment.plan_parameter_of(run.name()));
+        Ok(Deployed::new(reach, run, place, functions))
     }
 
     /// The functions, struck and calmed by FIS: nothing is made or touched yet.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aws::account::Account;
 use aws::attach::{Step, preview};
+use aws::canary;
 use aws::marker::Run;
 use aws::{Lambda, Patience};
 use faults::plan::READ_EVERY;
@@ -248,8 +249,24 @@ async fn function(lambda: &Lambda, wished: &deployed::Function) -> Result<Vec<Fi
             };
             complaints.into_iter().map(fail).collect()
         }
-        _ => vec![Finding::Ok(format!("`{}` can be attached to", wished.name))],
+        _ => vec![attachable(lambda, wished).await],
     })
+}
+
+/// Where callers use an alias, that it can be shared.
+async fn attachable(lambda: &Lambda, wished: &deployed::Function) -> Finding {
+    let shared = match &wished.wish.alias {
+        Some(alias) => canary::preview(lambda, &wished.arn, alias).await,
+        None => Ok(()),
+    };
+    match shared {
+        Ok(()) => Finding::Ok(format!("`{}` can be attached to", wished.name)),
+        Err(error) => {
+            let text = chain(&error);
+            let (what, cure) = text.split_once("; ").unwrap_or((&text, RIGHTS));
+            Finding::Fail { what: format!("`{}`: {what}", wished.name), cure: cure.to_owned() }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -102,15 +102,16 @@ fn calls(out: &mut String, plan: &Plan, experiment: &Experiment) {
     let count = experiment.functions.len();
     let timeline = plan.timeline;
     let renewals = timeline.fault.as_secs() / 15 + 1;
-    let parameter = experiment.plan_parameter();
+    let parameter = experiment.plan_parameter_of("<run>");
     let _ = write!(
         out,
         "\ncalls, in this order:\n  \
          {count} x ListTags, GetLayerVersion, GetFunctionCodeSigningConfig, GetFunctionConcurrency, GetFunctionConfiguration\n  \
          {count} x UpdateFunctionConfiguration (attach): new environments start, and the layer lies idle\n  \
-         {} x PutParameter {parameter} (calm, strike, renew, calm)\n  \
-         FilterLogEvents of /aws/lambda/<function> every 2 s\n  \
+         {} x PutParameter {parameter} (calm, strike, renew, calm), and GetParameter every 2 s: who deletes or replaces it stops the faults\n  \
+         FilterLogEvents of the functions' log groups every 2 s\n  \
          {count} x UpdateFunctionConfiguration (detach), then GetFunctionConfiguration until it is as it was\n  \
+         {count} x ListVersionsByFunction: what was deployed meanwhile is named\n  \
          1 x DeleteParameter {parameter}\n\
          `brownout export iam-policy` writes down who may do that, and that the functions may read the parameter.\n\
          It takes about {} and two updates of up to a minute; a fault ends 60 s after the last renewal whatever becomes of this machine.\n",

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aws::arm::{ArmError, Armed, Place, Store};
+use aws::arm::{ArmError, Place, Store};
 use aws::journal::{self, Entry, File};
 use aws::marker::{Run, now};
 use aws::recover::{Found, Recovered, Which, list, recover as take_out};
@@ -29,7 +29,12 @@ fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
         println!("nothing of brownout is in any function");
     }
     let now = now();
-    for Found { function, version, record } in found {
+    for found in found {
+        let Found { function, version, record, .. } = found;
+        if let Some(published) = found.published() {
+            println!("{published}");
+            continue;
+        }
         match record {
             Some(record) if record.is_over(now) => {
                 println!("{function} {version}: run {}, over: `brownout recover` takes it out", record.run)
@@ -46,10 +51,7 @@ fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
 /// Deletes the plan that a run left, where there is one of its.
 async fn delete(store: &Store, journal: &File, plan: Option<&str>, run: &Run) -> Result<(), ArmError> {
     let Some(place) = plan.and_then(Place::parse) else { return Ok(()) };
-    match Armed::left_by(store.clone(), place, run.name()).await? {
-        Some(armed) => armed.disarm(journal).await,
-        None => Ok(()),
-    }
+    store.clear_of(journal, &place, run.name()).await
 }
 
 async fn undo(lambda: &Lambda, store: &Store, arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {

@@ -22,6 +22,8 @@ pub struct Deployed {
     pub ledger_lag: Duration,
     /// The share of an alias's calls that goes to the version with the layer, in thousandths.
     pub alias_thousandths: u16,
+    /// How long a version is kept once its alias has let it go.
+    pub alias_grace: Duration,
     /// How long FIS may take until the faults are in force, where it drives the experiment.
     pub fis_lead: Duration,
     /// The alarms that end the experiment where FIS drives it.
@@ -74,6 +76,7 @@ impl Plan {
             plan,
             duration: self.timeline.fault,
             layer: deployed.layer.clone(),
+            tag: deployed.tag.clone(),
             alarms: deployed.alarms.clone(),
         })
     }

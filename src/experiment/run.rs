@@ -8,7 +8,7 @@ use reports::{Outcome, Phase};
 use scenarios::Event;
 use scenarios::invariants::{self, Quiet};
 use scenarios::traffic::{self, Order, Traffic};
-use stack::{Addresses, Left, Target};
+use stack::{Addresses, Left, Target, TargetError};
 
 use super::join::Join;
 use super::lease::Keeper;
@@ -83,9 +83,9 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
     let mut setting = setting;
     let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.windows.clone(), plan.lease);
     // A calm plan is there before any extension looks for one, and is renewed from then on.
-    target.strike(&keeper.begin(Instant::now())).await?;
+    let calm = keeper.begin(Instant::now());
     let deployed = tokio::select! {
-        deployed = target.deploy() => deployed.map_err(RunError::from),
+        deployed = calm_then_deploy(target, &calm) => deployed.map_err(RunError::from),
         asked = setting.signals.asked() => Err(RunError::Asked(asked)),
     };
     let deployed = match deployed {
@@ -124,6 +124,11 @@ async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, s
         () = tokio::time::sleep(unread) => Ok(()),
         asked = signals.asked() => Err(RunError::Asked(asked)),
     }
+}
+
+async fn calm_then_deploy(target: &mut dyn Target, calm: &faults::Plan) -> Result<Addresses, TargetError> {
+    target.strike(calm).await?;
+    target.deploy().await
 }
 
 async fn measure(
@@ -173,6 +178,8 @@ async fn measure(
     if let Err(error) = run.under_way(&mut traffic, &mut setting.signals).await {
         run.fail(&error);
         traffic.stop();
+        // Nothing is to be struck while it settles; where this fails too, the faults end with their lease.
+        let _ = run.calm(traffic.started().elapsed()).await;
     }
     let quiet = run.settle(&mut traffic, &addresses, &mut setting.signals).await;
     run.close(traffic, quiet, started_unix_ms).await
@@ -283,7 +290,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Strikes, unless the baseline is broken already.
+    /// Strikes, unless the baseline is broken already, or a ledger is silent.
     async fn strike(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let broken = self.recorder.broken_baseline(self.plan, machine_wait_us(&self.target.health()?));
         if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
@@ -291,6 +298,16 @@ impl Run<'_> {
             self.progress.say(&why);
             self.join.notes.push(why);
             return self.end_early(End::BrokenBaseline, traffic).await;
+        }
+        let silent = self.join.silent();
+        if !silent.is_empty() {
+            let why = format!(
+                "no line of the ledger of {} came in the baseline, so nothing is struck: the layer does not run there, its plan is not read, \
+                 its log is not written, or nothing was invoked that the faults are about",
+                silent.join(", ")
+            );
+            self.progress.say(&why);
+            return self.end_early(End::Failed(why), traffic).await;
         }
         self.stage = Stage::Struck;
         if !self.plan.faults.is_empty() {
@@ -378,7 +395,7 @@ impl Run<'_> {
             dispositions: self.sighted.tables(&self.join),
             deployments: deployments(self.plan),
             injections: self.join.injections(),
-            discrepancies: self.join.discrepancies(),
+            discrepancies: self.join.discrepancies().into_iter().chain(self.target.gaps()).collect(),
             generator: ended.generator,
             platform: platform(&health),
             invariants,

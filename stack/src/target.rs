@@ -48,6 +48,10 @@ pub trait Target: Send {
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError>;
     /// The ledger's entries since the last call.
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError>;
+    /// What of the ledgers could not be read, as things stand: each in a sentence.
+    fn gaps(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// What the services saw happen since the last call.
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError>;
     /// What the platform says of itself.
@@ -63,7 +67,7 @@ pub trait Target: Send {
     fn rehearses(&self) -> bool {
         true
     }
-    /// Why whoever drives the experiment beside us has stopped it.
+    /// Why somebody else has stopped the faults.
     fn ended(&mut self) -> Option<String> {
         None
     }

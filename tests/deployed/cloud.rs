@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Scripted, Settling, serve};
+use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Publishing, Scripted, Settling, serve};
 use faults::Entry;
 use stack::platform::gateway::{Api, Route, Routes};
 use stack::platform::{Code, Function, Platform, Settings};
@@ -19,46 +19,21 @@ use stack::{Compressed, RunFolder, guard};
 use crate::child::{self, Behaviour};
 use crate::support::{BROWNOUT, Outcome};
 
+#[path = "lie.rs"]
+mod lie;
+
+pub use lie::Lie;
+
 pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7";
+
+/// The access key of whoever calls the command.
+pub const KEY: &str = "test";
 
 /// A value of the function's own variable.
 pub const SECRET: &str = "planted-5ac1b3";
 
+/// The plan's parameter, or what its name begins with.
 const PARAMETER: &str = "/brownout/orders/plan";
-
-/// How late CloudWatch Logs are with a line.
-const LATE: Duration = Duration::from_millis(400);
-
-/// What is wrong with a cloud.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lie {
-    /// Nothing.
-    None,
-    /// Only the first of every so many lines of the ledger comes into the logs.
-    LinesLost { of: usize },
-    /// A line comes into the logs so late.
-    LinesLate(Duration),
-    /// Every line comes twice.
-    LinesDoubled,
-    /// Every second environment finds no plan.
-    HalfBlind,
-    /// There are so few environments that struck invocations keep others waiting.
-    Crowded { environments: u32 },
-    /// The function's own.
-    Function(Behaviour),
-}
-
-impl Lie {
-    /// When the `n`th line of the ledger comes into the logs.
-    fn arrivals(self, n: usize) -> Vec<Duration> {
-        match self {
-            Self::LinesLost { of } if !n.is_multiple_of(of) => Vec::new(),
-            Self::LinesLate(late) => vec![late],
-            Self::LinesDoubled => vec![LATE, LATE],
-            _ => vec![LATE],
-        }
-    }
-}
 
 pub struct Cloud {
     plane: Arc<Mutex<Scripted>>,
@@ -80,7 +55,7 @@ impl Cloud {
         let marker = format!("deployed-{}-{number}", std::process::id());
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let plane = Arc::new(Mutex::new(Scripted { plane: account(), ..Scripted::default() }));
+        let plane = Arc::new(Mutex::new(Scripted { plane: account(lie), ..Scripted::default() }));
         let (endpoint, gateway) = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -101,7 +76,7 @@ impl Cloud {
                         let (text, logs, at_ms) = (entry.to_line(), Arc::clone(&logs), unix_ms());
                         tokio::spawn(async move {
                             tokio::time::sleep(late).await;
-                            logs.lock().unwrap().plane.log("/aws/lambda/orders", LogLine { at_ms, text });
+                            logs.lock().unwrap().plane.print("orders", LogLine { at_ms, text });
                         });
                     }
                     lines += 1;
@@ -120,7 +95,13 @@ impl Cloud {
 
     /// The plan that there is.
     pub fn plan(&self) -> Option<String> {
-        self.plane.lock().unwrap().plane.parameters.get(PARAMETER).map(|parameter| parameter.value.clone())
+        let name = self.plan_parameter()?;
+        self.plane.lock().unwrap().plane.parameters.get(&name).map(|parameter| parameter.value.clone())
+    }
+
+    /// The name of its parameter.
+    pub fn plan_parameter(&self) -> Option<String> {
+        self.plane.lock().unwrap().plane.parameters.keys().find(|name| name.starts_with(PARAMETER)).cloned()
     }
 
     pub fn plane(&self) -> Arc<Mutex<Scripted>> {
@@ -171,9 +152,7 @@ impl Cloud {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(BROWNOUT);
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, value) in
-            [("AWS_ENDPOINT_URL", self.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
-        {
+        for (name, value) in [("AWS_ENDPOINT_URL", self.endpoint.as_str()), ("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", "test")] {
             command.env(name, value);
         }
         command.env("AWS_EC2_METADATA_DISABLED", "true");
@@ -242,12 +221,18 @@ impl Drop for Started {
     }
 }
 
-fn account() -> ControlPlane {
+fn account(lie: Lie) -> ControlPlane {
     let mut configuration = Configuration::new("orders");
     configuration.variables.insert("DATABASE_PASSWORD".into(), SECRET.into());
+    if lie == Lie::LogInJson {
+        let logging = serde_json::json!({"LogFormat": "JSON", "LogGroup": "/clinic/orders"});
+        configuration.others.insert("LoggingConfig".into(), logging);
+    }
     let mut function = Deployed::new(configuration);
     function.tags.insert("brownout".into(), "allowed".into());
-    let mut plane = ControlPlane { settling: Settling { looks: 2, next_fails: None }, ..ControlPlane::default() };
+    let (settling, failing_pages) = (Settling { looks: 2, next_fails: None }, if lie == Lie::PagesFail { u32::MAX } else { 0 });
+    let publishing = Publishing { looks: 2, propagation_ms: 1_500 };
+    let mut plane = ControlPlane { settling, failing_pages, publishing, ..ControlPlane::default() };
     plane.layers.insert(LAYER.into(), vec!["x86_64".into()]);
     plane.add(function);
     plane
@@ -358,6 +343,7 @@ lease = "5s"
 [aws]
 layer = "{LAYER}"
 ledger-lag = "2s"
+alias-grace = "3s"
 fis-lead = "8s"
 
 [[aws.function]]

@@ -6,16 +6,19 @@
 #[path = "../../stack/aws/tests/support/automation.rs"]
 #[allow(dead_code, reason = "accidents are played elsewhere")]
 mod automation;
+mod brake;
 mod child;
 mod cloud;
 mod fis;
 mod player;
+mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::time::Duration;
 
 use cloud::{Cloud, LAYER, SECRET};
+use control_plane::REGION;
 use support::{signal, within};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -68,12 +71,12 @@ fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
     signal(running.pid(), "KILL");
     drop(running);
     assert!(cloud.function().layers.contains(&LAYER.to_owned()));
-    let (code, listed, _) = cloud.brownout(&["recover", "--list", "--region", control_plane::REGION]);
+    let (code, listed, _) = cloud.brownout(&["recover", "--list", "--region", REGION]);
     assert_eq!(code, 0);
     let run = listed.split("run ").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or_else(|| panic!("{listed}")).to_owned();
-    let (_, nothing, _) = cloud.brownout(&["recover", "--region", control_plane::REGION]);
+    let (_, nothing, _) = cloud.brownout(&["recover", "--region", REGION]);
     assert!(nothing.contains("nothing to take out"), "a run that may still go on is not touched: {nothing}");
-    let (code, said, errors) = cloud.brownout(&["recover", "--run", &run, "--region", control_plane::REGION]);
+    let (code, said, errors) = cloud.brownout(&["recover", "--run", &run, "--region", REGION]);
     assert_eq!((code, said.contains("is out")), (0, true), "{said}{errors}");
     assert_eq!(cloud.function(), before);
     assert_eq!(cloud.plan(), None);
@@ -101,7 +104,7 @@ fn a_function_whose_team_has_not_allowed_it_is_not_touched() {
     let before = cloud.function();
     for (tags, arguments, code, says) in [
         (&[][..], &[][..], 2, "does not carry the tag `brownout=allowed`"),
-        (&[("brownout", "allowed"), ("stage", "prod")], &[], 2, "is production by its tag `stage=prod`; `--yes`"),
+        (&[("brownout", "allowed"), ("stage", "prod-eu")], &[], 2, "is production by its tag `stage=prod-eu`; `--yes`"),
     ] {
         cloud.tag(tags);
         let outcome = cloud.run(arguments).end();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::bare::{BROKEN, HELD, NOT_SHOWN, says};
 use crate::child::Behaviour;
 use crate::cloud::{Cloud, Lie};
+use crate::player::Player;
 use crate::support::{self, Outcome};
 
 const ORDERS: &str = "orders GET /orders/{id}";
@@ -42,7 +43,7 @@ fn lengthen(cloud: &Cloud) {
 
 #[test]
 fn a_ledger_that_does_not_tell_all_proves_nothing_and_one_that_tells_it_twice_proves_it_once() {
-    let lies = [Lie::HalfBlind, Lie::LinesLost { of: 20 }, Lie::LinesLate(Duration::from_secs(4)), Lie::LinesDoubled];
+    let lies = [Lie::HalfBlind, Lie::LinesLost { of: 20 }, Lie::LinesLate(Duration::from_secs(3)), Lie::LinesDoubled];
     let [blind, lost, late, doubled] = run_all(lies, AIMS);
     let unknown = "eligible invocations are in no ledger";
     let lacking = "it did not reach them, or their lines were lost";
@@ -52,6 +53,34 @@ fn a_ledger_that_does_not_tell_all_proves_nothing_and_one_that_tells_it_twice_pr
     says(&doubled, HELD, &["Every aim and every rule"], &["[]"]);
     let eligible = doubled.result()["injections"][0]["books"]["eligible"].as_u64().unwrap();
     assert!((200..=700).contains(&eligible), "45 a second for 12 s and what arming takes are some 600: {}", doubled.story());
+}
+
+#[test]
+fn a_ledger_that_is_silent_lets_nothing_be_struck_one_that_cannot_be_read_is_a_gap_and_one_in_json_is_read() {
+    let [silent, unread, json] = run_all([Lie::Silent, Lie::PagesFail, Lie::LogInJson], AIMS);
+    says(&silent, ("could-not-run", 2), &["no line of the ledger of `orders` came in the baseline, so nothing is struck"], &[]);
+    assert_eq!(silent.result()["struck"], 0, "{}", silent.story());
+    says(&unread, NOT_SHOWN, &["books do not balance"], &["the ledger of `orders` could not be read to its end", "Rate exceeded"]);
+    says(&json, HELD, &["Every aim and every rule"], &["[]"]);
+}
+
+#[test]
+fn a_ledger_that_tells_of_a_part_proves_nothing_also_where_fis_strikes() {
+    let _turn = support::turn_beside_others();
+    let [blind, whole] = std::thread::scope(|scope| {
+        [Lie::HalfBlind, Lie::None]
+            .map(|lie| {
+                scope.spawn(move || {
+                    let cloud = Cloud::that_lies(lie);
+                    let _player = Player::start(&cloud)?;
+                    Some(cloud.run_by(&["--via", "fis"], &[]).end())
+                })
+            })
+            .map(|run| run.join().unwrap())
+    });
+    let (Some(blind), Some(whole)) = (blind, whole) else { return };
+    says(&blind, NOT_SHOWN, &["Neither held nor broken", "eligible invocations are in no ledger"], &[]);
+    says(&whole, HELD, &["Every aim and every rule"], &[]);
 }
 
 #[test]

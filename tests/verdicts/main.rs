@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "../../stack/aws/tests/support/automation.rs"]
+#[allow(dead_code, reason = "accidents are played elsewhere")]
+mod automation;
 mod bare;
 #[path = "../deployed/child.rs"]
 mod child;
@@ -9,6 +12,8 @@ mod child;
 mod cloud;
 mod deployed;
 mod generator;
+#[path = "../deployed/player.rs"]
+mod player;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

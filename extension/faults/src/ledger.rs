@@ -258,6 +258,11 @@ impl Entry {
         }
         serde_json::from_str::<LineIn>(line).ok().map(|line| line.brownout)
     }
+
+    /// Reads a line that was read as JSON already, whatever else its object has; `None` where it is not a line of the ledger.
+    pub fn from_value(line: serde_json::Value) -> Option<Self> {
+        serde_json::from_value::<LineIn>(line).ok().map(|line| line.brownout)
+    }
 }
 
 #[cfg(test)]

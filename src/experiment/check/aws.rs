@@ -38,6 +38,9 @@ impl Check<'_> {
         if alias_thousandths == 0 {
             self.complain(span.clone(), format!("`alias-share` is `{}`; it is `0.001` to `1`", aws.alias_share.value()));
         }
+        if aws.alias_grace.duration() > LATEST {
+            self.complain(span.clone(), format!("`alias-grace` is `{}`; it is up to `5m`", aws.alias_grace));
+        }
         let tag = aws.tag.split_once('=').filter(|(key, _)| !key.is_empty());
         if tag.is_none() {
             self.complain(span, format!("`{}` is not a tag; write for example `brownout=allowed`", aws.tag));
@@ -50,6 +53,7 @@ impl Check<'_> {
             functions,
             ledger_lag,
             alias_thousandths,
+            alias_grace: aws.alias_grace.duration(),
             fis_lead,
             alarms,
         })
@@ -113,6 +117,7 @@ impl Check<'_> {
             key,
             triggers: function.triggers.clone(),
             timeout: function.timeout.duration(),
+            log_group: function.log_group.clone(),
         })
     }
 

@@ -23,6 +23,10 @@ pub struct Aws {
     /// The share of an alias's calls that goes to the version with the layer, of functions that name an alias; `0.1` unless it is given.
     #[serde(default = "a_tenth")]
     pub alias_share: Share,
+    /// How long a version with the layer is kept once its alias has let it go, until no call comes to it any more; `60s` unless it is given, up to
+    /// `5m`.
+    #[serde(default = "a_minute")]
+    pub alias_grace: Time,
     /// The functions that may be touched; no other is.
     #[serde(default)]
     pub function: Vec<DeployedFunction>,
@@ -37,6 +41,10 @@ fn half_a_minute() -> Time {
 
 fn a_tenth() -> Share {
     Share::try_from(0.1).unwrap_or(Share::ALL)
+}
+
+fn a_minute() -> Time {
+    Time::from(std::time::Duration::from_secs(60))
 }
 
 fn two_minutes() -> Time {
@@ -67,6 +75,8 @@ pub struct DeployedFunction {
     /// The alias that its callers use, where they use one: a version with the layer is published and gets a share of the alias's calls. Without it
     /// `$LATEST` is attached to.
     pub alias: Option<String>,
+    /// The log group that it writes to, where that is not `/aws/lambda/` and its name: for `export` only; `run` reads it.
+    pub log_group: Option<String>,
     /// The key that encrypts its variables, by its ARN, where that is the account's own.
     pub key: Option<String>,
 }

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use faults::ledger::Eligible;
-use faults::{Arm, Facts, Fault, Identity, Kind, Place};
+use faults::{Arm, Facts, Fault, Identity, Kind, Place, Trigger};
 use reports::{FaultSet, Outcome, Phase, Rolls};
 use scenarios::Exchange;
 
 use super::{Join, is_struck};
+use crate::experiment::plan::Plan;
 
 /// Fewer requests of an endpoint in the baseline do not tell whether a fault would be about all of them.
 const FEWEST_TO_EXPECT: u64 = 20;
@@ -23,10 +24,54 @@ pub(super) struct Rehearsed {
     about: u64,
 }
 
+/// Whether a ledger tells of a fault before anything is struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It need not.
+    Needless,
+    /// It must, and has not yet.
+    NotYet,
+    /// It has.
+    Yes,
+}
+
+impl Heard {
+    /// A deployed function that requests invoke must be heard of, where these tell whether a fault is about them.
+    pub(super) fn of(plan: &Plan, fault: &Fault) -> Self {
+        let (Place::Function(name), Some(deployed)) = (&fault.place, &plan.deployed) else { return Self::Needless };
+        let by_requests = |trigger: &Trigger| *trigger == Trigger::Http;
+        let function = deployed.function(name);
+        let is_invoked = function.is_some_and(|function| function.triggers.is_empty() || function.triggers.iter().any(by_requests));
+        if is_invoked && is_known_to_the_sender(fault) { Self::NotYet } else { Self::Needless }
+    }
+}
+
 impl Join {
-    /// Learns in the baseline which endpoints a fault is about.
+    /// A line of the baseline about this fault has come.
+    pub(super) fn hear(&mut self, fault: &str) {
+        if let Some(heard) = self.index(fault).and_then(|index| self.heard.get_mut(index)) {
+            *heard = Heard::Yes;
+        }
+    }
+
+    /// The functions of which a ledger should have told something in the baseline and has not; none where there was no rehearsal.
+    pub fn silent(&self) -> Vec<String> {
+        if self.rehearsal.is_none() {
+            return Vec::new();
+        }
+        let silent = self.faults.iter().zip(&self.heard).filter(|(_, heard)| **heard == Heard::NotYet);
+        let mut names: Vec<_> = silent.map(|(fault, _)| format!("`{}`", fault.place)).collect();
+        names.dedup();
+        names
+    }
+
+    /// Learns which endpoints a fault is about: in the baseline, or, where nothing is rehearsed, from the faults themselves.
     pub(super) fn rehearse(&mut self, exchange: &Exchange) {
-        if exchange.phase != Some(Phase::Baseline) || self.rehearsal.is_none() {
+        let learns = match self.rehearsal {
+            Some(_) => exchange.phase == Some(Phase::Baseline),
+            None => matches!(exchange.phase, None | Some(Phase::Fault)),
+        };
+        if !learns {
             return;
         }
         let about = self.rolls(&exchange.root).about;

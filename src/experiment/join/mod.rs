@@ -13,7 +13,7 @@ use reports::{ArmTag, Rolls};
 use scenarios::traffic::PATIENCE;
 use scenarios::{Event, Struck};
 
-use coverage::Rehearsed;
+use coverage::{Heard, Rehearsed};
 
 use super::plan::Plan;
 use super::windows::Windows;
@@ -96,6 +96,8 @@ pub struct Join {
     rehearsed: HashMap<(&'static str, usize), Rehearsed>,
     /// Plans up to this one struck nobody.
     rehearsal: Option<u64>,
+    /// For each fault, whether its ledger must tell of it before anything is struck, and whether it has.
+    heard: Vec<Heard>,
     /// Whether work goes on for a request after its answer, so that lines about it may come then.
     is_asynchronous: bool,
     late: u64,
@@ -127,6 +129,7 @@ impl Join {
             counted: HashSet::new(),
             rehearsed: HashMap::new(),
             rehearsal: None,
+            heard: plan.faults.iter().map(|fault| Heard::of(plan, fault)).collect(),
             is_asynchronous: plan.is_asynchronous(),
             late: 0,
             forgotten: Instant::now(),
@@ -219,7 +222,9 @@ impl Join {
             done: eligible.done,
             waited_us: eligible.waited_us,
         };
-        if !self.is_rehearsal(eligible.sequence) {
+        if self.is_rehearsal(eligible.sequence) {
+            self.hear(&eligible.fault);
+        } else {
             self.told(&told);
         }
         let Some(root) = eligible.root.clone() else { return };

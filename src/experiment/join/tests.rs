@@ -112,6 +112,17 @@ fn a_rehearsal_is_in_no_book_and_tells_whom_a_fault_would_be_about() {
 }
 
 #[test]
+fn a_deployed_function_that_requests_invoke_must_be_heard_of_before_it_is_struck() {
+    let plan = crate::experiment::check("orders", include_str!("../../../docs/examples/orders.toml")).unwrap();
+    let mut join = Join::new("run", &plan, Duration::ZERO);
+    assert_eq!(join.silent(), Vec::<String>::new(), "nothing is rehearsed where FIS strikes");
+    join.rehearsed(1);
+    assert_eq!(join.silent(), ["`orders`"]);
+    join.entry(line(&plan, 1, 1), Instant::now());
+    assert_eq!(join.silent(), Vec::<String>::new());
+}
+
+#[test]
 fn a_line_that_comes_twice_counts_once() {
     let (once, twice) = (joined(|plan, n| vec![line(plan, 2, n)]), joined(|plan, n| vec![line(plan, 2, n), line(plan, 2, n)]));
     assert_eq!((once.0.injections(), arms(&once.1)), (twice.0.injections(), arms(&twice.1)));

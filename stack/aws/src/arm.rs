@@ -1,17 +1,17 @@
-//! Plans where the extension reads them: an SSM parameter, or an object in S3. Arming, renewing and calming are one small write each.
+//! Plans where the extension reads them: an SSM parameter, or an object in S3. Arming, renewing and calming are one look and one small write each.
+//! Whoever deletes or replaces a plan has stopped its faults: it is never written again.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use faults::Plan;
 
-use crate::call::{CallError, Meaning};
+use crate::call::CallError;
 use crate::journal::{Entry, Journal, JournalError};
-use crate::patience::Patience;
-use crate::secret::Variables;
+
+mod store;
+
+pub use store::Store;
+use store::Written;
 
 /// Where a plan stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,18 +45,29 @@ impl Place {
         (!bucket.is_empty() && !key.is_empty()).then(|| Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
     }
 
+    /// Whether nobody but this run writes there: its id is the last part of the name.
+    fn is_named_after(&self, run: &str) -> bool {
+        let (Self::Parameter(name) | Self::Object { key: name, .. }) = self;
+        name.rsplit('/').next() == Some(run)
+    }
+
+    /// Whether nobody wrote between the revision `before`, or nothing, and this one. A parameter is numbered; an object is only ever written
+    /// where the one before is still there.
+    fn follows(&self, before: Option<&str>, revision: &str) -> bool {
+        let number = |revision: &str| revision.parse::<i64>().ok();
+        matches!(self, Self::Object { .. }) || number(revision) == before.map_or(Some(0), number).map(|before| before + 1)
+    }
+
     /// The most bytes that fit.
     pub fn most_bytes(&self) -> usize {
         match self {
-            Self::Parameter(_) => ADVANCED,
+            Self::Parameter(_) => LONGEST_PARAMETER,
             Self::Object { .. } => faults::LARGEST_PLAN,
         }
     }
 }
 
-/// Up to this a parameter is a standard one, which costs nothing; up to [`ADVANCED`] an advanced one, which does.
-const STANDARD: usize = 4096;
-const ADVANCED: usize = 8192;
+const LONGEST_PARAMETER: usize = 8192;
 
 /// Why a plan is not in force, or not out of it.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +90,14 @@ pub enum ArmError {
         /// The run that wanted it.
         run: String,
     },
+    /// Somebody deleted or replaced the plan: its faults are stopped, and stay so.
+    #[error("somebody {how} `{place}`, which stops the faults")]
+    Stopped {
+        /// Where.
+        place: String,
+        /// What they did.
+        how: Brake,
+    },
     /// A call said no, or nothing for too long. A plan that is in force ends with its lease, within 60 s.
     #[error("`{place}` was not written")]
     Call {
@@ -99,107 +118,50 @@ pub enum ArmError {
     },
 }
 
-/// The services that plans stand in.
-#[derive(Debug, Clone)]
-pub struct Store {
-    ssm: aws_sdk_ssm::Client,
-    s3: aws_sdk_s3::Client,
-    patience: Patience,
+/// What somebody else did to a plan that stops its faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brake {
+    /// It is not there any more.
+    Deleted,
+    /// Something else is there.
+    Replaced,
 }
 
-impl Store {
-    /// Calls are made as `config` says, once each; a renewal that takes longer than `patience` comes too late anyway.
-    pub fn new(config: &SdkConfig, patience: Patience) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build();
-        let ssm = aws_sdk_ssm::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts.clone());
-        let s3 = aws_sdk_s3::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        // Servers other than AWS's own have no names below the bucket's.
-        let s3 = s3.force_path_style(config.endpoint_url().is_some());
-        Self { ssm: aws_sdk_ssm::Client::from_conf(ssm.build()), s3: aws_sdk_s3::Client::from_conf(s3.build()), patience }
-    }
-
-    async fn get(&self, place: &Place) -> Result<Option<String>, CallError> {
-        let (nothing, address) = (Variables::default(), place.address());
-        let answer = match place {
-            Place::Parameter(name) => match self.ssm.get_parameter().name(name).send().await {
-                Ok(read) => Ok(read.parameter().and_then(|parameter| parameter.value()).map(str::to_owned)),
-                Err(error) => Err(CallError::read("GetParameter", &address, &error, &nothing)),
-            },
-            Place::Object { bucket, key } => match self.s3.get_object().bucket(bucket).key(key).send().await {
-                Ok(read) => Ok(read.body.collect().await.ok().map(|body| String::from_utf8_lossy(&body.into_bytes()).into_owned())),
-                Err(error) => Err(CallError::read("GetObject", &address, &error, &nothing)),
-            },
-        };
-        match answer {
-            Err(error) if error.meaning == Meaning::Missing => Ok(None),
-            answer => answer,
-        }
-    }
-
-    /// The plan that is in a place now; none where there is none, or something else.
-    ///
-    /// # Errors
-    /// What the call says.
-    pub async fn plan(&self, place: &Place) -> Result<Option<Plan>, CallError> {
-        Ok(self.get(place).await?.and_then(|text| Plan::read(text.as_bytes()).ok()))
-    }
-
-    async fn get_at_last(&self, place: &Place) -> Result<Option<String>, CallError> {
-        self.patience.insist(|| self.get(place)).await
-    }
-
-    async fn put(&self, place: &Place, plan: &str) -> Result<(), CallError> {
-        let (nothing, address) = (Variables::default(), place.address());
-        match place {
-            Place::Parameter(name) => {
-                let tier = if plan.len() > STANDARD { ParameterTier::Advanced } else { ParameterTier::Standard };
-                let call = self.ssm.put_parameter().name(name).value(plan).r#type(ParameterType::String).overwrite(true).tier(tier);
-                call.send().await.map(drop).map_err(|error| CallError::read("PutParameter", &address, &error, &nothing))
-            }
-            Place::Object { bucket, key } => {
-                let call = self.s3.put_object().bucket(bucket).key(key).body(plan.as_bytes().to_vec().into());
-                call.send().await.map(drop).map_err(|error| CallError::read("PutObject", &address, &error, &nothing))
-            }
-        }
-    }
-
-    async fn delete(&self, place: &Place) -> Result<(), CallError> {
-        let (nothing, address) = (Variables::default(), place.address());
-        match place {
-            Place::Parameter(name) => {
-                let call = self.ssm.delete_parameter().name(name).send().await;
-                call.map(drop).map_err(|error| CallError::read("DeleteParameter", &address, &error, &nothing))
-            }
-            Place::Object { bucket, key } => {
-                let call = self.s3.delete_object().bucket(bucket).key(key).send().await;
-                call.map(drop).map_err(|error| CallError::read("DeleteObject", &address, &error, &nothing))
-            }
-        }
+impl std::fmt::Display for Brake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Deleted => "deleted",
+            Self::Replaced => "replaced",
+        })
     }
 }
 
-/// A plan in its place. Its sequence rises with every write, so that no extension takes an older one for a newer.
+/// A plan in its place, or on its way there. Its sequence rises with every write, so that no extension takes an older one for a newer.
 #[derive(Debug)]
 pub struct Armed {
     store: Store,
     place: Place,
     plan: Plan,
+    /// The revision that is ours; none before the first write.
+    ours: Option<String>,
+    /// What was sent last: where its answer was lost, it may be there all the same.
+    sent: Option<String>,
+    /// What somebody did that stops the faults for good.
+    brake: Option<Brake>,
 }
 
 impl Armed {
+    /// A plan that is nowhere yet.
+    pub fn new(store: Store, place: Place, plan: Plan) -> Self {
+        Self { store, place, plan, ours: None, sent: None, brake: None }
+    }
+
     /// Puts a plan in force.
     ///
     /// # Errors
     /// Where it does not fit, something else is in its place, or it is not written.
     pub async fn arm(store: Store, journal: &dyn Journal, place: Place, plan: Plan) -> Result<Self, ArmError> {
-        let mut armed = Self { store, place, plan };
-        let there = armed.store.get_at_last(&armed.place).await;
-        if let Some(text) = there.map_err(|cause| ArmError::Call { place: armed.place.address(), cause })? {
-            match Plan::read(text.as_bytes()) {
-                Ok(there) if there.run == armed.plan.run => armed.plan.sequence = armed.plan.sequence.max(there.sequence + 1),
-                _ => return Err(ArmError::Taken { place: armed.place.address(), run: armed.plan.run }),
-            }
-        }
+        let mut armed = Self::new(store, place, plan);
         armed.write(journal).await?;
         Ok(armed)
     }
@@ -213,37 +175,57 @@ impl Armed {
         self.write(journal).await
     }
 
-    /// Puts another plan of the same run in its place; its sequence becomes the next one.
+    /// Puts another plan of the same run in its place; its sequence becomes the next one, but for the first.
     ///
     /// # Errors
     /// Where it is not written; the faults then end with the lease.
     pub async fn replace(&mut self, journal: &dyn Journal, plan: Plan) -> Result<(), ArmError> {
-        let sequence = self.plan.sequence.max(plan.sequence.saturating_sub(1));
+        let sequence = if self.may_stand() { plan.sequence.max(self.plan.sequence + 1) } else { plan.sequence };
         self.plan = Plan { sequence, ..plan };
-        self.renew(journal).await
+        self.write(journal).await
     }
 
-    /// Puts a plan without faults in its place: traffic is normal as soon as it is read.
+    /// Puts a plan without faults in its place: traffic is normal as soon as it is read. Where somebody stopped the faults before, they are.
     ///
     /// # Errors
     /// Where it is not written; the faults then end with the lease.
     pub async fn calm(&mut self, journal: &dyn Journal) -> Result<(), ArmError> {
+        if !self.may_stand() {
+            return Ok(());
+        }
         self.plan.faults.clear();
-        self.renew(journal).await
+        match self.renew(journal).await {
+            Err(ArmError::Stopped { .. }) => Ok(()),
+            calmed => calmed,
+        }
     }
 
-    /// Deletes the plan; one that is not there is as good as deleted.
+    /// Looks whether the plan is still as it was written.
+    ///
+    /// # Errors
+    /// [`ArmError::Stopped`] where it is not; or what the call said.
+    pub async fn look(&mut self) -> Result<(), ArmError> {
+        let there = self.store.get(&self.place).await.map_err(|cause| self.failed(cause))?;
+        self.compare(there.as_ref())
+    }
+
+    /// Whether something of ours may be in the place.
+    pub fn may_stand(&self) -> bool {
+        self.ours.is_some() || self.sent.is_some()
+    }
+
+    /// Deletes what is in the plan's place; where nothing of ours was ever there, or nothing is any more, there is nothing to do.
     ///
     /// # Errors
     /// Where it may still be there.
     pub async fn disarm(self, journal: &dyn Journal) -> Result<(), ArmError> {
-        let place = self.place.address();
-        let noted = journal.note(&Entry::Disarming { plan: place.clone() });
-        noted.map_err(|cause| ArmError::Journal { place: place.clone(), cause })?;
-        match self.store.patience.insist(|| self.store.delete(&self.place)).await {
-            Err(cause) if cause.meaning != Meaning::Missing => Err(ArmError::Call { place, cause }),
-            _ => Ok(()),
-        }
+        if self.may_stand() { self.store.clear(journal, &self.place).await } else { Ok(()) }
+    }
+
+    /// The same with the patience of another store.
+    #[must_use]
+    pub fn with(self, store: Store) -> Self {
+        Self { store, ..self }
     }
 
     /// Takes up the plan that a run of this name left in a place, so that it can be calmed and deleted; none where there is none of its.
@@ -252,8 +234,41 @@ impl Armed {
     /// Where it cannot be read.
     pub async fn left_by(store: Store, place: Place, run: &str) -> Result<Option<Self>, ArmError> {
         let there = store.get_at_last(&place).await.map_err(|cause| ArmError::Call { place: place.address(), cause })?;
-        let plan = there.and_then(|text| Plan::read(text.as_bytes()).ok()).filter(|plan| plan.run == run);
-        Ok(plan.map(|plan| Self { store, place, plan }))
+        let plan = |there: &Written| Plan::read(there.text.as_bytes()).ok().filter(|plan| plan.run == run);
+        let Some((there, plan)) = there.and_then(|there| Some((there.revision.clone(), plan(&there)?))) else { return Ok(None) };
+        Ok(Some(Self { ours: Some(there), ..Self::new(store, place, plan) }))
+    }
+
+    fn failed(&self, cause: CallError) -> ArmError {
+        ArmError::Call { place: self.place.address(), cause }
+    }
+
+    fn stopped(&mut self, how: Brake) -> ArmError {
+        self.brake = Some(how);
+        ArmError::Stopped { place: self.place.address(), how }
+    }
+
+    /// Whether what is there is what we wrote last.
+    fn compare(&mut self, there: Option<&Written>) -> Result<(), ArmError> {
+        if let Some(how) = self.brake {
+            return Err(self.stopped(how));
+        }
+        let sent = |there: &&Written| self.sent.as_ref() == Some(&there.text) && self.place.follows(self.ours.as_deref(), &there.revision);
+        if let Some(there) = there.filter(sent) {
+            self.ours = Some(there.revision.clone());
+            return Ok(());
+        }
+        match (there, &self.ours) {
+            (Some(there), Some(ours)) if there.revision == *ours => Ok(()),
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(self.stopped(Brake::Deleted)),
+            (Some(_), Some(_)) => Err(self.stopped(Brake::Replaced)),
+            (Some(_), None) => {
+                // What we sent was refused for it.
+                self.sent = None;
+                Err(ArmError::Taken { place: self.place.address(), run: self.plan.run.clone() })
+            }
+        }
     }
 
     async fn write(&mut self, journal: &dyn Journal) -> Result<(), ArmError> {
@@ -265,8 +280,33 @@ impl Armed {
         }
         let (run, sequence, calm) = (self.plan.run.clone(), self.plan.sequence, self.plan.faults.is_empty());
         let noted = journal.note(&Entry::Arming { plan: place.clone(), run, sequence, calm });
-        noted.map_err(|cause| ArmError::Journal { place: place.clone(), cause })?;
-        let put = self.store.patience.insist(|| self.store.put(&self.place, &text)).await;
-        put.map_err(|cause| ArmError::Call { place, cause })
+        noted.map_err(|cause| ArmError::Journal { place, cause })?;
+        let mut pauses = self.store.patience().begin();
+        loop {
+            match self.write_once(&text).await {
+                Err(ArmError::Call { cause, .. }) if cause.may_pass() && pauses.pause().await => (),
+                written => return written,
+            }
+        }
+    }
+
+    /// Looks first, so that a lost answer is found and nobody else's change is written over.
+    async fn write_once(&mut self, text: &str) -> Result<(), ArmError> {
+        let there = self.store.get(&self.place).await.map_err(|cause| self.failed(cause))?;
+        self.compare(there.as_ref())?;
+        if there.is_some_and(|there| there.text == text) {
+            return Ok(());
+        }
+        self.sent = Some(text.to_owned());
+        let put = self.store.put(&self.place, text, self.ours.as_deref()).await.map_err(|cause| self.failed(cause))?;
+        if self.place.follows(self.ours.as_deref(), &put) {
+            self.ours = Some(put);
+            return Ok(());
+        }
+        // Somebody stopped the faults between our look and our write, and what we wrote must not stand.
+        let stopped = self.stopped(Brake::Replaced);
+        let deleted = self.store.patience().insist(|| self.store.delete(&self.place)).await;
+        deleted.map_err(|cause| self.failed(cause))?;
+        Err(stopped)
     }
 }

@@ -59,6 +59,19 @@ impl CallError {
     }
 }
 
+impl CallError {
+    /// An answer whose end never came.
+    pub(crate) fn cut_short(call: &'static str, of: &str) -> Self {
+        let (code, message) = ("no answer".to_owned(), "the answer ended too early".to_owned());
+        Self { call, of: of.to_owned(), code, message, meaning: Meaning::Again }
+    }
+
+    /// Whether the same call may go well later. Somebody else's parameter that came first is found by the next look.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.meaning == Meaning::Again || self.code == "ParameterAlreadyExists"
+    }
+}
+
 fn said(error: Option<&impl std::error::Error>) -> String {
     let cause = error.and_then(std::error::Error::source);
     cause.map_or_else(|| "the connection failed".to_owned(), ToString::to_string)

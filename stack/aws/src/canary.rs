@@ -1,8 +1,13 @@
 //! A version with ours for a share of an alias's calls: treatment and control by Lambda itself. `$LATEST` is touched only until the version is
-//! published; the way back is one update of the alias.
+//! published; the way back is one update of the alias. What is published is what the alias runs already, and the layer: nothing else.
+
+mod difference;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
+
+use difference::differences;
 
 use crate::Lambda;
 use crate::attach::{AttachError, Wish, attach};
@@ -41,9 +46,28 @@ pub enum CanaryError {
     Shared(String),
     /// `$LATEST` is not what the alias runs.
     #[error(
-        "alias `{0}` stands for other code than `$LATEST`, and arms with different code cannot be compared; publish, and move the alias first"
+        "`$LATEST` differs from version `{version}`, which alias `{alias}` stands for, in {}: publishing it would bring that to callers; publish, \
+         and move the alias first", .settings.join(", ")
     )]
-    OtherCode(String),
+    Differs {
+        /// The alias.
+        alias: String,
+        /// The version that it stands for.
+        version: String,
+        /// What differs, without any value.
+        settings: Vec<String>,
+    },
+    /// Somebody was faster.
+    #[error("somebody published version `{0}` while the layer was on `$LATEST`; it keeps the layer")]
+    Published(String),
+    /// The version was published and cannot be called.
+    #[error("version `{version}` did not become active: {reason}")]
+    NotActive {
+        /// The version.
+        version: String,
+        /// What Lambda says of it.
+        reason: String,
+    },
     /// A call said no, or nothing for too long; what there is of the canary is taken back where that is possible.
     #[error("the canary was not made")]
     Call(#[from] CallError),
@@ -68,20 +92,33 @@ pub async fn begin(lambda: &Lambda, journal: &dyn Journal, function: &str, wish:
         return Err(CanaryError::Share(share));
     }
     let alias = wish.alias.as_deref().ok_or(CanaryError::NoAlias)?;
-    check(lambda, function, alias).await?;
+    let stands_for = check(lambda, function, alias).await?;
     let attached = attach(lambda, journal, function, wish).await?;
     let published = publish(lambda, journal, function, &wish.run).await;
     undo(lambda, journal, function, &wish.run, Some(&attached.record)).await?;
     let version = published?;
     let shift = Shift { function, run: &wish.run, alias, version: &version };
-    if let Err(error) = shift.to(lambda, journal, share).await {
+    let shifted = match active(lambda, function, &version, alias, &stands_for).await {
+        Ok(()) => shift.to(lambda, journal, share).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = shifted {
         take_back(lambda, journal, function, &wish.run, alias, &version).await?;
         return Err(error);
     }
     Ok(Canary { function: function.to_owned(), alias: alias.to_owned(), version })
 }
 
-/// Takes a version's share away and deletes it. Nothing that is not the run's is touched: other weights stay.
+/// Whether an alias can be shared now, reading only.
+///
+/// # Errors
+/// Why it cannot.
+pub async fn preview(lambda: &Lambda, function: &str, alias: &str) -> Result<(), CanaryError> {
+    check(lambda, function, alias).await.map(drop)
+}
+
+/// Takes a version's share away, waits until no call comes to it any more, and deletes it. Nothing that is not the run's is touched: other
+/// weights stay.
 ///
 /// # Errors
 /// Where the alias still gives it calls, or it could not be deleted.
@@ -101,6 +138,8 @@ pub async fn take_back(
         Err(CanaryError::Journal(cause)) => return Err(UndoError::Journal { function: function.to_owned(), cause }),
         Err(other) => return Err(UndoError::Unsettled { function: format!("{function}:{alias}"), reason: other.to_string() }),
     }
+    // Not every front end of Lambda knows at once what an alias stands for: a call to a version that is gone fails.
+    tokio::time::sleep(lambda.grace).await;
     let entry = Entry::DeletingVersion { function: function.to_owned(), run: run.clone(), version: version.to_owned() };
     journal.note(&entry).map_err(|cause| UndoError::Journal { function: function.to_owned(), cause })?;
     let mut pauses = lambda.patience.begin();
@@ -130,7 +169,8 @@ fn shared_with(alias: &GetAliasOutput) -> Option<&std::collections::HashMap<Stri
     alias.routing_config()?.additional_version_weights().filter(|weights| !weights.is_empty())
 }
 
-async fn check(lambda: &Lambda, function: &str, name: &str) -> Result<(), CanaryError> {
+/// What the alias stands for, which is what `$LATEST` is.
+async fn check(lambda: &Lambda, function: &str, name: &str) -> Result<GetFunctionConfigurationOutput, CanaryError> {
     let alias = read_alias(lambda, function, name).await?;
     let version = alias.function_version().unwrap_or("$LATEST");
     if version == "$LATEST" {
@@ -139,13 +179,53 @@ async fn check(lambda: &Lambda, function: &str, name: &str) -> Result<(), Canary
     if shared_with(&alias).is_some() {
         return Err(CanaryError::Shared(name.to_owned()));
     }
-    let latest = lambda.function_at_last(function).await?;
-    let call = lambda.client.get_function_configuration().function_name(function).qualifier(version).send().await;
-    let stands_for = call.map_err(|error| CallError::read("GetFunctionConfiguration", function, &error, &Variables::default()))?;
-    if Function::from(&stands_for).code_sha != latest.code_sha {
-        return Err(CanaryError::OtherCode(name.to_owned()));
+    let (latest, stands_for) = (configuration(lambda, function, None).await?, configuration(lambda, function, Some(version)).await?);
+    let settings = differences(&latest, &stands_for);
+    if !settings.is_empty() {
+        return Err(CanaryError::Differs { alias: name.to_owned(), version: version.to_owned(), settings });
     }
-    Ok(())
+    Ok(stands_for)
+}
+
+/// Whether an attach changes this setting.
+fn is_ours(setting: &str) -> bool {
+    setting == "layers" || setting == "variable AWS_LAMBDA_EXEC_WRAPPER" || setting.starts_with("variable BROWNOUT_")
+}
+
+async fn configuration(lambda: &Lambda, function: &str, version: Option<&str>) -> Result<GetFunctionConfigurationOutput, CallError> {
+    let once = || async {
+        let call = lambda.client.get_function_configuration().function_name(function).set_qualifier(version.map(str::to_owned));
+        call.send().await.map_err(|error| CallError::read("GetFunctionConfiguration", function, &error, &Variables::default()))
+    };
+    lambda.patience.insist(once).await
+}
+
+/// Waits until a version can be called: a snapshot of SnapStart takes minutes. Somebody may have changed `$LATEST` before it was published.
+async fn active(
+    lambda: &Lambda,
+    function: &str,
+    version: &str,
+    alias: &str,
+    stands_for: &GetFunctionConfigurationOutput,
+) -> Result<(), CanaryError> {
+    let published = configuration(lambda, function, Some(version)).await?;
+    let settings: Vec<_> = differences(&published, stands_for).into_iter().filter(|setting| !is_ours(setting)).collect();
+    if !settings.is_empty() {
+        let version = stands_for.version().unwrap_or_default().to_owned();
+        return Err(CanaryError::Differs { alias: alias.to_owned(), version, settings });
+    }
+    let mut pauses = lambda.patience.begin();
+    loop {
+        let found = configuration(lambda, function, Some(version)).await?;
+        let state = found.state().map_or("Active", |state| state.as_str());
+        if !matches!(state, "Pending" | "Failed") {
+            return Ok(());
+        }
+        if state == "Failed" || !pauses.pause().await {
+            let reason = found.state_reason().unwrap_or("Lambda gives no reason").to_owned();
+            return Err(CanaryError::NotActive { version: version.to_owned(), reason: format!("it is `{state}`: {reason}") });
+        }
+    }
 }
 
 /// Publishes `$LATEST` with ours in it, or finds that this run already has.
@@ -163,17 +243,28 @@ async fn publish(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &R
 }
 
 async fn publish_once(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &Run) -> Result<String, CanaryError> {
-    let all = lambda.functions().await?;
-    let is_ours = |one: &&Function| matches!(Marker::of(one), Marker::Of(record) if record.run == *run);
-    let mut ours = all.iter().filter(|one| one.name == function).filter(is_ours);
-    if let Some(version) = ours.clone().find(|one| one.version != "$LATEST") {
+    let all = lambda.versions(function).await?;
+    if let Some(version) = all.iter().find(|one| is_canary_of(one, run)) {
         return Ok(version.version.clone());
     }
-    let latest = ours.next().and_then(|latest| latest.revision.clone());
+    let latest = all.iter().find(|one| one.version == "$LATEST").and_then(|latest| latest.revision.clone());
     journal.note(&Entry::Publishing { function: function.to_owned(), run: run.clone() })?;
-    let call = lambda.client.publish_version().function_name(function).set_revision_id(latest);
+    let call = lambda.client.publish_version().function_name(function).description(description(run)).set_revision_id(latest);
     let published = call.send().await.map_err(|error| CallError::read("PublishVersion", function, &error, &Variables::default()))?;
-    Ok(published.version().unwrap_or_default().to_owned())
+    let version = published.version().unwrap_or_default().to_owned();
+    // Where nothing changed since somebody published, Lambda gives that version again; it is not ours to delete.
+    if published.description() == Some(description(run).as_str()) { Ok(version) } else { Err(CanaryError::Published(version)) }
+}
+
+/// The description of a version that a run publishes: one without it was published by somebody else.
+fn description(run: &Run) -> String {
+    format!("brownout run {run}")
+}
+
+/// Whether a version was published by this run, for a share of an alias.
+pub(crate) fn is_canary_of(one: &Function, run: &Run) -> bool {
+    let is_marked = matches!(Marker::of(one), Marker::Of(record) if record.run == *run && record.alias.is_some());
+    is_marked && one.version != "$LATEST" && one.description == description(run)
 }
 
 /// One version's share of one alias.

@@ -18,14 +18,24 @@ use crate::secret::Variables;
 pub struct Lambda {
     pub(crate) client: aws_sdk_lambda::Client,
     pub(crate) patience: Patience,
+    pub(crate) grace: Duration,
 }
+
+/// How long a version may still be called after its alias has let it go: nobody says when the last front end of Lambda knows.
+pub const GRACE: Duration = Duration::from_secs(60);
 
 impl Lambda {
     /// Calls are made as `config` says, once each, and given up after 20 s without an answer.
     pub fn new(config: &SdkConfig, patience: Patience) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
         let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Self { client: aws_sdk_lambda::Client::from_conf(config.build()), patience }
+        Self { client: aws_sdk_lambda::Client::from_conf(config.build()), patience, grace: GRACE }
+    }
+
+    /// The same with another time than [`GRACE`] for which a version outlives its share of an alias.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// `$LATEST` as it is now.
@@ -91,6 +101,26 @@ impl Lambda {
         let policies = read.code_signing_config().and_then(|config| config.code_signing_policies());
         // One that says nothing warns.
         Ok(policies.and_then(|policies| policies.untrusted_artifact_on_deployment()) == Some(&CodeSigningPolicy::Enforce))
+    }
+
+    /// Every version of one function, `$LATEST` among them, page by page. States are not told.
+    ///
+    /// # Errors
+    /// What the last call says.
+    pub async fn versions(&self, function: &str) -> Result<Vec<Function>, CallError> {
+        let (mut all, mut marker) = (Vec::new(), None);
+        loop {
+            let page = self.patience.insist(|| async {
+                let call = self.client.list_versions_by_function().function_name(function).set_marker(marker.clone());
+                call.send().await.map_err(|error| CallError::read("ListVersionsByFunction", function, &error, &Variables::default()))
+            });
+            let page = page.await?;
+            all.extend(page.versions().iter().map(Function::from));
+            marker = page.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
+            if marker.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     /// Every function of the account and region in every version, page by page.

@@ -47,6 +47,8 @@ pub struct Function {
     pub name: String,
     /// `$LATEST` or a number.
     pub version: String,
+    /// Free text; a version has its own.
+    pub description: String,
     /// What runs it.
     pub package: Package,
     /// `x86_64` or `arm64`.
@@ -65,6 +67,8 @@ pub struct Function {
     pub config_sha: Option<String>,
     /// A hash of the code.
     pub code_sha: Option<String>,
+    /// The log group that its extensions write to.
+    pub log_group: String,
 }
 
 fn variables(environment: Option<&EnvironmentResponse>) -> Readable {
@@ -94,6 +98,7 @@ macro_rules! read {
                 Self {
                     name: read.function_name().unwrap_or_default().to_owned(),
                     version: read.version().unwrap_or("$LATEST").to_owned(),
+                    description: read.description().unwrap_or_default().to_owned(),
                     package: if is_image { Package::Image } else { Package::Zip { runtime } },
                     architecture: read.architectures().first().map_or("x86_64", |architecture| architecture.as_str()).to_owned(),
                     layers: read.layers().iter().filter_map(|layer| layer.arn().map(str::to_owned)).collect(),
@@ -101,6 +106,10 @@ macro_rules! read {
                     revision: read.revision_id().map(str::to_owned),
                     config_sha: read.config_sha256().map(str::to_owned),
                     code_sha: read.code_sha256().map(str::to_owned),
+                    log_group: read
+                        .logging_config()
+                        .and_then(|logging| logging.log_group())
+                        .map_or_else(|| format!("/aws/lambda/{}", read.function_name().unwrap_or_default()), str::to_owned),
                     last_update,
                     variables,
                 }

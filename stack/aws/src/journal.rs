@@ -117,6 +117,16 @@ impl File {
     }
 }
 
+impl File {
+    /// What stands in it.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn entries(&self) -> std::io::Result<Vec<Entry>> {
+        read(&self.path)
+    }
+}
+
 impl Journal for File {
     fn note(&self, entry: &Entry) -> Result<(), JournalError> {
         let written = serde_json::to_vec(entry).map_err(std::io::Error::from).and_then(|mut line| {

@@ -23,7 +23,7 @@ pub mod undo;
 
 mod client;
 
-pub use client::Lambda;
+pub use client::{GRACE, Lambda};
 pub use patience::Patience;
 
 pub use aws_config::SdkConfig;

@@ -17,6 +17,8 @@ pub struct Found {
     pub version: String,
     /// What its marker says; none where that is not understood.
     pub record: Option<Record>,
+    /// Whether it is a version that somebody else published, which nobody can change.
+    pub published: bool,
 }
 
 impl Found {
@@ -32,8 +34,25 @@ impl Found {
             Marker::Unreadable if matches!(function.variables, crate::function::Readable::Yes(_)) => None,
             Marker::Unreadable | Marker::None => return None,
         };
-        Some(Self { function: function.name.clone(), version: function.version.clone(), record })
+        let is_canary = record.as_ref().is_some_and(|record| canary::is_canary_of(function, &record.run));
+        let published = function.version != "$LATEST" && !is_canary;
+        Some(Self { function: function.name.clone(), version: function.version.clone(), record, published })
     }
+
+    /// What is left of it for somebody to do, where it cannot be taken out.
+    pub fn published(&self) -> Option<UndoError> {
+        self.published.then(|| UndoError::Published { function: self.function.clone(), version: self.version.clone() })
+    }
+}
+
+/// Versions of a function that somebody published while `is_ours` was on it.
+///
+/// # Errors
+/// What the listing says.
+pub async fn published(lambda: &Lambda, function: &str, is_ours: impl Fn(&Record) -> bool) -> Result<Vec<UndoError>, CallError> {
+    let found = lambda.versions(function).await?;
+    let found = found.iter().filter_map(Found::read).filter(|found| found.record.as_ref().is_some_and(&is_ours));
+    Ok(found.filter_map(|found| found.published()).collect())
 }
 
 /// Whose leftovers are taken back.
@@ -89,7 +108,7 @@ pub async fn list(lambda: &Lambda) -> Result<Vec<Found>, CallError> {
 
 /// Takes back what `which` means. `noted` are the entries of journals that are at hand; none are needed.
 ///
-/// Versions that somebody published while ours was attached keep it, since a version never changes; they are in [`list`] with their number.
+/// Versions that somebody published while ours was attached keep it, since a version never changes: each is an error that says so.
 ///
 /// # Errors
 /// What the listing says; what became of each leftover is in the answer.
@@ -98,10 +117,12 @@ pub async fn recover(lambda: &Lambda, journal: &dyn Journal, which: &Which, note
     let found = list(lambda).await?;
     for found in &found {
         let Some(record) = found.record.as_ref().filter(|record| which.means(record)) else { continue };
-        let result = match (&record.alias, found.version.as_str()) {
-            (_, "$LATEST") => undo(lambda, journal, &found.function, &record.run, Some(record)).await,
-            (Some(alias), version) => canary::take_back(lambda, journal, &found.function, &record.run, alias, version).await,
-            (None, _) => continue,
+        let result = match (&record.alias, found.published()) {
+            (_, Some(published)) => Err(published),
+            (Some(alias), None) if found.version != "$LATEST" => {
+                canary::take_back(lambda, journal, &found.function, &record.run, alias, &found.version).await
+            }
+            _ => undo(lambda, journal, &found.function, &record.run, Some(record)).await,
         };
         recovered.push(Recovered::new(&found.function, &found.version, record, result));
     }

@@ -4,7 +4,7 @@ use crate::Lambda;
 use crate::call::CallError;
 use crate::secret::Variables;
 
-/// Values of tags that mean that customers are behind a function.
+/// Words that mean that customers are behind a function.
 const PRODUCTION: [&str; 4] = ["prod", "production", "prd", "live"];
 
 /// A function's tags.
@@ -19,9 +19,28 @@ impl Tags {
 
     /// A tag that means production, as `key=value`.
     pub fn production(&self) -> Option<String> {
-        let found = self.0.iter().find(|(_, value)| PRODUCTION.iter().any(|production| value.eq_ignore_ascii_case(production)));
-        found.map(|(key, value)| format!("{key}={value}"))
+        self.0.iter().find(|(_, value)| is_production(value)).map(|(key, value)| format!("{key}={value}"))
     }
+}
+
+/// Whether one of the words of a name is one of production's: `prod-eu`, `orders_live`, `clinicProd2`, but not `product`.
+pub fn is_production(name: &str) -> bool {
+    words(name).iter().any(|word| PRODUCTION.contains(&word.as_str()))
+}
+
+/// The words of a name in small letters: runs of letters, of which a capital after a small one begins the next.
+fn words(name: &str) -> Vec<String> {
+    let (mut words, mut was_small) = (vec![String::new()], false);
+    for c in name.chars() {
+        if !c.is_ascii_alphabetic() || (was_small && c.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        was_small = c.is_ascii_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_ascii_alphabetic()) {
+            word.push(c.to_ascii_lowercase());
+        }
+    }
+    words
 }
 
 impl Lambda {
@@ -46,7 +65,19 @@ mod tests {
     #[test]
     fn a_tag_of_production_is_seen_whatever_its_key() {
         let tags = |key: &str, value: &str| Tags(vec![("team".into(), "orders".into()), (key.into(), value.into())]);
-        for (key, value, seen) in [("env", "prod", true), ("Stage", "Production", true), ("env", "test", false), ("prod", "no", false)] {
+        for (key, value, seen) in [
+            ("env", "prod", true),
+            ("Stage", "Production", true),
+            ("env", "prod-eu", true),
+            ("env", "eu_PROD_1", true),
+            ("aws:cloudformation:stack-name", "clinicLive2", true),
+            ("stack", "ordersProd", true),
+            ("env", "test", false),
+            ("team", "product", false),
+            ("team", "delivery", false),
+            ("env", "non-reproducible", false),
+            ("prod", "no", false),
+        ] {
             assert_eq!(tags(key, value).production().is_some(), seen, "{key}={value}");
         }
         assert!(tags("brownout", "allowed").has("brownout", "allowed"));

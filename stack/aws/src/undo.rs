@@ -73,6 +73,17 @@ pub enum UndoError {
         /// How it stands.
         reason: String,
     },
+    /// A version that somebody published meanwhile keeps ours: versions never change.
+    #[error(
+        "version {version} of `{function}` was published while the layer was on it, and keeps it, idle; publish anew, let every alias of version \
+         {version} stand for that, then delete it"
+    )]
+    Published {
+        /// The function.
+        function: String,
+        /// The version.
+        version: String,
+    },
     /// What the run set cannot be known.
     #[error(
         "`{0}` has a variable `BROWNOUT_UNDO` that is not understood or not readable; give its journal, or take our layer and variables out by hand"
@@ -113,7 +124,7 @@ pub fn decide(function: &Function, run: &Run, known: Option<&Record>) -> Result<
 }
 
 /// Whether something that `record` says was done is still there, beside the marker.
-pub(crate) fn remains(function: &Function, record: &Record) -> bool {
+pub fn remains(function: &Function, record: &Record) -> bool {
     let bare = unchanged(function).map(|mut update| {
         update.variables.unset(UNDO);
         update

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws::arm::{ArmError, Armed, Place, Store};
+use aws::arm::{ArmError, Armed, Brake, Place, Store};
 use control_plane::{Accident, Script};
 use faults::Plan;
 use support::{PATIENCE, World, function};
@@ -74,12 +74,83 @@ async fn every_plan_that_is_written_says_when_its_lease_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_of_more_than_4_kb_is_an_advanced_parameter_and_of_more_than_8_kb_none() {
+async fn a_plan_of_more_than_4_kb_is_an_advanced_parameter_that_is_calmed_and_of_more_than_8_kb_none() {
     let world = World::with(control_plane::Function::new(function()));
-    arm(&world, plan(60)).await.unwrap();
+    let mut armed = arm(&world, plan(60)).await.unwrap();
     assert_eq!(there(&world).unwrap().1, "Advanced");
+    armed.renew(&world).await.unwrap();
+    // Fewer bytes than a standard one takes, and it stays an advanced one.
+    armed.calm(&world).await.unwrap();
+    let (calm, tier) = there(&world).unwrap();
+    assert_eq!((calm.faults.len(), tier.as_str()), (0, "Advanced"));
+    armed.disarm(&world).await.unwrap();
+    assert_eq!(there(&world), None);
     let error = arm(&world, plan(100)).await.unwrap_err();
     assert!(error.to_string().contains("s3://<bucket>/<key>"), "{error}");
+}
+
+/// What somebody else does to the parameter: deletes it, or writes something.
+const HANDS: [(Brake, Option<&str>); 3] = [
+    (Brake::Deleted, None),
+    (Brake::Replaced, Some("off")),
+    (Brake::Replaced, Some(r#"{"version":1,"run":"r2","sequence":1,"lease_ms":5000,"seed":7,"faults":[]}"#)),
+];
+
+#[tokio::test(start_paused = true)]
+async fn whoever_deletes_or_replaces_a_plan_has_stopped_its_faults_for_good() {
+    for (brake, hand) in HANDS {
+        let world = World::with(control_plane::Function::new(function()));
+        let mut armed = arm(&world, plan(1)).await.unwrap();
+        armed.renew(&world).await.unwrap();
+        armed.look().await.unwrap();
+        world.scripted.lock().unwrap().plane.set_parameter(NAME, hand);
+        let left = world.scripted.lock().unwrap().plane.parameters.clone();
+        for _ in 0..2 {
+            let error = armed.renew(&world).await.unwrap_err();
+            assert!(matches!(&error, ArmError::Stopped { how, .. } if *how == brake), "{error}");
+            assert!(matches!(armed.look().await, Err(ArmError::Stopped { .. })));
+        }
+        armed.calm(&world).await.unwrap();
+        assert_eq!(world.scripted.lock().unwrap().plane.parameters, left, "{brake}: nothing is written over it");
+        // It was made by this run and bears its name, so that nothing is left of it in the end.
+        armed.disarm(&world).await.unwrap();
+        assert!(world.scripted.lock().unwrap().plane.parameters.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_stops_the_faults_between_our_look_and_our_write_is_obeyed() {
+    for value in [None, Some("off".to_owned())] {
+        let world = World::with(control_plane::Function::new(function()));
+        let mut armed = arm(&world, plan(1)).await.unwrap();
+        {
+            let mut scripted = world.scripted.lock().unwrap();
+            // The journal's line, the look, and then the write.
+            let write = scripted.effects + 2;
+            scripted.script = Script::from([(write, Accident::Parameter { name: NAME.to_owned(), value })]);
+        }
+        let error = armed.renew(&world).await.unwrap_err();
+        assert!(matches!(error, ArmError::Stopped { .. }), "{error}");
+        assert_eq!(there(&world), None, "what was written over it does not stand");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_runs_that_begin_together_one_has_the_place_and_the_other_leaves_it_alone() {
+    let world = World::with(control_plane::Function::new(function()));
+    let store = Store::new(&world.config(), PATIENCE);
+    let mut both = ["r1", "r2"].map(|run| {
+        let plan = Plan { run: run.to_owned(), ..plan(1) };
+        Armed::new(store.clone(), Place::Parameter(NAME.to_owned()), plan)
+    });
+    let [one, two] = &mut both;
+    let (first, second) = tokio::join!(one.renew(&world), two.renew(&world));
+    assert!(first.is_ok() && matches!(second, Err(ArmError::Taken { .. })), "{first:?} {second:?}");
+    let [one, two] = both;
+    two.disarm(&world).await.unwrap();
+    assert_eq!(there(&world).unwrap().0.run, "r1");
+    one.disarm(&world).await.unwrap();
+    assert_eq!(there(&world), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,18 +110,10 @@ fn a_plan_that_was_calmed_by_whoever_drives_the_run_ends_the_document_early_and_
     assert_eq!((renewals, bench.dirt()), (1, Vec::new()), "{execution:#?}");
 }
 
-/// Everything that undoes is taken out, so that what was there can be seen.
-fn without_its_end(bench: &mut Bench) {
-    let steps = bench.document["mainSteps"].as_array_mut().unwrap();
-    steps.retain(|step| ["attach", "arm", "hold"].contains(&step["name"].as_str().unwrap()));
-    let text = bench.document.to_string().replace("step:cleanUp", "Abort").replace(r#""nextStep":"calm""#, r#""isEnd":true"#);
-    bench.document = serde_json::from_str(&text).unwrap();
-}
-
 #[test]
 fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_record_that_the_command_reads() {
     let Some(mut bench) = Bench::new() else { return };
-    without_its_end(&mut bench);
+    bench.without_its_end();
     assert_eq!(bench.execute(None).status, Status::Success);
     let authorizer = bench.latest("authorizer");
     assert_eq!(authorizer.layers.last(), Some(&bench.experiment.layer.to_string()));
@@ -232,11 +224,11 @@ fn an_update_that_lambda_fails_to_put_in_force_is_taken_back_and_one_that_takes_
 
     bench.reset();
     let whole = bench.document.clone();
-    without_its_end(&mut bench);
+    bench.without_its_end();
     bench.execute(None);
     bench.plane().plane.settling.next_fails = Some("no capacity".into());
     bench.document = whole;
-    bench.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
+    bench.without_its_beginning();
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
     let settled = |name| bench.latest(name).last_update == control_plane::LastUpdate::Successful;
@@ -262,7 +254,7 @@ fn what_a_document_leaves_the_command_recovers() {
 #[test]
 fn a_record_is_over_after_the_document_has_had_its_time_and_not_before() {
     let Some(mut bench) = Bench::new() else { return };
-    without_its_end(&mut bench);
+    bench.without_its_end();
     bench.execute(None);
     let undo = record(&bench.latest("authorizer"));
     // Also where a run holds the faults for longer than the document says by itself.
@@ -289,7 +281,7 @@ fn what_the_command_leaves_the_document_cleans() {
         bench.runtime.block_on(attach(&lambda, &NoJournal, name, &wish)).unwrap();
     }
     assert!(!bench.dirt().is_empty());
-    bench.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
+    bench.without_its_beginning();
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
 }
@@ -370,8 +362,9 @@ fn a_document_without_its_way_to_the_clean_up_is_seen() {
 fn a_change_without_the_revision_is_seen() {
     let edit = |edit| Accident::Edit { function: "authorizer".into(), edit };
     let gone = edit(Edit::Unset("TABLE_NAME".into()));
-    // `attach` looks at the layer and at both functions, looks at the first again, and changes it: the edit stands before the change.
-    assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((4, gone))));
+    // `attach` looks at the layer and at both functions with their tags, looks at the first again, and changes it: the edit stands before the
+    // change.
+    assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((6, gone))));
 }
 
 #[test]

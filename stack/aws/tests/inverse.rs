@@ -22,6 +22,8 @@ fn function(layers: Vec<String>, variables: &[(String, String)], runtime: &str) 
         state: "Active".to_owned(),
         last_update: LastUpdate::Successful,
         revision: Some("1".to_owned()),
+        description: String::new(),
+        log_group: "/aws/lambda/f".to_owned(),
         config_sha: Some("before".to_owned()),
         code_sha: None,
     }

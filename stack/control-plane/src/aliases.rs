@@ -17,6 +17,8 @@ pub struct Alias {
     pub weights: BTreeMap<String, f64>,
     /// Changes with every change.
     pub revision: u64,
+    /// Versions that it stood for, each with the time until which some front ends do not know better, in milliseconds since 1970.
+    pub stale: BTreeMap<String, u64>,
 }
 
 // Weights come from JSON, which has no NaN.
@@ -25,7 +27,7 @@ impl Eq for Alias {}
 impl Alias {
     /// An alias for `version` alone.
     pub fn new(version: &str) -> Self {
-        Self { version: version.to_owned(), description: String::new(), weights: BTreeMap::new(), revision: 0 }
+        Self { version: version.to_owned(), description: String::new(), weights: BTreeMap::new(), revision: 0, stale: BTreeMap::new() }
     }
 
     /// Whether calls go to this version.
@@ -95,7 +97,8 @@ impl ControlPlane {
 
     /// `UpdateAlias`: what is not given stays.
     pub(crate) fn update_alias(&mut self, named: &str, name: &str, wish: &Value) -> Result<Answer, Answer> {
-        let revision = self.next_revision();
+        let (revision, until) = (self.next_revision(), self.clock_ms + self.publishing.propagation_ms);
+        let clock = self.clock_ms;
         let function = self.function(named)?;
         let before = function.aliases.get(name).ok_or_else(|| Answer::not_found(format!("alias {name}")))?;
         if wish["RevisionId"].as_str().is_some_and(|given| given != before.revision_id()) {
@@ -103,6 +106,10 @@ impl ControlPlane {
         }
         let mut alias = Alias { revision, ..before.clone() };
         alias.apply(wish)?;
+        let stood_for = before.weights.keys().chain([&before.version]).filter(|version| !alias.points_at(version));
+        let stale: BTreeMap<_, _> = stood_for.map(|version| (version.clone(), until)).collect();
+        alias.stale.extend(stale);
+        alias.stale.retain(|_, until| *until > clock);
         for version in alias.weights.keys().chain([&alias.version]) {
             function.resolve(version)?;
         }

@@ -13,6 +13,8 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The header `x-amz-target`, by which SSM's calls are told apart.
     pub target: Option<&'a str>,
+    /// The id of the access key that it is signed with.
+    pub caller: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
 }

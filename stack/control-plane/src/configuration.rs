@@ -46,6 +46,10 @@ pub struct Configuration {
     pub undecipherable: bool,
     /// Free text.
     pub description: String,
+    /// A hash of the code.
+    pub code: String,
+    /// Every other setting, as it is set and shown.
+    pub others: BTreeMap<String, Value>,
     /// `Active`, `Pending`, `Inactive` or `Failed`.
     pub state: String,
     /// How the last update stands.
@@ -88,6 +92,17 @@ impl Configuration {
             variables: BTreeMap::new(),
             undecipherable: false,
             description: String::new(),
+            code: "YWxpa2UgZm9yIGFsbCB2ZXJzaW9ucyBvZiBhIHN0YXRl".to_owned(),
+            others: [
+                ("Handler", json!("app.handler")),
+                ("Timeout", json!(3)),
+                ("MemorySize", json!(128)),
+                ("Role", json!("arn:aws:iam::123456789012:role/function")),
+                ("LoggingConfig", json!({"LogFormat": "Text", "LogGroup": format!("/aws/lambda/{name}")})),
+                ("SnapStart", json!({"ApplyOn": "None", "OptimizationStatus": "Off"})),
+            ]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into(),
             state: "Active".to_owned(),
             last_update: LastUpdate::Successful,
             revision: 0,
@@ -140,7 +155,7 @@ impl Configuration {
 
     /// A hash of what is configured, alike for alike configurations.
     pub fn sha(&self) -> String {
-        let what = json!([self.runtime, self.architecture, self.layers, self.variables, self.description]).to_string();
+        let what = json!([self.runtime, self.architecture, self.layers, self.variables, self.description, self.others]).to_string();
         base64::engine::general_purpose::STANDARD.encode(digest(&SHA256, what.as_bytes()))
     }
 
@@ -176,9 +191,9 @@ impl Configuration {
         };
         let mut shown = json!({
             "FunctionName": self.name, "FunctionArn": arn, "Version": self.version, "Architectures": [self.architecture],
-            "PackageType": if self.image { "Image" } else { "Zip" }, "Handler": "app.handler", "Timeout": 3, "MemorySize": 128,
-            "Role": "arn:aws:iam::123456789012:role/function", "LastModified": "2026-01-01T00:00:00.000+0000", "Description": self.description,
-            "CodeSha256": "YWxpa2UgZm9yIGFsbCB2ZXJzaW9ucyBvZiBhIHN0YXRl", "State": self.state, "LastUpdateStatus": status, "RevisionId": self.revision_id(), "ConfigSha256": self.sha(),
+            "PackageType": if self.image { "Image" } else { "Zip" }, "LastModified": "2026-01-01T00:00:00.000+0000",
+            "Description": self.description, "CodeSha256": self.code, "State": self.state, "LastUpdateStatus": status,
+            "RevisionId": self.revision_id(), "ConfigSha256": self.sha(),
             "Layers": self.layers.iter().map(|layer| json!({"Arn": layer, "CodeSize": 7_000_000})).collect::<Vec<_>>(),
         });
         let mut also = |key: &str, value: Value| {
@@ -186,6 +201,7 @@ impl Configuration {
                 object.insert(key.to_owned(), value);
             }
         };
+        self.others.iter().for_each(|(key, value)| also(key, value.clone()));
         if let Some(runtime) = &self.runtime {
             also("Runtime", json!(runtime));
         }
@@ -199,6 +215,15 @@ impl Configuration {
             );
         } else if !self.variables.is_empty() {
             also("Environment", json!({"Variables": self.variables}));
+        }
+        shown
+    }
+
+    /// The same as a list shows it, which leaves out how it stands. Source: Lambda API Reference, `ListFunctions`.
+    pub(crate) fn listed(&self) -> Value {
+        let mut shown = self.shown();
+        if let Some(object) = shown.as_object_mut() {
+            object.retain(|key, _| !key.starts_with("State") && !key.starts_with("LastUpdateStatus"));
         }
         shown
     }

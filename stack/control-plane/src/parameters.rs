@@ -17,11 +17,19 @@ pub struct Parameter {
     pub tier: String,
     /// The versions with a label, by label.
     pub labels: BTreeMap<String, u64>,
+    /// When it was written last, by the plane's clock.
+    pub modified_ms: u64,
 }
+
+/// The most bytes of a standard parameter, and of an advanced one.
+const MOST: [(&str, usize); 2] = [("Standard", 4096), ("Advanced", 8192)];
 
 impl Parameter {
     fn shown(&self, name: &str) -> Value {
-        json!({"Name": name, "Type": "String", "Value": self.value, "Version": self.version, "DataType": "text"})
+        let modified = self.modified_ms as f64 / 1000.0;
+        json!({
+            "Name": name, "Type": "String", "Value": self.value, "Version": self.version, "DataType": "text", "LastModifiedDate": modified,
+        })
     }
 }
 
@@ -30,6 +38,9 @@ impl ControlPlane {
     pub(crate) fn ssm(&mut self, operation: &str, wish: &Value) -> Result<Answer, Answer> {
         if let Some(answered) = self.documents(operation, wish) {
             return answered;
+        }
+        if self.throttled.contains(operation) {
+            return Err(Answer::refused(400, "ThrottlingException", "Rate exceeded"));
         }
         let name = wish["Name"].as_str().unwrap_or_default();
         let missing = || Answer::refused(400, "ParameterNotFound", "");
@@ -61,6 +72,14 @@ impl ControlPlane {
         }
     }
 
+    /// What somebody else does to a parameter: they write it, or delete it.
+    pub fn set_parameter(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => drop(self.put_parameter(name, &json!({"Value": value, "Overwrite": true}))),
+            None => drop(self.parameters.remove(name)),
+        }
+    }
+
     fn put_parameter(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
         let value = wish["Value"].as_str().unwrap_or_default().to_owned();
         let before = self.parameters.get(name);
@@ -71,25 +90,36 @@ impl ControlPlane {
                 "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
             ));
         }
-        // An advanced parameter cannot become a standard one again.
-        let tier = match (wish["Tier"].as_str().unwrap_or("Standard"), before) {
-            ("Intelligent-Tiering", _) if value.len() > 4096 => "Advanced",
-            ("Advanced", _) => "Advanced",
-            (_, Some(before)) if before.tier == "Advanced" => "Advanced",
-            _ => "Standard",
-        };
-        let (limit, long) = if tier == "Advanced" { (8192, "8192") } else { (4096, "4096") };
-        if value.is_empty() || value.len() > limit {
+        let tier = tier(wish["Tier"].as_str(), value.len(), before.map(|before| before.tier.as_str()))?;
+        let most = MOST.iter().find(|(name, _)| *name == tier).map_or(0, |(_, most)| *most);
+        if value.is_empty() || value.len() > most {
             let hint = "To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.";
-            return Err(Answer::refused(
-                400,
-                "ValidationException",
-                format!("Standard tier parameters support a maximum parameter value of {long} characters. {hint}"),
-            ));
+            return Err(invalid(format!("{tier} tier parameters support a maximum parameter value of {most} characters. {hint}")));
         }
         let version = before.map_or(0, |before| before.version) + 1;
         let labels = before.map(|before| before.labels.clone()).unwrap_or_default();
-        self.parameters.insert(name.to_owned(), Parameter { value, version, tier: tier.to_owned(), labels });
+        let parameter = Parameter { value, version, tier: tier.to_owned(), labels, modified_ms: self.clock_ms };
+        self.parameters.insert(name.to_owned(), parameter);
         Ok(Answer::ok(200, json!({"Version": version, "Tier": tier})))
     }
+}
+
+/// An advanced parameter never becomes a standard one again. Source: Systems Manager User Guide, "Managing parameter tiers".
+fn tier(asked: Option<&str>, bytes: usize, before: Option<&str>) -> Result<&'static str, Answer> {
+    let was_advanced = before == Some("Advanced");
+    match asked {
+        Some("Standard") if was_advanced => Err(invalid(
+            "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the \
+             standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a standard parameter.",
+        )),
+        Some("Standard") => Ok("Standard"),
+        Some("Advanced") => Ok("Advanced"),
+        Some("Intelligent-Tiering") => Ok(if was_advanced || bytes > 4096 { "Advanced" } else { "Standard" }),
+        None => Ok(if was_advanced { "Advanced" } else { "Standard" }),
+        Some(other) => Err(invalid(format!("Value '{other}' at 'tier' failed to satisfy constraint"))),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Answer {
+    Answer::refused(400, "ValidationException", message)
 }

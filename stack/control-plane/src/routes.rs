@@ -6,13 +6,22 @@ use crate::{Answer, ControlPlane, Request, Signing, arn_of};
 
 /// Answers one call; the state changes only where the answer is a success, or by a look at an update under way.
 pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
+    let answered = match plane.authorize(request) {
+        Ok(()) => routed(plane, request),
+        Err(refusal) => refusal,
+    };
+    plane.witness();
+    answered
+}
+
+fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
         return plane.ssm(operation, &request.json()).unwrap_or_else(|refusal| refusal);
     }
     if let Some(operation) = request.target.and_then(|target| target.strip_prefix("Logs_20140328.")) {
         return plane.cloudwatch_logs(operation, &request.json()).unwrap_or_else(|refusal| refusal);
     }
-    let parts: Vec<String> = request.path.trim_matches('/').split('/').map(decoded).collect();
+    let parts = parts(request);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if let Some(answered) = plane.fis(request, &parts) {
         return answered.unwrap_or_else(|refusal| refusal);
@@ -34,9 +43,9 @@ pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
 
 fn functions(plane: &mut ControlPlane, request: &Request<'_>, rest: &[&str]) -> Result<Answer, Answer> {
     let qualifier = request.parameter("Qualifier");
+    let size = request.parameter("MaxItems").and_then(|size| size.parse().ok()).unwrap_or(50).clamp(1, 50);
     match (request.method, rest) {
         ("GET", []) => {
-            let size = request.parameter("MaxItems").and_then(|size| size.parse().ok()).unwrap_or(50).clamp(1, 50);
             let all = request.parameter("FunctionVersion").as_deref() == Some("ALL");
             Ok(plane.list_functions(request.parameter("Marker").as_deref(), size, all))
         }
@@ -45,7 +54,7 @@ fn functions(plane: &mut ControlPlane, request: &Request<'_>, rest: &[&str]) -> 
         ("GET", [name, "configuration"]) => plane.get_configuration(name, qualifier.as_deref()),
         ("PUT", [name, "configuration"]) => plane.update_configuration(name, &request.json()),
         ("POST", [name, "versions"]) => plane.publish_version(name, &request.json()),
-        ("GET", [name, "versions"]) => plane.list_versions(name),
+        ("GET", [name, "versions"]) => plane.list_versions(name, request.parameter("Marker").as_deref(), size),
         ("POST", [name, "aliases"]) => plane.create_alias(name, &request.json()),
         ("GET", [name, "aliases"]) => plane.list_aliases(name),
         ("GET", [name, "aliases", alias]) => plane.get_alias(name, alias),
@@ -86,7 +95,12 @@ fn signing(arn: &str) -> Answer {
     Answer::ok(200, json!({"CodeSigningConfig": config}))
 }
 
-fn layer_arn(name: &str, number: &str) -> String {
+/// The parts of the path.
+pub(crate) fn parts(request: &Request<'_>) -> Vec<String> {
+    request.path.trim_matches('/').split('/').map(decoded).collect()
+}
+
+pub(crate) fn layer_arn(name: &str, number: &str) -> String {
     let stem = if name.starts_with("arn:") { name.to_owned() } else { arn_of("").replace("function:", &format!("layer:{name}")) };
     format!("{stem}:{number}")
 }

@@ -30,6 +30,13 @@ pub enum Accident {
         /// What they do.
         edit: Edit,
     },
+    /// Somebody else writes a parameter just before it, or, without a value, deletes it.
+    Parameter {
+        /// The parameter by name.
+        name: String,
+        /// What they write.
+        value: Option<String>,
+    },
 }
 
 /// Which accident happens at which effect, counted from 0.
@@ -66,7 +73,7 @@ impl Scripted {
     pub fn call(&mut self, request: &Request<'_>) -> Outcome {
         match self.happens() {
             _ if self.dead => Outcome::Dead,
-            None | Some(Accident::Edit { .. }) => Outcome::Answered(answer(&mut self.plane, request)),
+            None | Some(Accident::Edit { .. } | Accident::Parameter { .. }) => Outcome::Answered(answer(&mut self.plane, request)),
             Some(Accident::Busy) => Outcome::Answered(Answer::busy("function")),
             Some(Accident::Stale) => Outcome::Answered(Answer::stale()),
             Some(Accident::Throttled) => Outcome::Answered(Answer::throttled()),
@@ -103,6 +110,7 @@ impl Scripted {
         self.effects += 1;
         match &accident {
             Some(Accident::Edit { function, edit }) if self.plane.edit(function, edit) => self.edits.push((function.clone(), edit.clone())),
+            Some(Accident::Parameter { name, value }) => self.plane.set_parameter(name, value.as_deref()),
             Some(Accident::CrashBefore) => self.dead = true,
             _ => (),
         }

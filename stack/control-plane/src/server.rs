@@ -36,14 +36,29 @@ async fn answered(request: HttpRequest<Incoming>, plane: &Mutex<Scripted>) -> st
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         target: head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()),
+        caller: head.headers.get("authorization").and_then(|signed| access_key(signed.to_str().ok()?)),
         body: &body,
     };
-    let outcome = plane.lock().unwrap_or_else(PoisonError::into_inner).call(&request);
+    let outcome = {
+        let mut scripted = plane.lock().unwrap_or_else(PoisonError::into_inner);
+        scripted.plane.clock_ms = unix_ms();
+        scripted.call(&request)
+    };
     match outcome {
         Outcome::Answered(answer) => written(answer, request.target.is_some()).map_err(std::io::Error::other),
         Outcome::Closed => Err(std::io::Error::other("the connection closes without an answer")),
         Outcome::Dead => std::future::pending().await,
     }
+}
+
+/// The access key in `AWS4-HMAC-SHA256 Credential=<key>/<date>/...`.
+fn access_key(signed: &str) -> Option<&str> {
+    signed.split_once("Credential=")?.1.split('/').next()
+}
+
+fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn written(answer: Answer, ssm: bool) -> hyper::http::Result<Response<Full<Bytes>>> {

@@ -45,6 +45,8 @@ pub struct Function {
     pub signing: Signing,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// Versions that are not ready, each with the looks until it is.
+    pub pending: BTreeMap<u64, u32>,
 }
 
 impl Function {
@@ -58,6 +60,7 @@ impl Function {
             concurrency: None,
             signing: Signing::None,
             tags: BTreeMap::new(),
+            pending: BTreeMap::new(),
         }
     }
 }
@@ -86,12 +89,33 @@ pub struct ControlPlane {
     pub experiments: Vec<Experiment>,
     /// The lines of each log group, in the order in which they came.
     pub logs: BTreeMap<String, Vec<LogLine>>,
+    /// Operations of SSM that are throttled.
+    pub throttled: std::collections::BTreeSet<String>,
+    /// So many reads of a page after the first fail.
+    pub failing_pages: u32,
     /// The architectures of each layer's version, by ARN.
     pub layers: BTreeMap<String, Vec<String>>,
+    /// Who may call what.
+    pub rights: crate::Rights,
     /// How updates settle.
     pub settling: Settling,
     /// The last revision given.
     pub revisions: u64,
+    /// What time it is, in milliseconds since 1970: whoever calls sets it, for there is no other clock here.
+    pub clock_ms: u64,
+    /// Looks at a published version until it is `Active`, and how long a change of an alias takes to reach every front end.
+    pub publishing: Publishing,
+    /// Calls of an alias that failed, as they would have come between any two calls here: the version was gone, or not ready.
+    pub broken: Vec<String>,
+}
+
+/// How published versions and aliases settle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Publishing {
+    /// Looks at a version until it is `Active`.
+    pub looks: u32,
+    /// How long an alias may still stand for what it stood for before, in milliseconds.
+    pub propagation_ms: u64,
 }
 
 impl ControlPlane {
@@ -119,7 +143,9 @@ impl ControlPlane {
         let (_, own) = names(named);
         let qualifier = qualifier.map(str::to_owned).or(own).unwrap_or_else(|| "$LATEST".to_owned());
         if qualifier != "$LATEST" {
-            return function.resolve(&qualifier).map(|configuration| Answer::ok(200, configuration.shown()));
+            let shown = function.resolve(&qualifier).map(Configuration::shown)?;
+            function.looked_at(&qualifier);
+            return Ok(Answer::ok(200, shown));
         }
         let through = function.latest.look();
         if through {
@@ -207,17 +233,23 @@ impl ControlPlane {
     /// `ListFunctions`: `$LATEST` of each, or every version; pages of `size`. Listing is no look.
     pub(crate) fn list_functions(&self, marker: Option<&str>, size: usize, all: bool) -> Answer {
         let versions = |function: &Function| {
-            let published: Vec<_> = if all { function.versions.values().map(Configuration::shown).collect() } else { Vec::new() };
-            std::iter::once(function.latest.shown()).chain(published).collect::<Vec<_>>()
+            let published: Vec<_> = if all { function.versions.values().map(Configuration::listed).collect() } else { Vec::new() };
+            std::iter::once(function.latest.listed()).chain(published).collect::<Vec<_>>()
         };
-        let shown: Vec<_> = self.functions.values().flat_map(versions).collect();
-        let start = marker.and_then(|marker| marker.parse::<usize>().ok()).unwrap_or_default();
-        let page: Vec<_> = shown.iter().skip(start).take(size).cloned().collect();
-        let end = start + page.len();
-        let next = (end < shown.len()).then(|| end.to_string());
-        Answer::ok(200, json!({"Functions": page, "NextMarker": next}))
+        page("Functions", self.functions.values().flat_map(versions).collect(), marker, size)
     }
 }
+
+/// A part of a list that begins where `marker` says, under this key.
+pub(crate) fn page(key: &str, all: Vec<Value>, marker: Option<&str>, size: usize) -> Answer {
+    let (start, count) = (marker.and_then(|marker| marker.parse::<usize>().ok()).unwrap_or_default(), all.len());
+    let shown: Vec<_> = all.into_iter().skip(start).take(size).collect();
+    let end = start + shown.len();
+    Answer::ok(200, json!({key: shown, "NextMarker": (end < count).then(|| end.to_string())}))
+}
+
+/// Settings beside layers, variables and description that a call may change.
+const OTHERS: [&str; 8] = ["Handler", "Timeout", "MemorySize", "Role", "LoggingConfig", "SnapStart", "TracingConfig", "EphemeralStorage"];
 
 impl Configuration {
     fn apply(&mut self, wish: &Value) -> Result<(), Answer> {
@@ -233,6 +265,8 @@ impl Configuration {
         if let Some(description) = wish["Description"].as_str() {
             description.clone_into(&mut self.description);
         }
+        let given = OTHERS.iter().filter_map(|key| Some(((*key).to_owned(), wish.get(*key).filter(|value| !value.is_null())?.clone())));
+        self.others.extend(given);
         Ok(())
     }
 }

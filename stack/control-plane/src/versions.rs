@@ -1,7 +1,6 @@
 //! Versions: published from `$LATEST`, never changed, deleted unless an alias points at them.
 
-use serde_json::json;
-
+use crate::state::page;
 use crate::{Answer, Configuration, ControlPlane, Function, LastUpdate};
 
 /// The name in a name, a name with a qualifier, or an ARN, and the qualifier where there is one.
@@ -24,15 +23,40 @@ impl Function {
         found.ok_or_else(|| Answer::not_found(format!("Function {}:{qualifier}", self.latest.name)))
     }
 
+    /// A version that is not ready comes nearer to it by being looked at.
+    pub(crate) fn looked_at(&mut self, qualifier: &str) {
+        let number = qualifier.parse().unwrap_or_default();
+        let Some(looks) = self.pending.get_mut(&number) else { return };
+        *looks = looks.saturating_sub(1);
+        if *looks == 0 {
+            self.pending.remove(&number);
+            if let Some(version) = self.versions.get_mut(&number) {
+                "Active".clone_into(&mut version.state);
+            }
+        }
+    }
+
+    /// The versions that a call of an alias may come to now, each with why that call would fail, if it would.
+    pub(crate) fn reached_by(&self, alias: &crate::Alias, clock_ms: u64) -> Vec<(String, Option<&'static str>)> {
+        let stale = alias.stale.iter().filter(|(_, until)| **until > clock_ms).map(|(version, _)| version);
+        let reached = std::iter::once(&alias.version).chain(alias.weights.keys()).chain(stale);
+        let fails = |version: &String| match self.resolve(version) {
+            Err(_) => Some("502: Function not found"),
+            Ok(found) if found.state == "Pending" => Some("409: the function is in the state Pending"),
+            Ok(_) => None,
+        };
+        reached.map(|version| (version.clone(), fails(version))).collect()
+    }
+
     /// Publishes `$LATEST`; the version before where nothing changed since, as Lambda does.
     pub(crate) fn publish(&mut self, description: &str, revision: u64) -> Configuration {
         let mut new = Configuration { last_update: LastUpdate::Successful, revision, ..self.latest.clone() };
         if !description.is_empty() {
             description.clone_into(&mut new.description);
         }
-        if let Some(before) = self.versions.get(&self.last_version)
-            && (&before.layers, &before.variables, &before.description) == (&new.layers, &new.variables, &new.description)
-        {
+        // A description alone makes no new version.
+        let of = |one: &Configuration| (one.layers.clone(), one.variables.clone(), one.others.clone(), one.code.clone());
+        if let Some(before) = self.versions.get(&self.last_version).filter(|before| of(before) == of(&new)) {
             return before.clone();
         }
         self.last_version += 1;
@@ -45,7 +69,7 @@ impl Function {
 impl ControlPlane {
     /// `PublishVersion`.
     pub(crate) fn publish_version(&mut self, named: &str, wish: &serde_json::Value) -> Result<Answer, Answer> {
-        let revision = self.next_revision();
+        let (revision, looks) = (self.next_revision(), self.publishing.looks);
         let function = self.function(named)?;
         if wish["RevisionId"].as_str().is_some_and(|given| given != function.latest.revision_id()) {
             return Err(Answer::stale());
@@ -53,15 +77,32 @@ impl ControlPlane {
         if function.latest.is_busy() {
             return Err(Answer::busy(&crate::arn_of(&function.latest.name)));
         }
-        let new = function.publish(wish["Description"].as_str().unwrap_or_default(), revision);
+        let before = function.last_version;
+        let mut new = function.publish(wish["Description"].as_str().unwrap_or_default(), revision);
+        if looks > 0 && function.last_version > before {
+            "Pending".clone_into(&mut new.state);
+            function.pending.insert(function.last_version, looks);
+            function.versions.insert(function.last_version, new.clone());
+        }
         Ok(Answer::ok(201, new.shown()))
     }
 
     /// `ListVersionsByFunction`.
-    pub(crate) fn list_versions(&mut self, named: &str) -> Result<Answer, Answer> {
+    pub(crate) fn list_versions(&mut self, named: &str, marker: Option<&str>, size: usize) -> Result<Answer, Answer> {
         let function = self.function(named)?;
         let all = std::iter::once(&function.latest).chain(function.versions.values());
-        Ok(Answer::ok(200, json!({"Versions": all.map(Configuration::shown).collect::<Vec<_>>()})))
+        Ok(page("Versions", all.map(Configuration::listed).collect(), marker, size))
+    }
+
+    /// Somebody calls every alias all the time.
+    pub(crate) fn witness(&mut self) {
+        let clock = self.clock_ms;
+        for function in self.functions.values() {
+            for (name, alias) in &function.aliases {
+                let failed = function.reached_by(alias, clock).into_iter().filter_map(|(version, why)| Some((version, why?)));
+                self.broken.extend(failed.map(|(version, why)| format!("{}:{name} at version {version}: {why}", function.latest.name)));
+            }
+        }
     }
 
     /// `DeleteFunction`, with a qualifier one version.

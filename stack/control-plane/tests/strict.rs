@@ -16,7 +16,7 @@ fn plane() -> ControlPlane {
 
 fn call(plane: &mut ControlPlane, method: &str, path: &str, body: &Value) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    answer(plane, &Request { method, path, query, target: None, body: body.to_string().as_bytes() })
+    answer(plane, &Request { method, path, query, target: None, caller: None, body: body.to_string().as_bytes() })
 }
 
 fn update(plane: &mut ControlPlane, body: &Value) -> Answer {
@@ -80,6 +80,30 @@ fn what_is_not_given_stays_and_what_is_given_is_replaced_whole() {
     assert_ne!(look(&mut plane)["ConfigSha256"], sha);
     update(&mut plane, &json!({"Layers": [LAYER]}));
     assert_eq!(look(&mut plane)["ConfigSha256"], sha);
+}
+
+fn ssm(plane: &mut ControlPlane, operation: &str, body: &Value) -> Answer {
+    let (target, body) = (format!("AmazonSSM.{operation}"), body.to_string());
+    answer(plane, &Request { method: "POST", path: "/", query: "", target: Some(&target), caller: None, body: body.as_bytes() })
+}
+
+#[test]
+fn an_advanced_parameter_never_becomes_a_standard_one() {
+    let mut plane = plane();
+    let mut put = |length: usize, tier: Option<&str>| {
+        let answered =
+            ssm(&mut plane, "PutParameter", &json!({"Name": "/p", "Value": "x".repeat(length), "Overwrite": true, "Tier": tier}));
+        (answered.status, answered.body["Tier"].as_str().unwrap_or_default().to_owned(), answered.body["message"].to_string())
+    };
+    assert_eq!(put(4097, Some("Standard")).0, 400);
+    assert_eq!(put(4097, None).0, 400);
+    assert_eq!(put(4096, Some("Intelligent-Tiering")).1, "Standard");
+    assert_eq!(put(4097, Some("Intelligent-Tiering")).1, "Advanced");
+    let (status, _, message) = put(1, Some("Standard"));
+    assert!(status == 400 && message.contains("You can't downgrade a parameter"), "{message}");
+    assert_eq!(put(1, Some("Intelligent-Tiering")).1, "Advanced");
+    assert_eq!(put(8192, None).1, "Advanced");
+    assert_eq!(put(8193, Some("Intelligent-Tiering")).0, 400);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use aws::Lambda;
 use aws::attach::attach;
 use aws::canary::{self, Canary};
-use aws::journal::Journal;
-use aws::marker::Run;
+use aws::journal::{File, records};
+use aws::marker::{Record, Run};
 use aws::recover::{Which, recover};
 use aws::undo::{Proof, undo};
 
@@ -16,17 +16,18 @@ use crate::target::chain;
 pub enum Attached {
     /// It was begun; whether it has come to its end is not known.
     Begun,
-    /// `$LATEST` has ours.
-    Latest,
+    /// `$LATEST` has ours, and this is the way back.
+    Latest(Box<Record>),
     /// A version has ours, and a share of an alias.
     Version(Canary),
 }
 
 /// Brings ours onto a function; what is to be said of it comes along.
-pub(super) async fn bring(lambda: &Lambda, journal: &dyn Journal, function: &Function) -> Result<(Attached, Vec<String>), String> {
+pub(super) async fn bring(lambda: &Lambda, journal: &File, function: &Function) -> Result<(Attached, Vec<String>), String> {
     if function.wish.alias.is_none() {
         let attached = attach(lambda, journal, &function.arn, &function.wish).await.map_err(|error| chain(&error))?;
-        return Ok((Attached::Latest, attached.warnings.iter().map(|warning| format!("warning: {warning}")).collect()));
+        let warnings = attached.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        return Ok((Attached::Latest(Box::new(attached.record)), warnings));
     }
     let canary = canary::begin(lambda, journal, &function.arn, &function.wish, function.alias_thousandths).await;
     let canary = canary.map_err(|error| chain(&error))?;
@@ -35,26 +36,26 @@ pub(super) async fn bring(lambda: &Lambda, journal: &dyn Journal, function: &Fun
 }
 
 /// Takes ours away, and says how it is known to be gone.
-pub(super) async fn take(
-    lambda: &Lambda,
-    journal: &dyn Journal,
-    function: &Function,
-    run: &Run,
-    attached: &Attached,
-) -> Result<String, String> {
+pub(super) async fn take(lambda: &Lambda, journal: &File, function: &Function, run: &Run, attached: &Attached) -> Result<String, String> {
     let proof = match (attached, &function.wish.alias) {
         (Attached::Version(canary), _) => {
             canary::take_back(lambda, journal, &function.arn, run, &canary.alias, &canary.version).await.map_err(|error| chain(&error))?
         }
         (Attached::Begun, Some(_)) => return search(lambda, journal, function, run).await,
-        _ => undo(lambda, journal, &function.arn, run, None).await.map_err(|error| chain(&error))?,
+        (Attached::Latest(record), _) => undo(lambda, journal, &function.arn, run, Some(record)).await.map_err(|error| chain(&error))?,
+        (Attached::Begun, None) => {
+            let entries = journal.entries().unwrap_or_default();
+            let known = records(&entries, Some(run)).remove(function.name.as_str());
+            undo(lambda, journal, &function.arn, run, known).await.map_err(|error| chain(&error))?
+        }
     };
     Ok(proof.to_string())
 }
 
 /// A canary that was begun may be on `$LATEST`, on a version, or nowhere: the markers tell.
-async fn search(lambda: &Lambda, journal: &dyn Journal, function: &Function, run: &Run) -> Result<String, String> {
-    let found = recover(lambda, journal, &Which::Of(run.clone()), &[]).await.map_err(|error| chain(&error))?;
+async fn search(lambda: &Lambda, journal: &File, function: &Function, run: &Run) -> Result<String, String> {
+    let noted = journal.entries().unwrap_or_default();
+    let found = recover(lambda, journal, &Which::Of(run.clone()), &noted).await.map_err(|error| chain(&error))?;
     let mut proof = Proof::NothingThere;
     for one in found.into_iter().filter(|one| one.function == function.name) {
         proof = one.result.map_err(|error| chain(&error))?;

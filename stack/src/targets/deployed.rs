@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::Lambda;
-use aws::arm::{Armed, Place, Store};
+use aws::arm::{Place, Store};
 use aws::attach::Wish;
 use aws::journal::{self, Journal};
 use aws::marker::Run;
+use aws::recover::published;
 use faults::{Entry, Plan};
 use tokio::task::JoinSet;
 
+use super::arming::Arming;
 use super::attached::{Attached, bring, take};
 use super::ledgers::Ledgers;
 use crate::target::chain;
@@ -54,14 +56,14 @@ pub struct Deployed {
     functions: Vec<Function>,
     /// Those that were tried, by their place among the functions: each may have ours on it.
     tried: Vec<Attached>,
-    armed: Option<Armed>,
+    arming: Option<Arming>,
     ledgers: Option<Ledgers>,
 }
 
 impl Deployed {
     /// Functions that are not touched yet. `run` is whose the attach is; the plan goes to `place`.
     pub fn new(reach: Reach, run: Run, place: Place, functions: Vec<Function>) -> Self {
-        Self { reach, place, run, functions, tried: Vec::new(), armed: None, ledgers: None }
+        Self { reach, place, run, functions, tried: Vec::new(), arming: None, ledgers: None }
     }
 
     /// All at once: a function in a VPC takes minutes. Each is seen to its end, also where another has failed.
@@ -87,6 +89,18 @@ impl Deployed {
             }
         }
         failed.map_or(Ok(()), |why| Err(TargetError::Down(why)))
+    }
+
+    /// What of a deployment during the run carries ours, now that nothing is published with it any more.
+    async fn published(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for function in &self.functions {
+            match published(&self.reach.lambda, &function.arn, |record| record.run == self.run).await {
+                Ok(versions) => left.extend(versions.iter().map(ToString::to_string)),
+                Err(error) => left.push(format!("function {}: its versions could not be listed: {}", function.name, chain(&error))),
+            }
+        }
+        left
     }
 
     /// All at once: whoever asked to stop waits for it. What could not be undone is told in words.
@@ -115,24 +129,36 @@ impl Deployed {
 impl Target for Deployed {
     async fn deploy(&mut self) -> Result<Addresses, TargetError> {
         self.attach_all().await?;
-        let names = || self.functions.iter().map(|function| function.name.as_str());
-        self.ledgers = Some(Ledgers::follow(&self.reach.config, names(), self.reach.lag));
-        Ok(Addresses::elsewhere(names()))
+        let mut groups = Vec::new();
+        for function in &self.functions {
+            let read = self.reach.lambda.function_at_last(&function.arn).await;
+            groups.push((function.name.clone(), read.map_err(|error| TargetError::Down(chain(&error)))?.log_group));
+        }
+        self.ledgers = Some(Ledgers::follow(&self.reach.config, groups.into_iter(), self.reach.lag));
+        Ok(Addresses::elsewhere(self.functions.iter().map(|function| function.name.as_str())))
     }
 
+    /// Only a calm plan is waited for: what keeps faults in force may come late, and is then heard of by [`Self::health`].
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
-        let journal: &dyn Journal = self.reach.journal.as_ref();
-        let armed = match &mut self.armed {
-            Some(armed) => armed.replace(journal, plan.clone()).await,
+        let arming = match &mut self.arming {
+            Some(arming) => {
+                arming.wish(plan.clone());
+                arming
+            }
             None => {
-                Armed::arm(self.reach.store.clone(), journal, self.place.clone(), plan.clone()).await.map(|armed| self.armed = Some(armed))
+                let journal: Arc<dyn Journal> = Arc::clone(&self.reach.journal) as Arc<dyn Journal>;
+                self.arming.insert(Arming::begin(&self.reach.store, journal, self.place.clone(), plan.clone()))
             }
         };
-        armed.map_err(|error| TargetError::Down(chain(&error)))
+        if plan.faults.is_empty() { arming.settled().await } else { Ok(()) }
     }
 
     fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
         self.ledgers.as_mut().map_or_else(|| Ok(Vec::new()), Ledgers::new_entries)
+    }
+
+    fn gaps(&self) -> Vec<String> {
+        self.ledgers.as_ref().map(Ledgers::gaps).unwrap_or_default()
     }
 
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
@@ -140,7 +166,12 @@ impl Target for Deployed {
     }
 
     fn health(&mut self) -> Result<Health, TargetError> {
+        self.arming.as_ref().map_or(Ok(()), Arming::health)?;
         Ok(Health::default())
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        self.arming.as_ref().and_then(Arming::stopped)
     }
 
     fn ledger_lag(&self) -> Duration {
@@ -152,14 +183,22 @@ impl Target for Deployed {
         let file = Arc::clone(&self.reach.journal);
         let journal: &dyn Journal = file.as_ref();
         let mut what = Vec::new();
-        if let Some(armed) = &mut self.armed
+        let mut armed = None;
+        if let Some(arming) = self.arming.take() {
+            armed = arming.end().await.map_err(|error| what.push(format!("the plan: {error}"))).ok();
+        }
+        if let Some(armed) = &mut armed
             && let Err(error) = armed.calm(journal).await
         {
             tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
         }
+        let was_attached = !self.tried.is_empty();
         what.extend(self.undo_all().await);
-        if let Some(armed) = self.armed.take()
-            && let Err(error) = armed.disarm(journal).await
+        if was_attached {
+            what.extend(self.published().await);
+        }
+        if let Some(armed) = armed
+            && let Err(error) = armed.with(self.reach.store.clone()).disarm(journal).await
         {
             what.push(format!("the plan: {}", chain(&error)));
         }

@@ -1,26 +1,27 @@
 //! Functions that are deployed on AWS, struck by an experiment of FIS: FIS's stop conditions, safety lever, permissions and log apply, and its
 //! document attaches, arms, calms and detaches. Here it is started, watched, calmed in time and, where need be, stopped; and its clean-up is proven.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use aws::Patience;
 use aws::arm::{ArmError, Armed, Place};
+use aws::attach;
 use aws::exports::Experiment;
-use aws::fis::{Actions, Fis, Prepared, Seen, Status};
+use aws::fis::{Actions, Fis, Prepared, Status};
 use aws::function::Function;
-use aws::marker::{Marker, now};
-use aws::undo::{Proof, undo};
+use aws::marker::{Marker, Record, Run, now};
+use aws::recover::published;
+use aws::undo::{Proof, remains, undo};
 use faults::{Entry, Plan};
 use tokio::task::JoinSet;
 
 use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
+use super::story::{LOOKS, Story, locked, watch_over};
 use crate::target::chain;
 use crate::{Addresses, Left, Sighting, Target, TargetError};
-
-/// Between two looks at the experiment.
-const LOOKS: Duration = Duration::from_secs(1);
 
 /// A calm that comes no sooner than this before the faults' own end is that end.
 const EARLY: Duration = Duration::from_secs(3);
@@ -53,41 +54,14 @@ impl Wish {
     }
 }
 
-/// What is known of an experiment.
-#[derive(Debug, Default)]
-struct Story {
-    /// Each state as it was first seen, with the time from the start.
-    states: Vec<(Duration, Seen)>,
-    /// The automation whose plan is in force, and when that was seen.
-    automation: Option<(String, Duration)>,
-}
-
-impl Story {
-    fn saw(&mut self, at: Duration, seen: Seen) {
-        if self.states.last().is_none_or(|(_, last)| *last != seen) {
-            self.states.push((at, seen));
-        }
-    }
-
-    fn last(&self) -> Option<&Seen> {
-        self.states.last().map(|(_, seen)| seen)
-    }
-
-    fn status(&self) -> Status {
-        self.last().map_or(Status::Pending, |seen| seen.status)
-    }
-
-    fn said(&self) -> String {
-        self.last().map_or_else(|| Status::Pending.name().to_owned(), Seen::said)
-    }
-}
-
 /// An experiment that was started.
 struct Started {
     id: String,
     at: Instant,
     story: Arc<Mutex<Story>>,
     calmed: bool,
+    /// It was stopped before its time, or its end came.
+    stopped: bool,
     _watch: JoinSet<()>,
 }
 
@@ -95,10 +69,6 @@ impl Started {
     fn story(&self) -> MutexGuard<'_, Story> {
         locked(&self.story)
     }
-}
-
-fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
-    story.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Functions driven by FIS.
@@ -159,24 +129,26 @@ impl Driven {
     async fn start(&mut self) -> Result<(), TargetError> {
         let Some(prepared) = &self.prepared else { return Err(TargetError::Down("nothing is prepared for FIS".into())) };
         self.asked = true;
-        let id = self.fis.start(&prepared.template, Actions::Run, &self.wish.run).await.map_err(|error| down(&error))?;
+        let fis = self.fis.with(Patience::brief());
+        let id = fis.start(&prepared.template, Actions::Run, &self.wish.run).await.map_err(|error| down(&error))?;
         let (story, at) = (Arc::new(Mutex::new(Story::default())), Instant::now());
         let mut watch = JoinSet::new();
         let watched = watch_over(self.fis.clone(), self.reach.store.clone(), self.wish.place(), id.clone(), at, Arc::clone(&story));
         watch.spawn(watched);
-        self.started = Some(Started { id, at, story, calmed: false, _watch: watch });
+        self.started = Some(Started { id, at, story, calmed: false, stopped: false, _watch: watch });
         Ok(())
     }
 
     /// Calms, so that traffic is normal at once; before its time the experiment is stopped too, otherwise it comes to its own end.
-    async fn calm(&mut self) -> Result<(), TargetError> {
+    async fn calm(&mut self, patience: Patience) -> Result<(), TargetError> {
         let hold = self.wish.hold();
         let Some(started) = &mut self.started else { return Ok(()) };
-        if std::mem::replace(&mut started.calmed, true) {
+        started.calmed = true;
+        if started.stopped {
             return Ok(());
         }
         let (id, is_early) = (started.id.clone(), started.at.elapsed() + EARLY < hold);
-        let calmed = match self.armed().await {
+        let calmed = match self.armed(patience).await {
             Ok(Some(mut armed)) => armed.calm(self.reach.journal.as_ref()).await,
             Ok(None) => Ok(()),
             Err(error) => Err(error),
@@ -185,7 +157,10 @@ impl Driven {
             tell(&format!("warning: the faults end with their lease, within 60 s: {}", chain(&error)));
         }
         if is_early {
-            self.fis.stop(&id).await.map_err(|error| down(&error))?;
+            self.fis.with(patience).stop(&id).await.map_err(|error| down(&error))?;
+        }
+        if let Some(started) = &mut self.started {
+            started.stopped = true;
         }
         Ok(())
     }
@@ -206,21 +181,42 @@ impl Driven {
         }
     }
 
-    /// Proves that nothing is left in a function; what a failed clean-up left is undone here.
-    async fn prove(&self, before: &Function, arn: &str) -> Result<String, String> {
-        let found = self.reach.lambda.function_at_last(arn).await.map_err(|error| chain(&error))?;
-        let left = match Marker::of(&found) {
-            Marker::Of(record) if record.at >= self.begun => record.run,
+    /// Proves that nothing is left in a function; what a failed clean-up left is undone here, also where somebody took its way back out.
+    async fn prove(&self, before: &Function, function: &aws::exports::Function) -> Result<String, String> {
+        let arn = function.arn.to_string();
+        let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| chain(&error))?;
+        let (left, known) = match Marker::of(&found) {
+            Marker::Of(record) if record.at >= self.begun => (record.run, None),
             _ if before.config_sha.is_some() && before.config_sha == found.config_sha => return Ok(Proof::Identical.to_string()),
-            _ => return Ok("nothing of brownout is in it".to_owned()),
+            _ => match self.attached(before, function)?.filter(|record| remains(&found, record)) {
+                Some(record) => (record.run.clone(), Some(record)),
+                None => return Ok("nothing of brownout is in it".to_owned()),
+            },
         };
         tell(&format!("`{}` was left attached by FIS's document; it is undone now", found.name));
-        let undone = undo(&self.reach.lambda, self.reach.journal.as_ref(), arn, &left, None).await;
+        let undone = undo(&self.reach.lambda, self.reach.journal.as_ref(), &arn, &left, known.as_ref()).await;
         undone.map(|proof| proof.to_string()).map_err(|error| chain(&error))
     }
 
+    /// What the document does to a function that is as it was before.
+    fn attached(&self, before: &Function, function: &aws::exports::Function) -> Result<Option<Record>, String> {
+        let experiment = &self.wish.experiment;
+        let settings = experiment.settings(function).into_iter().filter(|(name, _)| *name != "BROWNOUT_BOOTSTRAP");
+        let wish = attach::Wish {
+            run: Run::try_from(self.wish.run.clone())?,
+            at: self.begun,
+            until: self.begun,
+            layer: experiment.layer.to_string().try_into()?,
+            plan: self.wish.place().address(),
+            bootstrap: function.bootstrap.clone(),
+            settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+            alias: None,
+        };
+        Ok(attach::record_of(before, &wish))
+    }
+
     async fn delete_the_plan(&self) -> Result<(), ArmError> {
-        match self.armed().await? {
+        match self.armed(Patience::default()).await? {
             Some(armed) => armed.disarm(self.reach.journal.as_ref()).await,
             None => Ok(()),
         }
@@ -232,9 +228,9 @@ impl Driven {
     }
 
     /// The plan that the automation has put in its place, where one is there.
-    async fn armed(&self) -> Result<Option<Armed>, ArmError> {
+    async fn armed(&self, patience: Patience) -> Result<Option<Armed>, ArmError> {
         let Some(run) = self.automation() else { return Ok(None) };
-        Armed::left_by(self.reach.store.clone(), self.wish.place(), &run).await
+        Armed::left_by(self.reach.store.with(patience), self.wish.place(), &run).await
     }
 
     fn tell_the_story(&mut self) {
@@ -254,28 +250,6 @@ impl Driven {
 
 fn down(error: &dyn std::error::Error) -> TargetError {
     TargetError::Down(chain(error))
-}
-
-/// Looks until it is over: at the experiment, and at the plan that its document writes. A look that fails is made good by the next.
-async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
-    loop {
-        let seen = fis.look(&id).await;
-        let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
-        {
-            let mut story = locked(&story);
-            let at = from.elapsed();
-            if let Some(plan) = in_force {
-                story.automation.get_or_insert((plan.run, at));
-            }
-            if let Ok(seen) = seen {
-                story.saw(at, seen);
-            }
-            if story.status().is_end() {
-                return;
-            }
-        }
-        tokio::time::sleep(LOOKS).await;
-    }
 }
 
 /// The same entry, as one of `run`, where it is of the automation that strikes for it.
@@ -300,15 +274,15 @@ impl Target for Driven {
         self.dry_run(&prepared.template).await?;
         tell("FIS's dry run found nothing wrong");
         self.prepared = Some(prepared);
-        let names = || self.wish.experiment.functions.iter().map(aws::exports::Function::name);
-        self.ledgers = Some(Ledgers::follow(&self.reach.config, names(), self.reach.lag));
-        Ok(Addresses::elsewhere(names()))
+        let groups = self.before.iter().map(|function| (function.name.clone(), function.log_group.clone()));
+        self.ledgers = Some(Ledgers::follow(&self.reach.config, groups, self.reach.lag));
+        Ok(Addresses::elsewhere(self.wish.experiment.functions.iter().map(aws::exports::Function::name)))
     }
 
     /// The first plan with faults starts the experiment; its document renews the lease, so that further ones change nothing.
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
         match (plan.faults.is_empty(), self.asked) {
-            (true, _) => self.calm().await,
+            (true, _) => self.calm(Patience::brief()).await,
             (false, false) => self.start().await,
             (false, true) => Ok(()),
         }
@@ -324,6 +298,10 @@ impl Target for Driven {
         let entries = ledgers.new_entries()?;
         let Some(automation) = self.automation() else { return Ok(entries) };
         Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.run)).collect())
+    }
+
+    fn gaps(&self) -> Vec<String> {
+        self.ledgers.as_ref().map(Ledgers::gaps).unwrap_or_default()
     }
 
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
@@ -369,7 +347,7 @@ impl Target for Driven {
     async fn restore(&mut self) -> Option<Left> {
         self.ledgers = None;
         let mut what = Vec::new();
-        if let Err(error) = self.calm().await {
+        if let Err(error) = self.calm(Patience::default()).await {
             what.push(format!("the experiment of FIS was not stopped: {}", chain(&error)));
         }
         if self.asked && self.started.is_none() {
@@ -378,9 +356,13 @@ impl Target for Driven {
         what.extend(self.see_it_end().await);
         let mut command = "brownout recover".to_owned();
         for (before, function) in self.before.iter().zip(&self.wish.experiment.functions) {
-            match self.prove(before, &function.arn.to_string()).await {
+            match self.prove(before, function).await {
                 Ok(proof) => tell(&format!("`{}` is as it was: {proof}", before.name)),
                 Err(error) => what.push(format!("function {}: {error}", before.name)),
+            }
+            match published(&self.reach.lambda, &function.arn.to_string(), |record| record.at >= self.begun).await {
+                Ok(versions) => what.extend(versions.iter().map(ToString::to_string)),
+                Err(error) => what.push(format!("function {}: its versions could not be listed: {}", before.name, chain(&error))),
             }
         }
         if let Err(error) = self.delete_the_plan().await {
@@ -397,20 +379,6 @@ impl Target for Driven {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn seen(status: Status) -> Seen {
-        Seen { status, reason: None, action: None }
-    }
-
-    #[test]
-    fn a_state_is_told_once_and_the_last_one_is_how_it_stands() {
-        let mut story = Story::default();
-        for (at, status) in [(1, Status::Pending), (2, Status::Pending), (3, Status::Running), (9, Status::Completed)] {
-            story.saw(Duration::from_secs(at), seen(status));
-        }
-        assert_eq!(story.states.iter().map(|(at, _)| at.as_secs()).collect::<Vec<_>>(), [1, 3, 9]);
-        assert!(story.status().is_end());
-    }
 
     #[test]
     fn only_what_the_automation_struck_is_told_as_ours() {

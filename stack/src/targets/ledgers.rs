@@ -1,36 +1,45 @@
 //! The ledgers of deployed functions, followed in CloudWatch Logs until they are dropped. What is missing in the end, the books show.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws::SdkConfig;
-use aws::logs::Ledger;
+use aws::logs::{Ledger, Look};
 use faults::Entry;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::TargetError;
+use crate::target::chain;
 
 /// Between two looks at a log group at the most; FilterLogEvents takes 5 to 10 calls a second of a whole account.
 const LOOKS: Duration = Duration::from_secs(2);
+
+/// Up to when each function's ledger was read, and why not further.
+type Read = Arc<Mutex<BTreeMap<String, (Instant, Option<String>)>>>;
 
 /// The ledgers of some functions.
 #[derive(Debug)]
 pub struct Ledgers {
     told: UnboundedReceiver<Entry>,
+    read: Read,
+    lag: Duration,
     _tasks: JoinSet<()>,
 }
 
 impl Ledgers {
-    /// Follows the ledgers of the functions with these names from now on. `lag` is how late a line may be.
-    pub fn follow<'a>(config: &SdkConfig, functions: impl Iterator<Item = &'a str>, lag: Duration) -> Self {
+    /// Follows the ledgers of the functions with these names, each in its log group, from now on. `lag` is how late a line may be.
+    pub fn follow(config: &SdkConfig, functions: impl Iterator<Item = (String, String)>, lag: Duration) -> Self {
         let (tell, told) = unbounded_channel();
-        let mut tasks = JoinSet::new();
+        let (mut tasks, read) = (JoinSet::new(), Read::default());
         let from = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        for function in functions {
-            let ledger = Ledger::new(config, function, i64::try_from(from).unwrap_or_default());
-            tasks.spawn(follow(ledger, LOOKS.min(lag / 4), tell.clone()));
+        for (name, group) in functions {
+            let ledger = Ledger::new(config, &group, i64::try_from(from).unwrap_or_default());
+            tasks.spawn(follow(ledger, name, LOOKS.min(lag / 4), tell.clone(), Arc::clone(&read)));
         }
-        Self { told, _tasks: tasks }
+        Self { told, read, lag, _tasks: tasks }
     }
 
     /// What came since this was asked last.
@@ -47,12 +56,26 @@ impl Ledgers {
             }
         }
     }
+
+    /// The ledgers that could not be read to their end for longer than a line may be late.
+    pub fn gaps(&self) -> Vec<String> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let late = read.iter().filter(|(_, (read_at, _))| read_at.elapsed() > self.lag);
+        let gap = |(name, (read_at, why)): (&String, &(Instant, Option<String>))| {
+            let why = why.as_deref().unwrap_or("CloudWatch Logs do not answer");
+            format!("the ledger of `{name}` could not be read to its end for {} s: {why}", read_at.elapsed().as_secs())
+        };
+        late.map(gap).collect()
+    }
 }
 
 /// A look that fails is made good by the next.
-async fn follow(mut ledger: Ledger, pause: Duration, tell: UnboundedSender<Entry>) {
+async fn follow(mut ledger: Ledger, name: String, pause: Duration, tell: UnboundedSender<Entry>, read: Read) {
     while !tell.is_closed() {
-        for entry in ledger.entries().await.unwrap_or_default() {
+        let Look { entries, failed } = ledger.look().await;
+        let why = failed.map(|error| chain(&error));
+        read.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), (ledger.read_at(), why));
+        for entry in entries {
             let _ = tell.send(entry);
         }
         tokio::time::sleep(pause).await;

@@ -67,6 +67,12 @@ pub fn decide(function: &Function, around: &Surroundings, wish: &Wish) -> Step {
     if complaints.is_empty() { Step::Update { update, record } } else { Step::Refuse(complaints) }
 }
 
+/// What an attach does to a function that is as it was read; none where that is not known.
+pub fn record_of(before: &Function, wish: &Wish) -> Option<Record> {
+    let Readable::Yes(variables) = &before.variables else { return None };
+    Some(with_ours(before, variables, ours(before, wish, &mut Vec::new()), wish).1)
+}
+
 /// Ours is there: does it stand?
 fn standing(function: &Function, record: Record) -> Step {
     let Readable::Yes(variables) = &function.variables else { return Step::Wait };

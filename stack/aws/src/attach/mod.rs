@@ -6,7 +6,7 @@ mod decide;
 
 pub use act::{AttachError, Attached, attach, preview};
 pub use complaint::Complaint;
-pub use decide::{Step, Update, decide};
+pub use decide::{Step, Update, decide, record_of};
 
 use std::collections::BTreeMap;
 

@@ -23,6 +23,7 @@ pub const LONGEST_LEAD: Duration = Duration::from_secs(300);
 pub const LONGEST_DOCUMENT: usize = 64 * 1024;
 
 const SHARED: &str = include_str!("scripts/shared.py");
+const OURS: &str = include_str!("scripts/ours.py");
 const ATTACH: &str = include_str!("scripts/attach.py");
 const PARAMETER: &str = include_str!("scripts/parameter.py");
 const LEASE: &str = include_str!("scripts/lease.py");
@@ -35,12 +36,21 @@ const CLEAN_UP: &str = "step:cleanUp";
 
 /// What runs as one script; the parts that it is made of, and the function that is called.
 fn script(name: &str, parts: &[&str], handler: &str, payload: Value) -> Value {
-    let script = parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n\n");
+    let script = parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n");
+    // A template takes little text, and most of it is this: comments stay here, and the indentation is one.
+    let lines = script.lines().filter(|line| !line.trim_start().starts_with('#')).map(indented_by_one);
+    let script = lines.collect::<Vec<_>>().join("\n");
     json!({
         "name": name,
         "action": "aws:executeScript",
         "inputs": {"Runtime": "python3.11", "Handler": handler, "InputPayload": payload, "Script": script + "\n"},
     })
+}
+
+/// A line that was indented by four.
+fn indented_by_one(line: &str) -> String {
+    let text = line.trim_start();
+    format!("{:1$}{text}", "", (line.len() - text.len()) / 4)
 }
 
 /// Adds properties to a step.
@@ -99,13 +109,15 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     let plan = experiment.plan_parameter();
     let settings = experiment.functions.iter().map(|function| (function.arn.to_string(), json!(experiment.settings(function))));
     let settings: Value = settings.filter(|(_, settings)| *settings != json!({})).collect();
-    let attach = json!({
-        "Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan, "Settings": settings,
-        "Seconds": ATTACHING, "LastsSeconds": lasts(experiment.duration + LONGEST_LEAD).as_secs(),
-    });
-    let detach = json!({"Run": run, "Functions": names, "Plan": plan, "Seconds": CLEANING});
+    let ours = json!({"Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan, "Settings": settings});
+    let (tag, lasts) = (format!("{}={}", experiment.tag.0, experiment.tag.1), lasts(experiment.duration + LONGEST_LEAD).as_secs());
+    let attach = with(ours.clone(), json!({"Seconds": ATTACHING, "LastsSeconds": lasts, "Tag": tag}));
+    let detach = with(ours, json!({"Seconds": CLEANING}));
     vec![
-        guarded(with(script("attach", &[SHARED, ATTACH], "attach", attach), json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}))),
+        guarded(with(
+            script("attach", &[SHARED, OURS, ATTACH], "attach", attach),
+            json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}),
+        )),
         guarded(with(
             script(
                 "arm",
@@ -124,12 +136,12 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
             json!({"maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "detach"}),
         )),
         guarded(with(
-            script("detach", &[SHARED, PARAMETER, CALM, DETACH], "detach", detach.clone()),
+            script("detach", &[SHARED, OURS, PARAMETER, CALM, DETACH], "detach", detach.clone()),
             json!({"maxAttempts": 3, "timeoutSeconds": CLEANING + 20, "nextStep": "cleanUp"}),
         )),
         // On every path the last: where all went well it finds nothing to do, and has proven that.
         with(
-            script("cleanUp", &[SHARED, PARAMETER, CALM, DETACH], "detach", detach),
+            script("cleanUp", &[SHARED, OURS, PARAMETER, CALM, DETACH], "detach", detach),
             json!({"maxAttempts": 5, "timeoutSeconds": CLEANING + 20, "onFailure": "Abort", "isEnd": true}),
         ),
     ]
@@ -224,7 +236,7 @@ mod tests {
 
     #[test]
     fn no_script_has_what_the_service_takes_for_a_variable() {
-        for part in [SHARED, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, DETACH] {
+        for part in [SHARED, OURS, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, DETACH] {
             assert!(!part.contains("{{"), "{part}");
         }
     }

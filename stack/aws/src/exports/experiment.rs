@@ -18,6 +18,8 @@ pub const MOST_FUNCTIONS: usize = 20;
 pub const MOST_ALARMS: usize = 5;
 /// Lambda takes so many layers.
 pub const MOST_LAYERS: usize = 5;
+/// No run is called so: the plan that a layer names which lies idle is never there.
+pub(super) const IDLE: &str = "idle";
 /// The longest text of a parameter, in bytes; up to half of it a parameter costs nothing.
 pub const LONGEST_PARAMETER: usize = 8 * 1024;
 
@@ -38,6 +40,8 @@ pub struct Function {
     pub triggers: Vec<Trigger>,
     /// Its timeout.
     pub timeout: Duration,
+    /// The log group that it writes to, where that is not `/aws/lambda/` and its name.
+    pub log_group: Option<String>,
 }
 
 impl Function {
@@ -57,7 +61,13 @@ impl Function {
             triggers: Vec::new(),
             // Lambda's own default.
             timeout: Duration::from_secs(shown.timeout().and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(3)),
+            log_group: shown.logging_config().and_then(|logging| logging.log_group()).map(str::to_owned),
         })
+    }
+
+    /// The log group that it writes to.
+    pub fn log_group(&self) -> String {
+        self.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.name()))
     }
 
     /// Its name; empty where the ARN is not a function's.
@@ -81,6 +91,8 @@ pub struct Experiment {
     pub duration: Duration,
     /// The version of the layer that is attached.
     pub layer: Arn,
+    /// The tag by which a team allows that its function is struck: key and value.
+    pub tag: (String, String),
     /// The alarms that end it, at most [`MOST_ALARMS`].
     pub alarms: Vec<Alarm>,
 }
@@ -100,9 +112,14 @@ impl Experiment {
         format!("/brownout/{}/faults", self.name)
     }
 
-    /// The parameter that the functions read: there only while the faults are in force.
+    /// The parameter that the functions read where the document strikes: there only while the faults are in force.
     pub fn plan_parameter(&self) -> String {
         format!("/brownout/{}/plan", self.name)
+    }
+
+    /// The same where a run strikes by itself: no other run's.
+    pub fn plan_parameter_of(&self, run: &str) -> String {
+        format!("{}/{run}", self.plan_parameter())
     }
 
     /// What everything of it in the account is named.

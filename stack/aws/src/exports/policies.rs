@@ -14,6 +14,7 @@ pub const ACTIONS: &[&str] = &[
     "fis:StartExperiment",
     "fis:StopExperiment",
     "fis:TagResource",
+    "iam:CreateServiceLinkedRole",
     "iam:PassRole",
     "kms:CreateGrant",
     "kms:Decrypt",
@@ -28,6 +29,7 @@ pub const ACTIONS: &[&str] = &[
     "lambda:GetLayerVersion",
     "lambda:ListFunctions",
     "lambda:ListTags",
+    "lambda:ListVersionsByFunction",
     "lambda:PublishVersion",
     "lambda:UpdateAlias",
     "lambda:UpdateFunctionConfiguration",
@@ -99,7 +101,7 @@ pub fn attach(experiment: &Experiment) -> Vec<Value> {
     let arns = || experiment.functions.iter().map(|function| function.arn.to_string());
     let layers = layers(experiment);
     let mut statements = vec![
-        allow("ReadFunctions", &["lambda:GetFunctionConfiguration"], arns()),
+        allow("ReadFunctions", &["lambda:GetFunctionConfiguration", "lambda:ListTags"], arns()),
         with_condition(
             allow("ChangeFunctions", &["lambda:UpdateFunctionConfiguration"], arns()),
             json!({"ForAllValues:StringLike": {"lambda:Layer": layers}}),
@@ -120,17 +122,16 @@ pub fn attach(experiment: &Experiment) -> Vec<Value> {
     statements
 }
 
-/// What striking and calming need.
-pub fn strike(experiment: &Experiment) -> Value {
-    let plan = experiment.parameter_arn(&experiment.plan_parameter());
-    allow("StrikeAndCalm", &["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"], [plan])
+/// What striking and calming need, of the plan in this parameter.
+fn strike(experiment: &Experiment, plan: &str) -> Value {
+    allow("StrikeAndCalm", &["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"], [experiment.parameter_arn(plan)])
 }
 
 /// What the automation's role may.
 pub fn of_the_automation(experiment: &Experiment) -> Value {
     let mut statements = attach(experiment);
     statements.push(allow("ReadFaults", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.faults_parameter())]));
-    statements.push(strike(experiment));
+    statements.push(strike(experiment, &experiment.plan_parameter()));
     policy(statements)
 }
 
@@ -170,7 +171,8 @@ pub fn of_fis(experiment: &Experiment) -> Value {
 
 /// What the functions' roles need beside what they have: to read the plan.
 pub fn of_the_functions(experiment: &Experiment) -> Value {
-    policy(vec![allow("ReadThePlan", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.plan_parameter())])])
+    let plans = [experiment.plan_parameter(), experiment.plan_parameter_of("*")].map(|plan| experiment.parameter_arn(&plan));
+    policy(vec![allow("ReadThePlan", &["ssm:GetParameter"], plans)])
 }
 
 /// What `brownout run`, `detach` and `recover` need where they do all of it themselves: as the automation, and to find functions that were left
@@ -180,13 +182,13 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     statements.push(allow(
         "LookAround",
-        &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency", "lambda:ListTags"],
+        &["lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConcurrency", "lambda:ListVersionsByFunction"],
         arns,
     ));
     let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();
     statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
     statements.extend(share_an_alias(experiment));
-    statements.push(strike(experiment));
+    statements.push(strike(experiment, &experiment.plan_parameter_of("*")));
     statements.push(allow("FindWhatIsAttached", &["lambda:GetAccountSettings", "lambda:ListFunctions"], ["*".to_owned()]));
     statements.push(read_ledgers(experiment));
     policy(statements)
@@ -194,7 +196,7 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
 
 /// What reading the functions' ledgers needs.
 fn read_ledgers(experiment: &Experiment) -> Value {
-    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:/aws/lambda/{}:*", function.name())).to_string();
+    let logs = |function: &Function| function.arn.beside("logs", format!("log-group:{}:*", function.log_group())).to_string();
     allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs))
 }
 
@@ -206,8 +208,8 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     let faults = experiment.parameter_arn(&experiment.faults_parameter());
-    statements.push(allow("LookAround", &["lambda:ListTags"], arns));
-    statements.push(strike(experiment));
+    statements.push(allow("LookAround", &["lambda:ListVersionsByFunction"], arns));
+    statements.push(strike(experiment, &experiment.plan_parameter()));
     statements.push(allow("KeepFaults", &["ssm:GetParameter", "ssm:PutParameter"], [faults]));
     let document_calls = ["ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion"];
     statements.push(allow("KeepTheDocument", &document_calls, [document]));
@@ -221,6 +223,12 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
         allow("HandTheRoleOver", &["iam:PassRole"], [home.role(&experiment.named("fis")).to_string()]),
         json!({"StringEquals": {"iam:PassedToService": "fis.amazonaws.com"}}),
     ));
+    // The first experiment of an account makes the role that FIS watches by.
+    let linked = home.role("aws-service-role/fis.amazonaws.com/AWSServiceRoleForFIS").to_string();
+    statements.push(with_condition(
+        allow("LetFisMakeItsRole", &["iam:CreateServiceLinkedRole"], [linked]),
+        json!({"StringEquals": {"iam:AWSServiceName": "fis.amazonaws.com"}}),
+    ));
     statements.push(read_ledgers(experiment));
     policy(statements)
 }
@@ -232,9 +240,10 @@ fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
         return Vec::new();
     }
     let versions: Vec<_> = shared.iter().map(|arn| format!("{arn}:*")).collect();
-    let both = shared.iter().chain(&versions).cloned();
+    let both: Vec<_> = shared.iter().chain(&versions).cloned().collect();
     vec![
         allow("ShareTheAlias", &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"], both),
+        allow("ReadVersions", &["lambda:GetFunctionConfiguration"], versions.clone()),
         allow("DeleteTheVersion", &["lambda:DeleteFunction"], versions),
     ]
 }

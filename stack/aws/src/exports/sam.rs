@@ -1,25 +1,31 @@
-//! `export sam`: the layer on every function of a template, idle. An idle layer does no harm, and an experiment then makes no new environments.
+//! `export sam`: the layer on the experiment's functions in a SAM template, idle. An idle layer does no harm. `Globals` would give it to functions that
+//! take no layer, and to those with layers of their own the variables alone, so it stands at each function.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Function, IDLE};
 use super::policies;
 use super::text::yaml;
 use super::{File, Refused, WRAPPER, checked};
 
 /// What stands above the template; it is no part of the value.
 const HEADER: &str = "\
-# Merge this into the functions' template. Every function of it gets brownout's layer, which passes events untouched until a plan stands in
-# the parameter. A function of an OS-only runtime must point itself at the extension (docs/layer.md); a wrapper that it has goes to BROWNOUT_EXEC_WRAPPER.
-# Each function needs `Policies: [!Ref BrownoutPlanPolicy]` beside those that it has.
+# Merge this into the functions' template: Parameters, Conditions and BrownoutPlanPolicy as they are, and of each function below what its Properties
+# have into those of the function that is called so, whose own layers, variables and policies stay. Every event passes untouched until a run strikes.
+# A wrapper that a function has goes to BROWNOUT_EXEC_WRAPPER; a function with a Role of its own takes no Policies: attach BrownoutPlanPolicy to that.
+# A function of an OS-only runtime must point itself at the extension (docs/layer.md).
 ";
 
-/// The part of a SAM template that attaches the layer.
+/// The parts of a SAM template that attach the layer.
 ///
 /// # Errors
 /// Where the experiment has complaints.
 pub fn sam(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
+    let policy = json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policies::of_the_functions(experiment)}});
+    // It is there without the layer too, so that whoever refers to it always can.
+    let mut resources = serde_json::Map::from_iter([("BrownoutPlanPolicy".to_owned(), policy)]);
+    resources.extend(experiment.functions.iter().map(|function| (logical_id(function.name()), with_layer(experiment, function))));
     let template = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Transform": "AWS::Serverless-2016-10-31",
@@ -29,22 +35,34 @@ pub fn sam(experiment: &Experiment) -> Result<Vec<File>, Refused> {
             "Description": "The version of brownout's layer; empty is without it",
         }},
         "Conditions": {"WithBrownout": {"Fn::Not": [{"Fn::Equals": [{"Ref": "BrownoutLayerArn"}, ""]}]}},
-        "Globals": {"Function": {
-            "Layers": {"Fn::If": ["WithBrownout", [{"Ref": "BrownoutLayerArn"}], {"Ref": "AWS::NoValue"}]},
-            "Environment": {"Variables": {
-                "AWS_LAMBDA_EXEC_WRAPPER": when_attached(WRAPPER),
-                "BROWNOUT_PLAN": when_attached(&format!("ssm:{}", experiment.plan_parameter())),
-            }},
-        }},
-        "Resources": {"BrownoutPlanPolicy": {
-            "Type": "AWS::IAM::ManagedPolicy",
-            "Condition": "WithBrownout",
-            "Properties": {"PolicyDocument": policies::of_the_functions(experiment)},
-        }},
+        "Resources": resources,
     });
     Ok(vec![File::new("sam.yaml", format!("{HEADER}{}", yaml(&template)))])
 }
 
-fn when_attached(value: &str) -> serde_json::Value {
+fn with_layer(experiment: &Experiment, function: &Function) -> Value {
+    let mut variables = experiment.settings(function);
+    variables.insert("BROWNOUT_PLAN", format!("ssm:{}", experiment.plan_parameter_of(IDLE)));
+    // OS-only runtimes leave it alone.
+    variables.insert("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.to_owned());
+    let variables: serde_json::Map<_, _> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), when_attached(&json!(value)))).collect();
+    json!({
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "Layers": [when_attached(&json!({"Ref": "BrownoutLayerArn"}))],
+            "Environment": {"Variables": variables},
+            "Policies": [{"Ref": "BrownoutPlanPolicy"}],
+        },
+    })
+}
+
+fn when_attached(value: &Value) -> Value {
     json!({"Fn::If": ["WithBrownout", value, {"Ref": "AWS::NoValue"}]})
+}
+
+/// Letters and digits alone, each word with a capital.
+fn logical_id(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word.chars().take(1).map(|first| first.to_ascii_uppercase()).chain(word.chars().skip(1)).collect::<String>()).collect()
 }

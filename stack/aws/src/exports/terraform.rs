@@ -1,7 +1,7 @@
 //! `export terraform`: the layer on the experiment's functions, idle. Terraform changes no function that it does not own, so what is written
 //! here is merged into the functions' own resources.
 
-use super::experiment::{Experiment, Function};
+use super::experiment::{Experiment, Function, IDLE};
 use super::policies;
 use super::text::json;
 use super::{File, Refused, WRAPPER, checked};
@@ -13,7 +13,7 @@ use super::{File, Refused, WRAPPER, checked};
 pub fn terraform(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
     let layer = quoted(&experiment.layer.to_string());
-    let plan = quoted(&format!("ssm:{}", experiment.plan_parameter()));
+    let plan = quoted(&format!("ssm:{}", experiment.plan_parameter_of(IDLE)));
     let wrapper = quoted(WRAPPER);
     let name = quoted(&experiment.named("plan"));
     let policy = indented(json(&policies::of_the_functions(experiment)).trim_end());

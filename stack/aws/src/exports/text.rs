@@ -102,7 +102,8 @@ fn write_value(out: &mut String, value: &Value, indent: usize) {
         }
         Value::Array(list) if !list.is_empty() => {
             out.push('\n');
-            write_list(out, list, indent + 2);
+            // As deep as its key: a template takes little text, and much of it is this.
+            write_list(out, list, indent);
         }
         Value::String(lines) if is_block(lines) => write_block(out, lines, indent + 2),
         other => {
@@ -122,7 +123,7 @@ fn write_list(out: &mut String, list: &[Value], indent: usize) {
                 out.push(' ');
                 write_map(out, map, indent + 2, true);
             }
-            other => write_value(out, other, indent),
+            other => write_value(out, other, indent + 2),
         }
     }
 }
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn maps_lists_and_blocks_stand_below_their_key() {
         let value = json!({"mainSteps": [{"name": "a", "inputs": {"Script": "def f():\n  return 1\n"}}, "x"], "schemaVersion": "0.3", "none": {}, "no": []});
-        let expected = "schemaVersion: \"0.3\"\n\"no\": []\nnone: {}\nmainSteps:\n  - name: a\n    inputs:\n      Script: |\n        def f():\n          return 1\n  - x\n";
+        let expected = "schemaVersion: \"0.3\"\n\"no\": []\nnone: {}\nmainSteps:\n- name: a\n  inputs:\n    Script: |\n      def f():\n        return 1\n- x\n";
         assert_eq!(yaml(&value), expected);
     }
 

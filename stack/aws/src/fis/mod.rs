@@ -46,6 +46,12 @@ impl Fis {
         let ssm = aws_sdk_ssm::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         Self { fis: aws_sdk_fis::Client::from_conf(fis.build()), ssm: aws_sdk_ssm::Client::from_conf(ssm.build()), patience }
     }
+
+    /// The same with another patience.
+    #[must_use]
+    pub fn with(&self, patience: Patience) -> Self {
+        Self { patience, ..self.clone() }
+    }
 }
 
 /// What a failed call says; there are no variables that could be in it.

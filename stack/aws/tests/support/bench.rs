@@ -63,7 +63,7 @@ impl Bench {
         let mut plane = ControlPlane { settling, ..ControlPlane::default() };
         plane.layers.insert(self.experiment.layer.to_string(), vec!["x86_64".into()]);
         for name in NAMES {
-            plane.add(Function::new(before(name)));
+            plane.add(Function { tags: [("brownout".into(), "allowed".into())].into(), ..Function::new(before(name)) });
         }
         *self.plane() = Scripted { plane, ..Scripted::default() };
         self.put(&self.experiment.faults_parameter(), &self.experiment.plan.to_json());
@@ -71,8 +71,10 @@ impl Bench {
     }
 
     pub fn put(&self, name: &str, value: &str) {
-        let parameter =
-            control_plane::Parameter { value: value.to_owned(), version: 1, tier: "Standard".into(), labels: Default::default() };
+        let (labels, tier) = (Default::default(), "Standard".into());
+        // The clock of the scripts begins at this time and moves only forward.
+        let modified_ms = aws::marker::now() * 1000;
+        let parameter = control_plane::Parameter { value: value.to_owned(), version: 1, tier, labels, modified_ms };
         self.plane().plane.parameters.insert(name.to_owned(), parameter);
     }
 
@@ -118,5 +120,18 @@ impl Bench {
         let pause = Duration::from_millis(1);
         let patience = Patience { total: Duration::from_secs(10), first: pause, most: pause };
         Lambda::new(&self.runtime.block_on(config.load()), patience)
+    }
+
+    /// Everything that undoes is taken out, so that what was there can be seen.
+    pub fn without_its_end(&mut self) {
+        let steps = self.document["mainSteps"].as_array_mut().unwrap();
+        steps.retain(|step| ["attach", "arm", "hold"].contains(&step["name"].as_str().unwrap()));
+        let text = self.document.to_string().replace("step:cleanUp", "Abort").replace(r#""nextStep":"calm""#, r#""isEnd":true"#);
+        self.document = serde_json::from_str(&text).unwrap();
+    }
+
+    /// Only the clean-up is left.
+    pub fn without_its_beginning(&mut self) {
+        self.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
     }
 }

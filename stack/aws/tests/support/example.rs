@@ -21,6 +21,7 @@ pub fn experiment() -> Experiment {
         key: None,
         triggers: vec![trigger],
         timeout: Duration::from_secs(3),
+        log_group: None,
     };
     Experiment {
         name: "slow-authorizer".into(),
@@ -36,6 +37,7 @@ pub fn experiment() -> Experiment {
         plan: Plan::read(plan.as_bytes()).unwrap(),
         duration: Duration::from_secs(100),
         layer: arn("arn:aws:lambda:us-east-1:123456789012:layer:brownout:7"),
+        tag: ("brownout".into(), "allowed".into()),
         alarms: vec![Alarm {
             arn: "arn:aws:cloudwatch:us-east-1:123456789012:alarm:clinic-latency".into(),
             metric: Metric::GatewayLatency,

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use aws::attach::{Layer, Wish};
@@ -36,6 +36,8 @@ pub struct World {
     /// The lines of the journal.
     pub journal: Arc<Mutex<Vec<Entry>>>,
     died: Arc<Notify>,
+    /// When it began, by the clock that a test has stopped.
+    begun: Arc<OnceLock<tokio::time::Instant>>,
 }
 
 impl World {
@@ -119,8 +121,13 @@ impl World {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let target = request.headers().get("x-amz-target");
         let body = request.body().bytes().unwrap_or_default();
-        let call = Request { method: request.method(), path, query, target, body };
-        let outcome = self.scripted.lock().unwrap().call(&call);
+        let call = Request { method: request.method(), path, query, target, caller: None, body };
+        let outcome = {
+            let clock = u64::try_from(self.begun.get_or_init(tokio::time::Instant::now).elapsed().as_millis()).unwrap();
+            let mut scripted = self.scripted.lock().unwrap();
+            scripted.plane.clock_ms = scripted.plane.clock_ms.max(clock);
+            scripted.call(&call)
+        };
         match outcome {
             Outcome::Answered(answer) => {
                 let body = if answer.body.is_null() { String::new() } else { answer.body.to_string() };

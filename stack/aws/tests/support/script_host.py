@@ -11,7 +11,7 @@ import traceback
 import boto3
 import yaml
 
-KEYS = {"endpoint_url": sys.argv[1], "region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
+KEYS = {"endpoint_url": sys.argv[1], "region_name": "us-east-1", "aws_access_key_id": "automation", "aws_secret_access_key": "test"}
 session = boto3.session.Session()
 real_time = time.time
 

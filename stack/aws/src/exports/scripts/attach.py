@@ -1,4 +1,3 @@
-WRAPPER = "/opt/brownout/wrapper"
 LATER = {"ThrottlingException", "TooManyUpdates", "InternalServerError", "InternalFailure", "ServiceUnavailable"}
 
 
@@ -33,19 +32,30 @@ def look(cloud, name):
     return found, dict(environment.get("Variables", {})), [layer["Arn"] for layer in found.get("Layers", [])]
 
 
+def may_pass(error):
+    """Whether the same may go well later: a conflict, another revision, a throttle, a fault of the service, a lost answer."""
+    if not isinstance(error, ClientError):
+        return True
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status in (409, 412, 429) or status >= 500 or code(error) in LATER
+
+
 def fit(cloud, name, events, architectures):
-    """Refuses what could not be attached or would break the function. Nothing is changed before all of them are fit."""
+    """Refuses what could not be attached, would break the function, or is not allowed. Nothing is changed before all of them are fit."""
     try:
         found, variables, layers = look(cloud, name)
+        tags = cloud.list_tags(Resource=name).get("Tags", {})
     except (ClientError, BotoCoreError) as error:
         if may_pass(error):
             return False
         raise
     stem = events["Layer"].rsplit(":", 1)[0]
     others = [layer for layer in layers if layer != events["Layer"]]
-    run = json.loads(variables.get("BROWNOUT_UNDO", "{}")).get("run", events["Run"])
+    run = an_object(variables["BROWNOUT_UNDO"]).get("run", "unknown") if "BROWNOUT_UNDO" in variables else events["Run"]
+    key, value = events["Tag"].split("=", 1)
     runtime = found.get("Runtime", "")
     for wrong, why in [
+        (tags.get(key) != value, "does not carry the tag `" + events["Tag"] + "`; whoever owns it sets that to allow experiments"),
         (run != events["Run"], "is held by run " + str(run) + "; `brownout recover` lets it go"),
         (found.get("PackageType") == "Image", "is an image, which takes no layer"),
         (any(layer.rsplit(":", 1)[0] == stem for layer in others), "has another version of the layer"),
@@ -65,17 +75,15 @@ def attach_one(cloud, name, events):
     try:
         found, variables, layers = look(cloud, name)
         if "BROWNOUT_UNDO" in variables:
-            if json.loads(variables["BROWNOUT_UNDO"]).get("run") != events["Run"]:
+            if an_object(variables["BROWNOUT_UNDO"]).get("run") != events["Run"]:
                 raise Exception(name + " was taken by another run")
             return True
         if found.get("LastUpdateStatus") == "InProgress":
             return False
-        ours = dict(events["Settings"].get(name, {}), BROWNOUT_PLAN="ssm:" + events["Plan"])
-        if not found.get("Runtime", "").startswith("provided"):
-            ours["AWS_LAMBDA_EXEC_WRAPPER"] = WRAPPER
-            wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER")
-            if wrapper and wrapper != WRAPPER:
-                ours["BROWNOUT_EXEC_WRAPPER"] = wrapper
+        ours = ours_of(found, events, name)
+        wrapper = variables.get("AWS_LAMBDA_EXEC_WRAPPER")
+        if "AWS_LAMBDA_EXEC_WRAPPER" in ours and wrapper and wrapper != WRAPPER:
+            ours["BROWNOUT_EXEC_WRAPPER"] = wrapper
         before, at = {key: variables[key] for key in ours if key in variables}, int(time.time())
         undo = {"run": events["Run"], "at": at, "until": at + int(events["LastsSeconds"]), "set": ours, "before": before}
         if "ConfigSha256" in found:
@@ -106,11 +114,3 @@ def ready(cloud, name):
     if found.get("LastUpdateStatus") == "Failed":
         raise Exception(name + " could not be changed: " + str(found.get("LastUpdateStatusReason")))
     return found.get("LastUpdateStatus", "Successful") == "Successful"
-
-
-def may_pass(error):
-    """Whether the same may go well later: a conflict, another revision, a throttle, a fault of the service, a lost answer."""
-    if not isinstance(error, ClientError):
-        return True
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status in (409, 412, 429) or status >= 500 or code(error) in LATER

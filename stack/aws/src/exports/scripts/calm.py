@@ -1,7 +1,6 @@
 def calm(events, context):
-    """Without the parameter every event passes untouched. Another run's plan stays."""
+    """Without the parameter every event passes untouched. What is not this run's plan stays."""
     ssm, name = client("ssm"), events["Plan"]
-    found = read(ssm, name)
-    if found and json.loads(found["Value"]).get("run") == events["Run"]:
+    if plan_in(read(ssm, name)).get("run") == events["Run"]:
         drop(ssm, name)
     return {"Calm": True}

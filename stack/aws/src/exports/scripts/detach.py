@@ -8,7 +8,7 @@ def detach(events, context):
     cloud, left, sent = client("lambda"), list(events["Functions"]), set()
     while left:
         # All of them are asked to change before any is waited for.
-        left = [name for name in left if not clean(cloud, name, events["Run"], dirty, sent)]
+        left = [name for name in left if not clean(cloud, name, events, dirty, sent)]
         if time.time() >= deadline:
             break
         if left:
@@ -19,7 +19,7 @@ def detach(events, context):
     return {"Clean": len(events["Functions"])}
 
 
-def clean(cloud, name, run, dirty, sent):
+def clean(cloud, name, events, dirty, sent):
     """An inverse patch, not a snapshot: what somebody else changed meanwhile stays. True once nothing of ours is there and it is ready."""
     try:
         found = cloud.get_function_configuration(FunctionName=name)
@@ -27,13 +27,14 @@ def clean(cloud, name, run, dirty, sent):
         if environment.get("Error"):
             raise Exception("its variables cannot be read")
         variables = dict(environment.get("Variables", {}))
-        undo = json.loads(variables.get("BROWNOUT_UNDO", "{}"))
+        text = variables.get("BROWNOUT_UNDO")
         layers = [layer["Arn"] for layer in found.get("Layers", [])]
         status = found.get("LastUpdateStatus", "Successful")
         if status == "InProgress":
             return False
-        if undo.get("run") == run:
-            del variables["BROWNOUT_UNDO"]
+        undo = done(found, variables, layers, events, name)
+        if undo:
+            variables.pop("BROWNOUT_UNDO", None)
             for key, value in undo["set"].items():
                 if variables.get(key) != value:
                     continue
@@ -42,6 +43,8 @@ def clean(cloud, name, run, dirty, sent):
                 else:
                     del variables[key]
             layers = [layer for layer in layers if layer != undo.get("layer")]
+        elif text and not an_object(text).get("run"):
+            raise Exception("its BROWNOUT_UNDO is not understood; take it out")
         elif status == "Failed" and name in sent:
             # It is clean as it is written, but Lambda failed to put that in force: the same again.
             dirty[name] = str(found.get("LastUpdateStatusReason"))
@@ -60,3 +63,18 @@ def clean(cloud, name, run, dirty, sent):
     except Exception as error:
         dirty[name] = str(error)
     return False
+
+
+def done(found, variables, layers, events, name):
+    """What this run did to a function; nothing where nothing of it is there. Another run could only take hold after that."""
+    undo = an_object(variables.get("BROWNOUT_UNDO", ""))
+    if undo.get("run") == events["Run"]:
+        return undo
+    ours, before, wrapper = ours_of(found, events, name), {}, variables.get("BROWNOUT_EXEC_WRAPPER")
+    if undo.get("run") or variables.get("BROWNOUT_PLAN", ours["BROWNOUT_PLAN"]) != ours["BROWNOUT_PLAN"]:
+        return None
+    # Somebody took the way back out: our layer, with our plan or none. What the wrapper needs says what was before.
+    if wrapper and "AWS_LAMBDA_EXEC_WRAPPER" in ours:
+        ours["BROWNOUT_EXEC_WRAPPER"] = before["AWS_LAMBDA_EXEC_WRAPPER"] = wrapper
+    is_left = events["Layer"] in layers or any(variables.get(key) == value for key, value in ours.items())
+    return {"set": ours, "before": before, "layer": events["Layer"]} if is_left else None

@@ -16,3 +16,12 @@ def client(service):
 
 def code(error):
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+
+
+def an_object(text):
+    """The object that a text is in JSON; an empty one where it is anything else."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -13,7 +13,7 @@ locals {
   brownout_layers = var.brownout_layer_arn == "" ? [] : [var.brownout_layer_arn]
   brownout_variables = var.brownout_layer_arn == "" ? {} : {
     AWS_LAMBDA_EXEC_WRAPPER = "/opt/brownout/wrapper"
-    BROWNOUT_PLAN           = "ssm:/brownout/slow-authorizer/plan"
+    BROWNOUT_PLAN           = "ssm:/brownout/slow-authorizer/plan/idle"
   }
 }
 
@@ -34,7 +34,8 @@ resource "aws_iam_role_policy" "brownout_plan" {
           ],
           "Effect": "Allow",
           "Resource": [
-            "arn:aws:ssm:us-east-1:123456789012:parameter/brownout/slow-authorizer/plan"
+            "arn:aws:ssm:us-east-1:123456789012:parameter/brownout/slow-authorizer/plan",
+            "arn:aws:ssm:us-east-1:123456789012:parameter/brownout/slow-authorizer/plan/*"
           ],
           "Sid": "ReadThePlan"
         }

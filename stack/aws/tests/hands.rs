@@ -1,0 +1,122 @@
+//! The exported document where somebody else has a hand in it: who stops the faults by the parameter, who takes the way back out of a function, and
+//! who has not allowed that it is struck.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "support/automation.rs"]
+#[allow(dead_code, reason = "the real clock is for others")]
+mod automation;
+#[path = "support/bench.rs"]
+#[allow(dead_code, reason = "the command's own calls are for others")]
+mod bench;
+#[path = "support/example.rs"]
+mod example;
+
+use automation::Status;
+use bench::{Bench, NAMES, before};
+use control_plane::{Accident, Edit};
+
+#[test]
+fn a_clean_up_survives_whatever_stands_in_the_parameter_and_leaves_it() {
+    let Some(mut bench) = Bench::new() else { return };
+    let whole = bench.document.clone();
+    for value in ["off", "[]", "7", "null", r#"{"run":7}"#, r#"{"faults":"#] {
+        bench.reset();
+        bench.document = whole.clone();
+        bench.without_its_end();
+        bench.execute(None);
+        bench.put(&bench.experiment.plan_parameter(), value);
+        bench.document = whole.clone();
+        bench.without_its_beginning();
+        let execution = bench.execute(None);
+        assert_eq!(execution.status, Status::Success, "{value}: {execution:#?}");
+        // It is the brake: who pulled it lets it go.
+        assert_eq!(bench.plan().as_deref(), Some(value));
+        bench.plane().plane.set_parameter(&bench.experiment.plan_parameter(), None);
+        assert_eq!(bench.dirt(), Vec::<String>::new(), "{value}");
+    }
+}
+
+#[test]
+fn what_somebody_wrote_to_stop_the_faults_stops_those_that_are_in_force_and_the_next_ones() {
+    let Some(mut bench) = Bench::new() else { return };
+    let name = bench.experiment.plan_parameter();
+    bench.put(&name, "off");
+    let execution = bench.execute(None);
+    assert!(execution.failures.concat().contains("holds something that is no plan"), "{execution:#?}");
+    assert_eq!((execution.status, bench.plan().as_deref()), (Status::Failed, Some("off")));
+    bench.plane().plane.set_parameter(&name, None);
+    assert_eq!(bench.dirt(), Vec::<String>::new());
+
+    // At each call while the faults are in force, one after the other.
+    bench.reset();
+    bench.execute(None);
+    let effects = bench.plane().effects;
+    let mut stopped = 0;
+    for effect in 0..effects {
+        for value in [None, Some("off".to_owned())] {
+            bench.reset();
+            bench.plane().script.insert(effect, Accident::Parameter { name: name.clone(), value: value.clone() });
+            bench.host.plans();
+            let execution = bench.execute(None);
+            stopped += u64::from(execution.status == Status::Failed);
+            assert!([None, value.as_deref()].contains(&bench.plan().as_deref()), "{effect}: {:?}", bench.plan());
+            bench.plane().plane.set_parameter(&name, None);
+            assert_eq!(bench.dirt(), Vec::<String>::new(), "{effect}: {execution:#?}");
+        }
+    }
+    assert!(stopped >= 8, "{stopped}");
+}
+
+#[test]
+fn a_layer_whose_marker_somebody_took_out_is_taken_out_too() {
+    let Some(mut bench) = Bench::new() else { return };
+    let whole = bench.document.clone();
+    for gone in [&["BROWNOUT_UNDO"][..], &["BROWNOUT_UNDO", "BROWNOUT_PLAN"]] {
+        bench.reset();
+        bench.document = whole.clone();
+        bench.without_its_end();
+        bench.execute(None);
+        for name in NAMES {
+            for one in gone {
+                assert!(bench.plane().plane.edit(name, &Edit::Unset((*one).to_owned())), "{name}: {one}");
+            }
+        }
+        bench.document = whole.clone();
+        bench.without_its_beginning();
+        let execution = bench.execute(None);
+        assert_eq!(execution.status, Status::Success, "{gone:?}: {execution:#?}");
+        for name in NAMES {
+            let (found, before) = (bench.latest(name), before(name));
+            assert_eq!((&found.layers, &found.variables), (&before.layers, &before.variables), "{gone:?}");
+        }
+    }
+}
+
+#[test]
+fn a_function_that_had_the_layer_keeps_it() {
+    let Some(mut bench) = Bench::new() else { return };
+    let layer = bench.experiment.layer.to_string();
+    for name in NAMES {
+        let mut plane = bench.plane();
+        let function = &mut plane.plane.functions.get_mut(name).unwrap().latest;
+        function.layers.push(layer.clone());
+        function.variables.insert("BROWNOUT_PLAN".into(), format!("ssm:{}", bench.experiment.plan_parameter_of("idle")));
+    }
+    let execution = bench.execute(None);
+    assert_eq!(execution.status, Status::Success, "{execution:#?}");
+    assert!(NAMES.into_iter().all(|name| bench.latest(name).layers.contains(&layer)));
+}
+
+#[test]
+fn a_function_whose_team_has_not_allowed_it_is_not_touched() {
+    let Some(mut bench) = Bench::new() else { return };
+    for tags in [vec![], vec![("brownout".to_owned(), "denied".to_owned())]] {
+        bench.reset();
+        bench.plane().plane.functions.get_mut("appointments").unwrap().tags = tags.into_iter().collect();
+        let revisions = bench.plane().plane.revisions;
+        let execution = bench.execute(None);
+        assert!(execution.failures.concat().contains("does not carry the tag `brownout=allowed`"), "{execution:#?}");
+        assert_eq!((execution.status, bench.plane().plane.revisions), (Status::Failed, revisions));
+    }
+}

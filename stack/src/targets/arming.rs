@@ -1,0 +1,184 @@
+//! The plan of a run in its place, kept there by a task of its own: whoever makes the run waits for no service, and hears whoever asks it to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::Patience;
+use aws::arm::{ArmError, Armed, Place, Store};
+use aws::call::Meaning;
+use aws::journal::Journal;
+use faults::Plan;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::TargetError;
+use crate::target::chain;
+
+/// A call that fails is made again for so long. A plan is renewed four times in its lease, so the next renewal is the next try.
+const PATIENCE: Patience = Patience { total: Duration::from_secs(3), first: Duration::from_millis(200), most: Duration::from_secs(1) };
+
+/// Between two looks whether somebody has stopped the faults.
+const LOOKS: Duration = Duration::from_secs(2);
+
+/// A plan that is to be in force, with its number among those of the run.
+#[derive(Debug, Clone)]
+struct Wished {
+    number: u64,
+    plan: Plan,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// The number of the plan that was tried last.
+    tried: u64,
+    /// Why it is not there, and whether trying again may help.
+    trouble: Option<(String, bool)>,
+    /// Since when, and for how long, the faults are in force that were written last.
+    in_force: Option<(Instant, Duration)>,
+    /// Who stopped the faults, and how.
+    stopped: Option<String>,
+}
+
+impl Seen {
+    fn wrote(&mut self, wish: &Wished, since: Instant, written: Result<(), ArmError>) {
+        self.tried = wish.number;
+        match written {
+            Ok(()) => {
+                self.trouble = None;
+                self.in_force = (!wish.plan.faults.is_empty()).then(|| (since, wish.plan.lease_ms.duration()));
+            }
+            Err(error) => {
+                let may_pass = matches!(&error, ArmError::Call { cause, .. } if cause.meaning == Meaning::Again);
+                self.looked(&error);
+                self.trouble = Some((chain(&error), may_pass));
+            }
+        }
+    }
+
+    /// A look that fails is made good by the next; one that finds the plan gone is obeyed.
+    fn looked(&mut self, error: &ArmError) -> bool {
+        let is_stopped = matches!(error, ArmError::Stopped { .. });
+        if is_stopped {
+            self.stopped = Some(error.to_string());
+        }
+        is_stopped
+    }
+
+    /// Whether only a third of the lease is left.
+    fn is_nearly_over(&self) -> bool {
+        self.in_force.is_some_and(|(since, lease)| since.elapsed() >= lease * 2 / 3)
+    }
+}
+
+/// A plan that is kept in its place.
+#[derive(Debug)]
+pub(super) struct Arming {
+    wished: watch::Sender<Option<Wished>>,
+    seen: watch::Receiver<Seen>,
+    task: JoinHandle<Armed>,
+    number: u64,
+    /// Whether the plan that was wished last has faults.
+    strikes: bool,
+}
+
+impl Arming {
+    /// Begins with a first plan, which is tried at once.
+    pub(super) fn begin(store: &Store, journal: Arc<dyn Journal>, place: Place, first: Plan) -> Self {
+        let (wish, wished) = watch::channel(None);
+        let (see, seen) = watch::channel(Seen::default());
+        let armed = Armed::new(store.with(PATIENCE), place, first.clone());
+        let task = tokio::spawn(keep(armed, journal, wished, see));
+        let mut arming = Self { wished: wish, seen, task, number: 0, strikes: false };
+        arming.wish(first);
+        arming
+    }
+
+    /// From now on this plan is to be there; nobody waits for that.
+    pub(super) fn wish(&mut self, plan: Plan) {
+        self.number += 1;
+        self.strikes = !plan.faults.is_empty();
+        self.wished.send_replace(Some(Wished { number: self.number, plan }));
+    }
+
+    /// Waits until the plan that was wished last is there, or is known not to be. Whoever stopped the faults has calmed them.
+    pub(super) async fn settled(&mut self) -> Result<(), TargetError> {
+        let number = self.number;
+        let seen = self.seen.wait_for(|seen| seen.tried >= number || seen.stopped.is_some()).await;
+        let seen = seen.map_err(|_| TargetError::Down("nobody writes the plan any more".to_owned()))?;
+        match &seen.trouble {
+            Some((why, _)) if seen.stopped.is_none() => Err(TargetError::Down(why.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who has stopped the faults, and how; of a calm plan there are none to stop.
+    pub(super) fn stopped(&self) -> Option<String> {
+        self.seen.borrow().stopped.clone().filter(|_| self.strikes)
+    }
+
+    /// Whether the plan is kept in force.
+    ///
+    /// # Errors
+    /// Where it cannot be written at all, or was not renewed and only a third of its lease is left.
+    pub(super) fn health(&self) -> Result<(), TargetError> {
+        let seen = self.seen.borrow();
+        if seen.stopped.is_some() {
+            return Ok(());
+        }
+        let why = match &seen.trouble {
+            Some((why, may_pass)) if !may_pass || seen.in_force.is_none() || seen.is_nearly_over() => why.clone(),
+            None if seen.tried < self.number && seen.is_nearly_over() => "the last write of the plan is not answered".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(TargetError::Down(format!("the faults cannot be kept in force, and are ended: {why}")))
+    }
+
+    /// Ends the task, and gives what it kept to whoever calms and deletes it.
+    pub(super) async fn end(self) -> Result<Armed, TargetError> {
+        let Self { wished, task, .. } = self;
+        drop(wished);
+        task.await.map_err(|ended| TargetError::Down(ended.to_string()))
+    }
+}
+
+/// Writes what is wished, the newest first, and looks in between.
+async fn keep(
+    mut armed: Armed,
+    journal: Arc<dyn Journal>,
+    mut wished: watch::Receiver<Option<Wished>>,
+    seen: watch::Sender<Seen>,
+) -> Armed {
+    loop {
+        tokio::select! {
+            changed = wished.changed() => if changed.is_err() {
+                return armed;
+            },
+            () = tokio::time::sleep(LOOKS) => {
+                if let Err(error) = armed.look().await {
+                    seen.send_if_modified(|seen| seen.looked(&error));
+                }
+                continue;
+            }
+        }
+        let Some(wish) = wished.borrow_and_update().clone() else { continue };
+        let since = Instant::now();
+        // A newer wish does not wait for the end of this one: the next look finds what became of it.
+        let written = tokio::select! {
+            written = armed.replace(journal.as_ref(), wish.plan.clone()) => Some(written),
+            () = newer(&mut wished, wish.number) => None,
+        };
+        match written {
+            Some(written) => seen.send_modify(|seen| seen.wrote(&wish, since, written)),
+            None => wished.mark_changed(),
+        }
+    }
+}
+
+/// Comes once there is a newer wish; never where nobody wishes any more.
+async fn newer(wished: &mut watch::Receiver<Option<Wished>>, than: u64) {
+    if wished.wait_for(|wish| wish.as_ref().is_some_and(|wish| wish.number > than)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

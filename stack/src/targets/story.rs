@@ -1,0 +1,84 @@
+//! What is known of an experiment of FIS that somebody watches.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws::arm::Place;
+use aws::fis::{Fis, Seen, Status};
+
+/// Between two looks at the experiment.
+pub(super) const LOOKS: Duration = Duration::from_secs(1);
+
+/// What is known of an experiment.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    /// Each state as it was first seen, with the time from the start.
+    pub(super) states: Vec<(Duration, Seen)>,
+    /// The automation whose plan is in force, and when that was seen.
+    pub(super) automation: Option<(String, Duration)>,
+}
+
+impl Story {
+    pub(super) fn saw(&mut self, at: Duration, seen: Seen) {
+        if self.states.last().is_none_or(|(_, last)| *last != seen) {
+            self.states.push((at, seen));
+        }
+    }
+
+    pub(super) fn last(&self) -> Option<&Seen> {
+        self.states.last().map(|(_, seen)| seen)
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.last().map_or(Status::Pending, |seen| seen.status)
+    }
+
+    pub(super) fn said(&self) -> String {
+        self.last().map_or_else(|| Status::Pending.name().to_owned(), Seen::said)
+    }
+}
+
+pub(super) fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
+    story.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks until it is over: at the experiment, and at the plan that its document writes. A look that fails is made good by the next.
+pub(super) async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
+    loop {
+        let seen = fis.look(&id).await;
+        let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
+        {
+            let mut story = locked(&story);
+            let at = from.elapsed();
+            if let Some(plan) = in_force {
+                story.automation.get_or_insert((plan.run, at));
+            }
+            if let Ok(seen) = seen {
+                story.saw(at, seen);
+            }
+            if story.status().is_end() {
+                return;
+            }
+        }
+        tokio::time::sleep(LOOKS).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(status: Status) -> Seen {
+        Seen { status, reason: None, action: None }
+    }
+
+    #[test]
+    fn a_state_is_told_once_and_the_last_one_is_how_it_stands() {
+        let mut story = Story::default();
+        for (at, status) in [(1, Status::Pending), (2, Status::Pending), (3, Status::Running), (9, Status::Completed)] {
+            story.saw(Duration::from_secs(at), seen(status));
+        }
+        assert_eq!(story.states.iter().map(|(at, _)| at.as_secs()).collect::<Vec<_>>(), [1, 3, 9]);
+        assert!(story.status().is_end());
+    }
+}

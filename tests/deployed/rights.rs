@@ -1,0 +1,94 @@
+//! The exported policies, enforced: what they allow suffices for all that the command does, and every statement of them is needed.
+
+use std::path::Path;
+
+use control_plane::Signing;
+use serde_json::Value;
+
+use crate::cloud::{self, Cloud};
+use crate::player::Player;
+use crate::support::{self, signal, within};
+use crate::{LIMIT, REGION};
+
+/// Writes the experiment out, and gives one of the files.
+fn exported(cloud: &Cloud, form: &str, file: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display().to_string();
+    let (code, said, errors) = cloud.brownout(&["export", form, &cloud.file(), "--out", &out]);
+    assert_eq!(code, 0, "{said}{errors}");
+    serde_json::from_str(&std::fs::read_to_string(Path::new(&out).join(file)).unwrap()).unwrap()
+}
+
+fn hold(cloud: &Cloud, key: &str, policy: &Value) {
+    cloud.plane().lock().unwrap().plane.rights.hold(key, policy).unwrap();
+}
+
+/// What of a policy was not needed.
+fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
+    let plane = cloud.plane();
+    let needless = plane.lock().unwrap().plane.rights.needless(key);
+    needless.into_iter().map(|(sid, action)| format!("{sid} {action}")).collect()
+}
+
+#[test]
+fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    cloud.call_it_by_an_alias();
+    cloud.plane().lock().unwrap().plane.functions.get_mut("orders").unwrap().signing = Signing::Warn;
+    let before = cloud.function();
+    hold(&cloud, cloud::KEY, &exported(&cloud, "iam-policy", "brownout-policy.json"));
+    let (code, said, errors) = cloud.brownout(&["doctor", &cloud.file()]);
+    assert_eq!(code, 0, "{said}{errors}");
+    let outcome = cloud.run(&[]).end();
+    assert_eq!((outcome.result()["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
+    assert_eq!((cloud.function(), cloud.plan()), (before.clone(), None));
+    let broken = cloud.plane().lock().unwrap().plane.broken.clone();
+    assert_eq!(broken, Vec::<String>::new(), "callers of the alias never saw a version that was gone or not ready");
+    let running = cloud.run(&[]);
+    within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+    signal(running.pid(), "KILL");
+    drop(running);
+    let (code, said, errors) = cloud.brownout(&["recover", "--all", "--region", REGION]);
+    assert_eq!(code, 0, "{said}{errors}");
+    assert_eq!((cloud.function(), cloud.plan(), cloud.versions().0), (before, None, vec![1]));
+    assert_eq!(needless(&cloud, cloud::KEY), Vec::<String>::new());
+}
+
+#[test]
+fn fis_its_document_and_whoever_starts_it_need_exactly_what_their_policies_allow() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    let Some(_player) = Player::start(&cloud) else { return };
+    let before = cloud.function();
+    hold(&cloud, cloud::KEY, &exported(&cloud, "iam-policy", "brownout-via-fis-policy.json"));
+    hold(&cloud, "automation", &exported(&cloud, "fis", "automation-role-policy.json"));
+    let outcome = cloud.run_by(&["--via", "fis"], &[]).end();
+    assert_eq!((outcome.result()["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
+    // Another question makes another document, and this one is stopped.
+    cloud.rewrite("Do orders keep", "Will orders keep");
+    let running = cloud.run_by(&["--via", "fis"], &[]);
+    within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+    signal(running.pid(), "INT");
+    let outcome = running.end();
+    assert_eq!(outcome.code, 130, "{}", outcome.story());
+    assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+    assert_eq!(needless(&cloud, "automation"), Vec::<String>::new());
+    // The rest is for what a clean-up of the document's leaves.
+    let mending =
+        ["ChangeFunctions lambda:UpdateFunctionConfiguration", "UseLayers lambda:GetLayerVersion", "StrikeAndCalm ssm:DeleteParameter"];
+    assert_eq!(needless(&cloud, cloud::KEY), mending);
+}
+
+#[test]
+fn what_a_policy_does_not_allow_is_refused_before_anything_is_touched() {
+    let cloud = Cloud::new();
+    let before = cloud.function();
+    let mut policy = exported(&cloud, "iam-policy", "brownout-policy.json");
+    policy["Statement"].as_array_mut().unwrap().retain(|statement| statement["Sid"] != "ChangeFunctions");
+    hold(&cloud, cloud::KEY, &policy);
+    let outcome = cloud.run(&[]).end();
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("is not authorized to perform: lambda:UpdateFunctionConfiguration"), "{}", outcome.stderr);
+    assert_eq!((cloud.function(), cloud.plan()), (before, None));
+}
