@@ -37,7 +37,10 @@ fn plan(filters: &[&str]) -> String {
         )
     };
     let faults: Vec<_> = filters.iter().enumerate().map(fault).collect();
-    format!(r#"json:{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"until_ms":4102444800000,"seed":7,"faults":[{}]}}"#, faults.join(","))
+    format!(
+        r#"json:{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"until_ms":4102444800000,"seed":7,"faults":[{}]}}"#,
+        faults.join(",")
+    )
 }
 
 /// Something between a platform and a runtime.
