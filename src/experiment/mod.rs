@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod check;
+mod deploy;
 pub mod deployed;
 pub mod file;
 pub mod join;

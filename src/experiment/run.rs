@@ -8,8 +8,9 @@ use reports::{Outcome, Phase};
 use scenarios::Event;
 use scenarios::invariants::{self, Quiet};
 use scenarios::traffic::{self, Order, Traffic};
-use stack::{Addresses, Left, Target, TargetError};
+use stack::{Addresses, Left, Target};
 
+use super::deploy::deploy;
 use super::join::Join;
 use super::lease::Keeper;
 use super::measured::{deployments, experiment, machine_wait_us, phases, platform};
@@ -82,17 +83,7 @@ pub(super) struct Run<'a> {
 pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
     let mut setting = setting;
     let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.windows.clone(), plan.lease);
-    // A calm plan is there before any extension looks for one, and is renewed from then on.
-    let calm = keeper.begin(Instant::now());
-    let deployed = tokio::select! {
-        deployed = calm_then_deploy(target, &calm) => deployed.map_err(RunError::from),
-        asked = setting.signals.asked() => Err(RunError::Asked(asked)),
-    };
-    let deployed = match deployed {
-        Ok(addresses) => looked_for(plan, target, &mut keeper, &mut setting.signals).await.map(|()| addresses),
-        Err(error) => Err(error),
-    };
-    let measured = match deployed {
+    let measured = match deploy(plan, target, &mut keeper, &mut setting.signals).await {
         Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
         Err(error) => Err(error),
     };
@@ -109,26 +100,6 @@ pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progres
         measurements.restored = Restored::No { left, command };
     }
     Ok(Done { measurements, asked })
-}
-
-/// Where an attach on AWS took longer than the calm plan's lease, environments look for a plan less often by now: it is renewed, and waited for
-/// until all of them have seen that, so that none sleeps through the strike.
-async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, signals: &mut Signals) -> Result<(), RunError> {
-    let now = Instant::now();
-    let unread = keeper.unread_for(now);
-    if plan.deployed.is_none() || !target.rehearses() || unread.is_zero() {
-        return Ok(());
-    }
-    target.strike(&keeper.renew(now)).await?;
-    tokio::select! {
-        () = tokio::time::sleep(unread) => Ok(()),
-        asked = signals.asked() => Err(RunError::Asked(asked)),
-    }
-}
-
-async fn calm_then_deploy(target: &mut dyn Target, calm: &faults::Plan) -> Result<Addresses, TargetError> {
-    target.strike(calm).await?;
-    target.deploy().await
 }
 
 async fn measure(

@@ -155,7 +155,7 @@ fn the_functions_of_the_experiment_and_no_others_get_the_layer_with_all_that_it_
             let expected = json!({"STAGE": "dev", "TABLE_NAME": "t", "AWS_LAMBDA_EXEC_WRAPPER": wrapper, "BROWNOUT_PLAN": idle});
             assert_eq!(variables("Authorizer"), expected);
             assert_eq!(layers("Appointments"), json!([layer]));
-            let expected = json!({"STAGE": "dev", "BROWNOUT_BOOTSTRAP": "/var/task/appointments", "BROWNOUT_PLAN": idle});
+            let expected = json!({"STAGE": "dev", "AWS_LAMBDA_EXEC_WRAPPER": wrapper, "BROWNOUT_PLAN": idle});
             assert_eq!(variables("Appointments"), expected);
         }
         for role in ["AuthorizerRole", "AppointmentsRole"] {

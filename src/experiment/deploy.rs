@@ -1,0 +1,50 @@
+//! Brings a stack up with a calm plan in force before anything looks for one.
+
+use std::time::Instant;
+
+use stack::{Addresses, Target, TargetError};
+
+use super::lease::Keeper;
+use super::plan::Plan;
+use super::run_error::RunError;
+use crate::signals::Signals;
+
+/// Deploys, and waits until every environment looks for plans often enough not to sleep through the strike.
+///
+/// # Errors
+/// Where the stack did not come up, or a signal came first. What is there by then is for [`Target::restore`].
+pub(super) async fn deploy(
+    plan: &Plan,
+    target: &mut dyn Target,
+    keeper: &mut Keeper,
+    signals: &mut Signals,
+) -> Result<Addresses, RunError> {
+    // It is renewed from then on.
+    let calm = keeper.begin(Instant::now());
+    let addresses = tokio::select! {
+        deployed = calm_then_deploy(target, &calm) => deployed?,
+        asked = signals.asked() => return Err(RunError::Asked(asked)),
+    };
+    looked_for(plan, target, keeper, signals).await?;
+    Ok(addresses)
+}
+
+/// Where an attach on AWS took longer than the calm plan's lease, environments look for a plan less often by now: it is renewed, and waited for
+/// until all of them have seen that, so that none sleeps through the strike.
+async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, signals: &mut Signals) -> Result<(), RunError> {
+    let now = Instant::now();
+    let unread = keeper.unread_for(now);
+    if plan.deployed.is_none() || !target.rehearses() || unread.is_zero() {
+        return Ok(());
+    }
+    target.strike(&keeper.renew(now)).await?;
+    tokio::select! {
+        () = tokio::time::sleep(unread) => Ok(()),
+        asked = signals.asked() => Err(RunError::Asked(asked)),
+    }
+}
+
+async fn calm_then_deploy(target: &mut dyn Target, calm: &faults::Plan) -> Result<Addresses, TargetError> {
+    target.strike(calm).await?;
+    target.deploy().await
+}
