@@ -47,10 +47,24 @@ const ARMED: &str = r#"
     {"name":"left alone","place":{"function":"f"},"share":0,"kind":{"latency":{"time":"1s"}}},
     {"name":"elsewhere","place":{"function":"f"},"share":1,"when":{"path":"/nowhere","pointer":{"/nothing/0":1}},"kind":{"error":{}}}"#;
 
+/// A fault that strikes every event and changes nothing of it.
+const STRUCK: &str = r#"{"name":"late","place":{"function":"f"},"share":1,"kind":{"latency":{"at":"before","time":"1ms"}}}"#;
+
+async fn conforms_with(faults: &'static str) {
+    let plan = faults::Plan::read(subject::plan(faults).as_bytes()).unwrap();
+    assert!(plan.left(None, std::time::SystemTime::now()).is_some_and(|left| !left.is_zero()), "it is not in force");
+    let results = suite::run(Subject::Extension(faults), Arc::new(Semaphore::new(6))).await.unwrap();
+    assert!(results.failed().is_empty(), "{}", results.table());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_extension_conforms_with_a_plan_that_looks_at_every_event() {
-    let results = suite::run(Subject::Extension(ARMED), Arc::new(Semaphore::new(6))).await.unwrap();
-    assert!(results.failed().is_empty(), "{}", results.table());
+    conforms_with(ARMED).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_extension_conforms_while_it_strikes() {
+    conforms_with(STRUCK).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

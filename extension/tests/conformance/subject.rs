@@ -118,8 +118,7 @@ impl Subject {
                 stage.proxy = SocketAddr::from(([127, 0, 0, 2], stage.platform.address.port()));
                 let mut command = Command::new(env!("CARGO_BIN_EXE_brownout-extension"));
                 command.env("BROWNOUT_LISTEN", stage.proxy.to_string());
-                let plan = format!(r#"json:{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[{faults}]}}"#);
-                command.env("BROWNOUT_PLAN", plan);
+                command.env("BROWNOUT_PLAN", format!("json:{}", plan(faults)));
                 stage.start(command)?;
             }
             Self::Foreign(foreign) => {
@@ -139,6 +138,11 @@ impl Subject {
         stage.listens().await?;
         Ok(stage)
     }
+}
+
+/// A plan with these faults that is in force for a lease from the start.
+pub fn plan(faults: &str) -> String {
+    format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"until_ms":4102444800000,"seed":7,"faults":[{faults}]}}"#)
 }
 
 impl Stage {
