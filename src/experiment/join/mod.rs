@@ -169,12 +169,11 @@ impl Join {
     /// Takes a line of a ledger.
     pub fn entry(&mut self, entry: Entry, now: Instant) {
         match entry {
-            Entry::Decided(_) => {
-                let ours = entry.eligible().into_iter().filter(|eligible| eligible.run == self.run);
-                ours.collect::<Vec<_>>().into_iter().for_each(|eligible| self.eligible(eligible, now));
+            Entry::Decided(ref decided) if decided.run == self.run => {
+                entry.eligible().into_iter().for_each(|eligible| self.eligible(eligible, now));
             }
             Entry::Started(started) if started.run == self.run => self.started(&started),
-            Entry::Started(_) => {}
+            Entry::Decided(_) | Entry::Started(_) => {}
             Entry::ColdStart { root, .. } => {
                 self.cold_starts += 1;
                 if let Some(root) = root {

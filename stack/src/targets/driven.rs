@@ -201,14 +201,13 @@ impl Driven {
     /// What the document does to a function that is as it was before.
     fn attached(&self, before: &Function, function: &aws::exports::Function) -> Result<Option<Record>, String> {
         let experiment = &self.wish.experiment;
-        let settings = experiment.settings(function).into_iter();
         let wish = attach::Wish {
             run: Run::try_from(self.wish.run.clone())?,
             at: self.begun,
             until: self.begun,
             layer: experiment.layer.to_string().try_into()?,
             plan: self.wish.place().address(),
-            settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+            settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             alias: None,
         };
         Ok(attach::record_of(before, &wish))
