@@ -42,12 +42,21 @@ pub fn deadline(head: &[u8]) -> Option<Instant> {
 /// Decides about one event of which this is known; `None` where no fault is about it.
 pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, deadline: Option<Instant>, facts: &Facts<'_>) -> Option<Invocation> {
     let identity = Identity(who.root.as_deref().unwrap_or(&who.request_id));
-    let decided = catch_unwind(AssertUnwindSafe(|| plan.plan.decide(ledger.function(), identity, facts, &mut lock(ledger.memory()))));
-    let Ok(decisions) = decided else {
+    let decided = catch_unwind(AssertUnwindSafe(|| {
+        let (mut lines, mut control) = (Vec::new(), Vec::with_capacity(plan.plan.faults.len()));
+        for (at, rolled) in plan.plan.roll(ledger.function(), identity, facts, &mut lock(ledger.memory())) {
+            match plan.names.get(at).filter(|_| !rolled.is_notable()) {
+                Some(name) => control.push(name.clone()),
+                None => lines.push(Line::new(rolled.decision())),
+            }
+        }
+        (lines, control)
+    }));
+    let Ok((lines, control)) = decided else {
         ledger.note("deciding failed: the event passes untouched");
         return None;
     };
-    if decisions.is_empty() {
+    if lines.is_empty() && control.is_empty() {
         return None;
     }
     Some(Invocation {
@@ -57,7 +66,8 @@ pub fn decide(plan: &InForce, ledger: &Ledger, who: Who, deadline: Option<Instan
         sequence: plan.plan.sequence,
         start: start(facts.request),
         deadline,
-        lines: decisions.into_iter().map(Line::new).collect(),
+        lines,
+        control,
         guard: None,
         told: false,
         handed: Handed::default(),

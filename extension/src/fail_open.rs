@@ -191,6 +191,7 @@ mod tests {
             start: Start::Warm,
             deadline: None,
             lines: vec![line],
+            control: Vec::new(),
             guard: None,
             told: false,
             handed: Handed { edited, ..Handed::default() },

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use faults::ledger::{Decided, OfFault};
+use faults::ledger::{Decided, Name, OfFault};
 use faults::{Action, Decision, Entry, Memory, Start, Trigger};
 use tokio::task::AbortHandle;
 
@@ -45,8 +45,10 @@ pub struct Invocation {
     pub start: Start,
     /// When its deadline comes, where that is known.
     pub deadline: Option<Instant>,
-    /// One for each fault that is about it.
+    /// One for each fault that strikes it, or of which there is more to say than that it does not.
     pub lines: Vec<Line>,
+    /// The other faults that are about it.
+    pub control: Vec<Name>,
     /// Tells the ledger in time where the deadline comes before an answer does.
     pub guard: Option<AbortHandle>,
     /// Whether its line is written.
@@ -96,15 +98,7 @@ impl Line {
     /// As the ledger tells it.
     fn told(&self) -> OfFault {
         let waited = self.waited + self.since.map_or(Duration::ZERO, |since| since.elapsed());
-        OfFault {
-            fault: self.decision.fault.clone(),
-            arm: self.decision.arm,
-            action: self.decision.action.name().to_owned(),
-            waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
-            done: self.done || self.since.is_some(),
-            message: self.decision.message.clone(),
-            call: self.decision.call,
-        }
+        OfFault::of(self.decision.clone(), waited, self.done || self.since.is_some())
     }
 }
 
@@ -255,7 +249,7 @@ impl Ledger {
         if std::mem::replace(&mut invocation.told, true) {
             return;
         }
-        if invocation.lines.is_empty() {
+        if invocation.lines.is_empty() && invocation.control.is_empty() {
             return;
         }
         let entry = Entry::Decided(Decided {
@@ -266,6 +260,7 @@ impl Ledger {
             place: self.function.clone(),
             start: invocation.start,
             faults: invocation.lines.iter().map(Line::told).collect(),
+            control: std::mem::take(&mut invocation.control),
         });
         write(&entry.to_line());
         if let Some(namespace) = &self.metrics {
@@ -310,12 +305,9 @@ pub(crate) fn write(line: &str) {
 
 #[cfg(test)]
 mod tests {
-    use faults::Arm;
-
     use super::*;
 
     fn invocation(id: &str, deadline: Option<Instant>) -> Invocation {
-        let decision = Decision { fault: "f".into(), arm: Arm::Control, action: Action::Pass, message: None, call: 1 };
         Invocation {
             request_id: id.into(),
             root: None,
@@ -323,7 +315,8 @@ mod tests {
             sequence: 1,
             start: Start::Warm,
             deadline,
-            lines: vec![Line::new(decision)],
+            lines: Vec::new(),
+            control: vec!["f".into()],
             guard: None,
             told: false,
             handed: Handed::default(),

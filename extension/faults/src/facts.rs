@@ -28,6 +28,8 @@ const OBJECT: [&str; 3] = ["/Records/~f/s3/bucket/name", "/Records/~f/s3/object/
 pub struct Facts<'a> {
     /// Its place among the invocations of its environment, from 1; 0 where that is not known.
     pub request: u64,
+    method: Option<Cow<'a, str>>,
+    path: Option<Cow<'a, str>>,
     found: Vec<(&'a str, Cow<'a, str>)>,
     names: Vec<Cow<'a, str>>,
 }
@@ -75,10 +77,19 @@ pub fn message(event: &[u8]) -> Option<String> {
     PLACES.read(event, true)?.message()
 }
 
+fn first_text<'a>(found: &[(&str, Cow<'a, str>)], wanted: &str) -> Option<Cow<'a, str>> {
+    match &found.iter().find(|(place, _)| *place == wanted)?.1 {
+        Cow::Borrowed(raw) => said(raw),
+        Cow::Owned(raw) => said(raw).map(|text| text.into_owned().into()),
+    }
+}
+
 impl<'a> Facts<'a> {
     /// What was found, by pattern, and the names of the event's members.
-    pub(crate) const fn found(found: Vec<(&'a str, Cow<'a, str>)>, names: Vec<Cow<'a, str>>) -> Self {
-        Self { request: 0, found, names }
+    pub(crate) fn found(found: Vec<(&'a str, Cow<'a, str>)>, names: Vec<Cow<'a, str>>) -> Self {
+        // Every fault may ask for these two.
+        let [method, path] = [METHOD, PATH].map(|places| places.into_iter().find_map(|place| first_text(&found, place)));
+        Self { request: 0, method, path, found, names }
     }
 
     /// What the sender of an HTTP request knows of its event.
@@ -100,13 +111,13 @@ impl<'a> Facts<'a> {
     }
 
     /// The HTTP method.
-    pub fn method(&self) -> Option<Cow<'_, str>> {
-        METHOD.into_iter().find_map(|place| self.text(place))
+    pub fn method(&self) -> Option<&str> {
+        self.method.as_deref()
     }
 
     /// The path without the stage.
-    pub fn path(&self) -> Option<Cow<'_, str>> {
-        PATH.into_iter().find_map(|place| self.text(place))
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
     }
 
     /// The values of an HTTP header, its name in any case.

@@ -16,6 +16,17 @@ impl<'a> Identity<'a> {
     pub fn of_call(self, call: u32) -> Cow<'a, str> {
         if call > 1 { format!("{}#{call}", self.0).into() } else { self.0.into() }
     }
+
+    /// The part that a roll hangs on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at which it
+    /// was made, and a request is to be struck on any day as it was today. The number of a call behind it (`#2`) belongs to it. Of anything
+    /// else it is the whole. Source: AWS X-Ray, trace ids.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let parts = self.0.strip_prefix("1-").and_then(|rest| rest.split_once('-'));
+        let own_id = |own: &str| is_hex(own.split_once('#').map_or(own, |(id, _)| id), 24);
+        Self(parts.filter(|(time, own)| is_hex(time, 8) && own_id(own)).map_or(self.0, |(_, own)| own))
+    }
 }
 
 /// Which of an invocation's names a fault's roll hangs on.

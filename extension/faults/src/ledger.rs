@@ -1,10 +1,12 @@
 //! What was decided about an invocation, as one line of JSON. Never a payload, a header value or an environment value.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Identity};
+use crate::{Action, Decision, Identity};
 
 /// Which of the two groups an eligible invocation fell into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,21 +83,38 @@ pub struct Decided {
     pub place: String,
     /// Cold or warm.
     pub start: Start,
-    /// What each fault did, in the plan's order.
+    /// What the faults did of which there is more to say than that they left it alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<OfFault>,
+    /// The others: see [`OfFault::control`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub control: Vec<Name>,
 }
 
-/// What one fault did to an invocation that it was about. A line says only what is not as for most: [`OfFault::control`].
+/// A fault's name, which many lines share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct Name(#[serde(serialize_with = "as_text")] Arc<str>);
+
+impl<T: AsRef<str>> From<T> for Name {
+    fn from(name: T) -> Self {
+        Self(name.as_ref().into())
+    }
+}
+
+fn as_text<S: serde::Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name)
+}
+
+/// What one fault did to an invocation that it was about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfFault {
     /// The fault's name.
     pub fault: String,
     /// Treatment or control.
-    #[serde(default = "control", skip_serializing_if = "is_control")]
     pub arm: Arm,
     /// The action's name, `pass` for control.
-    #[serde(default = "pass", skip_serializing_if = "is_pass")]
-    pub action: String,
+    pub action: Cow<'static, str>,
     /// What was really waited, in microseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited_us: u64,
@@ -113,7 +132,14 @@ pub struct OfFault {
 impl OfFault {
     /// A fault that left the invocation alone.
     pub fn control(fault: String) -> Self {
-        Self { fault, arm: control(), action: pass(), waited_us: 0, done: done(), message: None, call: first() }
+        Self { fault, arm: Arm::Control, action: Action::Pass.name().into(), waited_us: 0, done: true, message: None, call: 1 }
+    }
+
+    /// What a decision has come to.
+    pub fn of(decision: Decision, waited: Duration, done: bool) -> Self {
+        let Decision { fault, arm, action, message, call } = decision;
+        let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        Self { fault, arm, action: action.name().into(), waited_us, done, message, call }
     }
 }
 
@@ -144,14 +170,6 @@ impl std::ops::Deref for Eligible {
     }
 }
 
-const fn control() -> Arm {
-    Arm::Control
-}
-
-fn pass() -> String {
-    Action::Pass.name().to_owned()
-}
-
 const fn first() -> u32 {
     1
 }
@@ -159,15 +177,6 @@ const fn first() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 const fn is_first(call: &u32) -> bool {
     *call == 1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_control(arm: &Arm) -> bool {
-    *arm == Arm::Control
-}
-
-fn is_pass(action: &str) -> bool {
-    action == Action::Pass.name()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -232,23 +241,29 @@ impl Entry {
     /// Each fault's part of a decision; nothing of any other entry.
     pub fn eligible(&self) -> Vec<Eligible> {
         let Self::Decided(it) = self else { return Vec::new() };
-        let one = |of: &OfFault| Eligible {
+        let one = |of: OfFault| Eligible {
             run: it.run.clone(),
             sequence: it.sequence,
             request_id: it.request_id.clone(),
             root: it.root.clone(),
             place: it.place.clone(),
             start: it.start,
-            of: of.clone(),
+            of,
         };
-        it.faults.iter().map(one).collect()
+        let control = it.control.iter().map(|name| OfFault::control(name.0.to_string()));
+        it.faults.iter().cloned().chain(control).map(one).collect()
     }
 
     /// The entry as one line, with its line break.
     pub fn to_line(&self) -> String {
-        let mut line = serde_json::to_string(&LineOut { brownout: self }).unwrap_or_default();
-        line.push('\n');
-        line
+        let faults = if let Self::Decided(decided) = self { 96 * decided.faults.len() + 24 * decided.control.len() } else { 0 };
+        // Mostly enough, so that the line is written in one place.
+        let mut line = Vec::with_capacity(320 + faults);
+        if serde_json::to_writer(&mut line, &LineOut { brownout: self }).is_err() {
+            line.clear();
+        }
+        line.push(b'\n');
+        String::from_utf8(line).unwrap_or_default()
     }
 
     /// Reads a line; `None` where it is not a line of the ledger.
@@ -269,7 +284,7 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn decided(root: Option<&str>, faults: Vec<OfFault>) -> Entry {
+    fn decided(root: Option<&str>, faults: Vec<OfFault>, control: Vec<Name>) -> Entry {
         Entry::Decided(Decided {
             run: "r".into(),
             sequence: 1,
@@ -278,17 +293,17 @@ mod tests {
             place: "dynamodb".into(),
             start: Start::Warm,
             faults,
+            control,
         })
     }
 
     #[test]
     fn a_line_says_what_all_faults_share_once_and_of_those_that_left_it_alone_the_name() {
         let struck = OfFault { arm: Arm::Treatment, action: "wait-before".into(), waited_us: 60_012, ..OfFault::control("slow".into()) };
-        let names = (0..19).map(|n| OfFault::control(format!("fault-{n}")));
-        let entry = decided(Some("1-a-b"), std::iter::once(struck).chain(names).collect());
+        let entry = decided(Some("1-a-b"), vec![struck], (0..19).map(|n| format!("fault-{n}").into()).collect());
         let line = entry.to_line();
         assert!(line.len() < 1_000 && line.matches('\n').count() == 1, "{} bytes: {line}", line.len());
-        assert!(line.contains(r#"{"fault":"fault-3"},{"fault":"fault-4"}"#), "{line}");
+        assert!(line.contains(r#""fault-3","fault-4""#), "{line}");
         assert!(line.contains(r#"{"fault":"slow","arm":"treatment","action":"wait-before","waited_us":60012}"#), "{line}");
         assert_eq!(Entry::from_line(line.trim()), Some(entry.clone()));
         let eligible = entry.eligible();
@@ -305,7 +320,7 @@ mod tests {
             (None, None, 1, "id"),
         ] {
             let of = OfFault { message: message.map(str::to_owned), call, ..OfFault::control("f".into()) };
-            let entry = decided(root, vec![of]);
+            let entry = decided(root, vec![of], Vec::new());
             assert_eq!(entry.eligible()[0].identity(), identity, "{entry:?}");
             assert_eq!(entry.to_line().contains("\"call\""), call > 1);
             assert_eq!(Entry::from_line(entry.to_line().trim()), Some(entry));

@@ -22,7 +22,9 @@ pub fn matches(pattern: &str, text: &str, wild: Wild) -> bool {
     match wild {
         Wild::Text => ends_as(rest, text),
         Wild::Segment => {
-            text.len() <= LONGEST_PATH && goes_on_as(pattern.as_bytes().get(prefix.len()..).unwrap_or_default(), text.as_bytes())
+            let behind = || goes_on_as(pattern.as_bytes().get(prefix.len()..).unwrap_or_default(), text.as_bytes());
+            // Most patterns end with their only star.
+            text.len() <= LONGEST_PATH && if rest.is_empty() { !text.contains('/') } else { behind() }
         }
     }
 }

@@ -105,6 +105,27 @@ pub struct Fault {
     pub kind: Kind,
 }
 
+/// How the roll of a fault fell for an invocation that it is about.
+#[derive(Debug)]
+pub struct Rolled<'a> {
+    fault: &'a Fault,
+    roll: Roll,
+    struck: bool,
+    message: Option<String>,
+}
+
+impl Rolled<'_> {
+    /// Whether there is more to say than that the fault left the invocation alone.
+    pub const fn is_notable(&self) -> bool {
+        self.struck || self.message.is_some()
+    }
+
+    /// What is decided by it.
+    pub fn decision(self) -> Decision {
+        Decision { message: self.message, ..self.fault.decided(self.roll, self.struck) }
+    }
+}
+
 /// What was decided about one invocation and one fault that is about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
@@ -158,14 +179,14 @@ impl Fault {
     }
 
     /// The same in an environment that remembers, by the name that the roll hangs on; `None` where the fault has struck as often as it may.
-    fn decide_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts<'_>) -> Option<Decision> {
+    fn roll_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts<'_>) -> Option<Rolled<'_>> {
         if memory.is_exhausted(self) {
             return None;
         }
         let message = if self.by == By::Message { facts.message() } else { None };
         let roll = self.roll(seed, message.as_deref().map_or(identity, Identity));
         let struck = memory.strikes(self, self.hits(roll));
-        Some(Decision { message, ..self.decided(roll, struck) })
+        Some(Rolled { fault: self, roll, struck, message })
     }
 
     /// The same for a call to a service; `count` gives the number of this call among those with its root that the fault is about.
@@ -300,12 +321,25 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// What is decided about one invocation of `function` with these facts, one decision for each fault that is about it, in the plan's order.
+    /// How the rolls fall for one invocation of `function` with these facts: each fault that is about it by its place in the plan, in that order.
     /// `identity` is the root of its trace, else its request id.
-    pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts<'_>, memory: &mut Memory) -> Vec<Decision> {
+    pub fn roll(
+        &self,
+        function: &str,
+        identity: Identity<'_>,
+        facts: &Facts<'_>,
+        memory: &mut Memory,
+    ) -> impl Iterator<Item = (usize, Rolled<'_>)> {
         memory.of_run(&self.run);
-        let about = |fault: &&Fault| fault.is_about_an_invocation_of(function) && fault.when.matches(facts);
-        self.faults.iter().filter(about).filter_map(|fault| fault.decide_in(memory, self.seed, identity, facts)).collect()
+        let identity = identity.lasting();
+        let about = move |fault: &Fault| fault.is_about_an_invocation_of(function) && fault.when.matches(facts);
+        let faults = self.faults.iter().enumerate().filter(move |(_, fault)| about(fault));
+        faults.filter_map(move |(at, fault)| fault.roll_in(memory, self.seed, identity, facts).map(|rolled| (at, rolled)))
+    }
+
+    /// What is decided about one invocation, one decision for each fault that is about it: see [`Plan::roll`].
+    pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts<'_>, memory: &mut Memory) -> Vec<Decision> {
+        self.roll(function, identity, facts, memory).map(|(_, rolled)| rolled.decision()).collect()
     }
 
     /// What is decided about the start of an environment of `function`; the roll hangs on the environment's name.

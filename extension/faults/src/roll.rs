@@ -17,7 +17,7 @@ impl Roll {
         let mut hasher = SipHasher24::new_with_keys(seed, 0);
         hasher.write(name.as_bytes());
         hasher.write_u8(0xff);
-        hasher.write(lasting(identity.0).as_bytes());
+        hasher.write(identity.lasting().0.as_bytes());
         Self(hasher.finish())
     }
 
@@ -35,16 +35,6 @@ impl Roll {
     pub(crate) fn stream(self) -> Pcg64Mcg {
         Pcg64Mcg::new((u128::from(self.0) << 64 | u128::from(!self.0)) | 1)
     }
-}
-
-/// The part of an identity that a roll hangs on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at
-/// which it was made, and a request is to be struck on any day as it was today. The number of a call behind it (`#2`, see
-/// [`Identity::of_call`]) belongs to it. Of anything else it is the whole. Source: AWS X-Ray, trace ids.
-fn lasting(identity: &str) -> &str {
-    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let parts = identity.strip_prefix("1-").and_then(|rest| rest.split_once('-'));
-    let own_id = |own: &str| is_hex(own.split_once('#').map_or(own, |(id, _)| id), 24);
-    parts.filter(|(time, own)| is_hex(time, 8) && own_id(own)).map_or(identity, |(_, own)| own)
 }
 
 #[cfg(test)]
@@ -73,7 +63,8 @@ mod tests {
             ("a message's id".to_owned(), "a message's id".to_owned()),
             (String::new(), String::new()),
         ] {
-            assert_eq!(lasting(&identity), part, "{identity}");
+            assert_eq!(Identity(&identity).lasting(), Identity(&part), "{identity}");
+            assert_eq!(Identity(&part).lasting(), Identity(&part), "once is enough");
         }
         let roll = |identity: &str| Roll::new(7, "f", Identity(identity));
         assert_eq!(roll("1-5759e988-bd862e3fe1be46a994272793"), roll("1-00000000-bd862e3fe1be46a994272793"));

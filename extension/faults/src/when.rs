@@ -89,7 +89,7 @@ impl When {
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         let any = |pattern: &str, values: Vec<String>| values.iter().any(|value| matches(pattern, value, Wild::Text));
         let method = self.method.as_deref().is_none_or(|wanted| facts.method().is_some_and(|m| m.eq_ignore_ascii_case(wanted)));
-        let path = self.path.as_deref().is_none_or(|pattern| facts.path().is_some_and(|path| matches(pattern, &path, Wild::Segment)));
+        let path = self.path.as_deref().is_none_or(|pattern| facts.path().is_some_and(|path| matches(pattern, path, Wild::Segment)));
         let header = self.header.iter().all(|(name, pattern)| any(pattern, facts.header(name)));
         let query = self.query.iter().all(|(name, pattern)| any(pattern, facts.query(name)));
         let pointer = self.pointer.iter().all(|(pointer, wanted)| facts.raw(pointer).next().is_some_and(|found| is_wanted(wanted, found)));

@@ -155,6 +155,7 @@ mod tests {
             start: Start::Warm,
             deadline: None,
             lines: vec![Line::new(decision)],
+            control: Vec::new(),
             guard: None,
             told: false,
             handed: crate::ledger::Handed::default(),

@@ -4,6 +4,7 @@ use std::ops::Add;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
+use faults::ledger::Name;
 use faults::{Places, Plan};
 
 /// One moment on both clocks. The monotonic one never jumps, and stands still in a snapshot; the wall clock does the opposite.
@@ -37,14 +38,17 @@ pub struct InForce {
     pub plan: Plan,
     /// When its lease is over.
     pub ends: Moment,
+    /// The names of its faults, in its order.
+    pub names: Vec<Name>,
     /// What of an event has to be known to decide, found out once.
     places: OnceLock<Places>,
 }
 
 impl InForce {
     /// A plan whose lease is over then.
-    pub const fn new(plan: Plan, ends: Moment) -> Self {
-        Self { plan, ends, places: OnceLock::new() }
+    pub fn new(plan: Plan, ends: Moment) -> Self {
+        let names = plan.faults.iter().map(|fault| Name::from(&fault.name)).collect();
+        Self { plan, ends, names, places: OnceLock::new() }
     }
 
     /// What of an event of the function has to be known to decide. An environment has one function.

@@ -20,6 +20,7 @@ fn call(plan: &Plan, request_id: &str) -> Entry {
         place: "redis:DEL".into(),
         start: Start::Warm,
         faults: vec![of],
+        control: Vec::new(),
     })
 }
 
@@ -52,6 +53,7 @@ fn line(plan: &Plan, sequence: u64, n: u64) -> Entry {
         place: "authorizer".into(),
         start: Start::Warm,
         faults: vec![OfFault { arm, ..OfFault::control(plan.faults[0].name.clone()) }],
+        control: Vec::new(),
     })
 }
 

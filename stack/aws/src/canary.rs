@@ -208,15 +208,14 @@ async fn active(
     alias: &str,
     stands_for: &GetFunctionConfigurationOutput,
 ) -> Result<(), CanaryError> {
-    let published = configuration(lambda, function, Some(version)).await?;
-    let settings: Vec<_> = differences(&published, stands_for).into_iter().filter(|setting| !is_ours(setting)).collect();
+    let mut found = configuration(lambda, function, Some(version)).await?;
+    let settings: Vec<_> = differences(&found, stands_for).into_iter().filter(|setting| !is_ours(setting)).collect();
     if !settings.is_empty() {
         let version = stands_for.version().unwrap_or_default().to_owned();
         return Err(CanaryError::Differs { alias: alias.to_owned(), version, settings });
     }
     let mut pauses = lambda.patience.begin();
     loop {
-        let found = configuration(lambda, function, Some(version)).await?;
         let state = found.state().map_or("Active", |state| state.as_str());
         if !matches!(state, "Pending" | "Failed") {
             return Ok(());
@@ -225,6 +224,7 @@ async fn active(
             let reason = found.state_reason().unwrap_or("Lambda gives no reason").to_owned();
             return Err(CanaryError::NotActive { version: version.to_owned(), reason: format!("it is `{state}`: {reason}") });
         }
+        found = configuration(lambda, function, Some(version)).await?;
     }
 }
 

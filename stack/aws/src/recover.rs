@@ -85,7 +85,7 @@ pub struct Recovered {
     pub version: String,
     /// Whose it was.
     pub run: Run,
-    /// Where its plan stood, as `BROWNOUT_PLAN` named it: [`crate::arm::Armed::left_by`] takes that up.
+    /// Where its plan stood, as `BROWNOUT_PLAN` named it: [`crate::arm::Store::clear_of`] deletes it.
     pub plan: Option<String>,
     /// How it is known to be clean, or why it is not.
     pub result: Result<Proof, UndoError>,

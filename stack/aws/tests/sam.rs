@@ -1,6 +1,6 @@
 //! What is written out for SAM, merged into a template with functions of every kind, goes through AWS's own translator, with the layer and without.
 //!
-//! `.ci/run` brings it (`pip install --target target/sam-translator aws-sam-translator`); without it the test says that it was skipped.
+//! `.ci/run` brings it (`pip install --target target/lint aws-sam-translator`); without it the test says that it was skipped.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -62,7 +62,7 @@ print(json.dumps(resources))
 
 fn translate(template: &Value, layer: &str) -> Option<Value> {
     let folder = std::env::var_os("SAM_TRANSLATOR").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/sam-translator"));
+    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lint"));
     let path = match std::env::var("PYTHONPATH") {
         Ok(path) => format!("{}:{path}", folder.display()),
         Err(_) => folder.display().to_string(),

@@ -158,14 +158,6 @@ async fn hold(all: &mut [Done], now: Moment, run: &str, in_force: &PlanWatch) {
 
 fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Decided {
     let place = plan.faults.iter().find(|fault| fault.name == it.decision.fault).map(|fault| fault.place.to_string());
-    let of = OfFault {
-        arm: it.decision.arm,
-        action: it.decision.action.name().to_owned(),
-        waited_us: u64::try_from(it.waited.as_micros()).unwrap_or(u64::MAX),
-        done: it.done,
-        call: it.decision.call,
-        ..OfFault::control(it.decision.fault)
-    };
     Decided {
         run: plan.run.clone(),
         sequence: plan.sequence,
@@ -173,7 +165,8 @@ fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Decided
         root: root.map(str::to_owned),
         place: place.unwrap_or_default(),
         start: Start::Warm,
-        faults: vec![of],
+        faults: vec![OfFault::of(it.decision, it.waited, it.done)],
+        control: Vec::new(),
     }
 }
 

@@ -388,7 +388,8 @@ mod tests {
                 root: None,
                 place: "function orders".into(),
                 start: faults::Start::Warm,
-                faults: vec![faults::ledger::OfFault::control("f".into())],
+                faults: Vec::new(),
+                control: vec!["f".into()],
             })
         };
         assert_eq!(renamed(line("automation"), "automation", "ours"), line("ours"));
