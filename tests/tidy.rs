@@ -61,10 +61,9 @@ fn pages() -> Vec<PathBuf> {
 }
 
 /// Phrases that readers trip over, and what to write instead. A phrase is found in any case and across the end of a line.
-const PHRASES: [(&str, &str); 39] = [
+const PHRASES: [(&str, &str); 33] = [
     ("a door", "access"),
     ("anybody", "name the reader, the caller or the process"),
-    ("are ours", "name the owner: brownout's, this project's"),
     ("asks for leave", "needs a permission"),
     ("asks nothing", "`...` is missing"),
     ("brings with it", "contains"),
@@ -74,21 +73,16 @@ const PHRASES: [(&str, &str); 39] = [
     ("in mid", "during"),
     ("into leave", "into a grant"),
     ("is none", "is not one; invalid"),
-    ("is ours", "name the owner: brownout's, this project's"),
     ("it is said", "say who says it"),
     ("leaned on", "used"),
     ("lean on", "import, use"),
-    ("mistake of ours", "bug"),
     ("no leave", "no permission"),
     ("nobody", "no process, no caller: name it"),
     ("nothing of it is struck", "it is not faulted"),
     ("of leave", "of a permission"),
-    ("of ours", "name the owner: brownout's, this project's"),
+    ("ours", "name the owner: brownout's, this project's"),
     ("somebody", "name the user, the process or the tool"),
-    ("stands above", "is above"),
-    ("stands for", "means"),
-    ("stands in", "is in"),
-    ("stands on", "is built on"),
+    ("stands", "is; means; is built on"),
     ("that which", "what"),
     ("the weather", "the outages"),
     ("there are none", "no ... exists"),
