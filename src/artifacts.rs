@@ -4,11 +4,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use engine::check::faults::FUNCTIONS;
+use engine::file::System;
 use stack::artifacts::Artifacts;
 use stack::world::users_api;
-
-use crate::experiment::check::faults::FUNCTIONS;
-use crate::experiment::file::System;
 
 /// Finds the programs beside this command; under `cargo run` and `cargo test` in the workspace they are built before.
 ///

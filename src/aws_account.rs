@@ -12,10 +12,9 @@ use aws::journal;
 use aws::marker::{Run, now};
 use aws::tags::is_production;
 use aws::{Lambda, Patience};
+use engine::Plan;
 use stack::targets::deployed::{Deployed, Function, Reach};
 use stack::targets::driven::{Driven, Wish};
-
-use crate::experiment::Plan;
 
 /// What `function` of `plan` is attached with.
 fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports::Function) -> Result<attach::Wish, String> {

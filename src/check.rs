@@ -1,8 +1,8 @@
 //! `brownout check`: everything that `run` checks, touching nothing.
 
-use crate::experiment::check::power;
-use crate::experiment::file::{Wrong, line_and_column};
-use crate::experiment::{self, Plan, shipped};
+use engine::check::power;
+use engine::file::{Wrong, line_and_column};
+use engine::{Plan, shipped};
 
 /// Checks experiments and says what is wrong with each; the exit code is 0 or 2.
 pub fn check(experiments: &[String]) -> u8 {
@@ -28,7 +28,7 @@ pub fn check(experiments: &[String]) -> u8 {
 /// Everything that is wrong, ready to print, each line with its place.
 pub fn read(wanted: &str) -> Result<Plan, String> {
     let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", crate::chain(&error)))?;
-    experiment::check(&name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
+    engine::check(&name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
 }
 
 fn complaints(file: &str, text: &str, wrong: &[Wrong]) -> String {

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use engine::bounds::Factor;
+use engine::file::System;
 use faults::time::Time;
 
-use crate::experiment::bounds::Factor;
-use crate::experiment::file::System;
 use crate::layer::{Arch, Glibc, Linker};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
@@ -150,6 +150,12 @@ fn utf8() -> impl TypedValueParser<Value = String> {
     OsStringValueParser::new().try_map(move |name| name.into_string().map_err(refused))
 }
 
+fn system() -> impl TypedValueParser<Value = System> {
+    let names = PossibleValuesParser::new(System::ALL.map(|system| PossibleValue::new(system.name()).help(system.about())));
+    let named = |name: String| System::ALL.into_iter().find(|system| system.name() == name);
+    names.try_map(move |name| named(name).ok_or("no system has this name"))
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
@@ -226,7 +232,7 @@ impl Form {
 #[derive(Debug, clap::Args)]
 pub struct Up {
     /// The systems to bring up
-    #[arg(long, visible_alias = "system", value_delimiter = ',', default_value = "thermostat,clinic")]
+    #[arg(long, visible_alias = "system", value_delimiter = ',', default_value = "thermostat,clinic", value_parser = system())]
     pub systems: Vec<System>,
     /// Homes of the thermostats, 1 to 1000
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]

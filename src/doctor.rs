@@ -12,11 +12,11 @@ use aws::attach::{Step, preview};
 use aws::canary;
 use aws::marker::Run;
 use aws::{Lambda, Patience};
+use engine::Plan;
 use faults::plan::READ_EVERY;
 use rustix::process::{Resource, getrlimit};
 use stack::targets::deployed;
 
-use crate::experiment::Plan;
 use crate::{artifacts, aws_account, chain, check};
 
 /// One connection for each user of the generator, and a few for each environment.
@@ -302,7 +302,7 @@ mod tests {
         let plan = |rate: u32| {
             let text = include_str!("../docs/examples/orders.toml");
             let line = text.lines().find(|line| line.starts_with("rate = ")).unwrap();
-            crate::experiment::check::check("orders", &text.replacen(line, &format!("rate = \"{rate}/s\""), 1)).unwrap()
+            engine::check::check("orders", &text.replacen(line, &format!("rate = \"{rate}/s\""), 1)).unwrap()
         };
         let said = |rate| match reads(&plan(rate)) {
             Some(Finding::Ok(what)) => what,

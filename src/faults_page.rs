@@ -3,12 +3,11 @@
 use std::error::Error;
 use std::fmt::Write;
 
+use engine::file::FaultEntry;
+use engine::nearest::there_are;
 use faults::Trigger;
 use faults::kinds::{FIT_A_SERVICE, Kind, NAMES};
 use serde_json::{Map, Value};
-
-use crate::experiment::file::FaultEntry;
-use crate::nearest::there_are;
 
 /// Prints the page, or one kind's part of it.
 pub fn faults(kind: Option<&str>) -> Result<u8, Box<dyn Error>> {

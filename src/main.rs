@@ -8,12 +8,10 @@ mod aws_account;
 mod check;
 mod cli;
 mod doctor;
-mod experiment;
 mod export;
 mod faults_page;
 mod greeting;
 mod layer;
-mod nearest;
 mod plan;
 mod progress;
 mod recover;
@@ -49,7 +47,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
-            let left = matches!(error.downcast_ref(), Some(experiment::run::RunError::Left { .. }));
+            let left = matches!(error.downcast_ref(), Some(engine::run::RunError::Left { .. }));
             ExitCode::from(if left { reports::Verdict::NotRestored.exit_code() } else { COULD_NOT_RUN })
         }
     }

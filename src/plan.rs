@@ -8,10 +8,10 @@ use aws::exports::Experiment;
 use aws::function::{Function, Readable};
 use aws::marker::{Record, Run};
 use aws::{Lambda, Patience};
+use engine::Plan;
 use faults::time::Time;
 use stack::targets::deployed;
 
-use crate::experiment::Plan;
 use crate::{aws_account, chain, check};
 
 /// A name that stands for the run's own, which it has only once it begins.

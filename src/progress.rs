@@ -1,10 +1,11 @@
 //! What a person sees while a run goes on: one live line in a terminal, a quiet line now and then elsewhere. Always on standard error.
 
-use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use engine::Observer;
+use engine::observer::Moment;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Elsewhere than in a terminal a line comes this often at most, and at every phase.
@@ -18,31 +19,12 @@ fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// A moment of the run.
-#[derive(Debug, Clone)]
-pub struct Moment {
-    /// Such as `baseline`.
-    pub phase: &'static str,
-    /// Seconds into the run.
-    pub at: Duration,
-    /// Arrivals a second that are intended.
-    pub intended: f64,
-    /// Requests a second that were sent lately.
-    pub achieved: f64,
-    /// Failed so far.
-    pub failed: u64,
-    /// Struck so far.
-    pub struck: u64,
-}
-
-impl Moment {
-    fn words(&self, narrow: bool) -> String {
-        let Self { achieved, intended, failed, struck, .. } = self;
-        if narrow {
-            return format!("{achieved:.0}/s, {failed} failed, {struck} struck");
-        }
-        format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed · {struck} struck")
+fn words(moment: &Moment, narrow: bool) -> String {
+    let Moment { achieved, intended, failed, struck, .. } = moment;
+    if narrow {
+        return format!("{achieved:.0}/s, {failed} failed, {struck} struck");
     }
+    format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed · {struck} struck")
 }
 
 /// Whether a line can be drawn over again.
@@ -57,24 +39,6 @@ const fn template(narrow: bool, color: bool) -> &'static str {
         (true, false) => "{prefix:>8} {wide_msg}",
         (false, true) => "{prefix:>10.bold} [{bar:30.cyan/dim}] {wide_msg}",
         (false, false) => "{prefix:>10} [{bar:30}] {wide_msg}",
-    }
-}
-
-/// The rate of something that is counted, over the last looks at it.
-#[derive(Debug, Default)]
-pub struct Pace(VecDeque<(Duration, u64)>);
-
-impl Pace {
-    /// Takes a count and gives the rate a second over the last 20 looks.
-    pub fn at(&mut self, offset: Duration, count: u64) -> f64 {
-        self.0.push_back((offset, count));
-        while self.0.len() > 20 {
-            self.0.pop_front();
-        }
-        match (self.0.front(), self.0.back()) {
-            (Some((from, a)), Some((to, b))) if to > from => b.saturating_sub(*a) as f64 / (*to - *from).as_secs_f64(),
-            _ => 0.0,
-        }
     }
 }
 
@@ -101,10 +65,11 @@ impl Progress {
         });
         Self { bar, narrow, phase: "", said: None, started: Instant::now() }
     }
+}
 
-    /// Shows a moment.
-    pub fn show(&mut self, moment: &Moment) {
-        let message = moment.words(self.narrow && self.bar.is_some());
+impl Observer for Progress {
+    fn show(&mut self, moment: &Moment) {
+        let message = words(moment, self.narrow && self.bar.is_some());
         if let Some(bar) = &self.bar {
             bar.set_prefix(moment.phase);
             bar.set_position(moment.at.as_millis().try_into().unwrap_or(u64::MAX));
@@ -118,16 +83,14 @@ impl Progress {
         }
     }
 
-    /// Says something that stays.
-    pub fn say(&self, text: &str) {
+    fn say(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
             None => tell(&format!("{:>6.1}s {text}", self.started.elapsed().as_secs_f64())),
         }
     }
 
-    /// Takes the live line away.
-    pub fn end(&self) {
+    fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -147,7 +110,7 @@ mod tests {
     #[test]
     fn forty_columns_hold_what_matters() {
         let moment = Moment { phase: "recovery", at: Duration::ZERO, intended: 60.0, achieved: 123.4, failed: 1_234, struck: 5_678 };
-        let line = format!("{:>8} {}", moment.phase, moment.words(true));
+        let line = format!("{:>8} {}", moment.phase, words(&moment, true));
         assert!(line.chars().count() <= 43 && line.contains("1234 failed"), "{line}");
         for template in [template(true, true), template(false, false)] {
             assert!(template.ends_with("{wide_msg}"), "what does not fit is cut: {template}");

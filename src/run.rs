@@ -4,6 +4,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use engine::bounds::Factor;
+use engine::check::{power, system_of};
+use engine::file::System;
+use engine::run::{Done, RunError, Setting};
+use engine::{Asked, Plan};
 use faults::Place;
 use reports::{Report, Verdict};
 use stack::targets::bare::Bare;
@@ -12,13 +17,8 @@ use stack::{FolderError, RunFolder};
 
 use crate::aws_account::Account;
 use crate::cli::{Target, Via};
-use crate::experiment::Plan;
-use crate::experiment::bounds::Factor;
-use crate::experiment::check::{power, system_of};
-use crate::experiment::file::System;
-use crate::experiment::run::{self as engine, Done, RunError, Setting};
 use crate::progress::Progress;
-use crate::signals::{Asked, Signals};
+use crate::signals::Signals;
 use crate::{artifacts, check, cli, up};
 
 /// A stack whose harness died stays this long beyond the lease.
@@ -166,8 +166,9 @@ fn go(
         Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
     };
     let mut progress = Progress::new(plan.timeline.end());
-    let setting = Setting { folder: folder.path().to_owned(), run: marker, command: command_line(arguments, way), signals };
-    Ok(runtime.block_on(engine::run(plan, target.as_mut(), setting, &mut progress))?)
+    let setting =
+        Setting { folder: folder.path().to_owned(), run: marker, command: command_line(arguments, way), signals: Box::new(signals) };
+    Ok(runtime.block_on(engine::run::run(plan, target.as_mut(), setting, &mut progress))?)
 }
 
 /// The stack runs as `brownout up` in a process of its own.

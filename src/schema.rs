@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::experiment::file::File;
+use engine::file::File;
 
 /// Prints the schema.
 pub fn schema() -> Result<u8, Box<dyn Error>> {

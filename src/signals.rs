@@ -3,29 +3,9 @@
 use std::io;
 use std::task::{Context, Poll, Waker};
 
+use async_trait::async_trait;
+use engine::{Asked, StopRequests};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-/// Which signal asked us to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// Ctrl-C.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// SIGHUP: the terminal went away.
-    HangUp,
-}
-
-impl Asked {
-    /// 128 + the signal's number, as shells count.
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Interrupt => 130,
-            Self::Terminate => 143,
-            Self::HangUp => 129,
-        }
-    }
-}
 
 /// Listens for all of them from now on.
 pub struct Signals {
@@ -61,9 +41,11 @@ impl Signals {
             None
         }
     }
+}
 
-    /// Waits for one of them.
-    pub async fn asked(&mut self) -> Asked {
+#[async_trait]
+impl StopRequests for Signals {
+    async fn asked(&mut self) -> Asked {
         tokio::select! {
             _ = self.interrupt.recv() => Asked::Interrupt,
             _ = self.terminate.recv() => Asked::Terminate,

@@ -5,15 +5,16 @@ use std::io::IsTerminal;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use engine::StopRequests;
+use engine::bounds::Factor;
+use engine::check::system_of;
+use engine::file::System;
 use stack::up::{Settings, Up};
 use stack::{Compressed, FolderError, RunFolder};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::artifacts;
 use crate::cli;
-use crate::experiment::bounds::Factor;
-use crate::experiment::check::system_of;
-use crate::experiment::file::System;
 use crate::greeting::greeting;
 use crate::signals::Signals;
 

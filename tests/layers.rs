@@ -8,10 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("aws", &["faults"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
+    ("engine", &["aws", "faults", "reports", "scenarios", "stack"]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
     ("extension", &["faults"]),
@@ -20,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("stack", &["aws", "faults", "states"]),
     ("states", &["faults"]),
     ("scenarios", &["faults", "reports", "stack"]),
-    ("brownout", &["aws", "faults", "reports", "scenarios", "stack"]),
+    ("brownout", &["aws", "engine", "faults", "reports", "scenarios", "stack"]),
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.

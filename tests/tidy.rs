@@ -10,7 +10,7 @@ const LONGEST: usize = 400;
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders: Vec<_> =
-        ["src", "extension", "stack", "scenarios", "reports", "tests", "benches"].map(|name| root.join(name)).to_vec();
+        ["src", "engine", "extension", "stack", "scenarios", "reports", "tests", "benches"].map(|name| root.join(name)).to_vec();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -9,7 +9,7 @@ use reports::{FaultSet, Outcome, Phase, Rolls};
 use scenarios::Exchange;
 
 use super::{Join, is_struck};
-use crate::experiment::plan::Plan;
+use crate::plan::Plan;
 
 /// Fewer requests of an endpoint in the baseline do not tell whether a fault would be about all of them.
 const FEWEST_TO_EXPECT: u64 = 20;

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_experiment_of_the_folder_is_shipped_and_checks() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/experiments");
         let mut files: Vec<_> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
@@ -115,7 +115,7 @@ mod tests {
         names.sort();
         assert_eq!(files, names);
         for (name, text) in SHIPPED {
-            crate::experiment::check(name, text).unwrap();
+            crate::check(name, text).unwrap();
         }
     }
 }

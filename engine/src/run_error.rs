@@ -4,7 +4,7 @@ use scenarios::invariants::cedar::OracleError;
 use scenarios::traffic::TrafficError;
 use stack::{Left, TargetError};
 
-use crate::signals::Asked;
+use crate::Asked;
 
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -98,18 +98,18 @@ pub fn machine_wait_us(health: &Health) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::check::{ENDPOINTS, faults::FUNCTIONS};
+    use crate::check::{ENDPOINTS, faults::FUNCTIONS};
 
     #[test]
     fn what_is_compared_is_what_is_recorded_and_what_can_be_struck() {
-        let (name, text) = crate::experiment::shipped::find("blast-radius").unwrap();
-        let compared = deployments(&crate::experiment::check(&name, &text).unwrap());
+        let (name, text) = crate::shipped::find("blast-radius").unwrap();
+        let compared = deployments(&crate::check(&name, &text).unwrap());
         assert_eq!(compared.len(), 3);
         for route in compared.iter().flat_map(|one| &one.routes) {
             assert!(ENDPOINTS.iter().any(|(endpoint, ..)| *endpoint == route.endpoint), "{}", route.endpoint);
             assert!(FUNCTIONS.iter().any(|(function, _, _)| *function == route.function), "{}", route.function);
         }
-        let (name, text) = crate::experiment::shipped::find("slow-mail").unwrap();
-        assert_eq!(deployments(&crate::experiment::check(&name, &text).unwrap()), []);
+        let (name, text) = crate::shipped::find("slow-mail").unwrap();
+        assert_eq!(deployments(&crate::check(&name, &text).unwrap()), []);
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::experiment::bounds::{Rate, Size};
+use crate::bounds::{Rate, Size};
 
 /// What is sent to each system.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -26,7 +26,7 @@ fn call(plan: &Plan, request_id: &str) -> Entry {
 
 #[test]
 fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
-    let plan = crate::experiment::check("close-fails", CACHE_REFUSES).unwrap();
+    let plan = crate::check("close-fails", CACHE_REFUSES).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
     let now = Instant::now();
     let entries: Vec<_> = (0..100).map(|n| call(&plan, &format!("call-{n}"))).collect();
@@ -82,7 +82,7 @@ fn exchange(plan: &Plan, phase: Phase, n: u64) -> Event {
 
 /// 100 requests in the baseline, rehearsed, and 400 under fault, of which `tells` gives the lines.
 fn joined(tells: impl Fn(&Plan, u64) -> Vec<Entry>) -> (Join, Vec<Joined>) {
-    let plan = crate::experiment::check("slow-authorizer", SLOW).unwrap();
+    let plan = crate::check("slow-authorizer", SLOW).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
     let now = Instant::now();
     join.rehearsed(1);
@@ -115,7 +115,7 @@ fn a_rehearsal_is_in_no_book_and_tells_whom_a_fault_would_be_about() {
 
 #[test]
 fn a_deployed_function_that_requests_invoke_must_be_heard_of_before_it_is_struck() {
-    let plan = crate::experiment::check("orders", include_str!("../../../docs/examples/orders.toml")).unwrap();
+    let plan = crate::check("orders", include_str!("../../../docs/examples/orders.toml")).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
     assert_eq!(join.silent(), Vec::<String>::new(), "nothing is rehearsed where FIS strikes");
     join.rehearsed(1);
@@ -169,7 +169,7 @@ latency = { time = "60ms" }
 
 /// Where the platform tells nothing of its invocations and half of the ledger's lines never come, in the baseline neither.
 fn half_told(text: &str) -> Injections {
-    let plan = crate::experiment::check("deployed", text).unwrap();
+    let plan = crate::check("deployed", text).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
     let now = Instant::now();
     join.rehearsed(1);
@@ -200,7 +200,7 @@ fn lines_that_are_lost_from_the_baseline_on_are_missed_where_a_function_serves_a
 #[test]
 fn lines_that_come_after_their_requests_were_judged_are_a_discrepancy() {
     let (mut join, _) = joined(|_, _| Vec::new());
-    let plan = crate::experiment::check("slow-authorizer", SLOW).unwrap();
+    let plan = crate::check("slow-authorizer", SLOW).unwrap();
     for n in 100..500 {
         join.entry(line(&plan, 2, n), Instant::now());
     }

@@ -12,7 +12,7 @@ use stack::Addresses;
 
 use super::plan::Plan;
 use super::run::{Run, TICK};
-use crate::signals::Signals;
+use crate::StopRequests;
 
 /// Shadows and ledgers get this long to settle.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ fn settling(plan: &Plan, lag: Duration) -> Duration {
 
 impl Run<'_> {
     /// Waits until the ledgers have caught up, shadows are at rest, and mails, records and executions have come to their ends; then tries what needs quiet.
-    pub(super) async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut Signals) -> Quiet {
+    pub(super) async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) -> Quiet {
         let deadline = Instant::now() + settling(self.plan, self.lag);
         let mut shadows = Vec::new();
         while Instant::now() < deadline && self.asked.is_none() {
@@ -92,7 +92,7 @@ impl Run<'_> {
         }
     }
 
-    async fn look(&mut self, traffic: &Traffic, addresses: &Addresses, signals: &mut Signals) {
+    async fn look(&mut self, traffic: &Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) {
         if self.plan.has_clinic() {
             tokio::select! {
                 probed = probes::all(addresses, self.plan.authorizer_cache) => self.probed(probed, traffic.started()),

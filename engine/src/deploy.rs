@@ -7,7 +7,7 @@ use stack::{Addresses, Target, TargetError};
 use super::lease::Keeper;
 use super::plan::Plan;
 use super::run_error::RunError;
-use crate::signals::Signals;
+use crate::StopRequests;
 
 /// Deploys, and waits until every environment looks for plans often enough not to sleep through the strike.
 ///
@@ -17,7 +17,7 @@ pub(super) async fn deploy(
     plan: &Plan,
     target: &mut dyn Target,
     keeper: &mut Keeper,
-    signals: &mut Signals,
+    signals: &mut dyn StopRequests,
 ) -> Result<Addresses, RunError> {
     // It is renewed from then on.
     let calm = keeper.begin(Instant::now());
@@ -31,7 +31,7 @@ pub(super) async fn deploy(
 
 /// Where an attach on AWS took longer than the calm plan's lease, environments look for a plan less often by now: it is renewed, and waited for
 /// until all of them have seen that, so that none sleeps through the strike.
-async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, signals: &mut Signals) -> Result<(), RunError> {
+async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, signals: &mut dyn StopRequests) -> Result<(), RunError> {
     let now = Instant::now();
     let unread = keeper.unread_for(now);
     if plan.deployed.is_none() || !target.rehearses() || unread.is_zero() {

@@ -64,7 +64,7 @@ pub struct File {
 }
 
 /// A part of the stack under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum System {
     /// Smart thermostats.
@@ -82,6 +82,9 @@ pub enum System {
 }
 
 impl System {
+    /// All that there are.
+    pub const ALL: [Self; 6] = [Self::Thermostat, Self::Clinic, Self::Mail, Self::InactiveUsers, Self::UsersApi, Self::Audit];
+
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {
@@ -91,6 +94,18 @@ impl System {
             Self::InactiveUsers => "inactive-users",
             Self::UsersApi => "users-api",
             Self::Audit => "audit",
+        }
+    }
+
+    /// What it is, as `--help` says it.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Thermostat => "Smart thermostats",
+            Self::Clinic => "The clinic's authorizer and appointments",
+            Self::Mail => "Mail in, links out",
+            Self::InactiveUsers => "Sign-ins recorded, inactive users disabled",
+            Self::UsersApi => "One users API, as a function per verb, as one function, and as a read and a write function",
+            Self::Audit => "Audit records taken in, archived, described and closed",
         }
     }
 }

@@ -19,8 +19,8 @@ use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
 use super::sighted::Sighted;
 use super::stop::Watch;
-use crate::progress::{Moment, Pace, Progress};
-use crate::signals::{Asked, Signals};
+use crate::observer::{Moment, Observer, Pace};
+use crate::stop_requests::{Asked, StopRequests};
 
 /// How often ledgers are read and phases looked at.
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -34,7 +34,7 @@ pub struct Setting {
     /// The command line that makes it again.
     pub command: String,
     /// Ctrl-C and SIGTERM.
-    pub signals: Signals,
+    pub signals: Box<dyn StopRequests>,
 }
 
 /// What a run gave: what was measured, and the signal that ended it, if one did.
@@ -68,7 +68,7 @@ pub(super) struct Run<'a> {
     pub(super) sighted: Sighted,
     recorder: Recorder,
     watch: Option<Watch>,
-    pub(super) progress: &'a mut Progress,
+    pub(super) progress: &'a mut dyn Observer,
     stage: Stage,
     pub(super) end: End,
     pub(super) calmed: Option<Duration>,
@@ -80,10 +80,10 @@ pub(super) struct Run<'a> {
 ///
 /// # Errors
 /// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
-pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut Progress) -> Result<Done, RunError> {
+pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut dyn Observer) -> Result<Done, RunError> {
     let mut setting = setting;
     let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.windows.clone(), plan.lease);
-    let measured = match deploy(plan, target, &mut keeper, &mut setting.signals).await {
+    let measured = match deploy(plan, target, &mut keeper, setting.signals.as_mut()).await {
         Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,
         Err(error) => Err(error),
     };
@@ -107,7 +107,7 @@ async fn measure(
     target: &mut dyn Target,
     keeper: Keeper,
     setting: &mut Setting,
-    progress: &mut Progress,
+    progress: &mut dyn Observer,
     addresses: Addresses,
 ) -> Result<(Measurements, Option<Asked>), RunError> {
     if !addresses.functions.is_empty() {
@@ -146,19 +146,19 @@ async fn measure(
         asked: None,
         pace: Pace::default(),
     };
-    if let Err(error) = run.under_way(&mut traffic, &mut setting.signals).await {
+    if let Err(error) = run.under_way(&mut traffic, setting.signals.as_mut()).await {
         run.fail(&error);
         traffic.stop();
         // Nothing is to be struck while it settles; where this fails too, the faults end with their lease.
         let _ = run.calm(traffic.started().elapsed()).await;
     }
-    let quiet = run.settle(&mut traffic, &addresses, &mut setting.signals).await;
+    let quiet = run.settle(&mut traffic, &addresses, setting.signals.as_mut()).await;
     run.close(traffic, quiet, started_unix_ms).await
 }
 
 impl Run<'_> {
     /// From the first arrival until the last answer, or until something ends the run.
-    async fn under_way(&mut self, traffic: &mut Traffic, signals: &mut Signals) -> Result<(), RunError> {
+    async fn under_way(&mut self, traffic: &mut Traffic, signals: &mut dyn StopRequests) -> Result<(), RunError> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

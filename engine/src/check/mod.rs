@@ -10,7 +10,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ::faults::Lease;
-use clap::ValueEnum;
 use reports::{AimArm, Bound, Expectation};
 use scenarios::Timeline;
 use scenarios::traffic::{Arrivals, per_arrival as per};
@@ -250,7 +249,7 @@ impl Check<'_> {
         let systems = match ground {
             Ground::Systems(systems) => *systems,
             Ground::Deployed(_) | Ground::Bare if self.has_form => &[],
-            _ => System::value_variants(),
+            _ => &System::ALL,
         };
         match known {
             _ if requested().any(|request| request == name) => {}

@@ -1,0 +1,30 @@
+//! An experiment from its file to what was measured: read, checked, run, joined. It knows no terminal and no signal: a run is shown to an
+//! [`Observer`] and asked to stop through [`StopRequests`].
+
+pub mod bounds;
+pub mod check;
+mod deploy;
+pub mod deployed;
+pub mod file;
+pub mod join;
+pub mod lease;
+pub mod measured;
+pub mod nearest;
+pub mod observer;
+pub mod plan;
+pub mod record;
+pub mod run;
+mod run_error;
+mod settle;
+pub mod shipped;
+mod sighted;
+pub mod stop;
+pub mod stop_requests;
+pub mod windows;
+
+pub use check::check;
+pub use observer::Observer;
+pub use plan::Plan;
+pub use stop_requests::{Asked, StopRequests};
+
+use stack::target::chain;
