@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use aws::arm::{Place, Store};
 use aws::attach::{self, Layer};
-use aws::exports::Experiment;
 use aws::fis::Fis;
 use aws::journal;
 use aws::marker::{Run, now};
 use aws::tags::is_production;
 use aws::{Lambda, Patience};
 use engine::Plan;
+use exports::Experiment;
 use stack::targets::deployed::{Deployed, Function, Reach};
 use stack::targets::driven::{Driven, Wish};
 
 /// What `function` of `plan` is attached with.
-fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports::Function) -> Result<attach::Wish, String> {
+fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &exports::Function) -> Result<attach::Wish, String> {
     let at = now();
     Ok(attach::Wish {
         run: run.clone(),
@@ -37,7 +37,7 @@ fn wish(plan: &Plan, run: &Run, experiment: &Experiment, function: &aws::exports
 pub fn wishes(plan: &Plan, run: &Run) -> Result<Vec<Function>, String> {
     let Some(experiment) = plan.for_aws() else { return Ok(Vec::new()) };
     let alias_thousandths = plan.deployed.as_ref().map_or(0, |deployed| deployed.alias_thousandths);
-    let attached = |function: &aws::exports::Function| {
+    let attached = |function: &exports::Function| {
         let wish = wish(plan, run, &experiment, function)?;
         Ok(Function { arn: function.arn.to_string(), name: function.name().to_owned(), wish, alias_thousandths })
     };

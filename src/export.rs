@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use aws::exports::{self, Experiment, File};
+use exports::{Experiment, File};
 
 use crate::check;
 use crate::cli::{Export, Form};

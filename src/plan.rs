@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use aws::attach::{Layer, Step, Update, preview};
-use aws::exports::Experiment;
 use aws::function::{Function, Readable};
 use aws::marker::{Record, Run};
 use aws::{Lambda, Patience};
 use engine::Plan;
+use exports::Experiment;
 use faults::time::Time;
 use stack::targets::deployed;
 

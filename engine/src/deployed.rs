@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aws::exports::alarms::Alarm;
-use aws::exports::{Arn, Experiment, Function};
+use exports::alarms::Alarm;
+use exports::{Arn, Experiment, Function};
 use faults::plan::VERSION;
 use faults::{By, Lease, Place, Plan as FaultPlan, Trigger};
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use ::aws::exports::alarms::{Alarm, Metric};
-use ::aws::exports::{Arn, Function, LONGEST_LEAD};
+use exports::alarms::{Alarm, Metric};
+use exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
 use scenarios::traffic::Endpoint;
 

@@ -1,15 +1,11 @@
 //! Attaches the extension to functions in AWS, arms and calms it, and takes everything back as it was. What is decided is decided purely from what
 //! was read, and acted upon elsewhere; a value of somebody's variable is never shown, logged or kept.
 
-#[cfg(test)]
-extern crate self as aws;
-
 pub mod account;
 pub mod arm;
 pub mod attach;
 pub mod call;
 pub mod canary;
-pub mod exports;
 pub mod fis;
 pub mod function;
 pub mod journal;

@@ -8,7 +8,7 @@
 mod automation;
 #[path = "support/bench.rs"]
 mod bench;
-#[path = "support/example.rs"]
+#[path = "../exports/tests/support/example.rs"]
 mod example;
 
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn a_document_that_nobody_disturbs_does_its_steps_and_leaves_nothing() {
 fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
     let Some(mut bench) = Bench::new() else { return };
     bench.experiment.duration = std::time::Duration::from_secs(200);
-    bench.document = aws::exports::document(&bench.experiment);
+    bench.document = exports::document(&bench.experiment);
     bench.execute(None);
     let plans = bench.host.plans();
     let begins = |plan: &Value| plan["at"].as_f64().unwrap();
@@ -100,7 +100,7 @@ fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
 fn a_plan_that_was_calmed_by_whoever_drives_the_run_ends_the_document_early_and_in_good_order() {
     let Some(mut bench) = Bench::new() else { return };
     bench.experiment.duration = std::time::Duration::from_secs(200);
-    bench.document = aws::exports::document(&bench.experiment);
+    bench.document = exports::document(&bench.experiment);
     let mut calm = bench.experiment.plan.clone();
     calm.faults.clear();
     bench.put(&bench.experiment.faults_parameter(), &calm.to_json());
@@ -258,8 +258,8 @@ fn a_record_is_over_after_the_document_has_had_its_time_and_not_before() {
     bench.execute(None);
     let undo = record(&bench.latest("authorizer"));
     // Also where a run holds the faults for longer than the document says by itself.
-    let hold = bench.experiment.duration + aws::exports::LONGEST_LEAD;
-    let waits = aws::exports::run_template(&bench.experiment, hold)["actions"]["strike"]["parameters"]["maxDuration"].clone();
+    let hold = bench.experiment.duration + exports::LONGEST_LEAD;
+    let waits = exports::run_template(&bench.experiment, hold)["actions"]["strike"]["parameters"]["maxDuration"].clone();
     let minutes: u64 = waits.as_str().unwrap().trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
     assert!((minutes - 1..=minutes).contains(&((undo.until - undo.at) / 60)), "{} {} {waits}", undo.at, undo.until);
 }
@@ -369,7 +369,7 @@ fn a_change_without_the_revision_is_seen() {
 
 #[test]
 fn the_parameters_that_are_declared_are_all_that_is_asked_for() {
-    let document = aws::exports::document(&example::experiment());
+    let document = exports::document(&example::experiment());
     let declared: Vec<_> = document["parameters"].as_object().unwrap().keys().cloned().collect();
     let text = document.to_string();
     assert!(declared.iter().all(|name| text.contains(&format!("{{{{ {name} }}}}"))), "{declared:?}");

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-#[path = "support/example.rs"]
+#[path = "../exports/tests/support/example.rs"]
 mod example;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws::Patience;
-use aws::exports::Experiment;
 use aws::fis::{Actions, Fis, Status};
 use aws_sdk_lambda::config::{Credentials, Region};
 use control_plane::{Accident, Scripted};
+use exports::Experiment;
 
 const HOLD: Duration = Duration::from_secs(220);
 

@@ -9,7 +9,7 @@ mod automation;
 #[path = "support/bench.rs"]
 #[allow(dead_code, reason = "the command's own calls are for others")]
 mod bench;
-#[path = "support/example.rs"]
+#[path = "../exports/tests/support/example.rs"]
 mod example;
 
 use automation::Status;

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use aws::Patience;
 use aws::arm::{ArmError, Armed, Place};
 use aws::attach;
-use aws::exports::Experiment;
 use aws::fis::{Actions, Fis, Prepared, Status};
 use aws::function::Function;
 use aws::marker::{Marker, Record, Run, now};
 use aws::recover::published;
 use aws::undo::{Proof, remains, undo};
+use exports::Experiment;
 use faults::{Entry, Plan};
 use tokio::task::JoinSet;
 
@@ -182,7 +182,7 @@ impl Driven {
     }
 
     /// Proves that nothing is left in a function; what a failed clean-up left is undone here, also where somebody took its way back out.
-    async fn prove(&self, before: &Function, function: &aws::exports::Function) -> Result<String, String> {
+    async fn prove(&self, before: &Function, function: &exports::Function) -> Result<String, String> {
         let arn = function.arn.to_string();
         let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| chain(&error))?;
         let (left, known) = match Marker::of(&found) {
@@ -199,7 +199,7 @@ impl Driven {
     }
 
     /// What the document does to a function that is as it was before.
-    fn attached(&self, before: &Function, function: &aws::exports::Function) -> Result<Option<Record>, String> {
+    fn attached(&self, before: &Function, function: &exports::Function) -> Result<Option<Record>, String> {
         let experiment = &self.wish.experiment;
         let wish = attach::Wish {
             run: Run::try_from(self.wish.run.clone())?,
@@ -274,7 +274,7 @@ impl Target for Driven {
         self.prepared = Some(prepared);
         let groups = self.before.iter().map(|function| (function.name.clone(), function.log_group.clone()));
         self.ledgers = Some(Ledgers::follow(&self.reach.config, groups, self.reach.lag));
-        Ok(Addresses::elsewhere(self.wish.experiment.functions.iter().map(aws::exports::Function::name)))
+        Ok(Addresses::elsewhere(self.wish.experiment.functions.iter().map(exports::Function::name)))
     }
 
     /// The first plan with faults starts the experiment; its document renews the lease, so that further ones change nothing.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{Fis, FisError, failed};
 use crate::call::{CallError, Meaning};
-use crate::exports::{Experiment, FINGERPRINT, create_document, run_template, version_name};
+use exports::{Experiment, FINGERPRINT, create_document, run_template, version_name};
 
 /// What FIS starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]

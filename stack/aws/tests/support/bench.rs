@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use aws::exports::{self, Experiment};
 use aws::{Lambda, Patience};
 use aws_sdk_lambda::config::{Credentials, Region};
 use control_plane::{Configuration, ControlPlane, Function, Scripted, Settling};
+use exports::Experiment;
 use serde_json::Value;
 
 use crate::automation::{Automation, Execution, Fate, ScriptHost};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use faults::{Plan, Trigger};
 
-use aws::exports::alarms::{Alarm, Metric};
-use aws::exports::{Experiment, Function};
+use exports::alarms::{Alarm, Metric};
+use exports::{Experiment, Function};
 
 /// A slow authorizer in front of appointments, with an alarm on what the callers wait.
 pub fn experiment() -> Experiment {

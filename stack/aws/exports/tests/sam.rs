@@ -62,7 +62,7 @@ print(json.dumps(resources))
 
 fn translate(template: &Value, layer: &str) -> Option<Value> {
     let folder = std::env::var_os("SAM_TRANSLATOR").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lint"));
+    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/lint"));
     let path = match std::env::var("PYTHONPATH") {
         Ok(path) => format!("{}:{path}", folder.display()),
         Err(_) => folder.display().to_string(),
@@ -76,7 +76,7 @@ fn translate(template: &Value, layer: &str) -> Option<Value> {
         println!("skipped: aws-sam-translator is not in `{}`; `.ci/run` brings it", folder.display());
         return None;
     }
-    let ours = aws::exports::sam(&example::experiment()).unwrap().remove(0).text;
+    let ours = exports::sam(&example::experiment()).unwrap().remove(0).text;
     let mut child = python(TRANSLATE).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let given = json!({"template": template, "ours": ours, "layer": layer});
     child.stdin.take().unwrap().write_all(given.to_string().as_bytes()).unwrap();

@@ -9,7 +9,6 @@ mod example;
 use std::path::Path;
 use std::process::Command;
 
-use aws::exports;
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -196,7 +195,7 @@ fn a_request_that_is_wrong_is_found_out() {
 
 /// The program of this name, where it is: in the folder that CI installs it to, or on the path.
 fn program(name: &str) -> Option<Command> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let installed = root.join("target/lint/bin").join(name);
     if installed.is_file() {
         let mut command = Command::new("python3");

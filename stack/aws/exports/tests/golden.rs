@@ -7,7 +7,7 @@ mod example;
 
 use std::path::Path;
 
-use aws::exports::{self, File};
+use exports::File;
 
 fn compare(folder: &str, files: &[File]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);

@@ -6,12 +6,13 @@ use std::time::Duration;
 use faults::kinds::dependency::Trouble;
 use faults::kinds::init::Init;
 use faults::{Kind, Trigger};
+use serde::{Deserialize, Serialize};
 
 /// API Gateway waits for an integration so long and answers 504 then.
 const GATEWAY_WAITS: Duration = Duration::from_secs(29);
 
 /// What an alarm watches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Metric {
     /// `AWS/Lambda Errors`: invocations that ended in a function error, timeouts included.
     LambdaErrors,
@@ -289,7 +290,8 @@ fn executions(effect: &Effect) -> Reaction {
 }
 
 /// An alarm in CloudWatch that ends an experiment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Alarm {
     /// Its ARN.
     pub arn: String,

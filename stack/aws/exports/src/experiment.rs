@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use faults::{Complaint, Fault, Kind, Place, Plan, Trigger};
+use serde::{Deserialize, Serialize};
 
 use super::alarms::{Alarm, Watched};
 use super::arn::Arn;
@@ -24,7 +24,8 @@ pub(super) const IDLE: &str = "idle";
 pub const LONGEST_PARAMETER: usize = 8 * 1024;
 
 /// A function in AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Function {
     /// Its ARN, without a version or an alias.
     pub arn: Arn,
@@ -45,26 +46,6 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function as Lambda describes it. What invokes it and its alias are not in that; they are for the caller to add.
-    ///
-    /// # Errors
-    /// Which of the ARNs is none.
-    pub fn read(shown: &GetFunctionConfigurationOutput) -> Result<Self, String> {
-        let arn = |text: Option<&str>| text.unwrap_or_default().parse::<Arn>();
-        let layers = shown.layers().iter().map(|layer| arn(layer.arn())).collect::<Result<_, _>>()?;
-        Ok(Self {
-            arn: arn(shown.function_arn())?,
-            role: arn(shown.role())?,
-            layers,
-            alias: None,
-            key: shown.kms_key_arn().map(str::parse).transpose()?,
-            triggers: Vec::new(),
-            // Lambda's own default.
-            timeout: Duration::from_secs(shown.timeout().and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(3)),
-            log_group: shown.logging_config().and_then(|logging| logging.log_group()).map(str::to_owned),
-        })
-    }
-
     /// The log group that it writes to.
     pub fn log_group(&self) -> String {
         self.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.name()))
@@ -77,7 +58,8 @@ impl Function {
 }
 
 /// An experiment as it is written out for AWS.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// 1 to 32 of `a-z 0-9 -`, beginning with a letter: what everything in the account is named by.
     pub name: String,
@@ -310,16 +292,6 @@ mod tests {
             let found = complaint(change);
             assert!(found.contains(expected), "{expected}: {found}");
         }
-    }
-
-    #[test]
-    fn a_function_reads_from_what_lambda_says_of_it() {
-        let expected = experiment().functions.remove(0);
-        let layer = aws_sdk_lambda::types::Layer::builder().arn(expected.layers[0].to_string()).build();
-        let shown = GetFunctionConfigurationOutput::builder().function_arn(expected.arn.to_string()).timeout(3).layers(layer);
-        let read = Function::read(&shown.clone().role(expected.role.to_string()).build()).unwrap();
-        assert_eq!(read, Function { triggers: Vec::new(), ..expected });
-        assert!(Function::read(&shown.build()).unwrap_err().contains("is not an ARN"));
     }
 
     #[test]

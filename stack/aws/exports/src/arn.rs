@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// An ARN with all of its parts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Arn {
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
@@ -61,6 +64,20 @@ impl FromStr for Arn {
         }
         let [partition, service, region, account, resource] = [partition, service, region, account, resource].map(str::to_owned);
         Ok(Self { partition, service, region, account, resource })
+    }
+}
+
+impl TryFrom<String> for Arn {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Arn> for String {
+    fn from(arn: Arn) -> Self {
+        arn.to_string()
     }
 }
 

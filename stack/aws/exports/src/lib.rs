@@ -1,4 +1,7 @@
-//! What is written out for AWS's own tools and for CI, each from a checked experiment. Nothing here calls anybody.
+//! An experiment on functions that exist in AWS, and what is written out from it for AWS's own tools and for CI. Nothing here calls anybody.
+
+#[cfg(test)]
+extern crate self as exports;
 
 pub mod alarms;
 mod arn;
@@ -13,7 +16,7 @@ mod terraform;
 mod text;
 
 #[cfg(test)]
-#[path = "../../tests/support/example.rs"]
+#[path = "../tests/support/example.rs"]
 mod example;
 
 use faults::Complaint;
