@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use run_folder::Addresses;
 use scenarios::traffic::plain;
 use serde_json::json;
-use stack::Addresses;
 use support::{Done, Part, has_flag, number, peak_memory, quantile, row, setting, table};
 
 const PATH: &str = "/dev/appointment/PI-T123";
@@ -132,13 +132,13 @@ fn addresses(folder: &Path) -> Done<Addresses> {
 }
 
 /// What the platform has counted so far.
-fn health(folder: &Path) -> stack::Health {
+fn health(folder: &Path) -> run_folder::Health {
     std::fs::read(folder.join("platform.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 fn sign_in(addresses: &Addresses) -> Done<String> {
     let pool = addresses.pool("clinic-external").ok_or("there is no pool of clients")?;
-    let parameters = json!({ "USERNAME": "Dave", "PASSWORD": stack::world::PASSWORD });
+    let parameters = json!({ "USERNAME": "Dave", "PASSWORD": run_folder::addresses::PASSWORD });
     let body = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": pool.client_id, "AuthParameters": parameters }).to_string();
     let mut stream = TcpStream::connect(&addresses.services)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;

@@ -4,10 +4,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use engine::check::faults::FUNCTIONS;
-use engine::file::System;
+use scenarios::systems;
 use stack::artifacts::Artifacts;
-use stack::world::users_api;
 
 /// Finds the programs beside this command; under `cargo run` and `cargo test` in the workspace they are built before.
 ///
@@ -25,8 +23,7 @@ pub fn find() -> Result<Artifacts, Box<dyn Error>> {
 /// # Errors
 /// Where one is missing.
 pub fn look() -> Result<Artifacts, Box<dyn Error>> {
-    // Every function is a program of its own name, but for the shapes of the users API, which are one.
-    let programs = FUNCTIONS.map(|(name, system, _)| if system == System::UsersApi { users_api::PROGRAM } else { name });
+    let programs: Vec<_> = systems::ALL.into_iter().flat_map(|system| system.programs()).collect();
     Ok(Artifacts::in_folder(&folder()?, &programs)?)
 }
 
@@ -39,7 +36,7 @@ fn folder() -> std::io::Result<PathBuf> {
 fn workspace(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     let cargo = PathBuf::from(std::env::var_os("CARGO")?);
     let workspace = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?).canonicalize().ok()?;
-    let ours = workspace.join("stack/template.yaml").is_file() && folder.file_name()? == "release" && folder.starts_with(&workspace);
+    let ours = workspace.join("extension/layer/wrapper").is_file() && folder.file_name()? == "release" && folder.starts_with(&workspace);
     ours.then_some((cargo, workspace))
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use stack::Addresses;
-use stack::addresses::Pool;
-use stack::world::users_api::{FUNCTIONS, SHAPES};
-use stack::world::{PASSWORD, audit, inactive_users, mail};
+use run_folder::Addresses;
+use run_folder::addresses::PASSWORD;
+use run_folder::addresses::Pool;
+use scenarios::systems::System;
+use scenarios::systems::users_api::{SHAPES, UsersApi};
+use scenarios::systems::{audit, inactive_users, mail};
 
 /// The text, in bold letters where they are wanted.
 pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
@@ -33,7 +35,7 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
         }),
         (!a.smtp.is_empty()).then(|| sent(a)),
         a.pool(inactive_users::POOL).map(|pool| format!("  {}\n\n", sign_in(a, pool, &inactive_users::member(0)))),
-        FUNCTIONS.iter().all(|name| a.functions.iter().any(|up| up == name)).then(|| users(a)),
+        UsersApi.functions().iter().all(|(name, _)| a.functions.iter().any(|up| up == name)).then(|| users(a)),
         a.api_keys.get(audit::API).map(|key| recorded(a, key)),
     ];
     tries.into_iter().flatten().for_each(|one| text.push_str(&one));
@@ -114,12 +116,13 @@ mod tests {
 
     #[test]
     fn every_system_that_is_up_has_something_to_try_and_no_other() {
+        let users: Vec<_> = UsersApi.functions().iter().map(|(name, _)| *name).collect();
         let tries = [
             (&["thermostat"][..], "", &[][..], "", "g:1/prod/items"),
             (&["clinic-external"][..], "", &[], "", "g:1/dev/appointment"),
             (&["members"][..], "", &[], "", "client-of-members"),
             (&[][..], "t:5", &[], "", "smtp://t:5"),
-            (&[][..], "", &FUNCTIONS, "", "g:1/users-read-write/users/u-1"),
+            (&[][..], "", &users, "", "g:1/users-read-write/users/u-1"),
             (&[][..], "", &[], "the-key", "g:1/prod/records -H 'x-api-key: the-key'"),
         ];
         for (pools, smtp, functions, key, shown) in tries {

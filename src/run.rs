@@ -4,16 +4,15 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use engine::bounds::Factor;
 use engine::check::{power, system_of};
 use engine::file::System;
 use engine::run::{Done, RunError, Setting};
 use engine::{Asked, Plan};
 use faults::Place;
 use reports::{Report, Verdict};
+use run_folder::{FolderError, RunFolder};
 use stack::targets::bare::Bare;
 use stack::targets::local::{Launch, Local};
-use stack::{FolderError, RunFolder};
 
 use crate::aws_account::Account;
 use crate::cli::{Target, Via};
@@ -171,30 +170,16 @@ fn go(
     Ok(runtime.block_on(engine::run::run(plan, target.as_mut(), setting, &mut progress))?)
 }
 
-/// The stack runs as `brownout up` in a process of its own.
-fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -> std::io::Result<Launch> {
-    let systems = plan.systems.iter().map(|system| system.name()).collect::<Vec<_>>().join(",");
-    let grace = faults::time::Time::from((plan.lease.duration() + AFTER_THE_LEASE).min(LONGEST_GRACE));
-    let mut up = vec!["up".to_owned()];
-    let mut add = |flag: &str, value: String| up.extend([flag.to_owned(), value]);
-    add("--systems", systems);
-    add("--homes", plan.homes().unwrap_or(1).to_string());
-    add("--members", plan.members().unwrap_or(1).to_string());
-    add("--sign-ins-at-once", plan.sign_ins_at_once().to_string());
-    add("--queue-time", Factor(plan.compressed.queues).to_string());
-    add("--expiry-time", Factor(plan.compressed.expiry).to_string());
-    add("--authorizer-cache", faults::time::Time::from(plan.authorizer_cache).to_string());
-    add("--folder", folder.path().display().to_string());
-    add("--marker", marker.to_owned());
+/// The stack runs as `brownout up` in a process of its own, which reads from the folder what to deploy.
+fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -> Result<Launch, Box<dyn Error>> {
+    folder.write_deployment(&plan.deployment())?;
     // It outlives a dead harness until the lease has run out, so that its traffic is seen to become normal.
-    add("--harness", grace.to_string());
-    for weakness in &plan.weaknesses {
-        add("--weakness", weakness.clone());
-    }
-    if let Some(redis) = &arguments.redis {
-        add("--redis", redis.clone());
-    }
-    Ok(Launch { program: std::env::current_exe()?, arguments: up, marker: marker.to_owned() })
+    let grace = faults::time::Time::from((plan.lease.duration() + AFTER_THE_LEASE).min(LONGEST_GRACE));
+    let folder = folder.path().display().to_string();
+    let up = ["up", "--folder", &folder, "--marker", marker, "--harness", &grace.to_string()].map(str::to_owned);
+    // Never among the arguments, which everybody on this machine may read: a password may be in it.
+    let redis = arguments.redis.iter().map(|redis| ("BROWNOUT_REDIS".to_owned(), redis.clone())).collect();
+    Ok(Launch { program: std::env::current_exe()?, arguments: up.to_vec(), variables: redis, marker: marker.to_owned() })
 }
 
 fn command_line(arguments: &cli::Run, way: Way) -> String {

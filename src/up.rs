@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use engine::StopRequests;
 use engine::bounds::Factor;
 use engine::check::system_of;
-use engine::file::System;
+use run_folder::{Compressed, Deployment, FolderError, RunFolder};
+use scenarios::systems::{self, Wanted};
 use stack::up::{Settings, Up};
-use stack::{Compressed, FolderError, RunFolder};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::artifacts;
@@ -43,25 +43,31 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
 }
 
 fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
+    let folder = folder(arguments)?;
+    let deployment = if arguments.harness.is_some() { folder.read_deployment()? } else { deployment(arguments)? };
+    Ok(Settings {
+        folder,
+        artifacts: artifacts::find()?,
+        deployment,
+        redis: arguments.redis.clone(),
+        marker: arguments.marker.clone().unwrap_or_else(new_marker),
+    })
+}
+
+/// What somebody at a terminal asks for.
+fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     for weakness in &arguments.weaknesses {
         system_of(weakness)?;
     }
-    Ok(Settings {
-        folder: folder(arguments)?,
-        artifacts: artifacts::find()?,
-        homes: arguments.systems.contains(&System::Thermostat).then_some(arguments.homes),
-        clinic: arguments.systems.contains(&System::Clinic),
-        mail: arguments.systems.contains(&System::Mail),
-        members: arguments.systems.contains(&System::InactiveUsers).then_some(arguments.members),
-        users_api: arguments.systems.contains(&System::UsersApi),
-        audit: arguments.systems.contains(&System::Audit),
-        redis: arguments.redis.clone(),
+    let wanted = Wanted {
+        homes: arguments.homes,
+        members: arguments.members,
         sign_ins_at_once: arguments.sign_ins_at_once,
-        compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
-        weaknesses: arguments.weaknesses.clone(),
         authorizer_cache: arguments.authorizer_cache.duration(),
-        marker: arguments.marker.clone().unwrap_or_else(new_marker),
-    })
+        weaknesses: arguments.weaknesses.clone(),
+    };
+    let deployment = systems::deployment(arguments.systems.iter().map(|system| system.system()), &wanted);
+    Ok(Deployment { compressed: compressed(arguments.queue_time, arguments.expiry_time)?, ..deployment })
 }
 
 /// A harness has claimed the folder already.

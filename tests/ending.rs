@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use stack::run_folder::FILES;
+use run_folder::folder::FILES;
 use support::{Running, processes_of, signal, start, turn, within};
 
 /// Every invocation of the thermostats' function fails while the plan is in force.

@@ -8,21 +8,22 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("aws", &["exports", "faults"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
-    ("engine", &["exports", "faults", "reports", "scenarios", "stack"]),
+    ("engine", &["exports", "faults", "reports", "run-folder", "scenarios", "stack"]),
     ("exports", &["faults"]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
     ("extension", &["faults"]),
     ("plan-fetcher", &["faults"]),
     ("reports", &["faults"]),
-    ("stack", &["aws", "exports", "faults", "states"]),
+    ("run-folder", &["faults"]),
+    ("stack", &["aws", "exports", "faults", "run-folder", "states"]),
     ("states", &["faults"]),
-    ("scenarios", &["faults", "reports", "stack"]),
-    ("brownout", &["aws", "engine", "exports", "faults", "reports", "scenarios", "stack"]),
+    ("scenarios", &["faults", "reports", "run-folder"]),
+    ("brownout", &["aws", "engine", "exports", "faults", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.

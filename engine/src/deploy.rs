@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use stack::{Addresses, Target, TargetError};
+use run_folder::Addresses;
+use stack::{Target, TargetError};
 
 use super::lease::Keeper;
 use super::plan::Plan;

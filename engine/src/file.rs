@@ -5,6 +5,7 @@ use faults::kinds::{
     response::Replacement, stream::Pace, throttle::Burst, timeout::Hold,
 };
 use faults::{Kind, Share, When, time::Time};
+use scenarios::systems;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -85,28 +86,26 @@ impl System {
     /// All that there are.
     pub const ALL: [Self; 6] = [Self::Thermostat, Self::Clinic, Self::Mail, Self::InactiveUsers, Self::UsersApi, Self::Audit];
 
-    /// As it is written.
-    pub const fn name(self) -> &'static str {
+    /// The system itself.
+    pub fn system(self) -> &'static dyn systems::System {
         match self {
-            Self::Thermostat => "thermostat",
-            Self::Clinic => "clinic",
-            Self::Mail => "mail",
-            Self::InactiveUsers => "inactive-users",
-            Self::UsersApi => "users-api",
-            Self::Audit => "audit",
+            Self::Thermostat => &systems::thermostat::Thermostat,
+            Self::Clinic => &systems::clinic::Clinic,
+            Self::Mail => &systems::mail::Mail,
+            Self::InactiveUsers => &systems::inactive_users::InactiveUsers,
+            Self::UsersApi => &systems::users_api::UsersApi,
+            Self::Audit => &systems::audit::Audit,
         }
     }
 
-    /// What it is, as `--help` says it.
-    pub const fn about(self) -> &'static str {
-        match self {
-            Self::Thermostat => "Smart thermostats",
-            Self::Clinic => "The clinic's authorizer and appointments",
-            Self::Mail => "Mail in, links out",
-            Self::InactiveUsers => "Sign-ins recorded, inactive users disabled",
-            Self::UsersApi => "One users API, as a function per verb, as one function, and as a read and a write function",
-            Self::Audit => "Audit records taken in, archived, described and closed",
-        }
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        self.system().name()
+    }
+
+    /// The one of this name.
+    pub fn called(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.name() == name)
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, Route};
 use reports::{Phase, words};
-use stack::world::users_api::{SHAPES, Shape, VERBS, Verb};
-use stack::{Compressed, Health};
+use run_folder::{Compressed, Health};
+use scenarios::systems::users_api::{SHAPES, Shape, VERBS, Verb};
 
 use super::check::ARMING;
 use super::plan::Plan;
@@ -98,7 +98,7 @@ pub fn machine_wait_us(health: &Health) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{ENDPOINTS, faults::FUNCTIONS};
+    use crate::check::{ENDPOINTS, faults::functions};
 
     #[test]
     fn what_is_compared_is_what_is_recorded_and_what_can_be_struck() {
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(compared.len(), 3);
         for route in compared.iter().flat_map(|one| &one.routes) {
             assert!(ENDPOINTS.iter().any(|(endpoint, ..)| *endpoint == route.endpoint), "{}", route.endpoint);
-            assert!(FUNCTIONS.iter().any(|(function, _, _)| *function == route.function), "{}", route.function);
+            assert!(functions().any(|(function, _, _)| function == route.function), "{}", route.function);
         }
         let (name, text) = crate::shipped::find("slow-mail").unwrap();
         assert_eq!(deployments(&crate::check(&name, &text).unwrap()), []);

@@ -7,12 +7,12 @@ use faults::kinds::init::Init;
 use faults::kinds::latency::{Jitter, Latency};
 use faults::{Fault, Kind, Lease};
 use reports::Expectation;
+use run_folder::{Compressed, Deployment};
 use scenarios::Timeline;
 use scenarios::invariants::WorldUnderTest;
+use scenarios::systems::users_api::SHAPES;
+use scenarios::systems::{self, How, Wanted};
 use scenarios::traffic::{Arrivals, JourneyTime, Load, PATIENCE};
-use stack::Compressed;
-use stack::world::users_api::SHAPES;
-use stack::world::weaknesses::{Bearer, bearer};
 
 use super::bounds::MoreThanFor;
 use super::deployed::Deployed;
@@ -127,9 +127,22 @@ impl Plan {
         }
     }
 
+    /// What the stack deploys for it.
+    pub fn deployment(&self) -> Deployment {
+        let wanted = Wanted {
+            homes: self.homes().unwrap_or(1),
+            members: self.members().unwrap_or(1),
+            sign_ins_at_once: self.sign_ins_at_once(),
+            authorizer_cache: self.authorizer_cache,
+            weaknesses: self.weaknesses.clone(),
+        };
+        let deployment = systems::deployment(self.systems.iter().map(|system| system.system()), &wanted);
+        Deployment { compressed: self.compressed, ..deployment }
+    }
+
     /// Switches a weakness on, which must be one of these systems'.
     pub fn switch_on(&mut self, weakness: &str) {
-        if bearer(weakness) == Some(Bearer::Device)
+        if systems::weakness(weakness).is_some_and(|(_, how)| how == How::Device)
             && let Some(load) = &mut self.load.thermostat
         {
             load.devices_die_on_reject = true;

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
+use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::{self, Quiet};
 use scenarios::traffic::{self, Order, Traffic};
-use stack::{Addresses, Left, Target};
+use stack::{Left, Target};
 
 use super::deploy::deploy;
 use super::join::Join;

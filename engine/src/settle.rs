@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use reports::measurements::End;
+use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::exchange::Probe;
 use scenarios::invariants::Quiet;
 use scenarios::probes::{self, ProbeError};
 use scenarios::traffic::{self, Members, Shadow, Traffic};
-use stack::Addresses;
 
 use super::plan::Plan;
 use super::run::{Run, TICK};

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use reports::dispositions::Row;
 use reports::{ArmTag, Dispositions as Table};
+use run_folder::sightings::monotonic_us;
+use run_folder::{Seen, Sighting};
 use scenarios::Event;
 use scenarios::dispositions::{
     Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailAccount, MailBooks, RecordBooks, SignInBooks, Unfinished,
 };
 use scenarios::links::Links;
-use stack::sightings::monotonic_us;
-use stack::world::inactive_users::{TABLE, sub};
-use stack::{Seen, Sighting};
+use scenarios::systems::inactive_users::{TABLE, sub};
 
 use super::join::Join;
 

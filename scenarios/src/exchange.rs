@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::systems::clinic::User;
+use crate::systems::users_api::Shape;
 use faults::Place;
 use reports::{Outcome, Phase};
-use stack::Seen;
-use stack::world::clinic::User;
-use stack::world::users_api::Shape;
+use run_folder::Seen;
 
 pub use crate::mails::{Attachment, Disposed, Disposition, Expected, LinkLife, LinkTried, Mail, MailForm};
 pub use crate::records::{Closed, Record, RecordEnd, RecordForm, Verdict};

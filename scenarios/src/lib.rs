@@ -9,6 +9,7 @@ pub mod probes;
 pub mod records;
 mod right;
 pub mod strike;
+pub mod systems;
 pub mod timeline;
 pub mod traffic;
 pub mod users;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::systems::mail::ATTACHMENTS;
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -10,8 +11,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use stack::Seen;
-use stack::world::mail::ATTACHMENTS;
+use percent_encoding::percent_decode_str;
+use run_folder::Seen;
 
 use crate::Event;
 use crate::exchange::{LinkLife, LinkTried};
@@ -117,7 +118,7 @@ fn link(url: &str, sent: Duration) -> Option<Link> {
         ("Expires", end) => end.parse().ok().map(Expires::At),
         _ => None,
     });
-    let key = stack::services::wire::percent_decoded(key);
+    let key = percent_decode_str(key).decode_utf8_lossy().into_owned();
     Some(Link { url: url.to_owned(), id: id.to_owned(), key, sent, expires })
 }
 

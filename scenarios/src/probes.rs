@@ -3,16 +3,16 @@
 
 use std::time::{Duration, Instant};
 
+use crate::systems::clinic::{Pool, REVOCABLE, TABLE};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use run_folder::Addresses;
+use run_folder::addresses::PASSWORD;
 use serde_json::{Value, json};
-use stack::Addresses;
-use stack::world::PASSWORD;
-use stack::world::clinic::{Pool, REVOCABLE, TABLE};
 
 use crate::exchange::Probe;
 
@@ -200,7 +200,7 @@ mod tests {
     use hyper::server::conn::http1;
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
-    use stack::addresses::Pool as PoolAddress;
+    use run_folder::addresses::Pool as PoolAddress;
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 

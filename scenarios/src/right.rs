@@ -1,6 +1,6 @@
 //! Which answers a request calls right: the statuses that its contract allows. Which of them was due is the rules' to judge. Pure.
 
-use stack::world::clinic::{self, Pool};
+use crate::systems::clinic::{self, Pool};
 
 use crate::exchange::{Asked, Caller, ClinicToken, RecordForm, Said, SignInBy, ThermostatRequest, UsersRequest};
 
@@ -80,8 +80,8 @@ pub(crate) const fn statuses_of_record(form: RecordForm) -> &'static [u16] {
 
 #[cfg(test)]
 mod tests {
-    use stack::world::clinic::USERS;
-    use stack::world::users_api::Shape;
+    use crate::systems::clinic::USERS;
+    use crate::systems::users_api::Shape;
 
     use super::*;
     use crate::exchange::Record;

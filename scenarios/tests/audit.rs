@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use run_folder::Addresses;
 use scenarios::exchange::{Asked, Record, RecordForm, Verdict};
+use scenarios::systems::audit::API;
 use scenarios::traffic::{self, Arrivals, AuditLoad, JourneyTime, Load, Order};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::Value;
-use stack::Addresses;
-use stack::world::audit::API;
 use support::{Asked as Request, Server};
 
 const KEY: &str = "the-key-of-this-test";

@@ -7,9 +7,9 @@ mod support;
 use std::time::Duration;
 
 use reports::Outcome;
+use run_folder::Addresses;
 use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order, RequestLoad};
 use scenarios::{Event, Exchange, Timeline};
-use stack::Addresses;
 use support::Server;
 
 /// Requests to `server`, of which `statuses` are right, for about a second.

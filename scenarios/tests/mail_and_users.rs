@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use run_folder::addresses::Pool;
+use run_folder::{Addresses, Seen};
 use scenarios::exchange::{Asked, ByHand, Expected, Mail, SignInBy};
+use scenarios::systems::inactive_users::{member, sub};
 use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, MailLoad, Order, UsersLoad};
 use scenarios::{Event, Timeline};
 use serde_json::{Value, json};
-use stack::addresses::Pool;
-use stack::world::inactive_users::{member, sub};
-use stack::{Addresses, Seen};
 use support::smtp::MailServer;
 use support::{Asked as Request, Server};
 

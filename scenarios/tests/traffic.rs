@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_folder::Addresses;
+use run_folder::addresses::Pool;
 use scenarios::exchange::{Asked, Caller, ClinicToken, ThermostatRequest};
 use scenarios::traffic::{self, Arrivals, ClinicLoad, JourneyTime, Load, Order, ThermostatLoad};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::{Value, json};
-use stack::Addresses;
-use stack::addresses::Pool;
 use support::broker::Broker;
 use support::{Asked as Request, Server};
 

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use run_folder::Addresses;
 use scenarios::invariants::{self, Quiet, WorldUnderTest};
+use scenarios::systems::users_api::{SHAPES, VERBS, Verb};
 use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order, UsersApiLoad};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::{Value, json};
-use stack::Addresses;
-use stack::world::users_api::{SHAPES, VERBS, Verb};
 use support::{Asked, Server};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

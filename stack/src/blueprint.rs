@@ -23,10 +23,44 @@ pub struct Blueprint {
     pub receipts: Vec<Receipt>,
     /// Functions that queues and streams invoke.
     pub mappings: Vec<Mapping>,
-    /// Functions that user pools invoke.
-    pub triggers: Vec<Trigger>,
+    /// `AWS::Cognito::UserPool`.
+    pub pools: Vec<UserPool>,
+    /// `AWS::VerifiedPermissions::PolicyStore`, by their logical ids.
+    pub policy_stores: Vec<String>,
+    /// `AWS::SES::EmailIdentity`: who may send mail.
+    pub senders: Vec<String>,
     /// `AWS::Serverless::StateMachine`.
     pub machines: Vec<Machine>,
+}
+
+impl Blueprint {
+    /// Adds everything of `other`.
+    pub fn extend(&mut self, other: Self) {
+        self.queues.extend(other.queues);
+        self.buckets.extend(other.buckets);
+        self.topics.extend(other.topics);
+        self.tables.extend(other.tables);
+        self.alarms.extend(other.alarms);
+        self.receipts.extend(other.receipts);
+        self.mappings.extend(other.mappings);
+        self.pools.extend(other.pools);
+        self.policy_stores.extend(other.policy_stores);
+        self.senders.extend(other.senders);
+        self.machines.extend(other.machines);
+    }
+
+    /// What has a name that nothing else of its kind may have: the kind and the name.
+    pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let queues = self.queues.iter().map(|it| ("queue", it.name.as_str()));
+        let buckets = self.buckets.iter().map(|it| ("bucket", it.name.as_str()));
+        let topics = self.topics.iter().map(|it| ("topic", it.name.as_str()));
+        let tables = self.tables.iter().map(|it| ("table", it.name.as_str()));
+        let alarms = self.alarms.iter().map(|it| ("alarm", it.name.as_str()));
+        let pools = self.pools.iter().map(|it| ("user pool", it.name.as_str()));
+        let stores = self.policy_stores.iter().map(|id| ("policy store", id.as_str()));
+        let machines = self.machines.iter().map(|it| ("state machine", it.name.as_str()));
+        queues.chain(buckets).chain(topics).chain(tables).chain(alarms).chain(pools).chain(stores).chain(machines)
+    }
 }
 
 /// A queue.
@@ -172,11 +206,11 @@ pub enum Source {
     },
 }
 
-/// A function that a user pool invokes after an authentication.
+/// A user pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trigger {
-    /// The logical id of the pool in the template.
-    pub pool: String,
-    /// The function's name.
-    pub function: String,
+pub struct UserPool {
+    /// `UserPoolName`.
+    pub name: String,
+    /// The name of the function that it invokes after an authentication.
+    pub post_authentication: Option<String>,
 }

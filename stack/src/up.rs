@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use faults::Entry;
+use run_folder::Deployment;
+use run_folder::deployment::Parameter;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -16,12 +18,8 @@ use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::{self, Services};
-use crate::systems::{self, At};
-use crate::{Addresses, Compressed, Health, RunFolder, Sighting, Sightings};
+use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
-
-/// The stack as AWS deploys it.
-pub const TEMPLATE: &str = include_str!("../template.yaml");
 
 /// What `AWS_LAMBDA_EXEC_WRAPPER` names, from our layer.
 const WRAPPER: &str = include_str!("../../extension/layer/wrapper");
@@ -33,28 +31,10 @@ pub struct Settings {
     pub folder: RunFolder,
     /// The programs.
     pub artifacts: Artifacts,
-    /// Homes of the thermostats, where that system is wanted.
-    pub homes: Option<u32>,
-    /// Whether the clinic is wanted.
-    pub clinic: bool,
-    /// Whether the mail is wanted.
-    pub mail: bool,
-    /// Members of the pool of inactive users, where that system is wanted.
-    pub members: Option<u32>,
-    /// Whether the users API is wanted, in all its shapes.
-    pub users_api: bool,
-    /// Whether the audit is wanted.
-    pub audit: bool,
-    /// A real server that is the audit's cache instead of the one that is built in, `redis://host:port`.
+    /// What is deployed.
+    pub deployment: Deployment,
+    /// A real server that is the cache instead of the one that is built in, `redis://host:port`.
     pub redis: Option<String>,
-    /// Sign-ins that come at once: so many environments are started for them beforehand. Lambda starts a hundred at once, this machine two.
-    pub sign_ins_at_once: u32,
-    /// How many times faster than at AWS long waits go.
-    pub compressed: Compressed,
-    /// Weaknesses of the functions and of the mail's queue.
-    pub weaknesses: Vec<String>,
-    /// How long the gateway keeps an authorizer's answer.
-    pub authorizer_cache: Duration,
     /// What every process of the stack carries as `BROWNOUT_STACK`.
     pub marker: String,
 }
@@ -97,9 +77,6 @@ const CONCURRENCY: u32 = 64;
 /// Environments that are started before traffic begins.
 const WARM: u32 = 2;
 
-/// Sign-ins come in bursts.
-const RECORDS_SIGN_INS: &str = "record-sign-in";
-
 /// How long an environment that nobody needs stays.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -116,31 +93,29 @@ impl Up {
             line_sink::start(&settings.folder.sightings(), seen, Sighting::to_line)?,
         ];
         let invoke = LateInvoke::default();
-        // What is declared hangs on no address and no pool, so it is known before there are any.
-        let blueprint = systems::template(TEMPLATE, &settings, &[], At::default())?.blueprint;
+        let Settings { folder, deployment, .. } = &settings;
+        // What is declared depends on no address, so it is known before there are any.
+        let blueprint = read(deployment, At::default())?.blueprint;
         let services = services::start(services::Settings {
-            homes: settings.homes,
-            clinic: settings.clinic,
-            members: settings.members,
-            cache: settings.audit && settings.redis.is_none(),
-            folder: settings.folder.path().to_owned(),
-            triggers: systems::triggers(&blueprint),
+            seed: deployment.seed.clone(),
+            cache: deployment.has_cache() && settings.redis.is_none(),
+            folder: folder.path().to_owned(),
             blueprint,
             invoke: invoke.clone(),
-            compressed: settings.compressed,
+            compressed: deployment.compressed,
             sightings: sightings.clone(),
-            plan: settings.folder.plan(),
+            plan: folder.plan(),
             ledger: ledger.clone(),
         })
         .await?;
         let redis = cache(&settings, &services);
-        let at = At { cognito: &format!("http://{}", services.http), cache: &redis };
-        let mut template = systems::template(TEMPLATE, &settings, &services.pools, at)?;
+        let mut template = read(deployment, At { services: &format!("http://{}", services.http), cache: &redis })?;
+        let names: Vec<_> = template.functions.iter().map(|function| function.name.clone()).collect();
         let api_keys = template.routes.make_up_keys().map_err(io::Error::other)?;
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         invoke.put(platform.door());
-        if let Err(why) = make_ready(&mut platform, &settings, &services, &mappings, &sightings).await {
+        if let Err(why) = make_ready(&mut platform, (&names, &deployment.warm), &services, &mappings, &sightings).await {
             platform.stop().await;
             return Err(why);
         }
@@ -151,11 +126,11 @@ impl Up {
             lambda: platform.lambda.to_string(),
             mqtt: services.mqtt.to_string(),
             smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
-            redis_is_foreign: settings.audit && settings.redis.is_some(),
+            redis_is_foreign: deployment.has_cache() && settings.redis.is_some(),
             redis,
             api_keys,
             pools: services.pools.clone(),
-            functions: systems::functions(&settings).into_iter().map(str::to_owned).collect(),
+            functions: names,
         };
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace_private(&settings.folder.addresses(), &json)?;
@@ -185,24 +160,49 @@ impl Up {
     }
 }
 
+/// What a template is told that only a stack that comes up knows; empty while it is not known.
+#[derive(Clone, Copy, Default)]
+struct At<'a> {
+    services: &'a str,
+    cache: &'a str,
+}
+
+/// Everything that is deployed, as one.
+fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {
+    let value = |parameter: &Parameter| match parameter {
+        Parameter::Text(text) => text.clone(),
+        Parameter::ServicesAddress => at.services.to_owned(),
+        Parameter::CacheAddress => at.cache.to_owned(),
+    };
+    let read = |template: &run_folder::deployment::Template| {
+        let parameters = template.parameters.iter().map(|(name, parameter)| (name.clone(), value(parameter))).collect();
+        Template::read(&template.text, &parameters)
+    };
+    let mut all = Template::join(deployment.templates.iter().map(read).collect::<Result<_, _>>()?)?;
+    for machine in &mut all.blueprint.machines {
+        machine.definition.leave_unhandled(deployment.unhandled.get(&machine.name).map(Vec::as_slice).unwrap_or_default());
+    }
+    Ok(all)
+}
+
 /// Where the cache is; empty where there is none.
 fn cache(settings: &Settings, services: &Services) -> String {
     let own = services.redis.map(|address| format!("redis://{address}"));
-    own.or_else(|| settings.redis.clone().filter(|_| settings.audit)).unwrap_or_default()
+    own.or_else(|| settings.redis.clone().filter(|_| settings.deployment.has_cache())).unwrap_or_default()
 }
 
 /// Starts the first environments, and only then what invokes by itself.
 async fn make_ready(
     platform: &mut Platform,
-    settings: &Settings,
+    (functions, warm): (&[String], &BTreeMap<String, u32>),
     services: &Services,
     mappings: &[Mapping],
     sightings: &Sightings,
 ) -> Result<(), UpError> {
-    for function in systems::functions(settings) {
-        let at_once = if function == RECORDS_SIGN_INS { settings.sign_ins_at_once } else { 0 };
-        let warmed = platform.warm(function, at_once.max(WARM)).await;
-        warmed.map_err(|why| UpError::Start { function: function.to_owned(), why: why.to_string() })?;
+    for function in functions {
+        let count = warm.get(function).copied().unwrap_or_default().max(WARM);
+        let warmed = platform.warm(function, count).await;
+        warmed.map_err(|why| UpError::Start { function: function.clone(), why: why.to_string() })?;
     }
     Ok(platform.map(mappings, services, sightings)?)
 }
@@ -219,7 +219,7 @@ fn platform_settings(
         .functions
         .into_iter()
         .map(|function| platform::Function {
-            // The template is built in, so its folders lie where the programs do.
+            // A template that is built in has its folders where the programs are.
             code: function.code.code(&settings.artifacts.folder, &settings.artifacts.folder),
             concurrency: concurrency(&function.name),
             name: function.name,
@@ -240,7 +240,7 @@ fn platform_settings(
         variables: variables(services),
         marker: settings.marker.clone(),
         ledger,
-        compressed: settings.compressed,
+        compressed: settings.deployment.compressed,
     })
 }
 

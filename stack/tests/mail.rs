@@ -12,15 +12,19 @@ use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use run_folder::deployment::Seed;
+use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
 use stack::blueprint::{Blueprint, Bucket, Receipt};
 use stack::invoke::LateInvoke;
 use stack::services::{Services, Settings, start};
-use stack::world::mail::{INCOMING, SENDER, SETUP_NOTIFICATION};
-use stack::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+const INCOMING: &str = "incoming";
+const SENDER: &str = "sensors@brownout.example";
+const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
 /// What SES takes at most.
 const LARGEST: usize = 41_943_040;
@@ -40,13 +44,10 @@ impl Stage {
         let bucket = Bucket { name: INCOMING.into(), notifies: vec![] };
         let receipt = Receipt { bucket: INCOMING.into(), prefix: String::new() };
         let settings = Settings {
-            homes: None,
-            clinic: false,
-            members: None,
+            seed: Seed::default(),
             cache: false,
             folder: run.path().to_owned(),
-            blueprint: Blueprint { buckets: vec![bucket], receipts: vec![receipt], ..Blueprint::default() },
-            triggers: Vec::new(),
+            blueprint: Blueprint { buckets: vec![bucket], receipts: vec![receipt], senders: vec![SENDER.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),
             compressed: Compressed::default(),
             sightings,

@@ -12,9 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Publishing, Scripted, Settling, serve};
 use faults::Entry;
+use run_folder::{Compressed, RunFolder};
+use stack::guard;
 use stack::platform::gateway::{Api, Route, Routes};
 use stack::platform::{Code, Function, Platform, Settings};
-use stack::{Compressed, RunFolder, guard};
 
 use crate::child::{self, Behaviour};
 use crate::support::{BROWNOUT, Outcome};

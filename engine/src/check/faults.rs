@@ -13,27 +13,10 @@ use super::super::windows::Windows;
 use super::{Check, Ground, list};
 use crate::nearest::there_are;
 
-/// A function of a system under test, and what invokes it.
-pub const FUNCTIONS: [(&str, System, Trigger); 18] = [
-    ("thermostat-api", System::Thermostat, Trigger::Http),
-    ("authorizer", System::Clinic, Trigger::Authorizer),
-    ("appointments", System::Clinic, Trigger::Http),
-    ("email-processor", System::Mail, Trigger::Queue),
-    ("record-sign-in", System::InactiveUsers, Trigger::SignIn),
-    ("prune-users", System::InactiveUsers, Trigger::TableStream),
-    ("users-list", System::UsersApi, Trigger::Http),
-    ("users-get", System::UsersApi, Trigger::Http),
-    ("users-create", System::UsersApi, Trigger::Http),
-    ("users-update", System::UsersApi, Trigger::Http),
-    ("users-delete", System::UsersApi, Trigger::Http),
-    ("users-all", System::UsersApi, Trigger::Http),
-    ("users-read", System::UsersApi, Trigger::Http),
-    ("users-write", System::UsersApi, Trigger::Http),
-    ("ingest-record", System::Audit, Trigger::Http),
-    ("archive-record", System::Audit, Trigger::Task),
-    ("describe-record", System::Audit, Trigger::Task),
-    ("close-record", System::Audit, Trigger::Task),
-];
+/// The functions of the systems under test, and what invokes each.
+pub fn functions() -> impl Iterator<Item = (&'static str, System, Trigger)> {
+    System::ALL.into_iter().flat_map(|system| system.system().functions().iter().map(move |(name, trigger)| (*name, system, *trigger)))
+}
 
 /// The services that functions call, with their operations.
 pub const SERVICES: [(&str, &[&str]); 9] = [
@@ -133,7 +116,7 @@ impl Check<'_> {
     fn asks_for_no_leave(&mut self, spanned: &Spanned<FaultEntry>, fault: &Fault, ground: &Ground<'_>) {
         let (Place::Function(name), kind) = (&fault.place, fault.kind.name()) else { return };
         let triggers = match ground {
-            Ground::Systems(_) => FUNCTIONS.iter().filter(|(known, ..)| known == name).map(|(.., trigger)| *trigger).collect(),
+            Ground::Systems(_) => functions().filter(|(known, ..)| known == name).map(|(.., trigger)| trigger).collect(),
             Ground::Deployed(deployed) => deployed.function(name).map(|function| function.triggers.clone()).unwrap_or_default(),
             Ground::Bare | Ground::Unread => return,
         };
@@ -183,11 +166,11 @@ impl Check<'_> {
             Ground::Systems(systems) => *systems,
             Ground::Bare | Ground::Unread => return place,
         };
-        match FUNCTIONS.iter().find(|(known, ..)| known == name) {
-            Some((_, system, _)) if systems.contains(system) => return place,
-            Some((_, system, _)) => self.not_among(function.span(), &format!("`{name}` is a function of"), *system),
+        match functions().find(|(known, ..)| known == name) {
+            Some((_, system, _)) if systems.contains(&system) => return place,
+            Some((_, system, _)) => self.not_among(function.span(), &format!("`{name}` is a function of"), system),
             None => {
-                let there = FUNCTIONS.iter().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| *name);
+                let there = functions().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| name);
                 let there = there_are(name, there);
                 self.complain(function.span(), format!("there is no function `{name}` in these systems; {there}"));
             }
@@ -223,8 +206,8 @@ fn by(place: &Place, roll: Option<ServiceRoll>, kind: &Kind, ground: &Ground<'_>
     if let (Ground::Deployed(deployed), Place::Function(name)) = (ground, place) {
         return if matches!(kind, Kind::Init(_)) { By::Trace } else { deployed.by(name) };
     }
-    let of = |(name, _, trigger): &(&str, System, Trigger)| place.is_function(name).then_some(By::from(*trigger));
-    if matches!(kind, Kind::Init(_)) { By::Trace } else { FUNCTIONS.iter().find_map(of).unwrap_or_default() }
+    let of = |(name, _, trigger): (&str, System, Trigger)| place.is_function(name).then_some(By::from(trigger));
+    if matches!(kind, Kind::Init(_)) { By::Trace } else { functions().find_map(of).unwrap_or_default() }
 }
 
 /// Whether one invocation can be struck by both; told from place and `when` alone.

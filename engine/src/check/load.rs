@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use run_folder::Compressed;
+use scenarios::systems::inactive_users::THRESHOLD_DAYS;
+use scenarios::systems::{How, weakness};
 use scenarios::traffic::{AuditLoad, ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
-use stack::Compressed;
-use stack::world::inactive_users::THRESHOLD_DAYS;
-use stack::world::weaknesses::{self, Bearer};
 use toml::Spanned;
 
 use super::super::file::{self, File, System};
@@ -50,7 +50,7 @@ impl Check<'_> {
         self.has_load(System::InactiveUsers, systems, users.as_ref().map(Spanned::span));
         self.has_load(System::UsersApi, systems, file.load.users_api.as_ref().map(Spanned::span));
         self.has_load(System::Audit, systems, file.load.audit.as_ref().map(Spanned::span));
-        let dies = file.stack.weaknesses.iter().any(|w| weaknesses::bearer(w.get_ref()) == Some(Bearer::Device));
+        let dies = file.stack.weaknesses.iter().any(|w| weakness(w.get_ref()).is_some_and(|(_, how)| how == How::Device));
         let life = self.compressed(file).life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400));
         Load {
             thermostat: thermostat.as_ref().map(|load| self.thermostat(load, dies)),

@@ -12,9 +12,11 @@ use std::time::Duration;
 use ::faults::Lease;
 use reports::{AimArm, Bound, Expectation};
 use scenarios::Timeline;
+use scenarios::systems::{
+    self,
+    users_api::{Shape, Verb},
+};
 use scenarios::traffic::{Arrivals, per_arrival as per};
-use stack::world::users_api::{Shape, Verb};
-use stack::world::weaknesses::{self, Bearer};
 use toml::Spanned;
 
 use super::bounds::Errors;
@@ -63,15 +65,9 @@ pub const ENDPOINTS: [(&str, System, f64); 27] = [
 /// # Errors
 /// Where there is none of this name: says which there are.
 pub fn system_of(weakness: &str) -> Result<System, String> {
-    match weaknesses::bearer(weakness) {
-        Some(Bearer::ThermostatApi | Bearer::Device) => Ok(System::Thermostat),
-        Some(Bearer::Authorizer) => Ok(System::Clinic),
-        Some(Bearer::EmailProcessor | Bearer::MailQueue) => Ok(System::Mail),
-        Some(Bearer::RecordSignIn | Bearer::PruneUsers) => Ok(System::InactiveUsers),
-        Some(Bearer::UsersApi) => Ok(System::UsersApi),
-        Some(Bearer::Audit | Bearer::RecordMachine) => Ok(System::Audit),
-        None => Err(format!("there is no weakness `{weakness}`; {}", there_are(weakness, weaknesses::ALL.map(|(name, _)| name)))),
-    }
+    let found = systems::weakness(weakness).and_then(|(system, _)| System::called(system.name()));
+    let all = || systems::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|known| known.name);
+    found.ok_or_else(|| format!("there is no weakness `{weakness}`; {}", there_are(weakness, all())))
 }
 
 /// Checks an experiment's text.

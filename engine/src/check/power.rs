@@ -9,7 +9,7 @@ use reports::{AimArm, Bound, Expectation};
 
 use super::super::plan::Plan;
 use super::ENDPOINTS;
-use super::faults::FUNCTIONS;
+use super::faults::functions;
 use super::reach::a_second;
 
 /// A bound on errors is kept for certain where that many requests without one would be a chance of 2.5 %.
@@ -78,8 +78,8 @@ fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
 /// The share that is struck, 1 where there is no control: the smallest share of the faults that can be about the endpoint.
 fn struck_share(plan: &Plan, aim: &Expectation) -> f64 {
     let system = ENDPOINTS.iter().find(|(name, ..)| *name == aim.of).map(|(_, system, _)| *system);
-    let is_about = |place: &Place| match FUNCTIONS.iter().find(|(name, ..)| place.is_function(name)) {
-        Some((_, of, _)) => system.is_none_or(|system| system == *of),
+    let is_about = |place: &Place| match functions().find(|(name, ..)| place.is_function(name)) {
+        Some((_, of, _)) => system.is_none_or(|system| system == of),
         None => true,
     };
     plan.faults

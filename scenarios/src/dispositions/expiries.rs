@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use stack::Seen;
-use stack::world::inactive_users::{TABLE, sub};
+use crate::systems::inactive_users::{TABLE, sub};
+use run_folder::Seen;
 
 use super::Unfinished;
 use crate::Event;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::systems::audit::NOTICES;
+use crate::systems::inactive_users::{TABLE, sub};
+use crate::systems::mail::{ALARMS, DEAD_LETTERS, FALLBACK, QUEUE};
 use reports::{Outcome, Phase};
-use stack::Seen;
-use stack::world::audit::NOTICES;
-use stack::world::inactive_users::{TABLE, sub};
-use stack::world::mail::{ALARMS, DEAD_LETTERS, FALLBACK, QUEUE};
+use run_folder::Seen;
 
 use super::{Dispositions, ExpiryBooks, ExpiryFate, FirstEnd, MailBooks, SignInBooks, SignInFate, Unfinished};
 use crate::Event;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use stack::Seen;
-use stack::world::mail::{FALLBACK, QUEUE};
+use crate::systems::mail::{FALLBACK, QUEUE};
+use run_folder::Seen;
 
 use super::Unfinished;
 use crate::Event;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use crate::systems::audit::{ARCHIVE_BUCKET, DEAD_LETTERS, ID, NOTICES, STATE_MACHINE};
 use reports::Phase;
+use run_folder::Seen;
 use serde_json::Value;
-use stack::Seen;
-use stack::world::audit::{ARCHIVE_BUCKET, DEAD_LETTERS, ID, NOTICES, STATE_MACHINE};
 
 use super::Unfinished;
 use crate::exchange::{Closed, Exchange, RecordEnd, Verdict};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::systems::inactive_users::{TABLE, sub};
 use reports::Phase;
-use stack::Seen;
-use stack::world::inactive_users::{TABLE, sub};
+use run_folder::Seen;
 
 use crate::exchange::{Exchange, SignInBy};
 use crate::{Asked, Event};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stack::world::clinic::NAMESAKES;
+use crate::systems::clinic::NAMESAKES;
 
 use crate::Event;
 use crate::exchange::{Asked, ClinicToken};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stack::world::clinic::REVOCABLE;
+use crate::systems::clinic::REVOCABLE;
 
 use crate::Event;
 use crate::exchange::Probe;

@@ -1,6 +1,6 @@
 //! B-5: a user of one pool never has the rights of a namesake in the other.
 
-use stack::world::clinic::NAMESAKES;
+use crate::systems::clinic::NAMESAKES;
 
 use crate::Event;
 use crate::exchange::{Asked, ClinicToken};

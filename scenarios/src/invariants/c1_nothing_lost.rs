@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stack::world::mail::MOST_RECIPIENTS;
+use crate::systems::mail::MOST_RECIPIENTS;
 
 use crate::exchange::Expected;
 use crate::strike::Handler;

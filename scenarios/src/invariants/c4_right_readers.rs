@@ -1,6 +1,6 @@
 //! C-4: a mail goes to exactly those in its list. A whole group that is missing after a failed send is lost, which is C-1's.
 
-use stack::world::mail::MOST_RECIPIENTS;
+use crate::systems::mail::MOST_RECIPIENTS;
 
 use crate::exchange::Expected;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use stack::world::mail::LINK_LIFE_S;
+use crate::systems::mail::LINK_LIFE_S;
 
 use crate::Event;
 use crate::exchange::{Expected, LinkLife, LinkTried, Mail};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use stack::Seen;
-use stack::world::mail::QUEUE;
+use crate::systems::mail::QUEUE;
+use run_folder::Seen;
 
 use crate::Event;
 use crate::exchange::Expected;

@@ -24,7 +24,7 @@ mod tests {
 
     #[test]
     fn only_what_expires_in_the_queue_of_new_mail_is_named() {
-        let elsewhere = stack::Seen::Expired { queue: stack::world::mail::DEAD_LETTERS.into(), message: "q-1".into(), count: 5 };
+        let elsewhere = run_folder::Seen::Expired { queue: crate::systems::mail::DEAD_LETTERS.into(), message: "q-1".into(), count: 5 };
         for (what, story, expected) in [
             ("never handed out", Story::new(1).expired(30.0), (1, 1)),
             ("handed out and expired all the same", Story::new(1).received(1.0).expired(30.0), (1, 1)),

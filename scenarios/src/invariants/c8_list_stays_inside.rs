@@ -31,7 +31,7 @@ fn leak(rested: &Rested) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use stack::world::mail::SENDER;
+    use crate::systems::mail::SENDER;
 
     use super::super::fixtures::broken;
     use super::super::fixtures_mail::{Story, with_list};

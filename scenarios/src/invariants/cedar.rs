@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Mutex;
 
+use crate::systems::clinic::{self, Pool, User};
+use crate::systems::thermostat::{self, Device};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, Request,
     RestrictedExpression, SlotId, Template,
 };
-use stack::world::clinic::{self, Pool, User};
-use stack::world::policies::PolicyStore;
-use stack::world::thermostat::{self, Device};
+use run_folder::deployment::PolicyStore;
 
 use crate::exchange::ThermostatRequest;
 
@@ -323,8 +323,8 @@ mod tests {
 
     #[test]
     fn the_clinics_policies_agree_with_its_table() {
-        assert!(ClinicOracle::new(&stack::world::policies::clinic()).is_ok());
-        let mut wrong = stack::world::policies::clinic();
+        assert!(ClinicOracle::new(&crate::systems::clinic::policies()).is_ok());
+        let mut wrong = crate::systems::clinic::policies();
         wrong.policies.push(("too-much".into(), "permit(principal, action, resource);".into()));
         assert!(ClinicOracle::new(&wrong).is_err());
     }

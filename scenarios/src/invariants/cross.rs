@@ -1,6 +1,6 @@
 //! Each weakness's history, shown to all rules at once: exactly one of them names it.
 
-use stack::world::clinic::{Pool, User};
+use crate::systems::clinic::{Pool, User};
 
 use super::fixtures::{self, Ask, change, exchange, s, state, struck, world};
 use super::{Quiet, all};

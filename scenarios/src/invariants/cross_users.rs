@@ -1,7 +1,7 @@
 //! Each weakness's member, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
 
-use stack::Seen;
-use stack::world::inactive_users::sub;
+use crate::systems::inactive_users::sub;
+use run_folder::Seen;
 
 use super::Quiet;
 use super::fixtures::{self, checked, s};

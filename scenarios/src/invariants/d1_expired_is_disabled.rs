@@ -44,8 +44,8 @@ impl Invariant for ExpiredIsDisabled {
 
 #[cfg(test)]
 mod tests {
-    use stack::Seen;
-    use stack::world::inactive_users::{TABLE, sub};
+    use crate::systems::inactive_users::{TABLE, sub};
+    use run_folder::Seen;
 
     use super::super::fixtures::{broken_at, s};
     use super::super::fixtures_users::{Life, together};

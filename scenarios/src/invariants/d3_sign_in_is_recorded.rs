@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use stack::world::inactive_users::sub;
+use crate::systems::inactive_users::sub;
 
 use crate::Event;
 use crate::exchange::{Asked, Exchange, SignInBy};

@@ -1,7 +1,7 @@
 //! D-7: at most three calls of the trigger a sign-in, and of two sign-ins the newer one counts, whichever is written last.
 
-use stack::Seen;
-use stack::world::inactive_users::sub;
+use crate::systems::inactive_users::sub;
+use run_folder::Seen;
 
 use crate::Event;
 

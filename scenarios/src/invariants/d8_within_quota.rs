@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use stack::Seen;
-use stack::world::inactive_users::DISABLES_A_SECOND;
+use crate::systems::inactive_users::DISABLES_A_SECOND;
+use run_folder::Seen;
 
 use crate::Event;
 

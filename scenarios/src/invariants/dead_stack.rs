@@ -1,8 +1,8 @@
 //! Stacks that are dead in one way or another, shown to all rules at once: a rule is broken only where it explains what is wrong, and one that has
 //! seen nothing that it is about has checked nothing.
 
-use stack::world::clinic::Pool;
-use stack::world::users_api::Shape;
+use crate::systems::clinic::Pool;
+use crate::systems::users_api::Shape;
 
 use super::fixtures::{Ask, exchange, judged, s, state, struck, world};
 use super::fixtures_mail as mail;

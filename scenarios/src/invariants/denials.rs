@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stack::world::clinic::{REVOCABLE, User};
+use crate::systems::clinic::{REVOCABLE, User};
 
 use crate::Event;
 use crate::exchange::{Asked, ClinicToken, Exchange};

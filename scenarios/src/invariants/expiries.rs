@@ -42,8 +42,10 @@ type Users = HashMap<String, bool>;
 /// The last expiry of every member.
 pub(super) fn all(book: &MemberBook, quiet: &Quiet) -> Vec<Ended> {
     let now = quiet.at.max(book.clock);
-    let users: Option<Users> =
-        quiet.users.as_ref().map(|users| users.iter().map(|(user, enabled)| (stack::world::inactive_users::sub(user), *enabled)).collect());
+    let users: Option<Users> = quiet
+        .users
+        .as_ref()
+        .map(|users| users.iter().map(|(user, enabled)| (crate::systems::inactive_users::sub(user), *enabled)).collect());
     let expired: Vec<_> = book
         .members
         .iter()

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::systems::clinic::{Pool, User};
+use crate::systems::thermostat;
 use faults::Place;
 use reports::{Outcome, Phase};
-use stack::Seen;
-use stack::world::clinic::{Pool, User};
-use stack::world::policies;
+use run_folder::Seen;
 
 use super::cedar::ThermostatOracle;
 use super::{Breach, Invariant, Quiet, WorldUnderTest, all};
@@ -29,7 +29,7 @@ pub(super) fn world() -> WorldUnderTest {
 }
 
 pub(super) fn thermostat() -> Arc<ThermostatOracle> {
-    Arc::new(ThermostatOracle::new(2, &policies::thermostat(2)).unwrap())
+    Arc::new(ThermostatOracle::new(2, &thermostat::policies(2)).unwrap())
 }
 
 pub(super) fn s(seconds: f64) -> Duration {

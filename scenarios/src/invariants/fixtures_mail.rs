@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::systems::mail::{ATTACHMENTS, DEAD_LETTERS, FALLBACK, INCOMING, MARKER, QUEUE, SENDER};
 use faults::Place;
 use reports::{Outcome, Phase};
-use stack::Seen;
-use stack::world::mail::{ATTACHMENTS, DEAD_LETTERS, FALLBACK, INCOMING, MARKER, QUEUE, SENDER};
+use run_folder::Seen;
 
 use super::Quiet;
 use super::fixtures::s;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::systems::audit::{ARCHIVE, ARCHIVE_BUCKET, DEAD_LETTERS, NOTICES, STATE_MACHINE, TABLE, cache_key, object_key};
 use faults::Place;
 use reports::{Outcome, Phase};
-use stack::Seen;
-use stack::world::audit::{ARCHIVE, ARCHIVE_BUCKET, DEAD_LETTERS, NOTICES, STATE_MACHINE, TABLE, cache_key, object_key};
+use run_folder::Seen;
 
 use super::Quiet;
 use super::fixtures::s;

@@ -1,8 +1,8 @@
 //! What the tests of the inactive users' rules are made of: the life of one member, told by all who saw a part of it.
 
+use crate::systems::inactive_users::{DISABLES_TABLE, FAILED, TABLE, member, sub};
 use faults::Place;
-use stack::Seen;
-use stack::world::inactive_users::{DISABLES_TABLE, FAILED, TABLE, member, sub};
+use run_folder::Seen;
 
 use super::fixtures::{exchange, s};
 use crate::Event;

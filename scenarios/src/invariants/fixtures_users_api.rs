@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::systems::users_api::Shape;
 use faults::Place;
-use stack::world::users_api::Shape;
 
 use super::fixtures::{exchange, s};
 use crate::Event;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use stack::Seen;
-use stack::world::mail::{ATTACHMENTS, FALLBACK, MARKER, QUEUE, SETUP_NOTIFICATION};
+use crate::systems::mail::{ATTACHMENTS, FALLBACK, MARKER, QUEUE, SETUP_NOTIFICATION};
+use run_folder::Seen;
 
 use crate::Event;
 use crate::exchange::{Expected, Mail};

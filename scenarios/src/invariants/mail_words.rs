@@ -1,6 +1,6 @@
 //! How a mail is told to people: what it was, what became of it, and how to send one like it.
 
-use stack::world::mail::MARKER;
+use crate::systems::mail::MARKER;
 
 use crate::exchange::{Expected, Mail};
 use crate::strike::Struck;

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
-use stack::Seen;
-use stack::world::inactive_users::{TABLE, sub};
+use crate::systems::inactive_users::{TABLE, sub};
+use run_folder::Seen;
 
 use crate::Event;
 use crate::exchange::ByHand;

@@ -83,7 +83,7 @@ mod fixtures_users_api;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stack::world::policies;
+use crate::systems::{clinic, thermostat};
 
 use crate::Event;
 use cedar::{ClinicOracle, OracleError, ThermostatOracle};
@@ -162,7 +162,7 @@ pub struct WorldUnderTest {
     /// Whether endpoints are asked that somebody else runs.
     pub requests: bool,
     /// How many times faster queues and expiry go.
-    pub compressed: stack::Compressed,
+    pub compressed: run_folder::Compressed,
 }
 
 /// Every rule about the systems that are up, in the order of their ids.
@@ -172,7 +172,7 @@ pub struct WorldUnderTest {
 pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
     let mut rules: Vec<Box<dyn Invariant>> = Vec::new();
     if let Some(homes) = world.homes {
-        let oracle = Arc::new(ThermostatOracle::new(homes, &policies::thermostat(homes))?);
+        let oracle = Arc::new(ThermostatOracle::new(homes, &thermostat::policies(homes))?);
         rules.push(Box::new(a1_never_opens::NeverOpens::new(Arc::clone(&oracle))));
         rules.push(Box::new(a2_one_change_one_request::OneChangeOneRequest::new(Arc::clone(&oracle))));
         rules.push(Box::new(a3_acknowledged_is_desired::AcknowledgedIsDesired::new(Arc::clone(&oracle))));
@@ -182,7 +182,7 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.push(Box::new(a7_device_goes_on::DeviceGoesOn::default()));
     }
     if world.clinic {
-        let oracle = Arc::new(ClinicOracle::new(&policies::clinic())?);
+        let oracle = Arc::new(ClinicOracle::new(&clinic::policies())?);
         rules.push(Box::new(b1_never_opens::NeverOpens::new(Arc::clone(&oracle))));
         rules.push(Box::new(b2_never_wrongly_closes::NeverWronglyCloses::new(Arc::clone(&oracle))));
         rules.push(Box::new(b3_no_amplification::NoAmplification::new(oracle)));
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn policies_that_cannot_be_read_are_an_error_and_not_an_open_door() {
-        let mut store = policies::thermostat(2);
+        let mut store = thermostat::policies(2);
         store.policies.push(("broken".into(), "permit(".into()));
         assert!(ThermostatOracle::new(2, &store).is_err());
     }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use crate::systems::audit::{ARCHIVE, ARCHIVE_BUCKET, CLOSE, DEAD_LETTERS, DESCRIBE, ID, INGEST, NOTICES, STATE_MACHINE, TABLE};
+use run_folder::Seen;
 use serde_json::Value;
-use stack::Seen;
-use stack::world::audit::{ARCHIVE, ARCHIVE_BUCKET, CLOSE, DEAD_LETTERS, DESCRIBE, ID, INGEST, NOTICES, STATE_MACHINE, TABLE};
 
 use crate::exchange::{Exchange, Record, Verdict};
 use crate::strike::{Handler, Struck};

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::systems::users_api::Shape;
 use faults::Place;
-use stack::world::users_api::Shape;
 
 use crate::exchange::{Asked, Exchange};
 use crate::users::{User, UsersRequest};

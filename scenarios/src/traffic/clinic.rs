@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::systems::clinic::{NAMESAKES, Pool, USERS, User};
 use async_trait::async_trait;
-use stack::world::clinic::{NAMESAKES, Pool, USERS, User};
 
 use super::crew::Journey;
 use super::deck::Deck;
@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn a_namesake_asks_for_what_only_the_other_may_see() {
         for namesake in NAMESAKES {
-            assert!(!stack::world::clinic::may_see(namesake, permitted(namesake)), "{namesake:?}");
-            assert!(USERS.iter().any(|user| user.name == namesake.name && stack::world::clinic::may_see(*user, permitted(namesake))));
+            assert!(!crate::systems::clinic::may_see(namesake, permitted(namesake)), "{namesake:?}");
+            assert!(USERS.iter().any(|user| user.name == namesake.name && crate::systems::clinic::may_see(*user, permitted(namesake))));
         }
     }
 }

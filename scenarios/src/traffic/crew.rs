@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::Timeline;
     use crate::traffic::{Arrivals, Load};
-    use stack::Addresses;
+    use run_folder::Addresses;
 
     #[test]
     fn users_follow_from_the_rate_the_journey_and_what_the_faults_add_to_each_request() {

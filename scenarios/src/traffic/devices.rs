@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::systems::thermostat::homes;
 use rumqttc::{AsyncClient, QoS};
 use serde_json::Value;
-use stack::world::thermostat::homes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;

@@ -1,8 +1,8 @@
 //! A look at every member and every record of a sign-in, once everything has settled.
 
+use crate::systems::inactive_users::{POOL, TABLE};
+use run_folder::Addresses;
 use serde_json::{Value, json};
-use stack::Addresses;
-use stack::world::inactive_users::{POOL, TABLE};
 
 use super::{TrafficError, http};
 

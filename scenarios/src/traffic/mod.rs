@@ -36,7 +36,7 @@ mod voice;
 use std::time::Duration;
 
 use reports::measurements::Generator;
-use stack::Addresses;
+use run_folder::Addresses;
 
 use crate::Timeline;
 

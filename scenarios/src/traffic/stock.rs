@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stack::world::clinic::User;
+use crate::systems::clinic::User;
 use tokio::sync::Notify;
 
 use super::{TrafficError, tokens};

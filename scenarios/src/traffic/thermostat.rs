@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::systems::thermostat::Home;
+use crate::systems::thermostat::homes;
 use async_trait::async_trait;
-use stack::world::thermostat::Home;
-use stack::world::thermostat::homes;
 
 use super::convergence::Convergence;
 use super::crew::Journey;

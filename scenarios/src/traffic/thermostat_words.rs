@@ -1,6 +1,6 @@
 //! What people ask of the thermostats, in the contract's words. Pure.
 
-use stack::world::thermostat::Home;
+use crate::systems::thermostat::Home;
 
 use crate::exchange::{Caller, ThermostatRequest};
 

@@ -5,8 +5,8 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use run_folder::addresses::Pool;
 use serde::Deserialize;
-use stack::addresses::Pool;
 
 use super::{TrafficError, http};
 
@@ -30,7 +30,7 @@ pub(super) async fn sign_in(services: &str, client: &str, user: &str) -> Result<
     let body = serde_json::json!({
         "AuthFlow": "USER_PASSWORD_AUTH",
         "ClientId": client,
-        "AuthParameters": { "USERNAME": user, "PASSWORD": stack::world::PASSWORD },
+        "AuthParameters": { "USERNAME": user, "PASSWORD": run_folder::addresses::PASSWORD },
     });
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")];
     let (status, answer) = http::once(services, http::json(services, "/", &headers, body.to_string())?).await?;

@@ -1,6 +1,8 @@
-//! Whether what a template declares fits together: each queue and topic that something names is there.
+//! Whether what a template declares fits together: each queue and topic that something names is there, and what the seed fills.
 
 use std::collections::BTreeSet;
+
+use run_folder::deployment::Seed;
 
 use super::stepfunctions::resource::{Needs, needs};
 use crate::blueprint::{Blueprint, Machine};
@@ -14,7 +16,7 @@ pub struct Dangling(Vec<String>);
 ///
 /// # Errors
 /// Where a name is used that nothing has.
-pub fn check(blueprint: &Blueprint) -> Result<(), Dangling> {
+pub fn check(blueprint: &Blueprint, seed: &Seed) -> Result<(), Dangling> {
     let queues: BTreeSet<&str> = blueprint.queues.iter().map(|it| it.name.as_str()).collect();
     let topics: BTreeSet<&str> = blueprint.topics.iter().map(|it| it.name.as_str()).collect();
     let redrives =
@@ -32,7 +34,19 @@ pub fn check(blueprint: &Blueprint) -> Result<(), Dangling> {
     let no_topic = told.chain(published).filter(|(_, name)| !topics.contains(name));
     let mut complaints: Vec<String> = no_queue.map(|(who, name)| format!("{who} names the queue `{name}`, which is not there")).collect();
     complaints.extend(no_topic.map(|(who, name)| format!("{who} names the topic `{name}`, which is not there")));
+    complaints.extend(seeded(seed, blueprint));
     if complaints.is_empty() { Ok(()) } else { Err(Dangling(complaints)) }
+}
+
+/// What the seed fills that is not there.
+fn seeded(seed: &Seed, blueprint: &Blueprint) -> Vec<String> {
+    let table = |name: &String| !blueprint.tables.iter().any(|it| it.name == *name);
+    let pool = |name: &String| !blueprint.pools.iter().any(|it| it.name == *name);
+    let store = |id: &String| !blueprint.policy_stores.contains(id);
+    let tables = seed.rows.keys().filter(|name| table(name)).map(|name| format!("the table `{name}`"));
+    let pools = seed.users.keys().filter(|name| pool(name)).map(|name| format!("the user pool `{name}`"));
+    let stores = seed.policies.keys().filter(|id| store(id)).map(|id| format!("the policy store `{id}`"));
+    tables.chain(pools).chain(stores).map(|what| format!("the seed fills {what}, which no template declares")).collect()
 }
 
 fn needs_of(machine: &Machine) -> impl Iterator<Item = (String, Needs)> {
@@ -87,7 +101,7 @@ mod tests {
             ..Blueprint::default()
         };
         assert_eq!(
-            check(&blueprint).unwrap_err().to_string(),
+            check(&blueprint, &Seed::default()).unwrap_err().to_string(),
             "the stack does not fit together: the redrive of queue `in` names the queue `dead`, which is not there; \
              the bucket `b` names the queue `q`, which is not there; the alarm `a` names the queue `x`, which is not there; \
              the state `S` of `m` names the queue `letters`, which is not there; the alarm `a` names the topic `t`, which is not there; \
@@ -97,6 +111,6 @@ mod tests {
             blueprint.queues.push(Queue { name: name.into(), visibility: day, retention: day, redrive: None });
         }
         blueprint.topics.extend(["t", "notices"].map(|name| Topic { name: name.into() }));
-        assert!(check(&blueprint).is_ok());
+        assert!(check(&blueprint, &Seed::default()).is_ok());
     }
 }

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use faults::Entry;
+use run_folder::deployment::Seed;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
@@ -48,30 +49,22 @@ use self::sns::Sns;
 use self::sqs::Sqs;
 use self::stepfunctions::StepFunctions;
 use self::verifiedpermissions::VerifiedPermissions;
-use crate::addresses::Pool;
 use crate::blueprint::{Blueprint, Receipt};
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
-use crate::world::policies::{self, PolicyStore};
-use crate::world::{clinic, mail, thermostat};
 use crate::{Compressed, Sightings};
+use run_folder::addresses::Pool;
 
 /// What the services start with.
 pub struct Settings {
-    /// How many homes the thermostats have; none where that system is not up.
-    pub homes: Option<u32>,
-    /// Whether the clinic is up.
-    pub clinic: bool,
-    /// How many members the inactive users' pool begins with; none where that system is not up.
-    pub members: Option<u32>,
+    /// What is there before the first request.
+    pub seed: Seed,
     /// Whether there is a cache.
     pub cache: bool,
     /// Where the file of large objects is made.
     pub folder: PathBuf,
     /// What the template declares beside functions and routes. Mail is taken where a receipt rule stores it.
     pub blueprint: Blueprint,
-    /// Names of user pools and of the functions that they call after an authentication.
-    pub triggers: Vec<(String, String)>,
     /// The door through which services invoke functions, put in once the platform is up.
     pub invoke: LateInvoke,
     /// How many times faster than at AWS long waits go.
@@ -127,18 +120,18 @@ impl Services {
 /// # Errors
 /// Where no port is free, no key can be made, or what the systems start with is refused.
 pub async fn start(settings: Settings) -> io::Result<Services> {
-    let Settings { homes, clinic, members, cache, folder, blueprint, triggers, invoke, compressed, sightings, plan, ledger } = settings;
-    declared::check(&blueprint).map_err(io::Error::other)?;
+    let Settings { mut seed, cache, folder, blueprint, invoke, compressed, sightings, plan, ledger } = settings;
+    declared::check(&blueprint, &seed).map_err(io::Error::other)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let http = listener.local_addr()?;
-    let decisions = VerifiedPermissions::new(&policies_of(homes, clinic)).map_err(io::Error::other)?;
-    let tables = Arc::new(DynamoDb::start(homes, clinic, &blueprint.tables, compressed, sightings.clone()).await?);
-    let setup = cognito::Setup { homes, clinic, members, triggers, invoke: invoke.clone(), sightings: sightings.clone() };
-    let cognito = Arc::new(Cognito::start(setup, http).await?);
+    let stores: Vec<_> = blueprint.policy_stores.iter().map(|id| (id.as_str(), seed.policies.remove(id).unwrap_or_default())).collect();
+    let decisions = VerifiedPermissions::new(&stores).map_err(io::Error::other)?;
+    let tables = Arc::new(DynamoDb::start(&blueprint.tables, &seed.rows, compressed, sightings.clone()).await?);
+    let cognito = Arc::new(Cognito::start(&blueprint.pools, &seed.users, &invoke, &sightings, http).await?);
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
     let mailbox = Arc::new(Mailbox::default());
-    let sending = Ses::new(vec![mail::SENDER.to_owned()], Arc::clone(&mailbox), sightings.clone());
+    let sending = Ses::new(blueprint.senders, Arc::clone(&mailbox), sightings.clone());
     let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
     let sns = Sns::new(&blueprint.topics, sightings.clone());
     let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), Spool::within(&folder)?, sightings.clone());
@@ -208,11 +201,4 @@ async fn take_mail(
     let address = inbound.local_addr()?;
     tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
     Ok(Some(address))
-}
-
-/// The policies of the systems that are up, by their stores.
-fn policies_of(homes: Option<u32>, clinic: bool) -> Vec<(&'static str, PolicyStore)> {
-    let thermostat = homes.map(|homes| (thermostat::POLICY_STORE, policies::thermostat(homes)));
-    let clinic = clinic.then(|| (clinic::POLICY_STORE, policies::clinic()));
-    thermostat.into_iter().chain(clinic).collect()
 }

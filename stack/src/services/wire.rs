@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use quick_xml::escape::escape;
 use s3s::dto::{Timestamp, TimestampFormat};
 use serde_json::{Value, json};
@@ -108,22 +109,7 @@ pub fn request_id() -> String {
 
 /// Turns `%41` into `A`; what is not such a triple stays as it is.
 pub fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok());
-        match code {
-            Some(code) if first == b'%' => {
-                bytes.push(code);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

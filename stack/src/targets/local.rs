@@ -28,6 +28,8 @@ pub struct Launch {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// What its environment has beside the harness's own.
+    pub variables: Vec<(String, String)>,
     /// What every process of the stack carries in its environment as `BROWNOUT_STACK`.
     pub marker: String,
 }
@@ -53,6 +55,7 @@ impl Local {
         let log = std::fs::File::create(self.folder.log("stack"))?;
         let mut child = Command::new(&self.launch.program)
             .args(&self.launch.arguments)
+            .envs(self.launch.variables.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

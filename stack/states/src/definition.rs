@@ -168,9 +168,12 @@ pub struct Catcher {
 }
 
 impl Definition {
-    /// Calls `change` with what becomes of the errors of every state, those within branches too.
-    pub fn each_handling(&mut self, change: &mut dyn FnMut(&mut Handling)) {
-        self.flow.each_handling(change);
+    /// Takes these errors out of what is retried and caught anywhere, whether by name or by a wildcard.
+    pub fn leave_unhandled(&mut self, errors: &[String]) {
+        self.flow.each_handling(&mut |handling| {
+            handling.retry.retain_mut(|retrier| retrier.errors.leave_out(errors));
+            handling.catch.retain_mut(|catcher| catcher.errors.leave_out(errors));
+        });
     }
 
     /// Every Task, those within branches too.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use run_folder::deployment::Seed;
+use run_folder::{Compressed, Sightings};
 use serde_json::{Value, json};
 use stack::blueprint::{Blueprint, Mapping, Queue, Redrive, Source};
 use stack::invoke::LateInvoke;
@@ -11,7 +13,6 @@ use stack::platform::Function;
 use stack::platform::gateway::Routes;
 use stack::services::sqs::Sqs;
 use stack::services::{self, Services};
-use stack::{Compressed, Sightings};
 
 use crate::support::{Up, function, until, up};
 
@@ -28,12 +29,9 @@ async fn queues() -> Services {
     let redrive = Some(Redrive { to: DEAD.into(), max_receives: 2 });
     let (ledger, _) = tokio::sync::mpsc::unbounded_channel();
     let settings = services::Settings {
-        homes: None,
-        clinic: false,
-        members: None,
+        seed: Seed::default(),
         cache: false,
         folder: std::env::temp_dir(),
-        triggers: Vec::new(),
         plan: PathBuf::from("there-is-none"),
         ledger,
         blueprint: Blueprint { queues: vec![queue(QUEUE, redrive), queue(DEAD, None)], ..Blueprint::default() },

@@ -36,7 +36,7 @@ pub fn layer() -> Layer {
 /// A function of the template.
 fn declared(name: &str) -> Function {
     let text = std::fs::read_to_string(root().join("echo.yaml")).unwrap();
-    let template = Template::read(&text, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    let template = Template::read(&text, &BTreeMap::new()).unwrap();
     let found = template.functions.into_iter().find(|function| function.name == name).unwrap();
     let timeout = found.timeout;
     Function { code: found.code.code(&programs(), &root()), timeout, concurrency: 1, ..function(name) }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use faults::Entry;
+use run_folder::{Compressed, RunFolder};
 use serde_json::Value;
+use stack::guard;
 use stack::platform::gateway::Routes;
 use stack::platform::{Code, Function, Invoked, Platform, Settings};
-use stack::{Compressed, RunFolder, guard};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub struct Up {

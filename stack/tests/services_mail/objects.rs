@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use faults::Arm;
+use run_folder::Seen;
 use serde_json::{Value, json};
-use stack::Seen;
 
 use super::signing::Signer;
 use super::stage::{Answered, Stage};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use run_folder::Seen;
+use run_folder::deployment::Seed;
+use run_folder::{Compressed, Sightings};
 use serde_json::{Value, json};
-use stack::Seen;
 use stack::blueprint::Blueprint;
 use stack::invoke::LateInvoke;
 use stack::services::{Settings, start};
-use stack::{Compressed, Sightings};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::stage::{Stage, blueprint};
@@ -147,12 +148,9 @@ async fn services_whose_declarations_do_not_fit_together_do_not_start() {
     let (ledger, _entries) = unbounded_channel();
     let queues = blueprint().queues.into_iter().filter(|queue| queue.name != "dead").collect();
     let settings = Settings {
-        homes: None,
-        clinic: false,
-        members: None,
+        seed: Seed::default(),
         cache: false,
         folder: std::env::temp_dir(),
-        triggers: Vec::new(),
         invoke: LateInvoke::default(),
         plan: std::path::PathBuf::from("none"),
         ledger,

@@ -10,11 +10,12 @@ use hyper::{HeaderMap, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use run_folder::deployment::Seed;
+use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
 use stack::blueprint::{Alarm, Blueprint, Bucket, Metric, Queue, Redrive, Topic};
 use stack::invoke::LateInvoke;
 use stack::services::{Services, Settings, start};
-use stack::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -57,6 +58,7 @@ pub fn blueprint() -> Blueprint {
             Bucket { name: "incoming".into(), notifies: vec!["incoming".into()] },
             Bucket { name: "attachments".into(), notifies: vec![] },
         ],
+        senders: vec!["sensors@brownout.example".into()],
         topics: vec![Topic { name: "fallback".into() }],
         alarms: vec![Alarm {
             name: "oldest".into(),
@@ -83,13 +85,10 @@ impl Stage {
         let (told, sightings) = Sightings::channel();
         let compressed = Compressed { queues, expiry: 1 };
         let settings = Settings {
-            homes: None,
-            clinic: false,
-            members: None,
+            seed: Seed::default(),
             cache: false,
             folder: run.path().to_owned(),
             blueprint: blueprint(),
-            triggers: Vec::new(),
             invoke: LateInvoke::default(),
             compressed,
             sightings: told,

@@ -1,7 +1,7 @@
 //! SNS and CloudWatch over the wire: a form and XML, and JSON.
 
+use run_folder::Seen;
 use serde_json::json;
-use stack::Seen;
 
 use super::signing::Signer;
 use super::stage::{Answered, Stage};

@@ -1,6 +1,6 @@
 //! What a record is to be, decided before it is sent: its id, its size, and what is wrong with it. Pure: the seed and the number decide.
 
-use stack::world::audit::LARGEST_EVENT;
+use crate::systems::audit::LARGEST_EVENT;
 
 use super::super::AuditLoad;
 use super::super::chance::Chance;

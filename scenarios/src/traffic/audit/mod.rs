@@ -8,10 +8,10 @@ mod send;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::systems::audit::{API, PATH};
 use async_trait::async_trait;
 use hyper::Request;
 use reports::Outcome;
-use stack::world::audit::{API, PATH};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::chance;

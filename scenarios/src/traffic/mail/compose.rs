@@ -302,7 +302,7 @@ mod tests {
         let drafts = (0..2_000).map(|number| Draft::new(7, &load(20_000), number));
         for draft in drafts.filter(|draft| draft.form == MailForm::Malformed) {
             let said = text(&draft);
-            let markers = said.matches(stack::world::mail::MARKER).count();
+            let markers = said.matches(crate::systems::mail::MARKER).count();
             assert_eq!(markers, 2, "{said}");
             match draft.list {
                 List::Invalid(what) => assert!(!draft.is_broken && said.contains(&format!(",{what}:")), "{said}"),

@@ -1,6 +1,6 @@
 //! What a mail is to be, decided before it is written: form, readers, size, and what is to become of it. Pure: the seed and the number decide.
 
-use stack::world::mail::MARKER;
+use crate::systems::mail::MARKER;
 
 use super::super::MailLoad;
 use super::super::chance::Chance;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stack::world::inactive_users::member;
+use crate::systems::inactive_users::member;
 
 use super::super::UsersLoad;
 use super::people::People;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use stack::Seen;
-use stack::world::inactive_users::THRESHOLD_DAYS;
+use crate::systems::inactive_users::THRESHOLD_DAYS;
+use run_folder::Seen;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
@@ -139,7 +139,7 @@ impl Hand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stack::addresses::{Addresses, Pool};
+    use run_folder::addresses::{Addresses, Pool};
 
     fn hand(life_s: f64) -> Hand {
         let pool =

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::systems::inactive_users::{POOL, TABLE, sub};
+use run_folder::Addresses;
+use run_folder::addresses::PASSWORD;
+use run_folder::addresses::Pool;
 use serde_json::{Value, json};
-use stack::Addresses;
-use stack::addresses::Pool;
-use stack::world::PASSWORD;
-use stack::world::inactive_users::{POOL, TABLE, sub};
 
 use super::super::sender::Connections;
 use super::super::{TrafficError, http};

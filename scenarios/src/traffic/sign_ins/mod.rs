@@ -8,13 +8,13 @@ mod people;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::systems::inactive_users::{POOL, member};
 use async_trait::async_trait;
 use rand::distr::Distribution;
 use rand_distr::Zipf;
 use rand_pcg::Pcg64Mcg;
+use run_folder::Seen;
 use serde_json::Value;
-use stack::Seen;
-use stack::world::inactive_users::{POOL, member};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use stack::world::inactive_users::member;
+use crate::systems::inactive_users::member;
 
 use super::super::UsersLoad;
 use super::super::chance::Chance;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::systems::users_api::{Shape, Verb};
 use async_trait::async_trait;
-use stack::world::users_api::{Shape, Verb};
 
 use super::super::open_model::{Arrival, Hands, Scenario};
 use super::super::voice::{Line, Voice};

@@ -5,7 +5,7 @@ mod journey;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stack::world::users_api::{SHAPES, Shape};
+use crate::systems::users_api::{SHAPES, Shape};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::crew;

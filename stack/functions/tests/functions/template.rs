@@ -7,7 +7,14 @@ use functions::{
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-const TEMPLATE: &str = include_str!("../../../template.yaml");
+const TEMPLATE: &str = concat!(
+    include_str!("../../../../scenarios/src/systems/thermostat/template.yaml"),
+    include_str!("../../../../scenarios/src/systems/clinic/template.yaml"),
+    include_str!("../../../../scenarios/src/systems/mail/template.yaml"),
+    include_str!("../../../../scenarios/src/systems/inactive_users/template.yaml"),
+    include_str!("../../../../scenarios/src/systems/users_api/template.yaml"),
+    include_str!("../../../../scenarios/src/systems/audit/template.yaml"),
+);
 
 /// The names under `Variables:` of a resource.
 fn variables_of(resource: &str) -> BTreeSet<String> {

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::section::Known;
-use super::{Declared, alarms, buckets, machines, mappings, queues, tables};
+use super::{Declared, alarms, buckets, machines, mappings, pools, queues, tables};
 use crate::blueprint::{Blueprint, Source};
 
 /// Types that are read elsewhere or change nothing on this machine: who may do what, what the services are told by their own start, and what only
 /// AWS needs.
-const WITHOUT_EFFECT: [&str; 19] = [
+const WITHOUT_EFFECT: [&str; 17] = [
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::UsagePlan",
     "AWS::ApiGateway::UsagePlanKey",
@@ -20,13 +20,11 @@ const WITHOUT_EFFECT: [&str; 19] = [
     "AWS::Lambda::Permission",
     "AWS::Logs::LogGroup",
     "AWS::S3::BucketPolicy",
-    "AWS::SES::EmailIdentity",
     "AWS::SES::ReceiptRuleSet",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
     "AWS::Serverless::Api",
     "AWS::VerifiedPermissions::Policy",
-    "AWS::VerifiedPermissions::PolicyStore",
     "AWS::VerifiedPermissions::PolicyTemplate",
 ];
 
@@ -45,7 +43,9 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
             "AWS::CloudWatch::Alarm" => blueprint.alarms.extend(alarms::read(&section, resource)),
             "AWS::SES::ReceiptRule" => blueprint.receipts.extend(buckets::receipts(&section)),
             "AWS::Serverless::Function" => blueprint.mappings.extend(mappings::read(&section, &attribute(""))),
-            "AWS::Cognito::UserPool" => blueprint.triggers.extend(mappings::trigger(&section, resource)),
+            "AWS::Cognito::UserPool" => blueprint.pools.push(pools::read(&section, resource)),
+            "AWS::VerifiedPermissions::PolicyStore" => blueprint.policy_stores.push(resource.clone()),
+            "AWS::SES::EmailIdentity" => blueprint.senders.push(section.needed("EmailIdentity")),
             "AWS::Serverless::StateMachine" => blueprint.machines.extend(machines::read(&section, attribute(".Name"))),
             other if WITHOUT_EFFECT.contains(&other) => {}
             other => section.complain("Type", format!("found `{other}`, which is not served here")),

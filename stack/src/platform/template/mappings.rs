@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::physical::Kind;
 use super::section::Section;
-use crate::blueprint::{Mapping, Source, Trigger};
+use crate::blueprint::{Mapping, Source};
 
 /// The most messages and records of a batch. Source: Lambda API reference, CreateEventSourceMapping.
 const LARGEST_BATCH: u32 = 10_000;
@@ -98,11 +98,4 @@ fn partial(event: &Section<'_>) -> bool {
         event.complain("FunctionResponseTypes", format!("found `{other}`, there is: ReportBatchItemFailures"));
     }
     !types.is_empty()
-}
-
-/// The function that a user pool invokes after an authentication.
-pub(super) fn trigger(pool: &Section<'_>, resource: &str) -> Option<Trigger> {
-    let triggers = pool.within("LambdaConfig");
-    triggers.only(&["PostAuthentication"], &[]);
-    Some(Trigger { pool: resource.to_owned(), function: triggers.resource(Kind::Function, "PostAuthentication")? })
 }

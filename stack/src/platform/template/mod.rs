@@ -10,13 +10,14 @@ mod keys;
 mod machines;
 mod mappings;
 mod physical;
+mod pools;
 mod queues;
 mod section;
 mod tables;
-mod yaml;
+pub mod yaml;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -110,15 +111,14 @@ const WITHOUT_EFFECT: [&str; 13] = [
 ];
 
 impl Template {
-    /// Reads a template. `values` says what logical ids (`UserPool`) and attributes (`UserPool.Arn`) stand for that the template does not
-    /// name itself, `parameters` what the template's parameters are where not their defaults.
+    /// Reads a template; `parameters` are those of its parameters that do not have their defaults.
     ///
     /// # Errors
     /// All complaints at once, each with its resource.
-    pub fn read(text: &str, values: &BTreeMap<String, String>, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+    pub fn read(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let template = yaml::read(text).map_err(|why| TemplateError(vec![Complaint::new("template", why)]))?;
         let mut complaints = Vec::new();
-        let mut names = names(&template, values, parameters, &mut complaints);
+        let mut names = names(&template, parameters, &mut complaints);
         let (resources, globals) = conditions::resolve(&template, &names, &mut complaints);
         let arns = physical::name_all(&resources, &mut names, &mut complaints);
         let globals_of_functions = globals.get("Function").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -148,14 +148,28 @@ impl Template {
         let complaints = known.complaints.into_inner();
         if complaints.is_empty() { Ok(Self { functions, routes, blueprint }) } else { Err(TemplateError(complaints)) }
     }
+
+    /// What several templates deploy together.
+    ///
+    /// # Errors
+    /// Where a name is there twice.
+    pub fn join(all: Vec<Self>) -> Result<Self, TemplateError> {
+        let mut joined = Self { functions: Vec::new(), routes: Routes { apis: Vec::new() }, blueprint: Blueprint::default() };
+        for template in all {
+            joined.functions.extend(template.functions);
+            joined.routes.apis.extend(template.routes.apis);
+            joined.blueprint.extend(template.blueprint);
+        }
+        let functions = joined.functions.iter().map(|function| ("function", function.name.as_str()));
+        let mut known = BTreeSet::new();
+        let twice = functions.chain(joined.blueprint.names()).filter(|named| !known.insert(*named));
+        let complaints: Vec<_> =
+            twice.map(|(kind, name)| Complaint::new(name, format!("another {kind} of the stack has this name"))).collect();
+        if complaints.is_empty() { Ok(joined) } else { Err(TemplateError(complaints)) }
+    }
 }
 
-fn names(
-    template: &Value,
-    values: &BTreeMap<String, String>,
-    parameters: &BTreeMap<String, String>,
-    complaints: &mut Vec<Complaint>,
-) -> Names {
+fn names(template: &Value, parameters: &BTreeMap<String, String>, complaints: &mut Vec<Complaint>) -> Names {
     let pseudo = [
         ("AWS::Region", REGION),
         ("AWS::AccountId", ACCOUNT),
@@ -175,7 +189,6 @@ fn names(
     for name in parameters.keys().filter(|name| !declared.contains_key(*name)) {
         complaints.push(Complaint::new(name, "the template has no such parameter"));
     }
-    names.extend(values.clone());
     names.extend(parameters.clone());
     Names(names)
 }

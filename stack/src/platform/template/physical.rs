@@ -1,9 +1,10 @@
 //! The names and ARNs that resources have once they are made, so that others can refer to them, and the way back from an ARN to its resource.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use faults::Complaint;
-use serde_json::{Map, Value};
+use run_folder::addresses::{APP, client_id, pool_id};
+use serde_json::{Map, Value, json};
 
 use super::intrinsics::Names;
 use crate::platform::names::{ACCOUNT, REGION};
@@ -19,6 +20,8 @@ pub(super) enum Kind {
     /// A table's stream; its name is the table's.
     Stream,
     Machine,
+    UserPool,
+    PolicyStore,
 }
 
 impl Kind {
@@ -31,10 +34,12 @@ impl Kind {
             Self::Table => "table",
             Self::Stream => "stream of a table",
             Self::Machine => "state machine",
+            Self::UserPool => "user pool",
+            Self::PolicyStore => "policy store",
         }
     }
 
-    /// The kind that a resource's type makes, and the property that names it.
+    /// The kind that a resource's type makes, and the property that names it; a policy store has none.
     fn of(resource_type: &str) -> Option<(Self, &'static str)> {
         Some(match resource_type {
             "AWS::Serverless::Function" => (Self::Function, "FunctionName"),
@@ -43,6 +48,8 @@ impl Kind {
             "AWS::SNS::Topic" => (Self::Topic, "TopicName"),
             "AWS::DynamoDB::Table" => (Self::Table, "TableName"),
             "AWS::Serverless::StateMachine" => (Self::Machine, "Name"),
+            "AWS::Cognito::UserPool" => (Self::UserPool, "UserPoolName"),
+            "AWS::VerifiedPermissions::PolicyStore" => (Self::PolicyStore, ""),
             _ => return None,
         })
     }
@@ -91,7 +98,30 @@ pub(super) fn name_all(resources: &Map<String, Value>, names: &mut Names, compla
             names.0.insert(key, value);
         }
     }
+    name_clients(resources, names, complaints);
     arns
+}
+
+/// The ids of the pools' clients, once the pools have theirs. A pool has one client here.
+fn name_clients(resources: &Map<String, Value>, names: &mut Names, complaints: &mut Vec<Complaint>) {
+    let mut pools = BTreeSet::new();
+    for (resource, declared) in
+        resources.iter().filter(|(_, declared)| declared.get("Type") == Some(&json!("AWS::Cognito::UserPoolClient")))
+    {
+        let key = format!("{resource}.UserPoolId");
+        let pool = declared.get("Properties").and_then(|properties| properties.get("UserPoolId")).unwrap_or(&Value::Null);
+        match names.text(pool) {
+            Ok(pool) => {
+                if !pools.insert(pool.clone()) {
+                    complaints.push(Complaint::new(key, format!("`{pool}` has another client, one is served here")));
+                }
+                let client = client_id(pool.trim_start_matches(&pool_id("")), APP);
+                names.0.insert(format!("{resource}.ClientId"), client.clone());
+                names.0.insert(resource.clone(), client);
+            }
+            Err(why) => complaints.push(Complaint::new(key, why)),
+        }
+    }
 }
 
 /// Where a resource has no name of its own: a function has its binary's, others what the caller says or their logical id.
@@ -99,7 +129,7 @@ fn unnamed(kind: Kind, resource: &str, declared: &Value, names: &Names) -> Strin
     let said = match kind {
         Kind::Function => binary(declared).map(str::to_owned),
         Kind::Bucket | Kind::Table => names.0.get(resource).cloned(),
-        Kind::Queue | Kind::Topic | Kind::Stream | Kind::Machine => None,
+        Kind::Queue | Kind::Topic | Kind::Stream | Kind::Machine | Kind::UserPool | Kind::PolicyStore => None,
     };
     said.unwrap_or_else(|| resource.to_owned())
 }
@@ -131,6 +161,16 @@ fn attributes(kind: Kind, name: &str, region: &str) -> Vec<(&'static str, String
             vec![("", machine.clone()), ("Arn", machine), ("Name", named)]
         }
         Kind::Topic => vec![("", arn("sns", "")), ("TopicArn", arn("sns", "")), ("TopicName", named)],
+        Kind::UserPool => {
+            let id = pool_id(name);
+            let provider = format!("cognito-idp.{region}.amazonaws.com/{id}");
+            let arn = format!("arn:aws:cognito-idp:{region}:{ACCOUNT}:userpool/{id}");
+            vec![("", id.clone()), ("UserPoolId", id), ("ProviderName", provider), ("Arn", arn)]
+        }
+        Kind::PolicyStore => {
+            let arn = format!("arn:aws:verifiedpermissions::{ACCOUNT}:policy-store/{name}");
+            vec![("", named.clone()), ("PolicyStoreId", named), ("Arn", arn)]
+        }
         Kind::Table | Kind::Stream => {
             let table = arn("dynamodb", "table/");
             let stream = format!("{table}/stream/2026-01-01T00:00:00.000");

@@ -12,7 +12,7 @@ enum Open {
 ///
 /// # Errors
 /// Where it is not YAML, has a tag or an alias, or a key that is not text.
-pub(crate) fn read(text: &str) -> Result<Value, String> {
+pub fn read(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
     for event in Parser::new_from_str(text) {

@@ -19,8 +19,8 @@ use super::sns::Sns;
 use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::blueprint::{Alarm, Metric};
-use crate::compressed::Compressed;
-use crate::sightings::{Seen, Sightings};
+use run_folder::compressed::Compressed;
+use run_folder::sightings::{Seen, Sightings};
 
 /// Why an alarm is as it is before anything was measured.
 const UNMEASURED: &str = "Unchecked: Initial alarm creation";

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
+use run_folder::addresses::{self, APP, OTHER, client_id, pool_id};
+use run_folder::deployment::User as Seeded;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,9 +26,12 @@ use self::quota::Quota;
 use self::trigger::{Authentication, Trigger};
 use self::users::User;
 use super::wire::{Answer, Call, JSON_1_1, REST_JSON, Service};
+use crate::blueprint::UserPool as Declared;
 use crate::invoke::LateInvoke;
-use crate::world::{clinic, inactive_users, thermostat};
-use crate::{Seen, Sightings, addresses};
+use crate::{Seen, Sightings};
+
+/// AdminDisableUser calls a second for an account and Region, not adjustable. Source: Amazon Cognito, quotas for user pool APIs.
+const DISABLES_A_SECOND: usize = 25;
 
 /// The user pools of this machine.
 pub struct Cognito {
@@ -38,59 +43,33 @@ pub struct Cognito {
     sightings: Sightings,
 }
 
-/// What the pools start with.
-pub struct Setup {
-    /// How many homes the thermostats have; none where that system is not up.
-    pub homes: Option<u32>,
-    /// Whether the clinic is up.
-    pub clinic: bool,
-    /// How many members there are from the beginning; none where inactive users are not up.
-    pub members: Option<u32>,
-    /// Names of pools and of the functions that they call after an authentication.
-    pub triggers: Vec<(String, String)>,
-    /// The door to the functions.
-    pub invoke: LateInvoke,
-    /// Where it is told what happens.
-    pub sightings: Sightings,
-}
-
-/// Members that may be added by one call.
-const MOST_MEMBERS: u32 = 100_000;
-
-/// Who signs in where: the pool's name and its users with their groups.
-type People = (&'static str, BTreeMap<String, Vec<String>>);
-
 impl Cognito {
-    /// The pools of the systems that are up, their issuers at `at`. The keys are made side by side.
+    /// The declared pools with their users, their issuers at `at`. The keys are made side by side.
     ///
     /// # Errors
     /// Where no key can be made.
-    pub async fn start(setup: Setup, at: SocketAddr) -> io::Result<Self> {
-        let mut people: Vec<People> = Vec::new();
-        if let Some(homes) = setup.homes {
-            let users = thermostat::homes(homes).into_iter().flat_map(|home| home.users().map(str::to_owned));
-            people.push(("thermostat", users.map(|user| (user, Vec::new())).collect()));
-        }
-        for (pool, group) in [(clinic::Pool::Internal, "Doctor"), (clinic::Pool::External, "Client")] {
-            if setup.clinic {
-                let here = clinic::USERS.into_iter().chain(clinic::NAMESAKES).filter(|user| user.pool == pool);
-                people.push((pool.name(), here.map(|user| (user.name.to_owned(), vec![group.to_owned()])).collect()));
-            }
-        }
-        if let Some(members) = setup.members {
-            people.push((inactive_users::POOL, (0..members).map(|n| (inactive_users::member(n), Vec::new())).collect()));
-        }
-        let making: Vec<_> =
-            people.into_iter().map(|(name, users)| tokio::task::spawn_blocking(move || UserPool::new(address(name, at), users))).collect();
+    pub async fn start(
+        declared: &[Declared],
+        users: &BTreeMap<String, Vec<Seeded>>,
+        invoke: &LateInvoke,
+        sightings: &Sightings,
+        at: SocketAddr,
+    ) -> io::Result<Self> {
+        let make = |pool: &Declared| {
+            let (address, users) = (address(&pool.name, at), users.get(&pool.name).cloned().unwrap_or_default());
+            tokio::task::spawn_blocking(move || UserPool::new(address, users))
+        };
+        let making: Vec<_> = declared.iter().map(make).collect();
         let mut pools = Vec::new();
         for pool in making {
             pools.push(Arc::new(pool.await.map_err(io::Error::other)??));
         }
-        let Setup { triggers, invoke, sightings, .. } = setup;
-        let trigger = |function| Trigger::new(function, invoke.clone(), sightings.clone());
-        let triggers = triggers.into_iter().map(|(pool, function)| (pool, trigger(function))).collect();
-        let most = usize::try_from(inactive_users::DISABLES_A_SECOND).unwrap_or(usize::MAX);
-        Ok(Self { pools, triggers, disables: Quota::a_second(most), sightings })
+        let trigger = |pool: &Declared| {
+            let function = pool.post_authentication.clone()?;
+            Some((pool.name.clone(), Trigger::new(function, invoke.clone(), sightings.clone())))
+        };
+        let triggers = declared.iter().filter_map(trigger).collect();
+        Ok(Self { pools, triggers, disables: Quota::a_second(DISABLES_A_SECOND), sightings: sightings.clone() })
     }
 
     /// Where the pools are.
@@ -151,14 +130,12 @@ impl Cognito {
         }
     }
 
-    /// What only this machine has: `POST /brownout/rotate-keys {"pool"}`, `POST /brownout/expired-token {"pool","client","user"}` and
-    /// `POST /brownout/members {"pool","first","count"}`, which adds so many members with their password.
+    /// What only this machine has: `POST /brownout/rotate-keys {"pool"}` and `POST /brownout/expired-token {"pool","client","user"}`.
     pub async fn control(&self, call: &Call) -> Answer {
         let done = match (call.path.as_str(), serde_json::from_slice::<Control>(&call.body)) {
             (_, Err(error)) => Err(Refusal::new("InvalidParameterException", error.to_string())),
             ("/brownout/rotate-keys", Ok(control)) => self.rotate_keys(&control).await,
             ("/brownout/expired-token", Ok(control)) => self.expired_token(&control).await,
-            ("/brownout/members", Ok(control)) => self.add_members(&control),
             (path, Ok(_)) => Err(Refusal::new("ResourceNotFoundException", format!("there is no control `{path}`"))),
         };
         done.map_or_else(|Refusal(kind, message)| Answer::error(JSON_1_1, 400, kind, &message), |body| Answer::ok(REST_JSON, &body))
@@ -185,15 +162,6 @@ impl Cognito {
         // Expired for an hour: beyond any tolerance for clocks that differ.
         let tokens = issue(pool, client, &control.user, &user, SystemTime::now() - 2 * GOOD_FOR).await?;
         Ok(json!({"AccessToken": tokens.access, "IdToken": tokens.id}))
-    }
-
-    fn add_members(&self, control: &Control) -> Result<Value, Refusal> {
-        let pool = self.pool_called(&control.pool)?;
-        let end = control.first.checked_add(control.count).filter(|_| control.count <= MOST_MEMBERS);
-        let end =
-            end.ok_or_else(|| Refusal::new("InvalidParameterException", format!("at most {MOST_MEMBERS} members are added at once")))?;
-        let created = (control.first..end).filter(|n| pool.add_confirmed(&inactive_users::member(*n), Vec::new())).count();
-        Ok(json!({"created": created}))
     }
 }
 
@@ -268,10 +236,6 @@ struct Control {
     client: Option<String>,
     #[serde(default)]
     user: String,
-    #[serde(default)]
-    first: u32,
-    #[serde(default)]
-    count: u32,
 }
 
 /// The user whose password this is, where they may sign in.
@@ -309,14 +273,12 @@ async fn issue(pool: &Arc<UserPool>, client: &str, name: &str, user: &User, issu
 }
 
 fn address(name: &str, at: SocketAddr) -> addresses::Pool {
-    let id = format!("us-east-1_{name}");
-    // A client's id has 26 lower-case letters and digits, as Cognito makes them.
-    let client = |which: &str| format!("{:0<26}", format!("{}{which}", name.replace('-', "")));
+    let id = pool_id(name);
     addresses::Pool {
         name: name.to_owned(),
         issuer: format!("http://{at}/{id}"),
-        client_id: client("app"),
-        other_client_id: client("other"),
+        client_id: client_id(name, APP),
+        other_client_id: client_id(name, OTHER),
         id,
     }
 }
@@ -336,7 +298,7 @@ mod tests {
     use crate::Sighting;
     use crate::invoke::Invoke;
     use crate::platform::{InvokeError, Invoked};
-    use crate::world::PASSWORD;
+    use run_folder::addresses::{PASSWORD, subject};
 
     fn call(operation: &str, path: &str, body: Value) -> Call {
         let body = body.to_string().into();
@@ -348,9 +310,16 @@ mod tests {
     }
 
     async fn cognito() -> Cognito {
-        let (invoke, sightings) = (LateInvoke::default(), Sightings::nowhere());
-        let setup = Setup { homes: Some(2), clinic: true, members: None, triggers: Vec::new(), invoke, sightings };
-        Cognito::start(setup, "127.0.0.1:4000".parse().unwrap()).await.unwrap()
+        let user = |(name, group): (&str, &str)| Seeded { name: name.into(), groups: vec![group.into()] };
+        let pools = [
+            ("clinic-internal", vec![("Jane", "Doctor")]),
+            ("clinic-external", vec![("Jane", "Client"), ("Dave", "Client")]),
+            ("thermostat", vec![("john_doe", "Owner"), ("john_doe-1", "Owner")]),
+        ];
+        let declared = pools.each_ref().map(|(name, _)| Declared { name: (*name).into(), post_authentication: None });
+        let users = pools.into_iter().map(|(name, users)| (name.into(), users.into_iter().map(user).collect())).collect();
+        let at = "127.0.0.1:4000".parse().unwrap();
+        Cognito::start(&declared, &users, &LateInvoke::default(), &Sightings::nowhere(), at).await.unwrap()
     }
 
     async fn sign_in(cognito: &Cognito, client: &str, user: &str, password: &str) -> Answer {
@@ -463,15 +432,21 @@ mod tests {
         }
     }
 
-    /// A pool of three members whose function behaves so.
-    async fn members(behaviours: Vec<Behaviour>) -> (Cognito, Arc<Functions>, UnboundedReceiver<Sighting>) {
+    /// A pool of so many members whose function behaves so.
+    async fn pool_of(count: u32, behaviours: Vec<Behaviour>) -> (Cognito, Arc<Functions>, UnboundedReceiver<Sighting>) {
         let functions = Arc::new(Functions { behaviours: Mutex::new(behaviours.into()), calls: Mutex::default() });
         let invoke = LateInvoke::default();
         invoke.put(Arc::clone(&functions) as Arc<dyn Invoke>);
         let (sightings, seen) = Sightings::channel();
-        let triggers = vec![("members".to_owned(), "record-sign-in".to_owned())];
-        let setup = Setup { homes: None, clinic: false, members: Some(3), triggers, invoke, sightings };
-        (Cognito::start(setup, "127.0.0.1:4000".parse().unwrap()).await.unwrap(), functions, seen)
+        let declared = Declared { name: "members".into(), post_authentication: Some("record-sign-in".into()) };
+        let members = (0..count).map(|n| Seeded { name: format!("member-{n:05}"), groups: Vec::new() }).collect();
+        let users = [("members".to_owned(), members)].into();
+        let at = "127.0.0.1:4000".parse().unwrap();
+        (Cognito::start(&[declared], &users, &invoke, &sightings, at).await.unwrap(), functions, seen)
+    }
+
+    async fn members(behaviours: Vec<Behaviour>) -> (Cognito, Arc<Functions>, UnboundedReceiver<Sighting>) {
+        pool_of(3, behaviours).await
     }
 
     fn told(seen: &mut UnboundedReceiver<Sighting>) -> Vec<Seen> {
@@ -495,7 +470,7 @@ mod tests {
         let mut asked = call("InitiateAuth", "/", body);
         asked.root = Some("1-5759e988-bd862e3fe1be46a994272793".to_owned());
         let tokens = json_of(&cognito.answer(&asked).await);
-        let sub = inactive_users::sub("member-00001");
+        let sub = subject("members", "member-00001");
         let event = json!({
             "version": "1", "region": "us-east-1", "userPoolId": "us-east-1_members", "userName": "member-00001",
             "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": client},
@@ -589,7 +564,7 @@ mod tests {
         assert!(claims(&cognito, "members", tokens["AccessToken"].as_str().unwrap()).await.is_ok(), "it verifies offline until it ends");
         let profile = json_of(&administer(&cognito, "AdminGetUser", "member-00001").await);
         assert_eq!((&profile["Enabled"], &profile["UserStatus"]), (&json!(false), &json!("CONFIRMED")));
-        assert_eq!(profile["UserAttributes"][0], json!({"Name": "sub", "Value": inactive_users::sub("member-00001")}));
+        assert_eq!(profile["UserAttributes"][0], json!({"Name": "sub", "Value": subject("members", "member-00001")}));
         assert_eq!(administer(&cognito, "AdminEnableUser", "member-00001").await.status, 200);
         assert_eq!(json_of(&cognito.answer(&refresh).await)["message"], "Refresh Token has been revoked");
         assert_eq!(member_signs_in(&cognito).await.status, 200);
@@ -619,7 +594,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_administrator_makes_lists_and_deletes_users() {
-        let (cognito, _functions, _seen) = members(Vec::new()).await;
+        let (cognito, _functions, _seen) = pool_of(20_001, Vec::new()).await;
         let client = cognito.addresses()[0].client_id.clone();
         let about = |more: Value| {
             let mut body = json!({"UserPoolId": "us-east-1_members", "Username": "new"});
@@ -630,7 +605,7 @@ mod tests {
         let made = cognito.answer(&call("AdminCreateUser", "/", about(attributes.clone()))).await;
         let user = json_of(&made)["User"].clone();
         assert_eq!((made.status, &user["UserStatus"], &user["Enabled"]), (200, &json!("FORCE_CHANGE_PASSWORD"), &json!(true)));
-        assert_eq!(user["Attributes"][0]["Value"], inactive_users::sub("new"));
+        assert_eq!(user["Attributes"][0]["Value"], subject("members", "new"));
         assert_eq!(sign_in(&cognito, &client, "new", "Temporary-1!").await.status, 400);
         for (operation, more, error) in [
             ("AdminCreateUser", attributes, Some("UsernameExistsException")),
@@ -641,8 +616,6 @@ mod tests {
         }
         assert_eq!(sign_in(&cognito, &client, "new", "Own-password-1").await.status, 200);
 
-        let added = cognito.control(&call("", "/brownout/members", json!({"pool": "members", "first": 1, "count": 20_000}))).await;
-        assert_eq!(json_of(&added), json!({"created": 19_998}), "those that are there stay as they are");
         assert_eq!(sign_in(&cognito, &client, "member-20000", PASSWORD).await.status, 200);
         let (mut names, mut token) = (Vec::new(), Value::Null);
         loop {

@@ -5,15 +5,15 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use run_folder::addresses;
+use run_folder::deployment::User as Seeded;
 use serde_json::{Value, json};
 
 use super::keys::SigningKey;
 use super::users::{User, Users};
-use crate::addresses;
-use crate::world::inactive_users;
 
 /// How long an access or id token is good; Cognito's default.
 pub const GOOD_FOR: Duration = Duration::from_secs(3600);
@@ -45,20 +45,20 @@ impl UserPool {
     ///
     /// # Errors
     /// Where no key can be made.
-    pub fn new(address: addresses::Pool, people: BTreeMap<String, Vec<String>>) -> io::Result<Self> {
+    pub fn new(address: addresses::Pool, users: Vec<Seeded>) -> io::Result<Self> {
         let mut secret = [0_u8; 32];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no random bytes could be had"))?;
         let key = RwLock::new(Arc::new(SigningKey::generate()?));
         let seal = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         let pool = Self { address, users: Users::new(BTreeMap::new()), key, seal };
-        for (name, groups) in people {
-            pool.add_confirmed(&name, groups);
+        for user in users {
+            pool.add_confirmed(&user.name, user.groups);
         }
         Ok(pool)
     }
 
     /// Adds a user who can sign in at once; false where there is one of this name.
-    pub fn add_confirmed(&self, name: &str, groups: Vec<String>) -> bool {
+    fn add_confirmed(&self, name: &str, groups: Vec<String>) -> bool {
         self.users.add(name, User::confirmed(self.subject(name), format!("{name}@users.example"), groups))
     }
 
@@ -120,11 +120,7 @@ impl UserPool {
 
     /// A user's `sub`: the same in every run, another in every pool.
     pub fn subject(&self, user: &str) -> String {
-        if self.address.name == inactive_users::POOL {
-            return inactive_users::sub(user);
-        }
-        let hash = digest::digest(&digest::SHA256, format!("{}/{user}", self.address.id).as_bytes());
-        as_uuid(hash.as_ref())
+        addresses::subject(&self.address.name, user)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::world::PASSWORD;
+use run_folder::addresses::PASSWORD;
 
 /// One user.
 #[derive(Debug, Clone)]

@@ -66,9 +66,8 @@ impl DynamoDb {
     /// # Errors
     /// Where a table or a row is refused.
     pub async fn start(
-        homes: Option<u32>,
-        clinic: bool,
         declared: &[Table],
+        rows: &BTreeMap<String, Vec<Value>>,
         compressed: Compressed,
         sightings: Sightings,
     ) -> io::Result<Self> {
@@ -82,7 +81,7 @@ impl DynamoDb {
             tokens: Mutex::default(),
             sightings,
         };
-        for (operation, body) in seed::calls(homes, clinic, declared) {
+        for (operation, body) in seed::calls(declared, rows) {
             let answer = tables.run(operation, body.to_string().into()).await;
             if answer.status != 200 {
                 return Err(io::Error::other(format!("{operation}: {}", String::from_utf8_lossy(&answer.body))));
@@ -252,8 +251,21 @@ mod tests {
     use super::*;
     use crate::Sighting;
 
-    async fn plain(homes: Option<u32>, clinic: bool) -> io::Result<DynamoDb> {
-        DynamoDb::start(homes, clinic, &[], Compressed::default(), Sightings::nowhere()).await
+    /// A table of so many devices, and one of appointments.
+    async fn plain(devices: usize) -> DynamoDb {
+        let table = |name: &str, key: &str| Table { name: name.into(), key: key.into(), expires_by: None, streams: false };
+        let device = |n: usize| {
+            json!({
+                "deviceId": {"S": format!("Thermostat{n}")},
+                "primaryOwner": {"S": if n == 2 { "jane_doe" } else { "john_doe" }},
+                "additionalUsers": {"SS": ["jane_doe", "powercompany"]},
+            })
+        };
+        let appointment = json!({"id": {"S": "PI-T123"}, "owner": {"S": "Dave"}, "veterinarian": {"S": "Jane"}});
+        let tables = [table("UserMappingTable", "deviceId"), table("AppointmentsTable", "id")];
+        let rows =
+            [("UserMappingTable".into(), (1..=devices).map(device).collect()), ("AppointmentsTable".into(), vec![appointment])].into();
+        DynamoDb::start(&tables, &rows, Compressed::default(), Sightings::nowhere()).await.unwrap()
     }
 
     async fn call(tables: &DynamoDb, operation: &str, body: Value) -> (u16, Value) {
@@ -264,10 +276,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_systems_rows_are_there() {
-        let tables = plain(Some(2), true).await.unwrap();
+    async fn the_seeded_rows_are_there() {
+        let tables = plain(4).await;
         let (_, row) = call(&tables, "GetItem", json!({"TableName": "UserMappingTable", "Key": {"deviceId": {"S": "Thermostat1"}}})).await;
-        assert_eq!(row["Item"]["primaryOwner"], json!({"S": "john_doe"}));
         let mut others: Vec<_> = row["Item"]["additionalUsers"]["SS"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
         others.sort_unstable();
         assert_eq!(others, ["jane_doe", "powercompany"]);
@@ -282,7 +293,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_scan_gives_every_row_once_page_by_page() {
-        let tables = plain(Some(40), false).await.unwrap();
+        let tables = plain(80).await;
         let (mut seen, mut start, mut pages) = (Vec::new(), Value::Null, 0);
         loop {
             let mut body = json!({"TableName": "UserMappingTable", "Limit": 7});
@@ -305,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_query_and_a_filtered_scan_find_what_they_name() {
-        let tables = plain(Some(3), false).await.unwrap();
+        let tables = plain(6).await;
         let query = json!({"TableName": "UserMappingTable", "KeyConditionExpression": "deviceId = :d", "ExpressionAttributeValues": {":d": {"S": "Thermostat2"}}});
         let (_, found) = call(&tables, "Query", query).await;
         assert_eq!((&found["Count"], &found["Items"][0]["primaryOwner"]["S"]), (&json!(1), &json!("jane_doe")));
@@ -323,14 +334,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_update_changes_a_right_and_a_conditional_write_happens_once() {
-        let tables = Arc::new(plain(None, true).await.unwrap());
+        let tables = Arc::new(plain(0).await);
         let update = json!({
-            "TableName": "AppointmentsTable", "Key": {"id": {"S": "PI-T900"}}, "UpdateExpression": "SET #o = :o",
-            "ExpressionAttributeNames": {"#o": "owner"}, "ExpressionAttributeValues": {":o": {"S": "Dave"}}, "ReturnValues": "ALL_NEW",
+            "TableName": "AppointmentsTable", "Key": {"id": {"S": "PI-T123"}}, "UpdateExpression": "SET #o = :o",
+            "ExpressionAttributeNames": {"#o": "owner"}, "ExpressionAttributeValues": {":o": {"S": "Joy"}}, "ReturnValues": "ALL_NEW",
         });
         let (status, changed) = call(&tables, "UpdateItem", update).await;
-        assert_eq!((status, &changed["Attributes"]["owner"]["S"]), (200, &json!("Dave")), "{changed}");
-        assert_eq!(changed["Attributes"]["veterinarian"]["S"], "Adam", "the rest stays");
+        assert_eq!((status, &changed["Attributes"]["owner"]["S"]), (200, &json!("Joy")), "{changed}");
+        assert_eq!(changed["Attributes"]["veterinarian"]["S"], "Jane", "the rest stays");
         let writers: Vec<_> = (0..16)
             .map(|_| {
                 let tables = Arc::clone(&tables);
@@ -357,7 +368,7 @@ mod tests {
         };
         let declared = [table("Watched", true, true), table("Expiring", true, false), table("Plain", false, false)];
         let (sightings, seen) = Sightings::channel();
-        let tables = DynamoDb::start(None, false, &declared, Compressed { queues: 1, expiry }, sightings).await.unwrap();
+        let tables = DynamoDb::start(&declared, &BTreeMap::new(), Compressed { queues: 1, expiry }, sightings).await.unwrap();
         (Arc::new(tables), seen)
     }
 

@@ -138,7 +138,7 @@ pub fn wrong_number(name: &str) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sightings::Sightings;
+    use run_folder::sightings::Sightings;
 
     fn run(store: &Store, line: &str, now: Instant) -> Reply {
         let mut words = line.split(' ').map(|word| Bytes::copy_from_slice(word.as_bytes()));

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 pub use self::commands::OPERATIONS;
 use self::store::Store;
 use super::neighbour::Striker;
-use crate::sightings::Sightings;
+use run_folder::sightings::Sightings;
 
 /// What all values may hold together.
 const MOST: usize = 1024 * 1024 * 1024;

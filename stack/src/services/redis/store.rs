@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::sightings::{Seen, Sightings};
+use run_folder::sightings::{Seen, Sightings};
 
 /// What a value costs beside its key, which is held twice, and itself.
 const AROUND: usize = 128;

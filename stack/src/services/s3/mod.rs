@@ -19,7 +19,7 @@ pub use self::wire::Objects;
 use super::sqs::Sqs;
 use super::wire::hexadecimal;
 use crate::blueprint::Bucket;
-use crate::sightings::{Seen, Sightings};
+use run_folder::sightings::{Seen, Sightings};
 
 /// What the one who stored an object says of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
     use crate::blueprint::Queue;
-    use crate::compressed::Compressed;
+    use run_folder::compressed::Compressed;
 
     #[tokio::test]
     async fn storing_is_told_before_the_queue_and_the_queue_gets_the_event() {

@@ -8,11 +8,13 @@ use mail_parser::DateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LARGEST_MESSAGE;
-use crate::sightings::{Seen, Sightings};
-use crate::world::mail::SETUP_NOTIFICATION;
+use run_folder::sightings::{Seen, Sightings};
 
 /// The host that SES receives by.
 pub const HOST: &str = "inbound-smtp.us-east-1.amazonaws.com";
+
+/// The object that SES puts into a bucket when a receipt rule is made; it is no mail.
+const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
 /// What is under way at once may hold so many blocks of memory: 512 MiB.
 const BUDGET: usize = 8192;

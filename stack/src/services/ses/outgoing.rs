@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use super::super::wire::{Answer, Call, REST_JSON, Service, request_id};
 use super::letter::{self, Letter, Refusal};
 use super::mailbox::{Mailbox, Sent};
-use crate::sightings::{Seen, Sightings};
-use crate::world::mail::MOST_RECIPIENTS;
+use run_folder::sightings::{Seen, Sightings};
 
 /// Larger requests are read on a thread of their own, for others wait meanwhile.
 const LARGE: usize = 256 * 1024;
+
+/// At most so many recipients in one call. Source: Amazon SES, service quotas.
+const MOST_RECIPIENTS: usize = 50;
 
 /// SES as it sends.
 pub struct Ses {
@@ -97,7 +99,7 @@ impl Service for Ses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::mail::SENDER;
+    const SENDER: &str = "sensors@brownout.example";
 
     fn call(from: &str, to: usize) -> Call {
         let to: Vec<_> = (0..to).map(|n| format!("reader-{n}@x.org")).collect();

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::wire::{Answer, Call, QUERY_XML, Service, form};
 use crate::account::arn;
 use crate::blueprint::Topic;
-use crate::sightings::{Seen, Sightings};
+use run_folder::sightings::{Seen, Sightings};
 
 /// A message with its subject.
 const LARGEST: usize = 256 * 1024;

@@ -22,8 +22,8 @@ pub use self::wire::query_error;
 use super::wire::hexadecimal;
 use crate::account::{ACCESS_KEY, ACCOUNT, arn};
 use crate::blueprint;
-use crate::compressed::Compressed;
-use crate::sightings::Sightings;
+use run_folder::compressed::Compressed;
+use run_folder::sightings::Sightings;
 
 /// How often what outlived its retention is looked for where nobody receives.
 const SWEEP: Duration = Duration::from_millis(50);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::blueprint;
-use crate::compressed::Compressed;
+use run_folder::compressed::Compressed;
 
 /// From its third receive on a message that comes back goes to the end of the line and no longer counts for the age of the oldest.
 /// Source: Amazon SQS, available CloudWatch metrics, `ApproximateAgeOfOldestMessage`.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::queue::{Held, Queue, Taken};
 use crate::blueprint;
-use crate::compressed::Compressed;
-use crate::sightings::{Seen, Sightings};
+use run_folder::compressed::Compressed;
+use run_folder::sightings::{Seen, Sightings};
 
 /// A message as it is sent.
 #[derive(Debug, Default)]

@@ -25,7 +25,7 @@ use super::wire::{Answer, Call, JSON_1_0, Service, iso_8601};
 use crate::blueprint;
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
-use crate::sightings::{Seen, Sightings};
+use run_folder::sightings::{Seen, Sightings};
 
 pub use self::book::{How, Shown};
 pub use self::requests::{execution_arn, machine_arn};

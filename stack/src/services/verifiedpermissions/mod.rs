@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use self::request::{BatchIsAuthorized, EntitiesDefinition, IsAuthorized, Question, entities};
 use self::store::{CompiledStore, Judgement, StoreError};
 use super::wire::{Answer, Call, JSON_1_0, Service};
-use crate::world::policies::PolicyStore;
+use run_folder::deployment::PolicyStore;
 
 /// The most requests of one batch. Source: the service's API reference, BatchIsAuthorized.
 const LARGEST_BATCH: usize = 30;
@@ -97,11 +97,36 @@ impl Service for VerifiedPermissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{clinic, policies, thermostat};
+    use run_folder::deployment::Link;
 
+    /// Whoever owns a device may do anything with it; a guest may set a temperature from 72 to 78.
     fn service() -> VerifiedPermissions {
-        VerifiedPermissions::new(&[(thermostat::POLICY_STORE, policies::thermostat(1)), (clinic::POLICY_STORE, policies::clinic())])
-            .unwrap()
+        let owned = |id: &str, text: &str| (id.to_owned(), text.to_owned());
+        let (user, device) = (owned("AwsIotAvpWebApp::User", "jane_doe"), owned("AwsIotAvpWebApp::Device", "Thermostat1"));
+        let store = PolicyStore {
+            policies: vec![owned("owner", "permit(principal, action, resource) when { resource.primaryOwner == principal };")],
+            templates: vec![owned(
+                "guest",
+                r#"permit(principal == ?principal, action == AwsIotAvpWebApp::Action::"SetTemperature", resource == ?resource)
+                   when { context has desiredTemperature && context.desiredTemperature >= 72 && context.desiredTemperature <= 78 };"#,
+            )],
+            links: vec![Link { id: "guest-Thermostat1".into(), template: "guest".into(), principal: user, resource: device }],
+            schema: "namespace AwsIotAvpWebApp { entity User; entity Device = { primaryOwner: User };
+                     action SetTemperature appliesTo { principal: User, resource: Device, context: { desiredTemperature?: Long } }; }"
+                .into(),
+        };
+        let clinic = PolicyStore {
+            policies: vec![
+                owned("client", "permit(principal, action, resource) when { resource.owner == principal };"),
+                owned("doctor", "permit(principal, action, resource) when { resource.veterinarian == principal };"),
+            ],
+            schema: r#"namespace Clinic { entity InternalUser, ExternalUser;
+                       entity Appointment = { owner: ExternalUser, veterinarian: InternalUser };
+                       action "GET/appointment" appliesTo { principal: [InternalUser, ExternalUser], resource: Appointment }; }"#
+                .into(),
+            ..PolicyStore::default()
+        };
+        VerifiedPermissions::new(&[("ps-thermostat", store), ("ps-clinic", clinic)]).unwrap()
     }
 
     async fn call(operation: &str, body: &Value) -> (u16, Value) {

@@ -7,7 +7,7 @@ use cedar_policy::{
     ValidationMode, Validator,
 };
 
-use crate::world::policies::PolicyStore;
+use run_folder::deployment::PolicyStore;
 
 /// Why a store's policies cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,152 +143,16 @@ fn add(set: &mut PolicySet, all: &PolicySet, policy: &Policy) -> Result<(), Stri
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
-    use cedar_policy::{Context, Entity, RestrictedExpression};
-
     use super::*;
-    use crate::world::{clinic, policies, thermostat};
-
-    type Row = (&'static str, u8, &'static str, Option<i64>, Option<i64>, bool);
-    type Case<'a> = (&'a str, &'a str, &'a str, Option<i64>, Option<i64>, bool);
-
-    fn device(id: &str, owner: &str) -> Entities {
-        let owner = uid("AwsIotAvpWebApp::User", owner).unwrap();
-        let attributes = HashMap::from([("primaryOwner".to_owned(), RestrictedExpression::new_entity_uid(owner))]);
-        let device = Entity::new(uid("AwsIotAvpWebApp::Device", id).unwrap(), attributes, HashSet::new()).unwrap();
-        Entities::from_entities([device], None).unwrap()
-    }
-
-    fn judge(store: &CompiledStore, owner: &str, (user, device_id, action, temperature, time, _): Case<'_>) -> Judgement {
-        let long = |key: &str, value: Option<i64>| value.map(|v| (key.to_owned(), RestrictedExpression::new_long(v)));
-        let context = Context::from_pairs(long("desiredTemperature", temperature).into_iter().chain(long("time", time))).unwrap();
-        let request = Request::new(
-            uid("AwsIotAvpWebApp::User", user).unwrap(),
-            uid("AwsIotAvpWebApp::Action", action).unwrap(),
-            uid("AwsIotAvpWebApp::Device", device_id).unwrap(),
-            context,
-            None,
-        )
-        .unwrap();
-        store.judge(&request, &device(device_id, owner))
-    }
-
-    /// Who asks, on which device (1 or 2), for what, with which temperature and time, and what the contract says.
-    const TABLE: [Row; 48] = [
-        ("john_doe", 1, "GetTemperature", None, None, true),
-        ("john_doe", 1, "SetTemperature", Some(10), None, true),
-        ("john_doe", 1, "SetTemperature", None, Some(0), true),
-        ("jane_doe", 1, "GetTemperature", None, None, true),
-        ("jane_doe", 1, "GetTemperature", Some(99), Some(5), true),
-        ("jane_doe", 1, "SetTemperature", Some(71), Some(900), false),
-        ("jane_doe", 1, "SetTemperature", Some(72), None, true),
-        ("jane_doe", 1, "SetTemperature", Some(75), Some(900), true),
-        ("jane_doe", 1, "SetTemperature", Some(78), None, true),
-        ("jane_doe", 1, "SetTemperature", Some(79), None, false),
-        ("jane_doe", 1, "SetTemperature", None, Some(900), false),
-        ("powercompany", 1, "GetTemperature", None, Some(839), false),
-        ("powercompany", 1, "GetTemperature", None, Some(840), true),
-        ("powercompany", 1, "GetTemperature", None, Some(1019), true),
-        ("powercompany", 1, "GetTemperature", None, Some(1020), false),
-        ("powercompany", 1, "GetTemperature", None, None, false),
-        ("powercompany", 1, "SetTemperature", Some(75), Some(839), false),
-        ("powercompany", 1, "SetTemperature", Some(75), Some(840), true),
-        ("powercompany", 1, "SetTemperature", Some(200), Some(1019), true),
-        ("powercompany", 1, "SetTemperature", Some(75), Some(1020), false),
-        ("powercompany", 1, "SetTemperature", Some(75), None, false),
-        ("jane_doe", 2, "GetTemperature", None, None, true),
-        ("jane_doe", 2, "SetTemperature", Some(100), None, true),
-        ("jane_doe", 2, "SetTemperature", None, None, true),
-        ("powercompany", 2, "GetTemperature", None, None, true),
-        ("powercompany", 2, "GetTemperature", None, Some(0), true),
-        ("powercompany", 2, "SetTemperature", Some(75), Some(900), false),
-        ("powercompany", 2, "SetTemperature", None, None, false),
-        ("john_doe", 2, "GetTemperature", None, None, false),
-        ("john_doe", 2, "GetTemperature", Some(70), Some(1000), false),
-        ("john_doe", 2, "SetTemperature", Some(67), Some(1000), false),
-        ("john_doe", 2, "SetTemperature", Some(68), Some(1000), true),
-        ("john_doe", 2, "SetTemperature", Some(72), Some(1000), true),
-        ("john_doe", 2, "SetTemperature", Some(73), Some(1000), false),
-        ("john_doe", 2, "SetTemperature", Some(70), Some(959), false),
-        ("john_doe", 2, "SetTemperature", Some(70), Some(960), true),
-        ("john_doe", 2, "SetTemperature", Some(70), Some(1079), true),
-        ("john_doe", 2, "SetTemperature", Some(70), Some(1080), false),
-        ("john_doe", 2, "SetTemperature", Some(70), None, false),
-        ("john_doe", 2, "SetTemperature", None, Some(1000), false),
-        ("stranger", 1, "GetTemperature", None, Some(900), false),
-        ("stranger", 1, "SetTemperature", Some(75), Some(900), false),
-        ("stranger", 2, "GetTemperature", None, Some(900), false),
-        ("stranger", 2, "SetTemperature", Some(70), Some(1000), false),
-        ("john_doe", 1, "DeleteDevice", None, None, false),
-        ("jane_doe", 2, "DeleteDevice", None, None, false),
-        ("powercompany", 1, "DeleteDevice", None, Some(900), false),
-        ("jane_doe", 1, "SetTemperature", Some(-1), Some(900), false),
-    ];
-
-    #[test]
-    fn the_contract_s_table_holds_for_every_home() {
-        let homes = thermostat::homes(3);
-        let store = CompiledStore::compile("ps", &policies::thermostat(3)).unwrap();
-        for home in &homes {
-            for (user, which, action, temperature, time, allowed) in TABLE {
-                let name = match user {
-                    "john_doe" => &home.john,
-                    "jane_doe" => &home.jane,
-                    "powercompany" => &home.power_company,
-                    other => other,
-                };
-                let device = if which == 1 { &home.first } else { &home.second };
-                let case = (name, device.id.as_str(), action, temperature, time, allowed);
-                let judged = judge(&store, &device.primary_owner, case);
-                assert_eq!(judged.allowed, allowed, "{case:?} {judged:?}");
-                assert_eq!(judged.errors, Vec::<String>::new(), "{case:?}");
-                assert_eq!(!judged.policies.is_empty(), allowed, "{case:?} {judged:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn nobody_has_rights_in_another_home() {
-        let homes = thermostat::homes(2);
-        let store = CompiledStore::compile("ps", &policies::thermostat(2)).unwrap();
-        for user in homes[1].users() {
-            for device in homes[0].devices() {
-                for action in ["GetTemperature", "SetTemperature"] {
-                    let case = (user, device.id.as_str(), action, Some(72), Some(1000), false);
-                    assert!(!judge(&store, &device.primary_owner, case).allowed, "{case:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_clinic_s_table_holds_and_namesakes_see_nothing() {
-        let store = CompiledStore::compile("ps", &policies::clinic()).unwrap();
-        for user in clinic::USERS.into_iter().chain(clinic::NAMESAKES) {
-            for appointment in &clinic::APPOINTMENTS {
-                for (action, known) in [("GET/appointment", true), ("DELETE/appointment", false)] {
-                    let entity = |name: &str, kind: &str| RestrictedExpression::new_entity_uid(uid(kind, name).unwrap());
-                    let resource = uid("Clinic::Appointment", appointment.id).unwrap();
-                    let attributes = HashMap::from([
-                        ("owner".to_owned(), entity(appointment.owner, "Clinic::ExternalUser")),
-                        ("veterinarian".to_owned(), entity(appointment.veterinarian, "Clinic::InternalUser")),
-                    ]);
-                    let entities = [Entity::new(resource.clone(), attributes, HashSet::new()).unwrap()];
-                    let principal = uid(user.pool.entity_type(), user.name).unwrap();
-                    let request =
-                        Request::new(principal, uid("Clinic::Action", action).unwrap(), resource, Context::empty(), None).unwrap();
-                    let judged = store.judge(&request, &Entities::from_entities(entities, None).unwrap());
-                    assert_eq!(judged.allowed, known && clinic::may_see(user, appointment.id), "{user:?} {appointment:?} {judged:?}");
-                }
-            }
-        }
-    }
 
     #[test]
     fn a_policy_that_does_not_validate_is_refused_by_name() {
-        let mut source = policies::clinic();
-        source.policies.push(("typo".into(), "permit(principal, action, resource) when { resource.ower == principal };".into()));
+        let typo = "permit(principal, action, resource) when { resource.ower == principal };";
+        let source = PolicyStore {
+            policies: vec![("typo".into(), typo.into())],
+            schema: "entity User; entity Thing = { owner: User }; action Look appliesTo { principal: User, resource: Thing };".into(),
+            ..PolicyStore::default()
+        };
         assert!(CompiledStore::compile("ps", &source).is_err_and(|e| e.to_string().contains("typo")));
     }
 }

@@ -103,7 +103,7 @@ mod tests {
 
     use super::super::incoming::Store;
     use super::*;
-    use crate::sightings::Sightings;
+    use run_folder::sightings::Sightings;
 
     struct Nowhere;
 

@@ -225,7 +225,7 @@ mod tests {
 
     use super::super::super::incoming::Store;
     use super::*;
-    use crate::sightings::Sightings;
+    use run_folder::sightings::Sightings;
 
     #[derive(Default)]
     struct Objects(Mutex<Vec<Bytes>>);

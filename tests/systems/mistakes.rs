@@ -1,20 +1,24 @@
 //! A mistake in the template that is deployed is a complaint that names its resource, and never a queue, an alarm or a mapping less.
 
-use super::stack::read;
+use scenarios::systems::{self, System};
+use stack::platform::template::{Template, TemplateError};
 
-/// The template with the first `from` after `resource` replaced.
-fn changed(resource: &str, from: &str, to: &str) -> String {
-    let template = crate::up::TEMPLATE;
-    let start = template.find(&format!("\n  {resource}:\n")).unwrap_or_else(|| panic!("{resource}"));
-    let (before, after) = template.split_at(start);
+use super::read;
+
+/// What the template says that has this resource, the first `from` after it replaced.
+fn changed(resource: &str, from: &str, to: &str) -> Result<Template, TemplateError> {
+    let start = format!("\n  {resource}:\n");
+    let owns = |system: &&dyn System| system.template().contains(&start);
+    let system = systems::ALL.into_iter().find(owns).unwrap_or_else(|| panic!("{resource}"));
+    let (before, after) = system.template().split_at(system.template().find(&start).unwrap());
     let end = after.match_indices("\n\n").map(|(at, _)| at).next().unwrap_or(after.len());
     assert!(after[..end].contains(from), "{resource}: {from}");
-    format!("{before}{}", after.replacen(from, to, 1))
+    read(system, &format!("{before}{}", after.replacen(from, to, 1)), &[])
 }
 
 /// Fails where the template with this mistake is read, or not complained about by these words.
 fn is_complained_about(resource: &str, from: &str, to: &str, complaint: &str) {
-    let Err(error) = read(&changed(resource, from, to), &[]) else { panic!("{resource}: {from} -> {to}") };
+    let Err(error) = changed(resource, from, to) else { panic!("{resource}: {from} -> {to}") };
     assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
 }
 
@@ -99,16 +103,16 @@ fn every_mistake_about_keys_is_complained_about_and_opens_nothing() {
 
 #[test]
 fn what_is_switched_off_is_not_there_and_no_mistake() {
-    let rule = read(&changed("MailRule", "Enabled: true", "Enabled: false"), &[]).unwrap();
+    let rule = changed("MailRule", "Enabled: true", "Enabled: false").unwrap();
     assert_eq!(rule.blueprint.receipts, []);
-    let mapping = read(&changed("EmailProcessorFunction", "BatchSize: 1", "Enabled: false"), &[]).unwrap();
+    let mapping = changed("EmailProcessorFunction", "BatchSize: 1", "Enabled: false").unwrap();
     assert!(mapping.blueprint.mappings.iter().all(|mapping| mapping.function == "prune-users"));
 }
 
 #[test]
 fn a_key_that_is_not_enabled_opens_nothing() {
     for to in ["Enabled: false", "Name: unused"] {
-        let template = read(&changed("AuditApiKey", "Enabled: true", to), &[]);
+        let template = changed("AuditApiKey", "Enabled: true", to);
         let routes = template.map(|template| template.routes);
         assert!(routes.is_ok_and(|routes| routes.apis.iter().all(|api| api.keys.is_empty())), "{to}");
     }

@@ -1,29 +1,14 @@
 //! What is read from the template that is deployed is what the contracts of the systems say.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::*;
-use crate::blueprint::{Alarm, Bucket, Mapping, Metric, Queue, Receipt, Redrive, Source, Table, Topic, Trigger};
-use crate::world::{audit, inactive_users, mail, users_api};
+use scenarios::systems::{System, audit, inactive_users, mail, users_api};
+use serde_json::{Value, json};
+use stack::blueprint::{Alarm, Bucket, Mapping, Metric, Queue, Receipt, Redrive, Source, Table, Topic, UserPool};
+use stack::platform::template::{Package, Template};
 
-/// What the template does not name itself: pools, their clients and policy stores.
-pub(super) fn values() -> BTreeMap<String, String> {
-    let pools =
-        ["Thermostat", "Internal", "External", "Members"].into_iter().flat_map(|name| [format!("{name}Pool"), format!("{name}Client")]);
-    let all = pools.chain(["ThermostatPolicyStore".to_owned(), "ClinicPolicyStore".to_owned()]);
-    all.map(|name| (name.clone(), name)).collect()
-}
-
-pub(super) fn read(text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
-    let mut all: BTreeMap<String, String> =
-        [("BucketPrefix", ""), ("CacheUrl", "redis://127.0.0.1:1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    all.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    Template::read(text, &values(), &all)
-}
-
-fn deployed(parameters: &[(&str, &str)]) -> Template {
-    read(crate::up::TEMPLATE, parameters).unwrap()
-}
+use super::deployed;
 
 fn sorted<T>(mut all: Vec<T>, name: impl Fn(&T) -> String) -> Vec<T> {
     all.sort_by_key(name);
@@ -85,7 +70,7 @@ fn at_aws_the_buckets_are_named_for_the_world_and_everything_follows() {
         ("acme-incoming", "acme-incoming")
     );
     assert_eq!(function.variables["ATTACHMENTS_BUCKET"], "acme-attachments");
-    let unasked = Template::read(crate::up::TEMPLATE, &values(), &BTreeMap::new()).unwrap_err();
+    let unasked = Template::read(mail::Mail.template(), &BTreeMap::new()).unwrap_err();
     assert!(unasked.to_string().contains("BucketPrefix"), "{unasked}");
 }
 
@@ -117,7 +102,11 @@ fn queue_and_stream_invoke_as_the_contracts_say() {
         },
     ];
     assert_eq!(mappings, expected);
-    assert_eq!(deployed(&[]).blueprint.triggers, [Trigger { pool: "MembersPool".into(), function: "record-sign-in".into() }]);
+    let pools = sorted(deployed(&[]).blueprint.pools, |pool| pool.name.clone());
+    let pool = |name: &str, function: Option<&str>| UserPool { name: name.into(), post_authentication: function.map(str::to_owned) };
+    let expected =
+        [pool("clinic-external", None), pool("clinic-internal", None), pool("members", Some("record-sign-in")), pool("thermostat", None)];
+    assert_eq!(pools, expected);
 }
 
 #[test]
@@ -263,7 +252,7 @@ fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
         let functions = deployed(parameters).functions;
-        assert_eq!(functions.len(), 10 + users_api::FUNCTIONS.len());
+        assert_eq!(functions.len(), 10 + users_api::UsersApi.functions().len());
         for function in functions {
             assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
         }

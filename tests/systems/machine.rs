@@ -1,7 +1,5 @@
 //! The audit's state machine as it is deployed, over stand-in functions and over the wire: what is retried, what is caught, what is told of it.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,16 +11,16 @@ use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use run_folder::deployment::Seed;
+use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
+use scenarios::systems::audit::{ARCHIVE, Audit, CLOSE, DEAD_LETTERS, DESCRIBE, NOTICES, STATE_MACHINE};
+use scenarios::systems::{self, System, Wanted};
 use serde_json::{Value, json};
 use stack::blueprint::Blueprint;
 use stack::invoke::{Invoke, LateInvoke};
-use stack::platform::template::Template;
 use stack::platform::{InvokeError, Invoked};
 use stack::services::stepfunctions::{execution_arn, machine_arn, root_of_execution, root_of_try};
 use stack::services::{Services, Settings, start};
-use stack::world::audit::{ARCHIVE, CLOSE, DEAD_LETTERS, DESCRIBE, NOTICES, STATE_MACHINE};
-use stack::world::record_machine::weaken;
-use stack::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
@@ -79,17 +77,13 @@ struct Stage {
     _folder: tempfile::TempDir,
 }
 
-/// What the template declares of the audit, with these weaknesses.
+/// What the audit's template declares beside functions, with these weaknesses.
 fn blueprint(weaknesses: &[&str]) -> Blueprint {
-    let pools =
-        ["Thermostat", "Internal", "External", "Members"].into_iter().flat_map(|name| [format!("{name}Pool"), format!("{name}Client")]);
-    let all = pools.chain(["ThermostatPolicyStore".to_owned(), "ClinicPolicyStore".to_owned()]);
-    let values: BTreeMap<String, String> = all.map(|name| (name.clone(), name)).collect();
-    let parameters =
-        [("BucketPrefix", ""), ("CacheUrl", "redis://127.0.0.1:1")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let declared = Template::read(stack::up::TEMPLATE, &values, &parameters).unwrap().blueprint;
+    let wanted = Wanted { weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(), ..super::wanted() };
+    let unhandled = systems::deployment([&Audit as &dyn System], &wanted).unhandled;
+    let declared = super::read(&Audit, Audit.template(), &[]).unwrap().blueprint;
     let mut machines = declared.machines;
-    machines.iter_mut().for_each(|machine| weaken(&mut machine.definition, weaknesses.iter().copied()));
+    machines.iter_mut().for_each(|machine| machine.definition.leave_unhandled(unhandled.get(&machine.name).map_or(&[], Vec::as_slice)));
     Blueprint {
         queues: declared.queues.into_iter().filter(|queue| queue.name == DEAD_LETTERS).collect(),
         topics: declared.topics.into_iter().filter(|topic| topic.name == NOTICES).collect(),
@@ -106,13 +100,10 @@ impl Stage {
         let (invoke, functions) = (LateInvoke::default(), Arc::new(Functions::default()));
         invoke.put(Arc::clone(&functions) as Arc<dyn Invoke>);
         let settings = Settings {
-            homes: None,
-            clinic: false,
-            members: None,
+            seed: Seed::default(),
             cache: false,
             folder: run.path().to_owned(),
             blueprint: blueprint(weaknesses),
-            triggers: Vec::new(),
             invoke,
             compressed: Compressed::default(),
             sightings,

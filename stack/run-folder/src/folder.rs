@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use faults::Plan;
 
+use crate::Deployment;
+
 /// Everything that a run writes, `logs/` and the locks apart.
-pub const FILES: [&str; 13] = [
+pub const FILES: [&str; 14] = [
+    "deployment.json",
     "plan.json",
     "stack.json",
     "ledger.ndjson",
@@ -47,6 +50,15 @@ pub enum FolderError {
     /// The functions get the plan's path as text.
     #[error("the path `{0}` is not UTF-8; choose a folder with another name")]
     NotUtf8(PathBuf),
+    /// A file in it cannot be read.
+    #[error("`{path}` cannot be read; it is written by `brownout run` of the same version")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// It cannot be written.
     #[error("`{path}` cannot be written; choose a writable folder with free space")]
     Unwritable {
@@ -169,6 +181,11 @@ impl RunFolder {
         &self.path
     }
 
+    /// What the stack deploys: one [`crate::Deployment`] as JSON.
+    pub fn deployment(&self) -> PathBuf {
+        self.path.join("deployment.json")
+    }
+
     /// The plan in force: replaced as a whole, never written in place.
     pub fn plan(&self) -> PathBuf {
         self.path.join("plan.json")
@@ -205,6 +222,26 @@ impl RunFolder {
     /// Where the folder cannot be written.
     pub fn write_plan(&self, plan: &Plan) -> io::Result<()> {
         self.replace(&self.plan(), plan.to_json().as_bytes())
+    }
+
+    /// Says what to deploy.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written.
+    pub fn write_deployment(&self, deployment: &Deployment) -> Result<(), FolderError> {
+        let path = self.deployment();
+        let written = serde_json::to_vec(deployment).map_err(io::Error::other).and_then(|json| self.replace(&path, &json));
+        written.map_err(FolderError::unwritable(&path))
+    }
+
+    /// What to deploy, as the harness said it.
+    ///
+    /// # Errors
+    /// Where it is not there, or not understood.
+    pub fn read_deployment(&self) -> Result<Deployment, FolderError> {
+        let path = self.deployment();
+        let read = std::fs::read(&path).and_then(|json| serde_json::from_slice(&json).map_err(io::Error::other));
+        read.map_err(|cause| FolderError::Unreadable { path, cause })
     }
 
     /// Replaces a file of the folder in one step.

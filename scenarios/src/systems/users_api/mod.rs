@@ -1,14 +1,63 @@
-//! The users API's world: one API in three shapes, which differ in nothing but how its routes are spread over functions.
+//! The users API: one API in three shapes, which differ in nothing but how its routes are spread over functions.
+
+use faults::Trigger;
+use run_folder::Deployment;
+
+use super::{How, System, Wanted, Weakness, template};
+
+/// One users API, as a function per verb, as one function, and as a read and a write function.
+pub struct UsersApi;
+
+const NAMED: How = How::Named("UsersWeaknesses");
+
+impl System for UsersApi {
+    fn name(&self) -> &'static str {
+        "users-api"
+    }
+
+    fn about(&self) -> &'static str {
+        "One users API, as a function per verb, as one function, and as a read and a write function"
+    }
+
+    fn template(&self) -> &'static str {
+        include_str!("template.yaml")
+    }
+
+    fn functions(&self) -> &'static [(&'static str, Trigger)] {
+        &[
+            ("users-list", Trigger::Http),
+            ("users-get", Trigger::Http),
+            ("users-create", Trigger::Http),
+            ("users-update", Trigger::Http),
+            ("users-delete", Trigger::Http),
+            ("users-all", Trigger::Http),
+            ("users-read", Trigger::Http),
+            ("users-write", Trigger::Http),
+        ]
+    }
+
+    fn programs(&self) -> Vec<&'static str> {
+        vec![PROGRAM]
+    }
+
+    fn weaknesses(&self) -> &'static [Weakness] {
+        &[
+            Weakness { name: "write-not-awaited", how: NAMED },
+            Weakness { name: "outage-reads-as-absence", how: NAMED },
+            Weakness { name: "create-overwrites", how: NAMED },
+        ]
+    }
+
+    fn deployment(&self, _: &Wanted) -> Deployment {
+        Deployment { templates: template(self.template(), []), ..Deployment::default() }
+    }
+}
 
 /// The table of the users of all shapes; key `id`, which begins with the shape.
 pub const TABLE: &str = "UsersTable";
 
 /// The binary that every function of every shape is.
 pub const PROGRAM: &str = "users-api";
-
-/// The functions of all shapes.
-pub const FUNCTIONS: [&str; 8] =
-    ["users-list", "users-get", "users-create", "users-update", "users-delete", "users-all", "users-read", "users-write"];
 
 /// How the routes are spread over functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +166,6 @@ mod tests {
                 serving.insert(shape.function(verb));
             }
         }
-        assert_eq!(serving, FUNCTIONS.into());
+        assert_eq!(serving, UsersApi.functions().iter().map(|(name, _)| *name).collect());
     }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// The password of every user on this machine.
+pub const PASSWORD: &str = "Brownout-1!";
+
 /// The addresses of a stack that is up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
@@ -39,7 +42,7 @@ pub struct Addresses {
 /// A user pool and its app clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {
-    /// `thermostat`, `clinic-internal` or `clinic-external`.
+    /// `UserPoolName`.
     pub name: String,
     /// Such as `us-east-1_thermostat`.
     pub id: String,
@@ -51,6 +54,28 @@ pub struct Pool {
     pub issuer: String,
 }
 
+/// The id of the user pool called `name`.
+pub fn pool_id(name: &str) -> String {
+    format!("us-east-1_{name}")
+}
+
+/// The client of a pool that a template declares.
+pub const APP: &str = "app";
+/// Another client of each pool, whose tokens the functions must not accept.
+pub const OTHER: &str = "other";
+
+/// A client of the user pool called `name`; 26 lower-case letters and digits, as Cognito makes them.
+pub fn client_id(name: &str, client: &str) -> String {
+    format!("{:0<26}", format!("{}{client}", name.replace('-', "")))
+}
+
+/// The `sub` of a user: a UUID made of pool and name alone, so that every process knows it without asking, and another in every pool.
+pub fn subject(pool: &str, user: &str) -> String {
+    let text = pool.bytes().chain([b'/']).chain(user.bytes());
+    let n = text.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("00000000-0000-4000-8000-{:012x}", n & 0xffff_ffff_ffff)
+}
+
 impl Addresses {
     /// Those of functions that somebody else deployed: nothing of them is on this machine.
     pub fn elsewhere<'a>(functions: impl Iterator<Item = &'a str>) -> Self {
@@ -60,5 +85,18 @@ impl Addresses {
     /// The pool called `name`.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| pool.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_user_has_a_sub_of_their_own() {
+        let subs: std::collections::BTreeSet<_> =
+            (0..20_000).flat_map(|n| ["members", "staff"].map(|pool| subject(pool, &format!("member-{n:05}")))).collect();
+        assert_eq!(subs.len(), 40_000);
+        assert_eq!(subject("members", "jane").len(), 36);
     }
 }

@@ -1,9 +1,5 @@
 //! A template as it is deployed, read as a whole.
 
-mod mistakes;
-mod policies;
-mod stack;
-
 use super::*;
 
 const TEMPLATE: &str = r#"
@@ -46,18 +42,15 @@ Resources:
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
+      TableName: appointments
       AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
       KeySchema: [{ AttributeName: id, KeyType: HASH }]
 "#;
 
-fn values() -> BTreeMap<String, String> {
-    [("Table".to_owned(), "appointments".to_owned())].into()
-}
-
 #[test]
 fn a_template_becomes_functions_and_routes() {
     let parameters = [("Weaknesses".to_owned(), "keys-fetched-once".to_owned())].into();
-    let template = Template::read(TEMPLATE, &values(), &parameters).unwrap();
+    let template = Template::read(TEMPLATE, &parameters).unwrap();
     let function = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
     let authorizer = function("authorizer");
     assert_eq!((&authorizer.code, authorizer.memory_mb), (&Package::Binary("authorizer".into()), 256));
@@ -90,7 +83,7 @@ fn what_is_not_understood_is_a_complaint_with_its_resource() {
         ("{ Ref: ClinicApi }", "{ Ref: Other }", "AppointmentsFunction.Events.Any"),
     ] {
         assert!(TEMPLATE.contains(from), "{from}");
-        let error = Template::read(&TEMPLATE.replace(from, to), &values(), &BTreeMap::new()).unwrap_err();
+        let error = Template::read(&TEMPLATE.replace(from, to), &BTreeMap::new()).unwrap_err();
         assert!(error.to_string().contains(complaint), "{from} -> {to}: {error}");
     }
 }
@@ -98,7 +91,7 @@ fn what_is_not_understood_is_a_complaint_with_its_resource() {
 #[test]
 fn a_managed_runtime_is_a_folder_and_a_handler() {
     let managed = TEMPLATE.replace("Timeout: 3,", "Runtime: python3.13, Handler: echo.handler, CodeUri: python/,");
-    let template = Template::read(&managed, &values(), &BTreeMap::new()).unwrap();
+    let template = Template::read(&managed, &BTreeMap::new()).unwrap();
     let authorizer = template.functions.into_iter().find(|function| function.resource == "AuthorizerFunction").unwrap();
     let code = authorizer.code.code(Path::new("/bin"), Path::new("/stack"));
     let runtime = Managed::Python("python3.13".into());

@@ -12,12 +12,16 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use run_folder::{Compressed, RunFolder, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::Blueprint;
+use stack::blueprint::{Blueprint, Table, UserPool};
 use stack::invoke::LateInvoke;
 use stack::services::{Services, Settings, start};
-use stack::{Compressed, RunFolder, Sightings};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+mod seed;
+
+use seed::{STORE, seed};
 
 struct Stage {
     services: Services,
@@ -28,18 +32,17 @@ struct Stage {
 }
 
 impl Stage {
-    async fn up(homes: u32) -> Self {
+    async fn up() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sender, ledger) = unbounded_channel();
+        let table = Table { name: "UserMappingTable".into(), key: "deviceId".into(), expires_by: None, streams: false };
+        let pool = UserPool { name: "thermostat".into(), post_authentication: None };
         let services = start(Settings {
-            homes: Some(homes),
-            clinic: true,
-            members: None,
+            seed: seed(),
             cache: false,
             folder: run.path().to_owned(),
-            blueprint: Blueprint::default(),
-            triggers: Vec::new(),
+            blueprint: Blueprint { tables: vec![table], pools: vec![pool], policy_stores: vec![STORE.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),
             compressed: Compressed::default(),
             sightings: Sightings::nowhere(),
@@ -106,7 +109,7 @@ fn row() -> Value {
 fn decision(user: &str, temperature: i64) -> Value {
     let name = |kind: &str, id: &str| json!({"entityType": format!("AwsIotAvpWebApp::{kind}"), "entityId": id});
     json!({
-        "policyStoreId": "ps-thermostat",
+        "policyStoreId": STORE,
         "principal": name("User", user),
         "action": {"actionType": "AwsIotAvpWebApp::Action", "actionId": "SetTemperature"},
         "resource": name("Device", "Thermostat1"),
@@ -119,12 +122,12 @@ fn decision(user: &str, temperature: i64) -> Value {
 }
 
 fn sign_in(client: &str, user: &str) -> Value {
-    json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": user, "PASSWORD": stack::world::PASSWORD}})
+    json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": user, "PASSWORD": run_folder::addresses::PASSWORD}})
 }
 
 #[tokio::test]
 async fn every_service_answers_at_the_one_address() {
-    let stage = Stage::up(2).await;
+    let stage = Stage::up().await;
     let (status, _, found) = stage.call("DynamoDB_20120810.GetItem", "1-a-b", &row()).await;
     assert_eq!((status, &found["Item"]["primaryOwner"]["S"]), (200, &json!("john_doe")));
     let (status, _, decided) = stage.call("VerifiedPermissions.IsAuthorized", "1-a-b", &decision("jane_doe", 75)).await;
@@ -154,7 +157,7 @@ async fn every_service_answers_at_the_one_address() {
 
 #[tokio::test]
 async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
-    let mut stage = Stage::up(1).await;
+    let mut stage = Stage::up().await;
     stage
         .strike(
             1,
@@ -201,7 +204,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
 
 #[tokio::test]
 async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
-    let mut stage = Stage::up(1).await;
+    let mut stage = Stage::up().await;
     stage
         .strike(
             1,
@@ -236,7 +239,7 @@ async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
 
 #[tokio::test]
 async fn a_struck_call_acts_and_is_written_down_though_its_caller_hung_up() {
-    let mut stage = Stage::up(1).await;
+    let mut stage = Stage::up().await;
     stage
         .strike(1, &json!([{"name": "slow", "place": {"service": {"name": "iotdata"}}, "share": 1.0, "kind": {"latency": {"at": "before", "time": "300ms"}}}]))
         .await;
@@ -277,7 +280,7 @@ async fn next(messages: &mut UnboundedReceiver<(String, Value)>) -> (String, Val
 
 #[tokio::test]
 async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
-    let stage = Stage::up(1).await;
+    let stage = Stage::up().await;
     let topic = |what: &str| format!("$aws/things/Thermostat1/shadow/{what}");
     let topics = ["update/accepted", "update/rejected", "get/accepted", "get/rejected", "update/delta"].map(topic);
     let (client, mut messages) = device(&stage, "Thermostat1", &topics.each_ref().map(String::as_str));
@@ -310,7 +313,7 @@ async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
 
 #[tokio::test]
 async fn a_hundred_devices_each_hear_of_their_own_wish_alone() {
-    let stage = Stage::up(1).await;
+    let stage = Stage::up().await;
     let mut devices = Vec::new();
     for n in 0..100 {
         let topics = [format!("$aws/things/d{n}/shadow/update/delta"), format!("$aws/things/d{n}/shadow/get/accepted")];
@@ -336,7 +339,7 @@ async fn a_hundred_devices_each_hear_of_their_own_wish_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures; run it alone with --run-ignored only --no-capture"]
 async fn what_each_service_carries() {
-    let stage = Stage::up(50).await;
+    let stage = Stage::up().await;
     let pool = stage.services.pools.iter().find(|pool| pool.name == "thermostat").unwrap();
     let base = format!("http://{}", stage.services.http);
     let jwks = format!("{}/.well-known/jwks.json", pool.issuer);

@@ -1,0 +1,99 @@
+//! The audit: the names that template, traffic and rules share.
+
+use faults::Trigger;
+use run_folder::Deployment;
+use run_folder::deployment::Parameter;
+
+use super::{How, System, Wanted, Weakness, template};
+
+/// Audit records taken in, archived, described and closed.
+pub struct Audit;
+
+const NAMED: How = How::Named("AuditWeaknesses");
+
+impl System for Audit {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn about(&self) -> &'static str {
+        "Audit records taken in, archived, described and closed"
+    }
+
+    fn template(&self) -> &'static str {
+        include_str!("template.yaml")
+    }
+
+    fn functions(&self) -> &'static [(&'static str, Trigger)] {
+        &[(INGEST, Trigger::Http), (ARCHIVE, Trigger::Task), (DESCRIBE, Trigger::Task), (CLOSE, Trigger::Task)]
+    }
+
+    fn weaknesses(&self) -> &'static [Weakness] {
+        &[
+            Weakness { name: "failure-as-success", how: NAMED },
+            Weakness { name: "lenient-base64", how: NAMED },
+            Weakness { name: "repeats-stored-again", how: NAMED },
+            Weakness { name: "closes-at-once", how: NAMED },
+            Weakness { name: "lost-on-timeout", how: How::Unhandled(STATE_MACHINE, &["Lambda.Unknown", "States.Timeout"]) },
+            Weakness { name: "throttling-not-retried", how: How::Unhandled(STATE_MACHINE, &["Lambda.TooManyRequestsException"]) },
+        ]
+    }
+
+    /// Buckets are named for the world at AWS; here they have the names of the contract alone.
+    fn deployment(&self, _: &Wanted) -> Deployment {
+        let parameters = [("BucketPrefix", "".into()), ("CacheUrl", Parameter::CacheAddress)];
+        Deployment { templates: template(self.template(), parameters), ..Deployment::default() }
+    }
+}
+
+/// The REST API, as [`run_folder::Addresses::api_keys`] names it.
+pub const API: &str = "AuditApi";
+
+/// The path under the API's stage that records are sent to.
+pub const PATH: &str = "/records";
+
+/// The function that takes records in.
+pub const INGEST: &str = "ingest-record";
+
+/// The task that archives.
+pub const ARCHIVE: &str = "archive-record";
+
+/// The task that describes.
+pub const DESCRIBE: &str = "describe-record";
+
+/// The task that closes.
+pub const CLOSE: &str = "close-record";
+
+/// The table of records; key [`ID`].
+pub const TABLE: &str = "AuditRecordsTable";
+
+/// The field of a record and the attribute of a row that names it.
+pub const ID: &str = "sourceTransactionID";
+
+/// The bucket of records: `records/<id>`.
+pub const ARCHIVE_BUCKET: &str = "audit-archive";
+
+/// The state machine.
+pub const STATE_MACHINE: &str = "audit-record";
+
+/// The queue of what was given up.
+pub const DEAD_LETTERS: &str = "audit-dead-letters";
+
+/// The topic of the notices.
+pub const NOTICES: &str = "audit-notices";
+
+/// How long the cache keeps a record, in seconds.
+pub const CACHED_S: u64 = 86_400;
+
+/// The largest event of one synchronous invocation, in bytes. Source: AWS Lambda, quotas.
+pub const LARGEST_EVENT: usize = 6_291_456;
+
+/// The key of a record in the cache.
+pub fn cache_key(id: &str) -> String {
+    format!("record:{id}")
+}
+
+/// The key of a record in the archive.
+pub fn object_key(id: &str) -> String {
+    format!("records/{id}")
+}

@@ -1,0 +1,183 @@
+//! The clinic: staff, clients and appointments.
+
+use faults::Trigger;
+use run_folder::Deployment;
+use run_folder::deployment::{Parameter, PolicyStore, Seed, User as Seeded};
+use serde_json::{Value, json};
+
+use super::{How, System, Wanted, Weakness, template};
+
+/// The clinic's authorizer and appointments.
+pub struct Clinic;
+
+const NAMED: How = How::Named("AuthorizerWeaknesses");
+
+impl System for Clinic {
+    fn name(&self) -> &'static str {
+        "clinic"
+    }
+
+    fn about(&self) -> &'static str {
+        "The clinic's authorizer and appointments"
+    }
+
+    fn template(&self) -> &'static str {
+        include_str!("template.yaml")
+    }
+
+    fn functions(&self) -> &'static [(&'static str, Trigger)] {
+        &[("authorizer", Trigger::Authorizer), ("appointments", Trigger::Http)]
+    }
+
+    fn weaknesses(&self) -> &'static [Weakness] {
+        &[
+            Weakness { name: "policy-names-one-path", how: NAMED },
+            Weakness { name: "error-cached-as-deny", how: NAMED },
+            Weakness { name: "one-namespace-for-both-pools", how: NAMED },
+            Weakness { name: "claims-not-checked", how: NAMED },
+            Weakness { name: "keys-fetched-once", how: NAMED },
+        ]
+    }
+
+    fn deployment(&self, wanted: &Wanted) -> Deployment {
+        let users = |pool: Pool, group: &str| {
+            let here = USERS.into_iter().chain(NAMESAKES).filter(|user| user.pool == pool);
+            (pool.name().to_owned(), here.map(|user| Seeded { name: user.name.to_owned(), groups: vec![group.to_owned()] }).collect())
+        };
+        let cache = wanted.authorizer_cache.as_secs().to_string();
+        Deployment {
+            templates: template(
+                self.template(),
+                [("CognitoEndpoint", Parameter::ServicesAddress), ("AuthorizerCacheSeconds", Parameter::Text(cache))],
+            ),
+            seed: Seed {
+                rows: [(TABLE.to_owned(), APPOINTMENTS.iter().enumerate().map(row).collect())].into(),
+                users: [users(Pool::Internal, "Doctor"), users(Pool::External, "Client")].into(),
+                policies: [(POLICY_STORE.to_owned(), policies())].into(),
+            },
+            ..Deployment::default()
+        }
+    }
+}
+
+fn row((n, appointment): (usize, &Appointment)) -> Value {
+    json!({
+        "id": {"S": appointment.id},
+        "owner": {"S": appointment.owner},
+        "veterinarian": {"S": appointment.veterinarian},
+        "name": {"S": appointment.owner},
+        "pet": {"S": format!("Pet {}", n + 1)},
+        "phone": {"S": format!("555-010{n}")},
+        "visitHistory": {"L": [{"S": "2024-03-01 check-up"}, {"S": "2024-09-12 vaccination"}]},
+    })
+}
+
+/// The Cedar policies.
+pub fn policies() -> PolicyStore {
+    let owned = |id: &str, text: &str| (id.to_owned(), text.to_owned());
+    PolicyStore {
+        policies: vec![
+            owned("owner", include_str!("policies/owner.cedar")),
+            owned("veterinarian", include_str!("policies/veterinarian.cedar")),
+        ],
+        schema: include_str!("policies/schema.cedarschema").to_owned(),
+        ..PolicyStore::default()
+    }
+}
+
+/// The namespace of the Cedar entities.
+pub const NAMESPACE: &str = "Clinic";
+
+/// The table of appointments.
+pub const TABLE: &str = "AppointmentsTable";
+
+/// The policy store's logical id.
+pub const POLICY_STORE: &str = "ClinicPolicyStore";
+
+/// The two user pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pool {
+    /// Staff; role Doctor.
+    Internal,
+    /// Clients; role Client.
+    External,
+}
+
+impl Pool {
+    /// As the header `ClientType` names it.
+    pub const fn client_type(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::External => "external",
+        }
+    }
+
+    /// `UserPoolName`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Internal => "clinic-internal",
+            Self::External => "clinic-external",
+        }
+    }
+
+    /// The Cedar entity type of its users.
+    pub const fn entity_type(self) -> &'static str {
+        match self {
+            Self::Internal => "Clinic::InternalUser",
+            Self::External => "Clinic::ExternalUser",
+        }
+    }
+}
+
+/// Someone who can sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct User {
+    /// The pool.
+    pub pool: Pool,
+    /// The name, unique within its pool only.
+    pub name: &'static str,
+}
+
+/// The four users of the contract.
+pub const USERS: [User; 4] = [
+    User { pool: Pool::External, name: "Dave" },
+    User { pool: Pool::External, name: "Joy" },
+    User { pool: Pool::Internal, name: "Jane" },
+    User { pool: Pool::Internal, name: "Adam" },
+];
+
+/// Users of one pool who bear the name of somebody in the other; they have no rights at all (B-5).
+pub const NAMESAKES: [User; 2] = [User { pool: Pool::Internal, name: "Dave" }, User { pool: Pool::External, name: "Jane" }];
+
+/// One appointment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appointment {
+    /// Such as `PI-T123`.
+    pub id: &'static str,
+    /// The client, a user of [`Pool::External`].
+    pub owner: &'static str,
+    /// The doctor, a user of [`Pool::Internal`].
+    pub veterinarian: &'static str,
+}
+
+/// The three appointments of the contract, and one whose owner is changed while the stack is up to see a right end (B-4).
+pub const APPOINTMENTS: [Appointment; 4] = [
+    Appointment { id: "PI-T123", owner: "Dave", veterinarian: "Jane" },
+    Appointment { id: "PI-T124", owner: "Joy", veterinarian: "Jane" },
+    Appointment { id: "PI-T125", owner: "Dave", veterinarian: "Adam" },
+    REVOCABLE,
+];
+
+/// The appointment whose owner is changed.
+pub const REVOCABLE: Appointment = Appointment { id: "PI-T900", owner: "Joy", veterinarian: "Adam" };
+
+/// The contract's table: whether `user` may GET `appointment`.
+pub fn may_see(user: User, appointment: &str) -> bool {
+    APPOINTMENTS.iter().any(|a| {
+        a.id == appointment
+            && match user.pool {
+                Pool::External => a.owner == user.name,
+                Pool::Internal => a.veterinarian == user.name,
+            }
+    })
+}

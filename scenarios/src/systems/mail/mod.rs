@@ -1,0 +1,82 @@
+//! The mail: the names that template, traffic and rules share.
+
+use faults::Trigger;
+use run_folder::Deployment;
+
+use super::{How, System, Wanted, Weakness, template};
+
+/// Mail in, links out.
+pub struct Mail;
+
+const NAMED: How = How::Named("EmailWeaknesses");
+
+impl System for Mail {
+    fn name(&self) -> &'static str {
+        "mail"
+    }
+
+    fn about(&self) -> &'static str {
+        "Mail in, links out"
+    }
+
+    fn template(&self) -> &'static str {
+        include_str!("template.yaml")
+    }
+
+    fn functions(&self) -> &'static [(&'static str, Trigger)] {
+        &[("email-processor", Trigger::Queue)]
+    }
+
+    fn weaknesses(&self) -> &'static [Weakness] {
+        &[
+            Weakness { name: "success-raises", how: NAMED },
+            Weakness { name: "send-failure-acknowledged", how: NAMED },
+            Weakness { name: "fallback-raises", how: NAMED },
+            Weakness { name: "no-retry", how: How::Set("MaxReceiveCount", "1") },
+            Weakness { name: "short-retention", how: How::Set("IncomingRetentionSeconds", "900") },
+            Weakness { name: "attachment-key-collides", how: NAMED },
+            Weakness { name: "not-idempotent", how: NAMED },
+        ]
+    }
+
+    /// Buckets are named for the world at AWS; here they have the names of the contract alone.
+    fn deployment(&self, _: &Wanted) -> Deployment {
+        Deployment { templates: template(self.template(), [("BucketPrefix", "".into())]), ..Deployment::default() }
+    }
+}
+
+/// The bucket into which mail is stored, one object a mail, its key the message id.
+pub const INCOMING: &str = "incoming";
+
+/// The bucket of attachments: `<message id>/<n>-<file name>`.
+pub const ATTACHMENTS: &str = "attachments";
+
+/// The queue that tells of new mail.
+pub const QUEUE: &str = "incoming";
+
+/// Its dead-letter queue.
+pub const DEAD_LETTERS: &str = "incoming-dead-letters";
+
+/// The topic for mail without a list of readers.
+pub const FALLBACK: &str = "fallback";
+
+/// The topic that alarms tell.
+pub const ALARMS: &str = "alarms";
+
+/// The table by which a mail is sent once.
+pub const SENT_TABLE: &str = "SentMailTable";
+
+/// What stands before and after the list of readers in a body.
+pub const MARKER: &str = ":Email_Rxers_Code:";
+
+/// Who sends the mail that goes out.
+pub const SENDER: &str = "sensors@brownout.example";
+
+/// The object that SES puts into a bucket when a receipt rule is made; it is no mail.
+pub const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
+
+/// How long a link works, in seconds.
+pub const LINK_LIFE_S: u64 = 129_600;
+
+/// At most so many recipients in one call to SES. Source: Amazon SES, service quotas.
+pub const MOST_RECIPIENTS: usize = 50;

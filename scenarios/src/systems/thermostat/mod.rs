@@ -1,0 +1,142 @@
+//! The thermostats: homes with their devices and people.
+
+mod policies;
+
+use faults::Trigger;
+use run_folder::Deployment;
+use run_folder::deployment::{Parameter, Seed, User};
+use serde_json::json;
+
+use super::{How, System, Wanted, Weakness, template};
+
+pub use policies::policies;
+
+/// Smart thermostats.
+pub struct Thermostat;
+
+const NAMED: How = How::Named("ThermostatWeaknesses");
+
+impl System for Thermostat {
+    fn name(&self) -> &'static str {
+        "thermostat"
+    }
+
+    fn about(&self) -> &'static str {
+        "Smart thermostats"
+    }
+
+    fn template(&self) -> &'static str {
+        include_str!("template.yaml")
+    }
+
+    fn functions(&self) -> &'static [(&'static str, Trigger)] {
+        &[("thermostat-api", Trigger::Http)]
+    }
+
+    fn weaknesses(&self) -> &'static [Weakness] {
+        &[
+            Weakness { name: "shadow-write-not-awaited", how: NAMED },
+            Weakness { name: "shadow-error-swallowed", how: NAMED },
+            Weakness { name: "token-not-verified", how: NAMED },
+            Weakness { name: "outage-reads-as-denial", how: NAMED },
+            Weakness { name: "mode-dropped", how: NAMED },
+            Weakness { name: "device-dies-on-reject", how: How::Device },
+        ]
+    }
+
+    fn deployment(&self, wanted: &Wanted) -> Deployment {
+        let homes = homes(wanted.homes);
+        let row = |device: &Device| {
+            json!({
+                "deviceId": {"S": device.id},
+                "primaryOwner": {"S": device.primary_owner},
+                "additionalUsers": {"SS": device.additional_users},
+            })
+        };
+        let rows = homes.iter().flat_map(Home::devices).map(row).collect();
+        let user = |name: &str| User { name: name.to_owned(), groups: Vec::new() };
+        let users = homes.iter().flat_map(Home::users).map(user).collect();
+        Deployment {
+            templates: template(self.template(), [("CognitoEndpoint", Parameter::ServicesAddress)]),
+            seed: Seed {
+                rows: [(TABLE.to_owned(), rows)].into(),
+                users: [(POOL.to_owned(), users)].into(),
+                policies: [(POLICY_STORE.to_owned(), policies(wanted.homes))].into(),
+            },
+            ..Deployment::default()
+        }
+    }
+}
+
+/// The namespace of the Cedar entities.
+pub const NAMESPACE: &str = "AwsIotAvpWebApp";
+
+/// The table that says who owns a device.
+pub const TABLE: &str = "UserMappingTable";
+
+/// The user pool.
+pub const POOL: &str = "thermostat";
+
+/// The policy store's logical id.
+pub const POLICY_STORE: &str = "ThermostatPolicyStore";
+
+/// One home. Home 0 has the names of the contract (`Thermostat1`, `Thermostat2`, `john_doe`, `jane_doe`, `powercompany`);
+/// home n has `Thermostat-<n>`, `Thermostat-<n>-2`, `john_doe-<n>`, `jane_doe-<n>`, `powercompany-<n>` in the same roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// Owns the first device.
+    pub john: String,
+    /// Is a guest on the first device and owns the second.
+    pub jane: String,
+    /// May look at and steer the first device in the afternoon, and look at the second.
+    pub power_company: String,
+    /// The first device.
+    pub first: Device,
+    /// The second device.
+    pub second: Device,
+}
+
+/// One thermostat and the row of its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The thing's name.
+    pub id: String,
+    /// The owner.
+    pub primary_owner: String,
+    /// The others who are added to it.
+    pub additional_users: Vec<String>,
+}
+
+/// The homes 0 to `count - 1`.
+pub fn homes(count: u32) -> Vec<Home> {
+    (0..count).map(home).collect()
+}
+
+fn home(n: u32) -> Home {
+    let person = |name: &str| if n == 0 { name.to_owned() } else { format!("{name}-{n}") };
+    let (john, jane, power_company) = (person("john_doe"), person("jane_doe"), person("powercompany"));
+    let (first, second) = if n == 0 {
+        ("Thermostat1".to_owned(), "Thermostat2".to_owned())
+    } else {
+        (format!("Thermostat-{n}"), format!("Thermostat-{n}-2"))
+    };
+    Home {
+        first: Device { id: first, primary_owner: john.clone(), additional_users: vec![jane.clone(), power_company.clone()] },
+        second: Device { id: second, primary_owner: jane.clone(), additional_users: vec![power_company.clone()] },
+        john,
+        jane,
+        power_company,
+    }
+}
+
+impl Home {
+    /// Both devices.
+    pub fn devices(&self) -> [&Device; 2] {
+        [&self.first, &self.second]
+    }
+
+    /// The three users.
+    pub fn users(&self) -> [&str; 3] {
+        [&self.john, &self.jane, &self.power_company]
+    }
+}

@@ -1,0 +1,127 @@
+//! What a stack is to deploy: templates, the values of their parameters, and what is there before the first request. The harness writes it,
+//! the stack's process reads it; it knows nothing else of what is under test.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Compressed;
+
+/// Everything that a stack is made of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    /// The templates, each with its parameters. What they declare must not have one name twice.
+    pub templates: Vec<Template>,
+    /// What is there before the first request.
+    pub seed: Seed,
+    /// How many environments of a function are started beforehand, where more than of others.
+    #[serde(default)]
+    pub warm: BTreeMap<String, u32>,
+    /// Errors that a state machine neither retries nor catches, by the machine's name, whatever its definition says.
+    #[serde(default)]
+    pub unhandled: BTreeMap<String, Vec<String>>,
+    /// How many times faster than at AWS long waits go.
+    #[serde(default)]
+    pub compressed: Compressed,
+}
+
+/// A SAM template and its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// Its text.
+    pub text: String,
+    /// The parameters that do not have their defaults.
+    pub parameters: BTreeMap<String, Parameter>,
+}
+
+/// The value of a template's parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parameter {
+    /// As it is.
+    Text(String),
+    /// Where the cloud services are, `http://host:port`.
+    ServicesAddress,
+    /// Where the cache is, `redis://host:port`. There is a cache where a template asks for its address.
+    CacheAddress,
+}
+
+/// What is there before the first request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// The rows of tables by the table's name, each as DynamoDB writes an item.
+    #[serde(default)]
+    pub rows: BTreeMap<String, Vec<Value>>,
+    /// The users of user pools by the pool's name (`UserPoolName`); the password of each is [`crate::addresses::PASSWORD`].
+    #[serde(default)]
+    pub users: BTreeMap<String, Vec<User>>,
+    /// What is in policy stores, by the store's logical id.
+    #[serde(default)]
+    pub policies: BTreeMap<String, PolicyStore>,
+}
+
+/// A user who can sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The name, unique in its pool.
+    pub name: String,
+    /// The groups (`cognito:groups`).
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// A policy store's content.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyStore {
+    /// Static policies: id and text.
+    pub policies: Vec<(String, String)>,
+    /// Policy templates: id and text.
+    pub templates: Vec<(String, String)>,
+    /// Template-linked policies.
+    pub links: Vec<Link>,
+    /// The schema in Cedar's human form.
+    pub schema: String,
+}
+
+/// A policy made from a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Its own id.
+    pub id: String,
+    /// The template's id.
+    pub template: String,
+    /// What fills `?principal`: entity type and id.
+    pub principal: (String, String),
+    /// What fills `?resource`: entity type and id.
+    pub resource: (String, String),
+}
+
+impl Deployment {
+    /// Adds everything of `other`, whose names differ.
+    pub fn extend(&mut self, other: Self) {
+        self.templates.extend(other.templates);
+        self.seed.rows.extend(other.seed.rows);
+        self.seed.users.extend(other.seed.users);
+        self.seed.policies.extend(other.seed.policies);
+        self.warm.extend(other.warm);
+        self.unhandled.extend(other.unhandled);
+    }
+
+    /// Whether a template asks for a cache.
+    pub fn has_cache(&self) -> bool {
+        self.templates.iter().any(|template| template.parameters.values().any(|value| *value == Parameter::CacheAddress))
+    }
+}
+
+impl From<&str> for Parameter {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
