@@ -1,35 +1,45 @@
-//! The programs of the stack, built first where this command runs from its own workspace.
+//! The programs that a stack is made of: found beside this command or where `BROWNOUT_PROGRAMS` says, and built first where this command runs from
+//! its own workspace.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use scenarios::systems;
+use scenarios::systems::System;
 use stack::artifacts::Artifacts;
 
-/// Finds the programs beside this command; under `cargo run` and `cargo test` in the workspace they are built before.
+/// The variable that names the folder of the programs where they are not beside this command.
+const FOLDER: &str = "BROWNOUT_PROGRAMS";
+
+/// Finds the extension and the programs of these systems; under `cargo run` and `cargo test` in the workspace they are built before, and no others.
 ///
 /// # Errors
 /// Where the build fails or a program is missing.
-pub fn find() -> Result<Artifacts, Box<dyn Error>> {
+pub fn find<'a>(systems: impl IntoIterator<Item = &'a dyn System>) -> Result<Artifacts, Box<dyn Error>> {
+    let systems: Vec<_> = systems.into_iter().collect();
     if let Some((cargo, workspace)) = workspace(&folder()?) {
-        build(&cargo, &workspace)?;
+        build(&cargo, &workspace, &programs(&systems))?;
     }
-    look()
+    look(systems)
 }
 
-/// Finds the programs beside this command, and builds nothing.
+/// The same, and builds nothing.
 ///
 /// # Errors
-/// Where one is missing.
-pub fn look() -> Result<Artifacts, Box<dyn Error>> {
-    let programs: Vec<_> = systems::ALL.into_iter().flat_map(|system| system.programs()).collect();
-    Ok(Artifacts::in_folder(&folder()?, &programs)?)
+/// Where a program is missing.
+pub fn look<'a>(systems: impl IntoIterator<Item = &'a dyn System>) -> Result<Artifacts, Box<dyn Error>> {
+    Ok(Artifacts::in_folder(&folder()?, &programs(&systems.into_iter().collect::<Vec<_>>()))?)
 }
 
-/// The folder of this command.
+fn programs(systems: &[&dyn System]) -> Vec<&'static str> {
+    systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION]).collect()
+}
+
 fn folder() -> std::io::Result<PathBuf> {
-    Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default())
+    match std::env::var_os(FOLDER).filter(|folder| !folder.is_empty()) {
+        Some(folder) => Ok(folder.into()),
+        None => Ok(std::env::current_exe()?.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default()),
+    }
 }
 
 /// Cargo and the workspace, where cargo started us and our own binary lies in that workspace's release folder.
@@ -40,9 +50,11 @@ fn workspace(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     ours.then_some((cargo, workspace))
 }
 
-fn build(cargo: &Path, workspace: &Path) -> Result<(), Box<dyn Error>> {
+/// All of the workspace is selected, so that the same features are resolved as for this command and nothing is compiled twice.
+fn build(cargo: &Path, workspace: &Path, programs: &[&str]) -> Result<(), Box<dyn Error>> {
     let status = Command::new(cargo)
-        .args(["build", "--release", "--workspace", "--bins"])
+        .args(["build", "--release", "--workspace"])
+        .args(programs.iter().flat_map(|program| ["--bin", program]))
         .current_dir(workspace)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -15,6 +15,7 @@ use aws::{Lambda, Patience};
 use engine::Plan;
 use faults::plan::READ_EVERY;
 use rustix::process::{Resource, getrlimit};
+use scenarios::systems;
 use stack::targets::deployed;
 
 use crate::{artifacts, aws_account, chain, check};
@@ -94,7 +95,7 @@ fn machine(plan: Option<&Plan>) -> Vec<Finding> {
     let mut findings = vec![cores(available, plan.map_or(0.0, Plan::intended_rate)), descriptors(limit)];
     if plan.is_none_or(|plan| !plan.systems.is_empty()) {
         let bind = |address: &str| TcpListener::bind(address);
-        findings.extend([programs(), loopback(bind), ports(bind)]);
+        findings.extend([programs(plan), loopback(bind), ports(bind)]);
         findings.extend(interpreters(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)));
     }
     findings
@@ -119,13 +120,17 @@ fn descriptors(limit: u64) -> Finding {
     }
 }
 
-/// The functions and the extension.
-fn programs() -> Finding {
-    match artifacts::look() {
+/// The extension and the functions that a run needs.
+fn programs(plan: Option<&Plan>) -> Finding {
+    let found = match plan {
+        Some(plan) => artifacts::look(plan.systems.iter().map(|system| system.system())),
+        None => artifacts::look(systems::ALL),
+    };
+    match found {
         Ok(found) => Finding::Ok(format!("the functions and the extension are in `{}`", found.folder.display())),
         Err(error) => {
             let text = error.to_string();
-            let (what, cure) = text.split_once("; ").unwrap_or((&text, "build the stack with `cargo build --release --workspace`"));
+            let (what, cure) = text.split_once("; ").unwrap_or((&text, "run `cargo build --release --workspace --bins`"));
             Finding::Fail { what: what.to_owned(), cure: cure.to_owned() }
         }
     }

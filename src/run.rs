@@ -87,7 +87,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
     if way == Way::Local {
         // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
-        let found = artifacts::find();
+        let found = artifacts::find(plan.systems.iter().map(|system| system.system()));
         if let Some(asked) = signals.so_far() {
             return Ok(stopped_early(asked));
         }

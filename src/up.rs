@@ -44,10 +44,15 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
 
 fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     let folder = folder(arguments)?;
-    let deployment = if arguments.harness.is_some() { folder.read_deployment()? } else { deployment(arguments)? };
+    let systems = || arguments.systems.iter().map(|system| system.system());
+    // A harness has built the programs of its systems.
+    let (deployment, artifacts) = match arguments.harness {
+        Some(_) => (folder.read_deployment()?, artifacts::look([])?),
+        None => (deployment(arguments)?, artifacts::find(systems())?),
+    };
     Ok(Settings {
         folder,
-        artifacts: artifacts::find()?,
+        artifacts,
         deployment,
         redis: arguments.redis.clone(),
         marker: arguments.marker.clone().unwrap_or_else(new_marker),

@@ -207,8 +207,27 @@ fn doctor_looks_at_what_a_local_run_needs() {
         assert!(out.contains(line), "{line}: {out}{err}");
     }
     // As long as nobody has built them, they are not there.
-    assert!(out.contains("ok    the functions and the extension are in `") || out.contains("is not beside this command"), "{out}");
+    assert!(out.contains("ok    the functions and the extension are in `") || out.contains("is not in `"), "{out}");
     assert!(out.lines().all(|line| ["ok    ", "FAIL  ", "      "].iter().any(|begin| line.starts_with(begin))), "{out}");
+}
+
+#[test]
+fn a_command_that_was_copied_says_how_to_get_its_programs_and_finds_them_by_one_variable() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("brownout");
+    std::fs::copy(support::BROWNOUT, &copy).unwrap();
+    let doctor = |programs: &Path| {
+        let mut command = Command::new(&copy);
+        command.args(["doctor", "slow-authorizer"]).current_dir(elsewhere.path()).env("BROWNOUT_PROGRAMS", programs);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let lacking = doctor(Path::new(""));
+    assert!(lacking.contains("FAIL  `authorizer` is not in `") && lacking.contains("set `BROWNOUT_PROGRAMS` to its folder"), "{lacking}");
+    let programs = elsewhere.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    // What the clinic needs and no more.
+    ["authorizer", "appointments", "brownout-extension"].iter().for_each(|name| std::fs::write(programs.join(name), "").unwrap());
+    assert!(doctor(&programs).contains(&format!("ok    the functions and the extension are in `{}`", programs.display())));
 }
 
 /// A server that answers every request with 200 until the test ends.

@@ -11,7 +11,10 @@ pub struct Artifacts {
 
 /// A program that is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("`{missing}` is not beside this command in `{folder}`; build the stack with `cargo build --release --workspace`")]
+#[error(
+    "`{missing}` is not in `{folder}`; run `cargo build --release --workspace --bins` in a checkout of brownout and set `BROWNOUT_PROGRAMS` to its \
+     folder `target/release`, or copy the programs from there beside this command"
+)]
 pub struct MissingArtifact {
     /// What was looked for.
     pub missing: String,
@@ -23,15 +26,13 @@ impl Artifacts {
     /// The name of the extension's binary.
     pub const EXTENSION: &str = "brownout-extension";
 
-    /// Those in `folder`, each looked for.
+    /// Those in `folder`, each of these looked for.
     ///
     /// # Errors
     /// Names the first that is missing.
-    pub fn in_folder(folder: &Path, functions: &[&str]) -> Result<Self, MissingArtifact> {
-        for name in functions.iter().copied().chain([Self::EXTENSION]) {
-            if !folder.join(name).is_file() {
-                return Err(MissingArtifact { missing: name.to_owned(), folder: folder.display().to_string() });
-            }
+    pub fn in_folder(folder: &Path, programs: &[&str]) -> Result<Self, MissingArtifact> {
+        if let Some(missing) = programs.iter().find(|name| !folder.join(name).is_file()) {
+            return Err(MissingArtifact { missing: (*missing).to_owned(), folder: folder.display().to_string() });
         }
         Ok(Self { folder: folder.to_owned() })
     }

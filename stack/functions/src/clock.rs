@@ -1,6 +1,7 @@
 //! The time: when Lambda ends an invocation, and how moments are written into tables. It never starts what there is no time for.
 
-use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format as DateTimeFormat;
 use lambda_runtime::Context;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;

@@ -1,6 +1,7 @@
 //! A neighbour that failed: which one, and in a few words how. It never holds what was sent, so that no token gets into a log.
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use thiserror::Error;
 
 /// A call to a neighbour that brought no usable answer.

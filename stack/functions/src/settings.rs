@@ -95,16 +95,16 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weaknesses::ThermostatWeakness;
+    use crate::weaknesses::tests::Sloth;
 
     #[test]
     fn everything_that_is_missing_is_named_at_once() {
         let mut reader = Reader::new(|name: &str| (name == "WEAKNESSES").then(|| "laziness".to_owned()));
         reader.required("TABLE_NAME");
         reader.required("ISSUER");
-        let _: Weaknesses<ThermostatWeakness> = reader.weaknesses();
+        let _: Weaknesses<Sloth> = reader.weaknesses();
         let message = reader.finish(()).expect_err("three complaints").to_string();
-        for name in ["TABLE_NAME", "ISSUER", "laziness", "mode-dropped"] {
+        for name in ["TABLE_NAME", "ISSUER", "laziness", "never"] {
             assert!(message.contains(name), "{name} is not in: {message}");
         }
     }

@@ -1,7 +1,7 @@
 //! `appointments` through its SDK client.
 
 use crate::cloud::{Cloud, Reply, SHORT, broken, sound};
-use functions::appointments::{Appointments, Settings};
+use clinic_functions::appointments::{Appointments, Settings};
 use serde_json::{Value, json};
 
 async fn ask(cloud: &Cloud, id: &str) -> Value {

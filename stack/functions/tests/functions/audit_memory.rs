@@ -2,10 +2,11 @@
 
 use crate::cache::Cache;
 use crate::cloud::{Cloud, Reply};
-use crate::process::start;
+use crate::process::{program, start};
 use crate::tables::Tables;
-use functions::audit::sha256;
+use audit_functions::audit::sha256;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::process::Child;
@@ -51,7 +52,7 @@ async fn cloud(event: Value, tables: Option<Tables>) -> Cloud {
     .await
 }
 
-fn run(binary: &str, cloud: &Cloud, cache: &Cache) -> Child {
+fn run(binary: &Path, cloud: &Cloud, cache: &Cache) -> Child {
     let host = cloud.address.trim_start_matches("http://");
     let variables = [
         ("AWS_LAMBDA_RUNTIME_API", host),
@@ -96,7 +97,7 @@ async fn the_largest_record_fits_into_the_memory() {
     assert!((LARGEST - 4096..=LARGEST).contains(&size), "{size}");
     let cache = Cache::start().await;
     let taking = cloud(event, Some(Tables::default())).await;
-    let ingest = run(env!("CARGO_BIN_EXE_ingest-record"), &taking, &cache);
+    let ingest = run(&program("ingest-record"), &taking, &cache);
     let ingested = peak(&ingest, &taking).await;
     assert!(taking.calls("response").iter().all(|call| call.body["statusCode"] == 200), "{:?}", taking.calls("response"));
     let bytes = cache.value("record:t-1").unwrap();
@@ -105,7 +106,7 @@ async fn the_largest_record_fits_into_the_memory() {
     let input = json!({"sourceTransactionID": "t-1", "sourceSystem": "till", "occurredAt": "2026-01-31T12:00:00Z", "contentType": "text/plain",
         "sha256": sha256(&bytes), "size": bytes.len()});
     let archiving = cloud(input, None).await;
-    let archive = run(env!("CARGO_BIN_EXE_archive-record"), &archiving, &cache);
+    let archive = run(&program("archive-record"), &archiving, &cache);
     let archived = peak(&archive, &archiving).await;
     let stored = archiving.calls("PutObject");
     assert!(stored.len() == EVENTS && stored.iter().all(|call| call.raw.len() >= bytes.len()), "{:?}", archiving.calls("error"));

@@ -2,8 +2,9 @@
 
 use crate::cloud::{Cloud, Reply, SHORT, broken, sound};
 use crate::pool::Signer;
-use functions::authorizer::{Authorizer, AuthorizerError, PoolSettings, Settings};
-use functions::clients::{AUTHORIZER, Patience};
+use clinic_functions::authorizer::{Authorizer, AuthorizerError, PoolSettings, Settings};
+use clinic_functions::patience::AUTHORIZER;
+use functions::clients::Patience;
 use functions::weaknesses::Weaknesses;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

@@ -3,9 +3,9 @@
 use crate::audit::{Audit, BYTES, ID, ample};
 use crate::cache::Becomes;
 use crate::cloud::Reply;
-use functions::audit::sha256;
+use audit_functions::audit::sha256;
+use audit_functions::ingest_record::Event;
 use functions::clock::Deadline;
-use functions::ingest_record::Event;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -179,7 +179,7 @@ async fn a_dead_connection_costs_a_second_attempt_and_a_silent_cache_ends_in_tim
     audit.cache.behave(|_| Becomes::Unanswered);
     let began = std::time::Instant::now();
     assert_eq!(audit.hand_in(hello(), "r-3").await.unwrap()["statusCode"], 503);
-    assert!(began.elapsed() < functions::audit::cache::TIME_LIMIT + Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < audit_functions::audit::cache::TIME_LIMIT + Duration::from_secs(2), "{:?}", began.elapsed());
     let late = Deadline::at(SystemTime::now() + Duration::from_secs(5));
     let event = Event { body: Some(hello().replace(ID, "t-2")), is_base64: false };
     assert_eq!(audit.ingest.answer(event, "r", late).await.unwrap()["statusCode"], 503, "there is no time to take it back");

@@ -2,7 +2,7 @@
 
 use crate::cloud::{Cloud, Reply};
 use crate::mail::{MARKER, Services, mail, message, readers, told};
-use crate::process::start;
+use crate::process::{program, start};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -70,7 +70,7 @@ async fn the_largest_mails_fit_into_the_memory() {
         ("SENT_TABLE", "SentMailTable"),
         ("WEAKNESSES", ""),
     ];
-    let function = start(env!("CARGO_BIN_EXE_email-processor"), &variables);
+    let function = start(&program("email-processor"), &variables);
     let answered = async {
         while cloud.calls("response").len() < 3 {
             tokio::time::sleep(Duration::from_millis(20)).await;

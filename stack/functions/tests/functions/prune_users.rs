@@ -3,8 +3,8 @@
 use crate::cloud::{Call, Cloud, Reply, SHORT};
 use crate::tables::Tables;
 use functions::clock::Deadline;
-use functions::prune_users::{Failure, PruneUsers, Settings};
 use functions::weaknesses::Weaknesses;
+use inactive_users_functions::prune_users::{Failure, PruneUsers, Settings};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};

@@ -3,8 +3,8 @@
 use crate::cloud::{Cloud, Reply, SHORT};
 use crate::tables::Tables;
 use functions::clock::Deadline;
-use functions::record_sign_in::{RecordSignIn, Settings, SignInError};
 use functions::weaknesses::Weaknesses;
+use inactive_users_functions::record_sign_in::{RecordSignIn, Settings, SignInError};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -3,7 +3,7 @@
 use crate::audit::{Audit, BYTES, ID, TABLE, ample, begun, input, notice};
 use crate::cache::Becomes;
 use crate::cloud::Reply;
-use functions::audit::task::TaskError;
+use audit_functions::audit::task::TaskError;
 use functions::clock::Deadline;
 use serde_json::{Value, json};
 use std::time::SystemTime;

@@ -1,11 +1,13 @@
 //! The template gives the functions what they ask for.
 
-use functions::{
-    appointments, archive_record, authorizer, close_record, describe_record, email_processor, ingest_record, prune_users, record_sign_in,
-    thermostat_api, users_api,
-};
+use audit_functions::{archive_record, close_record, describe_record, ingest_record};
+use clinic_functions::{appointments, authorizer};
+use inactive_users_functions::{prune_users, record_sign_in};
+use mail_functions::email_processor;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use thermostat_functions::thermostat_api;
+use users_api_functions::users_api;
 
 const TEMPLATE: &str = concat!(
     include_str!("../../../../scenarios/src/systems/thermostat/template.yaml"),

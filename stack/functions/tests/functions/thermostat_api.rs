@@ -2,9 +2,9 @@
 
 use crate::cloud::{Cloud, Reply, SHORT, broken, sound};
 use crate::pool::Signer;
-use functions::thermostat_api::{Settings, ThermostatApi};
 use functions::weaknesses::Weaknesses;
 use serde_json::{Value, json};
+use thermostat_functions::thermostat_api::{Settings, ThermostatApi};
 
 struct Home {
     cloud: Cloud,

@@ -3,10 +3,10 @@
 use crate::cloud::{Cloud, Reply, SHORT};
 use crate::tables::Tables;
 use functions::clock::Deadline;
-use functions::users_api::{Settings, UsersApi};
 use functions::weaknesses::Weaknesses;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
+use users_api_functions::users_api::{Settings, UsersApi};
 
 const TABLE: &str = "UsersTable";
 

@@ -1,0 +1,17 @@
+//! The entry point of `close-record`. It decides nothing.
+
+use audit_functions::close_record::{CloseRecord, Settings};
+use functions::clock::Deadline;
+use functions::serve::serve;
+use lambda_runtime::Error;
+use serde_json::Value;
+
+fn main() -> Result<(), Error> {
+    serve(
+        audit_functions::patience::AUDIT_TASK,
+        |lookup| Settings::read(lookup),
+        async |settings, config| Ok(CloseRecord::new(settings, config)),
+        // The error keeps its type: by its name the state machine decides.
+        async |function, event: Value, context| function.answer(event, Deadline::of(&context)).await,
+    )
+}

@@ -1,0 +1,36 @@
+//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+
+use functions::clients::Patience;
+use std::time::Duration;
+
+/// `authorizer` has 3 s for everything; the sum of its calls is bounded once more, by [`crate::authorizer::TIME_LIMIT`].
+pub const AUTHORIZER: Patience = Patience {
+    connect: Duration::from_millis(500),
+    attempt: Duration::from_millis(800),
+    operation: Duration::from_millis(2200),
+    attempts: 2,
+    pause: Duration::from_millis(50),
+};
+
+/// `appointments` has 10 s and makes one call.
+pub const APPOINTMENTS: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(6),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+        assert!(APPOINTMENTS.operation < Duration::from_secs(10));
+        assert!(crate::authorizer::TIME_LIMIT < Duration::from_secs(3));
+        for patience in [APPOINTMENTS, AUTHORIZER] {
+            assert!(patience.attempt * 2 <= patience.operation, "{patience:?} leaves no time for a second attempt");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The mistakes of the functions' first published forms, each with its name, so that a harness can be shown to find it.
+
+use functions::weaknesses::Weakness;
+
+/// A weakness of `authorizer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AuthorizerWeakness {
+    /// The answer, which is kept per token, allows one path only.
+    PolicyNamesOnePath,
+    /// Any failure becomes a Deny, which is then kept.
+    ErrorCachedAsDeny,
+    /// The users of both pools share one entity type.
+    OneNamespaceForBothPools,
+    /// `iss`, `aud` and `token_use` are not looked at.
+    ClaimsNotChecked,
+    /// The signing keys are read at start and never again.
+    KeysFetchedOnce,
+}
+
+impl Weakness for AuthorizerWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("policy-names-one-path", Self::PolicyNamesOnePath),
+        ("error-cached-as-deny", Self::ErrorCachedAsDeny),
+        ("one-namespace-for-both-pools", Self::OneNamespaceForBothPools),
+        ("claims-not-checked", Self::ClaimsNotChecked),
+        ("keys-fetched-once", Self::KeysFetchedOnce),
+    ];
+}

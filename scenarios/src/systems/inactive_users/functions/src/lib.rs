@@ -1,0 +1,7 @@
+//! The functions of this system, as they are deployed to AWS. Nothing here may know that it runs on a machine of ours; the cloud is reached through
+//! the SDKs' own settings only.
+
+pub mod patience;
+pub mod prune_users;
+pub mod record_sign_in;
+pub mod weaknesses;

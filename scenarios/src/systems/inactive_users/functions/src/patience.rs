@@ -1,0 +1,36 @@
+//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+
+use functions::clients::Patience;
+use std::time::Duration;
+
+/// `record-sign-in` has 5 s, for which somebody waits, and makes one call.
+pub const RECORD_SIGN_IN: Patience = Patience {
+    connect: Duration::from_millis(500),
+    attempt: Duration::from_millis(1200),
+    operation: Duration::from_secs(4),
+    attempts: 3,
+    pause: Duration::from_millis(50),
+};
+
+/// `prune-users` has 60 s for up to 25 users, and begins no user for whom there is no time.
+pub const PRUNE_USERS: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(5),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+        assert!(RECORD_SIGN_IN.operation < Duration::from_secs(5));
+        assert!(PRUNE_USERS.operation < Duration::from_secs(60));
+        for patience in [RECORD_SIGN_IN, PRUNE_USERS] {
+            assert!(patience.attempt * 2 <= patience.operation, "{patience:?} leaves no time for a second attempt");
+        }
+    }
+}

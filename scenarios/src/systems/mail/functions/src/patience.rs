@@ -1,0 +1,24 @@
+//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+
+use functions::clients::Patience;
+use std::time::Duration;
+
+/// `email-processor` has 15 s for everything; what is left of them is the limit of each mail, so this only leaves room for a second attempt.
+pub const EMAIL_PROCESSOR: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(5),
+    operation: Duration::from_secs(11),
+    attempts: 3,
+    pause: Duration::from_millis(100),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+        assert!(EMAIL_PROCESSOR.operation < Duration::from_secs(15));
+        assert!(EMAIL_PROCESSOR.attempt * 2 <= EMAIL_PROCESSOR.operation, "there is no time for a second attempt");
+    }
+}

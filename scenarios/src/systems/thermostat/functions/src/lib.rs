@@ -1,0 +1,7 @@
+//! The functions of this system, as they are deployed to AWS. Nothing here may know that it runs on a machine of ours; the cloud is reached through
+//! the SDKs' own settings only.
+
+pub mod patience;
+pub mod thermostat_api;
+pub mod time_of_day;
+pub mod weaknesses;

@@ -1,0 +1,6 @@
+//! The functions of this system, as they are deployed to AWS. Nothing here may know that it runs on a machine of ours; the cloud is reached through
+//! the SDKs' own settings only.
+
+pub mod patience;
+pub mod users_api;
+pub mod weaknesses;

@@ -1,0 +1,24 @@
+//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+
+use functions::clients::Patience;
+use std::time::Duration;
+
+/// `users-api` has 10 s; what is left of them is the limit of a list of several pages, any other request makes one call.
+pub const USERS_API: Patience = Patience {
+    connect: Duration::from_secs(1),
+    attempt: Duration::from_secs(2),
+    operation: Duration::from_secs(6),
+    attempts: 2,
+    pause: Duration::from_millis(100),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+        assert!(USERS_API.operation < Duration::from_secs(10));
+        assert!(USERS_API.attempt * 2 <= USERS_API.operation, "there is no time for a second attempt");
+    }
+}

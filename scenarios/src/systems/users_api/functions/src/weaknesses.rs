@@ -1,0 +1,22 @@
+//! The mistakes of the functions' first published forms, each with its name, so that a harness can be shown to find it.
+
+use functions::weaknesses::Weakness;
+
+/// A weakness of `users-api`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UsersWeakness {
+    /// Answers before the row is written.
+    WriteNotAwaited,
+    /// A failed table is answered with 404.
+    OutageReadsAsAbsence,
+    /// A create of an id that exists replaces it.
+    CreateOverwrites,
+}
+
+impl Weakness for UsersWeakness {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("write-not-awaited", Self::WriteNotAwaited),
+        ("outage-reads-as-absence", Self::OutageReadsAsAbsence),
+        ("create-overwrites", Self::CreateOverwrites),
+    ];
+}
