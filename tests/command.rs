@@ -222,11 +222,16 @@ fn a_command_that_was_copied_says_how_to_get_its_programs_and_finds_them_by_one_
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     let lacking = doctor(Path::new(""));
-    assert!(lacking.contains("FAIL  `authorizer` is not in `") && lacking.contains("set `BROWNOUT_PROGRAMS` to its folder"), "{lacking}");
+    assert!(
+        lacking.contains("FAIL  `thermostat-api` is not in `") && lacking.contains("set `BROWNOUT_PROGRAMS` to its folder"),
+        "{lacking}"
+    );
     let programs = elsewhere.path().join("programs");
     std::fs::create_dir(&programs).unwrap();
-    // What the clinic needs and no more.
-    ["authorizer", "appointments", "brownout-extension"].iter().for_each(|name| std::fs::write(programs.join(name), "").unwrap());
+    // What the two systems need and no more.
+    ["thermostat-api", "authorizer", "appointments", "brownout-extension"]
+        .iter()
+        .for_each(|name| std::fs::write(programs.join(name), "").unwrap());
     assert!(doctor(&programs).contains(&format!("ok    the functions and the extension are in `{}`", programs.display())));
 }
 
