@@ -1,5 +1,5 @@
-//! The programs that a stack is made of: found beside this command or where `BROWNOUT_PROGRAMS` says, and built first where this command runs from
-//! its own workspace.
+//! The programs that this command starts: found beside it or where `BROWNOUT_PROGRAMS` says, and built first where this command runs from its own
+//! workspace.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,25 @@ pub fn look<'a>(systems: impl IntoIterator<Item = &'a dyn System>) -> Result<Art
     Ok(Artifacts::in_folder(&folder()?, &programs(&systems.into_iter().collect::<Vec<_>>()))?)
 }
 
+/// Finds one program, built before as [`find`] does.
+///
+/// # Errors
+/// Where the build fails or it is missing.
+pub fn program(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    if let Some((cargo, workspace)) = workspace(&folder()?) {
+        build(&cargo, &workspace, &[name])?;
+    }
+    beside(name)
+}
+
+/// The same, and builds nothing.
+///
+/// # Errors
+/// Where it is missing.
+pub fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    Ok(Artifacts::in_folder(&folder()?, &[name])?.folder.join(name))
+}
+
 fn programs(systems: &[&dyn System]) -> Vec<&'static str> {
     systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION]).collect()
 }
@@ -59,5 +78,6 @@ fn build(cargo: &Path, workspace: &Path, programs: &[&str]) -> Result<(), Box<dy
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()?;
-    if status.success() { Ok(()) } else { Err("the functions and the extension could not be built".into()) }
+    let names = || programs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if status.success() { Ok(()) } else { Err(format!("could not be built: {}", names()).into()) }
 }

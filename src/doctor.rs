@@ -1,24 +1,17 @@
 //! `brownout doctor`: looks at this machine, and at the account of an experiment with `[aws]`, and says for each thing that is wrong what cures it.
-//! It changes and builds nothing.
+//! It changes nothing, and builds nothing but the program that calls AWS.
 
 use std::error::Error;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use aws::account::Account;
-use aws::attach::{Step, preview};
-use aws::canary;
-use aws::marker::Run;
-use aws::{Lambda, Patience};
 use engine::Plan;
-use faults::plan::READ_EVERY;
+use protocol::{Finding, Task};
 use rustix::process::{Resource, getrlimit};
 use scenarios::systems;
-use stack::targets::deployed;
 
-use crate::{artifacts, aws_account, chain, check};
+use crate::{artifacts, aws_program, check};
 
 /// One connection for each user of the generator, and a few for each environment.
 const DESCRIPTORS: u64 = 4096;
@@ -31,31 +24,6 @@ const JOURNEYS_A_CORE: f64 = 500.0;
 
 /// The stack's own services, and an environment's runtime API for each function twice.
 const PORTS: usize = 64;
-
-/// Lines of a ledger are asked for from the time on that this machine has.
-const CLOCK_OFF: Duration = Duration::from_secs(5);
-
-/// GetParameter calls a second that an account has in a Region, unless its throughput was raised. Source: AWS General Reference, "AWS Systems
-/// Manager endpoints and quotas".
-const PARAMETER_READS: f64 = 40.0;
-
-const RIGHTS: &str = "`brownout export iam-policy` writes the rights that are needed";
-
-/// A name that stands for a run's own.
-const RUN: &str = "doctor";
-
-/// What was found of one thing.
-enum Finding {
-    /// It is as it should be.
-    Ok(String),
-    /// It is not.
-    Fail {
-        /// What was found.
-        what: String,
-        /// What would do.
-        cure: String,
-    },
-}
 
 /// Looks, and says what it found; the exit code is 2 where something is wrong.
 ///
@@ -70,22 +38,15 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
         }
     };
     let mut findings = machine(plan.as_ref());
-    if let (Some(wanted), Some(plan)) = (experiment, &plan) {
+    if let Some(wanted) = experiment {
         findings.push(Finding::Ok(format!("`{wanted}` is an experiment")));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(account(plan, &mut findings));
     }
-    let mut code = 0;
-    for finding in findings {
-        match finding {
-            Finding::Ok(what) => println!("ok    {what}"),
-            Finding::Fail { what, cure } => {
-                println!("FAIL  {what}\n      {cure}");
-                code = crate::COULD_NOT_RUN;
-            }
-        }
+    findings.iter().for_each(|finding| println!("{finding}"));
+    let code = if findings.iter().any(Finding::is_fail) { crate::COULD_NOT_RUN } else { 0 };
+    match plan.and_then(|plan| plan.aws_plan()) {
+        Some(plan) => Ok(code.max(aws_program::carry_out(&Task::Doctor(plan))?)),
+        None => Ok(code),
     }
-    Ok(code)
 }
 
 /// What a run needs of this machine; without an experiment, a run of the systems that come with brownout.
@@ -128,11 +89,7 @@ fn programs(plan: Option<&Plan>) -> Finding {
     };
     match found {
         Ok(found) => Finding::Ok(format!("the functions and the extension are in `{}`", found.folder.display())),
-        Err(error) => {
-            let text = error.to_string();
-            let (what, cure) = text.split_once("; ").unwrap_or((&text, "run `cargo build --release --workspace --bins`"));
-            Finding::Fail { what: what.to_owned(), cure: cure.to_owned() }
-        }
+        Err(error) => Finding::of_error(&error.to_string(), "run `cargo build --release --workspace --bins`"),
     }
 }
 
@@ -176,104 +133,6 @@ fn is_in_path(program: &Path, path: Option<PathBuf>) -> bool {
     path.is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
-async fn account(plan: &Plan, findings: &mut Vec<Finding>) {
-    let Some(experiment) = plan.for_aws() else { return };
-    let config = aws::config(Some(&experiment.layer.region)).await;
-    if let Err(error) = aws::credentials(&config).await {
-        let cure = "`aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned();
-        return findings.push(Finding::Fail { what: format!("no credentials: {error}"), cure });
-    }
-    findings.push(Finding::Ok(format!("credentials; Region {}, account {}", experiment.layer.region, experiment.layer.account)));
-    let lambda = Lambda::new(&config, Patience::brief());
-    findings.push(match aws_account::allowed(&lambda, plan, false).await {
-        Ok(()) => Finding::Ok("every function carries the tag that allows this".to_owned()),
-        Err(error) => Finding::Fail { what: error.to_string(), cure: "ask the functions' owners".to_owned() },
-    });
-    match lambda.account().await {
-        Ok(account) => findings.extend([clock(&account), at_once(plan, &account)].into_iter().flatten()),
-        Err(error) => findings.push(Finding::Fail { what: chain(&error), cure: RIGHTS.to_owned() }),
-    }
-    findings.extend(reads(plan));
-    let wishes = Run::try_from(RUN.to_owned()).and_then(|run| aws_account::wishes(plan, &run));
-    for wished in wishes.unwrap_or_default() {
-        let found = function(&lambda, &wished).await;
-        findings.extend(found.unwrap_or_else(|error| {
-            vec![Finding::Fail { what: format!("`{}` cannot be read: {error}", wished.name), cure: RIGHTS.to_owned() }]
-        }));
-    }
-}
-
-fn clock(account: &Account) -> Option<Finding> {
-    let off = account.clock_off?;
-    let what = format!("this machine's clock is {} s from AWS's", off.as_secs());
-    Some(if off <= CLOCK_OFF {
-        Finding::Ok(what)
-    } else {
-        Finding::Fail { what, cure: "set it (NTP): what the ledgers say would be missed".to_owned() }
-    })
-}
-
-/// At the worst every invocation takes all the time that its function has.
-fn at_once(plan: &Plan, account: &Account) -> Option<Finding> {
-    let most = account.at_once?;
-    let longest = plan.deployed.as_ref()?.functions.iter().map(|function| function.timeout).max()?;
-    let needed = (plan.intended_rate() * longest.as_secs_f64()).ceil();
-    let what = format!("{needed} invocations at once at the worst, and the account has {most} that nobody reserved");
-    Some(if needed <= f64::from(most) {
-        Finding::Ok(what)
-    } else {
-        Finding::Fail { what, cure: "lower the rate, or ask for more in Service Quotas: others would be throttled".to_owned() }
-    })
-}
-
-/// What the environments ask of Systems Manager while a plan is in force. How many there will be is known only where even the worst case fits.
-fn reads(plan: &Plan) -> Option<Finding> {
-    let rate = plan.intended_rate();
-    let worst: f64 = plan.deployed.as_ref()?.functions.iter().map(|function| (rate * function.timeout.as_secs_f64()).ceil().max(1.0)).sum();
-    let fit = (PARAMETER_READS * READ_EVERY.as_secs_f64() * 0.875).floor();
-    let quota = format!("the account's {PARAMETER_READS} reads of a parameter a second are those of {fit} environments that run");
-    Some(Finding::Ok(if worst <= fit {
-        format!("{quota}, and this traffic keeps {worst} at the worst; what other callers keep comes on top")
-    } else {
-        format!(
-            "{quota}; how many will run is not known here (this traffic keeps {worst} at the worst, other callers' comes on top): where more do, \
-             raise the throughput of Parameter Store, since throttled environments see strikes and calms late"
-        )
-    }))
-}
-
-/// Layers, wrapper, size of variables, code signing, state, locks: all that an attach looks at.
-async fn function(lambda: &Lambda, wished: &deployed::Function) -> Result<Vec<Finding>, String> {
-    let (_, step) = preview(lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
-    Ok(match step {
-        Step::Refuse(complaints) => {
-            let fail = |complaint: aws::attach::Complaint| {
-                let text = complaint.to_string();
-                let (what, cure) = text.split_once("; ").unwrap_or((&text, "see `brownout plan`"));
-                Finding::Fail { what: format!("`{}`: {what}", wished.name), cure: cure.to_owned() }
-            };
-            complaints.into_iter().map(fail).collect()
-        }
-        _ => vec![attachable(lambda, wished).await],
-    })
-}
-
-/// Where callers use an alias, that it can be shared.
-async fn attachable(lambda: &Lambda, wished: &deployed::Function) -> Finding {
-    let shared = match &wished.wish.alias {
-        Some(alias) => canary::preview(lambda, &wished.arn, alias).await,
-        None => Ok(()),
-    };
-    match shared {
-        Ok(()) => Finding::Ok(format!("`{}` can be attached to", wished.name)),
-        Err(error) => {
-            let text = chain(&error);
-            let (what, cure) = text.split_once("; ").unwrap_or((&text, RIGHTS));
-            Finding::Fail { what: format!("`{}`: {what}", wished.name), cure: cure.to_owned() }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,21 +159,6 @@ mod tests {
             let (said, advice) = failing(&finding).unwrap();
             assert!(said.contains(what) && advice.contains(cure), "{said}: {advice}");
         }
-    }
-
-    #[test]
-    fn reads_of_the_plan_are_compared_with_the_quota_as_far_as_they_are_known() {
-        let plan = |rate: u32| {
-            let text = include_str!("../docs/examples/orders.toml");
-            let line = text.lines().find(|line| line.starts_with("rate = ")).unwrap();
-            engine::check::check("orders", &text.replacen(line, &format!("rate = \"{rate}/s\""), 1)).unwrap()
-        };
-        let said = |rate| match reads(&plan(rate)) {
-            Some(Finding::Ok(what)) => what,
-            _ => panic!("no finding"),
-        };
-        assert!(said(3).contains("those of 59 environments") && said(3).contains("at the worst; what other callers"), "{}", said(3));
-        assert!(said(1_000).contains("is not known here"), "{}", said(1_000));
     }
 
     #[test]

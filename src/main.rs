@@ -4,7 +4,7 @@
 mod print;
 
 mod artifacts;
-mod aws_account;
+mod aws_program;
 mod check;
 mod cli;
 mod doctor;
@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
-use stack::target::chain;
+use protocol::chain;
 
 /// An internal error.
 const INTERNAL: u8 = 1;

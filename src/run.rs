@@ -7,14 +7,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use engine::check::{power, system_of};
 use engine::file::System;
 use engine::run::{Done, RunError, Setting};
+use engine::targets::bare::Bare;
+use engine::targets::local::{Launch, Local};
+use engine::targets::remote::Remote;
 use engine::{Asked, Plan};
 use faults::Place;
+use protocol::{PROGRAM, Run};
 use reports::{Report, Verdict};
 use run_folder::{FolderError, RunFolder};
-use stack::targets::bare::Bare;
-use stack::targets::local::{Launch, Local};
 
-use crate::aws_account::Account;
 use crate::cli::{Target, Via};
 use crate::progress::Progress;
 use crate::signals::Signals;
@@ -26,6 +27,8 @@ const AFTER_THE_LEASE: Duration = Duration::from_secs(5);
 /// Nothing of ours survives a dead harness by a minute.
 const LONGEST_GRACE: Duration = Duration::from_secs(50);
 
+const NOT_DEPLOYED: &str = "the experiment names no deployed function; write `[aws]`";
+
 /// On what a run is made, and who strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -33,18 +36,16 @@ enum Way {
     Local,
     /// Requests alone, to something that already runs on this machine.
     Bare,
-    /// Functions on AWS, struck from here.
-    Aws,
-    /// Functions on AWS, struck by an experiment of FIS.
-    Fis,
+    /// Functions on AWS.
+    Deployed(protocol::Via),
 }
 
 impl Way {
     fn of(arguments: &cli::Run, plan: &Plan) -> Result<Self, &'static str> {
         match (arguments.via, arguments.target, plan.deployed.is_some()) {
-            (Some(Via::Fis), ..) => Ok(Self::Fis),
-            (None, Target::Aws, true) => Ok(Self::Aws),
-            (None, Target::Aws, false) => Err("the experiment names no deployed function; write `[aws]`"),
+            (Some(Via::Fis), ..) => Ok(Self::Deployed(protocol::Via::Fis)),
+            (None, Target::Aws, true) => Ok(Self::Deployed(protocol::Via::Plan)),
+            (None, Target::Aws, false) => Err(NOT_DEPLOYED),
             (None, Target::Local, true) => Err("the experiment is on functions deployed on AWS; `--target aws` strikes them"),
             (None, Target::Local, false) if plan.systems.is_empty() => Ok(Self::Bare),
             (None, Target::Local, false) => Ok(Self::Local),
@@ -79,20 +80,18 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         }
     };
     let way = Way::of(arguments, &plan)?;
-    let plan = if way == Way::Fis { plan.driven_by_fis()? } else { plan };
+    let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     // From here on a signal is kept until it can be answered.
     let mut signals = runtime.block_on(async { Signals::listen() })?;
     // A folder that was named is refused before anything is built.
     let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
-    if way == Way::Local {
-        // The stack's own process looks for them again; built and found here, so that nothing is begun that cannot come up.
-        let found = artifacts::find(plan.systems.iter().map(|system| system.system()));
-        if let Some(asked) = signals.so_far() {
-            return Ok(stopped_early(asked));
-        }
-        found?;
+    // Built and found here, so that nothing is begun that cannot come up.
+    let found = find_programs(way, &plan);
+    if let Some(asked) = signals.so_far() {
+        return Ok(stopped_early(asked));
     }
+    found?;
     let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", time_stamp(), plan.name)));
     let folder = named.map_or_else(new, Ok)?;
     eprintln!("{}\n", plan.question);
@@ -117,6 +116,15 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         eprintln!("stopped as asked: the faults were ended, the stack is down, nothing is left running");
     }
     Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
+}
+
+/// The stack's own process looks for its programs again.
+fn find_programs(way: Way, plan: &Plan) -> Result<(), Box<dyn Error>> {
+    match way {
+        Way::Local => artifacts::find(plan.systems.iter().map(|system| system.system())).map(drop),
+        Way::Deployed(_) => artifacts::program(PROGRAM).map(drop),
+        Way::Bare => Ok(()),
+    }
 }
 
 /// A signal came before there was anything to report.
@@ -157,10 +165,12 @@ fn go(
     signals: Signals,
 ) -> Result<Done, Box<dyn Error>> {
     let marker = up::new_marker();
-    let account = || Account { plan, run: &marker, folder: folder.path(), yes: arguments.yes };
-    let mut target: Box<dyn stack::Target> = match way {
-        Way::Fis => Box::new(runtime.block_on(account().driven())?),
-        Way::Aws => Box::new(runtime.block_on(account().target())?),
+    let mut target: Box<dyn engine::Target> = match way {
+        Way::Deployed(via) => {
+            let aws_plan = plan.aws_plan().ok_or(NOT_DEPLOYED)?;
+            let run = Run { plan: aws_plan, via, run: marker.clone(), folder: folder.path().to_owned(), yes: arguments.yes };
+            Box::new(runtime.block_on(Remote::start(&artifacts::beside(PROGRAM)?, run))?)
+        }
         Way::Bare => Box::new(Bare),
         Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
     };
@@ -185,8 +195,8 @@ fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -
 fn command_line(arguments: &cli::Run, way: Way) -> String {
     let mut line = format!("brownout run {}", arguments.experiment);
     line.push_str(match way {
-        Way::Fis => " --via fis",
-        Way::Aws => " --target aws",
+        Way::Deployed(protocol::Via::Fis) => " --via fis",
+        Way::Deployed(protocol::Via::Plan) => " --target aws",
         Way::Local | Way::Bare => "",
     });
     if let Some(seed) = arguments.seed {

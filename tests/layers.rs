@@ -8,11 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 21] = [
-    ("aws", &["exports", "faults"]),
+const ARROWS: [(&str, &[&str]); 22] = [
+    ("aws", &["exports", "faults", "protocol", "reports"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
-    ("engine", &["exports", "faults", "reports", "run-folder", "scenarios", "stack"]),
+    ("engine", &["exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
     ("exports", &["faults"]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
@@ -24,12 +24,13 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("audit-functions", &["functions"]),
     ("extension", &["faults"]),
     ("plan-fetcher", &["faults"]),
+    ("protocol", &["exports", "faults"]),
     ("reports", &["faults"]),
     ("run-folder", &["faults"]),
-    ("stack", &["aws", "exports", "faults", "run-folder", "states"]),
+    ("stack", &["faults", "run-folder", "states"]),
     ("states", &["faults"]),
     ("scenarios", &["faults", "reports", "run-folder"]),
-    ("brownout", &["aws", "engine", "exports", "faults", "reports", "run-folder", "scenarios", "stack"]),
+    ("brownout", &["engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
@@ -127,10 +128,25 @@ fn every_outside_crate_stays_at_home() {
     }
 }
 
+/// What calls an account is the program `brownout-aws`, so that the command, the engine and the local stack are built and started without it.
+/// The emulator of DynamoDB brings `aws-config`, and that the SDKs by which credentials are looked for; nothing here does.
+#[test]
+fn no_sdk_of_aws_is_linked_but_by_what_calls_aws() {
+    let of_credentials = ["aws-sdk-sso ", "aws-sdk-ssooidc ", "aws-sdk-sts "];
+    for package in ["brownout", "engine", "exports", "protocol", "scenarios", "stack"] {
+        let all = resolved(&["--package", package], "normal,build").into_keys();
+        let sdks: Vec<_> =
+            all.filter(|name| name.starts_with("aws-sdk-") && !of_credentials.iter().any(|known| name.starts_with(known))).collect();
+        assert_eq!(sdks, Vec::<String>::new(), "`{package}`");
+    }
+}
+
 /// Every crate of a build with the features that it is compiled with.
-fn resolved(edges: &str) -> BTreeMap<String, String> {
+fn resolved(of: &[&str], edges: &str) -> BTreeMap<String, String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--offline", "--prefix", "none", "-e", edges, "-f", "{p}\t{f}"])
+        .arg("tree")
+        .args(of)
+        .args(["--offline", "--prefix", "none", "-e", edges, "-f", "{p}\t{f}"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
@@ -145,7 +161,7 @@ fn resolved(edges: &str) -> BTreeMap<String, String> {
 /// another command in the place of the one that is running.
 #[test]
 fn tests_ask_for_no_feature_that_a_build_without_them_lacks() {
-    let (without, with) = (resolved("normal,build"), resolved("normal,build,dev"));
+    let (without, with) = (resolved(&["--workspace"], "normal,build"), resolved(&["--workspace"], "normal,build,dev"));
     for (name, features) in without {
         assert_eq!(with.get(&name), Some(&features), "`{name}`: ask for it in the workspace's own list of dependencies");
     }

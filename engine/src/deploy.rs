@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use run_folder::Addresses;
-use stack::{Target, TargetError};
 
 use super::lease::Keeper;
 use super::plan::Plan;
 use super::run_error::RunError;
+use super::target::{Target, TargetError};
 use crate::StopRequests;
 
 /// Deploys, and waits until every environment looks for plans often enough not to sleep through the strike.

@@ -6,8 +6,12 @@ use exports::alarms::Alarm;
 use exports::{Arn, Experiment, Function};
 use faults::plan::VERSION;
 use faults::{By, Lease, Place, Plan as FaultPlan, Trigger};
+use protocol::AwsPlan;
 
 use super::plan::Plan;
+
+/// For an attach and a detach that are slow: a marker that is older than the run and this was left behind.
+const ROOM: Duration = Duration::from_secs(15 * 60);
 
 /// Functions deployed on AWS, in one account and Region.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +85,21 @@ impl Plan {
         })
     }
 
+    /// What calls to an account are made with, where it is on deployed functions.
+    pub fn aws_plan(&self) -> Option<AwsPlan> {
+        let deployed = self.deployed.as_ref()?;
+        Some(AwsPlan {
+            experiment: self.for_aws()?,
+            alias_thousandths: deployed.alias_thousandths,
+            alias_grace: deployed.alias_grace,
+            ledger_lag: deployed.ledger_lag,
+            fis_lead: deployed.fis_lead,
+            length: self.timeline.end(),
+            longest: self.timeline.end() + ROOM,
+            rate: self.intended_rate(),
+        })
+    }
+
     /// The same plan for a run that FIS drives: the faults are in force once FIS has brought them there.
     ///
     /// # Errors
@@ -101,10 +120,5 @@ impl Plan {
         }
         self.timeline.arming = deployed.fis_lead;
         Ok(self)
-    }
-
-    /// From the attach to the detach, with room for what is slow: a marker that is older than this was left behind.
-    pub fn lasts_at_most(&self) -> Duration {
-        self.timeline.end() + Duration::from_secs(15 * 60)
     }
 }

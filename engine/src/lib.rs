@@ -20,6 +20,8 @@ pub mod shipped;
 mod sighted;
 pub mod stop;
 pub mod stop_requests;
+pub mod target;
+pub mod targets;
 pub mod windows;
 
 pub use check::check;
@@ -27,4 +29,6 @@ pub use observer::Observer;
 pub use plan::Plan;
 pub use stop_requests::{Asked, StopRequests};
 
-use stack::target::chain;
+pub use target::{Target, TargetError};
+
+use protocol::chain;

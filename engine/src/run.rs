@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use protocol::Left;
 use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
 use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::{self, Quiet};
 use scenarios::traffic::{self, Order, Traffic};
-use stack::{Left, Target};
 
 use super::deploy::deploy;
 use super::join::Join;
@@ -20,6 +20,7 @@ use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
 use super::sighted::Sighted;
 use super::stop::Watch;
+use super::target::Target;
 use crate::observer::{Moment, Observer, Pace};
 use crate::stop_requests::{Asked, StopRequests};
 
@@ -222,7 +223,7 @@ impl Run<'_> {
     /// Reads the ledgers and what the services saw, and lets recorder and oracles see what has been joined.
     pub(super) async fn take_in(&mut self, traffic: &Traffic) -> Result<(), RunError> {
         let now = Instant::now();
-        for entry in self.target.observe()? {
+        for entry in self.target.observe().await? {
             let strikes = if self.plan.is_asynchronous() { self.join.strikes(&entry, traffic.started().elapsed()) } else { Vec::new() };
             self.join.entry(entry, now);
             strikes.into_iter().for_each(|event| self.happened(event));

@@ -1,10 +1,10 @@
 //! Why a run could not be made.
 
+use protocol::Left;
 use scenarios::invariants::cedar::OracleError;
 use scenarios::traffic::TrafficError;
-use stack::{Left, TargetError};
 
-use crate::Asked;
+use crate::{Asked, TargetError};
 
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]

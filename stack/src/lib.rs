@@ -10,9 +10,6 @@ pub mod line_sink;
 pub mod plan_watch;
 pub mod platform;
 pub mod services;
-pub mod target;
-pub mod targets;
 pub mod up;
 
 pub(crate) use run_folder::{Addresses, Compressed, Health, RunFolder, Seen, Sighting, Sightings};
-pub use target::{Left, Target, TargetError};

@@ -68,7 +68,7 @@ fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
     let before = cloud.function();
     let running = cloud.run(&[]);
     within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
-    signal(running.pid(), "KILL");
+    support::kill_all(running.pid());
     drop(running);
     assert!(cloud.function().layers.contains(&LAYER.to_owned()));
     let (code, listed, _) = cloud.brownout(&["recover", "--list", "--region", REGION]);
@@ -80,6 +80,35 @@ fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
     assert_eq!((code, said.contains("is out")), (0, true), "{said}{errors}");
     assert_eq!(cloud.function(), before);
     assert_eq!(cloud.plan(), None);
+}
+
+#[test]
+fn a_command_that_is_killed_leaves_nothing_attached() {
+    let _turn = support::turn();
+    let cloud = Cloud::new();
+    let before = cloud.function();
+    let running = cloud.run(&[]);
+    within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+    signal(running.pid(), "KILL");
+    within(LIMIT, "everything to be taken back", || (cloud.function() == before && cloud.plan().is_none()).then_some(()));
+}
+
+#[test]
+fn a_program_that_calls_aws_and_is_stopped_takes_everything_back_and_one_that_is_killed_is_said() {
+    let _turn = support::turn();
+    for (name, code, says) in [("TERM", 2, "was stopped, and has taken everything back"), ("KILL", 6, "brownout recover --run ")] {
+        let cloud = Cloud::new();
+        let before = cloud.function();
+        let running = cloud.run(&[]);
+        within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
+        let program = support::children(running.pid());
+        assert_eq!(program.len(), 1, "{program:?}");
+        signal(program[0], name);
+        let outcome = running.end();
+        assert_eq!(outcome.code, code, "{name}: {}", outcome.story());
+        assert!(outcome.stdout.contains(says), "{name}: {}", outcome.story());
+        assert_eq!(cloud.function() == before, name == "TERM", "{name}");
+    }
 }
 
 #[test]

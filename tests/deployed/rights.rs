@@ -47,7 +47,7 @@ fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
     assert_eq!(broken, Vec::<String>::new(), "callers of the alias never saw a version that was gone or not ready");
     let running = cloud.run(&[]);
     within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
-    signal(running.pid(), "KILL");
+    support::kill_all(running.pid());
     drop(running);
     let (code, said, errors) = cloud.brownout(&["recover", "--all", "--region", REGION]);
     assert_eq!(code, 0, "{said}{errors}");

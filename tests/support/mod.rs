@@ -172,6 +172,20 @@ pub fn signal(pid: u32, name: &str) {
     let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
 }
 
+/// The processes that a process has started.
+pub fn children(pid: u32) -> Vec<u32> {
+    let parent = |stat: &str| stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse::<u32>().ok();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    pids.filter(|one| std::fs::read_to_string(format!("/proc/{one}/stat")).is_ok_and(|stat| parent(&stat) == Some(pid))).collect()
+}
+
+/// Kills a process and those that it has started, all at once, as when their machine dies.
+pub fn kill_all(pid: u32) {
+    let pids = children(pid).into_iter().chain([pid]).map(|pid| pid.to_string());
+    assert!(Command::new("kill").arg("-KILL").args(pids).status().unwrap().success());
+}
+
 /// Waits until `look` sees something.
 pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;

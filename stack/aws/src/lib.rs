@@ -15,6 +15,7 @@ pub mod patience;
 pub mod recover;
 pub mod secret;
 pub mod tags;
+pub mod targets;
 pub mod undo;
 
 mod client;

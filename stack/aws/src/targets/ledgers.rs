@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws::SdkConfig;
-use aws::logs::{Ledger, Look};
 use faults::Entry;
+use protocol::chain;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::TargetError;
-use crate::target::chain;
+use super::Failed;
+use crate::SdkConfig;
+use crate::logs::{Ledger, Look};
 
 /// Between two looks at a log group at the most; FilterLogEvents takes 5 to 10 calls a second of a whole account.
 const LOOKS: Duration = Duration::from_secs(2);
@@ -46,13 +46,13 @@ impl Ledgers {
     ///
     /// # Errors
     /// Where nobody reads them any more.
-    pub fn new_entries(&mut self) -> Result<Vec<Entry>, TargetError> {
+    pub fn new_entries(&mut self) -> Result<Vec<Entry>, Failed> {
         let mut entries = Vec::new();
         loop {
             match self.told.try_recv() {
                 Ok(entry) => entries.push(entry),
                 Err(TryRecvError::Empty) => return Ok(entries),
-                Err(TryRecvError::Disconnected) => return Err(TargetError::Down("nobody reads the ledgers any more".into())),
+                Err(TryRecvError::Disconnected) => return Err(Failed("nobody reads the ledgers any more".into())),
             }
         }
     }

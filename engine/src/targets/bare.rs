@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use faults::{Entry, Plan};
+use protocol::Left;
+use run_folder::{Addresses, Health, Sighting};
 
-use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
+use crate::target::{Target, TargetError};
 
 /// A target of which brownout knows only what its answers say.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +24,7 @@ impl Target for Bare {
         Ok(())
     }
 
-    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+    async fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
         Ok(Vec::new())
     }
 

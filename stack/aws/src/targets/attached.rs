@@ -1,15 +1,15 @@
 //! One function with ours on it: on `$LATEST`, or on a version of its own that has a share of an alias's calls. It is brought there and taken away.
 
-use aws::Lambda;
-use aws::attach::attach;
-use aws::canary::{self, Canary};
-use aws::journal::{File, records};
-use aws::marker::{Record, Run};
-use aws::recover::{Which, recover};
-use aws::undo::{Proof, undo};
+use protocol::chain;
 
 use super::deployed::Function;
-use crate::target::chain;
+use crate::Lambda;
+use crate::attach::attach;
+use crate::canary::{self, Canary};
+use crate::journal::{File, records};
+use crate::marker::{Record, Run};
+use crate::recover::{Which, recover};
+use crate::undo::{Proof, undo};
 
 /// How far an attach has come.
 #[derive(Debug, Clone)]

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::Patience;
-use aws::arm::{ArmError, Armed, Place, Store};
-use aws::call::Meaning;
-use aws::journal::Journal;
 use faults::Plan;
+use protocol::chain;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::TargetError;
-use crate::target::chain;
+use super::Failed;
+use crate::Patience;
+use crate::arm::{ArmError, Armed, Place, Store};
+use crate::call::Meaning;
+use crate::journal::Journal;
 
 /// A call that fails is made again for so long. A plan is renewed four times in its lease, so the next renewal is the next try.
 const PATIENCE: Patience = Patience { total: Duration::from_secs(3), first: Duration::from_millis(200), most: Duration::from_secs(1) };
@@ -103,12 +103,12 @@ impl Arming {
     }
 
     /// Waits until the plan that was wished last is there, or is known not to be. Whoever stopped the faults has calmed them.
-    pub(super) async fn settled(&mut self) -> Result<(), TargetError> {
+    pub(super) async fn settled(&mut self) -> Result<(), Failed> {
         let number = self.number;
         let seen = self.seen.wait_for(|seen| seen.tried >= number || seen.stopped.is_some()).await;
-        let seen = seen.map_err(|_| TargetError::Down("nobody writes the plan any more".to_owned()))?;
+        let seen = seen.map_err(|_| Failed("nobody writes the plan any more".to_owned()))?;
         match &seen.trouble {
-            Some((why, _)) if seen.stopped.is_none() => Err(TargetError::Down(why.clone())),
+            Some((why, _)) if seen.stopped.is_none() => Err(Failed(why.clone())),
             _ => Ok(()),
         }
     }
@@ -122,7 +122,7 @@ impl Arming {
     ///
     /// # Errors
     /// Where it cannot be written at all, or was not renewed and only a third of its lease is left.
-    pub(super) fn health(&self) -> Result<(), TargetError> {
+    pub(super) fn health(&self) -> Result<(), Failed> {
         let seen = self.seen.borrow();
         if seen.stopped.is_some() {
             return Ok(());
@@ -132,14 +132,14 @@ impl Arming {
             None if seen.tried < self.number && seen.is_nearly_over() => "the last write of the plan is not answered".to_owned(),
             _ => return Ok(()),
         };
-        Err(TargetError::Down(format!("the faults cannot be kept in force, and are ended: {why}")))
+        Err(Failed(format!("the faults cannot be kept in force, and are ended: {why}")))
     }
 
     /// Ends the task, and gives what it kept to whoever calms and deletes it.
-    pub(super) async fn end(self) -> Result<Armed, TargetError> {
+    pub(super) async fn end(self) -> Result<Armed, Failed> {
         let Self { wished, task, .. } = self;
         drop(wished);
-        task.await.map_err(|ended| TargetError::Down(ended.to_string()))
+        task.await.map_err(|ended| Failed(ended.to_string()))
     }
 }
 

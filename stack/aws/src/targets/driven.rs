@@ -5,23 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws::Patience;
-use aws::arm::{ArmError, Armed, Place};
-use aws::attach;
-use aws::fis::{Actions, Fis, Prepared, Status};
-use aws::function::Function;
-use aws::marker::{Marker, Record, Run, now};
-use aws::recover::published;
-use aws::undo::{Proof, remains, undo};
 use exports::Experiment;
 use faults::{Entry, Plan};
+use protocol::{Left, chain};
 use tokio::task::JoinSet;
 
 use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
 use super::story::{LOOKS, Story, locked, watch_over};
-use crate::target::chain;
-use crate::{Addresses, Left, Sighting, Target, TargetError};
+use super::{Driver, Failed};
+use crate::Patience;
+use crate::arm::{ArmError, Armed, Place};
+use crate::attach;
+use crate::fis::{Actions, Fis, Prepared, Status};
+use crate::function::Function;
+use crate::marker::{Marker, Record, Run, now};
+use crate::recover::published;
+use crate::undo::{Proof, remains, undo};
 
 /// A calm that comes no sooner than this before the faults' own end is that end.
 const EARLY: Duration = Duration::from_secs(3);
@@ -94,20 +94,20 @@ impl Driven {
     }
 
     /// The functions as they are; one that somebody holds is not touched.
-    async fn look_at_functions(&mut self) -> Result<(), TargetError> {
+    async fn look_at_functions(&mut self) -> Result<(), Failed> {
         for function in &self.wish.experiment.functions {
             let arn = function.arn.to_string();
             let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| down(&error))?;
             if let Marker::Of(record) = Marker::of(&found) {
                 let what = format!("`{}` is held by run {}; `brownout recover --run {1}` lets it go", found.name, record.run);
-                return Err(TargetError::Down(what));
+                return Err(Failed(what));
             }
             self.before.push(found);
         }
         Ok(())
     }
 
-    async fn dry_run(&self, template: &str) -> Result<(), TargetError> {
+    async fn dry_run(&self, template: &str) -> Result<(), Failed> {
         let token = format!("{}-dry", self.wish.run);
         let id = self.fis.start(template, Actions::Skip, &token).await.map_err(|error| down(&error))?;
         let begun = Instant::now();
@@ -116,18 +116,18 @@ impl Driven {
             match seen {
                 Ok(seen) if seen.status == Status::Completed => return Ok(()),
                 Ok(seen) if seen.status.is_end() => {
-                    return Err(TargetError::Down(format!("FIS's dry run `{id}` is {}; nothing was struck", seen.said())));
+                    return Err(Failed(format!("FIS's dry run `{id}` is {}; nothing was struck", seen.said())));
                 }
                 _ if begun.elapsed() > DRY_RUN => {
-                    return Err(TargetError::Down(format!("FIS's dry run `{id}` does not end; nothing was struck")));
+                    return Err(Failed(format!("FIS's dry run `{id}` does not end; nothing was struck")));
                 }
                 _ => tokio::time::sleep(LOOKS).await,
             }
         }
     }
 
-    async fn start(&mut self) -> Result<(), TargetError> {
-        let Some(prepared) = &self.prepared else { return Err(TargetError::Down("nothing is prepared for FIS".into())) };
+    async fn start(&mut self) -> Result<(), Failed> {
+        let Some(prepared) = &self.prepared else { return Err(Failed("nothing is prepared for FIS".into())) };
         self.asked = true;
         let fis = self.fis.with(Patience::brief());
         let id = fis.start(&prepared.template, Actions::Run, &self.wish.run).await.map_err(|error| down(&error))?;
@@ -140,7 +140,7 @@ impl Driven {
     }
 
     /// Calms, so that traffic is normal at once; before its time the experiment is stopped too, otherwise it comes to its own end.
-    async fn calm(&mut self, patience: Patience) -> Result<(), TargetError> {
+    async fn calm(&mut self, patience: Patience) -> Result<(), Failed> {
         let hold = self.wish.hold();
         let Some(started) = &mut self.started else { return Ok(()) };
         started.calmed = true;
@@ -246,8 +246,8 @@ impl Driven {
     }
 }
 
-fn down(error: &dyn std::error::Error) -> TargetError {
-    TargetError::Down(chain(error))
+fn down(error: &dyn std::error::Error) -> Failed {
+    Failed(chain(error))
 }
 
 /// The same entry, as one of `run`, where it is of the automation that strikes for it.
@@ -264,8 +264,8 @@ fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
 }
 
 #[async_trait]
-impl Target for Driven {
-    async fn deploy(&mut self) -> Result<Addresses, TargetError> {
+impl Driver for Driven {
+    async fn deploy(&mut self) -> Result<(), Failed> {
         self.look_at_functions().await?;
         let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold()).await.map_err(|error| down(&error))?;
         prepared.said.iter().for_each(|line| tell(line));
@@ -274,11 +274,11 @@ impl Target for Driven {
         self.prepared = Some(prepared);
         let groups = self.before.iter().map(|function| (function.name.clone(), function.log_group.clone()));
         self.ledgers = Some(Ledgers::follow(&self.reach.config, groups, self.reach.lag));
-        Ok(Addresses::elsewhere(self.wish.experiment.functions.iter().map(exports::Function::name)))
+        Ok(())
     }
 
     /// The first plan with faults starts the experiment; its document renews the lease, so that further ones change nothing.
-    async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
+    async fn strike(&mut self, plan: &Plan) -> Result<(), Failed> {
         match (plan.faults.is_empty(), self.asked) {
             (true, _) => self.calm(Patience::brief()).await,
             (false, false) => self.start().await,
@@ -286,12 +286,7 @@ impl Target for Driven {
         }
     }
 
-    /// The plan of an experiment is written by its document.
-    fn rehearses(&self) -> bool {
-        false
-    }
-
-    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+    fn observe(&mut self) -> Result<Vec<Entry>, Failed> {
         let Some(ledgers) = &mut self.ledgers else { return Ok(Vec::new()) };
         let entries = ledgers.new_entries()?;
         let Some(automation) = self.automation() else { return Ok(entries) };
@@ -302,28 +297,24 @@ impl Target for Driven {
         self.ledgers.as_ref().map(Ledgers::gaps).unwrap_or_default()
     }
 
-    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
-        Ok(Vec::new())
-    }
-
-    fn health(&mut self) -> Result<crate::Health, TargetError> {
-        let Some(started) = self.started.as_ref().filter(|started| !started.calmed) else { return Ok(crate::Health::default()) };
+    fn health(&self) -> Result<(), Failed> {
+        let Some(started) = self.started.as_ref().filter(|started| !started.calmed) else { return Ok(()) };
         let story = started.story();
         match story.status() {
             Status::Failed | Status::Cancelled | Status::Completed => {
-                Err(TargetError::Down(format!("FIS ended the experiment `{}` before its time: {}", started.id, story.said())))
+                Err(Failed(format!("FIS ended the experiment `{}` before its time: {}", started.id, story.said())))
             }
             Status::Pending | Status::Initiating | Status::Running
                 if story.automation.is_none() && started.at.elapsed() > self.wish.lead =>
             {
                 let (lead, said) = (self.wish.lead.as_secs(), story.said());
-                Err(TargetError::Down(format!("no fault was in force {lead} s after FIS was started, it is {said}; raise `fis-lead`")))
+                Err(Failed(format!("no fault was in force {lead} s after FIS was started, it is {said}; raise `fis-lead`")))
             }
-            _ => Ok(crate::Health::default()),
+            _ => Ok(()),
         }
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&self) -> Option<String> {
         let started = self.started.as_ref().filter(|started| !started.calmed)?;
         let story = started.story();
         matches!(story.status(), Status::Stopping | Status::Stopped)
@@ -332,14 +323,6 @@ impl Target for Driven {
 
     fn story(&mut self) -> Vec<String> {
         std::mem::take(&mut self.told)
-    }
-
-    fn lead(&self) -> Duration {
-        self.wish.lead
-    }
-
-    fn ledger_lag(&self) -> Duration {
-        self.reach.lag
     }
 
     async fn restore(&mut self) -> Option<Left> {

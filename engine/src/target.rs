@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use faults::{Entry, Plan};
-
-use crate::{Addresses, Health, Sighting};
+use protocol::Left;
+use run_folder::{Addresses, Health, Sighting};
 
 /// Why a target did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -24,20 +24,8 @@ pub enum TargetError {
     Down(String),
 }
 
-/// An error with its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// What could not be taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    /// Each thing in words, such as `process 7` or `function orders: ...`.
-    pub what: Vec<String>,
-    /// What takes it back.
-    pub command: String,
-}
+/// The extension polls its plan every 150 ms, and a plan on the wire would take a second.
+pub const LEAD: Duration = Duration::from_millis(1200);
 
 /// A stack that can be struck and watched.
 #[async_trait]
@@ -47,7 +35,7 @@ pub trait Target: Send {
     /// Puts a plan in force, or renews its lease; returns once it is handed over, its effect follows within a second.
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError>;
     /// The ledger's entries since the last call.
-    fn observe(&mut self) -> Result<Vec<Entry>, TargetError>;
+    async fn observe(&mut self) -> Result<Vec<Entry>, TargetError>;
     /// What of the ledgers could not be read, as things stand: each in a sentence.
     fn gaps(&self) -> Vec<String> {
         Vec::new()
@@ -58,10 +46,9 @@ pub trait Target: Send {
     fn health(&mut self) -> Result<Health, TargetError>;
     /// How long after an answer the ledgers' entries about it may still come.
     fn ledger_lag(&self) -> Duration;
-    /// How long before the faults are to be in force they must be struck: the extension polls its plan every 150 ms, and a plan on the wire
-    /// would take a second.
+    /// How long before the faults are to be in force they must be struck.
     fn lead(&self) -> Duration {
-        Duration::from_millis(1200)
+        LEAD
     }
     /// Whether a plan that strikes nobody can be put in force in the baseline, so that the ledgers tell which invocations the faults would be about.
     fn rehearses(&self) -> bool {

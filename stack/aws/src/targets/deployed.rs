@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::Lambda;
-use aws::arm::{Place, Store};
-use aws::attach::Wish;
-use aws::journal::{self, Journal};
-use aws::marker::Run;
-use aws::recover::published;
 use faults::{Entry, Plan};
+use protocol::{Left, chain};
 use tokio::task::JoinSet;
 
 use super::arming::Arming;
 use super::attached::{Attached, bring, take};
 use super::ledgers::Ledgers;
-use crate::target::chain;
-use crate::{Addresses, Health, Left, Sighting, Target, TargetError};
+use super::{Driver, Failed};
+use crate::Lambda;
+use crate::arm::{Place, Store};
+use crate::attach::Wish;
+use crate::journal::{self, Journal};
+use crate::marker::Run;
+use crate::recover::published;
 
 /// What one function is attached with.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ pub struct Reach {
     /// Where plans go.
     pub store: Store,
     /// How calls are made.
-    pub config: aws_config::SdkConfig,
+    pub config: crate::SdkConfig,
     /// What is written down before each change.
     pub journal: Arc<journal::File>,
     /// How late CloudWatch Logs may be with a line; one that comes later belongs to no arm, and the books say so.
@@ -67,7 +67,7 @@ impl Deployed {
     }
 
     /// All at once: a function in a VPC takes minutes. Each is seen to its end, also where another has failed.
-    async fn attach_all(&mut self) -> Result<(), TargetError> {
+    async fn attach_all(&mut self) -> Result<(), Failed> {
         // Whatever ends the waiting, `restore` finds them.
         self.tried = vec![Attached::Begun; self.functions.len()];
         let mut all = JoinSet::new();
@@ -88,7 +88,7 @@ impl Deployed {
                 Err(ended) => failed = failed.or(Some(ended.to_string())),
             }
         }
-        failed.map_or(Ok(()), |why| Err(TargetError::Down(why)))
+        failed.map_or(Ok(()), |why| Err(Failed(why)))
     }
 
     /// What of a deployment during the run carries ours, now that nothing is published with it any more.
@@ -126,20 +126,20 @@ impl Deployed {
 }
 
 #[async_trait]
-impl Target for Deployed {
-    async fn deploy(&mut self) -> Result<Addresses, TargetError> {
+impl Driver for Deployed {
+    async fn deploy(&mut self) -> Result<(), Failed> {
         self.attach_all().await?;
         let mut groups = Vec::new();
         for function in &self.functions {
             let read = self.reach.lambda.function_at_last(&function.arn).await;
-            groups.push((function.name.clone(), read.map_err(|error| TargetError::Down(chain(&error)))?.log_group));
+            groups.push((function.name.clone(), read.map_err(|error| Failed(chain(&error)))?.log_group));
         }
         self.ledgers = Some(Ledgers::follow(&self.reach.config, groups.into_iter(), self.reach.lag));
-        Ok(Addresses::elsewhere(self.functions.iter().map(|function| function.name.as_str())))
+        Ok(())
     }
 
     /// Only a calm plan is waited for: what keeps faults in force may come late, and is then heard of by [`Self::health`].
-    async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
+    async fn strike(&mut self, plan: &Plan) -> Result<(), Failed> {
         let arming = match &mut self.arming {
             Some(arming) => {
                 arming.wish(plan.clone());
@@ -153,7 +153,7 @@ impl Target for Deployed {
         if plan.faults.is_empty() { arming.settled().await } else { Ok(()) }
     }
 
-    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+    fn observe(&mut self) -> Result<Vec<Entry>, Failed> {
         self.ledgers.as_mut().map_or_else(|| Ok(Vec::new()), Ledgers::new_entries)
     }
 
@@ -161,21 +161,12 @@ impl Target for Deployed {
         self.ledgers.as_ref().map(Ledgers::gaps).unwrap_or_default()
     }
 
-    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
-        Ok(Vec::new())
+    fn health(&self) -> Result<(), Failed> {
+        self.arming.as_ref().map_or(Ok(()), Arming::health)
     }
 
-    fn health(&mut self) -> Result<Health, TargetError> {
-        self.arming.as_ref().map_or(Ok(()), Arming::health)?;
-        Ok(Health::default())
-    }
-
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&self) -> Option<String> {
         self.arming.as_ref().and_then(Arming::stopped)
-    }
-
-    fn ledger_lag(&self) -> Duration {
-        self.reach.lag
     }
 
     async fn restore(&mut self) -> Option<Left> {

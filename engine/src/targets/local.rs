@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use faults::{Entry, Plan};
+use protocol::Left;
+use run_folder::{Addresses, Health, RunFolder, Sighting};
+use stack::guard;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep};
 
 use super::tail::Tail;
-use crate::guard;
-use crate::{Addresses, Health, Left, RunFolder, Sighting, Target, TargetError};
+use crate::target::{Target, TargetError};
 
 /// A stack that does not come up within this never will.
 const COMING_UP: Duration = Duration::from_secs(60);
@@ -105,7 +107,7 @@ impl Target for Local {
         self.folder.write_plan(plan).map_err(|cause| TargetError::Io { what: what(), cause })
     }
 
-    fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+    async fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
         self.ledger.lines(Entry::from_line).map_err(|cause| TargetError::Io { what: "the ledger could not be read".into(), cause })
     }
 

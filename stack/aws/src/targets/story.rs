@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws::arm::Place;
-use aws::fis::{Fis, Seen, Status};
+use crate::arm::Place;
+use crate::fis::{Fis, Seen, Status};
 
 /// Between two looks at the experiment.
 pub(super) const LOOKS: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ pub(super) fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
 }
 
 /// Looks until it is over: at the experiment, and at the plan that its document writes. A look that fails is made good by the next.
-pub(super) async fn watch_over(fis: Fis, store: aws::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
+pub(super) async fn watch_over(fis: Fis, store: crate::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
     loop {
         let seen = fis.look(&id).await;
         let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());

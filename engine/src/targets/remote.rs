@@ -1,0 +1,269 @@
+//! Functions deployed on AWS, reached through the program `brownout-aws`, which runs as a process of its own. When the harness dies, that program
+//! sees its standard input end, takes everything back and exits.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use faults::{Entry, Plan};
+use protocol::{Answer, AwsPlan, Left, Observed, PROGRAM, Request, Restored, Run, Task, Via, chain};
+use run_folder::{Addresses, Health, Sighting};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+use crate::target::{LEAD, Target, TargetError};
+
+/// The program exits at once when everything is taken back. This is the longest wait for that.
+const GOING: Duration = Duration::from_secs(10);
+
+/// The program, and the pipes to it.
+#[derive(Debug)]
+struct Conversation {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: Lines<BufReader<ChildStdout>>,
+    said: JoinHandle<()>,
+    /// What it said last, where a signal has stopped it.
+    restored: Option<Restored>,
+}
+
+/// Functions deployed on AWS.
+#[derive(Debug)]
+pub struct Remote {
+    conversation: Option<Conversation>,
+    run: String,
+    via: Via,
+    plan: AwsPlan,
+    seen: Observed,
+    story: Vec<String>,
+}
+
+impl Remote {
+    /// Starts `program`, which looks whether the functions may be struck; nothing is touched yet.
+    ///
+    /// # Errors
+    /// Where it cannot be started, the functions may not be struck, or the journal cannot be written.
+    pub async fn start(program: &Path, run: Run) -> Result<Self, TargetError> {
+        let task = Task::Run(run.clone());
+        let Run { plan, via, run, .. } = run;
+        let mut conversation = Conversation::start(program)?;
+        if let Err(why) = conversation.ask(&task).await.and_then(done) {
+            conversation.end().await;
+            return Err(why);
+        }
+        Ok(Self { conversation: Some(conversation), run, via, plan, seen: Observed::default(), story: Vec::new() })
+    }
+
+    async fn ask(&mut self, request: &Request) -> Result<Answer, TargetError> {
+        match &mut self.conversation {
+            Some(conversation) => conversation.ask(request).await,
+            None => Err(TargetError::Down(format!("`{PROGRAM}` is not running"))),
+        }
+    }
+
+    /// What may be left, where the program is gone without saying so.
+    fn unknown(&self, why: &TargetError) -> Left {
+        let names = self.plan.experiment.functions.iter().map(exports::Function::name).collect::<Vec<_>>().join(", ");
+        let what = format!("whatever was attached to {names}, and the plan: {}", chain(why));
+        let command = match self.via {
+            Via::Plan => format!("brownout recover --run {}", self.run),
+            // The document cleans up by itself, and what it leaves has the automation's name.
+            Via::Fis => "brownout recover".to_owned(),
+        };
+        Left { what: vec![what], command }
+    }
+}
+
+#[async_trait]
+impl Target for Remote {
+    async fn deploy(&mut self) -> Result<Addresses, TargetError> {
+        done(self.ask(&Request::Deploy).await?)?;
+        Ok(Addresses::elsewhere(self.plan.experiment.functions.iter().map(exports::Function::name)))
+    }
+
+    async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
+        done(self.ask(&Request::Strike(plan.clone())).await?)?;
+        // What was seen is about the plan before.
+        (self.seen.down, self.seen.ended) = (None, None);
+        Ok(())
+    }
+
+    async fn observe(&mut self) -> Result<Vec<Entry>, TargetError> {
+        match self.ask(&Request::Observe).await? {
+            Answer::Observed(seen) => self.seen = seen,
+            other => return Err(unexpected(other)),
+        }
+        Ok(std::mem::take(&mut self.seen.entries))
+    }
+
+    fn gaps(&self) -> Vec<String> {
+        self.seen.gaps.clone()
+    }
+
+    fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError> {
+        Ok(Vec::new())
+    }
+
+    fn health(&mut self) -> Result<Health, TargetError> {
+        self.seen.down.clone().map_or_else(|| Ok(Health::default()), |why| Err(TargetError::Down(why)))
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        self.seen.ended.clone()
+    }
+
+    fn story(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.story)
+    }
+
+    fn ledger_lag(&self) -> Duration {
+        self.plan.ledger_lag
+    }
+
+    /// FIS takes longer than an extension that reads its plan.
+    fn lead(&self) -> Duration {
+        match self.via {
+            Via::Plan => LEAD,
+            Via::Fis => self.plan.fis_lead,
+        }
+    }
+
+    /// The plan of an experiment of FIS is written by its document.
+    fn rehearses(&self) -> bool {
+        self.via == Via::Plan
+    }
+
+    async fn restore(&mut self) -> Option<Left> {
+        let mut conversation = self.conversation.take()?;
+        let restored = conversation.restored().await;
+        conversation.end().await;
+        match restored {
+            Ok(Restored { left, story }) => {
+                self.story = story;
+                left
+            }
+            Err(why) => Some(self.unknown(&why)),
+        }
+    }
+}
+
+impl Conversation {
+    fn start(program: &Path) -> Result<Self, TargetError> {
+        let failed = |cause| TargetError::Io { what: format!("`{}` could not be started", program.display()), cause };
+        let mut child = Command::new(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A group of its own: Ctrl-C in the terminal is for the harness, which then asks it to restore.
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let lost = || failed(std::io::Error::other("it has no standard streams"));
+        let (requests, answers) = (child.stdin.take().ok_or_else(lost)?, child.stdout.take().ok_or_else(lost)?);
+        let said = tokio::spawn(hand_on(child.stderr.take().ok_or_else(lost)?));
+        Ok(Self { child, requests: Some(requests), answers: BufReader::new(answers).lines(), said, restored: None })
+    }
+
+    async fn ask<T: serde::Serialize>(&mut self, message: &T) -> Result<Answer, TargetError> {
+        let line = protocol::to_line(message).map_err(|cause| TargetError::Io { what: "it cannot be asked".into(), cause })?;
+        if let Some(requests) = &mut self.requests {
+            // Where it is gone, the missing answer tells.
+            let _ = requests.write_all(line.as_bytes()).await;
+        }
+        match self.answer().await? {
+            Answer::Restored(restored) => {
+                self.restored = Some(restored);
+                Err(TargetError::Down(format!("`{PROGRAM}` was stopped, and has taken everything back that it could")))
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    async fn answer(&mut self) -> Result<Answer, TargetError> {
+        match self.answers.next_line().await {
+            Ok(Some(line)) => protocol::read(&line).map_err(|error| TargetError::Down(chain(&error))),
+            Ok(None) | Err(_) => Err(self.gone().await),
+        }
+    }
+
+    /// Ends its input, and waits until everything is taken back. Answers to cancelled requests may come first.
+    async fn restored(&mut self) -> Result<Restored, TargetError> {
+        if let Some(restored) = self.restored.take() {
+            return Ok(restored);
+        }
+        // The end of its input.
+        self.requests = None;
+        loop {
+            if let Answer::Restored(restored) = self.answer().await? {
+                return Ok(restored);
+            }
+        }
+    }
+
+    async fn gone(&mut self) -> TargetError {
+        let status = tokio::time::timeout(GOING, self.child.wait()).await;
+        let how = status.ok().and_then(Result::ok).map(|status| format!(" ({status})")).unwrap_or_default();
+        TargetError::Down(format!("`{PROGRAM}` went away{how}"))
+    }
+
+    /// Waits for its end and its last lines. It is never killed: it may still be restoring.
+    async fn end(self) {
+        let Self { mut child, said, requests, .. } = self;
+        drop(requests);
+        let _ = tokio::time::timeout(GOING, child.wait()).await;
+        let _ = tokio::time::timeout(GOING, said).await;
+    }
+}
+
+/// Copies the program's standard error to this one. It does not write to the terminal itself: `stty tostop` would stop a background process.
+async fn hand_on(mut said: ChildStderr) {
+    let _ = tokio::io::copy(&mut said, &mut tokio::io::stderr()).await;
+}
+
+fn done(answer: Answer) -> Result<(), TargetError> {
+    match answer {
+        Answer::Done => Ok(()),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn unexpected(answer: Answer) -> TargetError {
+    TargetError::Down(match answer {
+        Answer::Failed(why) => why,
+        Answer::Done | Answer::Observed(_) | Answer::Restored(_) => format!("`{PROGRAM}` gave the answer to another request"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How a program answers that is `script`.
+    async fn answer(script: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut conversation = Conversation::start(&path).unwrap();
+        let answer = conversation.ask(&Request::Observe).await.and_then(done);
+        conversation.end().await;
+        answer.map_or_else(|error| chain(&error), |()| "done".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_program_that_goes_or_says_something_else_is_an_error_that_says_so() {
+        for (script, says) in [
+            ("read line; echo '\"done\"'", "done"),
+            ("read line; echo '{\"failed\":\"no credentials\"}'", "no credentials"),
+            ("exit 3", "went away (exit status: 3)"),
+            ("read line; echo hello", "install both from one version"),
+            ("read line; echo '{\"restored\":{\"left\":null,\"story\":[]}}'", "was stopped, and has taken everything back"),
+            ("read line; echo '{\"observed\":{\"entries\":[],\"gaps\":[],\"down\":null,\"ended\":null}}'", "the answer to another request"),
+        ] {
+            let said = answer(script).await;
+            assert!(said.contains(says), "{script}: {said}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `brownout plan`: what `run --target aws` would change and call, from the same decision, reading only. No value of anybody's variable is shown.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use aws::attach::{Layer, Step, Update, preview};
+use aws::function::{Function, Readable};
+use aws::marker::{Record, Run};
+use aws::targets::deployed;
+use aws::{Lambda, Patience};
+use faults::time::Time;
+use protocol::{AwsPlan, chain};
+
+use crate::{COULD_NOT_RUN, account};
+
+/// A name that stands for the run's own, which it has only once it begins.
+const RUN: &str = "plan-only";
+
+/// Prints the plan; the exit code is 2 where a function could not be attached to.
+///
+/// # Errors
+/// Where the account cannot be read.
+pub async fn plan(plan: &AwsPlan) -> Result<u8, Box<dyn Error>> {
+    let (text, complaints) = read(plan).await?;
+    say!("{}", text.trim_end());
+    if complaints > 0 {
+        complain!("error: {complaints} in the way; nothing was touched");
+        return Ok(COULD_NOT_RUN);
+    }
+    Ok(0)
+}
+
+async fn read(plan: &AwsPlan) -> Result<(String, usize), Box<dyn Error>> {
+    let experiment = &plan.experiment;
+    let lambda = Lambda::new(&aws::config(Some(&experiment.layer.region)).await, Patience::default());
+    let mut out = format!("{}\n\nin account {}, Region {}:\n", experiment.question, experiment.layer.account, experiment.layer.region);
+    let mut complaints = 0;
+    if let Err(error) = account::allowed(&lambda, plan, false).await {
+        let _ = writeln!(out, "  not allowed: {error}");
+        complaints += 1;
+    }
+    for wished in account::wishes(plan, &Run::try_from(RUN.to_owned())?)? {
+        let (function, step) = preview(&lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
+        complaints += told(&mut out, &wished, &function, step);
+    }
+    calls(&mut out, plan);
+    Ok((out, complaints))
+}
+
+/// What would become of one function; how much is in the way of it.
+fn told(out: &mut String, wished: &deployed::Function, function: &Function, step: Step) -> usize {
+    let _ = writeln!(out, "\n  {}", wished.name);
+    match step {
+        Step::Update { update, record } => {
+            difference(out, function, &update, &record, &wished.wish.layer);
+            if let Some(alias) = &wished.wish.alias {
+                let share = f64::from(wished.alias_thousandths) / 10.0;
+                let _ = writeln!(
+                    out,
+                    "    a version is published with that, alias `{alias}` gives it {share} % of its calls, and `$LATEST` goes back at once"
+                );
+            }
+        }
+        Step::Wait => out.push_str("    an update is under way; `run` waits for its end\n"),
+        Step::Done(_) | Step::TakeBack { .. } => out.push_str("    ours is on it already; `brownout recover --list` says whose\n"),
+        Step::Refuse(complaints) => {
+            for complaint in &complaints {
+                let _ = writeln!(out, "    refused: {complaint}");
+            }
+            return complaints.len();
+        }
+    }
+    0
+}
+
+fn difference(out: &mut String, function: &Function, update: &Update, record: &Record, layer: &Layer) {
+    for one in &update.layers {
+        let sign = if one == layer.arn() && !function.layers.contains(one) { '+' } else { ' ' };
+        let _ = writeln!(out, "    layers     {sign} {one}");
+    }
+    if let Readable::Yes(variables) = &function.variables {
+        let _ =
+            writeln!(out, "    variables    {} of the function's own, untouched", variables.count().saturating_sub(record.before.len()));
+    }
+    for (name, value) in &record.set {
+        let sign = if record.before.contains_key(name) { '~' } else { '+' };
+        let _ = writeln!(out, "    variables  {sign} {name}={value}");
+    }
+    out.push_str("    variables  + BROWNOUT_UNDO (the way back)\n");
+}
+
+fn calls(out: &mut String, plan: &AwsPlan) {
+    let experiment = &plan.experiment;
+    let count = experiment.functions.len();
+    let renewals = experiment.duration.as_secs() / 15 + 1;
+    let parameter = experiment.plan_parameter_of("<run>");
+    let _ = write!(
+        out,
+        "\ncalls, in this order:\n  \
+         {count} x ListTags, GetLayerVersion, GetFunctionCodeSigningConfig, GetFunctionConcurrency, GetFunctionConfiguration\n  \
+         {count} x UpdateFunctionConfiguration (attach): new environments start, and the layer lies idle\n  \
+         {} x PutParameter {parameter} (calm, strike, renew, calm), and GetParameter every 2 s: who deletes or replaces it stops the faults\n  \
+         FilterLogEvents of the functions' log groups every 2 s\n  \
+         {count} x UpdateFunctionConfiguration (detach), then GetFunctionConfiguration until it is as it was\n  \
+         {count} x ListVersionsByFunction: what was deployed meanwhile is named\n  \
+         1 x DeleteParameter {parameter}\n\
+         `brownout export iam-policy` writes down who may do that, and that the functions may read the parameter.\n\
+         It takes about {} and two updates of up to a minute; a fault ends 60 s after the last renewal whatever becomes of this machine.\n",
+        renewals + 3,
+        Time::from(plan.length),
+    );
+}
