@@ -5,11 +5,11 @@ use crate::systems::clinic::Pool;
 use crate::systems::users_api::Shape;
 
 use super::fixtures::{Ask, exchange, judged, s, state, struck, world};
-use super::fixtures_mail as mail;
-use super::fixtures_users::{Life, together};
 use super::{Quiet, all};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Record, RecordForm, SignInBy, ThermostatRequest};
+use crate::systems::inactive_users::rules::fixtures::{Life, together};
+use crate::systems::mail::rules::fixtures as mail;
 use crate::users::{User, UsersRequest};
 
 /// No answer.

@@ -14,7 +14,7 @@ use super::{Breach, Invariant, Quiet, WorldUnderTest, all};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
-pub(super) fn world() -> WorldUnderTest {
+pub(crate) fn world() -> WorldUnderTest {
     WorldUnderTest {
         homes: Some(2),
         clinic: true,
@@ -28,27 +28,27 @@ pub(super) fn world() -> WorldUnderTest {
     }
 }
 
-pub(super) fn thermostat() -> Arc<ThermostatOracle> {
+pub(crate) fn thermostat() -> Arc<ThermostatOracle> {
     Arc::new(ThermostatOracle::new(2, &thermostat::policies(2)).unwrap())
 }
 
-pub(super) fn s(seconds: f64) -> Duration {
+pub(crate) fn s(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-pub(super) struct Ask;
+pub(crate) struct Ask;
 
 impl Ask {
-    pub(super) fn set(user: &str, device: &str, temperature: i64) -> Asked {
+    pub(crate) fn set(user: &str, device: &str, temperature: i64) -> Asked {
         Self::as_caller(Caller::Valid(user.into()), device, temperature)
     }
 
-    pub(super) fn as_caller(caller: Caller, device: &str, temperature: i64) -> Asked {
+    pub(crate) fn as_caller(caller: Caller, device: &str, temperature: i64) -> Asked {
         let request = ThermostatRequest::Set { device: device.into(), time: Some(930), temperature, power: true, mode: "Auto" };
         Asked::Thermostat { caller, request }
     }
 
-    pub(super) fn clinic(pool: Pool, name: &'static str, id: u64, appointment: &str) -> Asked {
+    pub(crate) fn clinic(pool: Pool, name: &'static str, id: u64, appointment: &str) -> Asked {
         Asked::Clinic {
             token: ClinicToken::Valid { user: User { pool, name }, id },
             client_type: Some(pool.client_type()),
@@ -57,7 +57,7 @@ impl Ask {
     }
 }
 
-pub(super) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Exchange {
+pub(crate) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Exchange {
     let (method, path) = match &asked {
         Asked::Thermostat { request: ThermostatRequest::Set { device, .. }, .. } => ("POST", format!("/control/{device}")),
         Asked::Clinic { appointment, .. } => ("GET", format!("/appointment/{appointment}")),
@@ -80,26 +80,26 @@ pub(super) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Excha
     }
 }
 
-pub(super) fn struck(mut exchange: Exchange) -> Exchange {
+pub(crate) fn struck(mut exchange: Exchange) -> Exchange {
     exchange.struck.push(("outage".into(), Place::Service { name: "verifiedpermissions".into(), operation: None }));
     exchange
 }
 
-pub(super) fn state(temperature: i64, mode: Option<&str>) -> ThermostatState {
+pub(crate) fn state(temperature: i64, mode: Option<&str>) -> ThermostatState {
     ThermostatState { temperature: Some(temperature), power: Some(true), mode: mode.map(str::to_owned) }
 }
 
-pub(super) fn change(at: f64, version: i64, temperature: i64, mode: Option<&str>) -> ShadowChange {
+pub(crate) fn change(at: f64, version: i64, temperature: i64, mode: Option<&str>) -> ShadowChange {
     ShadowChange { thing: "Thermostat1".into(), at: s(at), version, desired: Some(state(temperature, mode)), reported: None }
 }
 
 /// Something that says nothing but how late it is.
-pub(super) fn tick(at: f64) -> Event {
+pub(crate) fn tick(at: f64) -> Event {
     Event::Saw { at: s(at), seen: Seen::Alarm { name: "age".into(), state: "OK".into() } }
 }
 
 /// What a rule says of events and of the quiet after them: its breaches, and how many checks it made.
-pub(super) fn judged(rule: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> (Vec<Breach>, u64) {
+pub(crate) fn judged(rule: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> (Vec<Breach>, u64) {
     let mut all: Vec<_> = events.iter().map(|event| rule.see(event)).collect();
     all.push(rule.settled(quiet));
     let checks = all.iter().map(|(_, checks)| checks).sum();
@@ -107,24 +107,24 @@ pub(super) fn judged(rule: &mut dyn Invariant, events: &[Event], quiet: &Quiet) 
 }
 
 /// How many breaches a rule finds, and how many checks it made.
-pub(super) fn broken_at(mut rule: impl Invariant, events: &[Event], quiet: &Quiet) -> (usize, u64) {
+pub(crate) fn broken_at(mut rule: impl Invariant, events: &[Event], quiet: &Quiet) -> (usize, u64) {
     let (breaches, checks) = judged(&mut rule, events, quiet);
     (breaches.len(), checks)
 }
 
 /// The same, where all is quiet long after.
-pub(super) fn broken(rule: impl Invariant, events: &[Event]) -> (usize, u64) {
+pub(crate) fn broken(rule: impl Invariant, events: &[Event]) -> (usize, u64) {
     broken_at(rule, events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
 /// Which of all rules are broken.
-pub(super) fn named(events: &[Event], quiet: &Quiet) -> Vec<&'static str> {
+pub(crate) fn named(events: &[Event], quiet: &Quiet) -> Vec<&'static str> {
     let rules = all(&world()).unwrap();
     rules.into_iter().filter_map(|mut rule| (!judged(rule.as_mut(), events, quiet).0.is_empty()).then(|| rule.id())).collect()
 }
 
 /// How often each of all rules was checked, where none of them is broken.
-pub(super) fn checked(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, u64)> {
+pub(crate) fn checked(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, u64)> {
     let checks = |mut rule: Box<dyn Invariant>| {
         let (breaches, checks) = judged(rule.as_mut(), events, quiet);
         assert_eq!(breaches, [], "{}", rule.id());

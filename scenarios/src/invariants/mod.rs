@@ -1,92 +1,22 @@
 //! What must always hold, one file a rule. Pure: they are told what happened and say what was wrong with it.
 
-mod a1_never_opens;
-mod a2_one_change_one_request;
-mod a3_acknowledged_is_desired;
-mod a4_agrees_when_quiet;
-mod a5_outage_is_no_denial;
-mod a6_no_token_no_answer;
-mod a7_device_goes_on;
-mod b1_never_opens;
-mod b2_never_wrongly_closes;
-mod b3_no_amplification;
-mod b4_revoked_right_ends;
-mod b5_namesakes;
-mod b6_rotated_key_heals;
-mod c1_nothing_lost;
-mod c2_one_end;
-mod c3_no_duplicates;
-mod c4_right_readers;
-mod c5_own_object_working_link;
-mod c6_no_blocking;
-mod c7_none_expires;
-mod c8_list_stays_inside;
-mod c9_dead_letters;
 pub mod cedar;
-mod d1_expired_is_disabled;
-mod d2_active_stays_enabled;
-mod d3_sign_in_is_recorded;
-mod d4_only_expiry_disables;
-mod d5_bad_record_blocks_none;
-mod d6_re_enable_stands;
-mod d7_newest_wins;
-mod d8_within_quota;
-mod denials;
-mod e1_nothing_lost;
-mod e2_refused_is_refused;
-mod e3_failure_is_no_success;
-mod e4_byte_for_byte;
-mod e5_once;
-mod e6_cache_holds_it;
-mod e7_never_more_than_four;
-mod expiries;
-mod f1_acknowledged_is_kept;
-mod f2_outage_is_no_absence;
-mod f3_no_write_twice;
-mod mail_book;
-mod mail_rule;
-mod mail_words;
-mod member_book;
-mod member_words;
 mod r1_right_statuses;
-mod record_book;
-mod record_rule;
-mod record_words;
-mod register;
-mod users_book;
-mod users_rule;
-mod wording;
+pub(crate) mod wording;
 
 #[cfg(test)]
 mod cross;
 #[cfg(test)]
-mod cross_mail;
-#[cfg(test)]
-mod cross_records;
-#[cfg(test)]
-mod cross_users;
-#[cfg(test)]
-mod cross_users_api;
-#[cfg(test)]
 mod dead_stack;
 #[cfg(test)]
-mod fixtures;
-#[cfg(test)]
-mod fixtures_mail;
-#[cfg(test)]
-mod fixtures_records;
-#[cfg(test)]
-mod fixtures_users;
-#[cfg(test)]
-mod fixtures_users_api;
+pub(crate) mod fixtures;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::systems::{clinic, thermostat};
+use crate::systems;
 
 use crate::Event;
-use cedar::{ClinicOracle, OracleError, ThermostatOracle};
+use cedar::OracleError;
 
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,10 +50,10 @@ pub trait Invariant: Send {
 }
 
 /// No breach, no check.
-const NOTHING: (Vec<Breach>, u64) = (Vec::new(), 0);
+pub(crate) const NOTHING: (Vec<Breach>, u64) = (Vec::new(), 0);
 
 /// One check, and the breach if it found one.
-fn checked(breach: Option<Breach>) -> (Vec<Breach>, u64) {
+pub(crate) fn checked(breach: Option<Breach>) -> (Vec<Breach>, u64) {
     (breach.into_iter().collect(), 1)
 }
 
@@ -170,60 +100,9 @@ pub struct WorldUnderTest {
 /// # Errors
 /// Where the policies cannot be read: without them nothing can be called right.
 pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-    let mut rules: Vec<Box<dyn Invariant>> = Vec::new();
-    if let Some(homes) = world.homes {
-        let oracle = Arc::new(ThermostatOracle::new(homes, &thermostat::policies(homes))?);
-        rules.push(Box::new(a1_never_opens::NeverOpens::new(Arc::clone(&oracle))));
-        rules.push(Box::new(a2_one_change_one_request::OneChangeOneRequest::new(Arc::clone(&oracle))));
-        rules.push(Box::new(a3_acknowledged_is_desired::AcknowledgedIsDesired::new(Arc::clone(&oracle))));
-        rules.push(Box::new(a4_agrees_when_quiet::AgreesWhenQuiet::new(Arc::clone(&oracle))));
-        rules.push(Box::new(a5_outage_is_no_denial::OutageIsNoDenial::new(oracle)));
-        rules.push(Box::new(a6_no_token_no_answer::NoTokenNoAnswer));
-        rules.push(Box::new(a7_device_goes_on::DeviceGoesOn::default()));
-    }
-    if world.clinic {
-        let oracle = Arc::new(ClinicOracle::new(&clinic::policies())?);
-        rules.push(Box::new(b1_never_opens::NeverOpens::new(Arc::clone(&oracle))));
-        rules.push(Box::new(b2_never_wrongly_closes::NeverWronglyCloses::new(Arc::clone(&oracle))));
-        rules.push(Box::new(b3_no_amplification::NoAmplification::new(oracle)));
-        rules.push(Box::new(b4_revoked_right_ends::RevokedRightEnds::new(world.authorizer_cache)));
-        rules.push(Box::new(b5_namesakes::Namesakes));
-        rules.push(Box::new(b6_rotated_key_heals::RotatedKeyHeals));
-    }
-    if world.mail {
-        rules.push(Box::new(c1_nothing_lost::nothing_lost()));
-        rules.push(Box::new(c2_one_end::one_end()));
-        rules.push(Box::new(c3_no_duplicates::no_duplicates()));
-        rules.push(Box::new(c4_right_readers::right_readers()));
-        rules.push(Box::new(c5_own_object_working_link::OwnObjectWorkingLink::default()));
-        rules.push(Box::new(c6_no_blocking::NoBlocking::default()));
-        rules.push(Box::new(c7_none_expires::none_expires()));
-        rules.push(Box::new(c8_list_stays_inside::list_stays_inside()));
-        rules.push(Box::new(c9_dead_letters::dead_letters()));
-    }
-    if let Some(life) = world.row_life {
-        rules.push(Box::new(d1_expired_is_disabled::ExpiredIsDisabled::default()));
-        rules.push(Box::new(d2_active_stays_enabled::ActiveStaysEnabled::new(life)));
-        rules.push(Box::new(d3_sign_in_is_recorded::SignInIsRecorded::new(life)));
-        rules.push(Box::new(d4_only_expiry_disables::OnlyExpiryDisables::default()));
-        rules.push(Box::new(d5_bad_record_blocks_none::BadRecordBlocksNone::default()));
-        rules.push(Box::new(d6_re_enable_stands::ReEnableStands::default()));
-        rules.push(Box::new(d7_newest_wins::NewestWins::default()));
-        rules.push(Box::new(d8_within_quota::WithinQuota::default()));
-    }
-    if world.audit {
-        rules.push(Box::new(e1_nothing_lost::nothing_lost()));
-        rules.push(Box::new(e2_refused_is_refused::refused_is_refused()));
-        rules.push(Box::new(e3_failure_is_no_success::failure_is_no_success()));
-        rules.push(Box::new(e4_byte_for_byte::byte_for_byte()));
-        rules.push(Box::new(e5_once::once()));
-        rules.push(Box::new(e6_cache_holds_it::cache_holds_it()));
-        rules.push(Box::new(e7_never_more_than_four::never_more_than_four()));
-    }
-    if world.users_api {
-        rules.push(Box::new(f1_acknowledged_is_kept::AcknowledgedIsKept::default()));
-        rules.push(Box::new(f2_outage_is_no_absence::OutageIsNoAbsence::default()));
-        rules.push(Box::new(f3_no_write_twice::NoWriteTwice::default()));
+    let mut rules = Vec::new();
+    for system in systems::ALL {
+        rules.extend(system.rules(world)?);
     }
     if world.requests {
         rules.push(Box::new(r1_right_statuses::RightStatuses));
@@ -236,17 +115,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_of_the_folder_is_in_the_list() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/invariants");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .filter(|name| name.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
-            .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
-            .collect();
-        files.sort();
-        let ids: Vec<_> = all(&fixtures::world()).unwrap().iter().map(|rule| rule.id().to_owned()).collect();
-        assert_eq!(files, ids);
+    fn every_rule_of_a_system_s_folder_is_in_its_list() {
+        let world = fixtures::world();
+        for system in systems::ALL {
+            let folder = format!("src/systems/{}/rules", system.name().replace('-', "_"));
+            let mut files: Vec<_> = std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+                .unwrap()
+                .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+                .filter(|name| name.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
+                .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
+                .collect();
+            files.sort();
+            let ids: Vec<_> = system.rules(&world).unwrap().iter().map(|rule| rule.id()).collect();
+            assert_eq!(files, ids, "{}", system.name());
+        }
     }
 
     #[test]
@@ -269,8 +151,8 @@ mod tests {
 
     #[test]
     fn policies_that_cannot_be_read_are_an_error_and_not_an_open_door() {
-        let mut store = thermostat::policies(2);
+        let mut store = systems::thermostat::policies(2);
         store.policies.push(("broken".into(), "permit(".into()));
-        assert!(ThermostatOracle::new(2, &store).is_err());
+        assert!(cedar::ThermostatOracle::new(2, &store).is_err());
     }
 }

@@ -5,7 +5,7 @@ use crate::exchange::Exchange;
 
 use super::{Breach, Invariant, NOTHING, checked, wording};
 
-pub(super) struct RightStatuses;
+pub(crate) struct RightStatuses;
 
 /// Statuses from here on are failures, which the aims judge.
 const FAILURE: u16 = 500;

@@ -2,10 +2,11 @@
 
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest, UsersRequest};
 
-use super::{Breach, record_words};
+use super::Breach;
+use crate::systems::audit::rules::words as record_words;
 
 /// The breach of a rule by one exchange.
-pub(super) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach {
+pub(crate) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach {
     Breach {
         at: exchange.due,
         root: Some(exchange.root.clone()),
@@ -17,7 +18,7 @@ pub(super) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach
 }
 
 /// Such as `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
-pub(super) fn asked(exchange: &Exchange) -> String {
+pub(crate) fn asked(exchange: &Exchange) -> String {
     let who = match &exchange.asked {
         Asked::Thermostat { caller, request } => format!(" {}{}", caller_words(caller), request_words(request)),
         Asked::Clinic { token, client_type, .. } => {
@@ -65,12 +66,12 @@ fn request_words(request: &ThermostatRequest) -> String {
 }
 
 /// Such as `200`, or how it ended without an answer.
-pub(super) fn answered(exchange: &Exchange) -> String {
+pub(crate) fn answered(exchange: &Exchange) -> String {
     exchange.status.map_or_else(|| format!("no answer ({:?})", exchange.outcome), |status| status.to_string())
 }
 
 /// Which faults struck on the way, such as `slow at verifiedpermissions:IsAuthorized struck on its way`.
-pub(super) fn struck(exchange: &Exchange) -> String {
+pub(crate) fn struck(exchange: &Exchange) -> String {
     if exchange.struck.is_empty() {
         return "no fault struck on its way".to_owned();
     }
@@ -79,7 +80,7 @@ pub(super) fn struck(exchange: &Exchange) -> String {
 }
 
 /// A command that asks the same again.
-pub(super) fn repeat(exchange: &Exchange) -> String {
+pub(crate) fn repeat(exchange: &Exchange) -> String {
     let mut line = format!("curl -i -X {}", exchange.method);
     let mut body = String::new();
     let stage = match &exchange.asked {
@@ -141,6 +142,11 @@ fn body_of(request: &ThermostatRequest) -> String {
         body.insert("globalTime".into(), clock(*time).into());
     }
     serde_json::Value::Object(body).to_string()
+}
+
+/// Such as `1 reader`, `2 readers`.
+pub(crate) fn several(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

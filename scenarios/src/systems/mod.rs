@@ -14,6 +14,9 @@ use faults::Trigger;
 use run_folder::Deployment;
 use run_folder::deployment::{Parameter, Template};
 
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
+
 /// All of them.
 pub const ALL: [&dyn System; 6] =
     [&thermostat::Thermostat, &clinic::Clinic, &mail::Mail, &inactive_users::InactiveUsers, &users_api::UsersApi, &audit::Audit];
@@ -34,6 +37,11 @@ pub trait System: Sync {
     }
     /// The weaknesses of its published form.
     fn weaknesses(&self) -> &'static [Weakness];
+    /// What must always hold of it, where it is up.
+    ///
+    /// # Errors
+    /// Where its policies cannot be read: without them nothing can be called right.
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError>;
     /// What a stack deploys for it, the weaknesses apart.
     fn deployment(&self, wanted: &Wanted) -> Deployment;
 }

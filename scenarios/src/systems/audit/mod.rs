@@ -1,8 +1,13 @@
 //! The audit: the names that template, traffic and rules share.
 
+pub(crate) mod rules;
+
 use faults::Trigger;
 use run_folder::Deployment;
 use run_folder::deployment::Parameter;
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
 
 use super::{How, System, Wanted, Weakness, template};
 
@@ -37,6 +42,10 @@ impl System for Audit {
             Weakness { name: "lost-on-timeout", how: How::Unhandled(STATE_MACHINE, &["Lambda.Unknown", "States.Timeout"]) },
             Weakness { name: "throttling-not-retried", how: How::Unhandled(STATE_MACHINE, &["Lambda.TooManyRequestsException"]) },
         ]
+    }
+
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        rules::all(world)
     }
 
     /// Buckets are named for the world at AWS; here they have the names of the contract alone.

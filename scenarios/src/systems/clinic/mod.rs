@@ -1,9 +1,14 @@
 //! The clinic: staff, clients and appointments.
 
+pub(crate) mod rules;
+
 use faults::Trigger;
 use run_folder::Deployment;
 use run_folder::deployment::{Parameter, PolicyStore, Seed, User as Seeded};
 use serde_json::{Value, json};
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
 
 use super::{How, System, Wanted, Weakness, template};
 
@@ -37,6 +42,10 @@ impl System for Clinic {
             Weakness { name: "claims-not-checked", how: NAMED },
             Weakness { name: "keys-fetched-once", how: NAMED },
         ]
+    }
+
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        rules::all(world)
     }
 
     fn deployment(&self, wanted: &Wanted) -> Deployment {

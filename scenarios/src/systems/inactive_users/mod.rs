@@ -1,8 +1,13 @@
 //! Inactive users: the names that template, traffic and rules share.
 
+pub(crate) mod rules;
+
 use faults::Trigger;
 use run_folder::Deployment;
 use run_folder::deployment::{Seed, User};
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
 
 use super::{How, System, Wanted, Weakness, template};
 
@@ -36,6 +41,10 @@ impl System for InactiveUsers {
             Weakness { name: "whole-batch-fails", how: PRUNES },
             Weakness { name: "late-write-wins", how: How::Named("RecordSignInWeaknesses") },
         ]
+    }
+
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        rules::all(world)
     }
 
     fn deployment(&self, wanted: &Wanted) -> Deployment {

@@ -1,7 +1,12 @@
 //! The mail: the names that template, traffic and rules share.
 
+pub(crate) mod rules;
+
 use faults::Trigger;
 use run_folder::Deployment;
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
 
 use super::{How, System, Wanted, Weakness, template};
 
@@ -37,6 +42,10 @@ impl System for Mail {
             Weakness { name: "attachment-key-collides", how: NAMED },
             Weakness { name: "not-idempotent", how: NAMED },
         ]
+    }
+
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        rules::all(world)
     }
 
     /// Buckets are named for the world at AWS; here they have the names of the contract alone.

@@ -1,11 +1,15 @@
 //! The thermostats: homes with their devices and people.
 
 mod policies;
+pub(crate) mod rules;
 
 use faults::Trigger;
 use run_folder::Deployment;
 use run_folder::deployment::{Parameter, Seed, User};
 use serde_json::json;
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
 
 use super::{How, System, Wanted, Weakness, template};
 
@@ -42,6 +46,10 @@ impl System for Thermostat {
             Weakness { name: "mode-dropped", how: NAMED },
             Weakness { name: "device-dies-on-reject", how: How::Device },
         ]
+    }
+
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        rules::all(world)
     }
 
     fn deployment(&self, wanted: &Wanted) -> Deployment {

@@ -1,7 +1,12 @@
 //! The users API: one API in three shapes, which differ in nothing but how its routes are spread over functions.
 
+pub(crate) mod rules;
+
 use faults::Trigger;
 use run_folder::Deployment;
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
 
 use super::{How, System, Wanted, Weakness, template};
 
@@ -46,6 +51,10 @@ impl System for UsersApi {
             Weakness { name: "outage-reads-as-absence", how: NAMED },
             Weakness { name: "create-overwrites", how: NAMED },
         ]
+    }
+
+    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        rules::all(world)
     }
 
     fn deployment(&self, _: &Wanted) -> Deployment {

@@ -1,0 +1,50 @@
+//! E-6: nothing leaves the cache before it is archived.
+
+use super::book::{Cached, Rested};
+use super::rule::{Judgement, RecordRule};
+use super::words;
+
+pub(crate) fn cache_holds_it() -> RecordRule {
+    RecordRule::new("E-6", "nothing leaves the cache before it is archived", rule)
+}
+
+fn rule(rested: &Rested<'_>) -> Judgement {
+    let known = rested.known;
+    // What `ingest-record` takes back when it refuses a record, it may take, also where its answer came to nobody.
+    if !known.is_accepted() && !known.is_closed() {
+        return Judgement::None;
+    }
+    // Taken back and put in again when the record was sent again: only what left last has left.
+    let Some((gone, Cached::Gone)) = known.cached.iter().max_by_key(|(at, _)| *at).copied() else { return Judgement::None };
+    let is_early = !known.stored.iter().any(|stored| stored.at <= gone) && !rested.may_be_misled();
+    Judgement::of(is_early.then(|| words::breach(rested, "in the cache until it is archived")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Story;
+    use super::*;
+    use crate::invariants::fixtures::broken;
+
+    #[test]
+    fn a_record_that_leaves_the_cache_too_early_is_named() {
+        let cached = || Story::new(1).cached(0.6);
+        for (what, story, expected) in [
+            ("whole", Story::new(1).whole(), (0, 1)),
+            ("still in the cache", cached().started(0.7), (0, 0)),
+            ("taken out before it is archived", cached().started(0.7).uncached(0.9).archived(1.0), (1, 1)),
+            ("its time was over", cached().started(0.7).expired(0.9).dead(1.0), (1, 1)),
+            ("taken back when it was refused", Story::new(1).answered(503).cached(0.6).uncached(0.7), (0, 0)),
+            ("taken back, and the answer was lost", Story::new(1).answered(504).cached(0.6).uncached(0.7), (0, 0)),
+            ("closed before it is archived, and the answer was lost", Story::new(1).answered(504).cached(0.6).closed(0.8), (1, 1)),
+            ("taken back, then accepted", Story::new(1).answered(503).cached(0.6).uncached(0.7).again(2.0).whole_from(2.0), (0, 1)),
+            (
+                "taken back, then put in again and kept",
+                Story::new(1).answered(503).cached(0.6).uncached(0.7).again(2.0).cached(2.1),
+                (0, 0),
+            ),
+        ] {
+            assert_eq!(broken(cache_holds_it(), &story.events()), expected, "{what}");
+        }
+    }
+}

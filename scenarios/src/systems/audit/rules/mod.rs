@@ -1,0 +1,39 @@
+//! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
+
+pub(crate) mod book;
+pub(crate) mod e1_nothing_lost;
+pub(crate) mod e2_refused_is_refused;
+pub(crate) mod e3_failure_is_no_success;
+pub(crate) mod e4_byte_for_byte;
+pub(crate) mod e5_once;
+pub(crate) mod e6_cache_holds_it;
+pub(crate) mod e7_never_more_than_four;
+pub(crate) mod rule;
+pub(crate) mod words;
+
+#[cfg(test)]
+pub(crate) mod cross;
+#[cfg(test)]
+pub(crate) mod fixtures;
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
+
+/// The rules, where the system is up, in the order of their ids.
+///
+/// # Errors
+/// Where the policies cannot be read: without them nothing can be called right.
+pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+    if !world.audit {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        Box::new(e1_nothing_lost::nothing_lost()),
+        Box::new(e2_refused_is_refused::refused_is_refused()),
+        Box::new(e3_failure_is_no_success::failure_is_no_success()),
+        Box::new(e4_byte_for_byte::byte_for_byte()),
+        Box::new(e5_once::once()),
+        Box::new(e6_cache_holds_it::cache_holds_it()),
+        Box::new(e7_never_more_than_four::never_more_than_four()),
+    ])
+}

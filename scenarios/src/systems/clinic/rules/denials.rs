@@ -1,0 +1,131 @@
+//! Wrong 403s of the clinic and whether a fault explains them, for B-2 and B-3: exactly one of them names each.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::systems::clinic::{REVOCABLE, User};
+
+use crate::Event;
+use crate::exchange::{Asked, ClinicToken, Exchange};
+use crate::right::names;
+
+use crate::invariants::cedar::ClinicOracle;
+use crate::invariants::{Breach, Quiet, wording};
+
+/// The exchange that a fault struck may be heard of later than the one that was answered from its cached denial.
+const HEARD_LATE: Duration = Duration::from_secs(31);
+
+/// Whether the header names the pool that `user` signs in with.
+pub(crate) fn right_client(user: User, client_type: Option<&str>) -> bool {
+    client_type.is_some_and(|given| names(given, user.pool))
+}
+
+/// What a request asks for: the same user's look at the same appointment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct RequestKind {
+    user: User,
+    appointment: String,
+}
+
+/// A wrong 403.
+pub(crate) struct Denial {
+    token: u64,
+    kind: RequestKind,
+    sent: Duration,
+    done: Duration,
+    /// What to tell of it.
+    pub(crate) breach: Breach,
+    /// Whether a fault explains it: one had touched its token, and requests of its kind were answered 200 before.
+    pub(crate) explained: bool,
+}
+
+/// Watches tokens.
+pub(crate) struct Denials {
+    oracle: Arc<ClinicOracle>,
+    /// When the first exchange of a token that a fault struck was sent.
+    touched: HashMap<u64, Duration>,
+    /// When a request of a kind was first answered 200.
+    well: HashMap<RequestKind, Duration>,
+    pending: VecDeque<Denial>,
+    clock: Duration,
+}
+
+impl Denials {
+    pub(crate) fn new(oracle: Arc<ClinicOracle>) -> Self {
+        Self { oracle, touched: HashMap::new(), well: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
+    }
+
+    /// What an exchange that the table allows asks for, and why it is allowed.
+    pub(crate) fn allowed(&self, exchange: &Exchange) -> Option<(RequestKind, String)> {
+        let Asked::Clinic { token: ClinicToken::Valid { user, .. }, client_type, appointment } = &exchange.asked else { return None };
+        // The one whose owner changes is looked at by its own probe.
+        if !right_client(*user, *client_type) || appointment == REVOCABLE.id {
+            return None;
+        }
+        let ruling = self.oracle.rule(*user, exchange.method, appointment);
+        ruling.allowed.then(|| (RequestKind { user: *user, appointment: appointment.clone() }, ruling.why))
+    }
+
+    /// Whether a request of this kind had been answered 200 by `until`.
+    pub(crate) fn was_well(&self, kind: &RequestKind, until: Duration) -> bool {
+        self.well.get(kind).is_some_and(|since| *since <= until)
+    }
+
+    /// Whether a fault has struck on the way of any request with a valid token.
+    pub(crate) fn any_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// The wrong 403s that can be told now.
+    pub(crate) fn see(&mut self, event: &Event) -> Vec<Denial> {
+        self.clock = self.clock.max(event.at());
+        if let Event::Exchange(exchange) = event {
+            self.see_exchange(exchange);
+        }
+        let until = self.clock.saturating_sub(HEARD_LATE);
+        self.told(|denial, nothing_struck| nothing_struck || denial.done <= until)
+    }
+
+    /// All that are left.
+    pub(crate) fn settled(&mut self, _quiet: &Quiet) -> Vec<Denial> {
+        self.told(|_, _| true)
+    }
+
+    fn see_exchange(&mut self, exchange: &Exchange) {
+        let Asked::Clinic { token: ClinicToken::Valid { id, .. }, .. } = &exchange.asked else { return };
+        let (token, sent, done) = (*id, exchange.sent, exchange.done);
+        if !exchange.struck.is_empty() {
+            let first = self.touched.entry(token).or_insert(sent);
+            *first = sent.min(*first);
+        }
+        if !matches!(exchange.status, Some(200 | 403)) {
+            return;
+        }
+        let Some((kind, why)) = self.allowed(exchange) else { return };
+        if exchange.status == Some(200) {
+            let since = self.well.entry(kind).or_insert(done);
+            *since = done.min(*since);
+        } else {
+            let expected = format!("200, or 5xx where a dependency fails; {why}; {}", wording::struck(exchange));
+            let breach = wording::breach(exchange, expected);
+            self.pending.push_back(Denial { token, kind, sent, done, breach, explained: false });
+        }
+    }
+
+    fn told(&mut self, decidable: impl Fn(&Denial, bool) -> bool) -> Vec<Denial> {
+        // Before anything was struck there is nothing to wait for: the baseline is told at once.
+        let nothing_struck = self.touched.is_empty();
+        let mut told = Vec::new();
+        for mut denial in std::mem::take(&mut self.pending) {
+            let touched = self.touched.get(&denial.token).is_some_and(|sent| *sent <= denial.done);
+            denial.explained = touched && self.was_well(&denial.kind, denial.sent);
+            if denial.explained || decidable(&denial, nothing_struck) {
+                told.push(denial);
+            } else {
+                self.pending.push_back(denial);
+            }
+        }
+        told
+    }
+}

@@ -1,0 +1,266 @@
+//! What happened to each member, as the services and whoever did something by hand tell it. A fact is judged once all that is known of its
+//! moment is here; it is kept for as long as a later one may depend on it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::mem::{Discriminant, discriminant};
+use std::time::Duration;
+
+use crate::systems::inactive_users::{TABLE, sub};
+use run_folder::Seen;
+
+use crate::Event;
+use crate::exchange::ByHand;
+use crate::strike::{Handler, Struck};
+
+/// The functions that record sign-ins and disable members, and what they call.
+const FUNCTIONS: [&str; 2] = ["record-sign-in", "prune-users"];
+const SERVICES: [&str; 2] = ["dynamodb", "cognito-idp"];
+/// The only call with a quota that a run can use up.
+pub(crate) const DISABLE: &str = "AdminDisableUser";
+/// What the harness learns from three sides may be out of order by a second; after this, all is known.
+pub(crate) const GRACE: Duration = Duration::from_secs(3);
+/// Of two services' facts of one moment, one may be ahead by this.
+pub(crate) const SLACK: Duration = Duration::from_millis(500);
+/// A fact that is older is only kept where it is the newest of its kind.
+const MEMORY: Duration = Duration::from_secs(120);
+/// Of more strikes or refusals than this the oldest are forgotten.
+const MOST: usize = 10_000;
+
+/// One thing that happened to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    /// The row was put or updated.
+    Written {
+        expires: Option<i64>,
+    },
+    /// The harness put the row, as if the last sign-in had been long ago.
+    Seeded,
+    /// The row was deleted by a call.
+    RowDeleted,
+    /// The row's time was over.
+    Expired,
+    /// The record of its end was given up; it is kept in a queue, or nowhere.
+    GivenUp {
+        kept: bool,
+    },
+    /// The pool granted a sign-in.
+    SignedIn,
+    Disabled,
+    Enabled,
+    /// An administrator enabled the member again.
+    EnabledByHand,
+    /// Somebody deleted the member.
+    Removed,
+}
+
+/// What happened to one member, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) user: Option<String>,
+    facts: Vec<(Duration, Fact)>,
+}
+
+/// A fact whose time to be judged has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// The member's key.
+    pub(crate) sub: String,
+    pub(crate) at: Duration,
+    pub(crate) fact: Fact,
+}
+
+/// The histories of all members, by the keys of their rows.
+#[derive(Default)]
+pub(crate) struct MemberBook {
+    pub(crate) members: HashMap<String, History>,
+    due: VecDeque<Due>,
+    strikes: VecDeque<Struck>,
+    /// When AdminDisableUser was refused for its quota.
+    refusals: VecDeque<Duration>,
+    pub(crate) clock: Duration,
+}
+
+impl MemberBook {
+    /// Takes in an event; the facts that can now be judged, oldest first.
+    pub(crate) fn see(&mut self, event: &Event) -> Vec<Due> {
+        self.clock = self.clock.max(event.at());
+        match event {
+            Event::Saw { at, seen } => self.saw(*at, seen),
+            Event::RowSeeded { user, at, .. } => self.of_user(user, *at, Fact::Seeded),
+            Event::ByHand { user, at, act } => {
+                let fact = match act {
+                    ByHand::RowDeleted => Fact::RowDeleted,
+                    ByHand::Enabled => Fact::EnabledByHand,
+                    ByHand::MemberDeleted => Fact::Removed,
+                };
+                self.of_user(user, *at, fact);
+            }
+            Event::Struck(struck) if FUNCTIONS.iter().any(|function| struck.concerns(function, &SERVICES)) => {
+                keep(&mut self.strikes, (**struck).clone());
+            }
+            _ => {}
+        }
+        self.ripe(self.clock.checked_sub(GRACE))
+    }
+
+    /// Everything that is left to be judged.
+    pub(crate) fn settled(&mut self) -> Vec<Due> {
+        self.ripe(Some(Duration::MAX))
+    }
+
+    pub(crate) fn history(&self, sub: &str) -> Option<&History> {
+        self.members.get(sub)
+    }
+
+    /// How a member is called: by name, where it is known.
+    pub(crate) fn name<'a>(&'a self, sub: &'a str) -> &'a str {
+        self.members.get(sub).and_then(|history| history.user.as_deref()).unwrap_or(sub)
+    }
+
+    /// How many faults struck within a span of time, where what became of the handler is as `what` says.
+    pub(crate) fn strikes(&self, from: Duration, until: Duration, what: impl Fn(Handler) -> bool) -> usize {
+        self.strikes.iter().filter(|struck| (from..=until).contains(&struck.at) && what(struck.handler())).count()
+    }
+
+    /// How often AdminDisableUser was refused for its quota within a span of time.
+    pub(crate) fn refusals(&self, from: Duration, until: Duration) -> usize {
+        self.refusals.iter().filter(|at| (from..=until).contains(*at)).count()
+    }
+
+    fn saw(&mut self, at: Duration, seen: &Seen) {
+        match seen {
+            Seen::RowWritten { table, key, expires, .. } if table == TABLE => self.fact(key, at, Fact::Written { expires: *expires }),
+            Seen::RowDeleted { table, key } if table == TABLE => self.fact(key, at, Fact::RowDeleted),
+            Seen::RowExpired { table, key, .. } if table == TABLE => self.fact(key, at, Fact::Expired),
+            Seen::StreamGivenUp { table, keys, to, message } if table == TABLE => {
+                let kept = to.is_some() && message.is_some();
+                keys.iter().for_each(|key| self.fact(key, at, Fact::GivenUp { kept }));
+            }
+            Seen::SignedIn { user, .. } => self.of_user(user, at, Fact::SignedIn),
+            Seen::UserDisabled { user, .. } => self.of_user(user, at, Fact::Disabled),
+            Seen::UserEnabled { user, .. } => self.of_user(user, at, Fact::Enabled),
+            Seen::QuotaExceeded { operation } if operation == DISABLE => keep(&mut self.refusals, at),
+            _ => {}
+        }
+    }
+
+    fn of_user(&mut self, user: &str, at: Duration, fact: Fact) {
+        let key = sub(user);
+        self.fact(&key, at, fact);
+        if let Some(history) = self.members.get_mut(&key) {
+            history.user.get_or_insert_with(|| user.to_owned());
+        }
+    }
+
+    fn fact(&mut self, key: &str, at: Duration, fact: Fact) {
+        self.members.entry(key.to_owned()).or_default().add(at, fact, self.clock);
+        let place = self.due.partition_point(|due| due.at <= at);
+        self.due.insert(place, Due { sub: key.to_owned(), at, fact });
+    }
+
+    fn ripe(&mut self, until: Option<Duration>) -> Vec<Due> {
+        let Some(until) = until else { return Vec::new() };
+        let ripe = self.due.partition_point(|due| due.at <= until);
+        self.due.drain(..ripe).collect()
+    }
+}
+
+fn keep<T>(all: &mut VecDeque<T>, one: T) {
+    all.push_back(one);
+    if all.len() > MOST {
+        all.pop_front();
+    }
+}
+
+impl History {
+    fn add(&mut self, at: Duration, fact: Fact, clock: Duration) {
+        let place = self.facts.partition_point(|(known, _)| *known <= at);
+        self.facts.insert(place, (at, fact));
+        // Twice as many as the last time are there before it is looked through again.
+        if self.facts.len() >= 32 && self.facts.len().is_power_of_two() {
+            self.forget(clock.saturating_sub(MEMORY));
+        }
+    }
+
+    fn forget(&mut self, old: Duration) {
+        let mut kinds: HashSet<Discriminant<Fact>> = HashSet::new();
+        let mut kept: Vec<_> = self.facts.drain(..).rev().filter(|(at, fact)| kinds.insert(discriminant(fact)) || *at > old).collect();
+        kept.reverse();
+        self.facts = kept;
+    }
+
+    /// When something of this kind last happened, up to `until`.
+    pub(crate) fn last(&self, until: Duration, is: impl Fn(&Fact) -> bool) -> Option<Duration> {
+        self.facts.iter().rev().find(|(at, fact)| *at <= until && is(fact)).map(|(at, _)| *at)
+    }
+
+    /// Whether something of this kind happened from `from` until `until`.
+    pub(crate) fn any(&self, from: Duration, until: Duration, is: impl Fn(&Fact) -> bool) -> bool {
+        self.facts.iter().any(|(at, fact)| (from..=until).contains(at) && is(fact))
+    }
+
+    /// What stood in the row before what was written at `at` as `fact`; nothing where it was gone.
+    pub(crate) fn row_before(&self, at: Duration, fact: Fact) -> Option<i64> {
+        let written = self.facts.iter().position(|known| *known == (at, fact))?;
+        let before = self.facts.get(..written)?.iter().rev();
+        before
+            .map_while(|(_, fact)| match fact {
+                Fact::RowDeleted | Fact::Expired => None,
+                Fact::Written { expires } => Some(*expires),
+                _ => Some(None),
+            })
+            .find_map(|expires| expires)
+    }
+}
+
+/// Whether an attempt may have ended in the middle of its work.
+pub(crate) const fn unsure(handler: Handler) -> bool {
+    matches!(handler, Handler::Unsure | Handler::Misled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Life;
+    use super::*;
+    use crate::invariants::fixtures::s;
+
+    #[test]
+    fn a_fact_is_judged_once_when_all_of_its_moment_is_known() {
+        let mut book = MemberBook::default();
+        let events = Life::new(1).written(1.0, 100).signed_in(1.1).expired(3.0).events();
+        let early: Vec<_> = events.iter().flat_map(|event| book.see(event)).collect();
+        assert_eq!(early, []);
+        let due = book.see(&Life::tick(4.05));
+        assert_eq!(due.iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::Written { expires: Some(100) }]);
+        assert_eq!(book.settled().iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::SignedIn, Fact::Expired]);
+        assert_eq!(book.settled(), []);
+        let key = sub(&Life::name(1));
+        assert_eq!(book.name(&key), Life::name(1));
+        assert_eq!(book.name("unheard-of"), "unheard-of");
+    }
+
+    #[test]
+    fn what_stood_in_a_row_is_known_until_it_goes() {
+        let life =
+            Life::new(1).written(1.0, 100).written(2.0, 90).signed_in(2.1).expired(3.0).written(4.0, 80).row_deleted(5.0).written(6.0, 70);
+        let mut book = MemberBook::default();
+        life.events().iter().for_each(|event| drop(book.see(event)));
+        let history = book.history(&sub(&Life::name(1))).unwrap();
+        for (at, expires, before) in [(1.0, 100, None), (2.0, 90, Some(100)), (4.0, 80, None), (6.0, 70, None)] {
+            assert_eq!(history.row_before(s(at), Fact::Written { expires: Some(expires) }), before, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_history_does_not_grow_without_end() {
+        let mut book = MemberBook::default();
+        let mut life = Life::new(1).disabled(0.5);
+        for n in 0..5_000_i64 {
+            life = life.written(n as f64, n).signed_in(n as f64 + 0.1);
+        }
+        life.events().iter().for_each(|event| drop(book.see(event)));
+        let history = book.history(&sub(&Life::name(1))).unwrap();
+        assert!(history.facts.len() < 1_100, "{}", history.facts.len());
+        assert!(history.any(Duration::ZERO, s(1.0), |fact| *fact == Fact::Disabled));
+    }
+}

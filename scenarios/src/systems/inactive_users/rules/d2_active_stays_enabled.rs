@@ -1,0 +1,150 @@
+//! D-2: nobody active is disabled, in particular not who signs in between the end of the row and its processing. A sign-in that lands between
+//! the function's look and its call cannot be foreseen, but is undone at once; where a fault strikes that, by the next attempt.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::Event;
+use crate::strike::Handler;
+
+use super::book::{Due, Fact, GRACE, MemberBook, SLACK};
+use super::words;
+use crate::invariants::{Breach, Invariant, Quiet};
+
+/// Looking again and enabling takes two calls.
+const UNDONE: Duration = Duration::from_secs(2);
+/// A strike so long before or after may be of the invocation that disabled.
+const NEAR: Duration = Duration::from_secs(5);
+
+pub(crate) struct ActiveStaysEnabled {
+    book: MemberBook,
+    life: Duration,
+    /// Who was disabled wrongly and not enabled again at once, each with the sign-in: it is to be seen whether a fault struck.
+    open: VecDeque<(Due, Duration)>,
+    /// Those that one struck: it is to be seen whether a later attempt enables them.
+    struck: Vec<(Due, Duration)>,
+}
+
+impl ActiveStaysEnabled {
+    pub(crate) fn new(life: Duration) -> Self {
+        Self { book: MemberBook::default(), life, open: VecDeque::new(), struck: Vec::new() }
+    }
+
+    /// The sign-in that makes the member active at `at`.
+    fn active(&self, sub: &str, at: Duration) -> Option<Duration> {
+        let history = self.book.history(sub)?;
+        let last = |until: Duration, is: &dyn Fn(&Fact) -> bool| history.last(until, is);
+        let signed_in = last(at, &|fact| *fact == Fact::SignedIn)?;
+        let written = last(signed_in, &|fact| matches!(fact, Fact::Written { .. }));
+        let ended = last(at + SLACK, &|fact| matches!(fact, Fact::Expired | Fact::RowDeleted));
+        let is_last_word = last(at, &|fact| *fact == Fact::Seeded).is_none_or(|seeded| seeded < signed_in);
+        // The row of this sign-in, or a newer one, is there still.
+        let row_lives = written.is_some_and(|written| ended.is_none_or(|ended| ended < written));
+        let deleted = last(at, &|fact| *fact == Fact::RowDeleted).is_some_and(|deleted| deleted > signed_in);
+        // Or it went, but far too early.
+        let too_early = at < signed_in + self.life / 2 && !deleted;
+        (is_last_word && (row_lives || too_early)).then_some(signed_in)
+    }
+
+    fn judge(&mut self, due: Due) -> u64 {
+        if due.fact != Fact::Disabled {
+            return 0;
+        }
+        if let Some(signed_in) = self.active(&due.sub, due.at).filter(|_| !self.enabled(&due, due.at + UNDONE)) {
+            self.open.push_back((due, signed_in));
+        }
+        1
+    }
+
+    fn struck(&self, due: &Due) -> bool {
+        self.book.strikes(due.at.saturating_sub(NEAR), due.at + NEAR, |handler| handler != Handler::NotRun) > 0
+    }
+
+    fn enabled(&self, due: &Due, until: Duration) -> bool {
+        let again = |fact: &Fact| matches!(fact, Fact::Enabled | Fact::EnabledByHand);
+        self.book.history(&due.sub).is_some_and(|history| history.any(due.at, until, again))
+    }
+
+    fn breach(&self, due: &Due, signed_in: Duration) -> Breach {
+        let answered = format!("signed in, and disabled {}", words::after(due.at, signed_in));
+        let expected = format!("enabled for {:.0} s after a sign-in, or at least again within 2 s", self.life.as_secs_f64());
+        words::breach(&self.book, &due.sub, due.at, answered, expected)
+    }
+
+    /// What no fault excuses; what one may excuse is looked at again in the end.
+    fn surely_wrong(&mut self, clock: Duration) -> Vec<Breach> {
+        let mut breaches = Vec::new();
+        while let Some((due, signed_in)) = self.open.pop_front_if(|(due, _)| due.at.saturating_add(NEAR + GRACE) <= clock) {
+            if self.struck(&due) {
+                self.struck.push((due, signed_in));
+            } else {
+                breaches.push(self.breach(&due, signed_in));
+            }
+        }
+        breaches
+    }
+}
+
+impl Invariant for ActiveStaysEnabled {
+    fn id(&self) -> &'static str {
+        "D-2"
+    }
+
+    fn rule(&self) -> &'static str {
+        "nobody active is disabled, in particular not who signs in between the end of the row and its processing"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let due = self.book.see(event);
+        let checked = due.into_iter().map(|due| self.judge(due)).sum();
+        (self.surely_wrong(self.book.clock), checked)
+    }
+
+    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
+        let due = self.book.settled();
+        let checked = due.into_iter().map(|due| self.judge(due)).sum();
+        let mut breaches = self.surely_wrong(Duration::MAX);
+        for (due, signed_in) in std::mem::take(&mut self.struck) {
+            let given_up = |fact: &Fact| matches!(fact, Fact::GivenUp { .. });
+            let kept = self.book.history(&due.sub).is_some_and(|history| history.any(due.at, Duration::MAX, given_up));
+            if !kept && !self.enabled(&due, Duration::MAX) {
+                breaches.push(self.breach(&due, signed_in));
+            }
+        }
+        (breaches, checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Life;
+    use super::*;
+    use crate::invariants::fixtures::{broken, s};
+
+    #[test]
+    fn whoever_has_signed_in_since_stays_enabled() {
+        let racer = || Life::new(1).seeded(1.0, 100).expired(6.0).sign_in(6.5, 200);
+        for (what, life, expected) in [
+            ("inactive and disabled", Life::new(1).seeded(1.0, 100).expired(6.0).disabled(6.2), (0, 1)),
+            ("not disabled at all", racer(), (0, 0)),
+            ("signed in before the processing and disabled", racer().disabled(8.0), (1, 1)),
+            ("disabled and enabled again at once", racer().disabled(8.0).enabled(8.3), (0, 1)),
+            ("enabled again too late, without any fault", racer().disabled(8.0).enabled(30.0), (1, 1)),
+            (
+                "the attempt died, and the next one enabled",
+                racer().disabled(8.0).struck(8.1, "prune-users", "kill-middle").enabled(14.0),
+                (0, 1),
+            ),
+            ("every attempt died, and its record is kept", racer().disabled(8.0).service_struck(8.1).given_up(40.0), (0, 1)),
+            ("late processing is no excuse", racer().struck(7.9, "prune-users", "wait-before").disabled(8.0), (1, 1)),
+            ("the new row has ended too", racer().expired(36.6).disabled(36.8), (0, 1)),
+            ("signed in long ago", Life::new(1).sign_in(1.0, 100).expired(31.0).disabled(31.2), (0, 1)),
+            ("the row ended far too early", Life::new(1).sign_in(1.0, 100).expired(6.0).disabled(6.2), (1, 1)),
+            ("somebody put an old row", Life::new(1).sign_in(1.0, 100).seeded(2.0, 50).expired(6.0).disabled(6.2), (0, 1)),
+            ("its row was deleted, which is another rule's", Life::new(1).sign_in(1.0, 100).row_deleted(6.0).disabled(6.2), (0, 1)),
+            ("granted just after it was disabled", Life::new(1).seeded(1.0, 100).expired(6.0).disabled(6.2).signed_in(6.3), (0, 1)),
+        ] {
+            assert_eq!(broken(ActiveStaysEnabled::new(s(30.0)), &life.events()), expected, "{what}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! D-3: a sign-in that succeeds has its row written before it is answered, whatever strikes; and unless the row ended, it is there in the end.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::systems::inactive_users::sub;
+
+use crate::Event;
+use crate::exchange::{Asked, Exchange, SignInBy};
+use crate::strike::Handler;
+
+use super::book::{Fact, GRACE, MemberBook, SLACK};
+use super::words;
+use crate::invariants::{Breach, Invariant, NOTHING, Quiet, wording};
+
+/// Times of sign-ins have whole seconds: a newer one of the same second may have been written that long before.
+const ONE_SECOND: Duration = Duration::from_secs(1);
+/// A row that ends so soon may have ended while the table was read.
+const ENDS_SOON: Duration = Duration::from_secs(2);
+
+/// A sign-in that succeeded.
+struct Granted {
+    sub: String,
+    sent: Duration,
+    done: Duration,
+    told: Breach,
+}
+
+pub(crate) struct SignInIsRecorded {
+    book: MemberBook,
+    life: Duration,
+    pending: VecDeque<Granted>,
+    /// When the latest successful sign-in of each member was sent and answered.
+    latest: HashMap<String, (Duration, Duration)>,
+}
+
+impl SignInIsRecorded {
+    pub(crate) fn new(life: Duration) -> Self {
+        Self { book: MemberBook::default(), life, pending: VecDeque::new(), latest: HashMap::new() }
+    }
+
+    fn granted(&mut self, exchange: &Exchange) {
+        let Asked::SignIn { user, by: SignInBy::Password } = &exchange.asked else { return };
+        if exchange.status != Some(200) {
+            return;
+        }
+        let (sub, sent, done) = (sub(user), exchange.sent, exchange.done);
+        let latest = self.latest.entry(sub.clone()).or_insert((sent, done));
+        *latest = (*latest).max((sent, done));
+        let told = wording::breach(exchange, format!("its row written, or the sign-in refused; {}", wording::struck(exchange)));
+        self.pending.push_back(Granted { sub, sent, done, told });
+    }
+
+    fn judge(&self, granted: Granted) -> Option<Breach> {
+        let (from, until) = (granted.sent.saturating_sub(ONE_SECOND + SLACK), granted.done + SLACK);
+        let written = |fact: &Fact| matches!(fact, Fact::Written { .. });
+        let recorded = self.book.history(&granted.sub).is_some_and(|history| history.any(from, until, written));
+        // What was written is what the event said, and a fault may have said something else.
+        let misled = || self.book.strikes(granted.sent, granted.done + GRACE, |handler| handler == Handler::Misled) > 0;
+        if recorded || misled() {
+            return None;
+        }
+        Some(Breach { answered: format!("{}, and no row was written", granted.told.answered), ..granted.told })
+    }
+
+    fn ripe(&mut self, clock: Duration) -> (Vec<Breach>, u64) {
+        let (mut breaches, mut checked) = NOTHING;
+        while let Some(granted) = self.pending.pop_front_if(|granted| granted.done.saturating_add(GRACE) <= clock) {
+            checked += 1;
+            breaches.extend(self.judge(granted));
+        }
+        (breaches, checked)
+    }
+
+    /// Whose row should be there in the end and is not. A row that lacks since it was never written has been told.
+    fn missing(&self, rows: &HashSet<&str>, now: Duration) -> Vec<Breach> {
+        let lacks = |(sub, (sent, done)): (&String, &(Duration, Duration))| {
+            let history = self.book.history(sub)?;
+            let from = sent.saturating_sub(ONE_SECOND + SLACK);
+            let ended = history.any(from, Duration::MAX, |fact| matches!(fact, Fact::Expired | Fact::RowDeleted | Fact::Seeded));
+            let written = history.any(from, *done + SLACK, |fact| matches!(fact, Fact::Written { .. }));
+            let gone = !rows.contains(sub.as_str()) && written && !ended && *sent + self.life > now + ENDS_SOON;
+            let answered = "signed in, and in the end there is no row";
+            gone.then(|| words::breach(&self.book, sub, *done, answered, "a row until its time is over"))
+        };
+        self.latest.iter().filter_map(lacks).collect()
+    }
+}
+
+impl Invariant for SignInIsRecorded {
+    fn id(&self) -> &'static str {
+        "D-3"
+    }
+
+    fn rule(&self) -> &'static str {
+        "a sign-in that succeeds is recorded"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        self.book.see(event);
+        if let Event::Exchange(exchange) = event {
+            self.granted(exchange);
+        }
+        self.ripe(self.book.clock)
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+        let (mut breaches, checked) = self.ripe(Duration::MAX);
+        if let Some(rows) = &quiet.rows {
+            let rows = rows.iter().map(|(key, _)| key.as_str()).collect();
+            breaches.extend(self.missing(&rows, quiet.at.max(self.book.clock)));
+        }
+        (breaches, checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Life;
+    use super::*;
+    use crate::invariants::fixtures::{broken, broken_at, s};
+
+    #[test]
+    fn every_sign_in_that_succeeds_has_its_row() {
+        let new = || Life::new(1);
+        for (what, life, expected) in [
+            ("recorded", new().sign_in(1.0, 100), (0, 1)),
+            ("refused, and not recorded", new().triggered(1.1, 1).asked(1.0, 1.2, 400), (0, 0)),
+            ("refused, though it was recorded", new().written(1.1, 100).asked(1.0, 1.2, 400), (0, 0)),
+            ("granted, and not recorded", new().signed_in(1.1).asked(1.0, 1.2, 200), (1, 1)),
+            ("recorded by an earlier sign-in only", new().sign_in(1.0, 100).signed_in(9.1).asked(9.0, 9.2, 200), (1, 2)),
+            ("recorded by a newer one of the same second", new().written(1.1, 100).signed_in(2.0).asked(1.9, 2.1, 200), (0, 1)),
+            ("recorded after it was answered", new().signed_in(1.1).asked(1.0, 1.2, 200).written(5.0, 100), (1, 1)),
+            ("the third call wrote it", new().written(11.5, 100).triggered(11.6, 3).signed_in(11.6).asked(1.0, 11.7, 200), (0, 1)),
+            ("the event was another", new().struck(1.1, "record-sign-in", "edit-event").signed_in(1.1).asked(1.0, 1.2, 200), (0, 1)),
+            ("a lost answer is no excuse", new().struck(1.1, "record-sign-in", "lose-answer").signed_in(1.1).asked(1.0, 1.2, 200), (1, 1)),
+        ] {
+            assert_eq!(broken(SignInIsRecorded::new(s(30.0)), &life.events()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn in_the_end_the_row_is_there_unless_it_ended() {
+        let new = || Life::new(1).sign_in(1.0, 100);
+        let there = vec![(sub(&Life::name(1)), Some(100))];
+        for (what, life, rows, at, expected) in [
+            ("it is there", new(), Some(there.clone()), 10.0, 0),
+            ("nobody looked", new(), None, 10.0, 0),
+            ("it is not", new(), Some(vec![]), 10.0, 1),
+            ("it expired", new().expired(9.0), Some(vec![]), 10.0, 0),
+            ("it was deleted by hand", new().row_deleted(9.0), Some(vec![]), 10.0, 0),
+            ("its time is over", new(), Some(vec![]), 30.5, 0),
+        ] {
+            let quiet = Quiet { at: s(at), rows, ..Quiet::default() };
+            assert_eq!(broken_at(SignInIsRecorded::new(s(30.0)), &life.events(), &quiet), (expected, 1), "{what}");
+        }
+    }
+}

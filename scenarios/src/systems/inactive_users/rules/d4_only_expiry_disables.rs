@@ -1,0 +1,83 @@
+//! D-4: only the end of a row disables, never its deletion by hand.
+
+use std::time::Duration;
+
+use crate::Event;
+
+use super::book::{Due, Fact, MemberBook, SLACK};
+use super::words;
+use crate::invariants::{Breach, Invariant, Quiet};
+
+/// The record of an expiry may be processed late, and a row deleted by hand meanwhile.
+const LATE: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub(crate) struct OnlyExpiryDisables {
+    book: MemberBook,
+}
+
+impl OnlyExpiryDisables {
+    fn judge(&self, due: &Due) -> Option<Breach> {
+        let history = self.book.history(&due.sub)?;
+        let expired = history.last(due.at + SLACK, |fact| *fact == Fact::Expired);
+        let deleted = history.last(due.at, |fact| *fact == Fact::RowDeleted);
+        let answered = match (expired, deleted) {
+            (None, None) => "disabled, and its row has never expired".to_owned(),
+            (None, Some(deleted)) => format!("its row was deleted by hand, and it was disabled {}", words::after(due.at, deleted)),
+            (Some(expired), Some(deleted)) if expired + LATE < deleted => {
+                format!("its row was deleted by hand, and it was disabled {}", words::after(due.at, deleted))
+            }
+            _ => return None,
+        };
+        Some(words::breach(&self.book, &due.sub, due.at, answered, "disabled only when its row expires"))
+    }
+
+    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
+        let (disabled, deleted) = (|due: &&Due| due.fact == Fact::Disabled, |due: &&Due| due.fact == Fact::RowDeleted);
+        let breaches = due.iter().filter(disabled).filter_map(|due| self.judge(due)).collect();
+        (breaches, due.iter().filter(|due| disabled(due) || deleted(due)).count() as u64)
+    }
+}
+
+impl Invariant for OnlyExpiryDisables {
+    fn id(&self) -> &'static str {
+        "D-4"
+    }
+
+    fn rule(&self) -> &'static str {
+        "only the end of a row disables, never a delete by hand"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let due = self.book.see(event);
+        self.all(&due)
+    }
+
+    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
+        let due = self.book.settled();
+        self.all(&due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Life;
+    use super::*;
+    use crate::invariants::fixtures::broken;
+
+    #[test]
+    fn a_delete_by_hand_disables_nobody() {
+        let new = || Life::new(1).seeded(1.0, 100);
+        for (what, life, expected) in [
+            ("expired", new().expired(6.0).disabled(6.2), (0, 1)),
+            ("expired, and told a moment late", new().disabled(6.0).expired(6.2), (0, 1)),
+            ("deleted, and left alone", new().row_deleted(6.0), (0, 2)),
+            ("deleted, and disabled", new().row_deleted(6.0).disabled(6.2), (1, 3)),
+            ("disabled out of the blue", new().disabled(6.2), (1, 1)),
+            ("expired long ago, then deleted, and disabled", new().expired(6.0).sign_in(7.0, 200).row_deleted(90.0).disabled(90.2), (1, 3)),
+            ("processed late, and deleted meanwhile", new().expired(6.0).sign_in(7.0, 200).row_deleted(8.0).disabled(9.0), (0, 3)),
+        ] {
+            assert_eq!(broken(OnlyExpiryDisables::default(), &life.events()), expected, "{what}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! D-5: one record that cannot be processed, such as that of a member who is gone, blocks nobody's: nothing is given up without a fault, and
+//! what stands behind it is processed.
+
+use std::time::Duration;
+
+use crate::Event;
+use crate::strike::Handler;
+
+use super::book::{Due, Fact, MemberBook};
+use super::expiries::{self, Fate};
+use super::words;
+use crate::invariants::{Breach, Invariant, Quiet};
+
+/// The last attempt before a record is given up lies within this; attempts are 5 s apart in the end.
+const LAST_ATTEMPT: Duration = Duration::from_secs(5);
+
+#[derive(Default)]
+pub(crate) struct BadRecordBlocksNone {
+    book: MemberBook,
+}
+
+impl BadRecordBlocksNone {
+    /// A record that was given up although nothing struck its last attempt; what the quota refused is D-8's.
+    fn judge(&self, due: &Due) -> Option<Breach> {
+        let (from, until) = (due.at.saturating_sub(LAST_ATTEMPT), due.at + Duration::from_secs(1));
+        if self.book.strikes(from, until, |_: Handler| true) > 0 || self.book.refusals(from, until) > 0 {
+            return None;
+        }
+        let expected = "done with, since nothing struck: who is gone needs nothing";
+        Some(words::breach(&self.book, &due.sub, due.at, "the record of its end was given up", expected))
+    }
+
+    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
+        let given_up: Vec<_> = due.iter().filter(|due| matches!(due.fact, Fact::GivenUp { .. })).collect();
+        (given_up.iter().filter_map(|due| self.judge(due)).collect(), given_up.len() as u64)
+    }
+}
+
+impl Invariant for BadRecordBlocksNone {
+    fn id(&self) -> &'static str {
+        "D-5"
+    }
+
+    fn rule(&self) -> &'static str {
+        "one bad record does not block the others"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let due = self.book.see(event);
+        self.all(&due)
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+        let due = self.book.settled();
+        let (mut breaches, mut checked) = self.all(&due);
+        let removed = self.book.members.values().filter(|history| {
+            let ever = |is: &dyn Fn(&Fact) -> bool| history.any(Duration::ZERO, Duration::MAX, is);
+            ever(&|fact| *fact == Fact::Removed) && ever(&|fact| *fact == Fact::Expired)
+        });
+        checked += removed.count() as u64;
+        for ended in expiries::all(&self.book, quiet).iter().filter(|ended| ended.fate == Fate::Blocked) {
+            let found = "its row expired, and its record stands behind that of a member who is gone";
+            breaches.push(words::breach(&self.book, &ended.sub, ended.at, found, "processed within 30 s"));
+            checked += 1;
+        }
+        (breaches, checked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{Life, together};
+    use super::*;
+    use crate::invariants::fixtures::broken;
+
+    fn gone() -> Life {
+        Life::new(1).seeded(1.0, 100).removed(3.0).expired(6.0)
+    }
+
+    fn behind() -> Life {
+        Life::new(2).seeded(1.0, 100).expired(6.01)
+    }
+
+    #[test]
+    fn the_record_of_a_member_who_is_gone_holds_up_nobody() {
+        for (what, lives, expected) in [
+            ("it is passed over", vec![gone(), behind().disabled(6.3)], (0, 1)),
+            ("it comes last", vec![gone()], (0, 1)),
+            ("it is given up", vec![gone().given_up(32.0), behind().disabled(32.1)], (1, 2)),
+            ("all are given up with it", vec![gone().given_up(32.0), behind().given_up(32.0)], (2, 3)),
+            ("it blocks for ever", vec![Life::new(3).seeded(0.1, 90).expired(5.0).disabled(5.2), gone(), behind()], (1, 2)),
+            ("nothing was ever processed, which is another rule's", vec![gone(), behind()], (0, 1)),
+            ("every attempt is struck", vec![gone().struck(31.9, "prune-users", "refuse").given_up(32.0), behind().disabled(32.1)], (0, 2)),
+            ("its last attempt was not struck", vec![gone().service_struck(20.0).given_up(32.0), behind().disabled(32.1)], (1, 2)),
+            ("another function is struck", vec![gone().struck(31.9, "authorizer", "refuse").given_up(32.0)], (1, 2)),
+            ("somebody who is there is given up", vec![behind().given_up(32.0)], (1, 1)),
+        ] {
+            assert_eq!(broken(BadRecordBlocksNone::default(), &together(lives)), expected, "{what}");
+        }
+    }
+}

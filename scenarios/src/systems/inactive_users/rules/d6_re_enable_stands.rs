@@ -1,0 +1,79 @@
+//! D-6: doing it twice is harmless: whom an administrator enables again is not disabled by the same expiry once more. An attempt that died between
+//! disabling and remembering it cannot be told from one that never came so far, so such a strike excuses it.
+
+use crate::Event;
+
+use super::book::{Due, Fact, MemberBook, SLACK, unsure};
+use super::words;
+use crate::invariants::{Breach, Invariant, Quiet};
+
+#[derive(Default)]
+pub(crate) struct ReEnableStands {
+    book: MemberBook,
+}
+
+impl ReEnableStands {
+    fn judge(&self, due: &Due) -> Option<Breach> {
+        let history = self.book.history(&due.sub)?;
+        let by_hand = history.last(due.at, |fact| *fact == Fact::EnabledByHand)?;
+        let expired = history.last(due.at + SLACK, |fact| *fact == Fact::Expired)?;
+        if expired >= by_hand || !history.any(expired.saturating_sub(SLACK), by_hand, |fact| *fact == Fact::Disabled) {
+            return None;
+        }
+        if self.book.strikes(expired, due.at, unsure) > 0 {
+            return None;
+        }
+        let answered = format!("enabled by hand, and disabled by the same expiry again {}", words::after(due.at, by_hand));
+        Some(words::breach(&self.book, &due.sub, due.at, answered, "enabled until another row of its expires"))
+    }
+
+    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
+        let breaches = due.iter().filter(|due| due.fact == Fact::Disabled).filter_map(|due| self.judge(due)).collect();
+        (breaches, due.iter().filter(|due| due.fact == Fact::EnabledByHand).count() as u64)
+    }
+}
+
+impl Invariant for ReEnableStands {
+    fn id(&self) -> &'static str {
+        "D-6"
+    }
+
+    fn rule(&self) -> &'static str {
+        "an administrator's re-enable is not undone by the same expiry"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let due = self.book.see(event);
+        self.all(&due)
+    }
+
+    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
+        let due = self.book.settled();
+        self.all(&due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Life;
+    use super::*;
+    use crate::invariants::fixtures::broken;
+
+    #[test]
+    fn whom_an_administrator_enables_stays_so_until_the_next_expiry() {
+        let new = || Life::new(1).seeded(1.0, 100).expired(6.0).disabled(6.2);
+        let struck = |action: &str| new().struck(6.3, "prune-users", action).enabled_by_hand(6.5).disabled(8.0);
+        for (what, life, expected) in [
+            ("never enabled again", new(), (0, 0)),
+            ("disabled twice", new().disabled(8.0), (0, 0)),
+            ("enabled and left so", new().enabled_by_hand(6.5), (0, 1)),
+            ("disabled again by the same expiry", new().enabled_by_hand(6.5).disabled(8.0), (1, 1)),
+            ("an answer was lost", struck("lose-answer"), (1, 1)),
+            ("the first attempt died", struck("kill-middle"), (0, 1)),
+            ("another row has ended", new().enabled_by_hand(6.5).sign_in(7.0, 200).expired(37.0).disabled(37.2), (0, 1)),
+            ("enabled before it was disabled", Life::new(1).expired(6.0).enabled_by_hand(6.1).disabled(6.3), (0, 1)),
+        ] {
+            assert_eq!(broken(ReEnableStands::default(), &life.events()), expected, "{what}");
+        }
+    }
+}

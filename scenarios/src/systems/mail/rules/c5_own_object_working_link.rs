@@ -1,0 +1,192 @@
+//! C-5: each attachment has an object of its own, and a link that works until its promised end.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::systems::mail::LINK_LIFE_S;
+
+use crate::Event;
+use crate::exchange::{Expected, LinkLife, LinkTried, Mail};
+
+use super::book::{LONGEST_ATTEMPT, MailBook, Rested, judge};
+use super::words;
+use crate::invariants::{Breach, Invariant, NOTHING, Quiet, checked, wording};
+
+/// Links are followed in the end. Of mails beyond these no link is judged, which bounds what is kept.
+const MOST_MAILS: usize = 10_000;
+
+#[derive(Default)]
+pub(crate) struct OwnObjectWorkingLink {
+    book: MailBook,
+    promised: HashMap<String, Promised>,
+}
+
+struct Promised {
+    mail: Mail,
+    /// What each object held, by its key.
+    found: HashMap<String, String>,
+}
+
+/// Whether a mail that was sent on has an object and a link for each attachment. The links of a mail that came twice are the same ones.
+fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+    let count = rested.mail.attachments.len();
+    if count == 0 || rested.sent.is_empty() || !matches!(rested.mail.expected, Expected::Delivered { .. }) {
+        return NOTHING;
+    }
+    let of_this = format!("/{}/", rested.mail.id.as_deref().unwrap_or_default());
+    let fewest = rested.sent.iter().map(|sent| sent.links.iter().filter(|link| link.contains(&of_this)).count()).min().unwrap_or_default();
+    let objects = rested.stored.len();
+    let wrong = fewest < count || objects < count;
+    let wanted = wording::several(count, "attachment");
+    let expected = format!("an object and a link of its own for each of {wanted}, not {objects} and {fewest}");
+    checked(wrong.then(|| words::breach(rested, &expected)))
+}
+
+impl OwnObjectWorkingLink {
+    fn promise(&mut self, mail: &Mail) {
+        let Some(id) = &mail.id else { return };
+        let linked = matches!(mail.expected, Expected::Delivered { .. }) && !mail.attachments.is_empty();
+        if linked && self.promised.len() < MOST_MAILS {
+            // Whom it was for is not needed for this, and is the most of it.
+            let mail = Mail { expected: Expected::Delivered { readers: Vec::new() }, ..mail.clone() };
+            self.promised.insert(id.clone(), Promised { mail, found: HashMap::new() });
+        }
+    }
+
+    fn tried(&mut self, tried: &LinkTried) -> (Vec<Breach>, u64) {
+        let Some(promised) = self.promised.get_mut(&tried.id) else { return NOTHING };
+        checked(promised.wrong(tried).map(|expected| Breach {
+            at: tried.at,
+            answered: format!(
+                "the link to {}, good for {}: {}",
+                tried.key,
+                tried.life.map_or_else(|| "an unknown time".to_owned(), |life| format!("{:.0} s", life.duration().as_secs_f64())),
+                tried.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+            ),
+            expected: expected.to_owned(),
+            ..words::about(&promised.mail)
+        }))
+    }
+}
+
+/// A link that names its end may have been signed as long before it was sent as an attempt takes.
+fn is_long_enough(life: LinkLife) -> bool {
+    let promised = Duration::from_secs(LINK_LIFE_S);
+    match life {
+        LinkLife::FromSigning(span) => span >= promised,
+        LinkLife::FromSending(span) => span + LONGEST_ATTEMPT >= promised,
+    }
+}
+
+impl Promised {
+    fn wrong(&mut self, tried: &LinkTried) -> Option<&'static str> {
+        if tried.status != Some(200) {
+            return Some("200 until its promised end");
+        }
+        if !tried.life.is_some_and(is_long_enough) {
+            return Some("good for 36 hours");
+        }
+        let listed = |sha256: &str| self.mail.attachments.iter().filter(|attachment| attachment.sha256 == sha256).count();
+        let Some(sha256) = tried.sha256.as_ref().filter(|sha256| listed(sha256) > 0) else {
+            return Some("the bytes of one of its attachments");
+        };
+        self.found.insert(tried.key.clone(), sha256.clone());
+        let alike = self.found.values().filter(|found| *found == sha256).count();
+        (alike > listed(sha256)).then_some("another attachment's bytes under each link")
+    }
+}
+
+impl Invariant for OwnObjectWorkingLink {
+    fn id(&self) -> &'static str {
+        "C-5"
+    }
+
+    fn rule(&self) -> &'static str {
+        "each attachment has an object of its own and a link that works until its promised end"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let mut found = judge(&self.book.see(event), rule);
+        match event {
+            Event::Mail(mail) => self.promise(mail),
+            Event::LinkTried(tried) => {
+                let (breaches, checks) = self.tried(tried);
+                found.0.extend(breaches);
+                found.1 += checks;
+            }
+            _ => {}
+        }
+        found
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+        judge(&self.book.settled(quiet), rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Story;
+    use super::*;
+    use crate::invariants::fixtures::broken;
+
+    #[test]
+    fn every_attachment_is_there_under_its_own_link() {
+        let file = |name: &str, k| Story::file(1, name, k);
+        let two = || Story::new(1).with(vec![file("reading.bin", 0), file("reading.bin", 1)]).received(1.0);
+        let (first, second) = (file("", 0).sha256, file("", 1).sha256);
+        let readers = two().readers();
+        let one_key = ["id-1/reading.bin".to_owned()];
+        let with_links = |link: &dyn Fn(Story) -> Story| link(two().sent(1.1).deleted(1.2));
+        for (what, story, expected) in [
+            ("all is well", two().sent(1.1).deleted(1.2).links(30.0), (0, 3)),
+            ("nothing is attached", Story::new(1).with(vec![]).received(1.0).sent(1.1).deleted(1.2), (0, 0)),
+            ("it was not sent on", two().stored(1.1, &one_key[0]).redriven(6.0), (0, 0)),
+            (
+                "two of one name overwrite each other",
+                two().stored(1.1, &one_key[0]).stored(1.1, &one_key[0]).sent_to(1.1, &readers, &one_key),
+                (1, 1),
+            ),
+            ("a link is missing", two().stored(1.1, "id-1/0-a").stored(1.1, "id-1/1-a").sent_to(1.1, &readers, &one_key), (1, 1)),
+            (
+                "an object is missing",
+                two().stored(1.1, &one_key[0]).sent_to(1.1, &readers, &["id-1/0-a".into(), "id-1/1-a".into()]),
+                (1, 1),
+            ),
+            ("stored again by a second attempt", two().sent(1.1).received(2.0).stored(2.1, "id-1/0-reading.bin").deleted(2.2), (0, 1)),
+            ("a link does not work", with_links(&|story| story.link(30.0, "id-1/0-a", 404, &first)), (1, 2)),
+            ("another's bytes", with_links(&|story| story.link(30.0, "id-1/0-a", 200, "0000")), (1, 2)),
+            (
+                "the same bytes twice",
+                with_links(&|story| story.link(30.0, "id-1/0-a", 200, &second).link(30.0, "id-1/1-a", 200, &second)),
+                (1, 3),
+            ),
+            (
+                "the same link twice",
+                with_links(&|story| story.link(30.0, "id-1/0-a", 200, &first).link(31.0, "id-1/0-a", 200, &first)),
+                (0, 3),
+            ),
+        ] {
+            assert_eq!(broken(OwnObjectWorkingLink::default(), &story.events()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_link_that_ends_too_early_or_gives_no_answer_is_named() {
+        let signed = |seconds| Some(LinkLife::FromSigning(Duration::from_secs(seconds)));
+        let sent = |seconds| Some(LinkLife::FromSending(Duration::from_secs(seconds)));
+        for (life, status, expected) in [
+            (signed(129_600), Some(200), 0),
+            (signed(129_599), Some(200), 1),
+            (sent(129_590), Some(200), 0),
+            (sent(129_500), Some(200), 1),
+            (None, Some(200), 1),
+            (signed(129_600), None, 1),
+        ] {
+            let mut events = Story::new(1).received(1.0).sent(1.1).deleted(1.2).links(30.0).events();
+            let Some(Event::LinkTried(tried)) = events.last_mut() else { panic!("{events:?}") };
+            (tried.life, tried.status) = (life, status);
+            assert_eq!(broken(OwnObjectWorkingLink::default(), &events), (expected, 2), "{life:?} {status:?}");
+        }
+    }
+}

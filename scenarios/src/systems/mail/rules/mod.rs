@@ -1,0 +1,43 @@
+//! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
+
+pub(crate) mod book;
+pub(crate) mod c1_nothing_lost;
+pub(crate) mod c2_one_end;
+pub(crate) mod c3_no_duplicates;
+pub(crate) mod c4_right_readers;
+pub(crate) mod c5_own_object_working_link;
+pub(crate) mod c6_no_blocking;
+pub(crate) mod c7_none_expires;
+pub(crate) mod c8_list_stays_inside;
+pub(crate) mod c9_dead_letters;
+pub(crate) mod rule;
+pub(crate) mod words;
+
+#[cfg(test)]
+pub(crate) mod cross;
+#[cfg(test)]
+pub(crate) mod fixtures;
+
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, WorldUnderTest};
+
+/// The rules, where the system is up, in the order of their ids.
+///
+/// # Errors
+/// Where the policies cannot be read: without them nothing can be called right.
+pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+    if !world.mail {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        Box::new(c1_nothing_lost::nothing_lost()),
+        Box::new(c2_one_end::one_end()),
+        Box::new(c3_no_duplicates::no_duplicates()),
+        Box::new(c4_right_readers::right_readers()),
+        Box::new(c5_own_object_working_link::OwnObjectWorkingLink::default()),
+        Box::new(c6_no_blocking::NoBlocking::default()),
+        Box::new(c7_none_expires::none_expires()),
+        Box::new(c8_list_stays_inside::list_stays_inside()),
+        Box::new(c9_dead_letters::dead_letters()),
+    ])
+}

@@ -1,0 +1,116 @@
+//! when all is quiet, reported is desired, desired is one whole last Set, and versions have only risen.
+//! A device whose Set was lost is A-3's, one whose loop ended A-7's.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Event;
+use crate::exchange::{ShadowChange, ThermostatState};
+
+use super::register::{Register, about_device, words};
+use crate::invariants::cedar::ThermostatOracle;
+use crate::invariants::{Breach, Invariant, NOTHING, Quiet};
+
+/// Versions of a thing that are remembered: messages overtake each other by less.
+const VERSIONS: usize = 64;
+
+type Content = (Option<ThermostatState>, Option<ThermostatState>);
+
+pub(crate) struct AgreesWhenQuiet {
+    register: Register,
+    versions: HashMap<String, VecDeque<(i64, Content)>>,
+    ended: HashSet<String>,
+}
+
+impl AgreesWhenQuiet {
+    pub(crate) fn new(oracle: Arc<ThermostatOracle>) -> Self {
+        Self { register: Register::new(oracle), versions: HashMap::new(), ended: HashSet::new() }
+    }
+
+    /// A version that was given twice, or lies far behind.
+    fn version(&mut self, change: &ShadowChange) -> Option<Breach> {
+        let known = self.versions.entry(change.thing.clone()).or_default();
+        let content = (change.desired.clone(), change.reported.clone());
+        let twice = known.iter().find(|(version, _)| *version == change.version).map(|(_, known)| *known != content);
+        let answered = match twice {
+            // One message delivered twice.
+            Some(false) => return None,
+            Some(true) => format!("version {} for two different changes", change.version),
+            None if known.len() >= VERSIONS && known.iter().all(|(version, _)| *version > change.version) => {
+                format!("version {} after higher ones", change.version)
+            }
+            None => {
+                known.push_back((change.version, content));
+                if known.len() > VERSIONS {
+                    known.pop_front();
+                }
+                return None;
+            }
+        };
+        Some(Breach { answered, expected: "the version only rises".to_owned(), ..about_device(&change.thing, change.at) })
+    }
+
+    fn device(&self, thing: &str, at: Duration, desired: &ThermostatState, reported: &ThermostatState, version: i64) -> Option<Breach> {
+        let breach = |answered: String, expected: String| Some(Breach { answered, expected, ..about_device(thing, at) });
+        let highest = self.versions.get(thing).and_then(|known| known.iter().map(|(version, _)| *version).max());
+        if let Some(highest) = highest.filter(|highest| version < *highest) {
+            return breach(format!("version {version} after version {highest}"), "the version only rises".to_owned());
+        }
+        let history = self.register.device(thing);
+        if history.is_some_and(|history| history.lost) {
+            return None;
+        }
+        let mut last = history.into_iter().flat_map(|history| history.acceptable()).filter(|set| set.has_temperature(desired)).peekable();
+        if let Some(example) = last.peek().map(|set| set.words())
+            && !last.any(|set| set.agrees(desired))
+        {
+            return breach(format!("desired {}", words(desired)), format!("one of the last Sets as a whole, such as {example}"));
+        }
+        let differs = |one: bool| one && !self.ended.contains(thing);
+        let power = matches!((desired.power, reported.power), (Some(a), Some(b)) if a != b);
+        let mode = matches!((&desired.mode, &reported.mode), (Some(a), Some(b)) if a != b);
+        let temperature = desired.temperature.is_some() && desired.temperature != reported.temperature;
+        if differs(temperature || power || mode) {
+            return breach(
+                format!("desired {}, reported {}", words(desired), words(reported)),
+                "reported is desired when quiet".to_owned(),
+            );
+        }
+        None
+    }
+}
+
+impl Invariant for AgreesWhenQuiet {
+    fn id(&self) -> &'static str {
+        "A-4"
+    }
+
+    fn rule(&self) -> &'static str {
+        "when all is quiet, reported is desired and desired is the last Set as a whole; the version only rises"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        self.register.see(event);
+        match event {
+            Event::Shadow(change) => (self.version(change).into_iter().collect(), 0),
+            Event::DeviceEnded { thing, .. } => {
+                self.ended.insert(thing.clone());
+                NOTHING
+            }
+            _ => NOTHING,
+        }
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+        self.register.settled(quiet);
+        let mut found = NOTHING;
+        for (thing, desired, reported, version) in &quiet.shadows {
+            let breach = self.device(thing, quiet.at, desired, reported, *version);
+            // Of a device that nothing has changed nothing can be said.
+            found.1 += u64::from(breach.is_some() || self.versions.contains_key(thing));
+            found.0.extend(breach);
+        }
+        found
+    }
+}

@@ -1,0 +1,47 @@
+//! what the policies allow is never answered 403; a dependency that fails is a 5xx.
+
+use std::sync::Arc;
+
+use crate::Event;
+use crate::exchange::{Asked, Caller, ThermostatRequest};
+
+use crate::invariants::cedar::ThermostatOracle;
+use crate::invariants::{Breach, Invariant, NOTHING, checked, wording};
+
+pub(crate) struct OutageIsNoDenial {
+    oracle: Arc<ThermostatOracle>,
+}
+
+impl OutageIsNoDenial {
+    pub(crate) fn new(oracle: Arc<ThermostatOracle>) -> Self {
+        Self { oracle }
+    }
+}
+
+impl Invariant for OutageIsNoDenial {
+    fn id(&self) -> &'static str {
+        "A-5"
+    }
+
+    fn rule(&self) -> &'static str {
+        "what the policies allow is never answered 403, also where a dependency fails"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        let Event::Exchange(exchange) = event else { return NOTHING };
+        let Asked::Thermostat { caller: Caller::Valid(user), request } = &exchange.asked else { return NOTHING };
+        let why = match request {
+            ThermostatRequest::Items => "ALLOW: everybody may list what is theirs".to_owned(),
+            _ => match self.oracle.rule(user, request) {
+                Some(ruling) if ruling.allowed => ruling.why,
+                _ => return NOTHING,
+            },
+        };
+        // An outage that a fault made and that reads as an outage is what this rule is about; any other failure says nothing of a denial.
+        if exchange.decision().is_none() && (exchange.struck.is_empty() || exchange.status.is_none()) {
+            return NOTHING;
+        }
+        let breach = || wording::breach(exchange, format!("200, or 5xx where a dependency fails; {why}; {}", wording::struck(exchange)));
+        checked((exchange.status == Some(403)).then(breach))
+    }
+}

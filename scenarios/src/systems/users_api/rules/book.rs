@@ -1,0 +1,228 @@
+//! What may be true of each user after what was asked and answered, and which answers say otherwise. Each user belongs to one journey, whose
+//! requests follow one another, so what was acknowledged has an order.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::systems::users_api::Shape;
+use faults::Place;
+
+use crate::exchange::{Asked, Exchange};
+use crate::users::{User, UsersRequest};
+
+use crate::invariants::{Breach, wording};
+
+/// A user of whom nothing was heard for this long is forgotten.
+const MEMORY: Duration = Duration::from_secs(120);
+
+/// Forgetting goes through all users, so it is done once in so many events.
+const SELDOM: usize = 4_096;
+
+/// Which rule a check belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// F-1.
+    Kept,
+    /// F-2.
+    OutageIsNoAbsence,
+    /// F-3.
+    NoWriteTwice,
+}
+
+/// One check and what came of it.
+pub(crate) struct Checked {
+    pub(crate) rule: Rule,
+    pub(crate) breach: Option<Breach>,
+}
+
+/// What a user is; nothing where there is none.
+type State = Option<User>;
+
+/// One user.
+#[derive(Default)]
+struct History {
+    /// By the last acknowledged write.
+    stands: State,
+    /// By writes of which nobody knows whether they were done. One may land late, after a write that was acknowledged, and then it stays: so none
+    /// of them is ever ruled out.
+    pending: Vec<State>,
+    /// Whether an answer has shown the user since the last write: then it is in the table for certain.
+    shown: bool,
+    /// Values that only repeated creates carried.
+    repeated: Vec<User>,
+    /// A fault altered a write or its answer: nothing more can be said.
+    unsure: bool,
+    heard: Duration,
+}
+
+/// Where faults struck an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Struck {
+    Nowhere,
+    /// At a service that the function calls, and nowhere else: the answer is the function's own.
+    Service,
+    /// At the function: the answer, or what it was asked, may be the fault's.
+    Function,
+}
+
+/// All users of all shapes.
+#[derive(Default)]
+pub(crate) struct Book {
+    users: HashMap<(Shape, String), History>,
+    seen: usize,
+}
+
+impl Book {
+    /// Looks at one exchange; what was checked by it.
+    pub(crate) fn see(&mut self, exchange: &Exchange) -> Vec<Checked> {
+        let Asked::Users { shape, id, request } = &exchange.asked else { return Vec::new() };
+        self.seen += 1;
+        if self.seen.is_multiple_of(SELDOM) {
+            self.users.retain(|_, history| history.heard + MEMORY > exchange.done);
+        }
+        let history = self.users.entry((*shape, id.clone())).or_default();
+        history.heard = exchange.done;
+        if history.unsure {
+            return Vec::new();
+        }
+        let struck = struck(exchange);
+        let checks = if struck == Struck::Function { Vec::new() } else { history.judge(exchange, id, request, struck) };
+        history.learn(exchange, request, struck);
+        checks
+    }
+}
+
+fn struck(exchange: &Exchange) -> Struck {
+    let at_function = |(_, place): &(String, Place)| matches!(place, Place::Function(_));
+    if exchange.struck.iter().any(at_function) {
+        Struck::Function
+    } else if exchange.struck.is_empty() {
+        Struck::Nowhere
+    } else {
+        Struck::Service
+    }
+}
+
+impl History {
+    fn may_be(&self, state: &State) -> bool {
+        self.stands == *state || self.pending.contains(state)
+    }
+
+    /// Whether there is such a user, whatever became of what is pending.
+    fn is_there(&self) -> bool {
+        !self.may_be(&None)
+    }
+
+    fn judge(&self, exchange: &Exchange, id: &str, request: &UsersRequest, struck: Struck) -> Vec<Checked> {
+        if let UsersRequest::Create(user) = request {
+            return self.repeat(exchange, user).into_iter().collect();
+        }
+        let of_outage = struck == Struck::Service && self.is_there() && !matches!(request, UsersRequest::Delete);
+        match (said(exchange, id, request), of_outage) {
+            (Some(None), true) => vec![self.outage(exchange, true)],
+            (said, true) => said.map(|state| self.read(exchange, &state)).into_iter().chain([self.outage(exchange, false)]).collect(),
+            (said, false) => said.map(|state| self.read(exchange, &state)).into_iter().collect(),
+        }
+    }
+
+    fn outage(&self, exchange: &Exchange, is_broken: bool) -> Checked {
+        let expected = || format!("{}, or 503: {}", words(&self.stands), wording::struck(exchange));
+        Checked { rule: Rule::OutageIsNoAbsence, breach: is_broken.then(|| wording::breach(exchange, expected())) }
+    }
+
+    /// What an answer says of the user is what may be true.
+    fn read(&self, exchange: &Exchange, state: &State) -> Checked {
+        if self.may_be(state) {
+            return Checked { rule: Rule::Kept, breach: None };
+        }
+        let repeated = state.as_ref().is_some_and(|user| self.repeated.contains(user));
+        let (rule, why) = if repeated {
+            (Rule::NoWriteTwice, "these values came with a repeated create only")
+        } else {
+            (Rule::Kept, "by the last acknowledged write")
+        };
+        let mut breach = wording::breach(exchange, format!("{}, {why}; {}", words(&self.stands), wording::struck(exchange)));
+        breach.answered = format!("{}: {}", breach.answered, words(state));
+        Checked { rule, breach: Some(breach) }
+    }
+
+    /// A create of a user who is there for certain.
+    fn repeat(&self, exchange: &Exchange, user: &User) -> Option<Checked> {
+        // A refusal to the caller says nothing of the user.
+        let status = exchange.decision().filter(|status| !matches!(status, 401 | 403))?;
+        if !self.shown || !self.is_there() {
+            return None;
+        }
+        let same = self.may_be(&Some(user.clone()));
+        let only_same = same && self.pending.is_empty();
+        let (right, expected) = match (same, only_same) {
+            (_, true) => (status == 200, "200: the same user is there already"),
+            (true, false) => (matches!(status, 200 | 409), "200 or 409: a user with this id is there already"),
+            (false, _) => (status == 409, "409: a user with this id and other values is there already"),
+        };
+        Some(Checked { rule: Rule::NoWriteTwice, breach: (!right).then(|| wording::breach(exchange, expected)) })
+    }
+
+    fn learn(&mut self, exchange: &Exchange, request: &UsersRequest, struck: Struck) {
+        let wanted: State = match request {
+            UsersRequest::Create(user) | UsersRequest::Update(user) => Some(user.clone()),
+            UsersRequest::Delete => None,
+            UsersRequest::Get | UsersRequest::List => {
+                // Without a fault: one that struck may have put the words into the function's mouth.
+                let showed = struck == Struck::Nowhere && exchange.status == Some(200);
+                self.shown |= showed && self.stands.as_ref().is_some_and(|user| exchange.said.users.users.contains(user));
+                return;
+            }
+        };
+        match exchange.status {
+            None | Some(500..) if struck != Struck::Function || exchange.struck.len() == 1 => self.unanswered(request, wanted),
+            _ if struck == Struck::Function => self.unsure = true,
+            Some(200 | 201 | 204) => self.acknowledged(request, wanted, exchange.status),
+            Some(409) => self.repeated.extend(wanted.filter(|user| self.is_there() && self.stands.as_ref() != Some(user))),
+            _ => {}
+        }
+    }
+
+    fn acknowledged(&mut self, request: &UsersRequest, wanted: State, status: Option<u16>) {
+        // A create that is answered 200 wrote nothing: it found the same.
+        let found = matches!(request, UsersRequest::Create(_)) && status == Some(200);
+        if found && !self.may_be(&wanted) && self.is_there() {
+            return;
+        }
+        self.shown = found && self.shown;
+        self.repeated.retain(|user| Some(user) != wanted.as_ref());
+        self.stands = wanted;
+    }
+
+    /// It may have been done, and may be yet.
+    fn unanswered(&mut self, request: &UsersRequest, wanted: State) {
+        match request {
+            UsersRequest::Create(user) if self.shown && self.is_there() => {
+                if !self.may_be(&wanted) {
+                    self.repeated.push(user.clone());
+                }
+                return;
+            }
+            // A replacement makes nobody.
+            UsersRequest::Update(_) if self.stands.is_none() && self.pending.iter().all(Option::is_none) => return,
+            _ => {}
+        }
+        self.pending.push(wanted);
+    }
+}
+
+/// What an answer says that the user is; nothing where it says nothing of it.
+fn said(exchange: &Exchange, id: &str, request: &UsersRequest) -> Option<State> {
+    let said = &exchange.said.users;
+    let own = said.users.iter().find(|user| user.id == id);
+    match (request, exchange.status?) {
+        (UsersRequest::Get, 200) => Some(own.cloned()),
+        (UsersRequest::List, 200) => own.map(|user| Some(user.clone())).or_else(|| said.all.then_some(None)),
+        (UsersRequest::Get | UsersRequest::Update(_), 404) => Some(None),
+        _ => None,
+    }
+}
+
+fn words(state: &State) -> String {
+    state.as_ref().map_or_else(|| "no such user".to_owned(), |user| format!("`{}` at `{}`", user.name, user.email))
+}

@@ -1,0 +1,82 @@
+//! F-1: what a read says of a user is the last acknowledged write to it, or one whose answer never came.
+
+use crate::Event;
+
+use super::book::{Book, Rule};
+use super::rule;
+use crate::invariants::{Breach, Invariant};
+
+#[derive(Default)]
+pub(crate) struct AcknowledgedIsKept(Book);
+
+impl Invariant for AcknowledgedIsKept {
+    fn id(&self) -> &'static str {
+        "F-1"
+    }
+
+    fn rule(&self) -> &'static str {
+        "what a read says of a user is the last acknowledged write to it, or one whose answer never came"
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
+        rule::see(&mut self.0, Rule::Kept, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::Life;
+    use super::*;
+    use crate::invariants::fixtures::broken;
+
+    fn found(life: Life) -> (usize, u64) {
+        broken(AcknowledgedIsKept::default(), &life.events())
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_read_until_the_next_write() {
+        let life = Life::new().create("Jane", 201).get("Jane").update("Joan", 200).get("Joan").delete(204).gone();
+        assert_eq!(found(life), (0, 3));
+        assert_eq!(found(Life::new().create("Jane", 201).gone()), (1, 1));
+        assert_eq!(found(Life::new().create("Jane", 201).update("Joan", 200).get("Jane")), (1, 1));
+        assert_eq!(found(Life::new().create("Jane", 201).delete(204).get("Jane")), (1, 1));
+        assert_eq!(found(Life::new().create("Jane", 201).update("Joan", 404)), (1, 1));
+        assert_eq!(found(Life::new().get("Jane")), (1, 1));
+    }
+
+    #[test]
+    fn a_write_without_an_answer_may_be_done_or_not_and_late() {
+        for status in [0, 502, 503, 504] {
+            let life = || Life::new().create("Jane", 201).update("Joan", status);
+            assert_eq!(found(life().get("Jane").get("Joan").get("Jane")), (0, 3), "{status}");
+            assert_eq!(found(life().gone()), (1, 1), "{status}");
+            assert_eq!(found(life().update("Jill", 200).get("Joan")), (0, 1), "{status}: it lands late");
+            assert_eq!(found(life().update("Jill", 200).get("Jane")), (1, 1), "{status}: nobody wrote that since");
+        }
+        assert_eq!(found(Life::new().create("Jane", 502).gone().get("Jane")), (0, 2));
+        assert_eq!(found(Life::new().create("Jane", 201).delete(502).gone().get("Jane")), (0, 2));
+        assert_eq!(found(Life::new().update("Jane", 502).get("Jane")), (1, 1), "a replacement makes nobody");
+    }
+
+    #[test]
+    fn a_list_says_of_a_user_what_it_shows_and_where_it_is_whole_also_whom_it_does_not() {
+        let life = || Life::new().create("Jane", 201);
+        assert_eq!(found(life().list(Some("Jane"), true)), (0, 1));
+        assert_eq!(found(life().list(Some("Joan"), false)), (1, 1));
+        assert_eq!(found(life().list(None, false)), (0, 0));
+        assert_eq!(found(life().list(None, true)), (1, 1));
+    }
+
+    #[test]
+    fn an_answer_that_a_fault_at_the_function_may_have_made_says_nothing() {
+        assert_eq!(found(Life::new().create("Jane", 201).gone().at_function()), (0, 0));
+        assert_eq!(found(Life::new().create("Jane", 201).at_function().gone()), (0, 0), "nor does a write whose body may be another");
+        assert_eq!(found(Life::new().create("Jane", 201).update("Joan", 502).at_function().get("Joan").gone()), (1, 2));
+    }
+
+    #[test]
+    fn what_a_struck_service_makes_of_absence_is_another_rule_s() {
+        assert_eq!(found(Life::new().create("Jane", 201).gone().at_service()), (0, 0));
+        assert_eq!(found(Life::new().create("Jane", 201).get("Joan").at_service()), (1, 1));
+    }
+}
