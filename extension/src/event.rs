@@ -2,6 +2,7 @@
 //! and nothing but a fault that edits events may change it.
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use faults::{Facts, Places};
@@ -9,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::connection::{Connection, MOST_KEPT};
 use crate::exchange::{self, Broken, Ended};
-use crate::fail_open::Rescue;
+use crate::lock::lock;
 use crate::message::{self, AnswerHead};
 use crate::upstream::Upstream;
 
@@ -35,6 +36,22 @@ impl Drop for Event {
             let content = std::mem::take(&mut self.content);
             rescue.keep(Self { head: self.head, content, decided: true, rescue: None });
         }
+    }
+}
+
+/// Where events go that a panic drops before anything of them was taken.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rescue(Arc<Mutex<Vec<Event>>>);
+
+impl Rescue {
+    /// Keeps an event that is being dropped.
+    fn keep(&self, event: Event) {
+        lock(&self.0).push(event);
+    }
+
+    /// Takes an event that was kept.
+    pub(crate) fn take(&self) -> Option<Event> {
+        lock(&self.0).pop()
     }
 }
 

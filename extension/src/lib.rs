@@ -6,45 +6,44 @@
 
 pub mod body;
 pub mod connection;
-mod death;
-pub mod decide;
+mod decide;
 pub mod emf;
+mod environment;
 mod event;
 pub mod exchange;
 pub mod fail_open;
-pub mod ledger;
-pub mod meanwhile;
+mod head;
+pub mod headroom;
+mod inject;
+mod invocation;
+mod ledger;
+pub mod load_process;
+mod lock;
 pub mod message;
-pub mod outbound;
+mod outbound;
+mod parked;
 pub mod plan_sources;
-pub mod press;
-pub mod pressure;
-pub mod proxy;
+mod platform;
+mod proxy;
 pub mod ready_file;
 pub mod registration;
-pub mod room;
+mod resource_pressure;
 pub mod route;
+mod running;
 pub mod runtime_process;
 pub mod settings;
-pub mod start;
-mod strike;
+mod start;
+mod stdout;
 pub mod upstream;
 pub mod wait;
+mod while_running;
 
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+pub use registration::End;
 pub use settings::Settings;
-
-/// Why the extension ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The platform said so.
-    Shutdown,
-    /// The platform is no longer there.
-    PlatformGone,
-}
 
 /// Runs until the platform ends it: first listens, then registers, then serves. Whatever is held or waited for is given up when the platform
 /// ends or is gone: a wait has nobody left who would see it, and Lambda kills an extension that is not gone 2 s after SHUTDOWN.
@@ -60,8 +59,8 @@ pub async fn run(settings: Settings) -> End {
         Ok(listener) => {
             let outbound = if settings.outbound { outbound::start(&function_variables(), &near(&settings), &ledger).await } else { None };
             let variables = outbound.as_ref().map(|outbound| outbound.variables.clone()).unwrap_or_default();
-            let surroundings = meanwhile::Surroundings::new(&settings, outbound);
-            let proxy = Arc::new(proxy::Proxy::new(upstream, plans, Arc::clone(&ledger), surroundings));
+            let environment = environment::Environment::new(&settings, outbound);
+            let proxy = Arc::new(proxy::Proxy::new(upstream, plans, Arc::clone(&ledger), environment));
             tokio::spawn(proxy::serve(listener, Arc::clone(&proxy)));
             let ready = ready_file::ReadyFile::write(&settings.temporary_folder, settings.listen, &variables);
             if let Err(error) = &ready {

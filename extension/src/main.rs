@@ -7,9 +7,9 @@ use extension::{End, Settings};
 
 fn main() -> ExitCode {
     extension::fail_open::say_only_where();
-    // We start ourselves anew where a fault takes CPU, memory or disk.
-    if let Some(take) = extension::press::Take::read(std::env::args_os().skip(1)) {
-        return extension::press::run(&take);
+    // A fault that takes CPU, memory or disk starts this program once more.
+    if let Some(load) = extension::load_process::Load::read(std::env::args_os().skip(1)) {
+        return extension::load_process::run(&load);
     }
     let Some(settings) = Settings::read() else {
         eprintln!("error: neither `AWS_LAMBDA_RUNTIME_API` nor `BROWNOUT_UPSTREAM` is set; this program is started by AWS Lambda");

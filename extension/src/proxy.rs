@@ -1,62 +1,47 @@
-//! Carries actions out: the only place that waits for a fault or puts other bytes in the place of those that came.
-//! Nothing is kept per environment; what is known of an invocation hangs on its request id.
+//! The proxy between the runtime and the platform: takes requests, hands events and answers on, and starts what faults do to them.
+//! It keeps nothing per environment: what is known of an invocation is in its record in the ledger.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
-use faults::{Action, Death, Facts, Moment};
+use faults::Facts;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::connection::Connection;
-use crate::decide::{self, Who};
-use crate::event::Event;
+use crate::decide;
+use crate::environment::Environment;
+use crate::event::{Event, Rescue};
 use crate::exchange::{self, Broken, Ended};
-use crate::fail_open::Rescue;
-use crate::ledger::{Ledger, Open, lock};
-use crate::meanwhile::Surroundings;
+use crate::fail_open::caught;
+use crate::head::{EventIdentity, deadline, request_id};
+use crate::inject::answer::after_handler;
+use crate::inject::context::Context;
+use crate::inject::edit::replace_with_error;
+use crate::inject::event::{Fate, before_handler};
+use crate::invocation::SharedInvocation;
+use crate::ledger::Ledger;
+use crate::lock::lock;
 use crate::message::RequestHead;
+use crate::parked::{Parked, ParkedNext};
 use crate::plan_sources::Plans;
+use crate::platform::{Platform, TRIES};
 use crate::route::Route;
-use crate::strike::Held;
 use crate::upstream::Upstream;
-use crate::wait::{BEYOND_DEADLINE, wait_while};
+use crate::while_running;
 
-/// How often a request is sent that lost its connection before a byte of an answer, where that is safe.
-const TRIES: usize = 3;
 /// A platform that drops a waiting `next` after this time is idle, one that drops it sooner is broken.
 const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Everything that the connections share.
 #[derive(Debug)]
 pub struct Proxy {
-    pub(crate) upstream: Arc<Upstream>,
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) plans: Plans,
-    pub(crate) surroundings: Surroundings,
-    parked: Mutex<VecDeque<Parked>>,
-    /// Whether the ledger knows that the platform cannot be reached.
-    unreachable: AtomicBool,
-    pub(crate) rescue: Rescue,
-}
-
-/// A `next` that the runtime gave up: the event belongs to the next one who asks.
-#[derive(Debug)]
-enum Parked {
-    /// The platform has not answered yet.
-    Asked(Connection),
-    /// It has, and nothing of the answer was handed on.
-    Answered(Event),
-}
-
-/// What becomes of an event.
-pub(crate) enum Fate {
-    HandOver(Event),
-    /// It was taken from the runtime, which gets another one.
-    Gone,
+    platform: Platform,
+    plans: Plans,
+    environment: Environment,
+    parked: Parked,
+    rescue: Rescue,
 }
 
 /// Takes connections for ever.
@@ -75,9 +60,13 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
 
 impl Proxy {
     /// A proxy in front of `upstream`.
-    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>, surroundings: Surroundings) -> Self {
-        let (parked, unreachable, rescue) = (Mutex::default(), AtomicBool::new(false), Rescue::default());
-        Self { upstream, ledger, plans, surroundings, parked, unreachable, rescue }
+    pub fn new(upstream: Arc<Upstream>, plans: Plans, ledger: Arc<Ledger>, environment: Environment) -> Self {
+        Self { platform: Platform::new(upstream, ledger), plans, environment, parked: Parked::default(), rescue: Rescue::default() }
+    }
+
+    /// Writes what is not written yet about the start of the environment: the extension ends.
+    pub fn tell_start(&self) {
+        self.environment.start.tell(&self.platform.ledger);
     }
 
     async fn serve_connection(&self, mut runtime: Connection) {
@@ -91,96 +80,59 @@ impl Proxy {
                 Ok(ended) if ended.keep_runtime => (),
                 // Without an answer the connection just ends, as it would if the runtime had spoken to the platform itself.
                 Ok(_) => return,
-                Err(broken) => return self.say(broken),
+                Err(broken) => return self.platform.note_broken(broken),
             }
         }
-    }
-
-    /// Notes what the platform did that ended a runtime's connection; that it cannot be reached is noted already.
-    fn say(&self, broken: Broken) {
-        let what = match broken {
-            Broken::Unsent | Broken::Unanswered => "closed a connection without an answer",
-            Broken::Platform if !self.unreachable.load(Ordering::Relaxed) => "broke off an answer, or sent one that is not HTTP/1",
-            Broken::Platform | Broken::Runtime | Broken::RuntimeBeforeAnswer => return,
-        };
-        self.ledger.note(&format!("the platform {what}: the runtime's connection ends as well"));
     }
 
     async fn serve_request(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         let route = Route::of(request.method(&runtime.buffer), request.path(&runtime.buffer));
-        let open = match route {
+        let (id, is_response) = match route {
             Route::Next if request.body.is_done() => return self.next(runtime, request).await,
-            Route::Response(id) => self.answered(id).await.map(|open| (open, true)),
-            Route::Error(id) => self.answered(id).await.map(|open| (open, false)),
+            Route::Response(id) => (id, true),
+            Route::Error(id) => (id, false),
             Route::Restored => {
-                let ended = self.pass(runtime, request).await;
-                self.restored();
+                let ended = self.platform.pass(runtime, request).await;
+                // The environment goes on from a snapshot: neither its plan nor its name is the one in the snapshot.
+                self.plans.forget();
+                self.environment.start.restored();
                 return ended;
             }
-            Route::Next | Route::Other => None,
+            Route::Next | Route::Other => return self.platform.pass(runtime, request).await,
         };
-        match open {
-            Some((open, is_response)) => self.struck_or_untouched(runtime, request, &open, is_response).await,
-            None => self.pass(runtime, request).await,
+        match while_running::end(&self.environment, &self.platform.ledger, id).await {
+            Some(record) => self.injected_answer(runtime, request, &record, is_response).await,
+            None => self.platform.pass(runtime, request).await,
         }
     }
 
-    /// Carries a request over and its answer back.
-    pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
-        let safe_to_repeat = request.body.is_done() && request.is_idempotent(&runtime.buffer);
-        for _ in 0..TRIES {
-            let mut platform = self.platform().await?;
-            match exchange::carry(runtime, request, &mut platform).await {
-                Ok(ended) => {
-                    self.keep(platform, ended);
-                    return Ok(ended);
-                }
-                Err(Broken::Unsent) => (),
-                Err(Broken::Unanswered) if safe_to_repeat => (),
-                Err(broken) => return Err(broken),
-            }
-        }
-        Err(Broken::Unanswered)
-    }
-
-    /// A connection to the platform. The first of several failures in a row is noted.
-    pub(crate) async fn platform(&self) -> Result<Connection, Broken> {
-        let taken = self.upstream.take().await;
-        if self.unreachable.swap(taken.is_err(), Ordering::Relaxed) != taken.is_err()
-            && let Err(error) = &taken
-        {
-            self.ledger.note(&format!("the platform cannot be reached ({})", error.kind()));
-        }
-        taken.map_err(|_| Broken::Platform)
-    }
-
-    pub(crate) fn keep(&self, platform: Connection, ended: Ended) {
-        if ended.keep_platform {
-            self.upstream.give_back(platform);
-        }
-    }
-
-    /// Answers a `next`: with the first event that is not taken away from the runtime.
+    /// Answers a `next`: with the first event that is not kept from the runtime.
     async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
-        self.first_next(runtime).await?;
+        self.environment.start.first_next(&self.platform, &self.plans, runtime).await?;
         loop {
-            let event = self.event(runtime, request).await?;
-            let mut event = match self.fate_or_untouched(runtime, event).await? {
+            let event = self.await_event(runtime, request).await?;
+            let mut event = match self.fate(runtime, event).await? {
                 Fate::HandOver(event) => event,
                 Fate::Gone => continue,
+                Fate::Abandoned(event) => {
+                    self.parked.event(event);
+                    return Err(Broken::Runtime);
+                }
             };
-            let handing = self.hand_over_begins(&runtime.stream, event.head_bytes()).await;
+            let running = while_running::begin(&self.environment, &self.platform, &self.plans, &runtime.stream, event.head_bytes()).await;
             let handed = event.hand_over(runtime).await;
-            self.hand_over_ended(handing, handed.is_ok()).await;
+            if let Some(running) = running {
+                while_running::handed_over(&self.environment, &self.platform, &self.plans, running, handed.is_ok()).await;
+            }
             return match handed {
                 Ok(ended) => {
                     let ended = ended.after(request);
                     runtime.buffer.advance(request.length);
-                    event.release(&self.upstream, ended);
+                    event.release(&self.platform.upstream, ended);
                     Ok(ended)
                 }
                 Err(Broken::RuntimeBeforeAnswer) => {
-                    self.park(Parked::Answered(event));
+                    self.parked.event(event);
                     Err(Broken::RuntimeBeforeAnswer)
                 }
                 Err(broken) => Err(broken),
@@ -189,19 +141,18 @@ impl Proxy {
     }
 
     /// Waits for the platform's answer to `next`, for hours if need be.
-    async fn event(&self, runtime: &Connection, request: &RequestHead) -> Result<Event, Broken> {
+    async fn await_event(&self, runtime: &Connection, request: &RequestHead) -> Result<Event, Broken> {
         let mut broken = Broken::Unanswered;
         let asking = runtime.buffer.get(..request.length).unwrap_or_default();
         let mut tries = 0;
         while tries < TRIES {
             let asked = Instant::now();
             tries += 1;
-            let parked = lock(&self.parked).pop_front();
-            let mut platform = match parked {
-                Some(Parked::Answered(event)) => return Ok(event),
-                Some(Parked::Asked(platform)) => platform,
+            let mut platform = match self.parked.take() {
+                Some(ParkedNext::Answered(event)) => return Ok(event),
+                Some(ParkedNext::Asked(platform)) => platform,
                 None => {
-                    let mut platform = self.platform().await?;
+                    let mut platform = self.platform.connection().await?;
                     if platform.stream.write_all(asking).await.is_err() {
                         continue;
                     }
@@ -211,7 +162,7 @@ impl Proxy {
             match exchange::await_answer(runtime, &mut platform, false).await {
                 Ok(head) => return Ok(Event::new(platform, head)),
                 Err(Broken::Runtime) => {
-                    self.park(Parked::Asked(platform));
+                    self.parked.request(platform);
                     return Err(Broken::Runtime);
                 }
                 // The platform's connection was dropped, and no event with it: ask again, for ever if it has at least lasted a while.
@@ -226,111 +177,185 @@ impl Proxy {
         Err(broken)
     }
 
-    /// An event that is there goes before one that may come hours later.
-    fn park(&self, parked: Parked) {
-        let mut all = lock(&self.parked);
-        match parked {
-            Parked::Answered(_) => all.push_front(parked),
-            Parked::Asked(_) => all.push_back(parked),
+    /// What becomes of an event; if finding that out panics, the event goes to the handler untouched.
+    async fn fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
+        event.rescue = Some(self.rescue.clone());
+        if let Ok(fate) = caught(self.decided_fate(runtime, event)).await {
+            return fate;
         }
-    }
-
-    /// An event that is handed over once more, to the first who asks.
-    pub(crate) fn park_again(&self, event: Event) {
-        self.park(Parked::Answered(event));
-    }
-
-    /// Decides about an event and does what comes before the handler.
-    pub(crate) async fn fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
-        let Some(open) = self.decide(&mut event).await? else { return Ok(Fate::HandOver(event)) };
-        let actions = lock(&open).actions();
-        for (at, action) in actions.iter().enumerate() {
-            let Action::Wait { moment: Moment::Before, time } = action else { continue };
-            match self.hold(runtime, &open, at, *time).await {
-                Held::Fully => (),
-                Held::Over => return Ok(self.as_it_is(event, &open)),
-                Held::Abandoned => return self.abandon(event, &open),
-            }
-        }
-        let keeps = |action: &Action| matches!(action, Action::Refuse { .. } | Action::HoldOfDeadline { .. } | Action::Kill(Death::Before));
-        let last = actions.into_iter().enumerate().find(|(_, action)| keeps(action));
-        match last {
-            Some((at, Action::Refuse { error_type, message })) => {
-                self.refuse(event, &open, at, &error_type, &message).await;
-                Ok(Fate::Gone)
-            }
-            Some((at, Action::HoldOfDeadline { share })) => self.hold_of_deadline(runtime, event, &open, at, share).await,
-            // The event dies with the runtime: it was the platform's last one for this environment.
-            Some((at, Action::Kill(_))) if self.kill_before(runtime, &open, at).await => Err(Broken::Runtime),
-            _ => self.to_the_handler(event, &open).await,
-        }
-    }
-
-    /// An event that goes to the handler, edited and kept as the faults want it. Where nothing is left to be done after it, its fate is known:
-    /// should the runtime die, the books are complete.
-    async fn to_the_handler(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
-        self.bar(&mut event, open).await?;
-        self.edit(&mut event, open).await?;
-        self.keep_for_second(&mut event, open).await?;
-        Ok(self.as_it_is(event, open))
-    }
-
-    fn as_it_is(&self, mut event: Event, open: &Open) -> Fate {
-        event.decided = true;
-        let settled = lock(open).is_settled();
-        if settled {
-            self.ledger.tell(open);
-        }
-        Fate::HandOver(event)
-    }
-
-    /// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
-    fn abandon(&self, mut event: Event, open: &Open) -> Result<Fate, Broken> {
-        event.decided = lock(open).told;
-        self.ledger.forget(open);
-        self.park(Parked::Answered(event));
-        Err(Broken::Runtime)
-    }
-
-    async fn hold_of_deadline(&self, runtime: &Connection, event: Event, open: &Open, at: usize, share: f64) -> Result<Fate, Broken> {
-        let deadline = lock(open).deadline;
-        let Some(deadline) = deadline else {
-            self.ledger.note("an event without a deadline cannot be held until it");
-            return self.to_the_handler(event, open).await;
+        let ledger = &self.platform.ledger;
+        let Some(event) = self.rescue.take() else {
+            ledger.note("a fault failed and its event is lost");
+            return Ok(Fate::Gone);
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        match self.hold(runtime, open, at, left.mul_f64(share.clamp(0.0, 1.0))).await {
-            Held::Abandoned => return self.abandon(event, open),
-            Held::Over => return Ok(self.as_it_is(event, open)),
-            Held::Fully if share < 1.0 => return self.to_the_handler(event, open).await,
-            Held::Fully => (),
+        if let Some(record) = request_id(event.head_bytes()).and_then(|id| ledger.find(id)) {
+            ledger.give_up(&record);
         }
-        // Too late for the handler, and the platform has let us live: the runtime gets another event.
-        self.ledger.tell(open);
-        event.discard(&self.upstream).await;
-        wait_while(BEYOND_DEADLINE, &runtime.stream).await;
-        Ok(Fate::Gone)
+        ledger.note("a fault failed: the event passes untouched");
+        Ok(Fate::HandOver(event))
     }
 
-    /// What is decided about an event, with its page in the ledger; `None` where it passes untouched.
-    async fn decide(&self, event: &mut Event) -> Result<Option<Open>, Broken> {
+    async fn decided_fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
+        match self.decide(&mut event).await? {
+            Some(record) => before_handler(self.context(&record), runtime, event).await,
+            None => Ok(Fate::HandOver(event)),
+        }
+    }
+
+    /// What is decided about an event: its record in the ledger; `None` if it passes untouched.
+    async fn decide(&self, event: &mut Event) -> Result<Option<SharedInvocation>, Broken> {
         if event.head.status != 200 || event.decided {
             return Ok(None);
         }
-        let place = self.ledger.count();
+        let ledger = &self.platform.ledger;
+        let place = ledger.count();
         let plan = self.plans.in_force().await;
-        let plan = plan.filter(|plan| plan.plan.concerns(self.ledger.function()));
+        let plan = plan.filter(|plan| plan.plan.concerns(ledger.function()));
         if plan.is_none() && place > 1 {
             return Ok(None);
         }
-        let Some(who) = Who::read(event.head_bytes()) else { return Ok(None) };
+        let Some(identity) = EventIdentity::read(event.head_bytes()) else { return Ok(None) };
         if place == 1 {
-            self.ledger.say_cold(&who);
+            ledger.say_cold(&identity);
         }
         let Some(plan) = plan else { return Ok(None) };
-        let deadline = decide::deadline(event.head_bytes());
-        let decide = |facts: Facts<'_>| decide::decide(&plan, &self.ledger, who, deadline, &facts.at_place(place));
-        let decided = event.known(&self.upstream, plan.places(self.ledger.function()), decide).await?;
-        Ok(decided.map(|invocation| self.ledger.open(invocation)))
+        let deadline = deadline(event.head_bytes());
+        let decide = |facts: Facts<'_>| decide::decide(&plan, ledger, identity, deadline, &facts.at_place(place));
+        let decided = event.known(&self.platform.upstream, plan.places(ledger.function()), decide).await?;
+        Ok(decided.map(|invocation| ledger.open(invocation)))
+    }
+
+    /// Hands on an answer about which something was decided; if that panics before anything of it was taken, it goes on untouched.
+    /// The answer to an edited event does not: nothing has checked whether it grants access.
+    async fn injected_answer(
+        &self,
+        runtime: &mut Connection,
+        request: &RequestHead,
+        record: &SharedInvocation,
+        is_response: bool,
+    ) -> Result<Ended, Broken> {
+        let context = self.context(record);
+        if let Ok(ended) = caught(after_handler(context, &self.parked, runtime, request, is_response)).await {
+            return ended;
+        }
+        self.platform.ledger.give_up(record);
+        if RequestHead::read(&runtime.buffer, request.length).as_ref() != Ok(request) {
+            context.note("a fault failed and its answer is lost");
+            return Err(Broken::Runtime);
+        }
+        let was_edited = is_response && lock(record).handed.edited.is_some();
+        if was_edited {
+            return caught(replace_with_error(context, runtime, request)).await.unwrap_or(Err(Broken::Runtime));
+        }
+        context.note("a fault failed: the answer passes untouched");
+        self.platform.pass(runtime, request).await
+    }
+
+    const fn context<'a>(&'a self, record: &'a SharedInvocation) -> Context<'a> {
+        Context { platform: &self.platform, plans: &self.plans, record }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use faults::{Action, Arm, Decision, Kind, Plan, Start, Trigger};
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::Settings;
+    use crate::invocation::{Handed, Invocation, Line};
+    use crate::running::Running;
+
+    const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n";
+    const RESPONSE: &[u8] = b"POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nContent-Length: 4\r\n\r\nmine";
+
+    /// A platform, the runtime's end of a connection to a proxy between them, and the proxy's ledger.
+    async fn between(plan: Plan) -> (TcpListener, TcpStream, Arc<Ledger>) {
+        let platform = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let runtime = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let ledger = Arc::new(Ledger::new("f".into()));
+        let upstream = Arc::new(Upstream::new(platform.local_addr().unwrap().to_string()));
+        let variable = |name: &str| (name == "AWS_LAMBDA_RUNTIME_API").then(|| upstream.address().to_owned());
+        let environment = Environment::new(&Settings::from(&variable, None).unwrap(), None);
+        tokio::spawn(serve(listener, Arc::new(Proxy::new(Arc::clone(&upstream), Plans::fixed(plan), Arc::clone(&ledger), environment))));
+        (platform, runtime, ledger)
+    }
+
+    async fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        tokio::time::timeout(Duration::from_secs(20), stream.read_exact(&mut bytes)).await.expect("nothing came").unwrap();
+        bytes
+    }
+
+    /// A plan with one fault of this kind that is always injected.
+    fn plan(kind: &str) -> Plan {
+        let fault = format!(r#"{{"name":"x","place":{{"function":"f"}},"share":1,"kind":{kind}}}"#);
+        Plan::read(format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[{fault}]}}"#).as_bytes()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_event_whose_fault_panics_passes_untouched_and_so_does_its_answer() {
+        let mut plan = plan(r#"{"timeout":{}}"#);
+        // No plan that is read has this; a duration times it panics.
+        let Kind::Timeout(hold) = &mut plan.faults[0].kind else { panic!("another kind") };
+        hold.share_of_deadline = f64::NAN;
+        let (platform, mut runtime, ledger) = between(plan).await;
+        runtime.write_all(NEXT).await.unwrap();
+        let (mut far, _) = platform.accept().await.unwrap();
+        assert_eq!(read(&mut far, NEXT.len()).await, NEXT);
+        let event = b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a\r\nLambda-Runtime-Deadline-Ms: 99999999999999\r\n\
+                      Content-Length: 10\r\n\r\n{\"a\": 123}";
+        let (first, rest) = event.split_at(event.len() - 4);
+        far.write_all(first).await.unwrap();
+        assert_eq!(read(&mut runtime, first.len()).await, first);
+        // What comes after the panic comes through as well.
+        far.write_all(rest).await.unwrap();
+        assert_eq!(read(&mut runtime, rest.len()).await, rest);
+        assert!(ledger.find("a").is_none());
+        runtime.write_all(RESPONSE).await.unwrap();
+        assert_eq!(read(&mut far, RESPONSE.len()).await, RESPONSE);
+    }
+
+    /// An open record that panics when its line is written.
+    fn open_record_that_panics(ledger: &Arc<Ledger>, edited: Option<Trigger>) {
+        let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None, call: 1 });
+        // The sum of the two panics when the line is written.
+        (line.waited, line.since) = (Duration::MAX, Some(Instant::now()));
+        ledger.open(Invocation {
+            request_id: "a".into(),
+            root: None,
+            run: "r".into(),
+            sequence: 1,
+            start: Start::Warm,
+            deadline: None,
+            lines: vec![line],
+            control: Vec::new(),
+            guard: None,
+            told: false,
+            handed: Handed { edited, ..Handed::default() },
+            running: Running::default(),
+        });
+    }
+
+    #[tokio::test]
+    async fn an_answer_whose_fault_panics_passes_untouched() {
+        let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
+        open_record_that_panics(&ledger, None);
+        runtime.write_all(RESPONSE).await.unwrap();
+        let (mut far, _) = platform.accept().await.unwrap();
+        assert_eq!(read(&mut far, RESPONSE.len()).await, RESPONSE);
+        assert!(ledger.find("a").is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_an_edited_event_grants_no_access_even_if_its_fault_panics() {
+        let (platform, mut runtime, ledger) = between(plan(r#"{"latency":{"time":"1ms"}}"#)).await;
+        open_record_that_panics(&ledger, Some(Trigger::Queue));
+        runtime.write_all(RESPONSE).await.unwrap();
+        let (mut far, _) = platform.accept().await.unwrap();
+        let error = b"POST /2018-06-01/runtime/invocation/a/error HTTP/1.1\r\n";
+        assert_eq!(String::from_utf8(read(&mut far, error.len()).await).unwrap().as_bytes(), error);
     }
 }

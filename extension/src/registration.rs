@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::End;
 use crate::body::Malformed;
 use crate::connection::{Connection, MOST_KEPT, malformed};
 use crate::ledger::Ledger;
@@ -19,6 +18,15 @@ const REFUSALS: u32 = 2;
 /// The pause before the platform is asked again; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why the extension ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The platform said so.
+    Shutdown,
+    /// The platform is no longer there.
+    PlatformGone,
+}
 
 /// The platform's answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]

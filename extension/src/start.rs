@@ -12,10 +12,12 @@ use tokio::sync::OnceCell;
 
 use crate::connection::Connection;
 use crate::exchange::Broken;
-use crate::ledger::{Ledger, lock, write};
-use crate::plan_sources::InForce;
-use crate::proxy::Proxy;
+use crate::ledger::Ledger;
+use crate::lock::lock;
+use crate::plan_sources::{InForce, Plans};
+use crate::platform::Platform;
 use crate::runtime_process::RuntimeProcess;
+use crate::stdout::write;
 use crate::wait::{Waited, wait_while};
 
 /// Lambda ends a start after 10 s, and us with it: the lines are there before.
@@ -25,12 +27,12 @@ const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
 
 /// How far the environment has started.
 #[derive(Debug, Default)]
-pub struct Beginning {
+pub struct EnvironmentStart {
     environment: Mutex<Option<String>>,
     decided: OnceCell<Decided>,
     /// Whether it has failed, once it is over.
     over: OnceCell<bool>,
-    lines: Mutex<Vec<Held>>,
+    lines: Mutex<Vec<Line>>,
 }
 
 /// What was decided at the first `next`.
@@ -51,11 +53,25 @@ impl Decided {
     const fn untouched(now: Instant) -> Self {
         Self { at: now, until: now, failure: None, run: String::new(), faults: Vec::new(), over: AtomicBool::new(false) }
     }
+
+    /// Holds a `next` until then, for as long as the faults are in force.
+    async fn hold_until(&self, until: Instant, plans: &Plans, runtime: &Connection) -> Result<(), Broken> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || self.over.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            waited = wait_while(left, &runtime.stream) => if waited == Waited::Abandoned { return Err(Broken::Runtime) },
+            () = plans.over(self.run.clone(), self.faults.clone()) => self.over.store(true, Ordering::Relaxed),
+        }
+        Ok(())
+    }
 }
 
 /// One line that is not written yet.
 #[derive(Debug)]
-struct Held {
+struct Line {
     run: String,
     sequence: u64,
     decision: Decision,
@@ -65,14 +81,14 @@ struct Held {
     done: bool,
 }
 
-impl Beginning {
+impl EnvironmentStart {
     /// The start of the environment with this name.
     pub fn of(environment: Option<String>) -> Self {
         Self { environment: Mutex::new(environment), ..Self::default() }
     }
 
     /// The environment was restored from a snapshot: until now it had the name of all that are, or none.
-    fn restored(&self) {
+    pub(crate) fn restored(&self) {
         *lock(&self.environment) = Some(name_of_its_own());
     }
 
@@ -108,7 +124,7 @@ impl Beginning {
             }
             decided.until += time;
             let done = decision.action == Action::Pass;
-            lines.push(Held { run: plan.plan.run.clone(), sequence: plan.plan.sequence, decision, from, time, done });
+            lines.push(Line { run: plan.plan.run.clone(), sequence: plan.plan.sequence, decision, from, time, done });
         }
         decided
     }
@@ -137,80 +153,52 @@ impl Beginning {
             write(&started.to_line());
         }
     }
-}
 
-impl Proxy {
     /// Holds or fails a `next` of an environment that has not started yet.
     ///
     /// # Errors
-    /// Where the runtime went away, or was killed.
-    pub(crate) async fn first_next(&self, runtime: &Connection) -> Result<(), Broken> {
-        let beginning = &self.surroundings.beginning;
-        if beginning.over.initialized() {
+    /// If the runtime went away, or was killed.
+    pub(crate) async fn first_next(&self, platform: &Platform, plans: &Plans, runtime: &Connection) -> Result<(), Broken> {
+        if self.over.initialized() {
             return Ok(());
         }
-        let decided = beginning
+        let decided = self
             .decided
             .get_or_init(|| async {
-                let plan = self.plans.in_force().await;
-                beginning.decide(plan.as_deref(), &self.ledger)
+                let plan = plans.in_force().await;
+                self.decide(plan.as_deref(), &platform.ledger)
             })
             .await;
         let early = decided.until.min(decided.at + TOLD_AFTER);
-        self.hold_until(early, decided, runtime).await?;
+        decided.hold_until(early, plans, runtime).await?;
         if early < decided.until {
-            beginning.tell(&self.ledger);
-            self.hold_until(decided.until, decided, runtime).await?;
+            self.tell(&platform.ledger);
+            decided.hold_until(decided.until, plans, runtime).await?;
         }
-        let failed = beginning.over.get_or_init(|| self.start_is_over(runtime, decided)).await;
+        let failed = self.over.get_or_init(|| self.end(platform, runtime, decided)).await;
         if *failed { Err(Broken::Runtime) } else { Ok(()) }
     }
 
-    /// Writes what is not written yet about the start: we end.
-    pub fn tell_start(&self) {
-        self.surroundings.beginning.tell(&self.ledger);
-    }
-
-    /// The environment goes on from a snapshot: neither plan nor name is that of the one in which it was taken.
-    pub(crate) fn restored(&self) {
-        self.plans.forget();
-        self.surroundings.beginning.restored();
-    }
-
-    /// Holds a `next` for as long as the faults are in force.
-    async fn hold_until(&self, until: Instant, decided: &Decided, runtime: &Connection) -> Result<(), Broken> {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() || decided.over.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        tokio::select! {
-            biased;
-            waited = wait_while(left, &runtime.stream) => if waited == Waited::Abandoned { return Err(Broken::Runtime) },
-            () = self.plans.over(decided.run.clone(), decided.faults.clone()) => decided.over.store(true, Ordering::Relaxed),
-        }
-        Ok(())
-    }
-
-    /// Tells what was done, and fails the start where that was decided; whether it has failed.
-    async fn start_is_over(&self, runtime: &Connection, decided: &Decided) -> bool {
-        let beginning = &self.surroundings.beginning;
+    /// Writes what was done, and fails the start if that was decided; whether it has failed.
+    async fn end(&self, platform: &Platform, runtime: &Connection, decided: &Decided) -> bool {
+        let ledger = &platform.ledger;
         let failure = decided.failure.as_ref().filter(|_| !decided.over.load(Ordering::Relaxed));
         let Some((error_type, message)) = failure else {
-            beginning.tell(&self.ledger);
+            self.tell(ledger);
             return false;
         };
         let Some(process) = RuntimeProcess::find(&runtime.stream).await else {
-            self.ledger.note("the runtime's process is not found: the environment starts untouched");
-            beginning.tell(&self.ledger);
+            ledger.note("the runtime's process is not found: the environment starts untouched");
+            self.tell(ledger);
             return false;
         };
-        for line in lock(&beginning.lines).iter_mut() {
+        for line in lock(&self.lines).iter_mut() {
             line.done |= matches!(line.decision.action, Action::FailStart { .. });
         }
-        // The environment dies with the runtime, and may die with the error already.
-        beginning.tell(&self.ledger);
-        if self.post(&init_error(self.upstream.address(), error_type, message)).await != Ok(202) {
-            self.ledger.note("the platform did not take an injected init error");
+        // The environment dies with the runtime, and perhaps as soon as the error is posted.
+        self.tell(ledger);
+        if platform.post(&init_error(platform.upstream.address(), error_type, message)).await != Ok(202) {
+            ledger.note("the platform did not take an injected init error");
         }
         process.kill();
         true

@@ -1,13 +1,14 @@
 //! The real Runtime API: its connections are kept, and one that was dropped meanwhile is replaced before anything is sent on it.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::net::RecvFlags;
 use tokio::net::TcpStream;
 
 use crate::connection::Connection;
+use crate::lock::lock;
 
 /// More idle connections than pollers that managed instances have are of no use.
 const MOST_IDLE: usize = 64;
@@ -56,14 +57,14 @@ impl Upstream {
 
     /// Keeps a connection whose last answer was read to its end.
     pub fn give_back(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = lock(&self.idle);
         if connection.buffer.is_empty() && idle.len() < MOST_IDLE {
             idle.push(connection);
         }
     }
 
     fn pop(&self) -> Option<Connection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        lock(&self.idle).pop()
     }
 }
 

@@ -226,11 +226,11 @@ fn largest_file(number: u32) -> u64 {
         .unwrap_or(0)
 }
 
-const PRESS: &str = r#"{"resource":{"cpu-threads":1,"memory-mib":48,"tmp-mib":9,"time":"60s"}}"#;
+const PRESSURE: &str = r#"{"resource":{"cpu-threads":1,"memory-mib":48,"tmp-mib":9,"time":"60s"}}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_answer_goes_on() {
-    let (platform, extension) = started(&[fault("press", 1.0, PRESS)], &[]).await;
+    let (platform, extension) = started(&[fault("press", 1.0, PRESSURE)], &[]).await;
     let mut runtime = extension.connect().await;
     for id in ["a", "b"] {
         platform.send(event(id, ROOT, LONG, b"{}"));
@@ -252,7 +252,7 @@ async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_taken_is_given_back_when_the_extension_or_the_runtime_dies_or_its_time_is_over() {
     for end in ["extension", "runtime", "time"] {
-        let press = if end == "time" { PRESS.replace("60s", "1s") } else { PRESS.to_owned() };
+        let press = if end == "time" { PRESSURE.replace("60s", "1s") } else { PRESSURE.to_owned() };
         let (platform, mut extension) = started(&[fault("press", 1.0, &press)], &[]).await;
         let runtime = RuntimeProcess::start(&extension);
         platform.send(event("a", ROOT, LONG, b"hang"));

@@ -83,7 +83,7 @@ pub enum Action {
     Replace {
         /// The bytes to post.
         body: String,
-        /// Whether it refuses whatever has invoked the function; otherwise see [`Action::hangs_on_event`].
+        /// Whether it refuses whatever has invoked the function; otherwise see [`Action::depends_on_event`].
         anywhere: bool,
     },
     /// The handler runs; its answer is damaged.
@@ -114,7 +114,7 @@ pub enum Action {
         message: String,
     },
     /// CPU, memory and disk are taken away while the handler runs.
-    Press(Pressure),
+    Pressure(Pressure),
     /// The function's calls to a host fail or are slow while the handler runs.
     Disturb(Outage),
 }
@@ -141,13 +141,13 @@ impl Action {
             Self::Kill(Death::After) => "kill-after",
             Self::SlowStart { .. } => "slow-start",
             Self::FailStart { .. } => "fail-start",
-            Self::Press(_) => "press",
+            Self::Pressure(_) => "press",
             Self::Disturb(_) => "disturb",
         }
     }
 
     /// Whether the event must tell what has invoked the function before it may be done; see [`Action::fits`].
-    pub const fn hangs_on_event(&self) -> bool {
+    pub const fn depends_on_event(&self) -> bool {
         matches!(self, Self::Replace { anywhere: false, .. })
     }
 
@@ -175,7 +175,7 @@ impl Action {
             | Self::HandTwice
             | Self::EditEvent(_)
             | Self::Kill(Death::Middle { .. } | Death::After)
-            | Self::Press(_)
+            | Self::Pressure(_)
             | Self::Disturb(_) => true,
             Self::Pass
             | Self::Wait { moment: Moment::Before, .. }

@@ -4,6 +4,7 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
+use super::authority::authority;
 use super::{Outbound, plain, tunnel, tunnel::Cut};
 use crate::connection::Connection;
 use crate::message::RequestHead;
@@ -52,49 +53,14 @@ async fn through(outbound: &Outbound, mut function: Connection, target: Option<(
         let _ = function.stream.write_all(MALFORMED).await;
         return;
     };
-    match tunnel::open(&outbound.weather, &function.stream, &host, port).await {
+    match tunnel::open(&outbound.outages, &function.stream, &host, port).await {
         Ok(far) => {
             if function.stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_ok() {
-                tunnel::run(&outbound.weather, &host, function.stream, function.buffer, far).await;
+                tunnel::run(&outbound.outages, &host, function.stream, function.buffer, far).await;
             }
         }
         Err(Cut::Refused) => drop(function.stream.write_all(UNREACHABLE).await),
         Err(Cut::Reset) => tunnel::reset(&function.stream),
         Err(Cut::Closed) => (),
-    }
-}
-
-/// Host and port of `host:port`, or of `host` where there is a usual port.
-pub fn authority(text: &[u8], usual: Option<u16>) -> Option<(String, u16)> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
-        _ => (text, usual?),
-    };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b".-_:[]%".contains(&b);
-    (!host.is_empty() && host.bytes().all(plain) && port != 0).then(|| (host.to_owned(), port))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_authority_is_a_host_and_a_port() {
-        for (text, usual, wanted) in [
-            ("example.com:443", None, Some(("example.com", 443))),
-            ("example.com", Some(80), Some(("example.com", 80))),
-            ("example.com", None, None),
-            ("[::1]:8080", None, Some(("[::1]", 8080))),
-            ("[::1]", Some(80), Some(("[::1]", 80))),
-            ("example.com:0", None, None),
-            ("example.com:x", None, None),
-            ("exam ple:1", None, None),
-            (":443", None, None),
-            ("", Some(80), None),
-        ] {
-            let found = authority(text.as_bytes(), usual);
-            assert_eq!(found.as_ref().map(|(host, port)| (host.as_str(), *port)), wanted, "{text}");
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! The function's calls to other hosts, where they come through us: an HTTP proxy on a port of its own, and a forwarder for each endpoint
 //! variable. While nothing is struck it must not be possible to tell that it is there; what does not come through us is not touched.
 
+pub mod authority;
 pub mod connect;
+pub mod outages;
 pub mod plain;
 pub mod tunnel;
 pub mod variables;
-pub mod weather;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,15 +15,15 @@ use tokio::net::TcpListener;
 
 use crate::connection::Connection;
 use crate::ledger::Ledger;
+use outages::Outages;
 use tunnel::Cut;
 use variables::{Endpoint, Found};
-use weather::Weather;
 
 /// The proxy of one environment.
 #[derive(Debug)]
 pub struct Outbound {
     /// What is disturbed.
-    pub weather: Arc<Weather>,
+    pub outages: Arc<Outages>,
     /// Where the proxy listens.
     pub address: SocketAddr,
     /// What the function's variables have to be for its calls to come here.
@@ -39,7 +40,7 @@ pub async fn start(function: &[(String, String)], near: &[String], ledger: &Arc<
         ledger.note("cannot listen for the function's calls: none is disturbed");
         return None;
     };
-    let weather = Arc::new(Weather::new(Arc::clone(ledger)));
+    let outages = Arc::new(Outages::new(ledger.function().to_owned()));
     let mut variables = found.proxy_variables(address, near);
     for endpoint in found.endpoints {
         let Some((listener, address)) = listen().await else {
@@ -47,9 +48,9 @@ pub async fn start(function: &[(String, String)], near: &[String], ledger: &Arc<
             continue;
         };
         variables.push((endpoint.name.clone(), format!("http://{address}{}", endpoint.rest)));
-        tokio::spawn(forward(listener, Arc::new(endpoint), Arc::clone(&weather)));
+        tokio::spawn(forward(listener, Arc::new(endpoint), Arc::clone(&outages)));
     }
-    let outbound = Arc::new(Outbound { weather, address, variables });
+    let outbound = Arc::new(Outbound { outages, address, variables });
     let serving = Arc::clone(&outbound);
     tokio::spawn(connect::accept(listener, move |function| connect::serve(Arc::clone(&serving), function)));
     Some(outbound)
@@ -62,12 +63,12 @@ async fn listen() -> Option<(TcpListener, SocketAddr)> {
 }
 
 /// Every connection goes to the endpoint's host. Host names in it stay: what is signed is what the function saw.
-async fn forward(listener: TcpListener, endpoint: Arc<Endpoint>, weather: Arc<Weather>) {
+async fn forward(listener: TcpListener, endpoint: Arc<Endpoint>, outages: Arc<Outages>) {
     let serve = move |function: Connection| {
-        let (endpoint, weather) = (Arc::clone(&endpoint), Arc::clone(&weather));
+        let (endpoint, outages) = (Arc::clone(&endpoint), Arc::clone(&outages));
         async move {
-            match tunnel::open(&weather, &function.stream, &endpoint.host, endpoint.port).await {
-                Ok(far) => tunnel::run(&weather, &endpoint.host, function.stream, function.buffer, far).await,
+            match tunnel::open(&outages, &function.stream, &endpoint.host, endpoint.port).await {
+                Ok(far) => tunnel::run(&outages, &endpoint.host, function.stream, function.buffer, far).await,
                 // There is no way back to before it was accepted; without a byte of an answer is as near as it gets.
                 Err(Cut::Reset) => tunnel::reset(&function.stream),
                 Err(Cut::Refused | Cut::Closed) => (),

@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::authority::authority;
 use super::{Outbound, connect, tunnel};
 use crate::connection::Connection;
 use crate::exchange::{self, Broken};
@@ -24,11 +25,11 @@ enum NoTunnel {
 
 /// Serves the request at the front of the function's buffer; whether its connection may bring another one.
 pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &RequestHead, kept: &mut Kept) -> bool {
-    let Some((authority, head)) = for_the_host(&function.buffer, request) else {
+    let Some((target, head)) = for_the_host(&function.buffer, request) else {
         let _ = function.stream.write_all(connect::MALFORMED).await;
         return false;
     };
-    let Some((host, port)) = connect::authority(authority.as_bytes(), Some(80)) else {
+    let Some((host, port)) = authority(target.as_bytes(), Some(80)) else {
         let _ = function.stream.write_all(connect::MALFORMED).await;
         return false;
     };
@@ -86,7 +87,7 @@ async fn through(outbound: &Outbound, function: &Connection, target: &str) -> Re
 
 /// What befell the tunnel befalls the function's own connection.
 fn broken(outbound: &Outbound, function: &Connection, host: &str) -> bool {
-    if outbound.weather.over(host).is_some_and(|storm| storm.trouble() == Trouble::Reset) {
+    if outbound.outages.affecting(host).is_some_and(|outage| outage.trouble() == Trouble::Reset) {
         tunnel::reset(&function.stream);
     }
     false

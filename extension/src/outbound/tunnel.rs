@@ -11,8 +11,8 @@ use faults::kinds::dependency::Trouble;
 use rustix::net::Shutdown;
 use tokio::net::TcpStream;
 
-use super::weather::{Storm, Weather};
-use crate::ledger::lock;
+use super::outages::{ActiveOutage, Outages};
+use crate::lock::lock;
 use crate::wait::{gone, wait};
 
 /// The most that is taken from one end before the other has it.
@@ -42,12 +42,12 @@ enum Way {
 ///
 /// # Errors
 /// How it came to nothing.
-pub async fn open(weather: &Weather, function: &TcpStream, host: &str, port: u16) -> Result<TcpStream, Cut> {
-    if let Some(storm) = weather.over(host) {
-        match storm.trouble() {
-            Trouble::Refused => return Err(hit(&storm, Cut::Refused)),
-            Trouble::Reset => return Err(hit(&storm, Cut::Reset)),
-            Trouble::Blackholed => return Err(swallow(weather, host, &storm, function).await),
+pub async fn open(outages: &Outages, function: &TcpStream, host: &str, port: u16) -> Result<TcpStream, Cut> {
+    if let Some(outage) = outages.affecting(host) {
+        match outage.trouble() {
+            Trouble::Refused => return Err(hit(&outage, Cut::Refused)),
+            Trouble::Reset => return Err(hit(&outage, Cut::Reset)),
+            Trouble::Blackholed => return Err(swallow(outages, host, &outage, function).await),
             Trouble::Slow(_) | Trouble::Throttled(_) => (),
         }
     }
@@ -63,8 +63,8 @@ pub async fn open(weather: &Weather, function: &TcpStream, host: &str, port: u16
 }
 
 /// Copies until both ends have said all, one breaks off, or a fault cuts them; `ahead` was read from the function before.
-pub async fn run(weather: &Weather, host: &str, function: TcpStream, ahead: BytesMut, far: TcpStream) {
-    let tunnel = Tunnel { weather, host, function: &function, answered: AtomicBool::new(true), free: Mutex::new(Instant::now()) };
+pub async fn run(outages: &Outages, host: &str, function: TcpStream, ahead: BytesMut, far: TcpStream) {
+    let tunnel = Tunnel { outages, host, function: &function, answered: AtomicBool::new(true), free: Mutex::new(Instant::now()) };
     let out = tunnel.pump(&function, &far, Way::Out, ahead);
     let back = tunnel.pump(&far, &function, Way::Back, BytesMut::new());
     if tokio::try_join!(out, back) == Err(Cut::Reset) {
@@ -78,16 +78,16 @@ pub fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }
 
-fn hit(storm: &Storm, cut: Cut) -> Cut {
-    storm.hit();
+fn hit(outage: &ActiveOutage, cut: Cut) -> Cut {
+    outage.hit();
     cut
 }
 
 /// Nothing comes back and nothing ends, until the function gives up or its invocation is over.
-async fn swallow(weather: &Weather, host: &str, storm: &Storm, function: &TcpStream) -> Cut {
-    storm.hit();
+async fn swallow(outages: &Outages, host: &str, outage: &ActiveOutage, function: &TcpStream) -> Cut {
+    outage.hit();
     tokio::select! {
-        () = weather.past(host, storm) => (),
+        () = outages.ended(host, outage) => (),
         () = gone(function) => (),
     }
     Cut::Closed
@@ -95,7 +95,7 @@ async fn swallow(weather: &Weather, host: &str, storm: &Storm, function: &TcpStr
 
 /// One call's two ways.
 struct Tunnel<'a> {
-    weather: &'a Weather,
+    outages: &'a Outages,
     host: &'a str,
     function: &'a TcpStream,
     /// Whether the host spoke last: what the function sends next begins an exchange.
@@ -136,32 +136,32 @@ impl Tunnel<'_> {
                 false
             }
         };
-        let Some(storm) = self.weather.over(self.host) else { return Ok(bytes) };
-        match storm.trouble() {
-            Trouble::Refused => Err(hit(&storm, Cut::Closed)),
-            Trouble::Reset => Err(hit(&storm, Cut::Reset)),
-            Trouble::Blackholed => Err(swallow(self.weather, self.host, &storm, self.function).await),
+        let Some(outage) = self.outages.affecting(self.host) else { return Ok(bytes) };
+        match outage.trouble() {
+            Trouble::Refused => Err(hit(&outage, Cut::Closed)),
+            Trouble::Reset => Err(hit(&outage, Cut::Reset)),
+            Trouble::Blackholed => Err(swallow(self.outages, self.host, &outage, self.function).await),
             Trouble::Slow(time) => {
                 if begins {
-                    self.hold(&storm, time.duration()).await;
+                    self.hold(&outage, time.duration()).await;
                 }
                 Ok(bytes)
             }
-            Trouble::Throttled(rate) => Ok(self.throttle(&storm, rate, bytes).await),
+            Trouble::Throttled(rate) => Ok(self.throttle(&outage, rate, bytes).await),
         }
     }
 
     /// Waits for `time`, or until the outage is over.
-    async fn hold(&self, storm: &Storm, time: Duration) {
-        storm.hit();
+    async fn hold(&self, outage: &ActiveOutage, time: Duration) {
+        outage.hit();
         tokio::select! {
             () = wait(time) => (),
-            () = self.weather.past(self.host, storm) => (),
+            () = self.outages.ended(self.host, outage) => (),
         }
     }
 
     /// A twentieth of a second's bytes at most, when it is their turn; all of them when the outage is over.
-    async fn throttle(&self, storm: &Storm, rate: u64, bytes: usize) -> usize {
+    async fn throttle(&self, outage: &ActiveOutage, rate: u64, bytes: usize) -> usize {
         let rate = rate.max(1);
         let piece = usize::try_from(rate / 20).unwrap_or(bytes).clamp(1, bytes);
         let now = Instant::now();
@@ -172,9 +172,9 @@ impl Tunnel<'_> {
         };
         let left = due.saturating_duration_since(now);
         if left > GRAIN {
-            self.hold(storm, left).await;
+            self.hold(outage, left).await;
         } else {
-            storm.hit();
+            outage.hit();
         }
         piece
     }

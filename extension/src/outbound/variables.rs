@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use super::connect::authority;
+use super::authority::authority;
 
 /// What must never go through a proxy: this machine, and Lambda's own services beside the function.
 const NEAR: [&str; 5] = ["127.0.0.1", "localhost", "169.254.170.2", "169.254.169.254", "169.254.79.129"];

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use faults::plan::LARGEST_PLAN;
 
-use super::{Look, Source};
+use super::source::{Look, Source};
 use crate::message::{AnswerHead, head_end, header};
 
 /// How often the agent is asked. It has the configuration in its memory; how often it looks for a new one is its own setting.

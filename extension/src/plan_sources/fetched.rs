@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use faults::plan::LARGEST_PLAN;
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{Look, Source};
+use super::source::{Look, Source};
 
 /// How long one look waits for a word of the program.
 const LOOK: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use faults::plan::LARGEST_PLAN;
 
-use super::{Look, Source};
+use super::source::{Look, Source};
 
 /// The file, and what it looked like when it was last read.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use faults::Plan;
 use faults::plan::PlanError;
 
-use super::{InForce, Look, Moment};
+use super::in_force::{InForce, Moment};
+use super::source::Look;
 
 /// The plan that was taken, and what came before it.
 ///

@@ -6,58 +6,25 @@ pub mod fetched;
 pub mod file;
 pub mod in_force;
 pub mod keeper;
+pub mod source;
 pub mod variable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::ledger::{Ledger, lock};
+use crate::ledger::Ledger;
+use crate::lock::lock;
 use crate::settings::PlanSetting;
 use crate::wait::wait;
 pub use in_force::{InForce, Moment};
+use source::{INTERVAL, Source};
 
-/// How often a source on this machine is looked at; those that cost more say so themselves.
-pub const INTERVAL: Duration = Duration::from_millis(150);
 /// How long an event waits after a thaw for the look that is due.
 const THAW: Duration = Duration::from_millis(2);
-
-/// What a look at a source gave.
-#[derive(Debug)]
-pub enum Look {
-    /// Nothing has changed since the last look.
-    Same,
-    /// Nothing is heard yet: the next look goes on.
-    Waiting,
-    /// It is not known whether there is a plan; why, without any value. The plan in force stays until its lease is over.
-    Unanswered(String),
-    /// There is no plan; why, without any value.
-    Missing(String),
-    /// A plan.
-    Found {
-        /// Its text.
-        plan: Vec<u8>,
-        /// How long ago the source took it, where it tells that.
-        age: Option<Duration>,
-    },
-}
-
-/// Something that holds a plan. It may block: it is only asked on the thread of the sources.
-pub trait Source: Send {
-    /// Looks whether there is something new.
-    fn look(&mut self) -> Look;
-
-    /// What was seen before counts no more: the next look tells all anew.
-    fn forget(&mut self);
-
-    /// How long until the next look.
-    fn pause(&self) -> Duration {
-        INTERVAL
-    }
-}
 
 /// What is known after one look.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +53,7 @@ impl Nudge {
     fn sleep(&self, time: Duration) {
         let wanted = lock(&self.wanted);
         let slept = self.changed.wait_timeout_while(wanted, time, |wanted| !*wanted);
-        let (mut wanted, _) = slept.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (mut wanted, _) = slept.unwrap_or_else(PoisonError::into_inner);
         *wanted = false;
     }
 }
@@ -235,6 +202,7 @@ fn left(seen: &Seen, nudge: &Nudge, run: &str, faults: &[String]) -> Option<Dura
 
 #[cfg(test)]
 mod tests {
+    use super::source::Look;
     use super::*;
 
     struct Hanging;

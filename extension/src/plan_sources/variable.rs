@@ -1,7 +1,7 @@
 //! A fixed plan in a variable. It is in force from the start until its lease is over, and never again. Nothing tells how old it is: with faults
 //! it needs an end of its own, or every new environment would begin its lease anew.
 
-use super::{Look, Source};
+use super::source::{Look, Source};
 
 /// The text of one plan.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ fn time() -> Time {
 
 impl Settings for Pressure {
     fn decide(&self, _: Roll) -> Action {
-        Action::Press(*self)
+        Action::Pressure(*self)
     }
 
     fn complaints(&self) -> Vec<Complaint> {

@@ -1,4 +1,4 @@
-//! How much memory and disk the environment has left. What it says is never too much: where two measures differ, the smaller one counts.
+//! How much memory and disk the environment has left. It must never report too much: if two measures differ, the smaller one counts.
 
 use std::collections::BTreeSet;
 use std::fs;

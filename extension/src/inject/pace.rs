@@ -8,13 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use faults::InjectedError;
 use faults::kinds::stream::Pace;
 
-use super::upload::{Change, Flow, Sent};
-use super::{Held, Page};
+use super::context::{Held, Injection};
+use super::steps::pass_on;
+use super::upload::{Change, Flow, Sent, upload};
 use crate::connection::{self, Connection};
 use crate::exchange::{Broken, Ended};
-use crate::ledger::Open;
 use crate::message::{RequestHead, for_another_body, mentions};
-use crate::proxy::Proxy;
 
 /// A paced answer goes in pieces of so much time.
 const TICK: Duration = Duration::from_millis(20);
@@ -23,38 +22,33 @@ const LARGEST_PIECE: usize = 64 << 10;
 /// The trailers that report an error within a stream. Source: AWS Lambda developer guide, "Using response streaming with custom runtimes".
 const TRAILERS: [&str; 2] = ["Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Error-Body"];
 
-impl Proxy {
-    /// Sends the handler's answer as `pace` says. Its fault is carried out where all that it asks for was: a cut behind the answer's end was not,
-    /// nor was an error in an answer without chunks, which has no trailers.
-    pub(super) async fn stream(
-        &self,
-        runtime: &mut Connection,
-        request: &RequestHead,
-        open: &Open,
-        at: usize,
-        pace: &Pace,
-    ) -> Result<Ended, Broken> {
-        if let Some(time) = pace.first_byte
-            && self.hold(runtime, open, at, time.duration()).await == Held::Over
-        {
-            return self.pass_told(runtime, request, open).await;
-        }
-        let page = Page { proxy: self, open, at };
-        let chunked = request.body.is_chunked();
-        let cuts = pace.cut_after.is_some_and(|after| request.body.length().is_none_or(|length| after < length));
-        page.done(if pace.error.is_some() { false } else { pace.cut_after.is_none() });
-        if !chunked && !cuts && (pace.bytes_per_second.is_none() || request.body.is_done()) {
-            return self.pass_told(runtime, request, open).await;
-        }
-        let head = runtime.buffer.get(..request.length).unwrap_or_default();
-        let announce = TRAILERS.into_iter().filter(|name| chunked && pace.error.is_some() && !mentions(head, "trailer", name));
-        let more: String = announce.map(|name| format!("Trailer: {name}\r\n")).collect();
-        let head = for_another_body(head, None, &more);
-        self.upload(runtime, request, &page, &head, Change::Pace(pace)).await
+/// Sends the handler's answer as `pace` says. Its fault counts as carried out only if all that it asks for was: a cut behind the answer's end
+/// was not, nor was an error in an answer without chunks, which has no trailers.
+pub(super) async fn stream(
+    injection: Injection<'_>,
+    runtime: &mut Connection,
+    request: &RequestHead,
+    pace: &Pace,
+) -> Result<Ended, Broken> {
+    if let Some(time) = pace.first_byte
+        && injection.hold(runtime, time.duration()).await == Held::Over
+    {
+        return pass_on(injection.context, runtime, request).await;
     }
+    let chunked = request.body.is_chunked();
+    let cuts = pace.cut_after.is_some_and(|after| request.body.length().is_none_or(|length| after < length));
+    injection.done(if pace.error.is_some() { false } else { pace.cut_after.is_none() });
+    if !chunked && !cuts && (pace.bytes_per_second.is_none() || request.body.is_done()) {
+        return pass_on(injection.context, runtime, request).await;
+    }
+    let head = runtime.buffer.get(..request.length).unwrap_or_default();
+    let announce = TRAILERS.into_iter().filter(|name| chunked && pace.error.is_some() && !mentions(head, "trailer", name));
+    let more: String = announce.map(|name| format!("Trailer: {name}\r\n")).collect();
+    let head = for_another_body(head, None, &more);
+    upload(injection, runtime, request, &head, Change::Pace(pace)).await
 }
 
-pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, injection: &Injection<'_>) -> Result<Sent, connection::Broken> {
     let mut clock = pace.bytes_per_second.map(Clock::new);
     let mut error = pace.error.as_ref().filter(|_| flow.chunked);
     let mut left = pace.cut_after.unwrap_or(u64::MAX);
@@ -66,30 +60,30 @@ pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, page: &Page<'_>) -> R
         let Some(piece) = flow.next(most).await? else { break };
         left -= piece.len() as u64;
         if let Some(pacing) = &mut clock
-            && !page.wait(pacing.wait_for(piece.len(), Instant::now())).await
+            && !injection.wait(pacing.wait_for(piece.len(), Instant::now())).await
         {
             // The rest goes on as it comes.
             (clock, error, left) = (None, None, u64::MAX);
         }
         if flow.body.is_done() {
-            page.tell();
+            injection.tell();
         }
         flow.pass_on(&piece).await?;
     }
     if let Some(error) = error {
         let own = if flow.body.is_past_payload() { flow.trailers().await?.to_vec() } else { b"\r\n".to_vec() };
-        page.done(true);
-        page.tell();
+        injection.done(true);
+        injection.tell();
         flow.end(&with_error(&own, error)).await?;
         return Ok(Sent::Whole);
     }
     if left == 0 && !flow.body.is_done() {
-        page.done(pace.error.is_none());
-        page.tell();
+        injection.done(pace.error.is_none());
+        injection.tell();
         return Ok(Sent::Cut);
     }
     let trailers = flow.trailers().await?;
-    page.tell();
+    injection.tell();
     flow.end(&trailers).await?;
     Ok(Sent::Whole)
 }

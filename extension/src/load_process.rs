@@ -1,5 +1,5 @@
-//! The process that takes CPU, memory and disk away. It runs apart, so that what it takes is given back when it ends, however that happens;
-//! it must never outlive the extension nor its time.
+//! The process that takes CPU, memory and disk away. It is a process of its own, so that everything is given back when it ends, however that
+//! happens; it must never outlive the extension or its time.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -13,13 +13,13 @@ use rustix::fs::{FallocateFlags, OFlags};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 /// The first argument of this process.
-const WORD: &str = "press";
-/// Its threads do nothing that needs more.
+const WORD: &str = "load";
+/// The stack of a thread, in bytes.
 const STACK: usize = 64 << 10;
 
-/// What is to be taken.
+/// What the process takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Take {
+pub struct Load {
     /// Threads that burn CPU.
     pub cpu_threads: u32,
     /// Bytes of memory.
@@ -30,19 +30,19 @@ pub struct Take {
     pub folder: PathBuf,
     /// For how long at most.
     pub time: Duration,
-    /// The extension's process; with it this one ends.
+    /// The extension's process; this one ends with it.
     pub extension: u32,
 }
 
-impl Take {
-    /// The arguments that [`Take::read`] reads.
+impl Load {
+    /// The arguments that [`Load::read`] reads.
     pub fn arguments(&self) -> Vec<OsString> {
         let numbers = [u64::from(self.cpu_threads), self.memory, self.disk, milliseconds(self.time), u64::from(self.extension)];
         let numbers = numbers.iter().map(|number| OsString::from(number.to_string()));
         std::iter::once(WORD.into()).chain(numbers).chain([self.folder.clone().into()]).collect()
     }
 
-    /// Reads the arguments of a process, its own name left out; `None` where it is not one of these.
+    /// Reads the arguments of a process without its name; `None` if it is not a load process.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut arguments = arguments.into_iter();
         if arguments.next()? != WORD {
@@ -64,29 +64,29 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Takes everything, says so by one byte on standard output, and holds it until its time is over or standard input ends.
-pub fn run(take: &Take) -> ExitCode {
-    match hold(take) {
+/// Takes everything, reports that by one byte on standard output, and holds it until its time is over or standard input ends.
+pub fn run(load: &Load) -> ExitCode {
+    match hold(load) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn hold(take: &Take) -> io::Result<()> {
+fn hold(load: &Load) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
-    if parent != Some(take.extension) {
-        // It died before its death could be heard of.
+    if parent != Some(load.extension) {
+        // The extension ended before the kernel was asked to report that.
         return Err(io::ErrorKind::NotFound.into());
     }
-    // Should memory run out all the same, it is this process that goes and not the function's.
+    // Should memory run out all the same, the kernel must kill this process and not the function.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    let time = take.time;
+    let time = load.time;
     thread(move || std::thread::sleep(time))?;
     thread(|| while matches!(io::stdin().read(&mut [0]), Ok(1..)) {})?;
-    let _memory = memory(take.memory)?;
-    let _disk = disk(&take.folder, take.disk)?;
-    for _ in 0..take.cpu_threads {
+    let _memory = memory(load.memory)?;
+    let _disk = disk(&load.folder, load.disk)?;
+    for _ in 0..load.cpu_threads {
         thread(|| {
             loop {
                 std::hint::spin_loop();
@@ -100,7 +100,7 @@ fn hold(take: &Take) -> io::Result<()> {
     }
 }
 
-/// When what this thread does comes to its end, so does the process.
+/// Starts a thread; when it ends, so does the process.
 fn thread(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let built = std::thread::Builder::new().stack_size(STACK).spawn(move || {
         body();
@@ -109,7 +109,7 @@ fn thread(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     built.map(drop)
 }
 
-/// Memory that is really there: every page is written to.
+/// Takes memory: every page is written to, so that it is really there.
 fn memory(bytes: u64) -> io::Result<Vec<u8>> {
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut held = Vec::new();
@@ -118,7 +118,7 @@ fn memory(bytes: u64) -> io::Result<Vec<u8>> {
     Ok(held)
 }
 
-/// A file without a name: it is gone when this process is.
+/// Takes disk by a file without a name, which is gone when this process is.
 fn disk(folder: &Path, bytes: u64) -> io::Result<Option<File>> {
     if bytes == 0 {
         return Ok(None);
@@ -127,7 +127,7 @@ fn disk(folder: &Path, bytes: u64) -> io::Result<Option<File>> {
     if rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes).is_ok() {
         return Ok(Some(file));
     }
-    // A file system that reserves nothing has to be written to.
+    // A file system that cannot reserve space has to be written to.
     let block = vec![1; 1 << 20];
     let mut left = bytes;
     while left > 0 {
@@ -143,7 +143,7 @@ fn nameless(folder: &Path) -> io::Result<File> {
     if let Ok(file) = OpenOptions::new().write(true).mode(0o600).custom_flags(flags).open(folder) {
         return Ok(file);
     }
-    let path = folder.join(format!("brownout-press-{}", std::process::id()));
+    let path = folder.join(format!("brownout-load-{}", std::process::id()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn arguments_read_back() {
-        let take = Take {
+        let load = Load {
             cpu_threads: 2,
             memory: 3 << 20,
             disk: 4,
@@ -163,9 +163,9 @@ mod tests {
             time: Duration::from_millis(1500),
             extension: 77,
         };
-        assert_eq!(Take::read(take.arguments()), Some(take));
-        for other in [vec![], vec!["press"], vec!["press", "1", "2", "x", "4", "5", "/tmp"], vec!["--help"]] {
-            assert_eq!(Take::read(other.iter().map(OsString::from)), None, "{other:?}");
+        assert_eq!(Load::read(load.arguments()), Some(load));
+        for other in [vec![], vec!["load"], vec!["load", "1", "2", "x", "4", "5", "/tmp"], vec!["--help"]] {
+            assert_eq!(Load::read(other.iter().map(OsString::from)), None, "{other:?}");
         }
     }
 

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use faults::Alteration;
 
-use super::Page;
-use super::upload::{Change, Flow, Sent};
+use super::context::Injection;
+use super::steps::{confirm, discard, pass_on};
+use super::upload::{Change, Flow, Sent, upload};
 use crate::connection::{self, Connection, LARGE};
 use crate::exchange::{Broken, Ended};
-use crate::ledger::{Open, lock};
+use crate::lock::lock;
 use crate::message::{RequestHead, for_another_body};
-use crate::proxy::Proxy;
 use crate::wait::{BEYOND_DEADLINE, wait_while};
 
 /// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
@@ -23,58 +23,54 @@ pub(super) struct Corruption {
     pub(super) seed: u64,
 }
 
-impl Proxy {
-    pub(super) async fn alter(
-        &self,
-        runtime: &mut Connection,
-        request: &RequestHead,
-        open: &Open,
-        at: usize,
-        alteration: Alteration,
-    ) -> Result<Ended, Broken> {
-        let page = Page { proxy: self, open, at };
-        let length = request.body.length();
-        let (change, length) = match alteration {
-            Alteration::Drop => return self.drop_answer(runtime, request, &page).await,
-            Alteration::Cut { bytes } if length.is_some_and(|length| length <= bytes) => {
-                return self.pass_told(runtime, request, open).await;
-            }
-            Alteration::Corrupt { .. } if length == Some(0) => return self.pass_told(runtime, request, open).await,
-            Alteration::Cut { bytes } => (Change::Cut { bytes }, length.map(|_| bytes)),
-            Alteration::Corrupt { bytes, seed } => (Change::Corrupt(Corruption { bytes, seed }), None),
-        };
-        if request.body.length().is_some() {
-            page.done(true);
-            page.tell();
+/// Sends the handler's answer on with this damage.
+pub(super) async fn alter(
+    injection: Injection<'_>,
+    runtime: &mut Connection,
+    request: &RequestHead,
+    alteration: Alteration,
+) -> Result<Ended, Broken> {
+    let length = request.body.length();
+    let (change, length) = match alteration {
+        Alteration::Drop => return drop_answer(injection, runtime, request).await,
+        Alteration::Cut { bytes } if length.is_some_and(|length| length <= bytes) => {
+            return pass_on(injection.context, runtime, request).await;
         }
-        let head = for_another_body(runtime.buffer.get(..request.length).unwrap_or_default(), length, "");
-        self.upload(runtime, request, &page, &head, change).await
+        Alteration::Corrupt { .. } if length == Some(0) => return pass_on(injection.context, runtime, request).await,
+        Alteration::Cut { bytes } => (Change::Cut { bytes }, length.map(|_| bytes)),
+        Alteration::Corrupt { bytes, seed } => (Change::Corrupt(Corruption { bytes, seed }), None),
+    };
+    if request.body.length().is_some() {
+        injection.done(true);
+        injection.tell();
     }
+    let head = for_another_body(runtime.buffer.get(..request.length).unwrap_or_default(), length, "");
+    upload(injection, runtime, request, &head, change).await
+}
 
-    /// The platform hears nothing. The runtime is told that its answer was taken, but its connection gets no further event before the deadline:
-    /// a `next` for an invocation without an answer would be refused, or bring the same event again.
-    async fn drop_answer(&self, runtime: &mut Connection, request: &RequestHead, page: &Page<'_>) -> Result<Ended, Broken> {
-        self.swallow(runtime, request).await?;
-        page.done(true);
-        page.tell();
-        let ended = self.accept(runtime, request).await?;
-        let deadline = lock(page.open).deadline;
-        if let Some(deadline) = deadline {
-            wait_while(deadline.saturating_duration_since(Instant::now()) + BEYOND_DEADLINE, &runtime.stream).await;
-        }
-        Ok(ended)
+/// The platform hears nothing. The runtime is told that its answer was taken, but its connection gets no further event before the deadline:
+/// a `next` for an invocation without an answer would be refused, or bring the same event again.
+async fn drop_answer(injection: Injection<'_>, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
+    discard(runtime, request).await?;
+    injection.done(true);
+    injection.tell();
+    let ended = confirm(runtime, request).await?;
+    let deadline = lock(injection.record()).deadline;
+    if let Some(deadline) = deadline {
+        wait_while(deadline.saturating_duration_since(Instant::now()) + BEYOND_DEADLINE, &runtime.stream).await;
     }
+    Ok(ended)
 }
 
 /// Sends the first `bytes` bytes. Of an answer in chunks it shows only behind them whether there was more to cut off.
-pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, injection: &Injection<'_>) -> Result<Sent, connection::Broken> {
     let (mut left, mut is_first) = (bytes, true);
     while flow.chunked || left > 0 {
         let Some(mut piece) = flow.next(LARGE).await? else { break };
         let here = usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()));
         left -= here as u64;
         if here < piece.len() {
-            page.done(true);
+            injection.done(true);
             piece.truncate(here);
         }
         if std::mem::take(&mut is_first) && left == 0 && piece.trim_ascii().is_empty() {
@@ -87,14 +83,14 @@ pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, page: &Page<'_>) -> Res
     }
     if flow.chunked {
         let trailers = flow.trailers().await?;
-        page.tell();
+        injection.tell();
         flow.end(&trailers).await?;
     }
     Ok(Sent::Whole)
 }
 
 /// Sends everything, some bytes of it being 0xFF.
-pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, injection: &Injection<'_>) -> Result<Sent, connection::Broken> {
     let mut places = if let Some(length) = flow.body.length() {
         Places::new(corruption, length)
     } else {
@@ -105,7 +101,7 @@ pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, page: &
             first.extend_from_slice(&piece);
         }
         Places::new(corruption, first.len() as u64).strike(&mut first);
-        page.done(!first.is_empty());
+        injection.done(!first.is_empty());
         if !first.is_empty() {
             flow.pass_on(&first).await?;
         }
@@ -116,7 +112,7 @@ pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, page: &
         flow.pass_on(&piece).await?;
     }
     let trailers = flow.trailers().await?;
-    page.tell();
+    injection.tell();
     flow.end(&trailers).await?;
     Ok(Sent::Whole)
 }

@@ -9,14 +9,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::WriteHalf;
 
-use super::Page;
 use super::alter::{self, Corruption};
+use super::context::Injection;
 use super::pace;
+use super::steps::{confirm, send_continue};
 use crate::body::Body;
 use crate::connection::{self, Connection, LARGE, LONGEST_HEAD, make_room};
 use crate::exchange::{self, Broken, Ended};
 use crate::message::{AnswerHead, RequestHead};
-use crate::proxy::Proxy;
+use crate::wait::gone;
 
 /// How long the platform has to notice that an answer broke off before the runtime may ask for another event.
 const NOTICING: Duration = Duration::from_secs(1);
@@ -112,12 +113,12 @@ impl Flow<'_> {
         self.to.write_all(bytes).await.map_err(|_| connection::Broken::Sink)
     }
 
-    async fn send(&mut self, head: &[u8], change: Change<'_>, page: &Page<'_>) -> Result<Sent, connection::Broken> {
+    async fn send(&mut self, head: &[u8], change: Change<'_>, injection: &Injection<'_>) -> Result<Sent, connection::Broken> {
         self.write(head).await?;
         match change {
-            Change::Cut { bytes } => alter::cut(self, bytes, page).await,
-            Change::Corrupt(corruption) => alter::corrupt(self, corruption, page).await,
-            Change::Pace(pace) => pace::send(self, pace, page).await,
+            Change::Cut { bytes } => alter::cut(self, bytes, injection).await,
+            Change::Corrupt(corruption) => alter::corrupt(self, corruption, injection).await,
+            Change::Pace(pace) => pace::send(self, pace, injection).await,
         }
     }
 }
@@ -129,60 +130,56 @@ enum Outcome {
     Answered(AnswerHead),
 }
 
-impl Proxy {
-    /// Sends `head` and, changed, the body of the request at the front of the runtime's buffer. The runtime gets the platform's answer when all
-    /// of its own has been read, or the usual one where the platform's connection was cut: for it nothing went wrong.
-    pub(super) async fn upload(
-        &self,
-        runtime: &mut Connection,
-        request: &RequestHead,
-        page: &Page<'_>,
-        head: &[u8],
-        change: Change<'_>,
-    ) -> Result<Ended, Broken> {
-        self.let_it_come(runtime, request).await?;
-        let mut platform = self.platform().await?;
-        runtime.buffer.advance(request.length);
-        let mut body = request.body;
-        let outcome = {
-            let (mut reads, to) = platform.stream.split();
-            let chunked = body.is_chunked();
-            let mut flow = Flow { from: &mut runtime.stream, buffer: &mut runtime.buffer, body: &mut body, to, chunked };
+/// Sends `head` and, changed, the body of the request at the front of the runtime's buffer. The runtime gets the platform's answer when all
+/// of its own has been read, or the usual one where the platform's connection was cut: for it nothing went wrong.
+pub(super) async fn upload(
+    injection: Injection<'_>,
+    runtime: &mut Connection,
+    request: &RequestHead,
+    head: &[u8],
+    change: Change<'_>,
+) -> Result<Ended, Broken> {
+    send_continue(runtime, request).await?;
+    let mut platform = injection.context.platform.connection().await?;
+    runtime.buffer.advance(request.length);
+    let mut body = request.body;
+    let outcome = {
+        let (mut reads, to) = platform.stream.split();
+        let chunked = body.is_chunked();
+        let mut flow = Flow { from: &mut runtime.stream, buffer: &mut runtime.buffer, body: &mut body, to, chunked };
+        tokio::select! {
+            biased;
+            sent = flow.send(head, change, &injection) => Outcome::Sent(sent),
+            answer = final_answer(&mut reads, &mut platform.buffer) => Outcome::Answered(answer?),
+        }
+    };
+    injection.tell();
+    if matches!(outcome, Outcome::Sent(Ok(Sent::Cut))) {
+        let _ = platform.stream.shutdown().await;
+    }
+    runtime.discard(0, body).await.map_err(|_| Broken::Runtime)?;
+    let whole = matches!(outcome, Outcome::Sent(Ok(Sent::Whole)));
+    let answer = match outcome {
+        Outcome::Sent(Err(connection::Broken::Source)) => return Err(Broken::Runtime),
+        Outcome::Sent(Ok(Sent::Cut)) => {
+            // A `next` that came first would be refused, and the runtime would die of that.
+            let _ = tokio::time::timeout(NOTICING, platform.stream.read_buf(&mut platform.buffer)).await;
+            drop(platform);
+            return confirm(runtime, request).await;
+        }
+        Outcome::Sent(Ok(Sent::Whole) | Err(_)) => {
             tokio::select! {
                 biased;
-                sent = flow.send(head, change, page) => Outcome::Sent(sent),
-                answer = final_answer(&mut reads, &mut platform.buffer) => Outcome::Answered(answer?),
+                answer = final_answer(&mut platform.stream, &mut platform.buffer) => answer?,
+                () = gone(&runtime.stream) => return Err(Broken::Runtime),
             }
-        };
-        page.tell();
-        if matches!(outcome, Outcome::Sent(Ok(Sent::Cut))) {
-            let _ = platform.stream.shutdown().await;
         }
-        runtime.discard(0, body).await.map_err(|_| Broken::Runtime)?;
-        let whole = matches!(outcome, Outcome::Sent(Ok(Sent::Whole)));
-        let answer = match outcome {
-            Outcome::Sent(Err(connection::Broken::Source)) => return Err(Broken::Runtime),
-            Outcome::Sent(Ok(Sent::Cut)) => {
-                // A `next` that came first would be refused, and the runtime would die of that.
-                let _ = tokio::time::timeout(NOTICING, platform.stream.read_buf(&mut platform.buffer)).await;
-                drop(platform);
-                return self.accept(runtime, request).await;
-            }
-            Outcome::Sent(Ok(Sent::Whole) | Err(_)) => {
-                tokio::select! {
-                    biased;
-                    answer = final_answer(&mut platform.stream, &mut platform.buffer) => answer?,
-                    () = crate::wait::gone(&runtime.stream) => return Err(Broken::Runtime),
-                }
-            }
-            Outcome::Answered(answer) => answer,
-        };
-        let ended = exchange::hand_over(runtime, &mut platform, answer).await?;
-        self.keep(platform, Ended { keep_platform: ended.keep_platform && whole && request.keep_alive, ..ended });
-        Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
-    }
+        Outcome::Answered(answer) => answer,
+    };
+    let ended = exchange::hand_over(runtime, &mut platform, answer).await?;
+    injection.context.platform.keep(platform, Ended { keep_platform: ended.keep_platform && whole && request.keep_alive, ..ended });
+    Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
 }
-
 /// The platform's answer; those that another follows are passed over.
 async fn final_answer(from: &mut (impl tokio::io::AsyncRead + Unpin), buffer: &mut BytesMut) -> Result<AnswerHead, Broken> {
     loop {

@@ -1,0 +1,131 @@
+//! Files that import one another in a circle can only be understood together: how many may, read from the paths in the source.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The most files of a folder that may import one another, directly or through others.
+const LIMITS: [(&str, usize); 2] = [("extension/src", 3), ("extension/plan-fetcher/src", 3)];
+/// Folders that still have larger circles. Move a folder to the list above as soon as it has none.
+const LATER: [&str; 8] = [
+    "src",
+    "extension/faults/src",
+    "reports/src",
+    "scenarios/src",
+    "stack/src",
+    "stack/aws/src",
+    "stack/control-plane/src",
+    "stack/states/src",
+];
+
+/// A module's path without `crate`, and the modules that it imports.
+type Imports = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
+
+fn modules(folder: &Path, within: &[String], found: &mut BTreeMap<Vec<String>, String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let module = [within, &[stem.clone()]].concat();
+        if path.is_dir() {
+            modules(&path, &module, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !(stem == "main" && folder.join("lib.rs").exists()) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+            let lines: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
+            found.insert(if matches!(stem.as_str(), "lib" | "main" | "mod") { within.to_vec() } else { module }, lines);
+        }
+    }
+}
+
+/// Every path in `code`, those within the braces of `a::{b, c::d}` as `a::b` and `a::c::d`.
+fn paths(code: &str) -> Vec<String> {
+    let (mut all, mut before, mut path) = (Vec::new(), Vec::new(), String::new());
+    for char in code.chars() {
+        match char {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | ':' => path.push(char),
+            '{' => before.push(std::mem::take(&mut path)),
+            _ => {
+                let full = before.concat() + &path;
+                all.extend((full.contains("::") && !path.is_empty()).then_some(full));
+                path = String::new();
+                if char == '}' {
+                    before.pop();
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The module that a path in the module `own` leads to; `None` if it leads out of the crate.
+fn target(own: &[String], path: &str, modules: &BTreeMap<Vec<String>, String>) -> Option<Vec<String>> {
+    let mut segments = path.split("::").peekable();
+    let mut module = match *segments.peek()? {
+        "crate" => Vec::new(),
+        "super" | "self" => own.to_vec(),
+        child if modules.contains_key(&[own, &[child.to_owned()]].concat()) => own.to_vec(),
+        _ => return None,
+    };
+    for segment in segments {
+        match segment {
+            "crate" | "self" => (),
+            "super" => drop(module.pop()),
+            name => {
+                let child = [module.as_slice(), &[name.to_owned()]].concat();
+                if !modules.contains_key(&child) {
+                    break;
+                }
+                module = child;
+            }
+        }
+    }
+    Some(module)
+}
+
+fn imports(folder: &str) -> Imports {
+    let mut all = BTreeMap::new();
+    modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &[], &mut all);
+    let of = |own: &Vec<String>, code: &str| {
+        paths(code).iter().filter_map(|path| target(own, path, &all)).filter(|module| module != own).collect::<BTreeSet<_>>()
+    };
+    all.iter().map(|(own, code)| (own.clone(), of(own, code))).collect()
+}
+
+fn reached(from: &[String], imports: &Imports) -> BTreeSet<Vec<String>> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![from.to_vec()]);
+    while let Some(module) = next.pop() {
+        next.extend(imports.get(&module).into_iter().flatten().filter(|module| reached.insert((*module).clone())).cloned());
+    }
+    reached
+}
+
+/// The largest circle in a folder: each of its modules with those of the circle that it imports.
+fn largest_circle(folder: &str) -> Vec<String> {
+    let imports = imports(folder);
+    let reached: BTreeMap<_, _> = imports.keys().map(|module| (module, reached(module, &imports))).collect();
+    let circle = |module| reached[module].iter().filter(|other| reached[*other].contains(module)).collect::<BTreeSet<_>>();
+    let largest = imports.keys().map(circle).max_by_key(BTreeSet::len).unwrap();
+    let name = |module: &Vec<String>| if module.is_empty() { "crate".to_owned() } else { module.join("::") };
+    let line = |module: &Vec<String>| {
+        let within: Vec<_> = imports[module].iter().filter(|other| largest.contains(other)).map(name).collect();
+        format!("{} -> {}", name(module), within.join(", "))
+    };
+    largest.iter().map(|module| line(module)).collect()
+}
+
+#[test]
+fn no_more_files_import_one_another_than_their_folder_allows() {
+    for (folder, limit) in LIMITS {
+        let circle = largest_circle(folder);
+        assert!(circle.len() <= limit, "{folder}: {} files import one another, at most {limit} may:\n{}", circle.len(), circle.join("\n"));
+    }
+}
+
+#[test]
+fn a_folder_without_large_circles_has_a_limit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in LATER.into_iter().filter(|folder| root.join(folder).exists()) {
+        assert!(largest_circle(folder).len() > 3, "`{folder}` has no large circle any more: move it to the list with limits");
+    }
+}
