@@ -22,27 +22,27 @@ pub fn faults(kind: Option<&str>) -> Result<u8, Box<dyn Error>> {
 const HEAD: &str = "\
 # Faults
 
-Made by `brownout faults`; do not edit. Each fault stands in a `[[fault]]` table of an experiment, names the `function` (or the
-`service`) that it strikes, and has exactly one kind. An invocation is struck or left alone by a throw of dice that depends on the
-seed, the fault's name and the root of the invocation's trace id alone (for a function that a queue or a stream invokes: the id of the first message),
+Made by `brownout faults`; do not edit. Each fault is a `[[fault]]` table of an experiment, names the `function` (or the
+`service`) that it strikes, and has exactly one kind. Whether an invocation is struck is decided by a roll that depends only on the
+seed, the fault's name and the root of the invocation's trace id (for a function that a queue or a stream invokes: the id of the first message),
 so that the same seed strikes the same requests.
 
-A call to a `service` is rolled by its number, too: of the calls of one request that a fault is about, each is struck or left alone for
-itself, as calls to a service that fails now and then are. A retry can win: with `share = 0.3` all of three tries fail in 2.7 % of the
+A call to a `service` is rolled by its number, too: of the calls of one request that a fault applies to, each has a roll of its own,
+as calls to a service that fails now and then do. A retry can win: with `share = 0.3` all of three tries fail in 2.7 % of the
 requests. `roll = \"same-request\"` rolls once for a request, so that all its calls are struck or none, and no retry within it wins: an
 outage for a part of the requests. A call without a trace, as to the cache, is rolled by its own id, whatever `roll` says.
 
 Several faults may strike one invocation. They are carried out in this order, and within each step in the order of the file: waits
 before, then what keeps the event from the handler (`error`, `throttle`, `timeout`, `kill` before), then edits of the event; while the
 handler runs `resource`, `dependency` and `kill` in the middle; after its answer the waits, `again`, and then what becomes of the answer.
-Only one fault can decide how an invocation ends (`error`, `response`, `stream`, `timeout`, `kill`, `throttle`): an experiment that wants
-two is refused, and of a plan that was written otherwise the first holds and the ledger has the other as not carried out.
+Only one fault can decide how an invocation ends (`error`, `response`, `stream`, `timeout`, `kill`, `throttle`): an experiment with two is
+refused. If a plan written by other means has two, the first is carried out, and the ledger shows the other as not carried out.
 
-What has begun ends with its fault, too. Within 250 ms on this machine, and one reading of the plan (2 s) on AWS, after the plan is calm, its lease
-is over, or the fault's part of the phase is, every wait, held start, slow drip, disturbed call and pressure is given up: what was held goes on
-untouched, and the ledger has how long it really was. What is done by then stays done: an answer that was dropped is not sent later.
+What has begun ends with its fault. Within 250 ms on this machine, and one reading of the plan (2 s) on AWS, after the plan is calm, its lease
+is over, or the fault's part of the phase is, every wait, held start, slow stream, outage and resource pressure ends: what was held goes on
+untouched, and the ledger shows how long it was held. What is done by then stays done: an answer that was dropped is not sent later.
 
-Whatever cannot be carried out passes untouched, and the ledger says so. No fault can turn a refusal into leave.
+If a fault cannot be carried out, the invocation passes untouched, and the ledger says so. No fault can turn a denial into a grant.
 ";
 
 fn page() -> Result<String, Box<dyn Error>> {

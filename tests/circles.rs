@@ -22,11 +22,15 @@ const LATER: [&str; 8] = [
 /// A module's path without `crate`, and the modules that it imports.
 type Imports = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
 
+fn child(module: &[String], name: &str) -> Vec<String> {
+    module.iter().cloned().chain([name.to_owned()]).collect()
+}
+
 fn modules(folder: &Path, within: &[String], found: &mut BTreeMap<Vec<String>, String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let module = [within, &[stem.clone()]].concat();
+        let module = child(within, &stem);
         if path.is_dir() {
             modules(&path, &module, found);
         } else if path.extension().is_some_and(|ending| ending == "rs") && !(stem == "main" && folder.join("lib.rs").exists()) {
@@ -64,7 +68,7 @@ fn target(own: &[String], path: &str, modules: &BTreeMap<Vec<String>, String>) -
     let mut module = match *segments.peek()? {
         "crate" => Vec::new(),
         "super" | "self" => own.to_vec(),
-        child if modules.contains_key(&[own, &[child.to_owned()]].concat()) => own.to_vec(),
+        name if modules.contains_key(&child(own, name)) => own.to_vec(),
         _ => return None,
     };
     for segment in segments {
@@ -72,11 +76,11 @@ fn target(own: &[String], path: &str, modules: &BTreeMap<Vec<String>, String>) -
             "crate" | "self" => (),
             "super" => drop(module.pop()),
             name => {
-                let child = [module.as_slice(), &[name.to_owned()]].concat();
-                if !modules.contains_key(&child) {
+                let inner = child(&module, name);
+                if !modules.contains_key(&inner) {
                     break;
                 }
-                module = child;
+                module = inner;
             }
         }
     }

@@ -1,5 +1,5 @@
-//! An event on its way from the platform to the runtime. It passes as it comes unless a fault needs the whole of it,
-//! and nothing but a fault that edits events may change it.
+//! An event on its way from the platform to the runtime. It passes as it comes unless a fault needs the whole of it;
+//! only a fault that edits events may change it.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use crate::lock::lock;
 use crate::message::{self, AnswerHead};
 use crate::upstream::Upstream;
 
-/// So much of an event is looked at before all of it is: path, headers and whatever else a gateway tells stand in front of the body.
+/// So much of an event is looked at before all of it is: path, headers and everything else from a gateway come before the body.
 const FRONT: usize = 32 << 10;
 
 /// An answer to `next`, of which nothing was handed on yet.
@@ -24,7 +24,7 @@ pub(crate) struct Event {
     content: Content,
     /// Whether everything is decided about it, and done that comes before the handler.
     pub(crate) decided: bool,
-    /// Where it goes when a panic drops it, as long as nothing of it was taken.
+    /// Where it goes if a panic drops it before anything of it was taken.
     pub(crate) rescue: Option<Rescue>,
 }
 
@@ -57,7 +57,7 @@ impl Rescue {
 
 #[derive(Debug)]
 enum Content {
-    /// Its head stands at the front of the connection's buffer, and it may still be coming.
+    /// Its head is at the front of the connection's buffer, and the rest may still be coming.
     Coming(Connection),
     /// All of it as it came, head and framing included; the connection is free for others.
     Whole(Bytes),

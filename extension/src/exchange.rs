@@ -28,7 +28,7 @@ impl Ended {
 pub enum Broken {
     /// The runtime went away.
     Runtime,
-    /// The runtime went away before a byte of the answer was handed on; the answer still stands in the platform's buffer.
+    /// The runtime went away before a byte of the answer was handed on; the answer is still in the platform's buffer.
     RuntimeBeforeAnswer,
     /// Not a byte of the request has gone out: it may be sent again, whatever it is.
     Unsent,
@@ -156,7 +156,7 @@ pub async fn await_answer(runtime: &Connection, platform: &mut Connection, to_he
     }
 }
 
-/// Hands an answer on whose head stands at the front of the platform's buffer.
+/// Hands an answer on whose head is at the front of the platform's buffer.
 ///
 /// # Errors
 /// See [`Broken`].

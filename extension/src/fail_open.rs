@@ -1,5 +1,5 @@
-//! A mistake of ours must not cost the function an event or an answer: a panic in what a fault does ends here, and what came goes on
-//! untouched. It must never repeat what a panic said, which could quote a payload.
+//! A bug in brownout must not cost the function an event or an answer: a panic in what a fault does ends here, and the message goes on
+//! untouched. It must never repeat the text of a panic, which could quote a payload.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::task::Poll;
 
 const _: () = assert!(cfg!(panic = "unwind"), "a panic must be able to be caught: build with `panic = \"unwind\"`");
 
-/// Something of ours panicked.
+/// Code of brownout panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Panicked;
 
@@ -25,11 +25,11 @@ pub async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     .await
 }
 
-/// From here on a panic says on standard error where it happened, and nothing else.
-pub fn say_only_where() {
+/// Makes every panic print where it happened, and nothing else.
+pub fn print_only_the_place() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".to_owned(), |at| format!("{}:{}", at.file(), at.line()));
-        let _ = writeln!(std::io::stderr(), "error: a mistake of brownout's extension, at {place}");
+        let _ = writeln!(std::io::stderr(), "error: bug in brownout's extension at {place}; please report it");
     }));
 }
 
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_panics_is_caught_also_after_it_has_waited() {
+    async fn a_panic_is_caught_even_after_a_wait() {
         let panics = async {
             tokio::task::yield_now().await;
             panic!("a panic of this test");

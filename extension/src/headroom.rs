@@ -13,7 +13,7 @@ pub const KEPT_FREE: u64 = 16 << 20;
 const TMPFS: i64 = 0x0102_1994;
 
 /// The memory that may still be taken, in bytes. `function` is what Lambda gives to the function as a whole, of which the processes of
-/// the runtime (`runtime`) and our own already use a part.
+/// the runtime (`runtime`) and the extension already use a part.
 pub fn memory(runtime: Option<u32>, function: Option<u64>) -> u64 {
     let family: Vec<u32> = runtime.into_iter().chain([std::process::id()]).collect();
     let of_function = function.map(|size| size.saturating_sub(used_by(&family)));
@@ -55,7 +55,7 @@ fn used_by(roots: &[u32]) -> u64 {
     family.iter().filter_map(held).sum()
 }
 
-/// What each of our control groups, the enclosing ones included, has left. Source: the kernel's `admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst`.
+/// What each control group of this process, the enclosing ones included, has left. Source: the kernel's `admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst`.
 fn of_groups(own: &str) -> Vec<u64> {
     let mut left = Vec::new();
     for line in own.lines() {

@@ -1,4 +1,4 @@
-//! Invocations about which something was decided and that have no answer yet, and what was done to each: lines on standard output.
+//! The records of invocations about which something was decided and that are not answered yet, and the lines that they become.
 //! It must never write a payload, a header's value or a variable's value.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ pub struct Ledger {
     /// Events so far.
     events: AtomicU64,
     memory: Mutex<Memory>,
-    /// Where each line stands a second time, as metrics.
+    /// If set, each line is written a second time, as metrics.
     metrics: Option<Namespace>,
 }
 
@@ -59,13 +59,13 @@ impl Ledger {
         self.events.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Says that this is the environment's first invocation.
+    /// Writes that this is the environment's first invocation.
     pub fn say_cold(&self, event: &EventIdentity) {
         let (request_id, root) = (event.request_id.clone(), event.root.clone());
         write(&Entry::ColdStart { function: self.function.clone(), request_id, root }.to_line());
     }
 
-    /// Opens the page of an invocation. One that was open under its id, of an event that was never handed over, is forgotten.
+    /// Opens the record of an invocation. A record under the same id, of an event that was never handed over, is forgotten.
     pub fn open(self: &Arc<Self>, invocation: Invocation) -> SharedInvocation {
         let (id, deadline) = (invocation.request_id.clone(), invocation.deadline);
         let open = Arc::new(Mutex::new(invocation));
@@ -77,7 +77,7 @@ impl Ledger {
             });
             lock(&open).guard = Some(guard.abort_handle());
         }
-        // Not within the `if`: a page is locked before the list of pages, never behind it.
+        // Not within the `if`: a record is locked before the list of records, never after it.
         let old = lock(&self.open).insert(id, Arc::clone(&open));
         if let Some(old) = old {
             lock(&old).close();
@@ -85,19 +85,19 @@ impl Ledger {
         open
     }
 
-    /// Whether any page is open.
+    /// Whether any record is open.
     pub fn has_open(&self) -> bool {
         !lock(&self.open).is_empty()
     }
 
-    /// The open page of the invocation with this id.
+    /// The open record of the invocation with this id.
     pub fn find(&self, id: &str) -> Option<SharedInvocation> {
         let open = lock(&self.open);
         if open.is_empty() { None } else { open.get(id).cloned() }
     }
 
-    /// Writes an invocation's line, if the deadline's guard has not, and closes its page. That of an edited event is still found until it is
-    /// forgotten: an answer that is sent once more must be looked at once more.
+    /// Writes an invocation's line, if the deadline's guard has not, and closes its record. The record of an edited event is still found until it
+    /// is forgotten: an answer that is sent once more must be checked once more.
     pub fn tell(&self, open: &SharedInvocation) {
         let mut invocation = lock(open);
         self.write_line(&mut invocation);
@@ -107,7 +107,7 @@ impl Ledger {
         }
     }
 
-    /// Removes this page, but not a later one under the same id.
+    /// Removes this record, but not a later one under the same id.
     fn remove(&self, open: &SharedInvocation, id: &str) {
         let mut all = lock(&self.open);
         if all.get(id).is_some_and(|found| Arc::ptr_eq(found, open)) {
@@ -122,15 +122,15 @@ impl Ledger {
         self.remove(open, &invocation.request_id);
     }
 
-    /// Closes an invocation's page where it stands: a wait that is under way ends here and was not done.
+    /// Closes an invocation's record early: a wait that is under way ends here and does not count as done.
     pub fn give_up(&self, open: &SharedInvocation) {
         lock(open).cut_short();
         self.tell(open);
     }
 
-    /// Writes whatever is not written yet; what is still waited for is cut short.
+    /// Writes every line that is not written yet; waits that are under way are cut short.
     pub fn tell_all(&self) {
-        // The pages stay: an answer that still comes is treated as was decided.
+        // The records stay: an answer that still comes is treated as was decided.
         let open: Vec<_> = lock(&self.open).values().cloned().collect();
         for open in open {
             let mut invocation = lock(&open);
@@ -169,7 +169,7 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// When the lines of an invocation that runs into its deadline are written: shortly before the platform ends us, and the caller hears of it.
+/// When the lines of an invocation that runs into its deadline are written: shortly before the platform ends the extension, and the caller hears of it.
 fn before(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline.checked_sub((left / 10).min(Duration::from_millis(25))).unwrap_or(deadline)
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_is_open_until_it_is_told() {
+    async fn a_record_is_open_until_its_line_is_written() {
         let ledger = Arc::new(Ledger::new("f".into()));
         let open = ledger.open(invocation("a", None));
         assert!(ledger.find("a").is_some() && ledger.find("b").is_none());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_runs_into_its_deadline_is_told_before_it() {
+    async fn a_line_is_written_before_the_deadline() {
         let ledger = Arc::new(Ledger::new("f".into()));
         let deadline = Instant::now() + Duration::from_millis(300);
         assert!(before(deadline) < deadline);

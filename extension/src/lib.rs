@@ -1,8 +1,8 @@
-//! Stands between a function's runtime and the Lambda Runtime API and carries out a fault plan.
-//! Where no fault is in force it must not be possible to tell that it is there; where it fails, it fails open.
+//! A proxy between a function's runtime and the Lambda Runtime API that carries out a fault plan.
+//! Without a fault in force it must not be possible to tell that it is there; if it fails, it fails open.
 //!
 //! HTTP/1 is not parsed into a message and written again: heads and bodies go on as the very bytes that came in, and only
-//! as much of them is looked at as is needed to know where a message ends. So case, order and framing stay by construction.
+//! as much of them is looked at as is needed to know where a message ends. So case, order and framing stay as they are.
 
 pub mod body;
 pub mod connection;
@@ -45,14 +45,14 @@ use tokio::net::TcpListener;
 pub use registration::End;
 pub use settings::Settings;
 
-/// Runs until the platform ends it: first listens, then registers, then serves. Whatever is held or waited for is given up when the platform
-/// ends or is gone: a wait has nobody left who would see it, and Lambda kills an extension that is not gone 2 s after SHUTDOWN.
+/// Runs until the platform ends it: first listens, then registers, then serves. Waits are given up when the platform ends or is gone: no one
+/// would see their end, and Lambda kills an extension that is still there 2 s after SHUTDOWN.
 pub async fn run(settings: Settings) -> End {
     let ledger = Arc::new(ledger::Ledger::new(settings.function.clone()).with_metrics(settings.metrics.clone()));
     for complaint in &settings.complaints {
         ledger.note(complaint);
     }
-    // The first look at the source is begun here and waited for nowhere.
+    // Begins the first look at the source; nothing waits for it.
     let plans = plan_sources::start(&settings.plan, &ledger);
     let upstream = Arc::new(upstream::Upstream::new(settings.upstream.clone()));
     let ready = match TcpListener::bind(settings.listen).await {
@@ -65,7 +65,7 @@ pub async fn run(settings: Settings) -> End {
             let ready = ready_file::ReadyFile::write(&settings.temporary_folder, settings.listen, &variables);
             if let Err(error) = &ready {
                 ledger.note(&format!(
-                    "the ready file cannot be written ({}): no runtime comes to us and every event passes untouched",
+                    "the ready file cannot be written ({}): no runtime is pointed at the extension and every event passes untouched",
                     error.kind()
                 ));
             }
@@ -87,13 +87,13 @@ pub async fn run(settings: Settings) -> End {
     end
 }
 
-/// The variables of the function, which are ours too.
+/// The variables of the function, which the extension has as well.
 fn function_variables() -> Vec<(String, String)> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(text).collect()
 }
 
-/// The hosts of the Runtime API, ours and the platform's: no proxy may stand in front of them.
+/// The hosts of the Runtime API, the extension's and the platform's: no proxy may come between.
 fn near(settings: &Settings) -> Vec<String> {
     let platform = settings.platform.rsplit_once(':').map_or(settings.platform.as_str(), |(host, _)| host);
     vec![settings.listen.ip().to_string(), platform.to_owned()]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use extension::{End, Settings};
 
 fn main() -> ExitCode {
-    extension::fail_open::say_only_where();
+    extension::fail_open::print_only_the_place();
     // A fault that takes CPU, memory or disk starts this program once more.
     if let Some(load) = extension::load_process::Load::read(std::env::args_os().skip(1)) {
         return extension::load_process::run(&load);

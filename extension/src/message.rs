@@ -40,7 +40,7 @@ pub struct AnswerHead {
 }
 
 /// The end of the head in `bytes`, which were looked through up to `from` before. A line may end in a bare line feed (RFC 9112, 2.2):
-/// whoever speaks to a platform that takes this must find the same in us.
+/// a client whose platform takes that must not see a difference here.
 pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let start = from.saturating_sub(2);
     let rest = bytes.get(start..)?;
@@ -105,8 +105,8 @@ pub fn tidy(buffer: &mut BytesMut, length: usize) -> usize {
     tidy.len()
 }
 
-/// The head as it may go on, where two readers could find different ends of the message: no space stands before a colon (RFC 9112, 5.1), and
-/// where there is a transfer coding there is no length (6.3).
+/// The head as it may go on, where two readers could find different ends of the message: it has no space before a colon (RFC 9112, 5.1), and
+/// no length beside a transfer coding (6.3).
 fn tidied(head: &[u8]) -> Vec<u8> {
     let coded = headers(head).any(|(name, _)| name.trim_ascii_end().eq_ignore_ascii_case(b"transfer-encoding"));
     let mut tidy = Vec::with_capacity(head.len());
@@ -210,7 +210,7 @@ impl RequestHead {
         }
         let body = match framing.chunked {
             Some(true) => Body::CHUNKED,
-            // RFC 9112, 6.3: nobody could tell where such a request ends; such an answer ends with its connection.
+            // RFC 9112, 6.3: the end of such a request cannot be known; such an answer ends with its connection.
             Some(false) => return Err(Malformed),
             None => Body::of_length(framing.length.unwrap_or(0)),
         };

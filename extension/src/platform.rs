@@ -65,7 +65,7 @@ impl Platform {
         Err(Broken::Unanswered)
     }
 
-    /// Sends a request of our own and reads its answer to the end; the status.
+    /// Sends a request of the extension's own and reads its answer to the end; the status.
     pub(crate) async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
         let mut platform = self.connection().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;

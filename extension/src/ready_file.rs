@@ -1,25 +1,25 @@
-//! A small file that says we listen: the wrapper scripts look for it, so that a runtime is pointed at us only where it finds somebody.
-//! It must never be there before the listener is.
+//! A small file that says that the extension listens: the wrapper scripts point a runtime at the extension only if they find it.
+//! It must never exist before the listener does.
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// The file, removed when this is dropped. Where we are killed it stays; the scripts ask whether the process in it lives.
+/// The file, removed when this is dropped. If the extension is killed it stays; the scripts check whether the process in it lives.
 #[derive(Debug)]
 pub struct ReadyFile(PathBuf);
 
 impl ReadyFile {
-    /// Writes `<folder>/brownout-<address>.ready`: our process id, then a line `NAME=value` for each variable that the runtime is to get.
+    /// Writes `<folder>/brownout-<address>.ready`: the extension's process id, then a line `NAME=value` for each variable that the runtime is to get.
     ///
     /// # Errors
-    /// Where that cannot be done; then nothing is pointed at us.
+    /// If that cannot be done; then no runtime is pointed at the extension.
     pub fn write(folder: &Path, address: SocketAddr, variables: &[(String, String)]) -> io::Result<Self> {
         let path = folder.join(format!("brownout-{address}.ready"));
         let unfinished = folder.join(format!("brownout-{address}.{}", std::process::id()));
         let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-        // Renamed, so that nobody reads half a number.
+        // Renamed, so that no script reads half a number.
         let written = fs::write(&unfinished, format!("{}\n{lines}", std::process::id())).and_then(|()| fs::rename(&unfinished, &path));
         if let Err(error) = written {
             let _ = fs::remove_file(&unfinished);

@@ -1,5 +1,5 @@
-//! The Extensions API: register, wait for the end. For SHUTDOWN only: with INVOKE every invocation would wait for us.
-//! A refusal must never stop the proxy: then it serves on, and the ledger says so.
+//! The Extensions API: registers and waits for the end. For SHUTDOWN only: with INVOKE every invocation would wait for the extension.
+//! A refused registration must never stop the proxy: it serves on, and the ledger says so.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 use crate::message::{AnswerHead, head_end, header};
 use crate::settings::Settings;
 
-/// So often in a row nobody listens, before the platform counts as gone.
+/// After so many refused connections in a row the platform counts as gone.
 const REFUSALS: u32 = 2;
 /// The pause before the platform is asked again; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(50);
@@ -22,9 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Why the extension ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The platform said so.
+    /// The platform sent SHUTDOWN.
     Shutdown,
-    /// The platform is no longer there.
+    /// The platform accepts no connection any more.
     PlatformGone,
 }
 
@@ -51,7 +51,7 @@ impl Answer {
         Ok(Self { status, head: head.to_vec(), body: payload })
     }
 
-    /// Who we are from now on, where the platform has taken us. It can be sent back as a header's value.
+    /// The identifier of this extension, if the platform has registered it. It can be sent back as a header's value.
     pub fn identifier(&self) -> Option<&str> {
         let id = header(&self.head, "lambda-extension-identifier").filter(|_| self.status == 200)?;
         (!id.bytes().any(|byte| byte.is_ascii_control())).then_some(id)
@@ -64,7 +64,7 @@ impl Answer {
     }
 }
 
-/// Registers and waits until the platform ends us or is gone. Where it refuses us, this never ends.
+/// Registers and waits until the platform ends the extension or is gone. If the platform refuses the registration, this never ends.
 pub async fn run(settings: &Settings, ledger: &Ledger) -> End {
     let host = &settings.platform;
     let register = format!(
@@ -83,7 +83,7 @@ pub async fn run(settings: &Settings, ledger: &Ledger) -> End {
         if answer.is_shutdown() {
             return End::Shutdown;
         }
-        // Something that nobody asked for: a platform that says it again and again must not keep us busy.
+        // Another event than the one registered for: a platform that sends it again and again must not keep the extension busy.
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -93,8 +93,8 @@ async fn refused(ledger: &Ledger, what: &str, status: u16) -> End {
     std::future::pending().await
 }
 
-/// Sends a request on a connection of its own and waits for the answer, for as long as it takes. `None` where nobody is there any more.
-/// Only that counts as the platform's end: where it breaks off or makes no sense, or no descriptor is left, ending would break the function.
+/// Sends a request on a connection of its own and waits for the answer, for as long as it takes. `None` if the platform refuses
+/// connections. Only that counts as its end: if an answer breaks off or makes no sense, or no descriptor is left, ending would break the function.
 async fn ask(host: &str, request: &str, ledger: &Ledger) -> Option<Answer> {
     let (mut refusals, mut pause) = (0, PAUSE);
     loop {
@@ -103,11 +103,11 @@ async fn ask(host: &str, request: &str, ledger: &Ledger) -> Option<Answer> {
             Err(error) => error,
         };
         refusals = if error.kind() == io::ErrorKind::ConnectionRefused { refusals + 1 } else { 0 };
-        // Nobody listens: the platform has ended, and nobody else will end us.
+        // The platform has ended, so no SHUTDOWN will come.
         if refusals == REFUSALS {
             return None;
         }
-        // One that drops the call while the environment is frozen is asked again without a word.
+        // A platform that drops the call while the environment is frozen is asked again without a note.
         if refusals == 0 && pause == 2 * PAUSE {
             ledger.note(&format!("the Extensions API did not answer ({}): it is asked again and events are served on", error.kind()));
         }

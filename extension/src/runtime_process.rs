@@ -1,4 +1,4 @@
-//! The runtime's process, found by the connection that it holds. It must never take another process for it: where it is not certain, none is found.
+//! The runtime's process, found by the connection that it holds. It must never take another process for it: in doubt none is found.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,10 +20,10 @@ pub struct RuntimeProcess {
 }
 
 impl RuntimeProcess {
-    /// The process of our user that holds the other end of `stream`; of several (a parent and the children that inherited it) the parent.
+    /// The process of the same user that holds the other end of `stream`; of several (a parent and the children that inherited it) the parent.
     pub async fn find(stream: &TcpStream) -> Option<Self> {
         let (near, far) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
-        // A machine with many processes has many descriptors to look at: not on the thread that serves.
+        // Looks at every descriptor of every process: not on the thread that serves.
         tokio::task::spawn_blocking(move || Self::search(near, far)).await.ok()?
     }
 
@@ -104,11 +104,11 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(plain(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?)))
 }
 
-/// The process of our user, and not ourselves, that holds a socket and whose parent does not.
+/// The process of the same user, other than the extension, that holds a socket and whose parent does not.
 fn holder(socket: &str) -> Option<u32> {
-    let ours = |number: &u32| fs::metadata(format!("/proc/{number}")).is_ok_and(|found| found.uid() == getuid().as_raw());
+    let same_user = |number: &u32| fs::metadata(format!("/proc/{number}")).is_ok_and(|found| found.uid() == getuid().as_raw());
     let holders: BTreeSet<u32> =
-        processes().filter(|number| *number != std::process::id()).filter(ours).filter(|number| holds(*number, socket)).collect();
+        processes().filter(|number| *number != std::process::id()).filter(same_user).filter(|number| holds(*number, socket)).collect();
     holders.iter().copied().find(|number| parent(*number).is_none_or(|parent| !holders.contains(&parent)))
 }
 
@@ -126,7 +126,7 @@ pub fn processes() -> impl Iterator<Item = u32> {
 /// The parent of a process.
 pub fn parent(number: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
-    // The name stands in parentheses and may hold any of them.
+    // The name is in parentheses and may contain any of them.
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_of_our_own_belongs_to_no_runtime() {
+    async fn a_connection_of_this_process_belongs_to_no_runtime() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();

@@ -39,7 +39,7 @@ pub struct Settings {
     pub upstream: String,
     /// `host:port` of the Extensions API; not the same where proxies are chained.
     pub platform: String,
-    /// Where the runtime finds us; always a loopback address.
+    /// Where the extension listens; always a loopback address.
     pub listen: SocketAddr,
     /// Where plans come from.
     pub plan: PlanSetting,
@@ -47,11 +47,11 @@ pub struct Settings {
     pub metrics: Option<Namespace>,
     /// The function's name.
     pub function: String,
-    /// The environment's name, which the faults against its start hang on.
+    /// The environment's name, on which the rolls of the faults of its start depend.
     pub environment: Option<String>,
     /// What Lambda gives to the function, in bytes.
     pub function_memory: Option<u64>,
-    /// Whether the function's calls to other hosts come through us: `BROWNOUT_OUTBOUND` is `on`. Off unless it is said, since it
+    /// Whether the function's calls to other hosts come through the extension: `BROWNOUT_OUTBOUND` is `on`. Off unless it is said, since it
     /// changes the way that the calls take: the runtime gets `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and the `AWS_ENDPOINT_URL...` variables
     /// with `http://` anew.
     pub outbound: bool,
@@ -66,7 +66,7 @@ pub struct Settings {
 /// Where AppConfig's agent listens unless told otherwise, by AWS's own variable.
 pub const APPCONFIG_PORT: u16 = 2772;
 
-/// Where we listen unless told otherwise. Not a port of FIS (9100), failure-lambda (9009), Datadog (9000) or Lambda itself (9001).
+/// Where the extension listens by default. Not a port of FIS (9100), failure-lambda (9009), Datadog (9000) or Lambda itself (9001).
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9876);
 
 impl Settings {
@@ -129,7 +129,7 @@ fn metrics(text: &str, complaints: &mut Vec<String>) -> Option<Namespace> {
     namespace
 }
 
-const PLAN_FORMS: &str = "`BROWNOUT_PLAN` is none of `file:<path>`, `json:<plan>`, `ssm:<name>`, `s3://<bucket>/<key>` and \
+const PLAN_FORMS: &str = "`BROWNOUT_PLAN` must be `file:<path>`, `json:<plan>`, `ssm:<name>`, `s3://<bucket>/<key>` or \
                           `appconfig:<application>/<environment>/<configuration>`; there are no faults";
 
 fn plan(text: String, variable: &dyn Fn(&str) -> Option<String>, complaints: &mut Vec<String>) -> PlanSetting {
@@ -160,13 +160,13 @@ fn appconfig_port(variable: &dyn Fn(&str) -> Option<String>, complaints: &mut Ve
     })
 }
 
-/// Lambda starts everything in `/opt/extensions`, so in the layer the fetcher stands in the folder beside it.
+/// Lambda starts everything in `/opt/extensions`, so in the layer the fetcher is in the folder beside that.
 fn fetchers(variable: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     if let Some(program) = variable("BROWNOUT_PLAN_FETCHER") {
         return vec![PathBuf::from(program)];
     }
-    let Ok(ours) = std::env::current_exe() else { return Vec::new() };
-    let Some(folder) = ours.parent() else { return Vec::new() };
+    let Ok(own) = std::env::current_exe() else { return Vec::new() };
+    let Some(folder) = own.parent() else { return Vec::new() };
     let beside = folder.parent().map(|above| above.join("brownout/brownout-plan-fetcher"));
     beside.into_iter().chain([folder.join("brownout-plan-fetcher")]).collect()
 }

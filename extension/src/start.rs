@@ -20,7 +20,7 @@ use crate::runtime_process::RuntimeProcess;
 use crate::stdout::write;
 use crate::wait::{Waited, wait_while};
 
-/// Lambda ends a start after 10 s, and us with it: the lines are there before.
+/// Lambda ends a start after 10 s, and the extension with it: the lines are written before that.
 const TOLD_AFTER: Duration = Duration::from_secs(9);
 /// Source: AWS Lambda developer guide, "Using the Lambda runtime API", "Initialization error".
 const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";

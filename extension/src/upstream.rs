@@ -1,4 +1,4 @@
-//! The real Runtime API: its connections are kept, and one that was dropped meanwhile is replaced before anything is sent on it.
+//! The real Runtime API: its connections are kept, and one that was dropped in the meantime is replaced before anything is sent on it.
 
 use std::io;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::lock::lock;
 
 /// More idle connections than pollers that managed instances have are of no use.
 const MOST_IDLE: usize = 64;
-/// Where no descriptor is left, so often another connection is tried, 10 ms apart: others may end meanwhile.
+/// If no descriptor is left, a connection is tried so often, 10 ms apart: others may end in between.
 const TRIES_WITHOUT_DESCRIPTOR: u32 = 100;
 
 /// The Runtime API's address and the idle connections to it.
@@ -73,7 +73,7 @@ pub fn no_descriptor_is_left(error: &io::Error) -> bool {
     [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Whether the other end has neither closed an idle connection nor sent something nobody asked for. It asks the kernel, not the reactor:
+/// Whether the other end has neither closed an idle connection nor sent something without a request. It asks the kernel, not the reactor:
 /// after a thaw the reactor has not heard of the close yet.
 pub fn is_alive(connection: &Connection) -> bool {
     let mut byte = [0_u8];

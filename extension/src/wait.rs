@@ -9,8 +9,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 
-/// The platform acts on a deadline a moment after it. A runtime that asked before that would be refused, and its end be taken for what happened:
-/// who holds it until the deadline holds it so much longer.
+/// The platform acts on a deadline a moment after it. It would refuse a runtime that asks before that, and report the runtime's end instead of the
+/// timeout: a hold until the deadline lasts so much longer.
 pub const BEYOND_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How a wait ended.
@@ -18,7 +18,7 @@ pub const BEYOND_DEADLINE: Duration = Duration::from_secs(1);
 pub enum Waited {
     /// The whole time has passed.
     Fully,
-    /// The one who waits behind the connection went away.
+    /// The other end of the connection went away.
     Abandoned,
 }
 

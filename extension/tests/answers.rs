@@ -258,7 +258,7 @@ async fn of_several_faults_the_first_that_ends_the_invocation_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_line_stands_before_the_platform_has_the_whole_answer() {
+async fn the_line_is_written_before_the_platform_has_the_whole_answer() {
     for kind in [r#"{"response":{"cut-at":3}}"#, r#"{"response":{"corrupt":1}}"#, r#"{"stream":{"bytes-per-second":100000}}"#] {
         let (platform, extension, mut runtime) = started(&[kind]).await;
         for n in 0..10 {

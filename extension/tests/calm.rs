@@ -177,7 +177,7 @@ async fn a_call_that_is_held_goes_on_when_the_plan_is_calm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pressure_ends_when_the_plan_is_calm_although_the_handler_runs_on() {
+async fn a_resource_pressure_ends_when_the_plan_is_calm_although_the_handler_runs_on() {
     let kind = r#"{"resource":{"memory-mib":8,"time":"60s"}}"#;
     let (platform, extension, mut runtime) = started(kind, &[]).await;
     let presses = || {

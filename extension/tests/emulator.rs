@@ -1,4 +1,4 @@
-//! AWS's own emulator, `aws-lambda-rie` from the PyPI package `aws-sam-cli`, starts our extension from a layer in `/opt`, serves a function
+//! AWS's own emulator, `aws-lambda-rie` from the PyPI package `aws-sam-cli`, starts the extension from a layer in `/opt`, serves a function
 //! on the published runtime client through it, and ends it. It runs without a container, in mount and process namespaces of its own, so
 //! that nothing of it is left whatever happens.
 //! `AWS_SAM_CLI` names the folder that the package is installed in (`pip install --no-deps --target FOLDER aws-sam-cli`).
@@ -156,7 +156,7 @@ impl Emulator {
         until(&format!("the ledger has `{fault}`"), || self.eligible().into_iter().find(|line| line.fault == fault))
     }
 
-    /// What stands in the folder for temporary files.
+    /// What is in the folder for temporary files.
     fn ready_files(&self) -> usize {
         std::fs::read_dir(self.folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count()
     }

@@ -91,7 +91,7 @@ async fn edits_are_made_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edited_event_never_opens_a_door() {
+async fn an_edited_event_never_grants_access() {
     let (platform, extension, mut runtime) = started(&[SET, SET_RECORD]).await;
     let (http, plain) = (http(""), queue(""));
     let long = vec![b'x'; 8 << 20];
@@ -127,7 +127,7 @@ async fn an_edited_event_never_opens_a_door() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_sent_once_more_is_looked_at_once_more() {
+async fn an_answer_that_is_sent_once_more_is_checked_once_more() {
     let (platform, extension, mut runtime) = started(&[SET]).await;
     platform.send(event("a", ROOT, LONG, http("").as_bytes()));
     runtime.next().await;
@@ -144,7 +144,7 @@ async fn an_answer_that_is_sent_once_more_is_looked_at_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_door_stays_shut_whatever_else_is_done_to_the_answer() {
+async fn an_answer_that_may_grant_access_is_replaced_whatever_else_is_done_to_it() {
     for other in [r#"{"response":{"cut-at":14}}"#, r#"{"response":{"corrupt":1}}"#, r#"{"stream":{"first-byte":"1ms"}}"#, r#"{"again":{}}"#]
     {
         let (platform, extension, mut runtime) = started(&[other, SET]).await;
@@ -162,7 +162,7 @@ async fn a_door_stays_shut_whatever_else_is_done_to_the_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_raw_answer_is_put_only_where_the_event_tells_that_nobody_asks_for_leave() {
+async fn a_raw_answer_is_given_only_if_the_event_shows_that_it_asks_for_no_permission() {
     let (refusal, batch) = (r#"{"statusCode":503}"#, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#);
     let large = http(&format!(r#","body":"{}""#, "x".repeat(3 << 20)));
     for (raw, done_to) in [(refusal, &["http", "large", "queue", "topic"][..]), (batch, &["queue", "topic"])] {

@@ -1,4 +1,4 @@
-//! Whatever is wrong - the plan, the platform, the machine, the settings -, events and answers pass as they would without us, and the
+//! Whatever is wrong - the plan, the platform, the machine, the settings -, events and answers pass as they would without the extension, and the
 //! ledger says what happened. With the real binary.
 #![allow(
     missing_docs,
@@ -56,7 +56,7 @@ async fn a_broken_plan_lets_everything_pass() {
     let good = plan(1, 60_000, std::slice::from_ref(&struck));
     std::os::unix::fs::symlink("loop", folder.path().join("loop")).unwrap();
     for (case, setting, note) in [
-        ("nothing known", "gopher://bucket/plan".to_owned(), "`BROWNOUT_PLAN` is none of"),
+        ("nothing known", "gopher://bucket/plan".to_owned(), "`BROWNOUT_PLAN` must be"),
         ("no JSON", "json:{".to_owned(), "not understood at line 1"),
         ("another form", "json:[]".to_owned(), "not understood"),
         ("null", "json:null".to_owned(), "not understood"),
@@ -208,7 +208,7 @@ async fn a_platform_that_cannot_be_reached_is_noted_once_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_extensions_api_that_makes_no_sense_does_not_end_us() {
+async fn an_extensions_api_that_makes_no_sense_does_not_end_the_extension() {
     for (script, reset) in [(&b"SSH-2.0-x\r\n\r\n"[..], false), (b"", true), (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", false)] {
         let broken = Broken::start().await;
         broken.all.store(true, Ordering::SeqCst);
@@ -234,7 +234,7 @@ async fn a_runtime_that_makes_no_sense_is_told_so_and_no_other_notices() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_it_cannot_listen_or_write_the_function_runs_all_the_same() {
+async fn the_function_runs_even_if_the_extension_cannot_listen_or_write() {
     let slow = format!("json:{}", plan(1, 60_000, &[fault("slow", 1.0, r#"{"latency":{"time":"1ms"}}"#)]));
     let platform = Platform::start().await;
     let extension = Extension::start_by(shell(r#"exec "$0" >/dev/full"#), &platform, Some(&slow)).await;
@@ -300,7 +300,7 @@ async fn held(extension: &Extension, platform: &Platform, at: &str) -> support::
         runtime.write(&response("a", b"{}")).await;
     }
     until("the event is taken", || (extension.line_count() > 0 && platform.waiting.load(Ordering::SeqCst) == 0).then_some(())).await;
-    // The wait has begun by now, and if not, there is none to be cut short and the test fails.
+    // The wait has begun by now; if not, there is nothing to cut short and the test fails.
     tokio::time::sleep(Duration::from_millis(200)).await;
     runtime
 }
@@ -316,7 +316,7 @@ fn a_minute(at: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wait_is_cut_short_when_the_platform_ends_us() {
+async fn a_wait_is_cut_short_when_the_platform_sends_shutdown() {
     for at in ["before", "after"] {
         let platform = Platform::start().await;
         let mut extension = Extension::start(&platform, Some(&a_minute(at))).await;

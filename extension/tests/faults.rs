@@ -94,7 +94,7 @@ async fn a_lost_acknowledgement_turns_the_answer_into_an_error() {
         assert!(String::from_utf8(posted.body).unwrap().contains("Brownout.Lost"));
         assert_eq!(extension.eligible(id, 1).await[0].action, "lose-answer");
     }
-    // The handler's own error is none that could be lost.
+    // An error of the handler's own cannot be lost.
     platform.send(event("c", ROOT, LONG, b"{}"));
     runtime.next().await;
     runtime.ask(b"POST /2018-06-01/runtime/invocation/c/error HTTP/1.1\r\nContent-Length: 3\r\n\r\nown").await;
@@ -186,7 +186,7 @@ async fn a_share_of_the_deadline_is_held_and_then_handed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_invocation_that_runs_into_its_deadline_is_told_before_it() {
+async fn a_line_is_written_before_the_deadline_of_its_invocation() {
     let (platform, extension) = started(&[fault("lost", 1.0, r#"{"error":{"handler-runs":true}}"#)]).await;
     let mut runtime = extension.connect().await;
     let deadline = Instant::now() + Duration::from_millis(500);
@@ -325,7 +325,7 @@ async fn a_plan_that_came_while_everything_was_frozen_is_in_force_for_the_first_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_settled_stands_in_the_ledger_before_the_handler_runs() {
+async fn a_settled_line_is_in_the_ledger_before_the_handler_runs() {
     let (platform, extension) = started(&[fault("before", 1.0, r#"{"latency":{"time":"1ms"}}"#)]).await;
     let mut runtime = extension.connect().await;
     platform.send(event("a", ROOT, LONG, b"{}"));

@@ -40,7 +40,7 @@ async fn a_runtime_is_pointed_at_the_extension_only_while_it_lives() {
     support::until("the ready file is there", || ready.exists().then_some(())).await;
     assert_eq!(runtime_api(&folder, &listen, &[]), listen);
 
-    // Nobody at that address, and a file that a killed extension left behind.
+    // No listener at that address, and a file that a killed extension left behind.
     assert_eq!(runtime_api(&folder, "127.0.0.3:1", &[]), "platform");
     let left = tempfile::tempdir().unwrap();
     std::fs::copy(&ready, left.path().join(ready.file_name().unwrap())).unwrap();
@@ -120,23 +120,23 @@ fn ends(mut command: Command, what: &str) -> (Option<i32>, String) {
 #[test]
 fn a_wrapper_that_leads_back_to_ours_still_comes_to_the_function() {
     let folder = tempfile::tempdir().unwrap();
-    let (ours, again) = (wrapper(), folder.path().join("again"));
-    std::os::unix::fs::symlink(&ours, &again).unwrap();
-    let back = script(folder.path(), "back", &format!("exec '{}' \"$@\"", ours.display()));
-    let forks = script(folder.path(), "forks", &format!("'{}' \"$@\"", ours.display()));
+    let (own, again) = (wrapper(), folder.path().join("again"));
+    std::os::unix::fs::symlink(&own, &again).unwrap();
+    let back = script(folder.path(), "back", &format!("exec '{}' \"$@\"", own.display()));
+    let forks = script(folder.path(), "forks", &format!("'{}' \"$@\"", own.display()));
     let not_to_run = folder.path().join("not-to-run");
     std::fs::write(&not_to_run, "#!/bin/sh\nexit 1\n").unwrap();
     for shell in shells() {
-        for before in [&ours, &again, &back, &forks, &not_to_run, &folder.path().to_owned(), &folder.path().join("absent")] {
+        for before in [&own, &again, &back, &forks, &not_to_run, &folder.path().to_owned(), &folder.path().join("absent")] {
             let what = format!("{shell:?} {}", before.display());
             let mut command = Command::new(shell[0]);
-            command.args(&shell[1..]).arg(&ours).arg("printenv").arg("AWS_LAMBDA_RUNTIME_API");
+            command.args(&shell[1..]).arg(&own).arg("printenv").arg("AWS_LAMBDA_RUNTIME_API");
             command.env("AWS_LAMBDA_RUNTIME_API", "platform").env("BROWNOUT_LISTEN", "127.0.0.3:1").env("TMPDIR", folder.path());
             command.env("BROWNOUT_EXEC_WRAPPER", before);
             assert_eq!(ends(command, &what), (Some(0), "platform".to_owned()), "{what}");
         }
         let mut nothing = Command::new(shell[0]);
-        nothing.args(&shell[1..]).arg(&ours).env("BROWNOUT_EXEC_WRAPPER", "");
+        nothing.args(&shell[1..]).arg(&own).env("BROWNOUT_EXEC_WRAPPER", "");
         assert_eq!(ends(nothing, "no command").0, Some(127), "{shell:?}");
     }
 }

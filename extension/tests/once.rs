@@ -137,7 +137,7 @@ async fn a_name_with_a_space_behind_it_is_refused_from_a_runtime_and_put_right_f
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_ready_file_cannot_be_written_it_is_said_once_and_events_pass() {
     let platform = Platform::start().await;
-    // A folder stands where the file is to be.
+    // A folder is where the file is to be.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", r#"mkdir "$TMPDIR/brownout-$BROWNOUT_LISTEN.ready" && exec "$0""#, BINARY]);
     let extension = Extension::start_by(command, &platform, Some("")).await;

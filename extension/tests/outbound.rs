@@ -48,7 +48,7 @@ struct Function {
 }
 
 impl Function {
-    /// A function whose calls to 127.0.0.1 meet this trouble in every invocation, and an echo as its host.
+    /// A function whose calls to 127.0.0.1 have this trouble in every invocation, and an echo as its host.
     async fn start(trouble: &str) -> Self {
         let (platform, host) = (Platform::start().await, echo().await);
         let kind = format!(r#"{{"dependency":{{"host":"127.0.*","trouble":{trouble}}}}}"#);
@@ -192,7 +192,7 @@ async fn a_black_hole_swallows_until_the_invocation_is_over() {
     for stream in [&mut kept, &mut new] {
         assert!(tokio::time::timeout(PATIENCE, stream.read_u8()).await.unwrap().is_err(), "it ends with the invocation");
     }
-    assert_eq!(say(&mut idle, b"three").await.unwrap(), b"three", "what nobody used is kept");
+    assert_eq!(say(&mut idle, b"three").await.unwrap(), b"three", "an idle connection is kept");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
 //! The extension as a process: what it asks of the platform for itself, how it ends, how much memory it takes. With the real binary.
-//! That nobody can tell it is there is the matter of `conformance`.
+//! That it changes nothing without a fault is tested by `conformance`.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod support;

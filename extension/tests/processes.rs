@@ -201,7 +201,7 @@ async fn an_environment_without_a_name_starts_untouched_and_it_is_said() {
 }
 
 /// The processes that the extension has started.
-fn pressing(extension: u32) -> Vec<u32> {
+fn load_processes(extension: u32) -> Vec<u32> {
     processes().filter(|number| parent(*number) == Some(extension) && is_alive(*number)).collect()
 }
 
@@ -230,17 +230,17 @@ const PRESSURE: &str = r#"{"resource":{"cpu-threads":1,"memory-mib":48,"tmp-mib"
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_answer_goes_on() {
-    let (platform, extension) = started(&[fault("press", 1.0, PRESSURE)], &[]).await;
+    let (platform, extension) = started(&[fault("pressure", 1.0, PRESSURE)], &[]).await;
     let mut runtime = extension.connect().await;
     for id in ["a", "b"] {
         platform.send(event(id, ROOT, LONG, b"{}"));
         runtime.next().await;
-        let running = pressing(extension.child.id());
+        let running = load_processes(extension.child.id());
         assert_eq!(running.len(), 1);
         assert!(resident(running[0]) >= 48 << 20);
         assert_eq!(largest_file(running[0]), 9 << 20);
         runtime.respond(id, b"{}").await;
-        assert_eq!(pressing(extension.child.id()), Vec::<u32>::new());
+        assert_eq!(load_processes(extension.child.id()), Vec::<u32>::new());
         assert!(!std::path::Path::new(&format!("/proc/{}", running[0])).exists(), "it is reaped");
         let line = &extension.eligible(id, 1).await[0];
         assert_eq!((line.action.as_ref(), line.done), ("press", true));
@@ -252,11 +252,11 @@ async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_taken_is_given_back_when_the_extension_or_the_runtime_dies_or_its_time_is_over() {
     for end in ["extension", "runtime", "time"] {
-        let press = if end == "time" { PRESSURE.replace("60s", "1s") } else { PRESSURE.to_owned() };
-        let (platform, mut extension) = started(&[fault("press", 1.0, &press)], &[]).await;
+        let pressure = if end == "time" { PRESSURE.replace("60s", "1s") } else { PRESSURE.to_owned() };
+        let (platform, mut extension) = started(&[fault("pressure", 1.0, &pressure)], &[]).await;
         let runtime = RuntimeProcess::start(&extension);
         platform.send(event("a", ROOT, LONG, b"hang"));
-        let running = until("it presses", || pressing(extension.child.id()).first().copied()).await;
+        let running = until("a load process runs", || load_processes(extension.child.id()).first().copied()).await;
         match end {
             "extension" => extension.child.kill().unwrap(),
             "runtime" => drop(runtime),
@@ -268,18 +268,18 @@ async fn what_is_taken_is_given_back_when_the_extension_or_the_runtime_dies_or_i
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_is_taken_than_the_function_has_left_and_no_more_than_four_at_once() {
-    let press = r#"{"resource":{"memory-mib":10240,"time":"60s"}}"#;
-    let (platform, extension) = started(&[fault("press", 1.0, press)], &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "160")]).await;
+    let pressure = r#"{"resource":{"memory-mib":10240,"time":"60s"}}"#;
+    let (platform, extension) = started(&[fault("pressure", 1.0, pressure)], &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "160")]).await;
     // In a process of its own: what the other tests of this process take is not the function's.
     let _runtime = RuntimeProcess::start(&extension);
     platform.send(event("a", ROOT, LONG, b"hang"));
     let notes = until("it is said", || Some(extension.notes()).filter(|notes| !notes.is_empty())).await;
     assert!(notes[0].contains("no more left"), "{notes:?}");
-    let running = pressing(extension.child.id());
+    let running = load_processes(extension.child.id());
     let held = resident(running[0]);
     assert!((8 << 20..(160 - 16) << 20).contains(&held), "{held}");
 
-    let (platform, extension) = started(&[fault("press", 1.0, r#"{"resource":{"tmp-mib":1}}"#)], &[]).await;
+    let (platform, extension) = started(&[fault("pressure", 1.0, r#"{"resource":{"tmp-mib":1}}"#)], &[]).await;
     let mut runtimes = Vec::new();
     for n in 0..5 {
         platform.send(event(&format!("i{n}"), ROOT, LONG, b"{}"));
@@ -287,10 +287,10 @@ async fn no_more_is_taken_than_the_function_has_left_and_no_more_than_four_at_on
         runtime.next().await;
         runtimes.push(runtime);
     }
-    assert_eq!(pressing(extension.child.id()).len(), 4);
+    assert_eq!(load_processes(extension.child.id()).len(), 4);
     for (n, runtime) in runtimes.iter_mut().enumerate() {
         runtime.respond(&format!("i{n}"), b"{}").await;
         assert_eq!(extension.eligible(&format!("i{n}"), 1).await[0].done, n < 4, "{n}");
     }
-    assert_eq!(pressing(extension.child.id()), Vec::<u32>::new());
+    assert_eq!(load_processes(extension.child.id()), Vec::<u32>::new());
 }

@@ -68,7 +68,7 @@ fn spellings(secret: &str) -> Vec<String> {
     all
 }
 
-/// The places whose secrets stand in a text.
+/// The places whose secrets are in a text.
 fn found(text: &str) -> Vec<&'static str> {
     PLACES.into_iter().filter(|place| spellings(&secret(place)).iter().any(|spelling| text.contains(spelling))).collect()
 }
@@ -141,7 +141,7 @@ async fn converse(extension: &Extension, platform: &Platform) {
     }
 }
 
-/// Sends what is not HTTP, from the runtime and from the platform, and a request with an address nobody knows.
+/// Sends what is not HTTP, from the runtime and from the platform, and a request with an unknown address.
 async fn babble(extension: &Extension, platform: &Platform) {
     let secret = secret("platform");
     for nonsense in [format!("GET {secret}\r\n\r\n"), format!("{secret}\r\n\r\n"), format!("GET /{secret} HTTP/1.1\r\nA: {secret}\r\n\r\n")]
@@ -212,7 +212,7 @@ fn kinds() -> Vec<(&'static str, String)> {
         ("response", r#"{"response":{"drop":true}}"#.to_owned()),
         ("stream", format!(r#"{{"stream":{{"first-byte":"1ms","cut-after":9,"error":{{"message":"{secret}"}}}}}}"#)),
         ("again", r#"{"again":{}}"#.to_owned()),
-        // Only words can be put there, and a secret is none.
+        // Only words can be put there, and a secret is not a word.
         ("event", r#"{"event":{"set":{"/body":"not json"}}}"#.to_owned()),
         ("timeout", r#"{"timeout":{"share-of-deadline":0.1}}"#.to_owned()),
         ("timeout", r#"{"timeout":{}}"#.to_owned()),
@@ -296,7 +296,7 @@ async fn nothing_that_is_wrong_is_quoted() {
 #[test]
 #[ignore = "it panics: `a_panic_is_not_quoted` runs it in a process of its own"]
 fn a_mistake() {
-    extension::fail_open::say_only_where();
+    extension::fail_open::print_only_the_place();
     let event = secret("event");
     assert!(event.is_empty(), "{event} came");
 }
@@ -306,6 +306,6 @@ fn a_panic_is_not_quoted() {
     let output =
         Command::new(std::env::current_exe().unwrap()).args(["--ignored", "--exact", "a_mistake", "--nocapture"]).output().unwrap();
     let all = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(all.contains("error: a mistake of brownout's extension, at ") && all.contains("secrets.rs:"), "{all}");
+    assert!(all.contains("error: bug in brownout's extension at ") && all.contains("secrets.rs:"), "{all}");
     assert_eq!(found(&all), Vec::<&str>::new(), "{all}");
 }

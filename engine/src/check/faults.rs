@@ -106,7 +106,7 @@ impl Check<'_> {
         for complaint in &complaints {
             self.complain(spanned.span(), complaint.to_string());
         }
-        if complaints.is_empty() && fault.kind.hangs_on_trigger() {
+        if complaints.is_empty() && fault.kind.depends_on_trigger() {
             self.asks_for_no_leave(spanned, &fault, ground);
         }
         Some(fault)

@@ -1,5 +1,5 @@
-//! What an answer may say in the place of the handler's. It is a list of what refuses or says nothing, not of what grants: whoever invokes a
-//! function may take anything else for leave. What the strictest and the most lenient reader do not both read alike counts as leave.
+//! What an answer may say in the place of the handler's. It lists what denies access or says nothing, not what grants it: a caller may take anything
+//! else for a grant. An answer that the strictest and the most lenient reader do not read alike counts as a grant.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ const HTTP_ANSWER: [&str; 7] = ["statusCode", "statusDescription", "headers", "m
 /// JSON that is nested deeper, in itself and as text within text, is not the same for every reader.
 const DEEPEST: usize = 32;
 
-/// What stands in the name of a member that grants something where its value is neither false nor null.
+/// Parts of the name of a member that grants something unless its value is false or null.
 const GRANTS: [&str; 10] =
     ["authorized", "authenticated", "issuetokens", "answercorrect", "autoconfirm", "autoverify", "role", "groups", "claims", "scopes"];
 
@@ -24,13 +24,13 @@ pub fn answer_fits(text: &str, trigger: Trigger) -> bool {
     match trigger {
         Trigger::Http => http_refusal(text).is_some(),
         Trigger::Queue | Trigger::TableStream | Trigger::Asynchronous => http_refusal(text).is_some() || is_batch(text) || is_words(text),
-        // Their callers ask for leave, or nobody knows what they do with an answer.
+        // Their callers ask for permission, or it is not known what they do with an answer.
         Trigger::Invoke | Trigger::Authorizer | Trigger::SignIn | Trigger::Task => false,
     }
 }
 
-/// Whether the handler's answer to an edited event could open a door: nobody knows what it would have answered to the event as it was.
-pub fn edited_could_open(answer: &[u8], trigger: Trigger) -> bool {
+/// Whether the handler's answer to an edited event may grant access: its answer to the original event is not known.
+pub fn edited_may_grant(answer: &[u8], trigger: Trigger) -> bool {
     std::str::from_utf8(answer).map_or(true, |answer| match trigger {
         Trigger::Http => http_refusal(answer).is_none(),
         _ => could_grant(answer),
@@ -72,7 +72,7 @@ pub fn is_words(text: &str) -> bool {
     text.is_empty() || (is_several && text.bytes().all(is_plain) && !says_allow(text))
 }
 
-/// Whether some reader could take a text for leave: it says "allow", a member of it grants, or not all read it alike. Too strict on purpose, and
+/// Whether some reader could take a text for a grant: it says "allow", a member of it grants, or not all read it alike. Too strict on purpose, and
 /// never the only guard: it is for places that nothing is known to read.
 pub fn could_grant(text: &str) -> bool {
     text_grants(text, DEEPEST)
@@ -144,18 +144,18 @@ mod tests {
 
     /// What a plan could post, and for which triggers it may.
     const BATCH: [Trigger; 3] = [Trigger::Queue, Trigger::TableStream, Trigger::Asynchronous];
-    const ALL_OF_NO_LEAVE: [Trigger; 4] = [Trigger::Http, Trigger::Queue, Trigger::TableStream, Trigger::Asynchronous];
+    const WITHOUT_PERMISSION: [Trigger; 4] = [Trigger::Http, Trigger::Queue, Trigger::TableStream, Trigger::Asynchronous];
 
     fn may(text: &str) -> Vec<Trigger> {
         Trigger::ALL.into_iter().filter(|trigger| answer_fits(text, *trigger)).collect()
     }
 
     #[test]
-    fn what_opens_a_door_somewhere_may_be_answered_nowhere() {
+    fn what_grants_access_somewhere_may_be_answered_nowhere() {
         let deep = |levels: usize, inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
         let within = |inner: String| format!(r#"{{"statusCode":500,"body":{inner}}}"#);
         for text in [
-            // What AWS itself takes for leave.
+            // What AWS itself takes for a grant.
             r#"{"policyDocument":{"Statement":[{"Effect":"Allow"}]}}"#.to_owned(),
             r#"{"policyDocument":{"Statement":{"Effect":"aLLoW"}}}"#.into(),
             r#"{"policyDocument":{"Statement":{"Effect":"\u0041llow"}}}"#.into(),
@@ -214,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_an_edited_event_must_not_open_a_door() {
+    fn an_answer_to_an_edited_event_must_not_grant_access() {
         let (http, queue) = (Trigger::Http, Trigger::Queue);
-        for (trigger, answer, opens) in [
+        for (trigger, answer, grants) in [
             (queue, r#"{"batchItemFailures":[]}"#, false),
             (queue, r#"{"isAuthorized":true}"#, true),
             (queue, r#"{"decision":"\u0041LLOW"}"#, true),
@@ -231,19 +231,19 @@ mod tests {
             (http, r#"{"statusCode":"403"}"#, true),
             (http, "not json", true),
         ] {
-            assert_eq!(edited_could_open(answer.as_bytes(), trigger), opens, "{trigger:?} {answer}");
+            assert_eq!(edited_may_grant(answer.as_bytes(), trigger), grants, "{trigger:?} {answer}");
         }
-        assert!(edited_could_open(b"\xff no", queue));
+        assert!(edited_may_grant(b"\xff no", queue));
     }
 
     #[test]
-    fn what_refuses_or_says_nothing_may_be_answered_where_nobody_asks_for_leave() {
+    fn what_denies_or_says_nothing_may_be_answered_to_callers_that_ask_for_no_permission() {
         for text in [
             r#"{"statusCode":500,"body":"oops"}"#,
             r#"{"statusCode":403,"headers":{"x":"y"},"cookies":[],"body":null,"isBase64Encoded":false}"#,
             r#" { "statusCode" : 599 , "body" : "{\"message\":\"no\",\"statusCode\":403}" } "#,
         ] {
-            assert_eq!(may(text), ALL_OF_NO_LEAVE, "{text}");
+            assert_eq!(may(text), WITHOUT_PERMISSION, "{text}");
         }
         for text in
             ["", "not json", "It is broken, really!", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#]

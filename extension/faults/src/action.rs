@@ -23,18 +23,18 @@ pub enum Moment {
 /// When the runtime's process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
-    /// With the event in our hands.
+    /// While the extension holds the event.
     Before,
     /// So long after the event was handed over, unless the handler has answered by then.
     Middle {
         /// The time.
         after: Duration,
     },
-    /// With the handler's answer in our hands; the platform does not get it.
+    /// While the extension holds the handler's answer; the platform does not get it.
     After,
 }
 
-/// Damage to the handler's answer. None of it can make leave of a refusal: what is left is no JSON for any reader.
+/// Damage to the handler's answer. None of it can turn a denial into a grant: what is left is not JSON for any reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alteration {
     /// Only the first so many bytes are posted.
@@ -120,7 +120,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The name that stands in the ledger.
+    /// Its name in the ledger.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -146,7 +146,7 @@ impl Action {
         }
     }
 
-    /// Whether the event must tell what has invoked the function before it may be done; see [`Action::fits`].
+    /// Whether the event must show what invoked the function before it may be done; see [`Action::fits`].
     pub const fn depends_on_event(&self) -> bool {
         matches!(self, Self::Replace { anywhere: false, .. })
     }

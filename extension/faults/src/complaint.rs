@@ -1,4 +1,4 @@
-//! What is wrong with something that was written, and what would do instead.
+//! What is wrong with a setting, and what to write instead.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Complaint {
     /// The key it is about, relative to the thing that was checked, such as `latency.time`.
     pub key: String,
-    /// A lowercase fragment: what was found, in backticks, and what would do.
+    /// A lowercase fragment: what was found, in backticks, and how to fix it.
     pub what: String,
 }
 

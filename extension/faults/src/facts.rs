@@ -1,4 +1,4 @@
-//! What is known of an event for a filter to match on. An event that is no JSON object has no facts of its own.
+//! What is known of an event for a filter to match on. An event that is not a JSON object has no facts of its own.
 
 use std::borrow::Cow;
 use std::hash::Hasher;
@@ -23,7 +23,7 @@ const SOURCES: [&str; 6] =
 const MESSAGE_IDS: [&str; 3] = ["/Records/~f/messageId", "/Records/~f/eventID", "/Records/~f/Sns/MessageId"];
 const OBJECT: [&str; 3] = ["/Records/~f/s3/bucket/name", "/Records/~f/s3/object/key", "/Records/~f/s3/object/sequencer"];
 
-/// The facts of one event: what stands in the places that were asked about, as it stands there.
+/// The facts of one event: what is in the places that were asked about, byte for byte.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts<'a> {
     /// Its place among the invocations of its environment, from 1; 0 where that is not known.
@@ -37,32 +37,32 @@ pub struct Facts<'a> {
 /// A group of places of which one is enough.
 pub type Group = Vec<String>;
 
-/// Where the HTTP method stands (REST proxy and request authorizer, HTTP API 2.0).
+/// The places of the HTTP method (REST proxy and request authorizer, HTTP API 2.0).
 pub fn method_places() -> Group {
     METHOD.map(str::to_owned).to_vec()
 }
 
-/// Where the path without the stage stands.
+/// The places of the path without the stage.
 pub fn path_places() -> Group {
     PATH.map(str::to_owned).to_vec()
 }
 
-/// Where the values of an HTTP header stand, its name in any case.
+/// The places of the values of an HTTP header, its name in any case.
 pub fn header_places(name: &str) -> Vec<Group> {
     named(HEADERS, ANY_CASE, name).map(|place| vec![place]).to_vec()
 }
 
-/// Where the values of a query parameter stand.
+/// The places of the values of a query parameter.
 pub fn query_places(name: &str) -> Vec<Group> {
     named(QUERIES, "", name).map(|place| vec![place]).to_vec()
 }
 
-/// Where the ARNs stand that an event comes from (queues, streams, topics, buckets, authorizers, rules).
+/// The places of the ARNs that an event comes from (queues, streams, topics, buckets, authorizers, rules).
 pub fn source_places() -> Vec<Group> {
     SOURCES.map(|place| vec![place.to_owned()]).to_vec()
 }
 
-/// Where the id of an event's first record stands.
+/// The places of the id of an event's first record.
 pub fn message_places() -> Vec<Group> {
     OBJECT.map(|of_object| MESSAGE_IDS.into_iter().chain([of_object]).map(str::to_owned).collect()).to_vec()
 }
@@ -130,7 +130,7 @@ impl<'a> Facts<'a> {
         self.values(named(QUERIES, "", name))
     }
 
-    /// What stands at the places of a pattern, as JSON.
+    /// What is at the places of a pattern, as JSON.
     pub fn raw<'b>(&'b self, pattern: &'b str) -> impl Iterator<Item = &'b str> {
         self.found.iter().filter(move |(found, _)| *found == pattern).map(|(_, raw)| raw.as_ref())
     }
@@ -146,9 +146,9 @@ impl<'a> Facts<'a> {
     }
 
     /// The id of the event's first record: of the message in a queue (`messageId`), the record in a stream (`eventID`) or the notice of a topic
-    /// (`Sns.MessageId`), each the same however often it is delivered. What a bucket tells has no id: its `sequencer` with a hash of bucket and key,
-    /// since a key may be somebody's name and this one is written down. `None` where there is none, or one that is longer than ids are or has other
-    /// characters.
+    /// (`Sns.MessageId`), each the same however often it is delivered. A bucket's record has no id: its `sequencer` with a hash of bucket and key,
+    /// since a key may be a person's name and the id is written to the ledger. `None` if there is no id, or one that is longer than ids are or has
+    /// other characters.
     pub fn message(&self) -> Option<String> {
         let id = |place: &'static str| self.text(place).filter(|text| is_id(text));
         MESSAGE_IDS.into_iter().find_map(id).map(Cow::into_owned).or_else(|| {
@@ -162,7 +162,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The text that stands in a place.
+    /// The text in a place.
     pub fn text<'b>(&'b self, pattern: &'b str) -> Option<Cow<'b, str>> {
         said(self.raw(pattern).next()?)
     }

@@ -1,4 +1,4 @@
-//! Who an invocation is, in a form that the generator and the extension both know.
+//! The identity of an invocation, in a form that the generator and the extension both know.
 
 use std::borrow::Cow;
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::Trigger;
 
-/// What a roll hangs on, as [`By`] says; without a trace and without a message it is the request id.
+/// What a roll depends on, as [`By`] says; without a trace and without a message it is the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a>(pub &'a str);
 
 impl<'a> Identity<'a> {
-    /// The name of the n-th call, counted from 1, that a fault is about among the calls with this root: the root itself for the first one,
+    /// The name of the n-th call, counted from 1, that a fault applies to among the calls with this root: the root itself for the first one,
     /// so that a request that calls once is struck alike whether calls are counted or not.
     pub fn of_call(self, call: u32) -> Cow<'a, str> {
         if call > 1 { format!("{}#{call}", self.0).into() } else { self.0.into() }
     }
 
-    /// The part that a roll hangs on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at which it
+    /// The part that a roll depends on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at which it
     /// was made, and a request is to be struck on any day as it was today. The number of a call behind it (`#2`) belongs to it. Of anything
     /// else it is the whole. Source: AWS X-Ray, trace ids.
     #[must_use]
@@ -29,7 +29,7 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// Which of an invocation's names a fault's roll hangs on.
+/// Which of an invocation's names a fault's roll depends on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -37,10 +37,10 @@ pub enum By {
     /// The root of its trace: what one request of the load causes is struck together.
     #[default]
     Trace,
-    /// The id of the event's first record, for a function that a queue, a stream, a topic or a bucket invokes: whatever is delivered again is
+    /// The id of the event's first record, for a function that a queue, a stream, a topic or a bucket invokes: a message that is delivered again is
     /// struck again. An event without such an id is known by its trace.
     Message,
-    /// The root of its trace and the number of the call among those with this root that the fault is about: a call that is tried again is
+    /// The root of its trace and the number of the call among those with this root that the fault applies to: a call that is tried again is
     /// rolled again. For a `service` only: a service sees all calls of a request, an environment does not.
     Call,
 }
@@ -53,7 +53,7 @@ impl From<Trigger> for By {
 }
 
 impl By {
-    /// Whether it is what a plan says that does not say it.
+    /// Whether a plan need not write it.
     pub const fn is_default(&self) -> bool {
         matches!(self, Self::Trace)
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_found_wherever_it_stands() {
+    fn the_root_is_found_at_any_place_in_the_header() {
         for (header, root) in [
             ("Root=1-5759e988-bd862e3fe1be46a994272793", Some("1-5759e988-bd862e3fe1be46a994272793")),
             ("Parent=53995c3f42cd8ad8; Root=1-a-b;Sampled=1", Some("1-a-b")),

@@ -1,4 +1,4 @@
-//! An error of our own making, as Lambda reports one.
+//! An injected error, as Lambda reports one.
 
 use serde::{Deserialize, Serialize};
 

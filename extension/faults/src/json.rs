@@ -1,4 +1,4 @@
-//! JSON read from front to back without a tree: every value is known by its place among the bytes, and what nobody asks for is passed over.
+//! JSON read from front to back without a tree: every value is known by its place among the bytes, and values that are not asked for are passed over.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,7 +13,7 @@ pub enum Stop {
     Ends,
     /// It is no JSON (RFC 8259), or nested too deep.
     Broken,
-    /// Whoever reads knows enough.
+    /// The caller knows enough.
     Enough,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Reader<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
-    /// What stands in these bytes.
+    /// The text of these bytes.
     pub fn text(&self, place: Range<usize>) -> &'a str {
         self.text.get(place).unwrap_or_default()
     }
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over the next value, which `inside` reads. Where it stood.
+    /// Passes over the next value, which `inside` reads. Its place.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         Ok(from..self.at)
     }
 
-    /// Passes over the next value and looks at nothing in it. Where it stood.
+    /// Passes over the next value and looks at nothing in it. Its place.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -98,8 +98,8 @@ impl<'a> Reader<'a> {
                 let is_object = open & 1 == 1;
                 match self.peek()? {
                     b',' => break,
-                    b'}' if is_object => self.leave(),
-                    b']' if !is_object => self.leave(),
+                    b'}' if is_object => self.close(),
+                    b']' if !is_object => self.close(),
                     _ => return Err(Stop::Broken),
                 }
                 open >>= 1;
@@ -120,12 +120,12 @@ impl<'a> Reader<'a> {
         if self.depth > DEEPEST { Err(Stop::Broken) } else { Ok(()) }
     }
 
-    const fn leave(&mut self) {
+    const fn close(&mut self) {
         self.at += 1;
         self.depth -= 1;
     }
 
-    /// Passes over the name of a member and the colon behind it; where the name stood.
+    /// Passes over the name of a member and the colon behind it; the place of the name.
     fn name(&mut self) -> Result<Range<usize>, Stop> {
         if self.peek()? != b'"' {
             return Err(Stop::Broken);
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
             }
         }
-        self.leave();
+        self.close();
         Ok(())
     }
 
@@ -277,7 +277,7 @@ fn escape(rest: &[u8]) -> Result<usize, Stop> {
     }
 }
 
-/// What a JSON string says; `None` where it is none, or half of a surrogate pair stands in it.
+/// What a JSON string says; `None` if it is not a string, or has half of a surrogate pair.
 pub fn said(string: &str) -> Option<Cow<'_, str>> {
     let inner = string.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') { serde_json::from_str(string).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }

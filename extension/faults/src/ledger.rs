@@ -1,4 +1,4 @@
-//! What was decided about an invocation, as one line of JSON. Never a payload, a header value or an environment value.
+//! What was decided about an invocation, as one line of JSON. It must never hold a payload, a header value or the value of a variable.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::{Action, Decision, Identity};
 pub enum Arm {
     /// The fault struck it.
     Treatment,
-    /// It was eligible and left alone.
+    /// It was eligible and passed untouched.
     Control,
 }
 
@@ -29,13 +29,13 @@ pub enum Start {
     Warm,
 }
 
-/// One line of the ledger. On the wire it is `{"brownout":{...}}`, so that it can stand among other log lines.
+/// One line of the ledger. On the wire it is `{"brownout":{...}}`, so that it can be among other log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "kebab-case")]
 pub enum Entry {
-    /// An invocation, or a call to a service, that faults in force were about.
+    /// An invocation, or a call to a service, that faults in force applied to.
     Decided(Decided),
-    /// The start of an environment that a fault in force was about. Of such faults no invocation has a line.
+    /// The start of an environment that a fault in force applied to. No invocation has a line for such a fault.
     Started(Started),
     /// The first invocation of an environment, faults or not.
     ColdStart {
@@ -46,7 +46,7 @@ pub enum Entry {
         /// The root of the trace id, where there was one.
         root: Option<String>,
     },
-    /// An invocation that the platform handed to an environment: the other side of the books.
+    /// An invocation that the platform handed to an environment: what the lines of the ledger are balanced against.
     Invoked {
         /// The function.
         function: String,
@@ -58,7 +58,7 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// Something that the reader of the ledger should know: a plan that was not understood, a lease that ran out, a fault that could not be carried out.
+    /// What the reader of the ledger should know: a plan that was not understood, a lease that ran out, a fault that could not be carried out.
     Note {
         /// The function or service that says so.
         place: String,
@@ -67,7 +67,7 @@ pub enum Entry {
     },
 }
 
-/// An invocation that faults in force were about: one line, however many they are.
+/// An invocation that faults in force applied to: one line, however many faults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     /// The run whose plan was in force.
@@ -83,7 +83,7 @@ pub struct Decided {
     pub place: String,
     /// Cold or warm.
     pub start: Start,
-    /// What the faults did of which there is more to say than that they left it alone.
+    /// What the faults did that need more than their name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<OfFault>,
     /// The others: see [`OfFault::control`].
@@ -106,7 +106,7 @@ fn as_text<S: serde::Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok
     serializer.serialize_str(name)
 }
 
-/// What one fault did to an invocation that it was about.
+/// What one fault did to an invocation that it applied to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfFault {
     /// The fault's name.
@@ -115,27 +115,27 @@ pub struct OfFault {
     pub arm: Arm,
     /// The action's name, `pass` for control.
     pub action: Cow<'static, str>,
-    /// What was really waited, in microseconds.
+    /// How long it really waited, in microseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited_us: u64,
-    /// False where the action could not be carried out and the invocation passed untouched.
+    /// False if the action could not be carried out and the invocation passed untouched.
     #[serde(default = "done", skip_serializing_if = "is_done")]
     pub done: bool,
-    /// The id of the message that the roll hung on, where it did: see [`crate::By::Message`].
+    /// The id of the message that the roll depends on, if it does: see [`crate::By::Message`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The number of the call that the roll hung on, where calls were counted: see [`crate::By::Call`].
+    /// The number of the call that the roll depends on, if calls are counted: see [`crate::By::Call`].
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub call: u32,
 }
 
 impl OfFault {
-    /// A fault that left the invocation alone.
+    /// A fault that left the invocation untouched.
     pub fn control(fault: String) -> Self {
         Self { fault, arm: Arm::Control, action: Action::Pass.name().into(), waited_us: 0, done: true, message: None, call: 1 }
     }
 
-    /// What a decision has come to.
+    /// What became of a decision.
     pub fn of(decision: Decision, waited: Duration, done: bool) -> Self {
         let Decision { fault, arm, action, message, call } = decision;
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
@@ -194,7 +194,7 @@ const fn is_done(done: &bool) -> bool {
 }
 
 impl Eligible {
-    /// What the roll hung on: the message, else the call by its root and number, else, without a trace, the request id.
+    /// What the roll depends on: the message, else the call by its root and number, else, without a trace, the request id.
     pub fn identity(&self) -> Cow<'_, str> {
         match (&self.message, &self.root) {
             (Some(message), _) => message.into(),
@@ -204,14 +204,14 @@ impl Eligible {
     }
 }
 
-/// An environment's start that a fault in force was about, and what was done to it.
+/// An environment's start that a fault in force applied to, and what was done to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
     /// The run whose plan was in force.
     pub run: String,
     /// The plan's sequence number.
     pub sequence: u64,
-    /// The environment by its name (`AWS_LAMBDA_LOG_STREAM_NAME`): what the roll hung on.
+    /// The environment by its name (`AWS_LAMBDA_LOG_STREAM_NAME`): what the roll depends on.
     pub environment: String,
     /// The function.
     pub place: String,
@@ -221,9 +221,9 @@ pub struct Started {
     pub arm: Arm,
     /// The action's name, `pass` for control.
     pub action: String,
-    /// What was really waited, in microseconds.
+    /// How long it really waited, in microseconds.
     pub waited_us: u64,
-    /// False where the action could not be carried out and the environment started untouched.
+    /// False if the action could not be carried out and the environment started untouched.
     pub done: bool,
 }
 
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_all_faults_share_once_and_of_those_that_left_it_alone_the_name() {
+    fn a_line_says_once_what_all_faults_share_and_only_the_names_of_the_control_arm() {
         let struck = OfFault { arm: Arm::Treatment, action: "wait-before".into(), waited_us: 60_012, ..OfFault::control("slow".into()) };
         let entry = decided(Some("1-a-b"), vec![struck], (0..19).map(|n| format!("fault-{n}").into()).collect());
         let line = entry.to_line();
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_gives_the_name_that_its_roll_hung_on() {
+    fn a_line_gives_the_name_that_its_roll_depends_on() {
         for (message, root, call, identity) in [
             (Some("m-1"), Some("1-a-b"), 1, "m-1"),
             (None, Some("1-a-b"), 1, "1-a-b"),

@@ -1,4 +1,4 @@
-//! The vocabulary everyone speaks: what may go wrong, for whom, and what was decided.
+//! The vocabulary of all crates: what may go wrong, for whom, and what was decided.
 //! Pure: it reads no clock, opens no file and holds no socket, so a decision can be repeated.
 
 pub mod access;

@@ -1,4 +1,4 @@
-//! What one environment remembers of a run: how often each fault has struck, and which burst is under way. Nothing else is kept.
+//! What one environment remembers of a run: how often each fault has struck, and which burst is under way. It must keep nothing else.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ struct Remembered {
 }
 
 impl Memory {
-    /// Begins anew where `run` is another one.
+    /// Begins anew if `run` is another one.
     pub(crate) fn of_run(&mut self, run: &str) {
         if self.run != run {
             *self = Self { run: run.to_owned(), faults: HashMap::new() };
@@ -31,7 +31,7 @@ impl Memory {
         fault.at_most.is_some_and(|most| self.faults.get(&fault.name).is_some_and(|remembered| remembered.struck >= most))
     }
 
-    /// Whether the invocation is struck: by its own roll or because it stands in a burst. Remembers it.
+    /// Whether the invocation is struck: by its own roll or because it is within a burst. Remembers it.
     pub(crate) fn strikes(&mut self, fault: &Fault, rolled: bool) -> bool {
         let burst = if let Kind::Throttle(burst) = &fault.kind { burst.burst } else { 1 };
         let in_burst = self.faults.get(&fault.name).is_some_and(|remembered| remembered.burst_left > 0);

@@ -1,6 +1,6 @@
 //! Patterns with stars. An event never waits for one: a text is read once, and a path in pattern x path steps at most, both short.
 
-/// What a single star stands for.
+/// What a single star means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wild {
     /// Any text without a `/`; two stars are any text at all.
@@ -59,7 +59,7 @@ fn goes_on_as(pattern: &[u8], text: &[u8]) -> bool {
     reached.last().copied().unwrap_or(false)
 }
 
-/// After a star: from each place that was reached all later ones are, up to a `/` unless it stands for `any` text.
+/// After a star: from each place that was reached all later ones are, up to a `/` unless it means `any` text.
 fn spread(reached: &mut [bool], text: &[u8], any: bool) {
     let mut open = false;
     for (at, place) in reached.iter_mut().enumerate() {
@@ -72,7 +72,7 @@ fn spread(reached: &mut [bool], text: &[u8], any: bool) {
     }
 }
 
-/// After a byte: from each place that was reached the next one is, where that byte stands between.
+/// After a byte: from each place that was reached the next one is, if that byte is between them.
 fn step(reached: &mut [bool], text: &[u8], wanted: u8) {
     let mut before = false;
     for (at, place) in reached.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! The places of an event that somebody asks about, as one trie that is known when the plan is read. An event is read once, from front to
+//! The places of an event that faults ask about, as one trie that is known when the plan is read. An event is read once, from front to
 //! back and without a tree, and only as far as something that was asked for can still come.
 
 use std::borrow::Cow;
@@ -38,12 +38,12 @@ struct Node {
     first: Option<usize>,
     /// Its place in `asked`, where it is one.
     asked: Option<usize>,
-    /// Whether it stands in several places of one event.
+    /// Whether it can match several places of one event.
     repeats: bool,
 }
 
 impl Node {
-    /// The node that a segment leads to: `new` where there is none yet.
+    /// The node that a segment leads to: `new` if there is no such node yet.
     fn step(&mut self, segment: &str, new: usize) -> usize {
         if let Some(name) = segment.strip_prefix(ANY_CASE) {
             return *self.any_case.entry(unescaped(name).to_ascii_lowercase()).or_insert(new);
@@ -191,7 +191,7 @@ impl<'a> Walk<'a> {
         Facts::found(self.found, self.names)
     }
 
-    /// Reads the value that these nodes stand for.
+    /// Reads the value at these nodes.
     fn value(&mut self, reader: &mut Reader<'a>, nodes: &[usize], is_root: bool) -> Result<(), Stop> {
         let places = self.places;
         let below = |at: &usize| places.nodes.get(*at).is_some_and(|node| node.below().next().is_some());

@@ -42,7 +42,7 @@ impl From<Lease> for u64 {
 
 /// How often a plan behind a network is read, at the most, while a lease of it runs: every environment that is awake does.
 pub const READ_EVERY: Duration = Duration::from_millis(1_700);
-/// How often where none runs: ever less often down to this. So long before a strike, a plan must be there that is renewed.
+/// How often without a lease: ever less often, down to this. A plan that is renewed must exist for so long before a strike.
 pub const READ_AT_LAST_EVERY: Duration = Duration::from_secs(60);
 
 /// Where a fault strikes.
@@ -95,17 +95,17 @@ pub struct Fault {
     /// Which invocations are eligible.
     #[serde(default)]
     pub when: When,
-    /// How often it strikes at most in each environment; nobody counts across environments.
+    /// How often it strikes at most in each environment; environments do not share a count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
-    /// What the roll hangs on.
+    /// What the roll depends on.
     #[serde(default, skip_serializing_if = "By::is_default")]
     pub by: By,
     /// What goes wrong.
     pub kind: Kind,
 }
 
-/// How the roll of a fault fell for an invocation that it is about.
+/// The roll of a fault for an invocation that it applies to.
 #[derive(Debug)]
 pub struct Rolled<'a> {
     fault: &'a Fault,
@@ -115,18 +115,18 @@ pub struct Rolled<'a> {
 }
 
 impl Rolled<'_> {
-    /// Whether there is more to say than that the fault left the invocation alone.
+    /// Whether the ledger needs more than the fault's name.
     pub const fn is_notable(&self) -> bool {
         self.struck || self.message.is_some()
     }
 
-    /// What is decided by it.
+    /// What follows from it.
     pub fn decision(self) -> Decision {
         Decision { message: self.message, ..self.fault.decided(self.roll, self.struck) }
     }
 }
 
-/// What was decided about one invocation and one fault that is about it.
+/// What was decided about one invocation and one fault that applies to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// The fault's name.
@@ -135,9 +135,9 @@ pub struct Decision {
     pub arm: Arm,
     /// What to do; [`Action::Pass`] for control.
     pub action: Action,
-    /// The id of the message that the roll hung on, where it was looked for in the event and found.
+    /// The id of the message that the roll depends on, if it was looked for in the event and found.
     pub message: Option<String>,
-    /// The number of the call that the roll hung on, where calls are counted (see [`By::Call`]); 1 otherwise.
+    /// The number of the call that the roll depends on, if calls are counted (see [`By::Call`]); 1 otherwise.
     pub call: u32,
 }
 
@@ -166,7 +166,7 @@ impl Fault {
             complaints.push(Complaint::new("at-most", "`0` never strikes; it is 1 or more"));
         }
         if matches!(self.kind, Kind::Init(_)) && (self.when != When::default() || self.at_most.is_some() || self.by == By::Message) {
-            complaints.push(Complaint::new("init", "an environment's start has no event; leave out `when`, `at-most` and `by`"));
+            complaints.push(Complaint::new("init", "an environment's start has no event; remove `when`, `at-most` and `by`"));
         }
         complaints
     }
@@ -178,7 +178,7 @@ impl Fault {
         self.decided(roll, self.hits(roll))
     }
 
-    /// The same in an environment that remembers, by the name that the roll hangs on; `None` where the fault has struck as often as it may.
+    /// The same in an environment that remembers, by the name that the roll depends on; `None` if the fault has struck as often as it may.
     fn roll_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts<'_>) -> Option<Rolled<'_>> {
         if memory.is_exhausted(self) {
             return None;
@@ -189,19 +189,19 @@ impl Fault {
         Some(Rolled { fault: self, roll, struck, message })
     }
 
-    /// The same for a call to a service; `count` gives the number of this call among those with its root that the fault is about.
+    /// The same for a call to a service; `count` gives the number of this call among those with its root that the fault applies to.
     fn decide_call(&self, seed: u64, identity: Identity<'_>, count: impl FnOnce(&Self) -> u32) -> Decision {
         let call = if self.by == By::Call { count(self) } else { 1 };
         Decision { call, ..self.decide(seed, Identity(&identity.of_call(call))) }
     }
 
-    /// The places of the event that it asks about.
+    /// The places of the event that it needs.
     fn places(&self) -> Vec<Group> {
         let message = if self.by == By::Message { message_places() } else { Vec::new() };
         self.when.places().into_iter().chain(message).collect()
     }
 
-    fn is_about_an_invocation_of(&self, function: &str) -> bool {
+    fn applies_to(&self, function: &str) -> bool {
         self.place.is_function(function) && !matches!(self.kind, Kind::Init(_))
     }
 
@@ -241,7 +241,7 @@ pub struct Plan {
     pub until_ms: Option<u64>,
     /// What the rolls depend on, beside the names.
     pub seed: u64,
-    /// The faults; none is a calm plan.
+    /// The faults; a plan without any is calm.
     pub faults: Vec<Fault>,
 }
 
@@ -294,13 +294,13 @@ impl Plan {
         if faults.is_empty() { Ok(plan) } else { Err(PlanError::Refused { faults, complaints: complaints.join("; ") }) }
     }
 
-    /// Lets the lease begin at `wall`: whoever reads the plan later has only the rest of it, also where its source tells no age.
+    /// Lets the lease begin at `wall`: a later reader of the plan has only the rest of it, even if its source tells no age.
     pub fn begin_lease(&mut self, wall: SystemTime) {
         let end = wall.duration_since(UNIX_EPOCH).unwrap_or_default() + self.lease_ms.duration();
         self.until_ms = Some(u64::try_from(end.as_millis()).unwrap_or(u64::MAX));
     }
 
-    /// How much longer it is in force for whoever reads it at `wall`; `age` is how long ago its source took it, where that is told. `None` where
+    /// How much longer it is in force for a reader at `wall`; `age` is how long ago its source took it, if that is told. `None` if
     /// neither tells an end: every new reader would begin the lease anew, for ever. A plan without faults has nothing to end.
     pub fn left(&self, age: Option<Duration>, wall: SystemTime) -> Option<Duration> {
         if age.is_none() && self.until_ms.is_none() && !self.faults.is_empty() {
@@ -311,7 +311,7 @@ impl Plan {
         Some(until.map_or(lease, |until| until.min(lease)))
     }
 
-    /// Whether a fault of this name can strike by it.
+    /// Whether it has a fault of this name that can strike.
     pub fn strikes_with(&self, fault: &str) -> bool {
         self.faults.iter().any(|one| one.name == fault && one.share != Share::NONE)
     }
@@ -321,7 +321,7 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// How the rolls fall for one invocation of `function` with these facts: each fault that is about it by its place in the plan, in that order.
+    /// The rolls for one invocation of `function` with these facts: each fault that applies to it by its place in the plan, in that order.
     /// `identity` is the root of its trace, else its request id.
     pub fn roll(
         &self,
@@ -332,34 +332,34 @@ impl Plan {
     ) -> impl Iterator<Item = (usize, Rolled<'_>)> {
         memory.of_run(&self.run);
         let identity = identity.lasting();
-        let about = move |fault: &Fault| fault.is_about_an_invocation_of(function) && fault.when.matches(facts);
+        let about = move |fault: &Fault| fault.applies_to(function) && fault.when.matches(facts);
         let faults = self.faults.iter().enumerate().filter(move |(_, fault)| about(fault));
         faults.filter_map(move |(at, fault)| fault.roll_in(memory, self.seed, identity, facts).map(|rolled| (at, rolled)))
     }
 
-    /// What is decided about one invocation, one decision for each fault that is about it: see [`Plan::roll`].
+    /// What is decided about one invocation, one decision for each fault that applies to it: see [`Plan::roll`].
     pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts<'_>, memory: &mut Memory) -> Vec<Decision> {
         self.roll(function, identity, facts, memory).map(|(_, rolled)| rolled.decision()).collect()
     }
 
-    /// What is decided about the start of an environment of `function`; the roll hangs on the environment's name.
+    /// What is decided about the start of an environment of `function`; the roll depends on the environment's name.
     pub fn decide_start(&self, function: &str, environment: Identity<'_>) -> Vec<Decision> {
         let about = |fault: &&Fault| fault.place.is_function(function) && matches!(fault.kind, Kind::Init(_));
         self.faults.iter().filter(about).map(|fault| fault.decide(self.seed, environment)).collect()
     }
 
-    /// Whether a fault is about invocations of this function at all.
+    /// Whether any fault applies to invocations of this function.
     pub fn concerns(&self, function: &str) -> bool {
-        self.faults.iter().any(|fault| fault.is_about_an_invocation_of(function))
+        self.faults.iter().any(|fault| fault.applies_to(function))
     }
 
     /// The places of an event of this function that have to be known to decide; none where the event need not be read.
     pub fn places(&self, function: &str) -> Places {
-        Places::of(self.faults.iter().filter(|fault| fault.is_about_an_invocation_of(function)).flat_map(Fault::places))
+        Places::of(self.faults.iter().filter(|fault| fault.applies_to(function)).flat_map(Fault::places))
     }
 
-    /// The same for one call of `operation` of `service`. `count` is asked once for each fault whose roll hangs on the call ([`By::Call`]): it
-    /// gives the number of this call, from 1, among those of the same identity that the fault is about.
+    /// The same for one call of `operation` of `service`. `count` is asked once for each fault whose roll depends on the call ([`By::Call`]): it
+    /// gives the number of this call, from 1, among those of the same identity that the fault applies to.
     pub fn decide_call(
         &self,
         service: &str,
@@ -396,7 +396,7 @@ mod tests {
     fn an_end_shortens_the_lease_and_never_lengthens_it() {
         let (mut plan, wall) = (plan(SLOW).unwrap(), UNIX_EPOCH + Duration::from_secs(1_000_000));
         let ms = Duration::from_millis;
-        assert_eq!(plan.left(None, wall), None, "it would begin anew for ever");
+        assert_eq!(plan.left(None, wall), None, "it would begin again for ever");
         for (age, left) in [(0, 5_000), (1_200, 3_800), (5_000, 0), (7_200_000, 0)] {
             assert_eq!(plan.left(Some(ms(age)), wall), Some(ms(left)), "{age}");
         }
@@ -446,7 +446,7 @@ mod tests {
             serde_json::json!({ "event": { "remove": ["/".repeat(100_000)] } }),
             serde_json::json!({ "again": {} }),
         ];
-        // As the extension's thread for plans has it.
+        // As large as that of the extension's thread for plans.
         let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
             for kind in kinds {
                 let when = serde_json::json!({ "pointer": { ("/a".repeat(50_000)): 1 } });
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_about_its_function_and_path_only() {
+    fn a_fault_applies_to_its_function_and_path_only() {
         let plan = plan(SLOW).unwrap();
         assert_eq!(decide(&plan, "authorizer", "1-a-b", "/appointment/1").len(), 1);
         assert_eq!(decide(&plan, "authorizer", "1-a-b", "/items").len(), 0);
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn after_as_many_strikes_as_it_may_a_fault_is_about_nothing_any_more() {
+    fn after_its_last_strike_a_fault_applies_to_nothing_any_more() {
         let arms = arms(r#"{"name":"f","place":{"function":"f"},"share":0.5,"at-most":3,"kind":{"again":{}}}"#, 1000);
         assert_eq!(arms.iter().filter(|arm| **arm == Arm::Treatment).count(), 3);
         assert_eq!(arms.last(), Some(&Arm::Treatment));
@@ -541,7 +541,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_roll_hangs_on_is_written_only_where_it_is_not_the_trace() {
+    fn what_a_roll_depends_on_is_written_only_if_it_is_not_the_trace() {
         assert!(!plan(SLOW).unwrap().to_json().contains("\"by\""));
         let by_message = by_message(7);
         assert!(by_message.to_json().contains(r#""by":"message""#));
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_read_for_the_id_of_its_message_only_where_a_roll_hangs_on_it() {
+    fn an_event_is_read_for_the_id_of_its_message_only_if_a_roll_depends_on_it() {
         let plan = by_message(7);
         assert!(!plan.places("f").is_empty() && plan.places("g").is_empty());
         let by_trace = plan.to_json().replace(r#","by":"message""#, "");
@@ -577,7 +577,7 @@ mod tests {
         }
     }
 
-    /// A fault of a service with this key, or none, for what its roll hangs on.
+    /// A fault of a service with this key, or none, for what its roll depends on.
     fn of_a_service(by: &str) -> Plan {
         let fault = format!(r#"{{"name":"s","place":{{"service":{{"name":"dynamodb"}}}},"share":0.3{by},"kind":{{"error":{{}}}}}}"#);
         plan(&format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[{fault}]}}"#)).unwrap()

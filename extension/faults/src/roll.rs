@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_in_a_root_is_no_part_of_what_a_roll_hangs_on() {
+    fn a_roll_does_not_depend_on_the_time_in_a_root() {
         let own = "bd862e3fe1be46a994272793";
         for (identity, part) in [
             (format!("1-5759e988-{own}"), own.to_owned()),

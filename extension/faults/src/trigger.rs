@@ -36,7 +36,7 @@ impl Trigger {
     pub const ALL: [Self; 8] =
         [Self::Invoke, Self::Http, Self::Authorizer, Self::Queue, Self::TableStream, Self::SignIn, Self::Task, Self::Asynchronous];
 
-    /// As people call it.
+    /// Its usual name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Invoke => "Invoke",
@@ -86,8 +86,8 @@ const RECORDS: &str = "/Records/~*";
 const RECORD_SOURCES: [&str; 2] = ["/Records/~*/eventSource", "/Records/~*/EventSource"];
 
 impl Trigger {
-    /// What has invoked the function, as the event tells it, where that is one of those that ask for no leave: the answer to a batch, a notice or an
-    /// HTTP request with a status of 400 and more opens no door. `None` for every event that is not known to be one of these, and for whatever
+    /// What invoked the function, as the event shows, if it is a trigger that asks for no permission: the answer to a batch or a notice, or a status
+    /// of 400 and more to an HTTP request, grants no access. `None` for every event that is not known to be one of these, and for events that
     /// some readers could take for another one.
     pub fn told_by(event: &[u8]) -> Option<Self> {
         static PLACES: LazyLock<Places> = LazyLock::new(|| {
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_tells_its_trigger_where_it_asks_for_no_leave() {
+    fn an_event_shows_its_trigger_if_that_asks_for_no_permission() {
         for (event, trigger) in [
             (
                 r#"{"resource":"/a","path":"/a","httpMethod":"GET","headers":null,"requestContext":{},"body":null,"isBase64Encoded":false}"#,

@@ -1,4 +1,4 @@
-//! Which invocations a fault is about.
+//! Which invocations a fault applies to.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::json::said;
 use crate::pattern::{LONGEST_PATTERN, Wild, matches};
 use crate::{Complaint, Facts, LARGEST_PLAN, Start};
 
-/// A filter on the event and its environment. What is left out matches everything; an event that lacks what is asked for does not match.
+/// A filter on the event and its environment. A key that is not given matches everything; an event that lacks what a key asks for does not match.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -18,20 +18,20 @@ pub struct When {
     /// The HTTP method, in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// The path of the request: `*` stands for any text within one segment, `**` for any text at all.
+    /// The path of the request: `*` means any text within one segment, `**` any text at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// HTTP headers by name, in any case, and what one of their values looks like; `*` stands for any text.
+    /// HTTP headers by name, in any case, and what one of their values looks like; `*` means any text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub header: BTreeMap<String, String>,
-    /// Query parameters by name and what one of their values looks like; `*` stands for any text.
+    /// Query parameters by name and what one of their values looks like; `*` means any text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, String>,
-    /// Places in the event by JSON pointer (RFC 6901) and what stands there; in a text `*` stands for any text.
+    /// Places in the event by JSON pointer (RFC 6901) and what must be there; in a text `*` means any text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, serde_json::Value>"))]
     pub pointer: BTreeMap<String, Value>,
-    /// The ARN of the queue, stream, topic, bucket or method that the event comes from; `*` stands for any text. Of a batch, any of its records.
+    /// The ARN of the queue, stream, topic, bucket or method that the event comes from; `*` means any text. Of a batch, any of its records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_arn: Option<String>,
     /// The environment's first invocation, or a later one.
@@ -50,7 +50,7 @@ pub struct Requests {
     /// The first one; 1 unless it is given.
     #[serde(default = "first")]
     pub from: u64,
-    /// The last one; none is the last unless it is given.
+    /// The last one; without it there is no last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<u64>,
 }
@@ -69,7 +69,7 @@ impl When {
         !self.header.is_empty() || !self.query.is_empty() || !self.pointer.is_empty()
     }
 
-    /// Whether the sender of a request knows all that it needs to tell whether it is meant: its method and its path.
+    /// Whether the method and the path of a request, which its sender knows, are enough to decide whether it matches.
     pub fn is_known_to_the_sender(&self) -> bool {
         self.source_arn.is_none() && self.start.is_none() && self.requests.is_none() && !self.needs_more_than_a_request_line()
     }
@@ -85,7 +85,7 @@ impl When {
         method.chain(path).chain(headers).chain(queries).chain(pointers).chain(sources).collect()
     }
 
-    /// Whether an event with these facts is meant.
+    /// Whether an event with these facts matches.
     pub fn matches(&self, facts: &Facts<'_>) -> bool {
         let any = |pattern: &str, values: Vec<String>| values.iter().any(|value| matches(pattern, value, Wild::Text));
         let method = self.method.as_deref().is_none_or(|wanted| facts.method().is_some_and(|m| m.eq_ignore_ascii_case(wanted)));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_makes_no_sense_is_complained_about() {
+    fn a_filter_that_makes_no_sense_is_refused() {
         for filter in [
             r#"{"method":"G T"}"#,
             r#"{"path":"items"}"#,

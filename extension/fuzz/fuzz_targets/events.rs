@@ -1,5 +1,6 @@
 //! Any event has facts and any filter says yes or no about them, soon: an event must not wait for its filter.
-//! A message's id is written down: whatever the event, it can be nothing but an id. The filter's JSON stands before the first NUL byte, the event behind it.
+//! A message's id is written to the ledger: whatever the event, it can be nothing but an id. The filter's JSON is before the first NUL byte, the
+//! event after it.
 
 #![no_main]
 
@@ -27,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
         let known = |facts: Facts<'_>| when.matches(&facts.at_place(1));
         let matches = places.read(event, true).map(known).expect("of a whole event all is known");
         let early = places.read(&event[..event.len() / 2], false).map(known);
-        // Of bytes behind what was read nobody knows whether they are text.
+        // The bytes after those that were read may not be text.
         let is_text = std::str::from_utf8(event).is_ok();
         assert!(early.is_none_or(|early| early == matches || !is_text), "what is known before the end stays so");
         let of_the_environment = when.start.is_some() || when.requests.is_some();

@@ -62,40 +62,40 @@ fn agree_about_headers(bytes: &[u8], headers: &[httparse::Header<'_>]) {
 }
 
 fn requests(bytes: &[u8]) {
-    let ours_end = head_end(bytes, 0);
-    let ours = ours_end.map(|length| RequestHead::read(bytes, length));
+    let found_end = head_end(bytes, 0);
+    let found = found_end.map(|length| RequestHead::read(bytes, length));
     let mut headers = [httparse::EMPTY_HEADER; 256];
     let mut theirs = httparse::Request::new(&mut headers);
     let Ok(httparse::Status::Complete(length)) = theirs.parse(bytes) else { return };
     if bytes.starts_with(b"\r\n") || bytes.starts_with(b"\n") {
         return; // `read_head` has taken empty lines away before.
     }
-    assert_eq!(ours_end, Some(length), "where the request's head ends");
+    assert_eq!(found_end, Some(length), "where the request's head ends");
     let framing = framing(theirs.headers);
-    let Some(Ok(ours)) = ours else {
+    let Some(Ok(found)) = found else {
         let unusable = framing.wrong || (!framing.codings.is_empty() && !framing.is_chunked());
         return assert!(unusable, "a good request is malformed: {framing:?}");
     };
     assert!(!framing.wrong, "{framing:?}");
     let body = if framing.is_chunked() { Body::CHUNKED } else { Body::of_length(framing.length.unwrap_or(0)) };
-    assert_eq!((ours.body, ours.keep_alive), (body, framing.keeps_alive(theirs.version)), "{framing:?}");
-    assert_eq!(ours.method(bytes), theirs.method.unwrap().as_bytes());
-    assert_eq!(ours.path(bytes), theirs.path.unwrap().as_bytes());
+    assert_eq!((found.body, found.keep_alive), (body, framing.keeps_alive(theirs.version)), "{framing:?}");
+    assert_eq!(found.method(bytes), theirs.method.unwrap().as_bytes());
+    assert_eq!(found.path(bytes), theirs.path.unwrap().as_bytes());
     agree_about_headers(&bytes[..length], theirs.headers);
 }
 
 fn answers(bytes: &[u8]) {
-    let ours_end = head_end(bytes, 0);
-    let ours = ours_end.map(|length| AnswerHead::read(bytes, length, false));
+    let found_end = head_end(bytes, 0);
+    let found = found_end.map(|length| AnswerHead::read(bytes, length, false));
     let mut headers = [httparse::EMPTY_HEADER; 256];
     let mut theirs = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(length)) = theirs.parse(bytes) else { return };
     if bytes.starts_with(b"\r\n") || bytes.starts_with(b"\n") {
         return;
     }
-    assert_eq!(ours_end, Some(length), "where the answer's head ends");
+    assert_eq!(found_end, Some(length), "where the answer's head ends");
     let framing = framing(theirs.headers);
-    let Some(Ok(ours)) = ours else { return assert!(framing.wrong, "a good answer is malformed: {framing:?}") };
+    let Some(Ok(found)) = found else { return assert!(framing.wrong, "a good answer is malformed: {framing:?}") };
     assert!(!framing.wrong, "{framing:?}");
     let status = theirs.code.unwrap();
     let body = if status < 200 || matches!(status, 204 | 304) {
@@ -107,8 +107,8 @@ fn answers(bytes: &[u8]) {
     } else {
         framing.length.map_or(Body::UNTIL_CLOSE, Body::of_length)
     };
-    assert_eq!((ours.status, ours.body), (status, body), "{framing:?}");
-    assert_eq!(ours.keep_alive, framing.keeps_alive(theirs.version) && !body.ends_with_connection(), "{framing:?}");
+    assert_eq!((found.status, found.body), (status, body), "{framing:?}");
+    assert_eq!(found.keep_alive, framing.keeps_alive(theirs.version) && !body.ends_with_connection(), "{framing:?}");
     agree_about_headers(&bytes[..length], theirs.headers);
 }
 

@@ -1,5 +1,5 @@
-//! Any bytes are a plan or an error. A plan reads back from its own JSON, decides the same again, and never puts an answer that opens a door in the place of another.
-//! The plan stands before the first NUL byte, an event behind it.
+//! Any bytes are a plan or an error. A plan reads back from its own JSON, decides the same again, and never replaces an answer
+//! with one that grants access. The plan is before the first NUL byte, an event after it.
 
 #![no_main]
 
@@ -8,17 +8,17 @@ use faults::{Action, Identity, Memory, Place, Plan};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// Whether an authorizer's caller or a decision point's would take this as leave.
-fn opens(answer: &Value, depth: u8) -> bool {
+/// Whether the caller of an authorizer or of a decision point would take this for a grant.
+fn grants(answer: &Value, depth: u8) -> bool {
     match answer {
-        Value::Array(values) => values.iter().any(|value| opens(value, depth)),
+        Value::Array(values) => values.iter().any(|value| grants(value, depth)),
         Value::Object(fields) => fields.iter().any(|(key, value)| {
             let allow = value.as_str().is_some_and(|text| text.trim().eq_ignore_ascii_case("allow"));
             let says = matches!(key.to_ascii_lowercase().as_str(), "effect" | "decision") && allow;
             let is = key.eq_ignore_ascii_case("isAuthorized") && *value == Value::Bool(true);
-            says || is || opens(value, depth)
+            says || is || grants(value, depth)
         }),
-        Value::String(text) => depth > 0 && serde_json::from_str(text).is_ok_and(|inner| opens(&inner, depth - 1)),
+        Value::String(text) => depth > 0 && serde_json::from_str(text).is_ok_and(|inner| grants(&inner, depth - 1)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -26,8 +26,8 @@ fn opens(answer: &Value, depth: u8) -> bool {
 fn look_at(action: &Action, event: &[u8]) {
     match action {
         Action::Replace { body, .. } => {
-            let opens = serde_json::from_str(body).is_ok_and(|answer| opens(&answer, 4));
-            assert!(!opens, "it opens a door: {body}");
+            let grants_access = serde_json::from_str(body).is_ok_and(|answer| grants(&answer, 4));
+            assert!(!grants_access, "it grants access: {body}");
         }
         Action::EditEvent(edits) => {
             if let Some(edited) = edits.apply(event) {

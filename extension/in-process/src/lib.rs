@@ -1,5 +1,5 @@
-//! Points a Rust function at the brownout extension from within, where its package has its own `bootstrap` and so no script of the
-//! layer runs before it. On any doubt it changes nothing: the function must start whatever is wrong with us.
+//! Points a Rust function at the brownout extension from within: its package has its own `bootstrap`, so no script of the layer runs
+//! before it. In doubt it changes nothing: the function must start whatever is wrong with the extension.
 //!
 //! ```no_run
 //! # #![allow(clippy::needless_doctest_main)]
@@ -66,7 +66,7 @@ fn changes(variable: &dyn Fn(&str) -> Option<String>) -> Option<BTreeMap<String,
     changes.values().all(|value| !value.contains('\0')).then_some(changes)
 }
 
-/// Whether a shell would take it as a variable's name, so that the wrapper scripts and we do the same.
+/// Whether a shell would take it as a variable's name, so that this crate does the same as the wrapper scripts.
 fn is_name(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty()

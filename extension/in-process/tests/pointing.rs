@@ -79,7 +79,7 @@ fn on_any_doubt_nothing_changes() {
     }
     let good = format!("{pid}\nHTTPS_PROXY=x\n");
     write(folder.path(), &closed, &good);
-    assert_eq!(seen(folder.path(), &closed, &[]), platform, "nobody listens");
+    assert_eq!(seen(folder.path(), &closed, &[]), platform, "no listener");
     write(folder.path(), "0.0.0.0:1", &good);
     assert_eq!(seen(folder.path(), "0.0.0.0:1", &[]), platform, "not a loopback address");
     write(folder.path(), &listen, &good);

@@ -1,4 +1,4 @@
-//! How old a plan is: by the service's own clock, so that neither a wrong clock of ours nor one of the plan's writer counts.
+//! How old a plan is: by the service's own clock, so that neither a wrong clock here nor one of the plan's writer counts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use aws_sdk_ssm::error::BoxError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-/// When a service was asked, by our own clock.
+/// When a service was asked, by the local clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked(SystemTime);
 
@@ -25,7 +25,7 @@ impl Asked {
 pub struct Clock(Arc<Mutex<Option<DateTime>>>);
 
 impl Clock {
-    /// When, by our own clock, the service took what it says was modified at `modified`; the answer's way counts as age.
+    /// When, by the local clock, the service took what it says was modified at `modified`; the answer's way counts as age.
     pub fn taken(&self, asked: Asked, modified: Option<DateTime>) -> Option<SystemTime> {
         let modified = SystemTime::try_from(modified?).ok()?;
         let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +60,7 @@ mod tests {
         let at = |seconds| DateTime::from_secs(seconds);
         let asked = Asked(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
         for (told, modified, taken) in [
-            // Our clock is far behind the service's, far before it, and it tells none.
+            // The local clock is far behind the service's, far ahead of it, and the service tells no time.
             (Some(at(9_030)), Some(at(9_000)), Some(970)),
             (Some(at(530)), Some(at(500)), Some(970)),
             (None, Some(at(900)), Some(900)),

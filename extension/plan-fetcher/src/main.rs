@@ -19,16 +19,16 @@ use tokio::net::unix::pipe::Receiver;
 use crate::address::Address;
 
 fn main() -> ExitCode {
-    // Nothing that a service wrote may stand in a panic's text.
+    // The text of a panic could quote what a service wrote.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        eprintln!("error: the plan's fetcher has a mistake at {place}");
+        eprintln!("error: bug in brownout's plan fetcher at {place}; please report it");
     }));
     let Some(address) = std::env::args().nth(1).as_deref().and_then(Address::parse) else {
         eprintln!("error: this program is started by brownout's extension, with `ssm:<name>` or `s3://<bucket>/<key>`");
         return ExitCode::from(2);
     };
-    // Without it the end of standard input ends us, a little later.
+    // Without it the end of standard input ends this process, a little later.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
@@ -50,7 +50,7 @@ async fn run(address: Address) {
     }
 }
 
-/// Ends when the other end of standard input is closed. Where that is no pipe, somebody tries us by hand: then this never ends.
+/// Ends when the other end of standard input is closed. If that is not a pipe, a person runs the program by hand: then this never ends.
 async fn left_alone() {
     let input = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let Ok(mut input) = input.and_then(Receiver::from_file) else { return std::future::pending().await };

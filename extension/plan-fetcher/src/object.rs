@@ -20,7 +20,7 @@ pub struct Object {
 
 impl Object {
     /// The object called `key` in `bucket`. The bucket is named by the path where the host could not carry it:
-    /// behind an endpoint of somebody's own, and where dots in its name would not fit the certificate.
+    /// behind a custom endpoint, and if dots in its name would not fit the certificate.
     pub fn new(config: &SdkConfig, bucket: String, key: String) -> Self {
         let elsewhere = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
         let by_path = elsewhere || bucket.contains('.');

@@ -14,7 +14,7 @@ use http_body_util::Limited;
 use crate::age::{Asked, Clock};
 use crate::reading::Reading;
 
-/// A parameter has 8 KB at most; an answer that is much longer is none of Systems Manager's and is not read to its end.
+/// A parameter has 8 KB at most; an answer that is much longer does not come from Systems Manager and is not read to its end.
 const LONGEST_ANSWER: usize = 2 * LARGEST_PLAN;
 
 /// The parameter, and its value when it was last read.

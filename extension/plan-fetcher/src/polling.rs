@@ -42,7 +42,7 @@ impl Polled {
     }
 }
 
-/// Reads what stands at `address` and tells `to`, until nobody listens any more.
+/// Reads the plan at `address` and writes to `to` until its reader is gone.
 pub async fn poll(address: Address, to: &mut impl Write) {
     let config = config().await;
     let mut polled = match address {
@@ -65,7 +65,7 @@ pub async fn poll(address: Address, to: &mut impl Write) {
 #[derive(Debug, Default)]
 struct Pace {
     interval: Option<Duration>,
-    /// When the lease of the last plan is over, calm or not: whoever renews it is at work.
+    /// When the lease of the last plan is over, calm or not: until then its writer is at work.
     lease_ends: Option<Instant>,
 }
 

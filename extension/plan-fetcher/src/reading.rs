@@ -1,4 +1,4 @@
-//! What came of one reading, and the words in which the extension is told. It must never repeat what a service wrote: only short codes.
+//! The outcome of one reading, and the words in which the extension is told. It must never repeat what a service wrote: only short codes.
 
 use std::fmt::Debug;
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ pub enum Reading {
     Found {
         /// Its text, `LARGEST_PLAN` + 1 bytes of it at most.
         plan: Vec<u8>,
-        /// When the service took it, by our own clock, where that is told.
+        /// When the service took it, by the local clock, if that is told.
         taken: Option<SystemTime>,
     },
-    /// The service says that there is none, or none for us.
+    /// The service says that there is no plan, or that this account may not read it.
     Missing(String),
     /// It is not known whether there is one.
     Unanswered(String),
@@ -33,7 +33,7 @@ impl Reading {
         Self::Unanswered("the plan's service does not answer in time".to_owned())
     }
 
-    /// What an SDK's error means: a refusal is an answer, everything else is none.
+    /// What an SDK's error means: a refusal is an answer, everything else leaves it open whether there is a plan.
     pub fn of_error<E: ProvideErrorMetadata + Debug>(error: &SdkError<E, HttpResponse>) -> Self {
         match error {
             SdkError::TimeoutError(_) => Self::late(),
@@ -43,7 +43,7 @@ impl Reading {
                 "the plan's service cannot be asked: the credentials, the region or the address are missing or wrong".to_owned(),
             ),
             SdkError::ServiceError(refusal) => Self::of_refusal(refusal.raw().status().as_u16(), refusal.err().code()),
-            _ => Self::Unanswered("the plan's service answers what is not understood".to_owned()),
+            _ => Self::Unanswered("the answer of the plan's service is not understood".to_owned()),
         }
     }
 
@@ -62,7 +62,7 @@ impl Reading {
     /// Tells the extension: one line, and behind `found <length>` or `found <length> <taken, in ms since 1970>` so many bytes.
     ///
     /// # Errors
-    /// Where nobody listens any more.
+    /// If the reader is gone.
     pub fn tell(&self, to: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Same => writeln!(to, "same")?,
@@ -74,7 +74,7 @@ impl Reading {
             }
             Self::Missing(why) => writeln!(to, "missing {why}")?,
             Self::Unanswered(why) => writeln!(to, "unanswered {why}")?,
-            Self::Throttled => writeln!(to, "unanswered the plan's service throttles us")?,
+            Self::Throttled => writeln!(to, "unanswered the plan's service throttles the requests")?,
         }
         to.flush()
     }
@@ -111,7 +111,7 @@ mod tests {
             ),
             (Reading::Missing("gone".into()), "missing gone\n"),
             (Reading::late(), "unanswered the plan's service does not answer in time\n"),
-            (Reading::Throttled, "unanswered the plan's service throttles us\n"),
+            (Reading::Throttled, "unanswered the plan's service throttles the requests\n"),
         ] {
             let mut told = Vec::new();
             reading.tell(&mut told).unwrap();

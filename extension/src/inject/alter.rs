@@ -1,4 +1,5 @@
-//! The handler's answer is damaged on its way: cut, corrupted or dropped. Its error trailers always go on: damage must never make a success of an error.
+//! The handler's answer is damaged on its way: cut, corrupted or dropped. Its error trailers always go on: damage must never turn an error into a
+//! success.
 
 use std::time::Instant;
 
@@ -16,8 +17,8 @@ use crate::wait::{BEYOND_DEADLINE, wait_while};
 /// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
 const WINDOW: usize = 64 << 10;
 
-/// Bytes that become 0xFF, the first one among them: what begins so is no JSON, also for a reader that takes the byte for some character.
-/// Another byte alone, in the name of a member or of a resource, could make an answer say less than it did, and so make leave of a refusal.
+/// Bytes that become 0xFF, the first one among them: a text that begins so is not JSON, even for a reader that takes the byte for a character.
+/// Another byte alone, in the name of a member or of a resource, could make an answer say less than it did, and turn a denial into a grant.
 pub(super) struct Corruption {
     pub(super) bytes: u64,
     pub(super) seed: u64,
@@ -74,7 +75,7 @@ pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, injection: &Injection<'
             piece.truncate(here);
         }
         if std::mem::take(&mut is_first) && left == 0 && piece.trim_ascii().is_empty() {
-            // Blanks alone are an empty answer, which somebody may take for a good one.
+            // Blanks alone are an empty answer, which a caller may take for a good one.
             piece.fill(0xFF);
         }
         if !piece.is_empty() {
@@ -100,7 +101,7 @@ pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, injecti
         {
             first.extend_from_slice(&piece);
         }
-        Places::new(corruption, first.len() as u64).strike(&mut first);
+        Places::new(corruption, first.len() as u64).damage(&mut first);
         injection.done(!first.is_empty());
         if !first.is_empty() {
             flow.pass_on(&first).await?;
@@ -108,7 +109,7 @@ pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, injecti
         Places::NONE
     };
     while let Some(mut piece) = flow.next(LARGE).await? {
-        places.strike(&mut piece);
+        places.damage(&mut piece);
         flow.pass_on(&piece).await?;
     }
     let trailers = flow.trailers().await?;
@@ -135,7 +136,7 @@ impl Places {
     }
 
     /// Damages the next bytes.
-    fn strike(&mut self, bytes: &mut [u8]) {
+    fn damage(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             if self.wanted == 0 {
                 return;
@@ -167,7 +168,7 @@ mod tests {
         for (bytes, length) in [(0_u64, 10_usize), (1, 1), (3, 10), (10, 10), (20, 10), (1000, 100_000)] {
             let struck = |piece: usize| {
                 let (mut places, mut body) = (Places::new(Corruption { bytes, seed: 7 }, length as u64), vec![b'x'; length]);
-                body.chunks_mut(piece).for_each(|piece| places.strike(piece));
+                body.chunks_mut(piece).for_each(|piece| places.damage(piece));
                 body
             };
             let count = struck(length).iter().filter(|byte| **byte == 0xFF).count();
@@ -181,7 +182,7 @@ mod tests {
         let mut counts = [0; 10];
         for seed in 0..10_000 {
             let mut body = [0; 10];
-            Places::new(Corruption { bytes: 4, seed }, 10).strike(&mut body);
+            Places::new(Corruption { bytes: 4, seed }, 10).damage(&mut body);
             body.iter().zip(&mut counts).for_each(|(byte, count)| *count += u32::from(*byte == 0xFF));
         }
         assert_eq!(counts[0], 10_000);

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use faults::access::edited_could_open;
+use faults::access::edited_may_grant;
 use faults::{Action, Trigger};
 
 use super::context::Context;
@@ -64,7 +64,7 @@ pub(super) async fn may_grant_access(context: Context<'_>, runtime: &mut Connect
     send_continue(runtime, request).await?;
     let read = runtime.read_whole(request.length, request.body, MOST_KEPT).await.map_err(|_| Broken::Runtime)?;
     let Some(end) = read else { return Ok(true) };
-    Ok(edited_could_open(&request.body.payload(runtime.buffer.get(request.length..end).unwrap_or_default()), edited))
+    Ok(edited_may_grant(&request.body.payload(runtime.buffer.get(request.length..end).unwrap_or_default()), edited))
 }
 
 /// Replaces an answer that may grant access with an error.

@@ -1,5 +1,5 @@
-//! The bytes of the handler's answer go on late, slowly, or not to their end; the runtime is held back meanwhile, and nothing is piled up.
-//! The rate is never exceeded, a pause of the runtime is not made up for.
+//! The bytes of the handler's answer go on late, slowly, or not to their end; the runtime is held back, so that nothing piles up.
+//! The rate must never be exceeded, even to make up for a pause of the runtime.
 
 use std::time::{Duration, Instant};
 

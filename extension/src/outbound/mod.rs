@@ -1,5 +1,5 @@
-//! The function's calls to other hosts, where they come through us: an HTTP proxy on a port of its own, and a forwarder for each endpoint
-//! variable. While nothing is struck it must not be possible to tell that it is there; what does not come through us is not touched.
+//! The function's calls to other hosts, if they come through the extension: an HTTP proxy on a port of its own, and a forwarder for each
+//! endpoint variable. Without an outage it must not be possible to tell that it is there; calls that take another way are not touched.
 
 pub mod authority;
 pub mod connect;
@@ -22,7 +22,7 @@ use variables::{Endpoint, Found};
 /// The proxy of one environment.
 #[derive(Debug)]
 pub struct Outbound {
-    /// What is disturbed.
+    /// The outages in force.
     pub outages: Arc<Outages>,
     /// Where the proxy listens.
     pub address: SocketAddr,
@@ -30,7 +30,7 @@ pub struct Outbound {
     pub variables: Vec<(String, String)>,
 }
 
-/// Listens in front of whatever these variables of the function name; the hosts in `near` are kept from the proxy. `None`, and a note, where it cannot.
+/// Listens in front of whatever these variables of the function name; hosts in `near` bypass the proxy. `None`, and a note, if it cannot.
 pub async fn start(function: &[(String, String)], near: &[String], ledger: &Arc<Ledger>) -> Option<Arc<Outbound>> {
     let found = Found::read(function);
     for note in &found.notes {
@@ -62,14 +62,14 @@ async fn listen() -> Option<(TcpListener, SocketAddr)> {
     Some((listener, address))
 }
 
-/// Every connection goes to the endpoint's host. Host names in it stay: what is signed is what the function saw.
+/// Every connection goes to the endpoint's host. Host names in it stay as they are: they may be signed.
 async fn forward(listener: TcpListener, endpoint: Arc<Endpoint>, outages: Arc<Outages>) {
     let serve = move |function: Connection| {
         let (endpoint, outages) = (Arc::clone(&endpoint), Arc::clone(&outages));
         async move {
             match tunnel::open(&outages, &function.stream, &endpoint.host, endpoint.port).await {
                 Ok(far) => tunnel::run(&outages, &endpoint.host, function.stream, function.buffer, far).await,
-                // There is no way back to before it was accepted; without a byte of an answer is as near as it gets.
+                // It is accepted already; to end it without a byte of an answer comes closest.
                 Err(Cut::Reset) => tunnel::reset(&function.stream),
                 Err(Cut::Refused | Cut::Closed) => (),
             }

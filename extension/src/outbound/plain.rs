@@ -69,7 +69,7 @@ pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &Req
     }
 }
 
-/// Through ourselves, so that what disturbs a tunnel disturbs this.
+/// Through the proxy's own tunnel, so that an outage affects plain requests as well.
 async fn through(outbound: &Outbound, function: &Connection, target: &str) -> Result<Connection, NoTunnel> {
     let connected = async {
         let mut tunnel = Connection::new(TcpStream::connect(outbound.address).await.map_err(|_| NoTunnel::Broken)?);
@@ -85,7 +85,7 @@ async fn through(outbound: &Outbound, function: &Connection, target: &str) -> Re
     }
 }
 
-/// What befell the tunnel befalls the function's own connection.
+/// If an outage reset the tunnel, the function's own connection is reset too.
 fn broken(outbound: &Outbound, function: &Connection, host: &str) -> bool {
     if outbound.outages.affecting(host).is_some_and(|outage| outage.trouble() == Trouble::Reset) {
         tunnel::reset(&function.stream);

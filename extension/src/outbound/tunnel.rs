@@ -1,4 +1,4 @@
-//! Copies between the function and a host, both ways, byte for byte: what is disturbed apart, nobody may be able to tell that it is there.
+//! Copies between the function and a host, both ways, byte for byte: without an outage it must not be possible to tell that it is there.
 //! It never holds more than one piece of each way.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! Which variables of the function have to change so that its calls come through us. It reads variables and sets none;
+//! Which variables of the function have to change so that its calls come through the extension. It reads variables and sets none;
 //! no value of one may appear in a note.
 
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// The endpoint of all services, and the beginning of the names for single ones. Source: AWS SDKs and Tools reference guide, "Service-specific endpoints".
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
-/// An endpoint variable that a forwarder can stand in front of.
+/// An endpoint variable whose calls can be forwarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The variable.
@@ -32,7 +32,7 @@ pub struct Endpoint {
 pub struct Found {
     /// What can be forwarded.
     pub endpoints: Vec<Endpoint>,
-    /// The proxy variables that are ours to set.
+    /// The proxy variables that the function has not set itself.
     pub proxies: Vec<&'static str>,
     /// What the function already keeps from proxies.
     pub no_proxy: String,
@@ -65,13 +65,13 @@ impl Found {
             }
             match endpoint(name, value) {
                 Some(endpoint) => found.endpoints.push(endpoint),
-                None => found.notes.push(format!("`{name}` is no plain `http://` address: calls to it are not disturbed")),
+                None => found.notes.push(format!("`{name}` is not a plain `http://` address: calls to it are not disturbed")),
             }
         }
         found
     }
 
-    /// The variables to set for calls through the proxy at `proxy`, and nothing where none is ours to set. `near` is kept from the proxy as well.
+    /// The variables to set for calls through the proxy at `proxy`, and nothing if the function sets them all itself. Hosts in `near` bypass it too.
     pub fn proxy_variables(&self, proxy: SocketAddr, near: &[String]) -> Vec<(String, String)> {
         if self.proxies.is_empty() {
             return Vec::new();
@@ -83,8 +83,8 @@ impl Found {
                 kept.push(one);
             }
         }
-        let ours = self.proxies.iter().map(|name| ((*name).to_owned(), format!("http://{proxy}")));
-        ours.chain(NO_PROXY.map(|name| (name.to_owned(), kept.join(",")))).collect()
+        let set = self.proxies.iter().map(|name| ((*name).to_owned(), format!("http://{proxy}")));
+        set.chain(NO_PROXY.map(|name| (name.to_owned(), kept.join(",")))).collect()
     }
 }
 
@@ -135,9 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_the_function_has_is_left_to_it() {
+    fn a_proxy_of_the_functions_own_stays() {
         let proxy = SocketAddr::from(([127, 0, 0, 1], 4000));
-        for (variables, ours) in [
+        for (variables, expected) in [
             (vec![], vec!["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"]),
             (vec![("https_proxy", "http://secret")], vec!["HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"]),
             (vec![("ALL_PROXY", "http://secret")], vec![]),
@@ -145,7 +145,7 @@ mod tests {
         ] {
             let read = found(&variables);
             let set: Vec<_> = read.proxy_variables(proxy, &[]).into_iter().map(|(name, _)| name).collect();
-            assert_eq!(set, ours, "{variables:?}");
+            assert_eq!(set, expected, "{variables:?}");
             assert_eq!(read.notes.is_empty(), variables.is_empty(), "{variables:?}");
             assert!(!read.notes.iter().any(|note| note.contains("secret")));
         }

@@ -1,5 +1,5 @@
-//! A plan in AWS AppConfig, asked of AppConfig's own agent, which Lambda starts beside us and which answers on loopback without TLS.
-//! It must never leave this machine, never hang for longer than [`PATIENCE`], and never hold more than a plan may have.
+//! A plan in AWS AppConfig, asked of AppConfig's own agent, which Lambda starts beside the extension and which answers on loopback without TLS.
+//! It must never call another machine, never hang for longer than [`PATIENCE`], and never hold more than a plan may have.
 //!
 //! `GET /applications/<a>/environments/<e>/configurations/<c>` on port 2772: see "Using AWS AppConfig Agent with AWS Lambda" in AppConfig's guide.
 
@@ -251,7 +251,10 @@ mod tests {
         let written = "Last-Modified: Tue, 15 Nov 1994 12:45:26 GMT\r\n";
         assert_eq!(at(&format!("{written}Date: Tue, 15 Nov 1994 14:45:26 GMT\r\n")), Some(Duration::from_secs(7_200)));
         assert_eq!(at(&format!("{written}Date: Tue, 15 Nov 1994 12:45:25 GMT\r\n")), Some(Duration::ZERO));
-        assert!(at(written).is_some_and(|age| age > Duration::from_secs(86_400 * 365 * 30)), "by our clock where it tells none");
+        assert!(
+            at(written).is_some_and(|age| age > Duration::from_secs(86_400 * 365 * 30)),
+            "by the local clock if the agent tells no time"
+        );
         assert_eq!((at(""), at("Last-Modified: soon\r\n")), (None, None));
     }
 

@@ -1,5 +1,5 @@
 //! A plan behind TLS, in an SSM parameter or an S3 object: a program of its own reads it, so that an extension that needs none carries no TLS.
-//! It runs only where such a source is set. Whatever it does must never delay an event, and it must never outlive us.
+//! It runs only if such a source is set. It must never delay an event and never outlive the extension.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest line that it may say.
 const LONGEST_LINE: usize = 512;
 
-/// Variables that could lead the program through a proxy, which may be one that a fault plan strikes.
+/// Variables that could lead the program through a proxy, which may be the one whose calls a fault disturbs.
 const PROXIES: [&str; 8] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
 
 /// The program that reads, where it runs.
@@ -51,7 +51,7 @@ impl Drop for Running {
 }
 
 impl Fetched {
-    /// What stands at `address`, read by the first of `programs` that is there.
+    /// The plan at `address`, read by the first of `programs` that exists.
     pub const fn new(address: String, programs: Vec<PathBuf>) -> Self {
         Self { address, programs, running: None, again: None, pause: FIRST_PAUSE }
     }

@@ -1,4 +1,4 @@
-//! A plan in a file that somebody replaces by renaming; its age is that of the file's content. It must never hang: only a regular file is opened.
+//! A plan in a file that its writer replaces by renaming; its age is that of the file's content. It must never hang: only a regular file is opened.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -41,7 +41,7 @@ impl PlanFile {
         // Not blocking, in case it has become a FIFO since.
         let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
         let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
-        // The stamp of what is really read: the file may have been replaced meanwhile.
+        // The stamp of what is really read: the file may have been replaced in between.
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(Look::Missing("the plan's source is not a regular file".to_owned()));

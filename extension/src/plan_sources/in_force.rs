@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use faults::ledger::Name;
 use faults::{Places, Plan};
 
-/// One moment on both clocks. The monotonic one never jumps, and stands still in a snapshot; the wall clock does the opposite.
+/// One moment on both clocks. The monotonic one never jumps, but stops in a snapshot; the wall clock does the opposite.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     /// On the monotonic clock.

@@ -12,7 +12,7 @@ use super::source::Look;
 /// The plan that was taken, and what came before it.
 ///
 /// A plan of another run takes over only when the one before is over or calm: two harnesses that strike the same function
-/// would spoil each other's experiment, and the second can wait for at most one lease. Its own lease runs meanwhile.
+/// would spoil each other's experiment, and the second can wait for at most one lease. Its own lease runs all the same.
 #[derive(Debug, Default)]
 pub struct Keeper {
     current: Option<Arc<InForce>>,
@@ -67,7 +67,7 @@ impl Keeper {
         format!("{why}: every event passes untouched")
     }
 
-    /// Of its lease, only what is left counts: who wrote it may have died long ago.
+    /// Only the rest of its lease counts: its writer may have died long ago.
     fn read(&mut self, plan: Plan, age: Option<Duration>, now: Moment) -> Option<String> {
         match plan.left(age, now.wall) {
             Some(left) => self.offer(InForce::new(plan, now + left), now),
@@ -110,8 +110,8 @@ impl Keeper {
     }
 }
 
-/// A plan may stand in a variable, whose value is not for the ledger: of a text that is no plan only the place is said, of what cannot be
-/// done only the fault's name, which is in every line of the ledger anyway.
+/// A plan may be the value of a variable, which must not get into the ledger: for a text that is not a plan only the place is named, for a fault
+/// that cannot be carried out only its name, which is in every line of the ledger anyway.
 fn complaint(error: &PlanError) -> String {
     match error {
         PlanError::Form(form) => format!("the plan is not understood at line {}, column {}", form.line(), form.column()),

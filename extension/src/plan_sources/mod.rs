@@ -82,7 +82,7 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
         }
         PlanSetting::File(path) => Box::new(file::PlanFile::new(path.clone())),
         PlanSetting::Variable(text) => {
-            // It is in our memory already: nothing can hang, and the first event finds it.
+            // It is in memory already: nothing can hang, and the first event finds it.
             let mut source = variable::Variable::new(text.clone());
             looking(&mut source, &mut keeper);
             Box::new(source)

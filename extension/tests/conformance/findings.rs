@@ -1,15 +1,15 @@
-//! By which cases each sin must be found out: by these, and by no other.
+//! Which cases must find each bug: these, and no others.
 
-use crate::sins::Sin;
+use crate::faulty_proxy::Bug;
 
-/// Every sin; each case is failed by at least one of them.
-pub const FINDINGS: &[(Sin, &[&str])] = &[
-    (Sin::None, &[]),
-    (Sin::LowerCasesHeaders, &["case_of_a_requests_headers", "case_of_an_events_headers", "every_byte_both_ways"]),
-    (Sin::SortsHeaders, &["every_byte_both_ways", "order_of_headers"]),
-    (Sin::KeepsTheLastOfRepeatedHeaders, &["every_byte_both_ways", "repeated_headers"]),
+/// Every bug; each case finds at least one of them.
+pub const FINDINGS: &[(Bug, &[&str])] = &[
+    (Bug::None, &[]),
+    (Bug::LowerCasesHeaders, &["case_of_a_requests_headers", "case_of_an_events_headers", "every_byte_both_ways"]),
+    (Bug::SortsHeaders, &["every_byte_both_ways", "order_of_headers"]),
+    (Bug::KeepsTheLastOfRepeatedHeaders, &["every_byte_both_ways", "repeated_headers"]),
     (
-        Sin::DropsHeadersItDoesNotKnow,
+        Bug::DropsHeadersItDoesNotKnow,
         &[
             "case_of_a_requests_headers",
             "case_of_an_events_headers",
@@ -29,10 +29,10 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
             "tenant_and_unknown_headers_of_next",
         ],
     ),
-    (Sin::SpeaksForItself, &["every_byte_both_ways", "user_agent"]),
-    (Sin::RefusesLongHeads, &["header_of_64_kib_on_next", "headers_by_the_hundred", "mebibyte_of_error_cause"]),
+    (Bug::SpeaksForItself, &["every_byte_both_ways", "user_agent"]),
+    (Bug::RefusesLongHeads, &["header_of_64_kib_on_next", "headers_by_the_hundred", "mebibyte_of_error_cause"]),
     (
-        Sin::RefusesUnknownCalls,
+        Bug::RefusesUnknownCalls,
         &[
             "head_request",
             "init_error",
@@ -48,7 +48,7 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
         ],
     ),
     (
-        Sin::CollectsBodies,
+        Bug::CollectsBodies,
         &[
             "chunks_are_not_held_back",
             "dying_runtime_is_seen_by_its_length",
@@ -63,7 +63,7 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
         ],
     ),
     (
-        Sin::WritesJsonAgain,
+        Bug::WritesJsonAgain,
         &[
             "accepted_202",
             "dying_runtime_is_seen_by_its_length",
@@ -79,7 +79,7 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
         ],
     ),
     (
-        Sin::ReadsBodiesAsText,
+        Bug::ReadsBodiesAsText,
         &[
             "body_that_is_not_utf_8",
             "dying_runtime_is_seen_by_its_length",
@@ -90,7 +90,7 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
         ],
     ),
     (
-        Sin::ChangesBodies,
+        Bug::ChangesBodies,
         &[
             "accepted_202",
             "answer_that_ends_with_its_connection",
@@ -134,7 +134,7 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
         ],
     ),
     (
-        Sin::GivesEverythingALength,
+        Bug::GivesEverythingALength,
         &[
             "chunked_response_without_streaming_mode",
             "chunks_are_not_held_back",
@@ -148,7 +148,7 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
         ],
     ),
     (
-        Sin::ChunksEverything,
+        Bug::ChunksEverything,
         &[
             "dying_runtime_is_seen_by_its_length",
             "event_of_2048_bytes_keeps_its_length",
@@ -157,15 +157,15 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
             "response_keeps_its_length",
         ],
     ),
-    (Sin::TakesEmptyForMissing, &["empty_bodies", "every_byte_both_ways", "failed_500", "restore_next"]),
-    (Sin::DropsTrailers, &["every_byte_both_ways", "trailers_arrive"]),
+    (Bug::TakesEmptyForMissing, &["empty_bodies", "every_byte_both_ways", "failed_500", "restore_next"]),
+    (Bug::DropsTrailers, &["every_byte_both_ways", "trailers_arrive"]),
     (
-        Sin::EndsWhatBrokeOff,
+        Bug::EndsWhatBrokeOff,
         &["broken_event_is_seen_as_broken", "dying_runtime_is_seen_by_its_length", "dying_runtime_is_seen_by_its_missing_chunk"],
     ),
-    (Sin::Turns403Into200, &["next_refused_403", "refused_403"]),
+    (Bug::Turns403Into200, &["next_refused_403", "refused_403"]),
     (
-        Sin::AnswersForThePlatform,
+        Bug::AnswersForThePlatform,
         &[
             "accepted_202",
             "answer_without_body_204",
@@ -198,18 +198,18 @@ pub const FINDINGS: &[(Sin, &[&str])] = &[
             "unknown_paths",
         ],
     ),
-    (Sin::SwallowsACancelledNext, &["cancelled_next_swallows_no_event"]),
-    (Sin::TiresOfWaiting, &["long_next"]),
-    (Sin::RefusesLateEvents, &["deadline_an_hour_ahead", "deadline_in_the_past"]),
-    (Sin::ServesOneAtATime, &["sixteen_pollers", "sixteen_waiting_at_once"]),
+    (Bug::SwallowsACancelledNext, &["cancelled_next_swallows_no_event"]),
+    (Bug::TiresOfWaiting, &["long_next"]),
+    (Bug::RefusesLateEvents, &["deadline_an_hour_ahead", "deadline_in_the_past"]),
+    (Bug::ServesOneAtATime, &["sixteen_pollers", "sixteen_waiting_at_once"]),
     (
-        Sin::TakesAConnectionForEachCall,
+        Bug::TakesAConnectionForEachCall,
         &["every_byte_both_ways", "pipelined_requests", "platform_connections_are_kept", "runtime_connection_is_kept"],
     ),
     (
-        Sin::WritesIntoADroppedConnection,
+        Bug::WritesIntoADroppedConnection,
         &["answer_that_ends_with_its_connection", "close_of_the_runtime", "dropped_connections_are_replaced", "dropped_while_frozen"],
     ),
-    (Sin::ForgetsToClose, &["close_of_the_runtime"]),
-    (Sin::UsesAClosingConnectionAgain, &["connection_said_to_close_is_not_used_again"]),
+    (Bug::ForgetsToClose, &["close_of_the_runtime"]),
+    (Bug::UsesAClosingConnectionAgain, &["connection_said_to_close_is_not_used_again"]),
 ];

@@ -1,4 +1,4 @@
-//! The transparency suite: with no fault in force nobody may be able to tell that a proxy stands between a runtime and the Runtime API.
+//! The transparency suite: with no fault in force it must not be possible to tell that there is a proxy between a runtime and the Runtime API.
 //! It puts the real binary to the test, or the proxy that the environment names; it must never ask of a proxy what a mock that answers
 //! directly does not pass.
 //!
@@ -17,11 +17,11 @@
 )]
 
 mod cases;
+mod faulty_proxy;
 mod findings;
 mod messages;
 mod platform;
 mod runtime;
-mod sins;
 mod subject;
 mod suite;
 mod wire;
@@ -74,24 +74,24 @@ async fn a_mock_that_answers_directly_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_proxy_that_sins_fails_exactly_the_cases_it_sins_against() {
+async fn a_proxy_with_a_bug_fails_exactly_the_cases_that_find_it() {
     let mut never_failed: BTreeSet<&str> = cases::CASES.iter().map(|case| case.name).collect();
-    // Side by side: most of the time is spent in waits that are in vain.
+    // Side by side: most of the time is spent in waits for what never comes.
     let turns = Arc::new(Semaphore::new(16));
-    let tried: Vec<_> = FINDINGS.iter().map(|(sin, _)| tokio::spawn(suite::run(Subject::Sinner(*sin), Arc::clone(&turns)))).collect();
+    let tried: Vec<_> = FINDINGS.iter().map(|(bug, _)| tokio::spawn(suite::run(Subject::FaultyProxy(*bug), Arc::clone(&turns)))).collect();
     let mut wrong = Vec::new();
-    for ((sin, against), results) in FINDINGS.iter().zip(tried) {
+    for ((bug, against), results) in FINDINGS.iter().zip(tried) {
         let results = results.await.unwrap().unwrap();
         let failed = BTreeSet::from_iter(results.failed());
         let wanted: BTreeSet<&str> = against.iter().copied().collect();
         never_failed.retain(|name| !failed.contains(name));
         if failed != wanted {
             let (more, less) = (failed.difference(&wanted).collect::<Vec<_>>(), wanted.difference(&failed).collect::<Vec<_>>());
-            wrong.push(format!("{sin:?} fails {more:?} too, and does not fail {less:?}\n{}", results.failures()));
+            wrong.push(format!("{bug:?} fails {more:?} too, and does not fail {less:?}\n{}", results.failures()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(never_failed.is_empty(), "no sin is found out by {never_failed:#?}");
+    assert!(never_failed.is_empty(), "no bug is found by {never_failed:#?}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Platform {
     pub async fn no_more(&self) -> Outcome {
         tokio::time::sleep(Duration::from_millis(100)).await;
         match self.calls.lock().await.try_recv() {
-            Ok(call) => Err(format!("a call that nobody made reached the platform: `{}`", call.line())),
+            Ok(call) => Err(format!("an unexpected call reached the platform: `{}`", call.line())),
             Err(_) => Ok(()),
         }
     }

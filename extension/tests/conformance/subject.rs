@@ -1,4 +1,4 @@
-//! What is put to the test: the real binary, any other proxy, a proxy of ours that sins, or nothing at all.
+//! What is tested: the real binary, any other proxy, a proxy with a known bug, or nothing at all.
 //! Whatever is started here ends with its case, also when that fails.
 
 use std::net::SocketAddr;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::TcpStream;
 
+use crate::faulty_proxy::{Bug, FaultyProxy};
 use crate::platform::Platform;
 use crate::runtime::Runtime;
-use crate::sins::{self, Sin};
 use crate::wire::{Message, Outcome, in_time};
 
-/// A proxy that is not ours. It listens on `listens` and sends to the mock, which is at `upstream`.
+/// Another project's proxy. It listens on `listens` and sends to the mock, which is at `upstream`.
 #[derive(Debug, Clone)]
 pub struct Foreign {
     pub listens: SocketAddr,
@@ -23,7 +23,7 @@ pub struct Foreign {
     pub command: Option<String>,
 }
 
-/// What stands between the runtime and the mock.
+/// What is between the runtime and the mock.
 #[derive(Debug, Clone)]
 pub enum Subject {
     /// Nothing: the runtime speaks to the mock itself.
@@ -31,7 +31,7 @@ pub enum Subject {
     /// The real binary with these faults in force.
     Extension(&'static str),
     Foreign(Foreign),
-    Sinner(Sin),
+    FaultyProxy(Bug),
 }
 
 /// Everything that a case has.
@@ -39,7 +39,7 @@ pub struct Stage {
     pub platform: std::sync::Arc<Platform>,
     proxy: SocketAddr,
     process: Option<Process>,
-    _sinner: Option<sins::Sinner>,
+    _proxy: Option<FaultyProxy>,
     folder: tempfile::TempDir,
 }
 
@@ -89,7 +89,7 @@ impl Subject {
     }
 
     /// The mock that all cases share, where the proxy cannot be told of another. The proxy may be started now: one that registers as an
-    /// extension ends where it finds nobody.
+    /// extension ends if it finds no platform.
     pub async fn shared_platform(&self) -> Outcome<Option<std::sync::Arc<Platform>>> {
         let Self::Foreign(Foreign { upstream, listens, command: None }) = self else { return Ok(None) };
         let platform = Platform::start(*upstream).await?;
@@ -111,7 +111,7 @@ impl Subject {
         };
         platform.reset().await;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let mut stage = Stage { proxy: platform.address, platform, process: None, _sinner: None, folder };
+        let mut stage = Stage { proxy: platform.address, platform, process: None, _proxy: None, folder };
         match self {
             Self::Nothing => (),
             Self::Extension(faults) => {
@@ -129,10 +129,10 @@ impl Subject {
                     stage.start(command)?;
                 }
             }
-            Self::Sinner(sin) => {
-                let sinner = sins::Sinner::start(stage.platform.address, *sin).await?;
-                stage.proxy = sinner.address;
-                stage._sinner = Some(sinner);
+            Self::FaultyProxy(bug) => {
+                let proxy = FaultyProxy::start(stage.platform.address, *bug).await?;
+                stage.proxy = proxy.address;
+                stage._proxy = Some(proxy);
             }
         }
         stage.listens().await?;

@@ -1,4 +1,4 @@
-//! A plan has an end: no environment that starts after its writer's death strikes for it, wherever it lies, and none that is restored from a snapshot.
+//! A plan has an end: no environment that starts after its writer's death, or is restored from a snapshot, carries it out, whatever its source.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -107,7 +107,7 @@ async fn a_lease_does_not_survive_in_a_snapshot() {
     for kind in REMOTE {
         let mut bench = aged(kind, until_ms(SystemTime::now() + HOUR), Duration::ZERO, 0).await;
         bench.until_struck(true).await;
-        // The snapshot is taken here; where it is restored, nobody answers for the plan.
+        // The snapshot is taken here; where it is restored, the plan's source does not answer.
         bench.put(Content::Hangs);
         bench.runtime.ask(RESTORE).await;
         assert!(!bench.is_struck().await, "{kind:?}");

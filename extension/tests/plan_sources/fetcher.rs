@@ -47,7 +47,7 @@ async fn a_fetcher_that_is_killed_is_started_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fetcher_that_stands_still_delays_nothing_and_the_lease_ends_its_plan() {
+async fn a_fetcher_that_is_stopped_delays_nothing_and_the_lease_ends_its_plan() {
     let mut bench = Bench::remote(Kind::Object, plan("r", 1, 3_000, true)).await;
     bench.until_struck(true).await;
     kill_process(child_of(&bench).await, Signal::STOP).unwrap();
@@ -83,7 +83,7 @@ async fn a_fetcher_that_is_not_there_is_noted_once_and_events_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_nobody_serves_is_noted_once_and_heard_when_it_comes() {
+async fn a_service_that_is_down_is_noted_once_and_read_when_it_comes() {
     // A port that was free a moment ago.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for setting in ["ssm:/brownout/plan", "s3://plans/run/plan.json", "appconfig:my app/prod/faults"] {
@@ -99,7 +99,7 @@ async fn a_service_that_throttles_is_asked_less_often_and_the_plan_lasts_as_long
     let mut bench = Bench::remote(Kind::Parameter, plan("r", 1, 8_000, true)).await;
     bench.until_struck(true).await;
     bench.put(Content::Throttles);
-    bench.noted("the plan's service throttles us; a plan in force ends with its lease").await;
+    bench.noted("the plan's service throttles the requests; a plan in force ends with its lease").await;
     let service = bench.service.clone().unwrap();
     // Two throttled readings lie behind: the next is 6 s away, where it was 1.5 s.
     let (asked, began) = (service.asked.load(Ordering::SeqCst), Instant::now());

@@ -116,7 +116,7 @@ fn plan(run: &str, sequence: u64, lease_ms: u64, strikes: bool) -> Content {
     Content::Plan(format!(r#"{{{head},"seed":7,"faults":[{faults}]}}"#))
 }
 
-/// The same for every source that is polled, at the same time; `None` stands for a file.
+/// The same for every source that is polled, at the same time; `None` means a file.
 async fn for_each<F: Future<Output = ()> + Send + 'static>(kinds: &[Option<Kind>], test: impl Fn(Option<Kind>) -> F) {
     let running: Vec<_> = kinds.iter().map(|kind| tokio::spawn(test(*kind))).collect();
     for one in running {
@@ -200,7 +200,7 @@ async fn a_source_that_hangs_delays_neither_listening_nor_any_event() {
             let service = Arc::clone(bench.service.as_ref().unwrap());
             until("it is asked", || (service.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
             assert!(!bench.is_struck().await);
-            assert_eq!(bench.extension.notes(), Vec::<String>::new(), "the first look hangs still");
+            assert_eq!(bench.extension.notes(), Vec::<String>::new(), "the first look still hangs");
             // Three looks are over, and it was said at the second.
             while service.asked.load(Ordering::SeqCst) < 4 {
                 assert!(!bench.is_struck().await);
@@ -233,7 +233,7 @@ async fn a_plan_in_force_outlives_a_source_that_begins_to_hang_until_its_lease_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_source_is_waited_for_by_nobody_and_then_heard() {
+async fn no_event_waits_for_a_slow_source_and_its_plan_takes_effect_later() {
     let late = || match plan("r", 1, 60_000, true) {
         Content::Plan(plan) => Content::Late(plan),
         other => other,
@@ -309,7 +309,7 @@ async fn a_variable_that_holds_no_plan_an_expired_one_or_nothing_passes_every_ev
     for (setting, note) in [
         (format!("json:{}", SECRET.repeat(8000)), "is not understood at line 1"),
         (format!("json:{expired}"), "the lease of plan 1 of run `r` is over"),
-        (SECRET.to_owned(), "`BROWNOUT_PLAN` is none of"),
+        (SECRET.to_owned(), "`BROWNOUT_PLAN` must be"),
     ] {
         let mut bench = Bench::start(Some(&setting), &[], None).await;
         bench.noted(note).await;

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Message, read_message};
 
-/// Stands in everything that must not be written anywhere.
+/// Part of everything that must not be written anywhere.
 pub const SECRET: &str = "planted-secret";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Dates {
     pub taken: SystemTime,
     /// Whether it tells that; Systems Manager and S3 always do, AppConfig's agent need not.
     pub tells: bool,
-    /// How many seconds its clock is before everybody else's.
+    /// How many seconds its clock is fast.
     pub fast: u64,
 }
 
@@ -193,7 +193,7 @@ impl Service {
     }
 }
 
-/// Everything leads to this address; whoever obeys the proxy variables gets nowhere.
+/// Everything leads to this address; a client that uses the proxy variables reaches nothing.
 pub fn variables(address: SocketAddr) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("AWS_APPCONFIG_EXTENSION_HTTP_PORT", address.port().to_string()),

@@ -1,4 +1,4 @@
-//! The event is altered before the handler sees it: by a list of places that say nothing of who asks, what for, or with which leave.
+//! The event is edited before the handler sees it, in listed places only: never the caller, the request or its credentials.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,19 +14,19 @@ use crate::places::{EACH, index, unescaped};
 use crate::{Action, Complaint, Roll, Trigger};
 
 /// Edits of the event by JSON pointer (RFC 6901), `remove` before `set`; every other byte of it stays. An event that is not JSON, or in which no
-/// place was found, passes untouched, and so does every event that does not tell by itself that one of the triggers listed here has made it.
-/// An answer to an edited event that could allow something becomes an error.
+/// place was found, passes untouched, and so does every event that does not itself show that it comes from one of the triggers listed here.
+/// An answer to an edited event that may grant access becomes an error.
 ///
 /// What can be edited: `/body` of an HTTP request; of a record of a queue `/Records/0/body` and, within its `attributes`,
 /// `ApproximateReceiveCount`, `SentTimestamp` and `ApproximateFirstReceiveTimestamp`; of a record of a table, within `dynamodb`,
 /// `ApproximateCreationDateTime` and `SizeBytes`; of a notice of a topic `/Records/0/Sns/Message` and `/Records/0/Sns/Timestamp`; of one of a
 /// bucket `/Records/0/eventTime` and `/Records/0/s3/object/size`. A body or message can become plain words, `""` or `null`; anything else a
-/// number, a time or `null`. So no edit says who asks, what for, or with which leave.
+/// number, a time or `null`. So no edit changes the caller, the request or its credentials.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Edits {
-    /// Pointers of what is taken away; what is not there stays away.
+    /// Pointers of what is removed, if it is there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove: Vec<String>,
     /// Pointers and what is put there. The object that holds the place must be there.
@@ -35,16 +35,16 @@ pub struct Edits {
     pub set: BTreeMap<String, Value>,
 }
 
-/// What stands in a place that can be edited.
+/// What is in a place that can be edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    /// What somebody sent. Nothing may be put there of which a handler could make something else.
+    /// What a sender wrote. Only words that a handler cannot read as anything else may be put there.
     Message,
     /// A count, a size or a time.
     Figure,
 }
 
-/// Every place that can be edited. Of what a service has found out about the sender, and of what decides about leave, none is here.
+/// Every place that can be edited. None of them tells who the sender is or decides about access.
 const EDITABLE: [(Trigger, &str, Holds); 11] = [
     (Trigger::Http, "/body", Holds::Message),
     (Trigger::Queue, "/Records/~*/body", Holds::Message),
@@ -99,7 +99,7 @@ impl Edits {
         self.pointers().all(|(_, pointer)| Holds::of(pointer, trigger).is_some()) && self.set.iter().all(is_taken)
     }
 
-    /// The edited event; `None` where nothing could be edited, or the event does not tell that it may be.
+    /// The edited event; `None` if nothing could be edited, or the event does not show that it may be.
     pub fn apply(&self, event: &[u8]) -> Option<Vec<u8>> {
         Trigger::told_by(event).filter(|trigger| self.fits(*trigger))?;
         let mut text = std::str::from_utf8(event).ok()?.to_owned();
@@ -149,7 +149,7 @@ fn edit(text: &str, pointer: &str, value: Option<&Value>) -> Option<(Range<usize
     }
 }
 
-/// A member of an object: where its name begins and where its value stands.
+/// A member of an object: where its name begins and where its value is.
 struct Member<'a> {
     name: Cow<'a, str>,
     from: usize,
@@ -170,7 +170,7 @@ fn members(text: &str, holder: Range<usize>) -> Option<Vec<Member<'_>>> {
     read.is_ok().then_some(members)
 }
 
-/// Where that stands which a pointer's segment names within an object or an array.
+/// The place within an object or an array that a pointer's segment names.
 fn within(text: &str, holder: Range<usize>, segment: &str) -> Option<Range<usize>> {
     let (mut reader, start) = (Reader::new(text.get(holder.clone())?), holder.start);
     if reader.peek() == Ok(b'{') {
@@ -225,7 +225,7 @@ impl Settings for Edits {
         with: "",
         by: [
             "untouched: it is not known what the answer decides",
-            "what the function makes of it; 502 where the answer could allow something",
+            "what the function makes of it; 502 if the answer may grant access",
             "untouched: an authorizer's event cannot be edited",
             "what the function makes of it",
             "what the function makes of it",
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_event_that_tells_its_trigger_is_edited_and_only_as_that_trigger_can_be() {
+    fn only_an_event_that_shows_its_trigger_is_edited_and_only_as_that_trigger_allows() {
         let set = r#"{"set":{"/body":"not json"}}"#;
         for event in [
             r#"{"body":"own"}"#.to_owned(),
@@ -326,7 +326,7 @@ mod tests {
     ];
 
     const REFUSED: &[&str] = &[
-        // Who asks, what for, and with which leave.
+        // The caller, the request and its credentials.
         r#"{"set":{"/headers/Authorization":"not json"}}"#,
         r#"{"remove":["/headers"]}"#,
         r#"{"set":{"/requestContext/authorizer/claims/sub":"x"}}"#,
@@ -347,7 +347,7 @@ mod tests {
         r#"{"set":{"/response/claimsOverrideDetails/groupOverrideDetails/groupsToOverride":["admin"]}}"#,
         r#"{"set":{"/request/groupConfiguration/groupsToOverride":null}}"#,
         r#"{"set":{"/triggerSource":"x"}}"#,
-        // Others that ask for leave: AppSync, what has verified a signature, IoT, Transfer Family.
+        // Others that ask for permission: AppSync, a verified signature, IoT, Transfer Family.
         r#"{"set":{"/arguments/id":"2"}}"#,
         r#"{"set":{"/info/fieldName":"x"}}"#,
         r#"{"set":{"/signatureVerified":true}}"#,

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::{Seen, Settings};
 use crate::{Action, Complaint, InjectedError, Roll, time::Time};
 
-/// What happens when the runtime first asks for an event: until then the platform takes the environment for starting.
+/// What happens when the runtime first asks for an event: until then the platform counts the environment as starting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Init {
-    /// The first `next` is held back for so long; more than 0, at most 15m. Lambda starts over after 10 s, within the invocation's timeout.
+    /// The first `next` is held back for this time; more than 0, at most 15m. Lambda starts over after 10 s, within the invocation's timeout.
     Slow(Time),
     /// An init error is posted in the runtime's name and its process is killed.
     Failed(InjectedError),
@@ -50,7 +50,7 @@ impl Settings for Init {
                 "the shard goes on, later",
                 "signed in, later; after 5 s Cognito calls again",
                 "the task succeeds, later",
-                "nothing: nobody waits",
+                "nothing: no caller waits",
             ],
         },
         Seen { with: "failed", by: super::error::FAILED },

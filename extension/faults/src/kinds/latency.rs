@@ -125,7 +125,7 @@ impl Settings for Latency {
                 "the shard goes on, later",
                 "signed in, later; after 5 s Cognito calls again",
                 "the task succeeds, later",
-                "nothing: nobody waits",
+                "nothing: no caller waits",
             ],
         },
         Seen { with: "beyond the function's timeout", by: super::timeout::TIMED_OUT },

@@ -1,4 +1,4 @@
-//! The kinds of fault, one file each. Each takes a roll and returns an [`Action`]; it carries nothing out.
+//! The kinds of fault, one file each. Each takes a roll and returns an [`Action`]; it must carry nothing out.
 
 pub mod again;
 pub mod dependency;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Action, Complaint, Roll, Trigger};
 
-/// What every kind of fault can tell.
+/// What every kind of fault provides.
 pub trait Settings {
     /// What becomes of an invocation that is struck.
     fn decide(&self, roll: Roll) -> Action;
@@ -25,7 +25,7 @@ pub trait Settings {
     /// Everything wrong with the settings.
     fn complaints(&self) -> Vec<Complaint>;
 
-    /// How it stands in an experiment.
+    /// How it is written in an experiment.
     const EXAMPLE: &'static str;
 
     /// What the caller sees, one row for each way in which the settings make a difference to it.
@@ -77,7 +77,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// How the kind with this name stands in an experiment.
+            /// How the kind with this name is written in an experiment.
             pub fn example(name: &str) -> &'static str {
                 match name {
                     $(stringify!($module) => <$settings>::EXAMPLE,)+
@@ -132,8 +132,8 @@ impl Kind {
         FIT_A_SERVICE.contains(&self.name())
     }
 
-    /// Whether it can be done only where it is known what has invoked the function, and that this asks for no leave.
-    pub const fn hangs_on_trigger(&self) -> bool {
+    /// Whether it can be done only if the event shows what invoked the function, and that this asks for no permission.
+    pub const fn depends_on_trigger(&self) -> bool {
         match self {
             Self::Event(_) => true,
             Self::Response(answer) => answer.raw.is_some(),
@@ -141,7 +141,7 @@ impl Kind {
         }
     }
 
-    /// Whether it can be done to an invocation of this trigger. To any other it is not done: that passes untouched.
+    /// Whether it can be done to an invocation of this trigger. An invocation of another trigger passes untouched.
     pub fn fits(&self, trigger: Trigger) -> bool {
         match self {
             Self::Event(edits) => edits.fits(trigger),
@@ -150,7 +150,7 @@ impl Kind {
         }
     }
 
-    /// Whether it decides how the invocation ends. Of several such faults on one invocation only one can hold.
+    /// Whether it decides how the invocation ends. Of several such faults only one can be carried out on an invocation.
     pub const fn ends_the_invocation(&self) -> bool {
         match self {
             Self::Error(_) | Self::Response(_) | Self::Stream(_) | Self::Timeout(_) | Self::Kill(_) | Self::Throttle(_) => true,
@@ -163,7 +163,7 @@ impl Kind {
         matches!(self, Self::Latency(_) | Self::Again(_) | Self::Resource(_))
     }
 
-    /// Whether two faults on one invocation can both hold: at most one of them may decide how it ends.
+    /// Whether two faults can both be carried out on one invocation: at most one of them may decide how it ends.
     pub const fn combines_with(&self, other: &Self) -> bool {
         !(self.ends_the_invocation() && other.ends_the_invocation())
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Seen, Settings};
 use crate::{Action, Complaint, Roll, time::Time};
 
-/// A process of our own takes what is asked from the handing over of the event to the handler's answer, and `time` at most.
+/// A process of the extension takes what is asked from when the event is handed over until the handler answers, for `time` at most.
 /// What it takes is given back when it ends, and it ends with the extension, whatever happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

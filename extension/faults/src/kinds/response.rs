@@ -1,4 +1,4 @@
-//! Another answer takes the place of the handler's. It may never be one that lets somebody in.
+//! Another answer takes the place of the handler's. It must never be one that grants access.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::{Action, Alteration, Complaint, Roll, Trigger};
 /// One of: an HTTP answer (`status`, `headers`, `body`), a raw one (`raw`), or damage to the handler's own (`cut-at`, `corrupt`, `drop`).
 /// The handler has run, its effects are done.
 ///
-/// A raw answer is for functions that HTTP, a queue, a table's stream, a topic or a bucket invokes, and the event itself must tell that: with any
+/// A raw answer is for functions that HTTP, a queue, a table's stream, a topic or a bucket invokes, and the event itself must show that: with any
 /// other the invocation passes untouched. It is an HTTP answer with a `statusCode` of 400 to 599, or, except for HTTP, `{"batchItemFailures":[...]}`,
 /// plain words such as `not json`, or nothing (`""`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Replacement {
-    /// The HTTP status, 400 to 599: a fault may close a door, never open one.
+    /// The HTTP status, 400 to 599: a fault may deny access, never grant it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The HTTP headers.
@@ -31,11 +31,11 @@ pub struct Replacement {
     /// The whole answer of the function, as it is, in place of the three above.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// Only so many bytes of the handler's answer are posted; 1 and more.
+    /// Only this many bytes of the handler's answer are posted; 1 or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<u64>,
-    /// So many bytes of the handler's answer, its first one and others at places that the roll chooses, become 0xFF; 1 to 1048576.
-    /// No UTF-8 text has such a byte and no JSON begins so, so that nothing that was damaged can be read as leave.
+    /// This many bytes of the handler's answer, the first one and others at places that the roll chooses, become 0xFF; 1 to 1048576.
+    /// No UTF-8 text has such a byte and no JSON begins with one, so a damaged answer can never be read as a grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrupt: Option<u64>,
     /// The handler's answer never reaches the platform: the invocation runs into its timeout.
@@ -95,18 +95,18 @@ impl Settings for Replacement {
                 .push(Complaint::new("status", format!("`{status}` is outside 400 to 599; a fault never answers that something worked")));
         }
         if self.cut_at == Some(0) {
-            complaints
-                .push(Complaint::new("cut-at", "`0` leaves an empty answer, which somebody may take for a good one; it is 1 and more"));
+            complaints.push(Complaint::new("cut-at", "`0` makes an empty answer, which a caller may take for a good one; give 1 or more"));
         }
         if self.corrupt.is_some_and(|bytes| !(1..=1 << 20).contains(&bytes)) {
             complaints.push(Complaint::new("corrupt", "it is 1 to 1048576 bytes"));
         }
         if self.body.as_deref().is_some_and(could_grant) {
-            let what = "it could allow something, or not every reader reads it alike; a fault never opens a door: give a text, or JSON that says no";
+            let what =
+                "it may grant access, or not every reader reads it alike; a fault never grants access: give a text, or JSON that says no";
             complaints.push(Complaint::new("body", what));
         }
         if !Trigger::ALL.into_iter().any(|trigger| self.fits(trigger)) {
-            let what = "it is not known to refuse everywhere, and a fault never opens a door; give an HTTP answer with a `statusCode` of 400 to 599, \
+            let what = "it is not known to deny access everywhere, and a fault never grants access; give an HTTP answer with a `statusCode` of 400 to 599, \
                         `{\"batchItemFailures\":[...]}`, plain words such as `not json`, or `\"\"`";
             complaints.push(Complaint::new("raw", what));
         }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_open_a_door_is_refused() {
+    fn an_answer_that_may_grant_access_is_refused() {
         for (settings, key) in [
             (r#"{"raw":"{\"response\":{\"issueTokens\":true}}"}"#, "raw"),
             (r#"{"raw":"{\"response\":{\"answerCorrect\":true}}"}"#, "raw"),
@@ -177,7 +177,7 @@ mod tests {
         ] {
             let complaints = serde_json::from_str::<Replacement>(settings).unwrap().complaints();
             assert_eq!(complaints.iter().map(|complaint| complaint.key.as_str()).collect::<Vec<_>>(), [key], "{settings}");
-            assert!(complaints[0].what.contains("never opens a door"), "{settings}");
+            assert!(complaints[0].what.contains("never grants access"), "{settings}");
         }
     }
 

@@ -62,7 +62,7 @@ impl Settings for Pace {
                 "the shard goes on, later",
                 "signed in, later",
                 "the task succeeds, later",
-                "nothing: nobody waits",
+                "nothing: no caller waits",
             ],
         },
         Seen {

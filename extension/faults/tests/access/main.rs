@@ -1,17 +1,17 @@
-//! No plan that is accepted makes leave of a refusal: for everybody who asks a function for leave, whatever fault strikes, whoever reads the answer.
+//! No accepted plan turns a denial into a grant: for every caller that asks a function for permission, any fault, and any reader of the answer.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod asked;
+mod callers;
 mod reading;
 
-use asked::{Asked, Did, everybody};
-use faults::access::edited_could_open;
+use callers::{Caller, Did, callers};
+use faults::access::edited_may_grant;
 use faults::{Action, Alteration, Identity, Memory, Plan, Trigger};
 use proptest::prelude::*;
 use reading::Reading;
 use serde_json::{Value, json};
 
-/// What somebody might post who wants to be let in, or only to break something.
+/// What a plan might post to gain access, or only to break something.
 const ANSWERS: &[&str] = &[
     r#"{"policyDocument":{"Statement":[{"Effect":"Allow"}]}}"#,
     r#"{"policyDocument":{"Statement":{"Effect":"\u0041llow"}}}"#,
@@ -147,17 +147,17 @@ fn plan(kind: &Value) -> Option<Plan> {
         .ok()
 }
 
-/// What the platform gets where this action is done as the extension does it; nothing where that is an error.
-fn posted(action: &Action, asked: &Asked, reading: Reading) -> Option<Vec<u8>> {
-    let event = asked.event.to_string().into_bytes();
+/// What the platform gets if this action is done as the extension does it; `None` if that is an error.
+fn posted(action: &Action, caller: &Caller, reading: Reading) -> Option<Vec<u8>> {
+    let event = caller.event.to_string().into_bytes();
     let edited = if let Action::EditEvent(edits) = action { edits.apply(&event) } else { None };
     let handed = edited.as_deref().unwrap_or(&event);
-    let answer = match (asked.handler)(reading, &reading.read(handed).unwrap()) {
+    let answer = match (caller.handler)(reading, &reading.read(handed).unwrap()) {
         Did::Answered(answer) => answer.to_string().into_bytes(),
         Did::Failed => return None,
-        Did::Acted => panic!("{}: it was done: {action:?}", asked.name),
+        Did::Acted => panic!("{}: it was done: {action:?}", caller.name),
     };
-    if edited.is_some() && edited_could_open(&answer, Trigger::told_by(&event).unwrap()) {
+    if edited.is_some() && edited_may_grant(&answer, Trigger::told_by(&event).unwrap()) {
         return None;
     }
     match action {
@@ -173,16 +173,16 @@ fn posted(action: &Action, asked: &Asked, reading: Reading) -> Option<Vec<u8>> {
     }
 }
 
-/// Everybody who asks is refused still; whether the plan was accepted.
-fn refuses_still(kind: &Value) -> bool {
+/// Checks that every caller is still denied; whether the plan was accepted.
+fn still_denies(kind: &Value) -> bool {
     let Some(plan) = plan(kind) else { return false };
     let decision = plan.decide("f", Identity("1-a-b"), &faults::Facts::default(), &mut Memory::default()).remove(0);
-    for asked in everybody() {
+    for caller in callers() {
         for reading in Reading::ALL {
-            let taken = posted(&decision.action, &asked, reading).and_then(|answer| Some((reading.read(&answer)?, answer)));
+            let taken = posted(&decision.action, &caller, reading).and_then(|answer| Some((reading.read(&answer)?, answer)));
             if let Some((read, answer)) = taken {
-                let opens = (asked.takes)(reading, &read);
-                assert!(!opens, "{} ({reading:?}), struck by {kind}, takes {}", asked.name, String::from_utf8_lossy(&answer));
+                let granted = (caller.takes)(reading, &read);
+                assert!(!granted, "{} ({reading:?}), struck by {kind}, takes {}", caller.name, String::from_utf8_lossy(&answer));
             }
         }
     }
@@ -197,30 +197,30 @@ fn twisted(answer: &str, (before, behind): (&str, &str)) -> String {
 }
 
 #[test]
-fn everybody_who_asks_is_refused_where_nothing_strikes() {
-    for asked in everybody() {
-        let event = asked.event.to_string();
-        assert!(Trigger::told_by(event.as_bytes()).is_none_or(|told| told == asked.trigger), "{}", asked.name);
+fn every_caller_is_denied_without_a_fault() {
+    for caller in callers() {
+        let event = caller.event.to_string();
+        assert!(Trigger::told_by(event.as_bytes()).is_none_or(|told| told == caller.trigger), "{}", caller.name);
         for reading in Reading::ALL {
-            if let Some(answer) = posted(&Action::Pass, &asked, reading) {
-                assert!(!(asked.takes)(reading, &reading.read(&answer).unwrap()), "{}", asked.name);
+            if let Some(answer) = posted(&Action::Pass, &caller, reading) {
+                assert!(!(caller.takes)(reading, &reading.read(&answer).unwrap()), "{}", caller.name);
             }
         }
     }
     for trigger in Trigger::ALL {
-        assert!(everybody().iter().any(|asked| asked.trigger == trigger), "nobody asks: {}", trigger.name());
+        assert!(callers().iter().any(|caller| caller.trigger == trigger), "no caller of trigger {}", trigger.name());
     }
 }
 
 #[test]
-fn no_answer_that_may_be_put_in_its_place_lets_anybody_in() {
+fn no_accepted_answer_grants_access() {
     let (mut accepted, mut refused) = (0, 0);
     for answer in ANSWERS {
         for twist in TWISTS {
             let text = twisted(answer, *twist);
             for kind in [json!({ "raw": text }), json!({ "status": 500, "body": text }), json!({ "status": 403, "headers": { "x": text } })]
             {
-                let is_accepted = refuses_still(&json!({ "response": kind }));
+                let is_accepted = still_denies(&json!({ "response": kind }));
                 (accepted, refused) = (accepted + usize::from(is_accepted), refused + usize::from(!is_accepted));
             }
         }
@@ -229,17 +229,17 @@ fn no_answer_that_may_be_put_in_its_place_lets_anybody_in() {
 }
 
 #[test]
-fn no_edit_that_may_be_made_lets_anybody_in() {
+fn no_accepted_edit_grants_access() {
     let (mut accepted, mut refused) = (0, 0);
     for place in PLACES {
         let removed = std::iter::once(json!({ "remove": [place] }));
         for kind in values().into_iter().map(|value| json!({ "set": { *place: value } })).chain(removed) {
-            let is_accepted = refuses_still(&json!({ "event": kind }));
+            let is_accepted = still_denies(&json!({ "event": kind }));
             (accepted, refused) = (accepted + usize::from(is_accepted), refused + usize::from(!is_accepted));
         }
     }
     assert!(accepted > 20 && refused > 500, "{accepted} accepted, {refused} refused");
-    assert!(!refuses_still(&json!({ "event": { "remove": ["/request/challengeAnswer", "/request/privateChallengeParameters/answer"] } })));
+    assert!(!still_denies(&json!({ "event": { "remove": ["/request/challengeAnswer", "/request/privateChallengeParameters/answer"] } })));
 }
 
 fn kinds() -> impl Strategy<Value = Value> {
@@ -264,7 +264,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn no_accepted_plan_makes_leave_of_a_refusal(kind in kinds()) {
-        refuses_still(&kind);
+    fn no_accepted_plan_turns_a_denial_into_a_grant(kind in kinds()) {
+        still_denies(&kind);
     }
 }

@@ -1,4 +1,4 @@
-//! Three readers of JSON: one as strict as they come, one that takes whatever it can, and JavaScript's. Which one reads an answer nobody knows.
+//! Three readers of JSON: one as strict as they come, one that takes whatever it can, and JavaScript's. Which one reads an answer is not known.
 
 use serde_json::{Map, Value};
 
@@ -27,13 +27,13 @@ impl Reading {
         (self == Self::Lenient || parser.at == text.len()).then_some(value)
     }
 
-    /// What stands under a name.
+    /// The value under a name.
     pub fn member(self, value: &Value, name: &str) -> Option<Value> {
         let is_named = |key: &str| if self == Self::Lenient { key.eq_ignore_ascii_case(name) } else { key == name };
         value.as_object()?.iter().find(|(key, _)| is_named(key)).map(|(_, value)| value.clone())
     }
 
-    /// What stands at the end of a path; nothing where it breaks off.
+    /// The value at the end of a path; null if it breaks off.
     pub fn at(self, value: &Value, path: &[&str]) -> Value {
         path.iter().try_fold(value.clone(), |value, name| self.member(&value, name)).unwrap_or_default()
     }

@@ -62,8 +62,8 @@ pub async fn case_of_a_requests_headers(stage: &Stage) -> Outcome {
 pub async fn order_of_headers(stage: &Stage) -> Outcome {
     let lines = "X-B: 1\r\nX-A: 1\r\nX-D: 1\r\nX-C: 1\r\n";
     let order = |head: &str| {
-        let ours = |(name, _): &(&str, &str)| ["x-a", "x-b", "x-c", "x-d"].contains(&name.to_ascii_lowercase().as_str());
-        headers(head).into_iter().filter(ours).map(|(name, _)| name.to_ascii_lowercase()).collect::<String>()
+        let own = |(name, _): &(&str, &str)| ["x-a", "x-b", "x-c", "x-d"].contains(&name.to_ascii_lowercase().as_str());
+        headers(head).into_iter().filter(own).map(|(name, _)| name.to_ascii_lowercase()).collect::<String>()
     };
     let request = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n{lines}Host: x\r\n\r\n");
     let (got, back) = stage.once(request.as_bytes(), &event_with("a", lines, b"{}")).await?;

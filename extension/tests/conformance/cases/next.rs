@@ -7,7 +7,7 @@ use crate::runtime::Runtime;
 use crate::subject::Stage;
 use crate::wire::{Outcome, same};
 
-/// How long a proxy may take to let go of a `next` that nobody waits for any more. It need not.
+/// How long a proxy may take to drop a `next` whose runtime is gone. It need not.
 const LET_GO: Duration = Duration::from_millis(500);
 
 pub async fn cancelled_next_swallows_no_event(stage: &Stage) -> Outcome {
@@ -83,7 +83,7 @@ pub async fn sixteen_pollers(stage: &Stage) -> Outcome {
         pollers.push(tokio::spawn(poll(stage.runtime().await?)));
     }
     let (mut given, mut first) = (0, Vec::new());
-    // Nobody is answered before all have asked.
+    // No answer is sent before all have asked.
     for _ in 0..POLLERS {
         first.push(stage.platform.call().await?);
     }

@@ -129,7 +129,7 @@ pub async fn broken_event_is_seen_as_broken(stage: &Stage) -> Outcome {
     Ok(())
 }
 
-/// Whoever collects takes any amount. Only a writer that stands still for as long as this shows that nobody does.
+/// A proxy that collects takes any amount. Only a writer that is blocked for so long shows that this one does not.
 const STILL: Duration = Duration::from_secs(2);
 
 pub async fn unread_stream_is_not_collected(stage: &Stage) -> Outcome {

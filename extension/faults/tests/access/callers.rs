@@ -1,4 +1,4 @@
-//! Who asks a function for leave, written as AWS's own examples are: the event, a handler that refuses it, and what is taken for leave.
+//! Callers that ask a function for permission, written as AWS's own examples are: the event, a handler that denies it, and what counts as a grant.
 
 use faults::Trigger;
 use serde_json::{Value, json};
@@ -9,19 +9,19 @@ use crate::reading::Reading;
 pub enum Did {
     /// It answers.
     Answered(Value),
-    /// It fails: nothing is granted, whoever asked.
+    /// It fails: nothing is granted to any caller.
     Failed,
-    /// It does something that only somebody with leave may have done.
+    /// It does something that needs permission.
     Acted,
 }
 
-/// Somebody who asks for leave, or could.
-pub struct Asked {
+/// A caller that asks for permission, or could.
+pub struct Caller {
     pub name: &'static str,
     pub trigger: Trigger,
     pub event: Value,
     pub handler: fn(Reading, &Value) -> Did,
-    /// Whether the answer, where it can be read, is taken for leave.
+    /// Whether the answer, if it can be read, is taken for a grant.
     pub takes: fn(Reading, &Value) -> bool,
 }
 
@@ -48,7 +48,7 @@ fn deny(_: Reading, _: &Value) -> Did {
         { "Action": "execute-api:Invoke", "Effect": "Deny", "Resource": "arn:aws:execute-api:eu-west-1:1:a/dev/GET/x" }] } }))
 }
 
-/// Parses the text that stands somewhere in the event, as `JSON.parse(event.body)` does.
+/// Parses a text within the event, as `JSON.parse(event.body)` does.
 fn parsed(reading: Reading, event: &Value, path: &[&str]) -> Option<Value> {
     match reading.at(event, path) {
         Value::String(text) => reading.read(text.as_bytes()),
@@ -57,14 +57,14 @@ fn parsed(reading: Reading, event: &Value, path: &[&str]) -> Option<Value> {
     }
 }
 
-/// A login: who knows the password is let in.
+/// A login: the right password grants access.
 fn login(reading: Reading, event: &Value) -> Did {
     let Some(body) = parsed(reading, event, &["body"]) else { return Did::Failed };
     let is_right = reading.at(&body, &["password"]) == "right" || reading.is_true(&reading.at(&body, &["admin"]));
     Did::Answered(if is_right { json!({ "statusCode": 200, "body": "in" }) } else { json!({ "statusCode": 401, "body": "no" }) })
 }
 
-/// Whoever is listed in the event itself, by address, path or parameter, is let in.
+/// Grants access by what the event itself says: its address, path or parameters.
 fn by_request(reading: Reading, event: &Value) -> Did {
     let asks = [
         (&["requestContext", "http", "sourceIp"][..], "10.0.0.1"),
@@ -100,19 +100,19 @@ fn give_back(_: Reading, event: &Value) -> Did {
     Did::Answered(event.clone())
 }
 
-/// AWS's example: who comes with the right password gets a role.
+/// AWS's example: the right password gets a role.
 fn transfer(reading: Reading, event: &Value) -> Did {
     let is_right = reading.at(event, &["password"]) == "right" || reading.is(&reading.at(event, &["sourceIp"]), "10.0.0.1");
     Did::Answered(if is_right { json!({ "Role": "arn:aws:iam::1:role/r" }) } else { json!({}) })
 }
 
-/// A resolver that gives everybody what is theirs.
+/// A resolver that gives each user their own items.
 fn resolve(reading: Reading, event: &Value) -> Did {
     let is_owner = reading.at(event, &["arguments", "owner"]) == reading.at(event, &["identity", "sub"]);
     Did::Answered(if is_owner { json!({ "secret": "s" }) } else { Value::Null })
 }
 
-/// What a message asks for is done where it may.
+/// Does what a message asks for if the message says that it may.
 fn granted_by_message(reading: Reading, event: &Value) -> Did {
     let records = reading.at(event, &["Records"]);
     let text = records.as_array().and_then(|records| records.first()).map(|record| match reading.member(record, "Sns") {
@@ -121,8 +121,8 @@ fn granted_by_message(reading: Reading, event: &Value) -> Did {
     });
     let Some(Value::String(text)) = text else { return Did::Failed };
     let Some(message) = reading.read(text.as_bytes()) else { return Did::Failed };
-    let is_asked = reading.is_true(&reading.at(&message, &["approved"])) || reading.is(&reading.at(&message, &["role"]), "admin");
-    if is_asked { Did::Acted } else { Did::Answered(json!({ "batchItemFailures": [] })) }
+    let is_approved = reading.is_true(&reading.at(&message, &["approved"])) || reading.is(&reading.at(&message, &["role"]), "admin");
+    if is_approved { Did::Acted } else { Did::Answered(json!({ "batchItemFailures": [] })) }
 }
 
 fn webhook(reading: Reading, event: &Value) -> Did {
@@ -134,23 +134,23 @@ fn cognito(source: &str, request: &Value, response: &Value) -> Value {
     json!({ "version": "1", "triggerSource": source, "region": "eu-west-1", "userPoolId": "p", "userName": "u", "request": request, "response": response })
 }
 
-/// Everybody who asks.
-pub fn everybody() -> Vec<Asked> {
+/// All callers.
+pub fn callers() -> Vec<Caller> {
     [people(), gates(), sign_ins(), others(), batches()].into_iter().flatten().collect()
 }
 
-fn asked(
+fn caller(
     name: &'static str,
     trigger: Trigger,
     event: Value,
     handler: fn(Reading, &Value) -> Did,
     takes: fn(Reading, &Value) -> bool,
-) -> Asked {
-    Asked { name, trigger, event, handler, takes }
+) -> Caller {
+    Caller { name, trigger, event, handler, takes }
 }
 
 /// Requests over HTTP.
-fn people() -> Vec<Asked> {
+fn people() -> Vec<Caller> {
     let http = |body: &str| {
         json!({ "version": "2.0", "routeKey": "POST /login", "rawPath": "/login", "rawQueryString": "", "headers": {}, "queryStringParameters": {},
             "requestContext": { "http": { "method": "POST", "path": "/login", "sourceIp": "192.0.2.1" } }, "body": body, "isBase64Encoded": false })
@@ -158,51 +158,51 @@ fn people() -> Vec<Asked> {
     let rest = json!({ "resource": "/x", "path": "/x", "httpMethod": "GET", "headers": {}, "requestContext": { "identity": { "sourceIp": "192.0.2.1" } },
         "body": "{\"password\":\"wrong\"}", "isBase64Encoded": false });
     vec![
-        asked("login", Trigger::Http, http(r#"{"password":"wrong"}"#), login, http_takes),
-        asked("login, REST", Trigger::Http, rest, login, http_takes),
-        asked("by request", Trigger::Http, http("{}"), by_request, http_takes),
+        caller("login", Trigger::Http, http(r#"{"password":"wrong"}"#), login, http_takes),
+        caller("login, REST", Trigger::Http, rest, login, http_takes),
+        caller("by request", Trigger::Http, http("{}"), by_request, http_takes),
     ]
 }
 
-/// Those who let somebody in themselves.
-fn gates() -> Vec<Asked> {
+/// Functions that grant access themselves.
+fn gates() -> Vec<Caller> {
     vec![
-        asked(
+        caller(
             "REST authorizer",
             Trigger::Authorizer,
             json!({ "type": "REQUEST", "methodArn": "arn:m", "resource": "/x", "path": "/x", "httpMethod": "GET", "headers": {}, "requestContext": {} }),
             deny,
             policy_takes,
         ),
-        asked(
+        caller(
             "token authorizer",
             Trigger::Authorizer,
             json!({ "type": "TOKEN", "authorizationToken": "t", "methodArn": "arn:m" }),
             deny,
             policy_takes,
         ),
-        asked(
+        caller(
             "HTTP API authorizer",
             Trigger::Authorizer,
             json!({ "version": "2.0", "type": "REQUEST", "routeArn": "arn:r", "identitySource": ["t"], "rawPath": "/x", "requestContext": { "http": { "method": "GET" } } }),
             |_, _| Did::Answered(json!({ "isAuthorized": false })),
             policy_takes,
         ),
-        asked(
+        caller(
             "IoT authorizer",
             Trigger::Invoke,
             json!({ "signatureVerified": false, "protocolData": { "mqtt": { "password": "x" } } }),
             |_, _| Did::Answered(json!({ "isAuthenticated": false })),
             policy_takes,
         ),
-        asked(
+        caller(
             "AppSync authorizer",
             Trigger::Authorizer,
             json!({ "authorizationToken": "t", "requestContext": { "apiId": "a" } }),
             |_, _| Did::Answered(json!({ "isAuthorized": false })),
             policy_takes,
         ),
-        asked(
+        caller(
             "Transfer Family",
             Trigger::Invoke,
             json!({ "username": "u", "password": "wrong", "protocol": "SFTP", "serverId": "s", "sourceIp": "192.0.2.1" }),
@@ -213,9 +213,9 @@ fn gates() -> Vec<Asked> {
 }
 
 /// A user pool.
-fn sign_ins() -> Vec<Asked> {
+fn sign_ins() -> Vec<Caller> {
     vec![
-        asked(
+        caller(
             "verify challenge",
             Trigger::SignIn,
             cognito(
@@ -226,14 +226,14 @@ fn sign_ins() -> Vec<Asked> {
             verify_challenge,
             |reading, answer| reading.is_true(&reading.at(answer, &["response", "answerCorrect"])),
         ),
-        asked(
+        caller(
             "define challenge",
             Trigger::SignIn,
             cognito("DefineAuthChallenge_Authentication", &json!({ "session": [{ "challengeResult": false }] }), &json!({})),
             define_challenge,
             |reading, answer| reading.is_true(&reading.at(answer, &["response", "issueTokens"])),
         ),
-        asked(
+        caller(
             "before the sign-up",
             Trigger::SignIn,
             cognito("PreSignUp_SignUp", &json!({}), &json!({ "autoConfirmUser": false, "autoVerifyEmail": false })),
@@ -242,7 +242,7 @@ fn sign_ins() -> Vec<Asked> {
                 ["autoConfirmUser", "autoVerifyEmail"].iter().any(|name| reading.is_true(&reading.at(answer, &["response", name])))
             },
         ),
-        asked(
+        caller(
             "before the token",
             Trigger::SignIn,
             cognito("TokenGeneration_Authentication", &json!({ "groupConfiguration": { "groupsToOverride": ["guests"] } }), &json!({})),
@@ -253,7 +253,7 @@ fn sign_ins() -> Vec<Asked> {
             },
             |reading, answer| reading.at(answer, &["response"]).to_string().contains("admin"),
         ),
-        asked(
+        caller(
             "after the sign-in",
             Trigger::SignIn,
             cognito("PostAuthentication_Authentication", &json!({}), &json!({})),
@@ -263,54 +263,54 @@ fn sign_ins() -> Vec<Asked> {
     ]
 }
 
-/// Whoever makes something else of an answer.
-fn others() -> Vec<Asked> {
+/// Callers that make something else of an answer.
+fn others() -> Vec<Caller> {
     vec![
-        asked(
+        caller(
             "AppSync resolver",
             Trigger::Invoke,
             json!({ "arguments": { "owner": "b" }, "identity": { "sub": "a" }, "info": { "fieldName": "secret" } }),
             resolve,
             |reading, answer| reading.at(answer, &["secret"]) == "s",
         ),
-        asked(
+        caller(
             "decision",
             Trigger::Invoke,
             json!({ "subject": "a", "action": "read", "resource": "b" }),
             |_, _| Did::Answered(json!({ "decision": "DENY" })),
             |reading, answer| reading.is(&reading.at(answer, &["decision"]), "ALLOW") || reading.is_true(answer) && !answer.is_object(),
         ),
-        asked(
+        caller(
             "mail rule",
             Trigger::Invoke,
             json!({ "Records": [{ "eventSource": "aws:ses", "ses": { "receipt": {} } }] }),
             |_, _| Did::Answered(json!({ "disposition": "STOP_RULE_SET" })),
             |reading, answer| reading.is(&reading.at(answer, &["disposition"]), "CONTINUE"),
         ),
-        asked("approval", Trigger::Task, json!({ "signatureVerified": false }), webhook, |reading, answer| {
+        caller("approval", Trigger::Task, json!({ "signatureVerified": false }), webhook, |reading, answer| {
             reading.is_true(&reading.at(answer, &["approved"]))
         }),
     ]
 }
 
-/// Services that take no leave, and handlers that act on what a message says.
-fn batches() -> Vec<Asked> {
+/// Services that take no answer for a grant, and handlers that act on what a message says.
+fn batches() -> Vec<Caller> {
     vec![
-        asked(
+        caller(
             "queue",
             Trigger::Queue,
             json!({ "Records": [{ "messageId": "1", "body": "{\"role\":\"guest\"}", "attributes": { "ApproximateReceiveCount": "1" }, "eventSource": "aws:sqs" }] }),
             granted_by_message,
             never,
         ),
-        asked(
+        caller(
             "topic",
             Trigger::Asynchronous,
             json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": "{\"approved\":false}", "Timestamp": "t" } }] }),
             granted_by_message,
             never,
         ),
-        asked(
+        caller(
             "table",
             Trigger::TableStream,
             json!({ "Records": [{ "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": { "NewImage": { "role": { "S": "guest" } }, "SizeBytes": 3 } }] }),

@@ -1,4 +1,4 @@
-//! A proxy that passes everything, but for one sin: it shows that the suite can fail, and that it fails where it should.
+//! A proxy that passes everything on, but with one bug: it shows that the suite can fail, and that it fails where it should.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::wire::{Body, Framing, Kind, Outcome, Piece, Reader, Wire, bytes, valu
 
 /// What proxies on common HTTP libraries do wrong, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sin {
+pub enum Bug {
     None,
     LowerCasesHeaders,
     SortsHeaders,
@@ -44,27 +44,27 @@ pub enum Sin {
     UsesAClosingConnectionAgain,
 }
 
-/// A running sinner.
-pub struct Sinner {
+/// A proxy with a bug, while it runs.
+pub struct FaultyProxy {
     pub address: SocketAddr,
     accepting: AbortHandle,
 }
 
-impl Drop for Sinner {
+impl Drop for FaultyProxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-impl Sinner {
-    pub async fn start(upstream: SocketAddr, sin: Sin) -> Outcome<Self> {
+impl FaultyProxy {
+    pub async fn start(upstream: SocketAddr, bug: Bug) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let accepting = tokio::spawn(async move {
             let idle = Idle::default();
             while let Ok((stream, _)) = listener.accept().await {
-                let served = serve(stream, upstream, sin, Arc::clone(&idle));
-                if sin == Sin::ServesOneAtATime {
+                let served = serve(stream, upstream, bug, Arc::clone(&idle));
+                if bug == Bug::ServesOneAtATime {
                     served.await;
                 } else {
                     tokio::spawn(served);
@@ -80,7 +80,7 @@ type Asked = Arc<Mutex<VecDeque<(Kind, bool)>>>;
 /// Connections to the platform that are used again.
 type Idle = Arc<Mutex<Vec<Wire>>>;
 
-async fn serve(runtime: TcpStream, upstream: SocketAddr, sin: Sin, idle: Idle) {
+async fn serve(runtime: TcpStream, upstream: SocketAddr, bug: Bug, idle: Idle) {
     let kept = idle.lock().unwrap().pop().filter(|wire| !wire.is_closed());
     let platform = match kept {
         Some(wire) => wire,
@@ -91,20 +91,20 @@ async fn serve(runtime: TcpStream, upstream: SocketAddr, sin: Sin, idle: Idle) {
     };
     let (runtime, asked) = (Wire::new(runtime), Asked::default());
     let (mut platform_reader, mut runtime_reader) = (platform.reader, runtime.reader);
-    let mut up = Pump { sin, writer: platform.writer, asked: Arc::clone(&asked), upward: true, closing: false };
-    let mut down = Pump { sin, writer: runtime.writer, asked: Arc::clone(&asked), upward: false, closing: false };
+    let mut up = Pump { bug, writer: platform.writer, asked: Arc::clone(&asked), upward: true, closing: false };
+    let mut down = Pump { bug, writer: runtime.writer, asked: Arc::clone(&asked), upward: false, closing: false };
     let (ended_by_runtime, clean) = tokio::select! {
         ended = up.run(&mut runtime_reader) => (true, ended.is_ok()),
         ended = down.run(&mut platform_reader) => (false, ended.is_ok()),
     };
     let waits = asked.lock().unwrap().front().copied();
-    match sin {
-        Sin::SwallowsACancelledNext if ended_by_runtime && waits.is_some_and(|(_, is_next)| is_next) => {
+    match bug {
+        Bug::SwallowsACancelledNext if ended_by_runtime && waits.is_some_and(|(_, is_next)| is_next) => {
             while platform_reader.more().await {}
         }
-        Sin::WritesIntoADroppedConnection if !ended_by_runtime => while runtime_reader.more().await {},
-        Sin::ForgetsToClose if !ended_by_runtime && up.closing => while runtime_reader.more().await {},
-        Sin::UsesAClosingConnectionAgain if ended_by_runtime && clean && waits.is_none() => {
+        Bug::WritesIntoADroppedConnection if !ended_by_runtime => while runtime_reader.more().await {},
+        Bug::ForgetsToClose if !ended_by_runtime && up.closing => while runtime_reader.more().await {},
+        Bug::UsesAClosingConnectionAgain if ended_by_runtime && clean && waits.is_none() => {
             idle.lock().unwrap().push(Wire { reader: platform_reader, writer: up.writer });
         }
         _ => (),
@@ -113,7 +113,7 @@ async fn serve(runtime: TcpStream, upstream: SocketAddr, sin: Sin, idle: Idle) {
 
 /// One direction of one connection.
 struct Pump {
-    sin: Sin,
+    bug: Bug,
     writer: OwnedWriteHalf,
     asked: Asked,
     upward: bool,
@@ -142,7 +142,7 @@ impl Pump {
                 self.write(&bytes(&head)).await?;
                 self.relay(reader, &mut body).await?;
             }
-            if !self.upward && !interim && self.sin == Sin::TakesAConnectionForEachCall {
+            if !self.upward && !interim && self.bug == Bug::TakesAConnectionForEachCall {
                 return Ok(());
             }
         }
@@ -156,17 +156,17 @@ impl Pump {
                 return head;
             }
             let waits = !self.upward && self.asked.lock().unwrap().front().is_some_and(|(_, is_next)| *is_next);
-            if waits && self.sin == Sin::TiresOfWaiting {
+            if waits && self.bug == Bug::TiresOfWaiting {
                 return Err("tired".to_owned());
             }
         }
     }
 
     fn collects(&self, body: &Body, head: &str) -> bool {
-        match self.sin {
-            Sin::CollectsBodies => true,
-            Sin::GivesEverythingALength => body.framing == Framing::Chunked,
-            Sin::ChunksEverything | Sin::WritesJsonAgain | Sin::ReadsBodiesAsText => {
+        match self.bug {
+            Bug::CollectsBodies => true,
+            Bug::GivesEverythingALength => body.framing == Framing::Chunked,
+            Bug::ChunksEverything | Bug::WritesJsonAgain | Bug::ReadsBodiesAsText => {
                 body.framing == Framing::Length && !head.contains("Expect")
             }
             _ => false,
@@ -178,18 +178,18 @@ impl Pump {
         if message.broken {
             return Err("it broke off".to_owned());
         }
-        let body = match self.sin {
-            Sin::CollectsBodies => return self.write(&message.whole()).await,
-            Sin::WritesJsonAgain => match serde_json::from_slice::<serde_json::Value>(&message.body) {
+        let body = match self.bug {
+            Bug::CollectsBodies => return self.write(&message.whole()).await,
+            Bug::WritesJsonAgain => match serde_json::from_slice::<serde_json::Value>(&message.body) {
                 Ok(json) => serde_json::to_vec(&json).unwrap(),
                 Err(_) => return self.write(&message.whole()).await,
             },
-            Sin::ReadsBodiesAsText => String::from_utf8_lossy(&message.body).into_owned().into_bytes(),
+            Bug::ReadsBodiesAsText => String::from_utf8_lossy(&message.body).into_owned().into_bytes(),
             _ => message.body,
         };
-        let (length, body) = match self.sin {
-            Sin::ChunksEverything if body.is_empty() => ("Transfer-Encoding: chunked".to_owned(), b"0\r\n\r\n".to_vec()),
-            Sin::ChunksEverything => {
+        let (length, body) = match self.bug {
+            Bug::ChunksEverything if body.is_empty() => ("Transfer-Encoding: chunked".to_owned(), b"0\r\n\r\n".to_vec()),
+            Bug::ChunksEverything => {
                 let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
                 ("Transfer-Encoding: chunked".to_owned(), chunk)
             }
@@ -207,19 +207,19 @@ impl Pump {
         loop {
             let piece = reader.piece(body).await?;
             let mut raw = std::mem::take(&mut body.raw);
-            if self.sin == Sin::ChangesBodies
+            if self.bug == Bug::ChangesBodies
                 && let (Piece::Bytes(_), Some(last)) = (&piece, raw.last_mut())
             {
                 *last ^= 1;
             }
-            if self.sin == Sin::DropsTrailers && !body.trailers.is_empty() {
+            if self.bug == Bug::DropsTrailers && !body.trailers.is_empty() {
                 raw = b"0\r\n\r\n".to_vec();
             }
             self.write(&raw).await?;
             match piece {
                 Piece::Bytes(_) => (),
                 Piece::End => return Ok(()),
-                Piece::Broken if self.sin == Sin::EndsWhatBrokeOff => return self.write(&body.ending()).await,
+                Piece::Broken if self.bug == Bug::EndsWhatBrokeOff => return self.write(&body.ending()).await,
                 Piece::Broken => return Err("it broke off".to_owned()),
             }
         }
@@ -227,13 +227,13 @@ impl Pump {
 
     async fn write(&mut self, bytes: &[u8]) -> Outcome {
         let written = self.writer.write_all(bytes).await;
-        if written.is_err() && self.sin == Sin::WritesIntoADroppedConnection {
+        if written.is_err() && self.bug == Bug::WritesIntoADroppedConnection {
             return Ok(());
         }
         written.map_err(|error| error.to_string())
     }
 
-    /// A head as the sin leaves it, or nothing where the call is refused.
+    /// A head as the bug leaves it, or nothing where the call is refused.
     fn changed(&self, head: String) -> Outcome<String> {
         let (first, rest) = head.split_once("\r\n").unwrap();
         let lines: Vec<&str> = rest.trim_end().split("\r\n").filter(|line| !line.is_empty()).collect();
@@ -242,35 +242,35 @@ impl Pump {
             std::iter::once(first.to_owned()).chain(lines).map(|line| line + "\r\n").collect::<String>() + "\r\n"
         };
         let kept = |keeps: &dyn Fn(&str) -> bool| lines.iter().filter(|line| keeps(&name(line))).map(|line| (*line).to_owned()).collect();
-        Ok(match self.sin {
-            Sin::LowerCasesHeaders => {
+        Ok(match self.bug {
+            Bug::LowerCasesHeaders => {
                 let lower = |line: &&str| line.split_once(':').map(|(name, value)| format!("{}:{value}", name.to_ascii_lowercase()));
                 again(first, lines.iter().filter_map(lower).collect())
             }
-            Sin::SortsHeaders => {
+            Bug::SortsHeaders => {
                 let mut sorted: Vec<String> = kept(&|_| true);
                 sorted.sort_by_key(|line| name(line));
                 again(first, sorted)
             }
-            Sin::KeepsTheLastOfRepeatedHeaders => {
+            Bug::KeepsTheLastOfRepeatedHeaders => {
                 let last = |(at, line): &(usize, &&str)| !lines.iter().skip(at + 1).any(|later| name(later) == name(line));
                 again(first, lines.iter().enumerate().filter(last).map(|(_, line)| (*line).to_owned()).collect())
             }
-            Sin::DropsHeadersItDoesNotKnow => again(first, kept(&|name| KNOWN.contains(&name))),
-            Sin::SpeaksForItself if self.upward => {
-                let ours = |line: &&str| if name(line) == "user-agent" { "User-Agent: sinner/1".to_owned() } else { (*line).to_owned() };
-                again(first, lines.iter().map(ours).collect())
+            Bug::DropsHeadersItDoesNotKnow => again(first, kept(&|name| KNOWN.contains(&name))),
+            Bug::SpeaksForItself if self.upward => {
+                let own = |line: &&str| if name(line) == "user-agent" { "User-Agent: faulty/1".to_owned() } else { (*line).to_owned() };
+                again(first, lines.iter().map(own).collect())
             }
-            Sin::TakesAConnectionForEachCall if !self.upward && !first.starts_with("HTTP/1.1 1") => {
+            Bug::TakesAConnectionForEachCall if !self.upward && !first.starts_with("HTTP/1.1 1") => {
                 format!("{first}\r\nConnection: close\r\n{rest}")
             }
-            Sin::ForgetsToClose => again(first, kept(&|name| name != "connection")),
-            Sin::Turns403Into200 => head.replacen("HTTP/1.1 403 ", "HTTP/1.1 200 ", 1),
-            Sin::AnswersForThePlatform if !self.upward && !first.starts_with("HTTP/1.1 1") => format!("HTTP/1.1 200 OK\r\n{rest}"),
-            Sin::TakesEmptyForMissing if values(&head, "content-length").contains(&"0") => return Err("missing".to_owned()),
-            Sin::RefusesLongHeads if head.len() > 8 << 10 || lines.len() > 100 => return Err("too long".to_owned()),
-            Sin::RefusesUnknownCalls if self.upward && !is_known(first) => return Err("unknown".to_owned()),
-            Sin::RefusesLateEvents if values(&head, "lambda-runtime-deadline-ms").iter().any(|at| is_odd(at)) => {
+            Bug::ForgetsToClose => again(first, kept(&|name| name != "connection")),
+            Bug::Turns403Into200 => head.replacen("HTTP/1.1 403 ", "HTTP/1.1 200 ", 1),
+            Bug::AnswersForThePlatform if !self.upward && !first.starts_with("HTTP/1.1 1") => format!("HTTP/1.1 200 OK\r\n{rest}"),
+            Bug::TakesEmptyForMissing if values(&head, "content-length").contains(&"0") => return Err("missing".to_owned()),
+            Bug::RefusesLongHeads if head.len() > 8 << 10 || lines.len() > 100 => return Err("too long".to_owned()),
+            Bug::RefusesUnknownCalls if self.upward && !is_known(first) => return Err("unknown".to_owned()),
+            Bug::RefusesLateEvents if values(&head, "lambda-runtime-deadline-ms").iter().any(|at| is_odd(at)) => {
                 return Err("late".to_owned());
             }
             _ => head,
