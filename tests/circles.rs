@@ -1,4 +1,5 @@
 //! Files that import one another in a circle can only be understood together: how many may, read from the paths in the source.
+//! So can the files of one type's methods: there must be one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -131,5 +132,26 @@ fn a_folder_without_large_circles_has_a_limit() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in LATER.into_iter().filter(|folder| root.join(folder).exists()) {
         assert!(largest_circle(folder).len() > 3, "`{folder}` has no large circle any more: move it to the list with limits");
+    }
+}
+
+/// A type whose methods are in many files depends on all of them, and each of them on the type.
+#[test]
+fn the_methods_of_a_type_are_in_one_file() {
+    for (folder, _) in LIMITS {
+        let mut all = BTreeMap::new();
+        modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &[], &mut all);
+        let mut homes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for (module, code) in &all {
+            let blocks = code.lines().filter_map(|line| line.strip_prefix("impl")).filter(|line| !line.contains(" for "));
+            for block in blocks {
+                let behind = if block.starts_with('<') { block.split_once("> ").unwrap().1 } else { block.trim_start() };
+                let name = behind.split(|char: char| !char.is_ascii_alphanumeric()).next().unwrap();
+                homes.entry(name).or_default().insert(module.join("::"));
+            }
+        }
+        for (name, homes) in homes {
+            assert!(homes.len() == 1, "{folder}: `{name}` has methods in {homes:?}; make them functions, or rename one of two types");
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Body {
     /// How many of `bytes`, the next ones of the connection, belong to this body.
     ///
     /// # Errors
-    /// Where the chunks make no sense.
+    /// If the chunks make no sense.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         self.advance_into(bytes, |_| ())
     }
@@ -103,7 +103,7 @@ impl Body {
     /// The same, handing the payload on piece by piece.
     ///
     /// # Errors
-    /// Where the chunks make no sense.
+    /// If the chunks make no sense.
     pub fn advance_into(&mut self, bytes: &[u8], payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
         self.advance_while(bytes, payload, |_| true)
     }
@@ -111,7 +111,7 @@ impl Body {
     /// The same up to the trailers, of which nothing is taken.
     ///
     /// # Errors
-    /// Where the chunks make no sense.
+    /// If the chunks make no sense.
     pub fn advance_to_trailers(&mut self, bytes: &[u8], payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
         self.advance_while(bytes, payload, |body| !body.is_past_payload())
     }

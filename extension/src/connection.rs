@@ -49,19 +49,19 @@ impl Connection {
         Self { stream, buffer: BytesMut::new() }
     }
 
-    /// Reads until the buffer begins with a whole head; its length, or `None` where the connection ended before its first byte.
+    /// Reads until the buffer begins with a whole head; its length, or `None` if the connection ended before its first byte.
     ///
     /// # Errors
-    /// Where it ends within a head, or the head is too long.
+    /// If it ends within a head, or the head is too long.
     pub async fn read_head(&mut self) -> io::Result<Option<usize>> {
         read_head(&mut self.stream, &mut self.buffer).await
     }
 
     /// Reads until the buffer holds the whole of `body`, which begins at `from`, and returns where it ends; nothing is handed on.
-    /// `None` where it has more than `most` bytes: then a part of it is in the buffer.
+    /// `None` if it has more than `most` bytes: then a part of it is in the buffer.
     ///
     /// # Errors
-    /// Where the connection ends before the body does.
+    /// If the connection ends before the body does.
     pub async fn read_whole(&mut self, from: usize, mut body: Body, most: usize) -> io::Result<Option<usize>> {
         let mut counted = from;
         loop {
@@ -82,7 +82,7 @@ impl Connection {
     /// Reads until `least` bytes of `body`, which begins at `from`, are in the buffer, or all of it is; whether all of it is.
     ///
     /// # Errors
-    /// Where the connection ends before that, or the body makes no sense.
+    /// If the connection ends before that, or the body makes no sense.
     pub async fn read_at_least(&mut self, from: usize, mut body: Body, least: usize) -> io::Result<bool> {
         let mut counted = from;
         loop {
@@ -100,7 +100,7 @@ impl Connection {
     /// Reads the rest of a message, `head` bytes and `body`, and throws it away.
     ///
     /// # Errors
-    /// Where the connection ends before the body does.
+    /// If the connection ends before the body does.
     pub async fn discard(&mut self, head: usize, mut body: Body) -> io::Result<()> {
         self.buffer.advance(head.min(self.buffer.len()));
         let copied = copy(&mut self.stream, &mut self.buffer, &mut tokio::io::sink(), 0, &mut body).await;
@@ -116,7 +116,7 @@ pub fn malformed(_: Malformed) -> io::Error {
 /// [`Connection::read_head`] on its parts.
 ///
 /// # Errors
-/// Where the connection ends within a head, or the head is too long.
+/// If the connection ends within a head, or the head is too long.
 pub async fn read_head(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> io::Result<Option<usize>> {
     let mut searched = 0;
     loop {

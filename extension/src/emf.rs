@@ -22,7 +22,7 @@ impl Namespace {
 /// The metrics of one line of the ledger at `now_ms`, milliseconds since 1970, as one line with its line break.
 ///
 /// Each has the dimensions `Function`, and `Function` with `Fault`: `Eligible` (1), `Struck` (1 where the fault was carried out, else 0)
-/// and, where something was waited, `Waited` in microseconds. By `Function` alone an invocation counts once for each fault that is about it.
+/// and, if there was a wait, `Waited` in microseconds. By `Function` alone an invocation counts once for each fault that applies to it.
 /// Source: CloudWatch user guide, "Specification: Embedded metric format".
 pub fn line(namespace: &Namespace, eligible: &Eligible, now_ms: u64) -> String {
     let mut metrics = vec![json!({ "Name": "Eligible", "Unit": "Count" }), json!({ "Name": "Struck", "Unit": "Count" })];
@@ -36,7 +36,7 @@ pub fn line(namespace: &Namespace, eligible: &Eligible, now_ms: u64) -> String {
         "sequence": eligible.sequence,
     });
     if let Some(members) = document.as_object_mut() {
-        // No wait is no measurement: zeros would drown the percentiles.
+        // An invocation without a wait is not measured: zeros would distort the percentiles.
         if eligible.waited_us > 0 {
             metrics.push(json!({ "Name": "Waited", "Unit": "Microseconds" }));
             members.insert("Waited".to_owned(), eligible.waited_us.into());

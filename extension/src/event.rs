@@ -75,7 +75,7 @@ impl Event {
         Self { head, content: Content::Coming(platform), decided: false, rescue: None }
     }
 
-    /// The same event once more; `None` where it has not been gathered.
+    /// The same event once more; `None` if it has not been gathered.
     pub(crate) fn again(&self) -> Option<Self> {
         let Content::Whole(bytes) = &self.content else { return None };
         Some(Self { head: self.head, content: Content::Whole(bytes.clone()), decided: true, rescue: None })
@@ -102,7 +102,7 @@ impl Event {
     /// sends has none.
     ///
     /// # Errors
-    /// Where the platform breaks off.
+    /// If the platform breaks off.
     pub(crate) async fn known<T>(
         &mut self,
         upstream: &Upstream,
@@ -124,10 +124,10 @@ impl Event {
         Ok(decide(places.read(&payload, true).filter(|_| is_whole).unwrap_or_default()))
     }
 
-    /// Reads the whole of it and keeps it; false where it is larger than anything that the platform sends: then it goes on as it comes.
+    /// Reads the whole of it and keeps it; false if it is larger than anything that the platform sends: then it goes on as it comes.
     ///
     /// # Errors
-    /// Where the platform breaks off.
+    /// If the platform breaks off.
     pub(crate) async fn gather(&mut self, upstream: &Upstream) -> Result<bool, Broken> {
         let Content::Coming(platform) = &mut self.content else { return Ok(true) };
         let read = platform.read_whole(self.head.length, self.head.body, MOST_KEPT).await.map_err(|_| Broken::Platform)?;
@@ -183,7 +183,7 @@ impl Event {
         }
     }
 
-    /// Reads it to its end and throws it away. Where the platform has dropped the connection, that is no matter any more.
+    /// Reads it to its end and throws it away. If the platform has dropped the connection, nothing is left to read.
     pub(crate) async fn discard(mut self, upstream: &Upstream) {
         self.rescue = None;
         if let Content::Coming(mut platform) = std::mem::take(&mut self.content) {

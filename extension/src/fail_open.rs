@@ -15,7 +15,7 @@ pub struct Panicked;
 /// Runs `future` to its end or to its panic.
 ///
 /// # Errors
-/// Where it panicked; everything that it held was dropped.
+/// If it panicked; everything that it held was dropped.
 pub async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -193,7 +193,7 @@ impl RequestHead {
     /// Reads the head that `bytes` begin with and that is `length` long.
     ///
     /// # Errors
-    /// Where it is not HTTP/1.
+    /// If it is not HTTP/1.
     pub fn read(bytes: &[u8], length: usize) -> Result<Self, Malformed> {
         let head = bytes.get(..length).ok_or(Malformed)?;
         let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
@@ -254,7 +254,7 @@ impl AnswerHead {
     /// Reads the head that `bytes` begin with and that is `length` long. The answer to a HEAD request has no body, whatever it says.
     ///
     /// # Errors
-    /// Where it is not HTTP/1.
+    /// If it is not HTTP/1.
     pub fn read(bytes: &[u8], length: usize, to_head: bool) -> Result<Self, Malformed> {
         let head = bytes.get(..length).ok_or(Malformed)?;
         let old = match head.get(..9) {

@@ -41,7 +41,7 @@ impl Answer {
     /// Reads the answer that `bytes` begin with; what follows it is left out.
     ///
     /// # Errors
-    /// Where it is not HTTP/1, or has no whole head.
+    /// If it is not HTTP/1, or has no whole head.
     pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let length = head_end(bytes, 0).ok_or(Malformed)?;
         let AnswerHead { status, mut body, .. } = AnswerHead::read(bytes, length, false)?;

@@ -44,7 +44,7 @@ impl RuntimeProcess {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Ends it at once, whatever it is doing (SIGKILL); false where it was gone already.
+    /// Ends it at once, whatever it is doing (SIGKILL); false if it was gone already.
     pub fn kill(&self) -> bool {
         let sent = match &self.handle {
             Some(handle) => pidfd_send_signal(handle, Signal::KILL),

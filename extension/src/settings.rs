@@ -70,7 +70,7 @@ pub const APPCONFIG_PORT: u16 = 2772;
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9876);
 
 impl Settings {
-    /// Reads the process's variables; `None` where no Runtime API is named.
+    /// Reads the process's variables; `None` if no Runtime API is named.
     pub fn read() -> Option<Self> {
         let name = std::env::args_os().next().map(PathBuf::from);
         let name = name.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());

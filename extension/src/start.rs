@@ -42,7 +42,7 @@ struct Decided {
     /// Until when every `next` is held.
     until: Instant,
     failure: Option<(String, String)>,
-    /// The run and the faults that are about the start.
+    /// The run and the faults that apply to the start.
     run: String,
     faults: Vec<String>,
     /// Whether they were over before the start was.
@@ -87,7 +87,7 @@ impl EnvironmentStart {
         Self { environment: Mutex::new(environment), ..Self::default() }
     }
 
-    /// The environment was restored from a snapshot: until now it had the name of all that are, or none.
+    /// The environment was restored from a snapshot: until now it had the same name as all others that are restored, or no name.
     pub(crate) fn restored(&self) {
         *lock(&self.environment) = Some(name_of_its_own());
     }

@@ -36,7 +36,7 @@ impl Upstream {
     /// A connection that was alive a moment ago.
     ///
     /// # Errors
-    /// Where none can be made.
+    /// If none can be made.
     pub async fn take(&self) -> io::Result<Connection> {
         while let Some(connection) = self.pop() {
             if is_alive(&connection) {

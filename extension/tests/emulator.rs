@@ -229,7 +229,7 @@ fn the_emulator_starts_the_extension_serves_through_it_and_ends_it() {
     let ended = emulator.end();
     let lines = emulator.lines();
     assert!(ended.success() && lines.iter().any(|line| line == "the emulator ended with 0"), "{ended}");
-    assert_eq!(emulator.eligible().len(), 2, "no fault is about the others");
+    assert_eq!(emulator.eligible().len(), 2, "no fault applies to the others");
     let cold = emulator.entries().iter().filter(|entry| matches!(entry, Entry::ColdStart { .. })).count();
     assert_eq!(cold, 1, "it was one environment all the time");
     let left: Vec<_> = lines.iter().filter(|line| line.starts_with("left: ")).collect();

@@ -108,7 +108,7 @@ async fn sixteen_pollers_strike_every_delivery_of_a_message_alike() {
     // Two deliveries of each, and the line of the cold start.
     let is_complete = || extension.line_count() > MESSAGES * 2;
     let book = until("the ledger is complete", || is_complete().then(|| lines_by_request(&extension))).await;
-    assert_eq!(book.values().map(Vec::len).sum::<usize>(), MESSAGES * 5, "an end is no message: nothing is about it");
+    assert_eq!(book.values().map(Vec::len).sum::<usize>(), MESSAGES * 5, "the last events are not messages: no fault applies to them");
     for n in 0..MESSAGES {
         let refused = struck(0, &message(n));
         for count in [1, 2] {

@@ -96,7 +96,7 @@ fn json_grants(text: &str, levels: usize) -> bool {
 /// Passes over the next value; whether it grants something.
 ///
 /// # Errors
-/// Where not all readers read it alike.
+/// If not all readers read it alike.
 fn value_grants(reader: &mut Reader<'_>, levels: usize) -> Result<bool, Stop> {
     let levels = levels.checked_sub(1).ok_or(Stop::Broken)?;
     let mut grants = false;

@@ -25,7 +25,7 @@ pub enum Moment {
 pub enum Death {
     /// While the extension holds the event.
     Before,
-    /// So long after the event was handed over, unless the handler has answered by then.
+    /// This time after the event was handed over, unless the handler has answered by then.
     Middle {
         /// The time.
         after: Duration,

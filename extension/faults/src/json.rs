@@ -11,7 +11,7 @@ pub const DEEPEST: usize = 128;
 pub enum Stop {
     /// The text breaks off within a value.
     Ends,
-    /// It is no JSON (RFC 8259), or nested too deep.
+    /// It is not JSON (RFC 8259), or nested too deep.
     Broken,
     /// The caller knows enough.
     Enough,

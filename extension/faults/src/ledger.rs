@@ -266,7 +266,7 @@ impl Entry {
         String::from_utf8(line).unwrap_or_default()
     }
 
-    /// Reads a line; `None` where it is not a line of the ledger.
+    /// Reads a line; `None` if it is not a line of the ledger.
     pub fn from_line(line: &str) -> Option<Self> {
         if !line.starts_with(r#"{"brownout":"#) {
             return None;
@@ -274,7 +274,7 @@ impl Entry {
         serde_json::from_str::<LineIn>(line).ok().map(|line| line.brownout)
     }
 
-    /// Reads a line that was read as JSON already, whatever else its object has; `None` where it is not a line of the ledger.
+    /// Reads a line that was read as JSON already, whatever else its object has; `None` if it is not a line of the ledger.
     pub fn from_value(line: serde_json::Value) -> Option<Self> {
         serde_json::from_value::<LineIn>(line).ok().map(|line| line.brownout)
     }

@@ -136,7 +136,7 @@ impl Places {
         })
     }
 
-    /// Reads an event, or the beginning of one. `None` where more of it is needed. An event that is no JSON has no facts; of one that is known
+    /// Reads an event, or the beginning of one. `None` if more of it is needed. An event that is not JSON has no facts; of one that is known
     /// well enough before its end, the rest is not looked at.
     pub fn read<'a>(&'a self, event: &'a [u8], is_whole: bool) -> Option<Facts<'a>> {
         let text = match std::str::from_utf8(event) {

@@ -274,7 +274,7 @@ impl Plan {
     /// Reads and checks a plan.
     ///
     /// # Errors
-    /// Where it is not JSON of this form, of another version, or asks for something that is refused.
+    /// If it is not JSON of this form, of another version, or asks for something that is refused.
     pub fn read(bytes: &[u8]) -> Result<Self, PlanError> {
         if bytes.len() > LARGEST_PLAN {
             return Err(PlanError::TooLong(bytes.len()));

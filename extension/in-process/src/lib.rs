@@ -41,7 +41,7 @@ pub fn point_at_extension() {
     let _error = command.args(arguments).envs(changes).exec();
 }
 
-/// The variables to change; `None` where there is any doubt.
+/// The variables to change; `None` if there is any doubt.
 fn changes(variable: &dyn Fn(&str) -> Option<String>) -> Option<BTreeMap<String, String>> {
     let api = variable("AWS_LAMBDA_RUNTIME_API")?;
     let listen = variable("BROWNOUT_LISTEN").unwrap_or_else(|| LISTEN.to_owned());

@@ -15,7 +15,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// Reads the setting; `None` where it names neither.
+    /// Reads the setting; `None` if it names neither.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(path) = text.strip_prefix("s3://") {
             let (bucket, key) = path.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())?;

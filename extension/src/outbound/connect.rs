@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// The answer where a host cannot be reached.
 pub const UNREACHABLE: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-/// The answer to what is no request for a proxy.
+/// The answer to anything but a request for a proxy.
 pub const MALFORMED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Takes connections for ever and gives each to `serve`.

@@ -93,7 +93,7 @@ fn broken(outbound: &Outbound, function: &Connection, host: &str) -> bool {
     false
 }
 
-/// Splits `http://host/path` in a request's head: the host with its port, and the head as the host gets it. `None` where it is not of that form.
+/// Splits `http://host/path` in a request's head: the host with its port, and the head as the host gets it. `None` if it is not of that form.
 fn for_the_host(buffer: &[u8], request: &RequestHead) -> Option<(String, Vec<u8>)> {
     let head = buffer.get(..request.length)?;
     let target = request.path(buffer);

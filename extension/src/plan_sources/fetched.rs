@@ -28,7 +28,7 @@ pub struct Fetched {
     address: String,
     /// Where it may be, best first.
     programs: Vec<PathBuf>,
-    running: Option<Running>,
+    running: Option<FetcherProcess>,
     /// Not started again before this.
     again: Option<Instant>,
     pause: Duration,
@@ -36,14 +36,14 @@ pub struct Fetched {
 
 /// The program's process; killed when this is dropped. It ends by itself when its standard input, which `child` holds, is closed.
 #[derive(Debug)]
-struct Running {
+struct FetcherProcess {
     child: Child,
     output: ChildStdout,
     /// What it said and what is not understood yet.
     said: Vec<u8>,
 }
 
-impl Drop for Running {
+impl Drop for FetcherProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -56,7 +56,7 @@ impl Fetched {
         Self { address, programs, running: None, again: None, pause: FIRST_PAUSE }
     }
 
-    fn started(&self) -> io::Result<Running> {
+    fn started(&self) -> io::Result<FetcherProcess> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for program in &self.programs {
             let mut command = Command::new(program);
@@ -67,7 +67,7 @@ impl Fetched {
             match command.spawn() {
                 Ok(mut child) => {
                     let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-                    return Ok(Running { child, output, said: Vec::new() });
+                    return Ok(FetcherProcess { child, output, said: Vec::new() });
                 }
                 Err(error) => last = error,
             }
@@ -139,7 +139,7 @@ enum Heard {
     End(ExitStatus),
 }
 
-impl Running {
+impl FetcherProcess {
     /// Waits for a whole frame, for [`LOOK`] at most.
     fn listen(&mut self) -> io::Result<Heard> {
         let until = Instant::now() + LOOK;

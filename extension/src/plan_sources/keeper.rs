@@ -25,7 +25,7 @@ pub struct Keeper {
     unanswered: u32,
 }
 
-/// So many different things are said between two plans, and no more.
+/// The most different notes between two plans.
 const MOST_SAID: usize = 32;
 
 impl Keeper {

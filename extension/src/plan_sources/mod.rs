@@ -192,7 +192,7 @@ impl Plans {
     }
 }
 
-/// How long the lease of one of these faults runs yet; `None` where none of them is in force.
+/// How long the lease of one of these faults runs yet; `None` if none of them is in force.
 fn left(seen: &Seen, nudge: &Nudge, run: &str, faults: &[String]) -> Option<Duration> {
     let plan = seen.plan.as_ref().filter(|_| seen.life == nudge.life.load(Ordering::Acquire))?;
     let now = Moment::now();

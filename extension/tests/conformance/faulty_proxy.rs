@@ -233,7 +233,7 @@ impl Pump {
         written.map_err(|error| error.to_string())
     }
 
-    /// A head as the bug leaves it, or nothing where the call is refused.
+    /// A head as the bug leaves it, or nothing if the call is refused.
     fn changed(&self, head: String) -> Outcome<String> {
         let (first, rest) = head.split_once("\r\n").unwrap();
         let lines: Vec<&str> = rest.trim_end().split("\r\n").filter(|line| !line.is_empty()).collect();

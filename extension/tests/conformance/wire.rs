@@ -157,7 +157,7 @@ impl Reader {
         }
     }
 
-    /// The next head, or `None` where the connection ended before it.
+    /// The next head, or `None` if the connection ended before it.
     pub async fn head(&mut self) -> Outcome<Option<String>> {
         match self.until(b"\r\n\r\n").await {
             Some(head) => Ok(Some(latin(&head))),

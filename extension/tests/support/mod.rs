@@ -44,7 +44,7 @@ impl Message {
     }
 }
 
-/// Reads one message; `None` where the connection ended before it.
+/// Reads one message; `None` if the connection ended before it.
 pub async fn read_message(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Message> {
     let mut chunk = vec![0; 256 << 10];
     let end = loop {
@@ -265,7 +265,7 @@ impl Runtime {
         self.stream.write_all(bytes).await.unwrap();
     }
 
-    /// The next message, or `None` where the connection ended.
+    /// The next message, or `None` if the connection ended.
     pub async fn read(&mut self) -> Option<Message> {
         tokio::time::timeout(PATIENCE, read_message(&mut self.stream, &mut self.kept)).await.expect("no answer in time")
     }
