@@ -7,15 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The most files of a folder that may import one another, directly or through others.
-const LIMITS: [(&str, usize); 2] = [("extension/src", 3), ("extension/plan-fetcher/src", 3)];
+const LIMITS: [(&str, usize); 4] =
+    [("engine/src", 3), ("extension/src", 3), ("extension/plan-fetcher/src", 3), ("stack/run-folder/src", 3)];
+/// Folders in which all methods of a type are in one file.
+const METHODS_IN_ONE_FILE: [&str; 2] = ["extension/src", "extension/plan-fetcher/src"];
 /// Folders that still have larger circles. Move a folder to the list above as soon as it has none.
-const LATER: [&str; 8] = [
+const LATER: [&str; 9] = [
     "src",
     "extension/faults/src",
     "reports/src",
     "scenarios/src",
     "stack/src",
     "stack/aws/src",
+    "stack/aws/exports/src",
     "stack/control-plane/src",
     "stack/states/src",
 ];
@@ -138,7 +142,7 @@ fn a_folder_without_large_circles_has_a_limit() {
 /// A type whose methods are in many files depends on all of them, and each of them on the type.
 #[test]
 fn the_methods_of_a_type_are_in_one_file() {
-    for (folder, _) in LIMITS {
+    for folder in METHODS_IN_ONE_FILE {
         let mut all = BTreeMap::new();
         modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &[], &mut all);
         let mut homes: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
