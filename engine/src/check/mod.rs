@@ -12,11 +12,8 @@ use std::time::Duration;
 use ::faults::Lease;
 use reports::{AimArm, Bound, Expectation};
 use scenarios::Timeline;
-use scenarios::systems::{
-    self,
-    users_api::{Shape, Verb},
-};
-use scenarios::traffic::{Arrivals, per_arrival as per};
+use scenarios::systems;
+use scenarios::traffic::Arrivals;
 use toml::Spanned;
 
 use super::bounds::Errors;
@@ -28,37 +25,10 @@ use crate::nearest::there_are;
 /// Between the baseline and the fault phase: the last answers of the baseline come in, the plan is struck and its effect awaited. Not recorded.
 pub const ARMING: Duration = Duration::from_millis(2000);
 
-/// The endpoints that scenarios record, by system, with the requests that an arrival makes to each on average. What has no rate of its own
-/// counts once an arrival.
-pub const ENDPOINTS: [(&str, System, f64); 27] = [
-    ("thermostat GET /items", System::Thermostat, per::THERMOSTAT_ITEMS),
-    ("thermostat POST /control/{id} Get", System::Thermostat, per::THERMOSTAT_GET),
-    ("thermostat POST /control/{id} Set", System::Thermostat, per::THERMOSTAT_SET),
-    ("thermostat desired -> reported", System::Thermostat, per::THERMOSTAT_SET),
-    ("clinic GET /appointment/{id}", System::Clinic, per::CLINIC_GET),
-    ("mail SMTP", System::Mail, 1.0),
-    ("mail arrival -> disposition", System::Mail, 1.0),
-    ("inactive-users sign-in", System::InactiveUsers, per::SIGN_IN),
-    ("inactive-users refresh", System::InactiveUsers, per::REFRESH),
-    ("inactive-users expiry -> disabled", System::InactiveUsers, 1.0),
-    (Shape::PerVerb.endpoint(Verb::List), System::UsersApi, per::USERS_LIST),
-    (Shape::PerVerb.endpoint(Verb::Get), System::UsersApi, per::USERS_GET),
-    (Shape::PerVerb.endpoint(Verb::Create), System::UsersApi, per::USERS_CREATE),
-    (Shape::PerVerb.endpoint(Verb::Update), System::UsersApi, per::USERS_LIST),
-    (Shape::PerVerb.endpoint(Verb::Delete), System::UsersApi, per::USERS_LIST),
-    (Shape::One.endpoint(Verb::List), System::UsersApi, per::USERS_LIST),
-    (Shape::One.endpoint(Verb::Get), System::UsersApi, per::USERS_GET),
-    (Shape::One.endpoint(Verb::Create), System::UsersApi, per::USERS_CREATE),
-    (Shape::One.endpoint(Verb::Update), System::UsersApi, per::USERS_LIST),
-    (Shape::One.endpoint(Verb::Delete), System::UsersApi, per::USERS_LIST),
-    (Shape::ReadWrite.endpoint(Verb::List), System::UsersApi, per::USERS_LIST),
-    (Shape::ReadWrite.endpoint(Verb::Get), System::UsersApi, per::USERS_GET),
-    (Shape::ReadWrite.endpoint(Verb::Create), System::UsersApi, per::USERS_CREATE),
-    (Shape::ReadWrite.endpoint(Verb::Update), System::UsersApi, per::USERS_LIST),
-    (Shape::ReadWrite.endpoint(Verb::Delete), System::UsersApi, per::USERS_LIST),
-    ("audit POST /records", System::Audit, 1.0),
-    ("audit accepted -> closed", System::Audit, 1.0),
-];
+/// The endpoints that systems record, with the requests that an arrival makes to each on average.
+pub fn endpoints() -> impl Iterator<Item = (&'static str, System, f64)> {
+    System::ALL.into_iter().flat_map(|system| system.system().endpoints().into_iter().map(move |(name, requests)| (name, system, requests)))
+}
 
 /// The system that a weakness belongs to.
 ///
@@ -241,7 +211,7 @@ impl Check<'_> {
     fn endpoint(&mut self, of: &Spanned<String>, file: &File, ground: &Ground<'_>) {
         let name = of.get_ref().as_str();
         let requested = || file.load.requests.iter().map(|load| load.get_ref().of.get_ref().as_str());
-        let known = ENDPOINTS.iter().find(|(known, ..)| *known == name).map(|(_, system, _)| *system);
+        let known = endpoints().find(|(known, ..)| *known == name).map(|(_, system, _)| system);
         let systems = match ground {
             Ground::Systems(systems) => *systems,
             Ground::Deployed(_) | Ground::Bare if self.has_form => &[],
@@ -254,7 +224,7 @@ impl Check<'_> {
             // Its request may stand in a line that could not be read.
             None if !self.has_form && self.text.contains("requests") => {}
             _ => {
-                let recorded = ENDPOINTS.iter().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| *name);
+                let recorded = endpoints().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| name);
                 let there = there_are(name, recorded.chain(requested()));
                 self.complain(of.span(), format!("there is no endpoint `{name}` in this experiment; {there}"));
             }

@@ -8,7 +8,7 @@ use reports::intervals::samples_needed;
 use reports::{AimArm, Bound, Expectation};
 
 use super::super::plan::Plan;
-use super::ENDPOINTS;
+use super::endpoints;
 use super::faults::functions;
 use super::reach::a_second;
 
@@ -77,7 +77,7 @@ fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
 
 /// The share that is struck, 1 where there is no control: the smallest share of the faults that can be about the endpoint.
 fn struck_share(plan: &Plan, aim: &Expectation) -> f64 {
-    let system = ENDPOINTS.iter().find(|(name, ..)| *name == aim.of).map(|(_, system, _)| *system);
+    let system = endpoints().find(|(name, ..)| *name == aim.of).map(|(_, system, _)| system);
     let is_about = |place: &Place| match functions().find(|(name, ..)| place.is_function(name)) {
         Some((_, of, _)) => system.is_none_or(|system| system == of),
         None => true,

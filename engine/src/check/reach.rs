@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::super::bounds::MoreThanFor;
 use super::super::file::{ExpectEntry, File, System};
 use super::super::plan::Plan;
-use super::{Check, ENDPOINTS, bounds};
+use super::{Check, bounds, endpoints};
 
 /// Fewer answers in a stop condition's window say nothing.
 const FEWEST: f64 = 10.0;
@@ -23,8 +23,8 @@ pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
     if let Some(request) = load.requests.iter().find(|request| request.of == endpoint) {
         return request.rate;
     }
-    let known = ENDPOINTS.iter().find(|(name, ..)| *name == endpoint);
-    known.map_or(0.0, |(_, system, requests)| rate(load, *system) * requests)
+    let known = endpoints().find(|(name, ..)| *name == endpoint);
+    known.map_or(0.0, |(_, system, requests)| rate(load, system) * requests)
 }
 
 /// Arrivals a second at a system, at each of its shapes where it has several.
@@ -56,7 +56,7 @@ impl Check<'_> {
 
     fn aim(&mut self, entry: &ExpectEntry, plan: &Plan) {
         let of = &entry.of;
-        let is_known = ENDPOINTS.iter().any(|(name, system, _)| name == of.get_ref() && plan.systems.contains(system));
+        let is_known = endpoints().any(|(name, system, _)| name == of.get_ref() && plan.systems.contains(&system));
         if is_known && a_second(&plan.load, of.get_ref()) <= 0.0 {
             self.missing(of.span(), &format!("`{}` gets no load; give its system a `rate` under `[load]`", of.get_ref()));
         }
@@ -93,7 +93,7 @@ impl Check<'_> {
             return self.complain(stop.span(), what);
         }
         // A journey sends one request at least.
-        let answers = ENDPOINTS.iter().map(|(name, ..)| a_second(&plan.load, name)).sum::<f64>().max(plan.intended_rate());
+        let answers = endpoints().map(|(name, ..)| a_second(&plan.load, name)).sum::<f64>().max(plan.intended_rate());
         let answers = (answers + plan.load.requests.iter().map(|load| load.rate).sum::<f64>()) * window.as_secs_f64();
         if answers < FEWEST {
             let window = Time::from(window);

@@ -35,6 +35,9 @@ pub trait System: Sync {
     fn programs(&self) -> Vec<&'static str> {
         self.functions().iter().map(|(name, _)| *name).collect()
     }
+    /// The endpoints that its load is recorded under, with the requests that an arrival makes to each on average. What has no rate of its own counts
+    /// once an arrival.
+    fn endpoints(&self) -> Vec<(&'static str, f64)>;
     /// The weaknesses of its published form.
     fn weaknesses(&self) -> &'static [Weakness];
     /// What must always hold of it, where it is up.

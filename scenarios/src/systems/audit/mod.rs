@@ -33,6 +33,10 @@ impl System for Audit {
         &[(INGEST, Trigger::Http), (ARCHIVE, Trigger::Task), (DESCRIBE, Trigger::Task), (CLOSE, Trigger::Task)]
     }
 
+    fn endpoints(&self) -> Vec<(&'static str, f64)> {
+        vec![("audit POST /records", 1.0), ("audit accepted -> closed", 1.0)]
+    }
+
     fn weaknesses(&self) -> &'static [Weakness] {
         &[
             Weakness { name: "failure-as-success", how: NAMED },

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, WorldUnderTest};
 
+use crate::traffic::per_arrival;
+
 use super::{How, System, Wanted, Weakness, template};
 
 /// The clinic's authorizer and appointments.
@@ -32,6 +34,10 @@ impl System for Clinic {
 
     fn functions(&self) -> &'static [(&'static str, Trigger)] {
         &[("authorizer", Trigger::Authorizer), ("appointments", Trigger::Http)]
+    }
+
+    fn endpoints(&self) -> Vec<(&'static str, f64)> {
+        vec![("clinic GET /appointment/{id}", per_arrival::CLINIC_GET)]
     }
 
     fn weaknesses(&self) -> &'static [Weakness] {

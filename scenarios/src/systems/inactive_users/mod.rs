@@ -9,6 +9,8 @@ use run_folder::deployment::{Seed, User};
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, WorldUnderTest};
 
+use crate::traffic::per_arrival;
+
 use super::{How, System, Wanted, Weakness, template};
 
 /// Sign-ins recorded, inactive users disabled.
@@ -32,6 +34,14 @@ impl System for InactiveUsers {
 
     fn functions(&self) -> &'static [(&'static str, Trigger)] {
         &[(RECORDS, Trigger::SignIn), ("prune-users", Trigger::TableStream)]
+    }
+
+    fn endpoints(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("inactive-users sign-in", per_arrival::SIGN_IN),
+            ("inactive-users refresh", per_arrival::REFRESH),
+            ("inactive-users expiry -> disabled", 1.0),
+        ]
     }
 
     fn weaknesses(&self) -> &'static [Weakness] {

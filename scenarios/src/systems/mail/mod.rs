@@ -32,6 +32,10 @@ impl System for Mail {
         &[("email-processor", Trigger::Queue)]
     }
 
+    fn endpoints(&self) -> Vec<(&'static str, f64)> {
+        vec![("mail SMTP", 1.0), ("mail arrival -> disposition", 1.0)]
+    }
+
     fn weaknesses(&self) -> &'static [Weakness] {
         &[
             Weakness { name: "success-raises", how: NAMED },

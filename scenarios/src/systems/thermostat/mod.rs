@@ -11,6 +11,8 @@ use serde_json::json;
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, WorldUnderTest};
 
+use crate::traffic::per_arrival;
+
 use super::{How, System, Wanted, Weakness, template};
 
 pub use policies::policies;
@@ -35,6 +37,15 @@ impl System for Thermostat {
 
     fn functions(&self) -> &'static [(&'static str, Trigger)] {
         &[("thermostat-api", Trigger::Http)]
+    }
+
+    fn endpoints(&self) -> Vec<(&'static str, f64)> {
+        vec![
+            ("thermostat GET /items", per_arrival::THERMOSTAT_ITEMS),
+            ("thermostat POST /control/{id} Get", per_arrival::THERMOSTAT_GET),
+            ("thermostat POST /control/{id} Set", per_arrival::THERMOSTAT_SET),
+            ("thermostat desired -> reported", per_arrival::THERMOSTAT_SET),
+        ]
     }
 
     fn weaknesses(&self) -> &'static [Weakness] {

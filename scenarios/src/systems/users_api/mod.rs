@@ -8,6 +8,8 @@ use run_folder::Deployment;
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, WorldUnderTest};
 
+use crate::traffic::per_arrival;
+
 use super::{How, System, Wanted, Weakness, template};
 
 /// One users API, as a function per verb, as one function, and as a read and a write function.
@@ -43,6 +45,15 @@ impl System for UsersApi {
 
     fn programs(&self) -> Vec<&'static str> {
         vec![PROGRAM]
+    }
+
+    fn endpoints(&self) -> Vec<(&'static str, f64)> {
+        let requests = |verb: Verb| match verb {
+            Verb::List | Verb::Update | Verb::Delete => per_arrival::USERS_LIST,
+            Verb::Get => per_arrival::USERS_GET,
+            Verb::Create => per_arrival::USERS_CREATE,
+        };
+        SHAPES.iter().flat_map(|shape| VERBS.map(|verb| (shape.endpoint(verb), requests(verb)))).collect()
     }
 
     fn weaknesses(&self) -> &'static [Weakness] {
