@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Order;
-use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Stage, System, is_recorded};
-use super::sender::Connections;
+use crate::traffic::Order;
+use crate::traffic::goose_users::PATIENCE;
+use crate::traffic::open_model::{Arrival, Stage, System, is_recorded};
+use crate::traffic::sender::Connections;
 
 /// An arrival may be sent this long after the end of the schedule, and no longer.
 const OVERDUE: Duration = Duration::from_secs(1);
@@ -17,11 +17,11 @@ const MOST_USERS: usize = 4_000;
 
 /// What a scenario's longest journey needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Journey {
+pub(crate) struct Journey {
     /// Without a fault.
-    pub(super) time: Duration,
+    pub(crate) time: Duration,
     /// How many of its requests a fault can slow down.
-    pub(super) requests: u32,
+    pub(crate) requests: u32,
 }
 
 /// How long journeys take, from which the number of users follows.
@@ -41,7 +41,7 @@ impl Default for JourneyTime {
 
 impl Order {
     /// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
-    pub(super) fn users(&self, rate: f64, journey: Journey) -> usize {
+    pub(crate) fn users(&self, rate: f64, journey: Journey) -> usize {
         let longest = match self.journeys {
             JourneyTime::Slowed(added) => journey.time + added * journey.requests,
             JourneyTime::Fixed(longest) => longest,
@@ -55,10 +55,10 @@ fn users_for(rate: f64, journey: Duration) -> usize {
 }
 
 /// The part of a system that its users share: the next free user takes the next arrival, so that one slow answer delays no other.
-pub(super) struct Share {
-    pub(super) system: System,
-    pub(super) stage: Arc<Stage>,
-    pub(super) connections: Connections,
+pub(crate) struct Share {
+    pub(crate) system: System,
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) connections: Connections,
     next: AtomicU64,
     busy: Mutex<Busy>,
 }
@@ -71,13 +71,13 @@ struct Busy {
 }
 
 impl Share {
-    pub(super) fn new(system: System, stage: Arc<Stage>) -> Self {
+    pub(crate) fn new(system: System, stage: Arc<Stage>) -> Self {
         let connections = Connections::new(&system.address, PATIENCE);
         Self { system, stage, connections, next: AtomicU64::new(0), busy: Mutex::default() }
     }
 
     /// The next arrival, and when a user was free for it: later than it was due only where every user was busy then.
-    pub(super) fn take(&self) -> Option<(Arrival, Duration)> {
+    pub(crate) fn take(&self) -> Option<(Arrival, Duration)> {
         let now = self.stage.offset(Instant::now());
         // What is still overdue after the end is not sent any more: it would be load without a phase. It counts as missed.
         if now > self.stage.timeline.end() + OVERDUE {
@@ -90,7 +90,7 @@ impl Share {
     }
 
     /// A user that was free begins a journey.
-    pub(super) fn begins(&self) {
+    pub(crate) fn begins(&self) {
         let now = self.stage.offset(Instant::now());
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.users += 1;
@@ -100,19 +100,19 @@ impl Share {
     }
 
     /// A user has ended its journey and waits for an arrival that is not due yet.
-    pub(super) fn ends(&self) {
+    pub(crate) fn ends(&self) {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.users = busy.users.saturating_sub(1);
         busy.all_since = None;
     }
 
     /// Arrivals that were due by `moment` and that no user has taken yet.
-    pub(super) fn not_taken(&self, moment: Duration) -> u64 {
+    pub(crate) fn not_taken(&self, moment: Duration) -> u64 {
         self.system.schedule.due_by(moment).saturating_sub(self.next.load(Relaxed))
     }
 
     /// Arrivals due in the recorded phases before `end`: all of them, and those that nobody took.
-    pub(super) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
+    pub(crate) fn recorded_arrivals(&self, end: Duration) -> (u64, u64) {
         let next = self.next.load(Relaxed);
         let (mut due, mut missed) = (0, 0);
         for number in 0..self.system.schedule.count() {

@@ -16,10 +16,10 @@ use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario as GooseScenario, Transaction, TransactionFunction, TransactionResult};
 use tokio::sync::oneshot;
 
-use super::TrafficError;
-use super::clock::Alarm;
-use super::crew::Share;
-use super::open_model::{Hands, Stage, Step, System, is_recorded};
+use crate::traffic::TrafficError;
+use crate::traffic::clock::Alarm;
+use crate::traffic::crew::Share;
+use crate::traffic::open_model::{Hands, Stage, Step, System, is_recorded};
 
 /// How long one request may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,8 +32,8 @@ const REPORT_TIME: Duration = Duration::from_secs(10);
 
 /// Users of one or more systems at work.
 pub struct Users {
-    pub(super) stage: Arc<Stage>,
-    pub(super) shares: Vec<Arc<Share>>,
+    pub(crate) stage: Arc<Stage>,
+    pub(crate) shares: Vec<Arc<Share>>,
     ended: oneshot::Receiver<Result<(), TrafficError>>,
 }
 

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 
-use super::TrafficError;
-use super::sender::Connections;
+use crate::traffic::TrafficError;
+use crate::traffic::sender::Connections;
 
 /// How long such a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends one request over a connection of its own and reads the answer.
-pub(super) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
+pub(crate) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
     let asked = format!("{} {}", request.method(), request.uri().path());
     Connections::new(address, PATIENCE)
         .send(request)
@@ -22,7 +22,7 @@ pub(super) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result
 }
 
 /// A request of JSON.
-pub(super) fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
+pub(crate) fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
     let mut request = Request::post(path).header("host", address);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -1,37 +1,24 @@
 //! Scenarios on goose and devices on MQTT, sent at fixed arrival rates.
 
-mod audit;
-mod books;
-mod chance;
-mod clinic;
-mod clock;
-mod convergence;
-mod crew;
-mod deck;
-mod device;
-mod devices;
-mod goose_users;
-mod http;
-mod mail;
-mod members;
-mod mqtt;
+pub(crate) mod books;
+pub(crate) mod chance;
+pub(crate) mod clock;
+pub(crate) mod crew;
+pub(crate) mod deck;
+pub(crate) mod goose_users;
+pub(crate) mod http;
+pub(crate) mod mqtt;
 pub mod open_model;
 pub mod per_arrival;
 pub mod plain;
-mod requests;
-mod schedule;
-mod sender;
-mod shadows;
-mod shares;
-mod sign_ins;
-mod stock;
-mod thermostat;
-mod thermostat_words;
-mod tls;
-mod tokens;
-mod under_way;
-mod users_api;
-mod voice;
+pub(crate) mod requests;
+pub(crate) mod schedule;
+pub(crate) mod sender;
+pub(crate) mod shares;
+pub(crate) mod tls;
+pub(crate) mod tokens;
+pub(crate) mod under_way;
+pub(crate) mod voice;
 
 use std::time::Duration;
 
@@ -40,12 +27,12 @@ use run_folder::Addresses;
 
 use crate::Timeline;
 
+pub use crate::systems::inactive_users::traffic::members::{Members, read as members};
+pub use crate::systems::thermostat::traffic::shadows::Shadow;
 pub use crew::JourneyTime;
 pub use goose_users::{PATIENCE, keep_signals};
-pub use members::{Members, read as members};
 pub use requests::Endpoint;
 pub use schedule::Schedule;
-pub use shadows::Shadow;
 pub use under_way::{Traffic, start};
 
 /// What is sent to each system; a system that is not there is left alone.
@@ -164,7 +151,7 @@ impl UsersLoad {
     /// How many members the pool must have in all: those who sign in, those of the cohorts, and some for what is done by hand. Those that are
     /// not there are made before the traffic begins.
     pub fn everyone(&self) -> u32 {
-        sign_ins::members(self)
+        crate::systems::inactive_users::traffic::members(self)
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeFilter};
 use tokio::sync::mpsc;
 
-use super::TrafficError;
-use super::chance::Chance;
+use crate::traffic::TrafficError;
+use crate::traffic::chance::Chance;
 
 /// What a connection hears.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// The subscriptions are in force.
     Subscribed,
     /// A message.
@@ -23,7 +23,7 @@ pub(super) enum Heard {
 }
 
 /// A connection's two ends: what to say, and what is heard. [`Wire::run`] must be polled for anything to happen.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     events: EventLoop,
     client: AsyncClient,
     topics: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Wire {
 }
 
 /// Connects with the first poll: persistent session, QoS 1, keep-alive 30 s, at most 20 messages in flight.
-pub(super) fn wire(
+pub(crate) fn wire(
     address: &str,
     client_id: &str,
     topics: Vec<String>,
@@ -50,7 +50,7 @@ pub(super) fn wire(
 
 impl Wire {
     /// Keeps the connection until it is dropped.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let (mut failures, mut subscribed) = (0, false);
         loop {
             match self.events.poll().await {

@@ -12,12 +12,12 @@ use hyper::Request;
 use reports::{Outcome, Phase};
 use tokio::sync::watch;
 
-use super::TrafficError;
-use super::books::{Books, UnderWay};
-use super::clock::Alarm;
-use super::schedule::Schedule;
-use super::sender::{Connections, NoAnswer};
 use crate::Timeline;
+use crate::traffic::TrafficError;
+use crate::traffic::books::{Books, UnderWay};
+use crate::traffic::clock::Alarm;
+use crate::traffic::schedule::Schedule;
+use crate::traffic::sender::{Connections, NoAnswer};
 
 /// What a user does at an arrival.
 #[async_trait]
@@ -117,7 +117,7 @@ pub struct Stage {
     pub timeline: Timeline,
     /// What was sent.
     pub books: Books,
-    pub(super) under_way: UnderWay,
+    pub(crate) under_way: UnderWay,
     begun: OnceLock<Instant>,
     expected: AtomicUsize,
     ready: AtomicUsize,
@@ -129,7 +129,7 @@ pub struct Stage {
 
 /// How far the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Preparing,
     Running,
     Stopping,
@@ -177,13 +177,13 @@ impl Stage {
     }
 
     /// Ends the run because the generator cannot go on; the first reason stays.
-    pub(super) fn fail(&self, error: TrafficError) {
+    pub(crate) fn fail(&self, error: TrafficError) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop();
     }
 
     /// Ends the run where a connection failed for want of files here: no system is to blame for it.
-    pub(super) fn not_connected(&self, error: &NoAnswer) {
+    pub(crate) fn not_connected(&self, error: &NoAnswer) {
         use rustix::io::Errno;
         if let NoAnswer::Connect(error) = error
             && let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error)
@@ -193,21 +193,21 @@ impl Stage {
     }
 
     /// Why the generator could not go on, once.
-    pub(super) fn failure(&self) -> Option<TrafficError> {
+    pub(crate) fn failure(&self) -> Option<TrafficError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(super) fn steps(&self) -> watch::Receiver<Step> {
+    pub(crate) fn steps(&self) -> watch::Receiver<Step> {
         self.step.subscribe()
     }
 
     /// goose is gone, with or without all its users.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.step.send_replace(Step::Over);
     }
 
     /// The place of this user among all of them.
-    pub(super) fn one_is_ready(&self) -> usize {
+    pub(crate) fn one_is_ready(&self) -> usize {
         let place = self.ready.fetch_add(1, SeqCst);
         if place + 1 == self.expected.load(SeqCst) {
             let _ = self.begun.set(Instant::now() + RUN_UP);
@@ -223,7 +223,7 @@ impl Stage {
     }
 
     /// True for the last one.
-    pub(super) fn one_has_left(&self) -> bool {
+    pub(crate) fn one_has_left(&self) -> bool {
         let last = self.left.fetch_add(1, SeqCst) + 1 == self.expected.load(SeqCst);
         if last {
             self.step.send_replace(Step::Over);
@@ -233,22 +233,22 @@ impl Stage {
 }
 
 /// Whether what happens in `phase` counts.
-pub(super) fn is_recorded(phase: Option<Phase>) -> bool {
+pub(crate) fn is_recorded(phase: Option<Phase>) -> bool {
     matches!(phase, Some(Phase::Baseline | Phase::Fault | Phase::Recovery))
 }
 
 /// What one user sends with: an alarm of its own, and the connections of its system.
 pub struct Hands<'a> {
-    pub(super) user: &'a mut GooseUser,
-    pub(super) connections: &'a Connections,
-    pub(super) alarm: &'a mut Alarm,
-    pub(super) steps: &'a mut watch::Receiver<Step>,
-    pub(super) stage: &'a Stage,
-    pub(super) scenario: &'static str,
+    pub(crate) user: &'a mut GooseUser,
+    pub(crate) connections: &'a Connections,
+    pub(crate) alarm: &'a mut Alarm,
+    pub(crate) steps: &'a mut watch::Receiver<Step>,
+    pub(crate) stage: &'a Stage,
+    pub(crate) scenario: &'static str,
     /// This user's place among all of them.
-    pub(super) place: usize,
+    pub(crate) place: usize,
     /// When this user was free for what it sends next.
-    pub(super) free_at: Duration,
+    pub(crate) free_at: Duration,
 }
 
 impl Hands<'_> {

@@ -9,11 +9,11 @@ use http_body_util::Full;
 use hyper::Request;
 use reports::Outcome;
 
-use super::goose_users::{self, Users};
-use super::open_model::{Answer, Arrival, Ask, Hands, Scenario, System};
-use super::schedule::Schedule;
-use super::{Arrivals, LagGlance, TrafficError};
 use crate::Timeline;
+use crate::traffic::goose_users::{self, Users};
+use crate::traffic::open_model::{Answer, Arrival, Ask, Hands, Scenario, System};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::{Arrivals, LagGlance, TrafficError};
 
 /// One request, measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

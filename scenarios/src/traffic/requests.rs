@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use hyper::Uri;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::crew::Journey;
-use super::open_model::{Arrival, Hands, Scenario, System};
-use super::schedule::Schedule;
-use super::voice::{Line, Voice};
-use super::{Order, RequestLoad};
+use crate::traffic::crew::Journey;
+use crate::traffic::open_model::{Arrival, Hands, Scenario, System};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::voice::{Line, Voice};
+use crate::traffic::{Order, RequestLoad};
 use crate::{Asked, Event};
 
 /// Over the internet, with a fault on its way.
@@ -65,7 +65,7 @@ struct Requests {
 }
 
 /// The senders of every request of `order`, each with a schedule of its own.
-pub(super) fn systems(order: &Order, events: &UnboundedSender<Event>) -> Vec<System> {
+pub(crate) fn systems(order: &Order, events: &UnboundedSender<Event>) -> Vec<System> {
     let numbered = order.load.requests.iter().zip(FIRST_NUMBER..);
     numbered.map(|(load, number)| system(order, load, number, events)).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-use super::Arrivals;
+use crate::traffic::Arrivals;
 
 /// The golden ratio's part behind the point: multiples of it lie further apart, taken modulo 1, than those of any other number.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::tls;
+use crate::traffic::tls;
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]

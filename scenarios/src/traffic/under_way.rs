@@ -9,24 +9,24 @@ use run_folder::Seen;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
-use super::audit;
-use super::books::{Books, processor_time};
-use super::clinic::{self, Clinic};
-use super::convergence::Convergence;
-use super::crew::Journey;
-use super::devices::{self, Devices};
-use super::goose_users::{self, Users};
-use super::mail;
-use super::open_model::{Scenario, Stage, System};
-use super::requests;
-use super::schedule::Schedule;
-use super::shadows::{self, Shadow};
-use super::sign_ins;
-use super::thermostat::{self, Thermostats};
-use super::users_api;
-use super::voice::Voice;
-use super::{Ended, Glance, LagGlance, Order, TrafficError};
 use crate::Event;
+use crate::systems::audit::traffic as audit;
+use crate::systems::clinic::traffic::journeys::{Clinic, JOURNEY as CLINIC};
+use crate::systems::inactive_users::traffic as sign_ins;
+use crate::systems::mail::traffic as mail;
+use crate::systems::thermostat::traffic::convergence::Convergence;
+use crate::systems::thermostat::traffic::devices::{self, Devices};
+use crate::systems::thermostat::traffic::journeys::{JOURNEY as THERMOSTAT, Thermostats};
+use crate::systems::thermostat::traffic::shadows::{self, Shadow};
+use crate::systems::users_api::traffic as users_api;
+use crate::traffic::books::{Books, processor_time};
+use crate::traffic::crew::Journey;
+use crate::traffic::goose_users::{self, Users};
+use crate::traffic::open_model::{Scenario, Stage, System};
+use crate::traffic::requests;
+use crate::traffic::schedule::Schedule;
+use crate::traffic::voice::Voice;
+use crate::traffic::{Ended, Glance, LagGlance, Order, TrafficError};
 
 /// A request without an answer for so long counts as failed for whoever watches.
 const OVERDUE: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ struct Processor {
     to: Option<(Instant, Duration)>,
 }
 
-/// Signs users in, connects devices and watcher, then begins. [`super::keep_signals`] is to be called first thing in the process.
+/// Signs users in, connects devices and watcher, then begins. [`crate::traffic::keep_signals`] is to be called first thing in the process.
 ///
 /// # Errors
 /// Where users cannot sign in, devices cannot connect, or goose refuses.
@@ -68,12 +68,12 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         let people = Thermostats::prepare(voice, &order, load.homes, Arc::clone(&convergence)).await?;
         on_mqtt = Some((Devices::connect(&order, load, tell.clone(), convergence).await?, load));
         things = devices::things(load.homes);
-        systems.push(system(&order, Arc::new(people), load.rate, 0, thermostat::JOURNEY));
+        systems.push(system(&order, Arc::new(people), load.rate, 0, THERMOSTAT));
     }
     if let Some(load) = order.load.clinic {
         let (people, stock) = Clinic::prepare(voice(&order, &tell, 1, "/dev"), &order, load.rate).await?;
         tasks.spawn(stock.keep_filled());
-        systems.push(system(&order, Arc::new(people), load.rate, 1, clinic::JOURNEY));
+        systems.push(system(&order, Arc::new(people), load.rate, 1, CLINIC));
     }
     if let Some(load) = &order.load.mail {
         systems.push(mail::system(&order, load, 4, tell.clone()));
@@ -130,7 +130,7 @@ fn watch_processor(tasks: &mut JoinSet<()>, stage: &Arc<Stage>, started: Instant
         tell.send_modify(|processor| processor.from = now());
         tokio::select! {
             () = tokio::time::sleep_until(to.into()) => {}
-            _ = steps.wait_for(|step| matches!(step, super::open_model::Step::Stopping | super::open_model::Step::Over)) => {}
+            _ = steps.wait_for(|step| matches!(step, crate::traffic::open_model::Step::Stopping | crate::traffic::open_model::Step::Over)) => {}
         }
         tell.send_modify(|processor| processor.to = now());
     });

@@ -8,39 +8,39 @@ use hyper::Request;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::chance;
-use super::open_model::{Answer, Arrival, Ask, Hands};
 use crate::exchange::{Said, UsersSaid};
+use crate::traffic::chance;
+use crate::traffic::open_model::{Answer, Arrival, Ask, Hands};
 use crate::{Asked, Event, Exchange};
 
 /// What the requests of one system have in common.
 #[derive(Debug, Clone)]
-pub(super) struct Voice {
-    pub(super) events: UnboundedSender<Event>,
-    pub(super) seed: u64,
+pub(crate) struct Voice {
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) seed: u64,
     /// Keeps the trace ids of the systems apart.
-    pub(super) system: u64,
+    pub(crate) system: u64,
     /// `host:port` to which the requests go.
-    pub(super) gateway: String,
-    pub(super) stage: &'static str,
+    pub(crate) gateway: String,
+    pub(crate) stage: &'static str,
     /// Whether the trace ids tell when they were made: a trigger reads the time of a sign-in there.
-    pub(super) stamped: bool,
+    pub(crate) stamped: bool,
 }
 
 /// One request in words.
-pub(super) struct Line<'a> {
-    pub(super) endpoint: &'static str,
-    pub(super) method: &'static str,
+pub(crate) struct Line<'a> {
+    pub(crate) endpoint: &'static str,
+    pub(crate) method: &'static str,
     /// Without the stage.
-    pub(super) path: String,
-    pub(super) headers: Vec<(&'static str, &'a str)>,
-    pub(super) body: String,
-    pub(super) asked: Asked,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, &'a str)>,
+    pub(crate) body: String,
+    pub(crate) asked: Asked,
 }
 
 impl Voice {
     /// Sends `line` when it is due and tells what became of it. `step` counts the requests of a journey.
-    pub(super) async fn say(
+    pub(crate) async fn say(
         &self,
         hands: &mut Hands<'_>,
         arrival: Arrival,
@@ -93,7 +93,7 @@ impl Voice {
 }
 
 /// What an answer said; a body that is not understood said nothing.
-pub(super) fn said(body: &[u8]) -> Said {
+pub(crate) fn said(body: &[u8]) -> Said {
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return Said::default() };
     let text = |pointer| value.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
     let devices = value.as_array().into_iter().flatten().filter_map(|row| row.get("deviceId")?.as_str().map(ToOwned::to_owned));
@@ -108,7 +108,7 @@ pub(super) fn said(body: &[u8]) -> Said {
 }
 
 /// A whole number, however JSON writes it.
-pub(super) fn whole(value: &Value) -> Option<i64> {
+pub(crate) fn whole(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64))
 }
 

@@ -1,6 +1,7 @@
 //! The clinic: staff, clients and appointments.
 
 pub(crate) mod rules;
+pub(crate) mod traffic;
 
 use faults::Trigger;
 use run_folder::Deployment;

@@ -1,6 +1,7 @@
 //! Inactive users: the names that template, traffic and rules share.
 
 pub(crate) mod rules;
+pub(crate) mod traffic;
 
 use faults::Trigger;
 use run_folder::Deployment;

@@ -2,6 +2,7 @@
 
 mod policies;
 pub(crate) mod rules;
+pub(crate) mod traffic;
 
 use faults::Trigger;
 use run_folder::Deployment;

@@ -1,6 +1,7 @@
 //! The users API: one API in three shapes, which differ in nothing but how its routes are spread over functions.
 
 pub(crate) mod rules;
+pub(crate) mod traffic;
 
 use faults::Trigger;
 use run_folder::Deployment;

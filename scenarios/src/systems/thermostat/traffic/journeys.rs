@@ -8,15 +8,15 @@ use crate::systems::thermostat::Home;
 use crate::systems::thermostat::homes;
 use async_trait::async_trait;
 
-use super::convergence::Convergence;
-use super::crew::Journey;
-use super::deck::Deck;
-use super::open_model::{Answer, Arrival, Hands, Scenario};
-use super::thermostat_words::{self as words, Bad, Time};
-use super::tokens::{Forger, Tokens};
-use super::voice::{Line, Voice, said};
-use super::{TrafficError, tokens};
 use crate::exchange::{Caller, ThermostatRequest};
+use crate::systems::thermostat::traffic::convergence::Convergence;
+use crate::systems::thermostat::traffic::words::{self as words, Bad, Time};
+use crate::traffic::crew::Journey;
+use crate::traffic::deck::Deck;
+use crate::traffic::open_model::{Answer, Arrival, Hands, Scenario};
+use crate::traffic::tokens::{Forger, Tokens};
+use crate::traffic::voice::{Line, Voice, said};
+use crate::traffic::{TrafficError, tokens};
 use crate::{Asked, Event};
 
 const ITEMS: &str = "thermostat GET /items";
@@ -31,7 +31,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 const LOOKS: u64 = 8;
 
 /// A journey of an owner takes this long, the longest of all; a slow answer is allowed for.
-pub(super) const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 4 };
+pub(crate) const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 4 };
 
 /// Kinds of journeys, and how many of a hundred they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ const WEIGHTS: [(Kind, usize); 5] =
     [(Kind::Owner, 35), (Kind::Guest, 30), (Kind::PowerCompany, 15), (Kind::SecondDevice, 10), (Kind::Hostile, 10)];
 
 /// The scenario.
-pub(super) struct Thermostats {
+pub(crate) struct Thermostats {
     voice: Voice,
     deck: Deck<Kind>,
     homes: Vec<Home>,
@@ -71,9 +71,9 @@ struct Turn {
 
 impl Thermostats {
     /// Signs everybody in, at most 16 at a time.
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         voice: Voice,
-        order: &super::Order,
+        order: &crate::traffic::Order,
         count: u32,
         convergence: Arc<Convergence>,
     ) -> Result<Self, TrafficError> {
@@ -263,8 +263,8 @@ impl Scenario for Thermostats {
 
 #[cfg(test)]
 mod tests {
-    use super::super::per_arrival;
     use super::*;
+    use crate::traffic::per_arrival;
 
     #[test]
     fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use md5::{Digest, Md5};
 
-use super::super::chance::Chance;
-use super::draft::{Draft, TAIL};
 use crate::exchange::RecordForm;
+use crate::systems::audit::traffic::draft::{Draft, TAIL};
+use crate::traffic::chance::Chance;
 
 /// Bytes that are made at once. A multiple of 8, since chance comes in eights, and of 3, since base64 takes threes.
 const PIECE: u64 = 48 * 1024;
@@ -25,7 +25,7 @@ const AT_A_STRETCH: u32 = 4;
 const LETTERS: &[u8; 32] = b"etaoin shrdlu, cmfwyp. vbgkjqxz!";
 
 /// The body, and what has been sent of it.
-pub(super) struct Content {
+pub(crate) struct Content {
     head: Bytes,
     chance: Chance,
     form: RecordForm,
@@ -41,7 +41,7 @@ pub(super) struct Content {
 
 impl Content {
     /// The body of `draft`, and where the MD5 of its content will stand once all of it has been made.
-    pub(super) fn new(draft: &Draft) -> (Self, Arc<OnceLock<String>>) {
+    pub(crate) fn new(draft: &Draft) -> (Self, Arc<OnceLock<String>>) {
         let etag = Arc::new(OnceLock::new());
         let content = Self {
             head: Bytes::from(draft.head.clone()),
@@ -116,9 +116,9 @@ impl Body for Content {
 mod tests {
     use http_body_util::BodyExt;
 
-    use super::super::super::AuditLoad;
-    use super::super::draft::LIMIT;
     use super::*;
+    use crate::systems::audit::traffic::draft::LIMIT;
+    use crate::traffic::AuditLoad;
 
     fn drafts(not_base64: f64) -> impl Iterator<Item = Draft> {
         let load = AuditLoad { rate: 20.0, largest: 200_000, repeats: 0.0, bad_dates: 0.0, not_base64, bad_keys: 0.0 };

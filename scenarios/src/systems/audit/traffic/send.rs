@@ -7,14 +7,14 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::super::sender::NoAnswer;
-use super::content::Content;
+use crate::systems::audit::traffic::content::Content;
+use crate::traffic::sender::NoAnswer;
 
 /// What hyper holds of a body beside the kernel's buffer.
 const BUFFER: usize = 64 * 1024;
 
 /// Sends `request` to `host:port` and reads the whole answer.
-pub(super) async fn send(address: &str, request: Request<Content>) -> Result<(u16, Bytes), NoAnswer> {
+pub(crate) async fn send(address: &str, request: Request<Content>) -> Result<(u16, Bytes), NoAnswer> {
     let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
     stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
     let handshake = http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));

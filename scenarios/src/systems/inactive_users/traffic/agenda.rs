@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use crate::systems::inactive_users::member;
 
-use super::super::UsersLoad;
-use super::people::People;
 use crate::Timeline;
+use crate::systems::inactive_users::traffic::people::People;
+use crate::traffic::UsersLoad;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Act {
+pub(crate) struct Act {
     /// When.
-    pub(super) at: Duration,
+    pub(crate) at: Duration,
     /// With whom.
-    pub(super) user: String,
+    pub(crate) user: String,
     /// What.
-    pub(super) what: What,
+    pub(crate) what: What,
 }
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     /// Put the member's row, so that its life ends at this time.
     Seed {
         /// When.
@@ -34,7 +34,7 @@ pub(super) enum What {
 }
 
 /// Everything that is to be done, in order of time.
-pub(super) fn agenda(load: &UsersLoad, timeline: &Timeline, seed: u64) -> Vec<Act> {
+pub(crate) fn agenda(load: &UsersLoad, timeline: &Timeline, seed: u64) -> Vec<Act> {
     let people = People::new(load);
     let mut acts = Vec::new();
     let mut row = |number: u32, expires: Duration| {

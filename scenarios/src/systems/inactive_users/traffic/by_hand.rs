@@ -8,12 +8,12 @@ use run_folder::Seen;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
-use super::super::{Order, TrafficError, UsersLoad};
-use super::agenda::{Act, What, agenda};
-use super::door::{Door, Refused};
-use super::people::People;
 use crate::Event;
 use crate::exchange::ByHand;
+use crate::systems::inactive_users::traffic::agenda::{Act, What, agenda};
+use crate::systems::inactive_users::traffic::door::{Door, Refused};
+use crate::systems::inactive_users::traffic::people::People;
+use crate::traffic::{Order, TrafficError, UsersLoad};
 
 /// So many things are done at once: a thousand rows are put within a second.
 const HANDS: usize = 4;
@@ -40,7 +40,7 @@ struct Hand {
 }
 
 /// Begins; `seen` are the sightings as they come. What it starts ends with `tasks`.
-pub(super) fn begin(
+pub(crate) fn begin(
     tasks: &mut JoinSet<()>,
     order: &Order,
     load: &UsersLoad,

@@ -8,15 +8,15 @@ use run_folder::addresses::PASSWORD;
 use run_folder::addresses::Pool;
 use serde_json::{Value, json};
 
-use super::super::sender::Connections;
-use super::super::{TrafficError, http};
+use crate::traffic::sender::Connections;
+use crate::traffic::{TrafficError, http};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a call did not do what it should.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The service said no: the exception's name, and the status.
     #[error("`{operation}` was answered {status} {exception}")]
     Answered { operation: &'static str, status: u16, exception: String },
@@ -26,7 +26,7 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    pub(super) fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         matches!(self, Self::Answered { exception, .. } if exception == name)
     }
 }
@@ -49,7 +49,7 @@ impl Service {
 }
 
 /// A connection to the services.
-pub(super) struct Door {
+pub(crate) struct Door {
     connections: Connections,
     services: String,
     pool: Pool,
@@ -57,14 +57,14 @@ pub(super) struct Door {
 
 impl Door {
     /// A door to the members' pool.
-    pub(super) fn new(addresses: &Addresses) -> Result<Self, TrafficError> {
+    pub(crate) fn new(addresses: &Addresses) -> Result<Self, TrafficError> {
         let pool = addresses.pool(POOL).ok_or_else(|| TrafficError::Preparation(format!("there is no pool `{POOL}`")))?;
         let services = addresses.services.clone();
         Ok(Self { connections: Connections::new(&services, PATIENCE), services, pool: pool.clone() })
     }
 
     /// Makes a member who can sign in; one who is there already stays as they are.
-    pub(super) async fn create(&mut self, user: &str) -> Result<(), Refused> {
+    pub(crate) async fn create(&mut self, user: &str) -> Result<(), Refused> {
         let email = format!("{user}@members.example");
         let attributes = json!([{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]);
         let body = json!({
@@ -80,12 +80,12 @@ impl Door {
     }
 
     /// Deletes a member.
-    pub(super) async fn delete_member(&mut self, user: &str) -> Result<(), Refused> {
+    pub(crate) async fn delete_member(&mut self, user: &str) -> Result<(), Refused> {
         self.of_member("AdminDeleteUser", user).await
     }
 
     /// Enables a member again.
-    pub(super) async fn enable(&mut self, user: &str) -> Result<(), Refused> {
+    pub(crate) async fn enable(&mut self, user: &str) -> Result<(), Refused> {
         self.of_member("AdminEnableUser", user).await
     }
 
@@ -95,7 +95,7 @@ impl Door {
     }
 
     /// Signs a member in and returns the refresh token.
-    pub(super) async fn refresh_token(&mut self, user: &str) -> Result<String, Refused> {
+    pub(crate) async fn refresh_token(&mut self, user: &str) -> Result<String, Refused> {
         let body = sign_in(&self.pool.client_id, user);
         let answer = self.call(Service::Cognito, "InitiateAuth", &body).await?;
         let token = answer.pointer("/AuthenticationResult/RefreshToken").and_then(Value::as_str);
@@ -103,7 +103,7 @@ impl Door {
     }
 
     /// Puts a member's row as a sign-in at `signed_in` would have left it; both times in epoch seconds.
-    pub(super) async fn put_row(&mut self, user: &str, signed_in: i64, ttl: i64) -> Result<(), Refused> {
+    pub(crate) async fn put_row(&mut self, user: &str, signed_in: i64, ttl: i64) -> Result<(), Refused> {
         let timestamp = mail_parser::DateTime::from_timestamp(signed_in).to_rfc3339();
         let item = json!({
             "sub": {"S": sub(user)}, "username": {"S": user}, "userpool_id": {"S": self.pool.id},
@@ -113,7 +113,7 @@ impl Door {
     }
 
     /// Deletes a member's row.
-    pub(super) async fn delete_row(&mut self, user: &str) -> Result<(), Refused> {
+    pub(crate) async fn delete_row(&mut self, user: &str) -> Result<(), Refused> {
         let body = json!({"TableName": TABLE, "Key": {"sub": {"S": sub(user)}}});
         self.call(Service::DynamoDb, "DeleteItem", &body).await.map(drop)
     }
@@ -138,11 +138,11 @@ impl Door {
 }
 
 /// The body of a sign-in with the password.
-pub(super) fn sign_in(client: &str, user: &str) -> Value {
+pub(crate) fn sign_in(client: &str, user: &str) -> Value {
     json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": user, "PASSWORD": PASSWORD}})
 }
 
 /// The body of a refresh.
-pub(super) fn refresh(client: &str, token: &str) -> Value {
+pub(crate) fn refresh(client: &str, token: &str) -> Value {
     json!({"AuthFlow": "REFRESH_TOKEN_AUTH", "ClientId": client, "AuthParameters": {"REFRESH_TOKEN": token}})
 }

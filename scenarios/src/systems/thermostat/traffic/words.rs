@@ -5,10 +5,10 @@ use crate::systems::thermostat::Home;
 use crate::exchange::{Caller, ThermostatRequest};
 
 /// `globalTime` as it is written, with its minutes since midnight; minutes below zero stand for a body without a time.
-pub(super) type Time = (&'static str, i64);
+pub(crate) type Time = (&'static str, i64);
 
 /// The time of those whose rights do not depend on it.
-pub(super) const HALF_PAST_THREE: Time = ("3:30 PM", 930);
+pub(crate) const HALF_PAST_THREE: Time = ("3:30 PM", 930);
 
 /// No time at all.
 const NEVER: Time = ("", -1);
@@ -39,18 +39,18 @@ fn set(device: &str, temperature: i64, time: Time, turn: u64) -> ThermostatReque
 }
 
 /// The owner's Set: 60 to 90, with power and mode in turn.
-pub(super) fn owner_set(device: &str, turn: u64) -> ThermostatRequest {
+pub(crate) fn owner_set(device: &str, turn: u64) -> ThermostatRequest {
     // 11 and 31 have no common factor: every temperature comes, and neighbours differ.
     set(device, 60 + i64::try_from(turn * 11 % 31).unwrap_or(0), HALF_PAST_THREE, turn)
 }
 
 /// The guest's Set.
-pub(super) fn guest(device: &str, turn: u64) -> (ThermostatRequest, Time) {
+pub(crate) fn guest(device: &str, turn: u64) -> (ThermostatRequest, Time) {
     (set(device, one_of(&GUEST, turn, 75), HALF_PAST_THREE, turn), HALF_PAST_THREE)
 }
 
 /// The power company's Get or Set, around its hours; one in ten without a time.
-pub(super) fn power_company(device: &str, turn: u64) -> (ThermostatRequest, Time) {
+pub(crate) fn power_company(device: &str, turn: u64) -> (ThermostatRequest, Time) {
     // Shifted by one each round of ten, so that the one without a time takes another's place each round.
     let place = turn + turn / 10;
     let time = if turn % 10 == 9 { NEVER } else { one_of(&AFTERNOON, place / 2, HALF_PAST_THREE) };
@@ -61,7 +61,7 @@ pub(super) fn power_company(device: &str, turn: u64) -> (ThermostatRequest, Time
 }
 
 /// What is asked of a home's second device, and by whom.
-pub(super) fn second_device(home: &Home, turn: u64) -> (&str, ThermostatRequest, Time) {
+pub(crate) fn second_device(home: &Home, turn: u64) -> (&str, ThermostatRequest, Time) {
     let device = &home.second.id;
     let noon = ("12:00 PM", 720);
     fn with(user: &str, request: ThermostatRequest, time: Time) -> (&str, ThermostatRequest, Time) {
@@ -83,7 +83,7 @@ pub(super) fn second_device(home: &Home, turn: u64) -> (&str, ThermostatRequest,
 
 /// Requests that must not be answered with 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bad {
+pub(crate) enum Bad {
     NoToken,
     Forged,
     Expired,
@@ -96,11 +96,11 @@ pub(super) enum Bad {
 }
 
 /// Those with a good token.
-pub(super) const MALFORMED: [Bad; 5] = [Bad::UnknownDevice, Bad::Fraction, Bad::Text, Bad::BrokenJson, Bad::UnknownAction];
+pub(crate) const MALFORMED: [Bad; 5] = [Bad::UnknownDevice, Bad::Fraction, Bad::Text, Bad::BrokenJson, Bad::UnknownAction];
 
 impl Bad {
     /// By whom, and what. Bad tokens come with a Get only: a Set that is let in would change what others see.
-    pub(super) fn asks(self, john: &str, device: &str) -> (Caller, ThermostatRequest) {
+    pub(crate) fn asks(self, john: &str, device: &str) -> (Caller, ThermostatRequest) {
         let malformed = |what| ThermostatRequest::Malformed { device: device.to_owned(), what };
         let own = Caller::Valid(john.to_owned());
         match self {
@@ -117,7 +117,7 @@ impl Bad {
     }
 
     /// The body, where it is not the one of the request.
-    pub(super) const fn body(self) -> Option<&'static str> {
+    pub(crate) const fn body(self) -> Option<&'static str> {
         match self {
             Self::Fraction => Some(
                 r#"{"action":"SetTemperature","globalTemperature":78,"globalTime":"3:30 PM","temperature":75.5,"power":true,"mode":"Auto"}"#,
@@ -133,7 +133,7 @@ impl Bad {
 }
 
 /// The device that a request names.
-pub(super) fn device_of(request: &ThermostatRequest) -> Option<&str> {
+pub(crate) fn device_of(request: &ThermostatRequest) -> Option<&str> {
     match request {
         ThermostatRequest::Get { device, .. } | ThermostatRequest::Set { device, .. } | ThermostatRequest::Malformed { device, .. } => {
             Some(device)
@@ -143,7 +143,7 @@ pub(super) fn device_of(request: &ThermostatRequest) -> Option<&str> {
 }
 
 /// The body exactly as the contract writes it; empty for `GET /items`.
-pub(super) fn body(request: &ThermostatRequest, time: Time) -> String {
+pub(crate) fn body(request: &ThermostatRequest, time: Time) -> String {
     let time = if minutes(time).is_some() { format!(r#","globalTime":"{}""#, time.0) } else { String::new() };
     match request {
         ThermostatRequest::Items => String::new(),

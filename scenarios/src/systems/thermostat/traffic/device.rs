@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::chance::Chance;
-use super::mqtt::Heard;
-use super::voice::whole;
 use crate::exchange::ThermostatState;
+use crate::traffic::chance::Chance;
+use crate::traffic::mqtt::Heard;
+use crate::traffic::voice::whole;
 
 /// What a thermostat shows that was never told anything.
 const DEFAULT_TEMPERATURE: i64 = 82;
@@ -27,28 +27,28 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const TOPICS: [&str; 5] = ["/update/accepted", "/update/rejected", "/get/accepted", "/get/rejected", "/update/delta"];
 
 /// The topics of `thing`.
-pub(super) fn topics(thing: &str) -> Vec<String> {
+pub(crate) fn topics(thing: &str) -> Vec<String> {
     TOPICS.iter().map(|topic| format!("$aws/things/{thing}/shadow{topic}")).collect()
 }
 
 /// A thermostat.
-pub(super) struct Device {
-    pub(super) thing: String,
-    pub(super) client: AsyncClient,
-    pub(super) heard: mpsc::UnboundedReceiver<Heard>,
-    pub(super) chance: Chance,
+pub(crate) struct Device {
+    pub(crate) thing: String,
+    pub(crate) client: AsyncClient,
+    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+    pub(crate) chance: Chance,
     /// The weakness `device-dies-on-reject`.
-    pub(super) dies_on_reject: bool,
+    pub(crate) dies_on_reject: bool,
     /// How many devices are ready.
-    pub(super) ready: Arc<watch::Sender<usize>>,
+    pub(crate) ready: Arc<watch::Sender<usize>>,
     /// How many devices still have something to report.
-    pub(super) unsettled: Arc<AtomicUsize>,
-    pub(super) state: State,
+    pub(crate) unsettled: Arc<AtomicUsize>,
+    pub(crate) state: State,
 }
 
 /// What a device knows.
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     known: ThermostatState,
     started: bool,
     subscribed: bool,
@@ -62,7 +62,7 @@ pub(super) struct State {
 
 impl Device {
     /// Lives until a message ends it, which is a weakness; gives the cause.
-    pub(super) async fn live(mut self) -> String {
+    pub(crate) async fn live(mut self) -> String {
         loop {
             let wake = [self.state.report_at, self.state.periodic_at].into_iter().flatten().min();
             let heard = tokio::select! {
@@ -216,7 +216,7 @@ impl Drop for Device {
 }
 
 /// The keys of a state that are there and of the right type.
-pub(super) fn read_state(value: &Value) -> ThermostatState {
+pub(crate) fn read_state(value: &Value) -> ThermostatState {
     ThermostatState {
         temperature: value.get("temperature").and_then(whole),
         power: value.get("power").and_then(Value::as_bool),
@@ -239,7 +239,7 @@ mod tests {
 
     fn device(dies_on_reject: bool) -> (Device, mpsc::UnboundedSender<Heard>, Wire) {
         let (tell, heard) = mpsc::unbounded_channel();
-        let (client, _, wire) = super::super::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
+        let (client, _, wire) = crate::traffic::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
         let device = Device {
             thing: "T".to_owned(),
             client,
@@ -253,7 +253,7 @@ mod tests {
         (device, tell, wire)
     }
 
-    use super::super::mqtt::Wire;
+    use crate::traffic::mqtt::Wire;
 
     fn tell(device: &mut Device, topic: &str, payload: &str) -> Option<String> {
         device.message(&format!("$aws/things/T/shadow{topic}"), payload.as_bytes())

@@ -12,13 +12,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 
-use super::chance::Chance;
-use super::convergence::Convergence;
-use super::device::{self, Device, read_state};
-use super::mqtt::{self, Heard};
-use super::{Order, ThermostatLoad, TrafficError};
 use crate::Event;
 use crate::exchange::ShadowChange;
+use crate::systems::thermostat::traffic::convergence::Convergence;
+use crate::systems::thermostat::traffic::device::{self, Device, read_state};
+use crate::traffic::chance::Chance;
+use crate::traffic::mqtt::{self, Heard};
+use crate::traffic::{Order, ThermostatLoad, TrafficError};
 
 /// Between two provocations.
 const PROVOKE_EVERY: Duration = Duration::from_millis(300);
@@ -27,7 +27,7 @@ const PROVOKE_EVERY: Duration = Duration::from_millis(300);
 const CONNECT_TIME: Duration = Duration::from_secs(20);
 
 /// Everything on MQTT; it ends when dropped.
-pub(super) struct Devices {
+pub(crate) struct Devices {
     tasks: JoinSet<()>,
     unsettled: Arc<AtomicUsize>,
     board: Arc<Board>,
@@ -50,7 +50,7 @@ impl Board {
 
 impl Devices {
     /// Connects the watcher first, then every device, and waits until all have subscribed.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         order: &Order,
         load: ThermostatLoad,
         events: UnboundedSender<Event>,
@@ -70,7 +70,7 @@ impl Devices {
     }
 
     /// Tells offset 0 and begins to provoke with the baseline.
-    pub(super) fn begin(&mut self, order: &Order, load: ThermostatLoad, begun: Instant) -> Result<(), TrafficError> {
+    pub(crate) fn begin(&mut self, order: &Order, load: ThermostatLoad, begun: Instant) -> Result<(), TrafficError> {
         let _ = self.board.begun.set(begun);
         let (client, heard, wire) = mqtt::wire(&order.addresses.mqtt, "brownout-provoker", Vec::new(), Chance::new(&[order.seed, 3]))?;
         let board = Arc::clone(&self.board);
@@ -86,7 +86,7 @@ impl Devices {
     }
 
     /// Waits until no device has had anything to report for a second, at most `limit`.
-    pub(super) async fn quiet(&self, limit: Duration) {
+    pub(crate) async fn quiet(&self, limit: Duration) {
         let (until, mut since) = (Instant::now() + limit, Instant::now());
         while Instant::now() < until && since.elapsed() < Duration::from_secs(1) {
             if self.unsettled.load(Relaxed) > 0 {
@@ -152,7 +152,7 @@ impl Devices {
 }
 
 /// The things of so many homes.
-pub(super) fn things(count: u32) -> Vec<String> {
+pub(crate) fn things(count: u32) -> Vec<String> {
     homes(count).iter().flat_map(|home| home.devices().map(|device| device.id.clone())).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::systems::inactive_users::{POOL, TABLE};
 use run_folder::Addresses;
 use serde_json::{Value, json};
 
-use super::{TrafficError, http};
+use crate::traffic::{TrafficError, http};
 
 /// Every member by name with whether it is enabled, and every record by its key with the end of its life in epoch seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,12 +8,12 @@ use std::time::Duration;
 use crate::systems::users_api::{SHAPES, Shape};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::crew;
-use super::open_model::System;
-use super::schedule::Schedule;
-use super::voice::Voice;
-use super::{Order, UsersApiLoad};
 use crate::Event;
+use crate::traffic::crew;
+use crate::traffic::open_model::System;
+use crate::traffic::schedule::Schedule;
+use crate::traffic::voice::Voice;
+use crate::traffic::{Order, UsersApiLoad};
 use journey::Journey;
 
 /// Eight requests one after another, some of them of failing calls that are made again.
@@ -23,7 +23,7 @@ const JOURNEY: crew::Journey = crew::Journey { time: Duration::from_secs(3), req
 const FIRST_NUMBER: u64 = 20;
 
 /// The clients of every shape.
-pub(super) fn systems(order: &Order, load: UsersApiLoad, events: &UnboundedSender<Event>) -> Vec<System> {
+pub(crate) fn systems(order: &Order, load: UsersApiLoad, events: &UnboundedSender<Event>) -> Vec<System> {
     let numbered = SHAPES.into_iter().zip(FIRST_NUMBER..);
     numbered.map(|(shape, number)| system(order, load, shape, number, events)).collect()
 }

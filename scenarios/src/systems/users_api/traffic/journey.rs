@@ -6,20 +6,20 @@ use std::time::Duration;
 use crate::systems::users_api::{Shape, Verb};
 use async_trait::async_trait;
 
-use super::super::open_model::{Arrival, Hands, Scenario};
-use super::super::voice::{Line, Voice};
 use crate::Asked;
+use crate::traffic::open_model::{Arrival, Hands, Scenario};
+use crate::traffic::voice::{Line, Voice};
 use crate::users::{User, UsersRequest};
 
 /// The journeys to one shape.
-pub(super) struct Journey {
+pub(crate) struct Journey {
     voice: Voice,
     shape: Shape,
     seed: u64,
 }
 
 impl Journey {
-    pub(super) const fn new(voice: Voice, shape: Shape, seed: u64) -> Self {
+    pub(crate) const fn new(voice: Voice, shape: Shape, seed: u64) -> Self {
         Self { voice, shape, seed }
     }
 
@@ -92,8 +92,8 @@ fn steps(seed: u64, number: u64) -> Vec<UsersRequest> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::super::per_arrival;
     use super::*;
+    use crate::traffic::per_arrival;
 
     #[test]
     fn a_life_begins_and_ends_and_every_route_is_asked_in_it() {

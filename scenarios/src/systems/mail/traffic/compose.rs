@@ -9,15 +9,15 @@ use mail_builder::MessageBuilder;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::MimePart;
 
-use super::super::chance::Chance;
-use super::draft::Draft;
 use crate::exchange::{Attachment, MailForm};
+use crate::systems::mail::traffic::draft::Draft;
+use crate::traffic::chance::Chance;
 
 /// Who sends; each mail is of one of a few sensors.
 const SENSORS: u64 = 40;
 
 /// Where mail is sent to.
-pub(super) const INBOX: &str = "inbox@brownout.example";
+pub(crate) const INBOX: &str = "inbox@brownout.example";
 
 /// Midnight of 1 January 2024, UTC: the clock of the sensors does not depend on ours.
 const EPOCH: i64 = 1_704_067_200;
@@ -27,9 +27,9 @@ const LINE: usize = 57;
 
 /// A mail that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Made {
-    pub(super) bytes: Vec<u8>,
-    pub(super) attachments: Vec<Attachment>,
+pub(crate) struct Made {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) attachments: Vec<Attachment>,
 }
 
 /// A file that is attached, and the part that carries it.
@@ -39,7 +39,7 @@ type File = (Attachment, MimePart<'static>);
 ///
 /// # Errors
 /// Never, as far as is known: it is written into memory.
-pub(super) fn compose(draft: &Draft) -> io::Result<Made> {
+pub(crate) fn compose(draft: &Draft) -> io::Result<Made> {
     let files = files(draft)?;
     let (attachments, parts): (Vec<Attachment>, Vec<MimePart<'static>>) = files.into_iter().unzip();
     let text = body(draft);
@@ -53,7 +53,7 @@ pub(super) fn compose(draft: &Draft) -> io::Result<Made> {
 }
 
 /// The address of the sensor that sends mail `number`.
-pub(super) fn sensor(number: u64) -> String {
+pub(crate) fn sensor(number: u64) -> String {
     format!("sensor-{}@sensors.example", number % SENSORS)
 }
 
@@ -77,7 +77,7 @@ fn subject(draft: &Draft) -> String {
 }
 
 /// The text as its readers would see it, the list among it.
-pub(super) fn text(draft: &Draft) -> String {
+pub(crate) fn text(draft: &Draft) -> String {
     let words = match draft.form {
         MailForm::Base64 => "測定値は添付ファイルをご覧ください。\r\n次の測定は一時間後です。",
         MailForm::QuotedPrintable => "La température relevée à l'entrée dépasse légèrement la limite fixée.\r\nRelevé complet ci-joint.",
@@ -199,10 +199,10 @@ mod tests {
 
     use mail_parser::{Encoding, MessageParser, MimeHeaders};
 
-    use super::super::super::MailLoad;
-    use super::super::draft::List;
-    use super::super::sizes::Class;
     use super::*;
+    use crate::systems::mail::traffic::draft::List;
+    use crate::systems::mail::traffic::sizes::Class;
+    use crate::traffic::MailLoad;
 
     fn load(largest: u64) -> MailLoad {
         MailLoad { rate: 1.0, burst: 0, largest, malformed: 0.05, without_list: 0.05 }

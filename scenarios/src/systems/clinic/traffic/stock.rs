@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::systems::clinic::User;
 use tokio::sync::Notify;
 
-use super::{TrafficError, tokens};
+use crate::traffic::{TrafficError, tokens};
 
 /// How long ago a token must have been used first, so that the gateway's decision about it is certainly cached.
 const AGED: Duration = Duration::from_secs(2);
@@ -18,9 +18,9 @@ const REMEMBERED: usize = 256;
 
 /// A valid id token. It has no `Debug`, so that it cannot be printed by accident.
 #[derive(Clone)]
-pub(super) struct Token {
-    pub(super) id: u64,
-    pub(super) text: Arc<str>,
+pub(crate) struct Token {
+    pub(crate) id: u64,
+    pub(crate) text: Arc<str>,
 }
 
 #[derive(Default)]
@@ -31,7 +31,7 @@ struct Shelf {
 }
 
 /// The store.
-pub(super) struct Stock {
+pub(crate) struct Stock {
     services: String,
     /// Users with the client at which they sign in.
     users: Vec<(User, String)>,
@@ -43,7 +43,7 @@ pub(super) struct Stock {
 
 impl Stock {
     /// A store that is filled with `depth` tokens for each user.
-    pub(super) async fn filled(services: &str, users: Vec<(User, String)>, depth: usize) -> Result<Arc<Self>, TrafficError> {
+    pub(crate) async fn filled(services: &str, users: Vec<(User, String)>, depth: usize) -> Result<Arc<Self>, TrafficError> {
         let stock = Arc::new(Self {
             services: services.to_owned(),
             users,
@@ -57,7 +57,7 @@ impl Stock {
     }
 
     /// Refills ahead of need until it is dropped by the runtime. A sign-in that fails is tried again: a fault may strike it.
-    pub(super) async fn keep_filled(self: Arc<Self>) {
+    pub(crate) async fn keep_filled(self: Arc<Self>) {
         loop {
             self.taken.notified().await;
             while self.refill().await.is_err() {
@@ -67,7 +67,7 @@ impl Stock {
     }
 
     /// A fresh token. Where the store is empty the one used longest ago, as a person would go on with what they have.
-    pub(super) fn fresh(&self, user: User) -> Option<Token> {
+    pub(crate) fn fresh(&self, user: User) -> Option<Token> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(user).or_default();
         let token = shelf.fresh.pop_front();
@@ -83,7 +83,7 @@ impl Stock {
 
     /// A token that no other journey will ever use. The gateway caches by token alone: one that was sent with the wrong client type
     /// has another answer in the cache than the same token sent rightly. Where the store is empty, the last one that was set apart.
-    pub(super) fn apart(&self, user: User) -> Option<Token> {
+    pub(crate) fn apart(&self, user: User) -> Option<Token> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(user).or_default();
         self.taken.notify_one();
@@ -92,7 +92,7 @@ impl Stock {
     }
 
     /// A token that a journey used at least 2 s ago; a fresh one where there is none.
-    pub(super) fn used(&self, user: User) -> Option<Token> {
+    pub(crate) fn used(&self, user: User) -> Option<Token> {
         let aged = {
             let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
             shelves

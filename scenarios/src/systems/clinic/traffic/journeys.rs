@@ -6,22 +6,22 @@ use std::time::Duration;
 use crate::systems::clinic::{NAMESAKES, Pool, USERS, User};
 use async_trait::async_trait;
 
-use super::crew::Journey;
-use super::deck::Deck;
-use super::open_model::{Answer, Arrival, Hands, Scenario};
-use super::stock::{Stock, Token};
-use super::tokens::{self, Forger};
-use super::voice::{Line, Voice};
-use super::{Order, TrafficError};
 use crate::Asked;
 use crate::exchange::ClinicToken;
+use crate::systems::clinic::traffic::stock::{Stock, Token};
+use crate::traffic::crew::Journey;
+use crate::traffic::deck::Deck;
+use crate::traffic::open_model::{Answer, Arrival, Hands, Scenario};
+use crate::traffic::tokens::{self, Forger};
+use crate::traffic::voice::{Line, Voice};
+use crate::traffic::{Order, TrafficError};
 
 const GET: &str = "clinic GET /appointment/{id}";
 const POST: &str = "clinic POST /appointment/{id}";
 const HOSTILE: &str = "clinic hostile";
 
 /// Two requests with slow answers.
-pub(super) const JOURNEY: Journey = Journey { time: Duration::from_secs(3), requests: 2 };
+pub(crate) const JOURNEY: Journey = Journey { time: Duration::from_secs(3), requests: 2 };
 
 /// The appointments of the contract's table.
 const APPOINTMENTS: [&str; 3] = ["PI-T123", "PI-T124", "PI-T125"];
@@ -59,7 +59,7 @@ struct Bad {
 }
 
 /// The scenario.
-pub(super) struct Clinic {
+pub(crate) struct Clinic {
     voice: Voice,
     deck: Deck<Kind>,
     stock: Arc<Stock>,
@@ -79,7 +79,7 @@ struct Turn {
 
 impl Clinic {
     /// Signs everybody in. The second value keeps the stock of tokens filled while it is polled.
-    pub(super) async fn prepare(voice: Voice, order: &Order, rate: f64) -> Result<(Self, Arc<Stock>), TrafficError> {
+    pub(crate) async fn prepare(voice: Voice, order: &Order, rate: f64) -> Result<(Self, Arc<Stock>), TrafficError> {
         let services = &order.addresses.services;
         let client = |user: User| {
             let name = user.pool.name();
@@ -265,8 +265,8 @@ async fn bad_tokens(order: &Order, user: User, forger: &Forger) -> Result<Vec<Ba
 
 #[cfg(test)]
 mod tests {
-    use super::super::per_arrival;
     use super::*;
+    use crate::traffic::per_arrival;
     use std::collections::HashSet;
 
     #[test]

@@ -2,17 +2,17 @@
 
 use crate::systems::audit::LARGEST_EVENT;
 
-use super::super::AuditLoad;
-use super::super::chance::Chance;
-use super::super::deck::Deck;
-use super::super::shares;
 use crate::exchange::RecordForm;
+use crate::traffic::AuditLoad;
+use crate::traffic::chance::Chance;
+use crate::traffic::deck::Deck;
+use crate::traffic::shares;
 
 /// What an event has beside the body, with the backslashes before the body's quotes, is less than this: about 3 KB.
 const MARGIN: u64 = 8 * 1024;
 
 /// The largest body whose event still goes into one synchronous invocation: 6,283,264 bytes.
-pub(super) const LIMIT: u64 = LARGEST_EVENT as u64 - MARGIN;
+pub(crate) const LIMIT: u64 = LARGEST_EVENT as u64 - MARGIN;
 
 const KIB: u64 = 1024;
 
@@ -51,24 +51,24 @@ enum Odd {
 
 /// A record that is still to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     /// What the content's bytes depend on.
-    pub(super) content_key: [u64; 3],
-    pub(super) id: String,
-    pub(super) form: RecordForm,
-    pub(super) repeats: bool,
+    pub(crate) content_key: [u64; 3],
+    pub(crate) id: String,
+    pub(crate) form: RecordForm,
+    pub(crate) repeats: bool,
     /// The JSON before the content.
-    pub(super) head: String,
+    pub(crate) head: String,
     /// Bytes of the content, decoded; or as it stands there where it is not base64.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 /// The JSON behind the content.
-pub(super) const TAIL: &str = "\"}";
+pub(crate) const TAIL: &str = "\"}";
 
 impl Draft {
     /// What arrival `number` of the run sends.
-    pub(super) fn new(seed: u64, load: &AuditLoad, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, load: &AuditLoad, number: u64) -> Self {
         let odd = odd(seed, load, number);
         let original = if odd == Some(Odd::Repeat) { original(seed, load, number) } else { None };
         let form = match odd {
@@ -100,7 +100,7 @@ impl Draft {
     }
 
     /// Bytes of the content as it stands in the JSON.
-    pub(super) fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         if self.form == RecordForm::NotBase64 { self.size } else { self.size.div_ceil(3) * 4 }
     }
 }

@@ -3,6 +3,7 @@
 mod agenda;
 mod by_hand;
 mod door;
+pub(crate) mod members;
 mod people;
 
 use std::sync::Arc;
@@ -18,14 +19,14 @@ use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
-use super::chance::Chance;
-use super::crew::Journey;
-use super::deck::Deck;
-use super::open_model::{Arrival, Hands, Scenario, System};
-use super::schedule::Schedule;
-use super::voice::{Line, Voice};
-use super::{Order, TrafficError, UsersLoad};
 use crate::exchange::SignInBy;
+use crate::traffic::chance::Chance;
+use crate::traffic::crew::Journey;
+use crate::traffic::deck::Deck;
+use crate::traffic::open_model::{Arrival, Hands, Scenario, System};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::voice::{Line, Voice};
+use crate::traffic::{Order, TrafficError, UsersLoad};
 use crate::{Asked, Event};
 use door::{Door, Refused};
 use people::People;
@@ -64,7 +65,7 @@ impl Teller {
 }
 
 /// The scenario of those who sign in and refresh.
-pub(super) struct SignIns {
+pub(crate) struct SignIns {
     teller: Teller,
     seed: u64,
     people: People,
@@ -81,12 +82,12 @@ struct Racers {
 }
 
 /// How many members the pool must have for `load`.
-pub(super) fn members(load: &UsersLoad) -> u32 {
+pub(crate) fn members(load: &UsersLoad) -> u32 {
     People::new(load).count()
 }
 
 /// Makes the members that are missing, and signs those in who only refresh from then on.
-pub(super) async fn prepare(order: &Order, load: &UsersLoad, events: &UnboundedSender<Event>) -> Result<Vec<System>, TrafficError> {
+pub(crate) async fn prepare(order: &Order, load: &UsersLoad, events: &UnboundedSender<Event>) -> Result<Vec<System>, TrafficError> {
     let people = People::new(load);
     let failed = |refused: Refused| TrafficError::Preparation(format!("the members could not be made ready: {refused}"));
     let members: Vec<String> = (0..people.count()).map(member).collect();
@@ -106,7 +107,7 @@ pub(super) async fn prepare(order: &Order, load: &UsersLoad, events: &UnboundedS
 }
 
 /// Does what is done by hand while the sign-ins go on; `seen` are the sightings as they come.
-pub(super) fn begin(
+pub(crate) fn begin(
     tasks: &mut JoinSet<()>,
     order: &Order,
     load: &UsersLoad,

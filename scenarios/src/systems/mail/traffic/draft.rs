@@ -2,35 +2,35 @@
 
 use crate::systems::mail::MARKER;
 
-use super::super::MailLoad;
-use super::super::chance::Chance;
-use super::super::deck::Deck;
-use super::super::shares;
-use super::sizes::{self, Class};
 use crate::exchange::{Expected, MailForm};
+use crate::systems::mail::traffic::sizes::{self, Class};
+use crate::traffic::MailLoad;
+use crate::traffic::chance::Chance;
+use crate::traffic::deck::Deck;
+use crate::traffic::shares;
 
 /// A mail that is still to be written.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Draft {
-    pub(super) seed: u64,
-    pub(super) number: u64,
+pub(crate) struct Draft {
+    pub(crate) seed: u64,
+    pub(crate) number: u64,
     /// Stands in the subject.
-    pub(super) token: String,
-    pub(super) form: MailForm,
+    pub(crate) token: String,
+    pub(crate) form: MailForm,
     /// The readers of the list, where a list can be read.
-    pub(super) readers: Vec<String>,
-    pub(super) list: List,
+    pub(crate) readers: Vec<String>,
+    pub(crate) list: List,
     /// How large the whole mail is about to be.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Whether there is anything beside the text.
-    pub(super) has_attachments: bool,
+    pub(crate) has_attachments: bool,
     /// Whether something that is attached cannot be decoded.
-    pub(super) is_broken: bool,
+    pub(crate) is_broken: bool,
 }
 
 /// How the list of readers stands in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum List {
+pub(crate) enum List {
     /// As the contract says.
     Plain,
     /// In brackets.
@@ -76,7 +76,7 @@ const FRAME: u64 = 1_600;
 
 impl Draft {
     /// Mail `number` of the run.
-    pub(super) fn new(seed: u64, load: &MailLoad, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, load: &MailLoad, number: u64) -> Self {
         let token = format!("m-{seed}-{number:06}");
         let mut chance = Chance::new(&[seed, 0xd2af7, number]);
         let readers: Vec<String> = (0..sizes::readers(seed, number)).map(|k| format!("r{k}.{token}@readers.example")).collect();
@@ -103,7 +103,7 @@ impl Draft {
     }
 
     /// What is to become of it.
-    pub(super) fn expected(&self) -> Expected {
+    pub(crate) fn expected(&self) -> Expected {
         match self.form {
             MailForm::Malformed => Expected::DeadLetter,
             MailForm::NoList => Expected::Fallback,
@@ -112,13 +112,13 @@ impl Draft {
     }
 
     /// Bytes that are left for what is attached, decoded: base64 makes 78 of 57, line breaks included.
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         let fixed = FRAME + 3 * self.list_line().len() as u64;
         usize::try_from(self.size.saturating_sub(fixed) * 57 / 78).unwrap_or(0)
     }
 
     /// The line with the list of readers; empty where there is none.
-    pub(super) fn list_line(&self) -> String {
+    pub(crate) fn list_line(&self) -> String {
         let list = self.readers.join(",");
         match self.list {
             List::Plain => format!("Line2{MARKER}{list}{MARKER}"),

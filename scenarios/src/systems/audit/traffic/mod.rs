@@ -14,14 +14,14 @@ use hyper::Request;
 use reports::Outcome;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::chance;
-use super::crew::Journey;
-use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Carried, Hands, Scenario, Stage, System};
-use super::schedule::Schedule;
-use super::{AuditLoad, Order, TrafficError};
 use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
 use crate::right::statuses_of_record;
+use crate::traffic::chance;
+use crate::traffic::crew::Journey;
+use crate::traffic::goose_users::PATIENCE;
+use crate::traffic::open_model::{Arrival, Carried, Hands, Scenario, Stage, System};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::{AuditLoad, Order, TrafficError};
 use crate::{Event, Exchange};
 use content::Content;
 use draft::Draft;
@@ -42,7 +42,7 @@ const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 2 };
 const NO_KEY_OF_OURS: &str = "key-that-nobody-gave-out";
 
 /// The scenario. It has no `Debug`, so that the key cannot be printed by accident.
-pub(super) struct Records {
+pub(crate) struct Records {
     events: UnboundedSender<Event>,
     seed: u64,
     load: AuditLoad,
@@ -56,7 +56,7 @@ pub(super) struct Records {
 ///
 /// # Errors
 /// Where the API's key is not known.
-pub(super) fn system(order: &Order, load: &AuditLoad, number: u64, events: UnboundedSender<Event>) -> Result<System, TrafficError> {
+pub(crate) fn system(order: &Order, load: &AuditLoad, number: u64, events: UnboundedSender<Event>) -> Result<System, TrafficError> {
     let key = order.addresses.api_keys.get(API).cloned();
     let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
     let gateway = order.addresses.gateway.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What is known of each device.
 #[derive(Debug, Default)]
-pub(super) struct Convergence(Mutex<HashMap<String, Device>>);
+pub(crate) struct Convergence(Mutex<HashMap<String, Device>>);
 
 #[derive(Debug, Default)]
 struct Device {
@@ -18,7 +18,7 @@ struct Device {
 
 impl Convergence {
     /// A Set was acknowledged; gives the time of its report where that came first.
-    pub(super) fn acknowledged(&self, thing: &str, temperature: i64, sent: Duration, at: Duration) -> Option<Duration> {
+    pub(crate) fn acknowledged(&self, thing: &str, temperature: i64, sent: Duration, at: Duration) -> Option<Duration> {
         let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let device = devices.entry(thing.to_owned()).or_default();
         if let Some((_, reported)) = device.reported.filter(|(last, _)| *last == temperature) {
@@ -30,7 +30,7 @@ impl Convergence {
     }
 
     /// A device reported; gives when that temperature was acknowledged. Those acknowledged before it were overtaken.
-    pub(super) fn reported(&self, thing: &str, temperature: i64, at: Duration) -> Option<Duration> {
+    pub(crate) fn reported(&self, thing: &str, temperature: i64, at: Duration) -> Option<Duration> {
         let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let device = devices.entry(thing.to_owned()).or_default();
         // A repeated report keeps the time of the first, or it would look like the answer to a later Set.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::systems::inactive_users::member;
 
-use super::super::UsersLoad;
-use super::super::chance::Chance;
 use crate::Timeline;
+use crate::traffic::UsersLoad;
+use crate::traffic::chance::Chance;
 
 /// One member in so many never gives a password again and goes on by refresh token: 5 %.
 const REFRESHES_ONLY: u32 = 20;
@@ -20,21 +20,21 @@ const RACE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_m
 
 /// The members of a run: those who sign in, and after them those made for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct People {
+pub(crate) struct People {
     /// Members who sign in or refresh.
-    pub(super) members: u32,
+    pub(crate) members: u32,
     /// Groups whose rows end together.
-    pub(super) cohorts: Vec<Range<u32>>,
+    pub(crate) cohorts: Vec<Range<u32>>,
     /// One a cohort: gone from the pool when its row ends.
-    pub(super) missing: Range<u32>,
+    pub(crate) missing: Range<u32>,
     /// Sign in just after their row has ended.
-    pub(super) racers: Range<u32>,
+    pub(crate) racers: Range<u32>,
     /// Their row is deleted by hand.
-    pub(super) rows_deleted: Range<u32>,
+    pub(crate) rows_deleted: Range<u32>,
 }
 
 impl People {
-    pub(super) fn new(load: &UsersLoad) -> Self {
+    pub(crate) fn new(load: &UsersLoad) -> Self {
         let mut next = load.members;
         let mut take = |count: u32| {
             let from = next;
@@ -49,43 +49,43 @@ impl People {
     }
 
     /// How many members the pool has in all.
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.rows_deleted.end
     }
 
     /// How many of the members only refresh.
-    pub(super) fn refreshing(&self) -> u32 {
+    pub(crate) fn refreshing(&self) -> u32 {
         self.members / REFRESHES_ONLY
     }
 
     /// How many of the members sign in with their password.
-    pub(super) fn signing_in(&self) -> u32 {
+    pub(crate) fn signing_in(&self) -> u32 {
         self.members - self.refreshing()
     }
 
     /// The member who only refreshes, by rank.
-    pub(super) fn refresher(&self, rank: u32) -> u32 {
+    pub(crate) fn refresher(&self, rank: u32) -> u32 {
         rank * REFRESHES_ONLY + REFRESHES_ONLY - 1
     }
 
     /// The member who signs in with the password, by rank.
-    pub(super) fn signer(&self, rank: u32) -> u32 {
+    pub(crate) fn signer(&self, rank: u32) -> u32 {
         // The last of every twenty only refreshes; those left over after the last whole twenty all sign in.
         rank + (rank / (REFRESHES_ONLY - 1)).min(self.refreshing())
     }
 
     /// When the rows of a cohort, and that of the missing member beside it, end.
-    pub(super) fn cohort_ends(&self, timeline: &Timeline, cohort: usize) -> Duration {
+    pub(crate) fn cohort_ends(&self, timeline: &Timeline, cohort: usize) -> Duration {
         timeline.fault_from() + timeline.fault.mul_f64((cohort + 1) as f64 / (self.cohorts.len() + 1) as f64)
     }
 
     /// When the row of the refreshing member of this rank ends.
-    pub(super) fn refresher_ends(&self, timeline: &Timeline, rank: u32) -> Duration {
+    pub(crate) fn refresher_ends(&self, timeline: &Timeline, rank: u32) -> Duration {
         timeline.fault_from() + timeline.fault.mul_f64((f64::from(rank) + 0.5) / f64::from(self.refreshing().max(1)))
     }
 
     /// When a racer's row ends, and when the racer signs in.
-    pub(super) fn race(&self, timeline: &Timeline, seed: u64, racer: u32) -> (Duration, Duration) {
+    pub(crate) fn race(&self, timeline: &Timeline, seed: u64, racer: u32) -> (Duration, Duration) {
         let place = 0.1 + 0.7 * (f64::from(racer) + 0.5) / f64::from(self.racers.end - self.racers.start).max(1.0);
         let ends = timeline.fault_from() + timeline.fault.mul_f64(place);
         let wait = RACE.0 + (RACE.1 - RACE.0).mul_f64(Chance::new(&[seed, 0x2ace, u64::from(racer)]).unit());
@@ -93,7 +93,7 @@ impl People {
     }
 
     /// Those whom somebody enables again once they have been disabled: the first of each cohort.
-    pub(super) fn enabled_again(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn enabled_again(&self) -> impl Iterator<Item = String> {
         self.cohorts.iter().filter(|cohort| !cohort.is_empty()).map(|cohort| member(cohort.start))
     }
 }

@@ -13,14 +13,14 @@ use reports::Outcome;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::crew::Journey;
-use super::goose_users::PATIENCE;
-use super::open_model::{Arrival, Hands, Scenario, Stage, System};
-use super::schedule::Schedule;
-use super::sender::NoAnswer;
-use super::{Arrivals, MailLoad, Order};
 use crate::Event;
 use crate::exchange::Mail;
+use crate::traffic::crew::Journey;
+use crate::traffic::goose_users::PATIENCE;
+use crate::traffic::open_model::{Arrival, Hands, Scenario, Stage, System};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::sender::NoAnswer;
+use crate::traffic::{Arrivals, MailLoad, Order};
 use compose::{INBOX, Made};
 use draft::Draft;
 use send::NotTaken;
@@ -38,7 +38,7 @@ const PIECE: u64 = 64 * 1024;
 const PIECES: usize = 2_048;
 
 /// The scenario.
-pub(super) struct Mails {
+pub(crate) struct Mails {
     events: UnboundedSender<Event>,
     seed: u64,
     load: MailLoad,
@@ -47,7 +47,7 @@ pub(super) struct Mails {
 }
 
 /// The senders of `load` with their schedule, which is a Poisson process with one burst whatever the other systems' is.
-pub(super) fn system(order: &Order, load: &MailLoad, number: u64, events: UnboundedSender<Event>) -> System {
+pub(crate) fn system(order: &Order, load: &MailLoad, number: u64, events: UnboundedSender<Event>) -> System {
     let address = order.addresses.smtp.clone();
     let timeline = order.timeline;
     let burst = std::iter::repeat_n(timeline.fault_from() + timeline.fault / 2, load.burst as usize);

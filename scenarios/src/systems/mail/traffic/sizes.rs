@@ -1,14 +1,14 @@
 //! How large mails are and how many readers they have: every hundred of them keep the shares exactly. Pure: the seed and the number decide.
 
-use super::super::chance::Chance;
-use super::super::deck::Deck;
+use crate::traffic::chance::Chance;
+use crate::traffic::deck::Deck;
 
 const KB: u64 = 1_000;
 const MB: u64 = 1_000_000;
 
 /// How large the whole mail is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// No attachment, or one that leaves the mail below 50 KB.
     Small,
     /// 0.1 to 1 MB.
@@ -39,7 +39,7 @@ const CIRCLES: [(Circle, usize); 4] = [(Circle::One, 50), (Circle::Few, 35), (Ci
 
 impl Class {
     /// The least and the most bytes of the whole mail.
-    pub(super) const fn bounds(self) -> (u64, u64) {
+    pub(crate) const fn bounds(self) -> (u64, u64) {
         match self {
             Self::Small => (0, 50 * KB),
             Self::UpTo1 => (100 * KB, MB),
@@ -50,12 +50,12 @@ impl Class {
     }
 
     /// The class of mail `number`, and how many of that class came before it.
-    pub(super) fn of(seed: u64, number: u64) -> (Self, u64) {
+    pub(crate) fn of(seed: u64, number: u64) -> (Self, u64) {
         Deck::new(Chance::new(&[seed, 0x512e]).number(), &CLASSES).draw(number).unwrap_or((Self::Small, number))
     }
 
     /// How large a mail of this class is to be: `fixed` bytes of it are no attachment, `largest` is the most that any mail may have.
-    pub(super) fn size(self, chance: &mut Chance, fixed: u64, largest: u64) -> u64 {
+    pub(crate) fn size(self, chance: &mut Chance, fixed: u64, largest: u64) -> u64 {
         let (least, most) = self.bounds();
         let least = least + fixed;
         (least + chance.below(most.saturating_sub(least))).min(largest)
@@ -63,7 +63,7 @@ impl Class {
 }
 
 /// How many readers mail `number` has.
-pub(super) fn readers(seed: u64, number: u64) -> u64 {
+pub(crate) fn readers(seed: u64, number: u64) -> u64 {
     let deck = Deck::new(Chance::new(&[seed, 0xead]).number(), &CIRCLES);
     let Some((circle, turn)) = deck.draw(number) else { return 1 };
     let mut chance = Chance::new(&[seed, 0xead, number]);

@@ -16,7 +16,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why a mail was not taken, as far as one can know.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotTaken {
+pub(crate) enum NotTaken {
     /// An address of the envelope is none.
     #[error("an address is none: {0}")]
     Address(#[from] AddressError),
@@ -33,7 +33,7 @@ pub(super) enum NotTaken {
 
 impl NotTaken {
     /// The SMTP status, where the server gave one.
-    pub(super) fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Smtp(error) => error.status().map(u16::from),
             Self::Address(_) | Self::Unreachable(_) | Self::NoId(_) => None,
@@ -42,7 +42,7 @@ impl NotTaken {
 }
 
 /// Sends `mail` to the server at `address` and returns the id under which it was taken (`250 OK <id>`).
-pub(super) async fn send(address: &str, from: &str, to: &str, mail: &[u8]) -> Result<String, NotTaken> {
+pub(crate) async fn send(address: &str, from: &str, to: &str, mail: &[u8]) -> Result<String, NotTaken> {
     let hello = ClientId::Domain("sensors.example".to_owned());
     let stream = TcpStream::connect(address).await?;
     // The closing dot is a packet of its own, which would wait 40 ms for the acknowledgement of the one before.

@@ -5,9 +5,9 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::Value;
 
-use super::device::read_state;
-use super::{TrafficError, http};
 use crate::exchange::ThermostatState;
+use crate::systems::thermostat::traffic::device::read_state;
+use crate::traffic::{TrafficError, http};
 
 /// A thing's name, its desired and its reported state, its version.
 pub type Shadow = (String, ThermostatState, ThermostatState, i64);
@@ -16,7 +16,7 @@ pub type Shadow = (String, ThermostatState, ThermostatState, i64);
 const SCOPE: &str = "AWS4-HMAC-SHA256 Credential=brownout/20260101/us-east-1/iotdata/aws4_request, SignedHeaders=host, Signature=0";
 
 /// Reads the shadows of `things`; a thing without one is left out.
-pub(super) async fn read(services: &str, things: &[String]) -> Result<Vec<Shadow>, TrafficError> {
+pub(crate) async fn read(services: &str, things: &[String]) -> Result<Vec<Shadow>, TrafficError> {
     let mut shadows = Vec::with_capacity(things.len());
     for some in things.chunks(16) {
         let looks = some.iter().map(|thing| read_one(services, thing));

@@ -1,0 +1,8 @@
+//! What is sent to the thermostats, and the devices that follow.
+
+pub(crate) mod convergence;
+pub(crate) mod device;
+pub(crate) mod devices;
+pub(crate) mod journeys;
+pub(crate) mod shadows;
+pub(crate) mod words;
