@@ -36,40 +36,40 @@ Exit codes:
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run an experiment: bring the stack up, strike, judge, report, take the stack down
+    /// Run an experiment: start the stack, send load, inject faults, judge, write a report, stop the stack
     Run(Run),
-    /// Check an experiment as `run` does before it touches anything
+    /// Check an experiment file, as `run` does before it starts anything
     Check {
         /// Names of experiments that come with brownout, or paths of files
         #[arg(required = true, value_parser = utf8())]
         experiments: Vec<String>,
     },
-    /// Show what `run --target aws` would change and call, reading only
+    /// Show what `run --target aws` would change and call; read-only
     Plan {
         /// Path of an experiment with `[aws]`
         #[arg(value_parser = utf8())]
         experiment: String,
     },
-    /// Look at what a run needs of this machine, and of the account of an experiment with `[aws]`; each thing that is wrong comes with its cure
+    /// Check this machine, and the account of an experiment with `[aws]`, for what a run needs; every failed check says how to fix it
     Doctor {
         /// Path of an experiment
         #[arg(value_parser = utf8())]
         experiment: Option<String>,
     },
-    /// Take brownout out of functions on AWS where a dead run left it
+    /// Restore functions on AWS that a killed run left changed
     Recover(Recover),
-    /// Write an experiment with `[aws]` out for AWS's own tools, or a workflow for CI
+    /// Export an experiment with `[aws]` for AWS's own tools, or as a workflow for CI
     Export(Export),
-    /// Bring the stack up, print its addresses, stay until Ctrl-C
+    /// Start the local stack, print its addresses, run until Ctrl-C
     Up(Up),
-    /// Render the report of a run again
+    /// Write the report of a finished run again
     Report {
         /// The run's folder
         run: PathBuf,
     },
     /// The Lambda layer that puts the extension into a function
     Layer {
-        /// What to do with it
+        /// What to do with the layer
         #[command(subcommand)]
         command: Layer,
     },
@@ -77,7 +77,7 @@ pub enum Command {
     Schema,
     /// Print every fault with its settings and what the caller sees
     Faults {
-        /// One kind of fault only
+        /// Only this kind of fault
         kind: Option<String>,
     },
     /// Print completions for a shell
@@ -93,7 +93,7 @@ pub enum Command {
     },
 }
 
-/// What an experiment is made on.
+/// Where an experiment runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {
     /// The stack on this machine
@@ -102,10 +102,10 @@ pub enum Target {
     Aws,
 }
 
-/// Who strikes and calms functions that are deployed on AWS.
+/// What starts and ends the faults of deployed functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Via {
-    /// An experiment of AWS FIS, which starts our SSM Automation document
+    /// An AWS FIS experiment, which starts brownout's SSM Automation document
     Fis,
 }
 
@@ -115,28 +115,28 @@ pub struct Run {
     /// Name of an experiment that comes with brownout, or path of a file
     #[arg(value_parser = utf8())]
     pub experiment: String,
-    /// Where the report goes [default: brownout-runs/<time>-<name>]
+    /// Folder for the report [default: brownout-runs/<time>-<name>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace the files of an earlier run in that folder
     #[arg(long)]
     pub force: bool,
-    /// What the experiment is made on; one with `[aws]` wants `aws` said here
+    /// Where the experiment runs; one with `[aws]` needs `aws`
     #[arg(long, value_enum, default_value = "local")]
     pub target: Target,
-    /// Let AWS FIS strike and calm; it implies `--target aws`, and the stack that `export fis` writes must be deployed
+    /// Let AWS FIS start and end the faults; implies `--target aws`; the stack from `export fis` must be deployed
     #[arg(long, value_enum)]
     pub via: Option<Via>,
-    /// Strike functions that a tag calls production
+    /// Allow functions whose name or tag says production
     #[arg(long)]
     pub yes: bool,
-    /// Another seed than the file's
+    /// Replace the seed of the file
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
-    /// Switch a weakness of the published form on, beside the file's
+    /// Switch on a weakness of a sample system, in addition to those in the file
     #[arg(long = "weakness", value_name = "NAME")]
     pub weaknesses: Vec<String>,
-    /// A real server that is the audit's cache, such as redis://127.0.0.1:6379; nothing that it does is seen, and nothing of it is struck
+    /// Real Redis server as the cache of the audit system, such as redis://127.0.0.1:6379; it is neither observed nor faulted
     #[arg(long, env = "BROWNOUT_REDIS", hide_env_values = true, value_name = "URL", value_parser = cache_address)]
     pub redis: Option<String>,
     /// Print result.json on standard output and nothing else
@@ -169,19 +169,19 @@ fn cache_address(text: &str) -> Result<String, String> {
 /// `brownout recover`
 #[derive(Debug, clap::Args)]
 pub struct Recover {
-    /// Only say what is there
+    /// Only list what would be restored
     #[arg(long)]
     pub list: bool,
-    /// Of this run, over or not; without it, of every run whose time is over
+    /// Recover this run even if it is still active; by default only expired runs
     #[arg(long, value_name = "RUN", conflicts_with = "all")]
     pub run: Option<String>,
-    /// Of every run, also of those that may still go on
+    /// Recover every run, including those that may still be active
     #[arg(long)]
     pub all: bool,
-    /// The run's journal, for functions whose own record somebody deleted
+    /// Journal of the run, for functions whose own record was deleted
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
-    /// The Region [default: what the AWS SDK finds]
+    /// AWS Region [default: what the AWS SDK finds]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
 }
@@ -192,18 +192,18 @@ pub struct Export {
     /// What to write
     #[arg(value_enum)]
     pub form: Form,
-    /// Paths of experiments; one, but for `github-actions`
+    /// Paths of experiments; more than one only for `github-actions`
     #[arg(required = true, value_parser = utf8())]
     pub experiments: Vec<String>,
-    /// Where the files go [default: brownout-export/<form>]
+    /// Folder for the files [default: brownout-export/<form>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
 
-/// What an experiment is written out as.
+/// What an experiment is exported as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
-    /// An experiment template of FIS with the SSM document that it starts, roles, log and stop conditions
+    /// FIS experiment template with the SSM document that it starts, roles, log and stop conditions
     Fis,
     /// Least privilege for `run --target aws` and `recover`, and for the functions
     IamPolicy,
@@ -231,34 +231,34 @@ impl Form {
 /// `brownout up`
 #[derive(Debug, clap::Args)]
 pub struct Up {
-    /// The systems to bring up
+    /// Systems to start
     #[arg(long, visible_alias = "system", value_delimiter = ',', default_value = "thermostat,clinic", value_parser = system())]
     pub systems: Vec<System>,
-    /// Homes of the thermostats, 1 to 1000
+    /// Homes with thermostats, 1 to 1000
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub homes: u32,
     /// Members of the pool of inactive users, 1 to 20000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub members: u32,
-    /// Sign-ins that come at once: environments that are started for them beforehand, 64 at most
+    /// Simultaneous sign-ins to be ready for: environments that are started beforehand, at most 64
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=64))]
     pub sign_ins_at_once: u32,
-    /// How many times faster than at AWS queues are: visibility, retention, alarms
+    /// Speed-up of queues against AWS: visibility, retention, alarms
     #[arg(long, value_name = "TIMES", default_value = "1x")]
     pub queue_time: Factor,
-    /// How many times faster than at AWS rows expire
+    /// Speed-up of the expiry of rows against AWS
     #[arg(long, value_name = "TIMES", default_value = "1x")]
     pub expiry_time: Factor,
-    /// Switch a weakness of the published form on
+    /// Switch on a weakness of a sample system
     #[arg(long = "weakness", value_name = "NAME")]
     pub weaknesses: Vec<String>,
-    /// A real server that is the audit's cache, such as redis://127.0.0.1:6379; nothing that it does is seen, and nothing of it is struck
+    /// Real Redis server as the cache of the audit system, such as redis://127.0.0.1:6379; it is neither observed nor faulted
     #[arg(long, env = "BROWNOUT_REDIS", hide_env_values = true, value_name = "URL", value_parser = cache_address)]
     pub redis: Option<String>,
     /// How long the gateway keeps an authorizer's answer
     #[arg(long, value_name = "TIME", default_value = "300s")]
     pub authorizer_cache: Time,
-    /// The folder for plan, ledger and logs [default: brownout-runs/<time>-up]
+    /// Folder for plan, ledger and logs [default: brownout-runs/<time>-up]
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// Replace the files of an earlier run in that folder

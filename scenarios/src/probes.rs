@@ -37,7 +37,7 @@ pub enum ProbeError {
     #[error("{0} answered {1}")]
     Refused(&'static str, u16),
     /// A pool is not there, or gave no token.
-    #[error("nobody could sign in to `{0}`")]
+    #[error("no user could sign in to `{0}`")]
     NoToken(&'static str),
 }
 

@@ -53,7 +53,7 @@ fn a_signal_is_heard_while_ssm_refuses_and_without_one_the_run_ends_before_its_l
 fn whoever_deletes_or_replaces_the_plan_stops_the_run_and_the_verdict_says_so() {
     let _turn = support::turn();
     std::thread::scope(|scope| {
-        for (value, how) in [(None, "somebody deleted"), (Some("off"), "somebody replaced")] {
+        for (value, how) in [(None, "another process deleted"), (Some("off"), "another process replaced")] {
             scope.spawn(move || {
                 let cloud = Cloud::new();
                 let before = cloud.function();

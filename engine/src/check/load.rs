@@ -187,7 +187,7 @@ impl Check<'_> {
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         let ours = ["host", "x-amzn-trace-id", "content-length"].iter().any(|ours| name.eq_ignore_ascii_case(ours));
         if name.is_empty() || !name.bytes().all(token) || ours || !value.bytes().all(|b| b == b'\t' || (b' '..0x7f).contains(&b)) {
-            self.complain(span, format!("the header `{name}` cannot be sent: it is one of ours, or its name or value is none of HTTP's"));
+            self.complain(span, format!("the header `{name}` cannot be sent: brownout sets it, or its name or value is invalid in HTTP"));
             return None;
         }
         Some((kept(name), value))

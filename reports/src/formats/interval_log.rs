@@ -18,7 +18,7 @@ pub enum LogError {
     #[error("byte {0} of the interval log is not understood")]
     Form(usize),
     /// A tag that this program does not write.
-    #[error("the tag `{0}` of the interval log is not one of ours")]
+    #[error("the tag `{0}` of the interval log is not one that brownout writes")]
     Tag(String),
     /// A histogram that cannot be read.
     #[error("a histogram of the interval log cannot be read: {0}")]

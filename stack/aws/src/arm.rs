@@ -91,7 +91,7 @@ pub enum ArmError {
         run: String,
     },
     /// Somebody deleted or replaced the plan: its faults are stopped, and stay so.
-    #[error("somebody {how} `{place}`, which stops the faults")]
+    #[error("another process {how} `{place}`, which stops the faults")]
     Stopped {
         /// Where.
         place: String,

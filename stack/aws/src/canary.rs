@@ -39,7 +39,7 @@ pub enum CanaryError {
     #[error("the wish names no alias; give the one that is to be shifted")]
     NoAlias,
     /// The alias stands for `$LATEST`, which cannot be one of two.
-    #[error("alias `{0}` stands for `$LATEST`, which cannot share its calls; let it stand for a version")]
+    #[error("alias `{0}` points to `$LATEST`, which cannot share its calls; point it to a version")]
     Latest(String),
     /// It already has two versions.
     #[error("alias `{0}` already shares its calls with another version; wait for the end of that deployment")]
@@ -58,7 +58,7 @@ pub enum CanaryError {
         settings: Vec<String>,
     },
     /// Somebody was faster.
-    #[error("somebody published version `{0}` while the layer was on `$LATEST`; it keeps the layer")]
+    #[error("another deployment published version `{0}` while the layer was on `$LATEST`; it keeps the layer")]
     Published(String),
     /// The version was published and cannot be called.
     #[error("version `{version}` did not become active: {reason}")]

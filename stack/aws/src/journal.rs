@@ -75,7 +75,7 @@ pub enum Entry {
 
 /// Why a line is not in the journal: the change that it announces must not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` cannot be written; give a folder with space and leave to write")]
+#[error("`{path}` cannot be written; choose a writable folder with free space")]
 pub struct JournalError {
     /// The file.
     pub path: String,

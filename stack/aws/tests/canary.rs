@@ -178,7 +178,7 @@ async fn whatever_happens_at_whichever_effect_recover_finds_the_version_and_the_
 async fn an_alias_that_cannot_be_shared_is_refused_before_anything_is_touched() {
     let world = World::default();
     for (expected, change) in [
-        ("stands for `$LATEST`", (|alias: &mut Alias| alias.version = "$LATEST".to_owned()) as fn(&mut Alias)),
+        ("points to `$LATEST`", (|alias: &mut Alias| alias.version = "$LATEST".to_owned()) as fn(&mut Alias)),
         ("already shares its calls", |alias| alias.weights = [("7".to_owned(), 0.1)].into()),
     ] {
         let mut plane = beginning();

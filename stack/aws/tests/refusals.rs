@@ -21,7 +21,7 @@ const CASES: [(&str, Change); 16] = [
     ("container image", |f, _| f.latest.image = true),
     ("it has `5` layers", |f, _| f.latest.layers = (0..5).map(|n| format!("arn:aws:lambda:r:a:layer:l{n}:1")).collect()),
     ("another version of the layer", |f, _| f.latest.layers = vec![LAYER.replace(":3", ":2")]),
-    ("and 4096 are the most", |f, _| drop(f.latest.variables.insert("FILLER".to_owned(), "x".repeat(3900)))),
+    ("at most 4096 are allowed", |f, _| drop(f.latest.variables.insert("FILLER".to_owned(), "x".repeat(3900)))),
     ("cannot be read (`AccessDeniedException`)", |f, _| f.latest.undecipherable = true),
     ("code-signing configuration is `Enforce`", |f, _| f.signing = Signing::Enforce),
     ("`BROWNOUT_UNDO` is not understood", |f, _| drop(f.latest.variables.insert("BROWNOUT_UNDO".to_owned(), "{}".to_owned()))),
@@ -34,7 +34,7 @@ const CASES: [(&str, Change); 16] = [
     ("is not there or may not be read", |_, w| w.layer = Layer::try_from(LAYER.replace(":3", ":9")).unwrap()),
     ("its runtime `go1.x` takes no wrapper", |f, _| f.latest.runtime = Some("go1.x".to_owned())),
     ("its runtime `python3.7` takes no wrapper", |f, _| f.latest.runtime = Some("python3.7".to_owned())),
-    ("`PATH` is not a setting of ours", |_, w| drop(w.settings.insert("PATH".to_owned(), "/".to_owned()))),
+    ("`PATH` is not a setting of brownout", |_, w| drop(w.settings.insert("PATH".to_owned(), "/".to_owned()))),
     ("run `other` holds it since `400` s", |f, _| {
         let record = r#"{"run":"other","at":600,"until":9000,"set":{}}"#;
         f.latest.variables.insert("BROWNOUT_UNDO".to_owned(), record.to_owned());

@@ -16,7 +16,7 @@ pub enum Complaint {
     #[error("it has another version of the layer, `{0}`; take that one out")]
     OtherVersion(String),
     /// Lambda takes 4 KB.
-    #[error("its variables would have `{0}` bytes with ours, and {MOST_BYTES} are the most; move some to a parameter")]
+    #[error("its variables would have `{0}` bytes with brownout's, and at most {MOST_BYTES} are allowed; move some to a parameter")]
     Variables(usize),
     /// Writing variables whole that were not read would lose them.
     #[error("its variables cannot be read (`{0}`); allow `kms:Decrypt` on their key")]
@@ -56,6 +56,6 @@ pub enum Complaint {
     #[error("its runtime `{0}` takes no wrapper; move it to a newer one")]
     Runtime(String),
     /// A setting that is not ours.
-    #[error("`{0}` is not a setting of ours; they begin with `BROWNOUT_`")]
+    #[error("`{0}` is not a setting of brownout; they begin with `BROWNOUT_`")]
     Setting(String),
 }

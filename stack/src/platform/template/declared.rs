@@ -59,10 +59,10 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
 fn consistent(blueprint: &Blueprint, functions: &[Declared], known: &Known<'_>) {
     let complain = |key: &str, what: String| known.complaints.borrow_mut().push(faults::Complaint::new(key, what));
     for alarm in blueprint.alarms.iter().filter(|alarm| !blueprint.queues.iter().any(|queue| queue.name == alarm.queue)) {
-        complain(&alarm.name, format!("found the queue `{}`, which is none of the template", alarm.queue));
+        complain(&alarm.name, format!("found the queue `{}`, which the template does not declare", alarm.queue));
     }
     for receipt in blueprint.receipts.iter().filter(|receipt| !blueprint.buckets.iter().any(|bucket| bucket.name == receipt.bucket)) {
-        complain("AWS::SES::ReceiptRule", format!("found the bucket `{}`, which is none of the template", receipt.bucket));
+        complain("AWS::SES::ReceiptRule", format!("found the bucket `{}`, which the template does not declare", receipt.bucket));
     }
     for mapping in &blueprint.mappings {
         let Some(function) = functions.iter().find(|function| function.name == mapping.function) else { continue };

@@ -68,7 +68,7 @@ fn error_equals(fields: &Fields<'_>, last: bool) -> Option<ErrorEquals> {
     let names: Vec<String> = list.into_iter().filter_map(|(_, value)| name(fields, value)).collect();
     if names.iter().any(|name| name == ALL) {
         if names.len() > 1 {
-            fields.complain(key, format!("found `{ALL}` beside other names, it stands alone"));
+            fields.complain(key, format!("found `{ALL}` beside other names; it must be the only one"));
         }
         if !last {
             fields.complain(key, format!("found `{ALL}` and others after it, put it last"));

@@ -18,7 +18,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
     /// An address of the envelope is none.
-    #[error("an address is none: {0}")]
+    #[error("invalid address: {0}")]
     Address(#[from] AddressError),
     /// The server cannot be reached.
     #[error("the server cannot be reached: {0}")]
