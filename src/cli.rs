@@ -152,8 +152,7 @@ fn utf8() -> impl TypedValueParser<Value = String> {
 
 fn system() -> impl TypedValueParser<Value = System> {
     let names = PossibleValuesParser::new(System::ALL.map(|system| PossibleValue::new(system.name()).help(system.system().about())));
-    let named = |name: String| System::ALL.into_iter().find(|system| system.name() == name);
-    names.try_map(move |name| named(name).ok_or("no system has this name"))
+    names.try_map(|name| System::called(&name).ok_or("no system has this name"))
 }
 
 fn seed(text: &str) -> Result<u64, String> {

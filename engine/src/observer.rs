@@ -1,4 +1,4 @@
-//! What is shown of a run while it goes on, to whoever watches it.
+//! What is shown of a run while it goes on, to the terminal or a test.
 
 use std::collections::VecDeque;
 use std::time::Duration;

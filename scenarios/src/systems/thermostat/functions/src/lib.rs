@@ -1,4 +1,4 @@
-//! The functions of this system, as they are deployed to AWS. Nothing here may know that it runs on a machine of ours; the cloud is reached through
+//! The functions of this system, as they are deployed to AWS. Nothing here may know that it runs on a local stack; the cloud is reached through
 //! the SDKs' own settings only.
 
 pub mod patience;
