@@ -15,7 +15,7 @@ const FOLDER: &str = "BROWNOUT_PROGRAMS";
 ///
 /// # Errors
 /// Where the build fails or a program is missing.
-pub fn find<'a>(systems: impl IntoIterator<Item = &'a dyn System>) -> Result<Artifacts, Box<dyn Error>> {
+pub fn find(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<dyn Error>> {
     let systems: Vec<_> = systems.into_iter().collect();
     if let Some((cargo, workspace)) = workspace(&folder()?) {
         build(&cargo, &workspace, &programs(&systems))?;
@@ -27,7 +27,7 @@ pub fn find<'a>(systems: impl IntoIterator<Item = &'a dyn System>) -> Result<Art
 ///
 /// # Errors
 /// Where a program is missing.
-pub fn look<'a>(systems: impl IntoIterator<Item = &'a dyn System>) -> Result<Artifacts, Box<dyn Error>> {
+pub fn look(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<dyn Error>> {
     Ok(Artifacts::in_folder(&folder()?, &programs(&systems.into_iter().collect::<Vec<_>>()))?)
 }
 
@@ -50,7 +50,7 @@ pub fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     Ok(Artifacts::in_folder(&folder()?, &[name])?.folder.join(name))
 }
 
-fn programs(systems: &[&dyn System]) -> Vec<&'static str> {
+fn programs(systems: &[System]) -> Vec<&'static str> {
     systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION]).collect()
 }
 

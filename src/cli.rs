@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use engine::bounds::Factor;
-use engine::file::System;
 use faults::time::Time;
+use scenarios::systems::System;
 
 use crate::layer::{Arch, Glibc, Linker};
 
@@ -151,7 +151,7 @@ fn utf8() -> impl TypedValueParser<Value = String> {
 }
 
 fn system() -> impl TypedValueParser<Value = System> {
-    let names = PossibleValuesParser::new(System::ALL.map(|system| PossibleValue::new(system.name()).help(system.system().about())));
+    let names = PossibleValuesParser::new(System::ALL.map(|system| PossibleValue::new(system.name()).help(system.about())));
     names.try_map(|name| System::called(&name).ok_or("no system has this name"))
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use engine::Plan;
 use protocol::{Finding, Task};
 use rustix::process::{Resource, getrlimit};
-use scenarios::systems;
+use scenarios::systems::System;
 
 use crate::{artifacts, aws_program, check};
 
@@ -53,7 +53,7 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
 fn machine(plan: Option<&Plan>) -> Vec<Finding> {
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let mut findings = vec![cores(available, plan.map_or(0.0, Plan::intended_rate)), descriptors(limit)];
+    let mut findings = vec![cores(available, plan.map_or(0.0, |plan| plan.load.arrivals())), descriptors(limit)];
     if plan.is_none_or(|plan| !plan.systems.is_empty()) {
         let bind = |address: &str| TcpListener::bind(address);
         findings.extend([programs(plan), loopback(bind), ports(bind)]);
@@ -84,8 +84,8 @@ fn descriptors(limit: u64) -> Finding {
 /// The extension and the functions that a run needs.
 fn programs(plan: Option<&Plan>) -> Finding {
     let found = match plan {
-        Some(plan) => artifacts::look(plan.systems.iter().map(|system| system.system())),
-        None => artifacts::look(systems::ALL),
+        Some(plan) => artifacts::look(plan.systems.iter().copied()),
+        None => artifacts::look(System::ALL),
     };
     match found {
         Ok(found) => Finding::Ok(format!("the functions and the extension are in `{}`", found.folder.display())),

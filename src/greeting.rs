@@ -6,7 +6,7 @@ use run_folder::Addresses;
 use run_folder::addresses::PASSWORD;
 use run_folder::addresses::Pool;
 use scenarios::systems::System;
-use scenarios::systems::users_api::{SHAPES, UsersApi};
+use scenarios::systems::users_api::SHAPES;
 use scenarios::systems::{audit, inactive_users, mail};
 
 /// The text, in bold letters where they are wanted.
@@ -35,7 +35,7 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
         }),
         (!a.smtp.is_empty()).then(|| sent(a)),
         a.pool(inactive_users::POOL).map(|pool| format!("  {}\n\n", sign_in(a, pool, &inactive_users::member(0)))),
-        UsersApi.functions().iter().all(|(name, _)| a.functions.iter().any(|up| up == name)).then(|| users(a)),
+        System::UsersApi.functions().iter().all(|(name, _)| a.functions.iter().any(|up| up == name)).then(|| users(a)),
         a.api_keys.get(audit::API).map(|key| recorded(a, key)),
     ];
     tries.into_iter().flatten().for_each(|one| text.push_str(&one));
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_system_that_is_up_has_something_to_try_and_no_other() {
-        let users: Vec<_> = UsersApi.functions().iter().map(|(name, _)| *name).collect();
+        let users: Vec<_> = System::UsersApi.functions().iter().map(|(name, _)| *name).collect();
         let tries = [
             (&["thermostat"][..], "", &[][..], "", "g:1/prod/items"),
             (&["clinic-external"][..], "", &[], "", "g:1/dev/appointment"),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::check::{power, system_of};
-use engine::file::System;
 use engine::run::{Done, RunError, Setting};
 use engine::targets::bare::Bare;
 use engine::targets::local::{Launch, Local};
@@ -96,7 +95,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let folder = named.map_or_else(new, Ok)?;
     eprintln!("{}\n", plan.question);
     power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));
-    if arguments.redis.is_some() && plan.systems.contains(&System::Audit) {
+    if arguments.redis.is_some() && plan.deployment().has_cache() {
         eprintln!("the cache is somebody else's: what leaves it is not seen, and no rule about it is checked\n");
     }
     let done = go(arguments, way, &plan, &folder, &runtime, signals);
@@ -121,7 +120,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
 /// The stack's own process looks for its programs again.
 fn find_programs(way: Way, plan: &Plan) -> Result<(), Box<dyn Error>> {
     match way {
-        Way::Local => artifacts::find(plan.systems.iter().map(|system| system.system())).map(drop),
+        Way::Local => artifacts::find(plan.systems.iter().copied()).map(drop),
         Way::Deployed(_) => artifacts::program(PROGRAM).map(drop),
         Way::Bare => Ok(()),
     }

@@ -3,13 +3,15 @@
 use std::error::Error;
 use std::io::IsTerminal;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::StopRequests;
 use engine::bounds::Factor;
 use engine::check::system_of;
 use run_folder::{Compressed, Deployment, FolderError, RunFolder};
-use scenarios::systems::{self, Wanted};
+use scenarios::systems::{self, Setup, System, SystemLoad};
+use serde_json::json;
 use stack::up::{Settings, Up};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -44,7 +46,7 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
 
 fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     let folder = folder(arguments)?;
-    let systems = || arguments.systems.iter().map(|system| system.system());
+    let systems = || arguments.systems.iter().copied();
     // A harness has built the programs of its systems.
     let (deployment, artifacts) = match arguments.harness {
         Some(_) => (folder.read_deployment()?, artifacts::look([])?),
@@ -64,15 +66,25 @@ fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     for weakness in &arguments.weaknesses {
         system_of(weakness)?;
     }
-    let wanted = Wanted {
-        homes: arguments.homes,
-        members: arguments.members,
-        sign_ins_at_once: arguments.sign_ins_at_once,
+    let setup = Setup {
         authorizer_cache: arguments.authorizer_cache.duration(),
+        compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
         weaknesses: arguments.weaknesses.clone(),
     };
-    let deployment = systems::deployment(arguments.systems.iter().map(|system| system.system()), &wanted);
-    Ok(Deployment { compressed: compressed(arguments.queue_time, arguments.expiry_time)?, ..deployment })
+    let loads = arguments.systems.iter().map(|system| load(*system, arguments)).collect::<Result<Vec<_>, _>>();
+    let loads = loads.map_err(|error| error.to_string())?;
+    let mut deployment = systems::deployment(loads.iter().map(AsRef::as_ref), &setup);
+    deployment.warm.values_mut().for_each(|environments| *environments = arguments.sign_ins_at_once);
+    Ok(deployment)
+}
+
+/// Nothing is sent but by hand; how large a system is stands in its load.
+fn load(system: System, arguments: &cli::Up) -> Result<Arc<dyn SystemLoad>, serde_json::Error> {
+    system.read_load(match system {
+        System::Thermostat => json!({"rate": "1/s", "homes": arguments.homes}),
+        System::InactiveUsers => json!({"rate": "1/s", "members": arguments.members}),
+        _ => json!({"rate": "1/s"}),
+    })
 }
 
 /// A harness has claimed the folder already.

@@ -1,4 +1,4 @@
-//! Bounds as people write them: `"<= 1s"`, `"<= 1%"`, `"40/s"`, `"> 50% for 5s"`.
+//! Bounds as people write them: `"<= 1s"`, `"<= 1%"`, `"30x"`, `"> 50% for 5s"`.
 
 use std::time::Duration;
 
@@ -63,28 +63,6 @@ impl TryFrom<String> for AtMostRatio {
     }
 }
 
-/// Arrivals a second, written `"40/s"`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct Rate(pub f64);
-
-impl TryFrom<String> for Rate {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a rate; write arrivals a second, such as `40/s`, or a minute, such as `90/m`");
-        let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
-        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-        let rate = match unit.trim() {
-            "s" => number,
-            "m" => number / 60.0,
-            _ => return Err(wrong()),
-        };
-        if rate.is_finite() && rate > 0.0 { Ok(Self(rate)) } else { Err(wrong()) }
-    }
-}
-
 /// How many times faster, written `"30x"`; 1 to 1,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
@@ -116,22 +94,6 @@ impl TryFrom<String> for Factor {
 impl std::fmt::Display for Factor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}x", self.0)
-    }
-}
-
-/// Bytes, written `"64KiB"` or `"40MiB"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct Size(pub u64);
-
-impl TryFrom<String> for Size {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let units = [("KiB", 1_u64 << 10), ("MiB", 1 << 20)];
-        let read = |(unit, bytes): (&str, u64)| text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(bytes);
-        units.into_iter().find_map(read).map(Self).ok_or_else(|| format!("`{text}` is not a size; write for example `64KiB` or `40MiB`"))
     }
 }
 
@@ -179,7 +141,6 @@ mod tests {
         assert_eq!(AtMostTime::try_from("<= 1s".to_owned()).unwrap().0.duration(), Duration::from_secs(1));
         assert_eq!(Errors::try_from("<= 1%".to_owned()), Ok(Errors::AtMost(Share::try_from(0.01).unwrap())));
         assert_eq!(Errors::try_from("any".to_owned()), Ok(Errors::Any));
-        assert!((Rate::try_from("40/s".to_owned()).unwrap().0 - 40.0).abs() < 1e-12);
         assert!((AtMostRatio::try_from("<= 1.5x".to_owned()).unwrap().0 - 1.5).abs() < 1e-12);
         let stop = MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap();
         assert_eq!((stop.share.value(), stop.span), (0.5, Duration::from_secs(5)));
@@ -189,9 +150,6 @@ mod tests {
     fn what_is_no_bound_says_what_would_be() {
         for text in ["1s", "< 1s", "<= ", "<= 1", ""] {
             assert!(AtMostTime::try_from(text.to_owned()).is_err(), "{text}");
-        }
-        for text in ["40", "0/s", "-1/s", "40/h", "NaN/s", "inf/s"] {
-            assert!(Rate::try_from(text.to_owned()).is_err(), "{text}");
         }
         for text in ["<= 101%", "<= -1%", "1%", "<= 1"] {
             assert!(Errors::try_from(text.to_owned()).is_err(), "{text}");

@@ -96,7 +96,7 @@ impl Plan {
             fis_lead: deployed.fis_lead,
             length: self.timeline.end(),
             longest: self.timeline.end() + ROOM,
-            rate: self.intended_rate(),
+            rate: self.load.arrivals(),
         })
     }
 

@@ -5,7 +5,7 @@ use faults::kinds::{
     response::Replacement, stream::Pace, throttle::Burst, timeout::Hold,
 };
 use faults::{Kind, Share, When, time::Time};
-use scenarios::systems;
+use scenarios::systems::System;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -17,7 +17,7 @@ mod load;
 mod reading;
 
 pub use aws::{Aws, DeployedFunction, StopAlarm};
-pub use load::{Arrivals, AuditLoad, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
+pub use load::{Arrivals, Load, RequestLoad};
 pub use reading::{Wrong, line_and_column, read};
 
 /// An experiment file.
@@ -62,51 +62,6 @@ pub struct File {
     /// When to end early.
     #[serde(default)]
     pub stop: Stop,
-}
-
-/// A part of the stack under test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum System {
-    /// Smart thermostats.
-    Thermostat,
-    /// The clinic's authorizer and appointments.
-    Clinic,
-    /// Mail in, links out.
-    Mail,
-    /// Sign-ins recorded, inactive users disabled.
-    InactiveUsers,
-    /// One users API, as a function per verb, as one function, and as a read and a write function.
-    UsersApi,
-    /// Audit records taken in, archived, described and closed.
-    Audit,
-}
-
-impl System {
-    /// All that there are.
-    pub const ALL: [Self; 6] = [Self::Thermostat, Self::Clinic, Self::Mail, Self::InactiveUsers, Self::UsersApi, Self::Audit];
-
-    /// The system itself.
-    pub fn system(self) -> &'static dyn systems::System {
-        match self {
-            Self::Thermostat => &systems::thermostat::Thermostat,
-            Self::Clinic => &systems::clinic::Clinic,
-            Self::Mail => &systems::mail::Mail,
-            Self::InactiveUsers => &systems::inactive_users::InactiveUsers,
-            Self::UsersApi => &systems::users_api::UsersApi,
-            Self::Audit => &systems::audit::Audit,
-        }
-    }
-
-    /// As it is written.
-    pub fn name(self) -> &'static str {
-        self.system().name()
-    }
-
-    /// The one of this name.
-    pub fn called(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|system| system.name() == name)
-    }
 }
 
 /// The lengths of the phases.

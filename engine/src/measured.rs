@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform, Route};
+use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform};
 use reports::{Phase, words};
 use run_folder::{Compressed, Health};
-use scenarios::systems::users_api::{SHAPES, Shape, VERBS, Verb};
 
 use super::check::ARMING;
 use super::plan::Plan;
@@ -19,12 +18,12 @@ pub fn experiment(plan: &Plan, command: String) -> Experiment {
         text: plan.text.clone(),
         command,
         systems: plan.systems.iter().map(|system| system.name().to_owned()).collect(),
-        weaknesses: plan.weaknesses.clone(),
+        weaknesses: plan.setup.weaknesses.clone(),
         faults: plan.faults.clone(),
         expectations: plan.expectations.clone(),
         any_errors: plan.any_errors.clone(),
         none_broken: plan.none_broken,
-        compressed_time: compressed_time(plan.compressed),
+        compressed_time: compressed_time(plan.setup.compressed),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -36,20 +35,9 @@ fn compressed_time(compressed: Compressed) -> String {
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The deployments of one API that are to be compared: the shapes of the users API, where it is up.
+/// The deployments of one API that are to be compared.
 pub fn deployments(plan: &Plan) -> Vec<Deployment> {
-    if plan.load.users_api.is_none() {
-        return Vec::new();
-    }
-    let shape = |shape: Shape| {
-        let route = |verb: Verb| {
-            let (method, resource) = verb.route();
-            let (endpoint, function) = (shape.endpoint(verb).to_owned(), shape.function(verb).to_owned());
-            Route { route: format!("{method} {resource}"), endpoint, function }
-        };
-        Deployment { name: shape.name().to_owned(), routes: VERBS.map(route).into() }
-    };
-    SHAPES.map(shape).into()
+    plan.systems.iter().flat_map(|system| system.compared()).collect()
 }
 
 /// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.

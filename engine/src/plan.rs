@@ -7,16 +7,13 @@ use faults::kinds::init::Init;
 use faults::kinds::latency::{Jitter, Latency};
 use faults::{Fault, Kind, Lease};
 use reports::Expectation;
-use run_folder::{Compressed, Deployment};
+use run_folder::Deployment;
 use scenarios::Timeline;
-use scenarios::invariants::WorldUnderTest;
-use scenarios::systems::users_api::SHAPES;
-use scenarios::systems::{self, How, Wanted};
+use scenarios::systems::{self, Setup, System};
 use scenarios::traffic::{Arrivals, JourneyTime, Load, PATIENCE};
 
 use super::bounds::MoreThanFor;
 use super::deployed::Deployed;
-use super::file::System;
 use super::windows::Windows;
 
 /// A checked experiment.
@@ -42,12 +39,8 @@ pub struct Plan {
     pub arrivals: Arrivals,
     /// How long a journey may take before arrivals wait for a user, where the experiment says so.
     pub longest_journey: Option<Duration>,
-    /// Weaknesses to switch on, all known.
-    pub weaknesses: Vec<String>,
-    /// How long the gateway keeps an authorizer's answer.
-    pub authorizer_cache: Duration,
-    /// How much faster long waits go.
-    pub compressed: Compressed,
+    /// How the stack is set up; all weaknesses are known.
+    pub setup: Setup,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// When each is in force.
@@ -67,44 +60,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Homes of the thermostats, where that system is up.
-    pub fn homes(&self) -> Option<u32> {
-        self.load.thermostat.map(|load| load.homes)
-    }
-
-    /// Whether the clinic is up.
-    pub fn has_clinic(&self) -> bool {
-        self.systems.contains(&System::Clinic)
-    }
-
-    /// Members who sign in, where the inactive users are up.
-    pub fn members(&self) -> Option<u32> {
-        self.load.inactive_users.as_ref().map(|load| load.members)
-    }
-
-    /// Sign-ins that come at once, as far as environments are started for them: a burst is what else comes in a second.
-    pub fn sign_ins_at_once(&self) -> u32 {
-        const MOST: f64 = 64.0;
-        self.load.inactive_users.as_ref().map_or(0, |load| (load.rate * 1.25).ceil().min(MOST) as u32)
-    }
-
     /// Whether something works without a request that waits for it.
-    pub const fn is_asynchronous(&self) -> bool {
-        self.load.mail.is_some() || self.load.inactive_users.is_some() || self.load.audit.is_some()
-    }
-
-    /// Arrivals a second of all systems together.
-    pub fn intended_rate(&self) -> f64 {
-        let load = &self.load;
-        let rates = [
-            load.thermostat.map(|load| load.rate),
-            load.clinic.map(|load| load.rate),
-            load.mail.as_ref().map(|load| load.rate),
-            load.inactive_users.as_ref().map(|load| load.rate),
-            load.users_api.map(|load| load.rate * SHAPES.len() as f64),
-            load.audit.as_ref().map(|load| load.rate),
-        ];
-        rates.into_iter().flatten().chain(load.requests.iter().map(|load| load.rate)).sum()
+    pub fn is_asynchronous(&self) -> bool {
+        self.load.systems.iter().any(|load| load.is_asynchronous())
     }
 
     /// How long journeys take, from which the number of users follows.
@@ -112,43 +70,15 @@ impl Plan {
         self.longest_journey.map_or_else(|| JourneyTime::Slowed(added_time(&self.faults)), JourneyTime::Fixed)
     }
 
-    /// What is under test, as far as what is right depends on it.
-    pub fn world(&self) -> WorldUnderTest {
-        WorldUnderTest {
-            homes: self.homes(),
-            clinic: self.has_clinic(),
-            authorizer_cache: self.authorizer_cache,
-            mail: self.load.mail.is_some(),
-            row_life: self.load.inactive_users.as_ref().map(|load| load.life),
-            users_api: self.load.users_api.is_some(),
-            audit: self.load.audit.is_some(),
-            requests: !self.load.requests.is_empty(),
-            compressed: self.compressed,
-        }
-    }
-
     /// What the stack deploys for it.
     pub fn deployment(&self) -> Deployment {
-        let wanted = Wanted {
-            homes: self.homes().unwrap_or(1),
-            members: self.members().unwrap_or(1),
-            sign_ins_at_once: self.sign_ins_at_once(),
-            authorizer_cache: self.authorizer_cache,
-            weaknesses: self.weaknesses.clone(),
-        };
-        let deployment = systems::deployment(self.systems.iter().map(|system| system.system()), &wanted);
-        Deployment { compressed: self.compressed, ..deployment }
+        systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup)
     }
 
     /// Switches a weakness on, which must be one of these systems'.
     pub fn switch_on(&mut self, weakness: &str) {
-        if systems::weakness(weakness).is_some_and(|(_, how)| how == How::Device)
-            && let Some(load) = &mut self.load.thermostat
-        {
-            load.devices_die_on_reject = true;
-        }
-        if !self.weaknesses.iter().any(|known| known == weakness) {
-            self.weaknesses.push(weakness.to_owned());
+        if !self.setup.weaknesses.iter().any(|known| known == weakness) {
+            self.setup.weaknesses.push(weakness.to_owned());
         }
     }
 }

@@ -117,6 +117,7 @@ async fn measure(
     }
     let order = Order {
         load: plan.load.clone(),
+        setup: plan.setup.clone(),
         arrivals: plan.arrivals,
         timeline: plan.timeline,
         seed: plan.seed,
@@ -129,7 +130,7 @@ async fn measure(
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.world())?)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.load, &plan.setup)?)?;
     let lag = target.ledger_lag();
     let mut run = Run {
         plan,
@@ -321,7 +322,7 @@ impl Run<'_> {
             None if offset < self.plan.timeline.end() => "arming",
             None => "settling",
         };
-        let intended = self.plan.intended_rate();
+        let intended = self.plan.load.arrivals();
         let moment = Moment { phase, at: offset, intended, achieved, failed: glance.failed, struck: self.join.struck() };
         self.progress.show(&moment);
     }

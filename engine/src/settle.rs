@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use reports::measurements::End;
 use run_folder::Addresses;
 use scenarios::Event;
-use scenarios::exchange::Probe;
 use scenarios::invariants::Quiet;
-use scenarios::probes::{self, ProbeError};
-use scenarios::traffic::{self, Members, Shadow, Traffic};
+use scenarios::systems::load::Probed;
+use scenarios::traffic::{Traffic, TrafficError};
 
 use super::plan::Plan;
 use super::run::{Run, TICK};
@@ -17,50 +16,33 @@ use crate::StopRequests;
 /// Shadows and ledgers get this long to settle.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// A message that nobody could process comes back this often and a little more, at AWS's visibility, before it is a dead letter.
-const DELIVERIES: Duration = Duration::from_secs(6 * 30);
-
-/// A thousand members are disabled at 25 a second, and some of them again.
-const DISABLING: Duration = Duration::from_secs(50);
-
-/// A task that dies is tried five times within 15 s, its time is over after 15 s each, and a closing that waits for the others is tried for 142 s.
-const EXECUTING: Duration = Duration::from_secs(160);
-
 /// A run does not wait longer than this, whatever is still on its way then.
 const LONGEST: Duration = Duration::from_secs(200);
 
 /// Events are joined, and the oracles see them, so soon after the ledgers are there.
 const JOINING: Duration = Duration::from_millis(100);
 
-/// Every member and whether it is enabled.
-type Users = Vec<(String, bool)>;
-
-/// Every record by its key, with the end of its life in epoch seconds.
-type Rows = Vec<(String, Option<i64>)>;
-
 /// How long the systems of a plan may need until nothing is on its way any more.
 fn settling(plan: &Plan, lag: Duration) -> Duration {
-    let mail = plan.load.mail.as_ref().map_or(Duration::ZERO, |_| plan.compressed.queue(DELIVERIES) + SETTLING);
-    let users = plan.load.inactive_users.as_ref().map_or(Duration::ZERO, |_| DISABLING);
-    let audit = plan.load.audit.as_ref().map_or(Duration::ZERO, |_| EXECUTING);
-    (SETTLING + lag + mail.max(users).max(audit)).min(LONGEST)
+    let longest = plan.load.systems.iter().map(|load| load.settling(&plan.setup)).max().unwrap_or_default();
+    (SETTLING + lag + longest).min(LONGEST)
 }
 
 impl Run<'_> {
     /// Waits until the ledgers have caught up, shadows are at rest, and mails, records and executions have come to their ends; then tries what needs quiet.
     pub(super) async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) -> Quiet {
         let deadline = Instant::now() + settling(self.plan, self.lag);
-        let mut shadows = Vec::new();
+        let mut quiet = Quiet::default();
         while Instant::now() < deadline && self.asked.is_none() {
             self.drain(traffic).await;
-            match traffic.shadows().await {
-                Ok(seen) => shadows = seen,
+            let at_rest = match self.at_rest(addresses, &mut quiet).await {
+                Ok(at_rest) => at_rest,
                 Err(error) => {
                     self.fail(&error);
                     break;
                 }
-            }
-            if at_rest(&shadows) && self.join.is_empty() && self.sighted.in_flight() == 0 {
+            };
+            if at_rest && self.join.is_empty() && self.sighted.in_flight() == 0 {
                 break;
             }
             tokio::select! {
@@ -70,32 +52,32 @@ impl Run<'_> {
         }
         if self.end == End::Finished && self.asked.is_none() {
             self.progress.say("settled; looking at what needs quiet");
-            self.look(traffic, addresses, signals).await;
+            self.try_out(traffic, addresses, signals).await;
         }
         tokio::time::sleep(self.lag + JOINING).await;
         self.drain(traffic).await;
-        let (users, rows) = self.members(addresses).await;
-        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, shadows, users, rows }
-    }
-
-    /// Every member and every record, where there are any to look at.
-    async fn members(&mut self, addresses: &Addresses) -> (Option<Users>, Option<Rows>) {
-        if self.plan.members().is_none() {
-            return (None, None);
-        }
-        match traffic::members(addresses).await {
-            Ok(Members { users, rows }) => (Some(users), Some(rows)),
-            Err(error) => {
+        for load in &self.plan.load.systems {
+            if let Err(error) = load.look(addresses, &mut quiet).await {
                 self.fail(&error);
-                (None, None)
             }
         }
+        Quiet { at: traffic.started().elapsed(), calmed: self.calmed, ..quiet }
     }
 
-    async fn look(&mut self, traffic: &Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) {
-        if self.plan.has_clinic() {
+    async fn at_rest(&self, addresses: &Addresses, quiet: &mut Quiet) -> Result<bool, TrafficError> {
+        let mut at_rest = true;
+        for load in &self.plan.load.systems {
+            at_rest &= load.at_rest(addresses, quiet).await?;
+        }
+        Ok(at_rest)
+    }
+
+    /// Tries what no traffic shows, and follows links.
+    async fn try_out(&mut self, traffic: &Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) {
+        let plan = self.plan;
+        for load in &plan.load.systems {
             tokio::select! {
-                probed = probes::all(addresses, self.plan.authorizer_cache) => self.probed(probed, traffic.started()),
+                probed = load.probe(addresses, &plan.setup) => self.probed(probed, traffic.started()),
                 asked = signals.asked() => self.asked = Some(asked),
             }
         }
@@ -109,12 +91,12 @@ impl Run<'_> {
         followed.into_iter().for_each(|event| self.happened(event));
     }
 
-    fn probed(&mut self, probed: [Result<Option<Probe>, ProbeError>; 2], started: Instant) {
+    fn probed(&mut self, probed: Vec<Probed>, started: Instant) {
         for probe in probed {
             match probe {
                 Ok(Some(probe)) => self.happened(Event::Probe { at: started.elapsed(), probe }),
                 Ok(None) => {}
-                Err(error) => self.join.notes.push(format!("a probe could not be carried out: {}", crate::chain(&error))),
+                Err(error) => self.join.notes.push(format!("a probe could not be carried out: {}", crate::chain(error.as_ref()))),
             }
         }
     }
@@ -127,8 +109,4 @@ impl Run<'_> {
             self.fail(&error);
         }
     }
-}
-
-fn at_rest(shadows: &[Shadow]) -> bool {
-    shadows.iter().all(|(_, desired, reported, _)| desired.temperature.is_none() || desired.temperature == reported.temperature)
 }

@@ -5,13 +5,13 @@ pub mod exchange;
 pub mod invariants;
 pub mod links;
 pub mod mails;
-pub mod probes;
 pub mod records;
 mod right;
 pub mod strike;
 pub mod systems;
 pub mod timeline;
 pub mod traffic;
+pub mod units;
 pub mod users;
 
 pub use exchange::{Asked, Event, Exchange};

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use run_folder::Addresses;
 use scenarios::exchange::{Asked, Record, RecordForm, Verdict};
 use scenarios::systems::audit::API;
-use scenarios::traffic::{self, Arrivals, AuditLoad, JourneyTime, Load, Order};
+use scenarios::systems::{Setup, System};
+use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order};
 use scenarios::{Event, Exchange, Timeline};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Asked as Request, Server};
 
 const KEY: &str = "the-key-of-this-test";
@@ -55,11 +56,12 @@ async fn run(seed: u64) -> (Vec<Exchange>, Vec<(String, Bytes, u16)>, u64) {
         async move { (status, "{}".to_owned()) }
     })
     .await;
-    let audit = AuditLoad { rate: 20.0, largest: 50_000, repeats: 0.1, bad_dates: 0.06, not_base64: 0.06, bad_keys: 0.06 };
-    let load = Load { audit: Some(audit), ..Load::default() };
+    let shares = json!({"rate": "20/s", "largest": "48KiB", "repeats": 0.1, "bad-dates": 0.06, "not-base64": 0.06, "bad-keys": 0.06});
+    let load = Load { systems: vec![System::Audit.read_load(shares).unwrap()], ..Load::default() };
     let addresses = addresses(api.address.to_string());
     let order = Order {
         load,
+        setup: Setup::default(),
         arrivals: Arrivals::Constant,
         timeline: timeline(),
         seed,
@@ -122,11 +124,11 @@ async fn records_are_sent_as_they_are_told_and_what_is_not_settled_is_sent_again
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_key_nothing_is_sent() {
-    let load = AuditLoad { rate: 1.0, largest: 50_000, repeats: 0.0, bad_dates: 0.0, not_base64: 0.0, bad_keys: 0.0 };
-    let load = Load { audit: Some(load), ..Load::default() };
+    let load = Load { systems: vec![System::Audit.read_load(json!({"rate": "1/s"})).unwrap()], ..Load::default() };
     let addresses = Addresses { api_keys: BTreeMap::new(), ..addresses("127.0.0.1:9".into()) };
     let order = Order {
         load,
+        setup: Setup::default(),
         arrivals: Arrivals::Constant,
         timeline: timeline(),
         seed: 7,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reports::Outcome;
 use run_folder::Addresses;
+use scenarios::systems::Setup;
 use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order, RequestLoad};
 use scenarios::{Event, Exchange, Timeline};
 use support::Server;
@@ -26,6 +27,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
     };
     Order {
         load: Load { requests: vec![request], ..Load::default() },
+        setup: Setup::default(),
         arrivals: Arrivals::Constant,
         timeline: Timeline { warm_up: Duration::ZERO, baseline: half, arming: Duration::ZERO, fault: half, recovery: Duration::ZERO },
         seed: 7,

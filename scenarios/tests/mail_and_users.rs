@@ -8,11 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use faults::Share;
 use run_folder::addresses::Pool;
-use run_folder::{Addresses, Seen};
+use run_folder::{Addresses, Compressed, Seen};
 use scenarios::exchange::{Asked, ByHand, Expected, Mail, SignInBy};
-use scenarios::systems::inactive_users::{member, sub};
-use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, MailLoad, Order, UsersLoad};
+use scenarios::systems::Setup;
+use scenarios::systems::inactive_users::{UsersLoad, member, sub};
+use scenarios::systems::mail::MailLoad;
+use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order};
+use scenarios::units::{Rate, Size};
 use scenarios::{Event, Timeline};
 use serde_json::{Value, json};
 use support::smtp::MailServer;
@@ -71,12 +75,16 @@ async fn run(seed: u64) -> Ran {
     };
     let addresses =
         Addresses { services: cloud.address.to_string(), smtp: mail_server.address.to_string(), pools: vec![pool], ..Addresses::default() };
-    let mail = MailLoad { rate: 20.0, burst: 10, largest: 20_000, malformed: 0.1, without_list: 0.1 };
-    let users = UsersLoad { rate: 40.0, members: 40, cohorts: vec![1, 5], racers: 4, life: Duration::from_secs(30) };
+    let share = Share::try_from(0.1).unwrap();
+    let mail = MailLoad { rate: Rate(20.0), burst: 10, largest: Size(20_000), malformed: share, without_list: share };
+    let users = UsersLoad { rate: Rate(40.0), members: 40, cohorts: vec![1, 5], racers: 4 };
     assert_eq!(users.everyone(), 40 + 6 + 2 + 4 + 3);
-    let load = Load { mail: Some(mail), inactive_users: Some(users), ..Load::default() };
+    let load = Load { systems: vec![Arc::new(mail), Arc::new(users)], ..Load::default() };
+    // A row lives for 30 s.
+    let setup = Setup { compressed: Compressed { queues: 1, expiry: 86_400 }, ..Setup::default() };
     let order = Order {
         load,
+        setup,
         arrivals: Arrivals::Constant,
         timeline: timeline(),
         seed,

@@ -11,7 +11,9 @@ use std::time::Duration;
 use run_folder::Addresses;
 use run_folder::addresses::Pool;
 use scenarios::exchange::{Asked, Caller, ClinicToken, ThermostatRequest};
-use scenarios::traffic::{self, Arrivals, ClinicLoad, JourneyTime, Load, Order, ThermostatLoad};
+use scenarios::invariants::Quiet;
+use scenarios::systems::{Setup, System};
+use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::{Value, json};
 use support::broker::Broker;
@@ -90,10 +92,13 @@ fn order(addresses: Addresses, seed: u64, dies: bool) -> Order {
     let second = Duration::from_secs(1);
     Order {
         load: Load {
-            thermostat: Some(ThermostatLoad { rate: 50.0, homes: 4, devices_die_on_reject: dies }),
-            clinic: Some(ClinicLoad { rate: 50.0 }),
+            systems: vec![
+                System::Thermostat.read_load(json!({"rate": "50/s", "homes": 4})).unwrap(),
+                System::Clinic.read_load(json!({"rate": "50/s"})).unwrap(),
+            ],
             ..Load::default()
         },
+        setup: Setup { weaknesses: dies.then(|| "device-dies-on-reject".to_owned()).into_iter().collect(), ..Setup::default() },
         arrivals: Arrivals::Constant,
         timeline: Timeline { warm_up: second, baseline: second, arming: second / 2, fault: second, recovery: second / 2 },
         seed,
@@ -115,7 +120,8 @@ async fn a_whole_run_makes_every_kind_of_request_balances_its_books_and_settles(
     let (_cloud, _door, broker, addresses) = stack().await;
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("goose.json");
-    let order = Order { goose_report: Some(report.clone()), ..order(addresses, 7, false) };
+    let order = Order { goose_report: Some(report.clone()), ..order(addresses.clone(), 7, false) };
+    let load = order.load.clone();
     let mut traffic = traffic::start(order).await.unwrap();
     let mut events = Vec::new();
     while let Some(event) = traffic.next().await {
@@ -125,8 +131,11 @@ async fn a_whole_run_makes_every_kind_of_request_balances_its_books_and_settles(
     while let Some(event) = traffic.next().await {
         events.push(event);
     }
-    let shadows = traffic.shadows().await.unwrap();
-    assert_eq!(shadows.len(), 8);
+    let mut quiet = Quiet::default();
+    for system in &load.systems {
+        system.at_rest(&addresses, &mut quiet).await.unwrap();
+    }
+    assert_eq!(quiet.shadows.len(), 8);
     let glance = traffic.glance();
     let ended = traffic.finished().await.unwrap();
 

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use run_folder::Addresses;
-use scenarios::invariants::{self, Quiet, WorldUnderTest};
+use scenarios::invariants::{self, Quiet};
 use scenarios::systems::users_api::{SHAPES, VERBS, Verb};
-use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order, UsersApiLoad};
+use scenarios::systems::{Setup, System};
+use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order};
 use scenarios::{Event, Exchange, Timeline};
 use serde_json::{Value, json};
 use support::{Asked, Server};
@@ -67,11 +68,16 @@ impl Users {
     }
 }
 
+fn load() -> Load {
+    Load { systems: vec![System::UsersApi.read_load(json!({"rate": "20/s", "burst": 5})).unwrap()], ..Load::default() }
+}
+
 fn order(gateway: String) -> Order {
     let second = Duration::from_secs(1);
     let addresses = Addresses { gateway, ..Addresses::default() };
     Order {
-        load: Load { users_api: Some(UsersApiLoad { rate: 20.0, burst: 5 }), ..Load::default() },
+        load: load(),
+        setup: Setup::default(),
         arrivals: Arrivals::Constant,
         timeline: Timeline { warm_up: second / 2, baseline: second, arming: second / 2, fault: second / 2, recovery: second / 2 },
         seed: 7,
@@ -100,9 +106,8 @@ async fn run(sin: Sin) -> Vec<Event> {
 
 /// The rules that were broken, and how many checks each made.
 fn judged(events: &[Event]) -> (Vec<&'static str>, BTreeMap<&'static str, u64>) {
-    let world = WorldUnderTest { users_api: true, ..WorldUnderTest::default() };
     let (mut broken, mut checks) = (Vec::new(), BTreeMap::new());
-    for mut rule in invariants::all(&world).unwrap() {
+    for mut rule in invariants::all(&load(), &Setup::default()).unwrap() {
         let mut breaches = rule.settled(&Quiet::default()).0.len();
         for event in events {
             let (found, count) = rule.see(event);

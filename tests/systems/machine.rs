@@ -13,8 +13,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
-use scenarios::systems::audit::{ARCHIVE, Audit, CLOSE, DEAD_LETTERS, DESCRIBE, NOTICES, STATE_MACHINE};
-use scenarios::systems::{self, System, Wanted};
+use scenarios::systems::audit::{ARCHIVE, CLOSE, DEAD_LETTERS, DESCRIBE, NOTICES, STATE_MACHINE};
+use scenarios::systems::{Setup, System};
 use serde_json::{Value, json};
 use stack::blueprint::Blueprint;
 use stack::invoke::{Invoke, LateInvoke};
@@ -79,9 +79,9 @@ struct Stage {
 
 /// What the audit's template declares beside functions, with these weaknesses.
 fn blueprint(weaknesses: &[&str]) -> Blueprint {
-    let wanted = Wanted { weaknesses: weaknesses.iter().map(|name| (*name).to_owned()).collect(), ..super::wanted() };
-    let unhandled = systems::deployment([&Audit as &dyn System], &wanted).unhandled;
-    let declared = super::read(&Audit, Audit.template(), &[]).unwrap().blueprint;
+    let weaknesses = weaknesses.iter().map(|name| (*name).to_owned()).collect();
+    let unhandled = super::deployment(System::Audit, &Setup { weaknesses, ..Setup::default() }).unhandled;
+    let declared = super::read(System::Audit, System::Audit.template(), &[]).unwrap().blueprint;
     let mut machines = declared.machines;
     machines.iter_mut().for_each(|machine| machine.definition.leave_unhandled(unhandled.get(&machine.name).map_or(&[], Vec::as_slice)));
     Blueprint {

@@ -11,24 +11,26 @@ mod support;
 mod templates;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use run_folder::Deployment;
 use run_folder::deployment::Parameter;
-use scenarios::systems::{self, System, Wanted};
+use scenarios::systems::{self, Setup, System};
+use serde_json::json;
 use stack::platform::template::{Template, TemplateError};
 
-fn wanted() -> Wanted {
-    Wanted { homes: 1, members: 1, sign_ins_at_once: 0, authorizer_cache: Duration::from_secs(300), weaknesses: Vec::new() }
+/// What a stack deploys for a system.
+fn deployment(system: System, setup: &Setup) -> Deployment {
+    systems::deployment([&*system.read_load(json!({"rate": "1/s"})).unwrap()], setup)
 }
 
 /// What a system's template says under this text, with these parameters as far as it has them.
-fn read(system: &dyn System, text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
+fn read(system: System, text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
     let value = |parameter: &Parameter| match parameter {
         Parameter::Text(text) => text.clone(),
         Parameter::ServicesAddress => "http://127.0.0.1:1".to_owned(),
         Parameter::CacheAddress => "redis://127.0.0.1:1".to_owned(),
     };
-    let own = systems::deployment([system], &wanted()).templates.remove(0).parameters;
+    let own = deployment(system, &Setup::default()).templates.remove(0).parameters;
     let mut all: BTreeMap<_, _> = own.iter().map(|(name, parameter)| (name.clone(), value(parameter))).collect();
     let known = parameters.iter().filter(|(name, _)| text.contains(&format!("\n  {name}:\n    Type:")));
     all.extend(known.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -37,6 +39,6 @@ fn read(system: &dyn System, text: &str, parameters: &[(&str, &str)]) -> Result<
 
 /// What all systems deploy together.
 fn deployed(parameters: &[(&str, &str)]) -> Template {
-    let each = systems::ALL.into_iter().map(|system| read(system, system.template(), parameters).unwrap());
+    let each = System::ALL.into_iter().map(|system| read(system, system.template(), parameters).unwrap());
     Template::join(each.collect()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! A mistake in the template that is deployed is a complaint that names its resource, and never a queue, an alarm or a mapping less.
 
-use scenarios::systems::{self, System};
+use scenarios::systems::System;
 use stack::platform::template::{Template, TemplateError};
 
 use super::read;
@@ -8,8 +8,8 @@ use super::read;
 /// What the template says that has this resource, the first `from` after it replaced.
 fn changed(resource: &str, from: &str, to: &str) -> Result<Template, TemplateError> {
     let start = format!("\n  {resource}:\n");
-    let owns = |system: &&dyn System| system.template().contains(&start);
-    let system = systems::ALL.into_iter().find(owns).unwrap_or_else(|| panic!("{resource}"));
+    let owns = |system: &System| system.template().contains(&start);
+    let system = System::ALL.into_iter().find(owns).unwrap_or_else(|| panic!("{resource}"));
     let (before, after) = system.template().split_at(system.template().find(&start).unwrap());
     let end = after.match_indices("\n\n").map(|(at, _)| at).next().unwrap_or(after.len());
     assert!(after[..end].contains(from), "{resource}: {from}");

@@ -13,7 +13,7 @@ use stack::services::verifiedpermissions::store::{CompiledStore, Judgement};
 type Linked = (String, String, String);
 
 /// What the template puts into a store: texts of policies, texts of templates, links, schema.
-fn deployed(system: &dyn System, store: &str) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<Linked>, String) {
+fn deployed(system: System, store: &str) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<Linked>, String) {
     let template = yaml::read(system.template()).unwrap();
     let resources = &template["Resources"];
     let (mut policies, mut templates, mut links) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -46,9 +46,9 @@ fn lines(schema: &SchemaFragment) -> BTreeSet<String> {
 
 #[test]
 fn each_store_is_deployed_as_it_decides_here() {
-    let here: [(&dyn System, &str, PolicyStore); 2] = [
-        (&thermostat::Thermostat, thermostat::POLICY_STORE, thermostat::policies(1)),
-        (&clinic::Clinic, clinic::POLICY_STORE, clinic::policies()),
+    let here: [(System, &str, PolicyStore); 2] = [
+        (System::Thermostat, thermostat::POLICY_STORE, thermostat::policies(1)),
+        (System::Clinic, clinic::POLICY_STORE, clinic::policies()),
     ];
     for (system, name, store) in here {
         let (policies, templates, links, schema) = deployed(system, name);

@@ -70,7 +70,7 @@ fn at_aws_the_buckets_are_named_for_the_world_and_everything_follows() {
         ("acme-incoming", "acme-incoming")
     );
     assert_eq!(function.variables["ATTACHMENTS_BUCKET"], "acme-attachments");
-    let unasked = Template::read(mail::Mail.template(), &BTreeMap::new()).unwrap_err();
+    let unasked = Template::read(System::Mail.template(), &BTreeMap::new()).unwrap_err();
     assert!(unasked.to_string().contains("BucketPrefix"), "{unasked}");
 }
 
@@ -252,7 +252,7 @@ fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
         let functions = deployed(parameters).functions;
-        assert_eq!(functions.len(), 10 + users_api::UsersApi.functions().len());
+        assert_eq!(functions.len(), 10 + System::UsersApi.functions().len());
         for function in functions {
             assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
         }

@@ -6,16 +6,17 @@ use std::time::Duration;
 use ::faults::kinds::NAMES;
 use ::faults::time::Time;
 use ::faults::{By, Fault, Kind, Place, Trigger};
+use scenarios::systems::System;
 use toml::Spanned;
 
-use super::super::file::{FaultEntry, File, ServiceRoll, System};
+use super::super::file::{FaultEntry, File, ServiceRoll};
 use super::super::windows::Windows;
 use super::{Check, Ground, list};
 use crate::nearest::there_are;
 
 /// The functions of the systems under test, and what invokes each.
 pub fn functions() -> impl Iterator<Item = (&'static str, System, Trigger)> {
-    System::ALL.into_iter().flat_map(|system| system.system().functions().iter().map(move |(name, trigger)| (*name, system, *trigger)))
+    System::ALL.into_iter().flat_map(|system| system.functions().iter().map(move |(name, trigger)| (*name, system, *trigger)))
 }
 
 /// The services that functions call, with their operations.

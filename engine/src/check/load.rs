@@ -4,35 +4,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 use run_folder::Compressed;
-use scenarios::systems::inactive_users::THRESHOLD_DAYS;
-use scenarios::systems::{How, weakness};
-use scenarios::traffic::{AuditLoad, ClinicLoad, Endpoint, Load, MailLoad, RequestLoad, ThermostatLoad, UsersApiLoad, UsersLoad};
+use scenarios::systems::System;
+use scenarios::traffic::{Endpoint, Load, RequestLoad};
 use toml::Spanned;
 
-use super::super::file::{self, File, System};
+use super::super::file::{self, File};
 use super::Check;
 
 /// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
 const HIGHEST_RATE: f64 = 50_000.0;
-
-/// A mail is never smaller than its list of readers and its text.
-const SMALLEST_MAIL: u64 = 16 << 10;
-
-/// SES takes no larger mail. Source: Amazon SES, service quotas.
-const LARGEST_MAIL: u64 = 40 << 20;
-
-/// The head of a record is a quarter of a KiB.
-const SMALLEST_RECORD: u64 = 16 << 10;
-
-/// More does not go into one invocation. Source: AWS Lambda, quotas.
-const LARGEST_RECORD: u64 = 6 << 20;
-
-const MOST_MEMBERS: u32 = 20_000;
-const MOST_IN_COHORTS: u64 = 5_000;
-const MOST_RACERS: u32 = 1_000;
-const MOST_BURST: u32 = 10_000;
-/// As many environments as a function has here are 64.
-const MOST_AT_ONCE: u32 = 50;
 
 /// Below, the smallest number of users is always enough; above, no request would still be waited for.
 const SHORTEST_JOURNEY: Duration = Duration::from_millis(100);
@@ -43,25 +23,17 @@ const FASTEST_QUEUES: u32 = 10_000;
 
 impl Check<'_> {
     pub(super) fn load(&mut self, file: &File, systems: &[System]) -> Load {
-        let (thermostat, clinic, mail, users) = (&file.load.thermostat, &file.load.clinic, &file.load.mail, &file.load.inactive_users);
-        self.has_load(System::Thermostat, systems, thermostat.as_ref().map(Spanned::span));
-        self.has_load(System::Clinic, systems, clinic.as_ref().map(Spanned::span));
-        self.has_load(System::Mail, systems, mail.as_ref().map(Spanned::span));
-        self.has_load(System::InactiveUsers, systems, users.as_ref().map(Spanned::span));
-        self.has_load(System::UsersApi, systems, file.load.users_api.as_ref().map(Spanned::span));
-        self.has_load(System::Audit, systems, file.load.audit.as_ref().map(Spanned::span));
-        let dies = file.stack.weaknesses.iter().any(|w| weakness(w.get_ref()).is_some_and(|(_, how)| how == How::Device));
-        let life = self.compressed(file).life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400));
+        let loads = file.load.systems();
+        for system in System::ALL {
+            let place = loads.iter().find(|(_, load)| load.system().name() == system.name()).map(|(place, _)| place.clone());
+            self.has_load(system, systems, place);
+        }
+        for (place, load) in &loads {
+            self.rate(place.clone(), load.rate());
+            load.check().into_iter().for_each(|what| self.complain(place.clone(), what));
+        }
         Load {
-            thermostat: thermostat.as_ref().map(|load| self.thermostat(load, dies)),
-            clinic: clinic.as_ref().map(|load| {
-                self.rate(load.span(), load.get_ref().rate.0);
-                ClinicLoad { rate: load.get_ref().rate.0 }
-            }),
-            mail: mail.as_ref().map(|load| self.mail(load)),
-            inactive_users: users.as_ref().map(|load| self.users(load, life)),
-            users_api: file.load.users_api.as_ref().map(|load| self.users_api(load)),
-            audit: file.load.audit.as_ref().map(|load| self.audit(load)),
+            systems: loads.into_iter().map(|(_, load)| load).collect(),
             requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
         }
     }
@@ -84,61 +56,6 @@ impl Check<'_> {
             }
             _ => {}
         }
-    }
-
-    fn thermostat(&mut self, load: &Spanned<file::ThermostatLoad>, devices_die_on_reject: bool) -> ThermostatLoad {
-        let (span, load) = (load.span(), load.get_ref());
-        self.rate(span.clone(), load.rate.0);
-        self.within(span, "homes", load.homes.into(), 1..=1000);
-        ThermostatLoad { rate: load.rate.0, homes: load.homes, devices_die_on_reject }
-    }
-
-    fn mail(&mut self, load: &Spanned<file::MailLoad>) -> MailLoad {
-        let (span, load) = (load.span(), load.get_ref());
-        self.rate(span.clone(), load.rate.0);
-        self.within(span.clone(), "burst", load.burst.into(), 0..=MOST_BURST.into());
-        if !(SMALLEST_MAIL..=LARGEST_MAIL).contains(&load.largest.0) {
-            self.complain(span.clone(), "`largest` is outside `16KiB` to `40MiB`");
-        }
-        let (malformed, without_list) = (load.malformed.value(), load.without_list.value());
-        if malformed + without_list > 1.0 {
-            self.complain(span, "`malformed` and `without-list` are shares of all mails and make more than 1 together");
-        }
-        MailLoad { rate: load.rate.0, burst: load.burst, largest: load.largest.0, malformed, without_list }
-    }
-
-    fn users(&mut self, load: &Spanned<file::UsersLoad>, life: Duration) -> UsersLoad {
-        let (span, load) = (load.span(), load.get_ref());
-        self.rate(span.clone(), load.rate.0);
-        self.within(span.clone(), "members", load.members.into(), 1..=MOST_MEMBERS.into());
-        self.within(span.clone(), "racers", load.racers.into(), 0..=MOST_RACERS.into());
-        let in_cohorts = load.cohorts.iter().map(|size| u64::from(*size)).sum();
-        self.within(span, "cohorts", in_cohorts, 0..=MOST_IN_COHORTS);
-        UsersLoad { rate: load.rate.0, members: load.members, cohorts: load.cohorts.clone(), racers: load.racers, life }
-    }
-
-    fn users_api(&mut self, load: &Spanned<file::UsersApiLoad>) -> UsersApiLoad {
-        let (span, load) = (load.span(), load.get_ref());
-        self.rate(span.clone(), load.rate.0);
-        self.within(span, "burst", load.burst.into(), 0..=MOST_AT_ONCE.into());
-        UsersApiLoad { rate: load.rate.0, burst: load.burst }
-    }
-
-    fn audit(&mut self, load: &Spanned<file::AuditLoad>) -> AuditLoad {
-        let (span, load) = (load.span(), load.get_ref());
-        self.rate(span.clone(), load.rate.0);
-        if !(SMALLEST_RECORD..=LARGEST_RECORD).contains(&load.largest.0) {
-            self.complain(span.clone(), "`largest` is outside `16KiB` to `6MiB`");
-        }
-        let [repeats, bad_dates, not_base64, bad_keys] =
-            [load.repeats, load.bad_dates, load.not_base64, load.bad_keys].map(|share| share.value());
-        if repeats + bad_dates + not_base64 + bad_keys > 1.0 {
-            self.complain(
-                span,
-                "`repeats`, `bad-dates`, `not-base64` and `bad-keys` are shares of all records and make more than 1 together",
-            );
-        }
-        AuditLoad { rate: load.rate.0, largest: load.largest.0, repeats, bad_dates, not_base64, bad_keys }
     }
 
     fn request(&mut self, spanned: &Spanned<file::RequestLoad>) -> Option<RequestLoad> {
@@ -199,12 +116,6 @@ impl Check<'_> {
         }
     }
 
-    fn within(&mut self, span: Range<usize>, what: &str, number: u64, bounds: std::ops::RangeInclusive<u64>) {
-        if !bounds.contains(&number) {
-            self.complain(span, format!("`{what} = {number}` is outside {} to {}", bounds.start(), bounds.end()));
-        }
-    }
-
     /// How much faster long waits go.
     pub(super) fn compressed(&mut self, file: &File) -> Compressed {
         let Some(time) = &file.stack.compressed_time else { return Compressed::default() };
@@ -244,8 +155,9 @@ mod tests {
             assert_ne!(text, RECORDS);
             check("x", &text)
         };
-        let load = with(r#"rate = "6/s""#).unwrap().load.audit.unwrap();
-        assert_eq!((load.largest, load.repeats, load.bad_dates, load.not_base64, load.bad_keys), (6 << 20, 0.05, 0.03, 0.02, 0.01));
+        let load = with(r#"rate = "6/s""#).unwrap().load;
+        let defaults = r#"rate = "6/s", largest = "6MiB", repeats = 0.05, bad-dates = 0.03, not-base64 = 0.02, bad-keys = 0.01"#;
+        assert_eq!(format!("{load:?}"), format!("{:?}", with(defaults).unwrap().load));
         assert!(with(r#"rate = "6/s", repeats = 0.5, bad-dates = 0.5, not-base64 = 0.0, bad-keys = 0.0"#).is_ok());
         for (load, says) in [
             (r#"rate = "6/s", largest = "7MiB""#, "outside `16KiB` to `6MiB`"),

@@ -12,13 +12,13 @@ use std::time::Duration;
 use ::faults::Lease;
 use reports::{AimArm, Bound, Expectation};
 use scenarios::Timeline;
-use scenarios::systems;
+use scenarios::systems::{self, Setup, System};
 use scenarios::traffic::Arrivals;
 use toml::Spanned;
 
 use super::bounds::Errors;
 use super::deployed::Deployed;
-use super::file::{self, ExpectEntry, File, System, Wrong};
+use super::file::{self, ExpectEntry, File, Wrong};
 use super::plan::Plan;
 use crate::nearest::there_are;
 
@@ -27,7 +27,7 @@ pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// The endpoints that systems record, with the requests that an arrival makes to each on average.
 pub fn endpoints() -> impl Iterator<Item = (&'static str, System, f64)> {
-    System::ALL.into_iter().flat_map(|system| system.system().endpoints().into_iter().map(move |(name, requests)| (name, system, requests)))
+    System::ALL.into_iter().flat_map(|system| system.endpoints().into_iter().map(move |(name, requests)| (name, system, requests)))
 }
 
 /// The system that a weakness belongs to.
@@ -35,8 +35,8 @@ pub fn endpoints() -> impl Iterator<Item = (&'static str, System, f64)> {
 /// # Errors
 /// Where there is none of this name: says which there are.
 pub fn system_of(weakness: &str) -> Result<System, String> {
-    let found = systems::weakness(weakness).and_then(|(system, _)| System::called(system.name()));
-    let all = || systems::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|known| known.name);
+    let found = systems::weakness(weakness).map(|(system, _)| system);
+    let all = || System::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|known| known.name);
     found.ok_or_else(|| format!("there is no weakness `{weakness}`; {}", there_are(weakness, all())))
 }
 
@@ -122,9 +122,11 @@ impl Check<'_> {
                 file::Arrivals::Poisson => Arrivals::Poisson,
             },
             longest_journey: self.longest_journey(file),
-            weaknesses: self.weaknesses(file, &systems),
-            authorizer_cache: self.authorizer_cache(file),
-            compressed: self.compressed(file),
+            setup: Setup {
+                weaknesses: self.weaknesses(file, &systems),
+                authorizer_cache: self.authorizer_cache(file),
+                compressed: self.compressed(file),
+            },
             faults,
             windows,
             lease: self.lease(file),
@@ -195,7 +197,7 @@ impl Check<'_> {
     }
 
     fn authorizer_cache(&mut self, file: &File) -> Duration {
-        let Some(cache) = &file.stack.authorizer_cache else { return Duration::from_secs(300) };
+        let Some(cache) = &file.stack.authorizer_cache else { return Setup::default().authorizer_cache };
         if cache.get_ref().duration() > Duration::from_secs(3600) {
             self.complain(cache.span(), format!("`{}` is longer than API Gateway allows; `1h` is the most", cache.get_ref()));
         }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use faults::time::Time;
 use reports::Bound;
+use scenarios::systems::System;
 use scenarios::traffic::{Load, PATIENCE};
 use toml::Spanned;
 
 use super::super::bounds::MoreThanFor;
-use super::super::file::{ExpectEntry, File, System};
+use super::super::file::{ExpectEntry, File};
 use super::super::plan::Plan;
 use super::{Check, bounds, endpoints};
 
@@ -27,17 +28,9 @@ pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
     known.map_or(0.0, |(_, system, requests)| rate(load, system) * requests)
 }
 
-/// Arrivals a second at a system, at each of its shapes where it has several.
+/// Arrivals a second at a system, at each of its APIs where it has several.
 fn rate(load: &Load, system: System) -> f64 {
-    let rate = match system {
-        System::Thermostat => load.thermostat.map(|load| load.rate),
-        System::Clinic => load.clinic.map(|load| load.rate),
-        System::Mail => load.mail.as_ref().map(|load| load.rate),
-        System::InactiveUsers => load.inactive_users.as_ref().map(|load| load.rate),
-        System::UsersApi => load.users_api.map(|load| load.rate),
-        System::Audit => load.audit.as_ref().map(|load| load.rate),
-    };
-    rate.unwrap_or(0.0)
+    load.of(system).map_or(0.0, |load| load.rate())
 }
 
 impl Check<'_> {
@@ -93,7 +86,7 @@ impl Check<'_> {
             return self.complain(stop.span(), what);
         }
         // A journey sends one request at least.
-        let answers = endpoints().map(|(name, ..)| a_second(&plan.load, name)).sum::<f64>().max(plan.intended_rate());
+        let answers = endpoints().map(|(name, ..)| a_second(&plan.load, name)).sum::<f64>().max(plan.load.arrivals());
         let answers = (answers + plan.load.requests.iter().map(|load| load.rate).sum::<f64>()) * window.as_secs_f64();
         if answers < FEWEST {
             let window = Time::from(window);

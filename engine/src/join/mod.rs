@@ -114,7 +114,11 @@ impl Join {
     pub fn new(run: &str, plan: &Plan, lag: Duration) -> Self {
         Self {
             lag,
-            memory: if plan.load.audit.is_some() { MEMORY_OF_MESSAGES } else { lag + PATIENCE + MARGIN_OF_MEMORY },
+            memory: if plan.load.systems.iter().any(|load| load.works_for_minutes()) {
+                MEMORY_OF_MESSAGES
+            } else {
+                lag + PATIENCE + MARGIN_OF_MEMORY
+            },
             run: run.to_owned(),
             seed: plan.seed,
             fault_from: plan.timeline.fault_from(),

@@ -2,8 +2,8 @@
 
 use crate::systems::clinic::{Pool, User};
 
-use super::fixtures::{self, Ask, change, exchange, s, state, struck, world};
-use super::{Quiet, all};
+use super::Quiet;
+use super::fixtures::{self, Ask, change, exchange, rules, s, state, struck};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Probe};
 
@@ -59,7 +59,7 @@ fn a_long_run_without_a_mistake_is_named_by_nobody() {
         events.push(set(temperature, at + 0.1, at + 0.5, if n % 7 == 0 { 502 } else { 200 }));
     }
     let last = 60 + 599 % 30;
-    let mut rules = all(&world()).unwrap();
+    let mut rules = rules();
     let shadows = vec![("Thermostat1".into(), state(last, AUTO), state(last, AUTO), 1_200)];
     let quiet = Quiet { at: s(700.0), shadows, ..Quiet::default() };
     for rule in &mut rules {

@@ -4,28 +4,41 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::systems::clinic::{Pool, User};
-use crate::systems::thermostat;
+use crate::systems::{Setup, System, thermostat};
+use crate::traffic::{Load, RequestLoad};
 use faults::Place;
 use reports::{Outcome, Phase};
-use run_folder::Seen;
+use run_folder::{Compressed, Seen};
+use serde_json::json;
 
 use super::cedar::ThermostatOracle;
-use super::{Breach, Invariant, Quiet, WorldUnderTest, all};
+use super::{Breach, Invariant, Quiet, all};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
-pub(crate) fn world() -> WorldUnderTest {
-    WorldUnderTest {
-        homes: Some(2),
-        clinic: true,
-        authorizer_cache: Duration::from_secs(2),
-        mail: true,
-        row_life: Some(Duration::from_secs(30)),
-        users_api: true,
-        audit: true,
-        requests: true,
-        ..WorldUnderTest::default()
-    }
+/// A load of every system, and a request.
+pub(crate) fn load() -> Load {
+    let homes = |system| if system == System::Thermostat { json!({"rate": "1/s", "homes": 2}) } else { json!({"rate": "1/s"}) };
+    let request = RequestLoad {
+        of: "shop GET /",
+        endpoint: "http://127.0.0.1:1/".parse().unwrap(),
+        method: "GET",
+        headers: Vec::new(),
+        body: String::new(),
+        rate: 1.0,
+        statuses: vec![200],
+    };
+    Load { systems: System::ALL.map(|system| system.read_load(homes(system)).unwrap()).into(), requests: vec![request] }
+}
+
+/// A row lives for 30 s.
+pub(crate) fn setup() -> Setup {
+    Setup { authorizer_cache: s(2.0), compressed: Compressed { queues: 1, expiry: 86_400 }, ..Setup::default() }
+}
+
+/// All rules.
+pub(crate) fn rules() -> Vec<Box<dyn Invariant>> {
+    all(&load(), &setup()).unwrap()
 }
 
 pub(crate) fn thermostat() -> Arc<ThermostatOracle> {
@@ -119,8 +132,7 @@ pub(crate) fn broken(rule: impl Invariant, events: &[Event]) -> (usize, u64) {
 
 /// Which of all rules are broken.
 pub(crate) fn named(events: &[Event], quiet: &Quiet) -> Vec<&'static str> {
-    let rules = all(&world()).unwrap();
-    rules.into_iter().filter_map(|mut rule| (!judged(rule.as_mut(), events, quiet).0.is_empty()).then(|| rule.id())).collect()
+    rules().into_iter().filter_map(|mut rule| (!judged(rule.as_mut(), events, quiet).0.is_empty()).then(|| rule.id())).collect()
 }
 
 /// How often each of all rules was checked, where none of them is broken.
@@ -130,5 +142,5 @@ pub(crate) fn checked(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, u64
         assert_eq!(breaches, [], "{}", rule.id());
         (rule.id(), checks)
     };
-    all(&world()).unwrap().into_iter().map(checks).collect()
+    rules().into_iter().map(checks).collect()
 }

@@ -13,9 +13,9 @@ pub(crate) mod fixtures;
 
 use std::time::Duration;
 
-use crate::systems;
-
 use crate::Event;
+use crate::systems::Setup;
+use crate::traffic::Load;
 use cedar::OracleError;
 
 /// Why an exchange, or its absence, broke a rule.
@@ -72,39 +72,16 @@ pub struct Quiet {
     pub rows: Option<Vec<(String, Option<i64>)>>,
 }
 
-/// The systems that are up, as far as what is right depends on them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WorldUnderTest {
-    /// How many homes there are, where the thermostats are up.
-    pub homes: Option<u32>,
-    /// Whether the clinic is up.
-    pub clinic: bool,
-    /// How long the gateway keeps what the authorizer said.
-    pub authorizer_cache: Duration,
-    /// Whether mail is up.
-    pub mail: bool,
-    /// How long a member's row lives here, where the inactive users are up.
-    pub row_life: Option<Duration>,
-    /// Whether the users API is up.
-    pub users_api: bool,
-    /// Whether the audit is up.
-    pub audit: bool,
-    /// Whether endpoints are asked that somebody else runs.
-    pub requests: bool,
-    /// How many times faster queues and expiry go.
-    pub compressed: run_folder::Compressed,
-}
-
 /// Every rule about the systems that are up, in the order of their ids.
 ///
 /// # Errors
 /// Where the policies cannot be read: without them nothing can be called right.
-pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+pub fn all(load: &Load, setup: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
     let mut rules = Vec::new();
-    for system in systems::ALL {
-        rules.extend(system.rules(world)?);
+    for system in &load.systems {
+        rules.extend(system.rules(setup)?);
     }
-    if world.requests {
+    if !load.requests.is_empty() {
         rules.push(Box::new(r1_right_statuses::RightStatuses));
     }
     Ok(rules)
@@ -116,8 +93,8 @@ mod tests {
 
     #[test]
     fn every_rule_of_a_system_s_folder_is_in_its_list() {
-        let world = fixtures::world();
-        for system in systems::ALL {
+        for load in fixtures::load().systems {
+            let system = load.system();
             let folder = format!("src/systems/{}/rules", system.name().replace('-', "_"));
             let mut files: Vec<_> = std::fs::read_dir(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
                 .unwrap()
@@ -126,32 +103,27 @@ mod tests {
                 .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
                 .collect();
             files.sort();
-            let ids: Vec<_> = system.rules(&world).unwrap().iter().map(|rule| rule.id()).collect();
+            let ids: Vec<_> = load.rules(&fixtures::setup()).unwrap().iter().map(|rule| rule.id()).collect();
             assert_eq!(files, ids, "{}", system.name());
         }
     }
 
     #[test]
     fn a_system_that_is_not_up_has_no_rules() {
-        let up = |letter: char, world: WorldUnderTest| {
-            let rules = all(&world).unwrap();
-            let (of_it, others): (Vec<_>, Vec<_>) = rules.iter().map(|rule| rule.id()).partition(|id| id.starts_with(letter));
-            (of_it.len(), others.len())
-        };
-        let world = fixtures::world();
-        assert_eq!(up('A', WorldUnderTest { homes: world.homes, ..WorldUnderTest::default() }), (7, 0));
-        assert_eq!(up('B', WorldUnderTest { clinic: true, ..WorldUnderTest::default() }), (6, 0));
-        assert_eq!(up('C', WorldUnderTest { mail: true, ..WorldUnderTest::default() }), (9, 0));
-        assert_eq!(up('D', WorldUnderTest { row_life: world.row_life, ..WorldUnderTest::default() }), (8, 0));
-        assert_eq!(up('E', WorldUnderTest { audit: true, ..WorldUnderTest::default() }), (7, 0));
-        assert_eq!(up('F', WorldUnderTest { users_api: true, ..WorldUnderTest::default() }), (3, 0));
-        assert_eq!(up('R', WorldUnderTest { requests: true, ..WorldUnderTest::default() }), (1, 0));
-        assert_eq!(all(&WorldUnderTest::default()).unwrap().len(), 0);
+        let ids = |load: &Load| -> Vec<_> { all(load, &fixtures::setup()).unwrap().iter().map(|rule| rule.id().to_owned()).collect() };
+        let Load { systems, requests } = fixtures::load();
+        let alone = systems.into_iter().map(|system| Load { systems: vec![system], ..Load::default() });
+        let found: Vec<_> = alone.chain([Load { requests, ..Load::default() }]).map(|load| ids(&load)).collect();
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [7, 6, 9, 8, 3, 7, 1]);
+        for ids in found {
+            assert!(ids.iter().all(|id| id[..1] == ids[0][..1]), "{ids:?}");
+        }
+        assert_eq!(ids(&Load::default()), Vec::<String>::new());
     }
 
     #[test]
     fn policies_that_cannot_be_read_are_an_error_and_not_an_open_door() {
-        let mut store = systems::thermostat::policies(2);
+        let mut store = crate::systems::thermostat::policies(2);
         store.policies.push(("broken".into(), "permit(".into()));
         assert!(cedar::ThermostatOracle::new(2, &store).is_err());
     }

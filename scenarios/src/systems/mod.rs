@@ -1,102 +1,99 @@
-//! The systems under test, one folder each: what is deployed, what is there before the first request, and which weaknesses can be switched on.
+//! The systems under test, one folder each. A new one is a folder, its `mod` line and its row in [`for_each_system`](crate::for_each_system).
 
 pub mod audit;
 pub mod clinic;
 pub mod inactive_users;
+pub mod load;
 pub mod mail;
 pub mod thermostat;
+pub mod under_test;
 pub mod users_api;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::ops::Deref;
+use std::sync::Arc;
 
-use faults::Trigger;
 use run_folder::Deployment;
 use run_folder::deployment::{Parameter, Template};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+pub use load::{Setup, SystemLoad};
+pub use under_test::{How, UnderTest, Weakness};
 
-/// All of them.
-pub const ALL: [&dyn System; 6] =
-    [&thermostat::Thermostat, &clinic::Clinic, &mail::Mail, &inactive_users::InactiveUsers, &users_api::UsersApi, &audit::Audit];
+/// The list of systems, handed to a macro: the folder, the system, its load, and what it is in a few words.
+#[macro_export]
+macro_rules! for_each_system {
+    ($rows:ident) => {
+        $rows! {
+            thermostat: Thermostat, ThermostatLoad, "Smart thermostats.";
+            clinic: Clinic, ClinicLoad, "The clinic's authorizer and appointments.";
+            mail: Mail, MailLoad, "Mail in, links out.";
+            inactive_users: InactiveUsers, UsersLoad, "Sign-ins recorded, inactive users disabled.";
+            users_api: UsersApi, UsersApiLoad, "One users API, as a function per verb, as one function, and as a read and a write function.";
+            audit: Audit, AuditLoad, "Audit records taken in, archived, described and closed.";
+        }
+    };
+}
 
-/// A system under test.
-pub trait System: Sync {
-    /// Its name in experiments and on the command line.
-    fn name(&self) -> &'static str;
-    /// What it is, in a few words.
-    fn about(&self) -> &'static str;
-    /// Its SAM template.
-    fn template(&self) -> &'static str;
-    /// Its functions by name, and what invokes each.
-    fn functions(&self) -> &'static [(&'static str, Trigger)];
-    /// The programs that its functions are.
-    fn programs(&self) -> Vec<&'static str> {
-        self.functions().iter().map(|(name, _)| *name).collect()
+macro_rules! systems {
+    ($($folder:ident: $System:ident, $Load:ident, $about:tt;)*) => {
+        /// A part of the stack under test.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum System {
+            $(#[doc = $about] $System,)*
+        }
+
+        impl System {
+            /// All that there are.
+            pub const ALL: [Self; [$(stringify!($folder)),*].len()] = [$(Self::$System),*];
+
+            /// What it is, in a few words.
+            pub fn about(self) -> &'static str {
+                let about = match self { $(Self::$System => $about,)* };
+                about.trim_end_matches('.')
+            }
+
+            /// Its load, read from its table.
+            ///
+            /// # Errors
+            /// What the format of the table says of one that is none.
+            pub fn read_load<'de, D: Deserializer<'de>>(self, table: D) -> Result<Arc<dyn SystemLoad>, D::Error> {
+                match self { $(Self::$System => Ok(Arc::new($folder::$Load::deserialize(table)?)),)* }
+            }
+        }
+
+        impl Deref for System {
+            type Target = dyn UnderTest;
+
+            fn deref(&self) -> &Self::Target {
+                match self { $(Self::$System => &$folder::$System,)* }
+            }
+        }
+    };
+}
+
+for_each_system!(systems);
+
+impl System {
+    /// The one of this name.
+    pub fn called(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.name() == name)
     }
-    /// The endpoints that its load is recorded under, with the requests that an arrival makes to each on average. What has no rate of its own counts
-    /// once an arrival.
-    fn endpoints(&self) -> Vec<(&'static str, f64)>;
-    /// The weaknesses of its published form.
-    fn weaknesses(&self) -> &'static [Weakness];
-    /// What must always hold of it, where it is up.
-    ///
-    /// # Errors
-    /// Where its policies cannot be read: without them nothing can be called right.
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError>;
-    /// What a stack deploys for it, the weaknesses apart.
-    fn deployment(&self, wanted: &Wanted) -> Deployment;
-}
-
-/// How large the systems are, and in which form.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Homes of the thermostats.
-    pub homes: u32,
-    /// Members of the inactive users' pool.
-    pub members: u32,
-    /// Sign-ins that come at once: so many environments are started for them beforehand. Lambda starts a hundred at once, this machine two.
-    pub sign_ins_at_once: u32,
-    /// How long the gateway keeps an authorizer's answer.
-    pub authorizer_cache: Duration,
-    /// Names of weaknesses; those of other systems change nothing.
-    pub weaknesses: Vec<String>,
-}
-
-/// A weakness of a system's published form.
-#[derive(Debug, Clone, Copy)]
-pub struct Weakness {
-    /// Its name, unique among all systems.
-    pub name: &'static str,
-    /// How it is switched on.
-    pub how: How,
-}
-
-/// How a weakness is switched on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// Its name is in this parameter of the template, which functions get as `WEAKNESSES`.
-    Named(&'static str),
-    /// This parameter of the template has this value.
-    Set(&'static str, &'static str),
-    /// This state machine neither retries nor catches these errors.
-    Unhandled(&'static str, &'static [&'static str]),
-    /// The thermostats' devices have it, which are the harness's own.
-    Device,
 }
 
 /// The system that has a weakness of this name, and how that is switched on.
-pub fn weakness(name: &str) -> Option<(&'static dyn System, How)> {
-    ALL.into_iter().find_map(|system| Some((system, system.weaknesses().iter().find(|known| known.name == name)?.how)))
+pub fn weakness(name: &str) -> Option<(System, How)> {
+    System::ALL.into_iter().find_map(|system| Some((system, system.weaknesses().iter().find(|known| known.name == name)?.how)))
 }
 
-/// What a stack deploys for these systems.
-pub fn deployment<'a>(systems: impl IntoIterator<Item = &'a dyn System>, wanted: &Wanted) -> Deployment {
-    let mut all = Deployment::default();
-    for system in systems {
-        let mut deployment = system.deployment(wanted);
-        switch_on(&mut deployment, system.weaknesses(), &wanted.weaknesses);
+/// What a stack deploys for these loads.
+pub fn deployment<'a>(loads: impl IntoIterator<Item = &'a dyn SystemLoad>, setup: &Setup) -> Deployment {
+    let mut all = Deployment { compressed: setup.compressed, ..Deployment::default() };
+    for load in loads {
+        let mut deployment = load.deployment(setup);
+        switch_on(&mut deployment, load.system().weaknesses(), &setup.weaknesses);
         all.extend(deployment);
     }
     all
@@ -129,38 +126,58 @@ fn template<const N: usize>(text: &str, parameters: [(&str, Parameter); N]) -> V
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn wanted(weaknesses: &[&str]) -> Wanted {
+    fn load(system: System) -> Arc<dyn SystemLoad> {
+        system.read_load(json!({"rate": "1/s"})).unwrap()
+    }
+
+    fn deployed(system: System, weaknesses: &[&str]) -> Deployment {
         let weaknesses = weaknesses.iter().map(|name| (*name).to_owned()).collect();
-        Wanted { homes: 1, members: 1, sign_ins_at_once: 0, authorizer_cache: Duration::from_secs(300), weaknesses }
+        deployment([&*load(system)], &Setup { weaknesses, ..Setup::default() })
     }
 
     #[test]
-    fn every_name_is_there_once() {
-        let names = ALL.iter().map(|system| system.name());
-        let weaknesses = ALL.iter().flat_map(|system| system.weaknesses()).map(|weakness| weakness.name);
-        let functions = ALL.iter().flat_map(|system| system.functions()).map(|(name, _)| *name);
+    fn every_name_and_every_number_is_there_once() {
+        let names = System::ALL.into_iter().map(|system| system.name());
+        let weaknesses = System::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|weakness| weakness.name);
+        let functions = System::ALL.into_iter().flat_map(|system| system.functions()).map(|(name, _)| *name);
         for mut all in [names.collect::<Vec<_>>(), weaknesses.collect(), functions.collect()] {
             let count = all.len();
             all.sort_unstable();
             all.dedup();
             assert_eq!(all.len(), count, "{all:?}");
         }
+        let mut numbers: Vec<u64> = System::ALL.into_iter().flat_map(|system| system.numbers()).collect();
+        numbers.sort_unstable();
+        assert!(numbers.is_sorted_by(|one, next| one < next) && numbers.iter().all(|number| *number < 100), "{numbers:?}");
         assert!(weakness("no-retry").is_some_and(|(system, _)| system.name() == "mail") && weakness("none").is_none());
     }
 
     #[test]
+    fn a_system_is_read_and_named_by_one_name_and_its_load_needs_a_rate_alone() {
+        for system in System::ALL {
+            assert_eq!(serde_json::from_value::<System>(json!(system.name())).unwrap(), system);
+            assert_eq!(System::called(system.name()), Some(system));
+            assert!(!system.about().is_empty() && !system.about().ends_with('.'));
+            let load = load(system);
+            assert_eq!((load.system().name(), load.check()), (system.name(), Vec::new()));
+            assert!(load.arrivals() >= load.rate());
+            assert!(system.read_load(json!({})).is_err() && system.read_load(json!({"rate": "1/s", "other": 1})).is_err());
+        }
+    }
+
+    #[test]
     fn a_weakness_changes_its_own_system_and_no_other() {
-        for system in ALL {
+        for system in System::ALL {
             for weakness in system.weaknesses() {
-                let changed: Vec<_> = ALL
-                    .iter()
-                    .filter(|other| deployment([**other], &wanted(&[weakness.name])) != deployment([**other], &wanted(&[])))
-                    .collect();
+                let changed: Vec<_> =
+                    System::ALL.into_iter().filter(|other| deployed(*other, &[weakness.name]) != deployed(*other, &[])).collect();
                 let expected = usize::from(weakness.how != How::Device);
                 assert_eq!(changed.len(), expected, "{}", weakness.name);
-                assert!(changed.iter().all(|other| other.name() == system.name()), "{}", weakness.name);
+                assert!(changed.iter().all(|other| *other == system), "{}", weakness.name);
             }
         }
     }

@@ -136,6 +136,7 @@ fn free_at(due: Duration, now: Duration, all_busy_since: Option<Duration>) -> Du
 mod tests {
     use super::*;
     use crate::Timeline;
+    use crate::systems::Setup;
     use crate::traffic::{Arrivals, Load};
     use run_folder::Addresses;
 
@@ -152,6 +153,7 @@ mod tests {
         ] {
             let order = Order {
                 load: Load::default(),
+                setup: Setup::default(),
                 arrivals: Arrivals::Constant,
                 timeline: Timeline { warm_up: second, baseline: second, arming: second, fault: second, recovery: second },
                 seed: 1,

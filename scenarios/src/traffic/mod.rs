@@ -9,8 +9,8 @@ pub(crate) mod goose_users;
 pub(crate) mod http;
 pub(crate) mod mqtt;
 pub mod open_model;
-pub mod per_arrival;
 pub mod plain;
+pub mod preparation;
 pub(crate) mod requests;
 pub(crate) mod schedule;
 pub(crate) mod sender;
@@ -20,38 +20,41 @@ pub(crate) mod tokens;
 pub(crate) mod under_way;
 pub(crate) mod voice;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reports::measurements::Generator;
 use run_folder::Addresses;
 
 use crate::Timeline;
+use crate::systems::{Setup, System, SystemLoad};
 
-pub use crate::systems::inactive_users::traffic::members::{Members, read as members};
-pub use crate::systems::thermostat::traffic::shadows::Shadow;
 pub use crew::JourneyTime;
 pub use goose_users::{PATIENCE, keep_signals};
 pub use requests::Endpoint;
 pub use schedule::Schedule;
 pub use under_way::{Traffic, start};
 
-/// What is sent to each system; a system that is not there is left alone.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What is sent, checked.
+#[derive(Debug, Clone, Default)]
 pub struct Load {
-    /// The thermostats.
-    pub thermostat: Option<ThermostatLoad>,
-    /// The clinic.
-    pub clinic: Option<ClinicLoad>,
-    /// The mail.
-    pub mail: Option<MailLoad>,
-    /// The sign-ins.
-    pub inactive_users: Option<UsersLoad>,
-    /// The users API.
-    pub users_api: Option<UsersApiLoad>,
-    /// The audit records.
-    pub audit: Option<AuditLoad>,
+    /// To each system that is up, in the order of their list.
+    pub systems: Vec<Arc<dyn SystemLoad>>,
     /// Requests to endpoints that are no part of the stack here.
     pub requests: Vec<RequestLoad>,
+}
+
+impl Load {
+    /// What is sent to a system.
+    pub fn of(&self, system: System) -> Option<&dyn SystemLoad> {
+        self.systems.iter().map(AsRef::as_ref).find(|load| load.system().name() == system.name())
+    }
+
+    /// Arrivals a second of all together.
+    pub fn arrivals(&self) -> f64 {
+        let systems = self.systems.iter().map(|load| load.arrivals());
+        systems.chain(self.requests.iter().map(|load| load.rate)).sum()
+    }
 }
 
 /// One request again and again, to an endpoint that somebody else runs.
@@ -73,88 +76,6 @@ pub struct RequestLoad {
     pub statuses: Vec<u16>,
 }
 
-/// Load on the thermostats.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ThermostatLoad {
-    /// Journeys begun a second.
-    pub rate: f64,
-    /// Homes; each has two devices and three users.
-    pub homes: u32,
-    /// Whether the devices end on a rejected update, as the published ones do.
-    pub devices_die_on_reject: bool,
-}
-
-/// Load on the clinic.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClinicLoad {
-    /// Journeys begun a second.
-    pub rate: f64,
-}
-
-/// Load on the users API.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct UsersApiLoad {
-    /// Journeys begun a second, to each shape.
-    pub rate: f64,
-    /// So many more at once to each shape in the middle of the recovery, of which no p99 is taken; 0 is no burst.
-    pub burst: u32,
-}
-
-/// Load of mail. Mails arrive as a Poisson process, whatever the other systems' arrivals are.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MailLoad {
-    /// Mails a second.
-    pub rate: f64,
-    /// So many at once in the middle of the fault phase; 0 is no burst.
-    pub burst: u32,
-    /// No mail is larger than this, in bytes; sizes above are cut to it. At least 10,000: a list of 51 readers takes half of that.
-    pub largest: u64,
-    /// The share of mails that are malformed on purpose.
-    pub malformed: f64,
-    /// The share of mails without a list of readers.
-    pub without_list: f64,
-}
-
-/// Load of audit records.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AuditLoad {
-    /// Records a second.
-    pub rate: f64,
-    /// No body is larger than this, in bytes; sizes above are cut to it, and to what goes into one invocation.
-    pub largest: u64,
-    /// The share of requests that send a record again that was sent a moment before.
-    pub repeats: f64,
-    /// The share of records with a date that must be refused.
-    pub bad_dates: f64,
-    /// The share of records whose content is plain text.
-    pub not_base64: f64,
-    /// The share of records with a wrong key or none.
-    pub bad_keys: f64,
-}
-
-/// Load of sign-ins and expiries.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UsersLoad {
-    /// Sign-ins a second, the member drawn by Zipf's law, 1 in 10 of them a refresh.
-    pub rate: f64,
-    /// Members of the pool.
-    pub members: u32,
-    /// Sizes of groups of further members whose rows end together in the fault phase, at equal steps in it.
-    pub cohorts: Vec<u32>,
-    /// Members whose rows end in the fault phase and who sign in again a moment later.
-    pub racers: u32,
-    /// How long a row lives here after a sign-in: the threshold in compressed time.
-    pub life: Duration,
-}
-
-impl UsersLoad {
-    /// How many members the pool must have in all: those who sign in, those of the cohorts, and some for what is done by hand. Those that are
-    /// not there are made before the traffic begins.
-    pub fn everyone(&self) -> u32 {
-        crate::systems::inactive_users::traffic::members(self)
-    }
-}
-
 /// How arrivals are spread.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Arrivals {
@@ -170,6 +91,8 @@ pub enum Arrivals {
 pub struct Order {
     /// What.
     pub load: Load,
+    /// How the stack is set up.
+    pub setup: Setup,
     /// How arrivals are spread.
     pub arrivals: Arrivals,
     /// When.

@@ -5,27 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use reports::measurements::Generator;
-use run_folder::Seen;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 
 use crate::Event;
-use crate::systems::audit::traffic as audit;
-use crate::systems::clinic::traffic::journeys::{Clinic, JOURNEY as CLINIC};
-use crate::systems::inactive_users::traffic as sign_ins;
-use crate::systems::mail::traffic as mail;
-use crate::systems::thermostat::traffic::convergence::Convergence;
-use crate::systems::thermostat::traffic::devices::{self, Devices};
-use crate::systems::thermostat::traffic::journeys::{JOURNEY as THERMOSTAT, Thermostats};
-use crate::systems::thermostat::traffic::shadows::{self, Shadow};
-use crate::systems::users_api::traffic as users_api;
 use crate::traffic::books::{Books, processor_time};
-use crate::traffic::crew::Journey;
 use crate::traffic::goose_users::{self, Users};
-use crate::traffic::open_model::{Scenario, Stage, System};
+use crate::traffic::open_model::Stage;
+use crate::traffic::preparation::{Companion, Preparation};
 use crate::traffic::requests;
-use crate::traffic::schedule::Schedule;
-use crate::traffic::voice::Voice;
 use crate::traffic::{Ended, Glance, LagGlance, Order, TrafficError};
 
 /// A request without an answer for so long counts as failed for whoever watches.
@@ -38,12 +26,9 @@ pub struct Traffic {
     users: Option<Users>,
     stage: Arc<Stage>,
     started: Instant,
-    devices: Option<Devices>,
+    companions: Vec<Box<dyn Companion>>,
     tasks: JoinSet<()>,
     processor: tokio::sync::watch::Receiver<Processor>,
-    services: String,
-    things: Vec<String>,
-    by_hand: Option<UnboundedSender<Seen>>,
 }
 
 /// Processor time at the begin and at the end of the recorded phases.
@@ -59,34 +44,11 @@ struct Processor {
 /// Where users cannot sign in, devices cannot connect, or goose refuses.
 pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     let (tell, events) = mpsc::unbounded_channel();
-    let convergence = Arc::new(Convergence::default());
-    let mut tasks = JoinSet::new();
-    let mut systems = Vec::new();
-    let (mut on_mqtt, mut things) = (None, Vec::new());
-    if let Some(load) = order.load.thermostat {
-        let voice = voice(&order, &tell, 0, "/prod");
-        let people = Thermostats::prepare(voice, &order, load.homes, Arc::clone(&convergence)).await?;
-        on_mqtt = Some((Devices::connect(&order, load, tell.clone(), convergence).await?, load));
-        things = devices::things(load.homes);
-        systems.push(system(&order, Arc::new(people), load.rate, 0, THERMOSTAT));
+    let mut prepared = Preparation::new(&order, tell.clone());
+    for load in &order.load.systems {
+        load.prepare(&mut prepared).await?;
     }
-    if let Some(load) = order.load.clinic {
-        let (people, stock) = Clinic::prepare(voice(&order, &tell, 1, "/dev"), &order, load.rate).await?;
-        tasks.spawn(stock.keep_filled());
-        systems.push(system(&order, Arc::new(people), load.rate, 1, CLINIC));
-    }
-    if let Some(load) = &order.load.mail {
-        systems.push(mail::system(&order, load, 4, tell.clone()));
-    }
-    if let Some(load) = &order.load.inactive_users {
-        systems.extend(sign_ins::prepare(&order, load, &tell).await?);
-    }
-    if let Some(load) = order.load.users_api {
-        systems.extend(users_api::systems(&order, load, &tell));
-    }
-    if let Some(load) = &order.load.audit {
-        systems.push(audit::system(&order, load, 7, tell.clone())?);
-    }
+    let Preparation { mut tasks, mut systems, mut companions, .. } = prepared;
     systems.extend(requests::systems(&order, &tell));
     if systems.is_empty() {
         return Err(TrafficError::Preparation("there is nothing to send".to_owned()));
@@ -94,29 +56,11 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
     let users = goose_users::start(systems, order.timeline, order.goose_report.clone()).await?;
     let stage = Arc::clone(&users.stage);
     let started = stage.begun().ok_or_else(|| TrafficError::Goose("it did not begin".to_owned()))?;
-    let mut devices = None;
-    if let Some((mut connected, load)) = on_mqtt {
-        connected.begin(&order, load, started)?;
-        devices = Some(connected);
-    }
-    let mut by_hand = None;
-    if let Some(load) = &order.load.inactive_users {
-        let (sightings, seen) = mpsc::unbounded_channel();
-        sign_ins::begin(&mut tasks, &order, load, &tell, started, seen)?;
-        by_hand = Some(sightings);
+    for companion in &mut companions {
+        companion.begin(&order, started)?;
     }
     let processor = watch_processor(&mut tasks, &stage, started);
-    let services = order.addresses.services;
-    Ok(Traffic { events, users: Some(users), stage, started, devices, tasks, processor, services, things, by_hand })
-}
-
-fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64, stage: &'static str) -> Voice {
-    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.gateway.clone(), stage, stamped: false }
-}
-
-fn system(order: &Order, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Journey) -> System {
-    let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed, number);
-    System { scenario, schedule: Arc::new(schedule), users: order.users(rate, journey), address: order.addresses.gateway.clone() }
+    Ok(Traffic { events, users: Some(users), stage, started, companions, tasks, processor })
 }
 
 /// Notes the processor time when the recorded phases begin and when they end, or when the run does.
@@ -190,26 +134,18 @@ impl Traffic {
         }
     }
 
-    /// Tells the traffic what a service saw: some of what is done by hand answers to it. Other events are left alone.
+    /// Tells the traffic what a service saw: some of what goes on beside the scenarios answers to it. Other events are left alone.
     pub fn tell(&self, event: &Event) {
-        if let (Some(by_hand), Event::Saw { seen: seen @ Seen::UserDisabled { .. }, .. }) = (&self.by_hand, event) {
-            let _ = by_hand.send(seen.clone());
+        if let Event::Saw { seen, .. } = event {
+            self.companions.iter().for_each(|companion| companion.saw(seen));
         }
     }
 
-    /// Waits until no device has had anything to report for a second, 10 s at most.
+    /// Waits until nothing beside the scenarios, such as a device, has anything to report, but not for long.
     pub async fn quiet(&self) {
-        if let Some(devices) = &self.devices {
-            devices.quiet(Duration::from_secs(10)).await;
+        for companion in &self.companions {
+            companion.quiet().await;
         }
-    }
-
-    /// Every thing's shadow as the services have it now: what [`crate::invariants::Quiet`] holds.
-    ///
-    /// # Errors
-    /// Where one cannot be read.
-    pub async fn shadows(&self) -> Result<Vec<Shadow>, TrafficError> {
-        shadows::read(&self.services, &self.things).await
     }
 
     /// Waits for the last request and for goose's report, then disconnects the devices.
@@ -222,7 +158,7 @@ impl Traffic {
         let offset = self.stage.offset(Instant::now()).min(self.stage.timeline.end());
         let ended = self.ended(&users, offset);
         users.finished().await?;
-        drop(self.devices.take());
+        self.companions.clear();
         self.tasks.abort_all();
         Ok(ended)
     }

@@ -1,29 +1,25 @@
 //! The audit: the names that template, traffic and rules share.
 
+mod load;
 pub(crate) mod rules;
 pub(crate) mod traffic;
 
+use std::ops::Range;
+
 use faults::Trigger;
-use run_folder::Deployment;
-use run_folder::deployment::Parameter;
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use super::{How, UnderTest, Weakness};
 
-use super::{How, System, Wanted, Weakness, template};
+pub use load::AuditLoad;
 
 /// Audit records taken in, archived, described and closed.
 pub struct Audit;
 
 const NAMED: How = How::Named("AuditWeaknesses");
 
-impl System for Audit {
+impl UnderTest for Audit {
     fn name(&self) -> &'static str {
         "audit"
-    }
-
-    fn about(&self) -> &'static str {
-        "Audit records taken in, archived, described and closed"
     }
 
     fn template(&self) -> &'static str {
@@ -49,14 +45,8 @@ impl System for Audit {
         ]
     }
 
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-        rules::all(world)
-    }
-
-    /// Buckets are named for the world at AWS; here they have the names of the contract alone.
-    fn deployment(&self, _: &Wanted) -> Deployment {
-        let parameters = [("BucketPrefix", "".into()), ("CacheUrl", Parameter::CacheAddress)];
-        Deployment { templates: template(self.template(), parameters), ..Deployment::default() }
+    fn numbers(&self) -> Range<u64> {
+        7..8
     }
 }
 

@@ -1,32 +1,27 @@
 //! The clinic: staff, clients and appointments.
 
+mod load;
+pub(crate) mod probes;
 pub(crate) mod rules;
 pub(crate) mod traffic;
 
+use std::ops::Range;
+
 use faults::Trigger;
-use run_folder::Deployment;
-use run_folder::deployment::{Parameter, PolicyStore, Seed, User as Seeded};
-use serde_json::{Value, json};
+use run_folder::deployment::PolicyStore;
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use super::{How, UnderTest, Weakness};
 
-use crate::traffic::per_arrival;
-
-use super::{How, System, Wanted, Weakness, template};
+pub use load::ClinicLoad;
 
 /// The clinic's authorizer and appointments.
 pub struct Clinic;
 
 const NAMED: How = How::Named("AuthorizerWeaknesses");
 
-impl System for Clinic {
+impl UnderTest for Clinic {
     fn name(&self) -> &'static str {
         "clinic"
-    }
-
-    fn about(&self) -> &'static str {
-        "The clinic's authorizer and appointments"
     }
 
     fn template(&self) -> &'static str {
@@ -38,7 +33,7 @@ impl System for Clinic {
     }
 
     fn endpoints(&self) -> Vec<(&'static str, f64)> {
-        vec![("clinic GET /appointment/{id}", per_arrival::CLINIC_GET)]
+        vec![("clinic GET /appointment/{id}", GETS)]
     }
 
     fn weaknesses(&self) -> &'static [Weakness] {
@@ -51,41 +46,9 @@ impl System for Clinic {
         ]
     }
 
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-        rules::all(world)
+    fn numbers(&self) -> Range<u64> {
+        1..2
     }
-
-    fn deployment(&self, wanted: &Wanted) -> Deployment {
-        let users = |pool: Pool, group: &str| {
-            let here = USERS.into_iter().chain(NAMESAKES).filter(|user| user.pool == pool);
-            (pool.name().to_owned(), here.map(|user| Seeded { name: user.name.to_owned(), groups: vec![group.to_owned()] }).collect())
-        };
-        let cache = wanted.authorizer_cache.as_secs().to_string();
-        Deployment {
-            templates: template(
-                self.template(),
-                [("CognitoEndpoint", Parameter::ServicesAddress), ("AuthorizerCacheSeconds", Parameter::Text(cache))],
-            ),
-            seed: Seed {
-                rows: [(TABLE.to_owned(), APPOINTMENTS.iter().enumerate().map(row).collect())].into(),
-                users: [users(Pool::Internal, "Doctor"), users(Pool::External, "Client")].into(),
-                policies: [(POLICY_STORE.to_owned(), policies())].into(),
-            },
-            ..Deployment::default()
-        }
-    }
-}
-
-fn row((n, appointment): (usize, &Appointment)) -> Value {
-    json!({
-        "id": {"S": appointment.id},
-        "owner": {"S": appointment.owner},
-        "veterinarian": {"S": appointment.veterinarian},
-        "name": {"S": appointment.owner},
-        "pet": {"S": format!("Pet {}", n + 1)},
-        "phone": {"S": format!("555-010{n}")},
-        "visitHistory": {"L": [{"S": "2024-03-01 check-up"}, {"S": "2024-09-12 vaccination"}]},
-    })
 }
 
 /// The Cedar policies.
@@ -100,6 +63,9 @@ pub fn policies() -> PolicyStore {
         ..PolicyStore::default()
     }
 }
+
+/// Requests to the endpoint that a journey makes on average.
+const GETS: f64 = 1.02;
 
 /// The namespace of the Cedar entities.
 pub const NAMESPACE: &str = "Clinic";

@@ -1,18 +1,17 @@
 //! Inactive users: the names that template, traffic and rules share.
 
+mod load;
 pub(crate) mod rules;
 pub(crate) mod traffic;
 
+use std::ops::Range;
+use std::time::Duration;
+
 use faults::Trigger;
-use run_folder::Deployment;
-use run_folder::deployment::{Seed, User};
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use super::{How, Setup, UnderTest, Weakness};
 
-use crate::traffic::per_arrival;
-
-use super::{How, System, Wanted, Weakness, template};
+pub use load::UsersLoad;
 
 /// Sign-ins recorded, inactive users disabled.
 pub struct InactiveUsers;
@@ -20,13 +19,9 @@ pub struct InactiveUsers;
 const RECORDS: &str = "record-sign-in";
 const PRUNES: How = How::Named("PruneUsersWeaknesses");
 
-impl System for InactiveUsers {
+impl UnderTest for InactiveUsers {
     fn name(&self) -> &'static str {
         "inactive-users"
-    }
-
-    fn about(&self) -> &'static str {
-        "Sign-ins recorded, inactive users disabled"
     }
 
     fn template(&self) -> &'static str {
@@ -38,11 +33,7 @@ impl System for InactiveUsers {
     }
 
     fn endpoints(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("inactive-users sign-in", per_arrival::SIGN_IN),
-            ("inactive-users refresh", per_arrival::REFRESH),
-            ("inactive-users expiry -> disabled", 1.0),
-        ]
+        vec![("inactive-users sign-in", 0.9), ("inactive-users refresh", 0.1), ("inactive-users expiry -> disabled", 1.0)]
     }
 
     fn weaknesses(&self) -> &'static [Weakness] {
@@ -54,18 +45,8 @@ impl System for InactiveUsers {
         ]
     }
 
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-        rules::all(world)
-    }
-
-    fn deployment(&self, wanted: &Wanted) -> Deployment {
-        let users = (0..wanted.members).map(|n| User { name: member(n), groups: Vec::new() }).collect();
-        Deployment {
-            templates: template(self.template(), []),
-            seed: Seed { users: [(POOL.to_owned(), users)].into(), ..Seed::default() },
-            warm: [(RECORDS.to_owned(), wanted.sign_ins_at_once)].into(),
-            ..Deployment::default()
-        }
+    fn numbers(&self) -> Range<u64> {
+        traffic::SIGN_INS..traffic::RACERS + 1
     }
 }
 
@@ -83,6 +64,11 @@ pub const FAILED: &str = "prune-users-failed";
 
 /// After so many days without a sign-in a user is disabled.
 pub const THRESHOLD_DAYS: u32 = 30;
+
+/// How long a row lives here after a sign-in: the threshold in compressed time.
+fn row_life(setup: &Setup) -> Duration {
+    setup.compressed.life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400))
+}
 
 /// AdminDisableUser calls a second for an account and Region, not adjustable. Source: Amazon Cognito, quotas for user pool APIs.
 pub const DISABLES_A_SECOND: u32 = 25;

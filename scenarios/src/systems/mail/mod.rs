@@ -1,28 +1,25 @@
 //! The mail: the names that template, traffic and rules share.
 
+mod load;
 pub(crate) mod rules;
 pub(crate) mod traffic;
 
+use std::ops::Range;
+
 use faults::Trigger;
-use run_folder::Deployment;
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use super::{How, UnderTest, Weakness};
 
-use super::{How, System, Wanted, Weakness, template};
+pub use load::MailLoad;
 
 /// Mail in, links out.
 pub struct Mail;
 
 const NAMED: How = How::Named("EmailWeaknesses");
 
-impl System for Mail {
+impl UnderTest for Mail {
     fn name(&self) -> &'static str {
         "mail"
-    }
-
-    fn about(&self) -> &'static str {
-        "Mail in, links out"
     }
 
     fn template(&self) -> &'static str {
@@ -49,13 +46,8 @@ impl System for Mail {
         ]
     }
 
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-        rules::all(world)
-    }
-
-    /// Buckets are named for the world at AWS; here they have the names of the contract alone.
-    fn deployment(&self, _: &Wanted) -> Deployment {
-        Deployment { templates: template(self.template(), [("BucketPrefix", "".into())]), ..Deployment::default() }
+    fn numbers(&self) -> Range<u64> {
+        4..5
     }
 }
 

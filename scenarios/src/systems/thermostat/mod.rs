@@ -1,20 +1,17 @@
 //! The thermostats: homes with their devices and people.
 
+mod load;
 mod policies;
 pub(crate) mod rules;
 pub(crate) mod traffic;
 
+use std::ops::Range;
+
 use faults::Trigger;
-use run_folder::Deployment;
-use run_folder::deployment::{Parameter, Seed, User};
-use serde_json::json;
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use super::{How, UnderTest, Weakness};
 
-use crate::traffic::per_arrival;
-
-use super::{How, System, Wanted, Weakness, template};
+pub use load::ThermostatLoad;
 
 pub use policies::policies;
 
@@ -23,13 +20,9 @@ pub struct Thermostat;
 
 const NAMED: How = How::Named("ThermostatWeaknesses");
 
-impl System for Thermostat {
+impl UnderTest for Thermostat {
     fn name(&self) -> &'static str {
         "thermostat"
-    }
-
-    fn about(&self) -> &'static str {
-        "Smart thermostats"
     }
 
     fn template(&self) -> &'static str {
@@ -42,10 +35,10 @@ impl System for Thermostat {
 
     fn endpoints(&self) -> Vec<(&'static str, f64)> {
         vec![
-            ("thermostat GET /items", per_arrival::THERMOSTAT_ITEMS),
-            ("thermostat POST /control/{id} Get", per_arrival::THERMOSTAT_GET),
-            ("thermostat POST /control/{id} Set", per_arrival::THERMOSTAT_SET),
-            ("thermostat desired -> reported", per_arrival::THERMOSTAT_SET),
+            ("thermostat GET /items", ITEMS),
+            ("thermostat POST /control/{id} Get", GETS),
+            ("thermostat POST /control/{id} Set", SETS),
+            ("thermostat desired -> reported", SETS),
         ]
     }
 
@@ -60,33 +53,19 @@ impl System for Thermostat {
         ]
     }
 
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-        rules::all(world)
-    }
-
-    fn deployment(&self, wanted: &Wanted) -> Deployment {
-        let homes = homes(wanted.homes);
-        let row = |device: &Device| {
-            json!({
-                "deviceId": {"S": device.id},
-                "primaryOwner": {"S": device.primary_owner},
-                "additionalUsers": {"SS": device.additional_users},
-            })
-        };
-        let rows = homes.iter().flat_map(Home::devices).map(row).collect();
-        let user = |name: &str| User { name: name.to_owned(), groups: Vec::new() };
-        let users = homes.iter().flat_map(Home::users).map(user).collect();
-        Deployment {
-            templates: template(self.template(), [("CognitoEndpoint", Parameter::ServicesAddress)]),
-            seed: Seed {
-                rows: [(TABLE.to_owned(), rows)].into(),
-                users: [(POOL.to_owned(), users)].into(),
-                policies: [(POLICY_STORE.to_owned(), policies(wanted.homes))].into(),
-            },
-            ..Deployment::default()
-        }
+    fn numbers(&self) -> Range<u64> {
+        0..1
     }
 }
+
+/// Requests for the items that a journey makes on average: owners look once.
+const ITEMS: f64 = 0.35;
+
+/// An owner's look before the Set, one after it, and the single ones.
+const GETS: f64 = 0.805;
+
+/// Sets, and the devices that follow.
+const SETS: f64 = 0.795;
 
 /// The namespace of the Cedar entities.
 pub const NAMESPACE: &str = "AwsIotAvpWebApp";

@@ -1,30 +1,26 @@
 //! The users API: one API in three shapes, which differ in nothing but how its routes are spread over functions.
 
+mod load;
 pub(crate) mod rules;
 pub(crate) mod traffic;
 
+use std::ops::Range;
+
 use faults::Trigger;
-use run_folder::Deployment;
+use reports::measurements::{Deployment, Route};
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use super::{How, UnderTest, Weakness};
 
-use crate::traffic::per_arrival;
-
-use super::{How, System, Wanted, Weakness, template};
+pub use load::UsersApiLoad;
 
 /// One users API, as a function per verb, as one function, and as a read and a write function.
 pub struct UsersApi;
 
 const NAMED: How = How::Named("UsersWeaknesses");
 
-impl System for UsersApi {
+impl UnderTest for UsersApi {
     fn name(&self) -> &'static str {
         "users-api"
-    }
-
-    fn about(&self) -> &'static str {
-        "One users API, as a function per verb, as one function, and as a read and a write function"
     }
 
     fn template(&self) -> &'static str {
@@ -50,9 +46,9 @@ impl System for UsersApi {
 
     fn endpoints(&self) -> Vec<(&'static str, f64)> {
         let requests = |verb: Verb| match verb {
-            Verb::List | Verb::Update | Verb::Delete => per_arrival::USERS_LIST,
-            Verb::Get => per_arrival::USERS_GET,
-            Verb::Create => per_arrival::USERS_CREATE,
+            Verb::List | Verb::Update | Verb::Delete => 1.0,
+            Verb::Get => GETS,
+            Verb::Create => CREATES,
         };
         SHAPES.iter().flat_map(|shape| VERBS.map(|verb| (shape.endpoint(verb), requests(verb)))).collect()
     }
@@ -65,14 +61,28 @@ impl System for UsersApi {
         ]
     }
 
-    fn rules(&self, world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-        rules::all(world)
+    fn compared(&self) -> Vec<Deployment> {
+        let shape = |shape: Shape| {
+            let route = |verb: Verb| {
+                let (method, resource) = verb.route();
+                let (endpoint, function) = (shape.endpoint(verb).to_owned(), shape.function(verb).to_owned());
+                Route { route: format!("{method} {resource}"), endpoint, function }
+            };
+            Deployment { name: shape.name().to_owned(), routes: VERBS.map(route).into() }
+        };
+        SHAPES.map(shape).into()
     }
 
-    fn deployment(&self, _: &Wanted) -> Deployment {
-        Deployment { templates: template(self.template(), []), ..Deployment::default() }
+    fn numbers(&self) -> Range<u64> {
+        traffic::FIRST_NUMBER..traffic::FIRST_NUMBER + SHAPES.len() as u64
     }
 }
+
+/// Requests that a journey makes to `GET /users/{id}` of its shape.
+const GETS: f64 = 3.0;
+
+/// Two journeys in three create twice.
+const CREATES: f64 = 5.0 / 3.0;
 
 /// The table of the users of all shapes; key `id`, which begins with the shape.
 pub const TABLE: &str = "UsersTable";

@@ -117,11 +117,18 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::systems::audit::AuditLoad;
     use crate::systems::audit::traffic::draft::LIMIT;
-    use crate::traffic::AuditLoad;
+    use crate::units::{Rate, Size};
+    use faults::Share;
+
+    fn load(largest: u64, not_base64: f64) -> AuditLoad {
+        let [none, not_base64] = [0.0, not_base64].map(|share| Share::try_from(share).unwrap());
+        AuditLoad { rate: Rate(20.0), largest: Size(largest), repeats: none, bad_dates: none, not_base64, bad_keys: none }
+    }
 
     fn drafts(not_base64: f64) -> impl Iterator<Item = Draft> {
-        let load = AuditLoad { rate: 20.0, largest: 200_000, repeats: 0.0, bad_dates: 0.0, not_base64, bad_keys: 0.0 };
+        let load = load(200_000, not_base64);
         (0..6).map(move |number| Draft::new(7, &load, number))
     }
 
@@ -161,7 +168,7 @@ mod tests {
 
     #[test]
     fn however_large_a_body_is_a_piece_of_it_is_small() {
-        let load = AuditLoad { rate: 20.0, largest: LIMIT, repeats: 0.0, bad_dates: 0.0, not_base64: 0.0, bad_keys: 0.0 };
+        let load = load(LIMIT, 0.0);
         let draft = (0..).map(|number| Draft::new(7, &load, number)).find(|draft| draft.size > 4_000_000).unwrap();
         let (mut content, etag) = Content::new(&draft);
         let mut sum = 0;

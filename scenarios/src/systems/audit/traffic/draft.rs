@@ -3,7 +3,7 @@
 use crate::systems::audit::LARGEST_EVENT;
 
 use crate::exchange::RecordForm;
-use crate::traffic::AuditLoad;
+use crate::systems::audit::AuditLoad;
 use crate::traffic::chance::Chance;
 use crate::traffic::deck::Deck;
 use crate::traffic::shares;
@@ -90,7 +90,7 @@ impl Draft {
             r#"{{"sourceTransactionID":"{id}","sourceSystem":"{source}","occurredAt":"{date}","contentType":"{content_type}","content":""#
         );
         let body = Deck::new(Chance::new(&[seed, 0x512e5]).number(), &SIZES).draw(record).map_or(256 * KIB, |(size, _)| size);
-        let room = body.min(load.largest).min(LIMIT).saturating_sub((head.len() + TAIL.len()) as u64);
+        let room = body.min(load.largest.0).min(LIMIT).saturating_sub((head.len() + TAIL.len()) as u64);
         let size = match form {
             RecordForm::NotBase64 => room,
             // One, two or three bytes in the last four letters, so that each padding comes.
@@ -108,12 +108,13 @@ impl Draft {
 fn odd(seed: u64, load: &AuditLoad, number: u64) -> Option<Odd> {
     let kinds =
         [(Odd::Repeat, load.repeats), (Odd::BadDate, load.bad_dates), (Odd::NotBase64, load.not_base64), (Odd::BadKey, load.bad_keys)];
+    let kinds = kinds.map(|(odd, share)| (odd, share.value()));
     shares::one_of(number, &kinds, Chance::new(&[seed, 0x0dd]).number())
 }
 
 /// The record that arrival `number` repeats: one that was sent up to a second before, or the next before that which nothing is wrong with.
 fn original(seed: u64, load: &AuditLoad, number: u64) -> Option<u64> {
-    let within_a_second = (load.rate as u64).max(1);
+    let within_a_second = (load.rate.0 as u64).max(1);
     let moment = 1 + Chance::new(&[seed, 0x4e9ea7, number]).below(within_a_second);
     (moment..moment + FAR_BACK).map_while(|back| number.checked_sub(back)).find(|earlier| odd(seed, load, *earlier).is_none())
 }
@@ -128,9 +129,11 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::units::Size;
+    use faults::Share;
 
     fn load() -> AuditLoad {
-        AuditLoad { rate: 20.0, largest: LIMIT, repeats: 0.05, bad_dates: 0.03, not_base64: 0.02, bad_keys: 0.01 }
+        serde_json::from_value(serde_json::json!({"rate": "20/s"})).unwrap()
     }
 
     fn drafts(load: &AuditLoad, count: u64) -> Vec<Draft> {
@@ -182,13 +185,13 @@ mod tests {
         // Beside the body: what the gateway adds, less than 4 KB, and a backslash for each quote.
         let quotes = drafts(&load(), 1)[0].head.matches('"').count() as u64 + 1;
         assert!(LIMIT + quotes + 4096 < LARGEST_EVENT as u64);
-        let small = AuditLoad { largest: 100_000, ..load() };
+        let small = AuditLoad { largest: Size(100_000), ..load() };
         assert!(drafts(&small, 300).iter().all(|draft| (99_996..=100_000).contains(&body(draft))));
     }
 
     #[test]
     fn every_bad_date_and_every_padding_comes() {
-        let drafts = drafts(&AuditLoad { bad_dates: 0.5, ..load() }, 1_000);
+        let drafts = drafts(&AuditLoad { bad_dates: Share::try_from(0.5).unwrap(), ..load() }, 1_000);
         let found = BAD_DATES.iter().filter(|date| drafts.iter().any(|draft| draft.head.contains(&format!("\"{date}\"")))).count();
         assert_eq!(found, BAD_DATES.len());
         assert_eq!(drafts.iter().map(|draft| draft.size % 3).collect::<BTreeSet<_>>().len(), 3);

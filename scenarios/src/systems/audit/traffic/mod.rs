@@ -8,7 +8,7 @@ mod send;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::systems::audit::{API, PATH};
+use crate::systems::audit::{API, AuditLoad, PATH};
 use async_trait::async_trait;
 use hyper::Request;
 use reports::Outcome;
@@ -21,7 +21,7 @@ use crate::traffic::crew::Journey;
 use crate::traffic::goose_users::PATIENCE;
 use crate::traffic::open_model::{Arrival, Carried, Hands, Scenario, Stage, System};
 use crate::traffic::schedule::Schedule;
-use crate::traffic::{AuditLoad, Order, TrafficError};
+use crate::traffic::{Order, TrafficError};
 use crate::{Event, Exchange};
 use content::Content;
 use draft::Draft;
@@ -60,9 +60,9 @@ pub(crate) fn system(order: &Order, load: &AuditLoad, number: u64, events: Unbou
     let key = order.addresses.api_keys.get(API).cloned();
     let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
     let gateway = order.addresses.gateway.clone();
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
+    let schedule = Schedule::new(order.arrivals, load.rate.0, order.timeline.end(), order.seed, number);
     let scenario = Records { events, seed: order.seed, load: load.clone(), gateway: gateway.clone(), key, number };
-    let users = order.users(load.rate, JOURNEY);
+    let users = order.users(load.rate.0, JOURNEY);
     Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: gateway })
 }
 

@@ -6,7 +6,7 @@ use crate::systems::clinic::REVOCABLE;
 
 use crate::Event;
 use crate::exchange::Probe;
-use crate::probes::PATIENCE;
+use crate::systems::clinic::probes::PATIENCE;
 
 use crate::invariants::{Breach, Invariant, NOTHING, checked};
 

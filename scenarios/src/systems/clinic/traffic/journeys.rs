@@ -266,7 +266,6 @@ async fn bad_tokens(order: &Order, user: User, forger: &Forger) -> Result<Vec<Ba
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::per_arrival;
     use std::collections::HashSet;
 
     #[test]
@@ -282,7 +281,7 @@ mod tests {
             Kind::NoHeader | Kind::BadToken | Kind::WrongClientType | Kind::Post => 0,
         };
         let of_a_hundred: usize = WEIGHTS.iter().map(|(kind, weight)| gets(*kind) * weight).sum();
-        assert!((of_a_hundred as f64 / 100.0 - per_arrival::CLINIC_GET).abs() < 1e-9, "{of_a_hundred}");
+        assert!((of_a_hundred as f64 / 100.0 - crate::systems::clinic::GETS).abs() < 1e-9, "{of_a_hundred}");
     }
 
     #[test]

@@ -17,16 +17,13 @@ pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
 
-use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use std::time::Duration;
 
-/// The rules, where the system is up, in the order of their ids.
-///
-/// # Errors
-/// Where the policies cannot be read: without them nothing can be called right.
-pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-    let Some(life) = world.row_life else { return Ok(Vec::new()) };
-    Ok(vec![
+use crate::invariants::Invariant;
+
+/// The rules in the order of their ids, where a row lives for `life` after a sign-in.
+pub(crate) fn all(life: Duration) -> Vec<Box<dyn Invariant>> {
+    vec![
         Box::new(d1_expired_is_disabled::ExpiredIsDisabled::default()),
         Box::new(d2_active_stays_enabled::ActiveStaysEnabled::new(life)),
         Box::new(d3_sign_in_is_recorded::SignInIsRecorded::new(life)),
@@ -35,5 +32,5 @@ pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, Ora
         Box::new(d6_re_enable_stands::ReEnableStands::default()),
         Box::new(d7_newest_wins::NewestWins::default()),
         Box::new(d8_within_quota::WithinQuota::default()),
-    ])
+    ]
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::systems::inactive_users::member;
+use crate::systems::inactive_users::{UsersLoad, member};
 
 use crate::Timeline;
 use crate::systems::inactive_users::traffic::people::People;
-use crate::traffic::UsersLoad;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +32,8 @@ pub(crate) enum What {
     DeleteMember,
 }
 
-/// Everything that is to be done, in order of time.
-pub(crate) fn agenda(load: &UsersLoad, timeline: &Timeline, seed: u64) -> Vec<Act> {
+/// Everything that is to be done, in order of time, where a row lives for `life` after a sign-in.
+pub(crate) fn agenda(load: &UsersLoad, life: Duration, timeline: &Timeline, seed: u64) -> Vec<Act> {
     let people = People::new(load);
     let mut acts = Vec::new();
     let mut row = |number: u32, expires: Duration| {
@@ -54,7 +53,7 @@ pub(crate) fn agenda(load: &UsersLoad, timeline: &Timeline, seed: u64) -> Vec<Ac
     }
     for number in people.rows_deleted.clone() {
         // It would live on for as long as after a sign-in at the very end.
-        row(number, timeline.end() + load.life);
+        row(number, timeline.end() + life);
     }
     let later = |at: Duration, what: What| move |number: u32| Act { at, user: member(number), what };
     acts.extend(people.missing.clone().map(later(timeline.fault_from(), What::DeleteMember)));
@@ -68,13 +67,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::units::Rate;
 
     #[test]
     fn every_row_is_put_once_and_before_anything_else_happens_to_it() {
         let second = Duration::from_secs(1);
         let timeline = Timeline { warm_up: second, baseline: second, arming: second, fault: second * 20, recovery: second };
-        let load = UsersLoad { rate: 5.0, members: 100, cohorts: vec![1, 25], racers: 4, life: second * 30 };
-        let acts = agenda(&load, &timeline, 7);
+        let load = UsersLoad { rate: Rate(5.0), members: 100, cohorts: vec![1, 25], racers: 4 };
+        let acts = agenda(&load, second * 30, &timeline, 7);
         assert!(acts.is_sorted_by_key(|act| act.at));
         let mut of: BTreeMap<&str, Vec<What>> = BTreeMap::new();
         for act in &acts {
@@ -90,6 +90,6 @@ mod tests {
             later += acts.len() - 1;
         }
         assert_eq!(later, 2 + 3);
-        assert_eq!(agenda(&UsersLoad { members: 19, cohorts: Vec::new(), racers: 0, ..load }, &timeline, 7), []);
+        assert_eq!(agenda(&UsersLoad { members: 19, cohorts: Vec::new(), racers: 0, ..load }, second * 30, &timeline, 7), []);
     }
 }

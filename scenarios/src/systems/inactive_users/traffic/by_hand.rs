@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::systems::inactive_users::THRESHOLD_DAYS;
+use async_trait::async_trait;
 use run_folder::Seen;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
 use crate::Event;
-use crate::exchange::ByHand;
+use crate::exchange;
 use crate::systems::inactive_users::traffic::agenda::{Act, What, agenda};
 use crate::systems::inactive_users::traffic::door::{Door, Refused};
 use crate::systems::inactive_users::traffic::people::People;
-use crate::traffic::{Order, TrafficError, UsersLoad};
+use crate::systems::inactive_users::{THRESHOLD_DAYS, UsersLoad, row_life};
+use crate::traffic::preparation::Companion;
+use crate::traffic::{Order, TrafficError};
 
 /// So many things are done at once: a thousand rows are put within a second.
 const HANDS: usize = 4;
@@ -39,31 +41,49 @@ struct Hand {
     life_s: f64,
 }
 
-/// Begins; `seen` are the sightings as they come. What it starts ends with `tasks`.
-pub(crate) fn begin(
-    tasks: &mut JoinSet<()>,
-    order: &Order,
-    load: &UsersLoad,
-    events: &UnboundedSender<Event>,
-    started: Instant,
-    seen: UnboundedReceiver<Seen>,
-) -> Result<(), TrafficError> {
-    let hand = || {
-        let (door, events) = (Door::new(&order.addresses)?, events.clone());
-        Ok::<_, TrafficError>(Hand { door, events, started, life_s: load.life.as_secs_f64().max(0.001) })
-    };
-    let acts = agenda(load, &order.timeline, order.seed);
-    for first in 0..HANDS {
-        let (mut hand, acts) = (hand()?, acts.iter().skip(first).step_by(HANDS).cloned().collect::<Vec<_>>());
-        tasks.spawn(async move {
-            for act in acts {
-                tokio::time::sleep_until((hand.started + act.at).into()).await;
-                hand.carry_out(&act).await;
-            }
-        });
+/// What is done by hand beside the sign-ins.
+pub(crate) struct ByHand {
+    load: UsersLoad,
+    events: UnboundedSender<Event>,
+    tasks: JoinSet<()>,
+    seen: Option<UnboundedSender<Seen>>,
+}
+
+impl ByHand {
+    pub(crate) fn new(load: UsersLoad, events: UnboundedSender<Event>) -> Self {
+        Self { load, events, tasks: JoinSet::new(), seen: None }
     }
-    tasks.spawn(hand()?.enable_again(People::new(load).enabled_again().collect(), seen));
-    Ok(())
+}
+
+#[async_trait]
+impl Companion for ByHand {
+    fn begin(&mut self, order: &Order, begun: Instant) -> Result<(), TrafficError> {
+        let life = row_life(&order.setup);
+        let hand = || {
+            let (door, events) = (Door::new(&order.addresses)?, self.events.clone());
+            Ok::<_, TrafficError>(Hand { door, events, started: begun, life_s: life.as_secs_f64().max(0.001) })
+        };
+        let acts = agenda(&self.load, life, &order.timeline, order.seed);
+        for first in 0..HANDS {
+            let (mut hand, acts) = (hand()?, acts.iter().skip(first).step_by(HANDS).cloned().collect::<Vec<_>>());
+            self.tasks.spawn(async move {
+                for act in acts {
+                    tokio::time::sleep_until((hand.started + act.at).into()).await;
+                    hand.carry_out(&act).await;
+                }
+            });
+        }
+        let (tell, seen) = mpsc::unbounded_channel();
+        self.tasks.spawn(hand()?.enable_again(People::new(&self.load).enabled_again().collect(), seen));
+        self.seen = Some(tell);
+        Ok(())
+    }
+
+    fn saw(&self, seen: &Seen) {
+        if let (Some(tell), Seen::UserDisabled { .. }) = (&self.seen, seen) {
+            let _ = tell.send(seen.clone());
+        }
+    }
 }
 
 impl Hand {
@@ -90,19 +110,19 @@ impl Hand {
             }
             What::DeleteRow => {
                 self.door.delete_row(&user).await?;
-                Ok(self.done(user, ByHand::RowDeleted))
+                Ok(self.done(user, exchange::ByHand::RowDeleted))
             }
             What::DeleteMember => {
                 match self.door.delete_member(&user).await {
                     Err(refused) if !refused.is("UserNotFoundException") => return Err(refused),
                     _ => {}
                 }
-                Ok(self.done(user, ByHand::MemberDeleted))
+                Ok(self.done(user, exchange::ByHand::MemberDeleted))
             }
         }
     }
 
-    fn done(&self, user: String, act: ByHand) -> Event {
+    fn done(&self, user: String, act: exchange::ByHand) -> Event {
         Event::ByHand { user, at: self.started.elapsed(), act }
     }
 
@@ -127,7 +147,7 @@ impl Hand {
             tokio::time::sleep(REACTION).await;
             for _ in 0..TRIES {
                 if self.door.enable(&user).await.is_ok() {
-                    let _ = self.events.send(self.done(user, ByHand::Enabled));
+                    let _ = self.events.send(self.done(user, exchange::ByHand::Enabled));
                     break;
                 }
                 tokio::time::sleep(PAUSE).await;

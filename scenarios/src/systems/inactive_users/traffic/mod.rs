@@ -1,23 +1,21 @@
 //! Members who sign in, refresh, and lose the race against the end of their row. It judges nothing, and no token reaches an event.
 
 mod agenda;
-mod by_hand;
+pub(crate) mod by_hand;
 mod door;
 pub(crate) mod members;
 mod people;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::systems::inactive_users::{POOL, member};
+use crate::systems::inactive_users::{POOL, UsersLoad, member};
 use async_trait::async_trait;
 use rand::distr::Distribution;
 use rand_distr::Zipf;
 use rand_pcg::Pcg64Mcg;
-use run_folder::Seen;
 use serde_json::Value;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::SignInBy;
 use crate::traffic::chance::Chance;
@@ -26,10 +24,16 @@ use crate::traffic::deck::Deck;
 use crate::traffic::open_model::{Arrival, Hands, Scenario, System};
 use crate::traffic::schedule::Schedule;
 use crate::traffic::voice::{Line, Voice};
-use crate::traffic::{Order, TrafficError, UsersLoad};
+use crate::traffic::{Order, TrafficError};
 use crate::{Asked, Event};
 use door::{Door, Refused};
 use people::People;
+
+/// The number of those who sign in and refresh: it keeps their arrivals and trace ids apart from those of others.
+pub(crate) const SIGN_INS: u64 = 2;
+
+/// That of those who lose the race.
+pub(crate) const RACERS: u64 = 3;
 
 const SIGN_IN: &str = "inactive-users sign-in";
 const REFRESH: &str = "inactive-users refresh";
@@ -101,21 +105,9 @@ pub(crate) async fn prepare(order: &Order, load: &UsersLoad, events: &UnboundedS
     let tokens = tokens.into_iter().collect::<Result<Vec<String>, _>>().map_err(failed)?;
     let client = order.addresses.pool(POOL).map(|pool| pool.client_id.clone()).unwrap_or_default();
     let teller = |system: u64| Teller { voice: voice(order, events, system), client: client.clone() };
-    let racers = racers(order, &people, teller(3));
-    let scenario = SignIns { teller: teller(2), seed: order.seed, deck: Deck::new(order.seed, &WEIGHTS), people, tokens };
+    let racers = racers(order, &people, teller(RACERS));
+    let scenario = SignIns { teller: teller(SIGN_INS), seed: order.seed, deck: Deck::new(order.seed, &WEIGHTS), people, tokens };
     Ok(std::iter::once(signing_in(order, load, scenario)).chain(racers).collect())
-}
-
-/// Does what is done by hand while the sign-ins go on; `seen` are the sightings as they come.
-pub(crate) fn begin(
-    tasks: &mut JoinSet<()>,
-    order: &Order,
-    load: &UsersLoad,
-    events: &UnboundedSender<Event>,
-    started: Instant,
-    seen: UnboundedReceiver<Seen>,
-) -> Result<(), TrafficError> {
-    by_hand::begin(tasks, order, load, events, started, seen)
 }
 
 fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64) -> Voice {
@@ -150,11 +142,11 @@ where
 /// Those who sign in, at their rate; in the middle of the baseline and of the fault phase as many come at once as else in a second.
 fn signing_in(order: &Order, load: &UsersLoad, scenario: SignIns) -> System {
     let timeline = order.timeline;
-    let burst = load.rate.max(0.0).ceil() as usize;
+    let burst = load.rate.0.max(0.0).ceil() as usize;
     let times = [timeline.recording_from() + timeline.baseline / 2, timeline.fault_from() + timeline.fault / 2];
     let bursts = times.into_iter().flat_map(|at| std::iter::repeat_n(at, burst));
-    let schedule = Schedule::new(order.arrivals, load.rate, timeline.end(), order.seed, 2).with(bursts);
-    let users = order.users(load.rate, JOURNEY) + burst.min(1_000);
+    let schedule = Schedule::new(order.arrivals, load.rate.0, timeline.end(), order.seed, SIGN_INS).with(bursts);
+    let users = order.users(load.rate.0, JOURNEY) + burst.min(1_000);
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: order.addresses.services.clone() }
 }
 
@@ -226,9 +218,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::units::Rate;
 
     fn sign_ins(members: u32) -> SignIns {
-        let load = UsersLoad { rate: 10.0, members, cohorts: vec![], racers: 0, life: Duration::from_secs(30) };
+        let load = UsersLoad { rate: Rate(10.0), members, cohorts: vec![], racers: 0 };
         let people = People::new(&load);
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
         let voice = Voice { events, seed: 7, system: 2, gateway: String::new(), stage: "", stamped: true };

@@ -3,10 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::systems::inactive_users::member;
+use crate::systems::inactive_users::{UsersLoad, member};
 
 use crate::Timeline;
-use crate::traffic::UsersLoad;
 use crate::traffic::chance::Chance;
 
 /// One member in so many never gives a password again and goes on by refresh token: 5 %.
@@ -103,9 +102,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::units::Rate;
 
     fn load(members: u32, cohorts: &[u32], racers: u32) -> UsersLoad {
-        UsersLoad { rate: 10.0, members, cohorts: cohorts.to_vec(), racers, life: Duration::from_secs(30) }
+        UsersLoad { rate: Rate(10.0), members, cohorts: cohorts.to_vec(), racers }
     }
 
     fn timeline() -> Timeline {

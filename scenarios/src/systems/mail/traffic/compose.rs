@@ -200,12 +200,15 @@ mod tests {
     use mail_parser::{Encoding, MessageParser, MimeHeaders};
 
     use super::*;
+    use crate::systems::mail::MailLoad;
     use crate::systems::mail::traffic::draft::List;
     use crate::systems::mail::traffic::sizes::Class;
-    use crate::traffic::MailLoad;
+    use crate::units::{Rate, Size};
+    use faults::Share;
 
     fn load(largest: u64) -> MailLoad {
-        MailLoad { rate: 1.0, burst: 0, largest, malformed: 0.05, without_list: 0.05 }
+        let share = Share::try_from(0.05).unwrap();
+        MailLoad { rate: Rate(1.0), burst: 0, largest: Size(largest), malformed: share, without_list: share }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use crate::systems::mail::MARKER;
 
 use crate::exchange::{Expected, MailForm};
+use crate::systems::mail::MailLoad;
 use crate::systems::mail::traffic::sizes::{self, Class};
-use crate::traffic::MailLoad;
 use crate::traffic::chance::Chance;
 use crate::traffic::deck::Deck;
 use crate::traffic::shares;
@@ -98,7 +98,7 @@ impl Draft {
         }
         // Text and HTML both have the list, and each may be encoded.
         let fixed = FRAME + 3 * draft.list_line().len() as u64;
-        draft.size = class.size(&mut chance, fixed, load.largest);
+        draft.size = class.size(&mut chance, fixed, load.largest.0);
         draft
     }
 
@@ -131,11 +131,11 @@ impl Draft {
 
 /// Whether mail `number` is malformed or has no list.
 fn special(seed: u64, load: &MailLoad, number: u64) -> Option<MailForm> {
-    let share = load.malformed + load.without_list;
+    let share = load.malformed.value() + load.without_list.value();
     if share <= 0.0 || !shares::falls_on(number, share, seed) {
         return None;
     }
-    let malformed = shares::falls_on(shares::times_before(number, share, seed), load.malformed / share, seed);
+    let malformed = shares::falls_on(shares::times_before(number, share, seed), load.malformed.value() / share, seed);
     Some(if malformed { MailForm::Malformed } else { MailForm::NoList })
 }
 
@@ -164,9 +164,13 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::units::{Rate, Size};
+    use faults::Share;
 
     fn load(malformed: f64, without_list: f64) -> MailLoad {
-        MailLoad { rate: 1.0, burst: 0, largest: 40_000_000, malformed, without_list }
+        let share = |share: f64| Share::try_from(share).unwrap();
+        let (malformed, without_list) = (share(malformed), share(without_list));
+        MailLoad { rate: Rate(1.0), burst: 0, largest: Size(40_000_000), malformed, without_list }
     }
 
     fn drafts(load: &MailLoad, count: u64) -> Vec<Draft> {

@@ -15,12 +15,13 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Event;
 use crate::exchange::Mail;
+use crate::systems::mail::MailLoad;
 use crate::traffic::crew::Journey;
 use crate::traffic::goose_users::PATIENCE;
 use crate::traffic::open_model::{Arrival, Hands, Scenario, Stage, System};
 use crate::traffic::schedule::Schedule;
 use crate::traffic::sender::NoAnswer;
-use crate::traffic::{Arrivals, MailLoad, Order};
+use crate::traffic::{Arrivals, Order};
 use compose::{INBOX, Made};
 use draft::Draft;
 use send::NotTaken;
@@ -51,8 +52,8 @@ pub(crate) fn system(order: &Order, load: &MailLoad, number: u64, events: Unboun
     let address = order.addresses.smtp.clone();
     let timeline = order.timeline;
     let burst = std::iter::repeat_n(timeline.fault_from() + timeline.fault / 2, load.burst as usize);
-    let schedule = Schedule::new(Arrivals::Poisson, load.rate, timeline.end(), order.seed, number).with(burst);
-    let users = order.users(load.rate, JOURNEY) + load.burst.min(1_000) as usize;
+    let schedule = Schedule::new(Arrivals::Poisson, load.rate.0, timeline.end(), order.seed, number).with(burst);
+    let users = order.users(load.rate.0, JOURNEY) + load.burst.min(1_000) as usize;
     let scenario = Mails { events, seed: order.seed, load: load.clone(), address: address.clone(), memory: Semaphore::new(PIECES) };
     System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::systems::thermostat::homes;
+use async_trait::async_trait;
 use rumqttc::{AsyncClient, QoS};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -18,7 +19,8 @@ use crate::systems::thermostat::traffic::convergence::Convergence;
 use crate::systems::thermostat::traffic::device::{self, Device, read_state};
 use crate::traffic::chance::Chance;
 use crate::traffic::mqtt::{self, Heard};
-use crate::traffic::{Order, ThermostatLoad, TrafficError};
+use crate::traffic::preparation::Companion;
+use crate::traffic::{Order, TrafficError};
 
 /// Between two provocations.
 const PROVOKE_EVERY: Duration = Duration::from_millis(300);
@@ -26,8 +28,12 @@ const PROVOKE_EVERY: Duration = Duration::from_millis(300);
 /// How long all devices may take to connect.
 const CONNECT_TIME: Duration = Duration::from_secs(20);
 
+/// No device is waited for longer.
+const LONGEST_REPORT: Duration = Duration::from_secs(10);
+
 /// Everything on MQTT; it ends when dropped.
 pub(crate) struct Devices {
+    homes: u32,
     tasks: JoinSet<()>,
     unsettled: Arc<AtomicUsize>,
     board: Arc<Board>,
@@ -49,51 +55,25 @@ impl Board {
 }
 
 impl Devices {
-    /// Connects the watcher first, then every device, and waits until all have subscribed.
+    /// Connects the watcher first, then every device, and waits until all have subscribed. A device may end on a rejected update, as the published ones do.
     pub(crate) async fn connect(
         order: &Order,
-        load: ThermostatLoad,
+        homes: u32,
+        dies_on_reject: bool,
         events: UnboundedSender<Event>,
         convergence: Arc<Convergence>,
     ) -> Result<Self, TrafficError> {
         let board = Arc::new(Board { events, begun: OnceCell::new(), versions: Mutex::default(), convergence });
-        let mut devices = Self { tasks: JoinSet::new(), unsettled: Arc::default(), board };
+        let mut devices = Self { homes, tasks: JoinSet::new(), unsettled: Arc::default(), board };
         let ready = Arc::new(watch::Sender::new(0));
         devices.watch(order, Arc::clone(&ready))?;
         wait_for(&ready, 1, "the watcher").await?;
-        let things = things(load.homes);
+        let things = things(homes);
         for (number, thing) in things.iter().enumerate() {
-            devices.add(order, load, number as u64, thing, Arc::clone(&ready))?;
+            devices.add(order, dies_on_reject, number as u64, thing, Arc::clone(&ready))?;
         }
         wait_for(&ready, things.len() + 1, "the devices").await?;
         Ok(devices)
-    }
-
-    /// Tells offset 0 and begins to provoke with the baseline.
-    pub(crate) fn begin(&mut self, order: &Order, load: ThermostatLoad, begun: Instant) -> Result<(), TrafficError> {
-        let _ = self.board.begun.set(begun);
-        let (client, heard, wire) = mqtt::wire(&order.addresses.mqtt, "brownout-provoker", Vec::new(), Chance::new(&[order.seed, 3]))?;
-        let board = Arc::clone(&self.board);
-        let (from, to) = (begun + order.timeline.recording_from(), begun + order.timeline.end());
-        let things = homes(load.homes).into_iter().map(|home| home.first.id).collect();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = wire.run() => {}
-                () = provoke(client, heard, board, things, from, to) => {}
-            }
-        });
-        Ok(())
-    }
-
-    /// Waits until no device has had anything to report for a second, at most `limit`.
-    pub(crate) async fn quiet(&self, limit: Duration) {
-        let (until, mut since) = (Instant::now() + limit, Instant::now());
-        while Instant::now() < until && since.elapsed() < Duration::from_secs(1) {
-            if self.unsettled.load(Relaxed) > 0 {
-                since = Instant::now();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
     }
 
     fn watch(&mut self, order: &Order, ready: Arc<watch::Sender<usize>>) -> Result<(), TrafficError> {
@@ -122,7 +102,7 @@ impl Devices {
     fn add(
         &mut self,
         order: &Order,
-        load: ThermostatLoad,
+        dies_on_reject: bool,
         number: u64,
         thing: &str,
         ready: Arc<watch::Sender<usize>>,
@@ -136,7 +116,7 @@ impl Devices {
             client,
             heard,
             chance: chance(1),
-            dies_on_reject: load.devices_die_on_reject,
+            dies_on_reject,
             ready,
             unsettled: Arc::clone(&self.unsettled),
             state: device::State::default(),
@@ -148,6 +128,36 @@ impl Devices {
             }
         });
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Companion for Devices {
+    /// Tells offset 0 and begins to provoke with the baseline.
+    fn begin(&mut self, order: &Order, begun: Instant) -> Result<(), TrafficError> {
+        let _ = self.board.begun.set(begun);
+        let (client, heard, wire) = mqtt::wire(&order.addresses.mqtt, "brownout-provoker", Vec::new(), Chance::new(&[order.seed, 3]))?;
+        let board = Arc::clone(&self.board);
+        let (from, to) = (begun + order.timeline.recording_from(), begun + order.timeline.end());
+        let things = homes(self.homes).into_iter().map(|home| home.first.id).collect();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = wire.run() => {}
+                () = provoke(client, heard, board, things, from, to) => {}
+            }
+        });
+        Ok(())
+    }
+
+    /// Waits until no device has had anything to report for a second.
+    async fn quiet(&self) {
+        let (until, mut since) = (Instant::now() + LONGEST_REPORT, Instant::now());
+        while Instant::now() < until && since.elapsed() < Duration::from_secs(1) {
+            if self.unsettled.load(Relaxed) > 0 {
+                since = Instant::now();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -264,7 +264,6 @@ impl Scenario for Thermostats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::per_arrival;
 
     #[test]
     fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
@@ -289,8 +288,8 @@ mod tests {
             single => 1.0 - sets_of(single),
         };
         let all = |of: &dyn Fn(Kind) -> f64| WEIGHTS.iter().map(|(kind, weight)| of(*kind) * *weight as f64 / 100.0).sum::<f64>();
-        assert!((all(&sets_of) - per_arrival::THERMOSTAT_SET).abs() < 0.005, "{}", all(&sets_of));
-        assert!((all(&gets_of) - per_arrival::THERMOSTAT_GET).abs() < 0.005, "{}", all(&gets_of));
+        assert!((all(&sets_of) - crate::systems::thermostat::SETS).abs() < 0.005, "{}", all(&sets_of));
+        assert!((all(&gets_of) - crate::systems::thermostat::GETS).abs() < 0.005, "{}", all(&gets_of));
     }
 
     #[test]

@@ -93,7 +93,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::traffic::per_arrival;
+    use crate::systems::users_api::{CREATES, GETS};
 
     #[test]
     fn a_life_begins_and_ends_and_every_route_is_asked_in_it() {
@@ -108,7 +108,7 @@ mod tests {
         }
         let expected = [(Verb::List, 3), (Verb::Get, 9), (Verb::Create, 5), (Verb::Update, 3), (Verb::Delete, 3)];
         assert_eq!(asked, expected.into());
-        let told = [per_arrival::USERS_LIST, per_arrival::USERS_GET, per_arrival::USERS_CREATE];
+        let told = [1.0, GETS, CREATES];
         for (count, told) in expected.into_iter().map(|(_, count)| count as f64 / 3.0).zip(told) {
             assert!((count - told).abs() < 1e-9, "{count}, told {told}");
         }

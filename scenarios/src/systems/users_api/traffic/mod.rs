@@ -5,38 +5,38 @@ mod journey;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::systems::users_api::{SHAPES, Shape};
+use crate::systems::users_api::{SHAPES, Shape, UsersApiLoad};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Event;
+use crate::traffic::Order;
 use crate::traffic::crew;
 use crate::traffic::open_model::System;
 use crate::traffic::schedule::Schedule;
 use crate::traffic::voice::Voice;
-use crate::traffic::{Order, UsersApiLoad};
 use journey::Journey;
 
 /// Eight requests one after another, some of them of failing calls that are made again.
 const JOURNEY: crew::Journey = crew::Journey { time: Duration::from_secs(3), requests: 8 };
 
 /// Keeps the trace ids and the schedules apart from those of other systems.
-const FIRST_NUMBER: u64 = 20;
+pub(crate) const FIRST_NUMBER: u64 = 20;
 
 /// The clients of every shape.
-pub(crate) fn systems(order: &Order, load: UsersApiLoad, events: &UnboundedSender<Event>) -> Vec<System> {
+pub(crate) fn systems(order: &Order, load: &UsersApiLoad, events: &UnboundedSender<Event>) -> Vec<System> {
     let numbered = SHAPES.into_iter().zip(FIRST_NUMBER..);
     numbered.map(|(shape, number)| system(order, load, shape, number, events)).collect()
 }
 
-fn system(order: &Order, load: UsersApiLoad, shape: Shape, number: u64, events: &UnboundedSender<Event>) -> System {
+fn system(order: &Order, load: &UsersApiLoad, shape: Shape, number: u64, events: &UnboundedSender<Event>) -> System {
     let gateway = order.addresses.gateway.clone();
     let stage = stage(shape);
     let voice = Voice { events: events.clone(), seed: order.seed, system: number, gateway: gateway.clone(), stage, stamped: false };
-    let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
+    let schedule = Schedule::new(order.arrivals, load.rate.0, order.timeline.end(), order.seed, number);
     // All at the same moment: cold starts are seen where many come at once to functions that were idle. After the faults, and where no p99 is
     // taken, for those who come at once also wait for one another.
     let schedule = schedule.with((0..load.burst).map(|_| order.timeline.calm_at() + order.timeline.recovery / 2));
-    let users = order.users(load.rate, JOURNEY).saturating_add(load.burst as usize);
+    let users = order.users(load.rate.0, JOURNEY).saturating_add(load.burst as usize);
     System { scenario: Arc::new(Journey::new(voice, shape, order.seed)), schedule: Arc::new(schedule), users, address: gateway }
 }
 

@@ -1,0 +1,116 @@
+//! Who signs in and whose record ends, and what follows from that.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use run_folder::deployment::{Seed, User};
+use run_folder::{Addresses, Deployment};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::traffic::members::{self, Members};
+use super::{InactiveUsers, POOL, RECORDS, member, row_life, rules, traffic};
+use crate::invariants::cedar::OracleError;
+use crate::invariants::{Invariant, Quiet};
+use crate::systems::load::outside;
+use crate::systems::{Setup, SystemLoad, UnderTest, template};
+use crate::traffic::TrafficError;
+use crate::traffic::preparation::Preparation;
+use crate::units::Rate;
+
+const MOST_MEMBERS: u64 = 20_000;
+const MOST_IN_COHORTS: u64 = 5_000;
+const MOST_RACERS: u64 = 1_000;
+
+/// No more environments are started beforehand.
+const MOST_WARM: f64 = 64.0;
+
+/// A thousand members are disabled at 25 a second, and some of them again.
+const DISABLING: Duration = Duration::from_secs(50);
+
+/// Sign-ins of members, and the ends of their records.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UsersLoad {
+    /// Sign-ins a second.
+    pub rate: Rate,
+    /// Members who sign in; 1 to 20000, 100 unless it is given.
+    #[serde(default = "hundred")]
+    pub members: u32,
+    /// Groups of further members whose records end together in the fault phase, by their sizes; 5000 in all at the most.
+    #[serde(default)]
+    pub cohorts: Vec<u32>,
+    /// Members whose records end in the fault phase and who sign in a moment later; 1000 at the most.
+    #[serde(default)]
+    pub racers: u32,
+}
+
+const fn hundred() -> u32 {
+    100
+}
+
+impl UsersLoad {
+    /// How many members the pool must have in all: those who sign in, those of the cohorts, and some for what is done by hand. Those that are
+    /// not there are made before the traffic begins.
+    pub fn everyone(&self) -> u32 {
+        traffic::members(self)
+    }
+}
+
+#[async_trait]
+impl SystemLoad for UsersLoad {
+    fn system(&self) -> &'static dyn UnderTest {
+        &InactiveUsers
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate.0
+    }
+
+    fn check(&self) -> Vec<String> {
+        let in_cohorts = self.cohorts.iter().map(|size| u64::from(*size)).sum();
+        let all = [
+            outside("members", self.members.into(), 1..=MOST_MEMBERS),
+            outside("racers", self.racers.into(), 0..=MOST_RACERS),
+            outside("cohorts", in_cohorts, 0..=MOST_IN_COHORTS),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    fn deployment(&self, _: &Setup) -> Deployment {
+        let users = (0..self.members).map(|n| User { name: member(n), groups: Vec::new() }).collect();
+        // Lambda starts a hundred environments at once, this machine two: a burst is what else comes in a second.
+        let at_once = (self.rate.0 * 1.25).ceil().min(MOST_WARM) as u32;
+        Deployment {
+            templates: template(InactiveUsers.template(), []),
+            seed: Seed { users: [(POOL.to_owned(), users)].into(), ..Seed::default() },
+            warm: [(RECORDS.to_owned(), at_once)].into(),
+            ..Deployment::default()
+        }
+    }
+
+    fn rules(&self, setup: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        Ok(rules::all(row_life(setup)))
+    }
+
+    fn is_asynchronous(&self) -> bool {
+        true
+    }
+
+    fn settling(&self, _: &Setup) -> Duration {
+        DISABLING
+    }
+
+    async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
+        let systems = traffic::prepare(traffic.order, self, &traffic.events).await?;
+        traffic.systems.extend(systems);
+        traffic.companions.push(Box::new(traffic::by_hand::ByHand::new(self.clone(), traffic.events.clone())));
+        Ok(())
+    }
+
+    async fn look(&self, addresses: &Addresses, quiet: &mut Quiet) -> Result<(), TrafficError> {
+        let Members { users, rows } = members::read(addresses).await?;
+        (quiet.users, quiet.rows) = (Some(users), Some(rows));
+        Ok(())
+    }
+}

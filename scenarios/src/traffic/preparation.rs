@@ -1,0 +1,61 @@
+//! What systems put together before the traffic begins: scenarios, and what goes on beside them. It sends nothing.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use run_folder::Seen;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+use crate::Event;
+use crate::traffic::crew::Journey;
+use crate::traffic::open_model::{Scenario, System};
+use crate::traffic::schedule::Schedule;
+use crate::traffic::voice::Voice;
+use crate::traffic::{Order, TrafficError};
+
+/// The traffic before it begins.
+pub struct Preparation<'a> {
+    /// What to send, where, and when.
+    pub(crate) order: &'a Order,
+    /// Where events are told.
+    pub(crate) events: UnboundedSender<Event>,
+    /// What goes on until the traffic has ended.
+    pub(crate) tasks: JoinSet<()>,
+    /// The scenarios with their schedules.
+    pub(crate) systems: Vec<System>,
+    /// What begins with the first arrival.
+    pub(crate) companions: Vec<Box<dyn Companion>>,
+}
+
+/// What goes on beside a system's scenarios, such as its devices. It ends when it is dropped.
+#[async_trait]
+pub(crate) trait Companion: Send + Sync {
+    /// Begins; `begun` is offset 0.
+    fn begin(&mut self, order: &Order, begun: Instant) -> Result<(), TrafficError>;
+    /// Is told what a service saw.
+    fn saw(&self, _seen: &Seen) {}
+    /// Waits until it has nothing to report, not for long.
+    async fn quiet(&self) {}
+}
+
+impl<'a> Preparation<'a> {
+    pub(crate) fn new(order: &'a Order, events: UnboundedSender<Event>) -> Self {
+        Self { order, events, tasks: JoinSet::new(), systems: Vec::new(), companions: Vec::new() }
+    }
+
+    /// Tells of requests to an API at the gateway. `number` is one of the system's own.
+    pub(crate) fn voice(&self, number: u64, stage: &'static str) -> Voice {
+        let Order { seed, addresses, .. } = self.order;
+        Voice { events: self.events.clone(), seed: *seed, system: number, gateway: addresses.gateway.clone(), stage, stamped: false }
+    }
+
+    /// Sends a scenario's requests to the gateway at a rate.
+    pub(crate) fn send(&mut self, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Journey) {
+        let order = self.order;
+        let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed, number);
+        let (users, address) = (order.users(rate, journey), order.addresses.gateway.clone());
+        self.systems.push(System { scenario, schedule: Arc::new(schedule), users, address });
+    }
+}
