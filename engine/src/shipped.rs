@@ -3,32 +3,22 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use scenarios::systems::System;
+
 use crate::nearest::there_are;
 
-/// Name and text of each experiment that comes with brownout.
-pub const SHIPPED: [(&str, &str); 21] = [
+/// Name and text of each experiment on several systems.
+const ON_SEVERAL: [(&str, &str); 4] = [
     ("slow-authorizer", include_str!("../../scenarios/experiments/slow-authorizer.toml")),
-    ("failing-authorizer", include_str!("../../scenarios/experiments/failing-authorizer.toml")),
-    ("decision-point-down", include_str!("../../scenarios/experiments/decision-point-down.toml")),
-    ("lost-shadow-write", include_str!("../../scenarios/experiments/lost-shadow-write.toml")),
-    ("lost-acknowledgement-mail", include_str!("../../scenarios/experiments/lost-acknowledgement-mail.toml")),
-    ("slow-mail", include_str!("../../scenarios/experiments/slow-mail.toml")),
-    ("failing-mail-service", include_str!("../../scenarios/experiments/failing-mail-service.toml")),
-    ("kill-between-upload-and-send", include_str!("../../scenarios/experiments/kill-between-upload-and-send.toml")),
-    ("expiry-race", include_str!("../../scenarios/experiments/expiry-race.toml")),
-    ("disable-quota", include_str!("../../scenarios/experiments/disable-quota.toml")),
-    ("poison-record", include_str!("../../scenarios/experiments/poison-record.toml")),
-    ("sign-in-blocked", include_str!("../../scenarios/experiments/sign-in-blocked.toml")),
-    ("blast-radius", include_str!("../../scenarios/experiments/blast-radius.toml")),
-    ("kill-the-archiver", include_str!("../../scenarios/experiments/kill-the-archiver.toml")),
-    ("throttled-metadata", include_str!("../../scenarios/experiments/throttled-metadata.toml")),
-    ("close-fails", include_str!("../../scenarios/experiments/close-fails.toml")),
-    ("slow-cache", include_str!("../../scenarios/experiments/slow-cache.toml")),
-    ("audit-sizes", include_str!("../../scenarios/experiments/audit-sizes.toml")),
     ("everything", include_str!("../../scenarios/experiments/everything.toml")),
     ("quiet", include_str!("../../scenarios/experiments/quiet.toml")),
     ("published-form", include_str!("../../scenarios/experiments/published-form.toml")),
 ];
+
+/// Name and text of each experiment that comes with brownout.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ON_SEVERAL.into_iter().chain(System::ALL.into_iter().flat_map(|system| system.experiments().iter().copied()))
+}
 
 /// Why an experiment was not found.
 #[derive(Debug, thiserror::Error)]
@@ -75,11 +65,11 @@ pub fn find(wanted: &str) -> Result<(String, String), FindError> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         return Ok((name, text));
     }
-    match SHIPPED.iter().find(|(name, _)| *name == wanted) {
-        Some((name, text)) => Ok(((*name).to_owned(), (*text).to_owned())),
+    match all().find(|(name, _)| *name == wanted) {
+        Some((name, text)) => Ok((name.to_owned(), text.to_owned())),
         None if path.is_dir() => Err(FindError::Folder(wanted.to_owned())),
         None if wanted.contains('/') => Err(FindError::NoFile(wanted.to_owned())),
-        None => Err(FindError::Unknown { name: wanted.to_owned(), there: there_are(wanted, SHIPPED.map(|(name, _)| name)) }),
+        None => Err(FindError::Unknown { name: wanted.to_owned(), there: there_are(wanted, all().map(|(name, _)| name)) }),
     }
 }
 
@@ -103,19 +93,37 @@ mod tests {
         }
     }
 
+    /// The names of the files in a folder of `scenarios`, without their ending; none where there is no such folder.
+    fn files(folder: &str) -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(folder);
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()).collect()
+    }
+
+    fn names(experiments: &[(&str, &str)]) -> Vec<String> {
+        experiments.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
     #[test]
-    fn every_experiment_of_the_folder_is_shipped_and_checks() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/experiments");
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .collect();
-        files.sort();
-        let mut names: Vec<_> = SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect();
-        names.sort();
-        assert_eq!(files, names);
-        for (name, text) in SHIPPED {
+    fn every_experiment_of_a_folder_is_shipped_and_checks() {
+        let folder = |system: System| format!("src/systems/{}/experiments", system.name().replace('-', "_"));
+        let each = System::ALL.map(|system| (files(&folder(system)), names(system.experiments())));
+        for (mut files, mut names) in each.into_iter().chain([(files("experiments"), names(&ON_SEVERAL))]) {
+            files.sort();
+            names.sort();
+            assert_eq!(files, names);
+        }
+        for (name, text) in all() {
             crate::check(name, text).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_experiment_on_one_system_is_in_its_folder() {
+        for (name, text) in all() {
+            let systems = crate::check(name, text).unwrap().systems;
+            let home = System::ALL.into_iter().find(|system| system.experiments().iter().any(|(known, _)| *known == name));
+            assert_eq!(home, systems.first().copied().filter(|_| systems.len() == 1), "{name}");
         }
     }
 }

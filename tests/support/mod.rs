@@ -221,8 +221,7 @@ pub fn processes_of(out: &Path) -> Vec<String> {
 
 /// An experiment of the repository with its phases cut short.
 pub fn shortened(name: &str, phases: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments").join(format!("{name}.toml"));
-    let text = std::fs::read_to_string(path).unwrap();
+    let (_, text) = engine::shipped::find(name).unwrap();
     let (before, rest) = text.split_once("[phases]").unwrap();
     let keeps = if rest.contains("strike-a-broken-baseline = true") { "strike-a-broken-baseline = true\n" } else { "" };
     let (_, after) = rest.split_once("\n[").unwrap();

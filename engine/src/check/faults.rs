@@ -266,7 +266,7 @@ mod tests {
     /// What is complained about where this fault strikes this function.
     fn complaints(function: &str, kind: &str) -> Vec<String> {
         let (audit, others) = (
-            include_str!("../../../scenarios/experiments/kill-the-archiver.toml"),
+            include_str!("../../../scenarios/src/systems/audit/experiments/kill-the-archiver.toml"),
             include_str!("../../../scenarios/experiments/everything.toml"),
         );
         let head = if function == "archive-record" { audit } else { others }.split("[[fault]]").next().unwrap();

@@ -136,7 +136,7 @@ fn kept(name: &str) -> &'static str {
 mod tests {
     use super::super::check;
 
-    const RECORDS: &str = include_str!("../../../scenarios/experiments/kill-the-archiver.toml");
+    const RECORDS: &str = include_str!("../../../scenarios/src/systems/audit/experiments/kill-the-archiver.toml");
 
     #[test]
     fn the_longest_journey_lies_within_its_bounds() {

@@ -7,7 +7,7 @@ use scenarios::Exchange;
 
 use super::*;
 
-const CACHE_REFUSES: &str = include_str!("../../../scenarios/experiments/close-fails.toml");
+const CACHE_REFUSES: &str = include_str!("../../../scenarios/src/systems/audit/experiments/close-fails.toml");
 
 fn call(plan: &Plan, request_id: &str) -> Entry {
     let decision = plan.faults[0].decide(plan.seed, Identity(request_id));

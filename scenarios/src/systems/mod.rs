@@ -83,6 +83,14 @@ impl System {
     }
 }
 
+/// Name and text of each of these experiments, which are in the folder `experiments` beside the file.
+macro_rules! experiments {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("experiments/", $name, ".toml")))),*]
+    };
+}
+use experiments;
+
 /// The system that has a weakness of this name, and how that is switched on.
 pub fn weakness(name: &str) -> Option<(System, How)> {
     System::ALL.into_iter().find_map(|system| Some((system, system.weaknesses().iter().find(|known| known.name == name)?.how)))

@@ -22,6 +22,10 @@ pub trait UnderTest: Sync {
     fn endpoints(&self) -> Vec<(&'static str, f64)>;
     /// The numbers of its schedules, which keep its arrivals and trace ids apart from those of other systems; below 100.
     fn numbers(&self) -> Range<u64>;
+    /// Name and text of each experiment on it alone, in its folder's `experiments`.
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// The weaknesses of its published form.
     fn weaknesses(&self) -> &'static [Weakness] {
         &[]

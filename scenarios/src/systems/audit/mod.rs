@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use faults::Trigger;
 
-use super::{How, UnderTest, Weakness};
+use super::{How, UnderTest, Weakness, experiments};
 
 pub use load::AuditLoad;
 
@@ -43,6 +43,10 @@ impl UnderTest for Audit {
             Weakness { name: "lost-on-timeout", how: How::Unhandled(STATE_MACHINE, &["Lambda.Unknown", "States.Timeout"]) },
             Weakness { name: "throttling-not-retried", how: How::Unhandled(STATE_MACHINE, &["Lambda.TooManyRequestsException"]) },
         ]
+    }
+
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        experiments!["kill-the-archiver", "throttled-metadata", "close-fails", "slow-cache", "audit-sizes"]
     }
 
     fn numbers(&self) -> Range<u64> {

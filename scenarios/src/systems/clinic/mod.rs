@@ -10,7 +10,7 @@ use std::ops::Range;
 use faults::Trigger;
 use run_folder::deployment::PolicyStore;
 
-use super::{How, UnderTest, Weakness};
+use super::{How, UnderTest, Weakness, experiments};
 
 pub use load::ClinicLoad;
 
@@ -44,6 +44,10 @@ impl UnderTest for Clinic {
             Weakness { name: "claims-not-checked", how: NAMED },
             Weakness { name: "keys-fetched-once", how: NAMED },
         ]
+    }
+
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        experiments!["failing-authorizer"]
     }
 
     fn numbers(&self) -> Range<u64> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use faults::Trigger;
 
-use super::{How, Setup, UnderTest, Weakness};
+use super::{How, Setup, UnderTest, Weakness, experiments};
 
 pub use load::UsersLoad;
 
@@ -43,6 +43,10 @@ impl UnderTest for InactiveUsers {
             Weakness { name: "whole-batch-fails", how: PRUNES },
             Weakness { name: "late-write-wins", how: How::Named("RecordSignInWeaknesses") },
         ]
+    }
+
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        experiments!["expiry-race", "disable-quota", "poison-record", "sign-in-blocked"]
     }
 
     fn numbers(&self) -> Range<u64> {

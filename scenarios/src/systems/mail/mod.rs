@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use faults::Trigger;
 
-use super::{How, UnderTest, Weakness};
+use super::{How, UnderTest, Weakness, experiments};
 
 pub use load::MailLoad;
 
@@ -44,6 +44,10 @@ impl UnderTest for Mail {
             Weakness { name: "attachment-key-collides", how: NAMED },
             Weakness { name: "not-idempotent", how: NAMED },
         ]
+    }
+
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        experiments!["lost-acknowledgement-mail", "slow-mail", "failing-mail-service", "kill-between-upload-and-send"]
     }
 
     fn numbers(&self) -> Range<u64> {

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use faults::Trigger;
 
-use super::{How, UnderTest, Weakness};
+use super::{How, UnderTest, Weakness, experiments};
 
 pub use load::ThermostatLoad;
 
@@ -51,6 +51,10 @@ impl UnderTest for Thermostat {
             Weakness { name: "mode-dropped", how: NAMED },
             Weakness { name: "device-dies-on-reject", how: How::Device },
         ]
+    }
+
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        experiments!["decision-point-down", "lost-shadow-write"]
     }
 
     fn numbers(&self) -> Range<u64> {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use faults::Trigger;
 use reports::measurements::{Deployment, Route};
 
-use super::{How, UnderTest, Weakness};
+use super::{How, UnderTest, Weakness, experiments};
 
 pub use load::UsersApiLoad;
 
@@ -71,6 +71,10 @@ impl UnderTest for UsersApi {
             Deployment { name: shape.name().to_owned(), routes: VERBS.map(route).into() }
         };
         SHAPES.map(shape).into()
+    }
+
+    fn experiments(&self) -> &'static [(&'static str, &'static str)] {
+        experiments!["blast-radius"]
     }
 
     fn numbers(&self) -> Range<u64> {
