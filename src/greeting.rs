@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use run_folder::Addresses;
-use run_folder::addresses::PASSWORD;
-use run_folder::addresses::Pool;
 use scenarios::systems::System;
-use scenarios::systems::users_api::SHAPES;
-use scenarios::systems::{audit, inactive_users, mail};
 
 /// The text, in bold letters where they are wanted.
 pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
@@ -27,67 +23,16 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
         place("cache", &format!("{}{whose}", a.redis));
     }
     text.push('\n');
-    let tries = [
-        a.pool("thermostat").map(|pool| asked(a, pool, "john_doe", "AccessToken", "prod/items -H \"Authorization: Bearer $TOKEN\"")),
-        a.pool("clinic-external").map(|pool| {
-            let request = "dev/appointment/PI-T123 -H \"Authorization: Bearer $TOKEN\" -H 'ClientType: external'";
-            asked(a, pool, "Dave", "IdToken", request)
-        }),
-        (!a.smtp.is_empty()).then(|| sent(a)),
-        a.pool(inactive_users::POOL).map(|pool| format!("  {}\n\n", sign_in(a, pool, &inactive_users::member(0)))),
-        System::UsersApi.functions().iter().all(|(name, _)| a.functions.iter().any(|up| up == name)).then(|| users(a)),
-        a.api_keys.get(audit::API).map(|key| recorded(a, key)),
-    ];
-    tries.into_iter().flatten().for_each(|one| text.push_str(&one));
+    System::ALL.into_iter().filter_map(|system| system.example(a)).for_each(|one| text.push_str(&one));
     text.push_str("Ctrl-C takes it down.\n");
     text
 }
 
-/// A request through the gateway with the token of a user.
-fn asked(a: &Addresses, pool: &Pool, user: &str, token: &str, request: &str) -> String {
-    let sign_in = sign_in(a, pool, user);
-    format!("  TOKEN=$({sign_in} | sed 's/.*\"{token}\":\"\\([^\"]*\\)\".*/\\1/')\n  curl -i http://{}/{request}\n\n", a.gateway)
-}
-
-fn sign_in(a: &Addresses, pool: &Pool, user: &str) -> String {
-    format!(
-        "curl -s http://{} -H 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth' -H 'Content-Type: application/x-amz-json-1.1' \\\n    \
-         -d '{{\"AuthFlow\":\"USER_PASSWORD_AUTH\",\"ClientId\":\"{}\",\"AuthParameters\":{{\"USERNAME\":\"{user}\",\"PASSWORD\":\"{PASSWORD}\"}}}}'",
-        a.services, pool.client_id
-    )
-}
-
-/// A mail to one reader.
-fn sent(a: &Addresses) -> String {
-    let marker = mail::MARKER;
-    format!(
-        "  printf 'Subject: a reading\\r\\n\\r\\nIt is 21 degrees.\\r\\n{marker}reader@example.org{marker}\\r\\n' | \\\n    \
-         curl -s smtp://{} --mail-from sensor@example.org --mail-rcpt in@example.org -T -\n\n",
-        a.smtp
-    )
-}
-
-/// A user in each shape of the users API; none of them sees another's.
-fn users(a: &Addresses) -> String {
-    let create = |shape: &str| {
-        let body = r#"{"id":"u-1","name":"Jane","email":"jane@example.com"}"#;
-        format!("  curl -i http://{0}/{shape}/users -d '{body}'\n  curl -i http://{0}/{shape}/users/u-1\n", a.gateway)
-    };
-    SHAPES.map(|shape| create(shape.name())).concat() + "\n"
-}
-
-/// An audit record.
-fn recorded(a: &Addresses, key: &str) -> String {
-    format!(
-        "  curl -i http://{}/prod{} -H 'x-api-key: {key}' -d '{{\"sourceTransactionID\":\"one\",\"sourceSystem\":\"till\",\\\n    \
-         \"occurredAt\":\"2026-01-31T12:00:00Z\",\"contentType\":\"text/plain\",\"content\":\"aGVsbG8=\"}}'\n\n",
-        a.gateway,
-        audit::PATH
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use run_folder::addresses::Pool;
+    use scenarios::systems::audit;
+
     use super::*;
 
     fn addresses(pools: &[&str], smtp: &str, functions: &[&str], key: &str) -> Addresses {

@@ -1,6 +1,7 @@
 //! The systems under test, one folder each. A new one is a folder, its `mod` line and its row in [`for_each_system`](crate::for_each_system).
 
 pub mod audit;
+mod by_hand;
 pub mod clinic;
 pub mod inactive_users;
 pub mod load;

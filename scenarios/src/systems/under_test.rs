@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use faults::Trigger;
 use reports::measurements::Deployment;
+use run_folder::Addresses;
 
 /// What a system is, whatever is sent to it.
 pub trait UnderTest: Sync {
@@ -29,6 +30,10 @@ pub trait UnderTest: Sync {
     /// The weaknesses of its published form.
     fn weaknesses(&self) -> &'static [Weakness] {
         &[]
+    }
+    /// Commands with which a person tries it, where it is up at these addresses.
+    fn example(&self, _addresses: &Addresses) -> Option<String> {
+        None
     }
     /// Deployments of one API that a report compares; most systems have none.
     fn compared(&self) -> Vec<Deployment> {

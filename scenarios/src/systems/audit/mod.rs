@@ -7,6 +7,7 @@ pub(crate) mod traffic;
 use std::ops::Range;
 
 use faults::Trigger;
+use run_folder::Addresses;
 
 use super::{How, UnderTest, Weakness, experiments};
 
@@ -47,6 +48,15 @@ impl UnderTest for Audit {
 
     fn experiments(&self) -> &'static [(&'static str, &'static str)] {
         experiments!["kill-the-archiver", "throttled-metadata", "close-fails", "slow-cache", "audit-sizes"]
+    }
+
+    fn example(&self, a: &Addresses) -> Option<String> {
+        let key = a.api_keys.get(API)?;
+        Some(format!(
+            "  curl -i http://{}/prod{PATH} -H 'x-api-key: {key}' -d '{{\"sourceTransactionID\":\"one\",\"sourceSystem\":\"till\",\\\n    \
+             \"occurredAt\":\"2026-01-31T12:00:00Z\",\"contentType\":\"text/plain\",\"content\":\"aGVsbG8=\"}}'\n\n",
+            a.gateway
+        ))
     }
 
     fn numbers(&self) -> Range<u64> {

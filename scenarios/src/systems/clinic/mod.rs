@@ -8,9 +8,10 @@ pub(crate) mod traffic;
 use std::ops::Range;
 
 use faults::Trigger;
+use run_folder::Addresses;
 use run_folder::deployment::PolicyStore;
 
-use super::{How, UnderTest, Weakness, experiments};
+use super::{How, UnderTest, Weakness, by_hand, experiments};
 
 pub use load::ClinicLoad;
 
@@ -48,6 +49,11 @@ impl UnderTest for Clinic {
 
     fn experiments(&self) -> &'static [(&'static str, &'static str)] {
         experiments!["failing-authorizer"]
+    }
+
+    fn example(&self, a: &Addresses) -> Option<String> {
+        let request = "dev/appointment/PI-T123 -H \"Authorization: Bearer $TOKEN\" -H 'ClientType: external'";
+        a.pool(Pool::External.name()).map(|pool| by_hand::asked(a, pool, "Dave", "IdToken", request))
     }
 
     fn numbers(&self) -> Range<u64> {

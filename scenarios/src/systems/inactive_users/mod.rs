@@ -8,8 +8,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use faults::Trigger;
+use run_folder::Addresses;
 
-use super::{How, Setup, UnderTest, Weakness, experiments};
+use super::{How, Setup, UnderTest, Weakness, by_hand, experiments};
 
 pub use load::UsersLoad;
 
@@ -47,6 +48,10 @@ impl UnderTest for InactiveUsers {
 
     fn experiments(&self) -> &'static [(&'static str, &'static str)] {
         experiments!["expiry-race", "disable-quota", "poison-record", "sign-in-blocked"]
+    }
+
+    fn example(&self, a: &Addresses) -> Option<String> {
+        a.pool(POOL).map(|pool| format!("  {}\n\n", by_hand::sign_in(a, pool, &member(0))))
     }
 
     fn numbers(&self) -> Range<u64> {

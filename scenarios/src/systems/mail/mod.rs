@@ -7,6 +7,7 @@ pub(crate) mod traffic;
 use std::ops::Range;
 
 use faults::Trigger;
+use run_folder::Addresses;
 
 use super::{How, UnderTest, Weakness, experiments};
 
@@ -48,6 +49,15 @@ impl UnderTest for Mail {
 
     fn experiments(&self) -> &'static [(&'static str, &'static str)] {
         experiments!["lost-acknowledgement-mail", "slow-mail", "failing-mail-service", "kill-between-upload-and-send"]
+    }
+
+    fn example(&self, a: &Addresses) -> Option<String> {
+        let mail = format!(
+            "  printf 'Subject: a reading\\r\\n\\r\\nIt is 21 degrees.\\r\\n{MARKER}reader@example.org{MARKER}\\r\\n' | \\\n    \
+             curl -s smtp://{} --mail-from sensor@example.org --mail-rcpt in@example.org -T -\n\n",
+            a.smtp
+        );
+        (!a.smtp.is_empty()).then_some(mail)
     }
 
     fn numbers(&self) -> Range<u64> {

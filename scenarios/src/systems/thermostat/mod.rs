@@ -8,8 +8,9 @@ pub(crate) mod traffic;
 use std::ops::Range;
 
 use faults::Trigger;
+use run_folder::Addresses;
 
-use super::{How, UnderTest, Weakness, experiments};
+use super::{How, UnderTest, Weakness, by_hand, experiments};
 
 pub use load::ThermostatLoad;
 
@@ -55,6 +56,11 @@ impl UnderTest for Thermostat {
 
     fn experiments(&self) -> &'static [(&'static str, &'static str)] {
         experiments!["decision-point-down", "lost-shadow-write"]
+    }
+
+    fn example(&self, a: &Addresses) -> Option<String> {
+        let request = "prod/items -H \"Authorization: Bearer $TOKEN\"";
+        a.pool(POOL).map(|pool| by_hand::asked(a, pool, "john_doe", "AccessToken", request))
     }
 
     fn numbers(&self) -> Range<u64> {

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use faults::Trigger;
 use reports::measurements::{Deployment, Route};
+use run_folder::Addresses;
 
 use super::{How, UnderTest, Weakness, experiments};
 
@@ -75,6 +76,16 @@ impl UnderTest for UsersApi {
 
     fn experiments(&self) -> &'static [(&'static str, &'static str)] {
         experiments!["blast-radius"]
+    }
+
+    fn example(&self, a: &Addresses) -> Option<String> {
+        let body = r#"{"id":"u-1","name":"Jane","email":"jane@example.com"}"#;
+        let create = |shape: Shape| {
+            let shape = shape.name();
+            format!("  curl -i http://{0}/{shape}/users -d '{body}'\n  curl -i http://{0}/{shape}/users/u-1\n", a.gateway)
+        };
+        let is_up = self.functions().iter().all(|(name, _)| a.functions.iter().any(|up| up == name));
+        is_up.then(|| SHAPES.map(create).concat() + "\n")
     }
 
     fn numbers(&self) -> Range<u64> {
