@@ -252,7 +252,7 @@ fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
         let functions = deployed(parameters).functions;
-        assert_eq!(functions.len(), 10 + System::UsersApi.functions().len());
+        assert_eq!(functions.len(), System::ALL.into_iter().flat_map(|system| system.functions()).count());
         for function in functions {
             assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
         }
