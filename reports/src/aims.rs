@@ -146,6 +146,9 @@ impl Question<'_> {
     fn share(&self, phase: Phase, arm: AimArm) -> Option<Finding> {
         let (miss, allowed) = self.expectation.bound.allows()?;
         let span = span(&self.measured.phases, phase)?;
+        if allowed >= 1.0 {
+            return Some(Finding::undecided("not judged", "no request can miss it".to_owned()));
+        }
         let misses = Misses::of(&self.measured.latencies, span, miss, |tag| self.wants(tag, arm));
         let Found { interval, clustering } = misses.found()?;
         let total = misses.total();
@@ -347,6 +350,13 @@ mod tests {
         let close = answer(Bound::P90("400ms".parse().unwrap()), |_| ());
         assert_eq!(close.answer, Answer::NotShown, "{close:?}");
         assert!(close.why.contains("more under fault"), "{}", close.why);
+    }
+
+    #[test]
+    fn what_nothing_can_miss_never_holds() {
+        let all = answer(Bound::Errors(1.0.try_into().unwrap()), |_| ());
+        assert_eq!((all.answer, all.why.as_str()), (Answer::NotShown, "no request can miss it"));
+        assert_eq!(answer(Bound::Errors(0.99.try_into().unwrap()), |_| ()).answer, Answer::Holds);
     }
 
     #[test]

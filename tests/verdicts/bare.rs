@@ -163,3 +163,19 @@ fn a_stack_that_is_wrong_without_faults_is_called_so_and_one_that_is_well_is_hel
         }
     });
 }
+
+#[test]
+fn an_aim_that_nothing_can_miss_is_refused_before_anything_is_sent() {
+    // Every request failed under load, and it was held.
+    for (aims, says) in [
+        ("errors = \"<= 100%\"", "`<= 100%` always holds"),
+        ("p50 = \"<= 30s\"", "always holds"),
+        ("p90 = \"<= 1m\"", "always holds"),
+        ("p99 = \"<= 40s\"", "always holds"),
+    ] {
+        let outcome = support::run_beside_others(&shop("http://127.0.0.1:1/", 20, &expects(aims)), &[]);
+        assert_eq!(outcome.code, 2, "{aims}: {}", outcome.story());
+        assert!(outcome.stderr.contains(says) && outcome.stderr.contains("nothing was started"), "{aims}: {}", outcome.story());
+        assert!(!outcome.folder.path().join("result.json").exists(), "{aims}");
+    }
+}

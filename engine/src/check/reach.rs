@@ -69,6 +69,9 @@ impl Check<'_> {
                     let what = format!("`<= {time}` always holds: a request is given up after `{patience}`; write less than `{patience}`");
                     self.complain(of.span(), what);
                 }
+                Bound::Errors(share) if share.value() >= 1.0 => {
+                    self.complain(of.span(), "`<= 100%` always holds; write less, or `errors = \"any\"`, which the report mentions");
+                }
                 Bound::Recovery(_) if plan.timeline.recovery.is_zero() => {
                     self.complain(of.span(), "`recovery` is never looked at: the recovery phase is `0s`; lengthen it under `[phases]`");
                 }
@@ -118,6 +121,8 @@ mod tests {
             (GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 40s\"", 1), "a request is given up after `30s`"),
             (GOOD.replacen("p50 = \"<= 150ms\"", "p50 = \"<= 30s\"", 1), "a request is given up after `30s`"),
             (GOOD.replacen("p50 = \"<= 150ms\"", "p90 = \"<= 1m\"", 1), "a request is given up after `30s`"),
+            (GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 100%\"", 1), "`<= 100%` always holds"),
+            (GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 100.00 %\"", 1), "`errors = \"any\"`"),
             (GOOD.replacen("recovery = \"15s\"", "recovery = \"9s\"", 1), "longer than the recovery phase, which is `9s`"),
             (GOOD.replacen("recovery = \"15s\"", "recovery = \"0s\"", 1), "the recovery phase is `0s`"),
             (GOOD.replacen("for 5s", "for 10h", 1), "longer than the fault and recovery phases, `55s` together"),
@@ -135,6 +140,7 @@ mod tests {
         for text in [
             GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 29999ms\"", 1),
             GOOD.replacen("p99 = \"<= 1s\"", "p99-ratio = \"<= 0.9x\"", 1),
+            GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 99%\"", 1),
             GOOD.replacen("recovery = \"15s\"", "recovery = \"10s\"", 1),
             GOOD.replacen("for 5s", "for 55s", 1),
             GOOD.replace("15/s", "1/s").replace("30/s", "1/s"),
