@@ -1,5 +1,6 @@
 //! Each aim gets one of three answers. Whether the run as a whole may be trusted is not asked here.
 
+use faults::Fault;
 use faults::time::Time;
 
 use crate::compare::{Effect, NotComparable, compare};
@@ -12,7 +13,7 @@ use crate::report::{Aim, Answer, Recovered, Source, short};
 use crate::rolls::FaultSet;
 use crate::tables::{arm_blocks, served, span};
 use crate::words::{count, percent, seconds, time};
-use crate::{AimArm, ArmTag, Bound, Expectation, Measurements, Phase, Tag, implied, interference, recovery};
+use crate::{AimArm, ArmTag, Bound, Expectation, Latencies, Measurements, Phase, Tag, implied, interference, recovery};
 
 /// A broken aim must be this unlikely if the aim were kept: one side of a 95 % interval.
 pub const ONE_SIDE: f64 = 0.025;
@@ -79,7 +80,7 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
     let arm = match expectation.bound {
         Bound::Recovery(_) => AimArm::All,
         Bound::P99Ratio(_) => AimArm::Struck,
-        _ => expectation.arm.unwrap_or_else(|| default_arm(measured, &expectation.of)),
+        _ => arm_of(&expectation, &measured.experiment.faults, &measured.latencies, Phase::Fault),
     };
     let question = Question { measured, expectation, source, arm, errors };
     let (finding, baseline) = match question.expectation.bound {
@@ -93,10 +94,12 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
     Aim { expectation, source, arm, asked, found, interval, answer, why, p_broken, baseline }
 }
 
-/// Struck where dice chose who is struck, for the share that the experiment leaves alone is not what an aim under fault is about.
-fn default_arm(measured: &Measurements, of: &str) -> AimArm {
-    let has_share = measured.experiment.faults.iter().any(|fault| (0.0..1.0).contains(&fault.share.value()));
-    if has_share && struck(measured, of).is_some() { AimArm::Struck } else { AimArm::All }
+/// Whose requests an aim on time or errors judges. Where the experiment does not say, it is the struck where dice chose who is struck, for the share
+/// that the experiment leaves alone is not what an aim under fault is about; who a fault is about is looked up in `phase`.
+pub fn arm_of(aim: &Expectation, faults: &[Fault], latencies: &Latencies, phase: Phase) -> AimArm {
+    let has_share = || faults.iter().any(|fault| (0.0..1.0).contains(&fault.share.value()));
+    let is_chosen = |tag: &Tag| tag.phase == phase && tag.endpoint == aim.of && tag.ended() && tag.arm() != ArmTag::Untouched;
+    aim.arm.unwrap_or_else(|| if has_share() && latencies.count(is_chosen) > 0 { AimArm::Struck } else { AimArm::All })
 }
 
 /// How many struck requests of the endpoint were recorded in the fault phase; none where no fault was about any of them.

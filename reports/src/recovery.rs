@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::aims::{ONE_SIDE, asked};
+use crate::implied::Asked;
 use crate::intervals::{exact_share, p_of_at_least};
 use crate::misses::{Block, Miss, Misses};
 use crate::report::Recovered;
@@ -44,14 +45,14 @@ impl Kept {
     }
 }
 
-/// The aims to recover to: those of the experiment, and errors always.
+/// The aims to recover to: those of the experiment, and errors unless it bounds them for requests that are not struck, or lets them go.
 fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
     let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
         let (miss, allowed) = aim.bound.allows()?;
         Some((asked(&aim.bound), miss, allowed, aim.warm))
     });
     let mut wanted: Vec<_> = own.collect();
-    if implied::is_implied(measured, of) {
+    if implied::is_about_the_rest(of, &Asked::of(measured), Phase::Fault) {
         let requests = measured.latencies.count(|tag| tag.endpoint == of && tag.phase == Phase::Recovery && tag.ended());
         let errors = implied::bound(measured, of, requests).and_then(|share| faults::Share::try_from(share).ok());
         wanted.extend(errors.map(|share| (asked(&Bound::Errors(share)), Miss::Failed, share.value(), false)));

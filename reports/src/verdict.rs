@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::aims;
 use crate::baseline::{Baseline, Problems};
 use crate::distributions::binomial_band;
+use crate::implied::Asked;
 use crate::measurements::{Books, End, Generator, Injections, Invariant, Restored};
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, Source, VERSION, short};
 use crate::sentence;
@@ -134,9 +135,8 @@ fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
 /// What was wrong before any fault, broken rules among what was missed.
 fn before_any_fault(measured: &Measurements) -> Problems {
     let Some(span) = span(&measured.phases, Phase::Baseline) else { return Problems::default() };
-    let (latencies, service_times) = (&measured.latencies, &measured.service_times);
-    let (expectations, any_errors) = (measured.experiment.expectations.as_slice(), measured.experiment.any_errors.as_slice());
-    let baseline = Baseline { latencies, service_times, span, expectations, any_errors, machine_wait_us: machine_wait_us(measured) };
+    let (asked, service_times) = (Asked::of(measured), &measured.service_times);
+    let baseline = Baseline { asked, service_times, span, machine_wait_us: machine_wait_us(measured) };
     let Problems { dead, missed } = baseline.problems();
     let rules = measured.invariants.iter().filter(|rule| measured.experiment.none_broken && rule.broken_in_baseline > 0);
     let rules = rules.map(|rule| format!("`{}` was broken {} times ({})", rule.id, count(rule.broken_in_baseline), rule.rule));

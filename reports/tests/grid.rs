@@ -203,7 +203,7 @@ impl Case {
             let is_judged = match arm {
                 AimArm::All => true,
                 AimArm::Struck | AimArm::Delayed => struck,
-                AimArm::Control | AimArm::NotStruck => !struck,
+                AimArm::Control | AimArm::NotStruck | AimArm::Untouched => !struck,
             };
             let is_judged = is_judged && self.aim != Aim::Recovery;
             // Of both arms together an aim on all has as many as an aim on one has of that.

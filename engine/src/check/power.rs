@@ -71,7 +71,7 @@ fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
     match aim.arm {
         None | Some(AimArm::Struck | AimArm::Delayed) => struck,
         Some(AimArm::Control | AimArm::NotStruck) if struck < 1.0 => 1.0 - struck,
-        Some(AimArm::Control | AimArm::NotStruck | AimArm::All) => 1.0,
+        Some(AimArm::Control | AimArm::NotStruck | AimArm::Untouched | AimArm::All) => 1.0,
     }
 }
 

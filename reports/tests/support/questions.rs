@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use reports::baseline::Baseline;
+use reports::implied::Asked;
 use reports::measurements::{Measurements, PhaseSpan};
 use reports::misses::Misses;
 use reports::tables::{effects, span};
@@ -306,7 +307,7 @@ impl Run<'_> {
 }
 
 fn problems(measured: &Measurements, expectations: &[reports::Expectation]) -> Vec<String> {
-    let (latencies, service_times) = (&measured.latencies, &measured.service_times);
+    let asked = Asked { expectations, ..Asked::of(measured) };
     let span: PhaseSpan = span(&measured.phases, Phase::Baseline).unwrap();
-    Baseline { latencies, service_times, span, expectations, any_errors: &[], machine_wait_us: 0 }.problems().missed
+    Baseline { asked, service_times: &measured.service_times, span, machine_wait_us: 0 }.problems().missed
 }
