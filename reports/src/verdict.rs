@@ -254,7 +254,8 @@ fn doubts(report: &Report) -> Vec<String> {
     if report.books.sent == 0 {
         doubts.push("no request was sent in the recorded phases".to_owned());
     }
-    let planned: Vec<_> = report.injections.iter().filter(|row| row.share > 0.0).collect();
+    // One with a share of 0 among them: that it strikes nothing proves nothing.
+    let planned = &report.injections;
     if !planned.is_empty() && planned.iter().all(|row| row.books.struck == 0) {
         doubts.push("nothing was struck, although faults were planned".to_owned());
     }
@@ -382,6 +383,26 @@ mod tests {
         verdict(|m| m.injections[0].struck = 0, Verdict::NotShown, "nothing was struck");
         verdict(|m| m.injections.clear(), Verdict::NotShown, "nothing was struck");
         verdict(|m| m.injections[0].struck /= 2, Verdict::NotShown, "eligible");
+        verdict(
+            |m| {
+                m.experiment.faults[0].share = 0.0.try_into().unwrap();
+                m.injections[0].struck = 0;
+            },
+            Verdict::NotShown,
+            "nothing was struck",
+        );
+    }
+
+    #[test]
+    fn a_fault_beside_others_that_strikes_nothing_is_never_green() {
+        for share in [0.0, 0.001, 0.5, 1.0] {
+            let idle = |m: &mut Measurements| {
+                let fault = faults::Fault { name: "idle".into(), share: share.try_into().unwrap(), ..m.experiment.faults[0].clone() };
+                m.injections.push(Injections { eligible: 97, ..Injections::none_of(&fault) });
+                m.experiment.faults.push(fault);
+            };
+            verdict(idle, Verdict::NotShown, "`idle` struck");
+        }
     }
 
     #[test]
