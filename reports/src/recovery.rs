@@ -14,9 +14,9 @@ use crate::tables::span;
 use crate::{Bound, Measurements, Phase, implied};
 
 /// The length of a window in seconds.
-const WINDOW_S: u32 = 5;
+pub const WINDOW_S: u32 = 5;
 /// A window with fewer requests is passed over.
-const FEWEST: u64 = 5;
+pub const FEWEST: u64 = 5;
 /// For how long the aims must then be kept.
 pub const KEPT_S: f64 = 30.0;
 
