@@ -267,11 +267,23 @@ impl Question<'_> {
         Some(Finding { found, interval: "none".to_owned(), answer, why, p_broken })
     }
 
+    /// Why nothing is known of its recovery.
+    fn no_recovery(&self) -> String {
+        let of = &self.expectation.of;
+        if span(&self.measured.phases, Phase::Recovery).is_none() {
+            "the run had no recovery phase".to_owned()
+        } else if !self.measured.latencies.endpoints().contains(of) {
+            format!("`{of}` had no request")
+        } else {
+            format!("nothing says when `{of}` is well again: it has no aim on time or errors")
+        }
+    }
+
     fn recovered(&self, limit: Time, recoveries: &[Recovered]) -> Finding {
         let of = &self.expectation.of;
         let limit = limit.duration().as_secs_f64();
         let Some(recovery) = recoveries.iter().find(|one| one.endpoint == *of) else {
-            return Finding::undecided("not measured", "the run had no recovery phase".to_owned());
+            return Finding::undecided("not measured", self.no_recovery());
         };
         if recovery.windows == 0 {
             return Finding::undecided("too few requests", format!("no 5 s of the recovery had 5 requests to `{of}`"));
@@ -341,6 +353,25 @@ mod tests {
         assert!(soon.why.contains("11 s only"), "{}", soon.why);
         assert_eq!(answer(within("5s"), |m| slow_after_the_calm(m, 15)).answer, Answer::Broken);
         assert_eq!(answer(within("1m"), |m| slow_after_the_calm(m, 15)).answer, Answer::NotShown);
+    }
+
+    #[test]
+    fn a_recovery_that_is_not_measured_says_why() {
+        let recovery = || Bound::Recovery("10s".parse().unwrap());
+        let let_go = |m: &mut Measurements| {
+            m.experiment.any_errors.push(OF.into());
+            m.experiment.expectations.retain(|aim| aim.of != OF || aim.bound == recovery());
+            m.experiment.expectations.insert(0, Expectation { of: "thermostat shadow".into(), ..m.experiment.expectations[0].clone() });
+        };
+        let no_phase = |m: &mut Measurements| m.phases.retain(|span| span.phase != Phase::Recovery);
+        let no_request = |m: &mut Measurements| m.experiment.expectations[1].of = "nowhere".into();
+        for (aim, why) in [
+            (answer(recovery(), let_go), "nothing says when `clinic GET /appointment/{id}` is well again"),
+            (answer(recovery(), no_phase), "the run had no recovery phase"),
+            (answer(recovery(), no_request), "`nowhere` had no request"),
+        ] {
+            assert!(aim.answer == Answer::NotShown && aim.why.contains(why), "{why}: {aim:?}");
+        }
     }
 
     #[test]

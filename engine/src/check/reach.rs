@@ -29,6 +29,11 @@ pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
     known.map_or(0.0, |(_, system, requests)| rate(load, system) * requests)
 }
 
+/// Whether nothing that is expected of an endpoint tells when it is well.
+fn is_never_well(plan: &Plan, of: &str) -> bool {
+    plan.any_errors.iter().any(|free| free == of) && !plan.expectations.iter().any(|aim| aim.of == of && aim.bound.allows().is_some())
+}
+
 /// The faults that can be about an endpoint: those of its system's functions, and those of services.
 pub(super) fn faults_about<'a>(plan: &'a Plan, endpoint: &str) -> impl Iterator<Item = &'a Fault> {
     let system = endpoints().find(|(name, ..)| *name == endpoint).map(|(_, system, _)| system);
@@ -90,6 +95,11 @@ impl Check<'_> {
                 }
                 Bound::Recovery(_) if plan.timeline.recovery.is_zero() => {
                     self.complain(of.span(), "`recovery` is never looked at: the recovery phase is `0s`; lengthen it under `[phases]`");
+                }
+                Bound::Recovery(_) if is_never_well(plan, of.get_ref()) => {
+                    let what = "`recovery` has nothing to recover to: errors are let go, and nothing says when this endpoint is well; \
+                        add for example `p90`, or remove `errors = \"any\"`";
+                    self.complain(of.span(), what);
                 }
                 Bound::Recovery(time) if time.duration() > plan.timeline.recovery => {
                     let phase = Time::from(plan.timeline.recovery);
@@ -160,6 +170,11 @@ mod tests {
             (GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 100%\"", 1), "`<= 100%` always holds"),
             (GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 100.00 %\"", 1), "`errors = \"any\"`"),
             (GOOD.replacen("recovery = \"15s\"", "recovery = \"9s\"", 1), "longer than the recovery phase, which is `9s`"),
+            (GOOD.replacen("p99 = \"<= 1s\"\nerrors = \"<= 1%\"", "errors = \"any\"", 1), "`recovery` has nothing to recover to"),
+            (
+                GOOD.replacen("p99 = \"<= 1s\"\nerrors = \"<= 1%\"", "p99-ratio = \"<= 2x\"\nerrors = \"any\"", 1),
+                "`recovery` has nothing to recover to",
+            ),
             (GOOD.replacen("recovery = \"15s\"", "recovery = \"0s\"", 1), "the recovery phase is `0s`"),
             (GOOD.replacen("p50 = \"<= 150ms\"", "p50 = \"<= 0s\"", 1), "`<= 0s` never holds"),
             (GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 0.4us\"", 1), "`<= 0s` never holds"),
@@ -206,6 +221,8 @@ mod tests {
             GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 29999ms\"", 1),
             GOOD.replacen("p99 = \"<= 1s\"", "p99-ratio = \"<= 0.9x\"", 1),
             GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 99%\"", 1),
+            GOOD.replacen("errors = \"<= 1%\"", "errors = \"any\"", 1),
+            GOOD.replacen("p99 = \"<= 1s\"\nerrors = \"<= 1%\"\n", "", 1),
             GOOD.replacen("recovery = \"15s\"", "recovery = \"10s\"", 1),
             GOOD.replacen("for 5s", "for 55s", 1),
             GOOD.replace("15/s", "1/s").replace("30/s", "1/s"),
