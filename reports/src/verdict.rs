@@ -101,6 +101,7 @@ pub fn judge(measured: &Measurements) -> Report {
         platform_trouble: platform_trouble(measured),
         end: measured.end.clone(),
         restored: measured.restored.clone(),
+        unchecked: measured.unchecked.clone(),
         notes: measured.notes.clone(),
     };
     let (verdict, sentence, reasons) = decide(&report, is_dead);

@@ -61,3 +61,27 @@ fn rules_that_were_not_exercised_are_named_in_the_sentence_and_others_are_not() 
     assert!(report.sentence.contains("Not exercised: B-3, C-5."), "{}", report.sentence);
     assert!(!report.sentence.contains("A-1"), "{}", report.sentence);
 }
+
+#[test]
+fn what_no_rule_can_see_on_this_target_is_named_in_the_sentence() {
+    let mut measured = measured();
+    measured.experiment.any_errors = vec![tag(Phase::Fault, Rolls::NONE).endpoint];
+    assert!(!judge(&measured).sentence.contains("Not checked"));
+    measured.unchecked = vec!["what happens behind the answers".into(), "what leaves the cache".into()];
+    let report = judge(&measured);
+    assert_eq!(report.verdict, Verdict::Held, "{:#?}", report.reasons);
+    let says = "Not checked on this target: what happens behind the answers; what leaves the cache.";
+    assert!(report.sentence.contains(says), "{}", report.sentence);
+}
+
+#[test]
+fn requests_that_fail_are_never_said_to_be_served() {
+    let mut measured = measured();
+    let endpoint = tag(Phase::Fault, Rolls::NONE).endpoint;
+    (measured.experiment.any_errors, measured.experiment.expectations) = (vec![endpoint.clone()], vec![]);
+    let report = judge(&measured);
+    assert_eq!(report.verdict, Verdict::Held, "{:#?}", report.reasons);
+    assert!(report.sentence.starts_with("582 of 600 requests were served and every rule"), "{}", report.sentence);
+    let hidden = format!("Errors are let go by `errors = \"any\"` at `{endpoint}` (18 of 600 failed).");
+    assert!(report.sentence.contains(&hidden), "{}", report.sentence);
+}
