@@ -393,6 +393,90 @@ mod tests {
         assert_eq!(answer(Bound::Errors(0.99.try_into().unwrap()), |_| ()).answer, Answer::Holds);
     }
 
+    /// A healthy run of which only so many struck requests of the clinic are left.
+    fn few_struck(measured: &mut Measurements, most: u64) {
+        for latencies in [&mut measured.latencies, &mut measured.service_times] {
+            let (mut fewer, mut struck) = (Latencies::default(), 0);
+            latencies.visit(
+                |_| true,
+                |second, tag, half, pairs| {
+                    for us in pairs.iter().flat_map(|(us, n)| (0..*n).map(|_| u64::from(*us))) {
+                        let counts = tag.phase == Phase::Fault && tag.endpoint == OF && tag.arm() == ArmTag::Treatment;
+                        struck += u64::from(counts);
+                        if !counts || struck <= most {
+                            fewer.record(second, tag, us, half);
+                        }
+                    }
+                },
+            );
+            *latencies = fewer;
+        }
+    }
+
+    #[test]
+    fn fewer_than_ten_struck_requests_show_nothing_whichever_arm_is_judged() {
+        for arm in [AimArm::All, AimArm::Struck, AimArm::NotStruck] {
+            let aim = |most| {
+                answer(Bound::P50("1s".parse().unwrap()), |m| {
+                    m.experiment.expectations[1].arm = Some(arm);
+                    few_struck(m, most);
+                })
+            };
+            let nine = aim(9);
+            assert!(nine.answer == Answer::NotShown && nine.why.contains("only 9 struck"), "{arm:?}: {nine:?}");
+            assert_eq!(aim(10).answer, Answer::Holds, "{arm:?}");
+        }
+    }
+
+    #[test]
+    fn cold_starts_count_unless_only_warm_requests_are_asked_for() {
+        // One of five struck requests finds a new environment and takes three seconds.
+        let with_starts = |m: &mut Measurements| {
+            let tag = Tag { endpoint: OF.into(), phase: Phase::Fault, rolls: Rolls::one(0, true), cold: true, outcome: Outcome::Answered };
+            for second in 15..45 {
+                for _ in 0..4 {
+                    m.latencies.record(second, &tag, 3_000_000, false);
+                    m.service_times.record(second, &tag, 3_000_000, false);
+                }
+            }
+        };
+        let p90 = |warm: bool| {
+            answer(Bound::P90("1s".parse().unwrap()), |m| {
+                m.experiment.expectations[1].warm = warm;
+                with_starts(m);
+            })
+        };
+        assert_eq!((p90(false).answer, p90(true).answer), (Answer::Broken, Answer::Holds));
+        let mut measured = healthy();
+        with_starts(&mut measured);
+        let rows = crate::tables::endpoints(&measured);
+        let cold = |arm| rows.iter().find(|row| row.endpoint == OF && row.phase == Phase::Fault && row.arm == arm).unwrap().cold;
+        assert_eq!([ArmTag::Treatment, ArmTag::Control].map(cold), [120, 0]);
+    }
+
+    #[test]
+    fn a_failure_misses_every_bound_on_time_also_where_errors_are_let_go() {
+        let all_fail = |m: &mut Measurements| {
+            m.experiment.any_errors.push(OF.into());
+            for latencies in [&mut m.latencies, &mut m.service_times] {
+                let mut failed = Latencies::default();
+                latencies.visit(
+                    |_| true,
+                    |second, tag, half, pairs| {
+                        let outcome = if tag.phase == Phase::Fault { Outcome::Failed } else { tag.outcome };
+                        let tag = Tag { outcome, ..tag.clone() };
+                        pairs.iter().for_each(|(us, n)| (0..*n).for_each(|_| failed.record(second, &tag, u64::from(*us), half)));
+                    },
+                );
+                *latencies = failed;
+            }
+        };
+        for bound in [Bound::P50, Bound::P90, Bound::P99] {
+            let aim = answer(bound("25s".parse().unwrap()), all_fail);
+            assert_eq!((aim.answer, aim.found.contains("no right answer")), (Answer::Broken, true), "{aim:?}");
+        }
+    }
+
     #[test]
     fn a_ratio_is_judged_on_the_two_arms() {
         assert_eq!(answer(Bound::P99Ratio(2.0), |_| ()).answer, Answer::Broken);

@@ -113,7 +113,12 @@ fn a_ratio_twice_the_aim_never_holds() {
 #[test]
 fn recovery_of_a_well_system_is_not_broken_and_of_an_ill_one_is() {
     for per_second in [6, 20, 60] {
-        let recovery = |truth, bad_s| Question::Recovery { per_second, truth, bad_s };
+        let recovery = |truth, bad_s| Question::Recovery { per_second, truth, bad_s, fails: false };
+        // "At once" for a system that never recovers, because it failed fast.
+        let failing = |bad_s| Question::Recovery { per_second, truth: 0.5, bad_s, fails: true };
+        for bad_s in [10, 60] {
+            promises(failing(bad_s), "log-normal 0.25", 12, 20, &[("broken", AtLeast(0.999)), ("holds", AtMost(0.001))]);
+        }
         for name in ["log-normal 0.25", "log-normal 0.8"] {
             // Point estimates of windows: 21 to 63 %.
             promises(recovery(1.0, 0), name, 12, 150, &[("broken", AtMost(0.025))]);

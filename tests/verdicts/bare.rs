@@ -119,6 +119,12 @@ fn dying() -> Vec<Case> {
             reasons: &[],
             ..turning("502 under load, and let go", Answer::Now(502))
         },
+        Case {
+            more: expects("errors = \"any\"\np99 = \"<= 5s\""),
+            headline: &["The system broke: `shop GET /` should keep p99 at most 5s", "showed no right answer"],
+            reasons: &[],
+            ..turning("502 under load, and let go, with an aim on latency", Answer::Now(502))
+        },
         turning("hangs under load", Answer::Never),
         Case {
             more: "[stop]\nerrors = \"> 50% for 2s\"".to_owned(),
