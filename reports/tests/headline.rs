@@ -1,6 +1,6 @@
 //! What a reader sees first: the cards of `report.html` and the sentence.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -84,4 +84,21 @@ fn requests_that_fail_are_never_said_to_be_served() {
     assert!(report.sentence.starts_with("582 of 600 requests were served and every rule"), "{}", report.sentence);
     let hidden = format!("Errors are let go by `errors = \"any\"` at `{endpoint}` (18 of 600 failed).");
     assert!(report.sentence.contains(&hidden), "{}", report.sentence);
+}
+
+#[test]
+fn a_recovery_of_which_too_little_was_seen_is_not_said_to_have_failed() {
+    let large = |measured: &Measurements| cards(measured)[2].0.clone();
+    let with_recovery = |requests: u32, outcome: Outcome| {
+        let mut measured = measured();
+        measured.phases = phases(&[(Phase::Baseline, 20), (Phase::Fault, 40), (Phase::Recovery, 10)]);
+        (0..requests)
+            .for_each(|n| record(&mut measured, 60 + n % 10, &Tag { outcome, ..tag(Phase::Recovery, Rolls::NONE) }, 20_000.0, false));
+        balance(&mut measured);
+        measured
+    };
+    assert_eq!(large(&measured()), "recovery not measured");
+    assert_eq!(large(&with_recovery(4, Outcome::Answered)), "recovery not measured");
+    assert_eq!(large(&with_recovery(100, Outcome::Answered)), "recovered at once");
+    assert_eq!(large(&with_recovery(100, Outcome::Failed)), "not recovered");
 }
