@@ -85,13 +85,16 @@ pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
     let level = ONE_SIDE / (2 * starts.len() * aims.len()) as f64;
     // Whether each window keeps all aims; none where no aim has enough requests in it.
     let kept = |start: u32| aims.iter().filter_map(|aim| aim.window_misses(start, level)).reduce(|a, b| a || b).map(|missed| !missed);
-    let windows: Vec<(u32, Option<bool>)> = starts.iter().map(|start| (*start, kept(*start))).collect();
-    let seen = windows.iter().filter(|(_, kept)| kept.is_some()).count();
-    let good_from = |start: u32| {
-        let first = windows.iter().filter(|(s, _)| *s >= start).find_map(|(_, kept)| *kept);
-        first == Some(true) && !aims.iter().any(|aim| aim.rest_misses(start, level))
-    };
-    let good = starts.iter().copied().find(|start| good_from(*start));
+    let mut windows: Vec<Option<bool>> = starts.iter().map(|start| kept(*start)).collect();
+    let seen = windows.iter().filter(|kept| kept.is_some()).count();
+    // A window without enough requests is as the next one that has them.
+    let mut next = None;
+    for kept in windows.iter_mut().rev() {
+        *kept = kept.or(next);
+        next = *kept;
+    }
+    let is_good = |(start, kept): &(u32, Option<bool>)| *kept == Some(true) && !aims.iter().any(|aim| aim.rest_misses(*start, level));
+    let good = starts.iter().copied().zip(windows).find(is_good).map(|(start, _)| start);
     Some(Recovered {
         endpoint: endpoint.to_owned(),
         after_s: good.map(|start| f64::from(start - from)),
