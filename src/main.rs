@@ -37,20 +37,33 @@ const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
     scenarios::traffic::keep_signals();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => {
+            print::keep(said.print());
+            return written(u8::try_from(said.exit_code()).unwrap_or(COULD_NOT_RUN));
+        }
+    };
     // Whoever unwinds past here has closed what it held: the stack sees its input end, waits out the lease and goes.
     let Ok(done) = std::panic::catch_unwind(|| carry_out(cli.command)) else {
         eprintln!("error: this is a bug in brownout; please report it with the output above");
         return ExitCode::from(INTERNAL);
     };
     match done {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => written(code),
         Err(error) => {
             eprintln!("error: {}", chain(error.as_ref()));
             let left = matches!(error.downcast_ref(), Some(engine::run::RunError::Left { .. }));
             ExitCode::from(if left { reports::Verdict::NotRestored.exit_code() } else { COULD_NOT_RUN })
         }
     }
+}
+
+/// Nothing has gone well where what was asked for could not be written.
+fn written(code: u8) -> ExitCode {
+    let Some(cause) = print::failure() else { return ExitCode::from(code) };
+    eprintln!("error: standard output cannot be written; give it to a file or a device with free space: {cause}");
+    ExitCode::from(if code == 0 { COULD_NOT_RUN } else { code })
 }
 
 fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {

@@ -176,7 +176,10 @@ fn go(
     let mut progress = Progress::new(plan.timeline.end());
     let setting =
         Setting { folder: folder.path().to_owned(), run: marker, command: command_line(arguments, way), signals: Box::new(signals) };
-    Ok(runtime.block_on(engine::run::run(plan, target.as_mut(), setting, &mut progress))?)
+    runtime.block_on(engine::run::run(plan, target.as_mut(), setting, &mut progress)).map_err(|error| match error {
+        RunError::Folder(cause) => FolderError::Unwritable { path: folder.path().to_owned(), cause }.into(),
+        error => error.into(),
+    })
 }
 
 /// The stack runs as `brownout up` in a process of its own, which reads from the folder what to deploy.

@@ -188,6 +188,17 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn a_device_that_is_full_is_told_and_is_no_success() {
+    for arguments in [&["faults"][..], &["schema"], &["completions", "bash"], &["--help"], &["check", "quiet"], &["doctor"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = Command::new(support::BROWNOUT).args(arguments).stdin(Stdio::null()).stdout(full).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {err}");
+        assert!(err.contains("standard output cannot be written; ") && err.contains("No space left"), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
 fn a_check_tells_which_aims_the_run_can_break_but_not_hold() {
     let text = "question = \"?\"\nsystems = [\"clinic\"]\n[phases]\nfault = \"10s\"\n[load]\nclinic = { rate = \"20/s\" }\n\
         [[expect]]\nof = \"clinic GET /appointment/{id}\"\np99 = \"<= 1s\"\n";
@@ -259,14 +270,34 @@ fn server() -> std::net::SocketAddr {
     address
 }
 
-#[test]
-fn requests_to_this_machine_run_without_a_stack_and_a_second_run_keeps_off_the_first() {
-    let text = format!(
+/// An experiment that sends requests to a [`server`] of its own for some seconds.
+fn shop() -> String {
+    format!(
         "question = \"Does it answer?\"\n[phases]\nwarm-up = \"1s\"\nbaseline = \"3s\"\nfault = \"3s\"\nrecovery = \"1s\"\n\
          [[load.requests]]\nof = \"shop GET /\"\nurl = \"http://{}/\"\nrate = \"20/s\"\n[[expect]]\nof = \"shop GET /\"\np50 = \"<= 20s\"\n",
         server()
-    );
-    let outcome = support::run_beside_others(&text, &[]);
+    )
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_with_the_path_and_what_would_do() {
+    let _turn = support::turn_beside_others();
+    // Files may not grow beyond 4 KiB, or 2 by some shells: the load generator's report does not fit, and what is written before it does.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"", support::BROWNOUT]);
+    let folder = tempfile::tempdir().unwrap();
+    let running = support::start_by(shell, folder.path(), &shop(), &[]);
+    let outcome = support::ended(running, folder);
+    assert_eq!(outcome.code, 2, "{}", outcome.story());
+    let last = outcome.stderr.lines().last().unwrap_or_default();
+    let file = outcome.folder.path().canonicalize().unwrap().join("goose.json");
+    let says = format!("error: `{}` cannot be written; choose a writable folder with free space", file.display());
+    assert!(last.starts_with(&says), "{says}\n{}", outcome.story());
+}
+
+#[test]
+fn requests_to_this_machine_run_without_a_stack_and_a_second_run_keeps_off_the_first() {
+    let outcome = support::run_beside_others(&shop(), &[]);
     // A busy machine may send too late for a verdict.
     assert!([0, 4].contains(&outcome.code), "{}", outcome.story());
     let result = outcome.result();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reports::measurements::{Deployment, Experiment, PhaseSpan, Platform};
 use reports::{Phase, words};
-use run_folder::{Compressed, Health};
+use run_folder::{Addresses, Compressed, Health};
 
 use super::check::ARMING;
 use super::plan::Plan;
@@ -38,6 +38,14 @@ fn compressed_time(compressed: Compressed) -> String {
 /// The deployments of one API that are to be compared.
 pub fn deployments(plan: &Plan) -> Vec<Deployment> {
     plan.systems.iter().flat_map(|system| system.compared()).collect()
+}
+
+/// What no rule can see on the target, as a green verdict says it.
+pub fn unchecked(plan: &Plan, addresses: &Addresses) -> Vec<String> {
+    // Functions on AWS, and what somebody else runs here, are known by their answers.
+    let behind = plan.systems.is_empty().then(|| "what happens behind the answers".to_owned());
+    let cache = addresses.redis_is_foreign.then(|| "what leaves the cache, which is somebody else's".to_owned());
+    behind.into_iter().chain(cache).collect()
 }
 
 /// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
@@ -87,6 +95,19 @@ pub fn machine_wait_us(health: &Health) -> u64 {
 mod tests {
     use super::*;
     use crate::check::{endpoints, faults::functions};
+
+    #[test]
+    fn what_no_rule_can_see_is_said_of_each_target() {
+        let plan = |name: &str| {
+            let (name, text) = crate::shipped::find(name).unwrap();
+            crate::check(&name, &text).unwrap()
+        };
+        let deployed = crate::check("orders", include_str!("../../docs/examples/orders.toml")).unwrap();
+        let (own, foreign) = (Addresses::default(), Addresses { redis_is_foreign: true, ..Addresses::default() });
+        assert_eq!(unchecked(&plan("slow-cache"), &own), Vec::<String>::new());
+        assert_eq!(unchecked(&plan("audit-sizes"), &foreign), ["what leaves the cache, which is somebody else's"]);
+        assert_eq!(unchecked(&deployed, &own), ["what happens behind the answers"]);
+    }
 
     #[test]
     fn what_is_compared_is_what_is_recorded_and_what_can_be_struck() {

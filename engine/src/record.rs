@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
+use reports::implied::Asked;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
 use reports::{Latencies, Outcome, Phase, Tag};
 use scenarios::dispositions::Unfinished;
@@ -188,11 +189,14 @@ impl Recorder {
     pub fn broken_baseline(&self, plan: &Plan, machine_wait_us: u64) -> Vec<String> {
         let baseline = self.timeline.strike_at().saturating_sub(self.timeline.recording_from());
         let problems = Baseline {
-            latencies: &self.latencies,
+            asked: Asked {
+                expectations: &plan.expectations,
+                any_errors: &plan.any_errors,
+                faults: &plan.faults,
+                latencies: &self.latencies,
+            },
             service_times: &self.service_times,
             span: PhaseSpan { phase: Phase::Baseline, from_s: 0.0, to_s: baseline.as_secs_f64() },
-            expectations: &plan.expectations,
-            any_errors: &plan.any_errors,
             machine_wait_us,
         }
         .problems();

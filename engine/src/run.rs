@@ -14,7 +14,7 @@ use scenarios::traffic::{self, Order, Traffic};
 use super::deploy::deploy;
 use super::join::Join;
 use super::lease::Keeper;
-use super::measured::{deployments, experiment, machine_wait_us, phases, platform};
+use super::measured::{deployments, experiment, machine_wait_us, phases, platform, unchecked};
 use super::plan::Plan;
 use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
@@ -156,7 +156,9 @@ async fn measure(
         let _ = run.calm(traffic.started().elapsed()).await;
     }
     let quiet = run.settle(&mut traffic, &addresses, setting.signals.as_mut()).await;
-    run.close(traffic, quiet, started_unix_ms).await
+    let (mut measurements, asked) = run.close(traffic, quiet, started_unix_ms).await?;
+    measurements.unchecked = unchecked(plan, &addresses);
+    Ok((measurements, asked))
 }
 
 impl Run<'_> {
@@ -375,6 +377,7 @@ impl Run<'_> {
             invariants,
             end: self.end,
             restored: Restored::Yes,
+            unchecked: Vec::new(),
             notes,
         };
         Ok((measurements, self.asked))

@@ -64,7 +64,7 @@ fn effects(times: f64, title: &str) -> Table {
 fn recovery() -> Table {
     let column = |heading: &str, truth, bad_s, what: &str| Column {
         heading: heading.to_owned(),
-        asked: RATES.map(|per_second| (Question::Recovery { per_second, truth, bad_s }, 12)),
+        asked: RATES.map(|per_second| (Question::Recovery { per_second, truth, bad_s, fails: false }, 12)),
         what: what.to_owned(),
     };
     let columns = vec![

@@ -1,5 +1,6 @@
 //! Each aim gets one of three answers. Whether the run as a whole may be trusted is not asked here.
 
+use faults::Fault;
 use faults::time::Time;
 
 use crate::compare::{Effect, NotComparable, compare};
@@ -12,7 +13,7 @@ use crate::report::{Aim, Answer, Recovered, Source, short};
 use crate::rolls::FaultSet;
 use crate::tables::{arm_blocks, served, span};
 use crate::words::{count, percent, seconds, time};
-use crate::{AimArm, ArmTag, Bound, Expectation, Measurements, Phase, Tag, implied, interference, recovery};
+use crate::{AimArm, ArmTag, Bound, Expectation, Latencies, Measurements, Phase, Tag, implied, interference, recovery};
 
 /// A broken aim must be this unlikely if the aim were kept: one side of a 95 % interval.
 pub const ONE_SIDE: f64 = 0.025;
@@ -79,7 +80,7 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
     let arm = match expectation.bound {
         Bound::Recovery(_) => AimArm::All,
         Bound::P99Ratio(_) => AimArm::Struck,
-        _ => expectation.arm.unwrap_or_else(|| default_arm(measured, &expectation.of)),
+        _ => arm_of(&expectation, &measured.experiment.faults, &measured.latencies, Phase::Fault),
     };
     let question = Question { measured, expectation, source, arm, errors };
     let (finding, baseline) = match question.expectation.bound {
@@ -93,10 +94,12 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
     Aim { expectation, source, arm, asked, found, interval, answer, why, p_broken, baseline }
 }
 
-/// Struck where dice chose who is struck, for the share that the experiment leaves alone is not what an aim under fault is about.
-fn default_arm(measured: &Measurements, of: &str) -> AimArm {
-    let has_share = measured.experiment.faults.iter().any(|fault| (0.0..1.0).contains(&fault.share.value()));
-    if has_share && struck(measured, of).is_some() { AimArm::Struck } else { AimArm::All }
+/// Whose requests an aim on time or errors judges. Where the experiment does not say, it is the struck where dice chose who is struck, for the share
+/// that the experiment leaves alone is not what an aim under fault is about; who a fault is about is looked up in `phase`.
+pub fn arm_of(aim: &Expectation, faults: &[Fault], latencies: &Latencies, phase: Phase) -> AimArm {
+    let has_share = || faults.iter().any(|fault| (0.0..1.0).contains(&fault.share.value()));
+    let is_chosen = |tag: &Tag| tag.phase == phase && tag.endpoint == aim.of && tag.ended() && tag.arm() != ArmTag::Untouched;
+    aim.arm.unwrap_or_else(|| if has_share() && latencies.count(is_chosen) > 0 { AimArm::Struck } else { AimArm::All })
 }
 
 /// How many struck requests of the endpoint were recorded in the fault phase; none where no fault was about any of them.
@@ -146,6 +149,9 @@ impl Question<'_> {
     fn share(&self, phase: Phase, arm: AimArm) -> Option<Finding> {
         let (miss, allowed) = self.expectation.bound.allows()?;
         let span = span(&self.measured.phases, phase)?;
+        if allowed >= 1.0 {
+            return Some(Finding::undecided("not judged", "no request can miss it".to_owned()));
+        }
         let misses = Misses::of(&self.measured.latencies, span, miss, |tag| self.wants(tag, arm));
         let Found { interval, clustering } = misses.found()?;
         let total = misses.total();
@@ -261,11 +267,23 @@ impl Question<'_> {
         Some(Finding { found, interval: "none".to_owned(), answer, why, p_broken })
     }
 
+    /// Why nothing is known of its recovery.
+    fn no_recovery(&self) -> String {
+        let of = &self.expectation.of;
+        if span(&self.measured.phases, Phase::Recovery).is_none() {
+            "the run had no recovery phase".to_owned()
+        } else if !self.measured.latencies.endpoints().contains(of) {
+            format!("`{of}` had no request")
+        } else {
+            format!("nothing says when `{of}` is well again: it has no aim on time or errors")
+        }
+    }
+
     fn recovered(&self, limit: Time, recoveries: &[Recovered]) -> Finding {
         let of = &self.expectation.of;
         let limit = limit.duration().as_secs_f64();
         let Some(recovery) = recoveries.iter().find(|one| one.endpoint == *of) else {
-            return Finding::undecided("not measured", "the run had no recovery phase".to_owned());
+            return Finding::undecided("not measured", self.no_recovery());
         };
         if recovery.windows == 0 {
             return Finding::undecided("too few requests", format!("no 5 s of the recovery had 5 requests to `{of}`"));
@@ -338,6 +356,25 @@ mod tests {
     }
 
     #[test]
+    fn a_recovery_that_is_not_measured_says_why() {
+        let recovery = || Bound::Recovery("10s".parse().unwrap());
+        let let_go = |m: &mut Measurements| {
+            m.experiment.any_errors.push(OF.into());
+            m.experiment.expectations.retain(|aim| aim.of != OF || aim.bound == recovery());
+            m.experiment.expectations.insert(0, Expectation { of: "thermostat shadow".into(), ..m.experiment.expectations[0].clone() });
+        };
+        let no_phase = |m: &mut Measurements| m.phases.retain(|span| span.phase != Phase::Recovery);
+        let no_request = |m: &mut Measurements| m.experiment.expectations[1].of = "nowhere".into();
+        for (aim, why) in [
+            (answer(recovery(), let_go), "nothing says when `clinic GET /appointment/{id}` is well again"),
+            (answer(recovery(), no_phase), "the run had no recovery phase"),
+            (answer(recovery(), no_request), "`nowhere` had no request"),
+        ] {
+            assert!(aim.answer == Answer::NotShown && aim.why.contains(why), "{why}: {aim:?}");
+        }
+    }
+
+    #[test]
     fn a_bound_within_the_interval_is_not_shown_and_says_how_long_it_would_take() {
         let close = answer(Bound::P50("30ms".parse().unwrap()), |_| ());
         assert_ne!(close.answer, Answer::Holds);
@@ -347,6 +384,97 @@ mod tests {
         let close = answer(Bound::P90("400ms".parse().unwrap()), |_| ());
         assert_eq!(close.answer, Answer::NotShown, "{close:?}");
         assert!(close.why.contains("more under fault"), "{}", close.why);
+    }
+
+    #[test]
+    fn what_nothing_can_miss_never_holds() {
+        let all = answer(Bound::Errors(1.0.try_into().unwrap()), |_| ());
+        assert_eq!((all.answer, all.why.as_str()), (Answer::NotShown, "no request can miss it"));
+        assert_eq!(answer(Bound::Errors(0.99.try_into().unwrap()), |_| ()).answer, Answer::Holds);
+    }
+
+    /// A healthy run of which only so many struck requests of the clinic are left.
+    fn few_struck(measured: &mut Measurements, most: u64) {
+        for latencies in [&mut measured.latencies, &mut measured.service_times] {
+            let (mut fewer, mut struck) = (Latencies::default(), 0);
+            latencies.visit(
+                |_| true,
+                |second, tag, half, pairs| {
+                    for us in pairs.iter().flat_map(|(us, n)| (0..*n).map(|_| u64::from(*us))) {
+                        let counts = tag.phase == Phase::Fault && tag.endpoint == OF && tag.arm() == ArmTag::Treatment;
+                        struck += u64::from(counts);
+                        if !counts || struck <= most {
+                            fewer.record(second, tag, us, half);
+                        }
+                    }
+                },
+            );
+            *latencies = fewer;
+        }
+    }
+
+    #[test]
+    fn fewer_than_ten_struck_requests_show_nothing_whichever_arm_is_judged() {
+        for arm in [AimArm::All, AimArm::Struck, AimArm::NotStruck] {
+            let aim = |most| {
+                answer(Bound::P50("1s".parse().unwrap()), |m| {
+                    m.experiment.expectations[1].arm = Some(arm);
+                    few_struck(m, most);
+                })
+            };
+            let nine = aim(9);
+            assert!(nine.answer == Answer::NotShown && nine.why.contains("only 9 struck"), "{arm:?}: {nine:?}");
+            assert_eq!(aim(10).answer, Answer::Holds, "{arm:?}");
+        }
+    }
+
+    #[test]
+    fn cold_starts_count_unless_only_warm_requests_are_asked_for() {
+        // One of five struck requests finds a new environment and takes three seconds.
+        let with_starts = |m: &mut Measurements| {
+            let tag = Tag { endpoint: OF.into(), phase: Phase::Fault, rolls: Rolls::one(0, true), cold: true, outcome: Outcome::Answered };
+            for second in 15..45 {
+                for _ in 0..4 {
+                    m.latencies.record(second, &tag, 3_000_000, false);
+                    m.service_times.record(second, &tag, 3_000_000, false);
+                }
+            }
+        };
+        let p90 = |warm: bool| {
+            answer(Bound::P90("1s".parse().unwrap()), |m| {
+                m.experiment.expectations[1].warm = warm;
+                with_starts(m);
+            })
+        };
+        assert_eq!((p90(false).answer, p90(true).answer), (Answer::Broken, Answer::Holds));
+        let mut measured = healthy();
+        with_starts(&mut measured);
+        let rows = crate::tables::endpoints(&measured);
+        let cold = |arm| rows.iter().find(|row| row.endpoint == OF && row.phase == Phase::Fault && row.arm == arm).unwrap().cold;
+        assert_eq!([ArmTag::Treatment, ArmTag::Control].map(cold), [120, 0]);
+    }
+
+    #[test]
+    fn a_failure_misses_every_bound_on_time_also_where_errors_are_let_go() {
+        let all_fail = |m: &mut Measurements| {
+            m.experiment.any_errors.push(OF.into());
+            for latencies in [&mut m.latencies, &mut m.service_times] {
+                let mut failed = Latencies::default();
+                latencies.visit(
+                    |_| true,
+                    |second, tag, half, pairs| {
+                        let outcome = if tag.phase == Phase::Fault { Outcome::Failed } else { tag.outcome };
+                        let tag = Tag { outcome, ..tag.clone() };
+                        pairs.iter().for_each(|(us, n)| (0..*n).for_each(|_| failed.record(second, &tag, u64::from(*us), half)));
+                    },
+                );
+                *latencies = failed;
+            }
+        };
+        for bound in [Bound::P50, Bound::P90, Bound::P99] {
+            let aim = answer(bound("25s".parse().unwrap()), all_fail);
+            assert_eq!((aim.answer, aim.found.contains("no right answer")), (Answer::Broken, true), "{aim:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What is wrong before any fault: endpoints that serve nothing, and aims that are missed already. Judged by the same rules as the fault phase.
 
 use crate::aims::{ONE_SIDE, asked};
+use crate::implied::Asked;
 use crate::intervals::holm;
 use crate::measurements::PhaseSpan;
 use crate::misses::{Miss, Misses};
 use crate::words::{count, percent};
-use crate::{Expectation, Latencies, Tag, implied};
+use crate::{Latencies, Tag, implied};
 
 /// Fewer requests than this without a right answer may be chance.
 const FEWEST: u64 = 5;
@@ -22,16 +23,12 @@ pub struct Problems {
 /// What the baseline is judged on.
 #[derive(Debug, Clone, Copy)]
 pub struct Baseline<'a> {
-    /// Latency from the intended time.
-    pub latencies: &'a Latencies,
+    /// What is asked of it, and latency from the intended time.
+    pub asked: Asked<'a>,
     /// Latency from the actual sending.
     pub service_times: &'a Latencies,
     /// When it was.
     pub span: PhaseSpan,
-    /// The experiment's aims.
-    pub expectations: &'a [Expectation],
-    /// Endpoints whose errors the experiment lets go.
-    pub any_errors: &'a [String],
     /// How long invocations waited for this machine, in microseconds: what an aim is not missed by.
     pub machine_wait_us: u64,
 }
@@ -39,26 +36,25 @@ pub struct Baseline<'a> {
 impl Baseline<'_> {
     /// What is wrong with it.
     pub fn problems(&self) -> Problems {
-        let endpoints = self.latencies.endpoints();
+        let endpoints = self.asked.latencies.endpoints();
         Problems { dead: endpoints.iter().filter_map(|of| self.dead(of)).collect(), missed: self.missed(&endpoints) }
     }
 
     fn dead(&self, of: &str) -> Option<String> {
         let ours = |tag: &Tag| tag.phase == self.span.phase && tag.endpoint == of && tag.ended();
-        let (all, failed) = (self.latencies.count(ours), self.latencies.count(|tag| ours(tag) && tag.is_error()));
+        let (all, failed) = (self.asked.latencies.count(ours), self.asked.latencies.count(|tag| ours(tag) && tag.is_error()));
         (all >= FEWEST && failed == all).then(|| format!("`{of}` served none of its {} requests", count(all)))
     }
 
     /// All aims counted together (Holm).
     fn missed(&self, endpoints: &[String]) -> Vec<String> {
         let mut asked_of: Vec<(String, f64)> = Vec::new();
-        for aim in self.expectations {
+        for aim in self.asked.expectations {
             let Some((miss, allowed)) = aim.bound.allows() else { continue };
             let p = self.p_missed(&aim.of, miss, allowed, aim.warm);
             asked_of.push((format!("`{}` misses {}", aim.of, asked(&aim.bound)), p));
         }
-        let own = |of: &String| self.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, crate::Bound::Errors(_)));
-        for of in endpoints.iter().filter(|of| !own(of) && !self.any_errors.contains(of)) {
+        for of in endpoints.iter().filter(|of| implied::is_about_the_rest(of, &self.asked, self.span.phase)) {
             let what = format!("`{of}` fails more than {} of its requests", percent(implied::BASELINE));
             asked_of.push((what, self.p_missed(of, Miss::Failed, implied::BASELINE, false)));
         }
@@ -69,6 +65,6 @@ impl Baseline<'_> {
     fn p_missed(&self, of: &str, miss: Miss, allowed: f64, warm: bool) -> f64 {
         let wanted = |tag: &Tag| tag.endpoint == of && !(warm && tag.cold);
         let p = |latencies, miss| Misses::of(latencies, self.span, miss, wanted).p_above(allowed);
-        p(self.latencies, miss).max(p(self.service_times, miss.later_by(self.machine_wait_us)))
+        p(self.asked.latencies, miss).max(p(self.service_times, miss.later_by(self.machine_wait_us)))
     }
 }

@@ -34,6 +34,8 @@ pub enum AimArm {
     NotStruck,
     /// Those that a fault could have struck and did not.
     Control,
+    /// Those that no fault was about.
+    Untouched,
     /// All.
     All,
 }
@@ -46,6 +48,7 @@ impl AimArm {
             Self::Delayed => "struck, by no error",
             Self::NotStruck => "not struck",
             Self::Control => "control",
+            Self::Untouched => "untouched",
             Self::All => "all",
         }
     }
@@ -57,6 +60,7 @@ impl AimArm {
             Self::Delayed => tag.arm() == ArmTag::Treatment && tag.rolls.struck.is_disjoint(errors),
             Self::NotStruck => tag.arm() != ArmTag::Treatment,
             Self::Control => tag.arm() == ArmTag::Control,
+            Self::Untouched => tag.arm() == ArmTag::Untouched,
             Self::All => true,
         }
     }

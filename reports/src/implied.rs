@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use faults::time::Time;
-use faults::{Kind, Share};
+use faults::{Fault, Kind, Share};
 
+use crate::aims;
 use crate::intervals::exact_share;
+use crate::measurements::Experiment;
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
-use crate::{AimArm, Bound, Expectation, Measurements, Phase, Tag};
+use crate::{AimArm, Bound, Expectation, Latencies, Measurements, Phase, Tag};
 
 /// Errors of what no error struck may exceed the share of the baseline by this much, where there are enough requests to show it.
 pub const MARGIN: f64 = 0.02;
@@ -17,8 +19,29 @@ pub const MARGIN: f64 = 0.02;
 /// In the baseline at most this share may fail, where the experiment has no aim of its own.
 pub const BASELINE: f64 = 0.05;
 
+/// What an experiment asks, with the requests that tell who a fault is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The experiment's aims.
+    pub expectations: &'a [Expectation],
+    /// Endpoints whose errors it lets go.
+    pub any_errors: &'a [String],
+    /// Its faults.
+    pub faults: &'a [Fault],
+    /// Latency from the intended time.
+    pub latencies: &'a Latencies,
+}
+
+impl<'a> Asked<'a> {
+    /// Of a run.
+    pub fn of(measured: &'a Measurements) -> Self {
+        let Experiment { expectations, any_errors, faults, .. } = &measured.experiment;
+        Self { expectations, any_errors, faults, latencies: &measured.latencies }
+    }
+}
+
 /// The faults of an experiment that are errors themselves.
-pub fn errors(faults: &[faults::Fault]) -> FaultSet {
+pub fn errors(faults: &[Fault]) -> FaultSet {
     let mut set = FaultSet::default();
     let is_error = |kind: &Kind| !kind.only_takes_time();
     faults.iter().enumerate().filter(|(_, fault)| is_error(&fault.kind)).for_each(|(index, _)| set.insert(index));
@@ -28,7 +51,7 @@ pub fn errors(faults: &[faults::Fault]) -> FaultSet {
 /// The implied aims of a run, with the endpoints in their order.
 pub fn aims(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Expectation> {
     let endpoints = measured.latencies.endpoints();
-    let errors = endpoints.iter().filter(|of| is_implied(measured, of)).flat_map(|of| of_endpoint(measured, of));
+    let errors = endpoints.iter().flat_map(|of| of_endpoint(measured, of));
     errors.chain(recoveries.iter().filter_map(|recovered| recovery(measured, recovered))).collect()
 }
 
@@ -45,11 +68,29 @@ fn recovery(measured: &Measurements, recovered: &Recovered) -> Option<Expectatio
     })
 }
 
-/// Whether the endpoint's errors are neither bounded by the experiment nor let go by it.
-pub fn is_implied(measured: &Measurements, of: &str) -> bool {
-    let experiment = &measured.experiment;
-    let has_own = experiment.expectations.iter().any(|aim| aim.of == of && matches!(aim.bound, Bound::Errors(_)));
-    !has_own && !experiment.any_errors.iter().any(|free| free == of)
+/// Whose errors at an endpoint are neither bounded by the experiment nor let go by it: what it says of one arm says nothing of another. Who is struck
+/// is looked up in `phase`.
+pub fn arms(of: &str, asked: &Asked<'_>, phase: Phase) -> Vec<AimArm> {
+    if asked.any_errors.iter().any(|free| free == of) {
+        return Vec::new();
+    }
+    let own = asked.expectations.iter().filter(|aim| aim.of == of && matches!(aim.bound, Bound::Errors(_)));
+    let own: Vec<AimArm> = own.map(|aim| aims::arm_of(aim, asked.faults, asked.latencies, phase)).collect();
+    let has = |arms: &[AimArm]| own.iter().any(|arm| arms.contains(arm));
+    let not_struck = if has(&[AimArm::All, AimArm::NotStruck]) {
+        None
+    } else if has(&[AimArm::Control]) {
+        Some(AimArm::Untouched)
+    } else {
+        Some(AimArm::NotStruck)
+    };
+    let delayed = (!has(&[AimArm::All, AimArm::Struck])).then_some(AimArm::Delayed);
+    not_struck.into_iter().chain(delayed).collect()
+}
+
+/// Whether the experiment leaves it open how many requests may fail that no fault strikes, as all are before the strike and after the calm.
+pub fn is_about_the_rest(of: &str, asked: &Asked<'_>, phase: Phase) -> bool {
+    arms(of, asked, phase).iter().any(|arm| *arm != AimArm::Delayed)
 }
 
 /// The share of `requests` of the endpoint that may fail where nothing struck them; none of a single request, and where the baseline served nothing.
@@ -77,5 +118,5 @@ fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Expectation> {
         let share = Share::try_from(bound(measured, of, requests(arm))?).ok()?;
         Some(Expectation { of: of.to_owned(), bound: Bound::Errors(share), arm: Some(arm), warm: false })
     };
-    [AimArm::NotStruck, AimArm::Delayed].into_iter().filter_map(aim).collect()
+    arms(of, &Asked::of(measured), Phase::Fault).into_iter().filter_map(aim).collect()
 }

@@ -40,6 +40,8 @@ pub struct Measurements {
     pub end: End,
     /// Whether everything is as it was.
     pub restored: Restored,
+    /// What no rule can see on this target, in a few words each.
+    pub unchecked: Vec<String>,
     /// Notes for the reader: cold starts, notes of the extensions, what was not exercised.
     pub notes: Vec<String>,
 }

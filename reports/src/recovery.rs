@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::aims::{ONE_SIDE, asked};
+use crate::implied::Asked;
 use crate::intervals::{exact_share, p_of_at_least};
 use crate::misses::{Block, Miss, Misses};
 use crate::report::Recovered;
@@ -13,9 +14,9 @@ use crate::tables::span;
 use crate::{Bound, Measurements, Phase, implied};
 
 /// The length of a window in seconds.
-const WINDOW_S: u32 = 5;
+pub const WINDOW_S: u32 = 5;
 /// A window with fewer requests is passed over.
-const FEWEST: u64 = 5;
+pub const FEWEST: u64 = 5;
 /// For how long the aims must then be kept.
 pub const KEPT_S: f64 = 30.0;
 
@@ -44,14 +45,14 @@ impl Kept {
     }
 }
 
-/// The aims to recover to: those of the experiment, and errors always.
+/// The aims to recover to: those of the experiment, and errors unless it bounds them for requests that are not struck, or lets them go.
 fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
     let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
         let (miss, allowed) = aim.bound.allows()?;
         Some((asked(&aim.bound), miss, allowed, aim.warm))
     });
     let mut wanted: Vec<_> = own.collect();
-    if implied::is_implied(measured, of) {
+    if implied::is_about_the_rest(of, &Asked::of(measured), Phase::Fault) {
         let requests = measured.latencies.count(|tag| tag.endpoint == of && tag.phase == Phase::Recovery && tag.ended());
         let errors = implied::bound(measured, of, requests).and_then(|share| faults::Share::try_from(share).ok());
         wanted.extend(errors.map(|share| (asked(&Bound::Errors(share)), Miss::Failed, share.value(), false)));
@@ -84,13 +85,16 @@ pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
     let level = ONE_SIDE / (2 * starts.len() * aims.len()) as f64;
     // Whether each window keeps all aims; none where no aim has enough requests in it.
     let kept = |start: u32| aims.iter().filter_map(|aim| aim.window_misses(start, level)).reduce(|a, b| a || b).map(|missed| !missed);
-    let windows: Vec<(u32, Option<bool>)> = starts.iter().map(|start| (*start, kept(*start))).collect();
-    let seen = windows.iter().filter(|(_, kept)| kept.is_some()).count();
-    let good_from = |start: u32| {
-        let first = windows.iter().filter(|(s, _)| *s >= start).find_map(|(_, kept)| *kept);
-        first == Some(true) && !aims.iter().any(|aim| aim.rest_misses(start, level))
-    };
-    let good = starts.iter().copied().find(|start| good_from(*start));
+    let mut windows: Vec<Option<bool>> = starts.iter().map(|start| kept(*start)).collect();
+    let seen = windows.iter().filter(|kept| kept.is_some()).count();
+    // A window without enough requests is as the next one that has them.
+    let mut next = None;
+    for kept in windows.iter_mut().rev() {
+        *kept = kept.or(next);
+        next = *kept;
+    }
+    let is_good = |(start, kept): &(u32, Option<bool>)| *kept == Some(true) && !aims.iter().any(|aim| aim.rest_misses(*start, level));
+    let good = starts.iter().copied().zip(windows).find(is_good).map(|(start, _)| start);
     Some(Recovered {
         endpoint: endpoint.to_owned(),
         after_s: good.map(|start| f64::from(start - from)),

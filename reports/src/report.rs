@@ -76,6 +76,9 @@ pub struct Report {
     pub end: End,
     /// Whether everything is as it was.
     pub restored: Restored,
+    /// What no rule can see on this target.
+    #[serde(default)]
+    pub unchecked: Vec<String>,
     /// Notes for the reader.
     pub notes: Vec<String>,
 }

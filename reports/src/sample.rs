@@ -155,6 +155,7 @@ fn run(slowness: f64) -> Measurements {
         ],
         end: End::Finished,
         restored: Restored::Yes,
+        unchecked: vec![],
         notes: vec!["31 environments were new".into()],
     }
 }

@@ -1,16 +1,18 @@
 //! The verdict in plain sentences: what was found, and what it does not cover.
 
 use crate::Report;
-use crate::measurements::{End, Invariant};
+use crate::measurements::{Books, End, Invariant};
 use crate::report::Source;
 use crate::words::count;
 
 /// Every aim and rule held.
 pub fn held(report: &Report) -> String {
-    let what = if report.aims.iter().any(|aim| aim.source == Source::Experiment) {
-        "Every aim and every rule that was exercised held"
+    let has_aim = report.aims.iter().any(|aim| aim.source == Source::Experiment);
+    let what = if has_aim {
+        "Every aim and every rule that was exercised held".to_owned()
     } else {
-        "Requests were served and every rule that was exercised held"
+        let Books { answered, sent, .. } = report.books;
+        format!("{} of {} requests were served and every rule that was exercised held", count(answered), count(sent))
     };
     let faults = if report.experiment.faults.is_empty() {
         ". No fault was planned, so this says nothing about behavior under fault.".to_owned()
@@ -18,7 +20,7 @@ pub fn held(report: &Report) -> String {
         let eligible: u64 = report.injections.iter().map(|row| row.books.eligible).sum();
         format!(" while the faults struck {} of {} eligible invocations.", count(report.struck), count(eligible))
     };
-    let no_aim = if report.aims.iter().any(|aim| aim.source == Source::Experiment) { "" } else { " No aim was set." };
+    let no_aim = if has_aim { "" } else { " No aim was set." };
     let before = report.before_any_fault.first().map_or_else(String::new, |first| format!(" But in the baseline {first}."));
     format!("{what}{faults}{no_aim}{before}{}", uncovered(report))
 }
@@ -49,9 +51,11 @@ pub fn not_shown(report: &Report, first: &str) -> String {
 fn uncovered(report: &Report) -> String {
     let idle: Vec<&str> = report.invariants.iter().filter(|rule| rule.checked == 0).map(|rule| rule.id.as_str()).collect();
     let idle = if idle.is_empty() { String::new() } else { format!(" Not exercised: {}.", idle.join(", ")) };
+    let unchecked =
+        if report.unchecked.is_empty() { String::new() } else { format!(" Not checked on this target: {}.", report.unchecked.join("; ")) };
     let reached = report.interference.iter().filter(|row| row.beyond).max_by(|a, b| a.ratio.total_cmp(&b.ratio));
     let reached = reached.map_or_else(String::new, |row| format!(" But {}.", row.words()));
-    format!("{idle}{}{reached}", switched_off(report))
+    format!("{idle}{unchecked}{}{reached}", switched_off(report))
 }
 
 /// What the experiment lets go.
@@ -68,8 +72,15 @@ fn switched_off(report: &Report) -> String {
         });
     }
     if !report.experiment.any_errors.is_empty() {
-        let endpoints = report.experiment.any_errors.iter().map(|of| format!("`{of}`")).collect::<Vec<_>>().join(", ");
+        let endpoints = report.experiment.any_errors.iter().map(|of| let_go(report, of)).collect::<Vec<_>>().join(", ");
         text.push_str(&format!(" Errors are let go by `errors = \"any\"` at {endpoints}."));
     }
     text
+}
+
+/// An endpoint whose errors are let go, with how many that hides.
+fn let_go(report: &Report, of: &str) -> String {
+    let rows = || report.endpoints.iter().filter(|row| row.endpoint == of);
+    let (failed, all) = (rows().map(|row| row.errors).sum(), rows().map(|row| row.requests).sum());
+    format!("`{of}` ({} of {} failed)", count(failed), count(all))
 }

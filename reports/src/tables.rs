@@ -180,3 +180,44 @@ pub fn method_check(measured: &Measurements) -> MethodCheck {
         None => MethodCheck::Passed(compared.len()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Outcome, Rolls, sample};
+
+    /// So many requests of each arm, one a block in turn, over so many blocks.
+    fn with(struck: u32, control: u32, blocks: u32) -> Measurements {
+        let mut measured = sample::healthy();
+        measured.latencies = Latencies::default();
+        for (rolls, n) in [(Rolls::one(0, true), struck), (Rolls::one(0, false), control)] {
+            for n in 0..n {
+                let tag = Tag { endpoint: "of".into(), phase: Phase::Fault, rolls, cold: false, outcome: Outcome::Answered };
+                measured.latencies.record(15 + 5 * (n % blocks), &tag, 20_000, n % 2 == 0);
+            }
+        }
+        measured
+    }
+
+    #[test]
+    fn the_check_of_the_method_says_why_it_was_not_made() {
+        let why = |measured: &Measurements| match method_check(measured) {
+            MethodCheck::NotMade(why) => why,
+            made => format!("{made:?}"),
+        };
+        assert_eq!(why(&with(600, 0, 6)), "there was no control arm");
+        for few in [with(600, 4, 6), with(600, 600, 1)] {
+            assert_eq!(why(&few), "the control arm has too few requests or blocks of 5 s");
+        }
+        assert!(why(&sample::healthy()).starts_with("Passed"));
+    }
+
+    #[test]
+    fn a_quantile_of_too_few_requests_says_how_many_it_needs() {
+        let rows = endpoints(&with(35, 400, 6));
+        let needs = |arm| rows.iter().find(|row| row.arm == arm).unwrap().quantiles.iter().map(|one| one.needs).collect::<Vec<_>>();
+        assert_eq!((needs(ArmTag::Treatment), needs(ArmTag::Control)), (vec![0, 1, 333], vec![0, 0, 0]));
+        let text = serde_json::to_string(&rows).unwrap();
+        assert!(text.contains(r#""at":"p99","us":20"#) && text.contains(r#""needs":333"#), "{text}");
+    }
+}

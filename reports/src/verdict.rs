@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::aims;
 use crate::baseline::{Baseline, Problems};
 use crate::distributions::binomial_band;
+use crate::implied::Asked;
 use crate::measurements::{Books, End, Generator, Injections, Invariant, Restored};
 use crate::report::{Aim, Answer, InjectionRow, MethodCheck, Recovered, Report, Source, VERSION, short};
 use crate::sentence;
@@ -100,6 +101,7 @@ pub fn judge(measured: &Measurements) -> Report {
         platform_trouble: platform_trouble(measured),
         end: measured.end.clone(),
         restored: measured.restored.clone(),
+        unchecked: measured.unchecked.clone(),
         notes: measured.notes.clone(),
     };
     let (verdict, sentence, reasons) = decide(&report, is_dead);
@@ -134,9 +136,8 @@ fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
 /// What was wrong before any fault, broken rules among what was missed.
 fn before_any_fault(measured: &Measurements) -> Problems {
     let Some(span) = span(&measured.phases, Phase::Baseline) else { return Problems::default() };
-    let (latencies, service_times) = (&measured.latencies, &measured.service_times);
-    let (expectations, any_errors) = (measured.experiment.expectations.as_slice(), measured.experiment.any_errors.as_slice());
-    let baseline = Baseline { latencies, service_times, span, expectations, any_errors, machine_wait_us: machine_wait_us(measured) };
+    let (asked, service_times) = (Asked::of(measured), &measured.service_times);
+    let baseline = Baseline { asked, service_times, span, machine_wait_us: machine_wait_us(measured) };
     let Problems { dead, missed } = baseline.problems();
     let rules = measured.invariants.iter().filter(|rule| measured.experiment.none_broken && rule.broken_in_baseline > 0);
     let rules = rules.map(|rule| format!("`{}` was broken {} times ({})", rule.id, count(rule.broken_in_baseline), rule.rule));
@@ -254,7 +255,8 @@ fn doubts(report: &Report) -> Vec<String> {
     if report.books.sent == 0 {
         doubts.push("no request was sent in the recorded phases".to_owned());
     }
-    let planned: Vec<_> = report.injections.iter().filter(|row| row.share > 0.0).collect();
+    // One with a share of 0 among them: that it strikes nothing proves nothing.
+    let planned = &report.injections;
     if !planned.is_empty() && planned.iter().all(|row| row.books.struck == 0) {
         doubts.push("nothing was struck, although faults were planned".to_owned());
     }
@@ -382,6 +384,26 @@ mod tests {
         verdict(|m| m.injections[0].struck = 0, Verdict::NotShown, "nothing was struck");
         verdict(|m| m.injections.clear(), Verdict::NotShown, "nothing was struck");
         verdict(|m| m.injections[0].struck /= 2, Verdict::NotShown, "eligible");
+        verdict(
+            |m| {
+                m.experiment.faults[0].share = 0.0.try_into().unwrap();
+                m.injections[0].struck = 0;
+            },
+            Verdict::NotShown,
+            "nothing was struck",
+        );
+    }
+
+    #[test]
+    fn a_fault_beside_others_that_strikes_nothing_is_never_green() {
+        for share in [0.0, 0.001, 0.5, 1.0] {
+            let idle = |m: &mut Measurements| {
+                let fault = faults::Fault { name: "idle".into(), share: share.try_into().unwrap(), ..m.experiment.faults[0].clone() };
+                m.injections.push(Injections { eligible: 97, ..Injections::none_of(&fault) });
+                m.experiment.faults.push(fault);
+            };
+            verdict(idle, Verdict::NotShown, "`idle` struck");
+        }
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl Case {
             let is_judged = match arm {
                 AimArm::All => true,
                 AimArm::Struck | AimArm::Delayed => struck,
-                AimArm::Control | AimArm::NotStruck => !struck,
+                AimArm::Control | AimArm::NotStruck | AimArm::Untouched => !struck,
             };
             let is_judged = is_judged && self.aim != Aim::Recovery;
             // Of both arms together an aim on all has as many as an aim on one has of that.
@@ -257,7 +257,7 @@ fn what_misses_its_aim_twice_is_never_held() {
     let mut wrong = Vec::new();
     for case in cases(&EVIDENCE, Truth::Twice).into_iter().filter(is_asked) {
         let held = (0..20).filter(|seed| case.verdict(*seed).0 == Verdict::Held).count();
-        if held > 1 {
+        if held > 0 {
             wrong.push(format!("{case:?} is held in {held} of 20 runs"));
         }
     }

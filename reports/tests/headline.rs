@@ -1,6 +1,6 @@
 //! What a reader sees first: the cards of `report.html` and the sentence.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -60,4 +60,45 @@ fn rules_that_were_not_exercised_are_named_in_the_sentence_and_others_are_not() 
     assert_eq!(report.verdict, Verdict::Held, "{:#?}", report.reasons);
     assert!(report.sentence.contains("Not exercised: B-3, C-5."), "{}", report.sentence);
     assert!(!report.sentence.contains("A-1"), "{}", report.sentence);
+}
+
+#[test]
+fn what_no_rule_can_see_on_this_target_is_named_in_the_sentence() {
+    let mut measured = measured();
+    measured.experiment.any_errors = vec![tag(Phase::Fault, Rolls::NONE).endpoint];
+    assert!(!judge(&measured).sentence.contains("Not checked"));
+    measured.unchecked = vec!["what happens behind the answers".into(), "what leaves the cache".into()];
+    let report = judge(&measured);
+    assert_eq!(report.verdict, Verdict::Held, "{:#?}", report.reasons);
+    let says = "Not checked on this target: what happens behind the answers; what leaves the cache.";
+    assert!(report.sentence.contains(says), "{}", report.sentence);
+}
+
+#[test]
+fn requests_that_fail_are_never_said_to_be_served() {
+    let mut measured = measured();
+    let endpoint = tag(Phase::Fault, Rolls::NONE).endpoint;
+    (measured.experiment.any_errors, measured.experiment.expectations) = (vec![endpoint.clone()], vec![]);
+    let report = judge(&measured);
+    assert_eq!(report.verdict, Verdict::Held, "{:#?}", report.reasons);
+    assert!(report.sentence.starts_with("582 of 600 requests were served and every rule"), "{}", report.sentence);
+    let hidden = format!("Errors are let go by `errors = \"any\"` at `{endpoint}` (18 of 600 failed).");
+    assert!(report.sentence.contains(&hidden), "{}", report.sentence);
+}
+
+#[test]
+fn a_recovery_of_which_too_little_was_seen_is_not_said_to_have_failed() {
+    let large = |measured: &Measurements| cards(measured)[2].0.clone();
+    let with_recovery = |requests: u32, outcome: Outcome| {
+        let mut measured = measured();
+        measured.phases = phases(&[(Phase::Baseline, 20), (Phase::Fault, 40), (Phase::Recovery, 10)]);
+        (0..requests)
+            .for_each(|n| record(&mut measured, 60 + n % 10, &Tag { outcome, ..tag(Phase::Recovery, Rolls::NONE) }, 20_000.0, false));
+        balance(&mut measured);
+        measured
+    };
+    assert_eq!(large(&measured()), "recovery not measured");
+    assert_eq!(large(&with_recovery(4, Outcome::Answered)), "recovery not measured");
+    assert_eq!(large(&with_recovery(100, Outcome::Answered)), "recovered at once");
+    assert_eq!(large(&with_recovery(100, Outcome::Failed)), "not recovered");
 }

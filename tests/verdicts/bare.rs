@@ -59,6 +59,8 @@ impl Case {
     }
 }
 
+const NOT_CHECKED: &str = "Not checked on this target: what happens behind the answers.";
+
 const WELL: Answer = Answer::Now(200);
 const FAST_FAILURE: Answer = Answer::After(Duration::from_millis(1), 503);
 const SLOW: Answer = Answer::After(Duration::from_millis(2_500), 200);
@@ -110,6 +112,19 @@ fn dying() -> Vec<Case> {
             reasons: &["keep recovery within 3s", "but showed not within "],
             ..turning("never recovers", Answer::Now(502))
         },
+        Case {
+            more: expects("errors = \"any\""),
+            verdict: HELD,
+            headline: &["requests were served and", "No aim was set", "Errors are let go by", "at `shop GET /` (", "failed)"],
+            reasons: &[],
+            ..turning("502 under load, and let go", Answer::Now(502))
+        },
+        Case {
+            more: expects("errors = \"any\"\np99 = \"<= 5s\""),
+            headline: &["The system broke: `shop GET /` should keep p99 at most 5s", "showed no right answer"],
+            reasons: &[],
+            ..turning("502 under load, and let go, with an aim on latency", Answer::Now(502))
+        },
         turning("hangs under load", Answer::Never),
         Case {
             more: "[stop]\nerrors = \"> 50% for 2s\"".to_owned(),
@@ -146,8 +161,8 @@ fn slow() -> Vec<Case> {
 fn well() -> Vec<Case> {
     let held = |name, more, headline| Case { rate: 80, more, verdict: HELD, headline, reasons: &[], ..always(name, WELL) };
     vec![
-        held("well", expects("p99 = \"<= 5s\""), &["Every aim", "No fault was planned"]),
-        held("well, and nothing asked", String::new(), &["Requests were served", "No fault was planned", "No aim was set"]),
+        held("well", expects("p99 = \"<= 5s\""), &["Every aim", "No fault was planned", NOT_CHECKED]),
+        held("well, and nothing asked", String::new(), &["requests were served", "No fault was planned", "No aim was set", NOT_CHECKED]),
     ]
 }
 
@@ -162,4 +177,20 @@ fn a_stack_that_is_wrong_without_faults_is_called_so_and_one_that_is_well_is_hel
             says(&run.join().unwrap(), case.verdict, case.headline, case.reasons);
         }
     });
+}
+
+#[test]
+fn an_aim_that_nothing_can_miss_is_refused_before_anything_is_sent() {
+    // Every request failed under load, and it was held.
+    for (aims, says) in [
+        ("errors = \"<= 100%\"", "`<= 100%` always holds"),
+        ("p50 = \"<= 30s\"", "always holds"),
+        ("p90 = \"<= 1m\"", "always holds"),
+        ("p99 = \"<= 40s\"", "always holds"),
+    ] {
+        let outcome = support::run_beside_others(&shop("http://127.0.0.1:1/", 20, &expects(aims)), &[]);
+        assert_eq!(outcome.code, 2, "{aims}: {}", outcome.story());
+        assert!(outcome.stderr.contains(says) && outcome.stderr.contains("nothing was started"), "{aims}: {}", outcome.story());
+        assert!(!outcome.folder.path().join("result.json").exists(), "{aims}");
+    }
 }

@@ -99,6 +99,9 @@ impl Check<'_> {
         if matches!(fault.place, Place::Service { .. }) && entry.when.needs_event() {
             self.complain(spanned.span(), "`when` looks at an event, and a call to a service has none; name an `operation` instead");
         }
+        if fault.share.value() <= 0.0 {
+            self.complain(spanned.span(), "a `share` of `0` never strikes; give more, or remove the fault");
+        }
         if matches!((&fault.kind, ground), (Kind::Dependency(_), Ground::Systems(_))) {
             let what = "`dependency` is for deployed functions; here strike the service itself, such as `service = \"dynamodb\"`";
             self.complain(spanned.span(), what);
@@ -310,6 +313,21 @@ mod tests {
             complaint.contains("cannot be done to `authorizer`, which is invoked by: request authorizer; it is for: `HTTP proxy"),
             "{complaint}"
         );
+    }
+
+    #[test]
+    fn a_fault_that_can_never_strike_is_refused() {
+        for (never, says) in [
+            ("share = 0.0", "a `share` of `0` never strikes"),
+            ("share = 0", "a `share` of `0` never strikes"),
+            ("share = 0.5\nat-most = 0", "`0` never strikes"),
+            ("share = 0.5\nfrom = \"10s\"\nuntil = \"10s\"", "name a part of the fault phase"),
+            ("share = 0.5\nfrom = \"40s\"", "name a part of the fault phase"),
+        ] {
+            let wrong = check("x", &GOOD.replacen("share = 0.5", never, 1)).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].what.contains(says), "{never}: {wrong:?}");
+        }
+        assert!(check("x", &GOOD.replacen("share = 0.5", "share = 0.0001", 1)).is_ok());
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use faults::Place;
 use faults::time::Time;
+use reports::aims::FEWEST_STRUCK;
 use reports::intervals::samples_needed;
+use reports::recovery::{FEWEST, WINDOW_S};
 use reports::{AimArm, Bound, Expectation};
 
 use super::super::plan::Plan;
-use super::endpoints;
-use super::faults::functions;
-use super::reach::a_second;
+use super::reach::{a_second, faults_about};
 
 /// A bound on errors is kept for certain where that many requests without one would be a chance of 2.5 %.
 const CHANCE: f64 = 0.025;
@@ -22,10 +21,14 @@ pub fn notices(plan: &Plan) -> Vec<String> {
 
 /// What is said of one aim whose arm is this share of the endpoint's requests; nothing where the run gives enough.
 fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
+    if matches!(aim.bound, Bound::Recovery(_)) {
+        return rare(plan, &aim.of);
+    }
     let (of, what) = (&aim.of, words(aim.bound)?);
     let Some(needs) = needed(aim.bound)? else {
         return Some(format!("{what} of `{of}` can be broken, but not held: no number of requests shows that none fails; write `<= 1%`"));
     };
+    let needs = if faults_about(plan, of).next().is_some() { needs.max(FEWEST_STRUCK) } else { needs };
     // A ratio needs them in both arms.
     let share = if matches!(aim.bound, Bound::P99Ratio(_)) { share.min(1.0 - share) } else { share };
     let a_second = a_second(&plan.load, of) * share;
@@ -38,6 +41,16 @@ fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
     let cure = Duration::try_from_secs_f64((needs as f64 / a_second).ceil()).map(Time::from);
     let cure = cure.map_or_else(|_| "raise the rate".to_owned(), |phase| format!("make the fault phase `{phase}` or raise the rate"));
     Some(format!("{what} of `{of}` needs {needs} requests, this gives at most {gives}{arm}: it can be broken, but not held; {cure}"))
+}
+
+/// Recovery is judged in windows, and those with fewer requests are passed over.
+fn rare(plan: &Plan, of: &str) -> Option<String> {
+    let gives = a_second(&plan.load, of) * f64::from(WINDOW_S);
+    (gives < FEWEST as f64).then(|| {
+        format!(
+            "recovery of `{of}` is seen in {WINDOW_S} s with {FEWEST} requests, this gives {gives:.1}: it may not be shown; raise the rate"
+        )
+    })
 }
 
 fn words(bound: Bound) -> Option<&'static str> {
@@ -71,23 +84,13 @@ fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
     match aim.arm {
         None | Some(AimArm::Struck | AimArm::Delayed) => struck,
         Some(AimArm::Control | AimArm::NotStruck) if struck < 1.0 => 1.0 - struck,
-        Some(AimArm::Control | AimArm::NotStruck | AimArm::All) => 1.0,
+        Some(AimArm::Control | AimArm::NotStruck | AimArm::Untouched | AimArm::All) => 1.0,
     }
 }
 
 /// The share that is struck, 1 where there is no control: the smallest share of the faults that can be about the endpoint.
 fn struck_share(plan: &Plan, aim: &Expectation) -> f64 {
-    let system = endpoints().find(|(name, ..)| *name == aim.of).map(|(_, system, _)| system);
-    let is_about = |place: &Place| match functions().find(|(name, ..)| place.is_function(name)) {
-        Some((_, of, _)) => system.is_none_or(|system| system == of),
-        None => true,
-    };
-    plan.faults
-        .iter()
-        .filter(|fault| is_about(&fault.place))
-        .map(|fault| fault.share.value())
-        .filter(|share| *share > 0.0)
-        .fold(1.0, f64::min)
+    faults_about(plan, &aim.of).map(|fault| fault.share.value()).fold(1.0, f64::min)
 }
 
 #[cfg(test)]
@@ -123,6 +126,19 @@ mod tests {
         let ratio = GOOD.replacen("share = 0.5", "share = 0.9", 1).replacen("p99 = \"<= 1s\"", "p99-ratio = \"<= 2x\"", 1);
         let told = notices(&check("x", &ratio).unwrap());
         assert!(told.len() == 1 && told[0].contains("this gives at most 122 "), "{told:?}");
+    }
+
+    #[test]
+    fn fewer_than_ten_struck_requests_and_five_in_a_window_are_told() {
+        let rare = GOOD.replacen("clinic = { rate = \"30/s\" }", "clinic = { rate = \"0.4/s\" }", 1).replacen(
+            "p99 = \"<= 1s\"",
+            "p50 = \"<= 1s\"",
+            1,
+        );
+        let told = notices(&check("x", &rare).unwrap());
+        let says = |what: &str| told.iter().any(|one| one.contains(what));
+        assert!(says("p50 of `clinic GET /appointment/{id}` needs 10 requests, this gives at most 8"), "{told:?}");
+        assert!(says("recovery of `clinic GET /appointment/{id}` is seen in 5 s with 5 requests, this gives 2.0"), "{told:?}");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use faults::time::Time;
-use reports::Bound;
+use ::faults::time::Time;
+use ::faults::{Fault, Place};
+use reports::{AimArm, Bound};
 use scenarios::systems::System;
 use scenarios::traffic::{Load, PATIENCE};
 use toml::Spanned;
@@ -11,6 +12,7 @@ use toml::Spanned;
 use super::super::bounds::MoreThanFor;
 use super::super::file::{ExpectEntry, File};
 use super::super::plan::Plan;
+use super::faults::functions;
 use super::{Check, bounds, endpoints};
 
 /// Fewer answers in a stop condition's window say nothing.
@@ -26,6 +28,21 @@ pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
     }
     let known = endpoints().find(|(name, ..)| *name == endpoint);
     known.map_or(0.0, |(_, system, requests)| rate(load, system) * requests)
+}
+
+/// Whether nothing that is expected of an endpoint tells when it is well.
+fn is_never_well(plan: &Plan, of: &str) -> bool {
+    plan.any_errors.iter().any(|free| free == of) && !plan.expectations.iter().any(|aim| aim.of == of && aim.bound.allows().is_some())
+}
+
+/// The faults that can be about an endpoint: those of its system's functions, and those of services.
+pub(super) fn faults_about<'a>(plan: &'a Plan, endpoint: &str) -> impl Iterator<Item = &'a Fault> {
+    let system = endpoints().find(|(name, ..)| *name == endpoint).map(|(_, system, _)| system);
+    let is_about = move |place: &Place| match functions().find(|(name, ..)| place.is_function(name)) {
+        Some((_, of, _)) => system.is_none_or(|system| system == of),
+        None => true,
+    };
+    plan.faults.iter().filter(move |fault| is_about(&fault.place))
 }
 
 /// Arrivals a second at a system, at each of its APIs where it has several.
@@ -53,6 +70,7 @@ impl Check<'_> {
         if is_known && a_second(&plan.load, of.get_ref()) <= 0.0 {
             self.missing(of.span(), &format!("`{}` gets no load; give its system a `rate` under `[load]`", of.get_ref()));
         }
+        self.arms(entry, plan);
         // What is not one request, such as `mail arrival -> disposition`, is not given up.
         let is_request = !of.get_ref().contains(" -> ");
         for bound in bounds(entry) {
@@ -62,8 +80,19 @@ impl Check<'_> {
                     let what = format!("`<= {time}` always holds: a request is given up after `{patience}`; write less than `{patience}`");
                     self.complain(of.span(), what);
                 }
+                Bound::P50(time) | Bound::P90(time) | Bound::P99(time) if time.duration().is_zero() => {
+                    self.complain(of.span(), "`<= 0s` never holds: every answer takes some time; write more than `0s`");
+                }
+                Bound::Errors(share) if share.value() >= 1.0 => {
+                    self.complain(of.span(), "`<= 100%` always holds; write less, or `errors = \"any\"`, which the report mentions");
+                }
                 Bound::Recovery(_) if plan.timeline.recovery.is_zero() => {
                     self.complain(of.span(), "`recovery` is never looked at: the recovery phase is `0s`; lengthen it under `[phases]`");
+                }
+                Bound::Recovery(_) if is_never_well(plan, of.get_ref()) => {
+                    let what = "`recovery` has nothing to recover to: errors are let go, and nothing says when this endpoint is well; \
+                        add for example `p90`, or remove `errors = \"any\"`";
+                    self.complain(of.span(), what);
                 }
                 Bound::Recovery(time) if time.duration() > plan.timeline.recovery => {
                     let phase = Time::from(plan.timeline.recovery);
@@ -76,7 +105,27 @@ impl Check<'_> {
         }
     }
 
+    /// That there are requests of the arms that are judged.
+    fn arms(&mut self, entry: &ExpectEntry, plan: &Plan) {
+        let of = entry.of.get_ref();
+        let about = || faults_about(plan, of);
+        let has_control = || about().any(|fault| fault.share.value() < 1.0);
+        let says = match entry.arm.map(AimArm::from) {
+            Some(AimArm::Struck | AimArm::Control) if about().next().is_none() => "no fault is about it",
+            Some(AimArm::Control) if !has_control() => "every fault about it has a `share` of 1, so nothing is left alone",
+            _ if entry.p99_ratio.is_none() => return,
+            _ if about().next().is_none() => "`p99-ratio` compares the struck with the control arm, and no fault is about it",
+            _ if !has_control() => "`p99-ratio` needs a control arm, and every fault about it has a `share` of 1",
+            _ => return,
+        };
+        let cure = if about().next().is_none() { "remove the aim" } else { "give a fault a `share` below 1" };
+        self.missing(entry.of.span(), &format!("what is expected of `{of}` can never be shown: {says}; {cure}"));
+    }
+
     fn stop(&mut self, stop: &Spanned<MoreThanFor>, plan: &Plan) {
+        if stop.get_ref().share.value() >= 1.0 {
+            return self.complain(stop.span(), "it can never fire: no more than all requests fail; write less than `100%`");
+        }
         let (span, window) = (stop.get_ref().span, stop.get_ref().span.max(SHORTEST_WINDOW));
         let watched = plan.timeline.fault + plan.timeline.recovery;
         if span > watched {
@@ -111,8 +160,18 @@ mod tests {
             (GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 40s\"", 1), "a request is given up after `30s`"),
             (GOOD.replacen("p50 = \"<= 150ms\"", "p50 = \"<= 30s\"", 1), "a request is given up after `30s`"),
             (GOOD.replacen("p50 = \"<= 150ms\"", "p90 = \"<= 1m\"", 1), "a request is given up after `30s`"),
+            (GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 100%\"", 1), "`<= 100%` always holds"),
+            (GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 100.00 %\"", 1), "`errors = \"any\"`"),
             (GOOD.replacen("recovery = \"15s\"", "recovery = \"9s\"", 1), "longer than the recovery phase, which is `9s`"),
+            (GOOD.replacen("p99 = \"<= 1s\"\nerrors = \"<= 1%\"", "errors = \"any\"", 1), "`recovery` has nothing to recover to"),
+            (
+                GOOD.replacen("p99 = \"<= 1s\"\nerrors = \"<= 1%\"", "p99-ratio = \"<= 2x\"\nerrors = \"any\"", 1),
+                "`recovery` has nothing to recover to",
+            ),
             (GOOD.replacen("recovery = \"15s\"", "recovery = \"0s\"", 1), "the recovery phase is `0s`"),
+            (GOOD.replacen("p50 = \"<= 150ms\"", "p50 = \"<= 0s\"", 1), "`<= 0s` never holds"),
+            (GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 0.4us\"", 1), "`<= 0s` never holds"),
+            (GOOD.replacen("> 50% for", "> 100% for", 1), "no more than all requests fail"),
             (GOOD.replacen("for 5s", "for 10h", 1), "longer than the fault and recovery phases, `55s` together"),
             (GOOD.replacen("for 5s", "for 56s", 1), "it can never fire"),
             (slow(GOOD), "answers in `5s`, and it needs 10"),
@@ -124,10 +183,39 @@ mod tests {
     }
 
     #[test]
+    fn an_aim_on_an_arm_that_has_no_request_is_refused_with_what_would_do() {
+        let other = "of = \"thermostat POST /control/{id} Get\"\n";
+        let aim = "p99 = \"<= 1s\"\n";
+        let (control, ratio) = (format!("{aim}arm = \"control\"\n"), "p99-ratio = \"<= 2x\"\n".to_owned());
+        let whole = GOOD.replacen("share = 0.5", "share = 1.0", 1);
+        for (text, says) in [
+            (whole.replacen(aim, &control, 1), "every fault about it has a `share` of 1, so nothing is left alone; give a fault"),
+            (whole.replacen(aim, &ratio, 1), "`p99-ratio` needs a control arm, and every fault about it has a `share` of 1; give a fault"),
+            (GOOD.replacen(other, &format!("{other}arm = \"struck\"\n"), 1), "no fault is about it; remove the aim"),
+            (GOOD.replacen(other, &format!("{other}arm = \"control\"\n"), 1), "no fault is about it; remove the aim"),
+            (GOOD.replacen(other, &format!("{other}{ratio}"), 1), "and no fault is about it; remove the aim"),
+        ] {
+            let wrong = check("x", &text).unwrap_err();
+            assert!(wrong.len() == 1 && wrong[0].what.contains(says), "{says}: {wrong:?}");
+        }
+        for text in [
+            GOOD.replacen(aim, &control, 1),
+            GOOD.replacen(aim, &ratio, 1),
+            whole.replacen(aim, &format!("{aim}arm = \"struck\"\n"), 1),
+            GOOD.replacen(other, &format!("{other}arm = \"not-struck\"\n"), 1),
+        ] {
+            check("x", &text).unwrap();
+        }
+    }
+
+    #[test]
     fn what_can_just_speak_is_not_refused() {
         for text in [
             GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 29999ms\"", 1),
             GOOD.replacen("p99 = \"<= 1s\"", "p99-ratio = \"<= 0.9x\"", 1),
+            GOOD.replacen("errors = \"<= 1%\"", "errors = \"<= 99%\"", 1),
+            GOOD.replacen("errors = \"<= 1%\"", "errors = \"any\"", 1),
+            GOOD.replacen("p99 = \"<= 1s\"\nerrors = \"<= 1%\"\n", "", 1),
             GOOD.replacen("recovery = \"15s\"", "recovery = \"10s\"", 1),
             GOOD.replacen("for 5s", "for 55s", 1),
             GOOD.replace("15/s", "1/s").replace("30/s", "1/s"),

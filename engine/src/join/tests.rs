@@ -144,6 +144,47 @@ fn requests_whose_lines_are_lost_count_against_the_fault_and_stay_in_their_arms(
     }
 }
 
+#[test]
+fn a_strike_that_was_not_carried_out_stays_in_its_arm_and_is_planned_but_not_struck() {
+    let undone = |mut entry: Entry, is_undone: bool| {
+        if let Entry::Decided(decided) = &mut entry {
+            decided.faults.iter_mut().for_each(|of| of.done = !is_undone);
+        }
+        entry
+    };
+    let whole = joined(|plan, n| vec![line(plan, 2, n)]);
+    let third = joined(|plan, n| vec![undone(line(plan, 2, n), n % 3 == 0)]);
+    let none = joined(|plan, n| vec![undone(line(plan, 2, n), true)]);
+    let right = &whole.0.injections()[0];
+    for (halting, most) in [(&third, right.struck - 1), (&none, 0)] {
+        let book = &halting.0.injections()[0];
+        assert_eq!((book.eligible, book.unknown, book.planned), (right.eligible, 0, right.planned));
+        assert!(book.struck <= most, "{book:?}");
+        assert_eq!(arms(&halting.1), arms(&whole.1), "arms are as rolled");
+        assert_eq!(halting.0.discrepancies(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn requests_keep_their_arms_where_ledgers_are_two_minutes_late() {
+    let plan = crate::check("slow-authorizer", SLOW).unwrap();
+    let (lag, patience) = (Duration::from_secs(120), Duration::from_secs(30));
+    let mut join = Join::new("run", &plan, lag);
+    let (begun, mut told) = (Instant::now(), Vec::new());
+    // The line comes at once, the answer when its sender is about to lose patience, and the request is judged when the last line may have come.
+    (0..100).for_each(|n| join.entry(line(&plan, 2, n), begun));
+    for second in (0..=150).step_by(5) {
+        let now = begun + Duration::from_secs(second);
+        if now == begun + patience {
+            (0..100).for_each(|n| join.event(exchange(&plan, Phase::Fault, n), now));
+        }
+        told.extend(join.due(now));
+    }
+    let book = &join.injections()[0];
+    assert_eq!(arms(&told), [book.struck as usize, 100 - book.struck as usize, 0], "{book:?}");
+    assert_eq!((book.eligible, book.unknown, join.discrepancies()), (100, 0, Vec::new()));
+}
+
 const DEPLOYED: &str = r#"
 question = "Is the ledger whole?"
 seed = 7

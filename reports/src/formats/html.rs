@@ -151,10 +151,16 @@ fn failed(report: &Report) -> Chip {
     (format!("{} requests failed", count(failed)), small)
 }
 
+/// Of the endpoints of which enough was seen.
 fn recovered(report: &Report) -> Chip {
-    let slowest = report.recoveries.iter().map(|r| r.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
-    match (report.recoveries.iter().max_by(|a, b| a.watched_s.total_cmp(&b.watched_s)), slowest) {
-        (None, _) => ("recovery not measured".to_owned(), "there was no recovery phase".to_owned()),
+    let seen = || report.recoveries.iter().filter(|one| one.windows > 0);
+    let slowest = seen().map(|one| one.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
+    match (seen().max_by(|a, b| a.watched_s.total_cmp(&b.watched_s)), slowest) {
+        (None, _) => {
+            let why =
+                if report.recoveries.is_empty() { "there was no recovery phase, or no aim" } else { "too few requests after the faults" };
+            ("recovery not measured".to_owned(), why.to_owned())
+        }
         (Some(one), Some(0.0)) => ("recovered at once".to_owned(), format!("watched for {}", seconds(one.watched_s))),
         (Some(_), Some(after)) => (format!("recovered in {}", seconds(after)), "after the faults were ended".to_owned()),
         (Some(one), None) => ("not recovered".to_owned(), format!("within the {} watched", seconds(one.watched_s))),

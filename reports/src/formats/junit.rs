@@ -59,7 +59,7 @@ pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     for row in &report.injections {
         let (low, high) = row.band;
         let struck = row.books.struck;
-        let proven = (low..=high).contains(&struck) && (struck > 0 || row.share <= 0.0);
+        let proven = (low..=high).contains(&struck) && struck > 0;
         let message = format!("struck {struck} of {}, expected {low} to {high}", row.books.eligible);
         add(
             "faults",

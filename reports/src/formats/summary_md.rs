@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::Report;
 use crate::deployments::{MEANING, side_by_side};
-use crate::report::Source;
+use crate::report::{MethodCheck, Source};
 use crate::words::{count, percent};
 
 fn cell(text: &str) -> String {
@@ -47,14 +47,8 @@ pub fn write(report: &Report) -> String {
         }
         let _ = writeln!(out, "| taken in | | | | {} |", count(table.taken));
     }
-    if !report.injections.is_empty() {
-        let _ = writeln!(out, "\n| Fault | At | Struck | Of eligible | Asked share |\n|---|---|---|---|---|");
-        for row in &report.injections {
-            let books = &row.books;
-            let (fault, place) = (cell(&books.fault), cell(&books.place));
-            let _ = writeln!(out, "| {fault} | {place} | {} | {} | {} |", count(books.struck), count(books.eligible), percent(row.share));
-        }
-    }
+    injections(&mut out, report);
+    let _ = writeln!(out, "\nThe method's check on itself: {}.", cell(&method(&report.method)));
     let books = report.books;
     let _ = writeln!(
         out,
@@ -71,6 +65,26 @@ pub fn write(report: &Report) -> String {
         report.experiment.command.replace(['\n', '\r'], " ")
     );
     out
+}
+
+fn injections(out: &mut String, report: &Report) {
+    if report.injections.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n| Fault | At | Struck | Of eligible | Asked share |\n|---|---|---|---|---|");
+    for row in &report.injections {
+        let books = &row.books;
+        let (fault, place) = (cell(&books.fault), cell(&books.place));
+        let _ = writeln!(out, "| {fault} | {place} | {} | {} | {} |", count(books.struck), count(books.eligible), percent(row.share));
+    }
+}
+
+fn method(check: &MethodCheck) -> String {
+    match check {
+        MethodCheck::Passed(comparisons) => format!("the control arm agrees with itself in {comparisons} comparisons"),
+        MethodCheck::NotMade(why) => format!("not made, because {why}"),
+        MethodCheck::Failed(why) => format!("failed: {why}"),
+    }
 }
 
 fn deployments(out: &mut String, report: &Report) {
@@ -112,6 +126,14 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "`{line}` is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_check_of_the_method_that_was_not_made_is_told_with_the_reason() {
+        let mut measured = crate::sample::healthy();
+        assert!(write(&crate::judge(&measured)).contains("\nThe method's check on itself: the control arm agrees with itself in "));
+        measured.phases.retain(|span| span.phase != crate::Phase::Fault);
+        assert!(write(&crate::judge(&measured)).contains("\nThe method's check on itself: not made, because there was no control arm.\n"));
     }
 
     #[test]

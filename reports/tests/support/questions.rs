@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use reports::baseline::Baseline;
+use reports::implied::Asked;
 use reports::measurements::{Measurements, PhaseSpan};
 use reports::misses::Misses;
 use reports::tables::{effects, span};
@@ -47,8 +48,10 @@ pub enum Question {
         per_second: u32,
         /// Truth over bound once the system is well.
         truth: f64,
-        /// For how many seconds of the recovery phase it answers 20 times as slow.
+        /// For how many seconds of the recovery phase it is not well.
         bad_s: u32,
+        /// Whether it then fails at once; else it answers 20 times as slow.
+        fails: bool,
     },
     /// Control takes so many times as long as in its baseline: is it named?
     Interference(f64),
@@ -93,7 +96,7 @@ pub fn ask(question: Question, world: World, blocks: u32, runs: u64, seed: u64) 
             Question::Effect(times) => one.effect(times),
             Question::Ratio(ratio) => one.ratio(ratio),
             Question::TwoFaults { about_all } => one.two_faults(about_all),
-            Question::Recovery { per_second, truth, bad_s } => one.recovery(per_second, truth, bad_s),
+            Question::Recovery { per_second, truth, bad_s, fails } => one.recovery(per_second, truth, bad_s, fails),
             Question::Interference(times) => one.interference(times),
             Question::Baseline(truth) => one.baseline(truth),
         }
@@ -253,16 +256,19 @@ impl Run<'_> {
         self.tally.count("any".into(), rows.iter().any(|row| row.effect.is_some_and(|effect| effect.differs)));
     }
 
-    fn recovery(&mut self, per_second: u32, truth: f64, bad_s: u32) {
+    fn recovery(&mut self, per_second: u32, truth: f64, bad_s: u32, fails: bool) {
         let [_, p90, p99, _] = self.quantiles.map(|quantile| us(quantile / truth));
         let wanted = [Bound::P90(p90), Bound::P99(p99), Bound::Recovery("5s".parse().unwrap())].map(aim);
         let mut measured = empty(phases(&[(Phase::Recovery, self.seconds)]), vec![], wanted.into());
         let moments = self.world.moments(self.seconds, self.random);
         let tag = tag(Phase::Recovery, Rolls::NONE);
+        let failed = Tag { outcome: Outcome::Failed, ..tag.clone() };
         for (second, moment) in (0..).zip(&moments) {
+            let is_bad = second < bad_s;
+            let (tag, times) = if is_bad && fails { (&failed, 0.05) } else { (&tag, if is_bad { 20.0 } else { 1.0 }) };
             for _ in 0..per_second {
-                let us = self.world.latency(*moment, self.random) * if second < bad_s { 20.0 } else { 1.0 };
-                record(&mut measured, second, &tag, us, false);
+                let us = self.world.latency(*moment, self.random) * times;
+                record(&mut measured, second, tag, us, false);
             }
         }
         let recoveries: Vec<_> = recovery::of(&measured, OF).into_iter().collect();
@@ -306,7 +312,7 @@ impl Run<'_> {
 }
 
 fn problems(measured: &Measurements, expectations: &[reports::Expectation]) -> Vec<String> {
-    let (latencies, service_times) = (&measured.latencies, &measured.service_times);
+    let asked = Asked { expectations, ..Asked::of(measured) };
     let span: PhaseSpan = span(&measured.phases, Phase::Baseline).unwrap();
-    Baseline { latencies, service_times, span, expectations, any_errors: &[], machine_wait_us: 0 }.problems().missed
+    Baseline { asked, service_times: &measured.service_times, span, machine_wait_us: 0 }.problems().missed
 }

@@ -86,6 +86,7 @@ pub fn empty(phases: Vec<PhaseSpan>, faults: Vec<Fault>, expectations: Vec<Expec
         invariants: vec![rule("A-1", 2_700)],
         end: End::Finished,
         restored: Restored::Yes,
+        unchecked: vec![],
         notes: vec![],
     }
 }

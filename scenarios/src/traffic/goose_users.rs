@@ -10,10 +10,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures::FutureExt;
-use goose::GooseAttack;
 use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario as GooseScenario, Transaction, TransactionFunction, TransactionResult};
+use goose::{GooseAttack, GooseError};
 use tokio::sync::oneshot;
 
 use crate::traffic::TrafficError;
@@ -63,7 +63,7 @@ pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Opti
         .name("goose".to_owned())
         .spawn(move || {
             // The stage must end whatever happens here, or everybody waits for it.
-            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(attack, &on_stage)));
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(attack, &on_stage, report.as_deref())));
             let outcome = outcome.unwrap_or_else(|panic| Err(panicked(&*panic)));
             on_stage.end();
             let _ = tell.send(outcome);
@@ -108,7 +108,21 @@ fn panicked(panic: &(dyn Any + Send)) -> TrafficError {
     TrafficError::Goose(format!("the load generator panicked: {}", said.unwrap_or("no message")))
 }
 
-fn run(attack: GooseAttack, stage: &Stage) -> Result<(), TrafficError> {
+/// What goose complains about: of a file, it is the report, the only one that it writes.
+fn complaint(error: GooseError, report: Option<&Path>) -> TrafficError {
+    let cause = match error {
+        GooseError::Io(cause) => cause,
+        GooseError::Serde(cause) if cause.is_io() => cause.into(),
+        GooseError::InvalidOption { option, detail, .. } if option == "--report-file" => std::io::Error::other(detail),
+        error => return TrafficError::Goose(error.to_string()),
+    };
+    match report {
+        Some(path) => TrafficError::Unwritable { path: path.to_owned(), cause },
+        None => TrafficError::Goose(cause.to_string()),
+    }
+}
+
+fn run(attack: GooseAttack, stage: &Stage, report: Option<&Path>) -> Result<(), TrafficError> {
     // One thread: the users share it, and a request costs no hop between processors.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| TrafficError::Goose(error.to_string()))?;
@@ -119,7 +133,7 @@ fn run(attack: GooseAttack, stage: &Stage) -> Result<(), TrafficError> {
             tokio::time::sleep(REPORT_TIME).await;
         };
         tokio::select! {
-            ended = attack.execute() => ended.map(|_| ()).map_err(|error| TrafficError::Goose(error.to_string())),
+            ended = attack.execute() => ended.map(|_| ()).map_err(|error| complaint(error, report)),
             () = late => Err(TrafficError::Goose("it did not end after its users".to_owned())),
         }
     });
@@ -128,7 +142,7 @@ fn run(attack: GooseAttack, stage: &Stage) -> Result<(), TrafficError> {
 }
 
 fn attack(shares: &[Arc<Share>], count: usize, report: Option<&Path>) -> Result<GooseAttack, TrafficError> {
-    let refused = |error: goose::GooseError| TrafficError::Goose(error.to_string());
+    let refused = |error: GooseError| TrafficError::Goose(error.to_string());
     let address = shares.first().map(|share| share.system.address.clone()).unwrap_or_default();
     let mut attack = GooseAttack::initialize_with_config(configuration(count, &address, report))
         .and_then(|attack| attack.set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies().gzip(false)))

@@ -1,0 +1,87 @@
+//! An aim on errors that the experiment sets for one arm says nothing of the other requests: of those the implied one judges the errors all the same.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use reports::{AimArm, ArmTag, Bound, Expectation, Measurements, Outcome, Phase, Report, Rolls, Tag, Verdict, judge};
+use support::runs::{OF, aim, balance, delay, empty, phases, record, tag};
+
+/// As a user sets them; none is the default, which is the struck here.
+const OWN: [Option<AimArm>; 5] = [None, Some(AimArm::Struck), Some(AimArm::Control), Some(AimArm::NotStruck), Some(AimArm::All)];
+const ARMS: [ArmTag; 3] = [ArmTag::Treatment, ArmTag::Control, ArmTag::Untouched];
+
+/// A run in which a third of the fault phase's requests is of each arm, with one aim on errors; of `n` like requests those fail that `fails` says.
+fn run(errors: f64, arm: Option<AimArm>, fails: impl Fn(&Tag, u32) -> bool) -> Report {
+    let spans = phases(&[(Phase::Baseline, 20), (Phase::Fault, 40), (Phase::Recovery, 40)]);
+    let expectation = Expectation { arm, ..aim(Bound::Errors(errors.try_into().unwrap())) };
+    let mut measured: Measurements = empty(spans, vec![delay("slow")], vec![expectation]);
+    let mut random = Pcg64Mcg::seed_from_u64(11);
+    for second in 0..100 {
+        for n in 0..12 {
+            let (phase, rolls) = match (second, n % 3) {
+                (..20, 0) => (Phase::Baseline, Rolls::NONE),
+                (..20, _) => (Phase::Baseline, Rolls::one(0, false)),
+                (60.., _) => (Phase::Recovery, Rolls::NONE),
+                (_, 0) => (Phase::Fault, Rolls::NONE),
+                (_, third) => (Phase::Fault, Rolls::one(0, third == 1)),
+            };
+            let tag = tag(phase, rolls);
+            let outcome = if fails(&tag, second * 4 + n / 3) { Outcome::Failed } else { Outcome::Answered };
+            record(&mut measured, second, &Tag { outcome, ..tag }, random.random_range(15e3..25e3), random.random());
+        }
+    }
+    balance(&mut measured);
+    judge(&measured)
+}
+
+#[test]
+fn whoever_fails_under_fault_is_seen_whosever_errors_the_experiment_bounds() {
+    for own in OWN {
+        let well = run(0.05, own, |_, _| false);
+        assert_eq!(well.verdict, Verdict::Held, "{own:?}: {:#?}", well.reasons);
+        for who in ARMS {
+            // All of them, and every fourth.
+            for one_of in [1, 4] {
+                let report = run(0.05, own, |tag, n| tag.phase == Phase::Fault && tag.arm() == who && n % one_of == 0);
+                assert_eq!(report.verdict, Verdict::Broken, "aim on {own:?}, 1 of {one_of} of {who:?} fails: {}", report.sentence);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bound_of_the_experiment_takes_the_place_of_the_implied_one_for_its_own_arm() {
+    for (own, who) in [
+        (None, ArmTag::Treatment),
+        (Some(AimArm::Struck), ArmTag::Treatment),
+        (Some(AimArm::Control), ArmTag::Control),
+        (Some(AimArm::NotStruck), ArmTag::Control),
+        (Some(AimArm::NotStruck), ArmTag::Untouched),
+        (Some(AimArm::All), ArmTag::Untouched),
+    ] {
+        let report = run(0.5, own, |tag, n| tag.phase == Phase::Fault && tag.arm() == who && n % 4 == 0);
+        assert_eq!(report.verdict, Verdict::Held, "aim on {own:?}, a quarter of {who:?} fails: {:#?}", report.reasons);
+    }
+}
+
+#[test]
+fn errors_that_the_struck_may_have_are_no_errors_that_everybody_may_have_without_a_fault() {
+    let third_fails = |own, phase| run(0.6, own, |tag, n| tag.phase == phase && n % 3 == 0);
+    for own in [None, Some(AimArm::Struck)] {
+        // Of this nothing is struck.
+        let before = third_fails(own, Phase::Baseline).before_any_fault;
+        assert_eq!(before, [format!("`{OF}` fails more than 5 % of its requests")], "{own:?}");
+        let after = third_fails(own, Phase::Recovery);
+        let says = after.sentence.contains("should keep recovery within");
+        assert!(after.verdict == Verdict::Broken && says, "{own:?}: {}", after.sentence);
+    }
+    for own in [AimArm::NotStruck, AimArm::All] {
+        for phase in [Phase::Baseline, Phase::Recovery] {
+            let report = third_fails(Some(own), phase);
+            assert!(report.verdict == Verdict::Held && report.before_any_fault.is_empty(), "{own:?}, {phase:?}: {}", report.sentence);
+        }
+    }
+}
