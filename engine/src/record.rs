@@ -35,9 +35,10 @@ const CLOSED: &str = "audit accepted -> closed";
 /// A report shows at most this many exchanges for each rule.
 const MOST_EXCHANGES: usize = 5;
 
+/// Rules over one book, and what each of them found.
 struct Watched {
-    rule: Box<dyn Invariant>,
-    found: Found,
+    invariant: Box<dyn Invariant>,
+    found: Vec<Found>,
 }
 
 /// Something that was sent, or that came in without a request, and has come to its end. Times are offsets.
@@ -76,23 +77,24 @@ impl Recorder {
     ///
     /// # Errors
     /// Where the log cannot be written.
-    pub fn begin(folder: &Path, timeline: Timeline, started_unix_ms: u64, rules: Vec<Box<dyn Invariant>>) -> io::Result<Self> {
+    pub fn begin(folder: &Path, timeline: Timeline, started_unix_ms: u64, invariants: Vec<Box<dyn Invariant>>) -> io::Result<Self> {
         let log = BufWriter::new(File::create(folder.join("latency.hlog"))?);
-        let found = |rule: &dyn Invariant| Found {
-            id: rule.id().to_owned(),
-            rule: rule.rule().to_owned(),
+        let none = |(id, rule): (&str, &str)| Found {
+            id: id.to_owned(),
+            rule: rule.to_owned(),
             checked: 0,
             broken: 0,
             broken_in_baseline: 0,
             exchanges: Vec::new(),
         };
+        let watched = |invariant: Box<dyn Invariant>| Watched { found: invariant.rules().into_iter().map(none).collect(), invariant };
         Ok(Self {
             timeline,
             latencies: Latencies::default(),
             service_times: Latencies::default(),
             log: IntervalLogWriter::new(log, started_unix_ms)?,
             books: Books::default(),
-            watched: rules.into_iter().map(|rule| Watched { found: found(rule.as_ref()), rule }).collect(),
+            watched: invariants.into_iter().map(watched).collect(),
         })
     }
 
@@ -131,9 +133,7 @@ impl Recorder {
             _ => {}
         }
         for watched in &mut self.watched {
-            let (breaches, checks) = watched.rule.see(&joined.event);
-            watched.found.checked += checks;
-            keep(&mut watched.found, breaches, &self.timeline);
+            keep(&mut watched.found, watched.invariant.see(&joined.event), &self.timeline);
         }
     }
 
@@ -196,8 +196,9 @@ impl Recorder {
             machine_wait_us,
         }
         .problems();
-        let rules = self.watched.iter().filter(|w| plan.none_broken && w.found.broken_in_baseline > 0);
-        let rules = rules.map(|w| format!("`{}` ({})", w.found.id, w.found.rule));
+        let found = self.watched.iter().flat_map(|watched| &watched.found);
+        let broken = found.filter(|found| plan.none_broken && found.broken_in_baseline > 0);
+        let rules = broken.map(|found| format!("`{}` ({})", found.id, found.rule));
         problems.dead.into_iter().chain(rules).chain(problems.missed).collect()
     }
 
@@ -208,29 +209,31 @@ impl Recorder {
     pub fn end(mut self, quiet: &Quiet) -> io::Result<Recorded> {
         self.flush_before(Duration::MAX)?;
         for watched in &mut self.watched {
-            let (breaches, checks) = watched.rule.settled(quiet);
-            watched.found.checked += checks;
-            keep(&mut watched.found, breaches, &self.timeline);
+            keep(&mut watched.found, watched.invariant.settled(quiet), &self.timeline);
         }
         let Self { latencies, service_times, books, watched, .. } = self;
-        Ok(Recorded { latencies, service_times, books, invariants: watched.into_iter().map(|w| w.found).collect() })
+        Ok(Recorded { latencies, service_times, books, invariants: watched.into_iter().flat_map(|watched| watched.found).collect() })
     }
 }
 
-fn keep(found: &mut Found, breaches: Vec<Breach>, timeline: &Timeline) {
-    for breach in breaches {
-        found.broken += 1;
-        let before_the_strike = breach.at < timeline.strike_at();
-        found.broken_in_baseline += u64::from(before_the_strike);
-        if found.exchanges.len() < MOST_EXCHANGES {
-            found.exchanges.push(Shown {
-                at_s: breach.at.as_secs_f64() - timeline.recording_from().as_secs_f64(),
-                root: breach.root.unwrap_or_default(),
-                asked: breach.asked,
-                answered: breach.answered,
-                expected: breach.expected,
-                repeat: breach.repeat,
-            });
+/// Adds what each rule found this time.
+fn keep(all: &mut [Found], news: Vec<(Vec<Breach>, u64)>, timeline: &Timeline) {
+    for (found, (breaches, checks)) in all.iter_mut().zip(news) {
+        found.checked += checks;
+        for breach in breaches {
+            found.broken += 1;
+            let before_the_strike = breach.at < timeline.strike_at();
+            found.broken_in_baseline += u64::from(before_the_strike);
+            if found.exchanges.len() < MOST_EXCHANGES {
+                found.exchanges.push(Shown {
+                    at_s: breach.at.as_secs_f64() - timeline.recording_from().as_secs_f64(),
+                    root: breach.root.unwrap_or_default(),
+                    asked: breach.asked,
+                    answered: breach.answered,
+                    expected: breach.expected,
+                    repeat: breach.repeat,
+                });
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What must always hold, one file a rule. Pure: they are told what happened and say what was wrong with it.
 
 pub mod cedar;
+mod judge;
 mod r1_right_statuses;
 pub(crate) mod wording;
 
@@ -17,6 +18,8 @@ use crate::systems;
 
 use crate::Event;
 use cedar::OracleError;
+
+pub(crate) use judge::{Book, Judge, Moment, Rule};
 
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,25 +38,24 @@ pub struct Breach {
     pub repeat: String,
 }
 
-/// A rule that must always hold.
+/// What a rule found: the breaches, and how many checks it made.
+pub type Found = (Vec<Breach>, u64);
+
+/// Rules that must always hold, and the one book of what happened that they are about.
 pub trait Invariant: Send {
-    /// Such as `A-1`.
-    fn id(&self) -> &'static str;
-    /// The rule in a sentence.
-    fn rule(&self) -> &'static str;
-    /// Looks at one event; the second value is how many checks that was.
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64);
+    /// The id of each rule, such as `A-1`, and the rule in a sentence.
+    fn rules(&self) -> Vec<(&'static str, &'static str)>;
+    /// Looks at one event: what each rule found, in the order of `rules`.
+    fn see(&mut self, event: &Event) -> Vec<Found>;
     /// Looks back once everything has settled.
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        NOTHING
-    }
+    fn settled(&mut self, quiet: &Quiet) -> Vec<Found>;
 }
 
 /// No breach, no check.
-pub(crate) const NOTHING: (Vec<Breach>, u64) = (Vec::new(), 0);
+pub(crate) const NOTHING: Found = (Vec::new(), 0);
 
 /// One check, and the breach if it found one.
-pub(crate) fn checked(breach: Option<Breach>) -> (Vec<Breach>, u64) {
+pub(crate) fn checked(breach: Option<Breach>) -> Found {
     (breach.into_iter().collect(), 1)
 }
 
@@ -105,7 +107,7 @@ pub fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         rules.extend(system.rules(world)?);
     }
     if world.requests {
-        rules.push(Box::new(r1_right_statuses::RightStatuses));
+        rules.push(Box::new(Judge::new((), vec![r1_right_statuses::right_statuses()])));
     }
     Ok(rules)
 }
@@ -126,7 +128,7 @@ mod tests {
                 .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
                 .collect();
             files.sort();
-            let ids: Vec<_> = system.rules(&world).unwrap().iter().map(|rule| rule.id()).collect();
+            let ids = fixtures::ids(&system.rules(&world).unwrap());
             assert_eq!(files, ids, "{}", system.name());
         }
     }
@@ -134,8 +136,8 @@ mod tests {
     #[test]
     fn a_system_that_is_not_up_has_no_rules() {
         let up = |letter: char, world: WorldUnderTest| {
-            let rules = all(&world).unwrap();
-            let (of_it, others): (Vec<_>, Vec<_>) = rules.iter().map(|rule| rule.id()).partition(|id| id.starts_with(letter));
+            let ids = fixtures::ids(&all(&world).unwrap());
+            let (of_it, others): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.starts_with(letter));
             (of_it.len(), others.len())
         };
         let world = fixtures::world();

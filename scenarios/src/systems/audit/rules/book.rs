@@ -2,6 +2,7 @@
 //! that struck meanwhile. A record is looked at when its executions have ended, and a last time when nothing can come of it any more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::systems::audit::{ARCHIVE, ARCHIVE_BUCKET, CLOSE, DEAD_LETTERS, DESCRIBE, ID, INGEST, NOTICES, STATE_MACHINE, TABLE};
@@ -12,7 +13,7 @@ use crate::exchange::{Exchange, Record, Verdict};
 use crate::strike::{Handler, Struck};
 use crate::{Asked, Event};
 
-use crate::invariants::Quiet;
+use crate::invariants::{Book, Quiet};
 
 /// The functions, and what they and the state machine call.
 const FUNCTIONS: [&str; 4] = [INGEST, ARCHIVE, DESCRIBE, CLOSE];
@@ -142,12 +143,12 @@ pub(crate) struct Known {
 
 /// A record that is to be judged.
 #[derive(Debug)]
-pub(crate) struct Rested<'a> {
-    pub(crate) known: &'a Known,
+pub(crate) struct Rested {
+    pub(crate) known: Known,
     /// The request that all agree on: they carry one id and the same bytes.
-    pub(crate) record: &'a Record,
+    pub(crate) record: Record,
     /// The faults that struck while it was under way.
-    pub(crate) strikes: Vec<&'a Struck>,
+    pub(crate) strikes: Vec<Arc<Struck>>,
     /// Whether nothing can come of it any more.
     pub(crate) is_over: bool,
     /// When it is judged.
@@ -160,53 +161,57 @@ pub(crate) struct RecordBook {
     all: HashMap<String, Known>,
     /// The records of executions, by the executions' names.
     executions: HashMap<String, String>,
-    strikes: VecDeque<Struck>,
+    strikes: VecDeque<Arc<Struck>>,
     clock: Duration,
     swept: Duration,
 }
 
-impl RecordBook {
-    /// Takes in an event, and lets `look` see the records that can now be judged.
-    pub(crate) fn see(&mut self, event: &Event, look: impl FnMut(&Rested<'_>)) {
+impl Book for RecordBook {
+    type Ripe = Vec<Rested>;
+
+    /// The records that can now be judged.
+    fn see(&mut self, event: &Event) -> Vec<Rested> {
         self.clock = self.clock.max(event.at());
         match event {
             Event::Exchange(exchange) => self.answered(exchange),
             Event::Struck(struck) if FUNCTIONS.iter().any(|function| struck.concerns(function, &SERVICES)) => {
-                self.strikes.push_back((**struck).clone());
+                self.strikes.push_back(Arc::new((**struck).clone()));
             }
             Event::Saw { at, seen } => self.saw(*at, seen),
             _ => {}
         }
-        if self.clock >= self.swept + Duration::from_millis(250) {
-            self.swept = self.clock;
-            self.sweep(look);
+        if self.clock < self.swept + Duration::from_millis(250) {
+            return Vec::new();
         }
+        self.swept = self.clock;
+        self.sweep()
     }
 
-    /// Lets `look` see everything that is left.
-    pub(crate) fn settled(&mut self, quiet: &Quiet, mut look: impl FnMut(&Rested<'_>)) {
+    fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
         let at = quiet.at.max(self.clock);
-        for known in std::mem::take(&mut self.all).values() {
-            known.rested(&self.strikes, true, at).iter().for_each(&mut look);
-        }
+        std::mem::take(&mut self.all).into_values().filter_map(|known| known.rested(&self.strikes, true, at)).collect()
     }
+}
 
-    fn sweep(&mut self, mut look: impl FnMut(&Rested<'_>)) {
+impl RecordBook {
+    fn sweep(&mut self) -> Vec<Rested> {
         let clock = self.clock;
+        let mut rested = Vec::new();
         for known in self.all.values_mut() {
             let ended = known.executions.iter().all(|execution| execution.ended.is_some());
             if !known.looked_at && known.is_accepted() && ended && known.last + GRACE <= clock {
-                known.rested(&self.strikes, false, clock).iter().for_each(&mut look);
                 known.looked_at = true;
+                rested.extend(known.clone().rested(&self.strikes, false, clock));
             }
         }
         for (_, known) in self.all.extract_if(|_, known| known.is_over(clock)) {
-            known.rested(&self.strikes, true, clock).iter().for_each(&mut look);
             for execution in &known.executions {
                 self.executions.remove(&execution.name);
             }
+            rested.extend(known.rested(&self.strikes, true, clock));
         }
         self.strikes.drain(..self.strikes.len().saturating_sub(MOST_STRIKES));
+        rested
     }
 
     fn answered(&mut self, exchange: &Exchange) {
@@ -332,16 +337,16 @@ impl Known {
     }
 
     /// Nothing where no request of the run carried it: somebody else's record.
-    fn rested<'a>(&'a self, strikes: &'a VecDeque<Struck>, is_over: bool, at: Duration) -> Option<Rested<'a>> {
-        let record = &self.answers.first()?.record;
+    fn rested(self, strikes: &VecDeque<Arc<Struck>>, is_over: bool, at: Duration) -> Option<Rested> {
+        let record = self.answers.first()?.record.clone();
         let from = self.answers.iter().map(|answer| answer.sent).min().unwrap_or_default();
         let until = self.last + SLACK;
-        let strikes = strikes.iter().filter(|struck| (from..=until).contains(&struck.at)).collect();
+        let strikes = strikes.iter().filter(|struck| (from..=until).contains(&struck.at)).map(Arc::clone).collect();
         Some(Rested { known: self, record, strikes, is_over, at })
     }
 }
 
-impl Rested<'_> {
+impl Rested {
     /// Whether a fault may have put an answer in the place of a function's own, or given it something else to do: what follows is the fault's.
     pub(crate) fn may_be_misled(&self) -> bool {
         self.strikes.iter().any(|struck| matches!(struck.handler(), Handler::Replaced | Handler::Misled))
@@ -370,7 +375,7 @@ mod tests {
     fn looks(book: &mut RecordBook, events: &[Event]) -> Vec<(String, bool)> {
         let mut seen = Vec::new();
         for event in events {
-            book.see(event, |rested| seen.push((rested.record.id.clone(), rested.is_over)));
+            seen.extend(book.see(event).into_iter().map(|rested| (rested.record.id.clone(), rested.is_over)));
         }
         seen
     }
@@ -392,9 +397,8 @@ mod tests {
         let events = Story::new(1).started(0.7).events();
         assert_eq!(looks(&mut book, &events), []);
         assert_eq!(looks(&mut book, &[tick(200.0)]), []);
-        let mut left = 0;
-        book.settled(&Quiet { at: s(600.0), ..Quiet::default() }, |rested| left += usize::from(rested.is_over));
-        assert_eq!(left, 1);
+        let left = book.settled(&Quiet { at: s(600.0), ..Quiet::default() });
+        assert_eq!(left.iter().map(|rested| rested.is_over).collect::<Vec<_>>(), [true]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) mod cross;
 pub(crate) mod fixtures;
 
 use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use crate::invariants::{Invariant, Judge, WorldUnderTest};
 
 /// The rules, where the system is up, in the order of their ids.
 ///
@@ -27,13 +27,14 @@ pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, Ora
     if !world.audit {
         return Ok(Vec::new());
     }
-    Ok(vec![
-        Box::new(e1_nothing_lost::nothing_lost()),
-        Box::new(e2_refused_is_refused::refused_is_refused()),
-        Box::new(e3_failure_is_no_success::failure_is_no_success()),
-        Box::new(e4_byte_for_byte::byte_for_byte()),
-        Box::new(e5_once::once()),
-        Box::new(e6_cache_holds_it::cache_holds_it()),
-        Box::new(e7_never_more_than_four::never_more_than_four()),
-    ])
+    let rules = vec![
+        e1_nothing_lost::nothing_lost(),
+        e2_refused_is_refused::refused_is_refused(),
+        e3_failure_is_no_success::failure_is_no_success(),
+        e4_byte_for_byte::byte_for_byte(),
+        e5_once::once(),
+        e6_cache_holds_it::cache_holds_it(),
+        e7_never_more_than_four::never_more_than_four(),
+    ];
+    Ok(vec![Box::new(Judge::new(book::RecordBook::default(), rules))])
 }

@@ -10,6 +10,7 @@ use run_folder::Seen;
 
 use crate::Event;
 use crate::exchange::ByHand;
+use crate::invariants::{Book, Breach, Found, Quiet, Rule};
 use crate::strike::{Handler, Struck};
 
 /// The functions that record sign-ins and disable members, and what they call.
@@ -80,9 +81,11 @@ pub(crate) struct MemberBook {
     pub(crate) clock: Duration,
 }
 
-impl MemberBook {
-    /// Takes in an event; the facts that can now be judged, oldest first.
-    pub(crate) fn see(&mut self, event: &Event) -> Vec<Due> {
+impl Book for MemberBook {
+    type Ripe = Vec<Due>;
+
+    /// The facts that can now be judged, oldest first.
+    fn see(&mut self, event: &Event) -> Vec<Due> {
         self.clock = self.clock.max(event.at());
         match event {
             Event::Saw { at, seen } => self.saw(*at, seen),
@@ -103,11 +106,12 @@ impl MemberBook {
         self.ripe(self.clock.checked_sub(GRACE))
     }
 
-    /// Everything that is left to be judged.
-    pub(crate) fn settled(&mut self) -> Vec<Due> {
+    fn settled(&mut self, _quiet: &Quiet) -> Vec<Due> {
         self.ripe(Some(Duration::MAX))
     }
+}
 
+impl MemberBook {
     pub(crate) fn history(&self, sub: &str) -> Option<&History> {
         self.members.get(sub)
     }
@@ -213,6 +217,22 @@ impl History {
     }
 }
 
+/// A rule about single facts: which of them are checks, and what is wrong with one.
+pub(crate) fn each(
+    id: &'static str,
+    text: &'static str,
+    is_check: fn(&Fact) -> bool,
+    wrong: fn(&MemberBook, &Due) -> Option<Breach>,
+) -> Rule<MemberBook> {
+    Rule::<MemberBook>::new(id, text, move |book, due, _| judge(book, due, is_check, wrong))
+}
+
+/// The same, for a rule that is about more.
+pub(crate) fn judge(book: &MemberBook, due: &[Due], is_check: fn(&Fact) -> bool, wrong: fn(&MemberBook, &Due) -> Option<Breach>) -> Found {
+    let checks = due.iter().filter(|due| is_check(&due.fact)).count() as u64;
+    (due.iter().filter_map(|due| wrong(book, due)).collect(), checks)
+}
+
 /// Whether an attempt may have ended in the middle of its work.
 pub(crate) const fn unsure(handler: Handler) -> bool {
     matches!(handler, Handler::Unsure | Handler::Misled)
@@ -232,8 +252,8 @@ mod tests {
         assert_eq!(early, []);
         let due = book.see(&Life::tick(4.05));
         assert_eq!(due.iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::Written { expires: Some(100) }]);
-        assert_eq!(book.settled().iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::SignedIn, Fact::Expired]);
-        assert_eq!(book.settled(), []);
+        assert_eq!(book.settled(&Quiet::default()).iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::SignedIn, Fact::Expired]);
+        assert_eq!(book.settled(&Quiet::default()), []);
         let key = sub(&Life::name(1));
         assert_eq!(book.name(&key), Life::name(1));
         assert_eq!(book.name("unheard-of"), "unheard-of");

@@ -18,7 +18,7 @@ pub(crate) mod cross;
 pub(crate) mod fixtures;
 
 use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use crate::invariants::{Invariant, Judge, WorldUnderTest};
 
 /// The rules, where the system is up, in the order of their ids.
 ///
@@ -26,14 +26,15 @@ use crate::invariants::{Invariant, WorldUnderTest};
 /// Where the policies cannot be read: without them nothing can be called right.
 pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
     let Some(life) = world.row_life else { return Ok(Vec::new()) };
-    Ok(vec![
-        Box::new(d1_expired_is_disabled::ExpiredIsDisabled::default()),
-        Box::new(d2_active_stays_enabled::ActiveStaysEnabled::new(life)),
-        Box::new(d3_sign_in_is_recorded::SignInIsRecorded::new(life)),
-        Box::new(d4_only_expiry_disables::OnlyExpiryDisables::default()),
-        Box::new(d5_bad_record_blocks_none::BadRecordBlocksNone::default()),
-        Box::new(d6_re_enable_stands::ReEnableStands::default()),
-        Box::new(d7_newest_wins::NewestWins::default()),
-        Box::new(d8_within_quota::WithinQuota::default()),
-    ])
+    let rules = vec![
+        d1_expired_is_disabled::expired_is_disabled(),
+        d2_active_stays_enabled::active_stays_enabled(life),
+        d3_sign_in_is_recorded::sign_in_is_recorded(life),
+        d4_only_expiry_disables::only_expiry_disables(),
+        d5_bad_record_blocks_none::bad_record_blocks_none(),
+        d6_re_enable_stands::re_enable_stands(),
+        d7_newest_wins::newest_wins(),
+        d8_within_quota::within_quota(),
+    ];
+    Ok(vec![Box::new(Judge::new(book::MemberBook::default(), rules))])
 }

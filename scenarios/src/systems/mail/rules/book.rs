@@ -12,7 +12,7 @@ use crate::exchange::{Expected, Mail};
 use crate::mails::{EarlyNotices, words};
 use crate::strike::{Handler, Struck};
 
-use crate::invariants::{Breach, NOTHING, Quiet};
+use crate::invariants::{Book, Found, NOTHING, Quiet, Rule};
 
 /// The function that processes mail.
 pub(crate) const FUNCTION: &str = "email-processor";
@@ -108,9 +108,11 @@ pub(crate) struct MailBook {
     swept: Duration,
 }
 
-impl MailBook {
-    /// Takes in an event; the mails that can now be judged.
-    pub(crate) fn see(&mut self, event: &Event) -> Vec<Rested> {
+impl Book for MailBook {
+    type Ripe = Vec<Rested>;
+
+    /// The mails that can now be judged.
+    fn see(&mut self, event: &Event) -> Vec<Rested> {
         self.clock = self.clock.max(event.at());
         match event {
             Event::Mail(mail) => self.mail(mail),
@@ -128,11 +130,12 @@ impl MailBook {
         self.take(over, clock)
     }
 
-    /// Everything that is left.
-    pub(crate) fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
+    fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
         self.take(|entry| entry.mail.is_some(), quiet.at.max(self.clock))
     }
+}
 
+impl MailBook {
     /// The mail that a queue's message tells of, as far as it is known.
     pub(crate) fn mail_of(&self, message: &str) -> Option<&Mail> {
         self.entries.get(self.messages.get(message)?)?.mail.as_ref()
@@ -312,8 +315,13 @@ fn token(subject: &str) -> Option<&str> {
     Some(subject.split_once('[')?.1.split_once(']')?.0)
 }
 
+/// A rule that judges each mail once, when it has come to rest.
+pub(crate) fn each(id: &'static str, text: &'static str, rule: fn(&Rested) -> Found) -> Rule<MailBook> {
+    Rule::<MailBook>::new(id, text, move |_, rested, _| judge(rested, rule))
+}
+
 /// Judges every mail of a list.
-pub(crate) fn judge(rested: &[Rested], rule: impl Fn(&Rested) -> (Vec<Breach>, u64)) -> (Vec<Breach>, u64) {
+pub(crate) fn judge(rested: &[Rested], rule: fn(&Rested) -> Found) -> Found {
     rested.iter().map(rule).fold(NOTHING, |(mut all, count), (breaches, checks)| {
         all.extend(breaches);
         (all, count + checks)

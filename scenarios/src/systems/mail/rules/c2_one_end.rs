@@ -1,17 +1,16 @@
 //! C-2: no mail ends in two ways.
 
-use super::book::{Left, Rested};
-use super::rule::MailRule;
+use super::book::{Left, MailBook, Rested, each};
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
-pub(crate) fn one_end() -> MailRule {
-    MailRule::new("C-2", "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue", rule)
+pub(crate) fn one_end() -> Rule<MailBook> {
+    each("C-2", "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue", rule)
 }
 
 /// What was done and could not be acknowledged, because the last delivery was struck or an attempt that died still held the mail,
 /// goes to the dead-letter queue all the same: no function can help that.
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     let dead = rested.trip.ended_as(Left::DeadLetter);
     let twice = if !rested.sent.is_empty() && rested.notices > 0 {
         Some("sent on or told to the fallback topic, not both")

@@ -10,16 +10,32 @@ use crate::exchange::{Expected, LinkLife, LinkTried, Mail};
 
 use super::book::{LONGEST_ATTEMPT, MailBook, Rested, judge};
 use super::words;
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet, checked, wording};
+use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked, wording};
 
 /// Links are followed in the end. Of mails beyond these no link is judged, which bounds what is kept.
 const MOST_MAILS: usize = 10_000;
 
-#[derive(Default)]
-pub(crate) struct OwnObjectWorkingLink {
-    book: MailBook,
-    promised: HashMap<String, Promised>,
+pub(crate) fn own_object_working_link() -> Rule<MailBook> {
+    let mut links = Links::default();
+    let text = "each attachment has an object of its own and a link that works until its promised end";
+    Rule::<MailBook>::new("C-5", text, move |_, rested, moment| {
+        let mut found = judge(rested, rule);
+        match moment {
+            Moment::Event(Event::Mail(mail)) => links.promise(mail),
+            Moment::Event(Event::LinkTried(tried)) => {
+                let (breaches, checks) = links.tried(tried);
+                found.0.extend(breaches);
+                found.1 += checks;
+            }
+            _ => {}
+        }
+        found
+    })
 }
+
+/// What was promised, by mail.
+#[derive(Default)]
+struct Links(HashMap<String, Promised>);
 
 struct Promised {
     mail: Mail,
@@ -28,7 +44,7 @@ struct Promised {
 }
 
 /// Whether a mail that was sent on has an object and a link for each attachment. The links of a mail that came twice are the same ones.
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     let count = rested.mail.attachments.len();
     if count == 0 || rested.sent.is_empty() || !matches!(rested.mail.expected, Expected::Delivered { .. }) {
         return NOTHING;
@@ -42,19 +58,19 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
     checked(wrong.then(|| words::breach(rested, &expected)))
 }
 
-impl OwnObjectWorkingLink {
+impl Links {
     fn promise(&mut self, mail: &Mail) {
         let Some(id) = &mail.id else { return };
         let linked = matches!(mail.expected, Expected::Delivered { .. }) && !mail.attachments.is_empty();
-        if linked && self.promised.len() < MOST_MAILS {
+        if linked && self.0.len() < MOST_MAILS {
             // Whom it was for is not needed for this, and is the most of it.
             let mail = Mail { expected: Expected::Delivered { readers: Vec::new() }, ..mail.clone() };
-            self.promised.insert(id.clone(), Promised { mail, found: HashMap::new() });
+            self.0.insert(id.clone(), Promised { mail, found: HashMap::new() });
         }
     }
 
-    fn tried(&mut self, tried: &LinkTried) -> (Vec<Breach>, u64) {
-        let Some(promised) = self.promised.get_mut(&tried.id) else { return NOTHING };
+    fn tried(&mut self, tried: &LinkTried) -> Found {
+        let Some(promised) = self.0.get_mut(&tried.id) else { return NOTHING };
         checked(promised.wrong(tried).map(|expected| Breach {
             at: tried.at,
             answered: format!(
@@ -93,34 +109,6 @@ impl Promised {
         self.found.insert(tried.key.clone(), sha256.clone());
         let alike = self.found.values().filter(|found| *found == sha256).count();
         (alike > listed(sha256)).then_some("another attachment's bytes under each link")
-    }
-}
-
-impl Invariant for OwnObjectWorkingLink {
-    fn id(&self) -> &'static str {
-        "C-5"
-    }
-
-    fn rule(&self) -> &'static str {
-        "each attachment has an object of its own and a link that works until its promised end"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let mut found = judge(&self.book.see(event), rule);
-        match event {
-            Event::Mail(mail) => self.promise(mail),
-            Event::LinkTried(tried) => {
-                let (breaches, checks) = self.tried(tried);
-                found.0.extend(breaches);
-                found.1 += checks;
-            }
-            _ => {}
-        }
-        found
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
     }
 }
 
@@ -167,7 +155,7 @@ mod tests {
                 (0, 3),
             ),
         ] {
-            assert_eq!(broken(OwnObjectWorkingLink::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(own_object_working_link(), &story.events()), expected, "{what}");
         }
     }
 
@@ -186,7 +174,7 @@ mod tests {
             let mut events = Story::new(1).received(1.0).sent(1.1).deleted(1.2).links(30.0).events();
             let Some(Event::LinkTried(tried)) = events.last_mut() else { panic!("{events:?}") };
             (tried.life, tried.status) = (life, status);
-            assert_eq!(broken(OwnObjectWorkingLink::default(), &events), (expected, 2), "{life:?} {status:?}");
+            assert_eq!(broken(own_object_working_link(), &events), (expected, 2), "{life:?} {status:?}");
         }
     }
 }

@@ -4,7 +4,6 @@ pub(crate) mod book;
 pub(crate) mod f1_acknowledged_is_kept;
 pub(crate) mod f2_outage_is_no_absence;
 pub(crate) mod f3_no_write_twice;
-pub(crate) mod rule;
 
 #[cfg(test)]
 pub(crate) mod cross;
@@ -12,7 +11,7 @@ pub(crate) mod cross;
 pub(crate) mod fixtures;
 
 use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, WorldUnderTest};
+use crate::invariants::{Invariant, Judge, WorldUnderTest};
 
 /// The rules, where the system is up, in the order of their ids.
 ///
@@ -22,9 +21,10 @@ pub(crate) fn all(world: &WorldUnderTest) -> Result<Vec<Box<dyn Invariant>>, Ora
     if !world.users_api {
         return Ok(Vec::new());
     }
-    Ok(vec![
-        Box::new(f1_acknowledged_is_kept::AcknowledgedIsKept::default()),
-        Box::new(f2_outage_is_no_absence::OutageIsNoAbsence::default()),
-        Box::new(f3_no_write_twice::NoWriteTwice::default()),
-    ])
+    let rules = vec![
+        f1_acknowledged_is_kept::acknowledged_is_kept(),
+        f2_outage_is_no_absence::outage_is_no_absence(),
+        f3_no_write_twice::no_write_twice(),
+    ];
+    Ok(vec![Box::new(Judge::new(book::UserBook::default(), rules))])
 }
