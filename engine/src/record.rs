@@ -8,10 +8,8 @@ use std::time::Duration;
 use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
-use reports::{Latencies, Outcome, Phase, Tag};
-use scenarios::dispositions::Unfinished;
-use scenarios::exchange::RecordEnd;
-use scenarios::invariants::{Breach, Invariant, Quiet};
+use reports::{Dispositions, Latencies, Outcome, Phase, Tag};
+use scenarios::invariants::{Ended, Found as News, Invariant, Quiet};
 use scenarios::{Event, Exchange, Timeline};
 
 use super::join::{Join, Joined, Traced};
@@ -22,15 +20,6 @@ const CONVERGENCE: &str = "thermostat desired -> reported";
 
 /// The endpoint under which the handing in of a mail is recorded.
 const HANDED_IN: &str = "mail SMTP";
-
-/// The endpoint under which the way of a mail to its end is recorded.
-const DISPOSED: &str = "mail arrival -> disposition";
-
-/// The endpoint under which the way from the end of a record to the disabled member is recorded.
-const PRUNED: &str = "inactive-users expiry -> disabled";
-
-/// The endpoint under which the way of an accepted record to its end is recorded.
-const CLOSED: &str = "audit accepted -> closed";
 
 /// A report shows at most this many exchanges for each rule.
 const MOST_EXCHANGES: usize = 5;
@@ -60,6 +49,8 @@ pub struct Recorded {
     pub books: Books,
     /// What the rules found.
     pub invariants: Vec<Found>,
+    /// What became of everything; a table for each kind of thing of which there was one.
+    pub dispositions: Vec<Dispositions>,
 }
 
 /// What is kept of a run.
@@ -99,16 +90,12 @@ impl Recorder {
     }
 
     /// Takes what happened.
-    pub fn see(&mut self, joined: &Joined) {
-        let traced = joined.traced;
-        let answered = |right: bool| if right { Outcome::Answered } else { Outcome::Failed };
-        // What nobody sends has no time of sending of its own.
-        let came = |due, done, phase, outcome| Measured { due, sent: due, done, phase, outcome };
+    pub fn see(&mut self, joined: &Joined, join: &Join) {
         match &joined.event {
             Event::Exchange(exchange) => {
                 self.count(exchange.phase, exchange.outcome);
                 let Exchange { due, sent, done, phase, outcome, .. } = **exchange;
-                self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &traced);
+                self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &joined.traced);
             }
             Event::Converged { acknowledged, reported, .. } => {
                 let phase = self.timeline.phase_at(*acknowledged);
@@ -118,34 +105,28 @@ impl Recorder {
                 self.count(mail.phase, mail.outcome);
                 self.record(HANDED_IN, &came(mail.due, mail.done, mail.phase, mail.outcome), &Traced::default());
             }
-            Event::Disposed(disposed) => {
-                self.record(DISPOSED, &came(disposed.arrived, disposed.at, disposed.phase, answered(disposed.right)), &traced);
-            }
-            // The final notice may come before the answer.
-            Event::Closed(closed) => {
-                let outcome = answered(closed.end == RecordEnd::Completed);
-                self.record(CLOSED, &came(closed.accepted, closed.at, closed.phase, outcome), &traced);
-            }
-            Event::Pruned { expired, at, .. } => {
-                self.record(PRUNED, &came(*expired, *at, self.timeline.phase_at(*expired), Outcome::Answered), &Traced::default());
-            }
             // The rest is for the oracles alone.
             _ => {}
         }
+        let mut ends = Vec::new();
         for watched in &mut self.watched {
-            keep(&mut watched.found, watched.invariant.see(&joined.event), &self.timeline);
+            let (news, ended) = watched.invariant.see(&joined.event);
+            keep(&mut watched.found, news, &self.timeline);
+            ends.extend(ended);
         }
+        ends.iter().for_each(|ended| self.ended(ended, joined.event.at(), join));
     }
 
-    /// Takes what has not come to its end when the run is over, at `at`: for every aim on the way to the end it is too late.
-    pub fn unfinished(&mut self, what: &Unfinished, at: Duration, join: &Join) {
-        let (endpoint, since, phase, identity) = match what {
-            Unfinished::Mail { message, arrived, phase, .. } => (DISPOSED, *arrived, *phase, message.as_deref()),
-            Unfinished::Record { root, accepted, phase } => (CLOSED, *accepted, *phase, Some(root.as_str())),
-            Unfinished::Expiry { expired, .. } => (PRUNED, *expired, self.timeline.phase_at(*expired), None),
-        };
-        let traced = identity.map(|identity| join.traced(identity)).unwrap_or_default();
-        self.record(endpoint, &Measured { due: since, sent: since, done: at, phase, outcome: Outcome::TimedOut }, &traced);
+    /// How many things have not come to an end and may still do so.
+    pub fn under_way(&self) -> usize {
+        self.watched.iter().map(|watched| watched.invariant.under_way()).sum()
+    }
+
+    /// Takes what came to its end; what has not when the run is over, at `over`, is too late for every aim on the way to the end.
+    fn ended(&mut self, ended: &Ended, over: Duration, join: &Join) {
+        let (at, outcome) = ended.end.unwrap_or((over, Outcome::TimedOut));
+        let traced = ended.identity.as_deref().map(|identity| join.traced(identity)).unwrap_or_default();
+        self.record(ended.endpoint, &came(ended.since, at, self.timeline.phase_at(ended.due), outcome), &traced);
     }
 
     fn count(&mut self, phase: Option<Phase>, outcome: Outcome) {
@@ -206,18 +187,33 @@ impl Recorder {
     ///
     /// # Errors
     /// Where the log cannot be written.
-    pub fn end(mut self, quiet: &Quiet) -> io::Result<Recorded> {
+    pub fn end(mut self, quiet: &Quiet, join: &Join) -> io::Result<Recorded> {
+        let unfinished: Vec<_> = self.watched.iter().flat_map(|watched| watched.invariant.unfinished()).collect();
+        unfinished.iter().for_each(|ended| self.ended(ended, quiet.at, join));
         self.flush_before(Duration::MAX)?;
         for watched in &mut self.watched {
             keep(&mut watched.found, watched.invariant.settled(quiet), &self.timeline);
         }
+        let tables = self.watched.iter().flat_map(|watched| watched.invariant.tables(&|identity| join.arm(identity)));
+        let dispositions = tables.filter(|table| table.taken > 0).collect();
         let Self { latencies, service_times, books, watched, .. } = self;
-        Ok(Recorded { latencies, service_times, books, invariants: watched.into_iter().flat_map(|watched| watched.found).collect() })
+        Ok(Recorded {
+            latencies,
+            service_times,
+            books,
+            invariants: watched.into_iter().flat_map(|watched| watched.found).collect(),
+            dispositions,
+        })
     }
 }
 
+/// What nobody sends has no time of sending of its own.
+const fn came(due: Duration, done: Duration, phase: Option<Phase>, outcome: Outcome) -> Measured {
+    Measured { due, sent: due, done, phase, outcome }
+}
+
 /// Adds what each rule found this time.
-fn keep(all: &mut [Found], news: Vec<(Vec<Breach>, u64)>, timeline: &Timeline) {
+fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline) {
     for (found, (breaches, checks)) in all.iter_mut().zip(news) {
         found.checked += checks;
         for breach in breaches {

@@ -60,7 +60,7 @@ impl Run<'_> {
                     break;
                 }
             }
-            if at_rest(&shadows) && self.join.is_empty() && self.sighted.in_flight() == 0 {
+            if at_rest(&shadows) && self.join.is_empty() && self.recorder.under_way() == 0 {
                 break;
             }
             tokio::select! {

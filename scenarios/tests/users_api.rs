@@ -103,7 +103,7 @@ fn judged(events: &[Event]) -> (Vec<&'static str>, BTreeMap<&'static str, u64>) 
     let world = WorldUnderTest { users_api: true, ..WorldUnderTest::default() };
     let (mut broken, mut checks) = (Vec::new(), BTreeMap::new());
     for mut invariant in invariants::all(&world).unwrap() {
-        let found: Vec<_> = events.iter().map(|event| invariant.see(event)).collect();
+        let found: Vec<_> = events.iter().map(|event| invariant.see(event).0).collect();
         for (place, (id, _)) in invariant.rules().into_iter().enumerate() {
             checks.insert(id, found.iter().map(|found| found[place].1).sum());
             broken.extend(found.iter().any(|found| !found[place].0.is_empty()).then_some(id));

@@ -105,7 +105,7 @@ pub(crate) fn ids(all: &[Box<dyn Invariant>]) -> Vec<&'static str> {
 /// What each rule says of events and of the quiet after them: its id, its breaches, and how many checks it made.
 pub(crate) fn judged(invariant: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> Vec<(&'static str, Vec<Breach>, u64)> {
     let mut all: Vec<_> = invariant.rules().into_iter().map(|(id, _)| (id, Vec::new(), 0)).collect();
-    let found: Vec<_> = events.iter().map(|event| invariant.see(event)).collect();
+    let found: Vec<_> = events.iter().map(|event| invariant.see(event).0).collect();
     for found in found.into_iter().chain([invariant.settled(quiet)]) {
         for ((_, breaches, checks), (more, count)) in all.iter_mut().zip(found) {
             breaches.extend(more);

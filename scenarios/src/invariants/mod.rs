@@ -19,7 +19,8 @@ use crate::systems;
 use crate::Event;
 use cedar::OracleError;
 
-pub(crate) use judge::{Book, Judge, Moment, Rule};
+pub use judge::{ArmOf, Ended};
+pub(crate) use judge::{Book, Judge, Kind, Moment, Rule, table};
 
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +46,16 @@ pub type Found = (Vec<Breach>, u64);
 pub trait Invariant: Send {
     /// The id of each rule, such as `A-1`, and the rule in a sentence.
     fn rules(&self) -> Vec<(&'static str, &'static str)>;
-    /// Looks at one event: what each rule found, in the order of `rules`.
-    fn see(&mut self, event: &Event) -> Vec<Found>;
+    /// Looks at one event: what each rule found, in the order of `rules`, and what came to its first end.
+    fn see(&mut self, event: &Event) -> (Vec<Found>, Option<Ended>);
     /// Looks back once everything has settled.
     fn settled(&mut self, quiet: &Quiet) -> Vec<Found>;
+    /// How many things have not come to an end and may still do so.
+    fn under_way(&self) -> usize;
+    /// What has not come to its end. To be asked once the run has ended and all sightings are in.
+    fn unfinished(&self) -> Vec<Ended>;
+    /// What became of everything, by arm. To be asked once the run has ended and all sightings are in.
+    fn tables(&self, arm: ArmOf<'_>) -> Vec<reports::Dispositions>;
 }
 
 /// No breach, no check.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::book::{Known, NoticeKind, RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::{Known, NoticeKind, Rested};
 use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;

@@ -1,6 +1,7 @@
 //! E-2: what must be refused is refused, what need not be is not, and what was refused is archived nowhere.
 
-use super::book::{Answer, RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::{Answer, Rested};
 use super::rule::{Judgement, each};
 use super::words;
 use crate::exchange::{RecordForm, TOO_MANY_REQUESTS, Verdict};

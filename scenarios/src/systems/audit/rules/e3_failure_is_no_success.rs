@@ -1,6 +1,7 @@
 //! E-3: no notice tells of a failure as if all were done, and an execution that succeeded has done everything.
 
-use super::book::{RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::Rested;
 use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;

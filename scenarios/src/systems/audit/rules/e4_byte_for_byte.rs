@@ -1,6 +1,7 @@
 //! E-4: what is archived is what was sent.
 
-use super::book::{RecordBook, Rested, Stored};
+use super::book::RecordBook;
+use super::known::{Rested, Stored};
 use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::book::{RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::Rested;
 use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;

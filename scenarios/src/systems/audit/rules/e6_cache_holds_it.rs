@@ -1,6 +1,7 @@
 //! E-6: nothing leaves the cache before it is archived.
 
-use super::book::{Cached, RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::{Cached, Rested};
 use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;

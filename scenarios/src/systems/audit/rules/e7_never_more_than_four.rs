@@ -1,6 +1,7 @@
 //! E-7: each notice comes once; again only where its task was tried again, at most once a try.
 
-use super::book::{NoticeKind, RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::{NoticeKind, Rested};
 use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;

@@ -8,7 +8,8 @@ use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::Seen;
 
-use super::book::{RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::Rested;
 use crate::exchange::{Record, RecordForm, Said};
 use crate::invariants::fixtures::s;
 use crate::invariants::{Book, Quiet};

@@ -1,6 +1,7 @@
 //! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
 
 pub(crate) mod book;
+pub(crate) mod dispositions;
 pub(crate) mod e1_nothing_lost;
 pub(crate) mod e2_refused_is_refused;
 pub(crate) mod e3_failure_is_no_success;
@@ -8,6 +9,7 @@ pub(crate) mod e4_byte_for_byte;
 pub(crate) mod e5_once;
 pub(crate) mod e6_cache_holds_it;
 pub(crate) mod e7_never_more_than_four;
+pub(crate) mod known;
 pub(crate) mod rule;
 pub(crate) mod words;
 
@@ -15,6 +17,8 @@ pub(crate) mod words;
 pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod histories;
 
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Judge, WorldUnderTest};

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::book::{RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::Rested;
 use crate::invariants::{Breach, Found, NOTHING, Rule};
 
 /// What a rule says of a record.

@@ -2,7 +2,7 @@
 
 use crate::exchange::{Record, RecordForm};
 
-use super::book::{NoticeKind, Rested};
+use super::known::{NoticeKind, Rested};
 use crate::invariants::Breach;
 use crate::invariants::wording::several;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::strike::Handler;
 
-use super::book::{Due, Fact, GRACE, MemberBook, SLACK};
+use super::book::{Due, GRACE, MemberBook, SLACK};
+use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Moment, Rule};
 
@@ -18,8 +19,8 @@ const NEAR: Duration = Duration::from_secs(5);
 pub(crate) fn active_stays_enabled(life: Duration) -> Rule<MemberBook> {
     let text = "nobody active is disabled, in particular not who signs in between the end of the row and its processing";
     let mut wrong = Wrong { life, open: VecDeque::new(), struck: Vec::new() };
-    Rule::<MemberBook>::new("D-2", text, move |book, due, moment| {
-        let disabled: Vec<_> = due.iter().filter(|due| due.fact == Fact::Disabled).collect();
+    Rule::<MemberBook>::new("D-2", text, move |book, ripe, moment| {
+        let disabled: Vec<_> = ripe.due.iter().filter(|due| due.fact == Fact::Disabled).collect();
         disabled.iter().for_each(|due| wrong.judge(book, due));
         let breaches = match moment {
             Moment::Event(_) => wrong.surely(book, book.clock),

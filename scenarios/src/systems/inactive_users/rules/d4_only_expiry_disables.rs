@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::book::{Due, Fact, MemberBook, SLACK, each};
+use super::book::{Due, MemberBook, SLACK, each};
+use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Rule};
 

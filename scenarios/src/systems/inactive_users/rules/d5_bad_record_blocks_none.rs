@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::strike::Handler;
 
-use super::book::{Due, Fact, MemberBook, judge};
+use super::book::{Due, MemberBook, judge};
 use super::expiries::{self, Fate};
+use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Moment, Rule};
 
@@ -14,8 +15,8 @@ use crate::invariants::{Breach, Moment, Rule};
 const LAST_ATTEMPT: Duration = Duration::from_secs(5);
 
 pub(crate) fn bad_record_blocks_none() -> Rule<MemberBook> {
-    Rule::<MemberBook>::new("D-5", "one bad record does not block the others", |book, due, moment| {
-        let (mut breaches, mut checked) = judge(book, due, |fact| matches!(fact, Fact::GivenUp { .. }), given_up);
+    Rule::<MemberBook>::new("D-5", "one bad record does not block the others", |book, ripe, moment| {
+        let (mut breaches, mut checked) = judge(book, &ripe.due, |fact| matches!(fact, Fact::GivenUp { .. }), given_up);
         let Moment::Quiet(quiet) = moment else { return (breaches, checked) };
         let removed = book.members.values().filter(|history| {
             let ever = |is: &dyn Fn(&Fact) -> bool| history.any(Duration::ZERO, Duration::MAX, is);

@@ -1,7 +1,8 @@
 //! D-6: doing it twice is harmless: whom an administrator enables again is not disabled by the same expiry once more. An attempt that died between
 //! disabling and remembering it cannot be told from one that never came so far, so such a strike excuses it.
 
-use super::book::{Due, Fact, MemberBook, SLACK, each, unsure};
+use super::book::{Due, MemberBook, SLACK, each, unsure};
+use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Rule};
 

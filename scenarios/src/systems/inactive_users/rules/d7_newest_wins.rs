@@ -5,7 +5,8 @@ use run_folder::Seen;
 
 use crate::Event;
 
-use super::book::{Due, Fact, GRACE, MemberBook, judge};
+use super::book::{Due, GRACE, MemberBook, judge};
+use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Moment, Rule};
 
@@ -16,8 +17,8 @@ pub(crate) fn newest_wins() -> Rule<MemberBook> {
     Rule::<MemberBook>::new(
         "D-7",
         "at most three calls of the trigger a sign-in, and the newest sign-in's time wins",
-        |book, due, moment| {
-            let (mut breaches, mut checked) = judge(book, due, |fact| matches!(fact, Fact::Written { .. }), moved_back);
+        |book, ripe, moment| {
+            let (mut breaches, mut checked) = judge(book, &ripe.due, |fact| matches!(fact, Fact::Written { .. }), moved_back);
             if let Moment::Event(Event::Saw { at, seen: Seen::Triggered { user, call, .. } }) = moment {
                 checked += 1;
                 breaches.extend((*call > MOST_CALLS).then(|| {

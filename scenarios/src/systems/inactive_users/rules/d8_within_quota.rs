@@ -8,7 +8,8 @@ use run_folder::Seen;
 
 use crate::Event;
 
-use super::book::{DISABLE, Due, Fact, GRACE, MemberBook, unsure};
+use super::book::{DISABLE, Due, GRACE, MemberBook, unsure};
+use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Found, Moment, Rule};
 
@@ -23,13 +24,13 @@ fn expected() -> String {
 
 pub(crate) fn within_quota() -> Rule<MemberBook> {
     let mut calls = Calls::default();
-    Rule::<MemberBook>::new("D-8", "never more than 25 disables in any second", move |book, due, moment| {
+    Rule::<MemberBook>::new("D-8", "never more than 25 disables in any second", move |book, ripe, moment| {
         if let Moment::Event(Event::Saw { at, seen: Seen::QuotaExceeded { operation } }) = moment
             && operation == DISABLE
         {
             calls.refused.push_back(*at);
         }
-        calls.all(book, due, if matches!(moment, Moment::Event(_)) { book.clock } else { Duration::MAX })
+        calls.all(book, &ripe.due, if matches!(moment, Moment::Event(_)) { book.clock } else { Duration::MAX })
     })
 }
 

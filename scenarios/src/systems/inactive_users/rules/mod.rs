@@ -9,13 +9,17 @@ pub(crate) mod d5_bad_record_blocks_none;
 pub(crate) mod d6_re_enable_stands;
 pub(crate) mod d7_newest_wins;
 pub(crate) mod d8_within_quota;
+pub(crate) mod dispositions;
 pub(crate) mod expiries;
+pub(crate) mod fact;
 pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod histories;
 
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Judge, WorldUnderTest};

@@ -7,7 +7,8 @@ use crate::systems::mail::MOST_RECIPIENTS;
 use crate::exchange::Expected;
 use crate::strike::Handler;
 
-use super::book::{Left, MailBook, Rested, each};
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 

@@ -1,6 +1,7 @@
 //! C-2: no mail ends in two ways.
 
-use super::book::{Left, MailBook, Rested, each};
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 
@@ -28,9 +29,10 @@ fn rule(rested: &Rested) -> Found {
 mod tests {
     use super::super::fixtures::{Story, ses_strike};
     use super::*;
-    use crate::dispositions::{Dispositions, MailBooks};
     use crate::exchange::Expected;
+    use crate::invariants::Book;
     use crate::invariants::fixtures::broken;
+    use reports::ArmTag;
 
     #[test]
     fn a_mail_that_ends_twice_is_named_unless_its_last_delivery_was_struck() {
@@ -61,9 +63,9 @@ mod tests {
     #[test]
     fn the_rule_sees_two_ends_where_the_table_of_dispositions_does_whatever_the_notices_words() {
         let table = |events: &[crate::Event]| {
-            let mut dispositions = Dispositions::default();
-            events.iter().for_each(|event| drop(dispositions.see(event)));
-            MailBooks::of(dispositions.mails()).doubles
+            let mut book = MailBook::default();
+            events.iter().for_each(|event| drop(book.see(event)));
+            book.tables(&|_| ArmTag::Control)[0].of_these[1].total()
         };
         let readers = ["a@x.com".to_owned()];
         for (subject, words, names) in [

@@ -4,7 +4,8 @@ use crate::systems::mail::MOST_RECIPIENTS;
 
 use crate::exchange::Expected;
 
-use super::book::{MailBook, Rested, each};
+use super::book::{MailBook, each};
+use super::rested::Rested;
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 

@@ -9,7 +9,8 @@ use run_folder::Seen;
 use crate::Event;
 use crate::exchange::Expected;
 
-use super::book::{FUNCTION, MailBook, Rested, SERVICES, judge};
+use super::book::{FUNCTION, MailBook, SERVICES, judge};
+use super::rested::Rested;
 use super::words;
 use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked};
 

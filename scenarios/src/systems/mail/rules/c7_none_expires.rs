@@ -1,6 +1,7 @@
 //! C-7: no message outlives the queue's retention: what expires there is gone without a trace.
 
-use super::book::{Left, MailBook, Rested, each};
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 

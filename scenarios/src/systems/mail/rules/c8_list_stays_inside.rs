@@ -2,7 +2,8 @@
 
 use crate::exchange::Expected;
 
-use super::book::{MailBook, Rested, each};
+use super::book::{MailBook, each};
+use super::rested::Rested;
 use super::words;
 use crate::invariants::{Found, Rule};
 

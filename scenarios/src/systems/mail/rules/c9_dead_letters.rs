@@ -3,7 +3,8 @@
 
 use crate::exchange::Expected;
 
-use super::book::{Left, MailBook, Rested, each};
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 

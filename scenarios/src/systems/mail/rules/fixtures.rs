@@ -7,7 +7,8 @@ use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::Seen;
 
-use super::book::{FUNCTION, MailBook, Rested};
+use super::book::{FUNCTION, MailBook};
+use super::rested::Rested;
 use crate::Event;
 use crate::exchange::{Attachment, Expected, LinkLife, LinkTried, Mail, MailForm};
 use crate::invariants::fixtures::s;

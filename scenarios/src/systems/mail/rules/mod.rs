@@ -10,12 +10,16 @@ pub(crate) mod c6_no_blocking;
 pub(crate) mod c7_none_expires;
 pub(crate) mod c8_list_stays_inside;
 pub(crate) mod c9_dead_letters;
+pub(crate) mod dispositions;
+pub(crate) mod rested;
 pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod histories;
 
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Judge, WorldUnderTest};
