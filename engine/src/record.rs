@@ -9,10 +9,8 @@ use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::implied::Asked;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
-use reports::{Latencies, Outcome, Phase, Tag};
-use scenarios::dispositions::Unfinished;
-use scenarios::exchange::RecordEnd;
-use scenarios::invariants::{Breach, Invariant, Quiet};
+use reports::{Dispositions, Latencies, Outcome, Phase, Tag};
+use scenarios::invariants::{Ended, Found as News, Invariant, Quiet};
 use scenarios::{Event, Exchange, Timeline};
 
 use super::join::{Join, Joined, Traced};
@@ -24,21 +22,13 @@ const CONVERGENCE: &str = "thermostat desired -> reported";
 /// The endpoint under which the handing in of a mail is recorded.
 const HANDED_IN: &str = "mail SMTP";
 
-/// The endpoint under which the way of a mail to its end is recorded.
-const DISPOSED: &str = "mail arrival -> disposition";
-
-/// The endpoint under which the way from the end of a record to the disabled member is recorded.
-const PRUNED: &str = "inactive-users expiry -> disabled";
-
-/// The endpoint under which the way of an accepted record to its end is recorded.
-const CLOSED: &str = "audit accepted -> closed";
-
 /// A report shows at most this many exchanges for each rule.
 const MOST_EXCHANGES: usize = 5;
 
+/// Rules over one book, and what each of them found.
 struct Watched {
-    rule: Box<dyn Invariant>,
-    found: Found,
+    invariant: Box<dyn Invariant>,
+    found: Vec<Found>,
 }
 
 /// Something that was sent, or that came in without a request, and has come to its end. Times are offsets.
@@ -60,6 +50,8 @@ pub struct Recorded {
     pub books: Books,
     /// What the rules found.
     pub invariants: Vec<Found>,
+    /// What became of everything; a table for each kind of thing of which there was one.
+    pub dispositions: Vec<Dispositions>,
 }
 
 /// What is kept of a run.
@@ -77,37 +69,34 @@ impl Recorder {
     ///
     /// # Errors
     /// Where the log cannot be written.
-    pub fn begin(folder: &Path, timeline: Timeline, started_unix_ms: u64, rules: Vec<Box<dyn Invariant>>) -> io::Result<Self> {
+    pub fn begin(folder: &Path, timeline: Timeline, started_unix_ms: u64, invariants: Vec<Box<dyn Invariant>>) -> io::Result<Self> {
         let log = BufWriter::new(File::create(folder.join("latency.hlog"))?);
-        let found = |rule: &dyn Invariant| Found {
-            id: rule.id().to_owned(),
-            rule: rule.rule().to_owned(),
+        let none = |(id, rule): (&str, &str)| Found {
+            id: id.to_owned(),
+            rule: rule.to_owned(),
             checked: 0,
             broken: 0,
             broken_in_baseline: 0,
             exchanges: Vec::new(),
         };
+        let watched = |invariant: Box<dyn Invariant>| Watched { found: invariant.rules().into_iter().map(none).collect(), invariant };
         Ok(Self {
             timeline,
             latencies: Latencies::default(),
             service_times: Latencies::default(),
             log: IntervalLogWriter::new(log, started_unix_ms)?,
             books: Books::default(),
-            watched: rules.into_iter().map(|rule| Watched { found: found(rule.as_ref()), rule }).collect(),
+            watched: invariants.into_iter().map(watched).collect(),
         })
     }
 
     /// Takes what happened.
-    pub fn see(&mut self, joined: &Joined) {
-        let traced = joined.traced;
-        let answered = |right: bool| if right { Outcome::Answered } else { Outcome::Failed };
-        // What nobody sends has no time of sending of its own.
-        let came = |due, done, phase, outcome| Measured { due, sent: due, done, phase, outcome };
+    pub fn see(&mut self, joined: &Joined, join: &Join) {
         match &joined.event {
             Event::Exchange(exchange) => {
                 self.count(exchange.phase, exchange.outcome);
                 let Exchange { due, sent, done, phase, outcome, .. } = **exchange;
-                self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &traced);
+                self.record(exchange.endpoint, &Measured { due, sent, done, phase, outcome }, &joined.traced);
             }
             Event::Converged { acknowledged, reported, .. } => {
                 let phase = self.timeline.phase_at(*acknowledged);
@@ -117,36 +106,28 @@ impl Recorder {
                 self.count(mail.phase, mail.outcome);
                 self.record(HANDED_IN, &came(mail.due, mail.done, mail.phase, mail.outcome), &Traced::default());
             }
-            Event::Disposed(disposed) => {
-                self.record(DISPOSED, &came(disposed.arrived, disposed.at, disposed.phase, answered(disposed.right)), &traced);
-            }
-            // The final notice may come before the answer.
-            Event::Closed(closed) => {
-                let outcome = answered(closed.end == RecordEnd::Completed);
-                self.record(CLOSED, &came(closed.accepted, closed.at, closed.phase, outcome), &traced);
-            }
-            Event::Pruned { expired, at, .. } => {
-                self.record(PRUNED, &came(*expired, *at, self.timeline.phase_at(*expired), Outcome::Answered), &Traced::default());
-            }
             // The rest is for the oracles alone.
             _ => {}
         }
+        let mut ends = Vec::new();
         for watched in &mut self.watched {
-            let (breaches, checks) = watched.rule.see(&joined.event);
-            watched.found.checked += checks;
-            keep(&mut watched.found, breaches, &self.timeline);
+            let (news, ended) = watched.invariant.see(&joined.event);
+            keep(&mut watched.found, news, &self.timeline);
+            ends.extend(ended);
         }
+        ends.iter().for_each(|ended| self.ended(ended, joined.event.at(), join));
     }
 
-    /// Takes what has not come to its end when the run is over, at `at`: for every aim on the way to the end it is too late.
-    pub fn unfinished(&mut self, what: &Unfinished, at: Duration, join: &Join) {
-        let (endpoint, since, phase, identity) = match what {
-            Unfinished::Mail { message, arrived, phase, .. } => (DISPOSED, *arrived, *phase, message.as_deref()),
-            Unfinished::Record { root, accepted, phase } => (CLOSED, *accepted, *phase, Some(root.as_str())),
-            Unfinished::Expiry { expired, .. } => (PRUNED, *expired, self.timeline.phase_at(*expired), None),
-        };
-        let traced = identity.map(|identity| join.traced(identity)).unwrap_or_default();
-        self.record(endpoint, &Measured { due: since, sent: since, done: at, phase, outcome: Outcome::TimedOut }, &traced);
+    /// How many things have not come to an end and may still do so.
+    pub fn under_way(&self) -> usize {
+        self.watched.iter().map(|watched| watched.invariant.under_way()).sum()
+    }
+
+    /// Takes what came to its end; what has not when the run is over, at `over`, is too late for every aim on the way to the end.
+    fn ended(&mut self, ended: &Ended, over: Duration, join: &Join) {
+        let (at, outcome) = ended.end.unwrap_or((over, Outcome::TimedOut));
+        let traced = ended.identity.as_deref().map(|identity| join.traced(identity)).unwrap_or_default();
+        self.record(ended.endpoint, &came(ended.since, at, self.timeline.phase_at(ended.due), outcome), &traced);
     }
 
     fn count(&mut self, phase: Option<Phase>, outcome: Outcome) {
@@ -200,8 +181,9 @@ impl Recorder {
             machine_wait_us,
         }
         .problems();
-        let rules = self.watched.iter().filter(|w| plan.none_broken && w.found.broken_in_baseline > 0);
-        let rules = rules.map(|w| format!("`{}` ({})", w.found.id, w.found.rule));
+        let found = self.watched.iter().flat_map(|watched| &watched.found);
+        let broken = found.filter(|found| plan.none_broken && found.broken_in_baseline > 0);
+        let rules = broken.map(|found| format!("`{}` ({})", found.id, found.rule));
         problems.dead.into_iter().chain(rules).chain(problems.missed).collect()
     }
 
@@ -209,32 +191,49 @@ impl Recorder {
     ///
     /// # Errors
     /// Where the log cannot be written.
-    pub fn end(mut self, quiet: &Quiet) -> io::Result<Recorded> {
+    pub fn end(mut self, quiet: &Quiet, join: &Join) -> io::Result<Recorded> {
+        let unfinished: Vec<_> = self.watched.iter().flat_map(|watched| watched.invariant.unfinished()).collect();
+        unfinished.iter().for_each(|ended| self.ended(ended, quiet.at, join));
         self.flush_before(Duration::MAX)?;
         for watched in &mut self.watched {
-            let (breaches, checks) = watched.rule.settled(quiet);
-            watched.found.checked += checks;
-            keep(&mut watched.found, breaches, &self.timeline);
+            keep(&mut watched.found, watched.invariant.settled(quiet), &self.timeline);
         }
+        let tables = self.watched.iter().flat_map(|watched| watched.invariant.tables(&|identity| join.arm(identity)));
+        let dispositions = tables.filter(|table| table.taken > 0).collect();
         let Self { latencies, service_times, books, watched, .. } = self;
-        Ok(Recorded { latencies, service_times, books, invariants: watched.into_iter().map(|w| w.found).collect() })
+        Ok(Recorded {
+            latencies,
+            service_times,
+            books,
+            invariants: watched.into_iter().flat_map(|watched| watched.found).collect(),
+            dispositions,
+        })
     }
 }
 
-fn keep(found: &mut Found, breaches: Vec<Breach>, timeline: &Timeline) {
-    for breach in breaches {
-        found.broken += 1;
-        let before_the_strike = breach.at < timeline.strike_at();
-        found.broken_in_baseline += u64::from(before_the_strike);
-        if found.exchanges.len() < MOST_EXCHANGES {
-            found.exchanges.push(Shown {
-                at_s: breach.at.as_secs_f64() - timeline.recording_from().as_secs_f64(),
-                root: breach.root.unwrap_or_default(),
-                asked: breach.asked,
-                answered: breach.answered,
-                expected: breach.expected,
-                repeat: breach.repeat,
-            });
+/// What nobody sends has no time of sending of its own.
+const fn came(due: Duration, done: Duration, phase: Option<Phase>, outcome: Outcome) -> Measured {
+    Measured { due, sent: due, done, phase, outcome }
+}
+
+/// Adds what each rule found this time.
+fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline) {
+    for (found, (breaches, checks)) in all.iter_mut().zip(news) {
+        found.checked += checks;
+        for breach in breaches {
+            found.broken += 1;
+            let before_the_strike = breach.at < timeline.strike_at();
+            found.broken_in_baseline += u64::from(before_the_strike);
+            if found.exchanges.len() < MOST_EXCHANGES {
+                found.exchanges.push(Shown {
+                    at_s: breach.at.as_secs_f64() - timeline.recording_from().as_secs_f64(),
+                    root: breach.root.unwrap_or_default(),
+                    asked: breach.asked,
+                    answered: breach.answered,
+                    expected: breach.expected,
+                    repeat: breach.repeat,
+                });
+            }
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) struct Run<'a> {
     keeper: Keeper,
     pub(super) join: Join,
     pub(super) sighted: Sighted,
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     watch: Option<Watch>,
     pub(super) progress: &'a mut dyn Observer,
     stage: Stage,
@@ -207,13 +207,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Takes an event, and what is known by it.
+    /// Takes an event.
     pub(super) fn happened(&mut self, event: Event) {
         let now = Instant::now();
         self.watch(&event);
-        let known = self.sighted.see(&event);
+        self.sighted.links.see(&event);
         self.join.event(event, now);
-        known.into_iter().for_each(|event| self.join.event(event, now));
     }
 
     /// A stop condition needs no ledger, so it does not wait for one; nor for an answer, see [`Self::tick`].
@@ -237,7 +236,7 @@ impl Run<'_> {
             self.happened(event);
         }
         for joined in self.join.due(now) {
-            self.recorder.see(&joined);
+            self.recorder.see(&joined, &self.join);
         }
         if let (Some(why), End::Finished) = (self.fired.take(), &self.end) {
             self.progress.say(&format!("stopping: {why}"));
@@ -343,10 +342,7 @@ impl Run<'_> {
         if self.asked.is_some() {
             self.end = End::Interrupted;
         }
-        for unfinished in self.sighted.unfinished() {
-            self.recorder.unfinished(&unfinished, over, &self.join);
-        }
-        let Recorded { latencies, service_times, mut books, invariants } = self.recorder.end(&quiet)?;
+        let Recorded { latencies, service_times, mut books, invariants, dispositions } = self.recorder.end(&quiet, &self.join)?;
         books.planned = ended.planned;
         books.sent = ended.sent;
         let mut notes = self.join.notes.clone();
@@ -368,7 +364,7 @@ impl Run<'_> {
             latencies,
             service_times,
             books,
-            dispositions: self.sighted.tables(&self.join),
+            dispositions,
             deployments: deployments(self.plan),
             injections: self.join.injections(),
             discrepancies: self.join.discrepancies().into_iter().chain(self.target.gaps()).collect(),

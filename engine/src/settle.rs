@@ -42,7 +42,7 @@ impl Run<'_> {
                     break;
                 }
             };
-            if at_rest && self.join.is_empty() && self.sighted.in_flight() == 0 {
+            if at_rest && self.join.is_empty() && self.recorder.under_way() == 0 {
                 break;
             }
             tokio::select! {

@@ -8,8 +8,8 @@ use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::Seen;
 
-pub use crate::mails::{Attachment, Disposed, Disposition, Expected, LinkLife, LinkTried, Mail, MailForm};
-pub use crate::records::{Closed, Record, RecordEnd, RecordForm, Verdict};
+pub use crate::mails::{Attachment, Disposition, Expected, LinkLife, LinkTried, Mail, MailForm};
+pub use crate::records::{Record, RecordForm, Verdict};
 use crate::strike::Struck;
 pub use crate::users::{UsersRequest, UsersSaid};
 
@@ -54,19 +54,6 @@ pub enum Event {
         /// What.
         seen: Seen,
     },
-    /// A mail came to an end, as the sightings tell; recorded as the endpoint `mail arrival -> disposition`.
-    Disposed(Box<Disposed>),
-    /// A member whose record had ended was disabled; recorded as the endpoint `inactive-users expiry -> disabled`.
-    Pruned {
-        /// The member.
-        user: String,
-        /// When the record had ended.
-        expired: Duration,
-        /// When the member was disabled.
-        at: Duration,
-    },
-    /// An accepted record came to an end, as the sightings tell; recorded as the endpoint `audit accepted -> closed`.
-    Closed(Box<Closed>),
     /// A fault struck work for which no request of the traffic waits.
     Struck(Box<Struck>),
     /// The link of an attachment was followed.
@@ -111,8 +98,6 @@ impl Event {
             Self::Shadow(change) => change.at,
             Self::Converged { reported, .. } => *reported,
             Self::Mail(mail) => mail.done,
-            Self::Disposed(disposed) => disposed.at,
-            Self::Closed(closed) => closed.at,
             Self::Struck(struck) => struck.at,
             Self::LinkTried(tried) => tried.at,
             Self::DeviceEnded { at, .. }
@@ -120,7 +105,6 @@ impl Event {
             | Self::Saw { at, .. }
             | Self::RowSeeded { at, .. }
             | Self::ByHand { at, .. }
-            | Self::Pruned { at, .. }
             | Self::Calmed { at }
             | Self::Probe { at, .. } => *at,
         }

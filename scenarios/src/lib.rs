@@ -1,6 +1,5 @@
 //! Traffic, devices and oracles: who asks what and when, and what is a right answer.
 
-pub mod dispositions;
 pub mod exchange;
 pub mod invariants;
 pub mod links;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use faults::Place;
 use reports::{Outcome, Phase};
 
 /// One mail that was sent, and what is to become of it: decided when it was made.
@@ -142,27 +141,6 @@ impl EarlyNotices {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
-}
-
-/// A mail's first disposition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disposed {
-    /// The mail's message id, the object's key.
-    pub id: String,
-    /// The id of the queue's message about it: what the rolls hang on.
-    pub message: String,
-    /// The phase in which the mail was due.
-    pub phase: Option<Phase>,
-    /// When the server had taken it.
-    pub arrived: Duration,
-    /// When it came to its end.
-    pub at: Duration,
-    /// Which.
-    pub disposition: Disposition,
-    /// Whether that is what was to become of it.
-    pub right: bool,
-    /// The faults that struck on its way, filled in from the ledgers.
-    pub struck: Vec<(String, Place)>,
 }
 
 /// A link in a mail that was sent on, and what came of following it.

@@ -1,10 +1,5 @@
 //! One audit record as it was sent, and how it ended: what oracles and books of the audit are told. Never a key, never its content.
 
-use std::time::Duration;
-
-use faults::Place;
-use reports::Phase;
-
 /// A record as one request carried it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -42,34 +37,6 @@ impl RecordForm {
     pub const fn is_bad(self) -> bool {
         !matches!(self, Self::Good)
     }
-}
-
-/// How an accepted record ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RecordEnd {
-    /// The final notice was published.
-    Completed,
-    /// It was given up and is in the dead-letter queue.
-    DeadLetter,
-}
-
-/// An accepted record's first end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closed {
-    /// `sourceTransactionID`.
-    pub id: String,
-    /// The root of the trace of the request that was answered 200 first: what the rolls hang on.
-    pub root: String,
-    /// The phase in which that request was due.
-    pub phase: Option<Phase>,
-    /// When it was answered.
-    pub accepted: Duration,
-    /// When it came to its end.
-    pub at: Duration,
-    /// Which.
-    pub end: RecordEnd,
-    /// The faults that struck on its way, filled in from the ledgers.
-    pub struck: Vec<(String, Place)>,
 }
 
 /// What an answer says of a record.

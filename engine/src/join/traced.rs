@@ -19,16 +19,6 @@ impl Join {
                 self.root(identity.clone(), now).judged = true;
                 self.with_rolls(Event::Exchange(exchange), &identity, missed)
             }
-            Event::Disposed(mut disposed) => {
-                disposed.struck = self.struck_on(&disposed.message);
-                let identity = disposed.message.clone();
-                self.with_rolls(Event::Disposed(disposed), &identity, Rolls::NONE)
-            }
-            Event::Closed(mut closed) => {
-                closed.struck = self.struck_on(&closed.root);
-                let identity = closed.root.clone();
-                self.with_rolls(Event::Closed(closed), &identity, Rolls::NONE)
-            }
             event => Joined { event, traced: Traced::default() },
         }
     }

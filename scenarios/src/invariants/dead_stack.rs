@@ -5,7 +5,7 @@ use crate::systems::clinic::Pool;
 use crate::systems::users_api::Shape;
 
 use super::Quiet;
-use super::fixtures::{self, Ask, exchange, judged, s, state, struck};
+use super::fixtures::{Ask, exchange, judged_by_all, s, state, struck};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Record, RecordForm, SignInBy, ThermostatRequest};
 use crate::systems::inactive_users::rules::fixtures::{Life, together};
@@ -72,10 +72,9 @@ fn rules(events: &[Event]) -> (Vec<&'static str>, Vec<&'static str>) {
         rows: Some(Vec::new()),
     };
     let (mut broken, mut checked) = (Vec::new(), Vec::new());
-    for mut rule in fixtures::rules() {
-        let (breaches, checks) = judged(rule.as_mut(), events, &quiet);
-        broken.extend((!breaches.is_empty()).then(|| rule.id()));
-        checked.extend((checks > 0).then(|| rule.id()));
+    for (id, breaches, checks) in judged_by_all(events, &quiet) {
+        broken.extend((!breaches.is_empty()).then_some(id));
+        checked.extend((checks > 0).then_some(id));
     }
     (broken, checked)
 }

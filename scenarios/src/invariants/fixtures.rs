@@ -1,6 +1,5 @@
 //! What the tests of the rules are made of.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::systems::clinic::{Pool, User};
@@ -12,7 +11,7 @@ use run_folder::{Compressed, Seen};
 use serde_json::json;
 
 use super::cedar::ThermostatOracle;
-use super::{Breach, Invariant, Quiet, all};
+use super::{Book, Breach, Invariant, Judge, Quiet, Rule, all};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
@@ -41,8 +40,8 @@ pub(crate) fn rules() -> Vec<Box<dyn Invariant>> {
     all(&load(), &setup()).unwrap()
 }
 
-pub(crate) fn thermostat() -> Arc<ThermostatOracle> {
-    Arc::new(ThermostatOracle::new(2, &thermostat::policies(2)).unwrap())
+pub(crate) fn thermostat() -> ThermostatOracle {
+    ThermostatOracle::new(2, &thermostat::policies(2)).unwrap()
 }
 
 pub(crate) fn s(seconds: f64) -> Duration {
@@ -111,36 +110,50 @@ pub(crate) fn tick(at: f64) -> Event {
     Event::Saw { at: s(at), seen: Seen::Alarm { name: "age".into(), state: "OK".into() } }
 }
 
-/// What a rule says of events and of the quiet after them: its breaches, and how many checks it made.
-pub(crate) fn judged(rule: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> (Vec<Breach>, u64) {
-    let mut all: Vec<_> = events.iter().map(|event| rule.see(event)).collect();
-    all.push(rule.settled(quiet));
-    let checks = all.iter().map(|(_, checks)| checks).sum();
-    (all.into_iter().flat_map(|(breaches, _)| breaches).collect(), checks)
+/// The ids of rules.
+pub(crate) fn ids(all: &[Box<dyn Invariant>]) -> Vec<&'static str> {
+    all.iter().flat_map(|invariant| invariant.rules()).map(|(id, _)| id).collect()
+}
+
+/// What each rule says of events and of the quiet after them: its id, its breaches, and how many checks it made.
+pub(crate) fn judged(invariant: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> Vec<(&'static str, Vec<Breach>, u64)> {
+    let mut all: Vec<_> = invariant.rules().into_iter().map(|(id, _)| (id, Vec::new(), 0)).collect();
+    let found: Vec<_> = events.iter().map(|event| invariant.see(event).0).collect();
+    for found in found.into_iter().chain([invariant.settled(quiet)]) {
+        for ((_, breaches, checks), (more, count)) in all.iter_mut().zip(found) {
+            breaches.extend(more);
+            *checks += count;
+        }
+    }
+    all
+}
+
+/// The same of all rules.
+pub(crate) fn judged_by_all(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, Vec<Breach>, u64)> {
+    rules().iter_mut().flat_map(|invariant| judged(invariant.as_mut(), events, quiet)).collect()
 }
 
 /// How many breaches a rule finds, and how many checks it made.
-pub(crate) fn broken_at(mut rule: impl Invariant, events: &[Event], quiet: &Quiet) -> (usize, u64) {
-    let (breaches, checks) = judged(&mut rule, events, quiet);
+pub(crate) fn broken_at<B: Book + Default>(rule: Rule<B>, events: &[Event], quiet: &Quiet) -> (usize, u64) {
+    let (_, breaches, checks) = judged(&mut Judge::new(B::default(), vec![rule]), events, quiet).remove(0);
     (breaches.len(), checks)
 }
 
 /// The same, where all is quiet long after.
-pub(crate) fn broken(rule: impl Invariant, events: &[Event]) -> (usize, u64) {
+pub(crate) fn broken<B: Book + Default>(rule: Rule<B>, events: &[Event]) -> (usize, u64) {
     broken_at(rule, events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
 /// Which of all rules are broken.
 pub(crate) fn named(events: &[Event], quiet: &Quiet) -> Vec<&'static str> {
-    rules().into_iter().filter_map(|mut rule| (!judged(rule.as_mut(), events, quiet).0.is_empty()).then(|| rule.id())).collect()
+    judged_by_all(events, quiet).into_iter().filter(|(_, breaches, _)| !breaches.is_empty()).map(|(id, ..)| id).collect()
 }
 
 /// How often each of all rules was checked, where none of them is broken.
 pub(crate) fn checked(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, u64)> {
-    let checks = |mut rule: Box<dyn Invariant>| {
-        let (breaches, checks) = judged(rule.as_mut(), events, quiet);
-        assert_eq!(breaches, [], "{}", rule.id());
-        (rule.id(), checks)
+    let checks = |(id, breaches, checks): (&'static str, Vec<Breach>, u64)| {
+        assert_eq!(breaches, [], "{id}");
+        (id, checks)
     };
-    rules().into_iter().map(checks).collect()
+    judged_by_all(events, quiet).into_iter().map(checks).collect()
 }

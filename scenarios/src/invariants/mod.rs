@@ -1,6 +1,7 @@
 //! What must always hold, one file a rule. Pure: they are told what happened and say what was wrong with it.
 
 pub mod cedar;
+mod judge;
 mod r1_right_statuses;
 pub(crate) mod wording;
 
@@ -17,6 +18,9 @@ use crate::Event;
 use crate::systems::Setup;
 use crate::traffic::Load;
 use cedar::OracleError;
+
+pub use judge::{ArmOf, Ended};
+pub(crate) use judge::{Book, Judge, Kind, Moment, Rule, table};
 
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,25 +39,30 @@ pub struct Breach {
     pub repeat: String,
 }
 
-/// A rule that must always hold.
+/// What a rule found: the breaches, and how many checks it made.
+pub type Found = (Vec<Breach>, u64);
+
+/// Rules that must always hold, and the one book of what happened that they are about.
 pub trait Invariant: Send {
-    /// Such as `A-1`.
-    fn id(&self) -> &'static str;
-    /// The rule in a sentence.
-    fn rule(&self) -> &'static str;
-    /// Looks at one event; the second value is how many checks that was.
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64);
+    /// The id of each rule, such as `A-1`, and the rule in a sentence.
+    fn rules(&self) -> Vec<(&'static str, &'static str)>;
+    /// Looks at one event: what each rule found, in the order of `rules`, and what came to its first end.
+    fn see(&mut self, event: &Event) -> (Vec<Found>, Option<Ended>);
     /// Looks back once everything has settled.
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        NOTHING
-    }
+    fn settled(&mut self, quiet: &Quiet) -> Vec<Found>;
+    /// How many things have not come to an end and may still do so.
+    fn under_way(&self) -> usize;
+    /// What has not come to its end. To be asked once the run has ended and all sightings are in.
+    fn unfinished(&self) -> Vec<Ended>;
+    /// What became of everything, by arm. To be asked once the run has ended and all sightings are in.
+    fn tables(&self, arm: ArmOf<'_>) -> Vec<reports::Dispositions>;
 }
 
 /// No breach, no check.
-pub(crate) const NOTHING: (Vec<Breach>, u64) = (Vec::new(), 0);
+pub(crate) const NOTHING: Found = (Vec::new(), 0);
 
 /// One check, and the breach if it found one.
-pub(crate) fn checked(breach: Option<Breach>) -> (Vec<Breach>, u64) {
+pub(crate) fn checked(breach: Option<Breach>) -> Found {
     (breach.into_iter().collect(), 1)
 }
 
@@ -82,7 +91,7 @@ pub fn all(load: &Load, setup: &Setup) -> Result<Vec<Box<dyn Invariant>>, Oracle
         rules.extend(system.rules(setup)?);
     }
     if !load.requests.is_empty() {
-        rules.push(Box::new(r1_right_statuses::RightStatuses));
+        rules.push(Box::new(Judge::new((), vec![r1_right_statuses::right_statuses()])));
     }
     Ok(rules)
 }
@@ -105,14 +114,15 @@ mod tests {
                 .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
                 .collect();
             files.sort();
-            let ids: Vec<_> = load.rules(&fixtures::setup()).unwrap().iter().map(|rule| rule.id()).collect();
+            let ids = fixtures::ids(&load.rules(&fixtures::setup()).unwrap());
             assert_eq!(files, ids, "{}", system.name());
         }
     }
 
     #[test]
     fn a_system_that_is_not_up_has_no_rules() {
-        let ids = |load: &Load| -> Vec<_> { all(load, &fixtures::setup()).unwrap().iter().map(|rule| rule.id().to_owned()).collect() };
+        let ids =
+            |load: &Load| -> Vec<_> { fixtures::ids(&all(load, &fixtures::setup()).unwrap()).into_iter().map(str::to_owned).collect() };
         let Load { systems, requests } = fixtures::load();
         let alone = systems.into_iter().map(|system| Load { systems: vec![system], ..Load::default() });
         let found: Vec<_> = alone.chain([Load { requests, ..Load::default() }]).map(|load| ids(&load)).collect();

@@ -3,9 +3,7 @@
 use crate::Event;
 use crate::exchange::Exchange;
 
-use super::{Breach, Invariant, NOTHING, checked, wording};
-
-pub(crate) struct RightStatuses;
+use super::{Breach, Moment, NOTHING, Rule, checked, wording};
 
 /// Statuses from here on are failures, which the aims judge.
 const FAILURE: u16 = 500;
@@ -20,26 +18,22 @@ fn breach(exchange: &Exchange, status: u16, statuses: &[u16]) -> Option<Breach> 
     Some(wording::breach(exchange, format!("{right}; {}", wording::struck(exchange))))
 }
 
-impl Invariant for RightStatuses {
-    fn id(&self) -> &'static str {
-        "R-1"
-    }
-
-    fn rule(&self) -> &'static str {
-        "every answer below 500 has a status that its request calls right, but for refusals by a fault"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let Event::Exchange(exchange) = event else { return NOTHING };
-        let answered = exchange.status.filter(|status| *status < FAILURE);
-        let (Some(status), Some(right)) = (answered, exchange.right()) else { return NOTHING };
-        checked(breach(exchange, status, right))
-    }
+pub(crate) fn right_statuses() -> Rule<()> {
+    Rule::<()>::new(
+        "R-1",
+        "every answer below 500 has a status that its request calls right, but for refusals by a fault",
+        |(), (), moment| {
+            let Moment::Event(Event::Exchange(exchange)) = moment else { return NOTHING };
+            let answered = exchange.status.filter(|status| *status < FAILURE);
+            let (Some(status), Some(right)) = (answered, exchange.right()) else { return NOTHING };
+            checked(breach(exchange, status, right))
+        },
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{exchange, struck};
+    use super::super::fixtures::{self, exchange, struck};
     use super::*;
     use crate::exchange::Asked;
 
@@ -59,8 +53,8 @@ mod tests {
         ] {
             let asked = exchange(Asked::Request { statuses: right.to_vec() }, 1.0, 1.1, status);
             let asked = if is_struck { struck(asked) } else { asked };
-            let (breaches, checks) = RightStatuses.see(&Event::Exchange(Box::new(asked)));
-            assert_eq!((breaches.len(), checks), (broken, u64::from(status != 0 && status < FAILURE)), "{right:?} {status} {is_struck}");
+            let found = fixtures::broken(right_statuses(), &[Event::Exchange(Box::new(asked))]);
+            assert_eq!(found, (broken, u64::from(status != 0 && status < FAILURE)), "{right:?} {status} {is_struck}");
         }
     }
 }

@@ -46,13 +46,14 @@ async fn judged(status: u16) -> (u64, usize) {
         journeys: JourneyTime::default(),
     };
     let mut rules = invariants::all(&order.load, &order.setup).unwrap();
-    assert_eq!(rules.iter().map(|rule| rule.id()).collect::<Vec<_>>(), ["G-1"]);
+    assert_eq!(rules.iter().flat_map(|rules| rules.rules()).map(|(id, _)| id).collect::<Vec<_>>(), ["G-1"]);
     let mut traffic = traffic::start(order).await.unwrap();
     let (mut checks, mut breaches) = (0, 0);
     while let Some(event) = traffic.next().await {
         for rule in &mut rules {
-            let (found, count) = rule.see(&event);
-            (checks, breaches) = (checks + count, breaches + found.len());
+            for (found, count) in rule.see(&event).0 {
+                (checks, breaches) = (checks + count, breaches + found.len());
+            }
         }
     }
     traffic.finished().await.unwrap();

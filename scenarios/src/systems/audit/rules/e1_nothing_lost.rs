@@ -2,23 +2,21 @@
 
 use std::time::Duration;
 
-use super::book::{Known, NoticeKind, Rested};
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::{Known, NoticeKind, Rested};
+use super::rule::{Judgement, each};
 use super::words;
+use crate::invariants::Rule;
 
 /// So long after the answer it may take.
 const WITHIN: Duration = Duration::from_secs(300);
 
-pub(crate) fn nothing_lost() -> RecordRule {
-    RecordRule::new(
-        "E-1",
-        "every record answered 200 has its object, both flags and its four notices, or is in the dead-letter queue",
-        rule,
-    )
+pub(crate) fn nothing_lost() -> Rule<RecordBook> {
+    each("E-1", "every record answered 200 has its object, both flags and its four notices, or is in the dead-letter queue", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
-    let known = rested.known;
+fn rule(rested: &Rested) -> Judgement {
+    let known = &rested.known;
     let Some(accepted) = known.accepted_at() else { return Judgement::None };
     // A success that a fault put in the place of a failure is the fault's own.
     if !known.dead.is_empty() || rested.may_be_misled() {

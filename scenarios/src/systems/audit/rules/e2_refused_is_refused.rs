@@ -1,23 +1,21 @@
 //! E-2: what must be refused is refused, what need not be is not, and what was refused is archived nowhere.
 
-use super::book::{Answer, Rested};
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::{Answer, Rested};
+use super::rule::{Judgement, each};
 use super::words;
 use crate::exchange::{RecordForm, TOO_MANY_REQUESTS, Verdict};
+use crate::invariants::Rule;
 
-pub(crate) fn refused_is_refused() -> RecordRule {
-    RecordRule::new(
-        "E-2",
-        "a record is answered 4xx where something is wrong with it and only there, and what was refused is archived nowhere",
-        rule,
-    )
+pub(crate) fn refused_is_refused() -> Rule<RecordBook> {
+    each("E-2", "a record is answered 4xx where something is wrong with it and only there, and what was refused is archived nowhere", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
+fn rule(rested: &Rested) -> Judgement {
     if !rested.is_over {
         return Judgement::None;
     }
-    let known = rested.known;
+    let known = &rested.known;
     let expected = if known.is_refused() && !known.stored.is_empty() {
         "archived nowhere, since it was refused"
     } else if let Some(wrong) = known.answers.iter().find_map(wrongly_answered) {

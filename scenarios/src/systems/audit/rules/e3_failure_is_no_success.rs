@@ -1,19 +1,17 @@
 //! E-3: no notice tells of a failure as if all were done, and an execution that succeeded has done everything.
 
-use super::book::Rested;
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::Rested;
+use super::rule::{Judgement, each};
 use super::words;
+use crate::invariants::Rule;
 
-pub(crate) fn failure_is_no_success() -> RecordRule {
-    RecordRule::new(
-        "E-3",
-        "every notice and all its results say ok, and an execution that succeeded has its object, both flags and closed",
-        rule,
-    )
+pub(crate) fn failure_is_no_success() -> Rule<RecordBook> {
+    each("E-3", "every notice and all its results say ok, and an execution that succeeded has its object, both flags and closed", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
-    let known = rested.known;
+fn rule(rested: &Rested) -> Judgement {
+    let known = &rested.known;
     if known.notices.is_empty() && !known.succeeded() {
         return Judgement::None;
     }

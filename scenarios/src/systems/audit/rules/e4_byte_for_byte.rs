@@ -1,15 +1,17 @@
 //! E-4: what is archived is what was sent.
 
-use super::book::{Rested, Stored};
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::{Rested, Stored};
+use super::rule::{Judgement, each};
 use super::words;
+use crate::invariants::Rule;
 
-pub(crate) fn byte_for_byte() -> RecordRule {
-    RecordRule::new("E-4", "what is archived is what was sent, byte for byte", rule)
+pub(crate) fn byte_for_byte() -> Rule<RecordBook> {
+    each("E-4", "what is archived is what was sent, byte for byte", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
-    let known = rested.known;
+fn rule(rested: &Rested) -> Judgement {
+    let known = &rested.known;
     // What was refused must be archived nowhere, which is E-2's; what nobody knows of may still be refused.
     if known.stored.is_empty() || known.is_refused() || !(known.is_accepted() || rested.is_over) {
         return Judgement::None;

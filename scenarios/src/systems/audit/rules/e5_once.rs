@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::book::Rested;
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::Rested;
+use super::rule::{Judgement, each};
 use super::words;
+use crate::invariants::Rule;
 
-pub(crate) fn once() -> RecordRule {
-    RecordRule::new("E-5", "a record that is sent again has one key in the archive and one execution", rule)
+pub(crate) fn once() -> Rule<RecordBook> {
+    each("E-5", "a record that is sent again has one key in the archive and one execution", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
-    let known = rested.known;
+fn rule(rested: &Rested) -> Judgement {
+    let known = &rested.known;
     // One that was sent once and stored once could not have been stored twice: that is no check. Nor is one of which
     // nothing came.
     let came_once = known.answers.len() < 2 && known.stored.len() < 2 && known.executions.len() < 2;

@@ -1,15 +1,17 @@
 //! E-6: nothing leaves the cache before it is archived.
 
-use super::book::{Cached, Rested};
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::{Cached, Rested};
+use super::rule::{Judgement, each};
 use super::words;
+use crate::invariants::Rule;
 
-pub(crate) fn cache_holds_it() -> RecordRule {
-    RecordRule::new("E-6", "nothing leaves the cache before it is archived", rule)
+pub(crate) fn cache_holds_it() -> Rule<RecordBook> {
+    each("E-6", "nothing leaves the cache before it is archived", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
-    let known = rested.known;
+fn rule(rested: &Rested) -> Judgement {
+    let known = &rested.known;
     // What `ingest-record` takes back when it refuses a record, it may take, also where its answer came to nobody.
     if !known.is_accepted() && !known.is_closed() {
         return Judgement::None;

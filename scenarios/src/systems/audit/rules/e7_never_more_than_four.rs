@@ -1,17 +1,19 @@
 //! E-7: each notice comes once; again only where its task was tried again, at most once a try.
 
-use super::book::{NoticeKind, Rested};
-use super::rule::{Judgement, RecordRule};
+use super::book::RecordBook;
+use super::known::{NoticeKind, Rested};
+use super::rule::{Judgement, each};
 use super::words;
+use crate::invariants::Rule;
 use crate::strike::Handler;
 use faults::Place;
 
-pub(crate) fn never_more_than_four() -> RecordRule {
-    RecordRule::new("E-7", "each notice comes once, again only where its task was tried again, and at most once a try", rule)
+pub(crate) fn never_more_than_four() -> Rule<RecordBook> {
+    each("E-7", "each notice comes once, again only where its task was tried again, and at most once a try", rule)
 }
 
-fn rule(rested: &Rested<'_>) -> Judgement {
-    let known = rested.known;
+fn rule(rested: &Rested) -> Judgement {
+    let known = &rested.known;
     // How often a task was tried is known when its execution has ended.
     if known.notices.is_empty() || known.is_under_way() {
         return Judgement::None;
@@ -22,7 +24,7 @@ fn rule(rested: &Rested<'_>) -> Judgement {
 }
 
 /// One, or one a try of each execution.
-fn allowed(rested: &Rested<'_>, kind: NoticeKind) -> usize {
+fn allowed(rested: &Rested, kind: NoticeKind) -> usize {
     let tries = rested.known.executions.iter().filter_map(|execution| execution.ended.as_ref()?.tries.get(kind.state()).copied());
     (tries.sum::<u32>() as usize).max(1)
 }

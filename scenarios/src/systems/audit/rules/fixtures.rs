@@ -8,10 +8,11 @@ use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::Seen;
 
-use super::book::{RecordBook, Rested};
+use super::book::RecordBook;
+use super::known::Rested;
 use crate::exchange::{Record, RecordForm, Said};
-use crate::invariants::Quiet;
 use crate::invariants::fixtures::s;
+use crate::invariants::{Book, Quiet};
 use crate::strike::Struck;
 use crate::{Asked, Event, Exchange};
 
@@ -275,13 +276,10 @@ impl Story {
     }
 
     /// What `judge` says of the record in the end.
-    pub(crate) fn judged<T>(&self, judge: impl Fn(&Rested<'_>) -> T) -> T {
+    pub(crate) fn judged<T>(&self, judge: impl Fn(&Rested) -> T) -> T {
         let mut book = RecordBook::default();
-        let mut said = None;
-        for event in self.events() {
-            book.see(&event, |rested| said = Some(judge(rested)));
-        }
-        book.settled(&Quiet { at: s(600.0), ..Quiet::default() }, |rested| said = Some(judge(rested)));
-        said.unwrap()
+        let mut rested: Vec<_> = self.events().iter().flat_map(|event| book.see(event)).collect();
+        rested.extend(book.settled(&Quiet { at: s(600.0), ..Quiet::default() }));
+        judge(rested.last().unwrap())
     }
 }

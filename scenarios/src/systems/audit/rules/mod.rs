@@ -1,6 +1,7 @@
 //! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
 
 pub(crate) mod book;
+pub(crate) mod dispositions;
 pub(crate) mod e1_nothing_lost;
 pub(crate) mod e2_refused_is_refused;
 pub(crate) mod e3_failure_is_no_success;
@@ -8,6 +9,7 @@ pub(crate) mod e4_byte_for_byte;
 pub(crate) mod e5_once;
 pub(crate) mod e6_cache_holds_it;
 pub(crate) mod e7_never_more_than_four;
+pub(crate) mod known;
 pub(crate) mod rule;
 pub(crate) mod words;
 
@@ -15,18 +17,21 @@ pub(crate) mod words;
 pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod histories;
 
-use crate::invariants::Invariant;
+use crate::invariants::{Invariant, Judge};
 
 /// The rules in the order of their ids.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
-    vec![
-        Box::new(e1_nothing_lost::nothing_lost()),
-        Box::new(e2_refused_is_refused::refused_is_refused()),
-        Box::new(e3_failure_is_no_success::failure_is_no_success()),
-        Box::new(e4_byte_for_byte::byte_for_byte()),
-        Box::new(e5_once::once()),
-        Box::new(e6_cache_holds_it::cache_holds_it()),
-        Box::new(e7_never_more_than_four::never_more_than_four()),
-    ]
+    let rules = vec![
+        e1_nothing_lost::nothing_lost(),
+        e2_refused_is_refused::refused_is_refused(),
+        e3_failure_is_no_success::failure_is_no_success(),
+        e4_byte_for_byte::byte_for_byte(),
+        e5_once::once(),
+        e6_cache_holds_it::cache_holds_it(),
+        e7_never_more_than_four::never_more_than_four(),
+    ];
+    vec![Box::new(Judge::new(book::RecordBook::default(), rules))]
 }

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::Event;
-
-use super::book::{RecordBook, Rested};
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet};
+use super::book::RecordBook;
+use super::known::Rested;
+use crate::invariants::{Breach, Found, NOTHING, Rule};
 
 /// What a rule says of a record.
 #[derive(Debug, PartialEq)]
@@ -25,32 +24,26 @@ impl Judgement {
     }
 }
 
-type Judges = fn(&Rested<'_>) -> Judgement;
-
-pub(crate) struct RecordRule {
-    id: &'static str,
-    text: &'static str,
-    judges: Judges,
-    book: RecordBook,
-    /// Records that are under judgement: checked, and whether a breach was told.
-    told: Told,
+/// A rule that judges each record, whenever it is looked at.
+pub(crate) fn each(id: &'static str, text: &'static str, rule: fn(&Rested) -> Judgement) -> Rule<RecordBook> {
+    let mut told = Told::default();
+    Rule::<RecordBook>::new(id, text, move |_, rested, _| {
+        let mut found = NOTHING;
+        rested.iter().for_each(|rested| told.take(rested, rule(rested), &mut found));
+        found
+    })
 }
 
+/// Records that are under judgement: checked, and whether a breach was told.
 #[derive(Default)]
 struct Told {
     checked: HashSet<String>,
     broken: HashSet<String>,
 }
 
-impl RecordRule {
-    pub(crate) fn new(id: &'static str, text: &'static str, judges: Judges) -> Self {
-        Self { id, text, judges, book: RecordBook::default(), told: Told::default() }
-    }
-}
-
 impl Told {
     /// What is new in a judgement.
-    fn take(&mut self, rested: &Rested<'_>, judgement: Judgement, (breaches, checks): &mut (Vec<Breach>, u64)) {
+    fn take(&mut self, rested: &Rested, judgement: Judgement, (breaches, checks): &mut Found) {
         let id = &rested.record.id;
         if judgement != Judgement::None && self.checked.insert(id.clone()) {
             *checks += 1;
@@ -64,29 +57,5 @@ impl Told {
             self.checked.remove(id);
             self.broken.remove(id);
         }
-    }
-}
-
-impl Invariant for RecordRule {
-    fn id(&self) -> &'static str {
-        self.id
-    }
-
-    fn rule(&self) -> &'static str {
-        self.text
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let Self { judges, book, told, .. } = self;
-        let mut found = NOTHING;
-        book.see(event, |rested| told.take(rested, judges(rested), &mut found));
-        found
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let Self { judges, book, told, .. } = self;
-        let mut found = NOTHING;
-        book.settled(quiet, |rested| told.take(rested, judges(rested), &mut found));
-        found
     }
 }

@@ -2,20 +2,20 @@
 
 use crate::exchange::{Record, RecordForm};
 
-use super::book::{NoticeKind, Rested};
+use super::known::{NoticeKind, Rested};
 use crate::invariants::Breach;
 use crate::invariants::wording::several;
 
 /// The breach of a rule by what became of a record.
-pub(crate) fn breach(rested: &Rested<'_>, expected: &str) -> Breach {
+pub(crate) fn breach(rested: &Rested, expected: &str) -> Breach {
     let first = rested.known.answers.first();
     Breach {
         at: first.map_or(rested.at, |answer| answer.due),
         root: first.map(|answer| answer.root.clone()),
-        asked: format!("POST /records, {}", of(rested.record)),
+        asked: format!("POST /records, {}", of(&rested.record)),
         answered: became(rested),
         expected: format!("{expected}; {}", struck(rested)),
-        repeat: repeat(rested.record),
+        repeat: repeat(&rested.record),
     }
 }
 
@@ -32,8 +32,8 @@ pub(crate) fn of(record: &Record) -> String {
 }
 
 /// Such as `answered 200; 1 object; notices: archived 1, described 1, closed 1, completed 1; execution SUCCEEDED`.
-fn became(rested: &Rested<'_>) -> String {
-    let known = rested.known;
+fn became(rested: &Rested) -> String {
+    let known = &rested.known;
     let status = |status: Option<u16>| status.map_or_else(|| "nothing".to_owned(), |status| status.to_string());
     let answers: Vec<_> = known.answers.iter().map(|answer| status(answer.status)).collect();
     let notices: Vec<_> = NoticeKind::ALL.into_iter().map(|kind| format!("{} {}", kind.name(), known.noticed(kind))).collect();
@@ -54,7 +54,7 @@ fn became(rested: &Rested<'_>) -> String {
     format!("answered {}; {objects} stored; notices: {}; {executions}; {dead}", answers.join(", "), notices.join(", "))
 }
 
-fn struck(rested: &Rested<'_>) -> String {
+fn struck(rested: &Rested) -> String {
     let mut told: Vec<_> = rested.strikes.iter().map(ToString::to_string).collect();
     told.sort();
     told.dedup();

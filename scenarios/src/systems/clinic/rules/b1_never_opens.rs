@@ -1,37 +1,16 @@
 //! B-1: a 200 is only for a GET that the contract's table allows, with the right token and client type. Namesakes with tokens of their own are B-5's.
 
-use std::sync::Arc;
-
 use crate::systems::clinic::NAMESAKES;
 
 use crate::Event;
 use crate::exchange::{Asked, ClinicToken};
 
-use super::denials;
-use crate::invariants::cedar::ClinicOracle;
-use crate::invariants::{Breach, Invariant, NOTHING, checked, wording};
+use super::denials::{self, Denials};
+use crate::invariants::{Moment, NOTHING, Rule, checked, wording};
 
-pub(crate) struct NeverOpens {
-    oracle: Arc<ClinicOracle>,
-}
-
-impl NeverOpens {
-    pub(crate) fn new(oracle: Arc<ClinicOracle>) -> Self {
-        Self { oracle }
-    }
-}
-
-impl Invariant for NeverOpens {
-    fn id(&self) -> &'static str {
-        "B-1"
-    }
-
-    fn rule(&self) -> &'static str {
-        "the clinic answers 200 only to what its table allows"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let Event::Exchange(exchange) = event else { return NOTHING };
+pub(crate) fn never_opens() -> Rule<Denials> {
+    Rule::<Denials>::new("B-1", "the clinic answers 200 only to what its table allows", |denials, _, moment| {
+        let Moment::Event(Event::Exchange(exchange)) = moment else { return NOTHING };
         let Asked::Clinic { token, client_type, appointment } = &exchange.asked else { return NOTHING };
         if exchange.status != Some(200) {
             return NOTHING;
@@ -44,10 +23,10 @@ impl Invariant for NeverOpens {
             }
             ClinicToken::Valid { user, .. } if NAMESAKES.contains(user) => return NOTHING,
             ClinicToken::Valid { user, .. } => {
-                let ruling = self.oracle.rule(*user, exchange.method, appointment);
+                let ruling = denials.oracle.rule(*user, exchange.method, appointment);
                 (!ruling.allowed).then_some(ruling.why)
             }
         };
         checked(denied.map(|why| wording::breach(exchange, why)))
-    }
+    })
 }

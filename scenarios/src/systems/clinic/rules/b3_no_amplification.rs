@@ -1,68 +1,44 @@
 //! B-3: a short fault harms only the requests in flight during it: no 403 afterwards on a token that it touched, no 5xx once it is calm.
 //! It judges only requests of a kind that was answered 200 before: what never worked was not harmed by the fault.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Event;
+use crate::{Event, Exchange};
 
-use super::denials::{Denial, Denials};
-use crate::invariants::cedar::ClinicOracle;
-use crate::invariants::{Breach, Invariant, Quiet, wording};
+use super::denials::Denials;
+use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked, wording};
 
 /// What was in flight when the faults were calmed has come to its end after this.
 const AFTER_CALM: Duration = Duration::from_secs(5);
 
-pub(crate) struct NoAmplification {
-    denials: Denials,
-    calmed: Option<Duration>,
-}
-
-impl NoAmplification {
-    pub(crate) fn new(oracle: Arc<ClinicOracle>) -> Self {
-        Self { denials: Denials::new(oracle), calmed: None }
-    }
-}
-
-fn explained(denials: Vec<Denial>) -> Vec<Breach> {
-    denials.into_iter().filter(|denial| denial.explained).map(|denial| denial.breach).collect()
-}
-
-impl Invariant for NoAmplification {
-    fn id(&self) -> &'static str {
-        "B-3"
-    }
-
-    fn rule(&self) -> &'static str {
-        "a short fault of a dependency harms only the requests in flight during it"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let mut breaches = explained(self.denials.see(event));
-        let mut count = breaches.len() as u64;
-        match event {
-            Event::Calmed { at } => self.calmed = Some(*at),
-            Event::Exchange(exchange) => {
-                let calm = self.calmed.is_some_and(|calmed| exchange.sent > calmed + AFTER_CALM) && self.denials.any_touched();
-                let judged = (calm || !exchange.struck.is_empty()) && exchange.status.is_some() && exchange.status != Some(403);
-                if judged
-                    && let Some((kind, why)) = self.denials.allowed(exchange)
-                    && self.denials.was_well(&kind, exchange.sent)
-                {
-                    count += 1;
-                    if calm && exchange.status.is_some_and(|status| status >= 500) {
-                        breaches.push(wording::breach(exchange, format!("200: no fault has been in force for 5 s; {why}")));
-                    }
+pub(crate) fn no_amplification() -> Rule<Denials> {
+    let mut calmed = None;
+    Rule::<Denials>::new(
+        "B-3",
+        "a short fault of a dependency harms only the requests in flight during it",
+        move |denials, told, moment| {
+            let mut breaches: Vec<Breach> = told.iter().filter(|denial| denial.explained).map(|denial| denial.breach.clone()).collect();
+            let mut count = breaches.len() as u64;
+            match moment {
+                Moment::Event(Event::Calmed { at }) => calmed = Some(*at),
+                Moment::Event(Event::Exchange(exchange)) => {
+                    let (more, checks) = failure(denials, exchange, calmed);
+                    breaches.extend(more);
+                    count += checks;
                 }
+                _ => {}
             }
-            _ => {}
-        }
-        (breaches, count)
-    }
+            (breaches, count)
+        },
+    )
+}
 
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let breaches = explained(self.denials.settled(quiet));
-        let count = breaches.len() as u64;
-        (breaches, count)
-    }
+/// A 5xx once it is calm.
+fn failure(denials: &Denials, exchange: &Exchange, calmed: Option<Duration>) -> Found {
+    let calm = calmed.is_some_and(|calmed| exchange.sent > calmed + AFTER_CALM) && denials.any_touched();
+    let judged = (calm || !exchange.struck.is_empty()) && exchange.status.is_some() && exchange.status != Some(403);
+    let allowed = judged.then(|| denials.allowed(exchange)).flatten();
+    let Some((_, why)) = allowed.filter(|(kind, _)| denials.was_well(kind, exchange.sent)) else { return NOTHING };
+    let failed = calm && exchange.status.is_some_and(|status| status >= 500);
+    checked(failed.then(|| wording::breach(exchange, format!("200: no fault has been in force for 5 s; {why}"))))
 }

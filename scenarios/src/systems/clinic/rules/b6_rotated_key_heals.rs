@@ -4,21 +4,12 @@
 use crate::Event;
 use crate::exchange::Probe;
 
-use crate::invariants::{Breach, Invariant, NOTHING, checked};
+use super::denials::Denials;
+use crate::invariants::{Breach, Moment, NOTHING, Rule, checked};
 
-pub(crate) struct RotatedKeyHeals;
-
-impl Invariant for RotatedKeyHeals {
-    fn id(&self) -> &'static str {
-        "B-6"
-    }
-
-    fn rule(&self) -> &'static str {
-        "a rotated signing key heals by itself"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let Event::Probe { at, probe: Probe::Rotation { healed, last_status } } = event else { return NOTHING };
+pub(crate) fn rotated_key_heals() -> Rule<Denials> {
+    Rule::<Denials>::new("B-6", "a rotated signing key heals by itself", |_, _, moment| {
+        let Moment::Event(Event::Probe { at, probe: Probe::Rotation { healed, last_status } }) = moment else { return NOTHING };
         checked(healed.is_none().then(|| {
             Breach {
                 at: *at,
@@ -30,5 +21,5 @@ impl Invariant for RotatedKeyHeals {
                     .to_owned(),
             }
         }))
-    }
+    })
 }

@@ -1,7 +1,6 @@
 //! Wrong 403s of the clinic and whether a fault explains them, for B-2 and B-3: exactly one of them names each.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::systems::clinic::{REVOCABLE, User};
@@ -11,7 +10,7 @@ use crate::exchange::{Asked, ClinicToken, Exchange};
 use crate::right::names;
 
 use crate::invariants::cedar::ClinicOracle;
-use crate::invariants::{Breach, Quiet, wording};
+use crate::invariants::{Book, Breach, Quiet, wording};
 
 /// The exchange that a fault struck may be heard of later than the one that was answered from its cached denial.
 const HEARD_LATE: Duration = Duration::from_secs(31);
@@ -42,7 +41,7 @@ pub(crate) struct Denial {
 
 /// Watches tokens.
 pub(crate) struct Denials {
-    oracle: Arc<ClinicOracle>,
+    pub(crate) oracle: ClinicOracle,
     /// When the first exchange of a token that a fault struck was sent.
     touched: HashMap<u64, Duration>,
     /// When a request of a kind was first answered 200.
@@ -51,8 +50,26 @@ pub(crate) struct Denials {
     clock: Duration,
 }
 
+impl Book for Denials {
+    type Ripe = Vec<Denial>;
+
+    /// The wrong 403s that can be told now.
+    fn see(&mut self, event: &Event) -> Vec<Denial> {
+        self.clock = self.clock.max(event.at());
+        if let Event::Exchange(exchange) = event {
+            self.see_exchange(exchange);
+        }
+        let until = self.clock.saturating_sub(HEARD_LATE);
+        self.told(|denial, nothing_struck| nothing_struck || denial.done <= until)
+    }
+
+    fn settled(&mut self, _quiet: &Quiet) -> Vec<Denial> {
+        self.told(|_, _| true)
+    }
+}
+
 impl Denials {
-    pub(crate) fn new(oracle: Arc<ClinicOracle>) -> Self {
+    pub(crate) fn new(oracle: ClinicOracle) -> Self {
         Self { oracle, touched: HashMap::new(), well: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
     }
 
@@ -75,21 +92,6 @@ impl Denials {
     /// Whether a fault has struck on the way of any request with a valid token.
     pub(crate) fn any_touched(&self) -> bool {
         !self.touched.is_empty()
-    }
-
-    /// The wrong 403s that can be told now.
-    pub(crate) fn see(&mut self, event: &Event) -> Vec<Denial> {
-        self.clock = self.clock.max(event.at());
-        if let Event::Exchange(exchange) = event {
-            self.see_exchange(exchange);
-        }
-        let until = self.clock.saturating_sub(HEARD_LATE);
-        self.told(|denial, nothing_struck| nothing_struck || denial.done <= until)
-    }
-
-    /// All that are left.
-    pub(crate) fn settled(&mut self, _quiet: &Quiet) -> Vec<Denial> {
-        self.told(|_, _| true)
     }
 
     fn see_exchange(&mut self, exchange: &Exchange) {

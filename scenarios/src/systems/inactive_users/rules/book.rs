@@ -6,10 +6,14 @@ use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use crate::systems::inactive_users::{TABLE, sub};
+use reports::{ArmTag, Dispositions as Table, Outcome};
 use run_folder::Seen;
 
+use super::dispositions::{self, Expired, Expiry, SignIn};
+use super::fact::Fact;
 use crate::Event;
-use crate::exchange::ByHand;
+use crate::exchange::{Asked, ByHand, Exchange, SignInBy};
+use crate::invariants::{ArmOf, Book, Breach, Ended, Found, Quiet, Rule};
 use crate::strike::{Handler, Struck};
 
 /// The functions that record sign-ins and disable members, and what they call.
@@ -21,37 +25,12 @@ pub(crate) const DISABLE: &str = "AdminDisableUser";
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
 /// Of two services' facts of one moment, one may be ahead by this.
 pub(crate) const SLACK: Duration = Duration::from_millis(500);
+/// Times of sign-ins have whole seconds: a newer one of the same second may have been written that long before.
+pub(crate) const ONE_SECOND: Duration = Duration::from_secs(1);
 /// A fact that is older is only kept where it is the newest of its kind.
 const MEMORY: Duration = Duration::from_secs(120);
 /// Of more strikes or refusals than this the oldest are forgotten.
 const MOST: usize = 10_000;
-
-/// One thing that happened to a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fact {
-    /// The row was put or updated.
-    Written {
-        expires: Option<i64>,
-    },
-    /// The harness put the row, as if the last sign-in had been long ago.
-    Seeded,
-    /// The row was deleted by a call.
-    RowDeleted,
-    /// The row's time was over.
-    Expired,
-    /// The record of its end was given up; it is kept in a queue, or nowhere.
-    GivenUp {
-        kept: bool,
-    },
-    /// The pool granted a sign-in.
-    SignedIn,
-    Disabled,
-    Enabled,
-    /// An administrator enabled the member again.
-    EnabledByHand,
-    /// Somebody deleted the member.
-    Removed,
-}
 
 /// What happened to one member, oldest first.
 #[derive(Debug, Default)]
@@ -69,22 +48,40 @@ pub(crate) struct Due {
     pub(crate) fact: Fact,
 }
 
+/// What can be judged: facts, oldest first, and sign-ins by password.
+#[derive(Debug, Default)]
+pub(crate) struct Ripe {
+    pub(crate) due: Vec<Due>,
+    pub(crate) sign_ins: Vec<Exchange>,
+}
+
 /// The histories of all members, by the keys of their rows.
 #[derive(Default)]
 pub(crate) struct MemberBook {
     pub(crate) members: HashMap<String, History>,
     due: VecDeque<Due>,
+    /// Sign-ins by password that are not judged yet.
+    pending: VecDeque<Exchange>,
+    /// What became of each sign-in, by the root of its trace.
+    sign_ins: Vec<(String, SignIn)>,
+    ended: Option<Ended>,
     strikes: VecDeque<Struck>,
     /// When AdminDisableUser was refused for its quota.
     refusals: VecDeque<Duration>,
     pub(crate) clock: Duration,
 }
 
-impl MemberBook {
-    /// Takes in an event; the facts that can now be judged, oldest first.
-    pub(crate) fn see(&mut self, event: &Event) -> Vec<Due> {
+impl Book for MemberBook {
+    type Ripe = Ripe;
+
+    fn see(&mut self, event: &Event) -> Ripe {
         self.clock = self.clock.max(event.at());
+        self.ended = None;
         match event {
+            Event::Exchange(exchange) => {
+                let by_password = matches!(exchange.asked, Asked::SignIn { by: SignInBy::Password, .. });
+                self.pending.extend(by_password.then(|| (**exchange).clone()));
+            }
             Event::Saw { at, seen } => self.saw(*at, seen),
             Event::RowSeeded { user, at, .. } => self.of_user(user, *at, Fact::Seeded),
             Event::ByHand { user, at, act } => {
@@ -103,9 +100,53 @@ impl MemberBook {
         self.ripe(self.clock.checked_sub(GRACE))
     }
 
-    /// Everything that is left to be judged.
-    pub(crate) fn settled(&mut self) -> Vec<Due> {
+    fn settled(&mut self, _quiet: &Quiet) -> Ripe {
         self.ripe(Some(Duration::MAX))
+    }
+
+    fn ended(&mut self) -> Option<Ended> {
+        self.ended.take()
+    }
+
+    fn under_way(&self) -> usize {
+        self.expiries().filter(|expiry| expiry.end == Expired::InFlight).count()
+    }
+
+    fn unfinished(&self) -> Vec<Ended> {
+        let never = |expiry: &Expiry| matches!(expiry.end, Expired::InFlight | Expired::GivenUp);
+        self.expiries().filter(never).map(|expiry| pruned(expiry.at, None)).collect()
+    }
+
+    fn tables(&self, arm: ArmOf<'_>) -> Vec<Table> {
+        let sign_ins: Vec<_> = self.sign_ins.iter().map(|(root, sign_in)| (arm(root), *sign_in)).collect();
+        // A batch is struck as a whole, and who was in it only the function knows: no record has an arm.
+        let expiries: Vec<_> = self.expiries().map(|expiry| (ArmTag::Untouched, expiry.end)).collect();
+        vec![dispositions::sign_ins(&sign_ins), dispositions::expiries(&expiries)]
+    }
+}
+
+/// From the end of a record until its member is disabled.
+fn pruned(expired: Duration, end: Option<(Duration, Outcome)>) -> Ended {
+    Ended { endpoint: "inactive-users expiry -> disabled", identity: None, due: expired, since: expired, end }
+}
+
+impl MemberBook {
+    /// Every row that came to its end and what became of its member.
+    pub(crate) fn expiries(&self) -> impl Iterator<Item = Expiry> {
+        self.members.values().flat_map(|history| dispositions::of_member(&history.facts))
+    }
+
+    /// What became of a sign-in whose moment is known.
+    fn sign_in(&self, exchange: &Exchange) -> SignIn {
+        let Asked::SignIn { user, .. } = &exchange.asked else { return SignIn::Failed };
+        let (from, until) = (exchange.sent.saturating_sub(ONE_SECOND), exchange.done);
+        let written = |history: &History| history.any(from, until, |fact| matches!(fact, Fact::Written { .. }));
+        match exchange.status {
+            Some(200) if self.history(&sub(user)).is_some_and(written) => SignIn::Recorded,
+            Some(200) => SignIn::Lost,
+            Some(..500) => SignIn::Refused,
+            _ => SignIn::Failed,
+        }
     }
 
     pub(crate) fn history(&self, sub: &str) -> Option<&History> {
@@ -137,7 +178,11 @@ impl MemberBook {
                 keys.iter().for_each(|key| self.fact(key, at, Fact::GivenUp { kept }));
             }
             Seen::SignedIn { user, .. } => self.of_user(user, at, Fact::SignedIn),
-            Seen::UserDisabled { user, .. } => self.of_user(user, at, Fact::Disabled),
+            Seen::UserDisabled { user, .. } => {
+                let expired = self.history(&sub(user)).and_then(|history| history.open_expiry(at));
+                self.ended = expired.map(|expired| pruned(expired, Some((at, Outcome::Answered))));
+                self.of_user(user, at, Fact::Disabled);
+            }
             Seen::UserEnabled { user, .. } => self.of_user(user, at, Fact::Enabled),
             Seen::QuotaExceeded { operation } if operation == DISABLE => keep(&mut self.refusals, at),
             _ => {}
@@ -158,10 +203,16 @@ impl MemberBook {
         self.due.insert(place, Due { sub: key.to_owned(), at, fact });
     }
 
-    fn ripe(&mut self, until: Option<Duration>) -> Vec<Due> {
-        let Some(until) = until else { return Vec::new() };
+    fn ripe(&mut self, until: Option<Duration>) -> Ripe {
+        let Some(until) = until else { return Ripe::default() };
         let ripe = self.due.partition_point(|due| due.at <= until);
-        self.due.drain(..ripe).collect()
+        let due = self.due.drain(..ripe).collect();
+        let mut sign_ins = Vec::new();
+        while let Some(exchange) = self.pending.pop_front_if(|exchange| exchange.done <= until) {
+            self.sign_ins.push((exchange.root.clone(), self.sign_in(&exchange)));
+            sign_ins.push(exchange);
+        }
+        Ripe { due, sign_ins }
     }
 }
 
@@ -182,11 +233,20 @@ impl History {
         }
     }
 
+    /// Forgets what is old, but for the newest of each kind and for what became of expiries.
     fn forget(&mut self, old: Duration) {
         let mut kinds: HashSet<Discriminant<Fact>> = HashSet::new();
-        let mut kept: Vec<_> = self.facts.drain(..).rev().filter(|(at, fact)| kinds.insert(discriminant(fact)) || *at > old).collect();
-        kept.reverse();
-        self.facts = kept;
+        let told: Vec<_> = dispositions::decisive(&self.facts);
+        let facts = std::mem::take(&mut self.facts).into_iter().zip(told).rev();
+        let kept = facts.filter(|((at, fact), decisive)| kinds.insert(discriminant(fact)) || *at > old || *decisive);
+        self.facts = kept.map(|(fact, _)| fact).collect();
+        self.facts.reverse();
+    }
+
+    /// When the row expired, where the member was not disabled since.
+    fn open_expiry(&self, until: Duration) -> Option<Duration> {
+        let expired = self.last(Duration::MAX, |fact| *fact == Fact::Expired)?;
+        (!self.any(expired, until, |fact| *fact == Fact::Disabled)).then_some(expired)
     }
 
     /// When something of this kind last happened, up to `until`.
@@ -213,6 +273,22 @@ impl History {
     }
 }
 
+/// A rule about single facts: which of them are checks, and what is wrong with one.
+pub(crate) fn each(
+    id: &'static str,
+    text: &'static str,
+    is_check: fn(&Fact) -> bool,
+    wrong: fn(&MemberBook, &Due) -> Option<Breach>,
+) -> Rule<MemberBook> {
+    Rule::<MemberBook>::new(id, text, move |book, ripe, _| judge(book, &ripe.due, is_check, wrong))
+}
+
+/// The same, for a rule that is about more.
+pub(crate) fn judge(book: &MemberBook, due: &[Due], is_check: fn(&Fact) -> bool, wrong: fn(&MemberBook, &Due) -> Option<Breach>) -> Found {
+    let checks = due.iter().filter(|due| is_check(&due.fact)).count() as u64;
+    (due.iter().filter_map(|due| wrong(book, due)).collect(), checks)
+}
+
 /// Whether an attempt may have ended in the middle of its work.
 pub(crate) const fn unsure(handler: Handler) -> bool {
     matches!(handler, Handler::Unsure | Handler::Misled)
@@ -228,12 +304,12 @@ mod tests {
     fn a_fact_is_judged_once_when_all_of_its_moment_is_known() {
         let mut book = MemberBook::default();
         let events = Life::new(1).written(1.0, 100).signed_in(1.1).expired(3.0).events();
-        let early: Vec<_> = events.iter().flat_map(|event| book.see(event)).collect();
+        let early: Vec<_> = events.iter().flat_map(|event| book.see(event).due).collect();
         assert_eq!(early, []);
-        let due = book.see(&Life::tick(4.05));
+        let due = book.see(&Life::tick(4.05)).due;
         assert_eq!(due.iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::Written { expires: Some(100) }]);
-        assert_eq!(book.settled().iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::SignedIn, Fact::Expired]);
-        assert_eq!(book.settled(), []);
+        assert_eq!(book.settled(&Quiet::default()).due.iter().map(|due| due.fact).collect::<Vec<_>>(), [Fact::SignedIn, Fact::Expired]);
+        assert_eq!(book.settled(&Quiet::default()).due, []);
         let key = sub(&Life::name(1));
         assert_eq!(book.name(&key), Life::name(1));
         assert_eq!(book.name("unheard-of"), "unheard-of");

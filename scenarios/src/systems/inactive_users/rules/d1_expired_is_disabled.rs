@@ -1,34 +1,16 @@
 //! D-1: who is inactive is disabled, or the record of it is kept where it can be repeated. What stands behind a record that blocks is D-5's.
 
-use crate::Event;
-
 use super::book::MemberBook;
 use super::expiries::{self, Fate};
 use super::words;
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet};
+use crate::invariants::{Moment, NOTHING, Rule};
 
-#[derive(Default)]
-pub(crate) struct ExpiredIsDisabled {
-    book: MemberBook,
-}
-
-impl Invariant for ExpiredIsDisabled {
-    fn id(&self) -> &'static str {
-        "D-1"
-    }
-
-    fn rule(&self) -> &'static str {
-        "every member whose row expired is disabled, or its record is kept where it can be repeated"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        self.book.see(event);
-        NOTHING
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
+pub(crate) fn expired_is_disabled() -> Rule<MemberBook> {
+    let text = "every member whose row expired is disabled, or its record is kept where it can be repeated";
+    Rule::<MemberBook>::new("D-1", text, |book, _, moment| {
+        let Moment::Quiet(quiet) = moment else { return NOTHING };
         let (mut breaches, mut checked) = NOTHING;
-        for ended in expiries::all(&self.book, quiet) {
+        for ended in expiries::all(book, quiet) {
             let found = match ended.fate {
                 Fate::UnderWay | Fate::Blocked => continue,
                 Fate::Settled | Fate::GivenUp { kept: true } => None,
@@ -37,10 +19,10 @@ impl Invariant for ExpiredIsDisabled {
             };
             checked += 1;
             let expected = "disabled, or in the queue for what failed, unless gone or active again";
-            breaches.extend(found.map(|found| words::breach(&self.book, &ended.sub, ended.at, found, expected)));
+            breaches.extend(found.map(|found| words::breach(book, &ended.sub, ended.at, found, expected)));
         }
         (breaches, checked)
-    }
+    })
 }
 
 #[cfg(test)]
@@ -50,6 +32,7 @@ mod tests {
 
     use super::super::fixtures::{Life, together};
     use super::*;
+    use crate::invariants::Quiet;
     use crate::invariants::fixtures::{broken_at, s};
 
     #[test]
@@ -72,7 +55,7 @@ mod tests {
             ("a moment before the end", Life::new(1).seeded(1.0, 100).expired(115.0), (0, 0)),
         ] {
             let quiet = Quiet { at: s(120.0), ..Quiet::default() };
-            assert_eq!(broken_at(ExpiredIsDisabled::default(), &life.events(), &quiet), expected, "{what}");
+            assert_eq!(broken_at(expired_is_disabled(), &life.events(), &quiet), expected, "{what}");
         }
     }
 
@@ -81,7 +64,7 @@ mod tests {
         let events = Life::new(1).seeded(1.0, 100).expired(6.0).events();
         for (users, expected) in [(vec![], 0), (vec![(Life::name(1), false)], 0), (vec![(Life::name(1), true)], 1)] {
             let quiet = Quiet { at: s(120.0), users: Some(users.clone()), ..Quiet::default() };
-            assert_eq!(broken_at(ExpiredIsDisabled::default(), &events, &quiet), (expected, 1), "{users:?}");
+            assert_eq!(broken_at(expired_is_disabled(), &events, &quiet), (expected, 1), "{users:?}");
         }
     }
 
@@ -92,7 +75,7 @@ mod tests {
         let events = together(lives);
         for (at, expected) in [(43.0, (0, 900)), (60.0, (100, 1_000))] {
             let quiet = Quiet { at: s(at), ..Quiet::default() };
-            assert_eq!(broken_at(ExpiredIsDisabled::default(), &events, &quiet), expected, "{at}");
+            assert_eq!(broken_at(expired_is_disabled(), &events, &quiet), expected, "{at}");
         }
     }
 }

@@ -4,20 +4,33 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::Event;
 use crate::strike::Handler;
 
-use super::book::{Due, Fact, GRACE, MemberBook, SLACK};
+use super::book::{Due, GRACE, MemberBook, SLACK};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, Quiet};
+use crate::invariants::{Breach, Moment, Rule};
 
 /// Looking again and enabling takes two calls.
 const UNDONE: Duration = Duration::from_secs(2);
 /// A strike so long before or after may be of the invocation that disabled.
 const NEAR: Duration = Duration::from_secs(5);
 
-pub(crate) struct ActiveStaysEnabled {
-    book: MemberBook,
+pub(crate) fn active_stays_enabled(life: Duration) -> Rule<MemberBook> {
+    let text = "nobody active is disabled, in particular not who signs in between the end of the row and its processing";
+    let mut wrong = Wrong { life, open: VecDeque::new(), struck: Vec::new() };
+    Rule::<MemberBook>::new("D-2", text, move |book, ripe, moment| {
+        let disabled: Vec<_> = ripe.due.iter().filter(|due| due.fact == Fact::Disabled).collect();
+        disabled.iter().for_each(|due| wrong.judge(book, due));
+        let breaches = match moment {
+            Moment::Event(_) => wrong.surely(book, book.clock),
+            Moment::Quiet(_) => wrong.in_the_end(book),
+        };
+        (breaches, disabled.len() as u64)
+    })
+}
+
+struct Wrong {
     life: Duration,
     /// Who was disabled wrongly and not enabled again at once, each with the sign-in: it is to be seen whether a fault struck.
     open: VecDeque<(Due, Duration)>,
@@ -25,14 +38,10 @@ pub(crate) struct ActiveStaysEnabled {
     struck: Vec<(Due, Duration)>,
 }
 
-impl ActiveStaysEnabled {
-    pub(crate) fn new(life: Duration) -> Self {
-        Self { book: MemberBook::default(), life, open: VecDeque::new(), struck: Vec::new() }
-    }
-
+impl Wrong {
     /// The sign-in that makes the member active at `at`.
-    fn active(&self, sub: &str, at: Duration) -> Option<Duration> {
-        let history = self.book.history(sub)?;
+    fn active(&self, book: &MemberBook, sub: &str, at: Duration) -> Option<Duration> {
+        let history = book.history(sub)?;
         let last = |until: Duration, is: &dyn Fn(&Fact) -> bool| history.last(until, is);
         let signed_in = last(at, &|fact| *fact == Fact::SignedIn)?;
         let written = last(signed_in, &|fact| matches!(fact, Fact::Written { .. }));
@@ -46,73 +55,51 @@ impl ActiveStaysEnabled {
         (is_last_word && (row_lives || too_early)).then_some(signed_in)
     }
 
-    fn judge(&mut self, due: Due) -> u64 {
-        if due.fact != Fact::Disabled {
-            return 0;
+    fn judge(&mut self, book: &MemberBook, due: &Due) {
+        if let Some(signed_in) = self.active(book, &due.sub, due.at).filter(|_| !is_enabled(book, due, due.at + UNDONE)) {
+            self.open.push_back((due.clone(), signed_in));
         }
-        if let Some(signed_in) = self.active(&due.sub, due.at).filter(|_| !self.enabled(&due, due.at + UNDONE)) {
-            self.open.push_back((due, signed_in));
-        }
-        1
     }
 
-    fn struck(&self, due: &Due) -> bool {
-        self.book.strikes(due.at.saturating_sub(NEAR), due.at + NEAR, |handler| handler != Handler::NotRun) > 0
-    }
-
-    fn enabled(&self, due: &Due, until: Duration) -> bool {
-        let again = |fact: &Fact| matches!(fact, Fact::Enabled | Fact::EnabledByHand);
-        self.book.history(&due.sub).is_some_and(|history| history.any(due.at, until, again))
-    }
-
-    fn breach(&self, due: &Due, signed_in: Duration) -> Breach {
+    fn breach(&self, book: &MemberBook, due: &Due, signed_in: Duration) -> Breach {
         let answered = format!("signed in, and disabled {}", words::after(due.at, signed_in));
         let expected = format!("enabled for {:.0} s after a sign-in, or at least again within 2 s", self.life.as_secs_f64());
-        words::breach(&self.book, &due.sub, due.at, answered, expected)
+        words::breach(book, &due.sub, due.at, answered, expected)
     }
 
     /// What no fault excuses; what one may excuse is looked at again in the end.
-    fn surely_wrong(&mut self, clock: Duration) -> Vec<Breach> {
+    fn surely(&mut self, book: &MemberBook, clock: Duration) -> Vec<Breach> {
         let mut breaches = Vec::new();
         while let Some((due, signed_in)) = self.open.pop_front_if(|(due, _)| due.at.saturating_add(NEAR + GRACE) <= clock) {
-            if self.struck(&due) {
+            if is_struck(book, &due) {
                 self.struck.push((due, signed_in));
             } else {
-                breaches.push(self.breach(&due, signed_in));
+                breaches.push(self.breach(book, &due, signed_in));
+            }
+        }
+        breaches
+    }
+
+    fn in_the_end(&mut self, book: &MemberBook) -> Vec<Breach> {
+        let mut breaches = self.surely(book, Duration::MAX);
+        for (due, signed_in) in std::mem::take(&mut self.struck) {
+            let given_up = |fact: &Fact| matches!(fact, Fact::GivenUp { .. });
+            let kept = book.history(&due.sub).is_some_and(|history| history.any(due.at, Duration::MAX, given_up));
+            if !kept && !is_enabled(book, &due, Duration::MAX) {
+                breaches.push(self.breach(book, &due, signed_in));
             }
         }
         breaches
     }
 }
 
-impl Invariant for ActiveStaysEnabled {
-    fn id(&self) -> &'static str {
-        "D-2"
-    }
+fn is_struck(book: &MemberBook, due: &Due) -> bool {
+    book.strikes(due.at.saturating_sub(NEAR), due.at + NEAR, |handler| handler != Handler::NotRun) > 0
+}
 
-    fn rule(&self) -> &'static str {
-        "nobody active is disabled, in particular not who signs in between the end of the row and its processing"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let due = self.book.see(event);
-        let checked = due.into_iter().map(|due| self.judge(due)).sum();
-        (self.surely_wrong(self.book.clock), checked)
-    }
-
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let due = self.book.settled();
-        let checked = due.into_iter().map(|due| self.judge(due)).sum();
-        let mut breaches = self.surely_wrong(Duration::MAX);
-        for (due, signed_in) in std::mem::take(&mut self.struck) {
-            let given_up = |fact: &Fact| matches!(fact, Fact::GivenUp { .. });
-            let kept = self.book.history(&due.sub).is_some_and(|history| history.any(due.at, Duration::MAX, given_up));
-            if !kept && !self.enabled(&due, Duration::MAX) {
-                breaches.push(self.breach(&due, signed_in));
-            }
-        }
-        (breaches, checked)
-    }
+fn is_enabled(book: &MemberBook, due: &Due, until: Duration) -> bool {
+    let again = |fact: &Fact| matches!(fact, Fact::Enabled | Fact::EnabledByHand);
+    book.history(&due.sub).is_some_and(|history| history.any(due.at, until, again))
 }
 
 #[cfg(test)]
@@ -144,7 +131,7 @@ mod tests {
             ("its row was deleted, which is another rule's", Life::new(1).sign_in(1.0, 100).row_deleted(6.0).disabled(6.2), (0, 1)),
             ("granted just after it was disabled", Life::new(1).seeded(1.0, 100).expired(6.0).disabled(6.2).signed_in(6.3), (0, 1)),
         ] {
-            assert_eq!(broken(ActiveStaysEnabled::new(s(30.0)), &life.events()), expected, "{what}");
+            assert_eq!(broken(active_stays_enabled(s(30.0)), &life.events()), expected, "{what}");
         }
     }
 }

@@ -1,117 +1,70 @@
 //! D-3: a sign-in that succeeds has its row written before it is answered, whatever strikes; and unless the row ended, it is there in the end.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::systems::inactive_users::sub;
 
-use crate::Event;
-use crate::exchange::{Asked, Exchange, SignInBy};
+use crate::exchange::{Asked, Exchange};
 use crate::strike::Handler;
 
-use super::book::{Fact, GRACE, MemberBook, SLACK};
+use super::book::{GRACE, MemberBook, ONE_SECOND, SLACK};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet, wording};
+use crate::invariants::{Breach, Moment, NOTHING, Quiet, Rule, wording};
 
-/// Times of sign-ins have whole seconds: a newer one of the same second may have been written that long before.
-const ONE_SECOND: Duration = Duration::from_secs(1);
 /// A row that ends so soon may have ended while the table was read.
 const ENDS_SOON: Duration = Duration::from_secs(2);
 
-/// A sign-in that succeeded.
-struct Granted {
-    sub: String,
-    sent: Duration,
-    done: Duration,
-    told: Breach,
-}
+/// When the latest successful sign-in of each member was sent and answered.
+type Latest = HashMap<String, (Duration, Duration)>;
 
-pub(crate) struct SignInIsRecorded {
-    book: MemberBook,
-    life: Duration,
-    pending: VecDeque<Granted>,
-    /// When the latest successful sign-in of each member was sent and answered.
-    latest: HashMap<String, (Duration, Duration)>,
-}
-
-impl SignInIsRecorded {
-    pub(crate) fn new(life: Duration) -> Self {
-        Self { book: MemberBook::default(), life, pending: VecDeque::new(), latest: HashMap::new() }
-    }
-
-    fn granted(&mut self, exchange: &Exchange) {
-        let Asked::SignIn { user, by: SignInBy::Password } = &exchange.asked else { return };
-        if exchange.status != Some(200) {
-            return;
-        }
-        let (sub, sent, done) = (sub(user), exchange.sent, exchange.done);
-        let latest = self.latest.entry(sub.clone()).or_insert((sent, done));
-        *latest = (*latest).max((sent, done));
-        let told = wording::breach(exchange, format!("its row written, or the sign-in refused; {}", wording::struck(exchange)));
-        self.pending.push_back(Granted { sub, sent, done, told });
-    }
-
-    fn judge(&self, granted: Granted) -> Option<Breach> {
-        let (from, until) = (granted.sent.saturating_sub(ONE_SECOND + SLACK), granted.done + SLACK);
-        let written = |fact: &Fact| matches!(fact, Fact::Written { .. });
-        let recorded = self.book.history(&granted.sub).is_some_and(|history| history.any(from, until, written));
-        // What was written is what the event said, and a fault may have said something else.
-        let misled = || self.book.strikes(granted.sent, granted.done + GRACE, |handler| handler == Handler::Misled) > 0;
-        if recorded || misled() {
-            return None;
-        }
-        Some(Breach { answered: format!("{}, and no row was written", granted.told.answered), ..granted.told })
-    }
-
-    fn ripe(&mut self, clock: Duration) -> (Vec<Breach>, u64) {
+pub(crate) fn sign_in_is_recorded(life: Duration) -> Rule<MemberBook> {
+    let mut latest = Latest::new();
+    Rule::<MemberBook>::new("D-3", "a sign-in that succeeds is recorded", move |book, ripe, moment| {
         let (mut breaches, mut checked) = NOTHING;
-        while let Some(granted) = self.pending.pop_front_if(|granted| granted.done.saturating_add(GRACE) <= clock) {
+        for exchange in ripe.sign_ins.iter().filter(|exchange| exchange.status == Some(200)) {
+            let Asked::SignIn { user, .. } = &exchange.asked else { continue };
+            let (sub, times) = (sub(user), (exchange.sent, exchange.done));
             checked += 1;
-            breaches.extend(self.judge(granted));
+            breaches.extend(unrecorded(book, exchange, &sub));
+            let newest = latest.entry(sub).or_insert(times);
+            *newest = (*newest).max(times);
+        }
+        if let Moment::Quiet(Quiet { at, rows: Some(rows), .. }) = moment {
+            let rows = rows.iter().map(|(key, _)| key.as_str()).collect();
+            breaches.extend(missing(book, &latest, &rows, *at.max(&book.clock), life));
         }
         (breaches, checked)
-    }
-
-    /// Whose row should be there in the end and is not. A row that lacks since it was never written has been told.
-    fn missing(&self, rows: &HashSet<&str>, now: Duration) -> Vec<Breach> {
-        let lacks = |(sub, (sent, done)): (&String, &(Duration, Duration))| {
-            let history = self.book.history(sub)?;
-            let from = sent.saturating_sub(ONE_SECOND + SLACK);
-            let ended = history.any(from, Duration::MAX, |fact| matches!(fact, Fact::Expired | Fact::RowDeleted | Fact::Seeded));
-            let written = history.any(from, *done + SLACK, |fact| matches!(fact, Fact::Written { .. }));
-            let gone = !rows.contains(sub.as_str()) && written && !ended && *sent + self.life > now + ENDS_SOON;
-            let answered = "signed in, and in the end there is no row";
-            gone.then(|| words::breach(&self.book, sub, *done, answered, "a row until its time is over"))
-        };
-        self.latest.iter().filter_map(lacks).collect()
-    }
+    })
 }
 
-impl Invariant for SignInIsRecorded {
-    fn id(&self) -> &'static str {
-        "D-3"
+/// What is wrong with a sign-in that succeeded.
+fn unrecorded(book: &MemberBook, granted: &Exchange, sub: &str) -> Option<Breach> {
+    let (from, until) = (granted.sent.saturating_sub(ONE_SECOND + SLACK), granted.done + SLACK);
+    let written = |fact: &Fact| matches!(fact, Fact::Written { .. });
+    let recorded = book.history(sub).is_some_and(|history| history.any(from, until, written));
+    // What was written is what the event said, and a fault may have said something else.
+    let misled = || book.strikes(granted.sent, granted.done + GRACE, |handler| handler == Handler::Misled) > 0;
+    if recorded || misled() {
+        return None;
     }
+    let told = wording::breach(granted, format!("its row written, or the sign-in refused; {}", wording::struck(granted)));
+    Some(Breach { answered: format!("{}, and no row was written", told.answered), ..told })
+}
 
-    fn rule(&self) -> &'static str {
-        "a sign-in that succeeds is recorded"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        self.book.see(event);
-        if let Event::Exchange(exchange) = event {
-            self.granted(exchange);
-        }
-        self.ripe(self.book.clock)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let (mut breaches, checked) = self.ripe(Duration::MAX);
-        if let Some(rows) = &quiet.rows {
-            let rows = rows.iter().map(|(key, _)| key.as_str()).collect();
-            breaches.extend(self.missing(&rows, quiet.at.max(self.book.clock)));
-        }
-        (breaches, checked)
-    }
+/// Whose row should be there in the end and is not. A row that lacks since it was never written has been told.
+fn missing(book: &MemberBook, latest: &Latest, rows: &HashSet<&str>, now: Duration, life: Duration) -> Vec<Breach> {
+    let lacks = |(sub, (sent, done)): (&String, &(Duration, Duration))| {
+        let history = book.history(sub)?;
+        let from = sent.saturating_sub(ONE_SECOND + SLACK);
+        let ended = history.any(from, Duration::MAX, |fact| matches!(fact, Fact::Expired | Fact::RowDeleted | Fact::Seeded));
+        let written = history.any(from, *done + SLACK, |fact| matches!(fact, Fact::Written { .. }));
+        let gone = !rows.contains(sub.as_str()) && written && !ended && *sent + life > now + ENDS_SOON;
+        let answered = "signed in, and in the end there is no row";
+        gone.then(|| words::breach(book, sub, *done, answered, "a row until its time is over"))
+    };
+    latest.iter().filter_map(lacks).collect()
 }
 
 #[cfg(test)]
@@ -135,7 +88,7 @@ mod tests {
             ("the event was another", new().struck(1.1, "record-sign-in", "edit-event").signed_in(1.1).asked(1.0, 1.2, 200), (0, 1)),
             ("a lost answer is no excuse", new().struck(1.1, "record-sign-in", "lose-answer").signed_in(1.1).asked(1.0, 1.2, 200), (1, 1)),
         ] {
-            assert_eq!(broken(SignInIsRecorded::new(s(30.0)), &life.events()), expected, "{what}");
+            assert_eq!(broken(sign_in_is_recorded(s(30.0)), &life.events()), expected, "{what}");
         }
     }
 
@@ -152,7 +105,7 @@ mod tests {
             ("its time is over", new(), Some(vec![]), 30.5, 0),
         ] {
             let quiet = Quiet { at: s(at), rows, ..Quiet::default() };
-            assert_eq!(broken_at(SignInIsRecorded::new(s(30.0)), &life.events(), &quiet), (expected, 1), "{what}");
+            assert_eq!(broken_at(sign_in_is_recorded(s(30.0)), &life.events(), &quiet), (expected, 1), "{what}");
         }
     }
 }

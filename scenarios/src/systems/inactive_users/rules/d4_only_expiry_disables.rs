@@ -2,61 +2,31 @@
 
 use std::time::Duration;
 
-use crate::Event;
-
-use super::book::{Due, Fact, MemberBook, SLACK};
+use super::book::{Due, MemberBook, SLACK, each};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, Quiet};
+use crate::invariants::{Breach, Rule};
 
 /// The record of an expiry may be processed late, and a row deleted by hand meanwhile.
 const LATE: Duration = Duration::from_secs(60);
 
-#[derive(Default)]
-pub(crate) struct OnlyExpiryDisables {
-    book: MemberBook,
+pub(crate) fn only_expiry_disables() -> Rule<MemberBook> {
+    let is_check = |fact: &Fact| matches!(fact, Fact::Disabled | Fact::RowDeleted);
+    each("D-4", "only the end of a row disables, never a delete by hand", is_check, wrong)
 }
 
-impl OnlyExpiryDisables {
-    fn judge(&self, due: &Due) -> Option<Breach> {
-        let history = self.book.history(&due.sub)?;
-        let expired = history.last(due.at + SLACK, |fact| *fact == Fact::Expired);
-        let deleted = history.last(due.at, |fact| *fact == Fact::RowDeleted);
-        let answered = match (expired, deleted) {
-            (None, None) => "disabled, and its row has never expired".to_owned(),
-            (None, Some(deleted)) => format!("its row was deleted by hand, and it was disabled {}", words::after(due.at, deleted)),
-            (Some(expired), Some(deleted)) if expired + LATE < deleted => {
-                format!("its row was deleted by hand, and it was disabled {}", words::after(due.at, deleted))
-            }
-            _ => return None,
-        };
-        Some(words::breach(&self.book, &due.sub, due.at, answered, "disabled only when its row expires"))
-    }
-
-    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
-        let (disabled, deleted) = (|due: &&Due| due.fact == Fact::Disabled, |due: &&Due| due.fact == Fact::RowDeleted);
-        let breaches = due.iter().filter(disabled).filter_map(|due| self.judge(due)).collect();
-        (breaches, due.iter().filter(|due| disabled(due) || deleted(due)).count() as u64)
-    }
-}
-
-impl Invariant for OnlyExpiryDisables {
-    fn id(&self) -> &'static str {
-        "D-4"
-    }
-
-    fn rule(&self) -> &'static str {
-        "only the end of a row disables, never a delete by hand"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let due = self.book.see(event);
-        self.all(&due)
-    }
-
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let due = self.book.settled();
-        self.all(&due)
-    }
+fn wrong(book: &MemberBook, due: &Due) -> Option<Breach> {
+    let history = book.history(&due.sub).filter(|_| due.fact == Fact::Disabled)?;
+    let expired = history.last(due.at + SLACK, |fact| *fact == Fact::Expired);
+    let deleted = history.last(due.at, |fact| *fact == Fact::RowDeleted);
+    let answered = match (expired, deleted) {
+        (None, None) => "disabled, and its row has never expired".to_owned(),
+        (expired, Some(deleted)) if expired.is_none_or(|expired| expired + LATE < deleted) => {
+            format!("its row was deleted by hand, and it was disabled {}", words::after(due.at, deleted))
+        }
+        _ => return None,
+    };
+    Some(words::breach(book, &due.sub, due.at, answered, "disabled only when its row expires"))
 }
 
 #[cfg(test)]
@@ -77,7 +47,7 @@ mod tests {
             ("expired long ago, then deleted, and disabled", new().expired(6.0).sign_in(7.0, 200).row_deleted(90.0).disabled(90.2), (1, 3)),
             ("processed late, and deleted meanwhile", new().expired(6.0).sign_in(7.0, 200).row_deleted(8.0).disabled(9.0), (0, 3)),
         ] {
-            assert_eq!(broken(OnlyExpiryDisables::default(), &life.events()), expected, "{what}");
+            assert_eq!(broken(only_expiry_disables(), &life.events()), expected, "{what}");
         }
     }
 }

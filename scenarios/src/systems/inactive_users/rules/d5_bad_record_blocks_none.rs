@@ -3,68 +3,44 @@
 
 use std::time::Duration;
 
-use crate::Event;
 use crate::strike::Handler;
 
-use super::book::{Due, Fact, MemberBook};
+use super::book::{Due, MemberBook, judge};
 use super::expiries::{self, Fate};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, Quiet};
+use crate::invariants::{Breach, Moment, Rule};
 
 /// The last attempt before a record is given up lies within this; attempts are 5 s apart in the end.
 const LAST_ATTEMPT: Duration = Duration::from_secs(5);
 
-#[derive(Default)]
-pub(crate) struct BadRecordBlocksNone {
-    book: MemberBook,
-}
-
-impl BadRecordBlocksNone {
-    /// A record that was given up although nothing struck its last attempt; what the quota refused is D-8's.
-    fn judge(&self, due: &Due) -> Option<Breach> {
-        let (from, until) = (due.at.saturating_sub(LAST_ATTEMPT), due.at + Duration::from_secs(1));
-        if self.book.strikes(from, until, |_: Handler| true) > 0 || self.book.refusals(from, until) > 0 {
-            return None;
-        }
-        let expected = "done with, since nothing struck: who is gone needs nothing";
-        Some(words::breach(&self.book, &due.sub, due.at, "the record of its end was given up", expected))
-    }
-
-    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
-        let given_up: Vec<_> = due.iter().filter(|due| matches!(due.fact, Fact::GivenUp { .. })).collect();
-        (given_up.iter().filter_map(|due| self.judge(due)).collect(), given_up.len() as u64)
-    }
-}
-
-impl Invariant for BadRecordBlocksNone {
-    fn id(&self) -> &'static str {
-        "D-5"
-    }
-
-    fn rule(&self) -> &'static str {
-        "one bad record does not block the others"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let due = self.book.see(event);
-        self.all(&due)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let due = self.book.settled();
-        let (mut breaches, mut checked) = self.all(&due);
-        let removed = self.book.members.values().filter(|history| {
+pub(crate) fn bad_record_blocks_none() -> Rule<MemberBook> {
+    Rule::<MemberBook>::new("D-5", "one bad record does not block the others", |book, ripe, moment| {
+        let (mut breaches, mut checked) = judge(book, &ripe.due, |fact| matches!(fact, Fact::GivenUp { .. }), given_up);
+        let Moment::Quiet(quiet) = moment else { return (breaches, checked) };
+        let removed = book.members.values().filter(|history| {
             let ever = |is: &dyn Fn(&Fact) -> bool| history.any(Duration::ZERO, Duration::MAX, is);
             ever(&|fact| *fact == Fact::Removed) && ever(&|fact| *fact == Fact::Expired)
         });
         checked += removed.count() as u64;
-        for ended in expiries::all(&self.book, quiet).iter().filter(|ended| ended.fate == Fate::Blocked) {
+        for ended in expiries::all(book, quiet).iter().filter(|ended| ended.fate == Fate::Blocked) {
             let found = "its row expired, and its record stands behind that of a member who is gone";
-            breaches.push(words::breach(&self.book, &ended.sub, ended.at, found, "processed within 30 s"));
+            breaches.push(words::breach(book, &ended.sub, ended.at, found, "processed within 30 s"));
             checked += 1;
         }
         (breaches, checked)
+    })
+}
+
+/// A record that was given up although nothing struck its last attempt; what the quota refused is D-8's.
+fn given_up(book: &MemberBook, due: &Due) -> Option<Breach> {
+    let (from, until) = (due.at.saturating_sub(LAST_ATTEMPT), due.at + Duration::from_secs(1));
+    let excused = || book.strikes(from, until, |_: Handler| true) > 0 || book.refusals(from, until) > 0;
+    if !matches!(due.fact, Fact::GivenUp { .. }) || excused() {
+        return None;
     }
+    let expected = "done with, since nothing struck: who is gone needs nothing";
+    Some(words::breach(book, &due.sub, due.at, "the record of its end was given up", expected))
 }
 
 #[cfg(test)]
@@ -95,7 +71,7 @@ mod tests {
             ("another function is struck", vec![gone().struck(31.9, "authorizer", "refuse").given_up(32.0)], (1, 2)),
             ("somebody who is there is given up", vec![behind().given_up(32.0)], (1, 1)),
         ] {
-            assert_eq!(broken(BadRecordBlocksNone::default(), &together(lives)), expected, "{what}");
+            assert_eq!(broken(bad_record_blocks_none(), &together(lives)), expected, "{what}");
         }
     }
 }

@@ -1,56 +1,27 @@
 //! D-6: doing it twice is harmless: whom an administrator enables again is not disabled by the same expiry once more. An attempt that died between
 //! disabling and remembering it cannot be told from one that never came so far, so such a strike excuses it.
 
-use crate::Event;
-
-use super::book::{Due, Fact, MemberBook, SLACK, unsure};
+use super::book::{Due, MemberBook, SLACK, each, unsure};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, Quiet};
+use crate::invariants::{Breach, Rule};
 
-#[derive(Default)]
-pub(crate) struct ReEnableStands {
-    book: MemberBook,
+pub(crate) fn re_enable_stands() -> Rule<MemberBook> {
+    each("D-6", "an administrator's re-enable is not undone by the same expiry", |fact| *fact == Fact::EnabledByHand, wrong)
 }
 
-impl ReEnableStands {
-    fn judge(&self, due: &Due) -> Option<Breach> {
-        let history = self.book.history(&due.sub)?;
-        let by_hand = history.last(due.at, |fact| *fact == Fact::EnabledByHand)?;
-        let expired = history.last(due.at + SLACK, |fact| *fact == Fact::Expired)?;
-        if expired >= by_hand || !history.any(expired.saturating_sub(SLACK), by_hand, |fact| *fact == Fact::Disabled) {
-            return None;
-        }
-        if self.book.strikes(expired, due.at, unsure) > 0 {
-            return None;
-        }
-        let answered = format!("enabled by hand, and disabled by the same expiry again {}", words::after(due.at, by_hand));
-        Some(words::breach(&self.book, &due.sub, due.at, answered, "enabled until another row of its expires"))
+fn wrong(book: &MemberBook, due: &Due) -> Option<Breach> {
+    let history = book.history(&due.sub).filter(|_| due.fact == Fact::Disabled)?;
+    let by_hand = history.last(due.at, |fact| *fact == Fact::EnabledByHand)?;
+    let expired = history.last(due.at + SLACK, |fact| *fact == Fact::Expired)?;
+    if expired >= by_hand || !history.any(expired.saturating_sub(SLACK), by_hand, |fact| *fact == Fact::Disabled) {
+        return None;
     }
-
-    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
-        let breaches = due.iter().filter(|due| due.fact == Fact::Disabled).filter_map(|due| self.judge(due)).collect();
-        (breaches, due.iter().filter(|due| due.fact == Fact::EnabledByHand).count() as u64)
+    if book.strikes(expired, due.at, unsure) > 0 {
+        return None;
     }
-}
-
-impl Invariant for ReEnableStands {
-    fn id(&self) -> &'static str {
-        "D-6"
-    }
-
-    fn rule(&self) -> &'static str {
-        "an administrator's re-enable is not undone by the same expiry"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let due = self.book.see(event);
-        self.all(&due)
-    }
-
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let due = self.book.settled();
-        self.all(&due)
-    }
+    let answered = format!("enabled by hand, and disabled by the same expiry again {}", words::after(due.at, by_hand));
+    Some(words::breach(book, &due.sub, due.at, answered, "enabled until another row of its expires"))
 }
 
 #[cfg(test)]
@@ -73,7 +44,7 @@ mod tests {
             ("another row has ended", new().enabled_by_hand(6.5).sign_in(7.0, 200).expired(37.0).disabled(37.2), (0, 1)),
             ("enabled before it was disabled", Life::new(1).expired(6.0).enabled_by_hand(6.1).disabled(6.3), (0, 1)),
         ] {
-            assert_eq!(broken(ReEnableStands::default(), &life.events()), expected, "{what}");
+            assert_eq!(broken(re_enable_stands(), &life.events()), expected, "{what}");
         }
     }
 }

@@ -5,68 +5,43 @@ use run_folder::Seen;
 
 use crate::Event;
 
-use super::book::{Due, Fact, GRACE, MemberBook};
+use super::book::{Due, GRACE, MemberBook, judge};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, Quiet};
+use crate::invariants::{Breach, Moment, Rule};
 
 /// Source: Amazon Cognito, Lambda triggers: a trigger that does not answer within 5 s is called again, three times at most.
 const MOST_CALLS: u32 = 3;
 
-#[derive(Default)]
-pub(crate) struct NewestWins {
-    book: MemberBook,
+pub(crate) fn newest_wins() -> Rule<MemberBook> {
+    Rule::<MemberBook>::new(
+        "D-7",
+        "at most three calls of the trigger a sign-in, and the newest sign-in's time wins",
+        |book, ripe, moment| {
+            let (mut breaches, mut checked) = judge(book, &ripe.due, |fact| matches!(fact, Fact::Written { .. }), moved_back);
+            if let Moment::Event(Event::Saw { at, seen: Seen::Triggered { user, call, .. } }) = moment {
+                checked += 1;
+                breaches.extend((*call > MOST_CALLS).then(|| {
+                    let answered = format!("its trigger was called {call} times for one sign-in");
+                    words::breach(book, &sub(user), *at, answered, format!("called at most {MOST_CALLS} times"))
+                }));
+            }
+            (breaches, checked)
+        },
+    )
 }
 
-impl NewestWins {
-    /// A row whose time was moved back by somebody else than the harness.
-    fn judge(&self, due: &Due) -> Option<Breach> {
-        let Fact::Written { expires: Some(expires) } = due.fact else { return None };
-        let history = self.book.history(&due.sub)?;
-        let before = history.row_before(due.at, due.fact).filter(|before| expires < *before)?;
-        let seeded = |fact: &Fact| *fact == Fact::Seeded;
-        if history.any(due.at.saturating_sub(GRACE), due.at + GRACE, seeded) {
-            return None;
-        }
-        let answered = format!("its row's end was moved from {before} back to {expires}, by {} s", before - expires);
-        Some(words::breach(&self.book, &due.sub, due.at, answered, "the newest sign-in's, whichever is written last"))
+/// A row whose time was moved back by somebody else than the harness.
+fn moved_back(book: &MemberBook, due: &Due) -> Option<Breach> {
+    let Fact::Written { expires: Some(expires) } = due.fact else { return None };
+    let history = book.history(&due.sub)?;
+    let before = history.row_before(due.at, due.fact).filter(|before| expires < *before)?;
+    let seeded = |fact: &Fact| *fact == Fact::Seeded;
+    if history.any(due.at.saturating_sub(GRACE), due.at + GRACE, seeded) {
+        return None;
     }
-
-    fn calls(&self, event: &Event) -> (Vec<Breach>, u64) {
-        let Event::Saw { at, seen: Seen::Triggered { user, call, .. } } = event else { return (Vec::new(), 0) };
-        let breach = (*call > MOST_CALLS).then(|| {
-            let answered = format!("its trigger was called {call} times for one sign-in");
-            words::breach(&self.book, &sub(user), *at, answered, format!("called at most {MOST_CALLS} times"))
-        });
-        (breach.into_iter().collect(), 1)
-    }
-
-    fn all(&self, due: &[Due]) -> (Vec<Breach>, u64) {
-        let written = due.iter().filter(|due| matches!(due.fact, Fact::Written { .. }));
-        (written.clone().filter_map(|due| self.judge(due)).collect(), written.count() as u64)
-    }
-}
-
-impl Invariant for NewestWins {
-    fn id(&self) -> &'static str {
-        "D-7"
-    }
-
-    fn rule(&self) -> &'static str {
-        "at most three calls of the trigger a sign-in, and the newest sign-in's time wins"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let due = self.book.see(event);
-        let (mut breaches, checked) = self.all(&due);
-        let (more, calls) = self.calls(event);
-        breaches.extend(more);
-        (breaches, checked + calls)
-    }
-
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let due = self.book.settled();
-        self.all(&due)
-    }
+    let answered = format!("its row's end was moved from {before} back to {expires}, by {} s", before - expires);
+    Some(words::breach(book, &due.sub, due.at, answered, "the newest sign-in's, whichever is written last"))
 }
 
 #[cfg(test)]
@@ -89,7 +64,7 @@ mod tests {
             ("three calls", new().triggered(6.0, 2).triggered(11.0, 3), (0, 4)),
             ("four calls", new().triggered(6.0, 2).triggered(11.0, 3).triggered(16.0, 4), (1, 5)),
         ] {
-            assert_eq!(broken(NewestWins::default(), &life.events()), expected, "{what}");
+            assert_eq!(broken(newest_wins(), &life.events()), expected, "{what}");
         }
     }
 }

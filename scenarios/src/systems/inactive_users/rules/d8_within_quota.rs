@@ -8,9 +8,10 @@ use run_folder::Seen;
 
 use crate::Event;
 
-use super::book::{DISABLE, Due, Fact, GRACE, MemberBook, unsure};
+use super::book::{DISABLE, Due, GRACE, MemberBook, unsure};
+use super::fact::Fact;
 use super::words;
-use crate::invariants::{Breach, Invariant, Quiet};
+use crate::invariants::{Breach, Found, Moment, Rule};
 
 /// A little less than a second: calls sent a second apart may arrive closer together.
 const SECOND: Duration = Duration::from_millis(900);
@@ -21,9 +22,24 @@ fn expected() -> String {
     format!("at most {DISABLES_A_SECOND} calls of {DISABLE} in any second")
 }
 
+pub(crate) fn within_quota() -> Rule<MemberBook> {
+    let mut calls = Calls::default();
+    Rule::<MemberBook>::new("D-8", "never more than 25 disables in any second", move |book, ripe, moment| {
+        if let Moment::Event(Event::Saw { at, seen: Seen::QuotaExceeded { operation } }) = moment
+            && operation == DISABLE
+        {
+            calls.refused.push_back(*at);
+        }
+        calls.all(book, &ripe.due, if matches!(moment, Moment::Event(_)) { book.clock } else { Duration::MAX })
+    })
+}
+
+fn excused(book: &MemberBook, at: Duration) -> usize {
+    book.strikes(at.saturating_sub(BEFORE), at + Duration::from_secs(1), unsure)
+}
+
 #[derive(Default)]
-pub(crate) struct WithinQuota {
-    book: MemberBook,
+struct Calls {
     /// Who was disabled in the last second, and when.
     disabled: VecDeque<(Duration, String)>,
     /// Refusals that are not judged yet.
@@ -32,27 +48,23 @@ pub(crate) struct WithinQuota {
     told_until: Duration,
 }
 
-impl WithinQuota {
-    fn excused(&self, at: Duration) -> usize {
-        self.book.strikes(at.saturating_sub(BEFORE), at + Duration::from_secs(1), unsure)
-    }
-
-    fn disabled(&mut self, due: &Due) -> Option<Breach> {
+impl Calls {
+    fn disabled(&mut self, book: &MemberBook, due: &Due) -> Option<Breach> {
         self.disabled.push_back((due.at, due.sub.clone()));
         while self.disabled.front().is_some_and(|(at, _)| *at + SECOND <= due.at) {
             self.disabled.pop_front();
         }
         let users = self.disabled.iter().map(|(_, sub)| sub).collect::<BTreeSet<_>>().len();
-        let too_many = users > DISABLES_A_SECOND as usize + self.excused(due.at);
+        let too_many = users > DISABLES_A_SECOND as usize + excused(book, due.at);
         if !too_many || !self.is_news(due.at) {
             return None;
         }
-        Some(words::breach(&self.book, &due.sub, due.at, format!("{users} members disabled within 0.9 s"), expected()))
+        Some(words::breach(book, &due.sub, due.at, format!("{users} members disabled within 0.9 s"), expected()))
     }
 
-    fn refused(&mut self, at: Duration) -> Option<Breach> {
-        let refusals = self.book.refusals(at.saturating_sub(BEFORE), at);
-        let too_many = refusals > self.excused(at);
+    fn refused(&mut self, book: &MemberBook, at: Duration) -> Option<Breach> {
+        let refusals = book.refusals(at.saturating_sub(BEFORE), at);
+        let too_many = refusals > excused(book, at);
         (too_many && self.is_news(at)).then(|| Breach {
             at,
             root: None,
@@ -71,39 +83,14 @@ impl WithinQuota {
         news
     }
 
-    fn all(&mut self, due: &[Due], clock: Duration) -> (Vec<Breach>, u64) {
+    fn all(&mut self, book: &MemberBook, due: &[Due], clock: Duration) -> Found {
         let disabled: Vec<_> = due.iter().filter(|due| due.fact == Fact::Disabled).collect();
         let refused = self.refused.partition_point(|at| at.saturating_add(GRACE) <= clock);
         let refused: Vec<_> = self.refused.drain(..refused).collect();
         let checked = (disabled.len() + refused.len()) as u64;
-        let mut breaches: Vec<_> = disabled.into_iter().filter_map(|due| self.disabled(due)).collect();
-        breaches.extend(refused.into_iter().filter_map(|at| self.refused(at)));
+        let mut breaches: Vec<_> = disabled.into_iter().filter_map(|due| self.disabled(book, due)).collect();
+        breaches.extend(refused.into_iter().filter_map(|at| self.refused(book, at)));
         (breaches, checked)
-    }
-}
-
-impl Invariant for WithinQuota {
-    fn id(&self) -> &'static str {
-        "D-8"
-    }
-
-    fn rule(&self) -> &'static str {
-        "never more than 25 disables in any second"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let due = self.book.see(event);
-        if let Event::Saw { at, seen: Seen::QuotaExceeded { operation } } = event
-            && operation == DISABLE
-        {
-            self.refused.push_back(*at);
-        }
-        self.all(&due, self.book.clock)
-    }
-
-    fn settled(&mut self, _quiet: &Quiet) -> (Vec<Breach>, u64) {
-        let due = self.book.settled();
-        self.all(&due, Duration::MAX)
     }
 }
 
@@ -139,7 +126,7 @@ mod tests {
             ),
             ("another call is refused", vec![Life::new(0).saw(2.0, Seen::QuotaExceeded { operation: "AdminGetUser".into() })], (0, 0)),
         ] {
-            assert_eq!(broken(WithinQuota::default(), &together(lives)), expected, "{what}");
+            assert_eq!(broken(within_quota(), &together(lives)), expected, "{what}");
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::book::{Fact, History, MemberBook, SLACK};
+use super::book::{History, MemberBook, SLACK};
+use super::fact::Fact;
 use crate::invariants::Quiet;
 
 /// The stream has this long for a record that nothing holds up.

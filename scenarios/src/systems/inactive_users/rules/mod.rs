@@ -9,28 +9,33 @@ pub(crate) mod d5_bad_record_blocks_none;
 pub(crate) mod d6_re_enable_stands;
 pub(crate) mod d7_newest_wins;
 pub(crate) mod d8_within_quota;
+pub(crate) mod dispositions;
 pub(crate) mod expiries;
+pub(crate) mod fact;
 pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod histories;
 
 use std::time::Duration;
 
-use crate::invariants::Invariant;
+use crate::invariants::{Invariant, Judge};
 
 /// The rules in the order of their ids, where a row lives for `life` after a sign-in.
 pub(crate) fn all(life: Duration) -> Vec<Box<dyn Invariant>> {
-    vec![
-        Box::new(d1_expired_is_disabled::ExpiredIsDisabled::default()),
-        Box::new(d2_active_stays_enabled::ActiveStaysEnabled::new(life)),
-        Box::new(d3_sign_in_is_recorded::SignInIsRecorded::new(life)),
-        Box::new(d4_only_expiry_disables::OnlyExpiryDisables::default()),
-        Box::new(d5_bad_record_blocks_none::BadRecordBlocksNone::default()),
-        Box::new(d6_re_enable_stands::ReEnableStands::default()),
-        Box::new(d7_newest_wins::NewestWins::default()),
-        Box::new(d8_within_quota::WithinQuota::default()),
-    ]
+    let rules = vec![
+        d1_expired_is_disabled::expired_is_disabled(),
+        d2_active_stays_enabled::active_stays_enabled(life),
+        d3_sign_in_is_recorded::sign_in_is_recorded(life),
+        d4_only_expiry_disables::only_expiry_disables(),
+        d5_bad_record_blocks_none::bad_record_blocks_none(),
+        d6_re_enable_stands::re_enable_stands(),
+        d7_newest_wins::newest_wins(),
+        d8_within_quota::within_quota(),
+    ];
+    vec![Box::new(Judge::new(book::MemberBook::default(), rules))]
 }

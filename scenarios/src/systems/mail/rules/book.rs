@@ -1,156 +1,164 @@
-//! What became of each mail: what was expected of it, who got it, its way through the queue, and the faults that struck on it.
-//! A mail is judged once, when it has left the queue and all that is known of that is here; then it is forgotten.
+//! What happened to each mail, as its sender and the services tell it. When its message has left the queue and all that is known of that is here,
+//! the rules judge it, and its text is forgotten; what the table of the report needs is kept.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::systems::mail::{ATTACHMENTS, FALLBACK, MARKER, QUEUE, SETUP_NOTIFICATION};
+use crate::systems::mail::{ATTACHMENTS, FALLBACK, QUEUE, SETUP_NOTIFICATION};
+use reports::{ArmTag, Dispositions as Table, Outcome};
 use run_folder::Seen;
 
 use crate::Event;
-use crate::exchange::{Expected, Mail};
+use crate::exchange::{Disposition, Expected, Mail};
 use crate::mails::{EarlyNotices, words};
-use crate::strike::{Handler, Struck};
+use crate::strike::Struck;
 
-use crate::invariants::{Breach, NOTHING, Quiet};
+use super::dispositions::{self, Account};
+use super::rested::{Left, Rested, Sent, Trip};
+use crate::invariants::{ArmOf, Book, Ended, Found, NOTHING, Quiet, Rule};
 
 /// The function that processes mail.
 pub(crate) const FUNCTION: &str = "email-processor";
 /// What it calls.
 pub(crate) const SERVICES: [&str; 4] = ["s3", "ses", "sns", "dynamodb"];
+/// The endpoint under which the way of a mail to its end is recorded.
+const ENDPOINT: &str = "mail arrival -> disposition";
 /// What the harness learns from three sides may be out of order by a second; after this, all is known.
-pub(crate) const GRACE: Duration = Duration::from_secs(3);
-/// Of two sides that tell of one moment, one may be ahead by this.
-const SLACK: Duration = Duration::from_millis(50);
-/// The function's timeout and a little more: for so long an attempt that died may hold the mail against the next. The function's time is not compressed.
-pub(crate) const LONGEST_ATTEMPT: Duration = Duration::from_secs(16);
+const GRACE: Duration = Duration::from_secs(3);
 /// What belongs to no mail of the run is forgotten after this.
 const MEMORY: Duration = Duration::from_secs(180);
 /// Of more strikes than this the oldest are forgotten.
 const MOST_STRIKES: usize = 10_000;
-/// No text is looked through for more addresses than this.
-const MOST_ADDRESSES: usize = 256;
-
-/// A mail as it was handed to SES.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) at: Duration,
-    /// All recipients.
-    pub(crate) to: Vec<String>,
-    /// The links in it, each once, without their queries.
-    pub(crate) links: BTreeSet<String>,
-    /// What looks like an address in it.
-    pub(crate) addresses: BTreeSet<String>,
-    /// Whether the marker is in it.
-    pub(crate) marker: bool,
-}
-
-/// How a message left the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Left {
-    Deleted,
-    DeadLetter,
-    Expired,
-}
-
-/// The way of a mail's message through the queue.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Trip {
-    pub(crate) message: Option<String>,
-    queued: Duration,
-    /// How often it was handed out.
-    pub(crate) receives: u32,
-    last_receive: Duration,
-    pub(crate) left: Option<(Duration, Left)>,
-}
 
 /// What is known of a mail so far.
 #[derive(Debug, Default)]
 struct Entry {
     mail: Option<Mail>,
+    /// When the server had taken it, by its own word.
+    taken: Option<Duration>,
     sent: Vec<Sent>,
-    notices: u32,
+    /// When notices to the fallback topic were published.
+    notices: Vec<Duration>,
+    /// Keys of its attachments in storage.
     stored: BTreeSet<String>,
     trip: Trip,
+    /// Whether the rules have had it.
+    is_judged: bool,
+    /// Whether its first end was told.
+    is_told: bool,
 }
 
-/// A mail that is to be judged.
-#[derive(Debug)]
-pub(crate) struct Rested {
-    pub(crate) mail: Mail,
-    /// What was handed to SES, in the order of time.
-    pub(crate) sent: Vec<Sent>,
-    /// Notices to the fallback topic.
-    pub(crate) notices: u32,
-    /// Keys of its attachments in storage.
-    pub(crate) stored: BTreeSet<String>,
-    pub(crate) trip: Trip,
-    /// The faults that struck on its way.
-    pub(crate) strikes: Vec<Struck>,
-    /// When it is judged.
-    pub(crate) at: Duration,
-}
-
-/// All mails of which it is not yet known what became of them.
+/// All mails that a server took.
 #[derive(Default)]
 pub(crate) struct MailBook {
+    /// By object key, which is the message id.
     entries: HashMap<String, Entry>,
     /// Object keys by the token in the subject.
     tokens: HashMap<String, String>,
-    /// Object keys by the queue's message id.
+    /// Object keys by the queue's message id, until the mail is judged.
     messages: HashMap<String, String>,
+    /// Object keys of what has left the queue and is not judged yet.
+    leaving: Vec<String>,
     /// What was sent with the token of a mail that is not known yet.
     early: Vec<(String, Sent)>,
     /// Notices of mails that are not known yet.
     early_notices: EarlyNotices,
     strikes: VecDeque<Struck>,
+    /// How many mails a server took, by its own word.
+    taken: u64,
+    ended: Option<Ended>,
     clock: Duration,
     swept: Duration,
 }
 
-impl MailBook {
-    /// Takes in an event; the mails that can now be judged.
-    pub(crate) fn see(&mut self, event: &Event) -> Vec<Rested> {
+impl Book for MailBook {
+    type Ripe = Vec<Rested>;
+
+    /// The mails that can now be judged.
+    fn see(&mut self, event: &Event) -> Vec<Rested> {
         self.clock = self.clock.max(event.at());
-        match event {
+        let about = match event {
             Event::Mail(mail) => self.mail(mail),
-            Event::Struck(struck) if struck.concerns(FUNCTION, &SERVICES) => self.strikes.push_back((**struck).clone()),
             Event::Saw { at, seen } => self.saw(*at, seen),
-            _ => {}
-        }
+            Event::Struck(struck) if struck.concerns(FUNCTION, &SERVICES) => {
+                self.strikes.push_back((**struck).clone());
+                None
+            }
+            _ => None,
+        };
+        self.ended = about.and_then(|id| self.entries.get_mut(&id)?.first_end());
         if self.clock < self.swept + Duration::from_millis(250) {
             return Vec::new();
         }
         self.swept = self.clock;
         self.forget(self.clock.saturating_sub(MEMORY));
-        let clock = self.clock;
+        let (entries, clock) = (&self.entries, self.clock);
         let over = |entry: &Entry| entry.mail.is_some() && entry.trip.left.is_some_and(|(at, _)| at + GRACE <= clock);
-        self.take(over, clock)
+        let ripe = self.leaving.extract_if(.., |id| entries.get(id).is_some_and(over)).collect();
+        self.judged(ripe, self.clock)
     }
 
-    /// Everything that is left.
-    pub(crate) fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
-        self.take(|entry| entry.mail.is_some(), quiet.at.max(self.clock))
+    fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
+        let rest = self.entries.iter().filter(|(_, entry)| !entry.is_judged).map(|(id, _)| id.clone()).collect();
+        self.judged(rest, quiet.at.max(self.clock))
     }
 
-    /// The mail that a queue's message tells of, as far as it is known.
+    fn ended(&mut self) -> Option<Ended> {
+        self.ended.take()
+    }
+
+    fn under_way(&self) -> usize {
+        self.accounts().filter(Account::is_under_way).count()
+    }
+
+    fn unfinished(&self) -> Vec<Ended> {
+        let known = self.entries.values().filter_map(|entry| Some((entry, entry.account()?)));
+        known.filter(|(_, account)| account.first.is_none()).map(|(entry, account)| entry.ended(&account)).collect()
+    }
+
+    fn tables(&self, arm: ArmOf<'_>) -> Vec<Table> {
+        let heard = self.entries.values().filter(|entry| entry.mail.is_some() && entry.taken.is_some()).count() as u64;
+        let accounts: Vec<_> = self.accounts().map(|account| (account.message.map_or(ArmTag::Untouched, arm), account)).collect();
+        vec![dispositions::table(&accounts, self.taken, self.taken - heard)]
+    }
+}
+
+impl MailBook {
+    /// The mail that a queue's message tells of, as far as it is known; `None` once it is judged.
     pub(crate) fn mail_of(&self, message: &str) -> Option<&Mail> {
-        self.entries.get(self.messages.get(message)?)?.mail.as_ref()
+        self.entries.get(self.messages.get(message)?)?.mail.as_ref().filter(|mail| mail.expected != Expected::Refused)
     }
 
-    fn mail(&mut self, mail: &Mail) {
-        let Some(id) = mail.id.clone().filter(|_| mail.expected != Expected::Refused) else { return };
+    /// The mail that is stored under an object key.
+    pub(crate) fn mail_under(&self, id: &str) -> Option<&Mail> {
+        self.entries.get(id)?.mail.as_ref()
+    }
+
+    /// Every mail of the run that a server took.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
+        self.entries.values().filter_map(Entry::account)
+    }
+
+    /// The mail that is known now, by its object key.
+    fn mail(&mut self, mail: &Mail) -> Option<String> {
+        let id = mail.id.clone()?;
         let entry = self.entries.entry(id.clone()).or_default();
         entry.mail = Some(mail.clone());
-        let (ours, others) = std::mem::take(&mut self.early).into_iter().partition::<Vec<_>, _>(|(token, _)| *token == mail.token);
-        entry.sent.extend(ours.into_iter().map(|(_, sent)| sent));
-        self.early = others;
-        entry.notices += self.early_notices.take(mail).len() as u32;
-        self.tokens.insert(mail.token.clone(), id);
+        entry.sent.extend(self.early.extract_if(.., |(token, _)| *token == mail.token).map(|(_, sent)| sent));
+        entry.notices.extend(self.early_notices.take(mail));
+        self.tokens.insert(mail.token.clone(), id.clone());
+        Some(id)
     }
 
-    fn saw(&mut self, at: Duration, seen: &Seen) {
+    /// The object key of the mail that something was seen of.
+    fn saw(&mut self, at: Duration, seen: &Seen) -> Option<String> {
         match seen {
+            Seen::MailTaken { id, .. } => {
+                let entry = self.entries.entry(id.clone()).or_default();
+                self.taken += u64::from(entry.taken.is_none());
+                entry.taken = Some(at);
+                Some(id.clone())
+            }
             Seen::Queued { queue, message, about: Some(id) } if queue == QUEUE && id != SETUP_NOTIFICATION => {
                 let trip = &mut self.entries.entry(id.clone()).or_default().trip;
                 // S3 may tell twice; the first message stands for the mail.
@@ -158,67 +166,69 @@ impl MailBook {
                     *trip = Trip { message: Some(message.clone()), queued: at, ..Trip::default() };
                     self.messages.insert(message.clone(), id.clone());
                 }
+                Some(id.clone())
             }
             Seen::Received { queue, message, count } if queue == QUEUE => {
-                if let Some(trip) = self.trip(message) {
-                    trip.receives = trip.receives.max(*count);
-                    trip.last_receive = trip.last_receive.max(at);
-                }
+                let trip = &mut self.entries.get_mut(self.messages.get(message)?)?.trip;
+                trip.receives = trip.receives.max(*count);
+                trip.last_receive = trip.last_receive.max(at);
+                None
             }
             Seen::Deleted { queue, message } if queue == QUEUE => self.left(message, at, Left::Deleted),
             Seen::Expired { queue, message, .. } if queue == QUEUE => self.left(message, at, Left::Expired),
             Seen::Redriven { queue, message, .. } if queue == QUEUE => self.left(message, at, Left::DeadLetter),
             Seen::ObjectStored { bucket, key, .. } if bucket == ATTACHMENTS => {
-                if let Some(entry) = key.split_once('/').and_then(|(id, _)| self.entries.get_mut(id)) {
-                    entry.stored.insert(key.clone());
-                }
+                let entry = self.entries.get_mut(key.split_once('/')?.0).filter(|entry| !entry.is_judged)?;
+                entry.stored.insert(key.clone());
+                None
             }
-            Seen::Published { topic, subject, message, .. } if topic == FALLBACK => {
-                let known =
-                    |word: &str| if self.entries.contains_key(word) { Some(word.to_owned()) } else { self.tokens.get(word).cloned() };
-                match words(subject.as_deref(), message).find_map(known).and_then(|id| self.entries.get_mut(&id)) {
-                    Some(entry) => entry.notices += 1,
-                    None => self.early_notices.keep(at, subject.as_deref(), message),
-                }
-            }
-            Seen::MailSent { to, subject, text, .. } => {
-                let Some(token) = token(subject) else { return };
-                let sent = Sent::read(at, to, subject, text);
-                match self.tokens.get(token).and_then(|id| self.entries.get_mut(id)) {
-                    Some(entry) => entry.sent.push(sent),
-                    None => self.early.push((token.to_owned(), sent)),
-                }
-            }
-            _ => {}
+            Seen::Published { topic, subject, message, .. } if topic == FALLBACK => self.noticed(at, subject.as_deref(), message),
+            Seen::MailSent { to, subject, text, .. } => self.sent(token(subject)?, Sent::read(at, to, subject, text)),
+            _ => None,
         }
     }
 
-    fn trip(&mut self, message: &str) -> Option<&mut Trip> {
-        self.entries.get_mut(self.messages.get(message)?).map(|entry| &mut entry.trip)
-    }
-
-    fn left(&mut self, message: &str, at: Duration, how: Left) {
-        if let Some(trip) = self.trip(message) {
-            trip.left.get_or_insert((at, how));
+    fn noticed(&mut self, at: Duration, subject: Option<&str>, message: &str) -> Option<String> {
+        let known = |word: &str| self.entries.get_key_value(word).map(|(id, _)| id).or_else(|| self.tokens.get(word)).cloned();
+        let id = words(subject, message).find_map(known);
+        match id.as_ref().and_then(|id| self.entries.get_mut(id)) {
+            Some(entry) => entry.notices.push(at),
+            None => self.early_notices.keep(at, subject, message),
         }
+        id
     }
 
-    fn take(&mut self, over: impl Fn(&Entry) -> bool, at: Duration) -> Vec<Rested> {
-        let taken: Vec<_> = self.entries.extract_if(|_, entry| over(entry)).collect();
-        taken.into_iter().filter_map(|(_, entry)| self.rested(entry, at)).collect()
-    }
-
-    fn rested(&mut self, entry: Entry, at: Duration) -> Option<Rested> {
-        let mail = entry.mail?;
-        let trip = entry.trip;
-        self.tokens.remove(&mail.token);
-        let strikes = self.strikes.iter().filter(|struck| trip.is_struck_by(struck)).cloned().collect();
-        if let Some(message) = &trip.message {
-            self.messages.remove(message);
+    fn sent(&mut self, token: &str, sent: Sent) -> Option<String> {
+        let id = self.tokens.get(token).cloned();
+        match id.as_ref().and_then(|id| self.entries.get_mut(id)) {
+            Some(entry) => entry.sent.push(if entry.is_judged { sent.address() } else { sent }),
+            None => self.early.push((token.to_owned(), sent)),
         }
-        let mut sent = entry.sent;
-        sent.sort_by_key(|sent| sent.at);
-        Some(Rested { mail, sent, notices: entry.notices, stored: entry.stored, trip, strikes, at })
+        id
+    }
+
+    fn left(&mut self, message: &str, at: Duration, how: Left) -> Option<String> {
+        let id = self.messages.get(message)?.clone();
+        let trip = &mut self.entries.get_mut(&id)?.trip;
+        if trip.left.is_none() {
+            trip.left = Some((at, how));
+            self.leaving.push(id.clone());
+        }
+        Some(id)
+    }
+
+    /// These mails as the rules judge them.
+    fn judged(&mut self, ids: Vec<String>, at: Duration) -> Vec<Rested> {
+        let mut all = Vec::new();
+        for id in ids {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let strikes = self.strikes.iter().filter(|struck| entry.trip.is_struck_by(struck)).cloned().collect();
+            if let Some(message) = &entry.trip.message {
+                self.messages.remove(message);
+            }
+            all.extend(entry.rested(strikes, at));
+        }
+        all
     }
 
     fn forget(&mut self, old: Duration) {
@@ -228,92 +238,81 @@ impl MailBook {
         // A mail that waits for long keeps what struck on it.
         let messages = &self.messages;
         self.strikes.retain(|struck| struck.at > old || struck.message.as_ref().is_some_and(|message| messages.contains_key(message)));
+        let entries = &self.entries;
         let foreign = |entry: &Entry| entry.mail.is_none() && entry.trip.left.is_some_and(|(at, _)| at <= old);
-        for (_, entry) in self.entries.extract_if(|_, entry| foreign(entry)) {
-            if let Some(message) = entry.trip.message {
+        for id in self.leaving.extract_if(.., |id| entries.get(id).is_some_and(foreign)).collect::<Vec<_>>() {
+            if let Some(message) = self.entries.remove(&id).and_then(|entry| entry.trip.message) {
                 self.messages.remove(&message);
             }
         }
     }
 }
 
-impl Trip {
-    /// Whether it came into the queue at all.
-    pub(crate) const fn began(&self) -> bool {
-        self.message.is_some()
+impl Entry {
+    /// Nothing where no sender knows of it.
+    fn account(&self) -> Option<Account<'_>> {
+        let mail = self.mail.as_ref()?;
+        let left = |how| self.trip.left.filter(|(_, left)| *left == how).map(|(at, _)| at);
+        let ends = [
+            (dispositions::delivered(&mail.expected, &self.sent), Disposition::Delivered),
+            (self.notices.iter().min().copied(), Disposition::Fallback),
+            (left(Left::DeadLetter), Disposition::DeadLetter),
+            (left(Left::Expired), Disposition::Expired),
+        ];
+        let ends: Vec<_> = ends.into_iter().filter_map(|(at, end)| Some((at?, end))).collect();
+        Some(Account {
+            mail,
+            message: self.trip.message.as_deref(),
+            first: ends.iter().min().copied(),
+            ends: ends.len(),
+            came_again: dispositions::came_again(&self.sent) || self.notices.len() > 1,
+            is_acknowledged: self.trip.ended_as(Left::Deleted),
+        })
     }
 
-    pub(crate) fn ended_as(&self, how: Left) -> bool {
-        self.left.is_some_and(|(_, left)| left == how)
+    /// Its first end, once.
+    fn first_end(&mut self) -> Option<Ended> {
+        let account = self.account().filter(|account| !self.is_told && account.first.is_some())?;
+        let ended = self.ended(&account);
+        self.is_told = true;
+        Some(ended)
     }
 
-    /// A strike whose message nobody knows may have been on any that was under way.
-    fn is_struck_by(&self, struck: &Struck) -> bool {
-        match (&struck.message, &self.message) {
-            (Some(one), Some(other)) => one == other,
-            (None, Some(_)) => {
-                let until = self.left.map_or(Duration::MAX, |(at, _)| at + Duration::from_secs(1));
-                (self.queued..=until).contains(&struck.at)
-            }
-            _ => false,
+    fn ended(&self, account: &Account<'_>) -> Ended {
+        let outcome = |end| if account.mail.expected.is(end) { Outcome::Answered } else { Outcome::Failed };
+        Ended {
+            endpoint: ENDPOINT,
+            identity: account.message.map(str::to_owned),
+            due: account.mail.due,
+            since: self.taken.unwrap_or(account.mail.done),
+            end: account.first.map(|(at, end)| (at, outcome(end))),
         }
     }
-}
 
-impl Rested {
-    /// Whether it went on to anybody, or to the fallback topic.
-    pub(crate) fn came_out(&self) -> bool {
-        !self.sent.is_empty() || self.notices > 0
-    }
-
-    /// Whether somebody got it.
-    pub(crate) fn reached(&self, reader: &str) -> bool {
-        self.sent.iter().any(|sent| sent.is_for(reader))
-    }
-
-    /// How many strikes may each have ended an attempt in the middle of its work.
-    pub(crate) fn unsure_strikes(&self) -> usize {
-        self.strikes.iter().filter(|struck| matches!(struck.handler(), Handler::Unsure | Handler::Misled)).count()
-    }
-
-    /// Strikes on the last delivery.
-    pub(crate) fn last_strikes(&self) -> impl Iterator<Item = &Struck> {
-        self.strikes.iter().filter(|struck| struck.at + SLACK >= self.trip.last_receive)
-    }
-
-    /// Whether faults explain that the last delivery was not acknowledged: it was struck itself, or an attempt that died shortly before still held the mail.
-    pub(crate) fn failure_is_explained(&self) -> bool {
-        let held = |struck: &Struck| struck.handler() == Handler::Unsure && struck.at + LONGEST_ATTEMPT >= self.trip.last_receive;
-        self.last_strikes().next().is_some() || self.strikes.iter().any(held)
+    /// What the rules judge; only its addresses stay.
+    fn rested(&mut self, strikes: Vec<Struck>, at: Duration) -> Option<Rested> {
+        self.is_judged = true;
+        let addresses = self.sent.iter().map(Sent::address).collect();
+        let (mut sent, stored) = (std::mem::replace(&mut self.sent, addresses), std::mem::take(&mut self.stored));
+        let mail = self.mail.as_ref().filter(|mail| mail.expected != Expected::Refused)?.clone();
+        sent.sort_by_key(|sent| sent.at);
+        Some(Rested { mail, sent, notices: self.notices.len() as u32, stored, trip: self.trip.clone(), strikes, at })
     }
 }
 
-impl Sent {
-    /// Whether somebody of this address got it.
-    pub(crate) fn is_for(&self, address: &str) -> bool {
-        self.to.iter().any(|to| to.eq_ignore_ascii_case(address))
-    }
-
-    fn read(at: Duration, to: &[String], subject: &str, text: &str) -> Self {
-        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '?');
-        let links = text.match_indices("http").filter_map(|(at, _)| text.get(at..)?.split(ends).next());
-        let links = links.filter(|link| link.contains("://")).map(str::to_owned).collect();
-        let apart =
-            |c: char| c.is_whitespace() || matches!(c, ',' | ';' | ':' | '<' | '>' | '(' | ')' | '[' | ']' | '"' | '\'' | '/' | '=' | '&');
-        let words = [subject, text].into_iter().flat_map(|part| part.split(apart)).filter(|word| word.contains('@'));
-        let addresses = words.take(MOST_ADDRESSES).map(|word| word.trim_end_matches('.').to_ascii_lowercase()).collect();
-        let marker = [subject, text].iter().any(|part| part.contains(MARKER.trim_matches(':')));
-        Self { at, to: to.to_vec(), links, addresses, marker }
-    }
+/// The token in square brackets: the first bracketed word that begins as tokens do.
+fn token(text: &str) -> Option<&str> {
+    let words = text.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
+    words.map(|(word, _)| word).find(|word| word.starts_with("m-") && !word.contains(char::is_whitespace))
 }
 
-/// What stands in the first square brackets of a subject.
-fn token(subject: &str) -> Option<&str> {
-    Some(subject.split_once('[')?.1.split_once(']')?.0)
+/// A rule that judges each mail once, when it has come to rest.
+pub(crate) fn each(id: &'static str, text: &'static str, rule: fn(&Rested) -> Found) -> Rule<MailBook> {
+    Rule::<MailBook>::new(id, text, move |_, rested, _| judge(rested, rule))
 }
 
 /// Judges every mail of a list.
-pub(crate) fn judge(rested: &[Rested], rule: impl Fn(&Rested) -> (Vec<Breach>, u64)) -> (Vec<Breach>, u64) {
+pub(crate) fn judge(rested: &[Rested], rule: fn(&Rested) -> Found) -> Found {
     rested.iter().map(rule).fold(NOTHING, |(mut all, count), (breaches, checks)| {
         all.extend(breaches);
         (all, count + checks)
@@ -343,10 +342,11 @@ mod tests {
             assert_eq!(rested.len(), 1);
             assert_eq!((rested[0].sent.len(), rested[0].trip.receives, rested[0].trip.ended_as(Left::Deleted)), (1, 1, true));
             assert_eq!(book.settled(&Quiet { at: s(60.0), ..Quiet::default() }).len(), 0);
-            assert_eq!(
-                (book.entries.len(), book.tokens.len(), book.messages.len(), book.early.len() + book.early_notices.len()),
-                (0, 0, 0, 0)
-            );
+            let held = (book.messages.len(), book.leaving.len(), book.early.len() + book.early_notices.len());
+            assert_eq!(held, (0, 0, 0));
+            // Its addresses stay for the table.
+            let kept = &book.entries["id-1"];
+            assert_eq!((kept.sent[0].to.len(), kept.sent[0].links.len(), kept.stored.len()), (2, 0, 0));
         }
     }
 
@@ -358,7 +358,7 @@ mod tests {
             events.remove(0);
             see_all(&mut book, &events);
         }
-        let held = [book.entries.len(), book.messages.len(), book.early.len(), book.strikes.len()];
+        let held = [book.entries.len(), book.messages.len(), book.leaving.len(), book.early.len(), book.strikes.len()];
         assert!(held.iter().all(|held| *held < 200), "{held:?}");
     }
 

@@ -7,19 +7,19 @@ use crate::systems::mail::MOST_RECIPIENTS;
 use crate::exchange::Expected;
 use crate::strike::Handler;
 
-use super::book::{Left, Rested};
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
 /// From its taking until a mail is in the queue.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
-pub(crate) fn nothing_lost() -> MailRule {
-    MailRule::new("C-1", "every mail that is taken ends with its readers, in the fallback topic or in the dead-letter queue", rule)
+pub(crate) fn nothing_lost() -> Rule<MailBook> {
+    each("C-1", "every mail that is taken ends with its readers, in the fallback topic or in the dead-letter queue", rule)
 }
 
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     let expected = match rested.trip.left {
         Some((_, Left::Expired)) => return NOTHING,
         Some((_, Left::DeadLetter)) => return checked(None),

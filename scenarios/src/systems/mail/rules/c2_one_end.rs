@@ -1,17 +1,17 @@
 //! C-2: no mail ends in two ways.
 
-use super::book::{Left, Rested};
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
-pub(crate) fn one_end() -> MailRule {
-    MailRule::new("C-2", "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue", rule)
+pub(crate) fn one_end() -> Rule<MailBook> {
+    each("C-2", "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue", rule)
 }
 
 /// What was done and could not be acknowledged, because the last delivery was struck or an attempt that died still held the mail,
 /// goes to the dead-letter queue all the same: no function can help that.
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     let dead = rested.trip.ended_as(Left::DeadLetter);
     let twice = if !rested.sent.is_empty() && rested.notices > 0 {
         Some("sent on or told to the fallback topic, not both")
@@ -29,9 +29,10 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
 mod tests {
     use super::super::fixtures::{Story, ses_strike};
     use super::*;
-    use crate::dispositions::{Dispositions, MailBooks};
     use crate::exchange::Expected;
+    use crate::invariants::Book;
     use crate::invariants::fixtures::broken;
+    use reports::ArmTag;
 
     #[test]
     fn a_mail_that_ends_twice_is_named_unless_its_last_delivery_was_struck() {
@@ -62,9 +63,9 @@ mod tests {
     #[test]
     fn the_rule_sees_two_ends_where_the_table_of_dispositions_does_whatever_the_notices_words() {
         let table = |events: &[crate::Event]| {
-            let mut dispositions = Dispositions::default();
-            events.iter().for_each(|event| drop(dispositions.see(event)));
-            MailBooks::of(dispositions.mails()).doubles
+            let mut book = MailBook::default();
+            events.iter().for_each(|event| drop(book.see(event)));
+            book.tables(&|_| ArmTag::Control)[0].of_these[1].total()
         };
         let readers = ["a@x.com".to_owned()];
         for (subject, words, names) in [

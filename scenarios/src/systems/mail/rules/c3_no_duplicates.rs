@@ -3,16 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use super::book::{Left, Rested};
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
-pub(crate) fn no_duplicates() -> MailRule {
-    MailRule::new("C-3", "nobody gets a mail twice, also when its acknowledgement is lost", rule)
+pub(crate) fn no_duplicates() -> Rule<MailBook> {
+    each("C-3", "nobody gets a mail twice, also when its acknowledgement is lost", rule)
 }
 
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     if !rested.came_out() {
         return NOTHING;
     }

@@ -4,16 +4,16 @@ use crate::systems::mail::MOST_RECIPIENTS;
 
 use crate::exchange::Expected;
 
-use super::book::Rested;
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::Rested;
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
-pub(crate) fn right_readers() -> MailRule {
-    MailRule::new("C-4", "a mail goes to exactly those in its list", rule)
+pub(crate) fn right_readers() -> Rule<MailBook> {
+    each("C-4", "a mail goes to exactly those in its list", rule)
 }
 
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     if !rested.came_out() {
         return NOTHING;
     }

@@ -8,31 +8,41 @@ use crate::systems::mail::LINK_LIFE_S;
 use crate::Event;
 use crate::exchange::{Expected, LinkLife, LinkTried, Mail};
 
-use super::book::{LONGEST_ATTEMPT, MailBook, Rested, judge};
+use super::book::{MailBook, judge};
+use super::rested::{LONGEST_ATTEMPT, Rested};
 use super::words;
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet, checked, wording};
+use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked, wording};
 
-/// Links are followed in the end. Of mails beyond these no link is judged, which bounds what is kept.
-const MOST_MAILS: usize = 10_000;
+pub(crate) fn own_object_working_link() -> Rule<MailBook> {
+    let mut links = Links::default();
+    let text = "each attachment has an object of its own and a link that works until its promised end";
+    Rule::<MailBook>::new("C-5", text, move |book, rested, moment| {
+        let mut found = judge(rested, rule);
+        if let Moment::Event(Event::LinkTried(tried)) = moment
+            && let Some(mail) = book.mail_under(&tried.id).filter(|mail| is_linked(mail))
+        {
+            found.0.extend(links.tried(mail, tried));
+            found.1 += 1;
+        }
+        found
+    })
+}
 
+/// Whether links to its attachments are promised.
+fn is_linked(mail: &Mail) -> bool {
+    matches!(mail.expected, Expected::Delivered { .. }) && !mail.attachments.is_empty()
+}
+
+/// What each object held, by its key, of each mail.
 #[derive(Default)]
-pub(crate) struct OwnObjectWorkingLink {
-    book: MailBook,
-    promised: HashMap<String, Promised>,
-}
-
-struct Promised {
-    mail: Mail,
-    /// What each object held, by its key.
-    found: HashMap<String, String>,
-}
+struct Links(HashMap<String, HashMap<String, String>>);
 
 /// Whether a mail that was sent on has an object and a link for each attachment. The links of a mail that came twice are the same ones.
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
-    let count = rested.mail.attachments.len();
-    if count == 0 || rested.sent.is_empty() || !matches!(rested.mail.expected, Expected::Delivered { .. }) {
+fn rule(rested: &Rested) -> Found {
+    if rested.sent.is_empty() || !is_linked(&rested.mail) {
         return NOTHING;
     }
+    let count = rested.mail.attachments.len();
     let of_this = format!("/{}/", rested.mail.id.as_deref().unwrap_or_default());
     let fewest = rested.sent.iter().map(|sent| sent.links.iter().filter(|link| link.contains(&of_this)).count()).min().unwrap_or_default();
     let objects = rested.stored.len();
@@ -40,33 +50,6 @@ fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
     let wanted = wording::several(count, "attachment");
     let expected = format!("an object and a link of its own for each of {wanted}, not {objects} and {fewest}");
     checked(wrong.then(|| words::breach(rested, &expected)))
-}
-
-impl OwnObjectWorkingLink {
-    fn promise(&mut self, mail: &Mail) {
-        let Some(id) = &mail.id else { return };
-        let linked = matches!(mail.expected, Expected::Delivered { .. }) && !mail.attachments.is_empty();
-        if linked && self.promised.len() < MOST_MAILS {
-            // Whom it was for is not needed for this, and is the most of it.
-            let mail = Mail { expected: Expected::Delivered { readers: Vec::new() }, ..mail.clone() };
-            self.promised.insert(id.clone(), Promised { mail, found: HashMap::new() });
-        }
-    }
-
-    fn tried(&mut self, tried: &LinkTried) -> (Vec<Breach>, u64) {
-        let Some(promised) = self.promised.get_mut(&tried.id) else { return NOTHING };
-        checked(promised.wrong(tried).map(|expected| Breach {
-            at: tried.at,
-            answered: format!(
-                "the link to {}, good for {}: {}",
-                tried.key,
-                tried.life.map_or_else(|| "an unknown time".to_owned(), |life| format!("{:.0} s", life.duration().as_secs_f64())),
-                tried.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())
-            ),
-            expected: expected.to_owned(),
-            ..words::about(&promised.mail)
-        }))
-    }
 }
 
 /// A link that names its end may have been signed as long before it was sent as an attempt takes.
@@ -78,49 +61,30 @@ fn is_long_enough(life: LinkLife) -> bool {
     }
 }
 
-impl Promised {
-    fn wrong(&mut self, tried: &LinkTried) -> Option<&'static str> {
+impl Links {
+    fn tried(&mut self, mail: &Mail, tried: &LinkTried) -> Option<Breach> {
+        let life = tried.life.map_or_else(|| "an unknown time".to_owned(), |life| format!("{:.0} s", life.duration().as_secs_f64()));
+        let status = tried.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let expected = self.wrong(mail, tried)?.to_owned();
+        let answered = format!("the link to {}, good for {life}: {status}", tried.key);
+        Some(Breach { at: tried.at, answered, expected, ..words::about(mail) })
+    }
+
+    fn wrong(&mut self, mail: &Mail, tried: &LinkTried) -> Option<&'static str> {
         if tried.status != Some(200) {
             return Some("200 until its promised end");
         }
         if !tried.life.is_some_and(is_long_enough) {
             return Some("good for 36 hours");
         }
-        let listed = |sha256: &str| self.mail.attachments.iter().filter(|attachment| attachment.sha256 == sha256).count();
+        let listed = |sha256: &str| mail.attachments.iter().filter(|attachment| attachment.sha256 == sha256).count();
         let Some(sha256) = tried.sha256.as_ref().filter(|sha256| listed(sha256) > 0) else {
             return Some("the bytes of one of its attachments");
         };
-        self.found.insert(tried.key.clone(), sha256.clone());
-        let alike = self.found.values().filter(|found| *found == sha256).count();
+        let found = self.0.entry(tried.id.clone()).or_default();
+        found.insert(tried.key.clone(), sha256.clone());
+        let alike = found.values().filter(|found| *found == sha256).count();
         (alike > listed(sha256)).then_some("another attachment's bytes under each link")
-    }
-}
-
-impl Invariant for OwnObjectWorkingLink {
-    fn id(&self) -> &'static str {
-        "C-5"
-    }
-
-    fn rule(&self) -> &'static str {
-        "each attachment has an object of its own and a link that works until its promised end"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let mut found = judge(&self.book.see(event), rule);
-        match event {
-            Event::Mail(mail) => self.promise(mail),
-            Event::LinkTried(tried) => {
-                let (breaches, checks) = self.tried(tried);
-                found.0.extend(breaches);
-                found.1 += checks;
-            }
-            _ => {}
-        }
-        found
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
     }
 }
 
@@ -167,7 +131,7 @@ mod tests {
                 (0, 3),
             ),
         ] {
-            assert_eq!(broken(OwnObjectWorkingLink::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(own_object_working_link(), &story.events()), expected, "{what}");
         }
     }
 
@@ -186,7 +150,7 @@ mod tests {
             let mut events = Story::new(1).received(1.0).sent(1.1).deleted(1.2).links(30.0).events();
             let Some(Event::LinkTried(tried)) = events.last_mut() else { panic!("{events:?}") };
             (tried.life, tried.status) = (life, status);
-            assert_eq!(broken(OwnObjectWorkingLink::default(), &events), (expected, 2), "{life:?} {status:?}");
+            assert_eq!(broken(own_object_working_link(), &events), (expected, 2), "{life:?} {status:?}");
         }
     }
 }

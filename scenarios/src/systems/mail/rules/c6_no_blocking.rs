@@ -9,9 +9,10 @@ use run_folder::Seen;
 use crate::Event;
 use crate::exchange::Expected;
 
-use super::book::{FUNCTION, MailBook, Rested, SERVICES, judge};
+use super::book::{FUNCTION, MailBook, SERVICES, judge};
+use super::rested::Rested;
 use super::words;
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet, checked};
+use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked};
 
 /// The stack's queue gives a message up after five deliveries; another setting may be kinder, but not without end.
 const MOST_RECEIVES: u32 = 10;
@@ -19,9 +20,22 @@ const MOST_RECEIVES: u32 = 10;
 /// While one malformed mail is handed out so often, every other one that waits is handed out at least once.
 const TURNS: usize = 3;
 
+pub(crate) fn no_blocking() -> Rule<MailBook> {
+    let mut queue = Waiting::default();
+    Rule::<MailBook>::new("C-6", "a malformed mail never blocks another", move |book, rested, moment| {
+        let (mut breaches, mut checks) = judge(rested, rule);
+        match moment {
+            Moment::Event(Event::Saw { at, seen }) => breaches.extend(queue.saw(book, *at, seen)),
+            Moment::Event(Event::Struck(struck)) if struck.concerns(FUNCTION, &SERVICES) => queue.struck = queue.struck.max(struck.at),
+            _ => {}
+        }
+        checks += breaches.len() as u64;
+        (breaches, checks)
+    })
+}
+
 #[derive(Default)]
-pub(crate) struct NoBlocking {
-    book: MailBook,
+struct Waiting {
     /// Messages that were never handed out, and since when they wait.
     waiting: BTreeMap<String, Duration>,
     /// When each malformed mail was handed out since the last one that is not.
@@ -30,14 +44,10 @@ pub(crate) struct NoBlocking {
     struck: Duration,
 }
 
-impl NoBlocking {
-    fn is_malformed(&self, message: &str) -> bool {
-        self.book.mail_of(message).is_some_and(|mail| mail.expected == Expected::DeadLetter)
-    }
-
-    fn received(&mut self, at: Duration, message: &str, count: u32) -> Option<Breach> {
+impl Waiting {
+    fn received(&mut self, book: &MailBook, at: Duration, message: &str, count: u32) -> Option<Breach> {
         self.waiting.remove(message);
-        if !self.is_malformed(message) {
+        if book.mail_of(message).is_none_or(|mail| mail.expected != Expected::DeadLetter) {
             self.turns.clear();
             return None;
         }
@@ -46,29 +56,24 @@ impl NoBlocking {
         let since = turns.len().checked_sub(TURNS).and_then(|first| turns.get(first)).copied();
         if count == MOST_RECEIVES + 1 {
             let answered = format!("handed out for the {count}th time");
-            return self.told(message, at, answered, "given up after a few deliveries");
+            return told(book, message, at, answered, "given up after a few deliveries");
         }
         let since = since.filter(|since| self.struck < *since)?;
         let waits = self.waiting.iter().filter(|(_, queued)| **queued < since);
-        let blocked = waits.map(|(message, _)| message.clone()).find(|message| self.book.mail_of(message).is_some())?;
+        let blocked = waits.map(|(message, _)| message.clone()).find(|message| book.mail_of(message).is_some())?;
         let queued = self.waiting.remove(&blocked)?;
         let waited = at.saturating_sub(queued).as_secs_f64();
         let answered = format!("not handed out for {waited:.1} s, while one that cannot be processed was {TURNS} times and no other was");
-        self.told(&blocked, at, answered, "handed out whether or not another comes back again and again")
+        told(book, &blocked, at, answered, "handed out whether or not another comes back again and again")
     }
 
-    fn told(&self, message: &str, at: Duration, answered: String, expected: &str) -> Option<Breach> {
-        let about = words::about(self.book.mail_of(message)?);
-        Some(Breach { at, answered, expected: expected.to_owned(), ..about })
-    }
-
-    fn saw(&mut self, at: Duration, seen: &Seen) -> Option<Breach> {
+    fn saw(&mut self, book: &MailBook, at: Duration, seen: &Seen) -> Option<Breach> {
         match seen {
             Seen::Queued { queue, message, about: Some(_) } if queue == QUEUE => {
                 self.waiting.insert(message.clone(), at);
                 None
             }
-            Seen::Received { queue, message, count } if queue == QUEUE => self.received(at, message, *count),
+            Seen::Received { queue, message, count } if queue == QUEUE => self.received(book, at, message, *count),
             Seen::Deleted { queue, message } | Seen::Expired { queue, message, .. } | Seen::Redriven { queue, message, .. }
                 if queue == QUEUE =>
             {
@@ -81,37 +86,14 @@ impl NoBlocking {
     }
 }
 
-/// Each malformed mail that is out of the way.
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
-    if rested.mail.expected == Expected::DeadLetter && rested.trip.left.is_some() { checked(None) } else { NOTHING }
+fn told(book: &MailBook, message: &str, at: Duration, answered: String, expected: &str) -> Option<Breach> {
+    let about = words::about(book.mail_of(message)?);
+    Some(Breach { at, answered, expected: expected.to_owned(), ..about })
 }
 
-impl Invariant for NoBlocking {
-    fn id(&self) -> &'static str {
-        "C-6"
-    }
-
-    fn rule(&self) -> &'static str {
-        "a malformed mail never blocks another"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let (_, checks) = judge(&self.book.see(event), rule);
-        let blocked = match event {
-            Event::Saw { at, seen } => self.saw(*at, seen),
-            Event::Struck(struck) if struck.concerns(FUNCTION, &SERVICES) => {
-                self.struck = self.struck.max(struck.at);
-                None
-            }
-            _ => None,
-        };
-        let found = u64::from(blocked.is_some());
-        (blocked.into_iter().collect(), checks + found)
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        judge(&self.book.settled(quiet), rule)
-    }
+/// Each malformed mail that is out of the way.
+fn rule(rested: &Rested) -> Found {
+    if rested.mail.expected == Expected::DeadLetter && rested.trip.left.is_some() { checked(None) } else { NOTHING }
 }
 
 #[cfg(test)]
@@ -132,7 +114,7 @@ mod tests {
             ("never", malformed().deliveries(40, None), (1, 1)),
             ("another mail, by faults", Story::new(1).deliveries(40, Some("refuse")), (0, 0)),
         ] {
-            assert_eq!(broken(NoBlocking::default(), &story.events()), expected, "{what}");
+            assert_eq!(broken(no_blocking(), &story.events()), expected, "{what}");
         }
     }
 
@@ -156,7 +138,7 @@ mod tests {
                 events.extend([ses_strike(at, None), ses_strike(at + 1.5, None)]);
                 events.sort_by_key(Event::at);
             }
-            assert_eq!(broken(NoBlocking::default(), &events), expected, "{what}");
+            assert_eq!(broken(no_blocking(), &events), expected, "{what}");
         }
     }
 }

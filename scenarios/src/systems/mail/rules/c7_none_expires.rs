@@ -1,15 +1,15 @@
 //! C-7: no message outlives the queue's retention: what expires there is gone without a trace.
 
-use super::book::{Left, Rested};
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
-pub(crate) fn none_expires() -> MailRule {
-    MailRule::new("C-7", "no message expires unread", rule)
+pub(crate) fn none_expires() -> Rule<MailBook> {
+    each("C-7", "no message expires unread", rule)
 }
 
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     if rested.trip.left.is_none() {
         return NOTHING;
     }

@@ -2,16 +2,16 @@
 
 use crate::exchange::Expected;
 
-use super::book::Rested;
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::Rested;
 use super::words;
-use crate::invariants::Breach;
+use crate::invariants::{Found, Rule};
 
-pub(crate) fn list_stays_inside() -> MailRule {
-    MailRule::new("C-8", "the marker and the list never reach a reader", rule)
+pub(crate) fn list_stays_inside() -> Rule<MailBook> {
+    each("C-8", "the marker and the list never reach a reader", rule)
 }
 
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     let Some(leak) = leak(rested) else { return (Vec::new(), rested.sent.len() as u64) };
     let mut breach = words::breach(rested, "neither the marker nor any reader's address in what they read");
     breach.answered = format!("{leak} stands in what its readers got");

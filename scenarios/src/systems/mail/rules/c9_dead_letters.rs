@@ -3,19 +3,19 @@
 
 use crate::exchange::Expected;
 
-use super::book::{Left, Rested};
-use super::rule::MailRule;
+use super::book::{MailBook, each};
+use super::rested::{Left, Rested};
 use super::words;
-use crate::invariants::{Breach, NOTHING, checked};
+use crate::invariants::{Found, NOTHING, Rule, checked};
 
 /// One transient error, or two, do not make a dead letter.
 const FEWEST_RECEIVES: u32 = 3;
 
-pub(crate) fn dead_letters() -> MailRule {
-    MailRule::new("C-9", "no well-formed mail is given up after one transient error, nor without any fault", rule)
+pub(crate) fn dead_letters() -> Rule<MailBook> {
+    each("C-9", "no well-formed mail is given up after one transient error, nor without any fault", rule)
 }
 
-fn rule(rested: &Rested) -> (Vec<Breach>, u64) {
+fn rule(rested: &Rested) -> Found {
     let well_formed = matches!(rested.mail.expected, Expected::Delivered { .. } | Expected::Fallback);
     if !well_formed || rested.trip.left.is_none() {
         return NOTHING;

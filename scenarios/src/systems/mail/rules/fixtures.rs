@@ -7,11 +7,12 @@ use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::Seen;
 
-use super::book::{FUNCTION, MailBook, Rested};
+use super::book::{FUNCTION, MailBook};
+use super::rested::Rested;
 use crate::Event;
 use crate::exchange::{Attachment, Expected, LinkLife, LinkTried, Mail, MailForm};
-use crate::invariants::Quiet;
 use crate::invariants::fixtures::s;
+use crate::invariants::{Book, Quiet};
 use crate::strike::Struck;
 
 pub(crate) fn strike(message: Option<&str>, at: f64, action: &str) -> Struck {

@@ -10,27 +10,31 @@ pub(crate) mod c6_no_blocking;
 pub(crate) mod c7_none_expires;
 pub(crate) mod c8_list_stays_inside;
 pub(crate) mod c9_dead_letters;
-pub(crate) mod rule;
+pub(crate) mod dispositions;
+pub(crate) mod rested;
 pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod cross;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod histories;
 
-use crate::invariants::Invariant;
+use crate::invariants::{Invariant, Judge};
 
 /// The rules in the order of their ids.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
-    vec![
-        Box::new(c1_nothing_lost::nothing_lost()),
-        Box::new(c2_one_end::one_end()),
-        Box::new(c3_no_duplicates::no_duplicates()),
-        Box::new(c4_right_readers::right_readers()),
-        Box::new(c5_own_object_working_link::OwnObjectWorkingLink::default()),
-        Box::new(c6_no_blocking::NoBlocking::default()),
-        Box::new(c7_none_expires::none_expires()),
-        Box::new(c8_list_stays_inside::list_stays_inside()),
-        Box::new(c9_dead_letters::dead_letters()),
-    ]
+    let rules = vec![
+        c1_nothing_lost::nothing_lost(),
+        c2_one_end::one_end(),
+        c3_no_duplicates::no_duplicates(),
+        c4_right_readers::right_readers(),
+        c5_own_object_working_link::own_object_working_link(),
+        c6_no_blocking::no_blocking(),
+        c7_none_expires::none_expires(),
+        c8_list_stays_inside::list_stays_inside(),
+        c9_dead_letters::dead_letters(),
+    ];
+    vec![Box::new(Judge::new(book::MailBook::default(), rules))]
 }

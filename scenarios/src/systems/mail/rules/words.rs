@@ -5,7 +5,7 @@ use crate::systems::mail::MARKER;
 use crate::exchange::{Expected, Mail};
 use crate::strike::Struck;
 
-use super::book::{Left, Rested};
+use super::rested::{Left, Rested};
 use crate::invariants::Breach;
 use crate::invariants::wording::several;
 

@@ -2,32 +2,49 @@
 //! A device whose Set was lost is A-3's, one whose loop ended A-7's.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Event;
 use crate::exchange::{ShadowChange, ThermostatState};
 
 use super::register::{Register, about_device, words};
-use crate::invariants::cedar::ThermostatOracle;
-use crate::invariants::{Breach, Invariant, NOTHING, Quiet};
+use crate::invariants::{Breach, Moment, NOTHING, Rule};
 
 /// Versions of a thing that are remembered: messages overtake each other by less.
 const VERSIONS: usize = 64;
 
 type Content = (Option<ThermostatState>, Option<ThermostatState>);
 
-pub(crate) struct AgreesWhenQuiet {
-    register: Register,
+pub(crate) fn agrees_when_quiet() -> Rule<Register> {
+    let text = "when all is quiet, reported is desired and desired is the last Set as a whole; the version only rises";
+    let mut things = Things::default();
+    Rule::<Register>::new("A-4", text, move |register, _, moment| match moment {
+        Moment::Event(Event::Shadow(change)) => (things.version(change).into_iter().collect(), 0),
+        Moment::Event(Event::DeviceEnded { thing, .. }) => {
+            things.ended.insert(thing.clone());
+            NOTHING
+        }
+        Moment::Event(_) => NOTHING,
+        Moment::Quiet(quiet) => {
+            let mut found = NOTHING;
+            for (thing, desired, reported, version) in &quiet.shadows {
+                let breach = things.device(register, thing, quiet.at, (desired, reported, *version));
+                // Of a device that nothing has changed nothing can be said.
+                found.1 += u64::from(breach.is_some() || things.versions.contains_key(thing));
+                found.0.extend(breach);
+            }
+            found
+        }
+    })
+}
+
+#[derive(Default)]
+struct Things {
     versions: HashMap<String, VecDeque<(i64, Content)>>,
     ended: HashSet<String>,
 }
 
-impl AgreesWhenQuiet {
-    pub(crate) fn new(oracle: Arc<ThermostatOracle>) -> Self {
-        Self { register: Register::new(oracle), versions: HashMap::new(), ended: HashSet::new() }
-    }
-
+impl Things {
     /// A version that was given twice, or lies far behind.
     fn version(&mut self, change: &ShadowChange) -> Option<Breach> {
         let known = self.versions.entry(change.thing.clone()).or_default();
@@ -51,13 +68,14 @@ impl AgreesWhenQuiet {
         Some(Breach { answered, expected: "the version only rises".to_owned(), ..about_device(&change.thing, change.at) })
     }
 
-    fn device(&self, thing: &str, at: Duration, desired: &ThermostatState, reported: &ThermostatState, version: i64) -> Option<Breach> {
+    fn device(&self, register: &Register, thing: &str, at: Duration, shadow: (&ThermostatState, &ThermostatState, i64)) -> Option<Breach> {
+        let (desired, reported, version) = shadow;
         let breach = |answered: String, expected: String| Some(Breach { answered, expected, ..about_device(thing, at) });
         let highest = self.versions.get(thing).and_then(|known| known.iter().map(|(version, _)| *version).max());
         if let Some(highest) = highest.filter(|highest| version < *highest) {
             return breach(format!("version {version} after version {highest}"), "the version only rises".to_owned());
         }
-        let history = self.register.device(thing);
+        let history = register.device(thing);
         if history.is_some_and(|history| history.lost) {
             return None;
         }
@@ -78,39 +96,5 @@ impl AgreesWhenQuiet {
             );
         }
         None
-    }
-}
-
-impl Invariant for AgreesWhenQuiet {
-    fn id(&self) -> &'static str {
-        "A-4"
-    }
-
-    fn rule(&self) -> &'static str {
-        "when all is quiet, reported is desired and desired is the last Set as a whole; the version only rises"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        self.register.see(event);
-        match event {
-            Event::Shadow(change) => (self.version(change).into_iter().collect(), 0),
-            Event::DeviceEnded { thing, .. } => {
-                self.ended.insert(thing.clone());
-                NOTHING
-            }
-            _ => NOTHING,
-        }
-    }
-
-    fn settled(&mut self, quiet: &Quiet) -> (Vec<Breach>, u64) {
-        self.register.settled(quiet);
-        let mut found = NOTHING;
-        for (thing, desired, reported, version) in &quiet.shadows {
-            let breach = self.device(thing, quiet.at, desired, reported, *version);
-            // Of a device that nothing has changed nothing can be said.
-            found.1 += u64::from(breach.is_some() || self.versions.contains_key(thing));
-            found.0.extend(breach);
-        }
-        found
     }
 }

@@ -1,38 +1,18 @@
 //! what the policies allow is never answered 403; a dependency that fails is a 5xx.
 
-use std::sync::Arc;
-
 use crate::Event;
 use crate::exchange::{Asked, Caller, ThermostatRequest};
 
-use crate::invariants::cedar::ThermostatOracle;
-use crate::invariants::{Breach, Invariant, NOTHING, checked, wording};
+use super::register::Register;
+use crate::invariants::{Moment, NOTHING, Rule, checked, wording};
 
-pub(crate) struct OutageIsNoDenial {
-    oracle: Arc<ThermostatOracle>,
-}
-
-impl OutageIsNoDenial {
-    pub(crate) fn new(oracle: Arc<ThermostatOracle>) -> Self {
-        Self { oracle }
-    }
-}
-
-impl Invariant for OutageIsNoDenial {
-    fn id(&self) -> &'static str {
-        "A-5"
-    }
-
-    fn rule(&self) -> &'static str {
-        "what the policies allow is never answered 403, also where a dependency fails"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        let Event::Exchange(exchange) = event else { return NOTHING };
+pub(crate) fn outage_is_no_denial() -> Rule<Register> {
+    Rule::<Register>::new("A-5", "what the policies allow is never answered 403, also where a dependency fails", |register, _, moment| {
+        let Moment::Event(Event::Exchange(exchange)) = moment else { return NOTHING };
         let Asked::Thermostat { caller: Caller::Valid(user), request } = &exchange.asked else { return NOTHING };
         let why = match request {
             ThermostatRequest::Items => "ALLOW: everybody may list what is theirs".to_owned(),
-            _ => match self.oracle.rule(user, request) {
+            _ => match register.oracle.rule(user, request) {
                 Some(ruling) if ruling.allowed => ruling.why,
                 _ => return NOTHING,
             },
@@ -43,5 +23,5 @@ impl Invariant for OutageIsNoDenial {
         }
         let breach = || wording::breach(exchange, format!("200, or 5xx where a dependency fails; {why}; {}", wording::struck(exchange)));
         checked((exchange.status == Some(403)).then(breach))
-    }
+    })
 }

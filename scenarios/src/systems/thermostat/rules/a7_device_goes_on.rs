@@ -4,38 +4,24 @@ use std::collections::HashSet;
 
 use crate::Event;
 
-use super::register::about_device;
-use crate::invariants::{Breach, Invariant, NOTHING};
+use super::register::{Register, about_device};
+use crate::invariants::{Moment, NOTHING, Rule};
 
-#[derive(Default)]
-pub(crate) struct DeviceGoesOn {
-    provoked: HashSet<String>,
-}
-
-impl Invariant for DeviceGoesOn {
-    fn id(&self) -> &'static str {
-        "A-7"
-    }
-
-    fn rule(&self) -> &'static str {
-        "no message ends a device's loop"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        match event {
-            Event::DeviceProvoked { thing, .. } => {
-                self.provoked.insert(thing.clone());
-                (Vec::new(), 1)
-            }
-            Event::DeviceEnded { thing, at, why } => {
-                let mut breach = about_device(thing, *at);
-                breach.asked = format!("the device {thing} on MQTT");
-                breach.answered = format!("its loop ended: {why}");
-                breach.expected = "the loop goes on".to_owned();
-                // An end without a provocation was still looked at.
-                (vec![breach], u64::from(!self.provoked.contains(thing)))
-            }
-            _ => NOTHING,
+pub(crate) fn device_goes_on() -> Rule<Register> {
+    let mut provoked = HashSet::new();
+    Rule::<Register>::new("A-7", "no message ends a device's loop", move |_, _, moment| match moment {
+        Moment::Event(Event::DeviceProvoked { thing, .. }) => {
+            provoked.insert(thing.clone());
+            (Vec::new(), 1)
         }
-    }
+        Moment::Event(Event::DeviceEnded { thing, at, why }) => {
+            let mut breach = about_device(thing, *at);
+            breach.asked = format!("the device {thing} on MQTT");
+            breach.answered = format!("its loop ended: {why}");
+            breach.expected = "the loop goes on".to_owned();
+            // An end without a provocation was still looked at.
+            (vec![breach], u64::from(!provoked.contains(thing)))
+        }
+        _ => NOTHING,
+    })
 }

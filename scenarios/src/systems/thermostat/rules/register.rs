@@ -9,7 +9,7 @@ use crate::Event;
 use crate::exchange::{Asked, Caller, Exchange, ShadowChange, ThermostatRequest, ThermostatState};
 
 use crate::invariants::cedar::ThermostatOracle;
-use crate::invariants::{Breach, Quiet, wording};
+use crate::invariants::{Book, Breach, Found, Quiet, wording};
 
 /// How long after an acknowledgement it may take until it stands in `desired`.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -87,13 +87,12 @@ struct Change {
     owner: Owner,
 }
 
-/// What is wrong with a device's history.
-#[derive(Debug)]
-pub(crate) enum Finding {
-    /// A change of `desired` that no allowed request explains.
-    NoRequest(Breach),
-    /// An acknowledged Set that is not in `desired`, nor a later one.
-    Lost(Breach),
+/// What was judged: the changes of `desired`, each of which an allowed request must explain, and the acknowledged Sets, each of which, or a later
+/// one, must be in `desired`.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    pub(crate) changes: Found,
+    pub(crate) sets: Found,
 }
 
 /// The history of one device.
@@ -112,26 +111,17 @@ pub(crate) struct Device {
 
 /// The histories of all devices.
 pub(crate) struct Register {
-    oracle: Arc<ThermostatOracle>,
+    pub(crate) oracle: ThermostatOracle,
     devices: HashMap<String, Device>,
     clock: Duration,
     swept: Duration,
-    /// How many acknowledged Sets and how many changes were judged.
-    pub(crate) sets_judged: u64,
-    pub(crate) changes_judged: u64,
 }
 
-impl Register {
-    pub(crate) fn new(oracle: Arc<ThermostatOracle>) -> Self {
-        Self { oracle, devices: HashMap::new(), clock: Duration::ZERO, swept: Duration::ZERO, sets_judged: 0, changes_judged: 0 }
-    }
+impl Book for Register {
+    type Ripe = Judged;
 
-    pub(crate) fn device(&self, thing: &str) -> Option<&Device> {
-        self.devices.get(thing)
-    }
-
-    /// Takes in an event and decides what has become decidable.
-    pub(crate) fn see(&mut self, event: &Event) -> Vec<Finding> {
+    /// Decides what has become decidable.
+    fn see(&mut self, event: &Event) -> Judged {
         self.clock = self.clock.max(event.at());
         match event {
             Event::Exchange(exchange) => self.see_exchange(exchange),
@@ -140,33 +130,41 @@ impl Register {
         }
         // Once a second is enough, and a history is looked through as a whole.
         if self.clock < self.swept + Duration::from_secs(1) {
-            return Vec::new();
+            return Judged::default();
         }
         self.swept = self.clock;
         self.judge(self.clock.checked_sub(LONGEST))
     }
 
     /// Decides everything that is left, and what stands in the shadows at the end.
-    pub(crate) fn settled(&mut self, quiet: &Quiet) -> Vec<Finding> {
+    fn settled(&mut self, quiet: &Quiet) -> Judged {
         let end = quiet.at.max(self.clock);
-        let mut found = self.judge(Some(end));
+        let mut judged = self.judge(Some(end));
         for (thing, desired, ..) in &quiet.shadows {
             if let Some(device) = self.devices.get_mut(thing) {
-                found.extend(device.judge_end(thing, end, desired));
+                judged.sets.0.extend(device.judge_end(thing, end, desired));
             }
         }
-        found
+        judged
+    }
+}
+
+impl Register {
+    pub(crate) fn new(oracle: ThermostatOracle) -> Self {
+        Self { oracle, devices: HashMap::new(), clock: Duration::ZERO, swept: Duration::ZERO }
     }
 
-    fn judge(&mut self, until: Option<Duration>) -> Vec<Finding> {
-        let Some(until) = until else { return Vec::new() };
-        let mut found = Vec::new();
+    pub(crate) fn device(&self, thing: &str) -> Option<&Device> {
+        self.devices.get(thing)
+    }
+
+    fn judge(&mut self, until: Option<Duration>) -> Judged {
+        let mut judged = Judged::default();
+        let Some(until) = until else { return judged };
         for (thing, device) in &mut self.devices {
-            let (changes, sets) = device.judge(thing, until, &mut found);
-            self.changes_judged += changes;
-            self.sets_judged += sets;
+            device.judge(thing, until, &mut judged);
         }
-        found
+        judged
     }
 
     fn see_exchange(&mut self, exchange: &Exchange) {
@@ -207,34 +205,32 @@ impl Register {
 }
 
 impl Device {
-    /// Decides all moments up to `until`; the numbers of changes and of acknowledged Sets that were judged.
-    fn judge(&mut self, thing: &str, until: Duration, found: &mut Vec<Finding>) -> (u64, u64) {
+    /// Decides all moments up to `until`.
+    fn judge(&mut self, thing: &str, until: Duration, judged: &mut Judged) {
         let from = self.judged_until;
         let is_new = |at: Duration| at <= until && from.is_none_or(|from| at > from);
-        let changes = self.own(thing, until, found);
+        self.own(thing, until, &mut judged.changes);
         let mut moments: Vec<_> = self.changes.iter().map(|change| change.at).filter(|at| is_new(*at)).collect();
         let due: Vec<_> = self.sets.iter().filter(|set| set.acknowledged).map(|set| set.done + GRACE).filter(|at| is_new(*at)).collect();
-        let sets = due.len() as u64;
+        judged.sets.1 += due.len() as u64;
         moments.extend(due);
         moments.sort();
         for at in moments {
             self.raise_bar(at);
             let standing = self.standing(at).cloned();
-            found.extend(self.look(thing, at, standing.as_ref()).map(Finding::Lost));
+            judged.sets.0.extend(self.look(thing, at, standing.as_ref()));
         }
         self.judged_until = Some(from.map_or(until, |from| from.max(until)));
         self.forget(until);
-        (changes, sets)
     }
 
     /// Finds out whose work each new change is.
-    fn own(&mut self, thing: &str, until: Duration, found: &mut Vec<Finding>) -> u64 {
-        let mut judged = 0;
+    fn own(&mut self, thing: &str, until: Duration, (breaches, judged): &mut Found) {
         for change in &mut self.changes {
             if change.owner != Owner::Unknown || change.at > until {
                 continue;
             }
-            judged += 1;
+            *judged += 1;
             let near: Vec<_> = self.sets.iter().filter(|set| set.window_holds(change.at) && set.wrote(&change.state, false)).collect();
             let denied = near.iter().find(|set| !set.legitimate);
             // An acknowledged Set whose write comes very late is lost, not unasked for; unless a denied one explains it better.
@@ -253,10 +249,9 @@ impl Device {
                     breach.expected = format!("no change of desired; {}", set.why);
                 }
                 breach.answered = format!("desired became {} (version {})", words(&change.state), change.version);
-                found.push(Finding::NoRequest(breach));
+                breaches.push(breach);
             }
         }
-        judged
     }
 
     fn raise_bar(&mut self, at: Duration) {
@@ -304,7 +299,7 @@ impl Device {
     }
 
     /// Whether what is in the shadow at the end may be there.
-    fn judge_end(&mut self, thing: &str, at: Duration, desired: &ThermostatState) -> Option<Finding> {
+    fn judge_end(&mut self, thing: &str, at: Duration, desired: &ThermostatState) -> Option<Breach> {
         self.raise_bar(at);
         let last = self.changes.last().cloned();
         let heard = last.filter(|change| change.state.temperature == desired.temperature);
@@ -312,7 +307,7 @@ impl Device {
             // The harness has not heard of this change; its temperature has to do.
             desired.temperature.map(|_| Change { version: 0, at, state: desired.clone(), owner: Owner::Set { whole: false } })
         });
-        self.look(thing, at, standing.as_ref()).map(Finding::Lost)
+        self.look(thing, at, standing.as_ref())
     }
 
     /// Drops what can explain nothing that is still to come.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::systems::users_api::Shape;
 use faults::Place;
 
+use crate::Event;
 use crate::exchange::{Asked, Exchange};
 use crate::users::{User, UsersRequest};
 
-use crate::invariants::{Breach, wording};
+use crate::invariants::{Book, Breach, Quiet, Rule, wording};
 
 /// A user of whom nothing was heard for this long is forgotten.
 const MEMORY: Duration = Duration::from_secs(120);
@@ -20,7 +21,7 @@ const SELDOM: usize = 4_096;
 
 /// Which rule a check belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub(crate) enum Question {
     /// F-1.
     Kept,
     /// F-2.
@@ -29,10 +30,18 @@ pub(crate) enum Rule {
     NoWriteTwice,
 }
 
+/// A rule that makes the checks of one question.
+pub(crate) fn each(id: &'static str, text: &'static str, question: Question) -> Rule<UserBook> {
+    Rule::<UserBook>::new(id, text, move |_, checks, _| {
+        let own = checks.iter().filter(|check| check.rule == question);
+        (own.clone().filter_map(|check| check.breach.clone()).collect(), own.count() as u64)
+    })
+}
+
 /// One check and what came of it.
 pub(crate) struct Checked {
-    pub(crate) rule: Rule,
-    pub(crate) breach: Option<Breach>,
+    rule: Question,
+    breach: Option<Breach>,
 }
 
 /// What a user is; nothing where there is none.
@@ -67,14 +76,17 @@ enum Struck {
 
 /// All users of all shapes.
 #[derive(Default)]
-pub(crate) struct Book {
+pub(crate) struct UserBook {
     users: HashMap<(Shape, String), History>,
     seen: usize,
 }
 
-impl Book {
-    /// Looks at one exchange; what was checked by it.
-    pub(crate) fn see(&mut self, exchange: &Exchange) -> Vec<Checked> {
+impl Book for UserBook {
+    type Ripe = Vec<Checked>;
+
+    /// What was checked by one exchange.
+    fn see(&mut self, event: &Event) -> Vec<Checked> {
+        let Event::Exchange(exchange) = event else { return Vec::new() };
         let Asked::Users { shape, id, request } = &exchange.asked else { return Vec::new() };
         self.seen += 1;
         if self.seen.is_multiple_of(SELDOM) {
@@ -89,6 +101,10 @@ impl Book {
         let checks = if struck == Struck::Function { Vec::new() } else { history.judge(exchange, id, request, struck) };
         history.learn(exchange, request, struck);
         checks
+    }
+
+    fn settled(&mut self, _quiet: &Quiet) -> Vec<Checked> {
+        Vec::new()
     }
 }
 
@@ -127,19 +143,19 @@ impl History {
 
     fn outage(&self, exchange: &Exchange, is_broken: bool) -> Checked {
         let expected = || format!("{}, or 503: {}", words(&self.stands), wording::struck(exchange));
-        Checked { rule: Rule::OutageIsNoAbsence, breach: is_broken.then(|| wording::breach(exchange, expected())) }
+        Checked { rule: Question::OutageIsNoAbsence, breach: is_broken.then(|| wording::breach(exchange, expected())) }
     }
 
     /// What an answer says of the user is what may be true.
     fn read(&self, exchange: &Exchange, state: &State) -> Checked {
         if self.may_be(state) {
-            return Checked { rule: Rule::Kept, breach: None };
+            return Checked { rule: Question::Kept, breach: None };
         }
         let repeated = state.as_ref().is_some_and(|user| self.repeated.contains(user));
         let (rule, why) = if repeated {
-            (Rule::NoWriteTwice, "these values came with a repeated create only")
+            (Question::NoWriteTwice, "these values came with a repeated create only")
         } else {
-            (Rule::Kept, "by the last acknowledged write")
+            (Question::Kept, "by the last acknowledged write")
         };
         let mut breach = wording::breach(exchange, format!("{}, {why}; {}", words(&self.stands), wording::struck(exchange)));
         breach.answered = format!("{}: {}", breach.answered, words(state));
@@ -160,7 +176,7 @@ impl History {
             (true, false) => (matches!(status, 200 | 409), "200 or 409: a user with this id is there already"),
             (false, _) => (status == 409, "409: a user with this id and other values is there already"),
         };
-        Some(Checked { rule: Rule::NoWriteTwice, breach: (!right).then(|| wording::breach(exchange, expected)) })
+        Some(Checked { rule: Question::NoWriteTwice, breach: (!right).then(|| wording::breach(exchange, expected)) })
     }
 
     fn learn(&mut self, exchange: &Exchange, request: &UsersRequest, struck: Struck) {

@@ -1,26 +1,10 @@
 //! F-1: what a read says of a user is the last acknowledged write to it, or one whose answer never came.
 
-use crate::Event;
+use super::book::{Question, UserBook, each};
+use crate::invariants::Rule;
 
-use super::book::{Book, Rule};
-use super::rule;
-use crate::invariants::{Breach, Invariant};
-
-#[derive(Default)]
-pub(crate) struct AcknowledgedIsKept(Book);
-
-impl Invariant for AcknowledgedIsKept {
-    fn id(&self) -> &'static str {
-        "F-1"
-    }
-
-    fn rule(&self) -> &'static str {
-        "what a read says of a user is the last acknowledged write to it, or one whose answer never came"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        rule::see(&mut self.0, Rule::Kept, event)
-    }
+pub(crate) fn acknowledged_is_kept() -> Rule<UserBook> {
+    each("F-1", "what a read says of a user is the last acknowledged write to it, or one whose answer never came", Question::Kept)
 }
 
 #[cfg(test)]
@@ -30,7 +14,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     fn found(life: Life) -> (usize, u64) {
-        broken(AcknowledgedIsKept::default(), &life.events())
+        broken(acknowledged_is_kept(), &life.events())
     }
 
     #[test]

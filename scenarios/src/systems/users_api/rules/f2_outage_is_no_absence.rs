@@ -1,26 +1,10 @@
 //! F-2: a user that is there is never answered 404, whatever fails.
 
-use crate::Event;
+use super::book::{Question, UserBook, each};
+use crate::invariants::Rule;
 
-use super::book::{Book, Rule};
-use super::rule;
-use crate::invariants::{Breach, Invariant};
-
-#[derive(Default)]
-pub(crate) struct OutageIsNoAbsence(Book);
-
-impl Invariant for OutageIsNoAbsence {
-    fn id(&self) -> &'static str {
-        "F-2"
-    }
-
-    fn rule(&self) -> &'static str {
-        "a user that is there is never answered 404, whatever fails"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        rule::see(&mut self.0, Rule::OutageIsNoAbsence, event)
-    }
+pub(crate) fn outage_is_no_absence() -> Rule<UserBook> {
+    each("F-2", "a user that is there is never answered 404, whatever fails", Question::OutageIsNoAbsence)
 }
 
 #[cfg(test)]
@@ -45,7 +29,7 @@ mod tests {
             ("the user may never have been", Life::new().create("Jane", 503).at_service().gone().at_service(), (0, 0)),
             ("the fault's own answer", created().gone().at_function(), (0, 0)),
         ] {
-            assert_eq!(broken(OutageIsNoAbsence::default(), &life.events()), expected, "{what}");
+            assert_eq!(broken(outage_is_no_absence(), &life.events()), expected, "{what}");
         }
     }
 }

@@ -1,26 +1,10 @@
 //! F-3: a repeated create changes nothing.
 
-use crate::Event;
+use super::book::{Question, UserBook, each};
+use crate::invariants::Rule;
 
-use super::book::{Book, Rule};
-use super::rule;
-use crate::invariants::{Breach, Invariant};
-
-#[derive(Default)]
-pub(crate) struct NoWriteTwice(Book);
-
-impl Invariant for NoWriteTwice {
-    fn id(&self) -> &'static str {
-        "F-3"
-    }
-
-    fn rule(&self) -> &'static str {
-        "a repeated create changes nothing: the same again is 200, other values are 409"
-    }
-
-    fn see(&mut self, event: &Event) -> (Vec<Breach>, u64) {
-        rule::see(&mut self.0, Rule::NoWriteTwice, event)
-    }
+pub(crate) fn no_write_twice() -> Rule<UserBook> {
+    each("F-3", "a repeated create changes nothing: the same again is 200, other values are 409", Question::NoWriteTwice)
 }
 
 #[cfg(test)]
@@ -48,7 +32,7 @@ mod tests {
             ("the first may be deleted", there().delete(502).create("Joan", 201).get("Joan"), (0, 0)),
             ("the fault's own answer", there().create("Joan", 201).at_function(), (0, 0)),
         ] {
-            assert_eq!(broken(NoWriteTwice::default(), &life.events()), expected, "{what}");
+            assert_eq!(broken(no_write_twice(), &life.events()), expected, "{what}");
         }
     }
 }

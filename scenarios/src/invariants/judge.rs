@@ -1,0 +1,160 @@
+//! One book for all rules of a system: an event is folded once, then each rule is asked about the book.
+
+use std::time::Duration;
+
+use reports::dispositions::Row;
+use reports::{ArmTag, Dispositions as Table, Outcome};
+
+use crate::Event;
+
+use super::{Found, Invariant, Quiet};
+
+/// Gives the arm of a trace root or of a queue's message.
+pub type ArmOf<'a> = &'a dyn Fn(&str) -> ArmTag;
+
+/// Something that came in, and whose end no request waited for: it has come to its end, or it has not when the run is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The endpoint under which its time is recorded.
+    pub endpoint: &'static str,
+    /// The trace root or the queue's message that its arm hangs on; `None` where it has no arm.
+    pub identity: Option<String>,
+    /// The moment that tells its phase.
+    pub due: Duration,
+    /// When it had come in.
+    pub since: Duration,
+    /// When it came to its first end, and whether that was the right one; `None` where it has not.
+    pub end: Option<(Duration, Outcome)>,
+}
+
+/// What happened in one system. Facts may come in any order: sightings and exchanges reach the harness on two ways.
+pub(crate) trait Book: Send {
+    /// What can be judged now, since all that is known of it is here.
+    type Ripe;
+    /// Takes in an event.
+    fn see(&mut self, event: &Event) -> Self::Ripe;
+    /// Everything that is left to be judged.
+    fn settled(&mut self, quiet: &Quiet) -> Self::Ripe;
+    /// What came to its first end by the last event.
+    fn ended(&mut self) -> Option<Ended> {
+        None
+    }
+    /// How many things have not come to an end and may still do so.
+    fn under_way(&self) -> usize {
+        0
+    }
+    /// What has not come to its end. To be asked once the run has ended.
+    fn unfinished(&self) -> Vec<Ended> {
+        Vec::new()
+    }
+    /// What became of everything, by arm. To be asked once the run has ended.
+    fn tables(&self, _arm: ArmOf<'_>) -> Vec<Table> {
+        Vec::new()
+    }
+}
+
+/// No book, for rules that look at single events.
+impl Book for () {
+    type Ripe = ();
+    fn see(&mut self, _event: &Event) {}
+    fn settled(&mut self, _quiet: &Quiet) {}
+}
+
+/// When a rule is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment<'a> {
+    /// After this event.
+    Event(&'a Event),
+    /// Once everything has settled.
+    Quiet(&'a Quiet),
+}
+
+/// What a rule asks of its book.
+type Asks<B> = dyn FnMut(&B, &<B as Book>::Ripe, Moment<'_>) -> Found + Send;
+
+/// A rule over a book.
+pub(crate) struct Rule<B: Book> {
+    id: &'static str,
+    text: &'static str,
+    asks: Box<Asks<B>>,
+}
+
+impl<B: Book> Rule<B> {
+    /// `asks` is called after each event and once in the end.
+    pub(crate) fn new(id: &'static str, text: &'static str, asks: impl FnMut(&B, &B::Ripe, Moment<'_>) -> Found + Send + 'static) -> Self {
+        Self { id, text, asks: Box::new(asks) }
+    }
+}
+
+/// The rules of one system and their book.
+pub(crate) struct Judge<B: Book> {
+    book: B,
+    rules: Vec<Rule<B>>,
+}
+
+impl<B: Book> Judge<B> {
+    /// `rules` in the order of their ids.
+    pub(crate) fn new(book: B, rules: Vec<Rule<B>>) -> Self {
+        Self { book, rules }
+    }
+
+    fn ask(&mut self, ripe: &B::Ripe, moment: Moment<'_>) -> Vec<Found> {
+        self.rules.iter_mut().map(|rule| (rule.asks)(&self.book, ripe, moment)).collect()
+    }
+}
+
+impl<B: Book> Invariant for Judge<B> {
+    fn rules(&self) -> Vec<(&'static str, &'static str)> {
+        self.rules.iter().map(|rule| (rule.id, rule.text)).collect()
+    }
+
+    fn see(&mut self, event: &Event) -> (Vec<Found>, Option<Ended>) {
+        let ripe = self.book.see(event);
+        (self.ask(&ripe, Moment::Event(event)), self.book.ended())
+    }
+
+    fn settled(&mut self, quiet: &Quiet) -> Vec<Found> {
+        let ripe = self.book.settled(quiet);
+        self.ask(&ripe, Moment::Quiet(quiet))
+    }
+
+    fn under_way(&self) -> usize {
+        self.book.under_way()
+    }
+
+    fn unfinished(&self) -> Vec<Ended> {
+        self.book.unfinished()
+    }
+
+    fn tables(&self, arm: ArmOf<'_>) -> Vec<Table> {
+        self.book.tables(arm)
+    }
+}
+
+/// The words of a row, and which things are counted in it.
+pub(crate) type Kind<T> = (&'static str, fn(&T) -> bool);
+
+/// A table of things with their arms; each is in exactly one of `ends`.
+pub(crate) fn table<T>(of: &str, things: &[(ArmTag, T)], ends: &[Kind<T>], of_these: &[Kind<T>]) -> Table {
+    let row = |(what, is): &Kind<T>| {
+        let count = |wanted: ArmTag| things.iter().filter(|(arm, thing)| *arm == wanted && is(thing)).count() as u64;
+        let [struck, control, neither] = [ArmTag::Treatment, ArmTag::Control, ArmTag::Untouched].map(count);
+        Row { what: (*what).to_owned(), struck, control, neither }
+    };
+    let rows = |kinds: &[Kind<T>]| kinds.iter().map(row).collect();
+    Table { of: of.to_owned(), taken: things.len() as u64, ends: rows(ends), of_these: rows(of_these) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_arm_has_its_column_and_only_one() {
+        let things = [ArmTag::Treatment, ArmTag::Control, ArmTag::Untouched].map(|arm| (arm, ()));
+        let table = table("mails", &things, &[("delivered", |()| true)], &[("twice", |()| false)]);
+        let row = &table.ends[0];
+        assert_eq!((row.struck, row.control, row.neither, table.of_these[0].total()), (1, 1, 1, 0));
+        assert_eq!((table.taken, table.imbalance()), (3, None));
+    }
+}

@@ -1,0 +1,258 @@
+//! All that is known of an audit record: how it was answered, and what was seen of it in cache, archive, table and topic, and of its executions.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::exchange::{Record, Verdict};
+use crate::strike::{Handler, Struck};
+use crate::systems::audit::ID;
+use serde_json::Value;
+
+/// What is true in the row of a record with which all is done.
+const FLAGS: [&str; 3] = ["archived", "described", CLOSED];
+const CLOSED: &str = "closed";
+/// A source waits 30 s for an answer and sends again 3 s after it: what is silent for longer is over.
+const OVER: Duration = Duration::from_secs(45);
+/// Strikes are told a moment late.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// The notices that tell of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum NoticeKind {
+    Archived,
+    Described,
+    Closed,
+    Completed,
+}
+
+impl NoticeKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Archived, Self::Described, Self::Closed, Self::Completed];
+
+    /// As the notice says it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Archived => "archived",
+            Self::Described => "described",
+            Self::Closed => "closed",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// The state that publishes it, or whose task does.
+    pub(crate) const fn state(self) -> &'static str {
+        match self {
+            Self::Archived => "Archive",
+            Self::Described => "Describe",
+            Self::Closed => "Close",
+            Self::Completed => "Completed",
+        }
+    }
+}
+
+/// A notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    pub(crate) at: Duration,
+    /// `None` where the contract has no such notice.
+    pub(crate) kind: Option<NoticeKind>,
+    /// Whether its status and all results that it carries are `ok`.
+    pub(crate) is_ok: bool,
+}
+
+/// An object in the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) at: Duration,
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+}
+
+/// Something that happened to the record in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cached {
+    Set,
+    Gone,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) at: Duration,
+    pub(crate) status: String,
+    pub(crate) error: Option<String>,
+    pub(crate) tries: BTreeMap<String, u32>,
+}
+
+/// An execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Execution {
+    pub(crate) name: String,
+    pub(crate) ended: Option<Ended>,
+}
+
+/// An answer to a request that carried the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) due: Duration,
+    pub(crate) sent: Duration,
+    pub(crate) done: Duration,
+    pub(crate) root: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) record: Record,
+    /// Whether a fault struck this request.
+    pub(crate) struck: bool,
+}
+
+impl Answer {
+    pub(crate) fn verdict(&self) -> Verdict {
+        Verdict::of(self.status)
+    }
+}
+
+/// All that is known of a record.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) stored: Vec<Stored>,
+    pub(crate) cached: Vec<(Duration, Cached)>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) executions: Vec<Execution>,
+    /// What is true in its row; `None` where there is no row.
+    pub(crate) flags: Option<BTreeSet<String>>,
+    /// When an entry of the dead-letter queue named it.
+    pub(crate) dead: Vec<Duration>,
+    /// When something was last heard of it.
+    pub(super) last: Duration,
+    /// Whether the rules have had it since its executions ended.
+    pub(super) is_looked_at: bool,
+    /// Whether its first end was told.
+    pub(super) is_told: bool,
+}
+
+/// A record that is to be judged.
+#[derive(Debug)]
+pub(crate) struct Rested {
+    pub(crate) known: Known,
+    /// The request that all agree on: they carry one id and the same bytes.
+    pub(crate) record: Record,
+    /// The faults that struck while it was under way.
+    pub(crate) strikes: Vec<Arc<Struck>>,
+    /// Whether nothing can come of it any more.
+    pub(crate) is_over: bool,
+    /// When it is judged.
+    pub(crate) at: Duration,
+}
+
+impl Known {
+    /// Whether any request with it was answered 200.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.answers.iter().any(|answer| answer.verdict() == Verdict::Accepted)
+    }
+
+    /// When it was first answered 200.
+    pub(crate) fn accepted_at(&self) -> Option<Duration> {
+        self.answers.iter().filter(|answer| answer.verdict() == Verdict::Accepted).map(|answer| answer.done).min()
+    }
+
+    /// Whether every request with it was refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.answers.iter().all(|answer| answer.verdict() == Verdict::Refused)
+    }
+
+    /// How often a notice of this kind came.
+    pub(crate) fn noticed(&self, kind: NoticeKind) -> usize {
+        self.notices.iter().filter(|notice| notice.kind == Some(kind)).count()
+    }
+
+    /// Whether an execution succeeded.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.executions.iter().any(|execution| execution.ended.as_ref().is_some_and(|ended| ended.status == "SUCCEEDED"))
+    }
+
+    /// Whether an execution is under way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.executions.iter().any(|execution| execution.ended.is_none())
+    }
+
+    /// Whether its row says that it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.has(CLOSED)
+    }
+
+    /// Whether it is archived, described and closed, as archive and row tell.
+    pub(crate) fn is_done(&self) -> bool {
+        !self.stored.is_empty() && FLAGS.iter().all(|flag| self.has(flag))
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.flags.as_ref().is_some_and(|flags| flags.contains(flag))
+    }
+
+    /// Whether a notice says that something is not as it should be.
+    pub(crate) fn tells_of_failure(&self) -> bool {
+        self.notices.iter().any(|notice| !notice.is_ok)
+    }
+
+    pub(super) fn is_over(&self, clock: Duration) -> bool {
+        !self.is_under_way() && self.last + OVER <= clock
+    }
+
+    /// Nothing where no request of the run carried it: somebody else's record.
+    pub(super) fn rested(self, strikes: &VecDeque<Arc<Struck>>, is_over: bool, at: Duration) -> Option<Rested> {
+        let record = self.answers.first()?.record.clone();
+        let from = self.answers.iter().map(|answer| answer.sent).min().unwrap_or_default();
+        let until = self.last + SLACK;
+        let strikes = strikes.iter().filter(|struck| (from..=until).contains(&struck.at)).map(Arc::clone).collect();
+        Some(Rested { known: self, record, strikes, is_over, at })
+    }
+}
+
+impl Rested {
+    /// Whether a fault may have put an answer in the place of a function's own, or given it something else to do: what follows is the fault's.
+    pub(crate) fn may_be_misled(&self) -> bool {
+        self.strikes.iter().any(|struck| matches!(struck.handler(), Handler::Replaced | Handler::Misled))
+    }
+}
+
+/// The record of which a notice tells, and the notice.
+pub(super) fn notice(at: Duration, message: &str) -> Option<(String, Notice)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let text = |key: &str| message.get(key).and_then(Value::as_str);
+    let id = text(ID)?.to_owned();
+    let kind = NoticeKind::ALL.into_iter().find(|kind| text("notice") == Some(kind.name()));
+    let ok = |value: &Value| value.get("status").and_then(Value::as_str) == Some("ok");
+    let results = message.get("results").and_then(Value::as_array);
+    let is_ok = ok(&message) && results.is_none_or(|results| results.iter().all(ok));
+    Some((id, Notice { at, kind, is_ok }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invariants::fixtures::s;
+
+    #[test]
+    fn a_notice_is_read_and_what_is_none_is_left() {
+        for (message, expected) in [
+            (r#"{"notice":"archived","sourceTransactionID":"a","status":"ok"}"#, Some((Some(NoticeKind::Archived), true))),
+            (
+                r#"{"notice":"completed","sourceTransactionID":"a","status":"ok","results":[{"status":"ok"}]}"#,
+                Some((Some(NoticeKind::Completed), true)),
+            ),
+            (
+                r#"{"notice":"completed","sourceTransactionID":"a","status":"ok","results":[{"status":"error"}]}"#,
+                Some((Some(NoticeKind::Completed), false)),
+            ),
+            (r#"{"notice":"closed","sourceTransactionID":"a","status":"error"}"#, Some((Some(NoticeKind::Closed), false))),
+            (r#"{"notice":"closed","sourceTransactionID":"a"}"#, Some((Some(NoticeKind::Closed), false))),
+            (r#"{"notice":"lost","sourceTransactionID":"a","status":"ok"}"#, Some((None, true))),
+            (r#"{"notice":"closed","status":"ok"}"#, None),
+            ("ALARM", None),
+        ] {
+            let found = notice(s(1.0), message).map(|(id, notice)| (id, notice.kind, notice.is_ok));
+            assert_eq!(found, expected.map(|(kind, is_ok)| ("a".to_owned(), kind, is_ok)), "{message}");
+        }
+    }
+}
