@@ -8,10 +8,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Our crates and those of ours each may lean on.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("aws", &["exports", "faults", "protocol", "reports"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
+    ("dates", &[]),
     ("engine", &["exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
     ("exports", &["faults"]),
     ("faults", &[]),
@@ -22,21 +23,22 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("inactive-users-functions", &["functions"]),
     ("users-api-functions", &["functions"]),
     ("audit-functions", &["functions"]),
-    ("extension", &["faults"]),
+    ("extension", &["faults", "timer"]),
     ("plan-fetcher", &["faults"]),
     ("protocol", &["exports", "faults"]),
-    ("reports", &["faults"]),
+    ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
-    ("stack", &["faults", "run-folder", "states"]),
+    ("stack", &["dates", "faults", "run-folder", "states", "timer"]),
     ("states", &["faults"]),
-    ("scenarios", &["faults", "reports", "run-folder"]),
-    ("brownout", &["engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("scenarios", &["dates", "faults", "reports", "run-folder", "timer"]),
+    ("timer", &[]),
+    ("brownout", &["dates", "engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 29] = [
+const HOMES: [(&str, &[&str]); 31] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -84,6 +86,8 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("aws-sdk-fis", &["aws"]),
     ("aws-sdk-lambda", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),
+    ("time", &["dates"]),
+    ("httpdate", &["aws", "extension", "plan-fetcher"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),
     ("zip", &["brownout"]),

@@ -1,11 +1,12 @@
 //! `report.html`: one file for people. No script, no request to any network; every text from outside is escaped.
 
 use std::fmt::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::charts;
 use crate::html_tables as tables;
 use crate::measurements::Restored;
-use crate::words::{count, seconds, utc};
+use crate::words::{count, seconds};
 use crate::{ArmTag, Latencies, Phase, Report};
 
 const STYLE: &str = include_str!("report.css");
@@ -243,7 +244,7 @@ fn again(out: &mut String, report: &Report) {
         "</dl><footer>brownout {} · systems: {} · second 0 was {} · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
         escape(&experiment.version),
         escape(&experiment.systems.join(", ")),
-        utc(report.started_unix_ms)
+        dates::readable(UNIX_EPOCH + Duration::from_millis(report.started_unix_ms))
     );
 }
 

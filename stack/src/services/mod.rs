@@ -17,7 +17,6 @@ pub mod sns;
 pub mod sqs;
 pub mod stepfunctions;
 pub mod verifiedpermissions;
-pub mod wait;
 pub mod wire;
 
 use std::io;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use faults::ledger::{Decided, OfFault};
 use faults::{Action, Decision, Entry, Identity, Moment, Plan, Start};
+use timer::wait;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::calls::Calls;
-use super::wait::wait;
 use super::wire::{Answer, Call, JSON_1_0, JSON_1_1, REST_JSON, Service};
 use crate::plan_watch::PlanWatch;
 

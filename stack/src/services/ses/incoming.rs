@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use mail_parser::DateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LARGEST_MESSAGE;
@@ -71,7 +70,7 @@ pub enum Refusal {
 impl Incoming {
     /// Takes mail into `store`, where SES first leaves its note that the rule was set up.
     pub fn start(store: Arc<dyn Store>, sightings: Sightings) -> Arc<Self> {
-        let host = format!("Received: by {HOST}; {}\r\n", now().to_rfc822());
+        let host = format!("Received: by {HOST}; {}\r\n", dates::mail(SystemTime::now()));
         let note = "Subject: Amazon SES Setup Notification\r\n\r\nThis object was stored because a receipt rule names this bucket. It is no mail.\r\n";
         store.store(SETUP_NOTIFICATION, Bytes::from(host + note));
         Arc::new(Self { store, sightings, memory: Arc::new(Semaphore::new(BUDGET)) })
@@ -87,7 +86,7 @@ impl Incoming {
             format!("Received: from {} ([{}])", line(hello), line(peer)),
             format!(" by {HOST} with SMTP id {id}"),
             format!(" for {};", line(recipient)),
-            format!(" {}", now().to_rfc822()),
+            format!(" {}", dates::mail(SystemTime::now())),
             "X-SES-Spam-Verdict: DISABLED".to_owned(),
             "X-SES-Virus-Verdict: DISABLED".to_owned(),
         ];
@@ -124,11 +123,6 @@ impl Incoming {
 /// What a client said, without what would break SES's own line.
 fn line(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
-}
-
-fn now() -> DateTime {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    DateTime::from_timestamp(i64::try_from(seconds).unwrap_or_default())
 }
 
 /// It need not be secret, only unlike any other. Where the system gives no chance, the time stands in.

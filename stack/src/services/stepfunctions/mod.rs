@@ -21,7 +21,7 @@ use self::requests::{Asked, Refusal, description, is_name, named, summary, token
 use self::tasks::{Doing, Reach};
 use super::sns::Sns;
 use super::sqs::Sqs;
-use super::wire::{Answer, Call, JSON_1_0, Service, iso_8601};
+use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::blueprint;
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
@@ -117,7 +117,7 @@ impl StepFunctions {
                     id: execution_arn(&machine.name, name),
                     name: name.to_owned(),
                     input,
-                    started: iso_8601(started),
+                    started: dates::milliseconds(started),
                     machine_id: machine_arn(&machine.name),
                     machine_name: machine.name.clone(),
                 };
