@@ -1,11 +1,12 @@
 //! What is wrong before any fault: endpoints that serve nothing, and aims that are missed already. Judged by the same rules as the fault phase.
 
-use crate::aims::{ONE_SIDE, asked};
-use crate::intervals::holm;
+use crate::expectation::Expectation;
+use crate::implied;
+use crate::intervals::{ONE_SIDE, holm};
+use crate::latencies::{Latencies, Tag};
 use crate::measurements::PhaseSpan;
 use crate::misses::{Miss, Misses};
 use crate::words::{count, percent};
-use crate::{Expectation, Latencies, Tag, implied};
 
 /// Fewer requests than this without a right answer may be chance.
 const FEWEST: u64 = 5;
@@ -55,9 +56,10 @@ impl Baseline<'_> {
         for aim in self.expectations {
             let Some((miss, allowed)) = aim.bound.allows() else { continue };
             let p = self.p_missed(&aim.of, miss, allowed, aim.warm);
-            asked_of.push((format!("`{}` misses {}", aim.of, asked(&aim.bound)), p));
+            asked_of.push((format!("`{}` misses {}", aim.of, aim.bound.asked()), p));
         }
-        let own = |of: &String| self.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, crate::Bound::Errors(_)));
+        let own =
+            |of: &String| self.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, crate::expectation::Bound::Errors(_)));
         for of in endpoints.iter().filter(|of| !own(of) && !self.any_errors.contains(of)) {
             let what = format!("`{of}` fails more than {} of its requests", percent(implied::BASELINE));
             asked_of.push((what, self.p_missed(of, Miss::Failed, implied::BASELINE, false)));

@@ -6,10 +6,12 @@ use std::time::Duration;
 use faults::time::Time;
 use faults::{Kind, Share};
 
+use crate::expectation::{AimArm, Bound, Expectation};
 use crate::intervals::exact_share;
+use crate::latencies::{Phase, Tag};
+use crate::measurements::Measurements;
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
-use crate::{AimArm, Bound, Expectation, Measurements, Phase, Tag};
 
 /// Errors of what no error struck may exceed the share of the baseline by this much, where there are enough requests to show it.
 pub const MARGIN: f64 = 0.02;

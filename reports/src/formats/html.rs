@@ -5,9 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::charts;
 use crate::html_tables as tables;
+use crate::latencies::{Latencies, Phase};
 use crate::measurements::Restored;
+use crate::report::Report;
+use crate::rolls::ArmTag;
 use crate::words::{count, seconds};
-use crate::{ArmTag, Latencies, Phase, Report};
 
 const STYLE: &str = include_str!("report.css");
 /// More charts than this are not looked at.
@@ -263,7 +265,7 @@ mod tests {
         for mut measured in [healthy(), slow()] {
             measured.invariants[0].broken = 1;
             measured.experiment.question = "</title><script>alert(1)</script>".into();
-            let page = super::write(&crate::judge(&measured), &measured.latencies);
+            let page = super::write(&crate::judge::judge(&measured), &measured.latencies);
             assert!(page.len() < 250_000, "{} bytes", page.len());
             for forbidden in ["<script", "http://", "https://", "url(", "@import", "src=", "href="] {
                 assert!(!page.contains(forbidden), "{forbidden}");
