@@ -67,7 +67,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         Ok(plan) => plan,
         Err(complaints) => {
             eprint!("{complaints}");
-            return Ok(crate::COULD_NOT_RUN);
+            return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
     let way = Way::of(arguments, &plan)?;
