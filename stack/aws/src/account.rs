@@ -7,8 +7,8 @@ use aws_sdk_lambda::config::interceptors::BeforeDeserializationInterceptorContex
 use aws_sdk_lambda::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lambda::error::BoxError;
 
-use crate::Lambda;
 use crate::call::CallError;
+use crate::client::Lambda;
 use crate::secret::Variables;
 
 /// An account in one Region.
