@@ -1,4 +1,4 @@
-//! What a call and its answer are once they are off the socket; the services know nothing of hyper.
+//! What a call and its answer are once they are off the socket.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,15 +6,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 use quick_xml::escape::escape;
 use serde_json::{Value, json};
 
+use super::described::Described;
+
+/// DynamoDB takes requests of 16 MB, the others less.
+pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
+
 /// One of the cloud services.
 #[async_trait]
 pub trait Service: Send + Sync {
+    /// What is said of it.
+    fn described(&self) -> &'static Described;
+
     /// Does what `call` asks.
     async fn answer(&self, call: &Call) -> Answer;
+
+    /// The most bytes of a request.
+    fn largest_request(&self) -> usize {
+        LARGEST_REQUEST
+    }
+
+    /// What `x-amzn-query-error` says of an error, for SDKs that know its name in an older protocol.
+    fn query_error(&self, _error_type: &str, _status: u16) -> Option<String> {
+        None
+    }
 }
 
 /// A call of one operation.
@@ -96,6 +115,11 @@ pub fn request_id() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let n = LAST.fetch_add(1, Ordering::Relaxed);
     format!("b0b0b0b0-0000-4000-8000-{n:012x}")
+}
+
+/// The root of the trace id, where the caller sent one.
+pub fn trace_root(headers: &HeaderMap) -> Option<String> {
+    headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).and_then(faults::trace_root).map(str::to_owned)
 }
 
 /// Turns `%41` into `A`; what is not such a triple stays as it is.

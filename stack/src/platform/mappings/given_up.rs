@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::Record;
+use super::polled::Record;
 
 /// The one shard of every stream here.
 const SHARD: &str = "shardId-00000000000000000000-00000000";

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use super::Object;
+use super::object::Object;
 use crate::account::{ACCOUNT, REGION};
 use crate::services::wire::request_id;
 

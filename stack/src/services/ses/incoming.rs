@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::LARGEST_MESSAGE;
+use super::store::{LARGEST_MESSAGE, Store};
 use run_folder::sightings::{Seen, Sightings};
 
 /// The host that SES receives by.
@@ -22,12 +22,6 @@ const BLOCK: usize = 64 * 1024;
 /// Message ids are this long and of these letters, as those that SES gives.
 const ID_LENGTH: usize = 40;
 const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-
-/// Where mail that was taken is stored: the bucket of the receipt rule, under its prefix.
-pub trait Store: Send + Sync {
-    /// Stores one object under `id`.
-    fn store(&self, id: &str, raw: Bytes);
-}
 
 /// Whoever takes mail.
 pub struct Incoming {
