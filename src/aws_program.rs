@@ -21,5 +21,5 @@ pub fn carry_out(task: &Task) -> Result<u8, Box<dyn Error>> {
     // Where it went before it was told, it has said why.
     told.or_else(|error| if status.success() { Err(error) } else { Ok(()) })?;
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-    Ok(u8::try_from(code).unwrap_or(crate::INTERNAL))
+    Ok(u8::try_from(code).unwrap_or(crate::exit::INTERNAL))
 }

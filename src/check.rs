@@ -15,7 +15,7 @@ pub fn check(experiments: &[String]) -> u8 {
             }
             Err(complaints) => {
                 eprint!("{complaints}");
-                code = crate::COULD_NOT_RUN;
+                code = crate::exit::COULD_NOT_RUN;
             }
         }
     }
@@ -27,7 +27,7 @@ pub fn check(experiments: &[String]) -> u8 {
 /// # Errors
 /// Everything that is wrong, ready to print, each line with its place.
 pub fn read(wanted: &str) -> Result<Plan, String> {
-    let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", crate::chain(&error)))?;
+    let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", protocol::chain(&error)))?;
     engine::check(&name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
 }
 

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use engine::bounds::Factor;
+use exports::{FORMATS, Format};
 use faults::time::Time;
 use scenarios::systems::System;
 
-use crate::layer::{Arch, Glibc, Linker};
+use crate::layer::elf::Glibc;
+use crate::layer::toolchain::{Arch, Linker};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
@@ -155,6 +157,11 @@ fn system() -> impl TypedValueParser<Value = System> {
     names.try_map(|name| System::called(&name).ok_or("no system has this name"))
 }
 
+fn format() -> impl TypedValueParser<Value = &'static Format> {
+    let names = PossibleValuesParser::new(FORMATS.each_ref().map(|format| PossibleValue::new(format.name).help(format.about)));
+    names.try_map(|name| FORMATS.iter().find(|format| format.name == name).ok_or("no export has this name"))
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
@@ -189,42 +196,14 @@ pub struct Recover {
 #[derive(Debug, clap::Args)]
 pub struct Export {
     /// What to write
-    #[arg(value_enum)]
-    pub form: Form,
+    #[arg(value_parser = format())]
+    pub form: &'static Format,
     /// Paths of experiments; more than one only for `github-actions`
     #[arg(required = true, value_parser = utf8())]
     pub experiments: Vec<String>,
     /// Folder for the files [default: brownout-export/<form>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-}
-
-/// What an experiment is exported as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
-    /// FIS experiment template with the SSM document that it starts, roles, log and stop conditions
-    Fis,
-    /// Least privilege for `run --target aws` and `recover`, and for the functions
-    IamPolicy,
-    /// The layer, attached and idle, for a SAM template
-    Sam,
-    /// The same for Terraform
-    Terraform,
-    /// A workflow that runs experiments on this machine and keeps their reports
-    GithubActions,
-}
-
-impl Form {
-    /// As it is written.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fis => "fis",
-            Self::IamPolicy => "iam-policy",
-            Self::Sam => "sam",
-            Self::Terraform => "terraform",
-            Self::GithubActions => "github-actions",
-        }
-    }
 }
 
 /// `brownout up`

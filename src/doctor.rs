@@ -34,7 +34,7 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
         Ok(plan) => plan,
         Err(complaints) => {
             eprint!("{complaints}");
-            return Ok(crate::COULD_NOT_RUN);
+            return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
     let mut findings = machine(plan.as_ref());
@@ -42,7 +42,7 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
         findings.push(Finding::Ok(format!("`{wanted}` is an experiment")));
     }
     findings.iter().for_each(|finding| println!("{finding}"));
-    let code = if findings.iter().any(Finding::is_fail) { crate::COULD_NOT_RUN } else { 0 };
+    let code = if findings.iter().any(Finding::is_fail) { crate::exit::COULD_NOT_RUN } else { 0 };
     match plan.and_then(|plan| plan.aws_plan()) {
         Some(plan) => Ok(code.max(aws_program::carry_out(&Task::Doctor(plan))?)),
         None => Ok(code),

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use exports::{Experiment, File};
+use exports::{Experiment, File, Write};
 
 use crate::check;
-use crate::cli::{Export, Form};
+use crate::cli::Export;
 
 /// Writes the files and names them.
 ///
@@ -17,10 +17,10 @@ pub fn export(arguments: &Export) -> Result<u8, Box<dyn Error>> {
         Ok(files) => files,
         Err(complaints) => {
             eprint!("{complaints}");
-            return Ok(crate::COULD_NOT_RUN);
+            return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
-    let folder = arguments.out.clone().unwrap_or_else(|| PathBuf::from("brownout-export").join(arguments.form.name()));
+    let folder = arguments.out.clone().unwrap_or_else(|| PathBuf::from("brownout-export").join(arguments.form.name));
     std::fs::create_dir_all(&folder).map_err(|error| format!("`{}` cannot be made: {error}", folder.display()))?;
     for file in files {
         let path = folder.join(file.name);
@@ -33,19 +33,15 @@ pub fn export(arguments: &Export) -> Result<u8, Box<dyn Error>> {
 fn files(arguments: &Export) -> Result<Vec<File>, String> {
     let one = || match arguments.experiments.as_slice() {
         [wanted] => deployed(wanted),
-        _ => Err(format!("error: `{}` is written for one experiment\n", arguments.form.name())),
+        _ => Err(format!("error: `{}` is written for one experiment\n", arguments.form.name)),
     };
-    let written = match arguments.form {
-        Form::GithubActions => return workflow(&arguments.experiments),
-        Form::Fis => exports::fis(&one()?),
-        Form::IamPolicy => exports::iam_policy(&one()?),
-        Form::Sam => exports::sam(&one()?),
-        Form::Terraform => exports::terraform(&one()?),
-    };
-    written.map_err(|error| format!("error: {error}\n"))
+    match arguments.form.write {
+        Write::Experiment(write) => write(&one()?).map_err(|error| format!("error: {error}\n")),
+        Write::Names(write) => local(&arguments.experiments).map(write),
+    }
 }
 
-fn workflow(experiments: &[String]) -> Result<Vec<File>, String> {
+fn local(experiments: &[String]) -> Result<&[String], String> {
     for experiment in experiments {
         if check::read(experiment)?.deployed.is_some() {
             return Err(format!(
@@ -53,7 +49,7 @@ fn workflow(experiments: &[String]) -> Result<Vec<File>, String> {
             ));
         }
     }
-    Ok(exports::github_actions(experiments))
+    Ok(experiments)
 }
 
 fn deployed(wanted: &str) -> Result<Experiment, String> {

@@ -6,15 +6,16 @@ use std::fmt::Write;
 use engine::file::FaultEntry;
 use engine::nearest::there_are;
 use faults::Trigger;
-use faults::kinds::{FIT_A_SERVICE, Kind, NAMES};
+use faults::kinds::{Described, KINDS, NAMES, described};
+use faults::settings::Seen;
 use serde_json::{Map, Value};
 
 /// Prints the page, or one kind's part of it.
 pub fn faults(kind: Option<&str>) -> Result<u8, Box<dyn Error>> {
-    match kind {
+    match kind.map(|name| (name, described(name))) {
         None => print!("{}", page()?),
-        Some(kind) if NAMES.contains(&kind) => print!("{}", section(&Schema::new(), kind)?),
-        Some(kind) => return Err(format!("there is no fault `{kind}`; {}", there_are(kind, NAMES.iter().copied())).into()),
+        Some((_, Some(kind))) => print!("{}", section(&Schema::new(), kind)?),
+        Some((name, None)) => return Err(format!("there is no fault `{name}`; {}", there_are(name, NAMES.iter().copied())).into()),
     }
     Ok(0)
 }
@@ -49,34 +50,33 @@ fn page() -> Result<String, Box<dyn Error>> {
     let schema = Schema::new();
     let mut page = HEAD.to_owned();
     write!(page, "\n## Settings of every fault\n\n{}", table(&schema.rows_of("FaultEntry", |name| !NAMES.contains(&name))))?;
-    for kind in NAMES {
+    for kind in KINDS {
         write!(page, "\n{}", section(&schema, kind)?)?;
     }
     Ok(page)
 }
 
-fn section(schema: &Schema, kind: &str) -> Result<String, std::fmt::Error> {
-    let entry = schema.property("FaultEntry", kind);
+fn section(schema: &Schema, kind: &Described) -> Result<String, std::fmt::Error> {
+    let entry = schema.property("FaultEntry", kind.name);
     let settings = Schema::target(entry).unwrap_or_default();
-    let mut section = format!("## {kind}\n\n{}\n\n", text(entry));
+    let mut section = format!("## {}\n\n{}\n\n", kind.name, text(entry));
     if let Some(more) = schema.description(settings) {
         writeln!(section, "{more}\n")?;
     }
-    writeln!(section, "```toml\n{}\n```\n", Kind::example(kind))?;
+    writeln!(section, "```toml\n{}\n```\n", kind.example)?;
     let rows = schema.rows_of(settings, |_| true);
     if !rows.is_empty() {
         writeln!(section, "{}", table(&rows))?;
     }
-    write!(section, "{}", seen(kind)?)?;
-    if FIT_A_SERVICE.contains(&kind) {
+    write!(section, "{}", seen(kind.seen)?)?;
+    if kind.fits_a_service {
         section.push_str("\nIt can also strike a `service`: the call then fails or is slow, as that service would.\n");
     }
     Ok(section)
 }
 
 /// What the caller sees: a row for each trigger, a column for each way in which the settings matter.
-fn seen(kind: &str) -> Result<String, std::fmt::Error> {
-    let ways = Kind::seen(kind);
+fn seen(ways: &[Seen]) -> Result<String, std::fmt::Error> {
     let mut table = String::from("| Trigger |");
     for way in ways {
         write!(table, " The caller sees{}{} |", if way.with.is_empty() { "" } else { ": " }, way.with)?;
@@ -249,11 +249,11 @@ mod tests {
 
     #[test]
     fn every_example_is_one_of_its_kind_and_right() {
-        for kind in faults::kinds::NAMES {
-            let entry: super::FaultEntry = toml::from_str(faults::Kind::example(kind)).unwrap();
+        for kind in super::KINDS {
+            let entry: super::FaultEntry = toml::from_str(kind.example).unwrap();
             let kinds = entry.kinds();
-            assert_eq!(kinds.iter().map(faults::Kind::name).collect::<Vec<_>>(), [*kind]);
-            assert_eq!(kinds[0].complaints(), [], "{kind}");
+            assert_eq!(kinds.iter().map(faults::Kind::name).collect::<Vec<_>>(), [kind.name]);
+            assert_eq!(kinds[0].complaints(), [], "{}", kind.name);
         }
     }
 }

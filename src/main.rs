@@ -8,6 +8,7 @@ mod aws_program;
 mod check;
 mod cli;
 mod doctor;
+mod exit;
 mod export;
 mod faults_page;
 mod greeting;
@@ -27,13 +28,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
+use exit::{COULD_NOT_RUN, INTERNAL};
 use protocol::chain;
-
-/// An internal error.
-const INTERNAL: u8 = 1;
-
-/// Not understood, or not carried out.
-const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
     scenarios::traffic::keep_signals();

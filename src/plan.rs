@@ -15,7 +15,7 @@ pub fn plan(wanted: &str) -> Result<u8, Box<dyn Error>> {
         Ok(plan) => plan,
         Err(complaints) => {
             eprint!("{complaints}");
-            return Ok(crate::COULD_NOT_RUN);
+            return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
     let plan = plan.aws_plan().ok_or_else(|| format!("{wanted} names no deployed function; write `[aws]`"))?;

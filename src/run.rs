@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use engine::check::{power, system_of};
 use engine::run::{Done, RunError, Setting};
@@ -57,15 +57,6 @@ pub fn runs_folder() -> PathBuf {
     PathBuf::from("brownout-runs")
 }
 
-/// The time in UTC, as it stands in folder names: `20260131-235959`.
-pub fn time_stamp() -> String {
-    let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let utc = reports::words::utc(u64::try_from(unix_ms).unwrap_or(u64::MAX));
-    let digits: String = utc.chars().filter(char::is_ascii_digit).collect();
-    let (date, time) = digits.split_at(8);
-    format!("{date}-{time}")
-}
-
 /// Runs an experiment; the exit code is the verdict's.
 ///
 /// # Errors
@@ -75,7 +66,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         Ok(plan) => plan,
         Err(complaints) => {
             eprint!("{complaints}");
-            return Ok(crate::COULD_NOT_RUN);
+            return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
     let way = Way::of(arguments, &plan)?;
@@ -91,7 +82,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         return Ok(stopped_early(asked));
     }
     found?;
-    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", time_stamp(), plan.name)));
+    let new = || RunFolder::claim_new(&runs_folder().join(format!("{}-{}", dates::file_name(SystemTime::now()), plan.name)));
     let folder = named.map_or_else(new, Ok)?;
     eprintln!("{}\n", plan.question);
     power::notices(&plan).iter().for_each(|notice| eprintln!("note: {notice}"));

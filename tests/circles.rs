@@ -7,27 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The most files of a folder that may import one another, directly or through others.
-const LIMITS: [(&str, usize); 5] = [
+const LIMITS: [(&str, usize); 13] = [
+    ("src", 3),
     ("engine/src", 3),
     ("extension/src", 3),
+    ("extension/faults/src", 3),
     ("extension/plan-fetcher/src", 3),
+    ("reports/src", 3),
+    ("stack/src", 3),
+    ("stack/aws/src", 3),
+    ("stack/aws/exports/src", 3),
     ("stack/aws/protocol/src", 3),
+    ("stack/control-plane/src", 3),
     ("stack/run-folder/src", 3),
+    ("stack/states/src", 3),
 ];
 /// Folders in which all methods of a type are in one file.
 const METHODS_IN_ONE_FILE: [&str; 2] = ["extension/src", "extension/plan-fetcher/src"];
 /// Folders that still have larger circles. Move a folder to the list above as soon as it has none.
-const LATER: [&str; 9] = [
-    "src",
-    "extension/faults/src",
-    "reports/src",
-    "scenarios/src",
-    "stack/src",
-    "stack/aws/src",
-    "stack/aws/exports/src",
-    "stack/control-plane/src",
-    "stack/states/src",
-];
+const LATER: [&str; 1] = ["scenarios/src"];
 
 /// A module's path without `crate`, and the modules that it imports.
 type Imports = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;

@@ -12,29 +12,31 @@ use serde_json::Value;
 const FUNCTIONS: &str = "-functions";
 
 /// Our crates and those of ours each may lean on, the functions of the systems apart.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("aws", &["exports", "faults", "protocol", "reports"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
+    ("dates", &[]),
     ("engine", &["exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
     ("exports", &["faults"]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
-    ("extension", &["faults"]),
+    ("extension", &["faults", "timer"]),
     ("plan-fetcher", &["faults"]),
     ("protocol", &["exports", "faults"]),
-    ("reports", &["faults"]),
+    ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
-    ("stack", &["faults", "run-folder", "states"]),
+    ("stack", &["dates", "faults", "run-folder", "states", "timer"]),
     ("states", &["faults"]),
-    ("scenarios", &["faults", "reports", "run-folder"]),
-    ("brownout", &["engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("scenarios", &["dates", "faults", "reports", "run-folder", "timer"]),
+    ("timer", &[]),
+    ("brownout", &["dates", "engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
 /// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
-const HOMES: [(&str, &[&str]); 29] = [
+const HOMES: [(&str, &[&str]); 31] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -61,6 +63,8 @@ const HOMES: [(&str, &[&str]); 29] = [
     ("aws-sdk-fis", &["aws"]),
     ("aws-sdk-lambda", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),
+    ("time", &["dates"]),
+    ("httpdate", &["aws", "extension", "plan-fetcher"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),
     ("zip", &["brownout"]),

@@ -1,10 +1,6 @@
 //! An experiment as it was written.
 
-use faults::kinds::{
-    again::Again, dependency::Outage, error::Failure, event::Edits, init::Init, kill::Kill, latency::Latency, resource::Pressure,
-    response::Replacement, stream::Pace, throttle::Burst, timeout::Hold,
-};
-use faults::{Kind, Share, When, time::Time};
+use faults::time::Time;
 use scenarios::systems::System;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,10 +9,12 @@ use toml::Spanned;
 use super::bounds::{AtMostRatio, AtMostTime, Errors, Factor, MoreThanFor};
 
 mod aws;
+mod fault;
 mod load;
 mod reading;
 
 pub use aws::{Aws, DeployedFunction, StopAlarm};
+pub use fault::{FaultEntry, ServiceRoll};
 pub use load::{Arrivals, Load, RequestLoad};
 pub use reading::{Wrong, line_and_column, read};
 
@@ -137,98 +135,6 @@ pub struct Stack {
     pub compressed_time: Option<Spanned<CompressedTime>>,
 }
 
-/// One fault.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FaultEntry {
-    /// Its name in reports; made of place and kind unless it is given.
-    pub name: Option<String>,
-    /// The function that is struck; either this or `service`.
-    #[schemars(with = "Option<String>")]
-    pub function: Option<Spanned<String>>,
-    /// The cloud service that is struck.
-    #[schemars(with = "Option<String>")]
-    pub service: Option<Spanned<String>>,
-    /// One operation of the service; all unless it is given.
-    #[schemars(with = "Option<String>")]
-    pub operation: Option<Spanned<String>>,
-    /// The share of the eligible invocations that is struck; the rest are the control arm. 1 unless it is given.
-    #[serde(default = "all")]
-    pub share: Share,
-    /// Which invocations are eligible.
-    #[serde(default)]
-    pub when: When,
-    /// How often it strikes at most in each environment; as often as the rolls say unless it is given.
-    pub at_most: Option<u64>,
-    /// What the roll of a call to a `service` depends on; `each-call` unless it is given.
-    pub roll: Option<ServiceRoll>,
-    /// When it begins, from the start of the fault phase; at once unless it is given.
-    pub from: Option<Time>,
-    /// When it ends, from the start of the fault phase; with the phase unless it is given.
-    pub until: Option<Time>,
-    /// The event or the answer is held back for a while.
-    pub latency: Option<Latency>,
-    /// The invocation fails, with or without the handler having run.
-    pub error: Option<Failure>,
-    /// Another answer takes the place of the handler's, or its bytes are cut, corrupted or dropped.
-    pub response: Option<Replacement>,
-    /// The bytes of the answer come late, slowly, or break off.
-    pub stream: Option<Pace>,
-    /// The event is handed over a second time.
-    pub again: Option<Again>,
-    /// The event is altered before the handler sees it.
-    pub event: Option<Edits>,
-    /// The event is held until the deadline, or a share of it, has passed.
-    pub timeout: Option<Hold>,
-    /// The runtime's process is killed.
-    pub kill: Option<Kill>,
-    /// The environment starts slowly or not at all.
-    pub init: Option<Init>,
-    /// Several invocations in a row are refused.
-    pub throttle: Option<Burst>,
-    /// The environment is short of CPU, memory or disk while the handler runs.
-    pub resource: Option<Pressure>,
-    /// The function's calls to a host fail or are slow.
-    pub dependency: Option<Outage>,
-}
-
-/// What the roll of a call to a service depends on, beside the seed and the fault's name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServiceRoll {
-    /// The request and the number of the call among the calls of this request that the fault is about: each try is rolled anew, and a retry can
-    /// win. Of calls that a request makes at the same time, the order of their arrival counts.
-    #[default]
-    EachCall,
-    /// The request alone: all its calls are struck, or none; a retry within the request never wins.
-    SameRequest,
-}
-
-impl FaultEntry {
-    /// The kinds that it names.
-    pub fn kinds(&self) -> Vec<Kind> {
-        let kinds = [
-            self.latency.clone().map(Kind::Latency),
-            self.error.clone().map(Kind::Error),
-            self.response.clone().map(Kind::Response),
-            self.stream.clone().map(Kind::Stream),
-            self.again.map(Kind::Again),
-            self.event.clone().map(Kind::Event),
-            self.timeout.clone().map(Kind::Timeout),
-            self.kill.map(Kind::Kill),
-            self.init.clone().map(Kind::Init),
-            self.throttle.clone().map(Kind::Throttle),
-            self.resource.map(Kind::Resource),
-            self.dependency.clone().map(Kind::Dependency),
-        ];
-        kinds.into_iter().flatten().collect()
-    }
-}
-
-const fn all() -> Share {
-    Share::ALL
-}
-
 /// The aims for one endpoint.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -317,14 +223,5 @@ mod tests {
         let reading = read(GOOD);
         assert_eq!(reading.wrong, []);
         assert_eq!(reading.file.unwrap().systems.len(), 2);
-    }
-
-    #[test]
-    fn the_kinds_of_fault_are_those_of_the_vocabulary() {
-        let schema = schemars::schema_for!(FaultEntry);
-        let properties = schema.as_value()["properties"].as_object().unwrap();
-        for name in faults::kinds::NAMES {
-            assert!(properties.contains_key(*name), "{name}");
-        }
     }
 }

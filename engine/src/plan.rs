@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use faults::kinds::dependency::Trouble;
-use faults::kinds::init::Init;
-use faults::kinds::latency::{Jitter, Latency};
-use faults::{Fault, Kind, Lease};
+use faults::effect::GATEWAY;
+use faults::{Fault, Lease};
 use reports::Expectation;
 use run_folder::Deployment;
 use scenarios::Timeline;
@@ -83,60 +81,10 @@ impl Plan {
     }
 }
 
-/// API Gateway waits no longer for an answer.
-const GATEWAY: Duration = Duration::from_secs(29);
-
-/// Bytes of an answer, for faults that let it through at so many a second: more than most have.
-const ANSWER: f64 = 16_384.0;
-
 /// The time that `faults` add to a request on average: each one's share times its time, all of them taken to be on its way.
 fn added_time(faults: &[Fault]) -> Duration {
-    let each = faults.iter().map(|fault| fault.share.value() * seconds(&fault.kind).min(GATEWAY.as_secs_f64()));
+    let each = faults.iter().map(|fault| fault.share.value() * fault.kind.mean_wait_s().min(GATEWAY.as_secs_f64()));
     Duration::from_secs_f64(each.sum()).min(PATIENCE)
-}
-
-/// The time for which a fault of this kind holds a request up on average. Kinds that answer at once, or slow down by what is not known here, have 0.
-fn seconds(kind: &Kind) -> f64 {
-    match kind {
-        Kind::Latency(latency) => mean(latency),
-        Kind::Timeout(hold) => hold.share_of_deadline * GATEWAY.as_secs_f64(),
-        Kind::Init(Init::Slow(time)) => time.duration().as_secs_f64(),
-        Kind::Stream(pace) => {
-            let first = pace.first_byte.map_or(0.0, |time| time.duration().as_secs_f64());
-            first + pace.bytes_per_second.map_or(0.0, |rate| ANSWER / rate as f64)
-        }
-        Kind::Dependency(outage) => match outage.trouble {
-            Trouble::Slow(time) => time.duration().as_secs_f64(),
-            Trouble::Throttled(rate) => ANSWER / rate as f64,
-            Trouble::Blackholed => GATEWAY.as_secs_f64(),
-            Trouble::Refused | Trouble::Reset => 0.0,
-        },
-        Kind::Init(Init::Failed(_))
-        | Kind::Error(_)
-        | Kind::Response(_)
-        | Kind::Again(_)
-        | Kind::Event(_)
-        | Kind::Kill(_)
-        | Kind::Throttle(_)
-        | Kind::Resource(_) => 0.0,
-    }
-}
-
-/// The mean of a wait, for which `time` is the median or the mean.
-fn mean(latency: &Latency) -> f64 {
-    let factor = match &latency.jitter {
-        Jitter::None | Jitter::Uniform(_) | Jitter::Normal(_) => 1.0,
-        Jitter::Lognormal(sigma) => (sigma * sigma / 2.0).exp(),
-        // The median is scale x 2^(1/shape), the mean scale x shape / (shape - 1), which is infinite for a shape up to 1.
-        Jitter::Pareto(shape) if *shape > 1.0 => shape / (shape - 1.0) / 2f64.powf(1.0 / shape),
-        Jitter::Pareto(_) => f64::INFINITY,
-        // Linear between the quantiles: the mean of each two neighbours.
-        Jitter::Empirical(quantiles) => {
-            let pairs = quantiles.iter().zip(quantiles.iter().skip(1)).map(|(low, high)| (low + high) / 2.0);
-            pairs.sum::<f64>() / (quantiles.len().max(2) - 1) as f64
-        }
-    };
-    latency.time.duration().as_secs_f64() * factor
 }
 
 #[cfg(test)]

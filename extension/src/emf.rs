@@ -56,8 +56,8 @@ fn dimension(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use faults::Start;
     use faults::ledger::OfFault;
+    use faults::{ActionName, Start};
     use serde_json::Value;
 
     use super::*;
@@ -70,7 +70,7 @@ mod tests {
             root: None,
             place: "f".into(),
             start: Start::Warm,
-            of: OfFault { arm, action: "wait-before".into(), waited_us, done, ..OfFault::control("slow".into()) },
+            of: OfFault { arm, action: ActionName::WaitBefore, waited_us, done, ..OfFault::control("slow".into()) },
         }
     }
 

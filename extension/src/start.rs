@@ -146,7 +146,7 @@ impl EnvironmentStart {
                 place: ledger.function().to_owned(),
                 fault: line.decision.fault,
                 arm: line.decision.arm,
-                action: line.decision.action.name().to_owned(),
+                action: line.decision.action.name(),
                 waited_us: u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
                 done: line.done || !waited.is_zero(),
             });

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use faults::kinds::dependency::Outage;
 use faults::kinds::resource::Pressure;
 use faults::{Action, Death};
+use timer::wait;
 use tokio::net::TcpStream;
 
 use crate::environment::Environment;
@@ -19,7 +20,6 @@ use crate::lock::lock;
 use crate::plan_sources::Plans;
 use crate::platform::Platform;
 use crate::runtime_process::RuntimeProcess;
-use crate::wait::wait;
 
 /// An event on its way to the handler.
 pub(crate) struct HandOver {
@@ -141,7 +141,7 @@ fn kill_later(injection: Injection<'_>, after: Duration, process: Option<Arc<Run
     let task = tokio::spawn(async move {
         tokio::select! {
             biased;
-            () = wait(after) => (),
+            _ = wait(after) => (),
             () = over => return,
         }
         let Some(record) = record.upgrade() else { return };

@@ -36,7 +36,7 @@ async fn handled(platform: &Platform, runtime: &mut Runtime, id: &str, answer: &
 
 /// The actions of an invocation and whether each was carried out.
 async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bool)> {
-    extension.eligible(id, count).await.into_iter().map(|line| (line.of.action.into_owned(), line.of.done)).collect()
+    extension.eligible(id, count).await.into_iter().map(|line| (line.of.action.to_string(), line.of.done)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,7 +157,7 @@ async fn an_answer_goes_on_late_and_slowly() {
         assert_eq!((told.status(), posted.truncated), (202, false), "{id}");
         assert!(posted.body == body, "{id}");
         let line = extension.eligible(id, 1).await.remove(0);
-        assert_eq!((line.action.as_ref(), line.done), ("stream", true), "{id}");
+        assert_eq!((line.action.as_str(), line.done), ("stream", true), "{id}");
         assert!((200_000..2_000_000).contains(&line.waited_us), "{id}: {} us", line.waited_us);
         if id == "streamed" {
             assert!(posted.raw.ends_with(b"0\r\nX-Own: 1\r\n\r\n"));

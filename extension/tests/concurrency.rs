@@ -155,7 +155,7 @@ async fn ledger_says(extension: &Extension, expected: &[[bool; 3]]) {
             assert_eq!((line.arm == Arm::Treatment, line.root.as_deref()), (struck, Some(root(n).as_str())), "{line:?}");
             let overtaken = line.fault == "lose" && struck && of("refuse").arm == Arm::Treatment;
             assert_eq!(line.done, !overtaken, "an event that is refused has no answer to lose: {line:?}");
-            assert_eq!(line.waited_us >= 1000, line.action == "wait-before", "{line:?}");
+            assert_eq!(line.waited_us >= 1000, line.action.as_str() == "wait-before", "{line:?}");
         }
     }
 }

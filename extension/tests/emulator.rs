@@ -213,14 +213,14 @@ fn the_emulator_starts_the_extension_serves_through_it_and_ends_it() {
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
     assert_eq!(answer["event"], json!({ "n": 1 }), "{answer}");
     let late = emulator.eligible_as("late");
-    assert_eq!((late.action.as_ref(), late.arm, late.start, late.done), ("wait-before", Arm::Treatment, Start::Warm, true));
+    assert_eq!((late.action.as_str(), late.arm, late.start, late.done), ("wait-before", Arm::Treatment, Start::Warm, true));
     assert_eq!(answer["requestId"], late.request_id);
     assert!(late.waited_us >= 300_000, "{late:?}");
 
     let answer = emulator.invoke(&json!({ "n": 2 }));
     assert_eq!(answer["errorType"], "Brownout.Refused", "{answer}");
     let refused = emulator.eligible_as("refuse");
-    assert_eq!((refused.action.as_ref(), refused.arm, refused.start, refused.done), ("refuse", Arm::Treatment, Start::Warm, true));
+    assert_eq!((refused.action.as_str(), refused.arm, refused.start, refused.done), ("refuse", Arm::Treatment, Start::Warm, true));
 
     // The environment lives on.
     assert_eq!(emulator.invoke(&json!({ "n": 3 }))["event"], json!({ "n": 3 }));

@@ -28,7 +28,7 @@ async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
 }
 
 async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bool)> {
-    extension.eligible(id, count).await.into_iter().map(|line| (line.of.action.into_owned(), line.of.done)).collect()
+    extension.eligible(id, count).await.into_iter().map(|line| (line.of.action.to_string(), line.of.done)).collect()
 }
 
 /// The head of an event as it was sent.

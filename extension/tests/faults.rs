@@ -43,7 +43,7 @@ async fn latency_before_and_after_is_waited_and_measured() {
         for (line, (name, action, least)) in
             lines.iter().zip([("before", "wait-before", 60_000..90_000), ("after", "wait-after", 40_000..70_000)])
         {
-            assert_eq!((line.fault.as_str(), line.action.as_ref(), line.arm), (name, action, Arm::Treatment));
+            assert_eq!((line.fault.as_str(), line.action.as_str(), line.arm), (name, action, Arm::Treatment));
             assert!(least.contains(&line.waited_us), "{name}: {} us", line.waited_us);
             assert_eq!((line.start, line.done, line.root.as_deref()), (start, true, Some(ROOT)));
         }
@@ -74,7 +74,7 @@ async fn a_refused_event_never_reaches_the_handler() {
         assert_eq!(error.header("Lambda-Runtime-Function-Error-Type"), Some("Brownout.Test"));
         assert_eq!(error.body, br#"{"errorMessage":"no","errorType":"Brownout.Test","stackTrace":[]}"#);
         let lines = extension.eligible(id, 1).await;
-        assert_eq!((lines[0].action.as_ref(), lines[0].done), ("refuse", true));
+        assert_eq!((lines[0].action.as_str(), lines[0].done), ("refuse", true));
     }
     runtime.respond("d", b"{}").await;
     assert_eq!(platform.answer_to("d").await.body, b"{}");
@@ -92,7 +92,7 @@ async fn a_lost_acknowledgement_turns_the_answer_into_an_error() {
         let posted = platform.answer_to(id).await;
         assert!(posted.path().ends_with("/error"), "{}", posted.path());
         assert!(String::from_utf8(posted.body).unwrap().contains("Brownout.Lost"));
-        assert_eq!(extension.eligible(id, 1).await[0].action, "lose-answer");
+        assert_eq!(extension.eligible(id, 1).await[0].action.as_str(), "lose-answer");
     }
     // An error of the handler's own cannot be lost.
     platform.send(event("c", ROOT, LONG, b"{}"));
@@ -115,7 +115,7 @@ async fn a_replaced_response_is_posted_in_place_of_the_handlers() {
     assert!(posted.path().ends_with("/response"));
     let body = String::from_utf8(posted.body).unwrap();
     assert!(body.contains("503") && body.contains("busy"), "{body}");
-    assert_eq!(extension.eligible("a", 1).await[0].action, "replace");
+    assert_eq!(extension.eligible("a", 1).await[0].action.as_str(), "replace");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,7 +166,7 @@ async fn an_event_is_held_until_its_deadline_and_then_dropped() {
         let line = extension.eligible(&id, 1).await.remove(0);
         assert_eq!(line.arm == Arm::Control, seen.contains(&id), "{line:?}");
         if line.arm == Arm::Treatment {
-            assert_eq!((line.action.as_ref(), line.done), ("hold-of-deadline", true), "{line:?}");
+            assert_eq!((line.action.as_str(), line.done), ("hold-of-deadline", true), "{line:?}");
             assert!(line.waited_us < 400_000, "told before the deadline: {line:?}");
         }
     }

@@ -96,7 +96,7 @@ async fn a_value_at_the_end_is_found_whatever_the_framing_and_no_tree_is_made_of
         platform.send(sent.clone());
         let got = runtime.next().await;
         assert!(sent.ends_with(&got.raw) && got.body == body.as_bytes(), "{bytes}");
-        assert_eq!(extension.eligible(&id, 1).await[0].action, "wait-before", "{bytes}");
+        assert_eq!(extension.eligible(&id, 1).await[0].action.as_str(), "wait-before", "{bytes}");
         runtime.respond(&id, b"{}").await;
     }
     let status = std::fs::read_to_string(format!("/proc/{}/status", extension.child.id())).unwrap();
@@ -126,7 +126,7 @@ async fn an_event_in_many_chunks_is_read_as_one() {
         platform.send(sent.clone());
         let got = runtime.next().await;
         assert!(sent.ends_with(&got.raw) && got.body == body.as_bytes(), "{size}");
-        assert_eq!(extension.eligible(&id, 1).await[0].action, "wait-before", "{size}");
+        assert_eq!(extension.eligible(&id, 1).await[0].action.as_str(), "wait-before", "{size}");
         runtime.respond(&id, b"{}").await;
     }
 }

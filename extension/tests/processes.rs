@@ -108,13 +108,13 @@ async fn a_runtime_is_killed_before_in_the_middle_and_after() {
         assert!(runtime.is_killed().await, "{action}");
         assert!(action != "kill-middle" || began.elapsed() >= Duration::from_millis(50), "{:?}", began.elapsed());
         let lines = extension.eligible("a", 1).await;
-        assert_eq!((lines.len(), lines[0].action.as_ref(), lines[0].done), (1, action, true));
+        assert_eq!((lines.len(), lines[0].action.as_str(), lines[0].done), (1, action, true));
         assert_eq!(platform.received_count(), 0, "{action}: the platform hears nothing");
         // The next runtime of the environment gets the next event, and not the one that died.
         let mut next = RuntimeProcess::start(&extension);
         platform.send(event("b", ROOT, LONG, body.as_bytes()));
         assert!(next.is_killed().await, "{action}");
-        assert_eq!(extension.eligible("b", 1).await[0].action, action);
+        assert_eq!(extension.eligible("b", 1).await[0].action.as_str(), action);
         assert_eq!(extension.eligible("a", 1).await.len(), 1);
     }
 }
@@ -155,7 +155,7 @@ async fn a_slow_start_holds_the_first_next_of_every_poller_and_no_other() {
         let (first, _) = tokio::join!(one.next(), two.next());
         let took = began.elapsed();
         let line = start_line(&extension).await;
-        assert_eq!((line.environment.as_str(), line.arm, line.action.as_ref(), line.done), (name.as_str(), arm, action, true));
+        assert_eq!((line.environment.as_str(), line.arm, line.action.as_str(), line.done), (name.as_str(), arm, action, true));
         let held = Duration::from_micros(line.waited_us);
         assert_eq!(held >= Duration::from_millis(300), arm == Arm::Treatment, "{held:?}");
         assert!(arm == Arm::Control || took >= Duration::from_millis(300), "{took:?}");
@@ -187,7 +187,7 @@ async fn a_failed_start_posts_an_init_error_and_kills_the_runtime() {
             assert_eq!(platform.answer_to("a").await.body, b"done");
         }
         let line = start_line(&extension).await;
-        assert_eq!((line.arm, line.done, line.action.as_ref()), (arm, true, if arm == Arm::Treatment { "fail-start" } else { "pass" }));
+        assert_eq!((line.arm, line.done, line.action.as_str()), (arm, true, if arm == Arm::Treatment { "fail-start" } else { "pass" }));
     }
 }
 
@@ -243,7 +243,7 @@ async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_
         assert_eq!(load_processes(extension.child.id()), Vec::<u32>::new());
         assert!(!std::path::Path::new(&format!("/proc/{}", running[0])).exists(), "it is reaped");
         let line = &extension.eligible(id, 1).await[0];
-        assert_eq!((line.action.as_ref(), line.done), ("press", true));
+        assert_eq!((line.action.as_str(), line.done), ("press", true));
     }
     let left: Vec<_> = std::fs::read_dir(extension.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 1, "only the ready file: {left:?}");

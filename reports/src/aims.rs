@@ -5,33 +5,20 @@ use faults::time::Time;
 
 use crate::compare::{Effect, NotComparable, compare};
 use crate::counts::Counts;
-use crate::intervals::{holm, samples_needed};
-use crate::latencies::LONGEST_US;
-use crate::measurements::PhaseSpan;
+use crate::expectation::{AimArm, Bound, Expectation};
+use crate::intervals::{ONE_SIDE, holm, samples_needed};
+use crate::latencies::{LONGEST_US, Latencies, Phase, Tag};
+use crate::machine::machine_wait_us;
+use crate::measurements::{Measurements, PhaseSpan};
 use crate::misses::{Found, Miss, Misses};
 use crate::report::{Aim, Answer, Recovered, Source, short};
-use crate::rolls::FaultSet;
+use crate::rolls::{ArmTag, FaultSet};
 use crate::tables::{arm_blocks, served, span};
 use crate::words::{count, percent, seconds, time};
-use crate::{AimArm, ArmTag, Bound, Expectation, Latencies, Measurements, Phase, Tag, implied, interference, recovery};
-
-/// A broken aim must be this unlikely if the aim were kept: one side of a 95 % interval.
-pub const ONE_SIDE: f64 = 0.025;
+use crate::{implied, interference, recovery};
 
 /// Fewer struck requests than this prove nothing about an endpoint under fault.
 pub const FEWEST_STRUCK: u64 = 10;
-
-/// What a bound asks, in words.
-pub fn asked(bound: &Bound) -> String {
-    match bound {
-        Bound::P50(limit) => format!("p50 at most {limit}"),
-        Bound::P90(limit) => format!("p90 at most {limit}"),
-        Bound::P99(limit) => format!("p99 at most {limit}"),
-        Bound::Errors(limit) => format!("errors at most {}", percent(limit.value())),
-        Bound::P99Ratio(limit) => format!("p99 under fault at most {limit} times that without"),
-        Bound::Recovery(limit) => format!("recovery within {limit}"),
-    }
-}
 
 /// Judges all aims, those of the experiment and those that are implied; a broken one must stay so when all are counted (Holm).
 pub fn judge(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Aim> {
@@ -89,7 +76,7 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
         _ => (question.under_fault(), question.in_baseline()),
     };
     let Question { expectation, source, arm, .. } = question;
-    let asked = asked(&expectation.bound);
+    let asked = expectation.bound.asked();
     let Finding { found, interval, answer, why, p_broken } = finding;
     Aim { expectation, source, arm, asked, found, interval, answer, why, p_broken, baseline }
 }
@@ -183,7 +170,7 @@ impl Question<'_> {
 
     /// The misses that neither the generator's lateness nor a wait for this machine explains.
     fn punctual(&self, span: PhaseSpan, miss: Miss, arm: AimArm) -> Misses {
-        let miss = miss.later_by(crate::verdict::machine_wait_us(self.measured));
+        let miss = miss.later_by(machine_wait_us(self.measured));
         Misses::of(&self.measured.service_times, span, miss, |tag| self.wants(tag, arm))
     }
 
@@ -317,9 +304,10 @@ impl Question<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latencies::Outcome;
     use crate::measurements::Measurements;
+    use crate::rolls::Rolls;
     use crate::sample::healthy;
-    use crate::{Outcome, Rolls};
 
     const OF: &str = "clinic GET /appointment/{id}";
 

@@ -1,12 +1,11 @@
 //! What is wrong before any fault: endpoints that serve nothing, and aims that are missed already. Judged by the same rules as the fault phase.
 
-use crate::aims::{ONE_SIDE, asked};
-use crate::implied::Asked;
-use crate::intervals::holm;
+use crate::implied::{self, Asked};
+use crate::intervals::{ONE_SIDE, holm};
+use crate::latencies::{Latencies, Tag};
 use crate::measurements::PhaseSpan;
 use crate::misses::{Miss, Misses};
 use crate::words::{count, percent};
-use crate::{Latencies, Tag, implied};
 
 /// Fewer requests than this without a right answer may be chance.
 const FEWEST: u64 = 5;
@@ -52,7 +51,7 @@ impl Baseline<'_> {
         for aim in self.asked.expectations {
             let Some((miss, allowed)) = aim.bound.allows() else { continue };
             let p = self.p_missed(&aim.of, miss, allowed, aim.warm);
-            asked_of.push((format!("`{}` misses {}", aim.of, asked(&aim.bound)), p));
+            asked_of.push((format!("`{}` misses {}", aim.of, aim.bound.asked()), p));
         }
         for of in endpoints.iter().filter(|of| implied::is_about_the_rest(of, &self.asked, self.span.phase)) {
             let what = format!("`{of}` fails more than {} of its requests", percent(implied::BASELINE));

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::counts::Counts;
+use crate::latencies::{Latencies, Phase, Tag};
 use crate::measurements::PhaseSpan;
+use crate::rolls::ArmTag;
 use crate::words::{count, time};
-use crate::{ArmTag, Latencies, Phase, Tag};
 
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;

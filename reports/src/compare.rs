@@ -13,7 +13,7 @@ use rand_pcg::Pcg64Mcg;
 use crate::counts::{Counts, highest_equivalent};
 use crate::distributions::{student_at_most, student_quantile};
 use crate::intervals::samples_needed;
-use crate::tables::is_failure;
+use crate::latencies::is_failure;
 
 /// The quantiles that are compared.
 pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];

@@ -1,113 +1,24 @@
 //! Deployments of one API side by side: how much of each fails with one of its functions, how often it starts cold, how long its answers take.
 //! Everything is counted from the run's requests; which routes are whose is told by the caller.
 
-use serde::{Deserialize, Serialize};
-
+use crate::deployment_row::{Counted, DeploymentRow, P99, RouteRow};
 use crate::implied::margin;
-use crate::intervals::{Interval, exact_share, order_statistic, samples_needed};
-use crate::measurements::{Deployment, Injections, Route};
-use crate::report::{Answer, short_interval};
-use crate::tables::{is_failure, served};
-use crate::words::{count, percent, time};
-use crate::{ArmTag, Latencies, Measurements, Phase, Tag};
+use crate::intervals::{order_statistic, samples_needed};
+use crate::latencies::{Latencies, Phase, Tag, is_failure};
+use crate::measurements::{Deployment, Injections, Measurements, Route};
+use crate::report::Answer;
+use crate::rolls::ArmTag;
+use crate::tables::served;
+use crate::words::{count, percent};
 
-/// One deployment, compared with the others of the same API.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeploymentRow {
-    /// Its name.
-    pub name: String,
-    /// How many functions it is made of.
-    pub functions: u64,
-    /// Those of them that a fault struck.
-    pub struck: Vec<String>,
-    /// Its routes, in the order that all deployments share.
-    pub routes: Vec<RouteRow>,
-    /// The share of routes that fail under fault: the blast radius.
-    pub blast_radius: Counted,
-    /// The share of requests that failed in the fault phase.
-    pub failed: Counted,
-    /// The share of requests, in all recorded phases, in whose way a new environment stood.
-    pub cold: Counted,
-}
-
-/// One route of a deployment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RouteRow {
-    /// Such as `GET /users/{id}`.
-    pub route: String,
-    /// What its requests are recorded under.
-    pub endpoint: String,
-    /// The function that serves it.
-    pub function: String,
-    /// Errors in the baseline.
-    pub baseline: Counted,
-    /// Errors in the fault phase.
-    pub fault: Counted,
-    /// Broken where the 95 % interval of the share of errors under fault lies wholly above that of the baseline; holds where it lies within the
-    /// baseline's share and a margin; else not shown.
-    pub goes_on: Answer,
-    /// p99 of warm requests in the baseline.
-    pub p99_baseline: P99,
-    /// p99 of warm requests in the fault phase that no fault struck.
-    pub p99_not_struck: P99,
-}
-
-/// So many of so many.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Counted {
-    /// How many.
-    pub hits: u64,
-    /// Of how many.
-    pub of: u64,
-    /// The 95 % interval of the share; none where there is nothing to take a share of, or where it is no sample.
-    pub interval: Option<Interval>,
-}
-
-impl Counted {
-    fn sample(hits: u64, of: u64) -> Self {
-        Self { hits, of, interval: exact_share(hits, of).map(short_interval) }
-    }
-
-    /// In words.
-    fn words(self) -> String {
-        if self.of == 0 {
-            return "no request".to_owned();
-        }
-        format!("{} ({} of {})", percent(self.hits as f64 / self.of as f64), count(self.hits), count(self.of))
-    }
-}
-
-/// A p99, or how many requests it lacks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct P99 {
-    /// How many requests there were.
-    pub requests: u64,
-    /// In microseconds; none where there were too few for an interval.
-    pub us: Option<u64>,
-    /// Its 95 % interval in microseconds.
-    pub interval: Option<Interval>,
-    /// How many more requests that needs.
-    pub needs: u64,
-}
-
-impl P99 {
-    fn of(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> Self {
-        let counts = served(latencies, |tag| !tag.cold && wanted(tag));
-        let interval = order_statistic(&counts, 0.99, 1.0);
-        Self {
-            requests: counts.total(),
-            us: counts.quantile(0.99).filter(|us| interval.is_some() && !is_failure(*us)),
-            interval,
-            needs: samples_needed(0.99).saturating_sub(counts.total()),
-        }
-    }
-
-    fn words(self) -> String {
-        match self.us {
-            Some(us) => time(us as f64),
-            None if self.needs > 0 => format!("– (needs {} more)", count(self.needs)),
-            None => "failed".to_owned(),
-        }
+fn p99(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> P99 {
+    let counts = served(latencies, |tag| !tag.cold && wanted(tag));
+    let interval = order_statistic(&counts, 0.99, 1.0);
+    P99 {
+        requests: counts.total(),
+        us: counts.quantile(0.99).filter(|us| interval.is_some() && !is_failure(*us)),
+        interval,
+        needs: samples_needed(0.99).saturating_sub(counts.total()),
     }
 }
 
@@ -154,8 +65,8 @@ fn route(route: &Route, latencies: &Latencies) -> RouteRow {
         goes_on: goes_on(baseline, fault),
         baseline,
         fault,
-        p99_baseline: P99::of(latencies, |tag| ours(tag, Phase::Baseline)),
-        p99_not_struck: P99::of(latencies, |tag| ours(tag, Phase::Fault) && tag.arm() != ArmTag::Treatment),
+        p99_baseline: p99(latencies, |tag| ours(tag, Phase::Baseline)),
+        p99_not_struck: p99(latencies, |tag| ours(tag, Phase::Fault) && tag.arm() != ArmTag::Treatment),
     }
 }
 
@@ -228,8 +139,9 @@ fn failed(route: &RouteRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latencies::Outcome;
+    use crate::rolls::Rolls;
     use crate::sample::healthy;
-    use crate::{Outcome, Rolls};
 
     /// Requests to an endpoint: so many in a phase and an arm, so many of them failed.
     fn record(latencies: &mut Latencies, endpoint: &str, phase: Phase, rolls: Rolls, requests: u64, failed: u64) {

@@ -3,9 +3,10 @@
 use faults::{Share, time::Time};
 use serde::{Deserialize, Serialize};
 
-use crate::Tag;
+use crate::latencies::Tag;
 use crate::misses::Miss;
 use crate::rolls::{ArmTag, FaultSet};
+use crate::words::percent;
 
 /// An aim for one endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +86,18 @@ pub enum Bound {
 }
 
 impl Bound {
+    /// What a bound asks, in words.
+    pub fn asked(&self) -> String {
+        match self {
+            Self::P50(limit) => format!("p50 at most {limit}"),
+            Self::P90(limit) => format!("p90 at most {limit}"),
+            Self::P99(limit) => format!("p99 at most {limit}"),
+            Self::Errors(limit) => format!("errors at most {}", percent(limit.value())),
+            Self::P99Ratio(limit) => format!("p99 under fault at most {limit} times that without"),
+            Self::Recovery(limit) => format!("recovery within {limit}"),
+        }
+    }
+
     /// When a request misses it, and the share that may; none of a bound that no single request can miss.
     pub fn allows(&self) -> Option<(Miss, f64)> {
         let longer = |limit: &Time| Miss::LongerThan(u64::try_from(limit.duration().as_micros()).unwrap_or(u64::MAX));

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use crate::deployments::{MEANING, side_by_side};
 use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
+use crate::latencies::Phase;
 use crate::measurements::Invariant;
-use crate::report::{Aim, Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Source};
+use crate::report::{Aim, Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Report, Source};
+use crate::rolls::ArmTag;
 use crate::words::{count, percent, seconds, time};
-use crate::{ArmTag, Phase, Report};
 
 const NONE: &str = "<small>none</small>";
 
@@ -233,7 +234,7 @@ pub(crate) fn interference(out: &mut String, report: &Report) {
 
 /// A quantile that is a failure has no time.
 fn quantile_us(us: Option<u64>) -> String {
-    us.filter(|us| !crate::tables::is_failure(*us)).map_or_else(|| "failed".to_owned(), |us| time(us as f64))
+    us.filter(|us| !crate::latencies::is_failure(*us)).map_or_else(|| "failed".to_owned(), |us| time(us as f64))
 }
 
 const fn arm(arm: ArmTag) -> &'static str {

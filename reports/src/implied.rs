@@ -7,11 +7,12 @@ use faults::time::Time;
 use faults::{Fault, Kind, Share};
 
 use crate::aims;
+use crate::expectation::{AimArm, Bound, Expectation};
 use crate::intervals::exact_share;
-use crate::measurements::Experiment;
+use crate::latencies::{Latencies, Phase, Tag};
+use crate::measurements::{Experiment, Measurements};
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
-use crate::{AimArm, Bound, Expectation, Latencies, Measurements, Phase, Tag};
 
 /// Errors of what no error struck may exceed the share of the baseline by this much, where there are enough requests to show it.
 pub const MARGIN: f64 = 0.02;

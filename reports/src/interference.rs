@@ -1,51 +1,20 @@
 //! Whether the faults reach requests that they did not strike: control against its own baseline. Struck invocations may hold all environments,
 //! and then the untouched ones of the same seconds wait too, so that struck against control looks harmless.
 
-use serde::{Deserialize, Serialize};
-
-use crate::aims::ONE_SIDE;
-use crate::intervals::{Interval, order_statistic};
+use crate::intervals::{Interval, ONE_SIDE, order_statistic};
+use crate::latencies::{Phase, Tag};
+use crate::measurements::Measurements;
 use crate::misses::{Miss, Misses};
+use crate::reached::Reached;
 use crate::report::{short, short_interval};
+use crate::rolls::ArmTag;
 use crate::tables::{served, span};
-use crate::words::time;
-use crate::{ArmTag, Measurements, Phase, Tag};
 
 /// Control may be so many times as slow as its baseline: phases follow each other, and a machine that drifts by 30 % is no fault's doing.
 pub const MARGIN: f64 = 1.5;
 
 /// Differences below this are a machine's own, in microseconds.
 const SMALLEST_US: f64 = 2_000.0;
-
-/// Control against baseline at one quantile of one endpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reached {
-    /// The endpoint.
-    pub endpoint: String,
-    /// Such as `p90`.
-    pub quantile: String,
-    /// Control in the fault phase, in microseconds.
-    pub control_us: u64,
-    /// The requests of the baseline that the faults would have been about, in microseconds.
-    pub baseline_us: u64,
-    /// Control over baseline.
-    pub ratio: f64,
-    /// From the ends of the two intervals: wider than 95 %.
-    pub interval: Interval,
-    /// Whether control has left its baseline by more than [`MARGIN`]: it surely misses that as an aim.
-    pub beyond: bool,
-}
-
-impl Reached {
-    /// In words.
-    pub fn words(&self) -> String {
-        let (control, baseline) = (time(self.control_us as f64), time(self.baseline_us as f64));
-        format!(
-            "the faults reach requests of `{}` that they did not strike: {} of control is {:.1} times its baseline ({control} against {baseline})",
-            self.endpoint, self.quantile, self.ratio
-        )
-    }
-}
 
 /// Every endpoint that has a control arm, at the quantiles for which there are enough requests.
 pub fn rows(measured: &Measurements) -> Vec<Reached> {
@@ -99,8 +68,9 @@ fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Reached> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latencies::Latencies;
+    use crate::rolls::Rolls;
     use crate::sample::healthy;
-    use crate::{Latencies, Rolls};
 
     const OF: &str = "clinic GET /appointment/{id}";
 

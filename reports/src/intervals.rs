@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::counts::Counts;
 use crate::distributions::{binomial_at_most, binomial_quantile};
 
+/// A broken aim must be this unlikely if the aim were kept: one side of a 95 % interval.
+pub const ONE_SIDE: f64 = 0.025;
+
 /// A 95 % interval, its unit given by what it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {

@@ -83,6 +83,11 @@ pub struct IntervalHistogram {
 /// The longest latency that is told apart: one hour.
 pub const LONGEST_US: u64 = 3_600_000_000;
 
+/// Whether a value that stands for all ends of a request is that of a failure.
+pub const fn is_failure(us: u64) -> bool {
+    us >= LONGEST_US
+}
+
 /// Pairs of (lowest value of a bucket in microseconds, count), sorted.
 type Pairs = Vec<(u32, u32)>;
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use faults::Fault;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dispositions, Expectation, Latencies, Phase};
+use crate::dispositions::Dispositions;
+use crate::expectation::Expectation;
+use crate::latencies::{Latencies, Phase};
 
 /// One run, measured.
 #[derive(Debug)]

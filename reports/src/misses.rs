@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::compare::BLOCK_S;
 use crate::distributions::{student_at_most, student_quantile};
 use crate::intervals::{Interval, exact_share, p_of_at_least};
+use crate::latencies::{Latencies, Tag};
 use crate::measurements::PhaseSpan;
-use crate::{Latencies, Tag};
 
 /// How many missed, of how many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

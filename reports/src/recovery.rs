@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::aims::{ONE_SIDE, asked};
-use crate::implied::Asked;
-use crate::intervals::{exact_share, p_of_at_least};
+use crate::expectation::Bound;
+use crate::implied::{self, Asked};
+use crate::intervals::{ONE_SIDE, exact_share, p_of_at_least};
+use crate::latencies::Phase;
+use crate::measurements::Measurements;
 use crate::misses::{Block, Miss, Misses};
 use crate::report::Recovered;
 use crate::tables::span;
-use crate::{Bound, Measurements, Phase, implied};
 
 /// The length of a window in seconds.
 pub const WINDOW_S: u32 = 5;
@@ -49,13 +50,13 @@ impl Kept {
 fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
     let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
         let (miss, allowed) = aim.bound.allows()?;
-        Some((asked(&aim.bound), miss, allowed, aim.warm))
+        Some((aim.bound.asked(), miss, allowed, aim.warm))
     });
     let mut wanted: Vec<_> = own.collect();
     if implied::is_about_the_rest(of, &Asked::of(measured), Phase::Fault) {
         let requests = measured.latencies.count(|tag| tag.endpoint == of && tag.phase == Phase::Recovery && tag.ended());
         let errors = implied::bound(measured, of, requests).and_then(|share| faults::Share::try_from(share).ok());
-        wanted.extend(errors.map(|share| (asked(&Bound::Errors(share)), Miss::Failed, share.value(), false)));
+        wanted.extend(errors.map(|share| (Bound::Errors(share).asked(), Miss::Failed, share.value(), false)));
     }
     let kept = |(what, miss, allowed, warm): (String, Miss, f64, bool)| {
         let mut seconds: BTreeMap<u32, Block> = BTreeMap::new();

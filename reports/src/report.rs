@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::deployments::DeploymentRow;
-use crate::interference::Reached;
+use crate::deployment_row::DeploymentRow;
+use crate::dispositions::Dispositions;
+use crate::expectation::{AimArm, Expectation};
 use crate::intervals::Interval;
+use crate::latencies::Phase;
 use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
-use crate::{AimArm, ArmTag, Dispositions, Expectation, Phase, Verdict};
+use crate::reached::Reached;
+use crate::rolls::ArmTag;
+use crate::verdict::Verdict;
 
 /// The version of the form of `result.json` that this code writes and reads.
 pub const VERSION: u32 = 2;

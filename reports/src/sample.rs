@@ -5,11 +5,13 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use crate::dispositions::Row;
+use crate::dispositions::{Dispositions, Row};
+use crate::expectation::{Bound, Expectation};
+use crate::latencies::{Latencies, Outcome, Phase, Tag};
 use crate::measurements::{
     Books, Deployment, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, Route,
 };
-use crate::{ArmTag, Bound, Dispositions, Expectation, Latencies, Outcome, Phase, Rolls, Tag};
+use crate::rolls::{ArmTag, Rolls};
 
 const CLINIC: &str = "clinic GET /appointment/{id}";
 

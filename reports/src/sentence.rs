@@ -1,8 +1,7 @@
 //! The verdict in plain sentences: what was found, and what it does not cover.
 
-use crate::Report;
 use crate::measurements::{Books, End, Invariant};
-use crate::report::Source;
+use crate::report::{Report, Source};
 use crate::words::count;
 
 /// Every aim and rule held.

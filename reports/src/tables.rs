@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use crate::compare::{QUANTILES, compare};
 use crate::counts::{Counts, lowest_equivalent};
 use crate::intervals::{Interval, exact_share, holm, order_statistic, samples_needed};
-use crate::latencies::{LONGEST_US, sum};
-use crate::measurements::PhaseSpan;
+use crate::latencies::{LONGEST_US, Latencies, Phase, Tag, is_failure, sum};
+use crate::measurements::{Measurements, PhaseSpan};
 use crate::misses::{Miss, Misses, block};
 use crate::report::{EffectRow, EndpointRow, MethodCheck, Quantile, Ratio, short, short_interval};
-use crate::rolls::FaultSet;
-use crate::{ArmTag, Latencies, Measurements, Phase, Tag};
+use crate::rolls::{ArmTag, FaultSet};
 
 /// Names of [`QUANTILES`].
 pub const NAMES: [&str; 3] = ["p50", "p90", "p99"];
@@ -36,11 +35,6 @@ pub fn served(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> Counts {
     let mut all = Vec::new();
     latencies.visit(|tag| tag.ended() && wanted(tag), |_, tag, _, pairs| all.extend(as_served(tag, pairs)));
     Counts::merge(all)
-}
-
-/// Whether a value of [`served`] is that of a failure.
-pub fn is_failure(us: u64) -> bool {
-    us >= LONGEST_US
 }
 
 #[derive(Default)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use faults::Place;
+use faults::{ActionName, Place};
 
 /// One strike, as a ledger tells it: a line for each struck invocation and each struck call, retries included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct Struck {
     pub fault: String,
     /// Where it struck.
     pub place: Place,
-    /// The action's name, as [`faults::Action::name`] gives it.
-    pub action: String,
+    /// What was done.
+    pub action: ActionName,
     /// When the ledger was read.
     pub at: Duration,
 }
@@ -36,17 +36,25 @@ pub enum Handler {
 }
 
 impl Struck {
-    /// What can have become of the handler. Whatever is not known is [`Handler::Unsure`].
+    /// What can have become of the handler. Of a call in it, it is not known what the handler made of the answer.
     pub fn handler(&self) -> Handler {
         if matches!(self.place, Place::Service { .. }) {
             return Handler::Unsure;
         }
-        match self.action.as_str() {
-            "refuse" | "kill-before" | "fail-start" => Handler::NotRun,
-            "lose-answer" | "drop" | "hand-twice" | "kill-after" | "wait-after" => Handler::Whole,
-            "replace" | "cut" | "corrupt" | "stream" => Handler::Replaced,
-            "edit-event" => Handler::Misled,
-            _ => Handler::Unsure,
+        match self.action {
+            ActionName::Refuse | ActionName::KillBefore | ActionName::FailStart => Handler::NotRun,
+            ActionName::LoseAnswer | ActionName::Drop | ActionName::HandTwice | ActionName::KillAfter | ActionName::WaitAfter => {
+                Handler::Whole
+            }
+            ActionName::Replace | ActionName::Cut | ActionName::Corrupt | ActionName::Stream => Handler::Replaced,
+            ActionName::EditEvent => Handler::Misled,
+            ActionName::Pass
+            | ActionName::WaitBefore
+            | ActionName::HoldOfDeadline
+            | ActionName::KillMiddle
+            | ActionName::SlowStart
+            | ActionName::Press
+            | ActionName::Disturb => Handler::Unsure,
         }
     }
 
@@ -72,8 +80,8 @@ mod tests {
 
     use super::*;
 
-    fn struck(place: Place, action: &str) -> Struck {
-        Struck { message: None, fault: "f".into(), place, action: action.into(), at: Duration::ZERO }
+    fn struck(place: Place, action: ActionName) -> Struck {
+        Struck { message: None, fault: "f".into(), place, action, at: Duration::ZERO }
     }
 
     #[test]
@@ -106,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_strike_concerns_a_function_and_the_services_it_calls() {
-        let function = |name: &str| struck(Place::Function(name.into()), "refuse");
-        let service = |name: &str| struck(Place::Service { name: name.into(), operation: Some("X".into()) }, "refuse");
+        let function = |name: &str| struck(Place::Function(name.into()), ActionName::Refuse);
+        let service = |name: &str| struck(Place::Service { name: name.into(), operation: Some("X".into()) }, ActionName::Refuse);
         let concerns = |one: Struck| one.concerns("email-processor", &["ses", "s3"]);
         assert!(concerns(function("email-processor")) && concerns(service("ses")));
         assert!(!concerns(function("authorizer")) && !concerns(service("iotdata")));

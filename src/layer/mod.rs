@@ -2,17 +2,15 @@
 //! Nothing may be called built that has not been checked: a program that needs a newer glibc than allowed fails the command.
 
 mod archive;
-mod elf;
+pub mod elf;
 mod licences;
 mod sbom;
-mod toolchain;
+pub mod toolchain;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use archive::Entry;
-pub use elf::Glibc;
-pub use toolchain::{Arch, Linker};
 use toolchain::{Built, Toolchain};
 
 use crate::cli::LayerBuild;
@@ -39,7 +37,7 @@ pub fn build(arguments: &LayerBuild) -> Result<u8, Box<dyn Error>> {
         match checked(&toolchain, &metadata, PLAN_FETCHER) {
             Ok(fetcher) => programs.push(fetcher),
             Err(error) => {
-                eprintln!("warning: left out {PLAN_FETCHER}: {}; with this layer no plan is read from SSM or S3", crate::chain(&*error))
+                eprintln!("warning: left out {PLAN_FETCHER}: {}; with this layer no plan is read from SSM or S3", protocol::chain(&*error))
             }
         }
     }

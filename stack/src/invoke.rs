@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::platform::{InvokeError, Invoked};
+use crate::platform::invocation::{InvokeError, Invoked};
 
 /// Whoever invokes functions.
 #[async_trait]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use faults::Entry;
 use run_folder::Deployment;
-use run_folder::deployment::Parameter;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -169,13 +168,8 @@ struct At<'a> {
 
 /// Everything that is deployed, as one.
 fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {
-    let value = |parameter: &Parameter| match parameter {
-        Parameter::Text(text) => text.clone(),
-        Parameter::ServicesAddress => at.services.to_owned(),
-        Parameter::CacheAddress => at.cache.to_owned(),
-    };
     let read = |template: &run_folder::deployment::Template| {
-        let parameters = template.parameters.iter().map(|(name, parameter)| (name.clone(), value(parameter))).collect();
+        let parameters = template.parameters.iter().map(|(name, value)| (name.clone(), value.text(at.services, at.cache))).collect();
         Template::read(&template.text, &parameters)
     };
     let mut all = Template::join(deployment.templates.iter().map(read).collect::<Result<_, _>>()?)?;

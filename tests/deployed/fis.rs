@@ -11,7 +11,7 @@ const VIA_FIS: [&str; 2] = ["--via", "fis"];
 fn statuses(cloud: &Cloud) -> Vec<&'static str> {
     let plane = cloud.plane();
     let plane = plane.lock().unwrap();
-    plane.plane.experiments.iter().filter(|it| !it.skips).map(|it| it.status).collect()
+    plane.plane.experiments.iter().filter(|it| !it.skips).map(|it| it.status.name()).collect()
 }
 
 #[test]

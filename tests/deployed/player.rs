@@ -52,7 +52,13 @@ fn play(plane: &Arc<Mutex<Scripted>>, host: &mut ScriptHost, play: &Play, over: 
     let execution = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let stops = plane.lock().unwrap().plane.experiments.iter().any(|it| it.id == play.experiment && it.status == "stopping");
+                let stops = plane
+                    .lock()
+                    .unwrap()
+                    .plane
+                    .experiments
+                    .iter()
+                    .any(|it| it.id == play.experiment && it.status == control_plane::Status::Stopping);
                 cancel.fetch_or(stops || over.load(Ordering::Relaxed), Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(50));
             }

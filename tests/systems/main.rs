@@ -25,11 +25,7 @@ fn deployment(system: System, setup: &Setup) -> Deployment {
 
 /// What a system's template says under this text, with these parameters as far as it has them.
 fn read(system: System, text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
-    let value = |parameter: &Parameter| match parameter {
-        Parameter::Text(text) => text.clone(),
-        Parameter::ServicesAddress => "http://127.0.0.1:1".to_owned(),
-        Parameter::CacheAddress => "redis://127.0.0.1:1".to_owned(),
-    };
+    let value = |parameter: &Parameter| parameter.text("http://127.0.0.1:1", "redis://127.0.0.1:1");
     let own = deployment(system, &Setup::default()).templates.remove(0).parameters;
     let mut all: BTreeMap<_, _> = own.iter().map(|(name, parameter)| (name.clone(), value(parameter))).collect();
     let known = parameters.iter().filter(|(name, _)| text.contains(&format!("\n  {name}:\n    Type:")));

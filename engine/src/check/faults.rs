@@ -7,6 +7,8 @@ use ::faults::kinds::NAMES;
 use ::faults::time::Time;
 use ::faults::{By, Fault, Kind, Place, Trigger};
 use scenarios::systems::System;
+use stack::services::SERVICES;
+use stack::services::described::Described;
 use toml::Spanned;
 
 use super::super::file::{FaultEntry, File, ServiceRoll};
@@ -19,18 +21,10 @@ pub fn functions() -> impl Iterator<Item = (&'static str, System, Trigger)> {
     System::ALL.into_iter().flat_map(|system| system.functions().iter().map(move |(name, trigger)| (*name, system, *trigger)))
 }
 
-/// The services that functions call, with their operations.
-pub const SERVICES: [(&str, &[&str]); 9] = [
-    ("dynamodb", &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"]),
-    ("verifiedpermissions", &["IsAuthorized", "BatchIsAuthorized"]),
-    ("iotdata", &["GetThingShadow", "UpdateThingShadow"]),
-    ("cognito-idp", &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"]),
-    ("s3", &["GetObject", "PutObject"]),
-    ("ses", &["SendEmail"]),
-    ("sns", &["Publish"]),
-    ("states", &["StartExecution"]),
-    ("redis", &stack::services::redis::OPERATIONS),
-];
+/// The services that functions call.
+fn services() -> impl Iterator<Item = &'static Described> {
+    SERVICES.into_iter().filter(|service| !service.operations.is_empty())
+}
 
 impl Check<'_> {
     pub(super) fn faults(&mut self, file: &File, ground: &Ground<'_>) -> (Vec<Fault>, Windows) {
@@ -184,8 +178,8 @@ impl Check<'_> {
 
     fn service(&mut self, service: &Spanned<String>, operation: Option<&Spanned<String>>) -> Option<Place> {
         let name = service.get_ref();
-        let Some((_, operations)) = SERVICES.iter().find(|(known, _)| known == name) else {
-            let there = there_are(name, SERVICES.iter().map(|(name, _)| *name));
+        let Some(Described { operations, .. }) = services().find(|known| known.name == name) else {
+            let there = there_are(name, services().map(|known| known.name));
             self.complain(service.span(), format!("there is no service `{name}`; {there}"));
             return None;
         };

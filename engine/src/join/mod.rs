@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use faults::ledger::{Eligible, Started};
-use faults::{Action, Arm, Entry, Fault, Identity, Kind, Place};
+use faults::{Action, ActionName, Arm, Entry, Fault, Identity, Kind, Place};
 use reports::measurements::Injections;
 use reports::{ArmTag, Rolls};
 use scenarios::traffic::PATIENCE;
@@ -267,7 +267,7 @@ impl Join {
                 entry.eligible().iter().filter(|line| is_struck(line)).filter_map(|line| self.strike(line, at)).collect()
             }
             Entry::Started(start) if start.run == self.run && start.arm == Arm::Treatment && start.done => {
-                self.strike_of(&start.fault, &start.action, None, at).into_iter().collect()
+                self.strike_of(&start.fault, start.action, None, at).into_iter().collect()
             }
             _ => Vec::new(),
         }
@@ -275,12 +275,12 @@ impl Join {
 
     fn strike(&self, line: &Eligible, at: Duration) -> Option<Event> {
         let message = line.message.clone().or_else(|| self.messages.get(line.root.as_ref()?).cloned());
-        self.strike_of(&line.fault, &line.action, message, at)
+        self.strike_of(&line.fault, line.action, message, at)
     }
 
-    fn strike_of(&self, fault: &str, action: &str, message: Option<String>, at: Duration) -> Option<Event> {
+    fn strike_of(&self, fault: &str, action: ActionName, message: Option<String>, at: Duration) -> Option<Event> {
         let fault = self.faults.iter().find(|known| known.name == fault)?;
-        let (name, place, action) = (fault.name.clone(), fault.place.clone(), action.to_owned());
+        let (name, place) = (fault.name.clone(), fault.place.clone());
         Some(Event::Struck(Box::new(Struck { message, fault: name, place, action, at })))
     }
 

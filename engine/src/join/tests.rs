@@ -11,7 +11,7 @@ const CACHE_REFUSES: &str = include_str!("../../../scenarios/src/systems/audit/e
 
 fn call(plan: &Plan, request_id: &str) -> Entry {
     let decision = plan.faults[0].decide(plan.seed, Identity(request_id));
-    let of = OfFault { arm: decision.arm, action: decision.action.name().into(), ..OfFault::control("refused-delete".into()) };
+    let of = OfFault { arm: decision.arm, action: decision.action.name(), ..OfFault::control("refused-delete".into()) };
     Entry::Decided(Decided {
         run: "run".into(),
         sequence: 1,

@@ -18,6 +18,12 @@ use crate::target::{LEAD, Target, TargetError};
 /// The program exits at once when everything is taken back. This is the longest wait for that.
 const GOING: Duration = Duration::from_secs(10);
 
+/// The longest wait for what the program knows already.
+const OBSERVING: Duration = Duration::from_secs(300);
+
+/// The longest wait for what it has to do first: it insists on a call for five minutes, and FIS may take ten to clean up.
+const WORKING: Duration = Duration::from_secs(1_800);
+
 /// The program, and the pipes to it.
 #[derive(Debug)]
 struct Conversation {
@@ -49,7 +55,7 @@ impl Remote {
         let task = Task::Run(run.clone());
         let Run { plan, via, run, .. } = run;
         let mut conversation = Conversation::start(program)?;
-        if let Err(why) = conversation.ask(&task).await.and_then(done) {
+        if let Err(why) = conversation.ask(&task, WORKING).await.and_then(done) {
             conversation.end().await;
             return Err(why);
         }
@@ -57,8 +63,12 @@ impl Remote {
     }
 
     async fn ask(&mut self, request: &Request) -> Result<Answer, TargetError> {
+        let within = match request {
+            Request::Observe => OBSERVING,
+            Request::Deploy | Request::Strike(_) => WORKING,
+        };
         match &mut self.conversation {
-            Some(conversation) => conversation.ask(request).await,
+            Some(conversation) => conversation.ask(request, within).await,
             None => Err(TargetError::Down(format!("`{PROGRAM}` is not running"))),
         }
     }
@@ -137,7 +147,7 @@ impl Target for Remote {
 
     async fn restore(&mut self) -> Option<Left> {
         let mut conversation = self.conversation.take()?;
-        let restored = conversation.restored().await;
+        let restored = conversation.restored(WORKING).await;
         conversation.end().await;
         match restored {
             Ok(Restored { left, story }) => {
@@ -166,13 +176,13 @@ impl Conversation {
         Ok(Self { child, requests: Some(requests), answers: BufReader::new(answers).lines(), said, restored: None })
     }
 
-    async fn ask<T: serde::Serialize>(&mut self, message: &T) -> Result<Answer, TargetError> {
+    async fn ask<T: serde::Serialize>(&mut self, message: &T, within: Duration) -> Result<Answer, TargetError> {
         let line = protocol::to_line(message).map_err(|cause| TargetError::Io { what: "it cannot be asked".into(), cause })?;
         if let Some(requests) = &mut self.requests {
-            // Where it is gone, the missing answer tells.
-            let _ = requests.write_all(line.as_bytes()).await;
+            // Where it is gone, the missing answer tells; so it does where it reads nothing.
+            let _ = tokio::time::timeout(within, requests.write_all(line.as_bytes())).await;
         }
-        match self.answer().await? {
+        match self.answer(within).await? {
             Answer::Restored(restored) => {
                 self.restored = Some(restored);
                 Err(TargetError::Down(format!("`{PROGRAM}` was stopped, and has taken everything back that it could")))
@@ -181,22 +191,27 @@ impl Conversation {
         }
     }
 
-    async fn answer(&mut self) -> Result<Answer, TargetError> {
-        match self.answers.next_line().await {
-            Ok(Some(line)) => protocol::read(&line).map_err(|error| TargetError::Down(chain(&error))),
-            Ok(None) | Err(_) => Err(self.gone().await),
+    /// A program that gives no answer is ended, since nothing more can come of it: it may be frozen.
+    async fn answer(&mut self, within: Duration) -> Result<Answer, TargetError> {
+        match tokio::time::timeout(within, self.answers.next_line()).await {
+            Ok(Ok(Some(line))) => protocol::read(&line).map_err(|error| TargetError::Down(chain(&error))),
+            Ok(Ok(None) | Err(_)) => Err(self.gone().await),
+            Err(_) => {
+                let _ = self.child.kill().await;
+                Err(TargetError::Down(format!("`{PROGRAM}` gave no answer for {within:?} and was killed")))
+            }
         }
     }
 
     /// Ends its input, and waits until everything is taken back. Answers to cancelled requests may come first.
-    async fn restored(&mut self) -> Result<Restored, TargetError> {
+    async fn restored(&mut self, within: Duration) -> Result<Restored, TargetError> {
         if let Some(restored) = self.restored.take() {
             return Ok(restored);
         }
         // The end of its input.
         self.requests = None;
         loop {
-            if let Answer::Restored(restored) = self.answer().await? {
+            if let Answer::Restored(restored) = self.answer(within).await? {
                 return Ok(restored);
             }
         }
@@ -208,7 +223,7 @@ impl Conversation {
         TargetError::Down(format!("`{PROGRAM}` went away{how}"))
     }
 
-    /// Waits for its end and its last lines. It is never killed: it may still be restoring.
+    /// Waits for its end and its last lines. It is not killed here: it may still be restoring.
     async fn end(self) {
         let Self { mut child, said, requests, .. } = self;
         drop(requests);
@@ -240,16 +255,28 @@ fn unexpected(answer: Answer) -> TargetError {
 mod tests {
     use super::*;
 
-    /// How a program answers that is `script`.
+    /// A program that is `script`.
+    fn started(script: &str) -> (Conversation, tempfile::TempDir) {
+        let (path, folder) = super::super::stand_in::program(script);
+        (Conversation::start(&path).unwrap(), folder)
+    }
+
+    /// How it answers.
     async fn answer(script: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("program");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let mut conversation = Conversation::start(&path).unwrap();
-        let answer = conversation.ask(&Request::Observe).await.and_then(done);
+        let (mut conversation, _folder) = started(script);
+        let answer = conversation.ask(&Request::Observe, OBSERVING).await.and_then(done);
         conversation.end().await;
         answer.map_or_else(|error| chain(&error), |()| "done".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_frozen_is_killed_and_what_it_left_is_not_known() {
+        let (mut conversation, _folder) = started("kill -STOP $$");
+        let why = conversation.ask(&Request::Observe, Duration::from_millis(100)).await.unwrap_err();
+        assert!(why.to_string().contains("gave no answer for 100ms and was killed"), "{why}");
+        let why = conversation.restored(OBSERVING).await.unwrap_err();
+        assert!(why.to_string().contains("went away (signal: 9"), "{why}");
+        conversation.end().await;
     }
 
     #[tokio::test]

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::json::{Reader, Stop, said};
-use crate::{Places, Trigger};
+use crate::places::Places;
+use crate::trigger::Trigger;
 
 /// The members of an answer to an HTTP request.
 const HTTP_ANSWER: [&str; 7] = ["statusCode", "statusDescription", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"];

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::Trigger;
 use crate::access::answer_fits;
-use crate::kinds::dependency::Outage;
-use crate::kinds::event::Edits;
-use crate::kinds::resource::Pressure;
-use crate::kinds::stream::Pace;
+use crate::edits::Edits;
+use crate::outage::Outage;
+use crate::pace::Pace;
+use crate::pressure::Pressure;
+use crate::trigger::Trigger;
 
 /// Before the handler sees the event, or after it has answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -119,30 +119,94 @@ pub enum Action {
     Disturb(Outage),
 }
 
+/// No action has this name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no action `{0}`")]
+pub struct UnknownAction(String);
+
+macro_rules! names {
+    ($($name:ident: $text:literal,)+) => {
+        /// What an action is called in the ledger.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum ActionName {
+            $(#[doc = concat!("`", $text, "`")] #[serde(rename = $text)] $name,)+
+        }
+
+        impl ActionName {
+            /// As the ledger has it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+
+        impl std::str::FromStr for ActionName {
+            type Err = UnknownAction;
+
+            fn from_str(text: &str) -> Result<Self, UnknownAction> {
+                match text {
+                    $($text => Ok(Self::$name),)+
+                    _ => Err(UnknownAction(text.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+names! {
+    Pass: "pass",
+    WaitBefore: "wait-before",
+    WaitAfter: "wait-after",
+    Refuse: "refuse",
+    LoseAnswer: "lose-answer",
+    Replace: "replace",
+    Cut: "cut",
+    Corrupt: "corrupt",
+    Drop: "drop",
+    Stream: "stream",
+    HandTwice: "hand-twice",
+    EditEvent: "edit-event",
+    HoldOfDeadline: "hold-of-deadline",
+    KillBefore: "kill-before",
+    KillMiddle: "kill-middle",
+    KillAfter: "kill-after",
+    SlowStart: "slow-start",
+    FailStart: "fail-start",
+    Press: "press",
+    Disturb: "disturb",
+}
+
+impl std::fmt::Display for ActionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Action {
     /// Its name in the ledger.
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(&self) -> ActionName {
         match self {
-            Self::Pass => "pass",
-            Self::Wait { moment: Moment::Before, .. } => "wait-before",
-            Self::Wait { moment: Moment::After, .. } => "wait-after",
-            Self::Refuse { .. } => "refuse",
-            Self::LoseAnswer { .. } => "lose-answer",
-            Self::Replace { .. } => "replace",
-            Self::Alter(Alteration::Cut { .. }) => "cut",
-            Self::Alter(Alteration::Corrupt { .. }) => "corrupt",
-            Self::Alter(Alteration::Drop) => "drop",
-            Self::Stream(_) => "stream",
-            Self::HandTwice => "hand-twice",
-            Self::EditEvent(_) => "edit-event",
-            Self::HoldOfDeadline { .. } => "hold-of-deadline",
-            Self::Kill(Death::Before) => "kill-before",
-            Self::Kill(Death::Middle { .. }) => "kill-middle",
-            Self::Kill(Death::After) => "kill-after",
-            Self::SlowStart { .. } => "slow-start",
-            Self::FailStart { .. } => "fail-start",
-            Self::Pressure(_) => "press",
-            Self::Disturb(_) => "disturb",
+            Self::Pass => ActionName::Pass,
+            Self::Wait { moment: Moment::Before, .. } => ActionName::WaitBefore,
+            Self::Wait { moment: Moment::After, .. } => ActionName::WaitAfter,
+            Self::Refuse { .. } => ActionName::Refuse,
+            Self::LoseAnswer { .. } => ActionName::LoseAnswer,
+            Self::Replace { .. } => ActionName::Replace,
+            Self::Alter(Alteration::Cut { .. }) => ActionName::Cut,
+            Self::Alter(Alteration::Corrupt { .. }) => ActionName::Corrupt,
+            Self::Alter(Alteration::Drop) => ActionName::Drop,
+            Self::Stream(_) => ActionName::Stream,
+            Self::HandTwice => ActionName::HandTwice,
+            Self::EditEvent(_) => ActionName::EditEvent,
+            Self::HoldOfDeadline { .. } => ActionName::HoldOfDeadline,
+            Self::Kill(Death::Before) => ActionName::KillBefore,
+            Self::Kill(Death::Middle { .. }) => ActionName::KillMiddle,
+            Self::Kill(Death::After) => ActionName::KillAfter,
+            Self::SlowStart { .. } => ActionName::SlowStart,
+            Self::FailStart { .. } => ActionName::FailStart,
+            Self::Pressure(_) => ActionName::Press,
+            Self::Disturb(_) => ActionName::Disturb,
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use siphasher::sip::SipHasher24;
 
-use crate::Start;
 use crate::json::said;
 use crate::places::{ANY_CASE, Places, escaped};
+use crate::start::Start;
 
 /// The most bytes of a message's id. The longest that is known, of a Kinesis record, has 77.
 const LONGEST_ID: usize = 128;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Trigger;
+use crate::trigger::Trigger;
 
 /// What a roll depends on, as [`By`] says; without a trace and without a message it is the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

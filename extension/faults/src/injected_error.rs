@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Complaint;
+use crate::complaint::Complaint;
 
 /// Type and message of an injected error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,28 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Decision, Identity};
-
-/// Which of the two groups an eligible invocation fell into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arm {
-    /// The fault struck it.
-    Treatment,
-    /// It was eligible and passed untouched.
-    Control,
-}
-
-/// Whether the execution environment was new.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Start {
-    /// The environment's first invocation.
-    Cold,
-    /// A later one.
-    Warm,
-}
+use crate::action::ActionName;
+use crate::arm::Arm;
+use crate::decision::Decision;
+use crate::identity::Identity;
+use crate::start::Start;
 
 /// One line of the ledger. On the wire it is `{"brownout":{...}}`, so that it can be among other log lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +62,7 @@ pub struct Decided {
     /// The root of the trace id, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// The function or service, as [`crate::Place`] prints it.
+    /// The function or service, as [`crate::plan::Place`] prints it.
     pub place: String,
     /// Cold or warm.
     pub start: Start,
@@ -114,17 +97,17 @@ pub struct OfFault {
     /// Treatment or control.
     pub arm: Arm,
     /// The action's name, `pass` for control.
-    pub action: Cow<'static, str>,
+    pub action: ActionName,
     /// How long it really waited, in microseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub waited_us: u64,
     /// False if the action could not be carried out and the invocation passed untouched.
     #[serde(default = "done", skip_serializing_if = "is_done")]
     pub done: bool,
-    /// The id of the message that the roll depends on, if it does: see [`crate::By::Message`].
+    /// The id of the message that the roll depends on, if it does: see [`crate::identity::By::Message`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The number of the call that the roll depends on, if calls are counted: see [`crate::By::Call`].
+    /// The number of the call that the roll depends on, if calls are counted: see [`crate::identity::By::Call`].
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub call: u32,
 }
@@ -132,14 +115,14 @@ pub struct OfFault {
 impl OfFault {
     /// A fault that left the invocation untouched.
     pub fn control(fault: String) -> Self {
-        Self { fault, arm: Arm::Control, action: Action::Pass.name().into(), waited_us: 0, done: true, message: None, call: 1 }
+        Self { fault, arm: Arm::Control, action: ActionName::Pass, waited_us: 0, done: true, message: None, call: 1 }
     }
 
     /// What became of a decision.
     pub fn of(decision: Decision, waited: Duration, done: bool) -> Self {
         let Decision { fault, arm, action, message, call } = decision;
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-        Self { fault, arm, action: action.name().into(), waited_us, done, message, call }
+        Self { fault, arm, action: action.name(), waited_us, done, message, call }
     }
 }
 
@@ -154,7 +137,7 @@ pub struct Eligible {
     pub request_id: String,
     /// The root of the trace id, where there was one.
     pub root: Option<String>,
-    /// The function or service, as [`crate::Place`] prints it.
+    /// The function or service, as [`crate::plan::Place`] prints it.
     pub place: String,
     /// Cold or warm.
     pub start: Start,
@@ -220,7 +203,7 @@ pub struct Started {
     /// Treatment or control.
     pub arm: Arm,
     /// The action's name, `pass` for control.
-    pub action: String,
+    pub action: ActionName,
     /// How long it really waited, in microseconds.
     pub waited_us: u64,
     /// False if the action could not be carried out and the environment started untouched.
@@ -299,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_line_says_once_what_all_faults_share_and_only_the_names_of_the_control_arm() {
-        let struck = OfFault { arm: Arm::Treatment, action: "wait-before".into(), waited_us: 60_012, ..OfFault::control("slow".into()) };
+        let struck = OfFault { arm: Arm::Treatment, action: ActionName::WaitBefore, waited_us: 60_012, ..OfFault::control("slow".into()) };
         let entry = decided(Some("1-a-b"), vec![struck], (0..19).map(|n| format!("fault-{n}").into()).collect());
         let line = entry.to_line();
         assert!(line.len() < 1_000 && line.matches('\n').count() == 1, "{} bytes: {line}", line.len());

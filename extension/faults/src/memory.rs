@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::Fault;
-use crate::Kind;
+use crate::kinds::Kind;
+use crate::plan::Fault;
 
 /// The memory of one environment. Another run begins with an empty one.
 #[derive(Debug, Default)]

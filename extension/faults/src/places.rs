@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::Facts;
+use crate::facts::Facts;
 use crate::json::{DEEPEST, Reader, Stop, said};
 
 /// Any element of an array, as a segment of a pattern. In a JSON pointer `~` comes before `0` and `1` only.

@@ -4,9 +4,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Group, message_places};
-use crate::kinds::FIT_A_SERVICE;
-use crate::{Action, Arm, By, Complaint, Facts, Identity, Kind, Memory, Places, Roll, Share, When};
+use crate::action::Action;
+use crate::arm::Arm;
+use crate::complaint::Complaint;
+use crate::decision::Decision;
+use crate::facts::{Facts, Group, message_places};
+use crate::identity::{By, Identity};
+use crate::kinds::{KINDS, Kind};
+use crate::memory::Memory;
+use crate::places::Places;
+use crate::roll::Roll;
+use crate::share::Share;
+use crate::when::When;
 
 /// The version of the plan's form that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -126,31 +135,15 @@ impl Rolled<'_> {
     }
 }
 
-/// What was decided about one invocation and one fault that applies to it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
-    /// The fault's name.
-    pub fault: String,
-    /// Treatment or control.
-    pub arm: Arm,
-    /// What to do; [`Action::Pass`] for control.
-    pub action: Action,
-    /// The id of the message that the roll depends on, if it was looked for in the event and found.
-    pub message: Option<String>,
-    /// The number of the call that the roll depends on, if calls are counted (see [`By::Call`]); 1 otherwise.
-    pub call: u32,
-}
-
 impl Fault {
     /// Everything wrong with it.
     pub fn complaints(&self) -> Vec<Complaint> {
         let mut complaints: Vec<_> = self.when.complaints().into_iter().map(|c| c.within("when")).collect();
         complaints.extend(self.kind.complaints().into_iter().map(|c| c.within(self.kind.name())));
         if matches!(self.place, Place::Service { .. }) && !self.kind.fits_a_service() {
-            complaints.push(Complaint::new(
-                self.kind.name(),
-                format!("`{}` needs a `function`; a `service` can be struck by `{}`", self.kind.name(), FIT_A_SERVICE.join("` or `")),
-            ));
+            let fit: Vec<_> = KINDS.iter().filter(|kind| kind.fits_a_service).map(|kind| kind.name).collect();
+            let what = format!("`{}` needs a `function`; a `service` can be struck by `{}`", self.kind.name(), fit.join("` or `"));
+            complaints.push(Complaint::new(self.kind.name(), what));
         }
         if matches!(self.place, Place::Service { .. }) && self.at_most.is_some() {
             complaints.push(Complaint::new("at-most", "it counts in each environment, and a `service` has none; give a `function`"));

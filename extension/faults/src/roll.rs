@@ -5,7 +5,8 @@ use std::hash::Hasher;
 use rand_pcg::Pcg64Mcg;
 use siphasher::sip::SipHasher24;
 
-use crate::{Identity, Share};
+use crate::identity::Identity;
+use crate::share::Share;
 
 /// One throw of the dice for one (seed, fault, identity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

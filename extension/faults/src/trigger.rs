@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::Facts;
 use crate::json::said;
-use crate::{Facts, Places};
+use crate::places::Places;
 
 /// What invokes a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::facts::{self, Group};
+use crate::complaint::Complaint;
+use crate::facts::{self, Facts, Group};
 use crate::json::said;
 use crate::pattern::{LONGEST_PATTERN, Wild, matches};
-use crate::{Complaint, Facts, LARGEST_PLAN, Start};
+use crate::plan::LARGEST_PLAN;
+use crate::start::Start;
 
 /// A filter on the event and its environment. A key that is not given matches everything; an event that lacks what a key asks for does not match.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -144,7 +146,7 @@ fn is_wanted(wanted: &Value, found: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Places;
+    use crate::places::Places;
 
     fn when(text: &str) -> When {
         serde_json::from_str(text).unwrap()

@@ -7,7 +7,6 @@ use aws_sdk_ssm::config::interceptors::BeforeDeserializationInterceptorContextRe
 use aws_sdk_ssm::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ssm::error::BoxError;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 
 /// When a service was asked, by the local clock.
 #[derive(Debug, Clone, Copy)]
@@ -22,14 +21,14 @@ impl Asked {
 
 /// The service's clock, as the last answer told it in `Date`.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Arc<Mutex<Option<DateTime>>>);
+pub struct Clock(Arc<Mutex<Option<SystemTime>>>);
 
 impl Clock {
     /// When, by the local clock, the service took what it says was modified at `modified`; the answer's way counts as age.
     pub fn taken(&self, asked: Asked, modified: Option<DateTime>) -> Option<SystemTime> {
         let modified = SystemTime::try_from(modified?).ok()?;
         let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = told.and_then(|told| SystemTime::try_from(told).ok()).unwrap_or(asked.0);
+        let now = told.unwrap_or(asked.0);
         asked.0.checked_sub(now.duration_since(modified).unwrap_or(Duration::ZERO))
     }
 }
@@ -45,7 +44,7 @@ impl Intercept for Clock {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let told = context.response().headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        let told = context.response().headers().get("date").and_then(|date| httpdate::parse_http_date(date).ok());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = told;
         Ok(())
     }
@@ -57,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_services_own_clock_counts_where_it_tells_it() {
-        let at = |seconds| DateTime::from_secs(seconds);
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let asked = Asked(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
         for (told, modified, taken) in [
             // The local clock is far behind the service's, far ahead of it, and the service tells no time.
@@ -70,8 +69,8 @@ mod tests {
             (Some(at(500)), None, None),
         ] {
             let clock = Clock(Arc::new(Mutex::new(told)));
-            let expected = taken.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            assert_eq!(clock.taken(asked, modified), expected, "{told:?} {modified:?}");
+            let expected = taken.map(at);
+            assert_eq!(clock.taken(asked, modified.map(DateTime::from)), expected, "{told:?} {modified:?}");
         }
     }
 }

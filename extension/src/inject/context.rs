@@ -3,12 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use timer::wait;
+
 use crate::connection::Connection;
 use crate::invocation::SharedInvocation;
 use crate::lock::lock;
 use crate::plan_sources::Plans;
 use crate::platform::Platform;
-use crate::wait::{Waited, wait, wait_while};
+use crate::wait::{Waited, wait_while};
 
 /// One invocation into which faults are injected.
 #[derive(Clone, Copy)]
@@ -98,7 +100,7 @@ impl<'a> Injection<'a> {
         let began = self.begin();
         let in_force = tokio::select! {
             biased;
-            () = wait(time) => true,
+            _ = wait(time) => true,
             () = self.over() => false,
         };
         self.end(began);

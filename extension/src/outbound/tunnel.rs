@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use faults::kinds::dependency::Trouble;
 use rustix::net::Shutdown;
+use timer::wait;
 use tokio::net::TcpStream;
 
 use super::outages::{ActiveOutage, Outages};
 use crate::lock::lock;
-use crate::wait::{gone, wait};
+use crate::wait::gone;
 
 /// The most that is taken from one end before the other has it.
 const PIECE: usize = 32 << 10;
@@ -155,7 +156,7 @@ impl Tunnel<'_> {
     async fn hold(&self, outage: &ActiveOutage, time: Duration) {
         outage.hit();
         tokio::select! {
-            () = wait(time) => (),
+            _ = wait(time) => (),
             () = self.outages.ended(self.host, outage) => (),
         }
     }

@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use timer::wait;
 use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 use crate::lock::lock;
 use crate::settings::PlanSetting;
-use crate::wait::wait;
 pub use in_force::{InForce, Moment};
 use source::{INTERVAL, Source};
 
@@ -187,7 +187,7 @@ impl Plans {
         tokio::select! {
             biased;
             _ = seen.changed() => (),
-            () = wait(THAW) => self.hangs.store(true, Ordering::Relaxed),
+            _ = wait(THAW) => self.hangs.store(true, Ordering::Relaxed),
         }
     }
 }

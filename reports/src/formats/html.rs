@@ -1,12 +1,15 @@
 //! `report.html`: one file for people. No script, no request to any network; every text from outside is escaped.
 
 use std::fmt::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::charts;
 use crate::html_tables as tables;
+use crate::latencies::{Latencies, Phase};
 use crate::measurements::Restored;
-use crate::words::{count, seconds, utc};
-use crate::{ArmTag, Latencies, Phase, Report};
+use crate::report::Report;
+use crate::rolls::ArmTag;
+use crate::words::{count, seconds};
 
 const STYLE: &str = include_str!("report.css");
 /// More charts than this are not looked at.
@@ -249,7 +252,7 @@ fn again(out: &mut String, report: &Report) {
         "</dl><footer>brownout {} · systems: {} · second 0 was {} · machines read <code>result.json</code>, <code>junit.xml</code> and <code>latency.hlog</code></footer>",
         escape(&experiment.version),
         escape(&experiment.systems.join(", ")),
-        utc(report.started_unix_ms)
+        dates::readable(UNIX_EPOCH + Duration::from_millis(report.started_unix_ms))
     );
 }
 
@@ -268,7 +271,7 @@ mod tests {
         for mut measured in [healthy(), slow()] {
             measured.invariants[0].broken = 1;
             measured.experiment.question = "</title><script>alert(1)</script>".into();
-            let page = super::write(&crate::judge(&measured), &measured.latencies);
+            let page = super::write(&crate::judge::judge(&measured), &measured.latencies);
             assert!(page.len() < 250_000, "{} bytes", page.len());
             for forbidden in ["<script", "http://", "https://", "url(", "@import", "src=", "href="] {
                 assert!(!page.contains(forbidden), "{forbidden}");

@@ -8,8 +8,8 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 
 use crate::counts::lowest_equivalent;
-use crate::latencies::LONGEST_US;
-use crate::{ArmTag, FaultSet, IntervalHistogram, Latencies, Outcome, Phase, Rolls, Tag};
+use crate::latencies::{IntervalHistogram, LONGEST_US, Latencies, Outcome, Phase, Tag};
+use crate::rolls::{ArmTag, FaultSet, Rolls};
 
 /// Where a log cannot be read.
 #[derive(Debug, thiserror::Error)]

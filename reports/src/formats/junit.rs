@@ -3,8 +3,8 @@
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use crate::measurements::Restored;
-use crate::report::{Answer, MethodCheck};
-use crate::{Report, Verdict};
+use crate::report::{Answer, MethodCheck, Report};
+use crate::verdict::Verdict;
 
 fn failed(kind: NonSuccessKind, message: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
@@ -92,9 +92,9 @@ mod tests {
 
     #[test]
     fn a_held_run_has_no_failure_and_a_broken_one_has() {
-        let held = super::write(&crate::judge(&healthy())).unwrap();
+        let held = super::write(&crate::judge::judge(&healthy())).unwrap();
         assert!(held.contains(r#"failures="0" errors="0""#), "{held}");
-        let broken = super::write(&crate::judge(&slow())).unwrap();
+        let broken = super::write(&crate::judge::judge(&slow())).unwrap();
         assert!(broken.contains("<failure") && broken.contains("p99 at most 1s"), "{broken}");
     }
 }

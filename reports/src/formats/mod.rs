@@ -9,10 +9,38 @@ pub mod summary_md;
 use std::path::Path;
 use std::{fs, io};
 
-use crate::{Latencies, Report};
+use crate::latencies::Latencies;
+use crate::report::Report;
 
-/// The names of the modules of this folder.
-pub const NAMES: [&str; 5] = ["html", "interval_log", "junit", "result_json", "summary_md"];
+/// One of them.
+#[derive(Debug)]
+pub struct Format {
+    /// Its module.
+    pub module: &'static str,
+    /// The file in the run's folder.
+    pub file: &'static str,
+    made: Made,
+}
+
+/// When it is made.
+#[derive(Debug)]
+enum Made {
+    /// While the run goes on.
+    Meanwhile,
+    /// Once, when the run was judged.
+    Once(fn(&Report) -> String),
+    /// Then, and whenever the report is rendered again.
+    Again(fn(&Report, &Latencies) -> io::Result<String>),
+}
+
+/// All that there are.
+pub const FORMATS: [Format; 5] = [
+    Format { module: "html", file: "report.html", made: Made::Again(|report, latencies| Ok(html::write(report, latencies))) },
+    Format { module: "interval_log", file: "latency.hlog", made: Made::Meanwhile },
+    Format { module: "junit", file: "junit.xml", made: Made::Again(|report, _| junit::write(report).map_err(io::Error::other)) },
+    Format { module: "result_json", file: "result.json", made: Made::Once(result_json::write) },
+    Format { module: "summary_md", file: "summary.md", made: Made::Again(|report, _| Ok(summary_md::write(report))) },
+];
 
 /// Why a folder's report cannot be rendered again.
 #[derive(Debug, thiserror::Error)]
@@ -28,19 +56,26 @@ pub enum RenderError {
     Log(#[from] interval_log::LogError),
 }
 
-/// Writes `result.json`, `report.html`, `summary.md` and `junit.xml`.
+/// Writes all files that are made from a report.
 ///
 /// # Errors
 /// Where a file cannot be written.
 pub fn write_all(folder: &Path, report: &Report, latencies: &Latencies) -> io::Result<()> {
-    fs::write(folder.join("result.json"), result_json::write(report))?;
+    for Format { file, made, .. } in FORMATS {
+        if let Made::Once(write) = made {
+            fs::write(folder.join(file), write(report))?;
+        }
+    }
     write_rendered(folder, report, latencies)
 }
 
 fn write_rendered(folder: &Path, report: &Report, latencies: &Latencies) -> io::Result<()> {
-    fs::write(folder.join("report.html"), html::write(report, latencies))?;
-    fs::write(folder.join("summary.md"), summary_md::write(report))?;
-    fs::write(folder.join("junit.xml"), junit::write(report).map_err(io::Error::other)?)
+    for Format { file, made, .. } in FORMATS {
+        if let Made::Again(write) = made {
+            fs::write(folder.join(file), write(report, latencies)?)?;
+        }
+    }
+    Ok(())
 }
 
 /// Renders a folder's report again from its `result.json` and `latency.hlog`, and leaves those two as they are.
@@ -71,15 +106,17 @@ mod tests {
             .filter(|name| name != "mod")
             .collect();
         files.sort();
-        assert_eq!(files, NAMES);
+        assert_eq!(files, FORMATS.map(|format| format.module));
     }
 
     #[test]
     fn a_report_rendered_again_is_the_same_to_the_byte() {
         let folder = tempfile::tempdir().unwrap();
         for mut measured in [healthy(), slow()] {
-            let report = crate::judge(&measured);
-            let mut log = crate::IntervalLogWriter::new(fs::File::create(folder.path().join("latency.hlog")).unwrap(), 0).unwrap();
+            let report = crate::judge::judge(&measured);
+            let mut log =
+                crate::formats::interval_log::IntervalLogWriter::new(fs::File::create(folder.path().join("latency.hlog")).unwrap(), 0)
+                    .unwrap();
             for interval in measured.latencies.close_before(u32::MAX) {
                 log.write(&interval).unwrap();
             }

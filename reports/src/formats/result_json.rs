@@ -1,7 +1,6 @@
 //! `result.json`: the report for machines, with its version. What it says must not depend on any other file.
 
-use crate::Report;
-use crate::report::VERSION;
+use crate::report::{Report, VERSION};
 
 /// Why a result cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +38,7 @@ mod tests {
 
     #[test]
     fn a_result_reads_back() {
-        let report = crate::judge(&crate::sample::healthy());
+        let report = crate::judge::judge(&crate::sample::healthy());
         assert_eq!(read(&write(&report)).unwrap(), report);
     }
 

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::Report;
 use crate::deployments::{MEANING, side_by_side};
-use crate::report::{MethodCheck, Source};
+use crate::report::{MethodCheck, Report, Source};
 use crate::words::{count, percent};
 
 fn cell(text: &str) -> String {
@@ -106,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_summary_says_what_matters() {
-        let text = write(&crate::judge(&crate::sample::healthy()));
+        let text = write(&crate::judge::judge(&crate::sample::healthy()));
         for line in [
             "# slow-authorizer: held",
             "Every aim and every rule that was exercised held while the faults struck 448 of 900 eligible invocations.",

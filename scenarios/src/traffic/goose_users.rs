@@ -14,10 +14,10 @@ use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario as GooseScenario, Transaction, TransactionFunction, TransactionResult};
 use goose::{GooseAttack, GooseError};
+use timer::Alarm;
 use tokio::sync::oneshot;
 
 use crate::traffic::TrafficError;
-use crate::traffic::clock::Alarm;
 use crate::traffic::crew::Share;
 use crate::traffic::open_model::{Hands, Stage, Step, System, is_recorded};
 

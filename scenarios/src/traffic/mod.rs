@@ -2,7 +2,6 @@
 
 pub(crate) mod books;
 pub(crate) mod chance;
-pub(crate) mod clock;
 pub(crate) mod crew;
 pub(crate) mod deck;
 pub(crate) mod goose_users;

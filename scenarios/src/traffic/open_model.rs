@@ -10,12 +10,12 @@ use goose::goose::GooseUser;
 use http_body_util::Full;
 use hyper::Request;
 use reports::{Outcome, Phase};
+use timer::Alarm;
 use tokio::sync::watch;
 
 use crate::Timeline;
 use crate::traffic::TrafficError;
 use crate::traffic::books::{Books, UnderWay};
-use crate::traffic::clock::Alarm;
 use crate::traffic::schedule::Schedule;
 use crate::traffic::sender::{Connections, NoAnswer};
 

@@ -6,10 +6,9 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_lambda::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_lambda::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_lambda::error::BoxError;
-use aws_sdk_lambda::primitives::{DateTime, DateTimeFormat};
 
-use crate::Lambda;
 use crate::call::CallError;
+use crate::client::Lambda;
 use crate::secret::Variables;
 
 /// An account in one Region.
@@ -59,7 +58,7 @@ impl Lambda {
 
 /// How far `now` is from what an HTTP date says.
 fn off(date: &str, now: SystemTime) -> Option<Duration> {
-    let there = SystemTime::try_from(DateTime::from_str(date, DateTimeFormat::HttpDate).ok()?).ok()?;
+    let there = httpdate::parse_http_date(date).ok()?;
     Some(now.duration_since(there).unwrap_or_else(|behind| behind.duration()))
 }
 

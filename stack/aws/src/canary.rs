@@ -9,9 +9,9 @@ use aws_sdk_lambda::types::AliasRoutingConfiguration;
 
 use difference::differences;
 
-use crate::Lambda;
 use crate::attach::{AttachError, Wish, attach};
 use crate::call::{CallError, Meaning};
+use crate::client::Lambda;
 use crate::function::Function;
 use crate::journal::{Entry, Journal};
 use crate::marker::{Marker, Run};

@@ -7,7 +7,8 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_lambda::types::{CodeSigningPolicy, Environment, FunctionVersion};
 
-use crate::attach::{Layer, Surroundings, Update};
+use crate::attach::update::Update;
+use crate::attach::wish::{Layer, Surroundings};
 use crate::call::{CallError, Meaning};
 use crate::function::Function;
 use crate::patience::Patience;

@@ -1,8 +1,8 @@
 //! Finds what runs left behind, from the functions alone, and takes it back. A journal only helps where somebody took our marker out.
 
-use crate::Lambda;
 use crate::call::CallError;
 use crate::canary;
+use crate::client::Lambda;
 use crate::function::Function;
 use crate::journal::{Entry, Journal, records};
 use crate::marker::{Marker, Record, Run};

@@ -1,7 +1,7 @@
 //! The tags by which a team says that a function may be struck, and that it is one of production's.
 
-use crate::Lambda;
 use crate::call::CallError;
+use crate::client::Lambda;
 use crate::secret::Variables;
 
 /// Words that mean that customers are behind a function.

@@ -1,8 +1,8 @@
 //! The way back: an inverse patch, never a snapshot. What somebody else changed meanwhile stays.
 
-use crate::Lambda;
-use crate::attach::Update;
+use crate::attach::update::Update;
 use crate::call::{CallError, Meaning};
+use crate::client::Lambda;
 use crate::function::{Function, LastUpdate, Readable};
 use crate::journal::{Entry, Journal, JournalError};
 use crate::marker::{Marker, Record, Run, UNDO};

@@ -6,8 +6,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use crate::Answer;
-use crate::state::arn_of;
+use crate::answer::Answer;
+use crate::arn::arn_of;
 
 /// How the last update stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

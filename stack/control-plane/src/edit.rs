@@ -1,6 +1,7 @@
 //! What somebody else does to a function, beside us and without asking.
 
-use crate::{Configuration, ControlPlane};
+use crate::configuration::Configuration;
+use crate::state::ControlPlane;
 
 /// One change by somebody else.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,39 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{Answer, ControlPlane, Request};
-
-/// One template.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Template {
-    /// Its id.
-    pub id: String,
-    /// The call that made it.
-    pub wish: Value,
-}
-
-impl Template {
-    /// What the call said under a key; null where it said nothing.
-    fn of(&self, key: &str) -> &Value {
-        self.wish.get(key).unwrap_or(&Value::Null)
-    }
-}
-
-/// One experiment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Experiment {
-    /// Its id.
-    pub id: String,
-    /// The template's id.
-    pub template: String,
-    /// Whether its actions are skipped.
-    pub skips: bool,
-    /// FIS's word for how it stands.
-    pub status: &'static str,
-    /// Why.
-    pub reason: String,
-    token: String,
-}
+use crate::answer::{Answer, Request};
+use crate::experiment::{Experiment, Status, Template};
+use crate::state::ControlPlane;
 
 /// What is to be played.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,17 +75,17 @@ impl ControlPlane {
             return Err(Answer::refused(404, "ResourceNotFoundException", format!("Experiment template {template} does not exist.")));
         }
         if let Some(there) = self.experiments.iter().find(|there| there.token == token) {
-            return Ok(Answer::ok(200, json!({"experiment": shown(there)})));
+            return Ok(Answer::ok(200, json!({"experiment": there.shown()})));
         }
         let experiment = Experiment {
             id: format!("EXP{:015}", self.experiments.len() + 1),
             template: template.to_owned(),
             skips: wish.pointer("/experimentOptions/actionsMode").is_some_and(|mode| mode == "skip-all"),
-            status: "pending",
+            status: Status::Pending,
             reason: String::new(),
             token: token.to_owned(),
         };
-        let answer = Answer::ok(200, json!({"experiment": shown(&experiment)}));
+        let answer = Answer::ok(200, json!({"experiment": experiment.shown()}));
         self.experiments.push(experiment);
         Ok(answer)
     }
@@ -127,13 +97,13 @@ impl ControlPlane {
 
     fn look_at_experiment(&mut self, id: &str) -> Result<Answer, Answer> {
         let experiment = self.experiment(id)?;
-        let answer = Answer::ok(200, json!({"experiment": shown(experiment)}));
+        let answer = Answer::ok(200, json!({"experiment": experiment.shown()}));
         if experiment.skips {
             experiment.status = match experiment.status {
-                "pending" => "initiating",
-                "initiating" => "running",
-                "running" => "completed",
-                other => other,
+                Status::Pending => Status::Initiating,
+                Status::Initiating => Status::Running,
+                Status::Running => Status::Completed,
+                other @ (Status::Stopping | Status::Stopped | Status::Completed | Status::Failed) => other,
             };
         }
         Ok(answer)
@@ -144,23 +114,23 @@ impl ControlPlane {
         if !self.halt(id, "Experiment stopped by user.") {
             return Err(invalid(format!("Experiment {id} is not running")));
         }
-        Ok(Answer::ok(200, json!({"experiment": self.experiment(id).map(|it| shown(it))?})))
+        Ok(Answer::ok(200, json!({"experiment": self.experiment(id).map(|it| it.shown())?})))
     }
 
     /// Stops an experiment for this reason, as a stop condition does too; false where it is over.
     pub fn halt(&mut self, id: &str, reason: &str) -> bool {
         let Ok(experiment) = self.experiment(id) else { return false };
-        if !matches!(experiment.status, "pending" | "initiating" | "running") {
+        if !matches!(experiment.status, Status::Pending | Status::Initiating | Status::Running) {
             return false;
         }
-        (experiment.status, experiment.reason) = ("stopping", reason.to_owned());
+        (experiment.status, experiment.reason) = (Status::Stopping, reason.to_owned());
         true
     }
 
     /// What was started and is not played yet; from now on it is running.
     pub fn to_play(&mut self) -> Option<Play> {
-        let experiment = self.experiments.iter_mut().find(|it| !it.skips && it.status == "pending")?;
-        experiment.status = "running";
+        let experiment = self.experiments.iter_mut().find(|it| !it.skips && it.status == Status::Pending)?;
+        experiment.status = Status::Running;
         let (id, template) = (experiment.id.clone(), experiment.template.clone());
         let template = self.templates.iter().find(|there| there.id == template)?;
         let parameters = template.wish.pointer("/actions/strike/parameters")?;
@@ -174,19 +144,11 @@ impl ControlPlane {
     pub fn played(&mut self, id: &str, outcome: Result<(), String>) {
         let Ok(experiment) = self.experiment(id) else { return };
         match (experiment.status, outcome) {
-            ("stopping", _) => experiment.status = "stopped",
-            (_, Ok(())) => (experiment.status, experiment.reason) = ("completed", "Experiment completed.".to_owned()),
-            (_, Err(why)) => (experiment.status, experiment.reason) = ("failed", why),
+            (Status::Stopping, _) => experiment.status = Status::Stopped,
+            (_, Ok(())) => (experiment.status, experiment.reason) = (Status::Completed, "Experiment completed.".to_owned()),
+            (_, Err(why)) => (experiment.status, experiment.reason) = (Status::Failed, why),
         }
     }
-}
-
-fn shown(experiment: &Experiment) -> Value {
-    let state = json!({"status": experiment.status, "reason": experiment.reason});
-    json!({
-        "id": experiment.id, "experimentTemplateId": experiment.template, "state": state,
-        "actions": {"strike": {"actionId": "aws:ssm:start-automation-execution", "state": state}},
-    })
 }
 
 fn invalid(message: impl Into<String>) -> Answer {

@@ -2,16 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{Answer, ControlPlane};
-
-/// One line of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// Milliseconds since 1970.
-    pub at_ms: u64,
-    /// What was written.
-    pub text: String,
-}
+use crate::answer::Answer;
+use crate::log_line::LogLine;
+use crate::state::ControlPlane;
 
 /// The most lines of one page; AWS has 10,000 or 1 MB.
 const PAGE: usize = 100;

@@ -1,37 +1,13 @@
 //! SSM's parameters, as far as plans need them: JSON 1.1, told apart by `x-amz-target`.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
-use crate::{Answer, ControlPlane};
-
-/// One parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parameter {
-    /// Its value.
-    pub value: String,
-    /// Rises with every write.
-    pub version: u64,
-    /// `Standard` (up to 4 KB) or `Advanced` (up to 8 KB).
-    pub tier: String,
-    /// The versions with a label, by label.
-    pub labels: BTreeMap<String, u64>,
-    /// When it was written last, by the plane's clock.
-    pub modified_ms: u64,
-}
+use crate::answer::Answer;
+use crate::parameter::Parameter;
+use crate::state::ControlPlane;
 
 /// The most bytes of a standard parameter, and of an advanced one.
 const MOST: [(&str, usize); 2] = [("Standard", 4096), ("Advanced", 8192)];
-
-impl Parameter {
-    fn shown(&self, name: &str) -> Value {
-        let modified = self.modified_ms as f64 / 1000.0;
-        json!({
-            "Name": name, "Type": "String", "Value": self.value, "Version": self.version, "DataType": "text", "LastModifiedDate": modified,
-        })
-    }
-}
 
 impl ControlPlane {
     /// One call of SSM.

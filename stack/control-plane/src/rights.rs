@@ -2,27 +2,11 @@
 
 use serde_json::Value;
 
+use crate::answer::Request;
+use crate::arn::{ACCOUNT, REGION, arn_of};
+use crate::need::Need;
 use crate::routes::{layer_arn, parts};
-use crate::{ACCOUNT, ControlPlane, REGION, Request, arn_of};
-
-/// One leave: all of these resources must be allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Need {
-    pub(crate) action: &'static str,
-    pub(crate) resources: Vec<String>,
-    pub(crate) context: Vec<(&'static str, String)>,
-}
-
-impl Need {
-    fn new(action: &'static str, resource: impl Into<String>) -> Self {
-        Self { action, resources: vec![resource.into()], context: Vec::new() }
-    }
-
-    fn with(mut self, key: &'static str, values: impl IntoIterator<Item = String>) -> Self {
-        self.context.extend(values.into_iter().map(|value| (key, value)));
-        self
-    }
-}
+use crate::state::ControlPlane;
 
 fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")

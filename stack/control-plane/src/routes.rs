@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::{Answer, ControlPlane, Request, Signing, arn_of};
+use crate::answer::{Answer, Request};
+use crate::arn::arn_of;
+use crate::function::Signing;
+use crate::state::ControlPlane;
 
 /// Answers one call; the state changes only where the answer is a success, or by a look at an update under way.
 pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Answer, ControlPlane, Edit, Request, answer};
+use crate::answer::{Answer, Request};
+use crate::edit::Edit;
+use crate::routes::answer;
+use crate::state::ControlPlane;
 
 /// What goes wrong at one effect.
 #[derive(Debug, Clone, PartialEq, Eq)]

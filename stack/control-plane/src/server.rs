@@ -10,7 +10,8 @@ use hyper::{Request as HttpRequest, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::{Answer, Outcome, Request, Scripted};
+use crate::answer::{Answer, Request};
+use crate::script::{Outcome, Scripted};
 
 /// Serves whoever connects, until the listener is gone or the future is dropped.
 ///

@@ -4,66 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::versions::names;
-use crate::{Alias, Answer, Configuration, Document, Experiment, LastUpdate, LogLine, Parameter, Template};
-
-/// The account that everything is in.
-pub const ACCOUNT: &str = "123456789012";
-/// The region that everything is in.
-pub const REGION: &str = "eu-central-1";
-
-/// The ARN of the function with this name.
-pub fn arn_of(function: &str) -> String {
-    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
-}
-
-/// What a code-signing configuration does with an unsigned package or layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
-    /// There is none.
-    None,
-    /// It is let in with a warning.
-    Warn,
-    /// It is refused.
-    Enforce,
-}
-
-/// One function.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Function {
-    /// `$LATEST`.
-    pub latest: Configuration,
-    /// The published versions by number.
-    pub versions: BTreeMap<u64, Configuration>,
-    /// The highest number ever given; numbers are never given twice.
-    pub last_version: u64,
-    /// The aliases by name.
-    pub aliases: BTreeMap<String, Alias>,
-    /// The reserved concurrency, where there is one.
-    pub concurrency: Option<u32>,
-    /// Its code-signing configuration.
-    pub signing: Signing,
-    /// Its tags.
-    pub tags: BTreeMap<String, String>,
-    /// Versions that are not ready, each with the looks until it is.
-    pub pending: BTreeMap<u64, u32>,
-}
-
-impl Function {
-    /// A function with this configuration and nothing else.
-    pub fn new(latest: Configuration) -> Self {
-        Self {
-            latest,
-            versions: BTreeMap::new(),
-            last_version: 0,
-            aliases: BTreeMap::new(),
-            concurrency: None,
-            signing: Signing::None,
-            tags: BTreeMap::new(),
-            pending: BTreeMap::new(),
-        }
-    }
-}
+use crate::answer::Answer;
+use crate::arn::{ACCOUNT, REGION, arn_of, names};
+use crate::configuration::{Configuration, LastUpdate};
+use crate::document::Document;
+use crate::experiment::{Experiment, Template};
+use crate::function::{Function, Signing};
+use crate::log_line::LogLine;
+use crate::parameter::Parameter;
+use crate::policies::Rights;
 
 /// How updates settle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,7 +45,7 @@ pub struct ControlPlane {
     /// The architectures of each layer's version, by ARN.
     pub layers: BTreeMap<String, Vec<String>>,
     /// Who may call what.
-    pub rights: crate::Rights,
+    pub rights: Rights,
     /// How updates settle.
     pub settling: Settling,
     /// The last revision given.

@@ -1,16 +1,10 @@
 //! Versions: published from `$LATEST`, never changed, deleted unless an alias points at them.
 
-use crate::state::page;
-use crate::{Answer, Configuration, ControlPlane, Function, LastUpdate};
-
-/// The name in a name, a name with a qualifier, or an ARN, and the qualifier where there is one.
-pub(crate) fn names(named: &str) -> (String, Option<String>) {
-    let rest = named.split_once(":function:").map_or(named, |(_, rest)| rest);
-    match rest.split_once(':') {
-        Some((name, qualifier)) => (name.to_owned(), Some(qualifier.to_owned())),
-        None => (rest.to_owned(), None),
-    }
-}
+use crate::answer::Answer;
+use crate::arn::names;
+use crate::configuration::{Configuration, LastUpdate};
+use crate::function::Function;
+use crate::state::{ControlPlane, page};
 
 impl Function {
     /// What a version's number or an alias's name stands for.
@@ -37,7 +31,7 @@ impl Function {
     }
 
     /// The versions that a call of an alias may come to now, each with why that call would fail, if it would.
-    pub(crate) fn reached_by(&self, alias: &crate::Alias, clock_ms: u64) -> Vec<(String, Option<&'static str>)> {
+    pub(crate) fn reached_by(&self, alias: &crate::alias::Alias, clock_ms: u64) -> Vec<(String, Option<&'static str>)> {
         let stale = alias.stale.iter().filter(|(_, until)| **until > clock_ms).map(|(version, _)| version);
         let reached = std::iter::once(&alias.version).chain(alias.weights.keys()).chain(stale);
         let fails = |version: &String| match self.resolve(version) {
@@ -75,7 +69,7 @@ impl ControlPlane {
             return Err(Answer::stale());
         }
         if function.latest.is_busy() {
-            return Err(Answer::busy(&crate::arn_of(&function.latest.name)));
+            return Err(Answer::busy(&crate::arn::arn_of(&function.latest.name)));
         }
         let before = function.last_version;
         let mut new = function.publish(wish["Description"].as_str().unwrap_or_default(), revision);

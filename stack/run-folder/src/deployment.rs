@@ -120,6 +120,17 @@ impl Deployment {
     }
 }
 
+impl Parameter {
+    /// Its text, where the cloud services and the cache are at these addresses.
+    pub fn text(&self, services: &str, cache: &str) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::ServicesAddress => services.to_owned(),
+            Self::CacheAddress => cache.to_owned(),
+        }
+    }
+}
+
 impl From<&str> for Parameter {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

@@ -5,8 +5,8 @@ use hyper::{Method, Request, Response, body::Incoming};
 use serde_json::json;
 
 use super::extensions::Topic;
+use super::host::{Host, accepted, not_found, refusal};
 use super::http::{self, Piece};
-use super::runtime_api::{Host, accepted, not_found, refusal};
 
 const IDENTIFIER: &str = "lambda-extension-identifier";
 

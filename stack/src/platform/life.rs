@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::process::Child;
 
 use super::environment::{Environment, Phase};
+use super::host::Host;
 use super::invocation::Failure;
 use super::pool::Pool;
 use super::process::{self, Exit, Processes, spawn};
@@ -112,7 +113,9 @@ fn start_runtime(environment: &Environment, variables: &BTreeMap<String, String>
 async fn listen(pool: &Arc<Pool>, environment: &Arc<Environment>, served: &mut Option<http::Served>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let host = Arc::new(runtime_api::Host { environment: Arc::clone(environment), pool: Arc::clone(pool) });
+    let (of, settled) = (Arc::clone(pool), Arc::clone(environment));
+    let settled = Box::new(move |before| of.settled(&settled, before));
+    let host = Arc::new(Host { environment: Arc::clone(environment), settled });
     *served = Some(http::serve(listener, move |request, _| runtime_api::answer(Arc::clone(&host), request)));
     Ok(address)
 }

@@ -5,8 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use crate::account::{ACCOUNT, REGION};
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 /// 64 bits that do not repeat: std seeds the keys from the system once a thread and changes them with every call. Not for secrets.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -50,63 +48,9 @@ fn with_parent(header: &str) -> String {
     format!("{header};Parent={:016x}{sampled}", random())
 }
 
-/// A day and a time of day, UTC.
-#[derive(Debug, PartialEq, Eq)]
-struct Civil {
-    year: i64,
-    month: usize,
-    day: i64,
-    second_of_day: i64,
-}
-
-impl Civil {
-    /// From seconds since 1970. Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-    fn of(seconds: u64) -> Self {
-        let seconds = i64::try_from(seconds).unwrap_or(0);
-        let days = seconds.div_euclid(86_400) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted = (5 * day_of_year + 2) / 153;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        Self {
-            year: year_of_era + era * 400 + i64::from(month <= 2),
-            month: usize::try_from(month).unwrap_or(1),
-            day: day_of_year - (153 * shifted + 2) / 5 + 1,
-            second_of_day: seconds.rem_euclid(86_400),
-        }
-    }
-}
-
-/// Such as `09/Apr/2015:12:34:56 +0000`, as the gateway prints times.
-pub(crate) fn request_time(seconds: u64) -> String {
-    let at = Civil::of(seconds);
-    let month = MONTHS.get(at.month.wrapping_sub(1)).copied().unwrap_or("Jan");
-    let (hour, minute, second) = (at.second_of_day / 3600, at.second_of_day / 60 % 60, at.second_of_day % 60);
-    format!("{:02}/{month}/{:04}:{hour:02}:{minute:02}:{second:02} +0000", at.day, at.year)
-}
-
-/// Such as `2019-11-14T00:13:19Z`, of a time since 1970.
-pub(crate) fn iso(time: std::time::Duration) -> String {
-    format!("{}Z", iso_seconds(time))
-}
-
-/// Such as `2019-11-14T00:13:49.717Z`.
-pub(crate) fn iso_with_ms(time: std::time::Duration) -> String {
-    format!("{}.{:03}Z", iso_seconds(time), time.subsec_millis())
-}
-
-fn iso_seconds(time: std::time::Duration) -> String {
-    let at = Civil::of(time.as_secs());
-    let (hour, minute, second) = (at.second_of_day / 3600, at.second_of_day / 60 % 60, at.second_of_day % 60);
-    format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}", at.year, at.month, at.day)
-}
-
 /// Such as `2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef`.
 pub(crate) fn log_stream() -> String {
-    let at = Civil::of(now().as_secs());
-    format!("{:04}/{:02}/{:02}/[$LATEST]{:016x}{:016x}", at.year, at.month, at.day, random(), random())
+    format!("{}/[$LATEST]{:016x}{:016x}", dates::day_folder(SystemTime::now()), random(), random())
 }
 
 /// A function's name from a name, a partial ARN or an ARN, with or without a qualifier.
@@ -119,19 +63,6 @@ pub(crate) fn function_name(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_printed_as_the_gateway_does() {
-        assert_eq!(request_time(1_428_582_896), "09/Apr/2015:12:34:56 +0000");
-        assert_eq!(request_time(951_827_696), "29/Feb/2000:12:34:56 +0000");
-        assert_eq!(request_time(0), "01/Jan/1970:00:00:00 +0000");
-    }
-
-    #[test]
-    fn times_are_printed_as_events_have_them() {
-        let at = std::time::Duration::from_millis(1_573_690_429_017);
-        assert_eq!((iso(at), iso_with_ms(at)), ("2019-11-14T00:13:49Z".to_owned(), "2019-11-14T00:13:49.017Z".to_owned()));
-    }
 
     #[test]
     fn ids_have_their_form_and_do_not_repeat() {

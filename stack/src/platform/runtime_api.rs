@@ -10,10 +10,10 @@ use hyper::{Method, Request, Response, body::Incoming};
 
 use super::environment::{Environment, Event};
 use super::extensions_api;
+use super::host::{Host, accepted, not_found, refusal};
 use super::http::{self, BodyError, Piece, Whole};
 use super::invocation::{Failure, LARGEST_EVENT};
 use super::invoke_stream::Sink;
-use super::pool::Pool;
 
 /// Lambda takes 100 bytes more here than it takes for an event.
 const LARGEST_RESPONSE: usize = LARGEST_EVENT + 100;
@@ -21,22 +21,6 @@ const LARGEST_RESPONSE: usize = LARGEST_EVENT + 100;
 const LARGEST_STREAM: usize = 200 * 1024 * 1024;
 /// Larger events are sent in chunked encoding, smaller ones with Content-Length, as Lambda does.
 const LARGEST_PLAIN: usize = 2048;
-
-/// Whose API this is.
-#[derive(Debug)]
-pub(crate) struct Host {
-    pub environment: Arc<Environment>,
-    pub pool: Arc<Pool>,
-}
-
-impl Host {
-    /// Passes the environment on when everyone in it waits.
-    pub(crate) fn settle(&self) {
-        if let Some(before) = self.environment.settle() {
-            self.pool.settled(&self.environment, before);
-        }
-    }
-}
 
 /// Answers one call of the runtime or an extension.
 pub(crate) async fn answer(host: Arc<Host>, request: Request<Incoming>) -> Response<Piece> {
@@ -170,11 +154,6 @@ async fn error(environment: &Environment, id: &str, request: Request<Incoming>) 
     }
 }
 
-/// Lambda's `202 {"status":"OK"}`.
-pub(crate) fn accepted() -> Response<Piece> {
-    http::json(202, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
-}
-
 async fn unknown_id(request: Request<Incoming>) -> Response<Piece> {
     // A body that is left unread would cost the runtime its connection.
     let _ = http::whole(request.into_body(), LARGEST_RESPONSE).await;
@@ -183,16 +162,4 @@ async fn unknown_id(request: Request<Incoming>) -> Response<Piece> {
 
 fn no_such_id() -> Response<Piece> {
     refusal(400, "InvalidRequestID", "Invalid request ID")
-}
-
-/// Lambda's plain 404.
-pub(crate) fn not_found() -> Response<Piece> {
-    let mut response = http::json(404, Bytes::from_static(b"404 page not found\n"));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-}
-
-/// A refusal as the Runtime API words them.
-pub(crate) fn refusal(status: u16, kind: &str, message: &str) -> Response<Piece> {
-    http::json(status, serde_json::json!({ "errorMessage": message, "errorType": kind }).to_string())
 }

@@ -16,43 +16,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::cognito::Cognito;
-use super::neighbour::{Neighbour, Striker};
+use super::described::Described;
+use super::neighbour::Striker;
 use super::page::{self, Window};
-use super::s3::Objects;
-use super::sqs;
-use super::wire::{Answer, Call, JSON_1_0, REST_JSON, form, request_id};
+use super::s3::{self, Objects};
+use super::wire::{Answer, Call, JSON_1_0, LARGEST_REQUEST, REST_JSON, Service, form, request_id, trace_root};
 
-/// DynamoDB takes requests of 16 MB, the others less.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
-/// A mail of 40 MB in base64, and what stands around it.
-const LARGEST_MAIL: usize = 56 * 1024 * 1024;
-/// Where SES sends mail.
-const OUTBOUND_EMAILS: &str = "/v2/email/outbound-emails";
-
-/// The services behind the front, each behind its faults.
+/// The services behind the front.
 pub struct Front {
-    /// DynamoDB.
-    pub dynamodb: Arc<Neighbour>,
-    /// Verified Permissions.
-    pub verifiedpermissions: Arc<Neighbour>,
-    /// Cognito user pools.
-    pub cognito: Arc<Neighbour>,
-    /// The same without its faults, for what only this machine has.
+    /// Those whose calls are read whole, behind their faults.
+    pub services: Vec<Arc<dyn Service>>,
+    /// Cognito without its faults, for what only this machine has.
     pub controls: Arc<Cognito>,
     /// What a person sees of all services.
     pub window: Window,
-    /// IoT data.
-    pub iotdata: Arc<Neighbour>,
-    /// SES.
-    pub ses: Arc<Neighbour>,
-    /// SQS.
-    pub sqs: Arc<Neighbour>,
-    /// SNS.
-    pub sns: Arc<Neighbour>,
-    /// CloudWatch.
-    pub cloudwatch: Arc<Neighbour>,
-    /// Step Functions.
-    pub states: Arc<Neighbour>,
     /// S3, whose bodies are not collected here, behind its own faults.
     pub objects: Objects,
     /// What strikes them.
@@ -60,14 +37,12 @@ pub struct Front {
 }
 
 /// Whose call it is.
+#[derive(Clone, Copy)]
 enum Route<'a> {
     Service {
-        neighbour: &'a Arc<Neighbour>,
-        operation: &'a str,
-    },
-    /// The operation stands in the form.
-    Query {
-        neighbour: &'a Arc<Neighbour>,
+        service: &'a Arc<dyn Service>,
+        /// None where it is in the form.
+        operation: Option<&'a str>,
     },
     Objects,
     Control,
@@ -113,7 +88,8 @@ impl Front {
         if matches!(route, Route::Objects) {
             return self.objects.answer(Request::from_parts(parts, Body::from(body)), &id).await;
         }
-        let Ok(body) = Limited::new(body, largest_body(parts.uri.path())).collect().await else {
+        let largest = if let Route::Service { service, .. } = route { service.largest_request() } else { LARGEST_REQUEST };
+        let Ok(body) = Limited::new(body, largest).collect().await else {
             return response(Answer::error(JSON_1_0, 413, "RequestEntityTooLargeException", "the request is too large"), &id);
         };
         let call = |operation: String| Call {
@@ -123,13 +99,13 @@ impl Front {
             path: parts.uri.path().to_owned(),
             body: body.to_bytes(),
         };
-        let is_sqs = matches!(&route, Route::Service { neighbour, .. } if Arc::ptr_eq(neighbour, &self.sqs));
         let answer = match route {
-            Route::Service { neighbour, operation } => self.striker.answer(neighbour, call(operation.to_owned())).await,
-            Route::Query { neighbour } => {
-                let mut call = call(String::new());
-                call.operation = form(&call.body).remove("Action").unwrap_or_default();
-                self.striker.answer(neighbour, call).await
+            Route::Service { service, operation } => {
+                let mut call = call(operation.unwrap_or_default().to_owned());
+                if operation.is_none() {
+                    call.operation = form(&call.body).remove("Action").unwrap_or_default();
+                }
+                self.striker.answer(service, call).await
             }
             Route::Control => self.controls.control(&call(parts.uri.path().to_owned())).await,
             Route::Window => self.window.answer(parts.uri.path()),
@@ -137,7 +113,10 @@ impl Front {
                 Answer::error(REST_JSON, 404, "UnknownOperationException", "no service of this machine has such an operation")
             }
         };
-        let query_error = answer.error_type.as_deref().filter(|_| is_sqs).map(|kind| sqs::query_error(kind, answer.status));
+        let query_error = match (route, &answer.error_type) {
+            (Route::Service { service, .. }, Some(kind)) => service.query_error(kind, answer.status),
+            _ => None,
+        };
         let mut response = response(answer, &id);
         if let Some(Ok(error)) = query_error.map(HeaderValue::try_from) {
             response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), error);
@@ -147,22 +126,15 @@ impl Front {
 
     fn route<'a>(&'a self, method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Route<'a> {
         let path = uri.path();
-        match signed_for(uri, headers) {
-            Some("s3") => return Route::Objects,
-            Some("sns") => return Route::Query { neighbour: &self.sns },
-            _ => {}
+        let signed = signed_for(uri, headers);
+        if signed == Some(s3::DESCRIBED.name) {
+            return Route::Objects;
+        }
+        if let Some(service) = signed.and_then(|name| self.services.iter().find(|service| service.described().takes_forms_for(name))) {
+            return Route::Service { service, operation: None };
         }
         if let Some(target) = headers.get("x-amz-target").and_then(|v| v.to_str().ok()) {
-            let neighbour = match target.split_once('.') {
-                Some(("DynamoDB_20120810", _)) => &self.dynamodb,
-                Some(("VerifiedPermissions", _)) => &self.verifiedpermissions,
-                Some(("AWSCognitoIdentityProviderService", _)) => &self.cognito,
-                Some(("AmazonSQS", _)) => &self.sqs,
-                Some(("GraniteServiceVersion20100801", _)) => &self.cloudwatch,
-                Some(("AWSStepFunctions", _)) => &self.states,
-                _ => return Route::Nowhere,
-            };
-            return Route::Service { neighbour, operation: target.split_once('.').map_or("", |(_, operation)| operation) };
+            return self.told(|service| service.targeted(target));
         }
         if (path == page::AT || path.starts_with(page::OBJECTS)) && method == Method::GET {
             return Route::Window;
@@ -170,37 +142,18 @@ impl Front {
         if path.starts_with("/brownout/") && method == Method::POST {
             return Route::Control;
         }
-        if path.ends_with("/.well-known/jwks.json") {
-            return Route::Service { neighbour: &self.cognito, operation: "Jwks" };
+        match self.told(|service| service.addressed(method, uri)) {
+            // Not signed: S3 says itself what it thinks of that.
+            Route::Nowhere if self.objects.owns(path) => Route::Objects,
+            route => route,
         }
-        if path.ends_with("/.well-known/openid-configuration") {
-            return Route::Service { neighbour: &self.cognito, operation: "OpenIdConfiguration" };
-        }
-        if path == OUTBOUND_EMAILS && method == Method::POST {
-            return Route::Service { neighbour: &self.ses, operation: "SendEmail" };
-        }
-        // A shadow with a name is another one than the classic, which is the only one here.
-        if path.starts_with("/things/") && path.ends_with("/shadow") && uri.query().is_none_or(|query| !query.contains("name=")) {
-            let operation = match method.as_str() {
-                "GET" => "GetThingShadow",
-                "POST" => "UpdateThingShadow",
-                "DELETE" => "DeleteThingShadow",
-                _ => return Route::Nowhere,
-            };
-            return Route::Service { neighbour: &self.iotdata, operation };
-        }
-        // Not signed: S3 says itself what it thinks of that.
-        if self.objects.owns(path) { Route::Objects } else { Route::Nowhere }
     }
-}
 
-fn largest_body(path: &str) -> usize {
-    if path == OUTBOUND_EMAILS { LARGEST_MAIL } else { LARGEST_BODY }
-}
-
-/// The root of the trace id, where the caller sent one.
-pub fn trace_root(headers: &HeaderMap) -> Option<String> {
-    headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).and_then(faults::trace_root).map(str::to_owned)
+    /// The service that knows the operation.
+    fn told<'a>(&'a self, operation: impl Fn(&Described) -> Option<&'a str>) -> Route<'a> {
+        let told = self.services.iter().find_map(|service| Some((service, operation(service.described())?)));
+        told.map_or(Route::Nowhere, |(service, operation)| Route::Service { service, operation: Some(operation) })
+    }
 }
 
 /// The service of the signature's credential scope, `<key>/<day>/<region>/<service>/aws4_request`, in the header or in a presigned query.

@@ -5,6 +5,7 @@ mod calls;
 pub mod cloudwatch;
 pub mod cognito;
 mod declared;
+pub mod described;
 pub mod dynamodb;
 pub mod front;
 pub mod iot;
@@ -17,7 +18,6 @@ pub mod sns;
 pub mod sqs;
 pub mod stepfunctions;
 pub mod verifiedpermissions;
-pub mod wait;
 pub mod wire;
 
 use std::io;
@@ -33,13 +33,14 @@ use tokio::task::JoinSet;
 
 use self::cloudwatch::Alarms;
 use self::cognito::Cognito;
+use self::described::Described;
 use self::dynamodb::DynamoDb;
 use self::front::Front;
 use self::iot::IotData;
 use self::iot::broker::Broker;
 use self::iot::sessions::Sessions;
 use self::iot::shadows::Shadows;
-use self::neighbour::{Neighbour, Striker};
+use self::neighbour::Striker;
 use self::page::Window;
 use self::redis::Redis;
 use self::s3::{Buckets, Objects, Spool};
@@ -54,6 +55,21 @@ use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
 use crate::{Compressed, Sightings};
 use run_folder::addresses::Pool;
+
+/// All services, those first that functions call.
+pub const SERVICES: [&Described; 11] = [
+    &dynamodb::DESCRIBED,
+    &verifiedpermissions::DESCRIBED,
+    &iot::DESCRIBED,
+    &cognito::DESCRIBED,
+    &s3::DESCRIBED,
+    &ses::DESCRIBED,
+    &sns::DESCRIBED,
+    &stepfunctions::DESCRIBED,
+    &redis::DESCRIBED,
+    &sqs::DESCRIBED,
+    &cloudwatch::DESCRIBED,
+];
 
 /// What the services start with.
 pub struct Settings {
@@ -148,19 +164,20 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         machines: Arc::clone(&machines),
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
-    let behind = |name, content_type, service| Arc::new(Neighbour { name, content_type, service });
     let front = Arc::new(Front {
-        dynamodb: behind("dynamodb", wire::JSON_1_0, Arc::clone(&tables) as Arc<dyn wire::Service>),
-        verifiedpermissions: behind("verifiedpermissions", wire::JSON_1_0, Arc::new(decisions)),
-        cognito: behind("cognito-idp", wire::JSON_1_1, Arc::clone(&cognito) as Arc<dyn wire::Service>),
+        services: vec![
+            Arc::clone(&tables) as Arc<dyn wire::Service>,
+            Arc::new(decisions),
+            Arc::clone(&cognito) as Arc<dyn wire::Service>,
+            Arc::new(IotData::new(Arc::clone(&shadows))),
+            Arc::new(sending),
+            Arc::clone(&sqs) as Arc<dyn wire::Service>,
+            Arc::clone(&sns) as Arc<dyn wire::Service>,
+            Arc::clone(&alarms) as Arc<dyn wire::Service>,
+            Arc::clone(&machines) as Arc<dyn wire::Service>,
+        ],
         controls: Arc::clone(&cognito),
         window,
-        iotdata: behind("iotdata", wire::REST_JSON, Arc::new(IotData::new(Arc::clone(&shadows)))),
-        ses: behind("ses", wire::REST_JSON, Arc::new(sending)),
-        sqs: behind("sqs", wire::JSON_1_0, Arc::clone(&sqs) as Arc<dyn wire::Service>),
-        sns: behind("sns", wire::QUERY_XML, Arc::clone(&sns) as Arc<dyn wire::Service>),
-        cloudwatch: behind("cloudwatch", wire::JSON_1_0, Arc::clone(&alarms) as Arc<dyn wire::Service>),
-        states: behind("states", wire::JSON_1_0, Arc::clone(&machines) as Arc<dyn wire::Service>),
         objects: Objects::new(Arc::clone(&buckets), Arc::clone(&striker)),
         striker: Arc::clone(&striker),
     });
@@ -201,4 +218,32 @@ async fn take_mail(
     let address = inbound.local_addr()?;
     tasks.spawn(Arc::new(Smtp::new(Incoming::start(Arc::new(rules), sightings))).serve(inbound));
     Ok(Some(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::SERVICES;
+
+    #[test]
+    fn every_folder_of_a_service_is_in_the_list() {
+        let folders = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/services")).unwrap();
+        let is_described =
+            |folder: &Path| std::fs::read_to_string(folder.join("mod.rs")).is_ok_and(|text| text.contains("const DESCRIBED"));
+        assert_eq!(folders.filter(|folder| is_described(&folder.as_ref().unwrap().path())).count(), SERVICES.len());
+    }
+
+    #[test]
+    fn the_readme_has_a_row_for_each_and_names_those_that_can_be_struck() {
+        let readme = include_str!("../../../README.md");
+        let rows = readme.lines().skip_while(|line| !line.starts_with("| Service |")).take_while(|line| line.starts_with('|'));
+        let first: Vec<&str> = rows.filter_map(|row| row.split('|').nth(1)).collect();
+        for service in SERVICES {
+            assert!(first.iter().any(|cell| cell.contains(service.title)), "{}", service.title);
+        }
+        let struck: Vec<_> = SERVICES.iter().filter(|it| !it.operations.is_empty()).map(|it| format!("`{}`", it.name)).collect();
+        let sentence = format!("Local services ({}) take", struck.join(", "));
+        assert!(readme.split_whitespace().collect::<Vec<_>>().join(" ").contains(&sentence), "{sentence}");
+    }
 }

@@ -5,24 +5,14 @@ use std::time::{Duration, Instant};
 
 use faults::ledger::{Decided, OfFault};
 use faults::{Action, Decision, Entry, Identity, Moment, Plan, Start};
+use timer::wait;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::calls::Calls;
-use super::wait::wait;
 use super::wire::{Answer, Call, JSON_1_0, JSON_1_1, REST_JSON, Service};
 use crate::plan_watch::PlanWatch;
-
-/// A service behind its faults.
-pub struct Neighbour {
-    /// The name in a plan's place, such as `dynamodb`.
-    pub name: &'static str,
-    /// The content type of its errors.
-    pub content_type: &'static str,
-    /// The service.
-    pub service: Arc<dyn Service>,
-}
 
 /// Strikes calls and writes down what was done to each.
 pub struct Striker {
@@ -40,12 +30,13 @@ impl Striker {
     }
 
     /// Answers a call, struck or not.
-    pub async fn answer(&self, neighbour: &Arc<Neighbour>, call: Call) -> Answer {
-        let Some(struck) = self.decide(neighbour.name, &call.operation, &call.request_id, call.root.as_deref()) else {
-            return neighbour.service.answer(&call).await;
+    pub async fn answer(&self, service: &Arc<dyn Service>, call: Call) -> Answer {
+        let described = service.described();
+        let Some(struck) = self.decide(described.name, &call.operation, &call.request_id, call.root.as_deref()) else {
+            return service.answer(&call).await;
         };
-        let (content_type, neighbour) = (neighbour.content_type, Arc::clone(neighbour));
-        let act = async move { neighbour.service.answer(&call).await };
+        let (content_type, service) = (described.content_type(), Arc::clone(service));
+        let act = async move { service.answer(&call).await };
         let fail = move |error_type: &str, message: &str| {
             Answer::error(content_type, failure_status(error_type, content_type), error_type, message)
         };

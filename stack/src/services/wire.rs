@@ -1,22 +1,39 @@
-//! What a call and its answer are once they are off the socket; the services know nothing of hyper.
+//! What a call and its answer are once they are off the socket.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 use quick_xml::escape::escape;
-use s3s::dto::{Timestamp, TimestampFormat};
 use serde_json::{Value, json};
+
+use super::described::Described;
+
+/// DynamoDB takes requests of 16 MB, the others less.
+pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 /// One of the cloud services.
 #[async_trait]
 pub trait Service: Send + Sync {
+    /// What is said of it.
+    fn described(&self) -> &'static Described;
+
     /// Does what `call` asks.
     async fn answer(&self, call: &Call) -> Answer;
+
+    /// The most bytes of a request.
+    fn largest_request(&self) -> usize {
+        LARGEST_REQUEST
+    }
+
+    /// What `x-amzn-query-error` says of an error, for SDKs that know its name in an older protocol.
+    fn query_error(&self, _error_type: &str, _status: u16) -> Option<String> {
+        None
+    }
 }
 
 /// A call of one operation.
@@ -85,13 +102,6 @@ pub fn form(body: &[u8]) -> BTreeMap<String, String> {
     form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// Such as `2026-01-31T12:00:00.000Z`.
-pub fn iso_8601(time: SystemTime) -> String {
-    let mut text = Vec::new();
-    let _ = Timestamp::from(time).format(TimestampFormat::DateTime, &mut text);
-    String::from_utf8(text).unwrap_or_default()
-}
-
 /// Two digits a byte.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
@@ -105,6 +115,11 @@ pub fn request_id() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let n = LAST.fetch_add(1, Ordering::Relaxed);
     format!("b0b0b0b0-0000-4000-8000-{n:012x}")
+}
+
+/// The root of the trace id, where the caller sent one.
+pub fn trace_root(headers: &HeaderMap) -> Option<String> {
+    headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).and_then(faults::trace_root).map(str::to_owned)
 }
 
 /// Turns `%41` into `A`; what is not such a triple stays as it is.
@@ -140,11 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn forms_times_and_digests_are_written_as_aws_writes_them() {
+    fn forms_and_digests_are_written_as_aws_writes_them() {
         let fields = form(b"Action=Publish&Message=a+b%26%E2%82%AC%0A&Empty=");
         assert_eq!((fields["Message"].as_str(), fields["Empty"].as_str()), ("a b&\u{20ac}\n", ""));
-        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(1_769_860_800_120);
-        assert_eq!(iso_8601(time), "2026-01-31T12:00:00.120Z");
         assert_eq!(hexadecimal(&[0, 171, 255]), "00abff");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::definition::Name;
-use crate::run::Failure;
+use crate::failure::Failure;
 
 /// The most events of an execution. Source: Step Functions, service quotas.
 const MOST_EVENTS: usize = 25_000;

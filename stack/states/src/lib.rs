@@ -6,6 +6,7 @@
 
 mod definition;
 mod error_equals;
+mod failure;
 mod history;
 mod intrinsic;
 mod path;
@@ -18,13 +19,11 @@ pub use definition::{
     After, Catcher, Definition, Fail, Flow, Handling, Name, Parallel, Pass, ResultPlace, Selection, Shaping, State, Succeed, Task,
 };
 pub use error_equals::{DATA_LIMIT_EXCEEDED, ErrorEquals, RESULT_PATH_MATCH_FAILURE, RUNTIME, TIMEOUT};
+pub use failure::Failure;
 pub use history::{Event, History, Kind, Text, What};
 pub use intrinsic::Source;
 pub use path::Path;
-pub use payload::Payload;
+pub use payload::{LARGEST_PAYLOAD, Payload};
 pub use read::DefinitionError;
 pub use retry::{Jitter, Retrier};
-pub use run::{Attempt, Execution, Failure, Outcome, Tasks, run};
-
-/// The most bytes of an input, an output or a result, as JSON. Source: Step Functions, service quotas.
-pub const LARGEST_PAYLOAD: usize = 262_144;
+pub use run::{Attempt, Execution, Outcome, Tasks, run};

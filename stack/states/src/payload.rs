@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use crate::intrinsic::Source;
 use crate::path::Scope;
 
+/// The most bytes of an input, an output or a result, as JSON. Source: Step Functions, service quotas.
+pub const LARGEST_PAYLOAD: usize = 262_144;
+
 /// A payload template.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Payload {

@@ -124,7 +124,7 @@ async fn the_books_balance(name: &str) {
     let entries = up.down().await;
     let lines = |fault: &str, action: &str| {
         let lines = entries.iter().flat_map(Entry::eligible);
-        lines.filter(|line| line.fault == fault && (action.is_empty() || line.action == action)).count()
+        lines.filter(|line| line.fault == fault && (action.is_empty() || line.action.as_str() == action)).count()
     };
     assert_eq!((lines("slow", ""), lines("failed", ""), lines("failed", "refuse")), (count, count, failed));
     assert!((1..count).contains(&failed), "{failed} of {count}");

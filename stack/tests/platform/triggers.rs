@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use faults::kinds::NAMES;
-use faults::{Kind, Trigger};
+use faults::Trigger;
+use faults::kinds::{KINDS, described};
 use serde_json::{Value, json};
 use stack::platform::Function;
 use stack::platform::gateway::{Api, Authorizer, Route, Routes};
@@ -47,10 +47,10 @@ const ELSEWHERE: [(&str, usize); 2] = [("stream", 2), ("dependency", 0)];
 #[test]
 fn every_way_of_every_kind_is_tried() {
     let cases = cases();
-    for kind in NAMES {
-        for way in 0..Kind::seen(kind).len() {
-            let tried = cases.iter().any(|(name, at, _)| name == kind && *at == way);
-            assert_ne!(tried, ELSEWHERE.contains(&(kind, way)), "{kind}, way {way}");
+    for kind in KINDS {
+        for way in 0..kind.seen.len() {
+            let tried = cases.iter().any(|(name, at, _)| *name == kind.name && *at == way);
+            assert_ne!(tried, ELSEWHERE.contains(&(kind.name, way)), "{}, way {way}", kind.name);
         }
     }
 }
@@ -96,7 +96,7 @@ fn promised(text: &str) -> Option<u16> {
 
 async fn is_as_promised(kind: &str, way: usize, settings: &Value) {
     let up = started(kind, settings).await;
-    let says = |trigger: Trigger| Kind::seen(kind)[way].by[Trigger::ALL.iter().position(|one| *one == trigger).unwrap()];
+    let says = |trigger: Trigger| described(kind).unwrap().seen[way].by[Trigger::ALL.iter().position(|one| *one == trigger).unwrap()];
     let told = format!("{kind} {settings}");
 
     // What strikes in the middle of the work needs work to strike, on however busy a machine; its end is never waited for.

@@ -175,7 +175,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
     assert_eq!(stage.call("DynamoDB_20120810.GetItem", "1-0-1", &row()).await.0, 200);
     assert!(began.elapsed() >= Duration::from_millis(40));
     let slow = stage.entries();
-    assert_eq!((slow.len(), slow[0].place.as_str(), slow[0].action.as_ref()), (1, "dynamodb:GetItem", "wait-before"));
+    assert_eq!((slow.len(), slow[0].place.as_str(), slow[0].action.as_str()), (1, "dynamodb:GetItem", "wait-before"));
     assert_eq!((slow[0].root.as_deref(), slow[0].arm, slow[0].done), (Some("1-0-1"), Arm::Treatment, true));
     assert!((40_000..5_000_000).contains(&slow[0].waited_us), "{}", slow[0].waited_us);
 
@@ -188,7 +188,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
         assert_eq!(entries.len(), 2, "each call has its line before its answer");
         match entries[0].arm {
             Arm::Treatment => assert_eq!((first.0, first.1.as_deref()), (503, Some("ServiceUnavailableException"))),
-            Arm::Control => assert_eq!((first.0, entries[0].action.as_ref()), (200, "pass")),
+            Arm::Control => assert_eq!((first.0, entries[0].action.as_str()), (200, "pass")),
         }
     }
 

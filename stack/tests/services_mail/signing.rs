@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use stack::account::{ACCESS_KEY, REGION, SECRET_KEY};
-use stack::services::wire::{hexadecimal, iso_8601};
+use stack::services::wire::hexadecimal;
 
 /// Who signs, and when.
 pub struct Signer {
@@ -20,7 +20,7 @@ impl Signer {
     }
 
     fn time(&self) -> String {
-        let text = iso_8601(self.at).replace(['-', ':'], "");
+        let text = dates::milliseconds(self.at).replace(['-', ':'], "");
         format!("{}Z", text.split('.').next().unwrap())
     }
 

@@ -1,9 +1,14 @@
 //! The same event is handed over a second time, as every trigger with at-least-once delivery may do.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Roll};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::{Effect, Ending, Longer};
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
 
 /// The handler's first answer is thrown away, the event comes again with the same request id, and the second answer goes to the platform.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +24,13 @@ impl Settings for Again {
     fn complaints(&self) -> Vec<Complaint> {
         Vec::new()
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        Effect::of(Ending::Success, Longer::SOME)
+    }
+
+    const ENDS_THE_INVOCATION: bool = false;
+    const ONLY_TAKES_TIME: bool = true;
 
     const EXAMPLE: &'static str = r#"again = {}"#;
 

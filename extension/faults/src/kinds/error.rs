@@ -1,9 +1,16 @@
 //! The invocation fails.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Roll, Trigger, injected_error};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::Effect;
+use crate::injected_error;
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::trigger::Trigger;
 
 /// An error takes the place of the answer. An HTTP caller sees 502, a caller behind a request authorizer 500; a queue delivers again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +61,13 @@ impl Settings for Failure {
     fn complaints(&self) -> Vec<Complaint> {
         injected_error::complaints(&self.error_type, &self.message)
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        Effect::FAILS
+    }
+
+    const ENDS_THE_INVOCATION: bool = true;
+    const FITS_A_SERVICE: bool = true;
 
     const EXAMPLE: &'static str = r#"error = { type = "Sandbox.Timedout", handler-runs = true }"#;
 

@@ -1,9 +1,16 @@
 //! The environment starts slowly or not at all. It is decided for each environment, by its name, not for each invocation.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, InjectedError, Roll, time::Time};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::{Effect, Ending, Longer};
+use crate::injected_error::InjectedError;
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::time::Time;
 
 /// What happens when the runtime first asks for an event: until then the platform counts the environment as starting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +43,22 @@ impl Settings for Init {
                 .collect(),
         }
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        match self {
+            Self::Slow(_) => Effect::of(Ending::Success, Longer::Start),
+            Self::Failed(_) => Effect::FAILS,
+        }
+    }
+
+    fn mean_wait_s(&self) -> f64 {
+        match self {
+            Self::Slow(time) => time.duration().as_secs_f64(),
+            Self::Failed(_) => 0.0,
+        }
+    }
+
+    const ENDS_THE_INVOCATION: bool = false;
 
     const EXAMPLE: &'static str = r#"init = { slow = "2s" }"#;
 

@@ -1,9 +1,16 @@
 //! The runtime's process is killed, as it is when it runs out of memory: no `except` or `finally` runs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Death, Roll, Trigger, time::Time};
+use crate::action::{Action, Death};
+use crate::complaint::Complaint;
+use crate::effect::Effect;
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::time::Time;
+use crate::trigger::Trigger;
 
 /// SIGKILL to the process that asked for the event. The platform then starts another environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +62,12 @@ impl Settings for Kill {
             When::Before | When::Middle(_) | When::After => Vec::new(),
         }
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        Effect::FAILS
+    }
+
+    const ENDS_THE_INVOCATION: bool = true;
 
     const EXAMPLE: &'static str = r#"kill = { at = { middle = "20ms" } }"#;
 

@@ -5,8 +5,12 @@ use std::time::Duration;
 use rand_distr::{Distribution, LogNormal, Normal, Pareto, StandardUniform, Uniform};
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Moment, Roll, time::Time};
+use crate::action::{Action, Moment};
+use crate::complaint::Complaint;
+use crate::effect::{Effect, Ending, Longer};
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::time::Time;
 
 /// A wait. The caller sees a slower answer; beyond the function's timeout it sees a timeout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,6 +116,32 @@ impl Settings for Latency {
         complaints
     }
 
+    fn effect(&self, timeout: Duration) -> Effect {
+        let time = self.time.duration();
+        if time >= timeout { Effect::times_out(timeout) } else { Effect::of(Ending::Success, Longer::Invocation(time)) }
+    }
+
+    /// `time` is the median or the mean of the wait.
+    fn mean_wait_s(&self) -> f64 {
+        let factor = match &self.jitter {
+            Jitter::None | Jitter::Uniform(_) | Jitter::Normal(_) => 1.0,
+            Jitter::Lognormal(sigma) => (sigma * sigma / 2.0).exp(),
+            // The median is scale x 2^(1/shape), the mean scale x shape / (shape - 1), which is infinite for a shape up to 1.
+            Jitter::Pareto(shape) if *shape > 1.0 => shape / (shape - 1.0) / 2f64.powf(1.0 / shape),
+            Jitter::Pareto(_) => f64::INFINITY,
+            // Linear between the quantiles: the mean of each two neighbours.
+            Jitter::Empirical(quantiles) => {
+                let pairs = quantiles.iter().zip(quantiles.iter().skip(1)).map(|(low, high)| (low + high) / 2.0);
+                pairs.sum::<f64>() / (quantiles.len().max(2) - 1) as f64
+            }
+        };
+        self.time.duration().as_secs_f64() * factor
+    }
+
+    const ENDS_THE_INVOCATION: bool = false;
+    const FITS_A_SERVICE: bool = true;
+    const ONLY_TAKES_TIME: bool = true;
+
     const EXAMPLE: &'static str = r#"latency = { time = "300ms", jitter = { lognormal = 0.4 } }"#;
 
     const SEEN: &'static [Seen] = &[
@@ -135,7 +165,7 @@ impl Settings for Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Identity;
+    use crate::identity::Identity;
 
     fn samples(jitter: Jitter) -> Vec<Duration> {
         let latency = Latency { at: Moment::Before, time: "100ms".parse().unwrap(), jitter };

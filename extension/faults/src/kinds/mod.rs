@@ -13,36 +13,51 @@ pub mod stream;
 pub mod throttle;
 pub mod timeout;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Complaint, Roll, Trigger};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::Effect;
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::trigger::Trigger;
 
-/// What every kind of fault provides.
-pub trait Settings {
-    /// What becomes of an invocation that is struck.
-    fn decide(&self, roll: Roll) -> Action;
-
-    /// Everything wrong with the settings.
-    fn complaints(&self) -> Vec<Complaint>;
-
-    /// How it is written in an experiment.
-    const EXAMPLE: &'static str;
-
-    /// What the caller sees, one row for each way in which the settings make a difference to it.
-    const SEEN: &'static [Seen];
-}
-
-/// What the caller of a struck invocation sees.
-#[derive(Debug, Clone, Copy)]
-pub struct Seen {
-    /// With which settings; empty where they make no difference.
-    pub with: &'static str,
-    /// In the order of [`Trigger::ALL`]. A text that begins with a number begins with the HTTP status.
-    pub by: [&'static str; Trigger::ALL.len()],
-}
-
-/// The list of kinds: everything else is derived from it.
+/// The list of kinds, handed to the macro `$derive`: everything that is said of each kind is derived from it, in other crates too.
+#[macro_export]
 macro_rules! kinds {
+    ($derive:ident) => {
+        $derive! {
+            /// The event or the answer is held back for a while.
+            latency: Latency($crate::kinds::latency::Latency),
+            /// The invocation fails, with or without the handler having run.
+            error: Error($crate::kinds::error::Failure),
+            /// Another answer takes the place of the handler's, or its bytes are cut, corrupted or dropped.
+            response: Response($crate::kinds::response::Replacement),
+            /// The bytes of the answer come late, slowly, or break off.
+            stream: Stream($crate::kinds::stream::Pace),
+            /// The event is handed over a second time.
+            again: Again($crate::kinds::again::Again),
+            /// The event is altered before the handler sees it.
+            event: Event($crate::kinds::event::Edits),
+            /// The event is held until the deadline, or a share of it, has passed.
+            timeout: Timeout($crate::kinds::timeout::Hold),
+            /// The runtime's process is killed.
+            kill: Kill($crate::kinds::kill::Kill),
+            /// The environment starts slowly or not at all.
+            init: Init($crate::kinds::init::Init),
+            /// Several invocations in a row are refused.
+            throttle: Throttle($crate::kinds::throttle::Burst),
+            /// The environment is short of CPU, memory or disk while the handler runs.
+            resource: Resource($crate::kinds::resource::Pressure),
+            /// The function's calls to a host fail or are slow.
+            dependency: Dependency($crate::kinds::dependency::Outage),
+        }
+    };
+}
+
+macro_rules! kind {
     ($($(#[doc = $doc:literal])+ $module:ident: $name:ident($settings:ty),)+) => {
         /// What goes wrong, with its settings.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +66,14 @@ macro_rules! kinds {
         pub enum Kind {
             $($(#[doc = $doc])+ $name($settings),)+
         }
+
+        /// What is known of each kind, in the order of [`Kind`].
+        pub const KINDS: &[Described] = &[$(Described {
+            name: stringify!($module),
+            example: <$settings>::EXAMPLE,
+            seen: <$settings>::SEEN,
+            fits_a_service: <$settings>::FITS_A_SERVICE,
+        }),+];
 
         /// The names of all kinds, in the order of [`Kind`].
         pub const NAMES: &[&str] = &[$(stringify!($module)),+];
@@ -77,92 +100,81 @@ macro_rules! kinds {
                 }
             }
 
-            /// How the kind with this name is written in an experiment.
-            pub fn example(name: &str) -> &'static str {
-                match name {
-                    $(stringify!($module) => <$settings>::EXAMPLE,)+
-                    _ => "",
+            /// What it does to an invocation by this trigger, of a function with this timeout.
+            pub fn effect(&self, trigger: Trigger, timeout: Duration) -> Effect {
+                match self {
+                    // It passes untouched.
+                    _ if !self.fits(trigger) => Effect::NONE,
+                    $(Self::$name(settings) => settings.effect(timeout),)+
                 }
             }
 
-            /// What the caller sees of the kind with this name.
-            pub fn seen(name: &str) -> &'static [Seen] {
-                match name {
-                    $(stringify!($module) => <$settings>::SEEN,)+
-                    _ => &[],
+            /// The seconds for which it holds a request up on average; 0 where it answers at once, or slows down by what is not known here.
+            pub fn mean_wait_s(&self) -> f64 {
+                match self {
+                    $(Self::$name(settings) => settings.mean_wait_s(),)+
+                }
+            }
+
+            /// Whether a cloud service can be struck by it, or only a function.
+            pub const fn fits_a_service(&self) -> bool {
+                match self {
+                    $(Self::$name(_) => <$settings>::FITS_A_SERVICE,)+
+                }
+            }
+
+            /// Whether it can be done only if the event shows what invoked the function, and that this asks for no permission.
+            pub fn depends_on_trigger(&self) -> bool {
+                match self {
+                    $(Self::$name(settings) => Settings::depends_on_trigger(settings),)+
+                }
+            }
+
+            /// Whether it can be done to an invocation of this trigger. An invocation of another trigger passes untouched.
+            pub fn fits(&self, trigger: Trigger) -> bool {
+                match self {
+                    $(Self::$name(settings) => Settings::fits(settings, trigger),)+
+                }
+            }
+
+            /// Whether it decides how the invocation ends. Of several such faults only one can be carried out on an invocation.
+            pub const fn ends_the_invocation(&self) -> bool {
+                match self {
+                    $(Self::$name(_) => <$settings>::ENDS_THE_INVOCATION,)+
+                }
+            }
+
+            /// Whether it only takes time: the caller still gets the handler's own answer, so that an error of a struck request is the system's.
+            pub const fn only_takes_time(&self) -> bool {
+                match self {
+                    $(Self::$name(_) => <$settings>::ONLY_TAKES_TIME,)+
                 }
             }
         }
     };
 }
 
-kinds! {
-    /// The event or the answer is held back for a while.
-    latency: Latency(latency::Latency),
-    /// The invocation fails, with or without the handler having run.
-    error: Error(error::Failure),
-    /// Another answer takes the place of the handler's, or its bytes are cut, corrupted or dropped.
-    response: Response(response::Replacement),
-    /// The bytes of the answer come late, slowly, or break off.
-    stream: Stream(stream::Pace),
-    /// The event is handed over a second time.
-    again: Again(again::Again),
-    /// The event is altered before the handler sees it.
-    event: Event(event::Edits),
-    /// The event is held until the deadline, or a share of it, has passed.
-    timeout: Timeout(timeout::Hold),
-    /// The runtime's process is killed.
-    kill: Kill(kill::Kill),
-    /// The environment starts slowly or not at all.
-    init: Init(init::Init),
-    /// Several invocations in a row are refused.
-    throttle: Throttle(throttle::Burst),
-    /// The environment is short of CPU, memory or disk while the handler runs.
-    resource: Resource(resource::Pressure),
-    /// The function's calls to a host fail or are slow.
-    dependency: Dependency(dependency::Outage),
+crate::kinds!(kind);
+
+/// What is known of a kind without its settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Described {
+    /// The name under which it is written.
+    pub name: &'static str,
+    /// How it is written in an experiment.
+    pub example: &'static str,
+    /// What the caller sees.
+    pub seen: &'static [Seen],
+    /// Whether a cloud service can be struck by it, too.
+    pub fits_a_service: bool,
 }
 
-/// The names of the kinds that can strike a cloud service; the others need a function.
-pub const FIT_A_SERVICE: &[&str] = &["latency", "error"];
+/// The kind of this name.
+pub fn described(name: &str) -> Option<&'static Described> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
 
 impl Kind {
-    /// Whether a cloud service can be struck by it, or only a function.
-    pub fn fits_a_service(&self) -> bool {
-        FIT_A_SERVICE.contains(&self.name())
-    }
-
-    /// Whether it can be done only if the event shows what invoked the function, and that this asks for no permission.
-    pub const fn depends_on_trigger(&self) -> bool {
-        match self {
-            Self::Event(_) => true,
-            Self::Response(answer) => answer.raw.is_some(),
-            _ => false,
-        }
-    }
-
-    /// Whether it can be done to an invocation of this trigger. An invocation of another trigger passes untouched.
-    pub fn fits(&self, trigger: Trigger) -> bool {
-        match self {
-            Self::Event(edits) => edits.fits(trigger),
-            Self::Response(answer) => answer.fits(trigger),
-            _ => true,
-        }
-    }
-
-    /// Whether it decides how the invocation ends. Of several such faults only one can be carried out on an invocation.
-    pub const fn ends_the_invocation(&self) -> bool {
-        match self {
-            Self::Error(_) | Self::Response(_) | Self::Stream(_) | Self::Timeout(_) | Self::Kill(_) | Self::Throttle(_) => true,
-            Self::Latency(_) | Self::Again(_) | Self::Event(_) | Self::Init(_) | Self::Resource(_) | Self::Dependency(_) => false,
-        }
-    }
-
-    /// Whether it only takes time: the caller still gets the handler's own answer, so that an error of a struck request is the system's.
-    pub const fn only_takes_time(&self) -> bool {
-        matches!(self, Self::Latency(_) | Self::Again(_) | Self::Resource(_))
-    }
-
     /// Whether two faults can both be carried out on one invocation: at most one of them may decide how it ends.
     pub const fn combines_with(&self, other: &Self) -> bool {
         !(self.ends_the_invocation() && other.ends_the_invocation())
@@ -189,8 +201,7 @@ mod tests {
 
     #[test]
     fn every_kind_says_what_the_caller_sees() {
-        for name in NAMES {
-            let seen = Kind::seen(name);
+        for Described { name, seen, .. } in KINDS {
             assert!(!seen.is_empty(), "{name}");
             assert!(seen.iter().flat_map(|row| row.by).all(|text| !text.is_empty()), "{name}");
         }

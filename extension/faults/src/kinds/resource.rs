@@ -1,33 +1,14 @@
 //! The environment is short of CPU, memory or disk while the handler runs.
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Roll, time::Time};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::{Effect, Ending, Longer};
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
 
-/// A process of the extension takes what is asked from when the event is handed over until the handler answers, for `time` at most.
-/// What it takes is given back when it ends, and it ends with the extension, whatever happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Pressure {
-    /// Threads that burn CPU; 0 to 16.
-    #[serde(default)]
-    pub cpu_threads: u32,
-    /// Memory in MiB; 0 to 10240. Never more than what the environment has left, 16 MiB kept free.
-    #[serde(default)]
-    pub memory_mib: u32,
-    /// Disk below `/tmp` in MiB; 0 to 10240. Never more than what is free, 16 MiB kept free.
-    #[serde(default)]
-    pub tmp_mib: u32,
-    /// For how long at most; more than 0, at most 60s.
-    #[serde(default = "time")]
-    pub time: Time,
-}
-
-fn time() -> Time {
-    Time::from(std::time::Duration::from_secs(10))
-}
+pub use crate::pressure::Pressure;
 
 impl Settings for Pressure {
     fn decide(&self, _: Roll) -> Action {
@@ -51,6 +32,13 @@ impl Settings for Pressure {
         }
         complaints
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        Effect::of(Ending::Depends, if self.cpu_threads > 0 { Longer::SOME } else { Longer::Nothing })
+    }
+
+    const ENDS_THE_INVOCATION: bool = false;
+    const ONLY_TAKES_TIME: bool = true;
 
     const EXAMPLE: &'static str = r#"resource = { cpu-threads = 2, memory-mib = 64, time = "5s" }"#;
 

@@ -1,13 +1,19 @@
 //! Another answer takes the place of the handler's. It must never be one that grants access.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 
 use rand_distr::{Distribution, StandardUniform};
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
 use crate::access::{answer_fits, could_grant, http_refusal};
-use crate::{Action, Alteration, Complaint, Roll, Trigger};
+use crate::action::{Action, Alteration};
+use crate::complaint::Complaint;
+use crate::effect::{Effect, Ending, Longer};
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::trigger::Trigger;
 
 /// One of: an HTTP answer (`status`, `headers`, `body`), a raw one (`raw`), or damage to the handler's own (`cut-at`, `corrupt`, `drop`).
 /// The handler has run, its effects are done.
@@ -111,6 +117,26 @@ impl Settings for Replacement {
             complaints.push(Complaint::new("raw", what));
         }
         complaints
+    }
+
+    fn effect(&self, timeout: Duration) -> Effect {
+        match self.http_status() {
+            _ if self.drop => Effect::times_out(timeout),
+            Some(status) => Effect::of(Ending::Status(status), Longer::Nothing),
+            // It may name records that are to be delivered again.
+            None if self.raw.is_some() => Effect::of(Ending::Depends, Longer::Nothing),
+            None => Effect::of(Ending::Unreadable, Longer::Nothing),
+        }
+    }
+
+    const ENDS_THE_INVOCATION: bool = true;
+
+    fn depends_on_trigger(&self) -> bool {
+        self.raw.is_some()
+    }
+
+    fn fits(&self, trigger: Trigger) -> bool {
+        self.fits(trigger)
     }
 
     const EXAMPLE: &'static str = r#"response = { status = 503, body = "busy" }"#;

@@ -1,29 +1,14 @@
 //! The answer's bytes come late, slowly, or break off. The handler has run, its effects are done.
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, InjectedError, Roll, time::Time};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::{ANSWER, Effect, Ending, Longer};
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
 
-/// How the bytes of the answer go to the platform. It is meant for streamed answers; a buffered one is uploaded in the same way.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Pace {
-    /// Wait before the first byte of the answer; at most 15m.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_byte: Option<Time>,
-    /// The answer goes on at so many bytes a second; 1 to 1073741824.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes_per_second: Option<u64>,
-    /// After so many bytes of the answer the connection is closed, or the stream ended with `error` where that is set; 0 and more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cut_after: Option<u64>,
-    /// The trailers `Lambda-Runtime-Function-Error-Type` and `-Error-Body` end a streamed answer, after all of it or after `cut-after`.
-    /// An answer that is not streamed has no trailers: it passes as the other settings say, and the ledger has the fault as not carried out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<InjectedError>,
-}
+pub use crate::pace::Pace;
 
 impl Settings for Pace {
     fn decide(&self, _: Roll) -> Action {
@@ -48,6 +33,24 @@ impl Settings for Pace {
         }
         complaints
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        let slow = self.first_byte.is_some() || self.bytes_per_second.is_some();
+        let ending = match (self.cut_after, &self.error) {
+            (Some(_), _) => Ending::FunctionError,
+            // Only an answer that is streamed has trailers.
+            (None, Some(_)) => Ending::Depends,
+            (None, None) => Ending::Success,
+        };
+        Effect::of(ending, if slow { Longer::SOME } else { Longer::Nothing })
+    }
+
+    fn mean_wait_s(&self) -> f64 {
+        let first = self.first_byte.map_or(0.0, |time| time.duration().as_secs_f64());
+        first + self.bytes_per_second.map_or(0.0, |rate| ANSWER / rate as f64)
+    }
+
+    const ENDS_THE_INVOCATION: bool = true;
 
     const EXAMPLE: &'static str = r#"stream = { first-byte = "500ms", bytes-per-second = 4096 }"#;
 

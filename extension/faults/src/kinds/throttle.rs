@@ -1,9 +1,16 @@
 //! Several invocations in a row are refused, as they are while a function is throttled.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Roll, Share, injected_error};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::Effect;
+use crate::injected_error;
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::share::Share;
 
 /// Each burst begins with an invocation that the roll strikes; the ones after it in the same environment are refused with it.
 /// From inside Lambda no real throttle can be made: the caller sees a failed invocation, and Lambda's `Throttles` metric stays 0.
@@ -55,6 +62,12 @@ impl Settings for Burst {
         }
         complaints
     }
+
+    fn effect(&self, _: Duration) -> Effect {
+        Effect::FAILS
+    }
+
+    const ENDS_THE_INVOCATION: bool = true;
 
     const EXAMPLE: &'static str = r#"throttle = { burst = 20 }"#;
 

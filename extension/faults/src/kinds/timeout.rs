@@ -1,9 +1,15 @@
 //! The event is held until the deadline has passed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, Settings};
-use crate::{Action, Complaint, Roll, Trigger};
+use crate::action::Action;
+use crate::complaint::Complaint;
+use crate::effect::{Effect, Ending, GATEWAY, Longer};
+use crate::roll::Roll;
+use crate::settings::{Seen, Settings};
+use crate::trigger::Trigger;
 
 /// The handler sees the event too late or not at all. The platform ends the environment at the deadline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +48,19 @@ impl Settings for Hold {
         }
         vec![Complaint::new("share-of-deadline", format!("`{}` is outside 0 to 1, 0 excluded", self.share_of_deadline))]
     }
+
+    fn effect(&self, timeout: Duration) -> Effect {
+        if self.share_of_deadline >= 1.0 {
+            return Effect::times_out(timeout);
+        }
+        Effect::of(Ending::Success, Longer::Invocation(timeout.mul_f64(self.share_of_deadline.clamp(0.0, 1.0))))
+    }
+
+    fn mean_wait_s(&self) -> f64 {
+        self.share_of_deadline * GATEWAY.as_secs_f64()
+    }
+
+    const ENDS_THE_INVOCATION: bool = true;
 
     const EXAMPLE: &'static str = r#"timeout = { share-of-deadline = 1.0 }"#;
 

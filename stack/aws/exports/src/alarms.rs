@@ -3,13 +3,9 @@
 
 use std::time::Duration;
 
-use faults::kinds::dependency::Trouble;
-use faults::kinds::init::Init;
+use faults::effect::{Effect, Ending, GATEWAY, Longer};
 use faults::{Kind, Trigger};
 use serde::{Deserialize, Serialize};
-
-/// API Gateway waits for an integration so long and answers 504 then.
-const GATEWAY_WAITS: Duration = Duration::from_secs(29);
 
 /// What an alarm watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,85 +81,11 @@ pub enum Reaction {
     Unknown(&'static str),
 }
 
-/// How a struck invocation ends, as the platform sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Success,
-    FunctionError,
-    /// A success to Lambda, with this HTTP status within it.
-    Status(u16),
-    /// A success to Lambda, and nothing that the caller can read.
-    Unreadable,
-    /// What the function makes of it.
-    Depends,
-}
-
-/// What takes longer than it would.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Longer {
-    Nothing,
-    /// The environment's start.
-    Start,
-    /// The invocation, by at least so much.
-    Invocation(Duration),
-}
-
-struct Effect {
-    ending: Ending,
-    longer: Longer,
-}
-
-const fn effect(ending: Ending, longer: Longer) -> Effect {
-    Effect { ending, longer }
-}
-
-/// Some time that nobody knows.
-const SOME: Longer = Longer::Invocation(Duration::ZERO);
-
-/// What a fault does to an invocation of a function with this timeout.
-fn effect_of(kind: &Kind, trigger: Trigger, timeout: Duration) -> Effect {
-    let times_out = effect(Ending::FunctionError, Longer::Invocation(timeout));
-    match kind {
-        // It passes untouched.
-        _ if !kind.fits(trigger) => effect(Ending::Success, Longer::Nothing),
-        Kind::Latency(latency) if latency.time.duration() >= timeout => times_out,
-        Kind::Latency(latency) => effect(Ending::Success, Longer::Invocation(latency.time.duration())),
-        Kind::Response(answer) if answer.drop => times_out,
-        Kind::Response(answer) => match answer.http_status() {
-            Some(status) => effect(Ending::Status(status), Longer::Nothing),
-            // It may name records that are to be delivered again.
-            None if answer.raw.is_some() => effect(Ending::Depends, Longer::Nothing),
-            None => effect(Ending::Unreadable, Longer::Nothing),
-        },
-        Kind::Stream(pace) => {
-            let slow = pace.first_byte.is_some() || pace.bytes_per_second.is_some();
-            let ending = match (pace.cut_after, &pace.error) {
-                (Some(_), _) => Ending::FunctionError,
-                // Only an answer that is streamed has trailers.
-                (None, Some(_)) => Ending::Depends,
-                (None, None) => Ending::Success,
-            };
-            effect(ending, if slow { SOME } else { Longer::Nothing })
-        }
-        Kind::Again(_) => effect(Ending::Success, SOME),
-        Kind::Event(_) => effect(Ending::Depends, Longer::Nothing),
-        Kind::Timeout(hold) if hold.share_of_deadline >= 1.0 => times_out,
-        Kind::Timeout(hold) => effect(Ending::Success, Longer::Invocation(timeout.mul_f64(hold.share_of_deadline.clamp(0.0, 1.0)))),
-        Kind::Init(Init::Slow(_)) => effect(Ending::Success, Longer::Start),
-        Kind::Init(Init::Failed(_)) | Kind::Error(_) | Kind::Kill(_) | Kind::Throttle(_) => effect(Ending::FunctionError, Longer::Nothing),
-        Kind::Resource(pressure) => effect(Ending::Depends, if pressure.cpu_threads > 0 { SOME } else { Longer::Nothing }),
-        Kind::Dependency(outage) => match outage.trouble {
-            Trouble::Refused | Trouble::Reset => effect(Ending::Depends, Longer::Nothing),
-            Trouble::Blackholed | Trouble::Slow(_) | Trouble::Throttled(_) => effect(Ending::Depends, SOME),
-        },
-    }
-}
-
 const DEPENDS: Reaction = Reaction::Unknown("what the caller sees hangs on what the function makes of it");
 
 /// Whether an alarm on `metric` can react to `kind` striking a function that `trigger` invokes and that has this `timeout`.
 pub fn reaction(kind: &Kind, trigger: Trigger, timeout: Duration, metric: Metric) -> Reaction {
-    let effect = effect_of(kind, trigger, timeout);
+    let effect = kind.effect(trigger, timeout);
     match metric {
         Metric::LambdaErrors => errors(&effect),
         Metric::LambdaDuration => duration(&effect),
@@ -245,7 +167,7 @@ fn server_errors(effect: &Effect, trigger: Trigger) -> Reaction {
         Ending::Unreadable => Reaction::Can("the caller sees 502, since the answer is no answer of a proxy"),
         Ending::Status(500..) => Reaction::Can("the caller sees that status"),
         Ending::Status(_) => Reaction::Cannot("the caller sees 4xx"),
-        Ending::Success if matches!(effect.longer, Longer::Invocation(time) if time >= GATEWAY_WAITS) => {
+        Ending::Success if matches!(effect.longer, Longer::Invocation(time) if time >= GATEWAY) => {
             Reaction::Can("from 29 s the caller sees 504")
         }
         Ending::Success => Reaction::Cannot("the caller sees a success"),

@@ -11,7 +11,7 @@ use super::document::{document, lasts};
 use super::experiment::Experiment;
 use super::policies;
 use super::text::{compact_json, json, yaml};
-use super::{File, Refused, checked};
+use super::written::{File, Refused, checked};
 
 /// FIS takes no longer text than this as a parameter of an action.
 pub const LONGEST_ACTION_PARAMETER: usize = 1024;

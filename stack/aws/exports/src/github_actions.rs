@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::File;
 use super::text::yaml;
+use super::written::File;
 
 /// A workflow for these experiments, each by name or by its path in the repository. The job fails with the experiment's exit code, after
 /// its report was kept.

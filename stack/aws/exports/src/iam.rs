@@ -3,7 +3,7 @@
 use super::experiment::Experiment;
 use super::policies;
 use super::text::json;
-use super::{File, Refused, checked};
+use super::written::{File, Refused, checked};
 
 /// The policy for whoever runs `brownout run`, `detach` and `recover`, the one for `run --via fis`, and the one for the functions' roles.
 ///

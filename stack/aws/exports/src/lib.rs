@@ -8,18 +8,18 @@ mod arn;
 mod document;
 mod experiment;
 mod fis;
+mod formats;
 mod github_actions;
 mod iam;
 mod policies;
 mod sam;
 mod terraform;
 mod text;
+mod written;
 
 #[cfg(test)]
 #[path = "../tests/support/example.rs"]
 mod example;
-
-use faults::Complaint;
 
 pub use arn::Arn;
 pub use document::{LONGEST_DOCUMENT, LONGEST_LEAD, document};
@@ -28,43 +28,10 @@ pub use fis::{
     FINGERPRINT, LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_template,
     version_name,
 };
+pub use formats::{FORMATS, Format, Write};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
 pub use policies::ACTIONS;
 pub use sam::sam;
 pub use terraform::terraform;
-
-/// Where the layer's wrapper lies, for `AWS_LAMBDA_EXEC_WRAPPER`.
-const WRAPPER: &str = "/opt/brownout/wrapper";
-
-/// A file to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// Its name, without a folder.
-    pub name: &'static str,
-    /// What is in it.
-    pub text: String,
-}
-
-impl File {
-    const fn new(name: &'static str, text: String) -> Self {
-        Self { name, text }
-    }
-}
-
-/// Why an experiment is not written out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the experiment cannot be written for AWS: {}", said(.complaints))]
-pub struct Refused {
-    /// Everything wrong with it.
-    pub complaints: Vec<Complaint>,
-}
-
-fn said(complaints: &[Complaint]) -> String {
-    complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ")
-}
-
-fn checked(experiment: &Experiment) -> Result<(), Refused> {
-    let complaints = experiment.complaints();
-    if complaints.is_empty() { Ok(()) } else { Err(Refused { complaints }) }
-}
+pub use written::{File, Refused};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::experiment::{Experiment, Function, IDLE};
 use super::policies;
 use super::text::yaml;
-use super::{File, Refused, WRAPPER, checked};
+use super::written::{File, Refused, WRAPPER, checked};
 
 /// What stands above the template; it is no part of the value.
 const HEADER: &str = "\

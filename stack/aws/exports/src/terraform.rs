@@ -4,7 +4,7 @@
 use super::experiment::{Experiment, Function, IDLE};
 use super::policies;
 use super::text::json;
-use super::{File, Refused, WRAPPER, checked};
+use super::written::{File, Refused, WRAPPER, checked};
 
 /// Locals for the functions' resources, and a policy for their roles.
 ///

@@ -1,8 +1,10 @@
 //! One loop: read, decide, update, wait. Whatever answer is lost, the next look at the function says how it stands.
 
-use super::{Complaint, Step, Wish, decide};
-use crate::Lambda;
+use super::complaint::Complaint;
+use super::decide::{Step, decide};
+use super::wish::Wish;
 use crate::call::{CallError, Meaning};
+use crate::client::Lambda;
 use crate::function::Function;
 use crate::journal::{Entry, Journal, JournalError};
 use crate::marker::{Marker, Record};

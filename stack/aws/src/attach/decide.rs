@@ -2,21 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Complaint, Surroundings, Wish};
+use super::complaint::Complaint;
+use super::update::Update;
+use super::wish::{Surroundings, Wish};
 use crate::function::{Function, LastUpdate, Package, Readable};
 use crate::marker::{Marker, Record, UNDO};
 use crate::secret::{MOST_BYTES, Variables};
-
-/// One `UpdateFunctionConfiguration`: layers and variables whole, at this revision and no other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// All layers, in order.
-    pub layers: Vec<String>,
-    /// All variables.
-    pub variables: Variables,
-    /// The revision that it was decided on.
-    pub revision: Option<String>,
-}
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]

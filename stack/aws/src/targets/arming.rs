@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Failed;
-use crate::Patience;
 use crate::arm::{ArmError, Armed, Place, Store};
 use crate::call::Meaning;
 use crate::journal::Journal;
+use crate::patience::Patience;
 
 /// A call that fails is made again for so long. A plan is renewed four times in its lease, so the next renewal is the next try.
 const PATIENCE: Patience = Patience { total: Duration::from_secs(3), first: Duration::from_millis(200), most: Duration::from_secs(1) };

@@ -3,9 +3,9 @@
 use protocol::chain;
 
 use super::deployed::Function;
-use crate::Lambda;
 use crate::attach::attach;
 use crate::canary::{self, Canary};
+use crate::client::Lambda;
 use crate::journal::{File, records};
 use crate::marker::{Record, Run};
 use crate::recover::{Which, recover};

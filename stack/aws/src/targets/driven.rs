@@ -14,12 +14,12 @@ use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
 use super::story::{LOOKS, Story, locked, watch_over};
 use super::{Driver, Failed};
-use crate::Patience;
 use crate::arm::{ArmError, Armed, Place};
 use crate::attach;
 use crate::fis::{Actions, Fis, Prepared, Status};
 use crate::function::Function;
 use crate::marker::{Marker, Record, Run, now};
+use crate::patience::Patience;
 use crate::recover::published;
 use crate::undo::{Proof, remains, undo};
 

@@ -37,3 +37,20 @@ pub fn name_what_is_missing(programs: &[(&str, &str)]) {
         assert!(named.iter().any(|name| name == variable), "{program}: {named:?}");
     }
 }
+
+/// The tests of a system's programs: each with a variable that it cannot start without.
+macro_rules! programs {
+    ($($program:literal: $variable:literal,)+) => {
+        const PROGRAMS: &[(&str, &str)] = &[$((env!(concat!("CARGO_BIN_EXE_", $program)), $variable)),+];
+
+        #[test]
+        fn every_function_points_itself_at_the_extension() {
+            programs::point_themselves_at_the_extension(PROGRAMS);
+        }
+
+        #[test]
+        fn a_missing_variable_ends_the_start_and_is_named() {
+            programs::name_what_is_missing(PROGRAMS);
+        }
+    };
+}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::keys::ApiKey;
 use super::routes::{Api, Found};
-use crate::platform::names::{self, ACCOUNT};
+use crate::platform::names::ACCOUNT;
 
 /// What an event has beside its body, in bytes, as a rule.
 const AROUND: usize = 2048;
@@ -179,7 +179,7 @@ impl Call<'_> {
             resource_path: &self.found.route.resource,
             http_method: self.method,
             extended_request_id: self.request_id,
-            request_time: names::request_time(self.time.as_secs()),
+            request_time: dates::access_log(UNIX_EPOCH + self.time),
             path: format!("/{}{}", self.api.stage, self.path),
             account_id: ACCOUNT,
             protocol: "HTTP/1.1",

@@ -1,12 +1,11 @@
 //! What a stream's mapping tells of records that it gave up, in Lambda's form. Pure but for the time of the notice.
 //! Source: Lambda, "Retain discarded batches for a DynamoDB event source". The records themselves are not in it, as at AWS: it says where they stand in the stream.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::Record;
-use crate::platform::names;
+use super::polled::Record;
 
 /// The one shard of every stream here.
 const SHARD: &str = "shardId-00000000000000000000-00000000";
@@ -38,7 +37,7 @@ pub(super) fn notice(function: &str, failure: &Failure, records: &[Record], invo
         },
         "responseContext": response,
         "version": "1.0",
-        "timestamp": names::iso_with_ms(names::now()),
+        "timestamp": dates::milliseconds(SystemTime::now()),
         "DDBStreamBatchInfo": {
             "shardId": SHARD,
             "startSequenceNumber": number(first),
@@ -54,7 +53,7 @@ pub(super) fn notice(function: &str, failure: &Failure, records: &[Record], invo
 
 fn arrival(record: Option<&Record>) -> Option<String> {
     let seconds = record?.value.pointer("/dynamodb/ApproximateCreationDateTime")?.as_f64()?;
-    Some(names::iso(Duration::try_from_secs_f64(seconds).ok()?))
+    Some(dates::seconds(UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)?))
 }
 
 /// The keys of the items that the records are about.

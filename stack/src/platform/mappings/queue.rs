@@ -13,7 +13,7 @@ use super::backoff::Rest;
 use super::batch_answer::Processed;
 use super::called::{Call, Called, Room};
 use super::filter::Filter;
-use super::{Message, Queue, asked};
+use super::polled::{Message, Queue, asked};
 
 /// What polls one queue for one function.
 pub(super) struct Poller {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{Message, Queue, Record, Sources, Stream};
+use super::polled::{Message, Queue, Record, Sources, Stream};
 use crate::services::Services;
 use crate::services::dynamodb::streams;
 use crate::services::sqs::Sqs;

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::called::Called;
-use super::{Message, Queue, Record, Stream};
+use super::polled::{Message, Queue, Record, Stream};
 use crate::invoke::Invoke;
 use crate::platform::{InvokeError, Invoked};
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::backoff;
 use super::batch_answer::Processed;
 use super::called::{Call, Called, Room};
 use super::filter::Filter;
 use super::given_up::{self, Failure};
-use super::{Queue, Record, Stream, asked, backoff};
+use super::polled::{Queue, Record, Stream, asked};
 use crate::{Seen, Sightings};
 
 /// What polls the one shard of a stream for one function.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::physical::Kind;
 use super::section::Known;
 use super::{Declared, alarms, buckets, machines, mappings, pools, queues, tables};
 use crate::blueprint::{Blueprint, Source};
@@ -35,6 +36,8 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
         let section = known.properties(resource, declared);
         // What `Ref` gives is the name, but for queues and topics.
         let attribute = |key: &str| known.names.0.get(&format!("{resource}{key}")).cloned().unwrap_or_default();
+        // What `Ref` gives of a pool is its id.
+        let pool = |arn: &str| known.arns.name(Kind::UserPool, arn).unwrap_or_else(|_| resource.clone());
         match declared.get("Type").and_then(Value::as_str).unwrap_or_default() {
             "AWS::SQS::Queue" => blueprint.queues.push(queues::read(&section, attribute(".QueueName"))),
             "AWS::S3::Bucket" => blueprint.buckets.push(buckets::read(&section, attribute(""))),
@@ -43,7 +46,7 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
             "AWS::CloudWatch::Alarm" => blueprint.alarms.extend(alarms::read(&section, resource)),
             "AWS::SES::ReceiptRule" => blueprint.receipts.extend(buckets::receipts(&section)),
             "AWS::Serverless::Function" => blueprint.mappings.extend(mappings::read(&section, &attribute(""))),
-            "AWS::Cognito::UserPool" => blueprint.pools.push(pools::read(&section, resource)),
+            "AWS::Cognito::UserPool" => blueprint.pools.push(pools::read(&section, pool(&attribute(".Arn")))),
             "AWS::VerifiedPermissions::PolicyStore" => blueprint.policy_stores.push(resource.clone()),
             "AWS::SES::EmailIdentity" => blueprint.senders.push(section.needed("EmailIdentity")),
             "AWS::Serverless::StateMachine" => blueprint.machines.extend(machines::read(&section, attribute(".Name"))),

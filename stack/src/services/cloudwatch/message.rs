@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::watch::Change;
 use crate::account::{ACCOUNT, arn};
 use crate::blueprint::{Alarm, Metric};
-use crate::services::wire::iso_8601;
 
 /// The region's name for people.
 const REGION_FOR_PEOPLE: &str = "US East (N. Virginia)";
@@ -49,7 +48,7 @@ pub fn notification(alarm: &Alarm, change: &Change, at: SystemTime) -> (String, 
         "AWSAccountId": ACCOUNT,
         "NewStateValue": change.to.name(),
         "NewStateReason": reason(alarm, change),
-        "StateChangeTime": iso_8601(at).replace('Z', "+0000"),
+        "StateChangeTime": dates::milliseconds(at).replace('Z', "+0000"),
         "Region": REGION_FOR_PEOPLE,
         "AlarmArn": alarm_arn(alarm),
         "OldStateValue": change.from.name(),

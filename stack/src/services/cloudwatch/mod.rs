@@ -15,12 +15,17 @@ use tokio::time::MissedTickBehavior;
 
 pub use self::watch::State;
 use self::watch::{Change, Watch};
+use super::described::{Described, Protocol};
 use super::sns::Sns;
 use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::blueprint::{Alarm, Metric};
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
+
+/// What is said of it.
+pub const DESCRIBED: Described =
+    Described { name: "cloudwatch", title: "CloudWatch", protocol: Protocol::Json10("GraniteServiceVersion20100801"), operations: &[] };
 
 /// Why an alarm is as it is before anything was measured.
 const UNMEASURED: &str = "Unchecked: Initial alarm creation";
@@ -133,6 +138,10 @@ fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
 
 #[async_trait]
 impl Service for Alarms {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         if call.operation != "DescribeAlarms" {
             let message = format!("this machine's CloudWatch has no `{}`", call.operation);

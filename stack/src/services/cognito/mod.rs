@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
+use hyper::{Method, Uri};
 use run_folder::addresses::{self, APP, OTHER, client_id, pool_id};
 use run_folder::deployment::User as Seeded;
 use serde::Deserialize;
@@ -25,10 +26,26 @@ use self::pool::{GOOD_FOR, Tokens, UserPool};
 use self::quota::Quota;
 use self::trigger::{Authentication, Trigger};
 use self::users::User;
+use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, JSON_1_1, REST_JSON, Service};
 use crate::blueprint::UserPool as Declared;
 use crate::invoke::LateInvoke;
 use crate::{Seen, Sightings};
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described {
+    name: "cognito-idp",
+    title: "Cognito",
+    protocol: Protocol::Json11("AWSCognitoIdentityProviderService", operation),
+    operations: &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"],
+};
+
+/// What is published for everyone.
+fn operation(_: &Method, uri: &Uri) -> Option<&'static str> {
+    let path = uri.path();
+    let key_set = path.ends_with("/.well-known/jwks.json").then_some("Jwks");
+    key_set.or_else(|| path.ends_with("/.well-known/openid-configuration").then_some("OpenIdConfiguration"))
+}
 
 /// AdminDisableUser calls a second for an account and Region, not adjustable. Source: Amazon Cognito, quotas for user pool APIs.
 const DISABLES_A_SECOND: usize = 25;
@@ -167,6 +184,10 @@ impl Cognito {
 
 #[async_trait]
 impl Service for Cognito {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         match call.operation.as_str() {
             "InitiateAuth" => answered(self.initiate_auth(call).await),

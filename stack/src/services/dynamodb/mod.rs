@@ -31,10 +31,19 @@ use self::expiry::Expiry;
 use self::images::Change;
 use self::streams::Stream;
 use self::writes::Staged;
+use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::blueprint::Table;
 use crate::platform::names::{ACCOUNT, REGION};
 use crate::{Compressed, Seen, Sightings};
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described {
+    name: "dynamodb",
+    title: "DynamoDB",
+    protocol: Protocol::Json10("DynamoDB_20120810"),
+    operations: &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"],
+};
 
 /// So many rows that are due are deleted before other writers have their turn.
 const EXPIRED_AT_ONCE: usize = 100;
@@ -214,6 +223,10 @@ impl Watched {
 
 #[async_trait]
 impl Service for DynamoDb {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         let written = match call.operation.as_str() {
             "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems" | "DescribeTable" | "DescribeTimeToLive" | "ListTables" => {

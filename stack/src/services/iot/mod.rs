@@ -9,11 +9,35 @@ pub mod topics;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hyper::{Method, Uri};
 
 use self::document::Rejection;
 use self::shadows::Shadows;
 use self::topics::{ShadowCall, is_thing};
+use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, REST_JSON, Service, percent_decoded};
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described {
+    name: "iotdata",
+    title: "IoT data",
+    protocol: Protocol::Rest(operation),
+    operations: &["GetThingShadow", "UpdateThingShadow"],
+};
+
+/// A shadow with a name is another one than the classic, which is the only one here.
+fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
+    let path = uri.path();
+    if !path.starts_with("/things/") || !path.ends_with("/shadow") || uri.query().is_some_and(|query| query.contains("name=")) {
+        return None;
+    }
+    match *method {
+        Method::GET => Some("GetThingShadow"),
+        Method::POST => Some("UpdateThingShadow"),
+        Method::DELETE => Some("DeleteThingShadow"),
+        _ => None,
+    }
+}
 
 /// The HTTP side of the shadows.
 pub struct IotData {
@@ -29,6 +53,10 @@ impl IotData {
 
 #[async_trait]
 impl Service for IotData {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         let what = match call.operation.as_str() {
             "GetThingShadow" => ShadowCall::Get,

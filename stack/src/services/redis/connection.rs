@@ -7,14 +7,12 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use super::Redis;
 use super::commands::{Command, OPERATIONS, wrong_number};
 use super::replies::{Outgoing, Protocol, Reply};
 use super::requests::Requests;
+use super::{DESCRIBED, Redis};
 use crate::services::wire::request_id;
 
-/// The name in a plan's place.
-const NAME: &str = "redis";
 /// The version that clients are told, which has all that is here.
 const VERSION: &str = "7.2.0";
 /// What is read at once.
@@ -73,7 +71,7 @@ async fn answer(redis: &Arc<Redis>, peer: &mut Peer, request: Vec<Bytes>) -> Rep
         Err(error) => return error,
     };
     let id = request_id();
-    let Some(struck) = redis.striker.decide(NAME, operation, &id, None) else { return command.run(&redis.store, Instant::now()) };
+    let Some(struck) = redis.striker.decide(DESCRIBED.name, operation, &id, None) else { return command.run(&redis.store, Instant::now()) };
     let store = Arc::clone(&redis.store);
     let act = async move { command.run(&store, Instant::now()) };
     let answered = redis.striker.carry_out(struck, act, |kind, message| Reply::Error(format!("{kind} {message}"))).await;

@@ -14,10 +14,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use self::commands::OPERATIONS;
+use self::commands::OPERATIONS;
 use self::store::Store;
+use super::described::{Described, Protocol};
 use super::neighbour::Striker;
 use run_folder::sightings::Sightings;
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described { name: "redis", title: "Redis", protocol: Protocol::Redis, operations: &OPERATIONS };
 
 /// What all values may hold together.
 const MOST: usize = 1024 * 1024 * 1024;

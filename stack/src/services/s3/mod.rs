@@ -3,11 +3,12 @@
 mod content;
 mod listing;
 mod notification;
+mod object;
 mod operations;
 mod upload;
 mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -15,37 +16,16 @@ use bytes::Bytes;
 use s3s::crypto::{Checksum, Md5};
 
 pub use self::content::{Content, Spool};
+pub use self::object::{Object, ObjectHeaders};
 pub use self::wire::Objects;
+use super::described::{Described, Protocol};
 use super::sqs::Sqs;
 use super::wire::hexadecimal;
 use crate::blueprint::Bucket;
 use run_folder::sightings::{Seen, Sightings};
 
-/// What the one who stored an object says of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Described {
-    /// `Content-Type`.
-    pub content_type: Option<String>,
-    /// `Content-Disposition`.
-    pub content_disposition: Option<String>,
-    /// `Content-Encoding`.
-    pub content_encoding: Option<String>,
-    /// `x-amz-meta-*`.
-    pub metadata: Option<HashMap<String, String>>,
-}
-
-/// An object.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// Its content, shared.
-    pub content: Content,
-    /// The MD5 of the content, in hexadecimal.
-    pub etag: String,
-    /// When it was stored.
-    pub modified: SystemTime,
-    /// What is said of it.
-    pub described: Described,
-}
+/// What is said of it.
+pub const DESCRIBED: Described = Described { name: "s3", title: "S3", protocol: Protocol::S3, operations: &["GetObject", "PutObject"] };
 
 /// Why an object was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +74,7 @@ impl Buckets {
     pub fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> bool {
         let etag = hexadecimal(Md5::checksum(&bytes).as_ref());
         let object =
-            Object { content: Content::new(&self.spool, bytes), etag, modified: SystemTime::now(), described: Described::default() };
+            Object { content: Content::new(&self.spool, bytes), etag, modified: SystemTime::now(), described: ObjectHeaders::default() };
         self.store(bucket, key, object, false).is_ok()
     }
 

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
-use super::Object;
+use super::object::Object;
 use crate::account::{ACCOUNT, REGION};
-use crate::services::wire::{iso_8601, request_id};
+use crate::services::wire::request_id;
 
 /// A key as events and listings carry it: encoded as in a form, the slashes left.
 pub fn encoded(key: &str) -> String {
@@ -19,7 +19,7 @@ pub fn test_event(bucket: &str, at: SystemTime) -> String {
     json!({
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
-        "Time": iso_8601(at),
+        "Time": dates::milliseconds(at),
         "Bucket": bucket,
         "RequestId": request_id(),
         "HostId": "brownout",
@@ -33,7 +33,7 @@ pub fn created(bucket: &str, key: &str, object: &Object, sequence: u64) -> Strin
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": REGION,
-        "eventTime": iso_8601(object.modified),
+        "eventTime": dates::milliseconds(object.modified),
         "eventName": "ObjectCreated:Put",
         "userIdentity": {"principalId": format!("AWS:{ACCOUNT}")},
         "requestParameters": {"sourceIPAddress": "127.0.0.1"},

@@ -11,8 +11,9 @@ use s3s::{Body, S3Result, s3_error};
 
 use super::listing::{Asked, page};
 use super::notification::encoded;
+use super::object::{Object, ObjectHeaders};
 use super::upload::Upload;
-use super::{Buckets, Described, NotStored, Object};
+use super::{Buckets, NotStored};
 use crate::account::REGION;
 use crate::services::wire::hexadecimal;
 
@@ -21,7 +22,7 @@ const MOST_KEYS: i32 = 1000;
 
 pub fn put(buckets: &Buckets, (input, upload): (PutObjectInput, Upload)) -> S3Result<PutObjectOutput> {
     let etag = hexadecimal(&upload.md5);
-    let described = Described {
+    let described = ObjectHeaders {
         content_type: input.content_type,
         content_disposition: input.content_disposition,
         content_encoding: input.content_encoding,

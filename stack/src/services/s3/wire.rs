@@ -15,11 +15,9 @@ use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
 use super::{Buckets, operations, upload};
 use crate::account::{ACCESS_KEY, SECRET_KEY};
-use crate::services::front::trace_root;
 use crate::services::neighbour::{Striker, failure_status};
+use crate::services::wire::trace_root;
 
-/// The service's name in a plan's place.
-const NAME: &str = "s3";
 /// The content type of what S3 answers.
 const XML: &str = "application/xml";
 
@@ -76,7 +74,7 @@ impl Behind {
     ) -> S3Result<S3Response<T>> {
         let S3Request { input, headers, extensions, .. } = request;
         let id = extensions.get::<RequestId>().map(|id| id.0.as_str()).unwrap_or_default();
-        let Some(struck) = self.striker.decide(NAME, operation, id, trace_root(&headers).as_deref()) else {
+        let Some(struck) = self.striker.decide(super::DESCRIBED.name, operation, id, trace_root(&headers).as_deref()) else {
             return act(&self.buckets, input).map(S3Response::new);
         };
         let buckets = Arc::clone(&self.buckets);

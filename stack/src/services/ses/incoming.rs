@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use mail_parser::DateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::LARGEST_MESSAGE;
+use super::store::{LARGEST_MESSAGE, Store};
 use run_folder::sightings::{Seen, Sightings};
 
 /// The host that SES receives by.
@@ -23,12 +22,6 @@ const BLOCK: usize = 64 * 1024;
 /// Message ids are this long and of these letters, as those that SES gives.
 const ID_LENGTH: usize = 40;
 const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-
-/// Where mail that was taken is stored: the bucket of the receipt rule, under its prefix.
-pub trait Store: Send + Sync {
-    /// Stores one object under `id`.
-    fn store(&self, id: &str, raw: Bytes);
-}
 
 /// Whoever takes mail.
 pub struct Incoming {
@@ -71,7 +64,7 @@ pub enum Refusal {
 impl Incoming {
     /// Takes mail into `store`, where SES first leaves its note that the rule was set up.
     pub fn start(store: Arc<dyn Store>, sightings: Sightings) -> Arc<Self> {
-        let host = format!("Received: by {HOST}; {}\r\n", now().to_rfc822());
+        let host = format!("Received: by {HOST}; {}\r\n", dates::mail(SystemTime::now()));
         let note = "Subject: Amazon SES Setup Notification\r\n\r\nThis object was stored because a receipt rule names this bucket. It is no mail.\r\n";
         store.store(SETUP_NOTIFICATION, Bytes::from(host + note));
         Arc::new(Self { store, sightings, memory: Arc::new(Semaphore::new(BUDGET)) })
@@ -87,7 +80,7 @@ impl Incoming {
             format!("Received: from {} ([{}])", line(hello), line(peer)),
             format!(" by {HOST} with SMTP id {id}"),
             format!(" for {};", line(recipient)),
-            format!(" {}", now().to_rfc822()),
+            format!(" {}", dates::mail(SystemTime::now())),
             "X-SES-Spam-Verdict: DISABLED".to_owned(),
             "X-SES-Virus-Verdict: DISABLED".to_owned(),
         ];
@@ -124,11 +117,6 @@ impl Incoming {
 /// What a client said, without what would break SES's own line.
 fn line(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
-}
-
-fn now() -> DateTime {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    DateTime::from_timestamp(i64::try_from(seconds).unwrap_or_default())
 }
 
 /// It need not be secret, only unlike any other. Where the system gives no chance, the time stands in.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use mail_parser::{Address, MessageParser};
 use serde::Deserialize;
 
-use super::LARGEST_MESSAGE;
+use super::store::LARGEST_MESSAGE;
 
 /// So much of the text is kept.
 const MOST_TEXT: usize = 64 * 1024;

@@ -7,11 +7,16 @@ pub mod mailbox;
 pub mod outgoing;
 pub mod rules;
 pub mod smtp;
+mod store;
 
-pub use self::incoming::{Incoming, Store};
+use super::described::{Described, Protocol};
+
+pub use self::incoming::Incoming;
 pub use self::mailbox::{Mailbox, Sent};
 pub use self::outgoing::Ses;
 pub use self::rules::Rules;
+pub use self::store::{LARGEST_MESSAGE, Store};
 
-/// A message has at most so many bytes, 40 MB, in either direction. Source: Amazon SES, service quotas.
-pub const LARGEST_MESSAGE: usize = 40 * 1024 * 1024;
+/// What is said of it.
+pub const DESCRIBED: Described =
+    Described { name: "ses", title: "SES", protocol: Protocol::Rest(outgoing::operation), operations: &["SendEmail"] };

@@ -5,18 +5,31 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hyper::{Method, Uri};
 use serde_json::{Value, json};
 
+use super::super::described::Described;
 use super::super::wire::{Answer, Call, REST_JSON, Service, request_id};
 use super::letter::{self, Letter, Refusal};
 use super::mailbox::{Mailbox, Sent};
 use run_folder::sightings::{Seen, Sightings};
+
+/// Where mail is sent.
+const OUTBOUND_EMAILS: &str = "/v2/email/outbound-emails";
+
+/// A mail of 40 MB in base64, and what stands around it.
+const LARGEST_MAIL: usize = 56 * 1024 * 1024;
 
 /// Larger requests are read on a thread of their own, for others wait meanwhile.
 const LARGE: usize = 256 * 1024;
 
 /// At most so many recipients in one call. Source: Amazon SES, service quotas.
 const MOST_RECIPIENTS: usize = 50;
+
+/// Mail is sent to one address.
+pub(super) fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
+    (uri.path() == OUTBOUND_EMAILS && method == Method::POST).then_some("SendEmail")
+}
 
 /// SES as it sends.
 pub struct Ses {
@@ -78,6 +91,14 @@ impl Ses {
 
 #[async_trait]
 impl Service for Ses {
+    fn described(&self) -> &'static Described {
+        &super::DESCRIBED
+    }
+
+    fn largest_request(&self) -> usize {
+        LARGEST_MAIL
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         if call.operation != "SendEmail" {
             return Answer::error(REST_JSON, 404, "UnknownOperationException", "this machine's SES has no such operation");

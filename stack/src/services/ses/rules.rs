@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Store;
+use super::store::Store;
 use crate::blueprint::Receipt;
 use crate::services::s3::Buckets;
 

@@ -8,10 +8,14 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
+use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, QUERY_XML, Service, form};
 use crate::account::arn;
 use crate::blueprint::Topic;
 use run_folder::sightings::{Seen, Sightings};
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described { name: "sns", title: "SNS", protocol: Protocol::Query, operations: &["Publish"] };
 
 /// A message with its subject.
 const LARGEST: usize = 256 * 1024;
@@ -104,6 +108,10 @@ fn is_subject(subject: &str) -> bool {
 
 #[async_trait]
 impl Service for Sns {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         if call.operation != "Publish" {
             let message = format!("this machine's SNS has no `{}`", call.operation);

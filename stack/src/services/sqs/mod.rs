@@ -18,12 +18,15 @@ use tokio::sync::Notify;
 
 use self::queue::{Gauge, Held, Unchanged};
 use self::queues::{Outgoing, Queues, message_id};
-pub use self::wire::query_error;
+use super::described::{Described, Protocol};
 use super::wire::hexadecimal;
 use crate::account::{ACCESS_KEY, ACCOUNT, arn};
 use crate::blueprint;
 use run_folder::compressed::Compressed;
 use run_folder::sightings::Sightings;
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described { name: "sqs", title: "SQS", protocol: Protocol::Json10("AmazonSQS"), operations: &[] };
 
 /// How often what outlived its retention is looked for where nobody receives.
 const SWEEP: Duration = Duration::from_millis(50);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::super::described::Described;
 use super::queue::Unchanged;
 use super::queues::Outgoing;
 use super::{Message, Receipt, Sqs, md5, typed};
@@ -40,8 +41,7 @@ fn missing(parameter: &str) -> Refused {
     refused("MissingRequiredParameterException", format!("The request must contain the parameter {parameter}."))
 }
 
-/// What `x-amzn-query-error` says of an exception, for SDKs that know the names of the older protocol.
-pub fn query_error(exception: &str, status: u16) -> String {
+fn query_error(exception: &str, status: u16) -> String {
     format!("{};{}", query_code(exception), if status < 500 { "Sender" } else { "Receiver" })
 }
 
@@ -189,6 +189,14 @@ impl Asked {
 
 #[async_trait]
 impl Service for Sqs {
+    fn described(&self) -> &'static Described {
+        &super::DESCRIBED
+    }
+
+    fn query_error(&self, error_type: &str, status: u16) -> Option<String> {
+        Some(query_error(error_type, status))
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         match self.act(call).await {
             Ok(body) => Answer::ok(JSON_1_0, &body),

@@ -19,9 +19,10 @@ use tokio::task::JoinSet;
 use self::book::{Book, Opened};
 use self::requests::{Asked, Refusal, description, is_name, named, summary, token};
 use self::tasks::{Doing, Reach};
+use super::described::{Described, Protocol};
 use super::sns::Sns;
 use super::sqs::Sqs;
-use super::wire::{Answer, Call, JSON_1_0, Service, iso_8601};
+use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::blueprint;
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
@@ -30,6 +31,10 @@ use run_folder::sightings::{Seen, Sightings};
 pub use self::book::{How, Shown};
 pub use self::requests::{execution_arn, machine_arn};
 pub use self::trace::{root_of_execution, root_of_try};
+
+/// What is said of it.
+pub const DESCRIBED: Described =
+    Described { name: "states", title: "Step Functions", protocol: Protocol::Json10("AWSStepFunctions"), operations: &["StartExecution"] };
 
 /// All machines.
 pub struct StepFunctions {
@@ -117,7 +122,7 @@ impl StepFunctions {
                     id: execution_arn(&machine.name, name),
                     name: name.to_owned(),
                     input,
-                    started: iso_8601(started),
+                    started: dates::milliseconds(started),
                     machine_id: machine_arn(&machine.name),
                     machine_name: machine.name.clone(),
                 };
@@ -203,6 +208,10 @@ impl Under {
 
 #[async_trait]
 impl Service for StepFunctions {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         let answered = Asked::read(&call.body).and_then(|asked| match call.operation.as_str() {
             "StartExecution" => self.start(&asked, call.root.as_deref()),

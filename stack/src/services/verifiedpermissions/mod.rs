@@ -12,8 +12,17 @@ use serde_json::{Value, json};
 
 use self::request::{BatchIsAuthorized, EntitiesDefinition, IsAuthorized, Question, entities};
 use self::store::{CompiledStore, Judgement, StoreError};
+use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use run_folder::deployment::PolicyStore;
+
+/// What is said of it.
+pub const DESCRIBED: Described = Described {
+    name: "verifiedpermissions",
+    title: "Verified Permissions",
+    protocol: Protocol::Json10("VerifiedPermissions"),
+    operations: &["IsAuthorized", "BatchIsAuthorized"],
+};
 
 /// The most requests of one batch. Source: the service's API reference, BatchIsAuthorized.
 const LARGEST_BATCH: usize = 30;
@@ -84,6 +93,10 @@ fn output(judgement: &Judgement) -> Value {
 
 #[async_trait]
 impl Service for VerifiedPermissions {
+    fn described(&self) -> &'static Described {
+        &DESCRIBED
+    }
+
     async fn answer(&self, call: &Call) -> Answer {
         let done = match call.operation.as_str() {
             "IsAuthorized" => self.is_authorized(&call.body),

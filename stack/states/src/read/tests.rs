@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{Definition, Execution, Failure, History, State, Tasks, run};
+use crate::definition::{Definition, State};
+use crate::failure::Failure;
+use crate::history::History;
+use crate::run::{Execution, Tasks, run};
 
 /// A definition of which every part is understood.
 fn whole() -> Value {
@@ -262,7 +265,7 @@ struct Moody;
 
 #[async_trait::async_trait]
 impl Tasks for Moody {
-    async fn attempt(&self, attempt: &crate::Attempt<'_>) -> Result<Value, Failure> {
+    async fn attempt(&self, attempt: &crate::run::Attempt<'_>) -> Result<Value, Failure> {
         match attempt.number % 3 {
             0 => Ok(attempt.input.clone()),
             1 => Err(Failure::new("E", "it said so")),

@@ -14,6 +14,7 @@ use siphasher::sip::SipHasher24;
 
 use crate::definition::{After, Definition, Fail, Flow, Name, Parallel, Pass, State, Succeed, Task};
 use crate::error_equals::{RUNTIME, TIMEOUT};
+use crate::failure::Failure;
 use crate::history::{History, Kind, What};
 use crate::path::Scope;
 use shape::{selected, text_of};
@@ -36,15 +37,6 @@ pub struct Attempt<'a> {
     pub input: &'a Value,
     /// Which try of this state it is within its execution, from 1.
     pub number: u32,
-}
-
-/// An error and what is said about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The error's name.
-    pub error: Arc<str>,
-    /// Its cause.
-    pub cause: Arc<str>,
 }
 
 /// What an execution is about.
@@ -73,18 +65,6 @@ pub enum Outcome {
     Failed(Failure),
     /// It took longer than the definition's `TimeoutSeconds`.
     TimedOut,
-}
-
-impl Failure {
-    /// An error.
-    pub fn new(error: &str, cause: impl AsRef<str>) -> Self {
-        Self { error: Arc::from(error), cause: Arc::from(cause.as_ref()) }
-    }
-
-    /// What no state can handle.
-    fn runtime(state: &str, why: &str) -> Self {
-        Self::new(RUNTIME, format!("An error occurred while executing the state '{state}': {why}"))
-    }
 }
 
 /// Runs an execution to its end. What happens is written to `history` as it happens.

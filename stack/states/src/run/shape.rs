@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Failure;
-use crate::LARGEST_PAYLOAD;
 use crate::definition::{ResultPlace, Selection, Shaping};
 use crate::error_equals::{DATA_LIMIT_EXCEEDED, RESULT_PATH_MATCH_FAILURE};
+use crate::failure::Failure;
 use crate::history::Text;
 use crate::path::Scope;
+use crate::payload::LARGEST_PAYLOAD;
 
 /// JSON as text, where it is not larger than it may be. Source: developer guide, "Error names", `States.DataLimitExceeded`.
 pub(super) fn text_of(value: &Value, what: &str, state: &str) -> Result<Text, Failure> {

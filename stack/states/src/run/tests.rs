@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
-use crate::LARGEST_PAYLOAD;
+use crate::payload::LARGEST_PAYLOAD;
 
 /// What a task does at one of its tries.
 #[derive(Clone)]

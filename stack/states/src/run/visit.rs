@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::shape::placed;
-use super::{Failure, Left, Run, Stopped};
+use super::{Left, Run, Stopped};
 use crate::definition::{After, Handling, Name, Parallel, Shaping, Task};
+use crate::failure::Failure;
 use crate::history::{History, Kind, What};
 use crate::path::Scope;
 use crate::retry::Retries;

@@ -32,7 +32,7 @@ fn allowed(rested: &Rested, kind: NoticeKind) -> usize {
 /// Whether a strike makes two notices of one try: the event comes a second time, or SNS's answer is lost and the SDK asks again.
 fn doubles(struck: &crate::Struck) -> bool {
     let of_sns = matches!(&struck.place, Place::Service { name, .. } if name == "sns") && struck.handler() == Handler::Unsure;
-    of_sns || struck.action == "hand-twice"
+    of_sns || struck.action == faults::ActionName::HandTwice
 }
 
 #[cfg(test)]

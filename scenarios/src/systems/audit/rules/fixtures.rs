@@ -254,7 +254,7 @@ impl Story {
     }
 
     pub(crate) fn struck_at(mut self, at: f64, action: &str, place: Place) -> Self {
-        self.strikes.push(Struck { message: None, fault: "test".into(), place, action: action.into(), at: s(at) });
+        self.strikes.push(Struck { message: None, fault: "test".into(), place, action: action.parse().unwrap(), at: s(at) });
         self
     }
 

@@ -131,7 +131,7 @@ impl Life {
 }
 
 fn strike(at: f64, place: Place, action: &str) -> Event {
-    Event::Struck(Box::new(Struck { message: None, fault: "test".into(), place, action: action.into(), at: s(at) }))
+    Event::Struck(Box::new(Struck { message: None, fault: "test".into(), place, action: action.parse().unwrap(), at: s(at) }))
 }
 
 /// Several lives as one history.

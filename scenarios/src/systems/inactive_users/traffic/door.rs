@@ -1,6 +1,6 @@
 //! The services as an administrator reaches them: members and rows, one plain call each. It decides nothing.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::systems::inactive_users::{POOL, TABLE, sub};
 use run_folder::Addresses;
@@ -104,7 +104,7 @@ impl Door {
 
     /// Puts a member's row as a sign-in at `signed_in` would have left it; both times in epoch seconds.
     pub(crate) async fn put_row(&mut self, user: &str, signed_in: i64, ttl: i64) -> Result<(), Refused> {
-        let timestamp = mail_parser::DateTime::from_timestamp(signed_in).to_rfc3339();
+        let timestamp = dates::seconds(UNIX_EPOCH + Duration::from_secs(signed_in.unsigned_abs()));
         let item = json!({
             "sub": {"S": sub(user)}, "username": {"S": user}, "userpool_id": {"S": self.pool.id},
             "timestamp": {"S": timestamp}, "ttl": {"N": ttl.to_string()},

@@ -68,7 +68,7 @@ mod tests {
             ("taken and never stored", Story::new(1).never_queued(), (1, 1)),
             ("taken a moment before the end", Story::new(1).at(598.0).never_queued(), (0, 0)),
             ("acknowledged and nowhere", story().deleted(1.2), (1, 1)),
-            ("acknowledged and nowhere, while a call was refused", story().struck(1.1, "outage").deleted(1.2), (1, 1)),
+            ("acknowledged and nowhere, while a call was refused", story().struck(1.1, "disturb").deleted(1.2), (1, 1)),
             ("acknowledged by a fault, not by the function", story().struck(1.1, "replace").deleted(1.2), (0, 1)),
             ("the second group is missing", large().sent_to(1.1, &readers[..50], &[]).deleted(1.2), (1, 1)),
             ("both groups have it", large().sent(1.1).deleted(1.2), (0, 1)),

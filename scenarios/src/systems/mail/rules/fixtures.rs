@@ -17,7 +17,7 @@ use crate::strike::Struck;
 
 pub(crate) fn strike(message: Option<&str>, at: f64, action: &str) -> Struck {
     let place = Place::Function(FUNCTION.into());
-    Struck { message: message.map(str::to_owned), fault: "test".into(), place, action: action.into(), at: s(at) }
+    Struck { message: message.map(str::to_owned), fault: "test".into(), place, action: action.parse().unwrap(), at: s(at) }
 }
 
 pub(crate) fn ses_strike(at: f64, message: Option<&str>) -> Event {

@@ -101,7 +101,7 @@ async fn answer(socket: &mut (impl AsyncWrite + Unpin), replies: &[u8]) -> Optio
 mod tests {
     use bytes::Bytes;
 
-    use super::super::incoming::Store;
+    use super::super::store::Store;
     use super::*;
     use run_folder::sightings::Sightings;
 

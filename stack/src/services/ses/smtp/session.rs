@@ -7,8 +7,8 @@ use std::sync::Arc;
 use smtp_proto::request::receiver::{DataReceiver, DummyDataReceiver, RequestReceiver};
 use smtp_proto::{Error, MailFrom, RcptTo, Request};
 
-use super::super::LARGEST_MESSAGE;
 use super::super::incoming::{Arriving, Envelope, HOST, Incoming, Refusal};
+use super::super::store::LARGEST_MESSAGE;
 
 /// The fewest that must be taken. Source: RFC 5321, 4.5.3.1.8.
 const MOST_RECIPIENTS: usize = 100;
@@ -223,7 +223,7 @@ mod tests {
     use bytes::Bytes;
     use proptest::prelude::*;
 
-    use super::super::super::incoming::Store;
+    use super::super::super::store::Store;
     use super::*;
     use run_folder::sightings::Sightings;
 

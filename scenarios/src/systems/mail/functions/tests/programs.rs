@@ -1,17 +1,10 @@
 //! The programs themselves, as they start.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[macro_use]
 #[path = "../../../../../../stack/functions/tests/support/programs.rs"]
 mod programs;
 
-const PROGRAMS: [(&str, &str); 1] = [(env!("CARGO_BIN_EXE_email-processor"), "PRESIGNED_EXPIRATION")];
-
-#[test]
-fn every_function_points_itself_at_the_extension() {
-    programs::point_themselves_at_the_extension(&PROGRAMS);
-}
-
-#[test]
-fn a_missing_variable_ends_the_start_and_is_named() {
-    programs::name_what_is_missing(&PROGRAMS);
+programs! {
+    "email-processor": "PRESIGNED_EXPIRATION",
 }

@@ -1,0 +1,63 @@
+//! What an experiment can be written out as: one list, from which the command has its values and their help.
+
+use crate::experiment::Experiment;
+use crate::fis::fis;
+use crate::github_actions::github_actions;
+use crate::iam::iam_policy;
+use crate::sam::sam;
+use crate::terraform::terraform;
+use crate::written::{File, Refused};
+
+/// One of them.
+#[derive(Debug)]
+pub struct Format {
+    /// The name under which it is asked for.
+    pub name: &'static str,
+    /// What is written.
+    pub about: &'static str,
+    /// Who writes it.
+    pub write: Write,
+}
+
+/// What it is written from.
+#[derive(Debug, Clone, Copy)]
+pub enum Write {
+    /// From one experiment on deployed functions.
+    Experiment(fn(&Experiment) -> Result<Vec<File>, Refused>),
+    /// From the names of experiments on local stacks.
+    Names(fn(&[String]) -> Vec<File>),
+}
+
+/// All that there are.
+pub static FORMATS: [Format; 5] = [
+    Format {
+        name: "fis",
+        about: "FIS experiment template with the SSM document that it starts, roles, log and stop conditions",
+        write: Write::Experiment(fis),
+    },
+    Format {
+        name: "iam-policy",
+        about: "Least privilege for `run --target aws` and `recover`, and for the functions",
+        write: Write::Experiment(iam_policy),
+    },
+    Format { name: "sam", about: "The layer, attached and idle, for a SAM template", write: Write::Experiment(sam) },
+    Format { name: "terraform", about: "The same for Terraform", write: Write::Experiment(terraform) },
+    Format {
+        name: "github-actions",
+        about: "A workflow that runs experiments on this machine and keeps their reports",
+        write: Write::Names(github_actions),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_a_line_for_each() {
+        let page = include_str!("../../../../docs/exports.md");
+        let rows = page.lines().skip_while(|line| !line.starts_with("| Export")).skip(2).take_while(|line| line.starts_with('|'));
+        let named = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect::<Vec<_>>());
+        assert_eq!(named.collect::<Vec<_>>(), FORMATS.each_ref().map(|format| format.name));
+    }
+}

@@ -1,0 +1,40 @@
+//! Files that are written out, and why they are not.
+
+use faults::Complaint;
+
+use crate::experiment::Experiment;
+
+/// Where the layer's wrapper lies, for `AWS_LAMBDA_EXEC_WRAPPER`.
+pub(crate) const WRAPPER: &str = "/opt/brownout/wrapper";
+
+/// A file to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its name, without a folder.
+    pub name: &'static str,
+    /// What is in it.
+    pub text: String,
+}
+
+impl File {
+    pub(crate) const fn new(name: &'static str, text: String) -> Self {
+        Self { name, text }
+    }
+}
+
+/// Why an experiment is not written out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the experiment cannot be written for AWS: {}", said(.complaints))]
+pub struct Refused {
+    /// Everything wrong with it.
+    pub complaints: Vec<Complaint>,
+}
+
+fn said(complaints: &[Complaint]) -> String {
+    complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ")
+}
+
+pub(crate) fn checked(experiment: &Experiment) -> Result<(), Refused> {
+    let complaints = experiment.complaints();
+    if complaints.is_empty() { Ok(()) } else { Err(Refused { complaints }) }
+}

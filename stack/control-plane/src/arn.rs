@@ -1,0 +1,20 @@
+//! Where everything is, and how it is named.
+
+/// The account that everything is in.
+pub const ACCOUNT: &str = "123456789012";
+/// The region that everything is in.
+pub const REGION: &str = "eu-central-1";
+
+/// The ARN of the function with this name.
+pub fn arn_of(function: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
+}
+
+/// The name in a name, a name with a qualifier, or an ARN, and the qualifier where there is one.
+pub(crate) fn names(named: &str) -> (String, Option<String>) {
+    let rest = named.split_once(":function:").map_or(named, |(_, rest)| rest);
+    match rest.split_once(':') {
+        Some((name, qualifier)) => (name.to_owned(), Some(qualifier.to_owned())),
+        None => (rest.to_owned(), None),
+    }
+}

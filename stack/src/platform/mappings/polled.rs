@@ -1,0 +1,73 @@
+//! What mappings poll: queues and streams, wherever they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// A message of a queue, as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// `messageId`.
+    pub id: String,
+    /// `receiptHandle`.
+    pub receipt: String,
+    /// `body`.
+    pub body: String,
+    /// `md5OfBody`.
+    pub md5: String,
+    /// `ApproximateReceiveCount`, `SentTimestamp` and so on.
+    pub attributes: BTreeMap<String, String>,
+    /// `messageAttributes`: those of its sender.
+    pub typed: BTreeMap<String, Value>,
+}
+
+/// A queue that invokes a function, or takes what a function could not process.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// At most `most` of the messages that are visible now; they become invisible for the queue's visibility.
+    fn receive(&self, most: usize) -> Vec<Message>;
+    /// Returns once something may be visible. May be given up at any time.
+    async fn arrival(&self);
+    /// Takes a received message away for good.
+    fn delete(&self, receipt: &str) -> bool;
+    /// Makes a received message visible again after this time.
+    fn make_visible(&self, receipt: &str, after: Duration) -> bool;
+    /// Puts a message in; its id, where the queue took it.
+    fn send(&self, body: String) -> Option<String>;
+}
+
+/// A record of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// As the function gets it.
+    pub value: Value,
+}
+
+/// A stream of one shard.
+#[async_trait]
+pub trait Stream: Send + Sync {
+    /// At most `most` of the records from `from` on, oldest first.
+    fn read(&self, from: u64, most: usize) -> Vec<Record>;
+    /// Returns once there is a record from `from` on.
+    async fn arrival(&self, from: u64);
+}
+
+/// Where queues and streams are found.
+pub trait Sources {
+    /// The queue of this name.
+    fn queue(&self, name: &str) -> Option<Arc<dyn Queue>>;
+    /// The stream of the table of this name.
+    fn stream(&self, table: &str) -> Option<Arc<dyn Stream>>;
+}
+
+/// Returns once the mappings are to stop.
+pub(super) async fn asked(stop: &mut watch::Receiver<bool>) {
+    // Nobody left who could ask is as good as being asked.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

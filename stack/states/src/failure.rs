@@ -1,0 +1,26 @@
+//! Why a state failed.
+
+use std::sync::Arc;
+
+use crate::error_equals::RUNTIME;
+
+/// An error and what is said about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The error's name.
+    pub error: Arc<str>,
+    /// Its cause.
+    pub cause: Arc<str>,
+}
+
+impl Failure {
+    /// An error.
+    pub fn new(error: &str, cause: impl AsRef<str>) -> Self {
+        Self { error: Arc::from(error), cause: Arc::from(cause.as_ref()) }
+    }
+
+    /// What no state can handle.
+    pub(crate) fn runtime(state: &str, why: &str) -> Self {
+        Self::new(RUNTIME, format!("An error occurred while executing the state '{state}': {why}"))
+    }
+}
