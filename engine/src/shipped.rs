@@ -119,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn the_experiments_of_the_examples_check() {
+        for name in files("../examples/own-fault").into_iter().filter(|name| name != "README") {
+            let (_, text) = find(&format!("{}/../examples/own-fault/{name}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            crate::check(&name, &text).unwrap();
+        }
+    }
+
+    #[test]
     fn an_experiment_on_one_system_is_in_its_folder() {
         for (name, text) in all() {
             let systems = crate::check(name, text).unwrap().systems;

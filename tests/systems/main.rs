@@ -42,3 +42,10 @@ fn deployed(parameters: &[(&str, &str)]) -> Template {
     let each = System::ALL.into_iter().map(|system| read(system, system.template(), parameters).unwrap());
     Template::join(each.collect()).unwrap()
 }
+
+#[test]
+fn the_template_of_the_example_is_read() {
+    let template = Template::read(include_str!("../../examples/own-system/greeting/template.yaml"), &BTreeMap::new()).unwrap();
+    let functions: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(functions, ["greet"]);
+}

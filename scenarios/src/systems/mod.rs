@@ -10,6 +10,12 @@ pub mod thermostat;
 pub mod under_test;
 pub mod users_api;
 
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+#[path = "../../../examples/own-system/greeting/mod.rs"]
+mod own_system;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;

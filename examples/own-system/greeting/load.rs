@@ -1,0 +1,82 @@
+//! What is sent to the greeting, and what follows from that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use run_folder::Deployment;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{ENDPOINT, Greeting, rules};
+use crate::Asked;
+use crate::invariants::Invariant;
+use crate::invariants::cedar::OracleError;
+use crate::systems::{Setup, SystemLoad, UnderTest, template};
+use crate::traffic::TrafficError;
+use crate::traffic::crew::Journey;
+use crate::traffic::open_model::{Arrival, Hands, Scenario};
+use crate::traffic::preparation::Preparation;
+use crate::traffic::voice::{Line, Voice};
+use crate::units::Rate;
+
+/// What is sent to the greeting: its table under `[load]`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GreetingLoad {
+    /// Requests a second.
+    pub rate: Rate,
+}
+
+/// One request with a slow answer.
+const JOURNEY: Journey = Journey { time: Duration::from_secs(2), requests: 1 };
+
+#[async_trait]
+impl SystemLoad for GreetingLoad {
+    fn system(&self) -> &'static dyn UnderTest {
+        &Greeting
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate.0
+    }
+
+    fn deployment(&self, _: &Setup) -> Deployment {
+        Deployment { templates: template(Greeting.template(), []), ..Deployment::default() }
+    }
+
+    fn rules(&self, _: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
+        Ok(rules::all())
+    }
+
+    async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
+        let number = Greeting.numbers().start;
+        let guests = Guests { voice: traffic.voice(number, "/hello-api") };
+        traffic.send(Arc::new(guests), self.rate.0, number, JOURNEY);
+        Ok(())
+    }
+}
+
+/// The scenario: every arrival asks once.
+struct Guests {
+    voice: Voice,
+}
+
+#[async_trait]
+impl Scenario for Guests {
+    fn name(&self) -> &'static str {
+        "greeting"
+    }
+
+    async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
+        let line = Line {
+            endpoint: ENDPOINT,
+            method: "GET",
+            path: "/hello".to_owned(),
+            headers: Vec::new(),
+            body: String::new(),
+            asked: Asked::Request { statuses: vec![200] },
+        };
+        self.voice.say(hands, arrival, 0, arrival.due, line).await;
+    }
+}
