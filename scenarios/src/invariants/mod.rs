@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_of_a_system_s_folder_is_in_its_list() {
+    fn every_rule_of_a_system_s_folder_is_in_its_list_and_all_share_one_book() {
         for load in fixtures::load().systems {
             let system = load.system();
             let folder = format!("src/systems/{}/rules", system.name().replace('-', "_"));
@@ -114,8 +114,9 @@ mod tests {
                 .map(|name| format!("{}-{}", name[..1].to_uppercase(), &name[1..2]))
                 .collect();
             files.sort();
-            let ids = fixtures::ids(&load.rules(&fixtures::setup()).unwrap());
-            assert_eq!(files, ids, "{}", system.name());
+            let rules = load.rules(&fixtures::setup()).unwrap();
+            assert_eq!(files, fixtures::ids(&rules), "{}", system.name());
+            assert_eq!(rules.len(), 1, "{}: one book for all of them", system.name());
         }
     }
 
