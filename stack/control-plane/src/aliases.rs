@@ -9,7 +9,7 @@ use crate::{Answer, ControlPlane, arn_of};
 /// One alias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alias {
-    /// The version it stands for.
+    /// The version it points to.
     pub version: String,
     /// Free text.
     pub description: String,

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::{Answer, Outcome, Request, Scripted};
 
-/// Serves whoever connects, until the listener is gone or the future is dropped.
+/// Serves every connection, until the listener is gone or the future is dropped.
 ///
 /// # Errors
 /// Where the listener fails.
@@ -22,7 +22,7 @@ pub async fn serve(listener: TcpListener, plane: Arc<Mutex<Scripted>>) -> std::i
         let plane = Arc::clone(&plane);
         tokio::spawn(async move {
             let service = service_fn(|request| answered(request, &plane));
-            // A caller that goes away in the middle is no concern of ours.
+            // A caller may go away in the middle of a request.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -1,6 +1,6 @@
 //! Whether a text is a moment of RFC 3339 in UTC, of a day that the calendar has. Pure.
 
-/// Longer fractions of a second than this are nobody's clock.
+/// No clock has longer fractions of a second than this.
 const LONGEST: usize = 40;
 
 /// Such as `2026-01-31T12:00:00Z` or `2026-01-31T12:00:00.000001Z`.
