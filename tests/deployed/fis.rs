@@ -16,7 +16,7 @@ fn statuses(cloud: &Cloud) -> Vec<&'static str> {
 
 #[test]
 fn an_experiment_that_fis_drives_holds_and_leaves_the_functions_as_they_were() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
     let before = cloud.function();
@@ -44,7 +44,7 @@ fn disturbed(cloud: &Cloud, disturb: impl FnOnce(u32)) -> Outcome {
 
 #[test]
 fn whoever_stops_it_everything_is_taken_back_first_and_the_verdict_says_who_it_was() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let cloud = Cloud::new();

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 #[test]
 fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let before = cloud.function();
     let outcome = cloud.run(&[]).end();
@@ -48,7 +48,7 @@ fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
 
 #[test]
 fn where_callers_use_an_alias_a_version_of_its_own_takes_a_share_and_goes_again() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     cloud.call_it_by_an_alias();
     let before = cloud.function();
@@ -63,7 +63,7 @@ fn where_callers_use_an_alias_a_version_of_its_own_takes_a_share_and_goes_again(
 
 #[test]
 fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let before = cloud.function();
     let running = cloud.run(&[]);
@@ -84,7 +84,7 @@ fn what_a_killed_run_left_is_found_and_undone_from_the_functions_alone() {
 
 #[test]
 fn a_command_that_is_killed_leaves_nothing_attached() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let before = cloud.function();
     let running = cloud.run(&[]);
@@ -95,8 +95,9 @@ fn a_command_that_is_killed_leaves_nothing_attached() {
 
 #[test]
 fn a_program_that_calls_aws_and_is_stopped_takes_everything_back_and_one_that_is_killed_is_said() {
-    let _turn = support::turn();
-    for (name, code, says) in [("TERM", 2, "was stopped, and has taken everything back"), ("KILL", 6, "brownout recover --run ")] {
+    let _turn = support::turn_beside_others();
+    let signals = [("TERM", 2, "was stopped, and has taken everything back"), ("KILL", 6, "brownout recover --run ")];
+    support::for_each(&signals, |&(name, code, says)| {
         let cloud = Cloud::new();
         let before = cloud.function();
         let running = cloud.run(&[]);
@@ -108,13 +109,13 @@ fn a_program_that_calls_aws_and_is_stopped_takes_everything_back_and_one_that_is
         assert_eq!(outcome.code, code, "{name}: {}", outcome.story());
         assert!(outcome.stdout.contains(says), "{name}: {}", outcome.story());
         assert_eq!(cloud.function() == before, name == "TERM", "{name}");
-    }
+    });
 }
 
 #[test]
 fn a_run_that_is_asked_to_stop_takes_everything_back_first() {
-    let _turn = support::turn();
-    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    let _turn = support::turn_beside_others();
+    support::for_each(&[("INT", 130), ("TERM", 143), ("HUP", 129)], |&(name, code)| {
         let cloud = Cloud::new();
         let before = cloud.function();
         let running = cloud.run(&[]);
@@ -124,7 +125,7 @@ fn a_run_that_is_asked_to_stop_takes_everything_back_first() {
         assert_eq!(outcome.code, code, "{name}: {}", outcome.story());
         assert_eq!(cloud.function(), before, "{name}");
         assert_eq!(cloud.plan(), None, "{name}");
-    }
+    });
 }
 
 #[test]

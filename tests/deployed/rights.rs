@@ -32,7 +32,7 @@ fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
 
 #[test]
 fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     cloud.call_it_by_an_alias();
     cloud.plane().lock().unwrap().plane.functions.get_mut("orders").unwrap().signing = Signing::Warn;
@@ -57,7 +57,7 @@ fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
 
 #[test]
 fn fis_its_document_and_whoever_starts_it_need_exactly_what_their_policies_allow() {
-    let _turn = support::turn();
+    let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
     let before = cloud.function();

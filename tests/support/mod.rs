@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -31,6 +32,20 @@ pub fn turn_beside_others() -> Turn {
     let file = lock();
     file.lock_shared().unwrap();
     Turn(file)
+}
+
+/// Runs `test` for each case, three at a time, for runs mostly wait. Where one fails, the caller fails once the others have ended.
+pub fn for_each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Relaxed)) {
+                    test(case);
+                }
+            });
+        }
+    });
 }
 
 /// What a run left behind.

@@ -17,7 +17,7 @@ pub enum Package {
     },
 }
 
-/// How the last update stands.
+/// The status of the last update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastUpdate {
     /// It is through.
@@ -59,7 +59,7 @@ pub struct Function {
     pub variables: Readable,
     /// `Active`, `Pending`, `Inactive` or `Failed`.
     pub state: String,
-    /// How the last update stands.
+    /// The status of the last update.
     pub last_update: LastUpdate,
     /// Changes with every change, and once more when an update is through.
     pub revision: Option<String>,

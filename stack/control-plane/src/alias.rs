@@ -10,7 +10,7 @@ use crate::arn::arn_of;
 /// One alias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alias {
-    /// The version it stands for.
+    /// The version it points to.
     pub version: String,
     /// Free text.
     pub description: String,

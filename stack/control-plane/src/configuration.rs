@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::arn::arn_of;
 
-/// How the last update stands.
+/// The status of the last update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastUpdate {
     /// It is through.
@@ -52,7 +52,7 @@ pub struct Configuration {
     pub others: BTreeMap<String, Value>,
     /// `Active`, `Pending`, `Inactive` or `Failed`.
     pub state: String,
-    /// How the last update stands.
+    /// The status of the last update.
     pub last_update: LastUpdate,
     /// Changes with every change, and once more when an update is through (aws/aws-sdk issue 377).
     pub revision: u64,
@@ -164,7 +164,7 @@ impl Configuration {
         format!("00000000-0000-4000-8000-{:012x}", self.revision)
     }
 
-    /// One look by somebody: an update under way comes nearer to its end. True where it is through with this look.
+    /// One read by any caller: an update under way comes nearer to its end. True where this read ends it.
     pub(crate) fn look(&mut self) -> bool {
         let LastUpdate::InProgress { looks, failing } = &mut self.last_update else { return false };
         if *looks > 0 {
@@ -219,7 +219,7 @@ impl Configuration {
         shown
     }
 
-    /// The same as a list shows it, which leaves out how it stands. Source: Lambda API Reference, `ListFunctions`.
+    /// The same as a list shows it, which leaves out its status. Source: Lambda API Reference, `ListFunctions`.
     pub(crate) fn listed(&self) -> Value {
         let mut shown = self.shown();
         if let Some(object) = shown.as_object_mut() {

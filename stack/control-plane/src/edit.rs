@@ -1,9 +1,9 @@
-//! What somebody else does to a function, beside us and without asking.
+//! Changes to a function by another user of the account.
 
 use crate::configuration::Configuration;
 use crate::state::ControlPlane;
 
-/// One change by somebody else.
+/// One change by another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// A variable gets this value, whether it was there or not.

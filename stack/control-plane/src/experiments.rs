@@ -57,7 +57,7 @@ impl ControlPlane {
         Ok(Answer::ok(200, json!({"experimentTemplate": {"id": id, "tags": wish["tags"], "roleArn": wish["roleArn"]}})))
     }
 
-    /// One a page, so that whoever looks at the first page alone finds nothing.
+    /// One a page, so that a caller that reads only the first page finds nothing.
     fn list_templates(&self, next: Option<&str>) -> Answer {
         let from = next.and_then(|next| next.parse::<usize>().ok()).unwrap_or(0);
         let shown: Vec<_> = self.templates.iter().skip(from).take(1).map(|it| json!({"id": it.id, "tags": it.of("tags")})).collect();

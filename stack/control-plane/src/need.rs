@@ -1,6 +1,6 @@
 //! What a call needs.
 
-/// One leave: all of these resources must be allowed.
+/// One permission: all of these resources must be allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) action: &'static str,

@@ -48,7 +48,7 @@ impl ControlPlane {
         }
     }
 
-    /// What somebody else does to a parameter: they write it, or delete it.
+    /// What another user does to a parameter: they write it, or delete it.
     pub fn set_parameter(&mut self, name: &str, value: Option<&str>) {
         match value {
             Some(value) => drop(self.put_parameter(name, &json!({"Value": value, "Overwrite": true}))),

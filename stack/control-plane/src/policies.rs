@@ -1,4 +1,4 @@
-//! Policies: as much of IAM as the exported ones use. What a policy has and this does not know is a mistake of the test.
+//! Policies: as much of IAM as the exported ones use. An element that this does not know is a bug of the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 impl Rights {
-    /// From now on whoever calls with this access key may do what the policy says, and nothing else.
+    /// From now on a caller with this access key may do what the policy says, and nothing else.
     ///
     /// # Errors
     /// What of the policy is not understood here.
@@ -89,7 +89,7 @@ impl Rights {
         Ok(())
     }
 
-    /// What of a policy nobody has needed: each statement with the action.
+    /// What no call has needed of a policy: each statement with the action.
     pub fn needless(&self, key: &str) -> Vec<(String, String)> {
         let used = self.used.get(key).cloned().unwrap_or_default();
         let all = self.policies.get(key).into_iter().flatten();

@@ -1,4 +1,4 @@
-//! What each call needs leave for. Source: Service Authorization Reference, of Lambda, Systems Manager, CloudWatch Logs and FIS.
+//! The permissions that each call needs. Source: Service Authorization Reference, of Lambda, Systems Manager, CloudWatch Logs and FIS.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn function(named: &str) -> String {
 }
 
 impl ControlPlane {
-    /// What a call needs; nothing where it is none that is served here.
+    /// What a call needs; empty where the call is not served here.
     pub(crate) fn needs(&self, request: &Request<'_>) -> Vec<Need> {
         let wish = &request.json();
         if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
@@ -112,7 +112,7 @@ fn functions(request: &Request<'_>, rest: &[&str], wish: &Value) -> Vec<Need> {
     vec![need]
 }
 
-/// Whoever puts a layer on a function must be allowed to read it.
+/// A caller that adds a layer to a function must be allowed to read the layer.
 fn update(name: &str, wish: &Value) -> Vec<Need> {
     let layers: Vec<_> = wish["Layers"].as_array().into_iter().flatten().filter_map(|layer| layer.as_str().map(str::to_owned)).collect();
     let update = Need::new("lambda:UpdateFunctionConfiguration", function(name)).with("lambda:Layer", layers.clone());

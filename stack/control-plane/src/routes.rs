@@ -113,7 +113,7 @@ fn unknown(request: &Request<'_>) -> Answer {
 }
 
 fn decoded(part: &str) -> String {
-    // A plus stands for itself in a path.
+    // In a path, a plus is a plus.
     let part = part.replace('+', "%2B");
     form_urlencoded::parse(part.as_bytes()).next().map(|(key, _)| key.into_owned()).unwrap_or_default()
 }

@@ -26,14 +26,14 @@ pub enum Accident {
     ReplyLost,
     /// It never arrives, and the connection closes without an answer.
     RequestLost,
-    /// Somebody else changes a function just before it.
+    /// Another user changes a function just before it.
     Edit {
         /// The function by name.
         function: String,
         /// What they do.
         edit: Edit,
     },
-    /// Somebody else writes a parameter just before it, or, without a value, deletes it.
+    /// Another user writes a parameter just before it, or, without a value, deletes it.
     Parameter {
         /// The parameter by name.
         name: String,

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::answer::{Answer, Request};
 use crate::script::{Outcome, Scripted};
 
-/// Serves whoever connects, until the listener is gone or the future is dropped.
+/// Serves every connection, until the listener is gone or the future is dropped.
 ///
 /// # Errors
 /// Where the listener fails.
@@ -23,7 +23,7 @@ pub async fn serve(listener: TcpListener, plane: Arc<Mutex<Scripted>>) -> std::i
         let plane = Arc::clone(&plane);
         tokio::spawn(async move {
             let service = service_fn(|request| answered(request, &plane));
-            // A caller that goes away in the middle is no concern of ours.
+            // A caller may go away in the middle of a request.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -50,7 +50,7 @@ pub struct ControlPlane {
     pub settling: Settling,
     /// The last revision given.
     pub revisions: u64,
-    /// What time it is, in milliseconds since 1970: whoever calls sets it, for there is no other clock here.
+    /// What time it is, in milliseconds since 1970. The caller sets it; there is no other clock here.
     pub clock_ms: u64,
     /// Looks at a published version until it is `Active`, and how long a change of an alias takes to reach every front end.
     pub publishing: Publishing,
@@ -63,12 +63,12 @@ pub struct ControlPlane {
 pub struct Publishing {
     /// Looks at a version until it is `Active`.
     pub looks: u32,
-    /// How long an alias may still stand for what it stood for before, in milliseconds.
+    /// How long an alias may still point to its previous version, in milliseconds.
     pub propagation_ms: u64,
 }
 
 impl ControlPlane {
-    /// Adds a function as it stands, whatever Lambda would say of it.
+    /// Adds a function as it is, without Lambda's checks.
     pub fn add(&mut self, mut function: Function) {
         function.latest.revision = self.next_revision();
         self.functions.insert(function.latest.name.clone(), function);

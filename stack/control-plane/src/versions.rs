@@ -7,7 +7,7 @@ use crate::function::Function;
 use crate::state::{ControlPlane, page};
 
 impl Function {
-    /// What a version's number or an alias's name stands for.
+    /// What a version's number or an alias's name points to.
     pub(crate) fn resolve(&self, qualifier: &str) -> Result<&Configuration, Answer> {
         let number = self.aliases.get(qualifier).map_or(qualifier, |alias| alias.version.as_str());
         if number == "$LATEST" {
@@ -88,7 +88,7 @@ impl ControlPlane {
         Ok(page("Versions", all.map(Configuration::listed).collect(), marker, size))
     }
 
-    /// Somebody calls every alias all the time.
+    /// Every alias is called all the time.
     pub(crate) fn witness(&mut self) {
         let clock = self.clock_ms;
         for function in self.functions.values() {

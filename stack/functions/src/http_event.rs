@@ -53,7 +53,7 @@ impl HttpEvent {
         self.0.get("queryStringParameters")?.get(name)?.as_str().filter(|value| !value.is_empty())
     }
 
-    /// The body as JSON; nothing if there is none or it is none.
+    /// The body as JSON; `None` if there is no body or it is not JSON.
     pub fn json_body(&self) -> Option<Value> {
         let body = self.0.get("body")?.as_str()?;
         if self.0.get("isBase64Encoded").and_then(Value::as_bool).unwrap_or(false) {

@@ -50,7 +50,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         least
     }
 
-    /// A variable that `parse` understands; `expected` says what would do. What was found is not said, for it may hold a secret.
+    /// A variable that `parse` understands; `expected` describes a valid value. The value found is never shown, because it may be a secret.
     pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.required(name);
         let parsed = parse(text.trim()).filter(|_| !text.is_empty());

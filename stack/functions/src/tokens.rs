@@ -25,7 +25,7 @@ impl TokenUse {
     }
 }
 
-/// Why nobody is known by a token.
+/// Why a token identifies no user.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TokenError {
     /// The token is not good; the text says in which respect.

@@ -1,4 +1,4 @@
-//! The mistakes of the functions' first published forms, each with its name, so that a harness can be shown to find it.
+//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
 //! A name that is not in a function's own list is refused, never ignored.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ impl<W: Weakness> Weaknesses<W> {
         self.0.contains(&weakness)
     }
 
-    /// Reads names with commas between them; empty is none.
+    /// Reads names separated by commas; an empty text has no names.
     ///
     /// # Errors
     /// When a name is not one of `W`'s.

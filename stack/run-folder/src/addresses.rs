@@ -27,7 +27,7 @@ pub struct Addresses {
     /// The cache, `redis://host:port`; empty where no system that is up has one.
     #[serde(default)]
     pub redis: String,
-    /// Whether the cache is a server of somebody else: then nothing that it does is seen, and nothing of it is struck.
+    /// Whether the cache is an external server: then its operations are neither seen nor struck.
     #[serde(default)]
     pub redis_is_foreign: bool,
     /// The keys of the APIs that ask for one (`x-api-key`), by the names that the template gives the APIs. They are made anew by each start.
@@ -50,7 +50,7 @@ pub struct Pool {
     pub client_id: String,
     /// Another client of the same pool, whose tokens the functions must not accept.
     pub other_client_id: String,
-    /// What stands in `iss`; the keys are at `<issuer>/.well-known/jwks.json`.
+    /// The value of `iss`; the keys are at `<issuer>/.well-known/jwks.json`.
     pub issuer: String,
 }
 
@@ -77,7 +77,7 @@ pub fn subject(pool: &str, user: &str) -> String {
 }
 
 impl Addresses {
-    /// Those of functions that somebody else deployed: nothing of them is on this machine.
+    /// Those of functions deployed elsewhere: no part of them runs on this machine.
     pub fn elsewhere<'a>(functions: impl Iterator<Item = &'a str>) -> Self {
         Self { pid: std::process::id(), functions: functions.map(str::to_owned).collect(), ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! The folder that the harness and the stack share. It is the whole of what passes between them: whoever dies leaves files, not a half-spoken conversation.
+//! The folder that the harness and the stack share. They communicate through it alone, so a process that dies leaves whole files and no half-finished exchange.
 //! It belongs to one run: a folder in use is refused, and an earlier run's files are replaced only by choice.
 
 use std::fs::{File, TryLockError};
@@ -120,7 +120,7 @@ impl RunFolder {
         Ok(Self { _lock: Some(Arc::new(lock)), ..folder })
     }
 
-    /// Takes a folder that nobody had before: `path`, or `path-2`, `path-3` and so on where it is taken.
+    /// Takes a folder that no run used before: `path`, or `path-2`, `path-3` and so on where it is taken.
     ///
     /// # Errors
     /// Where it cannot be written.
@@ -254,7 +254,7 @@ impl RunFolder {
         std::fs::rename(&beside, path)
     }
 
-    /// Replaces a file that holds a secret in one step: it is nobody's but its owner's from its first byte on.
+    /// Replaces a file that holds a secret in one step: only its owner can read it, from its first byte on.
     ///
     /// # Errors
     /// Where the folder cannot be written.

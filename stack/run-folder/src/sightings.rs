@@ -119,7 +119,7 @@ pub enum Seen {
         table: String,
         /// The key.
         key: String,
-        /// Its time to live as it now stands, in epoch seconds.
+        /// Its current time to live, in epoch seconds.
         expires: Option<i64>,
         /// The names of its attributes that are `true`, in order.
         flags: Vec<String>,
@@ -227,7 +227,7 @@ pub enum Seen {
     },
 }
 
-/// Where the services tell what they see. It never blocks and never fails: sightings that nobody reads are no reason to stop.
+/// Where the services report what they see. It never blocks and never fails: a stack works also while no harness reads.
 #[derive(Debug, Clone)]
 pub struct Sightings(Option<UnboundedSender<Sighting>>);
 
@@ -238,12 +238,12 @@ pub fn monotonic_us() -> u64 {
 }
 
 impl Sightings {
-    /// Tells nobody.
+    /// Discards every sighting.
     pub const fn nowhere() -> Self {
         Self(None)
     }
 
-    /// Tells whoever reads the channel.
+    /// Sends to a channel.
     pub fn channel() -> (Self, UnboundedReceiver<Sighting>) {
         let (sender, receiver) = unbounded_channel();
         (Self(Some(sender)), receiver)
@@ -263,7 +263,7 @@ impl Sighting {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// Reads a line; `None` where it is none.
+    /// Reads a line; `None` where the line is not a sighting.
     pub fn from_line(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }

@@ -36,7 +36,7 @@ pub struct Flow {
 /// A state.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    /// Work that somebody else does.
+    /// Work that another service does.
     Task(Task),
     /// Branches side by side.
     Parallel(Parallel),

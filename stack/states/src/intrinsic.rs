@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::path::{Path, Scope};
 
-/// Functions may stand in functions so deep. Source: developer guide, "Intrinsic functions".
+/// Intrinsic functions may be nested this deep. Source: developer guide, "Intrinsic functions".
 const DEEPEST: usize = 10;
 
 /// Where a value is taken from.
@@ -15,7 +15,7 @@ pub enum Source {
     Literal(Value),
     /// A place in the input or in the context.
     Path(Path),
-    /// `States.Format`: what stands before the first `{}`, and each argument with what stands after it.
+    /// `States.Format`: the text before the first `{}`, and each argument with the text after it.
     Format(String, Vec<(Source, String)>),
     /// `States.JsonToString`.
     JsonToString(Box<Source>),
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Up to the comma or the parenthesis that stands in no brackets.
+    /// Up to the comma or the parenthesis outside all brackets.
     fn word(&mut self) -> &'a str {
         let (mut inside, mut quote) = (false, None);
         let ends = |c: char| {
@@ -212,7 +212,7 @@ fn format(arguments: Vec<Source>) -> Result<Source, String> {
     Ok(Source::Format(before, arguments.map(plain).zip(texts).collect()))
 }
 
-/// The characters of a text, each resolved escape as one that stands for itself, and `{}` as one piece.
+/// The characters of a text, each resolved escape as a plain character, and `{}` as one piece.
 fn pieces(text: &str) -> Vec<String> {
     let (mut pieces, mut rest) = (Vec::new(), text.chars().peekable());
     while let Some(c) = rest.next() {
@@ -228,7 +228,7 @@ fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-/// What stands around each `{}`.
+/// The text around each `{}`.
 fn split(template: &str) -> Vec<String> {
     let pieces = pieces(template);
     pieces.split(|piece| piece == "{}").map(<[String]>::concat).collect()

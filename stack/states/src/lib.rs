@@ -1,5 +1,5 @@
 //! State machines in a subset of the Amazon States Language (JSONPath): a definition is read whole or refused with all complaints at once, and
-//! run over whoever does its tasks. Nothing here touches a file or a socket; the one clock is tokio's.
+//! run with any implementation of its tasks. Nothing here touches a file or a socket; the one clock is tokio's.
 //!
 //! There are Task, Parallel, Pass, Succeed and Fail, with what they need. What is not understood is refused, never ignored.
 //! Sources: the Amazon States Language (states-language.net/spec.html) and the AWS Step Functions developer guide, where the two differ.

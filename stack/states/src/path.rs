@@ -46,7 +46,7 @@ impl Path {
     /// Reads a path.
     ///
     /// # Errors
-    /// Where it is none, with what was found.
+    /// Where the text is not a path, with what was found.
     pub fn read(text: &str) -> Result<Self, String> {
         let path = Self::steps_of(text).ok_or_else(|| {
             format!(
@@ -62,7 +62,7 @@ impl Path {
     /// The same where it must lead into the input.
     ///
     /// # Errors
-    /// Where it is none or leads into the context.
+    /// Where the text is not a path, or the path leads into the context.
     pub fn read_in_input(text: &str) -> Result<Self, String> {
         let path = Self::read(text)?;
         if path.root == Root::Input { Ok(path) } else { Err(format!("found `{text}`, expected a path that begins with a single `$`")) }

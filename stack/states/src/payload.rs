@@ -23,7 +23,7 @@ pub enum Payload {
 }
 
 impl Payload {
-    /// Reads a template; `at` is where it stands.
+    /// Reads a template; `at` is its path in the definition.
     pub(crate) fn read(value: &Value, at: &str, complaints: &mut Vec<Complaint>) -> Self {
         match value {
             Value::Object(fields) => Self::Object(fields.iter().filter_map(|(key, value)| field(key, value, at, complaints)).collect()),
@@ -50,7 +50,7 @@ impl Payload {
         })
     }
 
-    /// What stands in a field as it is written; `None` where there is none, or where it is taken from elsewhere.
+    /// The literal value of a field; `None` where the field is missing or its value comes from a path.
     pub fn literal(&self, key: &str) -> Option<&Value> {
         let Self::Object(fields) = self else { return None };
         fields.iter().find_map(|(name, payload)| if let (true, Self::Literal(value)) = (name == key, payload) { Some(value) } else { None })
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_named_by_its_place() {
+    fn every_error_names_its_place() {
         let (_, complaints) = read(&json!({"a.$": 1, "b": [{"c.$": "x"}], "d": {"e.$": "States.Nothing()"}}));
         assert_eq!(complaints.len(), 3);
         for (complaint, place) in complaints.iter().zip(["Parameters.a.$: ", "Parameters.b[0].c.$: ", "Parameters.d.e.$: "]) {

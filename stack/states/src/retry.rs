@@ -62,7 +62,7 @@ impl<'a> Retries<'a> {
         self.used.iter().sum()
     }
 
-    /// The wait before the next try after `error`; `None` where there is none. The first retrier that matches decides alone.
+    /// The wait before the next try after `error`; `None` where no further try is made. The first retrier that matches decides alone.
     pub(crate) fn next(&mut self, error: &str, chance: f64) -> Option<Duration> {
         let (retrier, used) = self.retriers.iter().zip(&mut self.used).find(|(retrier, _)| retrier.errors.matches(error))?;
         if *used >= retrier.most {

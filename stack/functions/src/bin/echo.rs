@@ -39,7 +39,7 @@ fn stream(event: Value) -> StreamResponse<Body> {
         while left > 0 {
             let piece = left.min(PIECE);
             left -= piece;
-            // The platform has gone away: nobody reads any more.
+            // The platform has gone away and reads no more.
             if sender.send_data("x".repeat(piece).into()).await.is_err() {
                 return;
             }

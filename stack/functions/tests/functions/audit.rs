@@ -131,7 +131,7 @@ fn sound(tables: Tables) -> impl Fn(&Call) -> Reply + Send + Sync + 'static {
             let published = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
             Reply::Raw(200, published.into())
         }
-        other => panic!("nobody knows `{other}`"),
+        other => panic!("unknown operation `{other}`"),
     }
 }
 

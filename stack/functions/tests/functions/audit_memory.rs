@@ -47,7 +47,7 @@ async fn cloud(event: Value, tables: Option<Tables>) -> Cloud {
         "StartExecution" => Reply::Json(200, json!({"executionArn": "arn", "startDate": 1.0})),
         "PutObject" => Reply::Raw(200, Default::default()),
         "Publish" => Reply::Raw(200, "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>".into()),
-        other => panic!("nobody knows `{other}`"),
+        other => panic!("unknown operation `{other}`"),
     })
     .await
 }

@@ -137,7 +137,7 @@ pub fn sound(keys: Value) -> impl Fn(&Call) -> Reply + Send + Sync + Clone + 'st
         }
         "GetThingShadow" => Reply::Json(200, json!({"state": {"reported": {"temperature": 74}}, "version": 3})),
         "UpdateThingShadow" => Reply::Json(200, json!({"state": call.body["state"], "version": 4})),
-        other => panic!("nobody knows `{other}`"),
+        other => panic!("unknown operation `{other}`"),
     }
 }
 
@@ -183,7 +183,7 @@ fn scan(request: &Value) -> Value {
     }
 }
 
-/// One policy: whoever the resource names is let in; for an appointment only to read.
+/// One policy: principals named by the resource are allowed; on an appointment only to read.
 fn decide(request: &Value, entities: &Value) -> Value {
     let item = entities["entityList"].as_array().unwrap().iter().find(|item| item["identifier"] == request["resource"]).unwrap();
     let named = item["attributes"].as_object().unwrap().values().any(|value| value["entityIdentifier"] == request["principal"]);

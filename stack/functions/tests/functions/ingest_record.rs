@@ -118,7 +118,7 @@ async fn of_a_record_that_is_refused_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_not_taken_for_somebody_elses_row() {
+async fn a_lost_answer_is_not_taken_for_the_row_of_another_request() {
     let audit = Audit::new("").await;
     audit.loses_the_answer_of("PutItem");
     assert_eq!(audit.hand_in(hello(), "r-1").await.unwrap()["statusCode"], 503);

@@ -141,7 +141,7 @@ async fn an_attempt_that_died_after_disabling_is_taken_up_where_it_was() {
         let died = AtomicBool::new(false);
         pool.strike(move |call, _| {
             let dies = call.operation == "AdminDisableUser" && !died.swap(true, Ordering::SeqCst);
-            dies.then(|| Reply::Json(400, json!({"__type": "NotAuthorizedException", "message": "done, but nobody heard of it"})))
+            dies.then(|| Reply::Json(400, json!({"__type": "NotAuthorizedException", "message": "done, but the answer was lost"})))
         });
         assert_eq!(pool.prune(&[expired(1, "jane")]).await, Ok(vec!["1".to_owned()]));
         if signs_in {
@@ -227,7 +227,7 @@ async fn what_there_is_no_time_for_comes_back() {
 }
 
 #[tokio::test]
-async fn a_failing_table_disables_nobody() {
+async fn a_failing_table_disables_no_user() {
     let pool = Pool::new("", 1000).await;
     for table in [TABLE, DISABLES] {
         pool.strike(move |call, _| (call.body["TableName"] == table).then(|| Reply::Json(500, json!({}))));

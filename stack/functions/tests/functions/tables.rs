@@ -1,4 +1,4 @@
-//! Tables in memory that understand as much of DynamoDB's expressions as the functions use. What they do not understand is a panic, not a guess.
+//! Tables in memory that understand as much of DynamoDB's expressions as the functions use. An expression that they do not understand is a panic.
 
 use crate::cloud::Reply;
 use serde_json::{Map, Value, json};
@@ -81,7 +81,7 @@ impl Tables {
     }
 }
 
-/// Three rows a page, so that whoever wants all must go on, and only those whose key begins as it is asked.
+/// Three rows a page, so that a caller must read several pages, and only rows whose key has the prefix.
 fn scan(rows: &BTreeMap<(String, String), Row>, body: &Value) -> Reply {
     assert_eq!((&body["ConsistentRead"], &body["FilterExpression"]), (&json!(true), &json!("begins_with(id, :shape)")));
     let start = body["ExclusiveStartKey"]["id"]["S"].as_str();

@@ -74,7 +74,7 @@ async fn a_user_is_created_read_replaced_and_deleted() {
     let (jane, joan) = (user("u-1", "Jane"), user("u-1", "Joan"));
     assert_eq!(api.ask("GET", Some("u-1"), Value::Null).await.0, 404);
     assert_eq!(api.ask("PUT", Some("u-1"), jane.clone()).await.0, 404);
-    assert_eq!(api.row("u-1"), None, "a replacement makes nobody");
+    assert_eq!(api.row("u-1"), None, "a replacement creates no user");
     assert_eq!(api.ask("POST", None, jane.clone()).await, (201, jane.clone()));
     assert_eq!(api.ask("GET", Some("u-1"), Value::Null).await, (200, jane.clone()));
     assert_eq!(api.row("u-1").unwrap(), json!({"id": {"S": "one#u-1"}, "name": {"S": "Jane"}, "email": {"S": "u-1@x.com"}}));
@@ -123,7 +123,7 @@ async fn a_list_has_every_user_once_a_page_at_a_time_and_no_other_shape_s() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_400_and_names_the_field_and_calls_nobody() {
+async fn invalid_input_is_400_and_names_the_field_and_calls_no_service() {
     let api = Api::new("").await;
     for (method, id, body, field) in [
         ("POST", None, json!({"id": "u-1", "name": "Jane"}), "`email`"),
@@ -179,7 +179,7 @@ async fn a_write_that_is_not_awaited_is_answered_while_the_table_hangs() {
     let tables = api.tables.clone();
     api.cloud.behave(move |call| if call.operation == "GetItem" { tables.answer(&call.operation, &call.body) } else { Reply::Hang });
     assert_eq!(api.ask("POST", None, user("u-1", "Jane")).await.0, 201);
-    assert_eq!(api.ask("PUT", Some("u-1"), user("u-1", "Joan")).await.0, 404, "it looks, and nobody is there");
+    assert_eq!(api.ask("PUT", Some("u-1"), user("u-1", "Joan")).await.0, 404, "it reads first, and finds no user");
     assert_eq!(api.row("u-1"), None);
     api.tables.put(TABLE, "one#u-1", json!({"id": {"S": "one#u-1"}, "name": {"S": "Jane"}, "email": {"S": "u-1@x.com"}}));
     assert_eq!(api.ask("POST", None, user("u-1", "Jane")).await.0, 200);

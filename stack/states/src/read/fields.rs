@@ -15,7 +15,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `value`, which stands at `path`.
+    /// The fields of `value`, which is at `path`.
     pub(super) fn of(value: &'a Value, path: &str, complaints: &'a RefCell<Vec<Complaint>>) -> Option<Self> {
         if let Value::Object(fields) = value {
             return Some(Self { path: path.to_owned(), fields, complaints });
@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
         self.complaints.borrow_mut().push(Complaint::new(self.at(key), what));
     }
 
-    /// Where a field stands.
+    /// The path of a field.
     pub(super) fn at(&self, key: &str) -> String {
         format!("{}.{key}", self.path)
     }
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
     /// Complains of every field that `what` does not have here.
     pub(super) fn only(&self, what: &str, known: &[&str]) {
         for key in self.fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.complain(key, format!("a {what} has no such field here, leave it out; there are: {}", known.join(", ")));
+            self.complain(key, format!("a {what} has no such field here; remove it, the fields are: {}", known.join(", ")));
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The elements of a list, each with where it stands.
+    /// The elements of a list, each with its path.
     pub(super) fn list(&self, key: &str) -> Vec<(String, &'a Value)> {
         match self.value(key) {
             None => Vec::new(),

@@ -16,13 +16,13 @@ pub(super) fn check(fields: &Fields<'_>, flow: &Flow) {
         for next in state.successors().into_iter().filter(|next| !flow.states.contains_key(*next)) {
             fields.complain(
                 &format!("States.{name}"),
-                format!("found `{next}` as the next state, which is none of this level, there are: {}", there_are()),
+                format!("found `{next}` as the next state, but this level has no such state; it has: {}", there_are()),
             );
         }
     }
     let reached = reached(flow);
     for name in flow.states.keys().filter(|name| !reached.contains(*name)) {
-        fields.complain(&format!("States.{name}"), "no state leads to it; name it as the next of one, or leave it out");
+        fields.complain(&format!("States.{name}"), "no state leads to it; make it the `Next` of a state, or remove it");
     }
     if !reached.iter().filter_map(|name| flow.states.get(*name)).any(|state| state.ends()) {
         fields.complain("States", "no state that is reached ends it; give one `End: true`, or lead to a Succeed or a Fail");

@@ -58,7 +58,7 @@ fn catcher(fields: &Fields<'_>, last: bool) -> Option<Catcher> {
     Some(Catcher { errors: errors?, result, next: Arc::from(next?) })
 }
 
-/// `States.ALL` stands alone and in the last one. Source: Amazon States Language, "Errors".
+/// `States.ALL` must be the only error of its entry, and its entry the last one. Source: Amazon States Language, "Errors".
 fn error_equals(fields: &Fields<'_>, last: bool) -> Option<ErrorEquals> {
     let key = "ErrorEquals";
     let list = fields.list(key);

@@ -75,7 +75,7 @@ fn fail(fields: &Fields<'_>) -> Fail {
     Fail { error: said(fields, "Error", "ErrorPath"), cause: said(fields, "Cause", "CausePath") }
 }
 
-/// What stands in `key`, or where `by_path` takes it from.
+/// The value of `key`, or the path in `by_path` that it is read from.
 fn said(fields: &Fields<'_>, key: &str, by_path: &str) -> Option<Source> {
     if fields.has(key) && fields.has(by_path) {
         fields.complain(by_path, format!("found it beside `{key}`, expected one of the two"));

@@ -65,7 +65,7 @@ fn a_whole_definition_is_understood() {
     assert_eq!((retry[1].most, retry[1].backoff, retry[1].interval.as_secs(), retry[1].longest), (3, 2.0, 1, None));
 }
 
-/// Pointer, what stands there instead, and what is said of it.
+/// Pointer, the value put there, and the expected complaint.
 type Case<'a> = (&'a str, Option<Value>, &'a str);
 
 fn each_is_complained_about(cases: &[Case<'_>]) {
@@ -76,7 +76,7 @@ fn each_is_complained_about(cases: &[Case<'_>]) {
 }
 
 #[test]
-fn every_mistake_is_complained_about_where_it_stands() {
+fn every_error_is_reported_with_its_path() {
     each_is_complained_about(&[
         ("/StartAt", Some(json!("Nowhere")), "Definition.StartAt: found `Nowhere`"),
         ("/StartAt", Some(json!(1)), "Definition.StartAt: found a number"),
@@ -97,7 +97,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
         ("/States/Told/Resource", None, "Definition.States.Told.Resource: found none"),
         ("/States/Told/Resource", Some(json!("")), "Definition.States.Told.Resource: found nothing"),
         ("/States/Told/Next", Some(json!("Gone")), "Definition.States.Told: found `Gone` as the next state"),
-        ("/States/Told/Next", Some(json!("A")), "Definition.States.Told: found `A` as the next state, which is none of this level"),
+        ("/States/Told/Next", Some(json!("A")), "Definition.States.Told: found `A` as the next state, but this level has no such state"),
         ("/States/Told/Next", None, "Definition.States.Told.Next: found neither"),
         ("/States/Told/End", Some(json!(true)), "Definition.States.Told.End: found it beside `Next`"),
         ("/States/Told/End", Some(json!("yes")), "Definition.States.Told.End: found text, expected true or false"),
@@ -112,7 +112,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
 }
 
 #[test]
-fn every_mistake_within_a_branch_or_a_handler_is_complained_about_where_it_stands() {
+fn every_error_within_a_branch_or_a_handler_is_reported_with_its_path() {
     const A: &str = "/States/Both/Branches/0/States/A";
     let at = |rest: &str| format!("{A}/{rest}");
     each_is_complained_about(&[

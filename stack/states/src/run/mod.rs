@@ -1,4 +1,4 @@
-//! Runs a definition over whoever does its tasks. It waits by tokio's clock, and what it drops stops at once: a branch whose sibling failed, an
+//! Runs a definition with any implementation of its tasks. It waits by tokio's clock, and what it drops stops at once: a branch whose sibling failed, an
 //! execution that took too long.
 
 mod shape;
@@ -19,10 +19,10 @@ use crate::history::{History, Kind, What};
 use crate::path::Scope;
 use shape::{selected, text_of};
 
-/// Whoever does the tasks.
+/// Runs the tasks of a definition.
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// Does a task. Where the future is dropped, nobody waits for it any more.
+    /// Does a task. A dropped future is a cancelled task.
     async fn attempt(&self, attempt: &Attempt<'_>) -> Result<Value, Failure>;
 }
 
@@ -61,7 +61,7 @@ pub struct Execution {
 pub enum Outcome {
     /// Well, with this output.
     Succeeded(Value),
-    /// By an error that nobody caught, or a Fail.
+    /// By an error that no catcher matched, or a Fail state.
     Failed(Failure),
     /// It took longer than the definition's `TimeoutSeconds`.
     TimedOut,
@@ -218,7 +218,7 @@ impl Run<'_> {
         context
     }
 
-    /// A number from 0 to 1 for a retry's jitter: it hangs on the execution and the try alone, so that a run can be repeated.
+    /// A number from 0 to 1 for a retry's jitter: it depends only on the execution and the try, so that a run can be repeated.
     fn chance(&self, state: &str, retry: u32) -> f64 {
         let mut hasher = SipHasher24::new();
         hasher.write(self.id.as_bytes());

@@ -1,4 +1,4 @@
-//! Every rule of running, by a clock that stands still until somebody waits for it.
+//! Every rule of execution, on a clock that advances only when a task waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -63,7 +63,7 @@ impl CloseRecord {
         if !self.weaknesses.has(AuditWeakness::ClosesAtOnce) {
             match rows.find(&input.id).await? {
                 Some(row) if row.has(Flag::Archived) && row.has(Flag::Described) => {}
-                // Without a row there is nothing to wait for, unless nobody puts one.
+                // Without a row there is nothing to wait for, unless no row is ever put.
                 None if !self.weaknesses.has(AuditWeakness::RepeatsStoredAgain) => return Err(TaskError::RecordGone),
                 _ => return Err(TaskError::NotYet),
             }

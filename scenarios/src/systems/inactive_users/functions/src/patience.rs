@@ -3,7 +3,7 @@
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `record-sign-in` has 5 s, for which somebody waits, and makes one call.
+/// `record-sign-in` has 5 s, while a user waits, and makes one call.
 pub const RECORD_SIGN_IN: Patience = Patience {
     connect: Duration::from_millis(500),
     attempt: Duration::from_millis(1200),

@@ -1,4 +1,4 @@
-//! The mistakes of the functions' first published forms, each with its name, so that a harness can be shown to find it.
+//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
 
 use functions::weaknesses::Weakness;
 

@@ -23,7 +23,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(4);
 /// How long a record stays, in seconds.
 const KEPT_S: u64 = 86_400;
 
-/// What [`at`] takes, for whoever has set something else.
+/// What [`at`] takes, for an error message.
 pub const AN_ADDRESS: &str = "an address such as redis://host:6379";
 
 /// A cache and the connection to it.
@@ -32,7 +32,7 @@ pub struct Cache {
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
-/// The cache at an address such as `redis://host:6379`, or `rediss://` over TLS; `None` where it is none. Nothing is connected yet.
+/// The cache at an address such as `redis://host:6379`, or `rediss://` over TLS; `None` where the text is not such an address. It does not connect.
 pub fn at(url: &str) -> Option<Client> {
     Client::open(url).ok()
 }

@@ -1,5 +1,5 @@
-//! The rows: one a record, put by who takes it in. Who archives claims the row first, and who takes a record back deletes only a row that nobody has
-//! claimed, so that a record is either archived or refused, whoever was late.
+//! The rows: one a record, put by the function that takes it in. The archiver claims the row first, and a record is taken back only by deleting a row that is not
+//! claimed, so that a record is either archived or refused, in any order of events.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -21,7 +21,7 @@ const REQUEST: &str = "request";
 /// What a row says of its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flag {
-    /// Somebody archives it, or has.
+    /// It is being archived, or was.
     Archiving,
     Archived,
     Described,
@@ -64,7 +64,7 @@ pub(crate) enum TakenBack {
     Yes,
     /// The row is another request's.
     Anothers,
-    /// Somebody archives it already.
+    /// It is being archived already.
     TooLate,
 }
 
@@ -79,7 +79,7 @@ impl Rows {
         Self { client: Client::new(config), table }
     }
 
-    /// Puts the row of a record where there is none; otherwise the one that is there.
+    /// Puts the row of a record if there is no row yet; otherwise gives the one that is there.
     pub(crate) async fn put(&self, id: &str, sha256: &str, request: &str) -> Result<Option<Row>, DependencyFailure> {
         let put = self
             .client
@@ -105,7 +105,7 @@ impl Rows {
         }
     }
 
-    /// Deletes the row that this request has put, unless somebody archives its record.
+    /// Deletes the row that this request has put, unless its record is being archived.
     pub(crate) async fn take_back(&self, id: &str, request: &str) -> Result<TakenBack, DependencyFailure> {
         let delete = self
             .client

@@ -56,7 +56,7 @@ pub enum TaskError {
     /// The record is not yet archived and described.
     #[error("the record is not yet archived and described")]
     NotYet,
-    /// The input is none.
+    /// The input is not a record.
     #[error("the input is not understood: {0}")]
     InputNotUnderstood(String),
 }

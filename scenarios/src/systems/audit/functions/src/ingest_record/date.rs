@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 
-/// Longer fractions of a second than this are nobody's clock.
+/// No clock has longer fractions of a second than this.
 const LONGEST: usize = 40;
 
 /// Such as `2026-01-31T12:00:00Z` or `2026-01-31T12:00:00.000001Z`.

@@ -101,7 +101,7 @@ fn leniently(content: &str) -> Option<Vec<u8>> {
     LENIENT.decode(letters).ok()
 }
 
-/// A text that lies in the body where it can, or something that is none.
+/// A text borrowed from the body where possible, or a value that is not a text.
 struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

@@ -15,7 +15,7 @@ pub(super) fn allow(subject: &Subject<'_>, resources: Vec<String>) -> Value {
     document(Some(subject), "Allow", json!(resources))
 }
 
-/// Denies `resource`; without a subject nobody was recognised.
+/// Denies `resource`; without a subject no caller was recognised.
 pub(super) fn deny(subject: Option<&Subject<'_>>, resource: &str) -> Value {
     document(subject, "Deny", json!(resource))
 }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deny_for_nobody_still_has_a_principal() {
+    fn a_deny_without_a_caller_still_has_a_principal() {
         let policy = deny(None, "*");
         assert_eq!(policy["principalId"], "unknown");
         assert_eq!(policy["policyDocument"]["Statement"][0]["Effect"], "Deny");

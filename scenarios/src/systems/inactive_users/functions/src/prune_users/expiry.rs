@@ -1,4 +1,4 @@
-//! A record of the stream that says that a row's time was over. Rows that somebody deleted, wrote or changed are no expiries, whatever the filter let in.
+//! A record of the stream that says that a row's time was over. Rows that a caller deleted, wrote or changed are no expiries, even if the filter lets them in.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -29,7 +29,7 @@ pub(super) fn is_expiry(record: &Value) -> bool {
         && text(record, "/userIdentity/principalId") == Some("dynamodb.amazonaws.com")
 }
 
-/// Where the record stands in its shard: by this it is reported as failed.
+/// The record's sequence number in its shard, by which it is reported as failed.
 pub(super) fn sequence(record: &Value) -> Result<&str, Lacking> {
     text(record, "/dynamodb/SequenceNumber").ok_or(Lacking("dynamodb.SequenceNumber"))
 }

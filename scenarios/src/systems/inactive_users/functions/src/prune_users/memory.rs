@@ -18,7 +18,7 @@ const KEPT: Duration = Duration::from_secs(365 * 86_400);
 pub(super) enum Progress {
     /// Nothing was done.
     New,
-    /// The user may have been disabled, and nobody has looked since.
+    /// The user may have been disabled, and was not read since.
     Begun,
     /// There is nothing left to do.
     Done,

@@ -1,5 +1,5 @@
-//! `prune-users`: disables the users whose last sign-in is too long ago. Only an expiry disables, never a delete by hand, and nobody who has signed in
-//! since; what is done twice is done once; and one record that cannot be processed stands in no other's way.
+//! `prune-users`: disables the users whose last sign-in is too long ago. Only an expiry disables, never a delete by hand, and never a user who has signed in
+//! since; repeats change nothing; and a record that cannot be processed does not block the others.
 
 mod expiry;
 mod memory;

@@ -45,7 +45,7 @@ impl Pace {
                 tokio::time::sleep(Duration::from_millis(turn.saturating_sub(epoch_ms(SystemTime::now())))).await;
                 return Ok(());
             }
-            // ... or at once, where nobody does.
+            // ... or at once, where no other task waits.
             let free = "attribute_not_exists(#next) OR #next <= :now";
             if self.update("SET #next = :next", free, now + self.step_ms, now, None).await?.is_some() {
                 return Ok(());
@@ -55,7 +55,7 @@ impl Pace {
         Err(TooLate.into())
     }
 
-    /// When the turn after ours is; nothing where the condition does not hold.
+    /// When the next turn is; `None` where the condition does not hold.
     async fn update(
         &self,
         expression: &str,

@@ -34,7 +34,7 @@ enum Act {
 
 pub(super) struct Users {
     client: Client,
-    /// With `no-rate-limit` there is none.
+    /// With `no-rate-limit` there is no limit.
     pace: Option<Pace>,
 }
 

@@ -1,4 +1,4 @@
-//! `record-sign-in`: writes down when a user last signed in, and gives the event back as it came. Somebody waits for it. Of two sign-ins the newer one
+//! `record-sign-in`: writes down when a user last signed in, and returns the event unchanged. A user waits for it. Of two sign-ins the newer one
 //! counts, whichever is written last; what cannot be written fails the sign-in, so that none succeeds without its record.
 
 mod sign_in_time;

@@ -1,4 +1,4 @@
-//! When somebody signed in. The event does not say it, and whoever looks at the clock when the event is there looks too late: it may have been held
+//! When a user signed in. The event does not say it, and the clock at the time of the invocation is too late: it may have been held
 //! up on its way, and a later sign-in may have overtaken it. The trace id says it: Lambda passes on the root that was minted for the sign-in, and it
 //! begins with its second. A trigger that is called again for the same sign-in thus has the same time. Where a root is minted for each call anew, the
 //! time is still never later than the call, and what is newer still wins.

@@ -66,7 +66,7 @@ pub enum MailError {
 }
 
 impl Mail {
-    /// Reads `raw`; `marker` stands before and after the list of readers.
+    /// Reads `raw`; `marker` is before and after the list of readers.
     ///
     /// # Errors
     /// When it cannot be processed.

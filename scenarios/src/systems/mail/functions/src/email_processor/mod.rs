@@ -1,5 +1,5 @@
 //! `email-processor`: a mail with attachments comes in, the mail with links goes out to exactly the readers it lists. Every mail ends once: with its
-//! readers, in the fallback topic, or, by failing, in the dead-letter queue; and none stands in another's way.
+//! readers, in the fallback topic, or, by failing, in the dead-letter queue; and none blocks another.
 
 mod event;
 mod file_name;
@@ -55,7 +55,7 @@ pub struct Settings {
     pub sender: String,
     /// `SNS_TOPIC`: the ARN of the topic for mail without a list of readers.
     pub topic: String,
-    /// `EMAIL_REGEX_CODE`: what stands before and after the list of readers, literally.
+    /// `EMAIL_REGEX_CODE`: the text before and after the list of readers, literally.
     pub marker: String,
     /// `SENT_TABLE`: by which every mail is processed once.
     pub sent_table: String,

@@ -127,7 +127,7 @@ mod tests {
     fn read(mail: &Mail, attachments: &[Stored]) -> Value {
         let text = notice("id", mail, attachments).unwrap();
         assert!(text.len() <= LARGEST, "{} bytes", text.len());
-        // Whoever sees only the beginning sees which mail it is about.
+        // The beginning alone says which mail it is about.
         assert!(text.starts_with(r#"{"messageId":"id","title":"[m-1]","sender":"#), "{text:.80}");
         serde_json::from_str(&text).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The list of readers between two markers, and the text without it. Whoever is not on the list is never addressed, and the list is never shown.
+//! The list of readers between two markers, and the text without it. Addresses outside the list are never addressed, and the list is never shown.
 
 use super::mail::MailError;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ const LONGEST_ADDRESS: usize = 254;
 /// The longest part before the `@`. Source: RFC 5321, 4.5.3.1.1.
 const LONGEST_LOCAL_PART: usize = 64;
 
-/// What stands between the first marker and the next one.
+/// The text between the first marker and the next one.
 pub(super) fn listed<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
     let (_, after) = text.split_once(marker)?;
     Some(after.split_once(marker)?.0)
@@ -31,7 +31,7 @@ pub(super) fn unmarked(text: &str, marker: &str) -> String {
 /// The addresses of a list, each once, in their order. Brackets around the list or around an address are not part of it.
 ///
 /// # Errors
-/// When something in the list is not an address: rather nobody than the wrong one.
+/// When an entry of the list is not an address: then no mail is sent at all.
 pub(super) fn addresses(list: &str) -> Result<Vec<String>, MailError> {
     let bare = |entry: &str| entry.trim_matches(|c: char| c.is_whitespace() || "[](){}<>".contains(c)).to_owned();
     let mut known = BTreeSet::new();

@@ -38,7 +38,7 @@ impl Outcome {
 /// What comes of claiming a mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// It is ours until the deadline; the groups that have it already.
+    /// This attempt owns it until the deadline; the groups that have it already.
     Ours(BTreeSet<usize>),
     /// Another attempt has it, and may still live.
     Held,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 const SERVICE: &str = "s3";
 
-/// SES takes 40 MB. What is larger was put there by somebody else, and would not fit into the function's 240 MB.
+/// SES takes 40 MB. A larger object was not put there by SES, and would not fit into the function's 240 MB.
 const LARGEST: usize = 48 * 1024 * 1024;
 
 pub(super) struct Store {
@@ -41,7 +41,7 @@ pub(super) struct Stored {
 
 impl Store {
     pub(super) fn new(config: &SdkConfig, incoming: String, attachments: String, life: Duration, numbered: bool) -> Self {
-        // With the bucket in the path one address serves all buckets, whoever serves them.
+        // With the bucket in the path one address serves all buckets, at AWS and locally.
         let client = Client::from_conf(Builder::from(config).force_path_style(true).build());
         Self { client, incoming, attachments, life, numbered }
     }

@@ -58,7 +58,7 @@ impl Device {
         Ok(Self {
             id: text("deviceId").ok_or_else(|| strange("deviceId"))?,
             primary_owner: text("primaryOwner").ok_or_else(|| strange("primaryOwner"))?,
-            // A set is never empty in DynamoDB: nobody added means no attribute.
+            // A set is never empty in DynamoDB: an empty set is a missing attribute.
             additional_users: row.get("additionalUsers").and_then(|users| users.as_ss().ok()).cloned().unwrap_or_default(),
         })
     }

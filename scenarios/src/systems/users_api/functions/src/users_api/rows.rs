@@ -74,7 +74,7 @@ impl Rows {
         Ok(if self.read(row)? == *user { Created::Before } else { Created::Other })
     }
 
-    /// Puts a user in the place of the one with that id; false where there is none.
+    /// Replaces the user with that id; false where there is no such user.
     pub(super) async fn replace(&self, user: &User) -> Result<bool, DependencyFailure> {
         match self.put_item(user).condition_expression("attribute_exists(id)").send().await {
             Ok(_) => Ok(true),
@@ -83,7 +83,7 @@ impl Rows {
         }
     }
 
-    /// Puts a user, whoever was there.
+    /// Puts a user, and replaces an existing one.
     pub(super) async fn put(&self, user: &User) -> Result<(), DependencyFailure> {
         self.put_item(user).send().await.map(drop).map_err(|error| DependencyFailure::of(SERVICE, &error))
     }
@@ -93,7 +93,7 @@ impl Rows {
         deleted.map(drop).map_err(|error| DependencyFailure::of(SERVICE, &error))
     }
 
-    /// The first users after that id, in the table's own order, which is none that a person would know.
+    /// The first users after that id, in the table's own order, which is arbitrary.
     pub(super) async fn list(&self, after: Option<&str>) -> Result<Page, DependencyFailure> {
         let mut start = after.map(|id| HashMap::from([("id".to_owned(), self.key(id))]));
         let mut users = Vec::new();

@@ -39,7 +39,7 @@ impl User {
     pub(super) fn read(body: Option<Value>, of_path: Option<&str>) -> Result<Self, NotUnderstood> {
         let Some(Value::Object(body)) = body else { return Err(NotUnderstood::new("body", "is not a JSON object")) };
         if let Some(other) = body.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-            return Err(NotUnderstood::new(other, "is none of a user's fields, which are `id`, `name` and `email`"));
+            return Err(NotUnderstood::new(other, "is not one of a user's fields, which are `id`, `name` and `email`"));
         }
         let id = match (body.get("id"), of_path) {
             (None, Some(id)) => id,
