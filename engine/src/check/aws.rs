@@ -88,7 +88,7 @@ impl Check<'_> {
     /// Ledgers are late there, and what the baseline broke must be known before anything is struck.
     fn baseline_is_known(&mut self, file: &File, span: Range<usize>, lag: Time) {
         if !(Duration::from_secs(1)..=LATEST).contains(&lag.duration()) {
-            self.complain(span, format!("`ledger-lag` is `{lag}`; it is `1s` to `5m`"));
+            self.complain(span.clone(), format!("`ledger-lag` is `{lag}`; it is `1s` to `5m`"));
         }
         let (baseline, shortest) = (&file.phases.baseline, Time::from(2 * lag.duration()));
         if baseline.get_ref().duration() < shortest.duration() {
@@ -96,7 +96,8 @@ impl Check<'_> {
                 "`baseline` is `{}`; on AWS it needs `{shortest}` at least, twice `ledger-lag` of `[aws]`, which is `{lag}`",
                 baseline.get_ref()
             );
-            self.complain(baseline.span(), what);
+            // The default stands nowhere in the file.
+            self.complain(if baseline.span().is_empty() { span } else { baseline.span() }, what);
         }
     }
 
@@ -157,6 +158,14 @@ mod tests {
         assert_eq!(experiment.complaints(), []);
         assert_eq!(experiment.functions[0].name(), "orders");
         assert_eq!(plan.load.requests.len(), 2);
+    }
+
+    #[test]
+    fn a_default_that_is_too_short_is_complained_of_where_it_follows_from() {
+        let text = GOOD.replacen("baseline = \"60s\"\n", "", 1);
+        let wrong = check("orders", &text).unwrap_err();
+        assert!(wrong.len() == 1 && wrong[0].what.starts_with("`baseline` is `15s`"), "{wrong:?}");
+        assert!(text[wrong[0].span.start..].starts_with("[aws]"), "{wrong:?}");
     }
 
     #[test]
