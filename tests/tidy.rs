@@ -47,6 +47,19 @@ fn nothing_is_left_to_do_later_and_no_path_of_one_machine_stands_anywhere() {
     assert_eq!(wrong(|text| words.iter().any(|word| text.contains(word))), Vec::<PathBuf>::new());
 }
 
+/// A page that says which test holds a promise is believed only as long as the test is there.
+#[test]
+fn every_test_that_the_page_on_verdicts_names_is_there() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verdict.md")).unwrap();
+    let rows = page.lines().filter(|line| line.strip_prefix("| ").is_some_and(|row| row.starts_with(|c: char| c.is_ascii_digit())));
+    let column = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit(" | ").next());
+    let tests: Vec<&str> = column.flat_map(|column| column.split('`').skip(1).step_by(2)).collect();
+    assert!(tests.len() > 30, "{tests:?}");
+    let all: String = sources().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let missing: Vec<_> = tests.into_iter().filter(|test| !all.contains(&format!("fn {test}()"))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
 /// What people read; `docs/contracts/`, `benches/FIGURES.md` and the text of `--help` among it.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
