@@ -218,10 +218,10 @@ pub enum TrafficError {
         cause: std::io::Error,
     },
     /// No more files can be opened for connections.
-    #[error("the load generator cannot open more connections: {0}; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
+    #[error("the load generator cannot open more connections; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
     Connections(#[source] std::io::Error),
     /// A user cannot wait for its next arrival.
-    #[error("a user of the load generator has no timer: {0}; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
+    #[error("a user of the load generator has no timer; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
     Timer(#[source] std::io::Error),
 }
 
