@@ -25,7 +25,7 @@ fn main() -> Done {
     }
     let (seeds, at_once): (u64, usize) = (number("--seeds", 20)?, number("--at-once", 1)?);
     let only = after("--only");
-    let names = engine::shipped::SHIPPED.map(|(name, _)| name).into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name));
+    let names = engine::shipped::all().map(|(name, _)| name).filter(|name| only.as_deref().is_none_or(|only| only == *name));
     let names: Vec<_> = names.collect();
     // All seeds of one experiment are spread over the whole time, so that no experiment meets one mood of the machine.
     let runs: Vec<Run> = (1..=seeds).flat_map(|seed| names.iter().map(move |name| (*name, seed))).collect();
