@@ -5,7 +5,7 @@
 
 mod support;
 
-use scenarios::systems::{self, weakness};
+use scenarios::systems::{System, weakness};
 use support::{SHORT, for_each, run_beside_others, shortened};
 
 /// Weakness, the experiment that should find it, the invariant that names it.
@@ -83,7 +83,7 @@ fn finds_all_of(system: &str) {
 
 #[test]
 fn every_weakness_has_its_test() {
-    let mut known: Vec<_> = systems::ALL.iter().flat_map(|system| system.weaknesses()).map(|weakness| weakness.name).collect();
+    let mut known: Vec<_> = System::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|weakness| weakness.name).collect();
     let mut found: Vec<_> = FOUND.iter().map(|(name, _, _)| *name).collect();
     known.sort_unstable();
     found.sort_unstable();
