@@ -58,8 +58,9 @@ fn ending(name: &str, seed: u64, programs: &std::path::Path) -> Done<Ending> {
     command.args(["run", name, "--seed", &seed.to_string(), "--out"]).arg(folder.path()).env("BROWNOUT_PROGRAMS", programs);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     let result: Value = serde_json::from_slice(&std::fs::read(folder.path().join("result.json"))?)?;
-    let verdict = result["verdict"].as_str().unwrap_or("none").to_owned();
-    let reason = if verdict == "held" { "" } else { result["sentence"].as_str().unwrap_or_default() };
+    let text = |field: &str| result.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (verdict, sentence) = (text("verdict").to_owned(), text("sentence"));
+    let reason = if verdict == "held" { "" } else { sentence };
     Ok(Ending { verdict, reason: reason.to_owned() })
 }
 
