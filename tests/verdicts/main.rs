@@ -18,7 +18,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{Outcome, run};
+use support::{Outcome, run, run_beside_others};
 
 fn clinic(fault: &str, rate: &str) -> String {
     format!(
@@ -36,7 +36,7 @@ const SLOW: &str = "[[fault]]\nfunction = \"appointments\"\nshare = 0.5\nlatency
 
 #[test]
 fn a_fault_that_matches_nothing_is_not_shown() {
-    let outcome = run(
+    let outcome = run_beside_others(
         &clinic("[[fault]]\nfunction = \"appointments\"\nwhen = { path = \"/nowhere\" }\nlatency = { time = \"50ms\" }\n", "20/s"),
         &[],
     );
@@ -57,7 +57,7 @@ fn a_malformed_file_gets_all_complaints_with_columns_and_nothing_is_started() {
         .replace("seed = 5", "sead = 5")
         .replace("appointments", "appointmints")
         .replace("time = \"50ms\"", "time = \"50\"");
-    let outcome = run(&text, &[]);
+    let outcome = run_beside_others(&text, &[]);
     assert_eq!(outcome.code, 2, "{}", outcome.story());
     for place in [":3:1: ", "appointmints", "`50` is not a time", "nothing was started"] {
         assert!(outcome.stderr.contains(place), "{place} is missing: {}", outcome.stderr);
@@ -69,7 +69,7 @@ fn a_malformed_file_gets_all_complaints_with_columns_and_nothing_is_started() {
 #[test]
 fn the_same_seed_strikes_the_same_requests_and_the_books_balance() {
     let struck = |seed: &str| {
-        let outcome = run(&clinic(SLOW, "20/s"), &["--seed", seed]);
+        let outcome = run_beside_others(&clinic(SLOW, "20/s"), &["--seed", seed]);
         let result = outcome.result();
         let books = &result["books"];
         let count = |key: &str| books[key].as_u64().unwrap();
@@ -86,7 +86,8 @@ fn the_same_seed_strikes_the_same_requests_and_the_books_balance() {
         roots
     };
     // The edges of the fault phase may fall differently by a request or two; what both runs saw was struck in both.
-    let (first, again, other) = (struck("5"), struck("5"), struck("6"));
+    let [first, again, other] =
+        std::thread::scope(|scope| ["5", "5", "6"].map(|seed| scope.spawn(move || struck(seed))).map(|run| run.join().unwrap()));
     let common = first.iter().filter(|root| again.contains(root)).count();
     assert!(common * 10 >= first.len().max(again.len()) * 9, "{common} of {} and {}", first.len(), again.len());
     assert_eq!(first.iter().filter(|root| other.contains(root)).count(), 0);
@@ -95,7 +96,7 @@ fn the_same_seed_strikes_the_same_requests_and_the_books_balance() {
 #[test]
 fn a_stop_condition_ends_the_run_with_its_own_verdict() {
     let fault = "[[fault]]\nfunction = \"appointments\"\nerror = {}\n[stop]\nerrors = \"> 30% for 1s\"\n";
-    let outcome = run(&clinic(fault, "30/s"), &[]);
+    let outcome = run_beside_others(&clinic(fault, "30/s"), &[]);
     assert_eq!(outcome.code, 5, "{}", outcome.story());
 }
 
@@ -106,7 +107,7 @@ fn failing_looks(roll: &str) -> Outcome {
          [[expect]]\nof = \"clinic GET /appointment/{{id}}\"\narm = \"struck\"\nerrors = \"<= 35%\"\n"
     );
     let text = clinic(&fault, "20/s").replace("fault = \"5s\"", "fault = \"20s\"");
-    support::run_beside_others(&text, &[])
+    run_beside_others(&text, &[])
 }
 
 #[test]
