@@ -1,6 +1,7 @@
 //! An experiment as it is done: deploy, baseline, strike, calm, recover, settle, restore. It acts; what the numbers mean is decided elsewhere.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use protocol::Left;
@@ -82,8 +83,17 @@ pub(super) struct Run<'a> {
 ///
 /// # Errors
 /// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
-pub async fn run(plan: &Plan, target: &mut dyn Target, setting: Setting, progress: &mut dyn Observer) -> Result<Done, RunError> {
-    let mut setting = setting;
+pub fn run<'a>(
+    plan: &'a Plan,
+    target: &'a mut dyn Target,
+    setting: Setting,
+    progress: &'a mut dyn Observer,
+) -> Pin<Box<dyn Future<Output = Result<Done, RunError>> + 'a>> {
+    // Boxed, so that it is compiled with this crate and not anew in each program that awaits it.
+    Box::pin(whole(plan, target, setting, progress))
+}
+
+async fn whole(plan: &Plan, target: &mut dyn Target, mut setting: Setting, progress: &mut dyn Observer) -> Result<Done, RunError> {
     let mut keeper = Keeper::new(setting.run.clone(), plan.seed, plan.faults.clone(), plan.windows.clone(), plan.lease);
     let measured = match deploy(plan, target, &mut keeper, setting.signals.as_mut()).await {
         Ok(addresses) => measure(plan, target, keeper, &mut setting, progress, addresses).await,

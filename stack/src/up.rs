@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::Duration;
 
 use faults::Entry;
@@ -84,7 +85,12 @@ impl Up {
     ///
     /// # Errors
     /// Where a part does not come up; what was up is taken down again.
-    pub async fn start(settings: Settings) -> Result<Self, UpError> {
+    pub fn start(settings: Settings) -> Pin<Box<dyn Future<Output = Result<Self, UpError>> + Send>> {
+        // Boxed, so that it is compiled with this crate and not anew in each program that awaits it.
+        Box::pin(Self::started(settings))
+    }
+
+    async fn started(settings: Settings) -> Result<Self, UpError> {
         let (ledger, entries) = mpsc::unbounded_channel();
         let (sightings, seen) = Sightings::channel();
         let sinks = [
@@ -146,7 +152,11 @@ impl Up {
     }
 
     /// Takes everything down; what could not be ended is named.
-    pub async fn stop(self) -> Vec<String> {
+    pub fn stop(self) -> Pin<Box<dyn Future<Output = Vec<String>> + Send>> {
+        Box::pin(self.stopped())
+    }
+
+    async fn stopped(self) -> Vec<String> {
         let _ = self.write_health();
         let left = self.platform.stop().await;
         self.services.stop().await;

@@ -2,6 +2,7 @@
 //! sees its standard input end, takes everything back and exits.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -51,7 +52,11 @@ impl Remote {
     ///
     /// # Errors
     /// Where it cannot be started, the functions may not be struck, or the journal cannot be written.
-    pub async fn start(program: &Path, run: Run) -> Result<Self, TargetError> {
+    pub fn start(program: &Path, run: Run) -> Pin<Box<dyn Future<Output = Result<Self, TargetError>> + '_>> {
+        Box::pin(Self::started(program, run))
+    }
+
+    async fn started(program: &Path, run: Run) -> Result<Self, TargetError> {
         let task = Task::Run(run.clone());
         let Run { plan, via, run, .. } = run;
         let mut conversation = Conversation::start(program)?;
