@@ -1,4 +1,5 @@
-//! The load for the audit against just enough of an API: it takes records, refuses those without a key, and now and then says nothing of one.
+//! The load for the audit against a minimal API: it accepts records, refuses those without a key,
+//! and sometimes gives an answer that does not settle a record.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -20,10 +21,11 @@ use support::{Asked as Request, Server};
 
 const KEY: &str = "the-key-of-this-test";
 
-/// What came: the root of the trace, the body, and what was answered.
+/// What was received: the root of the trace, the body, and the status of the answer.
 type Came = Arc<Mutex<Vec<(String, Bytes, u16)>>>;
 
-/// The first request with every tenth record is answered 502, and with every other tenth each request is.
+/// With every tenth record, the first request is answered 502; with every other tenth, each request
+/// is.
 fn answer(request: &Request, came: &Came) -> u16 {
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/prod/records"));
     let record: Value = serde_json::from_slice(&request.body).unwrap();
@@ -88,7 +90,7 @@ fn record(exchange: &Exchange) -> &Record {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_are_sent_as_they_are_told_and_what_is_not_settled_is_sent_again() {
+async fn records_are_sent_as_reported_and_unsettled_ones_are_sent_again() {
     let (exchanges, came, sent) = run(7).await;
     assert_eq!((exchanges.len(), exchanges.len() as u64), (came.len(), sent));
     let bodies: HashMap<String, &Bytes> = came.iter().map(|(trace, body, _)| (trace.replace("Root=", ""), body)).collect();

@@ -1,4 +1,5 @@
-//! A generator that is out of file descriptors says so. Alone in its process, whose limit it lowers.
+//! A generator that runs out of file descriptors says so. Alone in its process, whose limit it
+//! lowers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +8,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use scenarios::traffic::{TrafficError, plain};
 
-/// Why plain load by `users` users to a listener that accepts no connection ended.
+/// The error with which plain load by `users` users ends, against a listener that accepts no
+/// connection.
 async fn ends(users: usize) -> TrafficError {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -19,9 +21,9 @@ async fn ends(users: usize) -> TrafficError {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_generator_without_files_for_its_timers_or_its_connections_ends_with_that() {
+async fn a_generator_without_files_for_timers_or_connections_ends_with_that_error() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(128), maximum: Some(128) }).unwrap();
-    // A timer and a connection each: whichever comes when there is no file left.
+    // A timer and a connection each: whichever is opened when no file is left gives the error.
     let error = ends(150).await;
     assert!(matches!(error, TrafficError::Timer(_) | TrafficError::Connections(_)), "{error}");
     assert!(error.to_string().contains("ulimit -n"), "{error}");

@@ -1,4 +1,5 @@
-//! What the generator counts as right, as late and as over, against servers that are wrong in a known way.
+//! What the generator counts as correct, late and finished, against servers that are wrong in a
+//! known way.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -13,7 +14,7 @@ use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order
 use scenarios::{Event, Exchange, Timeline};
 use support::Server;
 
-/// Requests to `server`, of which `statuses` are right, for about a second.
+/// Requests to `server` for about a second, with `statuses` as the right ones.
 fn order(server: &Server, statuses: &[u16]) -> Order {
     let half = Duration::from_millis(500);
     let request = RequestLoad {
@@ -50,7 +51,7 @@ async fn run(order: Order) -> (Vec<Exchange>, Glance, Ended) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_its_request_does_not_call_right_is_an_error_whatever_its_status() {
+async fn an_answer_that_its_request_does_not_call_right_is_an_error_with_any_status() {
     for (answer, right, expected) in [
         (429, &[200][..], Outcome::Failed),
         (404, &[200], Outcome::Failed),

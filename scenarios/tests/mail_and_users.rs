@@ -1,4 +1,5 @@
-//! The load for mail and inactive users against just enough of a stack: a mail server, a user pool, a table.
+//! The load for mail and inactive users against a minimal stack: a mail server, a user pool, a
+//! table.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -95,7 +96,8 @@ async fn run(seed: u64) -> Ran {
     let mut traffic = traffic::start(order).await.unwrap();
     let mut events = Vec::new();
     while let Some(event) = traffic.next().await {
-        // The pool of this test disables the first member of the second cohort as soon as it has a row.
+        // The pool of this test disables the first member of the second cohort as soon as the
+        // member has a row.
         if matches!(&event, Event::RowSeeded { user, .. } if *user == member(41)) {
             let seen = Seen::UserDisabled { pool: "us-east-1_members".into(), user: member(41) };
             traffic.tell(&Event::Saw { at: event.at(), seen });
@@ -112,7 +114,7 @@ fn mails(ran: &Ran) -> Vec<&Mail> {
     ran.events.iter().filter_map(|event| if let Event::Mail(mail) = event { Some(&**mail) } else { None }).collect()
 }
 
-/// Every sign-in: who, how, the root of its trace, when it was due.
+/// Every sign-in: user, method, the root of its trace, and when it was due.
 fn sign_ins(ran: &Ran) -> Vec<(&str, SignInBy, &str, Duration)> {
     ran.events.iter().filter_map(sign_in).collect()
 }
@@ -176,13 +178,13 @@ fn what_is_done_by_hand_is_told(ran: &Ran) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_seed_sends_the_same_mails_and_sign_ins_and_all_is_told() {
+async fn the_same_seed_sends_the_same_mails_and_sign_ins_and_reports_them() {
     let (first, second) = (run(7).await, run(7).await);
     mails_are_as_they_were_meant(&first);
     what_is_done_by_hand_is_told(&first);
     let made = |ran: &Ran| mails(ran).iter().map(|mail| (mail.token.clone(), mail.size, mail.attachments.len())).collect::<BTreeSet<_>>();
     assert_eq!(made(&first), made(&second));
-    // The first part of a root is no part of what is repeated.
+    // The first part of a root is the time, which differs between runs.
     let asked = |ran: &Ran| {
         let all = sign_ins(ran).into_iter();
         all.map(|(user, by, root, _)| (user.to_owned(), by == SignInBy::Refresh, root[11..].to_owned())).collect::<BTreeSet<_>>()

@@ -1,4 +1,4 @@
-//! The sending core against a server that stands still.
+//! The sending core against a server that stalls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -11,9 +11,9 @@ use scenarios::traffic::plain;
 use support::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn latency_counts_from_the_intended_time_while_the_server_stands_still() {
+async fn latency_counts_from_the_intended_time_while_the_server_stalls() {
     let begin = Instant::now();
-    // It stands still for the first 400 ms of every second.
+    // It stalls for the first 400 ms of every second.
     let server = Server::start(move |_| async move {
         let into = begin.elapsed().as_millis() % 1_000;
         if into < 400 {
@@ -22,13 +22,15 @@ async fn latency_counts_from_the_intended_time_while_the_server_stands_still() {
         (200, "ok".to_owned())
     })
     .await;
-    // 8 users cannot have 100 requests a second under way through a stall: those that wait for a user must count their wait.
+    // 8 users cannot have 100 requests a second in flight through a stall: requests that wait for a
+    // user must count their wait.
     let load = plain::start(&server.address.to_string(), "/", 100.0, Duration::from_secs(3), 8).await.unwrap();
     let mut samples = load.finished().await.unwrap();
     assert_eq!(samples.len(), 300, "all are sent");
     assert!(samples.iter().all(|sample| sample.outcome == Outcome::Answered));
     samples.sort_unstable_by_key(|sample| sample.response);
-    // Requests due evenly over a stall of 400 ms in every 1,000: the truth has 40 % waiting, p90 300 ms, p99 390 ms.
+    // Requests are due evenly, with a stall of 400 ms in every 1,000: in truth 40 % wait, p90 is
+    // 300 ms, p99 390 ms.
     let at = |q: f64| samples[(samples.len() as f64 * q) as usize].response.as_millis();
     assert!((250..=420).contains(&at(0.9)), "p90 {}", at(0.9));
     assert!((330..=520).contains(&at(0.99)), "p99 {}", at(0.99));
@@ -36,7 +38,7 @@ async fn latency_counts_from_the_intended_time_while_the_server_stands_still() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_is_over_soon_and_what_was_in_flight_is_cancelled() {
+async fn a_stop_ends_soon_and_cancels_requests_in_flight() {
     let server = Server::start(|_| async {
         tokio::time::sleep(Duration::from_secs(60)).await;
         (200, String::new())
@@ -52,7 +54,7 @@ async fn a_stop_is_over_soon_and_what_was_in_flight_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_the_server_closes_is_made_anew_without_a_failure() {
+async fn a_connection_closed_by_the_server_is_reopened_without_a_failure() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -62,7 +64,7 @@ async fn a_connection_that_the_server_closes_is_made_anew_without_a_failure() {
             tokio::spawn(async move {
                 let mut bytes = [0; 1_024];
                 let _ = stream.read(&mut bytes).await;
-                // It says keep-alive and closes all the same.
+                // It says keep-alive and closes anyway.
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
             });
         }
@@ -81,13 +83,13 @@ async fn requests_start_when_they_are_due() {
     tokio::time::sleep(Duration::from_millis(1_900)).await;
     let lag = load.lag();
     println!("lag p50 {:?}, p99 {:?}", lag.p50, lag.p99);
-    // 0.1 ms on a machine of its own; other tests run beside this one.
+    // 0.1 ms on an idle machine; other tests run beside this one.
     assert!(lag.p50 < Duration::from_millis(2), "{lag:?}");
     assert_eq!(load.finished().await.unwrap().len(), 400);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_are_open_before_the_first_request_and_the_last_one_used_is_used_again() {
+async fn connections_are_open_before_the_first_request_and_the_last_used_is_reused() {
     use std::sync::{Arc, Mutex};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Ctrl-C stays this process's own while goose runs in it.
+//! This process still receives Ctrl-C itself while goose runs in it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 

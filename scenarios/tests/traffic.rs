@@ -1,4 +1,4 @@
-//! The whole traffic against just enough of a stack: a gateway, a sign-in, a broker.
+//! The whole traffic against a minimal stack: a gateway, a sign-in, a broker.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -116,7 +116,7 @@ fn clinic(exchange: &Exchange) -> Option<(&ClinicToken, &Option<&'static str>, &
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_whole_run_makes_every_kind_of_request_balances_its_books_and_settles() {
+async fn a_whole_run_makes_every_kind_of_request_adds_up_and_settles() {
     let (_cloud, _door, broker, addresses) = stack().await;
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("goose.json");
@@ -184,7 +184,8 @@ async fn the_same_seed_makes_the_same_requests_and_a_weak_device_ends() {
         let mut ended = 0;
         while let Some(event) = traffic.next().await {
             match event {
-                // How often an owner looks again depends on the device; everything else on the seed alone.
+                // How often an owner looks again depends on the device; everything else only on the
+                // seed.
                 Event::Exchange(exchange)
                     if !matches!(exchange.asked, Asked::Thermostat { request: ThermostatRequest::Get { .. }, .. }) =>
                 {

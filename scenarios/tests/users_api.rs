@@ -1,4 +1,5 @@
-//! The journeys to the users API, against one in memory behind a socket, and what the rules say of it when it sins.
+//! The journeys against a users API in memory behind a socket, and what the rules report when it
+//! misbehaves.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
@@ -147,7 +148,7 @@ async fn every_shape_gets_the_same_journeys_and_a_sound_api_breaks_no_rule() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_sin_breaks_its_own_rule_alone() {
+async fn each_defect_breaks_only_its_own_rule() {
     for (sin, rule) in [(Sin::Late, "F-1"), (Sin::Overwrites, "F-3")] {
         assert_eq!(judged(&run(sin).await).0, [rule], "{sin:?}");
     }

@@ -1,4 +1,5 @@
-//! The harness's own decision, by Cedar from the same policies that the systems use. It never asks the systems under test.
+//! The harness's own authorization decision: Cedar evaluates the policies that the systems use. It
+//! never asks the systems under test.
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
@@ -14,10 +15,10 @@ use run_folder::deployment::PolicyStore;
 
 use crate::exchange::ThermostatRequest;
 
-/// Why the harness cannot decide what is right.
+/// Why the harness cannot decide what is allowed.
 #[derive(Debug, thiserror::Error)]
 pub enum OracleError {
-    /// A policy or template was not understood.
+    /// A policy or template could not be parsed.
     #[error("policy `{id}` cannot be read: {why}")]
     Policy {
         /// Its id.
@@ -25,17 +26,17 @@ pub enum OracleError {
         /// What is wrong with it.
         why: String,
     },
-    /// A name, attribute or context was not accepted.
+    /// Cedar rejected a name, attribute or context.
     #[error("cedar refused a request: {0}")]
     Request(String),
 }
 
-/// A decision and its reason in a phrase.
+/// A decision, with its reason in a short phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ruling {
-    /// Whether it is allowed.
+    /// Whether the request is allowed.
     pub allowed: bool,
-    /// Such as `DENY: a guest may set 72 to 78, asked 79`.
+    /// For example `DENY: a guest may set 72 to 78, asked 79`.
     pub why: String,
 }
 
@@ -57,7 +58,7 @@ impl Policies {
             set.add_template(template).map_err(|error| unread(id, &error))?;
         }
         for link in &store.links {
-            // A template that names one slot only refuses a value for the other.
+            // Cedar rejects a value for a slot that the template does not use.
             let mut slots = HashMap::new();
             let text = store.templates.iter().find(|(id, _)| *id == link.template).map_or("", |(_, text)| text.as_str());
             if text.contains("?principal") {
@@ -96,7 +97,7 @@ fn entity(uid: EntityUid, attributes: impl IntoIterator<Item = (&'static str, En
     Entity::new(uid, attributes, HashSet::new()).map_err(|error| refused(&error))
 }
 
-/// What the right of somebody over a device hangs on.
+/// Everything that a user's right to a device depends on.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Question {
     user: String,
@@ -110,18 +111,19 @@ struct Question {
 pub struct ThermostatOracle {
     policies: Policies,
     devices: HashMap<String, (Device, bool)>,
-    /// Several rules ask the same about one exchange; forgotten as a whole when it grows.
+    /// Several rules ask the same question about one exchange. Cleared completely when it grows too
+    /// large.
     asked: Mutex<HashMap<Question, bool>>,
 }
 
-/// Decisions that are remembered at most.
+/// How many decisions are cached at most.
 const REMEMBERED: usize = 16_384;
 
 impl ThermostatOracle {
-    /// For the homes 0 to `homes - 1`.
+    /// Covers the homes 0 to `homes - 1`.
     ///
     /// # Errors
-    /// Where a policy cannot be read.
+    /// If a policy cannot be read.
     pub fn new(homes: u32, store: &PolicyStore) -> Result<Self, OracleError> {
         let devices = thermostat::homes(homes)
             .into_iter()
@@ -129,7 +131,8 @@ impl ThermostatOracle {
             .map(|(device, first)| (device.id.clone(), (device, first)))
             .collect();
         let oracle = Self { policies: Policies::compile(store)?, devices, asked: Mutex::default() };
-        // One decision now, so that a policy set that cannot decide at all is refused before anything is struck.
+        // Decide once now, so that a policy set that cannot decide at all is rejected before any
+        // fault starts.
         for device in oracle.devices.values().take(1) {
             let owner = device.0.primary_owner.clone();
             oracle.decide(&Question { user: owner, device: device.0.id.clone(), set: false, temperature: None, time: None })?;
@@ -137,7 +140,7 @@ impl ThermostatOracle {
         Ok(oracle)
     }
 
-    /// Whether `user` may do what is requested; `None` for a request that no policy is about.
+    /// Whether `user` may do what is requested; `None` if no policy covers the request.
     pub fn rule(&self, user: &str, request: &ThermostatRequest) -> Option<Ruling> {
         let question = match request {
             ThermostatRequest::Get { device, time } => {
@@ -185,7 +188,7 @@ impl ThermostatOracle {
         self.policies.allow(principal, uid(&format!("{space}::Action"), action)?, entity(device, owner)?, context)
     }
 
-    /// The line of the contract's table that is about this question, with what was asked.
+    /// The row of the contract's table that applies to this question, with what was requested.
     fn right(&self, question: &Question) -> String {
         let Some((device, first)) = self.devices.get(&question.device) else {
             return "nobody may touch a device that does not exist".to_owned();
@@ -219,7 +222,8 @@ impl ClinicOracle {
     /// Compiles the policies.
     ///
     /// # Errors
-    /// Where a policy cannot be read, or where the policies and the contract's table differ: then one of them is wrong, and the harness cannot tell which.
+    /// If a policy cannot be read, or if the policies and the contract's table disagree: one of
+    /// them is wrong then, and the harness cannot tell which.
     pub fn new(store: &PolicyStore) -> Result<Self, OracleError> {
         let oracle = Self { policies: Policies::compile(store)? };
         for user in clinic::USERS.into_iter().chain(clinic::NAMESAKES) {
@@ -240,7 +244,8 @@ impl ClinicOracle {
         Ok(oracle)
     }
 
-    /// Whether `user` may see `appointment`, by the contract's table, with which the policies agree.
+    /// Whether `user` may see `appointment`, according to the contract's table. The policies agree
+    /// with it.
     pub fn rule(&self, user: User, method: &str, appointment: &str) -> Ruling {
         let known = clinic::APPOINTMENTS.iter().find(|one| one.id == appointment);
         let decided = known.map_or(Ok(false), |known| self.decide(user, method, known));
@@ -273,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_thermostats_table_is_what_the_policies_say() {
+    fn the_policies_agree_with_the_thermostats_table() {
         let oracle = fixtures::thermostat();
         let (one, two) = ("Thermostat1", "Thermostat2");
         let get = |device: &str, time| ThermostatRequest::Get { device: device.into(), time };

@@ -1,4 +1,4 @@
-//! Each weakness's history, shown to all rules at once: exactly one of them names it.
+//! Runs the history of each weakness through all rules at once: exactly one rule reports it.
 
 use crate::systems::clinic::{Pool, User};
 
@@ -7,7 +7,7 @@ use super::{Found, Quiet};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Probe};
 
-/// Who broke, when the shadow of the first device ends as (desired, mode, reported).
+/// The broken rules if the first device's shadow ends as (desired, mode, reported).
 fn named(events: Vec<Event>, end: Option<(i64, Option<&str>, i64)>) -> Vec<&'static str> {
     let shadows = end.map(|(desired, mode, reported)| ("Thermostat1".to_owned(), state(desired, mode), state(reported, mode), 99));
     let quiet = Quiet { at: s(120.0), shadows: shadows.into_iter().collect(), ..Quiet::default() };
@@ -29,7 +29,7 @@ fn wrote(at: f64, version: i64, temperature: i64) -> Event {
 const AUTO: Option<&str> = Some("Auto");
 
 #[test]
-fn an_answer_that_nobody_should_get_is_named_by_exactly_one_rule() {
+fn a_forbidden_answer_breaks_exactly_one_rule() {
     let mut items = exchange(
         Asked::Thermostat { caller: Caller::Valid("john_doe".into()), request: crate::exchange::ThermostatRequest::Items },
         1.0,
@@ -51,7 +51,7 @@ fn an_answer_that_nobody_should_get_is_named_by_exactly_one_rule() {
 }
 
 #[test]
-fn a_long_run_without_a_mistake_is_named_by_nobody() {
+fn a_long_correct_run_breaks_no_rule() {
     let mut events = Vec::new();
     for n in 0..600_i32 {
         let (at, temperature) = (f64::from(n), i64::from(60 + n % 30));
@@ -79,7 +79,7 @@ fn a_long_run_without_a_mistake_is_named_by_nobody() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table, one line a case")]
-fn a_thermostats_weakness_is_named_by_exactly_one_rule() {
+fn a_thermostat_weakness_breaks_exactly_one_rule() {
     let forged = || ex(exchange(Ask::as_caller(Caller::Forged("john_doe".into()), "Thermostat1", 80), 20.0, 20.5, 200));
     let guest = |status| ex(exchange(Ask::set("jane_doe", "Thermostat1", 79), 1.0, 2.0, status));
     let cases = [
@@ -144,7 +144,7 @@ fn a_thermostats_weakness_is_named_by_exactly_one_rule() {
 }
 
 #[test]
-fn a_clinics_weakness_is_named_by_exactly_one_rule() {
+fn a_clinic_weakness_breaks_exactly_one_rule() {
     let dave =
         |id, appointment: &str, sent: f64, status| exchange(Ask::clinic(Pool::External, "Dave", id, appointment), sent, sent + 0.1, status);
     let well_and_struck = || vec![ex(dave(1, "PI-T123", 0.2, 200)), ex(struck(dave(1, "PI-T123", 1.0, 500)))];

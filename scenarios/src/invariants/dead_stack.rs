@@ -1,5 +1,5 @@
-//! Stacks that are dead in one way or another, shown to all rules at once: a rule is broken only where it explains what is wrong, and one that has
-//! seen nothing that it is about has checked nothing.
+//! Runs stacks that are dead in different ways through all rules. A rule breaks only if it explains
+//! what is wrong, and a rule that saw nothing it covers has made no checks.
 
 use crate::systems::clinic::Pool;
 use crate::systems::users_api::Shape;
@@ -15,7 +15,7 @@ use crate::users::{User, UsersRequest};
 /// No answer.
 const HANGS: u16 = 0;
 
-/// What is asked of every system, rightly and wrongly.
+/// Valid and invalid requests to every system.
 fn questions() -> Vec<Asked> {
     let john = || Caller::Valid("john_doe".into());
     let users = |request| Asked::Users { shape: Shape::One, id: "u-1".into(), request };
@@ -48,19 +48,19 @@ fn questions() -> Vec<Asked> {
     ]
 }
 
-/// Every question at this time, answered alike.
+/// Every request at this time, all answered alike.
 fn answered(at: f64, status: u16, change: impl Fn(Exchange) -> Exchange) -> Vec<Event> {
     let one = |asked| Event::Exchange(Box::new(change(exchange(asked, at, at + 0.1, status))));
     questions().into_iter().map(one).collect()
 }
 
-/// Dead before, while and after faults are in force, which strike or do not.
+/// Dead before, during and after the fault phase, with faults that strike or do not.
 fn dead(status: u16, strikes: bool) -> Vec<Event> {
     let fault = answered(20.0, status, |exchange| if strikes { struck(exchange) } else { exchange });
     [answered(1.0, status, |it| it), fault, vec![Event::Calmed { at: s(30.0) }], answered(60.0, status, |it| it)].concat()
 }
 
-/// Which rules are broken, and which have checked anything.
+/// The rules that are broken, and the rules that made any check.
 fn rules(events: &[Event]) -> (Vec<&'static str>, Vec<&'static str>) {
     let still = |thing: &str| (thing.to_owned(), state(70, Some("Auto")), state(70, Some("Auto")), 1);
     let users = (0..5).map(|n| (Life::name(n), true)).collect();
@@ -81,7 +81,7 @@ fn rules(events: &[Event]) -> (Vec<&'static str>, Vec<&'static str>) {
 
 #[test]
 fn a_dead_stack_breaks_no_rule_that_it_does_not_explain() {
-    // What is answered 403 though it is allowed is what these rules are about.
+    // These rules cover an allowed request that is answered 403.
     let denied = vec!["A-5", "B-2", "E-2", "R-1"];
     for (status, strikes, expected) in [
         (HANGS, false, vec![]),
@@ -100,12 +100,12 @@ fn a_dead_stack_breaks_no_rule_that_it_does_not_explain() {
 }
 
 #[test]
-fn a_rule_that_has_seen_nothing_that_it_is_about_has_checked_nothing() {
+fn a_rule_that_saw_nothing_it_covers_has_made_no_checks() {
     for (status, strikes, expected) in [
         (HANGS, false, vec![]),
         (HANGS, true, vec![]),
         (502, false, vec![]),
-        // An outage that reads as an outage is what A-5 is about.
+        // A-5 covers an outage that is reported as an outage.
         (502, true, vec!["A-5"]),
         (429, false, vec!["R-1"]),
         (403, false, vec!["A-5", "A-6", "B-2", "B-5", "E-2", "R-1"]),
@@ -139,7 +139,7 @@ fn a_stack_that_dies_without_a_fault_breaks_no_rule_about_faults() {
 }
 
 #[test]
-fn what_is_taken_in_and_never_worked_on_is_lost_and_nothing_else() {
+fn accepted_work_that_is_never_processed_breaks_only_the_rules_about_loss() {
     let taken = mail::Story::new(1).never_queued().events();
     let queued = mail::Story::new(2).events();
     let expired = |n: u32| Life::new(n).seeded(1.0, 100).expired(6.0 + f64::from(n) * 0.01);

@@ -1,4 +1,4 @@
-//! What the tests of the rules are made of.
+//! Fixtures for the tests of the rules.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{Book, Breach, Invariant, Judge, Quiet, Rule, all};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
-/// A load of every system, and a request.
+/// A load for every system, and a request.
 pub(crate) fn load() -> Load {
     let homes = |system| if system == System::Thermostat { json!({"rate": "1/s", "homes": 2}) } else { json!({"rate": "1/s"}) };
     let request = RequestLoad {
@@ -105,17 +105,18 @@ pub(crate) fn change(at: f64, version: i64, temperature: i64, mode: Option<&str>
     ShadowChange { thing: "Thermostat1".into(), at: s(at), version, desired: Some(state(temperature, mode)), reported: None }
 }
 
-/// Something that says nothing but how late it is.
+/// An event that only moves the clock.
 pub(crate) fn tick(at: f64) -> Event {
     Event::Saw { at: s(at), seen: Seen::Alarm { name: "age".into(), state: "OK".into() } }
 }
 
-/// The ids of rules.
+/// The ids of the rules.
 pub(crate) fn ids(all: &[Box<dyn Invariant>]) -> Vec<&'static str> {
     all.iter().flat_map(|invariant| invariant.rules()).map(|(id, _)| id).collect()
 }
 
-/// What each rule says of events and of the quiet after them: its id, its breaches, and how many checks it made.
+/// What each rule finds in the events and in the quiet state after them: its id, its breaches, and
+/// how many checks it made.
 pub(crate) fn judged(invariant: &mut dyn Invariant, events: &[Event], quiet: &Quiet) -> Vec<(&'static str, Vec<Breach>, u64)> {
     let mut all: Vec<_> = invariant.rules().into_iter().map(|(id, _)| (id, Vec::new(), 0)).collect();
     let found: Vec<_> = events.iter().map(|event| invariant.see(event).0).collect();
@@ -128,7 +129,7 @@ pub(crate) fn judged(invariant: &mut dyn Invariant, events: &[Event], quiet: &Qu
     all
 }
 
-/// The same of all rules.
+/// The same for all rules.
 pub(crate) fn judged_by_all(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, Vec<Breach>, u64)> {
     rules().iter_mut().flat_map(|invariant| judged(invariant.as_mut(), events, quiet)).collect()
 }
@@ -139,17 +140,17 @@ pub(crate) fn broken_at<B: Book + Default>(rule: Rule<B>, events: &[Event], quie
     (breaches.len(), checks)
 }
 
-/// The same, where all is quiet long after.
+/// The same, with the quiet state long after the last event.
 pub(crate) fn broken<B: Book + Default>(rule: Rule<B>, events: &[Event]) -> (usize, u64) {
     broken_at(rule, events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
-/// Which of all rules are broken.
+/// The ids of the broken rules, out of all rules.
 pub(crate) fn named(events: &[Event], quiet: &Quiet) -> Vec<&'static str> {
     judged_by_all(events, quiet).into_iter().filter(|(_, breaches, _)| !breaches.is_empty()).map(|(id, ..)| id).collect()
 }
 
-/// How often each of all rules was checked, where none of them is broken.
+/// How many checks each rule made; fails if any rule is broken.
 pub(crate) fn checked(events: &[Event], quiet: &Quiet) -> Vec<(&'static str, u64)> {
     let checks = |(id, breaches, checks): (&'static str, Vec<Breach>, u64)| {
         assert_eq!(breaches, [], "{id}");

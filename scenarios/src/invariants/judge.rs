@@ -1,4 +1,5 @@
-//! One book for all rules of a system: an event is folded once, then each rule is asked about the book.
+//! All rules of a system share one book: an event is added to it once, then each rule checks the
+//! book.
 
 use std::time::Duration;
 
@@ -9,45 +10,47 @@ use crate::Event;
 
 use super::{Found, Invariant, Quiet};
 
-/// Gives the arm of a trace root or of a queue's message.
+/// Returns the arm of a trace root or of a queue message.
 pub type ArmOf<'a> = &'a dyn Fn(&str) -> ArmTag;
 
-/// Something that came in, and whose end no request waited for: it has come to its end, or it has not when the run is over.
+/// Work that was accepted and that no request waits for. It has ended, or it is unfinished when the
+/// run is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The endpoint under which its time is recorded.
     pub endpoint: &'static str,
-    /// The trace root or the queue's message that its arm hangs on; `None` where it has no arm.
+    /// The trace root or the queue message that determines its arm; `None` if it has no arm.
     pub identity: Option<String>,
-    /// The moment that tells its phase.
+    /// The time that determines its phase.
     pub due: Duration,
-    /// When it had come in.
+    /// When it was accepted.
     pub since: Duration,
-    /// When it came to its first end, and whether that was the right one; `None` where it has not.
+    /// When it first ended, and whether that was the right outcome; `None` if it has not ended.
     pub end: Option<(Duration, Outcome)>,
 }
 
-/// What happened in one system. Facts may come in any order: sightings and exchanges reach the harness on two ways.
+/// What happened in one system. Facts may come in any order: sightings and exchanges reach the
+/// harness on different paths.
 pub(crate) trait Book: Send {
-    /// What can be judged now, since all that is known of it is here.
+    /// What can be judged now, because everything about it is known.
     type Ripe;
-    /// Takes in an event.
+    /// Records an event.
     fn see(&mut self, event: &Event) -> Self::Ripe;
-    /// Everything that is left to be judged.
+    /// Everything that is still to be judged.
     fn settled(&mut self, quiet: &Quiet) -> Self::Ripe;
-    /// What came to its first end by the last event.
+    /// What ended with the last event. Only the first end of a thing counts.
     fn ended(&mut self) -> Option<Ended> {
         None
     }
-    /// How many things have not come to an end and may still do so.
+    /// How many things have not ended and may still do so.
     fn under_way(&self) -> usize {
         0
     }
-    /// What has not come to its end. To be asked once the run has ended.
+    /// What has not ended. Call it once the run has ended.
     fn unfinished(&self) -> Vec<Ended> {
         Vec::new()
     }
-    /// What became of everything, by arm. To be asked once the run has ended.
+    /// The outcomes of everything, by arm. Call it once the run has ended.
     fn tables(&self, _arm: ArmOf<'_>) -> Vec<Table> {
         Vec::new()
     }
@@ -60,7 +63,7 @@ impl Book for () {
     fn settled(&mut self, _quiet: &Quiet) {}
 }
 
-/// When a rule is asked.
+/// When a rule is evaluated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Moment<'a> {
     /// After this event.
@@ -69,7 +72,7 @@ pub(crate) enum Moment<'a> {
     Quiet(&'a Quiet),
 }
 
-/// What a rule asks of its book.
+/// How a rule checks its book.
 type Asks<B> = dyn FnMut(&B, &<B as Book>::Ripe, Moment<'_>) -> Found + Send;
 
 /// A rule over a book.
@@ -80,7 +83,7 @@ pub(crate) struct Rule<B: Book> {
 }
 
 impl<B: Book> Rule<B> {
-    /// `asks` is called after each event and once in the end.
+    /// `asks` is called after each event and once at the end.
     pub(crate) fn new(id: &'static str, text: &'static str, asks: impl FnMut(&B, &B::Ripe, Moment<'_>) -> Found + Send + 'static) -> Self {
         Self { id, text, asks: Box::new(asks) }
     }
@@ -131,10 +134,10 @@ impl<B: Book> Invariant for Judge<B> {
     }
 }
 
-/// The words of a row, and which things are counted in it.
+/// The label of a row, and which things it counts.
 pub(crate) type Kind<T> = (&'static str, fn(&T) -> bool);
 
-/// A table of things with their arms; each is in exactly one of `ends`.
+/// A table of things with their arms; each thing is in exactly one of `ends`.
 pub(crate) fn table<T>(of: &str, things: &[(ArmTag, T)], ends: &[Kind<T>], of_these: &[Kind<T>]) -> Table {
     let row = |(what, is): &Kind<T>| {
         let count = |wanted: ArmTag| things.iter().filter(|(arm, thing)| *arm == wanted && is(thing)).count() as u64;

@@ -1,4 +1,5 @@
-//! What must always hold, one file a rule. Pure: they are told what happened and say what was wrong with it.
+//! What must always hold, one file per rule. The rules are pure: they receive what happened and
+//! report what was wrong.
 
 pub mod cedar;
 mod judge;
@@ -25,36 +26,38 @@ pub(crate) use judge::{Book, Judge, Kind, Moment, Rule, table};
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Breach {
-    /// When: where an exchange is to blame, when that was due, so that the timeline tells its phase.
+    /// When: if an exchange is at fault, the time it was due, so that the timeline shows its phase.
     pub at: Duration,
-    /// The trace root, where a single exchange is to blame.
+    /// The trace root, if a single exchange is at fault.
     pub root: Option<String>,
-    /// What was asked.
+    /// What was requested.
     pub asked: String,
-    /// What came back, or was found.
+    /// What was answered, or found.
     pub answered: String,
-    /// What should have been, and why.
+    /// What was expected, and why.
     pub expected: String,
-    /// A command that repeats it; `$GATEWAY`, `$SMTP` and `$SERVICES` stand for addresses, `$TOKEN` for a token, `$POOL` for a pool.
+    /// A command that repeats it. `$GATEWAY`, `$SMTP` and `$SERVICES` are placeholders for
+    /// addresses, `$TOKEN` for a token, `$POOL` for a pool.
     pub repeat: String,
 }
 
 /// What a rule found: the breaches, and how many checks it made.
 pub type Found = (Vec<Breach>, u64);
 
-/// Rules that must always hold, and the one book of what happened that they are about.
+/// Rules that must always hold, and the one book of events that they share.
 pub trait Invariant: Send {
-    /// The id of each rule, such as `A-1`, and the rule in a sentence.
+    /// The id of each rule, for example `A-1`, and the rule in a sentence.
     fn rules(&self) -> Vec<(&'static str, &'static str)>;
-    /// Looks at one event: what each rule found, in the order of `rules`, and what came to its first end.
+    /// Records one event. Returns what each rule found, in the order of `rules`, and what ended
+    /// with it; only the first end of a thing counts.
     fn see(&mut self, event: &Event) -> (Vec<Found>, Option<Ended>);
-    /// Looks back once everything has settled.
+    /// Checks everything that is left once all has settled.
     fn settled(&mut self, quiet: &Quiet) -> Vec<Found>;
-    /// How many things have not come to an end and may still do so.
+    /// How many things have not ended and may still do so.
     fn under_way(&self) -> usize;
-    /// What has not come to its end. To be asked once the run has ended and all sightings are in.
+    /// What has not ended. Call it once the run has ended and all sightings are in.
     fn unfinished(&self) -> Vec<Ended>;
-    /// What became of everything, by arm. To be asked once the run has ended and all sightings are in.
+    /// The outcomes of everything, by arm. Call it once the run has ended and all sightings are in.
     fn tables(&self, arm: ArmOf<'_>) -> Vec<reports::Dispositions>;
 }
 
@@ -69,22 +72,24 @@ pub(crate) fn checked(breach: Option<Breach>) -> Found {
 /// The state of the world once everything has settled, and when the faults were calmed.
 #[derive(Debug, Clone, Default)]
 pub struct Quiet {
-    /// When it was looked at.
+    /// When the state was read.
     pub at: Duration,
-    /// When the faults were calmed, where they were struck.
+    /// When the faults were calmed, if any were struck.
     pub calmed: Option<Duration>,
     /// Every thing's shadow: desired, reported, version.
     pub shadows: Vec<(String, crate::exchange::ThermostatState, crate::exchange::ThermostatState, i64)>,
-    /// Every user of the members' pool and whether the user is enabled; `None` where nobody asked.
+    /// Every user of the members' pool and whether the user is enabled; `None` if the pool was not
+    /// read.
     pub users: Option<Vec<(String, bool)>>,
-    /// Every row of the table of latest sign-ins: its key and its time to live; `None` where nobody asked.
+    /// Every row of the table of latest sign-ins: its key and its time to live; `None` if the table
+    /// was not read.
     pub rows: Option<Vec<(String, Option<i64>)>>,
 }
 
-/// Every rule about the systems that are up, in the order of their ids.
+/// Every rule of the systems that are running, in the order of their ids.
 ///
 /// # Errors
-/// Where the policies cannot be read: without them nothing can be called right.
+/// If the policies cannot be read: without them nothing can be judged.
 pub fn all(load: &Load, setup: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
     let mut rules = Vec::new();
     for system in &load.systems {
@@ -103,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_of_a_system_s_folder_is_in_its_list_and_all_share_one_book() {
+    fn every_rule_file_of_a_system_is_in_its_list_and_all_share_one_book() {
         for load in fixtures::load().systems {
             let system = load.system();
             let folder = format!("src/systems/{}/rules", system.name().replace('-', "_"));
@@ -121,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_that_is_not_up_has_no_rules() {
+    fn a_system_that_is_not_running_has_no_rules() {
         let ids =
             |load: &Load| -> Vec<_> { fixtures::ids(&all(load, &fixtures::setup()).unwrap()).into_iter().map(str::to_owned).collect() };
         let Load { systems, requests } = fixtures::load();
@@ -135,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_that_cannot_be_read_are_an_error_and_not_an_open_door() {
+    fn unreadable_policies_are_an_error_and_grant_nothing() {
         let mut store = crate::systems::thermostat::policies(2);
         store.policies.push(("broken".into(), "permit(".into()));
         assert!(cedar::ThermostatOracle::new(2, &store).is_err());

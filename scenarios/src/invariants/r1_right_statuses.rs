@@ -1,13 +1,14 @@
-//! a request is answered with a status that it calls right, or fails; a fault may turn it away, and never makes the answer better.
+//! a request is answered with a status that it calls right, or fails. A fault may cause a
+//! denial, but never a better answer.
 
 use crate::Event;
 use crate::exchange::Exchange;
 
 use super::{Breach, Moment, NOTHING, Rule, checked, wording};
 
-/// Statuses from here on are failures, which the aims judge.
+/// Statuses from here on are failures, which the expectations judge.
 const FAILURE: u16 = 500;
-/// Statuses from here on close a door: a fault may do that.
+/// Statuses from here on refuse the request, which a fault may do.
 const REFUSAL: u16 = 400;
 
 fn breach(exchange: &Exchange, status: u16, statuses: &[u16]) -> Option<Breach> {
@@ -38,8 +39,8 @@ mod tests {
     use crate::exchange::Asked;
 
     #[test]
-    fn a_fault_may_close_a_door_and_never_open_one() {
-        // 0 is no answer.
+    fn a_fault_may_deny_access_but_never_grant_it() {
+        // 0 means no answer.
         for (right, status, is_struck, broken) in [
             (&[200][..], 200, false, 0),
             (&[200], 403, false, 1),

@@ -1,4 +1,5 @@
-//! How an exchange is told to people: what was asked, what came back, and how to repeat it. Never a token.
+//! How an exchange is described to people: what was requested, what was answered, and how to repeat
+//! it. Never a token.
 
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, SignInBy, ThermostatRequest, UsersRequest};
 
@@ -17,7 +18,7 @@ pub(crate) fn breach(exchange: &Exchange, expected: impl Into<String>) -> Breach
     }
 }
 
-/// Such as `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
+/// For example `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
 pub(crate) fn asked(exchange: &Exchange) -> String {
     let who = match &exchange.asked {
         Asked::Thermostat { caller, request } => format!(" {}{}", caller_words(caller), request_words(request)),
@@ -65,12 +66,13 @@ fn request_words(request: &ThermostatRequest) -> String {
     }
 }
 
-/// Such as `200`, or how it ended without an answer.
+/// For example `200`, or how it ended without an answer.
 pub(crate) fn answered(exchange: &Exchange) -> String {
     exchange.status.map_or_else(|| format!("no answer ({:?})", exchange.outcome), |status| status.to_string())
 }
 
-/// Which faults struck on the way, such as `slow at verifiedpermissions:IsAuthorized struck on its way`.
+/// Which faults struck the request, for example
+/// `slow at verifiedpermissions:IsAuthorized struck on its way`.
 pub(crate) fn struck(exchange: &Exchange) -> String {
     if exchange.struck.is_empty() {
         return "no fault struck on its way".to_owned();
@@ -79,7 +81,7 @@ pub(crate) fn struck(exchange: &Exchange) -> String {
     format!("{} struck on its way", faults.join(", "))
 }
 
-/// A command that asks the same again.
+/// A command that sends the same request again.
 pub(crate) fn repeat(exchange: &Exchange) -> String {
     let mut line = format!("curl -i -X {}", exchange.method);
     let mut body = String::new();
@@ -113,7 +115,7 @@ pub(crate) fn repeat(exchange: &Exchange) -> String {
     if !body.is_empty() {
         line.push_str(&format!(" -d '{body}'"));
     }
-    // In double quotes, so that a shell fills in the address and nothing else of the path.
+    // In double quotes, so that a shell expands the address and nothing else in the path.
     format!(r#"{line} "http://$GATEWAY/{stage}{}""#, exchange.path)
 }
 
@@ -144,7 +146,7 @@ fn body_of(request: &ThermostatRequest) -> String {
     serde_json::Value::Object(body).to_string()
 }
 
-/// Such as `1 reader`, `2 readers`.
+/// For example `1 reader`, `2 readers`.
 pub(crate) fn several(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,5 +1,6 @@
-//! Just enough of a broker with shadows: every publish is acknowledged, `get` finds nothing, an `update` is accepted towards the
-//! watcher, one with a version is rejected towards the thing. It ends when dropped.
+//! A minimal broker with shadows. It acknowledges every publish; `get` finds nothing; an `update`
+//! is reported as accepted to the watcher, one with a version as rejected to the thing. It ends
+//! when dropped.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -51,7 +52,7 @@ impl Broker {
 }
 
 impl Shadows {
-    /// What the service does when somebody sets a desired state.
+    /// What the service does when a caller sets a desired state.
     pub fn desire(&mut self, thing: &str, state: &Value) -> i64 {
         let version = self.next(thing);
         self.publish("brownout-watcher", thing, "update/accepted", &json!({"state": {"desired": state}, "version": version}));
@@ -72,7 +73,7 @@ impl Shadows {
         let payload = payload.to_string();
         let length = 2 + topic.len() + payload.len();
         assert!(length < 16_384);
-        // QoS 0 spares the peer the bookkeeping of acknowledgements.
+        // QoS 0, so that the peer need not acknowledge.
         let mut packet = vec![0x30, (length % 128) as u8 | 0x80, (length / 128) as u8];
         packet.extend((topic.len() as u16).to_be_bytes());
         packet.extend(topic.as_bytes());

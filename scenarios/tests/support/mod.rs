@@ -1,4 +1,4 @@
-//! A server on loopback that answers each request by a function; it ends when dropped.
+//! A server on loopback that answers each request with a function; it ends when dropped.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// What a handler is told.
+/// What a handler receives.
 pub struct Asked {
     pub method: String,
     pub path: String,

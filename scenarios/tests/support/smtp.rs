@@ -1,4 +1,4 @@
-//! Just enough of a mail server: it takes every mail and tells the sender its id.
+//! A minimal mail server: it accepts every mail and tells the sender its id.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 pub struct MailServer {
     pub address: SocketAddr,
-    /// What was taken, without the closing dot; the mail `id-<n>` stands at place n.
+    /// The accepted mails, without the closing dot; the mail `id-<n>` is at index n.
     pub mails: Arc<Mutex<Vec<Vec<u8>>>>,
     _tasks: JoinSet<()>,
 }

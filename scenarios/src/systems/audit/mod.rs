@@ -1,4 +1,4 @@
-//! The audit: the names that template, traffic and rules share.
+//! The audit: the names that the template, the traffic and the rules share.
 
 mod load;
 pub(crate) mod rules;
@@ -64,13 +64,13 @@ impl UnderTest for Audit {
     }
 }
 
-/// The REST API, as [`run_folder::Addresses::api_keys`] names it.
+/// The REST API, as named in [`run_folder::Addresses::api_keys`].
 pub const API: &str = "AuditApi";
 
 /// The path under the API's stage that records are sent to.
 pub const PATH: &str = "/records";
 
-/// The function that takes records in.
+/// The function that accepts records.
 pub const INGEST: &str = "ingest-record";
 
 /// The task that archives.
@@ -85,7 +85,7 @@ pub const CLOSE: &str = "close-record";
 /// The table of records; key [`ID`].
 pub const TABLE: &str = "AuditRecordsTable";
 
-/// The field of a record and the attribute of a row that names it.
+/// The name of the record's id, as a field of a record and as an attribute of a row.
 pub const ID: &str = "sourceTransactionID";
 
 /// The bucket of records: `records/<id>`.
@@ -94,7 +94,7 @@ pub const ARCHIVE_BUCKET: &str = "audit-archive";
 /// The state machine.
 pub const STATE_MACHINE: &str = "audit-record";
 
-/// The queue of what was given up.
+/// The queue of records that were given up.
 pub const DEAD_LETTERS: &str = "audit-dead-letters";
 
 /// The topic of the notices.

@@ -74,7 +74,7 @@ pub fn policies() -> PolicyStore {
     }
 }
 
-/// Requests to the endpoint that a journey makes on average.
+/// Average number of requests to the endpoint per journey.
 const GETS: f64 = 1.02;
 
 /// The namespace of the Cedar entities.
@@ -96,7 +96,7 @@ pub enum Pool {
 }
 
 impl Pool {
-    /// As the header `ClientType` names it.
+    /// The value of the header `ClientType`.
     pub const fn client_type(self) -> &'static str {
         match self {
             Self::Internal => "internal",
@@ -121,12 +121,12 @@ impl Pool {
     }
 }
 
-/// Someone who can sign in.
+/// A user who can sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct User {
     /// The pool.
     pub pool: Pool,
-    /// The name, unique within its pool only.
+    /// The name, unique only within its pool.
     pub name: &'static str,
 }
 
@@ -138,13 +138,13 @@ pub const USERS: [User; 4] = [
     User { pool: Pool::Internal, name: "Adam" },
 ];
 
-/// Users of one pool who bear the name of somebody in the other; they have no rights at all (B-5).
+/// Users of one pool who share a name with a user of the other; they have no rights at all (B-5).
 pub const NAMESAKES: [User; 2] = [User { pool: Pool::Internal, name: "Dave" }, User { pool: Pool::External, name: "Jane" }];
 
 /// One appointment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appointment {
-    /// Such as `PI-T123`.
+    /// For example `PI-T123`.
     pub id: &'static str,
     /// The client, a user of [`Pool::External`].
     pub owner: &'static str,
@@ -152,7 +152,8 @@ pub struct Appointment {
     pub veterinarian: &'static str,
 }
 
-/// The three appointments of the contract, and one whose owner is changed while the stack is up to see a right end (B-4).
+/// The three appointments of the contract, and one whose owner changes while the stack is running,
+/// to see a right end (B-4).
 pub const APPOINTMENTS: [Appointment; 4] = [
     Appointment { id: "PI-T123", owner: "Dave", veterinarian: "Jane" },
     Appointment { id: "PI-T124", owner: "Joy", veterinarian: "Jane" },

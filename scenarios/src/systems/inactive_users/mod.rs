@@ -1,4 +1,4 @@
-//! Inactive users: the names that template, traffic and rules share.
+//! Inactive users: the names that the template, the traffic and the rules share.
 
 mod load;
 pub(crate) mod rules;
@@ -65,13 +65,13 @@ pub const POOL: &str = "members";
 /// The table of the latest sign-ins; key `sub`.
 pub const TABLE: &str = "LatestPostAuthRecordsDDB";
 
-/// The table by which `prune-users` keeps to the quota and remembers what it did.
+/// The table with which `prune-users` keeps to the quota and remembers what it did.
 pub const DISABLES_TABLE: &str = "DisablesTable";
 
 /// The queue for records that could not be processed.
 pub const FAILED: &str = "prune-users-failed";
 
-/// After so many days without a sign-in a user is disabled.
+/// A user is disabled after this many days without a sign-in.
 pub const THRESHOLD_DAYS: u32 = 30;
 
 /// How long a row lives here after a sign-in: the threshold in compressed time.
@@ -79,7 +79,8 @@ fn row_life(setup: &Setup) -> Duration {
     setup.compressed.life(Duration::from_secs(u64::from(THRESHOLD_DAYS) * 86_400))
 }
 
-/// AdminDisableUser calls a second for an account and Region, not adjustable. Source: Amazon Cognito, quotas for user pool APIs.
+/// AdminDisableUser calls per second for an account and Region, not adjustable. Source: Amazon
+/// Cognito, quotas for user pool APIs.
 pub const DISABLES_A_SECOND: u32 = 25;
 
 /// The name of member `n`.

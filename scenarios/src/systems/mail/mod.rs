@@ -1,4 +1,4 @@
-//! The mail: the names that template, traffic and rules share.
+//! The mail: the names that the template, the traffic and the rules share.
 
 mod load;
 pub(crate) mod rules;
@@ -65,13 +65,13 @@ impl UnderTest for Mail {
     }
 }
 
-/// The bucket into which mail is stored, one object a mail, its key the message id.
+/// The bucket for incoming mail: one object per mail, whose key is the message id.
 pub const INCOMING: &str = "incoming";
 
 /// The bucket of attachments: `<message id>/<n>-<file name>`.
 pub const ATTACHMENTS: &str = "attachments";
 
-/// The queue that tells of new mail.
+/// The queue that announces new mail.
 pub const QUEUE: &str = "incoming";
 
 /// Its dead-letter queue.
@@ -80,23 +80,23 @@ pub const DEAD_LETTERS: &str = "incoming-dead-letters";
 /// The topic for mail without a list of readers.
 pub const FALLBACK: &str = "fallback";
 
-/// The topic that alarms tell.
+/// The topic for alarms.
 pub const ALARMS: &str = "alarms";
 
-/// The table by which a mail is sent once.
+/// The table that makes sure that a mail is sent once.
 pub const SENT_TABLE: &str = "SentMailTable";
 
-/// What stands before and after the list of readers in a body.
+/// The marker before and after the list of readers in a body.
 pub const MARKER: &str = ":Email_Rxers_Code:";
 
-/// Who sends the mail that goes out.
+/// The sender of outgoing mail.
 pub const SENDER: &str = "sensors@brownout.example";
 
-/// The object that SES puts into a bucket when a receipt rule is made; it is no mail.
+/// The object that SES puts into a bucket when a receipt rule is created; it is not a mail.
 pub const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
 /// How long a link works, in seconds.
 pub const LINK_LIFE_S: u64 = 129_600;
 
-/// At most so many recipients in one call to SES. Source: Amazon SES, service quotas.
+/// The most recipients in one call to SES. Source: Amazon SES, service quotas.
 pub const MOST_RECIPIENTS: usize = 50;

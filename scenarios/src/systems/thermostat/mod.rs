@@ -68,10 +68,10 @@ impl UnderTest for Thermostat {
     }
 }
 
-/// Requests for the items that a journey makes on average: owners look once.
+/// Average number of requests for the items per journey: owners look once.
 const ITEMS: f64 = 0.35;
 
-/// An owner's look before the Set, one after it, and the single ones.
+/// An owner's look before the Set, one after it, and the single Gets.
 const GETS: f64 = 0.805;
 
 /// Sets, and the devices that follow.
@@ -80,7 +80,7 @@ const SETS: f64 = 0.795;
 /// The namespace of the Cedar entities.
 pub const NAMESPACE: &str = "AwsIotAvpWebApp";
 
-/// The table that says who owns a device.
+/// The table of device owners.
 pub const TABLE: &str = "UserMappingTable";
 
 /// The user pool.
@@ -89,15 +89,16 @@ pub const POOL: &str = "thermostat";
 /// The policy store's logical id.
 pub const POLICY_STORE: &str = "ThermostatPolicyStore";
 
-/// One home. Home 0 has the names of the contract (`Thermostat1`, `Thermostat2`, `john_doe`, `jane_doe`, `powercompany`);
-/// home n has `Thermostat-<n>`, `Thermostat-<n>-2`, `john_doe-<n>`, `jane_doe-<n>`, `powercompany-<n>` in the same roles.
+/// One home. Home 0 has the names of the contract (`Thermostat1`, `Thermostat2`, `john_doe`,
+/// `jane_doe`, `powercompany`); home n has `Thermostat-<n>`, `Thermostat-<n>-2`, `john_doe-<n>`,
+/// `jane_doe-<n>`, `powercompany-<n>` in the same roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     /// Owns the first device.
     pub john: String,
-    /// Is a guest on the first device and owns the second.
+    /// A guest on the first device; owns the second.
     pub jane: String,
-    /// May look at and steer the first device in the afternoon, and look at the second.
+    /// May read and control the first device in the afternoon, and read the second.
     pub power_company: String,
     /// The first device.
     pub first: Device,
@@ -112,7 +113,7 @@ pub struct Device {
     pub id: String,
     /// The owner.
     pub primary_owner: String,
-    /// The others who are added to it.
+    /// The other users who were added to it.
     pub additional_users: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! The users API: one API in three shapes, which differ in nothing but how its routes are spread over functions.
+//! The users API: one API in three shapes, which differ only in how its routes are spread over
+//! functions.
 
 mod load;
 pub(crate) mod rules;
@@ -14,7 +15,7 @@ use super::{How, UnderTest, Weakness, experiments};
 
 pub use load::UsersApiLoad;
 
-/// One users API, as a function per verb, as one function, and as a read and a write function.
+/// One users API: as a function per verb, as one function, and as a read and a write function.
 pub struct UsersApi;
 
 const NAMED: How = How::Named("UsersWeaknesses");
@@ -93,7 +94,7 @@ impl UnderTest for UsersApi {
     }
 }
 
-/// Requests that a journey makes to `GET /users/{id}` of its shape.
+/// Requests per journey to `GET /users/{id}` of its shape.
 const GETS: f64 = 3.0;
 
 /// Two journeys in three create twice.
@@ -102,17 +103,17 @@ const CREATES: f64 = 5.0 / 3.0;
 /// The table of the users of all shapes; key `id`, which begins with the shape.
 pub const TABLE: &str = "UsersTable";
 
-/// The binary that every function of every shape is.
+/// The binary that all functions of all shapes run.
 pub const PROGRAM: &str = "users-api";
 
 /// How the routes are spread over functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shape {
-    /// A function for each.
+    /// One function per route.
     PerVerb,
-    /// One for all.
+    /// One function for all routes.
     One,
-    /// One that reads and one that writes.
+    /// One function that reads and one that writes.
     ReadWrite,
 }
 
@@ -128,9 +129,9 @@ pub enum Verb {
     Get,
     /// A new user.
     Create,
-    /// Other values for a user.
+    /// New values for a user.
     Update,
-    /// No such user any more.
+    /// Removal of a user.
     Delete,
 }
 
@@ -138,7 +139,7 @@ pub enum Verb {
 pub const VERBS: [Verb; 5] = [Verb::List, Verb::Get, Verb::Create, Verb::Update, Verb::Delete];
 
 impl Verb {
-    /// Method and resource, as the gateway knows them.
+    /// Method and resource, as in the gateway.
     pub const fn route(self) -> (&'static str, &'static str) {
         match self {
             Self::List => ("GET", "/users"),
@@ -151,7 +152,7 @@ impl Verb {
 }
 
 impl Shape {
-    /// The stage of its API, which is its name everywhere.
+    /// The stage of its API, used as its name everywhere.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PerVerb => "users-per-verb",
@@ -160,7 +161,7 @@ impl Shape {
         }
     }
 
-    /// What requests of a route are recorded under.
+    /// The endpoint under which requests of a route are recorded.
     pub const fn endpoint(self, verb: Verb) -> &'static str {
         match (self, verb) {
             (Self::PerVerb, Verb::List) => "users-per-verb GET /users",
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_named_by_its_shape_and_its_route_and_every_function_serves_one() {
+    fn endpoints_are_named_by_shape_and_route_and_every_function_serves_a_route() {
         let mut serving = BTreeSet::new();
         for shape in SHAPES {
             for verb in VERBS {

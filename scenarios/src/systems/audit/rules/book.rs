@@ -1,5 +1,6 @@
-//! What happened to each audit record. The rules look at a record when its executions have ended, and a last time when nothing can come of it
-//! any more: then all is forgotten but what the tables of the report need.
+//! What happened to each audit record. The rules look at a record when its executions have ended,
+//! and a last time when nothing more can happen to it. Then only what the report's tables need is
+//! kept.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,23 +18,24 @@ use super::dispositions::{self, Account, Way};
 use super::known::{Answer, Cached, Ended as ExecutionEnded, Execution, Known, Rested, Stored, notice};
 use crate::invariants::{ArmOf, Book, Ended, Quiet};
 
-/// The functions, and what they and the state machine call.
+/// The functions, and the services that they and the state machine call.
 const FUNCTIONS: [&str; 4] = [INGEST, ARCHIVE, DESCRIBE, CLOSE];
 const SERVICES: [&str; 6] = ["dynamodb", "redis", "s3", "sns", "sqs", "states"];
-/// What the harness learns from three sides may be out of order by a second; after this, all is known.
+/// The harness learns from three sides, which may be out of order by a second; after this time
+/// everything is known.
 const GRACE: Duration = Duration::from_secs(3);
-/// What the key of a record in the cache begins with.
+/// The prefix of a record's key in the cache.
 const CACHE_KEY: &str = "record:";
-/// Of more strikes than this the oldest are forgotten.
+/// The oldest strikes are forgotten beyond this number.
 const MOST_STRIKES: usize = 10_000;
 
-/// All records of which something may still come.
+/// All records to which something may still happen.
 #[derive(Default)]
 pub(crate) struct RecordBook {
     all: HashMap<String, Known>,
-    /// What became of those of which nothing can come any more.
+    /// The outcomes of the records to which nothing more can happen.
     over: HashMap<String, Way>,
-    /// The records of executions, by the executions' names.
+    /// The record of each execution, by the execution's name.
     executions: HashMap<String, String>,
     strikes: VecDeque<Arc<Struck>>,
     ended: Option<Ended>,
@@ -73,7 +75,7 @@ impl Book for RecordBook {
         self.ended.take()
     }
 
-    /// Executions under way, and accepted records of which no execution and no end was seen yet.
+    /// Executions under way, and accepted records without an execution or an end so far.
     fn under_way(&self) -> usize {
         let open = self.all.values().flat_map(|known| &known.executions).filter(|execution| execution.ended.is_none()).count();
         open + self.ways().filter(|(_, way)| way.is_waited_for()).count()
@@ -89,7 +91,7 @@ impl Book for RecordBook {
     }
 }
 
-/// From the answer that accepted a record until its end; the first one that accepted it counts.
+/// From the answer that accepted a record until its end; the first accepting answer counts.
 fn ended(way: &Way) -> Option<Ended> {
     let accepted = way.accepted.as_ref()?;
     let end = way.end().map(|(at, is_right)| (at, if is_right { Outcome::Answered } else { Outcome::Failed }));
@@ -98,7 +100,7 @@ fn ended(way: &Way) -> Option<Ended> {
 }
 
 impl RecordBook {
-    /// Every record that was sent, and what became of it.
+    /// Every record that was sent, and its outcome.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = Account> {
         self.ways().filter_map(|(_, way)| way.account())
     }
@@ -169,7 +171,7 @@ impl RecordBook {
         Some(record.id.clone())
     }
 
-    /// Notes a sighting; the id of the record that may have come to its end by it.
+    /// Records a sighting; returns the id of the record that may have ended with it.
     fn saw(&mut self, at: Duration, seen: &Seen) -> Option<String> {
         match seen {
             Seen::ObjectStored { bucket, key, size, etag } if bucket == ARCHIVE_BUCKET => {
@@ -213,7 +215,7 @@ impl RecordBook {
         known
     }
 
-    /// An execution bears the id as its name, or in the published form at the name's begin.
+    /// The name of an execution is the record's id; in the published form it only begins with it.
     fn record_of(&self, name: &str) -> String {
         let ends = name.char_indices().rev().filter(|(_, letter)| matches!(letter, '-' | '_' | '.')).filter_map(|(end, _)| name.get(..end));
         let known = std::iter::once(name).chain(ends).find(|begin| self.all.contains_key(*begin));
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_is_looked_at_once_its_executions_have_ended_and_once_more_when_it_is_over() {
+    fn a_record_is_judged_when_its_executions_have_ended_and_again_when_it_is_over() {
         let mut book = RecordBook::default();
         let id = Story::new(1).id();
         assert_eq!(looks(&mut book, &Story::new(1).whole().events()), []);

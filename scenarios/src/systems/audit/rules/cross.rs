@@ -1,4 +1,5 @@
-//! Each weakness's record, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
+//! Runs a record with each weakness through all rules at once: exactly one rule reports it. The
+//! hardened form breaks no rule under any kind of fault.
 
 use faults::Place;
 
@@ -8,12 +9,13 @@ use crate::exchange::RecordForm;
 use crate::invariants::Quiet;
 use crate::invariants::fixtures::{self, checked, s, tick};
 
-/// Who broke.
+/// The broken rules.
 fn named(events: &[Event]) -> Vec<&'static str> {
     fixtures::named(events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
-/// The same, with answers and strikes known up to a second late, and with a look in the middle of the run.
+/// The same, with answers and strikes reported up to a second late, and with a look in the middle
+/// of the run.
 fn named_in_any_order(story: &Story) -> Vec<&'static str> {
     let events = story.events();
     let names = named(&events);
@@ -27,7 +29,7 @@ fn named_in_any_order(story: &Story) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_records_weakness_is_named_by_exactly_one_rule() {
+fn a_record_weakness_breaks_exactly_one_rule() {
     let new = || Story::new(1);
     let begun = || new().cached(0.6).started(0.7);
     let text = || new().form(RecordForm::NotBase64).cached(0.6).started(0.7);
@@ -71,7 +73,7 @@ fn a_records_weakness_is_named_by_exactly_one_rule() {
 }
 
 #[test]
-fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
+fn the_hardened_form_breaks_no_rule_under_any_fault() {
     let new = || Story::new(1);
     let begun = || new().cached(0.6).started(0.7);
     let tried = |state: &str, tries: u32| new().whole_but_end().tried(state, tries);
@@ -112,7 +114,7 @@ fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
 }
 
 #[test]
-fn a_long_run_of_records_without_a_mistake_is_checked_and_named_by_nobody() {
+fn a_long_correct_run_of_records_is_checked_and_breaks_no_rule() {
     let mut events = Vec::new();
     for n in 0..3_000_u32 {
         let story = Story::new(n);
@@ -132,7 +134,7 @@ fn a_long_run_of_records_without_a_mistake_is_checked_and_named_by_nobody() {
         let expected = match rule {
             "E-1" => 2_700,
             "E-2" => 3_000,
-            // Those that were given up have the notice of their description.
+            // Records that were given up have only the notice of their description.
             "E-3" | "E-7" => 2_700,
             "E-4" | "E-6" => 2_550,
             // Sent twice.

@@ -1,4 +1,4 @@
-//! What became of each audit record, and the tables of the report. It judges nothing.
+//! The outcome of each audit record, and the tables of the report. It judges nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,45 +31,46 @@ pub(crate) struct Way {
     notices: BTreeSet<NoticeKind>,
     /// When its final notice was published.
     completed: Option<Duration>,
-    /// When it came into the dead-letter queue.
+    /// When it reached the dead-letter queue.
     dead: Option<Duration>,
     started: usize,
     ended: usize,
-    /// Whether its first end was told.
+    /// Whether its first end was reported.
     pub(crate) is_told: bool,
 }
 
-/// A record that was sent, and what became of it.
+/// A record that was sent, and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// The root of the trace of the request by which it is known: the first that was accepted, or else the first.
+    /// The trace root of the request that identifies it: the first that was accepted, else the
+    /// first.
     pub(crate) root: String,
     /// What its sender knows: accepted by any answer, or else unknown by any, or else refused.
     pub(crate) verdict: Verdict,
     pub(crate) fate: Fate,
     /// Another arrival sent it too.
     repeats: bool,
-    /// It was sent again since an answer had said nothing of it.
+    /// It was sent again because an answer did not settle it.
     is_sent_again: bool,
-    /// It was given up although all was done, or done although it was given up.
+    /// It was given up although everything was done, or completed although it was given up.
     both_ends: bool,
 }
 
-/// What became of a record.
+/// What happened to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Archived, with its four notices.
     Archived,
     /// In the dead-letter queue.
     DeadLetter,
-    /// Its executions have ended and it is neither.
+    /// Its executions have ended, and it is neither archived nor in the dead-letter queue.
     Lost,
-    /// An execution is under way, or none was seen yet.
+    /// An execution is under way, or none was seen so far.
     InFlight,
 }
 
 impl Way {
-    /// What is known later joined with what was known before.
+    /// Adds what became known later to what was known before.
     pub(super) fn then(mut self, known: &Known) -> Self {
         let asker = |answer: &Answer| Asker { root: answer.root.clone(), due: answer.due, done: answer.done };
         let (answers, completed) = (&known.answers, |kind: Option<NoticeKind>| kind == Some(NoticeKind::Completed));
@@ -88,18 +89,18 @@ impl Way {
         self
     }
 
-    /// Its first end, and whether that is the right one.
+    /// Its first end, and whether that was the right one.
     pub(super) fn end(&self) -> Option<(Duration, bool)> {
         let (completed, dead) = (self.completed.map(|at| (at, true)), self.dead.map(|at| (at, false)));
         completed.into_iter().chain(dead).min_by_key(|(at, _)| *at)
     }
 
-    /// Whether it was accepted, and neither an execution nor an end was seen yet.
+    /// Whether it was accepted, without an execution or an end so far.
     pub(super) fn is_waited_for(&self) -> bool {
         self.accepted.is_some() && self.started == 0 && self.end().is_none()
     }
 
-    /// Nothing where no request of the run carried it.
+    /// `None` if no request of the run carried it.
     pub(super) fn account(&self) -> Option<Account> {
         let root = self.accepted.as_ref().or(self.first.as_ref())?.root.clone();
         let verdict = match (&self.accepted, self.is_unknown) {
@@ -121,7 +122,8 @@ impl Way {
     }
 }
 
-/// What the sources of audit records know, and what became of the records that were accepted. A 502 or 504 says nothing of its record.
+/// What the sources of audit records know, and the outcomes of the accepted records. A 502 or 504
+/// does not settle its record.
 pub(super) fn tables(accounts: &[(ArmTag, Account)]) -> [Table; 2] {
     let sent = table(
         "audit records",

@@ -1,4 +1,5 @@
-//! E-1: what was answered 200 is archived, with its four notices, or the dead-letter queue names it.
+//! E-1: every record answered 200 is archived, with its four notices, or the dead-letter queue
+//! names it.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::rule::{Judgement, each};
 use super::words;
 use crate::invariants::Rule;
 
-/// So long after the answer it may take.
+/// How long after the answer this may take.
 const WITHIN: Duration = Duration::from_secs(300);
 
 pub(crate) fn nothing_lost() -> Rule<RecordBook> {
@@ -18,7 +19,7 @@ pub(crate) fn nothing_lost() -> Rule<RecordBook> {
 fn rule(rested: &Rested) -> Judgement {
     let known = &rested.known;
     let Some(accepted) = known.accepted_at() else { return Judgement::None };
-    // A success that a fault put in the place of a failure is the fault's own.
+    // If a fault replaced a failure with a success, the fault is responsible.
     if !known.dead.is_empty() || rested.may_be_misled() {
         return Judgement::Right;
     }
@@ -26,7 +27,8 @@ fn rule(rested: &Rested) -> Judgement {
         return Judgement::None;
     }
     let expected = if known.succeeded() {
-        // What an execution that succeeded lacks beside its notices, or a notice that tells of a failure, is E-3's.
+        // E-3 judges what a successful execution lacks besides its notices, and a notice that
+        // reports a failure.
         if known.tells_of_failure() || !known.is_done() || whole_notices(known, accepted + WITHIN) {
             return Judgement::Right;
         }
@@ -72,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_told_once_however_often_the_record_is_sent_again() {
+    fn a_loss_is_reported_once_however_often_the_record_is_sent_again() {
         let mut events = Story::new(1).started(0.7).failed(1.0, "Lambda.Unknown").events();
         events.extend(Story::new(1).again(8.0).events());
         assert_eq!(broken(nothing_lost(), &events), (1, 1));

@@ -1,4 +1,4 @@
-//! E-2: what must be refused is refused, what need not be is not, and what was refused is archived nowhere.
+//! E-2: a bad record is refused, a good record is not, and a refused record is archived nowhere.
 
 use super::book::RecordBook;
 use super::known::{Answer, Rested};
@@ -28,16 +28,18 @@ fn rule(rested: &Rested) -> Judgement {
     Judgement::of(Some(words::breach(rested, expected)))
 }
 
-/// Whether an answer says nothing of what is wrong with the record: a failure, or that it came at the wrong time.
+/// Whether an answer does not settle whether the record is bad: a failure, or a refusal because it
+/// came at the wrong time.
 fn says_nothing(answer: &Answer) -> bool {
     answer.verdict() == Verdict::Unknown || answer.status == Some(TOO_MANY_REQUESTS)
 }
 
-/// What should have been answered. Plain text that is taken is corrupted when it is decoded, which is E-4's.
+/// What should have been answered. E-4 judges plain text that is accepted and then corrupted by
+/// decoding.
 fn wrongly_answered(answer: &Answer) -> Option<&'static str> {
     let form = answer.record.form;
     match answer.status {
-        // Whatever a fault made of the answer is the fault's.
+        // If a fault struck, the fault is responsible for the answer.
         _ if answer.struck => None,
         Some(200) if form == RecordForm::BadDate => Some("answered 400, since its date is none"),
         Some(200) if matches!(form, RecordForm::NoKey | RecordForm::WrongKey) => Some("answered 403, since it has no key"),
@@ -54,7 +56,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn what_is_refused_is_archived_nowhere_and_only_what_is_bad_is_refused() {
+    fn only_bad_records_are_refused_and_refused_records_are_archived_nowhere() {
         let of = |form, status| Story::new(1).form(form).answered(status);
         for (what, story, expected) in [
             ("accepted", Story::new(1).whole(), (0, 1)),

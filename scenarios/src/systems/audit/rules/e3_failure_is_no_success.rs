@@ -1,4 +1,5 @@
-//! E-3: no notice tells of a failure as if all were done, and an execution that succeeded has done everything.
+//! E-3: no notice reports a failure as a success, and an execution that succeeded has done
+//! everything.
 
 use super::book::RecordBook;
 use super::known::Rested;
@@ -35,7 +36,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn a_failure_that_is_told_as_a_success_is_named() {
+    fn a_failure_reported_as_a_success_breaks_the_rule() {
         let story = || Story::new(1).started(0.7);
         let both = || story().archived(1.0).described(1.0);
         for (what, story, expected) in [

@@ -1,4 +1,4 @@
-//! E-4: what is archived is what was sent.
+//! E-4: the archived bytes are the bytes that were sent.
 
 use super::book::RecordBook;
 use super::known::{Rested, Stored};
@@ -12,7 +12,8 @@ pub(crate) fn byte_for_byte() -> Rule<RecordBook> {
 
 fn rule(rested: &Rested) -> Judgement {
     let known = &rested.known;
-    // What was refused must be archived nowhere, which is E-2's; what nobody knows of may still be refused.
+    // E-2 judges refused records that were archived. A record without a clear answer may still be
+    // refused.
     if known.stored.is_empty() || known.is_refused() || !(known.is_accepted() || rested.is_over) {
         return Judgement::None;
     }
@@ -33,7 +34,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn an_object_with_other_bytes_is_named() {
+    fn an_object_with_other_bytes_breaks_the_rule() {
         let story = || Story::new(1).started(0.7);
         let key = "records/a-7-000001";
         for (what, story, expected) in [

@@ -14,8 +14,8 @@ pub(crate) fn once() -> Rule<RecordBook> {
 
 fn rule(rested: &Rested) -> Judgement {
     let known = &rested.known;
-    // One that was sent once and stored once could not have been stored twice: that is no check. Nor is one of which
-    // nothing came.
+    // A record that was sent once and stored once could not have been stored twice, so it is no
+    // check. Nor is one that left no trace.
     let came_once = known.answers.len() < 2 && known.stored.len() < 2 && known.executions.len() < 2;
     let came_to_nothing = known.stored.is_empty() && known.executions.is_empty();
     if came_once || came_to_nothing {
@@ -33,7 +33,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn a_record_that_is_stored_again_is_named() {
+    fn a_record_that_is_stored_again_breaks_the_rule() {
         let key = "records/a-7-000001";
         for (what, story, expected) in [
             ("sent once", Story::new(1).whole(), (0, 0)),

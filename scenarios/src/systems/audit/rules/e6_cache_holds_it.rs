@@ -1,4 +1,4 @@
-//! E-6: nothing leaves the cache before it is archived.
+//! E-6: no record leaves the cache before it is archived.
 
 use super::book::RecordBook;
 use super::known::{Cached, Rested};
@@ -12,11 +12,12 @@ pub(crate) fn cache_holds_it() -> Rule<RecordBook> {
 
 fn rule(rested: &Rested) -> Judgement {
     let known = &rested.known;
-    // What `ingest-record` takes back when it refuses a record, it may take, also where its answer came to nobody.
+    // `ingest-record` may remove from the cache a record that it refuses, even if its answer was
+    // lost.
     if !known.is_accepted() && !known.is_closed() {
         return Judgement::None;
     }
-    // Taken back and put in again when the record was sent again: only what left last has left.
+    // A record that is sent again may be removed and put in again, so only the latest event counts.
     let Some((gone, Cached::Gone)) = known.cached.iter().max_by_key(|(at, _)| *at).copied() else { return Judgement::None };
     let is_early = !known.stored.iter().any(|stored| stored.at <= gone) && !rested.may_be_misled();
     Judgement::of(is_early.then(|| words::breach(rested, "in the cache until it is archived")))
@@ -29,7 +30,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn a_record_that_leaves_the_cache_too_early_is_named() {
+    fn a_record_that_leaves_the_cache_too_early_breaks_the_rule() {
         let cached = || Story::new(1).cached(0.6);
         for (what, story, expected) in [
             ("whole", Story::new(1).whole(), (0, 1)),

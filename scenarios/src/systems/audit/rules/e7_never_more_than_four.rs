@@ -1,4 +1,5 @@
-//! E-7: each notice comes once; again only where its task was tried again, at most once a try.
+//! E-7: each notice is published once, again only if its task was retried, and at most once per
+//! try.
 
 use super::book::RecordBook;
 use super::known::{NoticeKind, Rested};
@@ -14,7 +15,7 @@ pub(crate) fn never_more_than_four() -> Rule<RecordBook> {
 
 fn rule(rested: &Rested) -> Judgement {
     let known = &rested.known;
-    // How often a task was tried is known when its execution has ended.
+    // The number of tries of a task is known when its execution has ended.
     if known.notices.is_empty() || known.is_under_way() {
         return Judgement::None;
     }
@@ -23,13 +24,14 @@ fn rule(rested: &Rested) -> Judgement {
     Judgement::of(too_often.map(|kind| words::breach(rested, &format!("one notice `{}` a try of `{}`", kind.name(), kind.state()))))
 }
 
-/// One, or one a try of each execution.
+/// One notice, or one per try of each execution.
 fn allowed(rested: &Rested, kind: NoticeKind) -> usize {
     let tries = rested.known.executions.iter().filter_map(|execution| execution.ended.as_ref()?.tries.get(kind.state()).copied());
     (tries.sum::<u32>() as usize).max(1)
 }
 
-/// Whether a strike makes two notices of one try: the event comes a second time, or SNS's answer is lost and the SDK asks again.
+/// Whether a strike causes two notices of one try: the event is delivered twice, or SNS's answer is
+/// lost and the SDK retries.
 fn doubles(struck: &crate::Struck) -> bool {
     let of_sns = matches!(&struck.place, Place::Service { name, .. } if name == "sns") && struck.handler() == Handler::Unsure;
     of_sns || struck.action == faults::ActionName::HandTwice
@@ -42,7 +44,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn a_notice_that_comes_too_often_is_named() {
+    fn a_notice_that_comes_too_often_breaks_the_rule() {
         let again = || Story::new(1).whole_but_end().archived(1.05);
         for (what, story, expected) in [
             ("whole", Story::new(1).whole(), (0, 1)),

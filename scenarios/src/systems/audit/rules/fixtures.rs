@@ -1,4 +1,5 @@
-//! What the tests of the audit's rules are made of: the story of one record, told by all who saw a part of it.
+//! Fixtures for the tests of the audit's rules: the history of one record, reported by all who saw
+//! a part of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::invariants::{Book, Quiet};
 use crate::strike::Struck;
 use crate::{Asked, Event, Exchange};
 
-/// A record sent at 0.5 s and answered 200 at 0.8 s; what happens then is added.
+/// A record sent at 0.5 s and answered 200 at 0.8 s. Tests add what happens then.
 #[derive(Debug, Clone)]
 pub(crate) struct Story {
     pub(crate) record: Record,
@@ -79,7 +80,7 @@ impl Story {
         }
     }
 
-    /// This is the answer to the first request.
+    /// Sets the answer to the first request.
     pub(crate) fn answered(mut self, status: u16) -> Self {
         let first = Event::Exchange(Box::new(self.exchange(0.5, status)));
         if self.answers.is_empty() {
@@ -122,7 +123,7 @@ impl Story {
         self
     }
 
-    /// Everything so much later.
+    /// Shifts everything by this much.
     pub(crate) fn later(mut self, seconds: f64) -> Self {
         self.from += s(seconds);
         self
@@ -195,12 +196,12 @@ impl Story {
         self.completed_with(at, "ok")
     }
 
-    /// The final notice, in which the closing has this status.
+    /// The final notice, with this status for the closing.
     pub(crate) fn completed_with(self, at: f64, status: &str) -> Self {
         self.noticed(at, "completed", &format!(r#","results":[{{"task":"archive","status":"ok"}},{{"task":"close","status":"{status}"}}]"#))
     }
 
-    /// A state was tried so often.
+    /// A state was tried this many times.
     pub(crate) fn tried(mut self, state: &str, tries: u32) -> Self {
         self.tries.insert(state.to_owned(), tries);
         self
@@ -239,12 +240,12 @@ impl Story {
         self.cached(0.6).started(0.7).archived(1.0).described(1.0).closed(1.1).completed(1.2)
     }
 
-    /// All that is to become of it.
+    /// Everything that should happen to it.
     pub(crate) fn whole(self) -> Self {
         self.whole_but_end().succeeded(1.3)
     }
 
-    /// All that is to become of it, so much later.
+    /// Everything that should happen to it, starting at `at`.
     pub(crate) fn whole_from(self, at: f64) -> Self {
         self.cached(at).started(at + 0.1).archived(at + 0.2).described(at + 0.2).closed(at + 0.3).completed(at + 0.4).succeeded(at + 0.5)
     }
@@ -275,7 +276,7 @@ impl Story {
         events
     }
 
-    /// What `judge` says of the record in the end.
+    /// What `judge` says of the record at the end.
     pub(crate) fn judged<T>(&self, judge: impl Fn(&Rested) -> T) -> T {
         let mut book = RecordBook::default();
         let mut rested: Vec<_> = self.events().iter().flat_map(|event| book.see(event)).collect();

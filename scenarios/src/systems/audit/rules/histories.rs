@@ -1,4 +1,4 @@
-//! Histories of audit records and what the book makes of them.
+//! Histories of audit records and what the book derives from them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn dead(at: u64) -> Event {
     saw(at, Seen::Queued { queue: DEAD_LETTERS.into(), message: "q".into(), about: Some("a-1".into()) })
 }
 
-/// The ends that were told, in their order, and the book.
+/// The ends that were reported, in order, and the book.
 fn told(history: &[Event]) -> (Vec<Ended>, RecordBook) {
     let mut book = RecordBook::default();
     let ended = history.iter().filter_map(|event| {
@@ -83,7 +83,7 @@ fn whole() -> Vec<Event> {
 }
 
 #[test]
-fn every_record_has_its_fate_and_the_books_add_up() {
+fn every_record_has_its_outcome_and_the_tables_add_up() {
     use Fate::{Archived, DeadLetter, InFlight, Lost};
     use Verdict::{Accepted, Refused, Unknown};
     let without = |one: usize| whole().into_iter().enumerate().filter(|(n, _)| *n != one).map(|(_, event)| event).collect();
@@ -115,7 +115,7 @@ fn every_record_has_its_fate_and_the_books_add_up() {
 }
 
 #[test]
-fn repeats_and_what_was_sent_again_are_counted_once_a_record() {
+fn repeated_and_resent_records_are_counted_once_each() {
     let history =
         [answered(1, 502), asked(2, Some(504), false, 1), asked(5, Some(200), false, 2), asked(6, Some(200), true, 0)].into_iter();
     let (_, mut book) = told(&history.chain([dead(9)]).chain([notice(10, "completed")]).collect::<Vec<_>>());
@@ -129,7 +129,7 @@ fn repeats_and_what_was_sent_again_are_counted_once_a_record() {
 }
 
 #[test]
-fn an_end_that_comes_when_a_record_is_over_is_told() {
+fn an_end_that_comes_after_a_record_is_over_is_reported() {
     let (_, mut book) = told(&[answered(1, 200)]);
     let record = Ended { endpoint: "audit accepted -> closed", identity: Some("1-1".into()), due: s(1), since: s(2), end: None };
     assert_eq!(book.unfinished(), std::slice::from_ref(&record));

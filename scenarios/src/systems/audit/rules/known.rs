@@ -1,4 +1,5 @@
-//! All that is known of an audit record: how it was answered, and what was seen of it in cache, archive, table and topic, and of its executions.
+//! Everything that is known of an audit record: its answers, its executions, and the sightings in
+//! cache, archive, table and topic.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,15 +10,16 @@ use crate::strike::{Handler, Struck};
 use crate::systems::audit::ID;
 use serde_json::Value;
 
-/// What is true in the row of a record with which all is done.
+/// The flags in the row of a record that is completely processed.
 const FLAGS: [&str; 3] = ["archived", "described", CLOSED];
 const CLOSED: &str = "closed";
-/// A source waits 30 s for an answer and sends again 3 s after it: what is silent for longer is over.
+/// A source waits 30 s for an answer and sends again 3 s after it: a record that is silent for
+/// longer is over.
 const OVER: Duration = Duration::from_secs(45);
-/// Strikes are told a moment late.
+/// Strikes are reported a moment late.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// The notices that tell of a record.
+/// The kinds of notices about a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum NoticeKind {
     Archived,
@@ -29,7 +31,7 @@ pub(crate) enum NoticeKind {
 impl NoticeKind {
     pub(crate) const ALL: [Self; 4] = [Self::Archived, Self::Described, Self::Closed, Self::Completed];
 
-    /// As the notice says it.
+    /// Its name in the notice.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Archived => "archived",
@@ -54,9 +56,9 @@ impl NoticeKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) at: Duration,
-    /// `None` where the contract has no such notice.
+    /// `None` if the contract has no such notice.
     pub(crate) kind: Option<NoticeKind>,
-    /// Whether its status and all results that it carries are `ok`.
+    /// Whether its status and all results in it are `ok`.
     pub(crate) is_ok: bool,
 }
 
@@ -111,7 +113,7 @@ impl Answer {
     }
 }
 
-/// All that is known of a record.
+/// Everything that is known of a record.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     pub(crate) answers: Vec<Answer>,
@@ -119,27 +121,27 @@ pub(crate) struct Known {
     pub(crate) cached: Vec<(Duration, Cached)>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) executions: Vec<Execution>,
-    /// What is true in its row; `None` where there is no row.
+    /// The flags that are true in its row; `None` if it has no row.
     pub(crate) flags: Option<BTreeSet<String>>,
     /// When an entry of the dead-letter queue named it.
     pub(crate) dead: Vec<Duration>,
-    /// When something was last heard of it.
+    /// The time of the latest news about it.
     pub(super) last: Duration,
-    /// Whether the rules have had it since its executions ended.
+    /// Whether the rules have judged it since its executions ended.
     pub(super) is_looked_at: bool,
-    /// Whether its first end was told.
+    /// Whether its first end was reported.
     pub(super) is_told: bool,
 }
 
-/// A record that is to be judged.
+/// A record to judge.
 #[derive(Debug)]
 pub(crate) struct Rested {
     pub(crate) known: Known,
-    /// The request that all agree on: they carry one id and the same bytes.
+    /// The record, which is the same in all its requests: one id and the same bytes.
     pub(crate) record: Record,
     /// The faults that struck while it was under way.
     pub(crate) strikes: Vec<Arc<Struck>>,
-    /// Whether nothing can come of it any more.
+    /// Whether nothing more can happen to it.
     pub(crate) is_over: bool,
     /// When it is judged.
     pub(crate) at: Duration,
@@ -181,7 +183,7 @@ impl Known {
         self.has(CLOSED)
     }
 
-    /// Whether it is archived, described and closed, as archive and row tell.
+    /// Whether it is archived, described and closed, according to the archive and the row.
     pub(crate) fn is_done(&self) -> bool {
         !self.stored.is_empty() && FLAGS.iter().all(|flag| self.has(flag))
     }
@@ -190,7 +192,7 @@ impl Known {
         self.flags.as_ref().is_some_and(|flags| flags.contains(flag))
     }
 
-    /// Whether a notice says that something is not as it should be.
+    /// Whether a notice reports a failure.
     pub(crate) fn tells_of_failure(&self) -> bool {
         self.notices.iter().any(|notice| !notice.is_ok)
     }
@@ -199,7 +201,7 @@ impl Known {
         !self.is_under_way() && self.last + OVER <= clock
     }
 
-    /// Nothing where no request of the run carried it: somebody else's record.
+    /// `None` if no request of the run carried it: it is not a record of this run.
     pub(super) fn rested(self, strikes: &VecDeque<Arc<Struck>>, is_over: bool, at: Duration) -> Option<Rested> {
         let record = self.answers.first()?.record.clone();
         let from = self.answers.iter().map(|answer| answer.sent).min().unwrap_or_default();
@@ -210,13 +212,14 @@ impl Known {
 }
 
 impl Rested {
-    /// Whether a fault may have put an answer in the place of a function's own, or given it something else to do: what follows is the fault's.
+    /// Whether a fault may have replaced a function's answer or changed its input: the fault is
+    /// then responsible for what follows.
     pub(crate) fn may_be_misled(&self) -> bool {
         self.strikes.iter().any(|struck| matches!(struck.handler(), Handler::Replaced | Handler::Misled))
     }
 }
 
-/// The record of which a notice tells, and the notice.
+/// The record that a notice is about, and the notice.
 pub(super) fn notice(at: Duration, message: &str) -> Option<(String, Notice)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let text = |key: &str| message.get(key).and_then(Value::as_str);
@@ -234,7 +237,7 @@ mod tests {
     use crate::invariants::fixtures::s;
 
     #[test]
-    fn a_notice_is_read_and_what_is_none_is_left() {
+    fn a_notice_is_read_and_anything_else_is_ignored() {
         for (message, expected) in [
             (r#"{"notice":"archived","sourceTransactionID":"a","status":"ok"}"#, Some((Some(NoticeKind::Archived), true))),
             (

@@ -1,4 +1,5 @@
-//! A rule that judges each audit record: what is right stands in the file of each rule. A record is told of once, however often it is looked at.
+//! A rule that judges each audit record; each rule's file says what is right. A breach is reported
+//! once per record, however often the rule looks at it.
 
 use std::collections::HashSet;
 
@@ -9,11 +10,11 @@ use crate::invariants::{Breach, Found, NOTHING, Rule};
 /// What a rule says of a record.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Judgement {
-    /// Not yet, or nothing that this rule is about.
+    /// Not decided yet, or nothing that this rule covers.
     None,
-    /// As it should be.
+    /// Correct.
     Right,
-    /// Not as it should be.
+    /// Wrong.
     Wrong(Box<Breach>),
 }
 
@@ -24,7 +25,7 @@ impl Judgement {
     }
 }
 
-/// A rule that judges each record, whenever it is looked at.
+/// A rule that judges each record whenever the book looks at it.
 pub(crate) fn each(id: &'static str, text: &'static str, rule: fn(&Rested) -> Judgement) -> Rule<RecordBook> {
     let mut told = Told::default();
     Rule::<RecordBook>::new(id, text, move |_, rested, _| {
@@ -34,7 +35,7 @@ pub(crate) fn each(id: &'static str, text: &'static str, rule: fn(&Rested) -> Ju
     })
 }
 
-/// Records that are under judgement: checked, and whether a breach was told.
+/// Records under judgement: those that were checked, and those with a reported breach.
 #[derive(Default)]
 struct Told {
     checked: HashSet<String>,
@@ -42,7 +43,7 @@ struct Told {
 }
 
 impl Told {
-    /// What is new in a judgement.
+    /// Adds what is new in a judgement.
     fn take(&mut self, rested: &Rested, judgement: Judgement, (breaches, checks): &mut Found) {
         let id = &rested.record.id;
         if judgement != Judgement::None && self.checked.insert(id.clone()) {

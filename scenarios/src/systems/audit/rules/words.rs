@@ -1,4 +1,5 @@
-//! How an audit record is told to people: what was sent, what became of it, and how to send one like it. Never a key.
+//! How an audit record is described to people: what was sent, what happened to it, and how to send
+//! a similar one. Never a key.
 
 use crate::exchange::{Record, RecordForm};
 
@@ -6,7 +7,7 @@ use super::known::{NoticeKind, Rested};
 use crate::invariants::Breach;
 use crate::invariants::wording::several;
 
-/// The breach of a rule by what became of a record.
+/// The breach of a rule by the outcome of a record.
 pub(crate) fn breach(rested: &Rested, expected: &str) -> Breach {
     let first = rested.known.answers.first();
     Breach {
@@ -19,7 +20,7 @@ pub(crate) fn breach(rested: &Rested, expected: &str) -> Breach {
     }
 }
 
-/// Such as `record [a-7-000123] (196000 bytes)`.
+/// For example `record [a-7-000123] (196000 bytes)`.
 pub(crate) fn of(record: &Record) -> String {
     let what = match record.form {
         RecordForm::Good => "",
@@ -31,7 +32,7 @@ pub(crate) fn of(record: &Record) -> String {
     format!("record [{}] ({} bytes{what})", record.id, record.size)
 }
 
-/// Such as `answered 200; 1 object; notices: archived 1, described 1, closed 1, completed 1; execution SUCCEEDED`.
+/// For example `answered 200; 1 object; notices: archived 1; execution SUCCEEDED`.
 fn became(rested: &Rested) -> String {
     let known = &rested.known;
     let status = |status: Option<u16>| status.map_or_else(|| "nothing".to_owned(), |status| status.to_string());
@@ -66,7 +67,8 @@ fn struck(rested: &Rested) -> String {
     }
 }
 
-/// A command that sends a record like it, with another content; `$GATEWAY` stands for the address and `$KEY` for the key.
+/// A command that sends a similar record with other content; `$GATEWAY` is a placeholder for the
+/// address, `$KEY` for the key.
 pub(crate) fn repeat(record: &Record) -> String {
     let key = match record.form {
         RecordForm::NoKey => "",
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_breach_says_what_became_of_a_record_and_how_to_send_one_like_it() {
+    fn a_breach_says_what_happened_to_a_record_and_how_to_send_a_similar_one() {
         let story = Story::new(7).started(0.7).archived(1.0).struck(1.1, "kill-middle").failed(1.5, "Lambda.Unknown");
         let breach = story.judged(|rested| breach(rested, "archived"));
         assert_eq!(breach.asked, "POST /records, record [a-7-000007] (196000 bytes)");
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_record_is_wrong_with_the_one_like_it() {
+    fn the_similar_record_is_wrong_in_the_same_way() {
         let mut record = Story::new(7).record;
         for (form, part) in [
             (RecordForm::BadDate, "2026-02-29"),

@@ -1,4 +1,5 @@
-//! A record's body while it is sent: made piece by piece, so that however many are under way, no more than a piece of each is in memory.
+//! A record's body while it is sent. It is made piece by piece, so that only one piece of each body
+//! is in memory, however many are in flight.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,13 +16,15 @@ use crate::exchange::RecordForm;
 use crate::systems::audit::traffic::draft::{Draft, TAIL};
 use crate::traffic::chance::Chance;
 
-/// Bytes that are made at once. A multiple of 8, since chance comes in eights, and of 3, since base64 takes threes.
+/// Bytes that are made at once. A multiple of 8, because chance comes in eights, and of 3, because
+/// base64 takes threes.
 const PIECE: u64 = 48 * 1024;
 
-/// After so many pieces, about a millisecond's work, others on this thread have their turn: a request that is due must not wait for a record.
+/// After this many pieces, about a millisecond's work, the task yields: a request that is due must
+/// not wait for a record.
 const AT_A_STRETCH: u32 = 4;
 
-/// Letters of plain text, blanks and punctuation among them; none of them ends a JSON text.
+/// Letters of plain text, with blanks and punctuation; none of them ends a JSON text.
 const LETTERS: &[u8; 32] = b"etaoin shrdlu, cmfwyp. vbgkjqxz!";
 
 /// The body, and what has been sent of it.
@@ -33,14 +36,14 @@ pub(crate) struct Content {
     to_make: u64,
     /// Bytes of the body that are still to be handed out.
     left: u64,
-    /// Pieces made since others had their turn.
+    /// Pieces made since the task last yielded.
     stretch: u32,
     hash: Option<Md5>,
     etag: Arc<OnceLock<String>>,
 }
 
 impl Content {
-    /// The body of `draft`, and where the MD5 of its content will stand once all of it has been made.
+    /// The body of `draft`, and where the MD5 of its content will be once all of it has been made.
     pub(crate) fn new(draft: &Draft) -> (Self, Arc<OnceLock<String>>) {
         let etag = Arc::new(OnceLock::new());
         let content = Self {
@@ -56,7 +59,7 @@ impl Content {
         (content, etag)
     }
 
-    /// The next piece; nothing once all is made.
+    /// The next piece; `None` once all is made.
     fn piece(&mut self) -> Option<Bytes> {
         if !self.head.is_empty() {
             return Some(std::mem::take(&mut self.head));
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn plain_text_is_no_base64_and_its_hash_is_of_the_text() {
+    async fn plain_text_is_not_base64_and_its_hash_is_of_the_text() {
         for draft in drafts(1.0) {
             let (record, etag) = whole(&draft).await;
             let content = record["content"].as_str().unwrap();
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn however_large_a_body_is_a_piece_of_it_is_small() {
+    fn a_piece_is_small_however_large_the_body_is() {
         let load = load(LIMIT, 0.0);
         let draft = (0..).map(|number| Draft::new(7, &load, number)).find(|draft| draft.size > 4_000_000).unwrap();
         let (mut content, etag) = Content::new(&draft);

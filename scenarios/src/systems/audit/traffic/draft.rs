@@ -1,4 +1,5 @@
-//! What a record is to be, decided before it is sent: its id, its size, and what is wrong with it. Pure: the seed and the number decide.
+//! The plan of a record, decided before it is sent: its id, its size, and what is wrong with it.
+//! Pure: the seed and the number decide.
 
 use crate::systems::audit::LARGEST_EVENT;
 
@@ -8,10 +9,11 @@ use crate::traffic::chance::Chance;
 use crate::traffic::deck::Deck;
 use crate::traffic::shares;
 
-/// What an event has beside the body, with the backslashes before the body's quotes, is less than this: about 3 KB.
+/// What an event contains besides the body, including the backslashes before the body's quotes, is
+/// less than this: about 3 KB.
 const MARGIN: u64 = 8 * 1024;
 
-/// The largest body whose event still goes into one synchronous invocation: 6,283,264 bytes.
+/// The largest body whose event still fits into one synchronous invocation: 6,283,264 bytes.
 pub(crate) const LIMIT: u64 = LARGEST_EVENT as u64 - MARGIN;
 
 const KIB: u64 = 1024;
@@ -19,7 +21,7 @@ const KIB: u64 = 1024;
 /// Sizes of bodies, and how many of a hundred have each.
 const SIZES: [(u64, usize); 5] = [(256 * KIB, 40), (512 * KIB, 20), (KIB * KIB, 20), (3 * KIB * KIB, 15), (LIMIT, 5)];
 
-/// A date that must be refused: no day that the calendar has, no time of RFC 3339, or none in UTC.
+/// Dates that must be refused: not a day of the calendar, not a time of RFC 3339, or not in UTC.
 const BAD_DATES: [&str; 8] = [
     "2026-02-29T12:00:00Z",
     "2026-04-31T00:00:00Z",
@@ -31,16 +33,16 @@ const BAD_DATES: [&str; 8] = [
     "yesterday",
 ];
 
-/// A date that must be taken, the rarest among them.
+/// Dates that must be accepted, including the rarest.
 const DATES: [&str; 4] = ["2026-01-31T12:00:00Z", "2024-02-29T23:59:59Z", "2025-12-31T23:59:59.999Z", "2000-02-29T00:00:00Z"];
 
 const SOURCES: [&str; 4] = ["ledger", "claims", "payroll", "warehouse"];
 const CONTENT_TYPES: [&str; 3] = ["application/pdf", "application/octet-stream", "image/tiff"];
 
-/// So many arrivals before one are looked through for a record that it may repeat.
+/// How many earlier arrivals are searched for a record to repeat.
 const FAR_BACK: u64 = 200;
 
-/// What is not as with most.
+/// How a record differs from most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Odd {
     Repeat,
@@ -52,18 +54,18 @@ enum Odd {
 /// A record that is still to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
-    /// What the content's bytes depend on.
+    /// The content's bytes depend on this.
     pub(crate) content_key: [u64; 3],
     pub(crate) id: String,
     pub(crate) form: RecordForm,
     pub(crate) repeats: bool,
     /// The JSON before the content.
     pub(crate) head: String,
-    /// Bytes of the content, decoded; or as it stands there where it is not base64.
+    /// Bytes of the content, decoded; if it is not base64, its bytes as written.
     pub(crate) size: u64,
 }
 
-/// The JSON behind the content.
+/// The JSON after the content.
 pub(crate) const TAIL: &str = "\"}";
 
 impl Draft {
@@ -93,13 +95,13 @@ impl Draft {
         let room = body.min(load.largest.0).min(LIMIT).saturating_sub((head.len() + TAIL.len()) as u64);
         let size = match form {
             RecordForm::NotBase64 => room,
-            // One, two or three bytes in the last four letters, so that each padding comes.
+            // One, two or three bytes in the last four letters, so that each padding occurs.
             _ => (room / 4 * 3).saturating_sub(chance.below(3)),
         };
         Self { content_key: [seed, 0xc047e47, record], id, form, repeats, head, size }
     }
 
-    /// Bytes of the content as it stands in the JSON.
+    /// Bytes of the content as written in the JSON.
     pub(crate) fn written(&self) -> u64 {
         if self.form == RecordForm::NotBase64 { self.size } else { self.size.div_ceil(3) * 4 }
     }
@@ -112,7 +114,8 @@ fn odd(seed: u64, load: &AuditLoad, number: u64) -> Option<Odd> {
     shares::one_of(number, &kinds, Chance::new(&[seed, 0x0dd]).number())
 }
 
-/// The record that arrival `number` repeats: one that was sent up to a second before, or the next before that which nothing is wrong with.
+/// The record that arrival `number` repeats: one that was sent up to a second before, or the
+/// nearest one before that with nothing wrong.
 fn original(seed: u64, load: &AuditLoad, number: u64) -> Option<u64> {
     let within_a_second = (load.rate.0 as u64).max(1);
     let moment = 1 + Chance::new(&[seed, 0x4e9ea7, number]).below(within_a_second);
@@ -145,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_and_every_size_comes_as_often_as_it_should() {
+    fn every_form_and_every_size_comes_with_its_share() {
         let drafts = drafts(&load(), 10_000);
         let count = |is: &dyn Fn(&Draft) -> bool| drafts.iter().filter(|draft| is(draft)).count() as f64;
         for (share, found) in [
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_is_word_for_word_what_was_sent_a_moment_before() {
+    fn a_repeat_equals_what_was_sent_a_moment_before() {
         let drafts = drafts(&load(), 2_000);
         let mut sent: BTreeMap<&str, (usize, &Draft)> = BTreeMap::new();
         for (number, draft) in drafts.iter().enumerate() {
@@ -180,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_event_goes_into_one_invocation_and_no_body_is_larger_than_was_said() {
+    fn the_largest_event_fits_into_one_invocation_and_no_body_exceeds_the_limit() {
         assert_eq!(LIMIT, 6_283_264);
-        // Beside the body: what the gateway adds, less than 4 KB, and a backslash for each quote.
+        // Besides the body: what the gateway adds, less than 4 KB, and a backslash for each quote.
         let quotes = drafts(&load(), 1)[0].head.matches('"').count() as u64 + 1;
         assert!(LIMIT + quotes + 4096 < LARGEST_EVENT as u64);
         let small = AuditLoad { largest: Size(100_000), ..load() };
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_date_and_every_padding_comes() {
+    fn every_bad_date_and_every_padding_occurs() {
         let drafts = drafts(&AuditLoad { bad_dates: Share::try_from(0.5).unwrap(), ..load() }, 1_000);
         let found = BAD_DATES.iter().filter(|date| drafts.iter().any(|draft| draft.head.contains(&format!("\"{date}\"")))).count();
         assert_eq!(found, BAD_DATES.len());

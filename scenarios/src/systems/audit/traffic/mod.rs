@@ -1,5 +1,5 @@
-//! Sources of audit records: each record is made while it is sent, and told of with its answer. What an answer does not settle is sent again,
-//! as a real source does. It judges nothing.
+//! Sources of audit records: each record is made while it is sent, and reported with its answer. A
+//! record that an answer does not settle is sent again, as a real source does. It judges nothing.
 
 mod content;
 mod draft;
@@ -32,13 +32,13 @@ const ENDPOINT: &str = "audit POST /records";
 /// The stage of the API.
 const STAGE: &str = "/prod";
 
-/// How long after an answer that says nothing of the record it is sent again: twice, then it is left.
+/// How long after an answer that does not settle the record it is sent again: twice, then no more.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// The largest record takes a second on a busy machine; one that is sent again takes longer.
 const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 2 };
 
-/// A key that nobody gave out.
+/// A key that was never issued.
 const NO_KEY_OF_OURS: &str = "key-that-nobody-gave-out";
 
 /// The scenario. It has no `Debug`, so that the key cannot be printed by accident.
@@ -55,7 +55,7 @@ pub(crate) struct Records {
 /// The sources of `load` with their schedule.
 ///
 /// # Errors
-/// Where the API's key is not known.
+/// If the API's key is not known.
 pub(crate) fn system(order: &Order, load: &AuditLoad, number: u64, events: UnboundedSender<Event>) -> Result<System, TrafficError> {
     let key = order.addresses.api_keys.get(API).cloned();
     let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
@@ -94,7 +94,8 @@ impl Records {
         }
     }
 
-    /// Sends `draft` when it is due and tells what became of it; the status is `None` where there was no answer.
+    /// Sends `draft` when it is due and reports the outcome; the status is `None` if there was no
+    /// answer.
     async fn attempt(
         &self,
         hands: &mut Hands<'_>,
@@ -125,7 +126,7 @@ impl Records {
             said: Said::default(),
             struck: Vec::new(),
         };
-        // Nobody listens once the harness has gone on.
+        // The receiver is gone once the harness has moved on.
         let _ = self.events.send(Event::Exchange(Box::new(exchange)));
         Some(carried)
     }

@@ -1,4 +1,5 @@
-//! Sends one record over a connection of its own and reads the answer, which may come before the whole record has been sent.
+//! Sends one record over a connection of its own and reads the answer, which may come before the
+//! whole record has been sent.
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::systems::audit::traffic::content::Content;
 use crate::traffic::sender::NoAnswer;
 
-/// What hyper holds of a body beside the kernel's buffer.
+/// How much of a body hyper buffers, besides the kernel's buffer.
 const BUFFER: usize = 64 * 1024;
 
 /// Sends `request` to `host:port` and reads the whole answer.

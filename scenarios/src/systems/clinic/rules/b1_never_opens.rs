@@ -1,4 +1,5 @@
-//! B-1: a 200 is only for a GET that the contract's table allows, with the right token and client type. Namesakes with tokens of their own are B-5's.
+//! B-1: a 200 is only for a GET that the contract's table allows, with the right token and client
+//! type. B-5 judges namesakes with tokens of their own.
 
 use crate::systems::clinic::NAMESAKES;
 

@@ -1,4 +1,4 @@
-//! B-2: what the table allows is never answered 403 where no fault explains it.
+//! B-2: a request that the table allows is never answered 403 unless a fault explains it.
 
 use crate::Event;
 

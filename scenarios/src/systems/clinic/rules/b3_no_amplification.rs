@@ -1,5 +1,6 @@
-//! B-3: a short fault harms only the requests in flight during it: no 403 afterwards on a token that it touched, no 5xx once it is calm.
-//! It judges only requests of a kind that was answered 200 before: what never worked was not harmed by the fault.
+//! B-3: a short fault harms only the requests in flight during it: no 403 afterwards on a token
+//! that it touched, no 5xx once it is calm. It judges only requests of a kind that was answered 200
+//! before: the fault did not harm what never worked.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::{Event, Exchange};
 use super::denials::Denials;
 use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked, wording};
 
-/// What was in flight when the faults were calmed has come to its end after this.
+/// Requests that were in flight when the faults were calmed have ended after this.
 const AFTER_CALM: Duration = Duration::from_secs(5);
 
 pub(crate) fn no_amplification() -> Rule<Denials> {
@@ -33,7 +34,7 @@ pub(crate) fn no_amplification() -> Rule<Denials> {
     )
 }
 
-/// A 5xx once it is calm.
+/// A 5xx after the faults were calmed.
 fn failure(denials: &Denials, exchange: &Exchange, calmed: Option<Duration>) -> Found {
     let calm = calmed.is_some_and(|calmed| exchange.sent > calmed + AFTER_CALM) && denials.any_touched();
     let judged = (calm || !exchange.struck.is_empty()) && exchange.status.is_some() && exchange.status != Some(403);

@@ -1,4 +1,4 @@
-//! B-4: a revoked right ends within the time that the gateway keeps an answer of the authorizer.
+//! B-4: a revoked right ends within the time that the gateway caches an authorizer's answer.
 
 use std::time::Duration;
 

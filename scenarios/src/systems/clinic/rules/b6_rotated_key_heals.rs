@@ -1,5 +1,5 @@
-//! B-6: after a pool's signing key was replaced, new tokens are accepted without anybody's help. Judged only where a token of the old key was
-//! accepted just before: the probe asks first.
+//! B-6: after a pool's signing key is replaced, new tokens are accepted without manual help. Judged
+//! only if a token of the old key was accepted just before: the probe checks that first.
 
 use crate::Event;
 use crate::exchange::Probe;

@@ -1,4 +1,5 @@
-//! Wrong 403s of the clinic and whether a fault explains them, for B-2 and B-3: exactly one of them names each.
+//! Wrong 403s of the clinic and whether a fault explains them, for B-2 and B-3: exactly one of the
+//! two reports each.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use crate::right::names;
 use crate::invariants::cedar::ClinicOracle;
 use crate::invariants::{Book, Breach, Quiet, wording};
 
-/// The exchange that a fault struck may be heard of later than the one that was answered from its cached denial.
+/// The harness may learn of the exchange that a fault struck later than of the one that was
+/// answered from its cached denial.
 const HEARD_LATE: Duration = Duration::from_secs(31);
 
 /// Whether the header names the pool that `user` signs in with.
@@ -20,7 +22,7 @@ pub(crate) fn right_client(user: User, client_type: Option<&str>) -> bool {
     client_type.is_some_and(|given| names(given, user.pool))
 }
 
-/// What a request asks for: the same user's look at the same appointment.
+/// What makes two requests of one kind: the same user asks for the same appointment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RequestKind {
     user: User,
@@ -33,16 +35,17 @@ pub(crate) struct Denial {
     kind: RequestKind,
     sent: Duration,
     done: Duration,
-    /// What to tell of it.
+    /// What to report about it.
     pub(crate) breach: Breach,
-    /// Whether a fault explains it: one had touched its token, and requests of its kind were answered 200 before.
+    /// Whether a fault explains it: a fault struck its token, and requests of its kind were
+    /// answered 200 before.
     pub(crate) explained: bool,
 }
 
-/// Watches tokens.
+/// Tracks the tokens.
 pub(crate) struct Denials {
     pub(crate) oracle: ClinicOracle,
-    /// When the first exchange of a token that a fault struck was sent.
+    /// For each token that a fault struck: when its first struck exchange was sent.
     touched: HashMap<u64, Duration>,
     /// When a request of a kind was first answered 200.
     well: HashMap<RequestKind, Duration>,
@@ -53,7 +56,7 @@ pub(crate) struct Denials {
 impl Book for Denials {
     type Ripe = Vec<Denial>;
 
-    /// The wrong 403s that can be told now.
+    /// The wrong 403s that can be judged now.
     fn see(&mut self, event: &Event) -> Vec<Denial> {
         self.clock = self.clock.max(event.at());
         if let Event::Exchange(exchange) = event {
@@ -73,10 +76,10 @@ impl Denials {
         Self { oracle, touched: HashMap::new(), well: HashMap::new(), pending: VecDeque::new(), clock: Duration::ZERO }
     }
 
-    /// What an exchange that the table allows asks for, and why it is allowed.
+    /// The kind of an exchange that the table allows, and why it is allowed.
     pub(crate) fn allowed(&self, exchange: &Exchange) -> Option<(RequestKind, String)> {
         let Asked::Clinic { token: ClinicToken::Valid { user, .. }, client_type, appointment } = &exchange.asked else { return None };
-        // The one whose owner changes is looked at by its own probe.
+        // A probe of its own checks the appointment whose owner changes.
         if !right_client(*user, *client_type) || appointment == REVOCABLE.id {
             return None;
         }
@@ -89,7 +92,7 @@ impl Denials {
         self.well.get(kind).is_some_and(|since| *since <= until)
     }
 
-    /// Whether a fault has struck on the way of any request with a valid token.
+    /// Whether a fault has struck any request with a valid token.
     pub(crate) fn any_touched(&self) -> bool {
         !self.touched.is_empty()
     }
@@ -116,7 +119,7 @@ impl Denials {
     }
 
     fn told(&mut self, decidable: impl Fn(&Denial, bool) -> bool) -> Vec<Denial> {
-        // Before anything was struck there is nothing to wait for: the baseline is told at once.
+        // Before the first strike there is nothing to wait for: the baseline is judged at once.
         let nothing_struck = self.touched.is_empty();
         let mut told = Vec::new();
         for mut denial in std::mem::take(&mut self.pending) {

@@ -1,4 +1,5 @@
-//! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
+//! What must always hold in this system, one file per rule. The rules are pure: they receive what
+//! happened and report what was wrong.
 
 pub(crate) mod b1_never_opens;
 pub(crate) mod b2_never_wrongly_closes;
@@ -14,10 +15,10 @@ use super::policies;
 use crate::invariants::cedar::{ClinicOracle, OracleError};
 use crate::invariants::{Invariant, Judge};
 
-/// The rules in the order of their ids, where the gateway keeps an authorizer's answer for `cache`.
+/// The rules in the order of their ids; the gateway caches an authorizer's answer for `cache`.
 ///
 /// # Errors
-/// Where the policies cannot be read: without them nothing can be called right.
+/// If the policies cannot be read: without them nothing can be judged.
 pub(crate) fn all(cache: Duration) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
     let rules = vec![
         b1_never_opens::never_opens(),

@@ -1,4 +1,4 @@
-//! The clinic's staff and clients, and those who should not be let in. It judges nothing.
+//! The clinic's staff and clients, and callers who must not get access. It judges nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const APPOINTMENTS: [&str; 3] = ["PI-T123", "PI-T124", "PI-T125"];
 /// An appointment that does not exist.
 const UNKNOWN: &str = "PI-T999";
 
-/// Kinds of journeys, and how many of a hundred they are.
+/// Kinds of journeys, and how many of a hundred are of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Pair,
@@ -51,7 +51,7 @@ const WEIGHTS: [(Kind, usize); 7] = [
     (Kind::Post, 2),
 ];
 
-/// A token that must never be let in: whose, what is wrong with it, the token itself.
+/// A token that must never be accepted: whose it is, what is wrong with it, and the token itself.
 struct Bad {
     user: User,
     what: &'static str,
@@ -66,7 +66,7 @@ pub(crate) struct Clinic {
     bad: Vec<Bad>,
 }
 
-/// Sends with what token, where.
+/// One request: with which token, and to which appointment.
 struct Turn {
     step: u64,
     due: Duration,
@@ -78,7 +78,7 @@ struct Turn {
 }
 
 impl Clinic {
-    /// Signs everybody in. The second value keeps the stock of tokens filled while it is polled.
+    /// Signs all users in. The second value keeps the stock of tokens filled while it is polled.
     pub(crate) async fn prepare(voice: Voice, order: &Order, rate: f64) -> Result<(Self, Arc<Stock>), TrafficError> {
         let services = &order.addresses.services;
         let client = |user: User| {
@@ -180,7 +180,8 @@ impl Clinic {
             let other = if user.pool == Pool::Internal { Pool::External } else { Pool::Internal };
             Turn { endpoint: HOSTILE, client_type: other, ..Self::valid(arrival, user, &self.stock.apart(user)?, permitted(user)) }
         } else {
-            // What a person of that name in the other pool may see: a mix-up of the pools would let them in.
+            // What a user of that name in the other pool may see: mixing up the pools would grant
+            // access.
             let namesake = *NAMESAKES.get(round % NAMESAKES.len())?;
             Turn { endpoint: HOSTILE, ..Self::valid(arrival, namesake, &self.stock.fresh(namesake)?, permitted(namesake)) }
         };
@@ -211,7 +212,7 @@ impl Scenario for Clinic {
 
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
         let Some((kind, turn)) = self.deck.draw(arrival.number) else { return };
-        // `None` only says that the run was stopped in mid-journey.
+        // `None` only means that the run was stopped during the journey.
         let _ = match kind {
             Kind::Pair => self.pair(turn, arrival, hands).await,
             Kind::Twice => self.twice(turn, arrival, hands).await,
@@ -230,12 +231,12 @@ fn pair(turn: u64) -> Option<(User, &'static str)> {
     Some((*USERS.get(turn % 4)?, *APPOINTMENTS.get(turn / 4)?))
 }
 
-/// One pair in four goes on with a token used before; another quarter of the users each round.
+/// One pair in four reuses a token, shifted by one each round so that every pair comes up.
 fn reuses(turn: u64) -> bool {
     (turn + turn / 12) % 4 == 3
 }
 
-/// An appointment that somebody of that name may see.
+/// An appointment that a user of that name may see.
 fn permitted(user: User) -> &'static str {
     match user.name {
         "Joy" => "PI-T124",
@@ -244,7 +245,7 @@ fn permitted(user: User) -> &'static str {
     }
 }
 
-/// The bad tokens of one user; an expired one only where the target can make it.
+/// The bad tokens of one user; an expired one only if the target can make it.
 async fn bad_tokens(order: &Order, user: User, forger: &Forger) -> Result<Vec<Bad>, TrafficError> {
     let services = &order.addresses.services;
     let pool = order.addresses.pool(user.pool.name()).ok_or_else(|| TrafficError::Preparation("a pool is missing".to_owned()))?;
@@ -269,12 +270,12 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
+    fn the_weights_of_the_kinds_add_up_to_a_hundred() {
         assert_eq!(WEIGHTS.iter().map(|(_, weight)| weight).sum::<usize>(), 100);
     }
 
     #[test]
-    fn an_arrival_makes_as_many_requests_as_is_told_before_a_run() {
+    fn an_arrival_makes_as_many_requests_as_declared() {
         let gets = |kind: Kind| match kind {
             Kind::Pair | Kind::UnknownId => 1,
             Kind::Twice => 2,
@@ -285,20 +286,20 @@ mod tests {
     }
 
     #[test]
-    fn twelve_turns_ask_for_all_twelve_pairs() {
+    fn twelve_turns_request_all_twelve_pairs() {
         let pairs: HashSet<_> = (0..12).filter_map(pair).collect();
         assert_eq!(pairs.len(), 12);
     }
 
     #[test]
-    fn one_pair_in_four_reuses_a_token_and_every_pair_comes_to_it() {
+    fn one_pair_in_four_reuses_a_token_and_every_pair_comes_up() {
         assert_eq!((0..480).filter(|turn| reuses(*turn)).count(), 120);
         let pairs: HashSet<_> = (0..48).filter(|turn| reuses(*turn)).filter_map(pair).collect();
         assert_eq!(pairs.len(), 12);
     }
 
     #[test]
-    fn a_namesake_asks_for_what_only_the_other_may_see() {
+    fn a_namesake_requests_what_only_the_other_may_see() {
         for namesake in NAMESAKES {
             assert!(!crate::systems::clinic::may_see(namesake, permitted(namesake)), "{namesake:?}");
             assert!(USERS.iter().any(|user| user.name == namesake.name && crate::systems::clinic::may_see(*user, permitted(namesake))));

@@ -1,4 +1,5 @@
-//! Fresh id tokens in store, so that no arrival waits for a sign-in, and those that journeys used before.
+//! A stock of fresh id tokens, so that no arrival waits for a sign-in, and of tokens that journeys
+//! used before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,10 +11,11 @@ use tokio::sync::Notify;
 
 use crate::traffic::{TrafficError, tokens};
 
-/// How long ago a token must have been used first, so that the gateway's decision about it is certainly cached.
+/// How long ago a token must have been used first, so that the gateway has certainly cached the
+/// decision about it.
 const AGED: Duration = Duration::from_secs(2);
 
-/// Used tokens that are remembered for each user.
+/// How many used tokens are remembered for each user.
 const REMEMBERED: usize = 256;
 
 /// A valid id token. It has no `Debug`, so that it cannot be printed by accident.
@@ -30,10 +32,10 @@ struct Shelf {
     apart: Option<Token>,
 }
 
-/// The store.
+/// The stock.
 pub(crate) struct Stock {
     services: String,
-    /// Users with the client at which they sign in.
+    /// Users with the client that they sign in with.
     users: Vec<(User, String)>,
     depth: usize,
     shelves: Mutex<HashMap<User, Shelf>>,
@@ -42,7 +44,7 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
-    /// A store that is filled with `depth` tokens for each user.
+    /// A stock filled with `depth` tokens for each user.
     pub(crate) async fn filled(services: &str, users: Vec<(User, String)>, depth: usize) -> Result<Arc<Self>, TrafficError> {
         let stock = Arc::new(Self {
             services: services.to_owned(),
@@ -56,7 +58,8 @@ impl Stock {
         Ok(stock)
     }
 
-    /// Refills ahead of need until it is dropped by the runtime. A sign-in that fails is tried again: a fault may strike it.
+    /// Refills ahead of need until the runtime drops it. It retries a failed sign-in: a fault may
+    /// strike it.
     pub(crate) async fn keep_filled(self: Arc<Self>) {
         loop {
             self.taken.notified().await;
@@ -66,7 +69,8 @@ impl Stock {
         }
     }
 
-    /// A fresh token. Where the store is empty the one used longest ago, as a person would go on with what they have.
+    /// A fresh token. If the stock is empty, the one used longest ago, as a person would go on with
+    /// the token they have.
     pub(crate) fn fresh(&self, user: User) -> Option<Token> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(user).or_default();
@@ -81,8 +85,9 @@ impl Stock {
         token.or_else(|| shelf.used.front().map(|(token, _)| token.clone()))
     }
 
-    /// A token that no other journey will ever use. The gateway caches by token alone: one that was sent with the wrong client type
-    /// has another answer in the cache than the same token sent rightly. Where the store is empty, the last one that was set apart.
+    /// A token that no other journey will ever use. The gateway caches by token alone: after a
+    /// request with the wrong client type, the cache holds another answer for the token than after
+    /// a correct request. If the stock is empty, the last one that was set apart.
     pub(crate) fn apart(&self, user: User) -> Option<Token> {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         let shelf = shelves.entry(user).or_default();
@@ -91,7 +96,7 @@ impl Stock {
         shelf.apart.clone()
     }
 
-    /// A token that a journey used at least 2 s ago; a fresh one where there is none.
+    /// A token that a journey used at least 2 s ago; a fresh one if there is no such token.
     pub(crate) fn used(&self, user: User) -> Option<Token> {
         let aged = {
             let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +112,8 @@ impl Stock {
             let wanted: Vec<(User, &str)> = {
                 let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
                 let missing = |user: &User| self.depth.saturating_sub(shelves.get(user).map_or(0, |shelf| shelf.fresh.len()));
-                // In rounds over the users, so that nobody's shelf stays empty while another's is filled.
+                // In rounds over the users, so that no user's shelf stays empty while another's is
+                // filled.
                 let rounds = self.users.iter().map(|(user, _)| missing(user)).max().unwrap_or(0);
                 (0..rounds)
                     .flat_map(|round| self.users.iter().filter(move |(user, _)| missing(user) > round))

@@ -1,5 +1,6 @@
-//! What happened to each member, as the services and whoever did something by hand tell it. A fact is judged once all that is known of its
-//! moment is here; it is kept for as long as a later one may depend on it.
+//! What happened to each member, as reported by the services and by the harness for acts by hand. A
+//! fact is judged once everything about its time is known; it is kept for as long as a later fact
+//! may depend on it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::{Discriminant, discriminant};
@@ -16,20 +17,22 @@ use crate::exchange::{Asked, ByHand, Exchange, SignInBy};
 use crate::invariants::{ArmOf, Book, Breach, Ended, Found, Quiet, Rule};
 use crate::strike::{Handler, Struck};
 
-/// The functions that record sign-ins and disable members, and what they call.
+/// The functions that record sign-ins and disable members, and the services that they call.
 const FUNCTIONS: [&str; 2] = ["record-sign-in", "prune-users"];
 const SERVICES: [&str; 2] = ["dynamodb", "cognito-idp"];
-/// The only call with a quota that a run can use up.
+/// The only call whose quota a run can use up.
 pub(crate) const DISABLE: &str = "AdminDisableUser";
-/// What the harness learns from three sides may be out of order by a second; after this, all is known.
+/// The harness learns from three sides, which may be out of order by a second; after this time
+/// everything is known.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
-/// Of two services' facts of one moment, one may be ahead by this.
+/// How far ahead one of two services' facts about the same moment may be.
 pub(crate) const SLACK: Duration = Duration::from_millis(500);
-/// Times of sign-ins have whole seconds: a newer one of the same second may have been written that long before.
+/// Sign-in times are in whole seconds: the row of a newer sign-in in the same second may have been
+/// written this much earlier.
 pub(crate) const ONE_SECOND: Duration = Duration::from_secs(1);
-/// A fact that is older is only kept where it is the newest of its kind.
+/// An older fact is kept only if it is the newest of its kind.
 const MEMORY: Duration = Duration::from_secs(120);
-/// Of more strikes or refusals than this the oldest are forgotten.
+/// The oldest strikes and refusals are forgotten beyond this number.
 const MOST: usize = 10_000;
 
 /// What happened to one member, oldest first.
@@ -39,7 +42,7 @@ pub(crate) struct History {
     facts: Vec<(Duration, Fact)>,
 }
 
-/// A fact whose time to be judged has come.
+/// A fact that can now be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Due {
     /// The member's key.
@@ -62,11 +65,11 @@ pub(crate) struct MemberBook {
     due: VecDeque<Due>,
     /// Sign-ins by password that are not judged yet.
     pending: VecDeque<Exchange>,
-    /// What became of each sign-in, by the root of its trace.
+    /// The outcome of each sign-in, by the root of its trace.
     sign_ins: Vec<(String, SignIn)>,
     ended: Option<Ended>,
     strikes: VecDeque<Struck>,
-    /// When AdminDisableUser was refused for its quota.
+    /// When AdminDisableUser was refused because of its quota.
     refusals: VecDeque<Duration>,
     pub(crate) clock: Duration,
 }
@@ -119,24 +122,25 @@ impl Book for MemberBook {
 
     fn tables(&self, arm: ArmOf<'_>) -> Vec<Table> {
         let sign_ins: Vec<_> = self.sign_ins.iter().map(|(root, sign_in)| (arm(root), *sign_in)).collect();
-        // A batch is struck as a whole, and who was in it only the function knows: no record has an arm.
+        // A fault strikes a batch as a whole, and only the function knows which records were in it,
+        // so no record has an arm.
         let expiries: Vec<_> = self.expiries().map(|expiry| (ArmTag::Untouched, expiry.end)).collect();
         vec![dispositions::sign_ins(&sign_ins), dispositions::expiries(&expiries)]
     }
 }
 
-/// From the end of a record until its member is disabled.
+/// From the end of a row until its member is disabled.
 fn pruned(expired: Duration, end: Option<(Duration, Outcome)>) -> Ended {
     Ended { endpoint: "inactive-users expiry -> disabled", identity: None, due: expired, since: expired, end }
 }
 
 impl MemberBook {
-    /// Every row that came to its end and what became of its member.
+    /// Every row that expired, and what happened to its member.
     pub(crate) fn expiries(&self) -> impl Iterator<Item = Expiry> {
         self.members.values().flat_map(|history| dispositions::of_member(&history.facts))
     }
 
-    /// What became of a sign-in whose moment is known.
+    /// The outcome of a sign-in, once everything about its time is known.
     fn sign_in(&self, exchange: &Exchange) -> SignIn {
         let Asked::SignIn { user, .. } = &exchange.asked else { return SignIn::Failed };
         let (from, until) = (exchange.sent.saturating_sub(ONE_SECOND), exchange.done);
@@ -153,17 +157,18 @@ impl MemberBook {
         self.members.get(sub)
     }
 
-    /// How a member is called: by name, where it is known.
+    /// A member's name if it is known, else the key.
     pub(crate) fn name<'a>(&'a self, sub: &'a str) -> &'a str {
         self.members.get(sub).and_then(|history| history.user.as_deref()).unwrap_or(sub)
     }
 
-    /// How many faults struck within a span of time, where what became of the handler is as `what` says.
+    /// How many faults struck within a span of time, with an outcome for the handler that `what`
+    /// accepts.
     pub(crate) fn strikes(&self, from: Duration, until: Duration, what: impl Fn(Handler) -> bool) -> usize {
         self.strikes.iter().filter(|struck| (from..=until).contains(&struck.at) && what(struck.handler())).count()
     }
 
-    /// How often AdminDisableUser was refused for its quota within a span of time.
+    /// How often AdminDisableUser was refused because of its quota within a span of time.
     pub(crate) fn refusals(&self, from: Duration, until: Duration) -> usize {
         self.refusals.iter().filter(|at| (from..=until).contains(*at)).count()
     }
@@ -227,13 +232,14 @@ impl History {
     fn add(&mut self, at: Duration, fact: Fact, clock: Duration) {
         let place = self.facts.partition_point(|(known, _)| *known <= at);
         self.facts.insert(place, (at, fact));
-        // Twice as many as the last time are there before it is looked through again.
+        // Sweep only when the history has doubled since the last sweep.
         if self.facts.len() >= 32 && self.facts.len().is_power_of_two() {
             self.forget(clock.saturating_sub(MEMORY));
         }
     }
 
-    /// Forgets what is old, but for the newest of each kind and for what became of expiries.
+    /// Forgets old facts, except the newest of each kind and those that decide the outcome of an
+    /// expiry.
     fn forget(&mut self, old: Duration) {
         let mut kinds: HashSet<Discriminant<Fact>> = HashSet::new();
         let told: Vec<_> = dispositions::decisive(&self.facts);
@@ -243,7 +249,7 @@ impl History {
         self.facts.reverse();
     }
 
-    /// When the row expired, where the member was not disabled since.
+    /// When the row expired, unless the member has been disabled since.
     fn open_expiry(&self, until: Duration) -> Option<Duration> {
         let expired = self.last(Duration::MAX, |fact| *fact == Fact::Expired)?;
         (!self.any(expired, until, |fact| *fact == Fact::Disabled)).then_some(expired)
@@ -259,7 +265,7 @@ impl History {
         self.facts.iter().any(|(at, fact)| (from..=until).contains(at) && is(fact))
     }
 
-    /// What stood in the row before what was written at `at` as `fact`; nothing where it was gone.
+    /// The end of the row before the write of `fact` at `at`; `None` if there was no row.
     pub(crate) fn row_before(&self, at: Duration, fact: Fact) -> Option<i64> {
         let written = self.facts.iter().position(|known| *known == (at, fact))?;
         let before = self.facts.get(..written)?.iter().rev();
@@ -283,7 +289,7 @@ pub(crate) fn each(
     Rule::<MemberBook>::new(id, text, move |book, ripe, _| judge(book, &ripe.due, is_check, wrong))
 }
 
-/// The same, for a rule that is about more.
+/// The same, for a rule that looks at more than single facts.
 pub(crate) fn judge(book: &MemberBook, due: &[Due], is_check: fn(&Fact) -> bool, wrong: fn(&MemberBook, &Due) -> Option<Breach>) -> Found {
     let checks = due.iter().filter(|due| is_check(&due.fact)).count() as u64;
     (due.iter().filter_map(|due| wrong(book, due)).collect(), checks)
@@ -301,7 +307,7 @@ mod tests {
     use crate::invariants::fixtures::s;
 
     #[test]
-    fn a_fact_is_judged_once_when_all_of_its_moment_is_known() {
+    fn a_fact_is_judged_once_when_everything_about_its_time_is_known() {
         let mut book = MemberBook::default();
         let events = Life::new(1).written(1.0, 100).signed_in(1.1).expired(3.0).events();
         let early: Vec<_> = events.iter().flat_map(|event| book.see(event).due).collect();
@@ -316,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stood_in_a_row_is_known_until_it_goes() {
+    fn the_value_of_a_row_is_known_until_the_row_goes() {
         let life =
             Life::new(1).written(1.0, 100).written(2.0, 90).signed_in(2.1).expired(3.0).written(4.0, 80).row_deleted(5.0).written(6.0, 70);
         let mut book = MemberBook::default();
@@ -328,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_does_not_grow_without_end() {
+    fn a_history_does_not_grow_without_bound() {
         let mut book = MemberBook::default();
         let mut life = Life::new(1).disabled(0.5);
         for n in 0..5_000_i64 {

@@ -1,4 +1,5 @@
-//! Each weakness's member, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
+//! Runs a member with each weakness through all rules at once: exactly one rule reports it. The
+//! hardened form breaks no rule under any kind of fault.
 
 use crate::systems::inactive_users::sub;
 use run_folder::Seen;
@@ -8,12 +9,12 @@ use crate::Event;
 use crate::invariants::Quiet;
 use crate::invariants::fixtures::{self, checked, s};
 
-/// Who broke, when all is quiet at this time.
+/// The broken rules if all is quiet at this time.
 fn named(events: &[Event], at: f64) -> Vec<&'static str> {
     fixtures::named(events, &Quiet { at: s(at), ..Quiet::default() })
 }
 
-/// The same whoever tells first: the services by up to a second, or the harness.
+/// The same whichever side reports first: the services by up to a second, or the harness.
 fn named_in_any_order(lives: Vec<Life>, at: f64) -> Vec<&'static str> {
     let events = together(lives);
     let names = named(&events, at);
@@ -34,7 +35,7 @@ fn pruned(n: u32, at: f64) -> Life {
 }
 
 #[test]
-fn a_weakness_is_named_by_exactly_one_rule() {
+fn a_weakness_breaks_exactly_one_rule() {
     let gone = || Life::new(1).seeded(1.0, 100).removed(3.0).expired(6.001);
     let waiting = |n: u32| Life::new(n).seeded(1.0, 100).expired(6.0 + f64::from(n) * 0.001);
     let refused = Life::new(70).saw(6.9, Seen::QuotaExceeded { operation: "AdminDisableUser".into() });
@@ -64,7 +65,7 @@ fn a_weakness_is_named_by_exactly_one_rule() {
 }
 
 #[test]
-fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
+fn the_hardened_form_breaks_no_rule_under_any_fault() {
     let member = || Life::new(4).seeded(1.0, 100).expired(6.0);
     let mut stories = vec![
         ("nothing", vec![pruned(1, 6.2), Life::new(2).sign_in(1.0, 100), racer()]),
@@ -101,7 +102,8 @@ fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
     for action in
         ["refuse", "lose-answer", "kill-before", "kill-middle", "kill-after", "hold-of-deadline", "wait-before", "wait-after", "hand-twice"]
     {
-        // Once disabled, whatever is lost of it; the record comes again and nothing is done twice.
+        // Once the member is disabled, it does not matter what is lost: the record comes again and
+        // nothing is done twice.
         stories.push((action, vec![member().struck(6.1, "prune-users", action).disabled(8.0), racer().struck(7.0, "prune-users", action)]));
         stories.push((action, vec![Life::new(3).sign_in(1.0, 100).struck(1.02, "record-sign-in", action).sign_in(5.0, 104)]));
     }
@@ -111,7 +113,7 @@ fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
 }
 
 #[test]
-fn a_long_run_of_members_without_a_mistake_is_checked_and_named_by_nobody() {
+fn a_long_correct_run_of_members_is_checked_and_breaks_no_rule() {
     let mut lives = Vec::new();
     for n in 0..40 {
         let times = (0..20).map(|k| f64::from(k) * 10.0 + f64::from(n) * 0.1);
@@ -133,7 +135,7 @@ fn a_long_run_of_members_without_a_mistake_is_checked_and_named_by_nobody() {
             "D-1" => 1_062,
             "D-2" | "D-8" => 1_001,
             "D-3" => 860,
-            // A delete by hand is told by the table and by whoever did it.
+            // A delete by hand is reported twice: by the table and by the harness.
             "D-4" => 1_003,
             "D-5" | "D-6" => 1,
             "D-7" => 860 * 2 + 1_000 + 60 + 3,

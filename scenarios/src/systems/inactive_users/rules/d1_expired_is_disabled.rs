@@ -1,4 +1,5 @@
-//! D-1: who is inactive is disabled, or the record of it is kept where it can be repeated. What stands behind a record that blocks is D-5's.
+//! D-1: an inactive member is disabled, or the record is kept where it can be retried. D-5 judges
+//! records behind one that blocks.
 
 use super::book::MemberBook;
 use super::expiries::{self, Fate};
@@ -36,7 +37,7 @@ mod tests {
     use crate::invariants::fixtures::{broken_at, s};
 
     #[test]
-    fn whoever_is_inactive_is_accounted_for() {
+    fn every_inactive_member_is_accounted_for() {
         let nowhere = Seen::StreamGivenUp { table: TABLE.into(), keys: vec![sub(&Life::name(1))], to: None, message: None };
         let new = || Life::new(1).seeded(1.0, 100).expired(6.0);
         for (what, life, expected) in [
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_pool_says_in_the_end_counts_too() {
+    fn the_state_of_the_pool_at_the_end_counts_too() {
         let events = Life::new(1).seeded(1.0, 100).expired(6.0).events();
         for (users, expected) in [(vec![], 0), (vec![(Life::name(1), false)], 0), (vec![(Life::name(1), true)], 1)] {
             let quiet = Quiet { at: s(120.0), users: Some(users.clone()), ..Quiet::default() };
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_at_once_are_under_way_while_members_are_being_disabled() {
+    fn a_thousand_expiries_are_under_way_while_members_are_being_disabled() {
         let life = |n: u32| Life::new(n).seeded(1.0, 100).expired(6.0);
         let lives = (0..1_000).map(|n| if n < 900 { life(n).disabled(6.0 + f64::from(n) * 0.04) } else { life(n) });
         let events = together(lives);

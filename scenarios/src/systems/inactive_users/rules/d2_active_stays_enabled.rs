@@ -1,5 +1,6 @@
-//! D-2: nobody active is disabled, in particular not who signs in between the end of the row and its processing. A sign-in that lands between
-//! the function's look and its call cannot be foreseen, but is undone at once; where a fault strikes that, by the next attempt.
+//! D-2: no active member is disabled, in particular none who signs in between the end of the row
+//! and its processing. The function cannot foresee a sign-in that lands between its look and its
+//! call, but must undo the call at once; if a fault strikes that, the next attempt must.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::invariants::{Breach, Moment, Rule};
 
 /// Looking again and enabling takes two calls.
 const UNDONE: Duration = Duration::from_secs(2);
-/// A strike so long before or after may be of the invocation that disabled.
+/// A strike within this time before or after may have hit the invocation that disabled the member.
 const NEAR: Duration = Duration::from_secs(5);
 
 pub(crate) fn active_stays_enabled(life: Duration) -> Rule<MemberBook> {
@@ -32,9 +33,10 @@ pub(crate) fn active_stays_enabled(life: Duration) -> Rule<MemberBook> {
 
 struct Wrong {
     life: Duration,
-    /// Who was disabled wrongly and not enabled again at once, each with the sign-in: it is to be seen whether a fault struck.
+    /// Members who were wrongly disabled and not enabled again at once, each with the sign-in. Not
+    /// known yet: whether a fault struck.
     open: VecDeque<(Due, Duration)>,
-    /// Those that one struck: it is to be seen whether a later attempt enables them.
+    /// Those that a fault struck. Not known yet: whether a later attempt enables them.
     struck: Vec<(Due, Duration)>,
 }
 
@@ -47,10 +49,10 @@ impl Wrong {
         let written = last(signed_in, &|fact| matches!(fact, Fact::Written { .. }));
         let ended = last(at + SLACK, &|fact| matches!(fact, Fact::Expired | Fact::RowDeleted));
         let is_last_word = last(at, &|fact| *fact == Fact::Seeded).is_none_or(|seeded| seeded < signed_in);
-        // The row of this sign-in, or a newer one, is there still.
+        // The row of this sign-in, or a newer one, still exists.
         let row_lives = written.is_some_and(|written| ended.is_none_or(|ended| ended < written));
         let deleted = last(at, &|fact| *fact == Fact::RowDeleted).is_some_and(|deleted| deleted > signed_in);
-        // Or it went, but far too early.
+        // Or it ended, but far too early.
         let too_early = at < signed_in + self.life / 2 && !deleted;
         (is_last_word && (row_lives || too_early)).then_some(signed_in)
     }
@@ -67,7 +69,8 @@ impl Wrong {
         words::breach(book, &due.sub, due.at, answered, expected)
     }
 
-    /// What no fault excuses; what one may excuse is looked at again in the end.
+    /// Breaches that no fault can excuse. Those that a fault may excuse are judged again at the
+    /// end.
     fn surely(&mut self, book: &MemberBook, clock: Duration) -> Vec<Breach> {
         let mut breaches = Vec::new();
         while let Some((due, signed_in)) = self.open.pop_front_if(|(due, _)| due.at.saturating_add(NEAR + GRACE) <= clock) {
@@ -109,7 +112,7 @@ mod tests {
     use crate::invariants::fixtures::{broken, s};
 
     #[test]
-    fn whoever_has_signed_in_since_stays_enabled() {
+    fn a_member_who_has_signed_in_since_stays_enabled() {
         let racer = || Life::new(1).seeded(1.0, 100).expired(6.0).sign_in(6.5, 200);
         for (what, life, expected) in [
             ("inactive and disabled", Life::new(1).seeded(1.0, 100).expired(6.0).disabled(6.2), (0, 1)),

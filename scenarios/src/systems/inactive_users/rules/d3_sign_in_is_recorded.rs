@@ -1,4 +1,5 @@
-//! D-3: a sign-in that succeeds has its row written before it is answered, whatever strikes; and unless the row ended, it is there in the end.
+//! D-3: under every fault, a successful sign-in has its row written before it is answered; at the
+//! end the row still exists unless it expired.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Moment, NOTHING, Quiet, Rule, wording};
 
-/// A row that ends so soon may have ended while the table was read.
+/// A row that ends within this time may have ended while the table was read.
 const ENDS_SOON: Duration = Duration::from_secs(2);
 
 /// When the latest successful sign-in of each member was sent and answered.
@@ -39,12 +40,12 @@ pub(crate) fn sign_in_is_recorded(life: Duration) -> Rule<MemberBook> {
     })
 }
 
-/// What is wrong with a sign-in that succeeded.
+/// What is wrong with a successful sign-in.
 fn unrecorded(book: &MemberBook, granted: &Exchange, sub: &str) -> Option<Breach> {
     let (from, until) = (granted.sent.saturating_sub(ONE_SECOND + SLACK), granted.done + SLACK);
     let written = |fact: &Fact| matches!(fact, Fact::Written { .. });
     let recorded = book.history(sub).is_some_and(|history| history.any(from, until, written));
-    // What was written is what the event said, and a fault may have said something else.
+    // The row holds what the event said, and a fault may have changed the event.
     let misled = || book.strikes(granted.sent, granted.done + GRACE, |handler| handler == Handler::Misled) > 0;
     if recorded || misled() {
         return None;
@@ -53,7 +54,8 @@ fn unrecorded(book: &MemberBook, granted: &Exchange, sub: &str) -> Option<Breach
     Some(Breach { answered: format!("{}, and no row was written", told.answered), ..told })
 }
 
-/// Whose row should be there in the end and is not. A row that lacks since it was never written has been told.
+/// Members whose row should exist at the end and does not. A row that was never written has been
+/// reported already.
 fn missing(book: &MemberBook, latest: &Latest, rows: &HashSet<&str>, now: Duration, life: Duration) -> Vec<Breach> {
     let lacks = |(sub, (sent, done)): (&String, &(Duration, Duration))| {
         let history = book.history(sub)?;
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_end_the_row_is_there_unless_it_ended() {
+    fn at_the_end_the_row_exists_unless_it_ended() {
         let new = || Life::new(1).sign_in(1.0, 100);
         let there = vec![(sub(&Life::name(1)), Some(100))];
         for (what, life, rows, at, expected) in [

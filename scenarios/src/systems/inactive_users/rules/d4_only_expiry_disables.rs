@@ -7,7 +7,7 @@ use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Rule};
 
-/// The record of an expiry may be processed late, and a row deleted by hand meanwhile.
+/// The record of an expiry may be processed late, and the row deleted by hand meanwhile.
 const LATE: Duration = Duration::from_secs(60);
 
 pub(crate) fn only_expiry_disables() -> Rule<MemberBook> {
@@ -36,7 +36,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn a_delete_by_hand_disables_nobody() {
+    fn a_delete_by_hand_disables_no_member() {
         let new = || Life::new(1).seeded(1.0, 100);
         for (what, life, expected) in [
             ("expired", new().expired(6.0).disabled(6.2), (0, 1)),

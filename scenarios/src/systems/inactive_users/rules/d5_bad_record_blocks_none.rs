@@ -1,5 +1,5 @@
-//! D-5: one record that cannot be processed, such as that of a member who is gone, blocks nobody's: nothing is given up without a fault, and
-//! what stands behind it is processed.
+//! D-5: one record that cannot be processed, for example of a deleted member, blocks no other
+//! record: none is given up without a fault, and the records behind it are processed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Moment, Rule};
 
-/// The last attempt before a record is given up lies within this; attempts are 5 s apart in the end.
+/// The last attempt before a record is given up is within this time; late attempts are 5 s apart.
 const LAST_ATTEMPT: Duration = Duration::from_secs(5);
 
 pub(crate) fn bad_record_blocks_none() -> Rule<MemberBook> {
@@ -32,7 +32,8 @@ pub(crate) fn bad_record_blocks_none() -> Rule<MemberBook> {
     })
 }
 
-/// A record that was given up although nothing struck its last attempt; what the quota refused is D-8's.
+/// A record that was given up although no fault struck its last attempt. D-8 judges refusals by the
+/// quota.
 fn given_up(book: &MemberBook, due: &Due) -> Option<Breach> {
     let (from, until) = (due.at.saturating_sub(LAST_ATTEMPT), due.at + Duration::from_secs(1));
     let excused = || book.strikes(from, until, |_: Handler| true) > 0 || book.refusals(from, until) > 0;
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record_of_a_member_who_is_gone_holds_up_nobody() {
+    fn the_record_of_a_deleted_member_holds_up_no_other_record() {
         for (what, lives, expected) in [
             ("it is passed over", vec![gone(), behind().disabled(6.3)], (0, 1)),
             ("it comes last", vec![gone()], (0, 1)),

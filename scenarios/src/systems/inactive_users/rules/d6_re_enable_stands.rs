@@ -1,5 +1,6 @@
-//! D-6: doing it twice is harmless: whom an administrator enables again is not disabled by the same expiry once more. An attempt that died between
-//! disabling and remembering it cannot be told from one that never came so far, so such a strike excuses it.
+//! D-6: processing a record twice is harmless: a member whom an administrator enables again is not
+//! disabled again by the same expiry. An attempt that died between disabling and remembering it
+//! looks like one that never got so far, so such a strike is an excuse.
 
 use super::book::{Due, MemberBook, SLACK, each, unsure};
 use super::fact::Fact;
@@ -31,7 +32,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn whom_an_administrator_enables_stays_so_until_the_next_expiry() {
+    fn a_member_enabled_by_an_administrator_stays_so_until_the_next_expiry() {
         let new = || Life::new(1).seeded(1.0, 100).expired(6.0).disabled(6.2);
         let struck = |action: &str| new().struck(6.3, "prune-users", action).enabled_by_hand(6.5).disabled(8.0);
         for (what, life, expected) in [

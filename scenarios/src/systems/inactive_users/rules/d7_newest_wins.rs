@@ -1,4 +1,5 @@
-//! D-7: at most three calls of the trigger a sign-in, and of two sign-ins the newer one counts, whichever is written last.
+//! D-7: at most three calls of the trigger per sign-in, and of two sign-ins the newer one counts,
+//! whichever is written last.
 
 use crate::systems::inactive_users::sub;
 use run_folder::Seen;
@@ -10,7 +11,8 @@ use super::fact::Fact;
 use super::words;
 use crate::invariants::{Breach, Moment, Rule};
 
-/// Source: Amazon Cognito, Lambda triggers: a trigger that does not answer within 5 s is called again, three times at most.
+/// Cognito calls a trigger that does not answer within 5 s again, three times at most. Source:
+/// Amazon Cognito, Lambda triggers.
 const MOST_CALLS: u32 = 3;
 
 pub(crate) fn newest_wins() -> Rule<MemberBook> {
@@ -31,7 +33,7 @@ pub(crate) fn newest_wins() -> Rule<MemberBook> {
     )
 }
 
-/// A row whose time was moved back by somebody else than the harness.
+/// A row whose time was moved back, but not by the harness.
 fn moved_back(book: &MemberBook, due: &Due) -> Option<Breach> {
     let Fact::Written { expires: Some(expires) } = due.fact else { return None };
     let history = book.history(&due.sub)?;

@@ -1,4 +1,5 @@
-//! D-8: never more than 25 disables in any second, which is the quota of an account and Region. The aim of the contract as a rule.
+//! D-8: never more than 25 disables in any second, which is the quota of an account and Region.
+//! This is the contract's aim as a rule.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::invariants::{Breach, Found, Moment, Rule};
 
 /// A little less than a second: calls sent a second apart may arrive closer together.
 const SECOND: Duration = Duration::from_millis(900);
-/// A struck call comes again in another second than it had its turn in, so each strike so long before excuses one call.
+/// A struck call is retried in another second than the one reserved for it, so each strike within
+/// this time before excuses one call.
 const BEFORE: Duration = Duration::from_secs(6);
 
 fn expected() -> String {
@@ -40,11 +42,11 @@ fn excused(book: &MemberBook, at: Duration) -> usize {
 
 #[derive(Default)]
 struct Calls {
-    /// Who was disabled in the last second, and when.
+    /// The members disabled in the last second, and when.
     disabled: VecDeque<(Duration, String)>,
     /// Refusals that are not judged yet.
     refused: VecDeque<Duration>,
-    /// A burst is told once.
+    /// Until when further breaches belong to a burst that was reported.
     told_until: Duration,
 }
 
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn no_second_holds_more_than_the_quota() {
+    fn no_second_has_more_calls_than_the_quota() {
         let with = |lives: Vec<Life>, more: Life| lives.into_iter().chain([more]).collect::<Vec<_>>();
         for (what, lives, expected) in [
             ("25 a second", disabled(200, 25.0), (0, 200)),

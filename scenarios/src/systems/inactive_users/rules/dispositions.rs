@@ -1,4 +1,5 @@
-//! What became of each expired row and of each sign-in, and the tables of the report. It judges nothing.
+//! The outcome of each expired row and of each sign-in, and the tables of the report. It judges
+//! nothing.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use reports::{ArmTag, Dispositions as Table};
 use super::fact::Fact;
 use crate::invariants::table;
 
-/// A row that came to its end, and what became of its member.
+/// A row that expired, and what happened to its member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expiry {
     /// When the row was deleted.
@@ -15,13 +16,13 @@ pub(crate) struct Expiry {
     pub(crate) end: Expired,
 }
 
-/// What became of a member whose row expired.
+/// What happened to a member whose row expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expired {
     Disabled,
     /// The record could not be processed and was given up.
     GivenUp,
-    /// There was no such member any more.
+    /// The member no longer existed.
     Gone,
     /// The member signed in again first.
     ActiveAgain,
@@ -29,7 +30,7 @@ pub(crate) enum Expired {
     InFlight,
 }
 
-/// What became of a sign-in by password.
+/// The outcome of a sign-in by password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignIn {
     /// Granted, and its row was written.
@@ -42,7 +43,7 @@ pub(crate) enum SignIn {
     Failed,
 }
 
-/// The expiries of one member. Whatever is seen before the next one belongs to an expiry.
+/// The expiries of one member. Facts up to the next expiry belong to the one before.
 pub(super) fn of_member(facts: &[(Duration, Fact)]) -> Vec<Expiry> {
     let expired: Vec<_> = facts.iter().filter(|(_, fact)| *fact == Fact::Expired).map(|(at, _)| *at).collect();
     let end = |at: Duration| {
@@ -63,7 +64,7 @@ pub(super) fn of_member(facts: &[(Duration, Fact)]) -> Vec<Expiry> {
     expired.iter().map(|at| Expiry { at: *at, end: end(*at) }).collect()
 }
 
-/// Which facts tell what became of an expiry.
+/// Which facts decide the outcome of an expiry.
 pub(super) fn decisive(facts: &[(Duration, Fact)]) -> Vec<bool> {
     let mut is_open = false;
     let decides = |(_, fact): &(Duration, Fact)| match fact {
@@ -72,7 +73,7 @@ pub(super) fn decisive(facts: &[(Duration, Fact)]) -> Vec<bool> {
             true
         }
         Fact::Disabled | Fact::GivenUp { .. } | Fact::Removed => true,
-        // The first sign-in after it.
+        // Only the first sign-in after it.
         Fact::Written { .. } => std::mem::take(&mut is_open),
         _ => false,
     };

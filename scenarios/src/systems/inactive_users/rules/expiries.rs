@@ -1,4 +1,4 @@
-//! What became of every row whose time was over, once all is quiet.
+//! The outcome of every expired row, once all is quiet.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,29 +7,31 @@ use super::book::{History, MemberBook, SLACK};
 use super::fact::Fact;
 use crate::invariants::Quiet;
 
-/// The stream has this long for a record that nothing holds up.
+/// How long the stream may take to deliver a record that nothing holds up.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
-/// While members are still being disabled, the rest is under way: a thousand take 40 s at the quota.
+/// While members are still being disabled, the rest is under way: a thousand take 40 s at the
+/// quota.
 const STILL_GOING: Duration = Duration::from_secs(5);
-/// So long a record may hold up those behind it.
+/// How long a record may hold up those behind it.
 const HELD_UP: Duration = Duration::from_secs(30);
 
-/// What became of the last expiry of a member.
+/// The outcome of a member's last expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Disabled, active again, or gone: as it should be.
+    /// Disabled, active again, or gone: all correct.
     Settled,
-    /// In the queue for what failed, or given up and nowhere.
+    /// In the queue for failed records, or given up and kept nowhere.
     GivenUp { kept: bool },
     /// It may still be processed.
     UnderWay,
-    /// Nothing became of it, and it stands behind the record of a member who is gone, behind which nothing was processed.
+    /// Nothing happened. It is behind the record of a deleted member, after which no record was
+    /// processed.
     Blocked,
-    /// Nothing became of it.
+    /// Nothing happened.
     Nothing,
 }
 
-/// One expiry: the member's key, when, and what became of it.
+/// One expiry: the member's key, its time, and its outcome.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) sub: String,
@@ -37,7 +39,8 @@ pub(crate) struct Ended {
     pub(crate) fate: Fate,
 }
 
-/// Whether a member who is in the pool is enabled, by key; nobody who is gone is in it.
+/// For each member in the pool, by key: whether the member is enabled. A deleted member is not in
+/// it.
 type Users = HashMap<String, bool>;
 
 /// The last expiry of every member.
@@ -71,7 +74,7 @@ pub(crate) fn all(book: &MemberBook, quiet: &Quiet) -> Vec<Ended> {
     all
 }
 
-/// What is known to have become of an expiry; `None` where nothing is.
+/// The known outcome of an expiry; `None` if there is none so far.
 fn fate(sub: &str, history: &History, at: Duration, users: Option<&Users>) -> Option<Fate> {
     let since = |is: &dyn Fn(&Fact) -> bool| history.any(at.saturating_sub(SLACK), Duration::MAX, is);
     if since(&|fact| matches!(fact, Fact::GivenUp { .. })) && !since(&|fact| matches!(fact, Fact::Disabled)) {
@@ -90,8 +93,9 @@ fn is_gone(sub: &str, history: &History, users: Option<&Users>) -> bool {
     history.any(Duration::ZERO, Duration::MAX, |fact| *fact == Fact::Removed) || users.is_some_and(|users| !users.contains_key(sub))
 }
 
-/// When the first record of a member who is gone came, behind which no record was processed: from there on the shard stands still. Nothing
-/// where no record was ever processed: then it is not this one that blocks.
+/// When the first record of a deleted member came after which no record was processed: from then on
+/// the shard is blocked. `None` if no record was ever processed, because then something else blocks
+/// it.
 fn blocked_from(expired: &[(&String, &History, Duration)], users: Option<&Users>) -> Option<Duration> {
     let processed =
         |history: &History, at: Duration| history.any(at, Duration::MAX, |fact| matches!(fact, Fact::Disabled | Fact::GivenUp { .. }));

@@ -9,9 +9,9 @@ pub(crate) enum Fact {
     },
     /// The harness put the row, as if the last sign-in had been long ago.
     Seeded,
-    /// The row was deleted by a call.
+    /// A call deleted the row.
     RowDeleted,
-    /// The row's time was over.
+    /// The row expired.
     Expired,
     /// The record of its end was given up; it is kept in a queue, or nowhere.
     GivenUp {
@@ -23,6 +23,6 @@ pub(crate) enum Fact {
     Enabled,
     /// An administrator enabled the member again.
     EnabledByHand,
-    /// Somebody deleted the member.
+    /// The member was deleted.
     Removed,
 }

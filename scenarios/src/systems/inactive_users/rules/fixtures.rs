@@ -1,4 +1,5 @@
-//! What the tests of the inactive users' rules are made of: the life of one member, told by all who saw a part of it.
+//! Fixtures for the tests of the inactive users' rules: the life of one member, reported by all who
+//! saw a part of it.
 
 use crate::systems::inactive_users::{DISABLES_TABLE, FAILED, TABLE, member, sub};
 use faults::Place;
@@ -11,7 +12,7 @@ use crate::strike::Struck;
 
 const POOL_ID: &str = "local_members";
 
-/// Some member's life; what happens is added, in order of time.
+/// The life of one member. Tests add what happens, in order of time.
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
     user: String,
@@ -27,7 +28,7 @@ impl Life {
         member(n)
     }
 
-    /// Something that says nothing but how late it is.
+    /// An event that only moves the clock.
     pub(crate) fn tick(at: f64) -> Event {
         Event::Saw {
             at: s(at),
@@ -89,14 +90,14 @@ impl Life {
         self.saw(at, Seen::SignedIn { pool: POOL_ID.into(), user })
     }
 
-    /// What the harness has of a sign-in with the password.
+    /// What the harness records of a sign-in with the password.
     pub(crate) fn asked(self, sent: f64, done: f64, status: u16) -> Self {
         let user = self.user.clone();
         let exchange = exchange(Asked::SignIn { user, by: SignInBy::Password }, sent, done, status);
         self.with(Event::Exchange(Box::new(exchange)))
     }
 
-    /// A sign-in that succeeds, as all sides see it.
+    /// A successful sign-in, as all sides see it.
     pub(crate) fn sign_in(self, at: f64, expires: i64) -> Self {
         self.written(at + 0.02, expires).triggered(at + 0.03, 1).signed_in(at + 0.04).asked(at, at + 0.05, 200)
     }

@@ -1,4 +1,4 @@
-//! Histories of members and what the book makes of them.
+//! Histories of members and what the book derives from them.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ fn gone(at: u64, user: &str) -> Event {
     Event::ByHand { user: user.into(), at: s(at), act: ByHand::MemberDeleted }
 }
 
-/// The ends that were told, in their order, and the book.
+/// The ends that were reported, in order, and the book.
 fn told(history: &[Event]) -> (Vec<Ended>, MemberBook) {
     let mut book = MemberBook::default();
     let ended = history.iter().filter_map(|event| {
@@ -81,7 +81,7 @@ fn written(at: u64, user: &str) -> Event {
 }
 
 #[test]
-fn every_sign_in_has_its_fate_and_the_books_add_up() {
+fn every_sign_in_has_its_outcome_and_the_tables_add_up() {
     use SignInBy::{Password, Refresh};
     let cases = [
         ("recorded", vec![sign_in("a", Password, 5, 7, Some(200)), written(6, "a")], Some(SignIn::Recorded)),
@@ -104,7 +104,7 @@ fn every_sign_in_has_its_fate_and_the_books_add_up() {
 }
 
 #[test]
-fn every_expiry_has_its_fate_and_the_books_add_up() {
+fn every_expiry_has_its_outcome_and_the_tables_add_up() {
     use Expired::{ActiveAgain, Disabled, GivenUp, Gone, InFlight};
     let cases = [
         ("in flight", vec![over(5)], vec![InFlight], None),
@@ -132,7 +132,7 @@ fn every_expiry_has_its_fate_and_the_books_add_up() {
 }
 
 #[test]
-fn who_has_not_come_to_an_end_is_told() {
+fn members_without_an_end_are_reported() {
     let member = || vec![Ended { endpoint: "inactive-users expiry -> disabled", identity: None, due: s(6), since: s(6), end: None }];
     for (what, history, expected, waited_for) in [
         ("nothing", vec![], vec![], 0),
@@ -146,7 +146,7 @@ fn who_has_not_come_to_an_end_is_told() {
 }
 
 #[test]
-fn what_became_of_expiries_is_not_forgotten() {
+fn the_outcome_of_an_expiry_is_not_forgotten() {
     let mut history = vec![written(1, "a"), over(5), written(6, "a"), written(8, "a"), over(9), disabled(10, "a")];
     history.extend((20..2_000).map(|at| written(at, "a")));
     let (_, book) = told(&history);

@@ -1,4 +1,5 @@
-//! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
+//! What must always hold in this system, one file per rule. The rules are pure: they receive what
+//! happened and report what was wrong.
 
 pub(crate) mod book;
 pub(crate) mod d1_expired_is_disabled;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use crate::invariants::{Invariant, Judge};
 
-/// The rules in the order of their ids, where a row lives for `life` after a sign-in.
+/// The rules in the order of their ids; a row lives for `life` after a sign-in.
 pub(crate) fn all(life: Duration) -> Vec<Box<dyn Invariant>> {
     let rules = vec![
         d1_expired_is_disabled::expired_is_disabled(),

@@ -1,11 +1,12 @@
-//! How what happened to a member is told to people, and how to look at the member.
+//! How a member's history is described to people, and how to look the member up.
 
 use std::time::Duration;
 
 use super::book::MemberBook;
 use crate::invariants::Breach;
 
-/// A breach about a member; `$SERVICES` and `$POOL` stand for the services' address and the members' pool.
+/// A breach about a member; `$SERVICES` and `$POOL` are placeholders for the services' address and
+/// the members' pool.
 pub(crate) fn breach(book: &MemberBook, sub: &str, at: Duration, answered: impl Into<String>, expected: impl Into<String>) -> Breach {
     let name = book.name(sub);
     Breach {
@@ -20,7 +21,7 @@ pub(crate) fn breach(book: &MemberBook, sub: &str, at: Duration, answered: impl 
     }
 }
 
-/// Such as `2.5 s after it`.
+/// For example `2.5 s after it`.
 pub(crate) fn after(at: Duration, since: Duration) -> String {
     format!("{:.1} s after it", at.saturating_sub(since).as_secs_f64())
 }

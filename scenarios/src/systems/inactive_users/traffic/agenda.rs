@@ -1,4 +1,5 @@
-//! What is done by hand beside the sign-ins, and when: rows are put and deleted, members deleted. Pure: the load and the timeline decide.
+//! What the harness does by hand beside the sign-ins, and when: it puts and deletes rows, and
+//! deletes members. Pure: the load and the timeline decide.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::systems::inactive_users::traffic::people::People;
 pub(crate) struct Act {
     /// When.
     pub(crate) at: Duration,
-    /// With whom.
+    /// The member.
     pub(crate) user: String,
     /// What.
     pub(crate) what: What,
@@ -21,7 +22,7 @@ pub(crate) struct Act {
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    /// Put the member's row, so that its life ends at this time.
+    /// Put the member's row so that it ends at this time.
     Seed {
         /// When.
         expires: Duration,
@@ -32,7 +33,7 @@ pub(crate) enum What {
     DeleteMember,
 }
 
-/// Everything that is to be done, in order of time, where a row lives for `life` after a sign-in.
+/// Everything to do, in order of time; a row lives for `life` after a sign-in.
 pub(crate) fn agenda(load: &UsersLoad, life: Duration, timeline: &Timeline, seed: u64) -> Vec<Act> {
     let people = People::new(load);
     let mut acts = Vec::new();
@@ -42,7 +43,8 @@ pub(crate) fn agenda(load: &UsersLoad, life: Duration, timeline: &Timeline, seed
     for (n, cohort) in people.cohorts.iter().enumerate() {
         let ends = people.cohort_ends(timeline, n);
         cohort.clone().for_each(|number| row(number, ends));
-        // Among the records of the cohort, so that one that cannot be processed is in their batch.
+        // Among the records of the cohort, so that their batch contains one that cannot be
+        // processed.
         row(people.missing.start + u32::try_from(n).unwrap_or(0), ends);
     }
     for (n, number) in (0..).zip(people.racers.clone()) {
@@ -52,7 +54,7 @@ pub(crate) fn agenda(load: &UsersLoad, life: Duration, timeline: &Timeline, seed
         row(people.refresher(rank), people.refresher_ends(timeline, rank));
     }
     for number in people.rows_deleted.clone() {
-        // It would live on for as long as after a sign-in at the very end.
+        // It would live as long as after a sign-in at the very end.
         row(number, timeline.end() + life);
     }
     let later = |at: Duration, what: What| move |number: u32| Act { at, user: member(number), what };
@@ -70,7 +72,7 @@ mod tests {
     use crate::units::Rate;
 
     #[test]
-    fn every_row_is_put_once_and_before_anything_else_happens_to_it() {
+    fn every_row_is_put_once_before_anything_else_happens_to_it() {
         let second = Duration::from_secs(1);
         let timeline = Timeline { warm_up: second, baseline: second, arming: second, fault: second * 20, recovery: second };
         let load = UsersLoad { rate: Rate(5.0), members: 100, cohorts: vec![1, 25], racers: 4 };

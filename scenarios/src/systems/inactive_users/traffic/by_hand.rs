@@ -1,4 +1,5 @@
-//! Does what the agenda says, and enables again whom the pool has disabled; tells of what was done, and of nothing else.
+//! Carries out the agenda, and enables again some members whom the pool has disabled. It reports
+//! what it did and nothing else.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,13 +18,13 @@ use crate::systems::inactive_users::{THRESHOLD_DAYS, UsersLoad, row_life};
 use crate::traffic::preparation::Companion;
 use crate::traffic::{Order, TrafficError};
 
-/// So many things are done at once: a thousand rows are put within a second.
+/// How many workers act in parallel: they put a thousand rows within a second.
 const HANDS: usize = 4;
 
-/// A call that was refused is made again after this.
+/// How long until a refused call is made again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// So often; what cannot be done then is left, and not told.
+/// How many attempts; after that the act is skipped and not reported.
 const TRIES: u32 = 25;
 
 /// How long an administrator takes to enable a member again.
@@ -32,16 +33,16 @@ const REACTION: Duration = Duration::from_millis(300);
 /// Seconds of the threshold at AWS.
 const THRESHOLD_S: f64 = THRESHOLD_DAYS as f64 * 86_400.0;
 
-/// Whoever does it.
+/// One worker.
 struct Hand {
     door: Door,
     events: UnboundedSender<Event>,
     started: Instant,
-    /// A row's life here, in seconds, after a sign-in.
+    /// How long a row lives here after a sign-in, in seconds.
     life_s: f64,
 }
 
-/// What is done by hand beside the sign-ins.
+/// What the harness does by hand beside the sign-ins.
 pub(crate) struct ByHand {
     load: UsersLoad,
     events: UnboundedSender<Event>,
@@ -91,7 +92,7 @@ impl Hand {
         for _ in 0..TRIES {
             match self.try_once(act).await {
                 Ok(event) => {
-                    // Nobody listens once the harness has gone on.
+                    // The receiver is gone once the harness has moved on.
                     let _ = self.events.send(event);
                     return;
                 }
@@ -126,8 +127,8 @@ impl Hand {
         Event::ByHand { user, at: self.started.elapsed(), act }
     }
 
-    /// A row that is written now and is to end at `expires`: the time of its sign-in and its time to live in epoch seconds, and when
-    /// it really ends, for a time to live has whole seconds.
+    /// A row that is written now and ends at `expires`: its sign-in time and its time to live in
+    /// epoch seconds, and when it really ends, because a time to live has whole seconds.
     fn row(&self, expires: Duration) -> (i64, i64, Duration) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let elapsed = self.started.elapsed();
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_ends_when_it_should_in_compressed_time_and_says_when_it_really_does() {
+    fn a_row_ends_on_time_in_compressed_time_and_its_actual_end_is_returned() {
         for (life_s, within) in [(30.0, 0.001), (2_592.0, 0.001), (2_592_000.0, 0.501)] {
             let wanted = Duration::from_secs(20);
             let (signed_in, ttl, expires) = hand(life_s).row(wanted);

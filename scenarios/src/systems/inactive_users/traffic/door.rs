@@ -1,4 +1,5 @@
-//! The services as an administrator reaches them: members and rows, one plain call each. It decides nothing.
+//! The services as an administrator calls them: members and rows, one plain call each. It decides
+//! nothing.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -14,10 +15,10 @@ use crate::traffic::{TrafficError, http};
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why a call did not do what it should.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
-    /// The service said no: the exception's name, and the status.
+    /// The service rejected the call: the exception's name, and the status.
     #[error("`{operation}` was answered {status} {exception}")]
     Answered { operation: &'static str, status: u16, exception: String },
     /// There was no answer, or the call could not be made.
@@ -31,7 +32,7 @@ impl Refused {
     }
 }
 
-/// One service as its callers name it.
+/// One of the services.
 #[derive(Debug, Clone, Copy)]
 enum Service {
     Cognito,
@@ -56,14 +57,14 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// A door to the members' pool.
+    /// A connection for the members' pool.
     pub(crate) fn new(addresses: &Addresses) -> Result<Self, TrafficError> {
         let pool = addresses.pool(POOL).ok_or_else(|| TrafficError::Preparation(format!("there is no pool `{POOL}`")))?;
         let services = addresses.services.clone();
         Ok(Self { connections: Connections::new(&services, PATIENCE), services, pool: pool.clone() })
     }
 
-    /// Makes a member who can sign in; one who is there already stays as they are.
+    /// Creates a member who can sign in; an existing one stays unchanged.
     pub(crate) async fn create(&mut self, user: &str) -> Result<(), Refused> {
         let email = format!("{user}@members.example");
         let attributes = json!([{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]);
@@ -102,7 +103,8 @@ impl Door {
         token.map(str::to_owned).ok_or_else(|| Refused::Silent("InitiateAuth", "it gave no refresh token".to_owned()))
     }
 
-    /// Puts a member's row as a sign-in at `signed_in` would have left it; both times in epoch seconds.
+    /// Puts a member's row as a sign-in at `signed_in` would have written it; both times in epoch
+    /// seconds.
     pub(crate) async fn put_row(&mut self, user: &str, signed_in: i64, ttl: i64) -> Result<(), Refused> {
         let timestamp = dates::seconds(UNIX_EPOCH + Duration::from_secs(signed_in.unsigned_abs()));
         let item = json!({
@@ -121,7 +123,7 @@ impl Door {
     async fn call(&mut self, service: Service, operation: &'static str, body: &Value) -> Result<Value, Refused> {
         let (prefix, scope, content_type) = service.words();
         let target = format!("{prefix}.{operation}");
-        // The signature is not checked on this machine, but its scope names the service.
+        // The local services do not check the signature, but its scope names the service.
         let scope =
             format!("AWS4-HMAC-SHA256 Credential=brownout/20240101/us-east-1/{scope}/aws4_request, SignedHeaders=host, Signature=0");
         let headers = [("x-amz-target", target.as_str()), ("content-type", content_type), ("authorization", &scope)];

@@ -1,4 +1,4 @@
-//! A look at every member and every record of a sign-in, once everything has settled.
+//! Reads every member and every sign-in record, once everything has settled.
 
 use crate::systems::inactive_users::{POOL, TABLE};
 use run_folder::Addresses;
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::traffic::{TrafficError, http};
 
-/// Every member by name with whether it is enabled, and every record by its key with the end of its life in epoch seconds.
+/// Every member by name with whether it is enabled, and every record by its key with its time to
+/// live in epoch seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Members {
     /// Name, enabled.
@@ -15,13 +16,13 @@ pub struct Members {
     pub rows: Vec<(String, Option<i64>)>,
 }
 
-/// Cognito gives no more users at once. Source: Amazon Cognito, ListUsers.
+/// Cognito returns no more users at once. Source: Amazon Cognito, ListUsers.
 const PAGE: u32 = 60;
 
-/// Reads all of them; a stack without members has none.
+/// Reads all of them; nothing if the stack has no members' pool.
 ///
 /// # Errors
-/// Where a service does not answer, or with something else.
+/// If a service does not answer, or the answer cannot be read.
 pub async fn read(addresses: &Addresses) -> Result<Members, TrafficError> {
     let Some(pool) = addresses.pool(POOL) else { return Ok(Members::default()) };
     let services = &addresses.services;
@@ -56,7 +57,7 @@ struct Pages<'a> {
     target: &'static str,
     version: &'static str,
     list: &'static str,
-    /// What a page says of the next one, and how that is asked for.
+    /// The field in which a page names the next one, and the field that requests it.
     next: &'static str,
     start: &'static str,
 }

@@ -1,4 +1,5 @@
-//! Members who sign in, refresh, and lose the race against the end of their row. It judges nothing, and no token reaches an event.
+//! Members who sign in, refresh, and lose the race against the end of their row. It judges nothing,
+//! and no token reaches an event.
 
 mod agenda;
 pub(crate) mod by_hand;
@@ -29,10 +30,11 @@ use crate::{Asked, Event};
 use door::{Door, Refused};
 use people::People;
 
-/// The number of those who sign in and refresh: it keeps their arrivals and trace ids apart from those of others.
+/// Number of the system that signs in and refreshes: it keeps its arrivals and trace ids apart from
+/// other systems'.
 pub(crate) const SIGN_INS: u64 = 2;
 
-/// That of those who lose the race.
+/// Number of the system whose members lose the race.
 pub(crate) const RACERS: u64 = 3;
 
 const SIGN_IN: &str = "inactive-users sign-in";
@@ -41,16 +43,16 @@ const REFRESH: &str = "inactive-users refresh";
 /// The trigger may take 5 s and is called again; most sign-ins take a few milliseconds.
 const JOURNEY: Journey = Journey { time: Duration::from_secs(3), requests: 1 };
 
-/// Of ten, one is a refresh.
+/// One in ten is a refresh.
 const WEIGHTS: [(SignInBy, usize); 2] = [(SignInBy::Password, 9), (SignInBy::Refresh, 1)];
 
 /// The exponent of Zipf's law: the second most active member signs in half as often as the first.
 const EXPONENT: f64 = 1.0;
 
-/// Connections that prepare the pool.
+/// How many connections prepare the pool.
 const PREPARING: usize = 8;
 
-/// What sign-ins have in common.
+/// What all sign-ins share.
 struct Teller {
     voice: Voice,
     client: String,
@@ -63,34 +65,34 @@ impl Teller {
         let endpoint = if by == SignInBy::Password { SIGN_IN } else { REFRESH };
         let asked = Asked::SignIn { user, by };
         let line = Line { endpoint, method: "POST", path: "/".to_owned(), headers, body: body.to_string(), asked };
-        // `None` only says that the run was stopped.
+        // `None` only means that the run was stopped.
         let _ = self.voice.say(hands, arrival, 0, arrival.due, line).await;
     }
 }
 
-/// The scenario of those who sign in and refresh.
+/// The scenario of members who sign in and refresh.
 pub(crate) struct SignIns {
     teller: Teller,
     seed: u64,
     people: People,
     deck: Deck<SignInBy>,
-    /// The refresh tokens of those who only refresh, by rank.
+    /// The refresh tokens of the members who only refresh, by rank.
     tokens: Vec<String>,
 }
 
-/// The scenario of those who sign in just after their row has ended.
+/// The scenario of members who sign in just after their row has ended.
 struct Racers {
     teller: Teller,
     /// In the order of their sign-ins.
     racers: Vec<String>,
 }
 
-/// How many members the pool must have for `load`.
+/// How many members the pool needs for `load`.
 pub(crate) fn members(load: &UsersLoad) -> u32 {
     People::new(load).count()
 }
 
-/// Makes the members that are missing, and signs those in who only refresh from then on.
+/// Creates the missing members, and signs in those who only refresh from then on.
 pub(crate) async fn prepare(order: &Order, load: &UsersLoad, events: &UnboundedSender<Event>) -> Result<Vec<System>, TrafficError> {
     let people = People::new(load);
     let failed = |refused: Refused| TrafficError::Preparation(format!("the members could not be made ready: {refused}"));
@@ -114,7 +116,8 @@ fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64) -> Voice {
     Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.services.clone(), stage: "", stamped: true }
 }
 
-/// Runs `work` for each user over a few connections side by side; the results stand in the order of the users.
+/// Runs `work` for each user over a few parallel connections; the results are in the order of the
+/// users.
 async fn each<T, F, W>(order: &Order, users: Vec<String>, work: F) -> Result<Vec<Result<T, Refused>>, TrafficError>
 where
     F: Fn(Door, String) -> W,
@@ -139,7 +142,8 @@ where
     Ok(futures::future::join_all(parts).await.into_iter().flatten().collect())
 }
 
-/// Those who sign in, at their rate; in the middle of the baseline and of the fault phase as many come at once as else in a second.
+/// The sign-ins at their rate. In the middle of the baseline and of the fault phase, a burst as
+/// large as a second's worth comes at once.
 fn signing_in(order: &Order, load: &UsersLoad, scenario: SignIns) -> System {
     let timeline = order.timeline;
     let burst = load.rate.0.max(0.0).ceil() as usize;
@@ -165,7 +169,7 @@ fn racers(order: &Order, people: &People, teller: Teller) -> Option<System> {
 }
 
 impl SignIns {
-    /// Who arrives, how, and with what.
+    /// The member who arrives, how, and the body to send.
     fn visitor(&self, number: u64) -> Option<(String, SignInBy, Value)> {
         let (by, _) = self.deck.draw(number)?;
         let rank = |of: u32| rank(self.seed, number, of);
@@ -180,7 +184,7 @@ impl SignIns {
     }
 }
 
-/// The rank, from 0, of whoever comes as number `number`, by Zipf's law among `of`.
+/// The rank, from 0, of the member in arrival `number`, drawn from `of` members by Zipf's law.
 fn rank(seed: u64, number: u64, of: u32) -> Option<u32> {
     let mut chance = Chance::new(&[seed, 0x21bf, number]);
     let mut random = Pcg64Mcg::new((u128::from(chance.number()) << 64 | u128::from(chance.number())) | 1);
@@ -230,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_ten_refreshes_and_never_signs_in_and_the_first_come_most_often() {
+    fn one_in_ten_refreshes_and_never_signs_in_and_low_ranks_come_most_often() {
         let sign_ins = sign_ins(1_000);
         let mut by: BTreeMap<String, BTreeMap<bool, u32>> = BTreeMap::new();
         for number in 0..10_000 {
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_pool_has_nobody_who_only_refreshes() {
+    fn a_small_pool_has_no_member_who_only_refreshes() {
         let sign_ins = sign_ins(3);
         assert!((0..100).all(|number| sign_ins.visitor(number).unwrap().1 == SignInBy::Password));
     }

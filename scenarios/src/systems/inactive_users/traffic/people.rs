@@ -1,4 +1,5 @@
-//! Who is who among the members: numbers decide, so that harness, services and oracles agree without a list. Pure.
+//! The roles of the members. Numbers decide, so that harness, services and oracles agree without a
+//! list. Pure.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,23 +9,23 @@ use crate::systems::inactive_users::{UsersLoad, member};
 use crate::Timeline;
 use crate::traffic::chance::Chance;
 
-/// One member in so many never gives a password again and goes on by refresh token: 5 %.
+/// One member in this many never enters a password again and continues by refresh token: 5 %.
 const REFRESHES_ONLY: u32 = 20;
 
-/// Members whose row somebody deletes by hand, where there are cohorts at all.
+/// Members whose row is deleted by hand, if there are any cohorts.
 const ROWS_DELETED: u32 = 3;
 
 /// How long after the end of its row a racer signs in, at least and at most.
 const RACE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(1_500));
 
-/// The members of a run: those who sign in, and after them those made for one purpose.
+/// The members of a run: those who sign in, and after them those with one special purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct People {
     /// Members who sign in or refresh.
     pub(crate) members: u32,
     /// Groups whose rows end together.
     pub(crate) cohorts: Vec<Range<u32>>,
-    /// One a cohort: gone from the pool when its row ends.
+    /// One per cohort: deleted from the pool when its row ends.
     pub(crate) missing: Range<u32>,
     /// Sign in just after their row has ended.
     pub(crate) racers: Range<u32>,
@@ -69,11 +70,11 @@ impl People {
 
     /// The member who signs in with the password, by rank.
     pub(crate) fn signer(&self, rank: u32) -> u32 {
-        // The last of every twenty only refreshes; those left over after the last whole twenty all sign in.
+        // The last of every twenty only refreshes; those after the last whole twenty all sign in.
         rank + (rank / (REFRESHES_ONLY - 1)).min(self.refreshing())
     }
 
-    /// When the rows of a cohort, and that of the missing member beside it, end.
+    /// When the rows of a cohort end, and with them the row of its missing member.
     pub(crate) fn cohort_ends(&self, timeline: &Timeline, cohort: usize) -> Duration {
         timeline.fault_from() + timeline.fault.mul_f64((cohort + 1) as f64 / (self.cohorts.len() + 1) as f64)
     }
@@ -91,7 +92,8 @@ impl People {
         (ends, ends + wait)
     }
 
-    /// Those whom somebody enables again once they have been disabled: the first of each cohort.
+    /// The members who are enabled again by hand after they have been disabled: the first of each
+    /// cohort.
     pub(crate) fn enabled_again(&self) -> impl Iterator<Item = String> {
         self.cohorts.iter().filter(|cohort| !cohort.is_empty()).map(|cohort| member(cohort.start))
     }
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_two_parts() {
+    fn no_member_has_two_roles() {
         for members in [1, 19, 20, 21, 1_000, 1_019] {
             let people = People::new(&load(members, &[1, 25, 26], 7));
             let mut all: Vec<u32> = (0..people.refreshing()).map(|rank| people.refresher(rank)).collect();
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_that_is_meant_to_end_in_the_fault_phase_does() {
+    fn every_row_meant_to_end_in_the_fault_phase_does() {
         let (people, timeline) = (People::new(&load(1_000, &[1, 25, 26, 1_000], 20)), timeline());
         let fault = timeline.fault_from()..timeline.calm_at();
         let ends: Vec<Duration> = (0..4).map(|cohort| people.cohort_ends(&timeline, cohort)).collect();

@@ -1,5 +1,6 @@
-//! What happened to each mail, as its sender and the services tell it. When its message has left the queue and all that is known of that is here,
-//! the rules judge it, and its text is forgotten; what the table of the report needs is kept.
+//! What happened to each mail, as reported by its sender and the services. Once its message has
+//! left the queue and everything about that is known, the rules judge the mail and its text is
+//! forgotten. What the report's table needs is kept.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -19,22 +20,23 @@ use crate::invariants::{ArmOf, Book, Ended, Found, NOTHING, Quiet, Rule};
 
 /// The function that processes mail.
 pub(crate) const FUNCTION: &str = "email-processor";
-/// What it calls.
+/// The services that it calls.
 pub(crate) const SERVICES: [&str; 4] = ["s3", "ses", "sns", "dynamodb"];
-/// The endpoint under which the way of a mail to its end is recorded.
+/// The endpoint under which the time from a mail's arrival to its end is recorded.
 const ENDPOINT: &str = "mail arrival -> disposition";
-/// What the harness learns from three sides may be out of order by a second; after this, all is known.
+/// The harness learns from three sides, which may be out of order by a second; after this time
+/// everything is known.
 const GRACE: Duration = Duration::from_secs(3);
 /// What belongs to no mail of the run is forgotten after this.
 const MEMORY: Duration = Duration::from_secs(180);
-/// Of more strikes than this the oldest are forgotten.
+/// The oldest strikes are forgotten beyond this number.
 const MOST_STRIKES: usize = 10_000;
 
 /// What is known of a mail so far.
 #[derive(Debug, Default)]
 struct Entry {
     mail: Option<Mail>,
-    /// When the server had taken it, by its own word.
+    /// When the server accepted it, as the server reports.
     taken: Option<Duration>,
     sent: Vec<Sent>,
     /// When notices to the fallback topic were published.
@@ -42,13 +44,13 @@ struct Entry {
     /// Keys of its attachments in storage.
     stored: BTreeSet<String>,
     trip: Trip,
-    /// Whether the rules have had it.
+    /// Whether the rules have judged it.
     is_judged: bool,
-    /// Whether its first end was told.
+    /// Whether its first end was reported.
     is_told: bool,
 }
 
-/// All mails that a server took.
+/// All mails that a server accepted.
 #[derive(Default)]
 pub(crate) struct MailBook {
     /// By object key, which is the message id.
@@ -57,14 +59,14 @@ pub(crate) struct MailBook {
     tokens: HashMap<String, String>,
     /// Object keys by the queue's message id, until the mail is judged.
     messages: HashMap<String, String>,
-    /// Object keys of what has left the queue and is not judged yet.
+    /// Object keys of mails that have left the queue and are not judged yet.
     leaving: Vec<String>,
-    /// What was sent with the token of a mail that is not known yet.
+    /// Sent mail with the token of a mail that is not known yet.
     early: Vec<(String, Sent)>,
     /// Notices of mails that are not known yet.
     early_notices: EarlyNotices,
     strikes: VecDeque<Struck>,
-    /// How many mails a server took, by its own word.
+    /// How many mails a server accepted, as the server reports.
     taken: u64,
     ended: Option<Ended>,
     clock: Duration,
@@ -124,7 +126,7 @@ impl Book for MailBook {
 }
 
 impl MailBook {
-    /// The mail that a queue's message tells of, as far as it is known; `None` once it is judged.
+    /// The mail that a queue message is about, if it is known; `None` once it is judged.
     pub(crate) fn mail_of(&self, message: &str) -> Option<&Mail> {
         self.entries.get(self.messages.get(message)?)?.mail.as_ref().filter(|mail| mail.expected != Expected::Refused)
     }
@@ -134,12 +136,12 @@ impl MailBook {
         self.entries.get(id)?.mail.as_ref()
     }
 
-    /// Every mail of the run that a server took.
+    /// Every mail of the run that a server accepted.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
         self.entries.values().filter_map(Entry::account)
     }
 
-    /// The mail that is known now, by its object key.
+    /// Records a mail; returns its object key.
     fn mail(&mut self, mail: &Mail) -> Option<String> {
         let id = mail.id.clone()?;
         let entry = self.entries.entry(id.clone()).or_default();
@@ -150,7 +152,7 @@ impl MailBook {
         Some(id)
     }
 
-    /// The object key of the mail that something was seen of.
+    /// Records a sighting; returns the object key of its mail if it may have ended the mail.
     fn saw(&mut self, at: Duration, seen: &Seen) -> Option<String> {
         match seen {
             Seen::MailTaken { id, .. } => {
@@ -161,7 +163,7 @@ impl MailBook {
             }
             Seen::Queued { queue, message, about: Some(id) } if queue == QUEUE && id != SETUP_NOTIFICATION => {
                 let trip = &mut self.entries.entry(id.clone()).or_default().trip;
-                // S3 may tell twice; the first message stands for the mail.
+                // S3 may notify twice; only the first message counts for the mail.
                 if trip.message.is_none() {
                     *trip = Trip { message: Some(message.clone()), queued: at, ..Trip::default() };
                     self.messages.insert(message.clone(), id.clone());
@@ -235,7 +237,7 @@ impl MailBook {
         self.early.retain(|(_, sent)| sent.at > old);
         self.early_notices.forget(old);
         self.strikes.drain(..self.strikes.len().saturating_sub(MOST_STRIKES));
-        // A mail that waits for long keeps what struck on it.
+        // A mail that waits long keeps the strikes on it.
         let messages = &self.messages;
         self.strikes.retain(|struck| struck.at > old || struck.message.as_ref().is_some_and(|message| messages.contains_key(message)));
         let entries = &self.entries;
@@ -249,7 +251,7 @@ impl MailBook {
 }
 
 impl Entry {
-    /// Nothing where no sender knows of it.
+    /// `None` if no sender knows of it.
     fn account(&self) -> Option<Account<'_>> {
         let mail = self.mail.as_ref()?;
         let left = |how| self.trip.left.filter(|(_, left)| *left == how).map(|(at, _)| at);
@@ -270,7 +272,7 @@ impl Entry {
         })
     }
 
-    /// Its first end, once.
+    /// Its first end, reported once.
     fn first_end(&mut self) -> Option<Ended> {
         let account = self.account().filter(|account| !self.is_told && account.first.is_some())?;
         let ended = self.ended(&account);
@@ -289,7 +291,7 @@ impl Entry {
         }
     }
 
-    /// What the rules judge; only its addresses stay.
+    /// What the rules judge. Afterwards only the addresses are kept.
     fn rested(&mut self, strikes: Vec<Struck>, at: Duration) -> Option<Rested> {
         self.is_judged = true;
         let addresses = self.sent.iter().map(Sent::address).collect();
@@ -306,7 +308,7 @@ fn token(text: &str) -> Option<&str> {
     words.map(|(word, _)| word).find(|word| word.starts_with("m-") && !word.contains(char::is_whitespace))
 }
 
-/// A rule that judges each mail once, when it has come to rest.
+/// A rule that judges each mail once, when the mail can be judged.
 pub(crate) fn each(id: &'static str, text: &'static str, rule: fn(&Rested) -> Found) -> Rule<MailBook> {
     Rule::<MailBook>::new(id, text, move |_, rested, _| judge(rested, rule))
 }
@@ -330,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_is_judged_once_when_all_is_known_whatever_came_first() {
+    fn a_mail_is_judged_once_when_all_is_known_in_any_order() {
         let story = || Story::new(1).received(1.0).sent(1.1).deleted(1.2);
         let in_order = story().events();
         let mut late = story().events();
@@ -344,7 +346,7 @@ mod tests {
             assert_eq!(book.settled(&Quiet { at: s(60.0), ..Quiet::default() }).len(), 0);
             let held = (book.messages.len(), book.leaving.len(), book.early.len() + book.early_notices.len());
             assert_eq!(held, (0, 0, 0));
-            // Its addresses stay for the table.
+            // Its addresses are kept for the table.
             let kept = &book.entries["id-1"];
             assert_eq!((kept.sent[0].to.len(), kept.sent[0].links.len(), kept.stored.len()), (2, 0, 0));
         }
@@ -363,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strike_of_nobody_knows_which_message_is_on_those_under_way() {
+    fn a_strike_without_a_message_counts_for_every_mail_under_way() {
         let trip = Trip { message: Some("q".into()), queued: s(1.0), left: Some((s(5.0), Left::Deleted)), ..Trip::default() };
         for (message, at, expected) in
             [(Some("q"), 50.0, true), (Some("r"), 2.0, false), (None, 2.0, true), (None, 5.5, true), (None, 0.5, false), (None, 7.0, false)]

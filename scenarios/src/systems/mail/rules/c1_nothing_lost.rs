@@ -1,4 +1,5 @@
-//! C-1: every mail that was taken ends with its readers, in the fallback topic or in the dead-letter queue. One that expires is C-7's.
+//! C-1: every accepted mail ends with its readers, in the fallback topic or in the dead-letter
+//! queue. C-7 judges a mail that expires.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::rested::{Left, Rested};
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 
-/// From its taking until a mail is in the queue.
+/// How long an accepted mail may take to reach the queue.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 pub(crate) fn nothing_lost() -> Rule<MailBook> {
@@ -23,7 +24,7 @@ fn rule(rested: &Rested) -> Found {
     let expected = match rested.trip.left {
         Some((_, Left::Expired)) => return NOTHING,
         Some((_, Left::DeadLetter)) => return checked(None),
-        // A success that a fault put in the place of a failure is the fault's own.
+        // If a fault replaced a failure with a success, the fault is responsible.
         Some((_, Left::Deleted)) if has_an_end(rested) || was_answered_for(rested) => return checked(None),
         Some((_, Left::Deleted)) => "to all its readers, to the fallback topic or among the dead letters before it is deleted",
         None if rested.trip.began() || rested.mail.done + ON_ITS_WAY > rested.at => return NOTHING,
@@ -32,7 +33,7 @@ fn rule(rested: &Rested) -> Found {
     checked(Some(words::breach(rested, expected)))
 }
 
-/// Whether it came out whole; who got it that should not, or not within a group, is C-4's.
+/// Whether it was sent in full. C-4 judges wrong readers and readers missing within a group.
 fn has_an_end(rested: &Rested) -> bool {
     match &rested.mail.expected {
         Expected::Delivered { readers } if rested.notices == 0 => {

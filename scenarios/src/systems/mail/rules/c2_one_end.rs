@@ -9,8 +9,9 @@ pub(crate) fn one_end() -> Rule<MailBook> {
     each("C-2", "no mail ends in two of these: with its readers, in the fallback topic, in the dead-letter queue", rule)
 }
 
-/// What was done and could not be acknowledged, because the last delivery was struck or an attempt that died still held the mail,
-/// goes to the dead-letter queue all the same: no function can help that.
+/// If the last delivery was struck, or an attempt that died still held the mail, finished work
+/// cannot be acknowledged and the mail also goes to the dead-letter queue. No function can prevent
+/// that.
 fn rule(rested: &Rested) -> Found {
     let dead = rested.trip.ended_as(Left::DeadLetter);
     let twice = if !rested.sent.is_empty() && rested.notices > 0 {
@@ -35,7 +36,7 @@ mod tests {
     use reports::ArmTag;
 
     #[test]
-    fn a_mail_that_ends_twice_is_named_unless_its_last_delivery_was_struck() {
+    fn a_mail_that_ends_twice_breaks_the_rule_unless_its_last_delivery_was_struck() {
         let no_list = || Story::new(1).expected(Expected::Fallback);
         for (what, story, expected) in [
             ("delivered", Story::new(1).received(1.0).sent(1.1).deleted(1.2), (0, 1)),
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_sees_two_ends_where_the_table_of_dispositions_does_whatever_the_notices_words() {
+    fn rule_and_table_see_the_same_two_ends_whatever_a_notice_says() {
         let table = |events: &[crate::Event]| {
             let mut book = MailBook::default();
             events.iter().for_each(|event| drop(book.see(event)));
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strike_whose_message_nobody_knows_counts_for_those_under_way() {
+    fn a_strike_with_an_unknown_message_counts_for_mails_under_way() {
         let events = |at: f64| {
             let mut events = Story::new(1).deliveries(5, None).sent(5.1).redriven(6.0).events();
             events.push(ses_strike(at, None));

@@ -1,5 +1,6 @@
-//! C-3: nobody gets a mail twice. One case cannot be avoided, since SES knows no key of idempotency: an attempt that dies between handing over
-//! a group of readers and remembering it. Each strike that can do that excuses one group; a lost acknowledgement excuses nothing.
+//! C-3: no reader gets a mail twice. One case cannot be avoided, because SES has no idempotency
+//! key: an attempt that dies between handing over a group of readers and remembering it. Each
+//! strike that can do that excuses one group; a lost acknowledgement excuses nothing.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +17,13 @@ fn rule(rested: &Rested) -> Found {
     if !rested.came_out() {
         return NOTHING;
     }
-    // A notice that is told again and again until the mail is among the dead letters is C-2's.
+    // C-2 judges a notice that is repeated until the mail is in the dead-letter queue.
     let told_again = if rested.trip.ended_as(Left::DeadLetter) { 0 } else { rested.notices.saturating_sub(1) };
     let again = repeats(rested) + told_again as usize;
     checked((again > rested.unsure_strikes()).then(|| words::breach(rested, "once to every reader, however often it is handed out")))
 }
 
-/// How often it was handed to SES for somebody who had it already.
+/// How often it was handed to SES for a reader who had it already.
 fn repeats(rested: &Rested) -> usize {
     let mut have_it = BTreeSet::new();
     rested.sent.iter().filter(|sent| sent.to.iter().filter(|to| !have_it.insert(to.as_str())).count() > 0).count()

@@ -1,4 +1,5 @@
-//! C-4: a mail goes to exactly those in its list. A whole group that is missing after a failed send is lost, which is C-1's.
+//! C-4: a mail goes to exactly the readers in its list. A whole group that is missing after a
+//! failed send is lost, which C-1 judges.
 
 use crate::systems::mail::MOST_RECIPIENTS;
 
@@ -48,7 +49,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn who_is_not_listed_gets_nothing_and_who_is_gets_it() {
+    fn only_listed_readers_get_a_mail_and_all_of_them_do() {
         let story = || Story::new(1).received(1.0);
         let readers = story().readers();
         let to = |extra: &str| readers.iter().cloned().chain([extra.to_owned()]).collect::<Vec<_>>();

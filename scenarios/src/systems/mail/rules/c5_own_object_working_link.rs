@@ -28,16 +28,17 @@ pub(crate) fn own_object_working_link() -> Rule<MailBook> {
     })
 }
 
-/// Whether links to its attachments are promised.
+/// Whether the readers are promised links to its attachments.
 fn is_linked(mail: &Mail) -> bool {
     matches!(mail.expected, Expected::Delivered { .. }) && !mail.attachments.is_empty()
 }
 
-/// What each object held, by its key, of each mail.
+/// For each mail: what each object contained, by its key.
 #[derive(Default)]
 struct Links(HashMap<String, HashMap<String, String>>);
 
-/// Whether a mail that was sent on has an object and a link for each attachment. The links of a mail that came twice are the same ones.
+/// Checks that a mail that was sent on has an object and a link for each attachment. A mail that
+/// was sent twice has the same links both times.
 fn rule(rested: &Rested) -> Found {
     if rested.sent.is_empty() || !is_linked(&rested.mail) {
         return NOTHING;
@@ -52,7 +53,7 @@ fn rule(rested: &Rested) -> Found {
     checked(wrong.then(|| words::breach(rested, &expected)))
 }
 
-/// A link that names its end may have been signed as long before it was sent as an attempt takes.
+/// A link that names its end may have been signed as much as one attempt's time before it was sent.
 fn is_long_enough(life: LinkLife) -> bool {
     let promised = Duration::from_secs(LINK_LIFE_S);
     match life {
@@ -95,7 +96,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn every_attachment_is_there_under_its_own_link() {
+    fn every_attachment_has_its_own_object_and_link() {
         let file = |name: &str, k| Story::file(1, name, k);
         let two = || Story::new(1).with(vec![file("reading.bin", 0), file("reading.bin", 1)]).received(1.0);
         let (first, second) = (file("", 0).sha256, file("", 1).sha256);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_ends_too_early_or_gives_no_answer_is_named() {
+    fn a_link_that_ends_too_early_or_gives_no_answer_breaks_the_rule() {
         let signed = |seconds| Some(LinkLife::FromSigning(Duration::from_secs(seconds)));
         let sent = |seconds| Some(LinkLife::FromSending(Duration::from_secs(seconds)));
         for (life, status, expected) in [

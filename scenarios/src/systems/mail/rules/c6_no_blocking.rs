@@ -1,4 +1,5 @@
-//! C-6: a malformed mail never blocks another: it is handed out a few times and no more, and while it comes back others are handed out too.
+//! C-6: a malformed mail never blocks another: it is handed out a limited number of times, and
+//! while it comes back other mails are handed out too.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,10 +15,12 @@ use super::rested::Rested;
 use super::words;
 use crate::invariants::{Breach, Found, Moment, NOTHING, Rule, checked};
 
-/// The stack's queue gives a message up after five deliveries; another setting may be kinder, but not without end.
+/// The stack's queue gives a message up after five deliveries; another setting may allow more, but
+/// not without limit.
 const MOST_RECEIVES: u32 = 10;
 
-/// While one malformed mail is handed out so often, every other one that waits is handed out at least once.
+/// While one malformed mail is handed out this many times, every other waiting mail is handed out
+/// at least once.
 const TURNS: usize = 3;
 
 pub(crate) fn no_blocking() -> Rule<MailBook> {
@@ -38,9 +41,9 @@ pub(crate) fn no_blocking() -> Rule<MailBook> {
 struct Waiting {
     /// Messages that were never handed out, and since when they wait.
     waiting: BTreeMap<String, Duration>,
-    /// When each malformed mail was handed out since the last one that is not.
+    /// When each malformed mail was handed out, since a well-formed mail last was.
     turns: HashMap<String, Vec<Duration>>,
-    /// When a fault last struck: what is held up then may be held up by the fault.
+    /// When a fault last struck: it may have caused delays up to then.
     struck: Duration,
 }
 
@@ -91,7 +94,7 @@ fn told(book: &MailBook, message: &str, at: Duration, answered: String, expected
     Some(Breach { at, answered, expected: expected.to_owned(), ..about })
 }
 
-/// Each malformed mail that is out of the way.
+/// A check for each malformed mail that has left the queue.
 fn rule(rested: &Rested) -> Found {
     if rested.mail.expected == Expected::DeadLetter && rested.trip.left.is_some() { checked(None) } else { NOTHING }
 }
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_mail_is_given_up_in_the_end() {
+    fn a_malformed_mail_is_eventually_given_up() {
         for (what, story, expected) in [
             ("after five deliveries", malformed().deliveries(5, None).redriven(6.0), (0, 1)),
             ("after ten", malformed().deliveries(10, None).redriven(11.0), (0, 1)),

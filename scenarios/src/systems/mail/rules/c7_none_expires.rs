@@ -1,4 +1,5 @@
-//! C-7: no message outlives the queue's retention: what expires there is gone without a trace.
+//! C-7: no message outlives the queue's retention period: a message that expires there is lost
+//! without a trace.
 
 use super::book::{MailBook, each};
 use super::rested::{Left, Rested};
@@ -24,7 +25,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn only_what_expires_in_the_queue_of_new_mail_is_named() {
+    fn only_a_message_that_expires_in_the_queue_of_new_mail_breaks_the_rule() {
         let elsewhere = run_folder::Seen::Expired { queue: crate::systems::mail::DEAD_LETTERS.into(), message: "q-1".into(), count: 5 };
         for (what, story, expected) in [
             ("never handed out", Story::new(1).expired(30.0), (1, 1)),

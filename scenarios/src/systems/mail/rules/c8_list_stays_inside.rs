@@ -39,7 +39,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn what_readers_get_names_none_of_them() {
+    fn the_text_that_readers_get_names_no_reader() {
         let readers = Story::new(1).readers();
         let says = |text: &str| Story::new(1).received(1.0).said(1.1, &readers[..1], text).deleted(1.2);
         for (what, story, expected) in [

@@ -1,5 +1,6 @@
-//! C-9: a well-formed mail is tried again before it is given up, and not given up for nothing: the aim "DLQ empty of well-formed mail" as a rule.
-//! What came out and is among the dead letters too is C-2's.
+//! C-9: a well-formed mail is retried before it is given up, and not given up without cause: the
+//! aim "DLQ empty of well-formed mail" as a rule. C-2 judges a mail that was sent on and is in the
+//! dead-letter queue too.
 
 use crate::exchange::Expected;
 
@@ -8,7 +9,7 @@ use super::rested::{Left, Rested};
 use super::words;
 use crate::invariants::{Found, NOTHING, Rule, checked};
 
-/// One transient error, or two, do not make a dead letter.
+/// One or two transient errors must not lead to a dead letter.
 const FEWEST_RECEIVES: u32 = 3;
 
 pub(crate) fn dead_letters() -> Rule<MailBook> {

@@ -1,4 +1,5 @@
-//! Each weakness's mail, shown to all rules at once: exactly one of them names it. And the hardened form's under every kind of fault: none does.
+//! Runs a mail with each weakness through all rules at once: exactly one rule reports it. The
+//! hardened form breaks no rule under any kind of fault.
 
 use super::fixtures::{Story, ses_strike, with_list};
 use crate::Event;
@@ -6,12 +7,12 @@ use crate::exchange::Expected;
 use crate::invariants::Quiet;
 use crate::invariants::fixtures::{self, checked, s};
 
-/// Who broke.
+/// The broken rules.
 fn named(events: &[Event]) -> Vec<&'static str> {
     fixtures::named(events, &Quiet { at: s(600.0), ..Quiet::default() })
 }
 
-/// The same, with what different sides tell of one moment in any order within a second.
+/// The same, with the reports of different sides in any order within a second.
 fn named_in_any_order(events: &[Event]) -> Vec<&'static str> {
     let names = named(events);
     for shift in 1..=4_u64 {
@@ -19,7 +20,7 @@ fn named_in_any_order(events: &[Event]) -> Vec<&'static str> {
         let lag = |event: &Event, n: usize| event.at() + s(0.25) * u32::try_from((n as u64 * shift) % 4).unwrap();
         let mut keyed: Vec<_> =
             late.drain(..).enumerate().map(|(n, event)| (side(&event), lag(&event, side(&event) + n % 2), event)).collect();
-        // Each side tells its own in order.
+        // Each side reports its own facts in order.
         keyed.sort_by_key(|(side, _, event)| (*side, event.at()));
         keyed.sort_by_key(|(side, lag, event)| if *side == 0 { event.at() } else { *lag });
         let late: Vec<_> = keyed.into_iter().map(|(_, _, event)| event).collect();
@@ -41,7 +42,7 @@ fn two_alike(story: Story) -> Story {
 }
 
 #[test]
-fn a_mails_weakness_is_named_by_exactly_one_rule() {
+fn a_mail_weakness_breaks_exactly_one_rule() {
     let new = || Story::new(1);
     let readers = new().readers();
     let no_list = || new().expected(Expected::Fallback);
@@ -88,7 +89,7 @@ fn a_mails_weakness_is_named_by_exactly_one_rule() {
 }
 
 #[test]
-fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
+fn the_hardened_form_breaks_no_rule_under_any_fault() {
     let new = || Story::new(1);
     let no_list = || new().expected(Expected::Fallback);
     let malformed = || new().expected(Expected::DeadLetter);
@@ -132,7 +133,7 @@ fn the_hardened_form_is_named_by_nobody_whatever_strikes() {
 }
 
 #[test]
-fn a_long_run_of_mail_without_a_mistake_is_checked_and_named_by_nobody() {
+fn a_long_correct_run_of_mail_is_checked_and_breaks_no_rule() {
     let mut events = Vec::new();
     for n in 0..3_000_u32 {
         let story = Story::new(n).at(f64::from(n) * 0.1);
@@ -155,7 +156,7 @@ fn a_long_run_of_mail_without_a_mistake_is_checked_and_named_by_nobody() {
             "C-9" | "C-3" | "C-4" => 2_850,
             "C-5" => 2_701,
             "C-6" => 150,
-            // The groups of 51 are two mails.
+            // Mails to 51 readers are sent in two groups.
             "C-8" => 2_850,
             _ => 0,
         };

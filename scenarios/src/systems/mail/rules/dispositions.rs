@@ -1,4 +1,4 @@
-//! What became of each mail, and the table of the report. It judges nothing.
+//! The outcome of each mail, and the table of the report. It judges nothing.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use super::rested::Sent;
 use crate::exchange::{Disposition, Expected, Mail};
 use crate::invariants::table as count;
 
-/// A mail that a server took, and what became of it.
+/// A mail that a server accepted, and its outcome.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Account<'a> {
     pub(crate) mail: &'a Mail,
-    /// The id of the queue's message about it, where one was seen.
+    /// The id of the queue message about it, if one was seen.
     pub(crate) message: Option<&'a str>,
     /// Its first disposition, and when that was.
     pub(crate) first: Option<(Duration, Disposition)>,
@@ -22,7 +22,7 @@ pub(crate) struct Account<'a> {
     pub(crate) ends: usize,
     /// Whether a reader was addressed again, or a notice published again.
     pub(crate) came_again: bool,
-    /// Whether its message was deleted from the queue, as if all were well.
+    /// Whether its message was deleted from the queue, as after success.
     pub(crate) is_acknowledged: bool,
 }
 
@@ -31,13 +31,14 @@ impl Account<'_> {
         self.first.is_some_and(|(_, first)| first == disposition)
     }
 
-    /// Whether it may still come to an end.
+    /// Whether it may still end.
     pub(crate) fn is_under_way(&self) -> bool {
         self.first.is_none() && !self.is_acknowledged
     }
 }
 
-/// When the last of the readers was first addressed; where there should be none, when anybody was.
+/// When the last of its readers was first addressed; if no reader is expected, when any address was
+/// first used.
 pub(super) fn delivered(expected: &Expected, sent: &[Sent]) -> Option<Duration> {
     let first = |reader: &String| sent.iter().filter(|sent| sent.to.contains(reader)).map(|sent| sent.at).min();
     match expected {
@@ -48,13 +49,14 @@ pub(super) fn delivered(expected: &Expected, sent: &[Sent]) -> Option<Duration> 
     }
 }
 
-/// Whether anybody was addressed more than once.
+/// Whether any reader was addressed more than once.
 pub(super) fn came_again(sent: &[Sent]) -> bool {
     let mut addressed = HashSet::new();
     !sent.iter().flat_map(|sent| &sent.to).all(|to| addressed.insert(to))
 }
 
-/// `taken` are all mails that a server took, by its own word; of `unheard` the sender was not told so.
+/// `taken` counts all mails that a server reports as accepted; `unheard` counts those of them whose
+/// sender was not told.
 pub(super) fn table(accounts: &[(ArmTag, Account<'_>)], taken: u64, unheard: u64) -> Table {
     let mut table = count(
         "mails",

@@ -1,4 +1,5 @@
-//! What the tests of the mail's rules are made of: the story of one mail, told by all who saw a part of it.
+//! Fixtures for the tests of the mail's rules: the history of one mail, reported by all who saw a
+//! part of it.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub(crate) fn ses_strike(at: f64, message: Option<&str>) -> Event {
     Event::Struck(Box::new(Struck { place, ..strike(message, at, "refuse") }))
 }
 
-/// A mail with two readers and one attachment, handed in at 0.5 s and queued at 0.9 s; what happens then is added.
+/// A mail with two readers and one attachment, handed in at 0.5 s and queued at 0.9 s. Tests add
+/// what happens then.
 #[derive(Debug, Clone)]
 pub(crate) struct Story {
     pub(crate) mail: Mail,
@@ -60,7 +62,7 @@ impl Story {
         Attachment { name: name.to_owned(), size: 700, sha256: format!("{n:032x}{k:032x}") }
     }
 
-    /// Everything so much later.
+    /// Shifts everything by this much.
     pub(crate) fn at(mut self, seconds: f64) -> Self {
         self.from = s(seconds);
         for at in [&mut self.mail.due, &mut self.mail.sent, &mut self.mail.done] {
@@ -156,7 +158,7 @@ impl Story {
         self.noticed_as(at, None, &message)
     }
 
-    /// A notice in these words.
+    /// A notice with this subject and message.
     pub(crate) fn noticed_as(self, at: f64, subject: Option<&str>, message: &str) -> Self {
         let (subject, message) = (subject.map(str::to_owned), message.to_owned());
         self.saw(at, Seen::Published { topic: FALLBACK.into(), id: "n".into(), subject, message })
@@ -183,7 +185,8 @@ impl Story {
         self
     }
 
-    /// Handed out so often, a second apart, each time struck as said; the next comes a second later.
+    /// Handed out this many times, a second apart, each time struck as given; the next delivery is
+    /// a second later.
     pub(crate) fn deliveries(self, count: u32, struck: Option<&str>) -> Self {
         (1..=count).fold(self, |story, n| {
             let story = story.received(f64::from(n));
@@ -202,7 +205,7 @@ impl Story {
         self
     }
 
-    /// Every link works and gives what it should.
+    /// Every link works and returns its attachment.
     pub(crate) fn links(self, at: f64) -> Self {
         let files = self.mail.attachments.clone();
         files.iter().enumerate().fold(self, |story, (n, file)| {
@@ -222,7 +225,7 @@ impl Story {
         events
     }
 
-    /// The mail as it is judged in the end.
+    /// The mail as it is judged at the end.
     pub(crate) fn rested(&self) -> Rested {
         let mut book = MailBook::default();
         let mut rested: Vec<_> = self.events().iter().flat_map(|event| book.see(event)).collect();
@@ -231,7 +234,7 @@ impl Story {
     }
 }
 
-/// A text as the published form would send it on, list and all.
+/// A text as the published form would send it on, including the list.
 pub(crate) fn with_list(readers: &[String]) -> String {
     format!("Line1: all is well\nLine2{MARKER}{}{MARKER}\n", readers.join(","))
 }

@@ -1,4 +1,4 @@
-//! Histories of mails and what the book makes of them.
+//! Histories of mails and what the book derives from them.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ fn expired(at: u64, queue: &str) -> Event {
     saw(at, Seen::Expired { queue: queue.into(), message: "q-1".into(), count: 0 })
 }
 
-/// The ends that were told, in their order, and the book.
+/// The ends that were reported, in order, and the book.
 fn told(history: &[Event]) -> (Vec<Ended>, MailBook) {
     let mut book = MailBook::default();
     let ended = history.iter().filter_map(|event| {
@@ -89,11 +89,12 @@ fn count(rows: &[Row], what: &str) -> u64 {
     rows.iter().filter(|row| row.what == what).map(Row::total).sum()
 }
 
-/// What happened, the first disposition and its time, and how many were duplicated, doubled and lost.
+/// What happened, the first disposition and its time, and how many were duplicated, doubled and
+/// lost.
 type History = (&'static str, Vec<Event>, Option<(u64, Disposition)>, [u64; 3]);
 
 #[test]
-fn every_history_of_a_mail_has_its_disposition_and_the_books_add_up() {
+fn every_history_of_a_mail_has_its_disposition_and_the_table_adds_up() {
     use Disposition::{DeadLetter, Delivered, Expired, Fallback};
     let two = || mail(to(&["a", "b"]));
     let cases: Vec<History> = vec![
@@ -164,13 +165,13 @@ fn a_disposition_names_message_phase_and_arrival() {
         end: Some((s(4), Outcome::Answered)),
     };
     assert_eq!(ended, std::slice::from_ref(&expected));
-    // Where the taking was not seen, the sender's word counts.
+    // If the acceptance was not seen, the time that the sender reports counts.
     let (ended, _) = told(&[queued(3), mail(to(&["a"])), sent(4, &["a"])]);
     assert_eq!(ended, [Ended { since: s(2), ..expected }]);
 }
 
 #[test]
-fn a_mail_that_was_not_taken_is_sent_and_no_more_and_one_that_nobody_heard_of_is_named() {
+fn a_refused_mail_has_no_account_and_an_unheard_one_is_counted() {
     let Event::Mail(mut refused) = mail(to(&["a"])) else { unreachable!() };
     refused.id = None;
     let (ended, book) = told(&[Event::Mail(refused), taken(2), sent(3, &["a"])]);
@@ -180,7 +181,7 @@ fn a_mail_that_was_not_taken_is_sent_and_no_more_and_one_that_nobody_heard_of_is
 }
 
 #[test]
-fn what_has_not_come_to_its_end_is_told() {
+fn mails_without_an_end_are_reported() {
     let under_way = |since: u64, message: Option<&str>| {
         let (endpoint, identity) = ("mail arrival -> disposition", message.map(str::to_owned));
         vec![Ended { endpoint, identity, due: s(1), since: s(since), end: None }]

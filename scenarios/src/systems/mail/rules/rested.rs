@@ -1,4 +1,5 @@
-//! A mail as the rules judge it, once: what was expected of it, who got it, its way through the queue, and the faults that struck on it.
+//! A mail as the rules judge it, once: what was expected of it, who received it, its way through
+//! the queue, and the faults that struck it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,11 +8,12 @@ use crate::exchange::Mail;
 use crate::strike::{Handler, Struck};
 use crate::systems::mail::MARKER;
 
-/// Of two sides that tell of one moment, one may be ahead by this.
+/// How far ahead one of two sides may be when both report the same moment.
 const SLACK: Duration = Duration::from_millis(50);
-/// The function's timeout and a little more: for so long an attempt that died may hold the mail against the next. The function's time is not compressed.
+/// The function's timeout and a little more: an attempt that died may block the mail for the next
+/// attempt this long. The function's time is not compressed.
 pub(crate) const LONGEST_ATTEMPT: Duration = Duration::from_secs(16);
-/// No text is looked through for more addresses than this.
+/// No text is searched for more addresses than this.
 const MOST_ADDRESSES: usize = 256;
 
 /// A mail as it was handed to SES.
@@ -20,9 +22,9 @@ pub(crate) struct Sent {
     pub(crate) at: Duration,
     /// All recipients.
     pub(crate) to: Vec<String>,
-    /// The links in it, each once, without their queries.
+    /// The links in it, each once, without their query strings.
     pub(crate) links: BTreeSet<String>,
-    /// What looks like an address in it.
+    /// Words in it that look like addresses.
     pub(crate) addresses: BTreeSet<String>,
     /// Whether the marker is in it.
     pub(crate) marker: bool,
@@ -47,25 +49,25 @@ pub(crate) struct Trip {
     pub(crate) left: Option<(Duration, Left)>,
 }
 
-/// A mail that is to be judged.
+/// A mail to judge.
 #[derive(Debug)]
 pub(crate) struct Rested {
     pub(crate) mail: Mail,
-    /// What was handed to SES, in the order of time.
+    /// What was handed to SES, in order of time.
     pub(crate) sent: Vec<Sent>,
-    /// Notices to the fallback topic.
+    /// How many notices to the fallback topic.
     pub(crate) notices: u32,
     /// Keys of its attachments in storage.
     pub(crate) stored: BTreeSet<String>,
     pub(crate) trip: Trip,
-    /// The faults that struck on its way.
+    /// The faults that struck it.
     pub(crate) strikes: Vec<Struck>,
     /// When it is judged.
     pub(crate) at: Duration,
 }
 
 impl Trip {
-    /// Whether it came into the queue at all.
+    /// Whether it reached the queue at all.
     pub(crate) const fn began(&self) -> bool {
         self.message.is_some()
     }
@@ -74,7 +76,7 @@ impl Trip {
         self.left.is_some_and(|(_, left)| left == how)
     }
 
-    /// A strike whose message nobody knows may have been on any that was under way.
+    /// A strike without a known message may have hit any mail that was under way.
     pub(super) fn is_struck_by(&self, struck: &Struck) -> bool {
         match (&struck.message, &self.message) {
             (Some(one), Some(other)) => one == other,
@@ -88,12 +90,12 @@ impl Trip {
 }
 
 impl Rested {
-    /// Whether it went on to anybody, or to the fallback topic.
+    /// Whether it was sent to any reader or to the fallback topic.
     pub(crate) fn came_out(&self) -> bool {
         !self.sent.is_empty() || self.notices > 0
     }
 
-    /// Whether somebody got it.
+    /// Whether this reader received it.
     pub(crate) fn reached(&self, reader: &str) -> bool {
         self.sent.iter().any(|sent| sent.is_for(reader))
     }
@@ -108,7 +110,8 @@ impl Rested {
         self.strikes.iter().filter(|struck| struck.at + SLACK >= self.trip.last_receive)
     }
 
-    /// Whether faults explain that the last delivery was not acknowledged: it was struck itself, or an attempt that died shortly before still held the mail.
+    /// Whether faults explain that the last delivery was not acknowledged: it was struck itself, or
+    /// an attempt that died shortly before still held the mail.
     pub(crate) fn failure_is_explained(&self) -> bool {
         let held = |struck: &Struck| struck.handler() == Handler::Unsure && struck.at + LONGEST_ATTEMPT >= self.trip.last_receive;
         self.last_strikes().next().is_some() || self.strikes.iter().any(held)
@@ -116,12 +119,12 @@ impl Rested {
 }
 
 impl Sent {
-    /// When and to whom, and nothing of its text.
+    /// When and to whom, without its text.
     pub(super) fn address(&self) -> Self {
         Self { at: self.at, to: self.to.clone(), ..Self::default() }
     }
 
-    /// Whether somebody of this address got it.
+    /// Whether it was sent to this address.
     pub(crate) fn is_for(&self, address: &str) -> bool {
         self.to.iter().any(|to| to.eq_ignore_ascii_case(address))
     }

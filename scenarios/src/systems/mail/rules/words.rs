@@ -1,4 +1,5 @@
-//! How a mail is told to people: what it was, what became of it, and how to send one like it.
+//! How a mail is described to people: what it was, what happened to it, and how to send a similar
+//! one.
 
 use crate::systems::mail::MARKER;
 
@@ -9,18 +10,18 @@ use super::rested::{Left, Rested};
 use crate::invariants::Breach;
 use crate::invariants::wording::several;
 
-/// The breach of a rule by what became of a mail.
+/// The breach of a rule by the outcome of a mail.
 pub(crate) fn breach(rested: &Rested, expected: &str) -> Breach {
     let expected = format!("{expected}; {}", struck(&rested.strikes));
     Breach { answered: became(rested), expected, ..about(&rested.mail) }
 }
 
-/// A breach that is about a mail; what came and what should have come is still to be said.
+/// A breach about a mail; the caller fills in what came and what was expected.
 pub(crate) fn about(mail: &Mail) -> Breach {
     Breach { at: mail.due, root: None, asked: asked(mail), answered: String::new(), expected: String::new(), repeat: repeat(mail) }
 }
 
-/// Such as `mail [m-7-000123] (Mixed, 2345 bytes, 1 attachment) for 2 readers`.
+/// For example `mail [m-7-000123] (Mixed, 2345 bytes, 1 attachment) for 2 readers`.
 fn asked(mail: &Mail) -> String {
     let whom = match &mail.expected {
         Expected::Delivered { readers } => format!("for {}", several(readers.len(), "reader")),
@@ -32,7 +33,8 @@ fn asked(mail: &Mail) -> String {
     format!("mail [{}] ({:?}, {} bytes, {attachments}) {whom}", mail.token, mail.form, mail.size)
 }
 
-/// Such as `handed out twice, sent 1 time to 2 of 2 readers, no notice, then deleted from the queue`.
+/// For example
+/// `handed out twice, sent 1 time to 2 of 2 readers, no notice, then deleted from the queue`.
 fn became(rested: &Rested) -> String {
     let readers = match &rested.mail.expected {
         Expected::Delivered { readers } => readers.as_slice(),
@@ -61,7 +63,8 @@ fn struck(strikes: &[Struck]) -> String {
     if told.is_empty() { "no fault struck on its way".to_owned() } else { format!("{} struck on its way", told.join(", ")) }
 }
 
-/// A command that sends a mail like it; `$SMTP` stands for the address. Its attachments are stood for by a file of any content.
+/// A command that sends a similar mail; `$SMTP` is a placeholder for the address. It attaches an
+/// arbitrary file for each attachment.
 fn repeat(mail: &Mail) -> String {
     let list = match &mail.expected {
         Expected::Delivered { readers } => format!("Line2{MARKER}{}{MARKER}", readers.join(",")),
@@ -76,7 +79,7 @@ fn repeat(mail: &Mail) -> String {
     )
 }
 
-/// Nothing in it ends the quotes or the name.
+/// Replaces characters that would end the quotes or the name.
 fn quoted(name: &str) -> String {
     name.replace(['\'', ';', '"'], "_")
 }
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_breach_says_what_became_of_a_mail_and_how_to_send_one_like_it() {
+    fn a_breach_says_what_happened_to_a_mail_and_how_to_send_a_similar_one() {
         let rested = Story::new(7).received(1.0).struck(1.1, "lose-answer").sent(1.1).received(2.0).sent(2.1).deleted(2.2).rested();
         let breach = breach(&rested, "once");
         assert_eq!(breach.asked, "mail [m-7-000007] (Mixed, 2345 bytes, 1 attachment) for 2 readers");

@@ -1,4 +1,5 @@
-//! Writes a mail as its draft says, in every form that the contract names. Pure: the same draft gives the same bytes.
+//! Writes a mail from its draft, in every form that the contract names. Pure: the same draft gives
+//! the same bytes.
 
 use std::io;
 
@@ -13,16 +14,16 @@ use crate::exchange::{Attachment, MailForm};
 use crate::systems::mail::traffic::draft::Draft;
 use crate::traffic::chance::Chance;
 
-/// Who sends; each mail is of one of a few sensors.
+/// How many sensors send mail, in turn.
 const SENSORS: u64 = 40;
 
-/// Where mail is sent to.
+/// The address that mail is sent to.
 pub(crate) const INBOX: &str = "inbox@brownout.example";
 
-/// Midnight of 1 January 2024, UTC: the clock of the sensors does not depend on ours.
+/// Midnight of 1 January 2024, UTC: the sensors' clock does not depend on this machine's.
 const EPOCH: i64 = 1_704_067_200;
 
-/// What base64 takes for one line of 76 characters.
+/// Bytes that base64 encodes in one line of 76 characters.
 const LINE: usize = 57;
 
 /// A mail that can be sent.
@@ -32,20 +33,20 @@ pub(crate) struct Made {
     pub(crate) attachments: Vec<Attachment>,
 }
 
-/// A file that is attached, and the part that carries it.
+/// An attached file, and the MIME part that carries it.
 type File = (Attachment, MimePart<'static>);
 
 /// Writes the mail.
 ///
 /// # Errors
-/// Never, as far as is known: it is written into memory.
+/// None known: it writes into memory.
 pub(crate) fn compose(draft: &Draft) -> io::Result<Made> {
     let files = files(draft)?;
     let (attachments, parts): (Vec<Attachment>, Vec<MimePart<'static>>) = files.into_iter().unzip();
     let text = body(draft);
     let body = if parts.is_empty() { text } else { multipart("mixed", draft, std::iter::once(text).chain(parts).collect()) };
     let mut bytes = envelope(&draft.token, draft.number, subject(draft)).body(body).write_to_vec()?;
-    // A part that encodes its text ends with its last character, a mail with a line.
+    // A part that encodes its text ends with its last character, a mail with a line break.
     if !bytes.ends_with(b"\r\n") {
         bytes.extend_from_slice(b"\r\n");
     }
@@ -76,7 +77,7 @@ fn subject(draft: &Draft) -> String {
     format!("[{}] {title} {}", draft.token, draft.number % SENSORS)
 }
 
-/// The text as its readers would see it, the list among it.
+/// The text as its readers would see it, including the list.
 pub(crate) fn text(draft: &Draft) -> String {
     let words = match draft.form {
         MailForm::Base64 => "測定値は添付ファイルをご覧ください。\r\n次の測定は一時間後です。",
@@ -104,7 +105,8 @@ fn body(draft: &Draft) -> MimePart<'static> {
             let both = vec![MimePart::new("text/plain", text), MimePart::new("text/html", html(draft))];
             multipart("alternative", draft, both)
         }
-        // mail-builder sends what is long or not ASCII in quoted-printable, as it is shorter than base64 for these languages.
+        // mail-builder sends long or non-ASCII text as quoted-printable, which is shorter than
+        // base64 for these languages.
         _ => MimePart::new("text/plain", text),
     }
 }
@@ -134,7 +136,7 @@ fn multipart(kind: &str, draft: &Draft, parts: Vec<MimePart<'static>>) -> MimePa
     MimePart::new(ContentType::new(format!("multipart/{kind}")).attribute("boundary", boundary), parts)
 }
 
-/// The files of a mail in their order, each with the bytes that are its own.
+/// The files of a mail in order, each with bytes of its own.
 fn files(draft: &Draft) -> io::Result<Vec<File>> {
     if !draft.has_attachments {
         return Ok(Vec::new());
@@ -143,7 +145,7 @@ fn files(draft: &Draft) -> io::Result<Vec<File>> {
     let noise = |n: u64, length: usize| Chance::new(&[draft.seed, 0xa77ac4, draft.number, n]).bytes(length.max(16));
     Ok(match draft.form {
         MailForm::Forwarded => vec![forwarded(draft, noise(0, room))?],
-        // Different bytes under one name: whoever keeps one of them only is found out.
+        // Different bytes under one name, to catch a function that keeps only one of them.
         MailForm::SameName => (0..2).map(|n| binary("reading.bin", noise(n, room / 2))).collect(),
         _ if draft.is_broken => vec![binary("reading-1.bin", noise(0, room.saturating_sub(500))), broken("reading-2.bin")],
         MailForm::Mixed | MailForm::NoList | MailForm::Malformed => match draft.number % 3 {
@@ -160,21 +162,21 @@ fn binary(name: &str, bytes: Vec<u8>) -> File {
     (attachment, MimePart::new("application/octet-stream", bytes).attachment(name.to_owned()))
 }
 
-/// A text that is attached, and no part of the body.
+/// A text as an attachment, not as part of the body.
 fn table(name: &str, size: usize) -> File {
     let text = "hour,degrees\r\n".to_owned() + &"12,21.5\r\n".repeat(size / 9);
     let attachment = attachment(name, text.as_bytes());
     (attachment, MimePart::new("text/csv", text).attachment(name.to_owned()))
 }
 
-/// Something that is not what its header says: nobody can decode it.
+/// An attachment that does not match its header: it cannot be decoded.
 fn broken(name: &str) -> File {
     let bytes = "~~~ the memory of the sensor could not be read ~~~".as_bytes();
     let part = MimePart::new("application/octet-stream", bytes).attachment(name.to_owned()).transfer_encoding("base64");
     (attachment(name, bytes), part)
 }
 
-/// A whole mail as an attachment, which is sent as it is.
+/// A whole mail as an attachment, sent unchanged.
 fn forwarded(draft: &Draft, bytes: Vec<u8>) -> io::Result<File> {
     let name = "forwarded.eml";
     let parts =
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_read_back_as_it_was_meant() {
+    fn every_form_is_read_back_as_written() {
         let mut seen: BTreeMap<MailForm, usize> = BTreeMap::new();
         for number in 0..400 {
             let draft = Draft::new(7, &load(60_000), number);
@@ -262,13 +264,13 @@ mod tests {
                 }
                 _ => {}
             }
-            // What stands in a line must go through any server.
+            // Every server must accept the length of each line.
             assert!(made.bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 999), "{draft:?}");
         }
     }
 
     #[test]
-    fn a_size_keeps_to_its_class_and_to_the_largest() {
+    fn a_size_stays_within_its_class_and_the_limit() {
         for number in 0..200 {
             let (class, _) = Class::of(7, number);
             if class > Class::UpTo10 {
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_that_cannot_be_processed_is_a_mail_all_the_same() {
+    fn a_mail_that_cannot_be_processed_is_still_a_mail() {
         let drafts = (0..2_000).map(|number| Draft::new(7, &load(20_000), number));
         for draft in drafts.filter(|draft| draft.form == MailForm::Malformed) {
             let said = text(&draft);

@@ -1,4 +1,5 @@
-//! What a mail is to be, decided before it is written: form, readers, size, and what is to become of it. Pure: the seed and the number decide.
+//! The plan of a mail, decided before it is written: form, readers, size, and expected outcome.
+//! Pure: the seed and the number decide.
 
 use crate::systems::mail::MARKER;
 
@@ -14,21 +15,21 @@ use crate::traffic::shares;
 pub(crate) struct Draft {
     pub(crate) seed: u64,
     pub(crate) number: u64,
-    /// Stands in the subject.
+    /// Part of the subject.
     pub(crate) token: String,
     pub(crate) form: MailForm,
-    /// The readers of the list, where a list can be read.
+    /// The readers of the list, if a list can be read.
     pub(crate) readers: Vec<String>,
     pub(crate) list: List,
-    /// How large the whole mail is about to be.
+    /// How large the whole mail should be.
     pub(crate) size: u64,
-    /// Whether there is anything beside the text.
+    /// Whether it has anything besides the text.
     pub(crate) has_attachments: bool,
-    /// Whether something that is attached cannot be decoded.
+    /// Whether one of its attachments cannot be decoded.
     pub(crate) is_broken: bool,
 }
 
-/// How the list of readers stands in the text.
+/// How the list of readers appears in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
     /// As the contract says.
@@ -37,11 +38,11 @@ pub(crate) enum List {
     Bracketed,
     /// Not at all.
     Missing,
-    /// With something in it that is no address.
+    /// With something in it that is not an address.
     Invalid(&'static str),
 }
 
-/// Forms that can carry something beside their text.
+/// Forms that can have attachments besides their text.
 const CARRIERS: [(MailForm, usize); 7] = [
     (MailForm::Mixed, 1),
     (MailForm::Base64, 1),
@@ -52,7 +53,7 @@ const CARRIERS: [(MailForm, usize); 7] = [
     (MailForm::SameName, 1),
 ];
 
-/// All well-formed ones.
+/// All well-formed forms.
 const FORMS: [(MailForm, usize); 9] = [
     (MailForm::Mixed, 1),
     (MailForm::Single, 1),
@@ -65,13 +66,14 @@ const FORMS: [(MailForm, usize); 9] = [
     (MailForm::NoAttachment, 1),
 ];
 
-/// What nobody can take for an address.
+/// Words that cannot be taken for an address.
 const NO_ADDRESSES: [&str; 4] = ["not an address", "nobody", "nobody@", "@readers.example"];
 
-/// A list longer than this cannot stand in a line of 8 bits, which ends after 998 octets. Source: RFC 5322, section 2.1.1.
+/// A longer list does not fit into a line of 8-bit text, which ends after 998 octets. Source: RFC
+/// 5322, section 2.1.1.
 const LONGEST_PLAIN_LIST: usize = 900;
 
-/// What a mail of any form has beside its text and its attachments, in bytes.
+/// Size of a mail of any form without its text and attachments, in bytes.
 const FRAME: u64 = 1_600;
 
 impl Draft {
@@ -82,7 +84,7 @@ impl Draft {
         let readers: Vec<String> = (0..sizes::readers(seed, number)).map(|k| format!("r{k}.{token}@readers.example")).collect();
         let (class, turn) = Class::of(seed, number);
         let (form, list) = match special(seed, load, number) {
-            // What is broken is either the list or something that is attached.
+            // Either the list or an attachment is broken.
             Some(MailForm::Malformed) if chance.below(2) == 0 => (MailForm::Malformed, List::Invalid(pick(&mut chance))),
             Some(MailForm::NoList) => (MailForm::NoList, List::Missing),
             special => {
@@ -96,13 +98,13 @@ impl Draft {
         if draft.form == MailForm::Latin1 && draft.list_line().len() > LONGEST_PLAIN_LIST {
             draft.form = MailForm::QuotedPrintable;
         }
-        // Text and HTML both have the list, and each may be encoded.
+        // Text and HTML both contain the list, and each may be encoded.
         let fixed = FRAME + 3 * draft.list_line().len() as u64;
         draft.size = class.size(&mut chance, fixed, load.largest.0);
         draft
     }
 
-    /// What is to become of it.
+    /// The expected outcome.
     pub(crate) fn expected(&self) -> Expected {
         match self.form {
             MailForm::Malformed => Expected::DeadLetter,
@@ -111,13 +113,13 @@ impl Draft {
         }
     }
 
-    /// Bytes that are left for what is attached, decoded: base64 makes 78 of 57, line breaks included.
+    /// Bytes that are left for attachments, decoded: base64 makes 78 of 57, including line breaks.
     pub(crate) fn room(&self) -> usize {
         let fixed = FRAME + 3 * self.list_line().len() as u64;
         usize::try_from(self.size.saturating_sub(fixed) * 57 / 78).unwrap_or(0)
     }
 
-    /// The line with the list of readers; empty where there is none.
+    /// The line with the list of readers; empty if there is no list.
     pub(crate) fn list_line(&self) -> String {
         let list = self.readers.join(",");
         match self.list {
@@ -139,7 +141,7 @@ fn special(seed: u64, load: &MailLoad, number: u64) -> Option<MailForm> {
     Some(if malformed { MailForm::Malformed } else { MailForm::NoList })
 }
 
-/// The form of a well-formed mail: of its class each form comes as often as the others.
+/// The form of a well-formed mail: all forms of its class come equally often.
 fn form(seed: u64, class: Class, turn: u64) -> MailForm {
     let seed = Chance::new(&[seed, 0xf023, class.bounds().1]).number();
     let deck = if class == Class::Small { Deck::new(seed, &FORMS) } else { Deck::new(seed, &CARRIERS) };
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_malformed_mails_and_of_those_without_a_list_are_kept_within_two() {
+    fn the_shares_of_malformed_mails_and_of_mails_without_a_list_are_exact_within_two() {
         for (malformed, without_list) in [(0.0, 0.0), (0.05, 0.1), (0.0, 0.2), (0.02, 0.0), (0.5, 0.5)] {
             let drafts = drafts(&load(malformed, without_list), 2_000);
             for (form, share) in [(MailForm::Malformed, malformed), (MailForm::NoList, without_list)] {
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_comes_and_each_tells_what_is_to_become_of_it() {
+    fn every_form_comes_with_its_expected_outcome() {
         let mut forms: BTreeMap<MailForm, usize> = BTreeMap::new();
         let mut lists = BTreeSet::new();
         for draft in drafts(&load(0.05, 0.05), 1_000) {

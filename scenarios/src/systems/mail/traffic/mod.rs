@@ -1,4 +1,5 @@
-//! Senders of mail: each mail is made shortly before it is due, handed in over SMTP, and told of. It judges nothing.
+//! Senders of mail: each mail is made shortly before it is due, handed in over SMTP, and reported.
+//! It judges nothing.
 
 mod compose;
 mod draft;
@@ -26,16 +27,18 @@ use compose::{INBOX, Made};
 use draft::Draft;
 use send::NotTaken;
 
-/// A mail begins to be made so long before it is due: the largest takes a quarter of it.
+/// How long before it is due a mail is started: the largest takes a quarter of this.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// A small mail takes milliseconds, the largest a few seconds on a busy machine. Faults strike behind SMTP.
+/// A small mail takes milliseconds, the largest a few seconds on a busy machine. Faults strike
+/// behind SMTP.
 const JOURNEY: Journey = Journey { time: Duration::from_secs(LEAD.as_secs() + 3), requests: 0 };
 
 /// Mails in memory are counted in pieces of this size.
 const PIECE: u64 = 64 * 1024;
 
-/// So many pieces may be in memory at once, 128 MB: three of the largest mails, or two thousand small ones.
+/// How many pieces may be in memory at once, 128 MB: three of the largest mails, or two thousand
+/// small ones.
 const PIECES: usize = 2_048;
 
 /// The scenario.
@@ -47,7 +50,8 @@ pub(crate) struct Mails {
     memory: Semaphore,
 }
 
-/// The senders of `load` with their schedule, which is a Poisson process with one burst whatever the other systems' is.
+/// The senders of `load` with their schedule: a Poisson process with one burst, whatever the
+/// schedule of the other systems.
 pub(crate) fn system(order: &Order, load: &MailLoad, number: u64, events: UnboundedSender<Event>) -> System {
     let address = order.addresses.smtp.clone();
     let timeline = order.timeline;
@@ -65,7 +69,7 @@ impl Mails {
         making.await.ok()?.ok()
     }
 
-    /// Sends a mail: how that ended, the SMTP status, and its id where it was taken.
+    /// Sends a mail; returns the outcome, the SMTP status, and the mail's id if it was accepted.
     async fn hand_in(&self, number: u64, mail: &[u8], stage: &Stage) -> (Outcome, Option<u16>, Option<String>) {
         let sender = compose::sensor(number);
         match tokio::time::timeout(PATIENCE, send::send(&self.address, &sender, INBOX, mail)).await {
@@ -114,7 +118,7 @@ impl Scenario for Mails {
             token: draft.token,
             attachments: made.attachments,
         };
-        // Nobody listens once the harness has gone on.
+        // The receiver is gone once the harness has moved on.
         let _ = self.events.send(Event::Mail(Box::new(mail)));
     }
 }

@@ -1,4 +1,5 @@
-//! Hands one mail in over SMTP, without TLS, and says under which id it was taken. It never sends a mail twice.
+//! Hands one mail in over SMTP, without TLS, and returns the id under which it was accepted. It
+//! never sends a mail twice.
 
 use std::time::Duration;
 
@@ -8,16 +9,17 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::net::TcpStream;
 
-/// Bytes that are prepared at once: lettre looks at each of them, and nobody else is served meanwhile.
+/// How many bytes are prepared at once: lettre looks at each byte, and the thread does nothing else
+/// meanwhile.
 const PIECE: usize = 16 * 1024;
 
 /// How long a server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// Why a mail was not taken, as far as one can know.
+/// Why a mail was not accepted, as far as the sender can know.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
-    /// An address of the envelope is none.
+    /// An address of the envelope is invalid.
     #[error("invalid address: {0}")]
     Address(#[from] AddressError),
     /// The server cannot be reached.
@@ -32,7 +34,7 @@ pub(crate) enum NotTaken {
 }
 
 impl NotTaken {
-    /// The SMTP status, where the server gave one.
+    /// The SMTP status, if the server gave one.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Smtp(error) => error.status().map(u16::from),
@@ -41,11 +43,12 @@ impl NotTaken {
     }
 }
 
-/// Sends `mail` to the server at `address` and returns the id under which it was taken (`250 OK <id>`).
+/// Sends `mail` to the server at `address` and returns the id in its answer `250 OK <id>`.
 pub(crate) async fn send(address: &str, from: &str, to: &str, mail: &[u8]) -> Result<String, NotTaken> {
     let hello = ClientId::Domain("sensors.example".to_owned());
     let stream = TcpStream::connect(address).await?;
-    // The closing dot is a packet of its own, which would wait 40 ms for the acknowledgement of the one before.
+    // The closing dot is a packet of its own, which would wait 40 ms for the acknowledgement of the
+    // packet before.
     stream.set_nodelay(true)?;
     let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?;
     let eight_bit = !mail.is_ascii() && connection.server_info().supports_feature(Extension::EightBitMime);
@@ -74,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that takes one mail, says `answer`, and hands over all that it was told.
+    /// A server that takes one mail, answers `answer`, and returns everything that it received.
     async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<(Vec<String>, Vec<u8>)>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_taken_says_why() {
+    async fn a_mail_that_is_not_accepted_says_why() {
         for (answer, status, message) in [
             ("552 too large\r\n", Some(552), "permanent error (552)"),
             ("451 later\r\n", Some(451), "transient error (451)"),

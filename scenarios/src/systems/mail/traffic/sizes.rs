@@ -1,4 +1,5 @@
-//! How large mails are and how many readers they have: every hundred of them keep the shares exactly. Pure: the seed and the number decide.
+//! How large mails are and how many readers they have: every hundred mails have the shares exactly.
+//! Pure: the seed and the number decide.
 
 use crate::traffic::chance::Chance;
 use crate::traffic::deck::Deck;
@@ -17,7 +18,7 @@ pub(crate) enum Class {
     UpTo10,
     /// 10 to 25 MB.
     UpTo25,
-    /// 25 to 40 MB, which is all that SES takes. Source: Amazon SES, service quotas.
+    /// 25 to 40 MB, the most that SES accepts. Source: Amazon SES, service quotas.
     UpTo40,
 }
 
@@ -30,11 +31,11 @@ enum Circle {
     One,
     Few,
     Many,
-    /// One more than goes into one call to SES.
+    /// One more than fits into one call to SES.
     TwoGroups,
 }
 
-/// How many of a hundred mails have each.
+/// How many of a hundred mails have each number of readers.
 const CIRCLES: [(Circle, usize); 4] = [(Circle::One, 50), (Circle::Few, 35), (Circle::Many, 13), (Circle::TwoGroups, 2)];
 
 impl Class {
@@ -54,7 +55,8 @@ impl Class {
         Deck::new(Chance::new(&[seed, 0x512e]).number(), &CLASSES).draw(number).unwrap_or((Self::Small, number))
     }
 
-    /// How large a mail of this class is to be: `fixed` bytes of it are no attachment, `largest` is the most that any mail may have.
+    /// The size for a mail of this class: `fixed` bytes of it are not attachments, `largest` is the
+    /// most that any mail may have.
     pub(crate) fn size(self, chance: &mut Chance, fixed: u64, largest: u64) -> u64 {
         let (least, most) = self.bounds();
         let least = least + fixed;
@@ -69,7 +71,7 @@ pub(crate) fn readers(seed: u64, number: u64) -> u64 {
     let mut chance = Chance::new(&[seed, 0xead, number]);
     match circle {
         Circle::One => 1,
-        // In turn, so that each number from 2 to 5 is met soon.
+        // In turn, so that each number from 2 to 5 comes soon.
         Circle::Few => 2 + turn % 4,
         Circle::Many => 6 + chance.below(45),
         Circle::TwoGroups => 51,
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_hundred_mails_keep_the_shares_of_sizes_and_readers() {
+    fn every_hundred_mails_have_the_shares_of_sizes_and_readers() {
         for block in 0..20_u64 {
             let numbers = block * 100..block * 100 + 100;
             for (class, share) in CLASSES {
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_lies_in_its_class_or_is_cut() {
+    fn a_size_is_within_its_class_or_cut_to_the_limit() {
         for (class, _) in CLASSES {
             let (least, most) = class.bounds();
             for number in 0..500 {

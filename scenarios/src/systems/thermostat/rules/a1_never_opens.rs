@@ -1,4 +1,5 @@
-//! a 200 with a valid token is only for what the policies allow. Requests without a valid token are A-6's.
+//! a 200 with a valid token is only for what the policies allow. A-6 judges requests without a
+//! valid token.
 
 use crate::Event;
 use crate::exchange::{Asked, Caller, ThermostatRequest};

@@ -1,4 +1,5 @@
-//! every change of `desired` belongs to one allowed request. Tries again and lost acknowledgements are the same request.
+//! every change of `desired` belongs to one allowed request. Retries and lost acknowledgements
+//! are the same request.
 
 use super::register::Register;
 use crate::invariants::Rule;

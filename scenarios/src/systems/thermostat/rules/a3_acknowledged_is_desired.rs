@@ -1,4 +1,4 @@
-//! an acknowledged Set, or a later one, stands in `desired` from 5 s after its acknowledgement on.
+//! from 5 s after its acknowledgement, a Set or a later one is in `desired`.
 
 use super::register::Register;
 use crate::invariants::Rule;

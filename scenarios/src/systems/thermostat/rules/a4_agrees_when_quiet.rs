@@ -1,5 +1,5 @@
-//! when all is quiet, reported is desired, desired is one whole last Set, and versions have only risen.
-//! A device whose Set was lost is A-3's, one whose loop ended A-7's.
+//! when all is quiet, reported equals desired, desired is one last Set as a whole, and
+//! versions have only risen. A-3 judges a device whose Set was lost, A-7 one whose loop ended.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::exchange::{ShadowChange, ThermostatState};
 use super::register::{Register, about_device, words};
 use crate::invariants::{Breach, Moment, NOTHING, Rule};
 
-/// Versions of a thing that are remembered: messages overtake each other by less.
+/// How many versions of a thing are remembered: messages overtake each other by less.
 const VERSIONS: usize = 64;
 
 type Content = (Option<ThermostatState>, Option<ThermostatState>);
@@ -29,7 +29,7 @@ pub(crate) fn agrees_when_quiet() -> Rule<Register> {
             let mut found = NOTHING;
             for (thing, desired, reported, version) in &quiet.shadows {
                 let breach = things.device(register, thing, quiet.at, (desired, reported, *version));
-                // Of a device that nothing has changed nothing can be said.
+                // A device that nothing has changed shows nothing, so it is no check.
                 found.1 += u64::from(breach.is_some() || things.versions.contains_key(thing));
                 found.0.extend(breach);
             }
@@ -45,7 +45,7 @@ struct Things {
 }
 
 impl Things {
-    /// A version that was given twice, or lies far behind.
+    /// A version that was used twice, or that is far behind.
     fn version(&mut self, change: &ShadowChange) -> Option<Breach> {
         let known = self.versions.entry(change.thing.clone()).or_default();
         let content = (change.desired.clone(), change.reported.clone());

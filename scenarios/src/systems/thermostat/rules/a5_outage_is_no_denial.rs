@@ -1,4 +1,4 @@
-//! what the policies allow is never answered 403; a dependency that fails is a 5xx.
+//! a request that the policies allow is never answered 403; a failing dependency gives a 5xx.
 
 use crate::Event;
 use crate::exchange::{Asked, Caller, ThermostatRequest};
@@ -17,7 +17,8 @@ pub(crate) fn outage_is_no_denial() -> Rule<Register> {
                 _ => return NOTHING,
             },
         };
-        // An outage that a fault made and that reads as an outage is what this rule is about; any other failure says nothing of a denial.
+        // This rule covers an outage that a fault caused and that is reported as an outage. Any
+        // other failure says nothing about denials.
         if exchange.decision().is_none() && (exchange.struck.is_empty() || exchange.status.is_none()) {
             return NOTHING;
         }

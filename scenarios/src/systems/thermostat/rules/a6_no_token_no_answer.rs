@@ -1,4 +1,4 @@
-//! without a valid token there is no 200, whatever is asked.
+//! a request without a valid token is never answered 200.
 
 use crate::Event;
 use crate::exchange::{Asked, Caller};

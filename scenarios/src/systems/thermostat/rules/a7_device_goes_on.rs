@@ -19,7 +19,7 @@ pub(crate) fn device_goes_on() -> Rule<Register> {
             breach.asked = format!("the device {thing} on MQTT");
             breach.answered = format!("its loop ended: {why}");
             breach.expected = "the loop goes on".to_owned();
-            // An end without a provocation was still looked at.
+            // A loop that ended without a provocation is a check too.
             (vec![breach], u64::from(!provoked.contains(thing)))
         }
         _ => NOTHING,

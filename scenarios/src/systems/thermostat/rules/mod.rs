@@ -1,4 +1,5 @@
-//! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
+//! What must always hold in this system, one file per rule. The rules are pure: they receive what
+//! happened and report what was wrong.
 
 pub(crate) mod a1_never_opens;
 pub(crate) mod a2_one_change_one_request;
@@ -13,10 +14,10 @@ use super::policies;
 use crate::invariants::cedar::{OracleError, ThermostatOracle};
 use crate::invariants::{Invariant, Judge};
 
-/// The rules for so many homes, in the order of their ids.
+/// The rules for this many homes, in the order of their ids.
 ///
 /// # Errors
-/// Where the policies cannot be read: without them nothing can be called right.
+/// If the policies cannot be read: without them nothing can be judged.
 pub(crate) fn all(homes: u32) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
     let register = register::Register::new(ThermostatOracle::new(homes, &policies(homes))?);
     let rules = vec![

@@ -1,5 +1,6 @@
-//! What was set and what stood in `desired`, device by device: a register in the sense of linearizability.
-//! It decides late, when every request that could explain a change is known, and forgets what can no longer matter.
+//! What was set and what was in `desired`, device by device: a register in the sense of
+//! linearizability. It decides late, when every request that could explain a change is known, and
+//! forgets what can no longer matter.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,26 +12,29 @@ use crate::exchange::{Asked, Caller, Exchange, ShadowChange, ThermostatRequest, 
 use crate::invariants::cedar::ThermostatOracle;
 use crate::invariants::{Book, Breach, Found, Quiet, wording};
 
-/// How long after an acknowledgement it may take until it stands in `desired`.
+/// How long after its acknowledgement a Set may take to be in `desired`.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
-/// How long after its end a request that was not acknowledged may still take effect: the SDK tries again, answers get lost.
+/// How long after its end an unacknowledged request may still take effect: the SDK retries, answers
+/// get lost.
 const AFTERMATH: Duration = Duration::from_secs(10);
-/// Clocks are one, but who hears of what first is not fixed.
+/// There is one clock, but the order in which the harness hears of events is not fixed.
 const SLACK: Duration = Duration::from_millis(100);
-/// No request is under way longer: the gateway gives up after 29 s.
+/// No request is in flight longer: the gateway gives up after 29 s.
 const LONGEST: Duration = Duration::from_secs(40);
-/// How long a change that comes far too late is still known as the work of an acknowledged Set.
+/// How long a change that comes far too late is still recognised as the work of an acknowledged
+/// Set.
 const LATE: Duration = Duration::from_secs(300);
 
-/// One Set that came to its end.
+/// A Set that has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct SetDone {
     sent: Duration,
     done: Duration,
     acknowledged: bool,
-    /// Whether it was right to carry it out; one that was answered 200 wrongly is named by another rule.
+    /// Whether the Set may take effect. Also true if it was wrongly answered 200, which another
+    /// rule reports.
     legitimate: bool,
-    /// The denial's reason, where it was not.
+    /// The reason of the denial, if it was not allowed.
     why: String,
     value: (i64, bool, String),
     told: Arc<Breach>,
@@ -62,20 +66,20 @@ impl SetDone {
         words(&ThermostatState { temperature: Some(self.value.0), power: Some(self.value.1), mode: Some(self.value.2.clone()) })
     }
 
-    /// Whether all of `state` is of this Set.
+    /// Whether all of `state` comes from this Set.
     pub(crate) fn agrees(&self, state: &ThermostatState) -> bool {
         self.is_whole(state)
     }
 }
 
-/// Whose work a change of `desired` is.
+/// Which request caused a change of `desired`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     /// Not decided yet.
     Unknown,
-    /// No request's.
+    /// No request.
     Nobody,
-    /// A Set's; all three values are its own, or the temperature alone is.
+    /// A Set: all three values are its own, or only the temperature.
     Set { whole: bool },
 }
 
@@ -87,8 +91,8 @@ struct Change {
     owner: Owner,
 }
 
-/// What was judged: the changes of `desired`, each of which an allowed request must explain, and the acknowledged Sets, each of which, or a later
-/// one, must be in `desired`.
+/// What was judged: the changes of `desired`, each of which an allowed request must explain, and
+/// the acknowledged Sets, each of which, or a later one, must be in `desired`.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     pub(crate) changes: Found,
@@ -103,7 +107,8 @@ pub(crate) struct Device {
     /// The latest time at which a Set of this temperature was acknowledged.
     acknowledged: HashMap<i64, Duration>,
     judged_until: Option<Duration>,
-    /// The latest acknowledged Set's sending, as far as it must have taken effect: older ones may not stand.
+    /// When the latest acknowledged Set that must have taken effect was sent; older values may not
+    /// be in `desired` any more.
     bar: Duration,
     blamed: Option<String>,
     pub(crate) lost: bool,
@@ -120,7 +125,7 @@ pub(crate) struct Register {
 impl Book for Register {
     type Ripe = Judged;
 
-    /// Decides what has become decidable.
+    /// Decides what can be decided now.
     fn see(&mut self, event: &Event) -> Judged {
         self.clock = self.clock.max(event.at());
         match event {
@@ -128,7 +133,7 @@ impl Book for Register {
             Event::Shadow(change) if change.desired.is_some() => self.see_change(change),
             _ => {}
         }
-        // Once a second is enough, and a history is looked through as a whole.
+        // Once a second is enough, because each sweep goes through whole histories.
         if self.clock < self.swept + Duration::from_secs(1) {
             return Judged::default();
         }
@@ -136,7 +141,7 @@ impl Book for Register {
         self.judge(self.clock.checked_sub(LONGEST))
     }
 
-    /// Decides everything that is left, and what stands in the shadows at the end.
+    /// Decides everything that is left, and checks the shadows at the end.
     fn settled(&mut self, quiet: &Quiet) -> Judged {
         let end = quiet.at.max(self.clock);
         let mut judged = self.judge(Some(end));
@@ -224,7 +229,7 @@ impl Device {
         self.forget(until);
     }
 
-    /// Finds out whose work each new change is.
+    /// Finds the request that caused each new change.
     fn own(&mut self, thing: &str, until: Duration, (breaches, judged): &mut Found) {
         for change in &mut self.changes {
             if change.owner != Owner::Unknown || change.at > until {
@@ -233,7 +238,8 @@ impl Device {
             *judged += 1;
             let near: Vec<_> = self.sets.iter().filter(|set| set.window_holds(change.at) && set.wrote(&change.state, false)).collect();
             let denied = near.iter().find(|set| !set.legitimate);
-            // An acknowledged Set whose write comes very late is lost, not unasked for; unless a denied one explains it better.
+            // An acknowledged Set whose write comes very late is lost, not unrequested, unless a
+            // denied Set explains the change better.
             let late = change
                 .state
                 .temperature
@@ -263,12 +269,12 @@ impl Device {
         self.changes.iter().rfind(|change| change.at <= at)
     }
 
-    /// The Sets that may stand now.
+    /// The Sets whose values may be in `desired` now.
     pub(crate) fn acceptable(&self) -> impl Iterator<Item = &SetDone> {
         self.sets.iter().filter(|set| set.ends() >= self.bar)
     }
 
-    /// Whether what stands at `at` may stand there.
+    /// Whether the value in `desired` at `at` is acceptable.
     fn look(&mut self, thing: &str, at: Duration, standing: Option<&Change>) -> Option<Breach> {
         if self.bar == Duration::ZERO {
             return None;
@@ -281,7 +287,7 @@ impl Device {
         if stale { self.blame(thing, at, standing.map(|change| &change.state)) } else { None }
     }
 
-    /// The latest Set that should have been there; each is blamed once.
+    /// Reports the latest Set that should have been there, each Set once.
     fn blame(&mut self, thing: &str, at: Duration, standing: Option<&ThermostatState>) -> Option<Breach> {
         self.lost = true;
         let due = self.sets.iter().filter(|set| set.acknowledged && set.done + GRACE <= at).max_by_key(|set| set.sent)?;
@@ -298,24 +304,24 @@ impl Device {
         Some(breach)
     }
 
-    /// Whether what is in the shadow at the end may be there.
+    /// Whether the value in the shadow at the end is acceptable.
     fn judge_end(&mut self, thing: &str, at: Duration, desired: &ThermostatState) -> Option<Breach> {
         self.raise_bar(at);
         let last = self.changes.last().cloned();
         let heard = last.filter(|change| change.state.temperature == desired.temperature);
         let standing = heard.or_else(|| {
-            // The harness has not heard of this change; its temperature has to do.
+            // The harness has not heard of this change, so only its temperature can be compared.
             desired.temperature.map(|_| Change { version: 0, at, state: desired.clone(), owner: Owner::Set { whole: false } })
         });
         self.look(thing, at, standing.as_ref())
     }
 
-    /// Drops what can explain nothing that is still to come.
+    /// Drops what can no longer explain anything.
     fn forget(&mut self, until: Duration) {
         let bar = self.bar;
-        // Until its window is over a Set may still own a change, however stale it is.
+        // Until its window is over, a Set may still own a change, however stale it is.
         self.sets.retain(|set| set.ends() >= bar || set.done + AFTERMATH + SLACK > until || set.done + GRACE > until);
-        // Of settled Sets of one value the one that may act longest stands for all.
+        // Of settled Sets with one value, keep only the one that may take effect longest.
         let old = |set: &SetDone| set.done + AFTERMATH + SLACK <= until;
         let mut longest: HashMap<(i64, bool, String, bool, bool), Duration> = HashMap::new();
         let key = |set: &SetDone| (set.value.0, set.value.1, set.value.2.clone(), set.legitimate, set.acknowledged);
@@ -331,14 +337,14 @@ impl Device {
     }
 }
 
-/// Such as `75 on Auto`.
+/// For example `75 on Auto`.
 pub(crate) fn words(state: &ThermostatState) -> String {
     let temperature = state.temperature.map_or_else(|| "no temperature".to_owned(), |t| t.to_string());
     let power = state.power.map_or("power unset", |power| if power { "on" } else { "off" });
     format!("{temperature} {power} {}", state.mode.as_deref().unwrap_or("mode unset"))
 }
 
-/// A breach that is about a device, not about one exchange.
+/// A breach about a device, not about one exchange.
 pub(crate) fn about_device(thing: &str, at: Duration) -> Breach {
     Breach {
         at,

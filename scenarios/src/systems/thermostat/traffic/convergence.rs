@@ -1,4 +1,5 @@
-//! From the acknowledgement of a Set to the device's report of it. Pure but for its lock.
+//! Measures from the acknowledgement of a Set to the device's report of it. Pure except for its
+//! lock.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,30 +11,33 @@ pub(crate) struct Convergence(Mutex<HashMap<String, Device>>);
 
 #[derive(Debug, Default)]
 struct Device {
-    /// Acknowledged and not yet reported: temperature and when it was acknowledged.
+    /// Acknowledged and not yet reported: temperature and time of acknowledgement.
     waiting: Vec<(i64, Duration)>,
     /// The latest report.
     reported: Option<(i64, Duration)>,
 }
 
 impl Convergence {
-    /// A Set was acknowledged; gives the time of its report where that came first.
+    /// Records that a Set was acknowledged; returns the time of its report if that came first.
     pub(crate) fn acknowledged(&self, thing: &str, temperature: i64, sent: Duration, at: Duration) -> Option<Duration> {
         let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let device = devices.entry(thing.to_owned()).or_default();
         if let Some((_, reported)) = device.reported.filter(|(last, _)| *last == temperature) {
-            // A report from before the request: the device stood there already and has nothing to say.
+            // A report from before the request: the device had that temperature already, so it will
+            // not report again.
             return (reported > sent).then_some(reported.max(at));
         }
         device.waiting.push((temperature, at));
         None
     }
 
-    /// A device reported; gives when that temperature was acknowledged. Those acknowledged before it were overtaken.
+    /// Records a report; returns when that temperature was acknowledged. Later Sets overtook those
+    /// acknowledged before it.
     pub(crate) fn reported(&self, thing: &str, temperature: i64, at: Duration) -> Option<Duration> {
         let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let device = devices.entry(thing.to_owned()).or_default();
-        // A repeated report keeps the time of the first, or it would look like the answer to a later Set.
+        // A repeated report keeps the time of the first, or it would look like the answer to a
+        // later Set.
         if device.reported.is_none_or(|(last, _)| last != temperature) {
             device.reported = Some((temperature, at));
         }

@@ -1,4 +1,5 @@
-//! One thermostat on MQTT, as the contract says: it starts, applies what is desired, reports, and survives every message.
+//! One thermostat on MQTT, as the contract says: it starts, applies the desired state, reports, and
+//! survives every message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -14,16 +15,16 @@ use crate::traffic::chance::Chance;
 use crate::traffic::mqtt::Heard;
 use crate::traffic::voice::whole;
 
-/// What a thermostat shows that was never told anything.
+/// The temperature of a thermostat that was never set.
 const DEFAULT_TEMPERATURE: i64 = 82;
 
 /// A report comes at least this often, give or take a tenth.
 const REPORT_EVERY: Duration = Duration::from_secs(30);
 
-/// A device that was rejected tries again after this long.
+/// How long after a rejected update a device tries again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// The topics that a device hears, without `$aws/things/<thing>/shadow`.
+/// The topics that a device subscribes to, without `$aws/things/<thing>/shadow`.
 const TOPICS: [&str; 5] = ["/update/accepted", "/update/rejected", "/get/accepted", "/get/rejected", "/update/delta"];
 
 /// The topics of `thing`.
@@ -55,13 +56,13 @@ pub(crate) struct State {
     /// The version of the newest delta that was applied.
     version: i64,
     report_at: Option<Instant>,
-    /// The next report that comes without cause.
+    /// When the next periodic report is due.
     periodic_at: Option<Instant>,
     messages: u64,
 }
 
 impl Device {
-    /// Lives until a message ends it, which is a weakness; gives the cause.
+    /// Runs until a message ends it, which is a weakness; returns the cause.
     pub(crate) async fn live(mut self) -> String {
         loop {
             let wake = [self.state.report_at, self.state.periodic_at].into_iter().flatten().min();
@@ -85,7 +86,8 @@ impl Device {
     }
 
     fn subscribed(&mut self) {
-        // Again after a lost session: what was desired meanwhile is asked for, not waited for.
+        // Also after a lost session: the device asks for the desired state instead of waiting for
+        // it.
         self.publish("/get", String::new());
         if !std::mem::replace(&mut self.state.subscribed, true) {
             self.ready.send_modify(|ready| *ready += 1);
@@ -115,7 +117,7 @@ impl Device {
         None
     }
 
-    /// The answer of `get`: what differs is applied, else what was reported last is adopted.
+    /// Handles the answer to `get`: applies the difference, or adopts what was reported last.
     fn start(&mut self, said: &Value) {
         let delta = said.pointer("/state/delta").map(read_state).unwrap_or_default();
         if self.state.known.temperature.is_none() {
@@ -144,7 +146,7 @@ impl Device {
 
     fn delta(&mut self, said: &Value) {
         let version = said.get("version").and_then(Value::as_i64).unwrap_or(i64::MAX);
-        // Messages may overtake each other; what is older than what is known says nothing.
+        // Messages may overtake each other; one older than the known version says nothing.
         if version < self.state.version {
             return;
         }
@@ -172,7 +174,7 @@ impl Device {
     fn schedule(&mut self, delay: Duration) {
         let at = Instant::now() + delay;
         match self.state.report_at {
-            // The report to come tells this too.
+            // The report that is already scheduled covers this too.
             Some(_) => {}
             None => {
                 self.unsettled.fetch_add(1, Relaxed);
@@ -199,7 +201,7 @@ impl Device {
     }
 
     fn publish(&mut self, topic: &str, body: String) {
-        // Refused only where 64 messages wait for a broker that is away; the next report tells the same.
+        // Fails only if 64 messages wait for a broker that is away; the next report says the same.
         let sent = self.client.try_publish(format!("$aws/things/{}/shadow{topic}", self.thing), QoS::AtLeastOnce, false, body);
         if sent.is_err() && topic == "/update" {
             self.schedule(TRY_AGAIN);
@@ -215,7 +217,7 @@ impl Drop for Device {
     }
 }
 
-/// The keys of a state that are there and of the right type.
+/// The keys of a state that are present and of the right type.
 pub(crate) fn read_state(value: &Value) -> ThermostatState {
     ThermostatState {
         temperature: value.get("temperature").and_then(whole),

@@ -1,4 +1,5 @@
-//! All devices, the watcher that hears every shadow's change, and the provoker that sends what a device must survive.
+//! All devices, the watcher that receives every change of a shadow, and the provoker that sends
+//! messages that a device must survive.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -22,13 +23,13 @@ use crate::traffic::mqtt::{self, Heard};
 use crate::traffic::preparation::Companion;
 use crate::traffic::{Order, TrafficError};
 
-/// Between two provocations.
+/// Time between two provocations.
 const PROVOKE_EVERY: Duration = Duration::from_millis(300);
 
 /// How long all devices may take to connect.
 const CONNECT_TIME: Duration = Duration::from_secs(20);
 
-/// No device is waited for longer.
+/// The longest wait for the devices to become quiet.
 const LONGEST_REPORT: Duration = Duration::from_secs(10);
 
 /// Everything on MQTT; it ends when dropped.
@@ -55,7 +56,8 @@ impl Board {
 }
 
 impl Devices {
-    /// Connects the watcher first, then every device, and waits until all have subscribed. A device may end on a rejected update, as the published ones do.
+    /// Connects the watcher first, then every device, and waits until all have subscribed. A device
+    /// may stop on a rejected update, as the published ones do.
     pub(crate) async fn connect(
         order: &Order,
         homes: u32,
@@ -133,7 +135,7 @@ impl Devices {
 
 #[async_trait]
 impl Companion for Devices {
-    /// Tells offset 0 and begins to provoke with the baseline.
+    /// Sets offset 0 and starts the provocations with the baseline.
     fn begin(&mut self, order: &Order, begun: Instant) -> Result<(), TrafficError> {
         let _ = self.board.begun.set(begun);
         let (client, heard, wire) = mqtt::wire(&order.addresses.mqtt, "brownout-provoker", Vec::new(), Chance::new(&[order.seed, 3]))?;
@@ -161,7 +163,7 @@ impl Companion for Devices {
     }
 }
 
-/// The things of so many homes.
+/// The things of this many homes.
 pub(crate) fn things(count: u32) -> Vec<String> {
     homes(count).iter().flat_map(|home| home.devices().map(|device| device.id.clone())).collect()
 }
@@ -192,9 +194,10 @@ fn changed(board: &Board, topic: &str, payload: &[u8]) {
     }
 }
 
-/// Sends each thing in turn an update whose version is over: it is rejected on the device's own topic, and nothing changes.
+/// Sends each thing in turn an update with an outdated version: the service rejects it on the
+/// device's own topic, and nothing changes.
 async fn provoke(client: AsyncClient, heard: UnboundedReceiver<Heard>, board: Arc<Board>, things: Vec<String>, from: Instant, to: Instant) {
-    // Held, so that the wire has somebody to tell.
+    // Kept alive, so that the wire can deliver.
     let _heard = heard;
     tokio::time::sleep_until(from.into()).await;
     for (number, thing) in things.iter().cycle().enumerate() {
@@ -202,7 +205,7 @@ async fn provoke(client: AsyncClient, heard: UnboundedReceiver<Heard>, board: Ar
             break;
         }
         let version = board.versions.lock().unwrap_or_else(PoisonError::into_inner).get(thing).copied();
-        // The first version has none before it.
+        // There is no version before the first.
         if let Some(stale) = version.map(|version| version - 1).filter(|stale| *stale > 0) {
             let body = serde_json::json!({
                 "state": { "reported": { "provoked": true } },
@@ -216,7 +219,7 @@ async fn provoke(client: AsyncClient, heard: UnboundedReceiver<Heard>, board: Ar
         }
         tokio::time::sleep(PROVOKE_EVERY).await;
     }
-    // The last ones may still be under way.
+    // The last messages may still be in flight.
     std::future::pending().await
 }
 
@@ -225,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_of_a_shadow_is_told_and_ends_the_wait_for_it() {
+    fn a_change_of_a_shadow_is_reported_and_ends_the_wait_for_it() {
         let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
         let board = Board { events, begun: OnceCell::new(), versions: Mutex::default(), convergence: Arc::default() };
         assert_eq!(board.convergence.acknowledged("T", 75, Duration::ZERO, Duration::ZERO), None);

@@ -1,4 +1,5 @@
-//! The thermostats' people: owners, guests, the power company, and those who should not be let in. It judges nothing.
+//! The thermostats' users: owners, guests, the power company, and callers who must not get access.
+//! It judges nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,16 +25,16 @@ const GET: &str = "thermostat POST /control/{id} Get";
 const SET: &str = "thermostat POST /control/{id} Set";
 const HOSTILE: &str = "thermostat hostile";
 
-/// Between two looks at a device that was set.
+/// Time between two looks at a device that was set.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
 
-/// Looks at a device that was set.
+/// How many looks at a device that was set.
 const LOOKS: u64 = 8;
 
-/// A journey of an owner takes this long, the longest of all; a slow answer is allowed for.
+/// An owner's journey takes this long, the longest of all; it allows for a slow answer.
 pub(crate) const JOURNEY: Journey = Journey { time: Duration::from_secs(6), requests: 4 };
 
-/// Kinds of journeys, and how many of a hundred they are.
+/// Kinds of journeys, and how many of a hundred are of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Owner,
@@ -54,12 +55,12 @@ pub(crate) struct Thermostats {
     /// Access tokens by user.
     tokens: HashMap<String, String>,
     bad: Vec<(Bad, String)>,
-    /// How often each device was set, to see whether somebody else did since.
+    /// How often each device was set, to see whether another journey has set it since.
     sets: Mutex<HashMap<String, u64>>,
     convergence: Arc<Convergence>,
 }
 
-/// One request, who makes it, and where it stands in its journey.
+/// One request, its caller, and its place in the journey.
 struct Turn {
     step: u64,
     due: Duration,
@@ -70,7 +71,7 @@ struct Turn {
 }
 
 impl Thermostats {
-    /// Signs everybody in, at most 16 at a time.
+    /// Signs all users in, at most 16 at a time.
     pub(crate) async fn prepare(
         voice: Voice,
         order: &crate::traffic::Order,
@@ -218,12 +219,13 @@ impl Thermostats {
     }
 }
 
-/// When the next look is due: at a fixed pace, or once it is known that it is needed.
+/// When the next look is due: at a fixed pace, or when the answer shows that it is needed.
 fn next_look(due: Duration, answered: Duration) -> Duration {
     (due + LOOK_PAUSE).max(answered)
 }
 
-/// The hostile and malformed variants with their tokens; an expired one only where the target can make it.
+/// The hostile and malformed variants with their tokens; an expired one only if the target can make
+/// it.
 fn bad_variants(forged: String, expired: Option<Tokens>) -> Vec<(Bad, String)> {
     let expired = expired.map(|tokens| (Bad::Expired, tokens.access_token));
     [(Bad::NoToken, String::new()), (Bad::Forged, forged), (Bad::Garbage, "not.a.token".to_owned())]
@@ -266,12 +268,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_hundred_journeys_each_kind_is_as_many_as_it_weighs() {
+    fn the_weights_of_the_kinds_add_up_to_a_hundred() {
         assert_eq!(WEIGHTS.iter().map(|(_, weight)| weight).sum::<usize>(), 100);
     }
 
     #[test]
-    fn an_arrival_makes_as_many_requests_as_is_told_before_a_run() {
+    fn an_arrival_makes_as_many_requests_as_declared() {
         let (homes, turns) = (homes(1), 900);
         let set = |request: &ThermostatRequest| usize::from(matches!(request, ThermostatRequest::Set { .. }));
         let share = |sets: &dyn Fn(u64) -> usize| (0..turns).map(sets).sum::<usize>() as f64 / turns as f64;
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_keep_their_pace_whatever_the_answers_take_up_to_a_pause() {
+    fn looks_keep_their_pace_unless_an_answer_takes_longer_than_the_pause() {
         let ms = Duration::from_millis;
         for (due, answered, next) in [(1_000, 1_001, 1_250), (1_000, 1_240, 1_250), (1_000, 1_900, 1_900)] {
             assert_eq!(next_look(ms(due), ms(answered)), ms(next), "{due} {answered}");

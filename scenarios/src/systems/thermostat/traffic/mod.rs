@@ -1,4 +1,4 @@
-//! What is sent to the thermostats, and the devices that follow.
+//! The traffic to the thermostats, and the devices that follow it.
 
 pub(crate) mod convergence;
 pub(crate) mod device;

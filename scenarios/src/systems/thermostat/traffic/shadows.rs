@@ -1,4 +1,4 @@
-//! A look at every shadow over the IoT data API, once everything has settled.
+//! Reads every shadow over the IoT data API, once everything has settled.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,13 +9,14 @@ use crate::exchange::ThermostatState;
 use crate::systems::thermostat::traffic::device::read_state;
 use crate::traffic::{TrafficError, http};
 
-/// A thing's name, its desired and its reported state, its version.
+/// A thing's name, its desired state, its reported state, its version.
 pub type Shadow = (String, ThermostatState, ThermostatState, i64);
 
-/// Unsigned, but with the credential scope by which the services on this machine tell one service from another.
+/// Unsigned, but with the credential scope by which the local services tell one service from
+/// another.
 const SCOPE: &str = "AWS4-HMAC-SHA256 Credential=brownout/20260101/us-east-1/iotdata/aws4_request, SignedHeaders=host, Signature=0";
 
-/// Reads the shadows of `things`; a thing without one is left out.
+/// Reads the shadows of `things`; skips a thing that has none.
 pub(crate) async fn read(services: &str, things: &[String]) -> Result<Vec<Shadow>, TrafficError> {
     let mut shadows = Vec::with_capacity(things.len());
     for some in things.chunks(16) {

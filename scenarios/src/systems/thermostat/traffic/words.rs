@@ -1,13 +1,14 @@
-//! What people ask of the thermostats, in the contract's words. Pure.
+//! What users request from the thermostats, in the contract's words. Pure.
 
 use crate::systems::thermostat::Home;
 
 use crate::exchange::{Caller, ThermostatRequest};
 
-/// `globalTime` as it is written, with its minutes since midnight; minutes below zero stand for a body without a time.
+/// `globalTime` as it is written, with its minutes since midnight; negative minutes mean a body
+/// without a time.
 pub(crate) type Time = (&'static str, i64);
 
-/// The time of those whose rights do not depend on it.
+/// The time for users whose rights do not depend on it.
 pub(crate) const HALF_PAST_THREE: Time = ("3:30 PM", 930);
 
 /// No time at all.
@@ -16,7 +17,7 @@ const NEVER: Time = ("", -1);
 /// On both edges of the power company's hours, 2 PM to 5 PM, and within.
 const AFTERNOON: [Time; 5] = [("1:59 PM", 839), ("2:00 PM", 840), HALF_PAST_THREE, ("4:59 PM", 1019), ("5:00 PM", 1020)];
 
-/// On both edges of the guest's temperatures, 72 to 78, within and without.
+/// On both edges of the guest's temperatures, 72 to 78, within and outside.
 const GUEST: [i64; 6] = [71, 72, 75, 78, 79, 80];
 
 const MODES: [&str; 3] = ["Auto", "Heat", "Cool"];
@@ -51,16 +52,17 @@ pub(crate) fn guest(device: &str, turn: u64) -> (ThermostatRequest, Time) {
 
 /// The power company's Get or Set, around its hours; one in ten without a time.
 pub(crate) fn power_company(device: &str, turn: u64) -> (ThermostatRequest, Time) {
-    // Shifted by one each round of ten, so that the one without a time takes another's place each round.
+    // Shifted by one each round of ten, so that the request without a time takes another's place
+    // each round.
     let place = turn + turn / 10;
     let time = if turn % 10 == 9 { NEVER } else { one_of(&AFTERNOON, place / 2, HALF_PAST_THREE) };
     let temperature = 70 + i64::try_from(turn % 9).unwrap_or(0);
-    // Of those without a time every other one is a Set.
+    // Every other request without a time is a Set.
     let sets = if turn % 10 == 9 { (turn / 10).is_multiple_of(2) } else { !place.is_multiple_of(2) };
     (if sets { set(device, temperature, time, turn) } else { get(device, time) }, time)
 }
 
-/// What is asked of a home's second device, and by whom.
+/// A request to a home's second device, and its caller.
 pub(crate) fn second_device(home: &Home, turn: u64) -> (&str, ThermostatRequest, Time) {
     let device = &home.second.id;
     let noon = ("12:00 PM", 720);
@@ -81,7 +83,7 @@ pub(crate) fn second_device(home: &Home, turn: u64) -> (&str, ThermostatRequest,
     }
 }
 
-/// Requests that must not be answered with 200.
+/// Requests that must not be answered 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bad {
     NoToken,
@@ -95,11 +97,12 @@ pub(crate) enum Bad {
     UnknownAction,
 }
 
-/// Those with a good token.
+/// Bad requests with a good token.
 pub(crate) const MALFORMED: [Bad; 5] = [Bad::UnknownDevice, Bad::Fraction, Bad::Text, Bad::BrokenJson, Bad::UnknownAction];
 
 impl Bad {
-    /// By whom, and what. Bad tokens come with a Get only: a Set that is let in would change what others see.
+    /// The caller and the request. Bad tokens come with a Get only: a Set that is wrongly accepted
+    /// would change what others see.
     pub(crate) fn asks(self, john: &str, device: &str) -> (Caller, ThermostatRequest) {
         let malformed = |what| ThermostatRequest::Malformed { device: device.to_owned(), what };
         let own = Caller::Valid(john.to_owned());
@@ -116,7 +119,7 @@ impl Bad {
         }
     }
 
-    /// The body, where it is not the one of the request.
+    /// The body, if it differs from the request's own.
     pub(crate) const fn body(self) -> Option<&'static str> {
         match self {
             Self::Fraction => Some(
@@ -159,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_are_those_of_the_contract() {
+    fn bodies_are_as_in_the_contract() {
         let set = ThermostatRequest::Set { device: "T".to_owned(), time: Some(930), temperature: 75, power: true, mode: "Auto" };
         assert_eq!(
             body(&set, HALF_PAST_THREE),
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_power_company_comes_at_every_time_with_both_actions_and_one_in_ten_without_a_time() {
+    fn the_power_company_uses_every_time_and_both_actions_and_one_in_ten_has_no_time() {
         let asked: Vec<(ThermostatRequest, Time)> = (0..100).map(|turn| power_company("T", turn)).collect();
         assert_eq!(asked.iter().filter(|(_, time)| *time == NEVER).count(), 10);
         for time in AFTERNOON {

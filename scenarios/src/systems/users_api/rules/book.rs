@@ -1,5 +1,6 @@
-//! What may be true of each user after what was asked and answered, and which answers say otherwise. Each user belongs to one journey, whose
-//! requests follow one another, so what was acknowledged has an order.
+//! The states in which each user may be after the requests and answers so far, and the answers that
+//! contradict them. Each user belongs to one journey, whose requests follow one another, so
+//! acknowledged writes have an order.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use crate::users::{User, UsersRequest};
 
 use crate::invariants::{Book, Breach, Quiet, Rule, wording};
 
-/// A user of whom nothing was heard for this long is forgotten.
+/// A user without news for this long is forgotten.
 const MEMORY: Duration = Duration::from_secs(120);
 
-/// Forgetting goes through all users, so it is done once in so many events.
+/// Forgetting goes through all users, so it is done once per this many events.
 const SELDOM: usize = 4_096;
 
-/// Which rule a check belongs to.
+/// The rule that a check belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
     /// F-1.
@@ -38,28 +39,29 @@ pub(crate) fn each(id: &'static str, text: &'static str, question: Question) -> 
     })
 }
 
-/// One check and what came of it.
+/// One check and its result.
 pub(crate) struct Checked {
     rule: Question,
     breach: Option<Breach>,
 }
 
-/// What a user is; nothing where there is none.
+/// A user's values; `None` if the user does not exist.
 type State = Option<User>;
 
 /// One user.
 #[derive(Default)]
 struct History {
-    /// By the last acknowledged write.
+    /// The state after the last acknowledged write.
     stands: State,
-    /// By writes of which nobody knows whether they were done. One may land late, after a write that was acknowledged, and then it stays: so none
-    /// of them is ever ruled out.
+    /// Writes whose outcome is unknown. One may land late, after a write that was acknowledged, and
+    /// then it stays, so none of them is ever ruled out.
     pending: Vec<State>,
-    /// Whether an answer has shown the user since the last write: then it is in the table for certain.
+    /// Whether an answer has shown the user since the last write: then the user is certainly in the
+    /// table.
     shown: bool,
-    /// Values that only repeated creates carried.
+    /// Values that only repeated creates contained.
     repeated: Vec<User>,
-    /// A fault altered a write or its answer: nothing more can be said.
+    /// A fault altered a write or its answer: nothing more can be judged.
     unsure: bool,
     heard: Duration,
 }
@@ -70,7 +72,7 @@ enum Struck {
     Nowhere,
     /// At a service that the function calls, and nowhere else: the answer is the function's own.
     Service,
-    /// At the function: the answer, or what it was asked, may be the fault's.
+    /// At the function: the fault may have changed the answer or the request.
     Function,
 }
 
@@ -84,7 +86,7 @@ pub(crate) struct UserBook {
 impl Book for UserBook {
     type Ripe = Vec<Checked>;
 
-    /// What was checked by one exchange.
+    /// The checks made on one exchange.
     fn see(&mut self, event: &Event) -> Vec<Checked> {
         let Event::Exchange(exchange) = event else { return Vec::new() };
         let Asked::Users { shape, id, request } = &exchange.asked else { return Vec::new() };
@@ -124,7 +126,7 @@ impl History {
         self.stands == *state || self.pending.contains(state)
     }
 
-    /// Whether there is such a user, whatever became of what is pending.
+    /// Whether the user certainly exists, whatever the outcome of pending writes.
     fn is_there(&self) -> bool {
         !self.may_be(&None)
     }
@@ -146,7 +148,7 @@ impl History {
         Checked { rule: Question::OutageIsNoAbsence, breach: is_broken.then(|| wording::breach(exchange, expected())) }
     }
 
-    /// What an answer says of the user is what may be true.
+    /// Checks that an answer shows a possible state of the user.
     fn read(&self, exchange: &Exchange, state: &State) -> Checked {
         if self.may_be(state) {
             return Checked { rule: Question::Kept, breach: None };
@@ -162,9 +164,9 @@ impl History {
         Checked { rule, breach: Some(breach) }
     }
 
-    /// A create of a user who is there for certain.
+    /// A create of a user who certainly exists.
     fn repeat(&self, exchange: &Exchange, user: &User) -> Option<Checked> {
-        // A refusal to the caller says nothing of the user.
+        // A denial says nothing about the user.
         let status = exchange.decision().filter(|status| !matches!(status, 401 | 403))?;
         if !self.shown || !self.is_there() {
             return None;
@@ -184,7 +186,7 @@ impl History {
             UsersRequest::Create(user) | UsersRequest::Update(user) => Some(user.clone()),
             UsersRequest::Delete => None,
             UsersRequest::Get | UsersRequest::List => {
-                // Without a fault: one that struck may have put the words into the function's mouth.
+                // Only without a fault: the function may have been given wrong data to answer.
                 let showed = struck == Struck::Nowhere && exchange.status == Some(200);
                 self.shown |= showed && self.stands.as_ref().is_some_and(|user| exchange.said.users.users.contains(user));
                 return;
@@ -200,7 +202,7 @@ impl History {
     }
 
     fn acknowledged(&mut self, request: &UsersRequest, wanted: State, status: Option<u16>) {
-        // A create that is answered 200 wrote nothing: it found the same.
+        // A create that is answered 200 wrote nothing: it found the same values.
         let found = matches!(request, UsersRequest::Create(_)) && status == Some(200);
         if found && !self.may_be(&wanted) && self.is_there() {
             return;
@@ -210,7 +212,7 @@ impl History {
         self.stands = wanted;
     }
 
-    /// It may have been done, and may be yet.
+    /// The write may have been done, or may still be.
     fn unanswered(&mut self, request: &UsersRequest, wanted: State) {
         match request {
             UsersRequest::Create(user) if self.shown && self.is_there() => {
@@ -219,7 +221,7 @@ impl History {
                 }
                 return;
             }
-            // A replacement makes nobody.
+            // An update creates no user.
             UsersRequest::Update(_) if self.stands.is_none() && self.pending.iter().all(Option::is_none) => return,
             _ => {}
         }
@@ -227,7 +229,7 @@ impl History {
     }
 }
 
-/// What an answer says that the user is; nothing where it says nothing of it.
+/// The state of the user according to an answer; `None` if the answer says nothing about the user.
 fn said(exchange: &Exchange, id: &str, request: &UsersRequest) -> Option<State> {
     let said = &exchange.said.users;
     let own = said.users.iter().find(|user| user.id == id);

@@ -1,4 +1,4 @@
-//! Each weakness of the users API, shown to all rules at once: exactly one of them names it.
+//! Runs each weakness of the users API through all rules at once: exactly one rule reports it.
 
 use super::fixtures::Life;
 use crate::invariants::Quiet;
@@ -15,7 +15,7 @@ fn there() -> Life {
 }
 
 #[test]
-fn a_weakness_of_the_users_api_is_named_by_exactly_one_rule() {
+fn a_weakness_of_the_users_api_breaks_exactly_one_rule() {
     for (what, life, expected) in [
         ("all is well", there().create("Jane", 200).create("Nobody", 409).update("Joan", 200).get("Joan").delete(204).gone(), vec![]),
         ("write-not-awaited: the create is not there", Life::new().create("Jane", 201).gone().list(None, true), vec!["F-1"]),
@@ -37,7 +37,7 @@ fn a_weakness_of_the_users_api_is_named_by_exactly_one_rule() {
 }
 
 #[test]
-fn the_hardened_form_of_the_users_api_is_named_by_nobody_whatever_strikes() {
+fn the_hardened_form_of_the_users_api_breaks_no_rule_under_any_fault() {
     for (what, life) in [
         ("the create is refused", Life::new().create("Jane", 502).at_function().gone().update("Joan", 404).delete(204).gone()),
         ("the create's answer is lost", Life::new().create("Jane", 502).at_function().get("Jane").create("Jane", 200).get("Jane")),

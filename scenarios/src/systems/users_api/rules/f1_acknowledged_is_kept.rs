@@ -1,4 +1,4 @@
-//! F-1: what a read says of a user is the last acknowledged write to it, or one whose answer never came.
+//! F-1: a read shows the last acknowledged write to a user, or a write whose answer never came.
 
 use super::book::{Question, UserBook, each};
 use crate::invariants::Rule;
@@ -18,7 +18,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_acknowledged_is_read_until_the_next_write() {
+    fn an_acknowledged_write_is_read_until_the_next_write() {
         let life = Life::new().create("Jane", 201).get("Jane").update("Joan", 200).get("Joan").delete(204).gone();
         assert_eq!(found(life), (0, 3));
         assert_eq!(found(Life::new().create("Jane", 201).gone()), (1, 1));
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_says_of_a_user_what_it_shows_and_where_it_is_whole_also_whom_it_does_not() {
+    fn a_list_counts_for_users_it_shows_and_if_complete_for_those_it_does_not() {
         let life = || Life::new().create("Jane", 201);
         assert_eq!(found(life().list(Some("Jane"), true)), (0, 1));
         assert_eq!(found(life().list(Some("Joan"), false)), (1, 1));
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_struck_service_makes_of_absence_is_another_rule_s() {
+    fn an_absence_at_a_struck_service_belongs_to_another_rule() {
         assert_eq!(found(Life::new().create("Jane", 201).gone().at_service()), (0, 0));
         assert_eq!(found(Life::new().create("Jane", 201).get("Joan").at_service()), (1, 1));
     }

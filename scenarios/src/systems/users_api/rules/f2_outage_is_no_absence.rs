@@ -1,4 +1,4 @@
-//! F-2: a user that is there is never answered 404, whatever fails.
+//! F-2: an existing user is never answered 404, whatever fails.
 
 use super::book::{Question, UserBook, each};
 use crate::invariants::Rule;
@@ -14,7 +14,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn where_a_neighbour_fails_a_user_who_is_there_is_not_absent() {
+    fn an_existing_user_is_not_absent_when_a_dependency_fails() {
         let created = || Life::new().create("Jane", 201);
         for (what, life, expected) in [
             ("an outage told as such", created().get_failed(503).at_service(), (0, 1)),

@@ -14,7 +14,7 @@ mod tests {
     use crate::invariants::fixtures::broken;
 
     #[test]
-    fn a_create_of_a_user_who_is_there_is_told_so_and_changes_nothing() {
+    fn a_create_of_an_existing_user_is_answered_200_or_409_and_changes_nothing() {
         let there = || Life::new().create("Jane", 201).get("Jane");
         for (what, life, expected) in [
             ("the same again", there().create("Jane", 200), (0, 1)),

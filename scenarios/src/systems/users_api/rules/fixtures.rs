@@ -1,4 +1,4 @@
-//! What the tests of the users API's rules are made of: a user's life, told step by step.
+//! Fixtures for the tests of the users API's rules: a user's life, step by step.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::exchange::{Asked, Exchange};
 use crate::invariants::fixtures::{exchange, s};
 use crate::users::{User, UsersRequest};
 
-/// A user called `u-1` in the shape of one function.
+/// A user called `u-1` in the shape with one function.
 pub(crate) struct Life {
     exchanges: Vec<Exchange>,
     at: f64,
@@ -70,12 +70,12 @@ impl Life {
         self
     }
 
-    /// The last one was struck at the function.
+    /// The last request was struck at the function.
     pub(crate) fn at_function(self) -> Self {
         self.strike(Place::Function("users-all".into()))
     }
 
-    /// The last one was struck at the table.
+    /// The last request was struck at the table.
     pub(crate) fn at_service(self) -> Self {
         self.strike(Place::Service { name: "dynamodb".into(), operation: None })
     }

@@ -1,4 +1,5 @@
-//! What must always hold of this system, one file a rule. Pure: they are told what happened and say what was wrong with it.
+//! What must always hold in this system, one file per rule. The rules are pure: they receive what
+//! happened and report what was wrong.
 
 pub(crate) mod book;
 pub(crate) mod f1_acknowledged_is_kept;

@@ -1,5 +1,5 @@
-//! One user's life, from its creation to the look that it is gone. A request that fails is not made again, and the journey goes on: each route is
-//! asked as often as any other, whatever fails.
+//! One user's life, from its creation to the check that it is gone. A failed request is not
+//! retried, and the journey goes on, so that each route is requested equally often, whatever fails.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl Scenario for Journey {
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
         let mut due = arrival.due;
         for (step, request) in steps(self.seed, arrival.number).into_iter().enumerate() {
-            // Nothing only says that the run was stopped in mid-journey.
+            // `None` only means that the run was stopped during the journey.
             let Some(done) = self.send(hands, arrival, step as u64, due, request).await else { return };
             due = done;
         }
@@ -69,12 +69,13 @@ const fn verb(request: &UsersRequest) -> Verb {
     }
 }
 
-/// Nobody but one journey has this id.
+/// An id that no other journey has.
 fn id(seed: u64, number: u64) -> String {
     format!("u-{seed:x}-{number}")
 }
 
-/// What is asked in turn. One journey in three repeats its create, one creates somebody else under the id, one does neither.
+/// The requests in order. One journey in three repeats its create, one creates another user under
+/// the id, one does neither.
 fn steps(seed: u64, number: u64) -> Vec<UsersRequest> {
     let user = |name: &str| User { id: id(seed, number), name: format!("{name} {number}"), email: format!("u{number}@example.com") };
     let (first, second) = (user("Jane"), user("Joan"));
@@ -96,7 +97,7 @@ mod tests {
     use crate::systems::users_api::{CREATES, GETS};
 
     #[test]
-    fn a_life_begins_and_ends_and_every_route_is_asked_in_it() {
+    fn a_life_begins_and_ends_and_requests_every_route() {
         let mut asked: BTreeMap<Verb, usize> = BTreeMap::new();
         for number in 0..3 {
             let steps = steps(7, number);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_create_has_the_same_values_or_others() {
+    fn a_repeated_create_has_the_same_or_other_values() {
         let creates = |number| {
             let all = steps(7, number).into_iter();
             all.filter_map(|step| if let UsersRequest::Create(user) = step { Some(user) } else { None }).collect::<Vec<_>>()
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_one_that_the_api_takes_whatever_the_seed() {
+    fn the_api_accepts_the_id_for_any_seed() {
         let id = id(u64::MAX, u64::MAX);
         assert!(id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{id}");
     }

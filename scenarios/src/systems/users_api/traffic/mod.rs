@@ -1,4 +1,5 @@
-//! Clients of the users API: the same journeys to each of its shapes, at one rate each. It judges nothing.
+//! Clients of the users API: the same journeys to each of its shapes, at one rate each. It judges
+//! nothing.
 
 mod journey;
 
@@ -16,7 +17,7 @@ use crate::traffic::schedule::Schedule;
 use crate::traffic::voice::Voice;
 use journey::Journey;
 
-/// Eight requests one after another, some of them of failing calls that are made again.
+/// Eight requests one after another; in some, the function retries failing calls.
 const JOURNEY: crew::Journey = crew::Journey { time: Duration::from_secs(3), requests: 8 };
 
 /// Keeps the trace ids and the schedules apart from those of other systems.
@@ -33,8 +34,9 @@ fn system(order: &Order, load: &UsersApiLoad, shape: Shape, number: u64, events:
     let stage = stage(shape);
     let voice = Voice { events: events.clone(), seed: order.seed, system: number, gateway: gateway.clone(), stage, stamped: false };
     let schedule = Schedule::new(order.arrivals, load.rate.0, order.timeline.end(), order.seed, number);
-    // All at the same moment: cold starts are seen where many come at once to functions that were idle. After the faults, and where no p99 is
-    // taken, for those who come at once also wait for one another.
+    // All at the same moment: cold starts show when many requests reach idle functions at once.
+    // After the faults, and where no p99 is measured, because simultaneous requests also wait for
+    // one another.
     let schedule = schedule.with((0..load.burst).map(|_| order.timeline.calm_at() + order.timeline.recovery / 2));
     let users = order.users(load.rate.0, JOURNEY).saturating_add(load.burst as usize);
     System { scenario: Arc::new(Journey::new(voice, shape, order.seed)), schedule: Arc::new(schedule), users, address: gateway }
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shape_is_asked_at_its_stage() {
+    fn a_shape_is_requested_at_its_stage() {
         for shape in SHAPES {
             assert_eq!(stage(shape), format!("/{}", shape.name()));
         }
