@@ -1,4 +1,4 @@
-//! The cache through the client that the functions use, with the faults of a plan.
+//! The cache through the functions' own client, with the faults of a plan.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -159,7 +159,7 @@ async fn faults_strike_commands_on_values_and_are_written_down() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(error.code() == Some("LOADING") && error.to_string().contains("not yet"), "{error}");
-    // Another operation is not struck, nor what is about the connection alone.
+    // Neither another operation nor a command about the connection is struck.
     assert_eq!(ask(&mut client, "SET a 1").await.unwrap(), Value::Okay);
     let _another = stage.client("").await;
     assert_eq!(ask(&mut client, "GET a").await.unwrap_err().code(), Some("LOADING"));

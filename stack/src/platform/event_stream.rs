@@ -1,5 +1,6 @@
-//! The frames of `application/vnd.amazon.eventstream`, in which an SDK reads a streamed answer. It knows no invocation.
-//! Source: AWS's "event stream encoding": lengths and CRC-32, headers, payload, CRC-32 of all before; numbers are big-endian.
+//! The frames of `application/vnd.amazon.eventstream`, in which an SDK reads a streamed answer. It
+//! knows nothing of invocations. Source: AWS's "event stream encoding": lengths and CRC-32,
+//! headers, payload, CRC-32 of all before; numbers are big-endian.
 
 use bytes::{BufMut, Bytes, BytesMut};
 

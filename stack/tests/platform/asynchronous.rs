@@ -1,4 +1,5 @@
-//! What is invoked without anybody waiting for the answer, and the door for who does not come over HTTP. Waits are 600 times shorter here.
+//! Asynchronous invocations, whose answer no caller waits for, and the interface for callers within
+//! the process. Waits are 600 times shorter here.
 
 use bytes::Bytes;
 use faults::Entry;

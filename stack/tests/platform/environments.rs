@@ -1,4 +1,4 @@
-//! Environments: cold and warm, frozen, late, crashed, throttled, gone.
+//! Environments: cold, warm, frozen, late, crashed, throttled and gone.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use stack::platform::{Function, InvokeError};
 use crate::support::{function, until, up};
 use crate::wire::Wire;
 
-/// A function with one environment, so that each event goes to the one before's.
+/// A function with one environment, so that each event goes to the same one as before.
 fn one(name: &str) -> Function {
     Function { concurrency: 1, ..function(name) }
 }
 
-/// Waits until a process stands still; only then is its environment free for the next event.
+/// Waits until a process is stopped; only then is its environment free for the next event.
 async fn frozen(pid: u64) {
     let stopped = || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "));
     until("the freeze", stopped).await;
@@ -88,7 +88,7 @@ async fn work_left_behind_stands_still_until_the_next_event() {
     let file = up.folder.path().join("dots");
     up.invoke("f", json!({ "do": "later", "file": file })).await;
     let size = || std::fs::metadata(&file).map_or(0, |file| file.len());
-    // The freeze comes a moment after the answer; from then on nothing moves.
+    // The freeze comes a moment after the answer; after it nothing changes.
     let mut before = size();
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -257,7 +257,7 @@ async fn stopping_in_mid_invocation_answers_the_caller_and_leaves_nothing() {
     });
     until("the invocation", || up.platform.health().invocations == 1).await;
     up.down().await;
-    // Answered with an error, or its connection has gone; but not left waiting.
+    // The caller got an error, or its connection is closed; but it does not wait forever.
     assert_ne!(caller.await.unwrap().ok(), Some(200));
 }
 

@@ -40,7 +40,7 @@ fn routes() -> Routes {
     }
 }
 
-/// The same with an API that is opened by a key, at the stage of another.
+/// The same with an API that requires a key, at the stage of another API.
 fn with_key() -> Routes {
     let mut routes = routes();
     let mut keyed = routes.apis[1].clone();

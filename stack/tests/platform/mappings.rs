@@ -54,7 +54,7 @@ fn mapping(batch: u32) -> Mapping {
 }
 
 async fn platform() -> Up {
-    // So long an environment starts, also on a busy machine.
+    // An environment starts within this time, even on a busy machine.
     up(vec![Function { concurrency: 2, timeout: Duration::from_secs(20), ..function("batch") }], Routes::default(), false).await
 }
 
@@ -115,7 +115,7 @@ async fn stopping_in_mid_invocation_deletes_nothing_and_leaves_nobody() {
     up.down().await;
     assert_eq!(ids(&sqs, QUEUE), sent);
     services.stop().await;
-    // Nobody else holds the queues any more, so no poller is left.
+    // The pollers have released the queues, so none is left.
     assert_eq!(Arc::strong_count(&sqs), 1);
 }
 

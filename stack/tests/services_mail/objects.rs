@@ -14,7 +14,7 @@ use super::stage::{Answered, Stage};
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 impl Stage {
-    /// A signed call of S3.
+    /// A signed call to S3.
     async fn s3(&self, method: &str, target: &str, more: &[(&str, &str)], body: &'static [u8]) -> Answered {
         let headers = Signer::new(self.host()).headers("s3", method, target, UNSIGNED, more);
         self.send(method, target, &headers, body).await
@@ -92,7 +92,7 @@ async fn a_link_works_without_any_header_until_its_promised_end() {
     stage.services.stop().await;
 }
 
-/// As SDKs send a body whose checksum they learn while they send it.
+/// A body in the form that SDKs send if they know its checksum only at the end.
 fn chunked(body: &[u8], crc32: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for chunk in body.chunks(64 * 1024) {

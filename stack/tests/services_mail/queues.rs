@@ -127,7 +127,8 @@ async fn a_long_poll_ends_with_the_message_and_a_message_received_too_often_is_f
     });
     assert_eq!(received.json()["Messages"][0]["MessageId"], json!(id));
     assert_eq!(received.json()["Messages"][0]["Attributes"], json!({"ApproximateReceiveCount": "1"}));
-    // Its visibility is over soon; the queue's maximum is one receive, so the next moves it.
+    // Its visibility timeout ends soon. The queue allows one receive, so the next one moves the
+    // message.
     let dead = json!({"QueueUrl": stage.url("dead"), "WaitTimeSeconds": 20, "AttributeNames": ["All"]});
     let (_, moved) = tokio::join!(
         stage.sqs("ReceiveMessage", json!({"QueueUrl": stage.url("incoming"), "WaitTimeSeconds": 1})),

@@ -55,7 +55,7 @@ impl Clinic {
     }
 }
 
-/// What the gateway makes of a policy, for one request.
+/// What the gateway would decide by a policy, for one request.
 fn lets_in(policy: &Value, request: &str) -> bool {
     let statement = &policy["policyDocument"]["Statement"][0];
     let arn = json!(format!("{STAGE}/{request}"));

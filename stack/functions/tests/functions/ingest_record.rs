@@ -90,7 +90,7 @@ async fn a_repeat_is_accepted_again_and_other_bytes_are_a_conflict() {
     assert_eq!(audit.hand_in(record("d29ybGQ="), "r-3").await.unwrap()["statusCode"], 409);
     assert_eq!((audit.row()["request"]["S"].as_str(), audit.cache.value(KEY).as_deref()), (Some("r-1"), Some(BYTES)));
     assert_eq!(audit.cloud.calls("StartExecution").len(), 2);
-    // What is closed is not put into the cache again.
+    // A closed record is not put into the cache again.
     let mut closed = audit.row();
     closed.insert("closed".to_owned(), json!({"BOOL": true}));
     audit.tables.put(crate::audit::TABLE, ID, Value::Object(closed));
@@ -153,7 +153,7 @@ async fn where_neither_answer_would_be_true_it_fails() {
     });
     let unsettled = audit.hand_in(hello(), "r-1").await.unwrap_err().to_string();
     assert!(unsettled.contains("states failed: no answer in time") && unsettled.contains("InternalServerError"), "{unsettled}");
-    // Nothing was begun, so nothing can come of what is left.
+    // No execution was started, so what is left has no effect.
     let audit = Audit::new("").await;
     audit.cloud.behave(|_| failing());
     assert_eq!(audit.hand_in(hello(), "r-1").await.unwrap()["statusCode"], 503);

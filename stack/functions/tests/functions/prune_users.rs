@@ -27,7 +27,7 @@ impl Pool {
         Self { cloud, tables, function }
     }
 
-    /// From now on a call is answered by `fault`, where that has an answer.
+    /// From now on `fault` answers a call if it returns an answer.
     fn strike(&self, fault: impl Fn(&Call, &Tables) -> Option<Reply> + Send + Sync + 'static) {
         let tables = self.tables.clone();
         self.cloud.behave(move |call| fault(call, &tables).unwrap_or_else(|| sound(&tables, call)));
@@ -100,7 +100,7 @@ async fn who_expired_is_disabled_and_only_once() {
     }
     assert_eq!(pool.called("AdminDisableUser"), ["jane", "john"]);
     assert!(pool.cloud.calls("AdminDisableUser").iter().all(|call| call.body["UserPoolId"] == "us-east-1_members"));
-    // A new expiry after an administrator has enabled the user is another matter.
+    // A new expiry after an administrator enabled the user is another case.
     assert_eq!(pool.prune(&[expired(3, "jane")]).await, Ok(vec![]));
     assert_eq!(pool.called("AdminDisableUser"), ["jane", "john", "jane"]);
     assert!(pool.called("AdminEnableUser").is_empty());
@@ -205,7 +205,7 @@ async fn all_environments_together_keep_to_the_quota() {
     let (one, two) = tokio::join!(pool.prune(&first), other.answer(json!({"Records": batch(10)}), deadline));
     assert_eq!((one, two), (Ok(vec![]), Ok(json!({"batchItemFailures": []}))));
     assert_eq!(pool.called("AdminDisableUser").len(), 12);
-    // Eleven steps of more than a tenth of a second lie between the first and the twelfth.
+    // Between the first and the twelfth call are eleven steps of more than a tenth of a second.
     assert!(begun.elapsed() >= Duration::from_millis(11 * 105), "{:?}", begun.elapsed());
 
     let weak = Pool::new("no-rate-limit", 1).await;
@@ -220,7 +220,7 @@ async fn what_there_is_no_time_for_comes_back() {
     assert_eq!(pool.prune_within(&batch, Duration::ZERO).await, Ok(vec!["1".into(), "2".into(), "3".into()]));
     assert!(pool.cloud.calls("GetItem").is_empty(), "nothing was even begun");
     assert_eq!(pool.prune(&batch[..1]).await, Ok(vec![]));
-    // Others have taken all turns for years to come.
+    // Other environments have taken all turns for years to come.
     pool.tables.put(DISABLES, "pace", json!({"id": {"S": "pace"}, "next": {"N": "4000000000000"}}));
     assert_eq!(pool.prune(&batch).await, Ok(vec!["2".into(), "3".into()]), "the first is done already");
     assert_eq!(pool.called("AdminDisableUser"), ["jane"]);

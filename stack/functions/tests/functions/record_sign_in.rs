@@ -26,7 +26,7 @@ impl Pool {
         Self { cloud, tables, function }
     }
 
-    /// The trigger is called for a sign-in that began at that second.
+    /// Calls the trigger for a sign-in that began at that second.
     async fn sign_in(&self, began: u64) -> Result<Value, SignInError> {
         let trace = format!("Root=1-{began:08x}-000000000000000000000001;Parent=53995c3f42cd8ad8;Sampled=1");
         self.function.answer(event(), Some(&trace), ample()).await

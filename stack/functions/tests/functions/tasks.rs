@@ -64,7 +64,7 @@ async fn what_is_gone_or_damaged_is_not_archived() {
     let audit = Audit::new("").await;
     audit.tables.put(TABLE, ID, json!({"sourceTransactionID": {"S": ID}}));
     assert_eq!(name(archive(&audit).await), "RecordGone");
-    // The row was taken back, and its sender was told so.
+    // The record was withdrawn, and its sender was told so.
     let audit = Audit::new("").await;
     audit.cache.put(KEY, BYTES);
     assert_eq!(name(archive(&audit).await), "RecordGone");

@@ -117,7 +117,7 @@ async fn a_list_has_every_user_once_a_page_at_a_time_and_no_other_shape_s() {
     assert_eq!(ask(&other, "GET", Some("u-00"), Value::Null).await.0, 404, "the other shape does not see it");
     assert_eq!(ask(&other, "DELETE", Some("u-00"), Value::Null).await.0, 204);
     assert!(api.row("u-00").is_some());
-    // A page goes on from a user who is no more.
+    // A page continues from a user that does not exist any more.
     assert_eq!(api.ask("DELETE", Some(next), Value::Null).await.0, 204);
     assert_eq!(list(&api.function, Some(next)).await.1["users"].as_array().unwrap().len(), 5);
 }

@@ -1,4 +1,5 @@
-//! A queue that invokes a function. A message is deleted only once its function has succeeded; whatever else happens, it comes back.
+//! A queue that invokes a function. A message is deleted only once its function has succeeded;
+//! otherwise it is delivered again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,33 +16,33 @@ use super::called::{Call, Called, Room};
 use super::filter::Filter;
 use super::polled::{Message, Queue, asked};
 
-/// What polls one queue for one function.
+/// Polls one queue for one function.
 pub(super) struct Poller {
-    /// Which function.
+    /// The function.
     pub function: Called,
-    /// Which queue.
+    /// The queue.
     pub queue: Arc<dyn Queue>,
     /// Its ARN.
     pub arn: String,
-    /// Which messages; the others are deleted, as at AWS.
+    /// Which messages the function gets; the others are deleted, as at AWS.
     pub filter: Filter,
     /// The most messages of an event.
     pub batch: usize,
     /// How long to wait for a batch to fill, from its first message.
     pub window: Duration,
-    /// Whether the function says which messages it could not process.
+    /// Whether the function reports which messages it could not process.
     pub partial: bool,
     /// The most invocations at once.
     pub at_once: usize,
 }
 
-/// A message and the record that is made of it.
+/// A message, and the record made from it.
 struct Taken {
     message: Message,
     record: String,
 }
 
-/// Messages that were received and not yet handed over.
+/// Messages that were received and not yet passed to the function.
 #[derive(Default)]
 struct Held {
     messages: Vec<Taken>,
@@ -56,7 +57,8 @@ enum Ended {
 }
 
 impl Poller {
-    /// Polls until it is to stop and its last invocation has ended. What was received and not handed over is given back.
+    /// Polls until it must stop and its last invocation has ended. Messages that were received and
+    /// not passed to the function are made visible again.
     pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
         let poller = Arc::new(self);
         let (mut under_way, mut held, mut rest) = (JoinSet::new(), Held::default(), Rest::none());
@@ -80,7 +82,8 @@ impl Poller {
         while under_way.join_next().await.is_some() {}
     }
 
-    /// Returns once there is a batch to hand over. It may be given up at any time: what it received is in `held`.
+    /// Returns once there is a batch to process. It may be cancelled at any time: the received
+    /// messages are in `held`.
     async fn gather(&self, held: &mut Held, not_before: Instant) {
         tokio::time::sleep_until(not_before).await;
         loop {
@@ -88,7 +91,7 @@ impl Poller {
             let complete = held.since.map(|since| since + self.window);
             match complete {
                 Some(complete) if held.messages.len() >= self.batch || complete <= Instant::now() => return,
-                // Once the window is over, what is there goes.
+                // Once the window is over, the batch is what has arrived.
                 Some(complete) => drop(tokio::time::timeout_at(complete, self.queue.arrival()).await),
                 None => self.queue.arrival().await,
             }
@@ -156,7 +159,7 @@ impl Poller {
 }
 
 impl Held {
-    /// The next batch; what no event has room for stays, and is the first of the one after.
+    /// The next batch; a message that the event has no room for is the first of the batch after.
     fn next(&mut self, most: usize) -> Vec<Taken> {
         let mut room = Room::of(most);
         let fit = self.messages.iter().take_while(|taken| room.take(&taken.record)).count();
@@ -168,7 +171,7 @@ impl Held {
     }
 }
 
-/// The record as patterns see it: with the body as JSON where it is.
+/// The record as patterns see it: with the body as JSON if it is JSON.
 fn with_body_read(mut record: Value, body: &str) -> Value {
     if let Ok(read @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(body)
         && let Some(body) = record.get_mut("body")
@@ -248,7 +251,7 @@ mod tests {
             let (queue, door) = (FakeQueue::with(&["a", "b", "c"]), Door::new(move |_| answer.clone()));
             let polling = start(Poller { batch: 3, partial, ..poller(&queue, &door) });
             until("the invocation", || door.answered() == 1).await;
-            // Once it has ended, what it deleted is deleted.
+            // Once it has ended, its deletions are done.
             polling.stop().await;
             assert_eq!(queue.deleted(), deleted, "{shown}");
         }

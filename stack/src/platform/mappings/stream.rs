@@ -1,5 +1,5 @@
-//! A stream that invokes a function: its records in their order, one batch at a time. A batch that fails holds up what is behind it until it
-//! succeeds or is given up; nothing is passed over in silence.
+//! A stream that invokes a function: its records in order, one batch at a time. A batch that fails
+//! blocks what is behind it until it succeeds or is given up; nothing is skipped silently.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,33 +16,33 @@ use super::given_up::{self, Failure};
 use super::polled::{Queue, Record, Stream, asked};
 use crate::{Seen, Sightings};
 
-/// What polls the one shard of a stream for one function.
+/// Polls the one shard of a stream for one function.
 pub(super) struct Poller {
-    /// Which function.
+    /// The function.
     pub function: Called,
-    /// Which stream.
+    /// The stream.
     pub stream: Arc<dyn Stream>,
-    /// Whose.
+    /// The table of the stream.
     pub table: String,
-    /// Which records; the others are passed over.
+    /// Which records the function gets; the others are skipped.
     pub filter: Filter,
     /// The most records of an event.
     pub batch: usize,
     /// How long to wait for a batch to fill, from its first record.
     pub window: Duration,
-    /// Whether the function says which records it could not process.
+    /// Whether the function reports which records it could not process.
     pub partial: bool,
     /// Whether a batch that failed as a whole is halved.
     pub bisect: bool,
-    /// How often a batch is tried again; for ever without it.
+    /// How often a batch is retried; `None` retries without limit.
     pub retries: Option<u32>,
-    /// The queue that is told of what was given up, with its name.
+    /// The queue that gets the notices about records that were given up, with its name.
     pub on_failure: Option<(String, Arc<dyn Queue>)>,
-    /// Where that is told too.
+    /// Where those are reported too.
     pub sightings: Sightings,
 }
 
-/// A record and how it is handed over.
+/// A record, and the text that the function gets.
 struct Taken {
     record: Record,
     text: String,
@@ -51,16 +51,16 @@ struct Taken {
 /// Records that are tried together.
 struct Piece {
     records: Vec<Taken>,
-    /// How often the function failed on just these.
+    /// How often the function failed on exactly these.
     failures: u32,
-    /// How often in a row it could not be reached.
+    /// How often in a row it could not be invoked.
     throttled: u32,
 }
 
-/// What came of a piece.
+/// The result of trying a piece.
 enum Outcome {
     Done,
-    /// Only those before this one are done, which is not the first.
+    /// Only the records before this one are done, and it is not the first.
     DoneUntil(usize),
     Failed(Failure),
     Throttled,
@@ -68,7 +68,8 @@ enum Outcome {
 }
 
 impl Poller {
-    /// Polls until it is to stop; a batch that is then under way is finished or failed, and no other begun.
+    /// Polls until it must stop; a batch under way is then finished or failed, and no other is
+    /// started.
     pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
         let mut from = 0;
         loop {
@@ -83,7 +84,7 @@ impl Poller {
         }
     }
 
-    /// The next batch; `from` is left where the one after it begins.
+    /// The next batch; `from` is set to where the one after it begins.
     async fn gather(&self, from: &mut u64) -> Vec<Taken> {
         let (mut batch, mut room, mut complete) = (Vec::new(), Room::of(self.batch), None);
         loop {
@@ -104,7 +105,7 @@ impl Poller {
             match complete {
                 Some(_) if batch.len() >= self.batch => return batch,
                 Some(complete) if caught_up && complete <= Instant::now() => return batch,
-                // Once the window is over, what is there goes.
+                // Once the window is over, the batch is what has arrived.
                 Some(complete) if caught_up => drop(tokio::time::timeout_at(complete, self.stream.arrival(*from)).await),
                 None if caught_up => self.stream.arrival(*from).await,
                 _ => {}
@@ -112,9 +113,9 @@ impl Poller {
         }
     }
 
-    /// Tries a batch, in the pieces that it falls into, until none is left.
+    /// Tries a batch, in the pieces that it is split into, until none is left.
     async fn work_off(&self, batch: Vec<Taken>, stop: &mut watch::Receiver<bool>) -> ControlFlow<()> {
-        // The next one stands last.
+        // A stack: the next piece is the last one.
         let mut pieces = vec![Piece::of(batch)];
         while let Some(piece) = pieces.pop() {
             let wait = match self.attempt(&piece).await {
@@ -150,7 +151,8 @@ impl Poller {
         match Processed::read(&invoked.payload, &ids) {
             Processed::All => Outcome::Done,
             Processed::Nothing => Outcome::Failed(failure),
-            // What stands before the first that failed is done, whatever is said of those behind it.
+            // The records before the first failed one are done, whatever the answer says of those
+            // behind it.
             Processed::AllBut(failed) => match ids.iter().position(|id| failed.contains(*id)) {
                 Some(at) if at > 0 => Outcome::DoneUntil(at),
                 _ => Outcome::Failed(failure),
@@ -158,7 +160,8 @@ impl Poller {
         }
     }
 
-    /// A piece failed as a whole: it is halved where that is wanted and possible, which is no retry; else tried again, or given up.
+    /// A piece failed as a whole: it is halved if that is configured and possible, which is not a
+    /// retry; else it is retried or given up.
     fn failed(&self, mut piece: Piece, failure: &Failure, pieces: &mut Vec<Piece>) -> Duration {
         piece.failures += 1;
         if self.bisect && piece.records.len() > 1 {
@@ -203,7 +206,7 @@ impl Piece {
         Self { records, failures: 0, throttled: 0 }
     }
 
-    /// It did not reach the function, which is no retry: it is tried again.
+    /// It did not reach the function. That does not count as a retry; it is tried again.
     fn throttled(mut self, pieces: &mut Vec<Self>) -> Duration {
         self.throttled += 1;
         let wait = backoff::after(self.throttled);
@@ -211,7 +214,7 @@ impl Piece {
         wait
     }
 
-    /// What is left of it is a batch of its own.
+    /// The rest of it becomes a piece of its own.
     fn from(mut self, at: usize, pieces: &mut Vec<Self>) -> Duration {
         pieces.push(Self::of(self.records.split_off(at)));
         backoff::after(1)
@@ -256,7 +259,7 @@ mod tests {
         door.events().iter().map(numbers).collect()
     }
 
-    /// A function that cannot process this record, and says so as `says` has it.
+    /// A function that cannot process this record, and reports it by `says`.
     fn cannot(number: u64, says: fn(&Value, u64) -> Result<Invoked, InvokeError>) -> Arc<Door> {
         Door::seeing(move |_, event| if numbers(event).contains(&number) { says(event, number) } else { said("{}") })
     }

@@ -11,7 +11,7 @@ enum Open {
 /// Reads one document.
 ///
 /// # Errors
-/// Where it is not YAML, has a tag or an alias, or a key that is not text.
+/// If it is not YAML, has a tag or an alias, or a key that is not text.
 pub fn read(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
@@ -69,7 +69,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
     }
 }
 
-/// A number with a point, where it is written back as it was read.
+/// A number with a decimal point, if it prints back as it was written.
 fn decimal(text: &str) -> Option<Value> {
     let number: f64 = text.parse().ok()?;
     (text.contains('.') && number.to_string() == text).then(|| Value::from(number))

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::payload::LARGEST_PAYLOAD;
 
-/// What a task does at one of its tries.
+/// What a task does in one of its tries.
 #[derive(Clone)]
 enum Does {
     Gives(Value),
@@ -18,7 +18,8 @@ enum Does {
     Takes(u64, Box<Does>),
 }
 
-/// Tasks that do as they are told, by state and try; the last of a list for every further one.
+/// Tasks that behave as listed, by state and try; the last entry of a list also serves every
+/// further try.
 struct Script {
     told: BTreeMap<&'static str, Vec<Does>>,
     seen: Mutex<Vec<(String, u32, Value, Duration)>>,
@@ -104,7 +105,7 @@ async fn ran(definition: Value, input: Value, told: &[(&'static str, &[Does])]) 
     Ran { outcome, took: script.began.elapsed(), seen: script.seen.into_inner().unwrap(), history }
 }
 
-/// One task with these fields beside its own.
+/// One task with these additional fields.
 fn one(fields: Value) -> Value {
     let mut task = json!({"Type": "Task", "Resource": "arn:work", "End": true});
     task.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -190,7 +191,7 @@ async fn what_is_given_up_goes_to_the_first_catcher_that_is_for_it() {
     assert_eq!(other.output(), &json!({"Error": "F", "Cause": "because"}));
 }
 
-/// Two branches, and what becomes of an error.
+/// Two branches, and the handling of an error.
 fn both(fields: Value) -> Value {
     let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Task", "Resource": "r", "End": true}}});
     let mut both = json!({"Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true});
@@ -213,7 +214,7 @@ async fn the_first_branch_that_fails_ends_the_others_and_its_error_is_the_state_
     let ran = ran(both(json!({})), json!({}), &[("A", std::slice::from_ref(&slow)), ("B", std::slice::from_ref(&fails))]).await;
     assert_eq!((ran.error(), ran.took.as_secs()), ("E", 3));
     assert_eq!(ran.told(), ["+Both", "+A", "+B", "failed E", "aborted", "branch failed", "end E"]);
-    // Tried again, the whole of it is, and each try counts.
+    // A retry runs the whole of it again, and each try counts.
     let heals = [fails, Does::Gives(json!("b"))];
     let ran = self::ran(both(retry(&["E"], 1)), json!({}), &[("A", &[slow.clone(), Does::Gives(json!("a"))]), ("B", &heals)]).await;
     assert_eq!((ran.output(), ran.tries("Both"), ran.tries("A"), ran.tries("B")), (&json!(["a", "b"]), 2, 2, 2));

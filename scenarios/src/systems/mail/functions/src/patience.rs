@@ -1,9 +1,11 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `email-processor` has 15 s for everything; what is left of them is the limit of each mail, so this only leaves room for a second attempt.
+/// `email-processor` has 15 s for everything. Each mail is limited by what is left of them, so this
+/// only leaves room for a second attempt.
 pub const EMAIL_PROCESSOR: Patience = Patience {
     connect: Duration::from_secs(1),
     attempt: Duration::from_secs(5),

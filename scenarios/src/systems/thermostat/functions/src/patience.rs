@@ -1,4 +1,5 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;

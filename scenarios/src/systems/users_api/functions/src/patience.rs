@@ -1,9 +1,11 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `users-api` has 10 s; what is left of them is the limit of a list of several pages, any other request makes one call.
+/// `users-api` has 10 s. A list of several pages is limited by what is left of them; any other
+/// request makes one call.
 pub const USERS_API: Patience = Patience {
     connect: Duration::from_secs(1),
     attempt: Duration::from_secs(2),

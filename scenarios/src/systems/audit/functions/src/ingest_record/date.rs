@@ -1,8 +1,8 @@
-//! Whether a text is a moment of RFC 3339 in UTC, of a day that the calendar has. Pure.
+//! Whether a text is an RFC 3339 time in UTC on a day that exists. Pure.
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 
-/// No clock has longer fractions of a second than this.
+/// The longest text accepted; it leaves room for more fractional digits than any clock has.
 const LONGEST: usize = 40;
 
 /// Such as `2026-01-31T12:00:00Z` or `2026-01-31T12:00:00.000001Z`.

@@ -1,4 +1,5 @@
-//! The ARN of the method that is asked for, and the ARNs of others beside it. Nothing that the gateway would read as a pattern gets in.
+//! The ARN of the requested method, and the ARNs of other methods of the API. Nothing that the
+//! gateway would read as a pattern gets in.
 
 /// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`, in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +28,13 @@ impl<'a> MethodArn<'a> {
         format!("{}/{}", self.method, self.path.split('/').next().unwrap_or_default())
     }
 
-    /// The id of the appointment that is asked for.
+    /// The id of the requested appointment.
     pub(super) fn appointment(&self) -> Option<&'a str> {
         let (segment, id) = self.path.split_once('/')?;
         (segment == "appointment" && is_plain(id)).then_some(id)
     }
 
-    /// The ARN of reading appointment `id`; nothing if the id would be more than one path.
+    /// The ARN of reading appointment `id`; `None` if the id would span more than one path.
     pub(super) fn of_appointment(&self, id: &str) -> Option<String> {
         is_plain(id).then(|| format!("{}/GET/appointment/{id}", self.stage))
     }

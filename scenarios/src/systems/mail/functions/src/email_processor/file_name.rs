@@ -1,9 +1,10 @@
-//! The names under which attachments are stored. Whatever the sender wrote, a name stays within its mail's own folder.
+//! The names under which attachments are stored. Whatever name the sender gave, it stays within its
+//! mail's own folder.
 
-/// In bytes; a key has 1024 at most, the message id and the number included.
+/// In bytes; a key has at most 1024, including the message id and the number.
 const LONGEST: usize = 160;
 
-/// An ending that is kept when a name is cut.
+/// The longest extension that is kept when a name is cut.
 const LONGEST_ENDING: usize = 16;
 
 /// A name for the attachment that its sender called `given`.

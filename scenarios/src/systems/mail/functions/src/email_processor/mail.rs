@@ -1,4 +1,5 @@
-//! Reads a mail: whatever bytes come in, a mail or an error comes out. Attachments are taken as they were sent, without a second copy of them.
+//! Reads a mail: any bytes give a mail or an error. Attachments are taken as they were sent,
+//! without a second copy of them.
 
 use super::file_name::file_name;
 use super::readers::{addresses, listed, unmarked};
@@ -11,24 +12,24 @@ use std::borrow::Cow;
 use std::mem::take;
 use thiserror::Error;
 
-/// A text that is longer becomes an attachment, and the letter holds its beginning.
+/// A longer text becomes an attachment, and the letter holds its beginning.
 const LONGEST_TEXT: usize = 1024 * 1024;
 
-/// Of a title or an address from outside nothing beyond this is of use. Source: RFC 5322, 2.1.1, the longest line.
+/// Longest title or address that is kept from outside. Source: RFC 5322, 2.1.1, the longest line.
 const LONGEST_LINE: usize = 998;
 
-/// A mail, read.
+/// A parsed mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mail {
     /// The address of its author.
     pub(super) sender: String,
-    /// To whom its author sent it.
+    /// The addresses to which its author sent it.
     pub(super) recipients: Vec<String>,
     /// Its subject.
     pub(super) title: String,
-    /// What is to be read, without the marked lines.
+    /// The text, without the marked lines.
     pub(super) text: String,
-    /// Who is to read it; at least one.
+    /// The readers; at least one.
     pub(super) readers: Option<Vec<String>>,
     /// In their order.
     pub(super) attachments: Vec<Attachment>,
@@ -41,23 +42,23 @@ pub(super) struct Attachment {
     pub(super) name: String,
     /// Such as `image/png`.
     pub(super) content_type: String,
-    /// As it was before it was encoded for the mail.
+    /// The decoded content.
     pub(super) content: Bytes,
 }
 
 /// Why a mail cannot be processed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MailError {
-    /// No mail at all.
+    /// It is not a mail.
     #[error("the object is not a mail")]
     NotAMail,
     /// Without an author.
     #[error("the mail has no sender")]
     NoSender,
-    /// A part does not hold what its header says.
+    /// A part's content does not match its header.
     #[error("a part of the mail is broken")]
     Broken,
-    /// The list of readers names something else.
+    /// An entry of the list of readers is not an address.
     #[error("reader {number} of the list is not an address")]
     Reader {
         /// Counted from 1.
@@ -66,10 +67,10 @@ pub enum MailError {
 }
 
 impl Mail {
-    /// Reads `raw`; `marker` is before and after the list of readers.
+    /// Reads `raw`; `marker` is the text before and after the list of readers.
     ///
     /// # Errors
-    /// When it cannot be processed.
+    /// If it cannot be processed.
     pub(super) fn read(raw: &Bytes, marker: &str) -> Result<Self, MailError> {
         let mut message = MessageParser::default().parse(raw).ok_or(MailError::NotAMail)?;
         let mail = Self::from_message(raw, &mut message, marker);
@@ -122,7 +123,8 @@ impl Mail {
 }
 
 impl Attachment {
-    /// Takes the content out of `part`, so that the mail holds it no longer; nothing where the part only holds others.
+    /// Takes the content out of `part`, so that the mail does not hold it any more; `None` if the
+    /// part only holds others.
     fn taken_from(part: &mut MessagePart<'_>, raw: &Bytes) -> Result<Option<Self>, MailError> {
         let is_mail = matches!(part.body, PartType::Message(_));
         let name = file_name(part.attachment_name(), is_mail);
@@ -134,7 +136,7 @@ impl Attachment {
             PartType::Binary(Cow::Owned(content)) | PartType::InlineBinary(Cow::Owned(content)) => Some(content.into()),
             PartType::Binary(Cow::Borrowed(_)) | PartType::InlineBinary(Cow::Borrowed(_)) => as_sent(part, raw),
             PartType::Text(text) | PartType::Html(text) => {
-                // It was brought to UTF-8, which is not what was sent.
+                // This text was converted to UTF-8, so it is not what was sent.
                 drop(text);
                 decoded_anew(part, raw)
             }
@@ -166,7 +168,7 @@ fn decoded_anew(part: &MessagePart<'_>, raw: &Bytes) -> Option<Bytes> {
     }
 }
 
-/// A mail within the mail is passed on as it is, so what is broken in it is its own affair.
+/// A mail within the mail is passed on unchanged, so errors in it do not matter here.
 fn is_broken(part: &MessagePart<'_>) -> bool {
     let declared = part.content_type().map_or("text", |declared| declared.ctype());
     let undecodable = part.is_encoding_problem && part.offset_end > part.offset_body && !declared.eq_ignore_ascii_case("message");
@@ -181,7 +183,7 @@ fn listed_in_html(message: &Message<'_>, marker: &str) -> Result<Vec<String>, Ma
     list.unwrap_or_else(|| Ok(Vec::new()))
 }
 
-/// Mails within mails may be so deep that taking them apart one within the other would need more stack than there is.
+/// Mails may nest so deeply that dropping them recursively would overflow the stack.
 fn take_apart(message: Message<'_>) {
     let mut left = vec![message];
     while let Some(mut message) = left.pop() {
@@ -193,7 +195,7 @@ fn take_apart(message: Message<'_>) {
     }
 }
 
-/// One line of a bounded length, without anything that could begin another.
+/// One line of a bounded length, without any character that could begin another line.
 fn shortened(line: &str) -> String {
     let line = line.get(..line.floor_char_boundary(LONGEST_LINE)).unwrap_or_default();
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -1,4 +1,5 @@
-//! The table of devices and their people. A row that cannot be read is a failure of the table, never a device without an owner.
+//! The table of devices and their users. A row that cannot be read is a failure of the table, never
+//! a device without an owner.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -28,7 +29,7 @@ impl Devices {
         Self { client: Client::new(config), table }
     }
 
-    /// The device of that name, if there is one.
+    /// The device with that name, if it exists.
     pub(super) async fn find(&self, id: &str) -> Result<Option<Device>, DependencyFailure> {
         let key = AttributeValue::S(id.to_owned());
         let found = self.client.get_item().table_name(&self.table).key("deviceId", key).send().await;
