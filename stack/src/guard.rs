@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_marker_marks_nobody() {
+    fn an_empty_marker_marks_nothing() {
         assert!(marked("").is_empty());
     }
 }

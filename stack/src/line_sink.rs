@@ -48,7 +48,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn entries_are_readable_while_the_senders_are_there_and_all_are_when_they_are_gone() {
+    async fn entries_are_readable_while_the_senders_exist_and_complete_when_they_are_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.ndjson");
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_a_dead_run_has_left_has_only_the_rest_of_its_lease() {
+    fn the_plan_of_a_dead_run_has_only_the_rest_of_its_lease() {
         let hours = Duration::from_secs(7_200);
         assert_eq!(Desk::new().after_one_of_age(0, &json("r", 1, 60_000), hours), None);
         let mut desk = Desk::new();

@@ -136,7 +136,7 @@ fn lines(length: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_taken_is_stored_under_the_id_that_its_sender_is_told() {
+async fn an_accepted_mail_is_stored_under_the_id_that_its_sender_gets() {
     let mut stage = Stage::up().await;
     assert!(stage.services.buckets.get(INCOMING, SETUP_NOTIFICATION).is_some());
     let mut client = stage.client().await;
@@ -176,7 +176,7 @@ async fn forty_megabytes_are_taken_and_one_more_byte_is_not() {
 }
 
 #[tokio::test]
-async fn a_hundred_senders_at_once_are_all_heard() {
+async fn a_hundred_senders_at_once_are_all_served() {
     let mut stage = Stage::up().await;
     let mut clients = Vec::new();
     for _ in 0..100 {
@@ -204,7 +204,7 @@ fn request(mail: &[u8], from: &str, to: usize) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_in_the_mailbox_and_what_is_not_says_why() {
+async fn sent_mail_is_in_the_mailbox_and_refused_mail_has_a_reason() {
     let mut stage = Stage::up().await;
     let head = format!("From: Sensors <{SENDER}>\r\nSubject: links\r\n\r\n");
     let small = [head.as_bytes(), b"see http://x.org/?a=1&b=2\r\n"].concat();
@@ -232,7 +232,7 @@ async fn what_is_sent_is_in_the_mailbox_and_what_is_not_says_why() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_sending_as_ses_would_say_it() {
+async fn a_fault_on_sending_has_the_error_of_ses() {
     let stage = Stage::up().await;
     let fault = json!({"name": "busy", "place": {"service": {"name": "ses", "operation": "SendEmail"}}, "share": 1.0,
         "kind": {"error": {"type": "TooManyRequestsException"}}});

@@ -81,7 +81,7 @@ async fn ask(client: &mut MultiplexedConnection, line: &str) -> Result<Value, Re
 }
 
 #[tokio::test]
-async fn a_client_keeps_and_finds_values_in_either_protocol() {
+async fn a_client_stores_and_reads_values_in_either_protocol() {
     let mut stage = Stage::up().await;
     for protocol in ["", "/?protocol=resp3"] {
         let mut client = stage.client(protocol).await;
@@ -126,7 +126,7 @@ async fn a_pipeline_is_answered_in_order_and_an_error_ends_nothing() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_and_what_is_no_request_ends_the_connection() {
+async fn a_value_that_is_too_large_is_refused_and_an_invalid_request_ends_the_connection() {
     let stage = Stage::up().await;
     let mut client = stage.client("").await;
     let most = vec![0_u8; LARGEST];
@@ -145,7 +145,7 @@ async fn what_does_not_fit_is_refused_and_what_is_no_request_ends_the_connection
 }
 
 #[tokio::test]
-async fn faults_strike_commands_on_values_and_are_written_down() {
+async fn faults_strike_commands_on_values_and_are_recorded() {
     let mut stage = Stage::up().await;
     let mut client = stage.client("").await;
     let place = json!({"service": {"name": "redis", "operation": "GET"}});

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_written_with_microseconds() {
+    fn times_are_written_with_microseconds() {
         let cases = [
             (0, "1970-01-01T00:00:00.000000Z"),
             (1_709_210_096_000_007, "2024-02-29T12:34:56.000007Z"),
@@ -95,7 +95,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn later_moments_are_greater_texts(a in 0_u64..4_000_000_000_000_000, b in 0_u64..4_000_000_000_000_000) {
+        fn later_times_sort_later_as_text(a in 0_u64..4_000_000_000_000_000, b in 0_u64..4_000_000_000_000_000) {
             let text = |micros| iso8601(UNIX_EPOCH + Duration::from_micros(micros));
             proptest::prop_assert_eq!(a.cmp(&b), text(a).cmp(&text(b)));
         }

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_bearer_token_is_none() {
+    fn an_authorization_without_a_bearer_token_has_no_token() {
         for value in ["", "Bearer", "Bearer ", "abc", "Basic abc"] {
             assert_eq!(HttpEvent::new(json!({"headers": {"Authorization": value}})).bearer_token(), None, "{value}");
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_anything_has_nothing() {
+    fn an_empty_event_has_no_fields() {
         for event in [json!({}), json!(null), json!([1]), json!({"headers": 5, "body": 7, "pathParameters": "x"})] {
             let event = HttpEvent::new(event);
             assert_eq!(event.route(), ("", ""));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_worth_another_try() {
+    fn an_outage_asks_for_a_retry() {
         assert_eq!(unavailable()["headers"]["Retry-After"], "1");
         assert_eq!(unavailable()["statusCode"], 503);
     }

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_other_kinds_are_passed_over() {
+    fn keys_of_other_kinds_are_skipped() {
         let document =
             br#"{"keys":[{"kid":"a","kty":"RSA","n":"AQAB","e":"AQAB"},{"kid":"b","kty":"EC","crv":"P-256"},{"kid":"c","kty":"oct"}]}"#;
         let keys = read_keys(document).expect("a key document");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_document_is_an_outage_and_no_empty_set() {
+    fn an_invalid_key_document_is_an_outage_and_not_an_empty_set() {
         for text in ["", "{}", "null", "[]", "{\"keys\":5}", "<html>"] {
             assert!(read_keys(text.as_bytes()).is_none(), "{text}");
         }

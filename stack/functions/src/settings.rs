@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_parsed_is_named_and_never_shown() {
+    fn an_invalid_value_is_named_and_never_shown() {
         for (text, good, said) in [("7", true, ""), ("secret", false, "set it to a digit"), ("", false, "is missing")] {
             let mut reader = Reader::new(|_: &str| Some(text.to_owned()));
             let digit = reader.parsed("DIGIT", "a digit", |text| text.parse::<u8>().ok());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_a_missing_one() {
+    fn an_empty_variable_counts_as_missing() {
         let mut reader = Reader::new(|_: &str| Some(" ".to_owned()));
         reader.required("CLIENT_ID");
         assert!(reader.finish(()).is_err());

@@ -64,7 +64,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn empty_is_hardened_and_several_names_are_taken() {
+    fn empty_is_hardened_and_several_names_are_accepted() {
         assert_eq!(Weaknesses::<Sloth>::parse(""), Ok(Weaknesses::none()));
         let one = Weaknesses::parse(" late ,").expect("it is known");
         assert!(one.has(Sloth::Late) && !one.has(Sloth::Never));

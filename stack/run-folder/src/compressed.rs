@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_shorter_by_the_factor_and_as_it_is_without_one() {
+    fn time_is_shorter_by_the_factor_and_unchanged_without_one() {
         let (normal, fast) = (Compressed::default(), Compressed { queues: 30, expiry: 8640 });
         let (quarter, day) = (Duration::from_secs(900), Duration::from_secs(86_400));
         assert_eq!((normal.queue(quarter), normal.life(day)), (quarter, day));

@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_with_a_secret_is_its_owners_alone_whatever_lay_there() {
+    fn a_file_with_a_secret_is_readable_only_by_its_owner_even_if_it_replaces_another() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         std::fs::write(run.addresses(), "old").unwrap();
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_the_same_second_get_folders_of_their_own() {
+    fn runs_in_the_same_second_get_separate_folders() {
         let folder = tempfile::tempdir().unwrap();
         let wanted = folder.path().join("runs/20260131-235959-quiet");
         let runs = [(); 3].map(|()| RunFolder::claim_new(&wanted).unwrap());
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_runs_folder_is_named_with_what_would_do() {
+    fn an_unusable_folder_is_named_with_the_fix() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_asked_is_told() {
+    fn only_registered_extensions_are_told() {
         let mut extensions = Extensions::default();
         let id = extensions.register("a", vec![Topic::Shutdown]).unwrap();
         assert_eq!(extensions.register("a", vec![]), None);

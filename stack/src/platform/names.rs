@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_root_is_kept() {
+    fn the_callers_trace_root_is_kept() {
         let root = "1-5759e988-bd862e3fe1be46a994272793";
         for header in [format!("Root={root}"), format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=0")] {
             let kept = trace_of(Some(&header));

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_nothing_has_is_complained_of() {
+    fn every_unknown_name_is_reported() {
         let day = Duration::from_secs(86_400);
         let redrive = Redrive { to: "dead".into(), max_receives: 5 };
         let mut blueprint = Blueprint {

@@ -211,7 +211,7 @@ mod tests {
         {"name":"slow","place":{"service":{"name":"dynamodb"}},"share":1.0,"kind":{"latency":{"at":"AT","time":"600s"}}}]}"#;
 
     #[tokio::test]
-    async fn a_call_that_is_held_goes_on_when_the_plan_is_calm() {
+    async fn a_delayed_call_continues_when_the_plan_is_calm() {
         for at in ["before", "after"] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("plan.json");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_that_blames_the_caller_is_no_server_error_that_sdks_try_again() {
+    fn an_exception_that_blames_the_caller_is_not_a_server_error_that_sdks_retry() {
         for (name, json, rest) in [
             ("MessageRejected", 400, 400),
             ("ConditionalCheckFailedException", 400, 400),

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_match_what_the_guide_says() {
+    fn wildcards_match_as_in_the_guide() {
         for (name, error, expected) in [
             (ALL, "Mine", true),
             (ALL, TIMEOUT, true),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_not_matched_by_a_wildcard_either() {
+    fn an_excluded_error_is_not_matched_by_a_wildcard_either() {
         let mut all = ErrorEquals::new(vec![ALL.to_owned()]);
         assert!(all.leave_out(&["Lambda.Unknown".to_owned()]));
         assert!(!all.matches("Lambda.Unknown") && all.matches("Other"));

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_do_what_the_guide_says() {
+    fn functions_work_as_in_the_guide() {
         for (text, value) in [
             ("$.a", json!("A")),
             ("States.Format('Hello, {} of {}!', $.a, $$.Execution.Name)", json!("Hello, A of e!")),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_function_here_is_refused() {
+    fn an_unknown_function_is_refused() {
         let deep = format!("{}$.a{}", "States.JsonToString(".repeat(12), ")".repeat(12));
         for text in [
             "",
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_cannot_take_is_an_error_and_no_text() {
+    fn invalid_arguments_are_an_error_and_not_a_text() {
         for text in [
             "$.nothing",
             "States.Format('{}', $.o)",

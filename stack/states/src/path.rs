@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_path_is_refused() {
+    fn an_invalid_reference_path_is_refused() {
         for text in [
             "",
             "a",

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_with_a_dollar_is_taken_and_the_rest_stays() {
+    fn fields_that_end_with_a_dollar_are_filled_and_the_rest_stays() {
         let template = json!({
             "a": 1, "b.$": "$.x", "c": {"d.$": "$$.Execution.Name", "e": [{"f.$": "$.y[1]"}, "$.y"]}, "g.$": "States.Format('{}!', $.x)", "$": 2,
         });

@@ -265,7 +265,7 @@ async fn an_extension_killed_under_a_handler_fails_that_invocation_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_extension_killed_before_it_registers_fails_the_start_it_was_in() {
+async fn an_extension_killed_before_it_registers_fails_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let dies = folder.path().join("dies");
     std::fs::write(&dies, "#!/bin/sh\nkill -9 $$\n").unwrap();

@@ -48,7 +48,7 @@ fn cases() -> Vec<(&'static str, usize, Value)> {
 const ELSEWHERE: [(&str, usize); 2] = [("stream", 2), ("dependency", 0)];
 
 #[test]
-fn every_way_of_every_kind_is_tried() {
+fn every_way_of_every_kind_is_tested() {
     let cases = cases();
     for kind in KINDS {
         for way in 0..kind.seen.len() {
@@ -144,7 +144,7 @@ async fn what_the_caller_sees_is_what_the_page_of_faults_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_fault_lets_anybody_in_whom_the_authorizer_refuses() {
+async fn no_fault_admits_a_caller_that_the_authorizer_denies() {
     for (kind, _, settings) in cases() {
         let up = started(kind, &settings).await;
         let refused = ("GET", "/dev/sealed", vec![("Authorization", "deny".to_owned())], "");

@@ -157,7 +157,7 @@ async fn every_service_answers_at_the_one_address() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
+async fn a_fault_strikes_the_operations_it_names_and_records_each() {
     let mut stage = Stage::up().await;
     stage
         .strike(
@@ -204,7 +204,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
+async fn a_retried_call_is_rolled_again_and_can_succeed() {
     let mut stage = Stage::up().await;
     stage
         .strike(
@@ -239,7 +239,7 @@ async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
 }
 
 #[tokio::test]
-async fn a_struck_call_acts_and_is_written_down_though_its_caller_hung_up() {
+async fn a_struck_call_is_carried_out_and_recorded_even_if_its_caller_hangs_up() {
     let mut stage = Stage::up().await;
     stage
         .strike(1, &json!([{"name": "slow", "place": {"service": {"name": "iotdata"}}, "share": 1.0, "kind": {"latency": {"at": "before", "time": "300ms"}}}]))
@@ -280,7 +280,7 @@ async fn next(messages: &mut UnboundedReceiver<(String, Value)>) -> (String, Val
 }
 
 #[tokio::test]
-async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
+async fn a_desired_state_set_over_http_reaches_the_device_and_its_report_comes_back() {
     let stage = Stage::up().await;
     let topic = |what: &str| format!("$aws/things/Thermostat1/shadow/{what}");
     let topics = ["update/accepted", "update/rejected", "get/accepted", "get/rejected", "update/delta"].map(topic);
@@ -313,7 +313,7 @@ async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
 }
 
 #[tokio::test]
-async fn a_hundred_devices_each_hear_of_their_own_wish_alone() {
+async fn a_hundred_devices_each_get_only_their_own_desired_state() {
     let stage = Stage::up().await;
     let mut devices = Vec::new();
     for n in 0..100 {

@@ -92,7 +92,7 @@ fn too_many() -> Reply {
 }
 
 #[tokio::test]
-async fn who_expired_is_disabled_and_only_once() {
+async fn an_expired_user_is_disabled_and_only_once() {
     let pool = Pool::new("", 1000).await;
     let batch = [expired(1, "jane"), expired(2, "john")];
     for _ in 0..3 {
@@ -107,7 +107,7 @@ async fn who_expired_is_disabled_and_only_once() {
 }
 
 #[tokio::test]
-async fn who_has_signed_in_since_is_left_alone() {
+async fn a_user_who_signed_in_since_is_left_alone() {
     for (weaknesses, disabled) in [("", &[][..]), ("no-check-before-disable", &["jane"][..])] {
         let pool = Pool::new(weaknesses, 1000).await;
         pool.tables.put(TABLE, "sub-jane", row("jane"));
@@ -118,7 +118,7 @@ async fn who_has_signed_in_since_is_left_alone() {
 }
 
 #[tokio::test]
-async fn who_signs_in_while_being_disabled_is_enabled_again() {
+async fn a_user_who_signs_in_while_being_disabled_is_enabled_again() {
     for (weaknesses, enabled) in [("", &["jane"][..]), ("no-check-before-disable", &[][..])] {
         let pool = Pool::new(weaknesses, 1000).await;
         pool.strike(|call, tables| {
@@ -135,7 +135,7 @@ async fn who_signs_in_while_being_disabled_is_enabled_again() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_died_after_disabling_is_taken_up_where_it_was() {
+async fn an_attempt_that_died_after_disabling_is_resumed() {
     for signs_in in [true, false] {
         let pool = Pool::new("", 1000).await;
         let died = AtomicBool::new(false);
@@ -186,7 +186,7 @@ async fn one_bad_record_or_missing_user_blocks_no_other() {
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_waited_for() {
+async fn an_exceeded_quota_is_waited_for() {
     let pool = Pool::new("", 1000).await;
     let refusals = AtomicUsize::new(0);
     pool.strike(move |call, _| (call.operation == "AdminDisableUser" && refusals.fetch_add(1, Ordering::SeqCst) < 2).then(too_many));
@@ -195,7 +195,7 @@ async fn a_used_up_quota_is_waited_for() {
 }
 
 #[tokio::test]
-async fn all_environments_together_keep_to_the_quota() {
+async fn all_environments_together_stay_within_the_quota() {
     let pool = Pool::new("", 10).await;
     let other = function(&pool.cloud, "", 10).await;
     let begun = Instant::now();
@@ -214,7 +214,7 @@ async fn all_environments_together_keep_to_the_quota() {
 }
 
 #[tokio::test]
-async fn what_there_is_no_time_for_comes_back() {
+async fn records_without_enough_time_are_retried() {
     let pool = Pool::new("", 1000).await;
     let batch = [expired(1, "jane"), expired(2, "john"), expired(3, "joy")];
     assert_eq!(pool.prune_within(&batch, Duration::ZERO).await, Ok(vec!["1".into(), "2".into(), "3".into()]));

@@ -16,8 +16,8 @@ fn missing(function: &str, listen: &str, folder: &Path) -> Vec<String> {
 }
 
 /// At AWS a Rust function's package has its own `bootstrap`, so no script of the layer runs before
-/// it: each program points itself at the extension. Only the extension's file has the runtime's
-/// variable, so the variable arrives only in a function that has called the extension.
+/// it: each program points itself at the extension. The test writes the extension's ready file with
+/// a variable in it, which arrives only in a program that reads the file.
 pub fn point_themselves_at_the_extension(programs: &[(&str, &str)]) {
     let extension = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = extension.local_addr().unwrap().to_string();
@@ -51,7 +51,7 @@ macro_rules! programs {
         }
 
         #[test]
-        fn a_missing_variable_ends_the_start_and_is_named() {
+        fn a_missing_variable_fails_the_start_and_is_named() {
             programs::name_what_is_missing(PROGRAMS);
         }
     };

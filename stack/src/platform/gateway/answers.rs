@@ -135,7 +135,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_result_becomes_an_answer_or_it_does_not() {
+    fn a_result_becomes_an_answer_only_if_it_is_valid() {
         for (result, status) in [
             (json!({ "statusCode": 200, "body": "x" }), Some(200)),
             (json!({ "statusCode": "404" }), Some(404)),

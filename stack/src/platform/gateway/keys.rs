@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_key_opens_and_none_opens_nothing() {
+    fn only_the_exact_key_gives_access_and_a_missing_value_gives_none() {
         let keys = [key("a", Some("first-key-first-key-1")), key("b", Some("second-key-second-key")), key("c", None), key("d", Some(""))];
         for (sent, opens) in [
             (Some("first-key-first-key-1"), Some("a")),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_up_once_is_like_no_other_and_is_never_printed() {
+    fn a_key_is_generated_once_is_unique_and_is_never_printed() {
         let (mut one, mut other) = (key("a", None), key("a", None));
         one.make_up().unwrap();
         other.make_up().unwrap();

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_policy_is_refused() {
+    fn an_invalid_policy_is_refused() {
         for result in [
             json!({ "statusCode": 500 }),
             json!(null),

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_opens_two_apis_is_one_key() {
+    fn a_key_for_two_apis_is_one_key() {
         let key = |id: &str, value: Option<&str>| ApiKey { id: id.into(), value: value.map(str::to_owned) };
         let with = |name: &str, keys: Vec<ApiKey>| Api { name: name.into(), keys, ..api() };
         let (said, shared) = (key("said", Some("a-key-that-the-template-says")), key("shared", None));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_apis_at_one_stage_the_first_that_has_the_route_is_meant_or_the_one_that_is_named() {
+    fn the_first_api_of_a_stage_with_the_route_is_used_or_the_named_one() {
         let only = |id: &str, resources: &[&str]| {
             let route = |resource: &&str| Route {
                 resource: (*resource).into(),

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_and_end_growing() {
+    fn waits_grow_up_to_a_maximum() {
         for (failures, ms) in [(0, 100), (1, 100), (2, 200), (3, 400), (6, 3200), (7, 5000), (u32::MAX, 5000)] {
             assert_eq!(after(failures), Duration::from_millis(ms), "{failures}");
         }

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_holds_what_lambda_takes() {
+    fn an_event_stays_within_lambdas_limit() {
         let (small, large, too_large) = ("x".repeat(100), "x".repeat(LARGEST_EVENT / 2), "x".repeat(LARGEST_EVENT));
         let cases: [(&[&str], usize, usize); 6] = [
             (&[&small, &small, &small], 2, 2),

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_notice_says_where_in_the_stream_the_records_stand() {
+    fn the_notice_says_where_in_the_stream_the_records_are() {
         let records = [record(3, 1_573_690_399.0), record(4, 1_573_690_400.5)];
         let failure = Failure { request_id: "r".into(), of_function: true };
         let mut notice: Value = serde_json::from_str(&notice("arn:f", &failure, &records, 4)).unwrap();

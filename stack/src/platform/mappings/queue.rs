@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_becomes_the_event_that_lambda_makes_of_it_and_is_deleted_afterwards() {
+    async fn a_message_becomes_lambdas_event_and_is_deleted_afterwards() {
         let (queue, door) = (FakeQueue::with(&["hello"]), Door::new(|_| said("null")));
         let polling = start(poller(&queue, &door));
         until("the deletion", || queue.deleted() == ["m0"]).await;
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn never_more_is_taken_than_can_be_invoked_at_once() {
+    async fn no_more_is_received_than_can_be_invoked_at_once() {
         let (queue, door) = (FakeQueue::with(&["a", "b", "c", "d", "e"]), Door::held(|_| said("null")));
         let polling = start(poller(&queue, &door));
         until("two invocations", || door.under_way() == 2).await;
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_deleted_depends_on_what_the_function_says() {
+    async fn the_functions_answer_decides_what_is_deleted() {
         let but_second = r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#;
         let unknown = r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#;
         let cases: [(bool, Result<_, InvokeError>, &[&str]); 7] = [
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_pattern_matches_is_deleted_unseen() {
+    async fn a_message_that_no_pattern_matches_is_deleted_without_an_invocation() {
         let bodies = [r#"{"kind":"new"}"#, r#"{"kind":"old"}"#, "no JSON", r#"{"kind":["new"]}"#];
         let (queue, door) = (FakeQueue::with(&bodies), Door::new(|_| said("null")));
         let filter = Filter::read(&[json!({ "body": { "kind": ["new"] } })]).unwrap();
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_throttled_message_is_neither_deleted_nor_asked_for_again_at_once() {
+    async fn a_throttled_message_is_neither_deleted_nor_received_again_at_once() {
         let (queue, door) =
             (FakeQueue::with(&["a", "b", "c"]), Door::new(|n| if n == 0 { Err(InvokeError::Throttled) } else { said("null") }));
         let polling = start(Poller { at_once: 1, ..poller(&queue, &door) });
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn on_stop_what_was_not_handed_over_is_given_back() {
+    async fn on_stop_unprocessed_messages_are_made_visible_again() {
         let (queue, door) = (FakeQueue::with(&["a"]), Door::new(|_| said("null")));
         let polling = start(Poller { batch: 2, window: Duration::from_secs(600), ..poller(&queue, &door) });
         until("the message", || queue.received() == 1).await;
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn on_stop_what_runs_is_waited_for_and_nothing_more_is_taken() {
+    async fn on_stop_running_invocations_end_and_nothing_more_is_received() {
         let (queue, door) = (FakeQueue::with(&["a"]), Door::held(|_| said("null")));
         let polling = start(poller(&queue, &door));
         until("the invocation", || door.under_way() == 1).await;

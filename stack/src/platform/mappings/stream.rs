@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_pattern_matches_is_passed_over() {
+    async fn a_record_that_no_pattern_matches_is_skipped() {
         let (stream, door) = (FakeStream::of(40), Door::new(|_| said("null")));
         let filter = Filter::read(&[json!({ "dynamodb": { "Keys": { "sub": { "S": ["7", "23", "39"] } } } })]).unwrap();
         let polling = start(Poller { filter, ..poller(&stream, &door) });
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn halving_finds_the_one_bad_record_and_the_rest_is_processed() {
+    async fn bisecting_finds_the_one_bad_record_and_the_rest_is_processed() {
         let (stream, queue, door) = (FakeStream::of(5), FakeQueue::with(&[]), cannot(2, |_, _| failed()));
         let (sightings, mut seen) = Sightings::channel();
         let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Queue>));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn with_both_a_batch_is_cut_at_the_record_that_failed_and_halved_where_that_is_the_first() {
+    async fn with_both_a_batch_is_split_at_the_failed_record_and_halved_if_that_is_the_first() {
         let door = cannot(2, names_it);
         let stream = FakeStream::of(4);
         let polling = start(Poller { partial: true, bisect: true, retries: Some(0), ..poller(&stream, &door) });
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_cannot_be_read_fails_the_whole_batch_where_answers_are_partial_and_only_there() {
+    async fn an_answer_that_cannot_be_read_fails_the_whole_batch_only_if_answers_are_partial() {
         for (partial, calls) in [(true, 2), (false, 1)] {
             let (stream, door) = (FakeStream::of(2), Door::new(|n| if n == 0 { said("[]") } else { said("{}") }));
             let polling = start(Poller { partial, ..poller(&stream, &door) });
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_fails_for_ever_does_not_hold_up_the_stop() {
+    async fn a_batch_that_always_fails_does_not_delay_the_stop() {
         let (stream, door) = (FakeStream::of(1), Door::new(|_| failed()));
         let polling = start(poller(&stream, &door));
         until("a failure", || door.answered() >= 1).await;

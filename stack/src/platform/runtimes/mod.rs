@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_is_read_as_a_template_writes_it() {
+    fn a_runtime_is_read_from_its_name_in_a_template() {
         for (text, read) in [
             ("python3.13", Some(Managed::Python("python3.13".into()))),
             ("nodejs22.x", Some(Managed::Node("nodejs22.x".into()))),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_what_installs_it() {
+    fn a_missing_runtime_is_named_with_how_to_install_it() {
         let nowhere = |name: &str| (name == "PATH").then(|| OsString::from("/nonexistent"));
         let python = python::launch("echo.handler", &nowhere).unwrap_err();
         assert!(python.contains("python3") && python.contains("BROWNOUT_PYTHON"), "{python}");

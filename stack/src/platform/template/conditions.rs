@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_condition_takes_away_is_gone() {
+    fn a_false_condition_removes_its_resource() {
         let with = json!({"With": {"Fn::Not": [{"Condition": "Without"}]}, "Without": {"Fn::Equals": [{"Ref": "Layer"}, ""]}});
         let property = json!({"Fn::If": ["With", [{"Ref": "Layer"}], {"Ref": "AWS::NoValue"}]});
         for (layer, resources) in [

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_lost_is_refused() {
+    fn a_rule_whose_mail_would_be_lost_is_refused() {
         for (text, why) in [("a: !Ref b", "tag"), ("a: &x 1\nb: *x", "alias"), ("a: 1\na: 2", "twice"), ("a: [", ""), ("", "nothing")] {
             let error = read(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

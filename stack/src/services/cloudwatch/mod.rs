@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_alarm_is_told_when_it_rings_and_when_it_is_over() {
+    async fn an_alarm_is_reported_when_it_fires_and_when_it_is_over() {
         let (sqs, sns, alarms, mut seen) = alarms();
         alarms.watched.iter().for_each(|watched| alarms.measure(watched));
         assert_eq!(alarms.states(), [("old".to_owned(), State::Ok), ("many".to_owned(), State::Ok)]);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_are_described_as_they_are_asked_for() {
+    fn alarms_are_described_as_requested() {
         let (_, _, alarms, _seen) = alarms();
         for (asked, names) in [
             (json!({}), vec!["old", "many"]),

@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rotated_key_leaves_the_set_and_an_expired_token_is_rightly_signed() {
+    async fn a_rotated_key_leaves_the_set_and_an_expired_token_is_correctly_signed() {
         let cognito = cognito().await;
         let pool = cognito.addresses().into_iter().find(|p| p.name == "clinic-external").unwrap();
         let body = json!({"pool": "clinic-external", "client": pool.other_client_id, "user": "Dave"});
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sign_in_is_granted_once_its_function_has_given_the_event_back() {
+    async fn a_sign_in_is_granted_once_its_function_has_returned_the_event() {
         let (cognito, functions, mut seen) = members(Vec::new()).await;
         let client = cognito.addresses()[0].client_id.clone();
         let body = json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": "member-00001", "PASSWORD": PASSWORD}});
@@ -563,7 +563,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_functions_own_words_are_in_the_refusal() {
+    async fn the_refusal_contains_the_functions_own_message() {
         let (cognito, _functions, _seen) = members(vec![Behaviour::Fails("Broken", "no table")]).await;
         assert_eq!(json_of(&member_signs_in(&cognito).await)["message"], "PostAuthentication failed with error no table.");
     }
@@ -601,7 +601,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_26_disables_in_a_second_one_is_refused_and_what_else_an_administrator_does_is_not_counted() {
+    async fn one_of_26_disables_in_a_second_is_refused_and_other_operations_are_not_counted() {
         let (cognito, _functions, mut seen) = members(Vec::new()).await;
         let body = json!({"UserPoolId": "us-east-1_members", "Username": "member-00002"});
         let administer = |operation: &str, at: Instant| cognito.administer(&call(operation, "/", body.clone()), at).unwrap();

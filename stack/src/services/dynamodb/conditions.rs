@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_are_judged_as_dynamodb_judges_them() {
+    fn conditions_are_evaluated_as_in_dynamodb() {
         let row: Item = from_value(json!({
             "id": {"S": "a"}, "count": {"N": "25"}, "big": {"N": "9007199254740993"}, "ts": {"S": "2024-05-01T00:00:00Z"},
             "tags": {"SS": ["x", "y"]}, "in": {"M": {"deep": {"L": [{"N": "1"}]}}}, "raw": {"B": "AAEC"},

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_what_is_left_when_the_row_is_written() {
+    fn a_life_counts_from_when_the_row_is_written() {
         for (ttl, life) in [
             (1_700_000_001, Some(Duration::from_millis(500))),
             (1_700_000_000, Some(Duration::ZERO)),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_hears_of_the_next_row_also_of_one_written_meanwhile() {
+    async fn a_waiting_task_is_told_of_the_next_row_even_if_it_was_written_meanwhile() {
         let expiry = std::sync::Arc::new(Expiry::new(Compressed::default()));
         let start = Instant::now();
         expiry.set("T", "late", Some(1_700_000_100), start, NOW);

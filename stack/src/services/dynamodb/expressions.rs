@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dynamodb_refuses_is_refused_and_the_rest_passes() {
+    fn expressions_that_dynamodb_refuses_are_refused_and_the_rest_passes() {
         for (operation, body, part) in [
             (
                 "PutItem",

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_changes_a_right_and_a_conditional_write_happens_once() {
+    async fn an_update_changes_an_owner_and_a_conditional_write_happens_once() {
         let tables = Arc::new(plain(0).await);
         let update = json!({
             "TableName": "AppointmentsTable", "Key": {"id": {"S": "PI-T123"}}, "UpdateExpression": "SET #o = :o",
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_kind_of_write_leaves_its_images_and_one_that_changes_nothing_none() {
+    async fn every_kind_of_write_leaves_its_images_and_a_write_without_a_change_leaves_no_image() {
         let (tables, mut seen) = watched(1).await;
         let key = |id: &str| json!({"id": {"S": id}});
         let row = |id: &str, n: u32| json!({"id": {"S": id}, "n": {"N": n.to_string()}});
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_written_row_tells_which_of_its_attributes_are_true() {
+    async fn a_written_row_reports_which_of_its_attributes_are_true() {
         let (tables, mut seen) = watched(1).await;
         let item =
             json!({"id": {"S": "a"}, "b": {"BOOL": true}, "a": {"BOOL": true}, "c": {"BOOL": false}, "d": {"S": "true"}, "e": {"N": "1"}});
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_happens_all_or_not_at_all_and_once_by_its_token() {
+    async fn a_transaction_is_atomic_and_happens_once_per_token() {
         let (tables, _seen) = watched(1).await;
         put(&tables, "Watched", "there", "1").await;
         let transaction = |id: &str, condition: &str| {
@@ -640,7 +640,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_at_once_only_as_many_pass_a_limit_as_it_allows() {
+    async fn only_as_many_concurrent_writes_pass_a_limit_as_it_allows() {
         let (tables, _seen) = watched(1).await;
         let claims = (0..60).map(|_| {
             let tables = Arc::clone(&tables);
@@ -661,7 +661,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_done_as_dynamodb_does_it_is_refused_and_changes_nothing() {
+    async fn a_write_that_would_differ_from_dynamodb_is_refused_and_changes_nothing() {
         let (tables, mut seen) = watched(1).await;
         put(&tables, "Watched", "a", "9999999999").await;
         let key = json!({"id": {"S": "a"}});

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_are_all_there() {
+    fn all_reserved_words_are_listed() {
         assert_eq!(WORDS.split(' ').count(), 573);
         for (word, reserved) in [("ttl", true), ("Timestamp", true), ("sub", true), ("username", false), ("", false)] {
             assert_eq!(is_reserved(word), reserved, "{word}");

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_records_go_first_and_a_late_reader_begins_with_what_is_left() {
+    fn the_oldest_records_are_dropped_first_and_a_late_reader_begins_with_the_rest() {
         let stream = Stream::new("T");
         for n in 0..KEPT + 3 {
             push(&stream, &n.to_string());

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_makes_what_dynamodb_makes_or_is_refused() {
+    fn an_update_has_the_result_of_dynamodb_or_is_refused() {
         for (expression, attribute, made) in [
             ("ADD n :one", "n", Some(json!({"N": "2"}))),
             ("ADD fresh :one", "fresh", Some(json!({"N": "1"}))),

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dynamodb_does_not_keep_is_complained_of() {
+    fn values_that_dynamodb_refuses_are_reported() {
         for (json, fine) in [
             (json!({"N": "12"}), true),
             (json!({"N": "-1.5E+3"}), true),

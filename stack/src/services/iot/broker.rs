@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_client_is_dropped_after_one_and_a_half_keep_alives_and_its_will_is_done() {
+    async fn a_silent_client_is_dropped_after_one_and_a_half_keep_alives_and_its_will_is_published() {
         let broker = broker();
         let (mut watcher, _) = connected(&broker, Connect { keep_alive: 0, ..Connect::new("watcher") }).await;
         write(&mut watcher, &Packet::Subscribe(Subscribe { pkid: 1, ..Subscribe::new("will", QoS::AtMostOnce) })).await.unwrap();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_breaks_the_rules_ends_the_connection() {
+    async fn breaking_the_protocol_ends_the_connection() {
         let published = |topic: &str, payload: Vec<u8>| Packet::Publish(Publish::new(topic, QoS::AtMostOnce, payload));
         for (why, packet) in [
             ("a second connect", Some(Packet::Connect(Connect::new("c")))),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_subscriber_that_does_not_read_holds_up_nobody_else() {
+    async fn a_subscriber_that_does_not_read_blocks_no_other() {
         let broker = broker();
         let (mut lazy, theirs) = tokio::io::duplex(256);
         let serving = Arc::clone(&broker);

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_and_its_report_go_through_a_delta() {
+    fn a_desired_and_a_reported_state_go_through_a_delta() {
         let mut document = Document::default();
         let wish = json!({"state": {"desired": {"temperature": 75, "mode": "Auto"}}, "clientToken": "t-1"});
         let said = change(&mut document, &wish, 10).unwrap();
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_update_is_refused_with_the_code_of_aws() {
+    fn an_invalid_update_is_refused_with_the_code_of_aws() {
         let deep = format!(r#"{{"state":{{"desired":{}1{}}}}}"#, r#"{"a":"#.repeat(9), "}".repeat(9));
         let large = format!(r#"{{"state":{{"desired":{{"a":"{}"}}}}}}"#, "x".repeat(9000));
         for (body, code) in [

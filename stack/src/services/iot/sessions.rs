@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_subscriptions_get_one_message_of_the_better_quality() {
+    fn overlapping_subscriptions_get_one_message_with_the_higher_qos() {
         let sessions = Sessions::default();
         let (holder, present) = sessions.take("c", true);
         assert!(!present);

@@ -119,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_stands_alone_in_its_level() {
+    fn a_wildcard_is_a_whole_level() {
         for (filter, is) in [("a/+/b", true), ("a/#", true), ("#", true), ("a#", false), ("a/#/b", false), ("a+/b", false), ("", false)] {
             assert_eq!(is_filter(filter), is, "{filter}");
         }
     }
 
     #[test]
-    fn only_the_service_speaks_on_reserved_topics() {
+    fn only_the_service_publishes_to_reserved_topics() {
         for (topic, whose) in [
             ("home/1", Target::Clients),
             ("$aws/things/T/shadow/get", Target::Shadow("T", ShadowCall::Get)),

@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_shown_and_nothing_of_it_is_markup() {
+    fn everything_is_shown_and_escaped() {
         let look = Look {
             mails: vec![Letter {
                 from: "s@example".into(),

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn replies_are_written_in_the_version_that_is_spoken() {
+    async fn replies_are_written_in_the_version_of_the_connection() {
         let map = Reply::Map(vec![("proto", Reply::Integer(3))]);
         for (reply, two, three) in [
             (Reply::OK, "+OK\r\n", "+OK\r\n"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_value_is_a_piece_of_its_own_and_stays_in_its_place() {
+    async fn a_large_value_is_a_separate_piece_and_keeps_its_position() {
         let (mut outgoing, mut sent) = (Outgoing::default(), Vec::new());
         let large = Bytes::from(vec![b'x'; LARGE]);
         outgoing.add(&Reply::OK, Protocol::Two);

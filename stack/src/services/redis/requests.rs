@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_named_as_redis_does() {
+    fn an_invalid_request_is_named_as_in_redis() {
         for (bytes, requests, malformed) in [
             (&b"*1\r\n$4\r\nPING\r\n"[..], 1, None),
             (b"PING\r\n", 1, None),
@@ -215,7 +215,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_are_read_alike_in_whatever_pieces_they_come(
+        fn requests_are_parsed_alike_in_any_pieces(
             requests in vec(vec(vec(any::<u8>(), 0..40), 1..5), 0..6),
             pieces in vec(1_usize..9, 0..60),
         ) {

@@ -183,7 +183,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_value_ends_when_its_life_does_and_everything_is_told() {
+    fn a_value_expires_after_its_life_and_every_change_is_reported() {
         let (sightings, mut seen) = Sightings::channel();
         let (store, begin) = (Store::new(10_000, sightings), Instant::now());
         assert_eq!(store.set(b"a", b"1", Only::Always, Some(SECOND * 10), begin), Ok(true));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn new_and_existing_are_told_apart() {
+    fn new_and_existing_are_distinguished() {
         let (store, now) = (Store::new(10_000, Sightings::nowhere()), Instant::now());
         for (only, set, value) in
             [(Only::Existing, false, None), (Only::New, true, Some("1")), (Only::New, false, Some("1")), (Only::Existing, true, Some("3"))]

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_flat_however_much_passes_and_blocks_are_used_again() {
+    fn memory_use_does_not_grow_and_blocks_are_reused() {
         let spool = spool();
         let kept = Content::new(&spool, pattern(2 * BLOCK));
         for _ in 0..200 {
@@ -316,7 +316,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn any_part_is_what_lies_there(size in 0_usize..3 * BLOCK, start in 0_usize..4 * BLOCK, length in 0_usize..4 * BLOCK) {
+        fn any_part_has_the_right_bytes(size in 0_usize..3 * BLOCK, start in 0_usize..4 * BLOCK, length in 0_usize..4 * BLOCK) {
             let bytes = pattern(size);
             let mut part = Content::new(&spool(), bytes.clone()).part(start..start + length);
             let end = (start + length).min(size);

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_shows_keys_and_common_prefixes_and_where_to_go_on() {
+    fn a_page_shows_keys_and_common_prefixes_and_where_the_next_begins() {
         let keys = ["a/1", "a/2", "b", "c/d/1", "c/d/2", "c/e"].map(str::to_owned);
         for (prefix, delimiter, after, most, keys_shown, prefixes, next) in [
             ("", None, None, 1000, vec!["a/1", "a/2", "b", "c/d/1", "c/d/2", "c/e"], vec![], None),

@@ -149,7 +149,7 @@ mod tests {
     use run_folder::compressed::Compressed;
 
     #[tokio::test]
-    async fn storing_is_told_before_the_queue_and_the_queue_gets_the_event() {
+    async fn storing_is_reported_before_the_queue_gets_the_event() {
         let (sightings, mut seen) = Sightings::channel();
         let queue = Queue { name: "q".into(), visibility: Duration::from_secs(30), retention: Duration::from_secs(900), redrive: None };
         let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));

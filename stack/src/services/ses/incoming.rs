@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_is_told_of_stored_and_kept_byte_for_byte() {
+    fn a_mail_is_reported_and_stored_byte_for_byte() {
         let (objects, (sightings, mut seen)) = (Arc::new(Objects::default()), Sightings::channel());
         let incoming = Incoming::start(Arc::clone(&objects) as Arc<dyn Store>, sightings);
         let envelope = Envelope { hello: "a\r\nB: c".into(), peer: "127.0.0.1".into(), from: "s@x.org".into(), to: vec!["r@y.org".into()] };
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_is_bounded_and_given_back() {
+    fn memory_for_arriving_mail_is_bounded_and_released() {
         let incoming = Incoming::start(Arc::new(Objects::default()), Sightings::nowhere());
         let large = || {
             let mut arriving = incoming.begin(&Envelope::default());

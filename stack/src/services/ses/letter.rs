@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_where_a_letter_ends() {
+    fn long_text_is_cut_between_characters() {
         let text = joined(["é".repeat(MOST_TEXT).as_str(), "more"].into_iter());
         assert_eq!((text.len(), text.chars().all(|letter| letter == 'é' || letter == '\n')), (MOST_TEXT + 1, true));
     }

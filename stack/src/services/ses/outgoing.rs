@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_sent_is_seen_and_in_the_mailbox_and_what_is_refused_is_not() {
+    async fn sent_mail_is_in_the_sightings_and_the_mailbox_and_refused_mail_is_not() {
         let (mailbox, (sightings, mut seen)) = (Arc::new(Mailbox::default()), Sightings::channel());
         let ses = Ses::new(vec![SENDER.to_owned(), "verified.org".to_owned()], Arc::clone(&mailbox), sightings);
         for (from, to, error) in [

@@ -49,7 +49,7 @@ mod tests {
     use crate::{Compressed, Sightings};
 
     #[test]
-    fn every_rule_stores_the_mail_under_its_prefix_and_none_stores_nowhere() {
+    fn every_rule_stores_the_mail_under_its_prefix_and_without_rules_it_is_not_stored() {
         let address = ([127, 0, 0, 1], 1).into();
         let sqs = Sqs::new(&[], Compressed::default(), Sightings::nowhere(), address);
         let bucket = |name: &str| Bucket { name: name.into(), notifies: vec![] };

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_cannot_be_published_is_refused_with_its_reason() {
+    async fn an_invalid_publish_is_refused_with_its_reason() {
         let (sightings, mut seen) = Sightings::channel();
         let sns = Sns::new(&[Topic { name: "alarms".into() }], sightings);
         let topic = "TopicArn=arn:aws:sns:us-east-1:123456789012:alarms";

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_arrival_is_heard_by_all_who_wait_and_comes_again_with_the_visibility() {
+    async fn an_arrival_wakes_all_waiting_consumers_and_comes_again_after_the_visibility_timeout() {
         let sqs = sqs(Duration::from_secs(30), 300);
         let waiting: Vec<_> = (0..4)
             .map(|_| {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_made_visible_wakes_who_waits_for_it() {
+    async fn a_message_made_visible_wakes_a_waiting_consumer() {
         let sqs = sqs(Duration::from_secs(3600), 1);
         sqs.send("in", "hello".into(), None).unwrap();
         let message = sqs.receive("in", 1).remove(0);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_receives_expires_all_the_same() {
+    async fn a_message_that_is_never_received_expires_too() {
         let sqs = sqs(Duration::from_secs(30), 10_000);
         sqs.send("in", "hello".into(), None).unwrap();
         let sweep = tokio::spawn(Arc::clone(&sqs).sweep());

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_away_for_its_visibility_and_then_comes_again_with_its_count() {
+    fn a_message_is_invisible_for_its_visibility_timeout_and_then_returns_with_its_count() {
         let (mut queue, start) = (queue(None), Instant::now());
         send(&mut queue, 1, start);
         send(&mut queue, 2, start);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delayed_message_waits_and_a_poisonous_one_goes_behind_the_others() {
+    fn a_delayed_message_waits_and_a_poison_message_goes_behind_the_others() {
         let (mut queue, start) = (queue(None), Instant::now());
         queue.send(Held::new(1, "late", "md5", BTreeMap::new(), start), SECOND, start);
         assert_eq!(queue.gauge(start), Gauge { delayed: 1, oldest: Some(Duration::ZERO), sent: 1, ..Gauge::default() });

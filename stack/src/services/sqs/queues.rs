@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_life_of_a_message_is_told_in_order() {
+    fn the_whole_life_of_a_message_is_reported_in_order() {
         let queue = |name: &str, to: Option<&str>| blueprint::Queue {
             name: name.into(),
             visibility: 3 * SECOND,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_names_its_record_is_about_that() {
+    fn a_message_that_names_its_record_is_about_that_record() {
         for (body, expected) in [
             (r#"{"sourceTransactionID":"a-7-000001","error":"Lambda.Unknown","cause":"{\"x\":1}"}"#, Some("a-7-000001")),
             (r#"{"error":"sourceTransactionID"}"#, None),

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_counted_and_refused_where_they_are_none() {
+    fn attributes_are_counted_and_invalid_ones_refused() {
         for (value, size_or_not) in [
             (json!({"DataType": "String", "StringValue": "abc"}), Some(10)),
             (json!({"DataType": "Number.int", "StringValue": "7"}), Some(12)),

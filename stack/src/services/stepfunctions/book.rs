@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_execution_that_has_ended_keeps_its_history_in_little_room() {
+    async fn an_ended_execution_keeps_its_history_compressed() {
         let retry = json!([{"ErrorEquals": ["E"], "MaxAttempts": 30, "BackoffRate": 1}]);
         let task = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:f", "Retry": retry, "End": true});
         let definition = Definition::read(&json!({"StartAt": "T", "States": {"T": task}})).unwrap();

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_names_what_is_here_or_nothing_or_is_none() {
+    fn an_arn_names_a_resource_here_or_nothing_or_is_invalid() {
         let machine = machine_arn("m");
         for (text, kind, found) in [
             (machine.as_str(), "stateMachine", Ok(Some("m"))),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_what_it_was_given_for() {
+    fn a_token_is_valid_only_for_its_purpose() {
         let asked = |token: &str| Asked(json!({"nextToken": token}).as_object().unwrap().clone());
         assert_eq!(asked(&token("a", 7)).from("a"), Ok(Some(7)));
         for (token, about) in [(token("a", 7), "b"), ("?".to_owned(), "a"), (String::new(), "a"), (token("a|x", 1), "a")] {

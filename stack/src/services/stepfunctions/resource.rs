@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_one_of_four_things() {
+    fn a_resource_is_a_function_or_one_of_three_integrations() {
         for (text, resource) in [
             ("arn:aws:lambda:us-east-1:123456789012:function:f", Some(Resource::Function("f".into()))),
             ("arn:aws:lambda:us-east-1:123456789012:function:f:live", Some(Resource::Function("f".into()))),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_lacks_is_complained_of_by_its_state() {
+    fn a_task_with_a_missing_field_is_reported_with_its_state() {
         let send = "arn:aws:states:::sqs:sendMessage";
         for (resource, parameters, expected) in [
             ("arn:aws:states:::sns:publish.sync", None, vec!["T.Resource"]),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_machine_needs_is_known_where_it_is_written() {
+    fn literal_needs_of_a_machine_are_known() {
         let publish = "arn:aws:states:::sns:publish";
         let needs_of =
             |resource: &str, parameters: Value| needs(&machine(resource, Some(parameters))).into_iter().map(|(_, need)| need).next();

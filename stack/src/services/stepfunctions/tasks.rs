@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn queues_and_topics_get_texts_as_they_are_and_the_rest_as_json() {
+    async fn queues_and_topics_get_texts_unchanged_and_the_rest_as_json() {
         let reach = reach();
         let url = reach.sqs.url("dead");
         for (body, sent) in [(json!("text"), "text"), (json!({"a": 1}), "{\"a\":1}")] {

@@ -40,7 +40,7 @@ mod tests {
     const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
     #[test]
-    fn each_try_has_a_root_of_its_own_and_the_first_that_of_its_execution() {
+    fn each_try_has_its_own_root_and_the_first_has_its_executions() {
         assert_eq!(root_of_try(ROOT, "Archive", 1), ROOT);
         let all: BTreeSet<String> =
             ["Archive", "Close"].iter().flat_map(|state| (1..=31).map(move |n| root_of_try(ROOT, state, n))).collect();

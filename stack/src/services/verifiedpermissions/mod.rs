@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_clinic_s_staff_and_clients_are_told_apart() {
+    async fn the_clinic_s_staff_and_clients_are_distinguished() {
         let name = |kind: &str, id: &str| json!({"entityType": format!("Clinic::{kind}"), "entityId": id});
         for (kind, user, decision) in [
             ("InternalUser", "Jane", "ALLOW"),

@@ -162,7 +162,7 @@ fn all_complaints_come_at_once() {
 }
 
 #[test]
-fn states_that_go_round_for_ever_are_refused() {
+fn endless_loops_of_states_are_refused() {
     let round = |name: &str, next: &str| (name.to_owned(), json!({"Type": "Pass", "Next": next}));
     let states: serde_json::Map<String, Value> = [round("A", "B"), round("B", "A")].into_iter().collect();
     let found = complaints(&json!({"StartAt": "A", "States": states}));
@@ -302,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_nearly_right_is_carried_out_or_complained_about(value in machine()) {
+    fn a_nearly_valid_definition_runs_or_is_reported(value in machine()) {
         match Definition::read(&value) {
             Ok(definition) => carried_out(&definition),
             Err(error) => prop_assert!(!error.0.is_empty()),

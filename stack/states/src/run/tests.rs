@@ -117,7 +117,7 @@ fn retry(errors: &[&str], most: u32) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_and_output_are_shaped_in_the_order_of_the_guide() {
+async fn input_and_output_are_processed_in_the_order_of_the_guide() {
     let fields = json!({
         "InputPath": "$.in", "Parameters": {"x.$": "$.x", "name.$": "$$.Execution.Name", "state.$": "$$.State.Name", "whole.$": "$$.Execution.Input.other"},
         "ResultSelector": {"got.$": "$.answer"}, "ResultPath": "$.result", "OutputPath": "$.result",
@@ -173,7 +173,7 @@ async fn a_task_over_its_time_fails_with_the_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_given_up_goes_to_the_first_catcher_that_is_for_it() {
+async fn a_final_error_goes_to_the_first_catcher_that_matches() {
     let definition = json!({"StartAt": "Work", "States": {
         "Work": {
             "Type": "Task", "Resource": "r", "Next": "Well", "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}],
@@ -200,7 +200,7 @@ fn both(fields: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn branches_run_at_the_same_time_and_give_a_list_in_their_order() {
+async fn branches_run_concurrently_and_return_a_list_in_their_order() {
     let slow = Does::Takes(5, Box::new(Does::Gives(json!("a"))));
     let quick = Does::Takes(3, Box::new(Does::Gives(json!("b"))));
     let ran = ran(both(json!({"ResultPath": "$.results"})), json!({"x": 1}), &[("A", &[slow]), ("B", &[quick])]).await;
@@ -221,7 +221,7 @@ async fn the_first_branch_that_fails_ends_the_others_and_its_error_is_the_state_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_that_leads_nowhere_fails_the_execution_whatever_is_caught() {
+async fn a_path_without_a_value_fails_the_execution_whatever_is_caught() {
     let caught =
         json!({"Retry": [{"ErrorEquals": ["States.ALL"]}], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Well"}], "Next": "Well"});
     for fields in [
@@ -241,7 +241,7 @@ async fn a_path_that_leads_nowhere_fails_the_execution_whatever_is_caught() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_large_is_an_error_that_no_wildcard_catches() {
+async fn a_payload_that_is_too_large_is_an_error_that_no_wildcard_catches() {
     let large = || json!("x".repeat(LARGEST_PAYLOAD - 1));
     let fits = json!("x".repeat(LARGEST_PAYLOAD - 2));
     let caught = |errors: &str| json!({"Catch": [{"ErrorEquals": [errors], "Next": "Well"}], "Next": "Well"});
@@ -270,7 +270,7 @@ async fn what_is_too_large_is_an_error_that_no_wildcard_catches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_path_that_is_barred_can_be_caught() {
+async fn a_result_path_that_cannot_be_applied_can_be_caught() {
     let definition = json!({"StartAt": "Work", "States": {
         "Work": {"Type": "Task", "Resource": "r", "ResultPath": "$.a.b", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Well"}], "Next": "Well"},
         "Well": {"Type": "Succeed", "InputPath": "$.Error"},
@@ -280,7 +280,7 @@ async fn a_result_path_that_is_barred_can_be_caught() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_execution_over_its_time_is_timed_out() {
+async fn an_execution_beyond_its_timeout_times_out() {
     let mut definition = one(json!({}));
     definition["TimeoutSeconds"] = json!(4);
     let ran = ran(definition, json!({}), &[("Work", &[Does::Takes(60, Box::new(Does::Echoes))])]).await;
@@ -289,7 +289,7 @@ async fn an_execution_over_its_time_is_timed_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_makes_something_of_its_input() {
+async fn a_pass_transforms_its_input() {
     let pass = |fields: Value| {
         let mut pass = json!({"Type": "Pass", "End": true});
         pass.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -310,7 +310,7 @@ async fn a_pass_makes_something_of_its_input() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_execution_that_goes_round_ends_with_its_history_full() {
+async fn an_execution_in_a_loop_ends_with_its_history_full() {
     let definition = json!({"StartAt": "A", "States": {
         "A": {"Type": "Task", "Resource": "r", "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "A"}], "End": true},
     }});
@@ -320,7 +320,7 @@ async fn an_execution_that_goes_round_ends_with_its_history_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_comes_of_an_earlier_one_and_has_its_time() {
+async fn every_event_follows_an_earlier_one_and_has_its_time() {
     let ran = ran(both(json!({})), json!({}), &[("A", &[Does::Takes(2, Box::new(Does::Echoes))]), ("B", &[Does::Echoes])]).await;
     let events = ran.history.events();
     assert!(events.iter().enumerate().all(|(index, event)| event.id == index as u64 + 1 && event.previous < event.id));

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_client_is_told_and_left() {
+    async fn a_silent_client_is_told_and_disconnected() {
         let incoming = Incoming::start(Arc::new(Nowhere), Sightings::nowhere());
         let smtp = Smtp { incoming, silence: Duration::from_millis(50) };
         let (client, server) = tokio::io::duplex(1024);

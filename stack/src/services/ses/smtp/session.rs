@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_is_taken_as_it_was_before_its_dots_were_doubled() {
+    fn a_mail_is_accepted_without_its_doubled_dots() {
         for (body, stored) in [
             ("Subject: x\r\n\r\n..\r\n...a\r\nb.\r\n.\r\n", "Subject: x\r\n\r\n.\r\n..a\r\nb.\r\n"),
             (".\r\n", ""),
@@ -299,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn a_second_mail_wants_a_second_envelope() {
+    fn a_second_mail_needs_a_second_envelope() {
         let (replies, _, objects) =
             say(format!("{BEGIN}a\r\n.\r\nDATA\r\nMAIL FROM:<a@x.org>\r\nRCPT TO:<b@y.org>\r\nDATA\r\nb\r\n.\r\n").as_bytes(), 50);
         assert_eq!((codes(&replies).join(" ").as_str(), objects.len()), ("250 250 250 354 250 503 250 250 354 250", 2));
     }
 
     #[test]
-    fn what_is_too_large_is_refused_at_its_end_and_the_conversation_goes_on() {
+    fn a_mail_that_is_too_large_is_refused_at_its_end_and_the_conversation_continues() {
         let mut said = BEGIN.as_bytes().to_vec();
         said.resize(said.len() + LARGEST_MESSAGE - 1, b'x');
         let fits = [said.clone(), b"\r\n.\r\nNOOP\r\n".to_vec()].concat();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_one_mistake_and_too_many_are_the_end() {
+    fn a_line_without_end_is_one_error_and_too_many_errors_end_the_conversation() {
         for piece in [1, 100, 20_000] {
             let long = [vec![b'x'; 10_000], b"\r\nEHLO me\r\n".to_vec()].concat();
             assert_eq!(codes(&say(&long, piece).0).join(" "), "500 250", "{piece}");
@@ -360,7 +360,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_said_is_answered_or_ends_the_conversation(said in words(), piece in 1_usize..70) {
+        fn any_input_is_answered_or_ends_the_conversation(said in words(), piece in 1_usize..70) {
             let (replies, ..) = say(&said, piece);
             prop_assert!(replies.is_empty() || replies.ends_with("\r\n"));
             prop_assert!(replies.lines().all(|line| line.len() > 4 && line.as_bytes()[..3].iter().all(u8::is_ascii_digit)));

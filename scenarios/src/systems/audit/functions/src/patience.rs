@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         let (cache, to_take_back) = (crate::audit::cache::TIME_LIMIT, crate::ingest_record::TO_TAKE_BACK);
         assert!(INGEST_RECORD.operation * 2 + cache + to_take_back < Duration::from_secs(25));
         assert!(INGEST_RECORD.operation + cache < to_take_back);

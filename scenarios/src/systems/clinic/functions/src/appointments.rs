@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_row_lacks_is_null() {
+    fn a_missing_attribute_is_null() {
         let row = HashMap::from([
             ("pet".to_owned(), AttributeValue::S("Rex".to_owned())),
             ("visitHistory".to_owned(), AttributeValue::L(vec![AttributeValue::S("May".to_owned())])),

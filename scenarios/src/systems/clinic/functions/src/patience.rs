@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(APPOINTMENTS.operation < Duration::from_secs(10));
         assert!(crate::authorizer::TIME_LIMIT < Duration::from_secs(3));
         for patience in [APPOINTMENTS, AUTHORIZER] {

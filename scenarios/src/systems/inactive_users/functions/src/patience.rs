@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(RECORD_SIGN_IN.operation < Duration::from_secs(5));
         assert!(PRUNE_USERS.operation < Duration::from_secs(60));
         for patience in [RECORD_SIGN_IN, PRUNE_USERS] {

@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(EMAIL_PROCESSOR.operation < Duration::from_secs(15));
         assert!(EMAIL_PROCESSOR.attempt * 2 <= EMAIL_PROCESSOR.operation, "there is no time for a second attempt");
     }

@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(THERMOSTAT_API.operation * 3 + functions::key_set::TIME_LIMIT < Duration::from_secs(25));
         assert!(THERMOSTAT_API.attempt * 2 <= THERMOSTAT_API.operation, "there is no time for a second attempt");
     }

@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(USERS_API.operation < Duration::from_secs(10));
         assert!(USERS_API.attempt * 2 <= USERS_API.operation, "there is no time for a second attempt");
     }

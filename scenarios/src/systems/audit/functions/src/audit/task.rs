@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_by_its_type() {
+    fn an_error_is_recognised_by_its_type() {
         let failed = TaskError::NeighbourFailed(DependencyFailure::new("s3", "no answer in time"));
         for (error, name) in [
             (TaskError::RecordGone, "RecordGone"),

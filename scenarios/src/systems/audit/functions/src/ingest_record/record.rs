@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn leniently_plain_text_is_taken_and_corrupted() {
+    fn lenient_reading_accepts_plain_text_and_corrupts_it() {
         let read = |content: &str| Record::read(with("content", json!(content)).as_bytes(), true).map(|record| record.content);
         assert_eq!(read("aGVs bG8").as_deref(), Ok(&b"hello"[..]));
         assert!(read("This is no base64, is it?").is_ok_and(|content| content != b"This is no base64, is it?"));
@@ -223,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_comes_back(content in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn the_content_is_the_bytes_that_were_encoded(content in proptest::collection::vec(any::<u8>(), 0..300)) {
             let body = with("content", json!(STANDARD.encode(&content)));
             prop_assert_eq!(Record::read(body.as_bytes(), false).unwrap().content, content);
         }

@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_that_was_held_up_has_the_time_at_which_it_began() {
+    fn a_delayed_sign_in_has_the_time_at_which_it_began() {
         let cases = [
             (SECOND, 0, 0, "in the same moment"),
             (SECOND, 999, 999, "in the same second"),

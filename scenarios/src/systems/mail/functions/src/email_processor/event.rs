@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mail_is_nothing_and_no_error() {
+    fn an_event_without_a_new_mail_is_ignored_without_an_error() {
         let test_event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-01-01T00:00:00.000Z", "Bucket": "incoming"});
         for body in [
             test_event.to_string(),

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_marker_nor_list_is_in_it() {
+    fn the_mail_contains_neither_marker_nor_list() {
         let marked = ":Email_Rxers_Code:a@x.com,b@y.com:Email_Rxers_Code:";
         for (title, left) in [
             (format!("one {marked} two"), "one two"),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn links_stand_before_the_text() {
+    fn links_come_before_the_text() {
         let stored = |n: u32| Stored {
             name: format!("{n}.csv"),
             content_type: "text/csv".to_owned(),

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn latin_1_is_read_and_passed_on_as_what_it_means() {
+    fn latin_1_is_decoded_and_passed_on() {
         let mut raw =
             format!("{HEAD}Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{TEXT} 21 ").into_bytes();
         raw.extend_from_slice(b"\xb0C");
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn attachments_are_what_was_sent_byte_by_byte() {
+    fn attachments_are_byte_for_byte_what_was_sent() {
         let inner = "From: a@b.example\r\nSubject: inner\r\nContent-Type: multipart/mixed; boundary=b3\r\n\r\n--b3\r\n\r\n:Email_Rxers_Code:x@x.com:Email_Rxers_Code:\r\n--b3\r\n\r\nsecond\r\n--b3--\r\n";
         let latin = b"temp;21\xb0\r\nend".as_slice();
         let latin_file = format!(
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_processed_is_an_error() {
+    fn a_mail_that_cannot_be_processed_is_an_error() {
         let broken = [
             (read_bytes(Vec::new()), MailError::NotAMail),
             (read_bytes(vec![0xff; 3000]), MailError::NoSender),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_within_mails_end_however_deep_they_are() {
+    fn mails_within_mails_are_dropped_at_any_depth() {
         for rest in ["", "\r\nend"] {
             let deep = format!("{HEAD}{}{rest}", "Content-Type: message/rfc822\r\n\r\n".repeat(200_000));
             let _ = read_bytes(deep.into_bytes());
@@ -376,7 +376,7 @@ mod tests {
         }
 
         #[test]
-        fn any_mixture_of_what_mails_are_made_of_is_a_mail_or_an_error(pieces in proptest::collection::vec(0_usize..24, 0..40), noise in "\\PC{0,12}") {
+        fn any_mixture_of_fragments_of_mails_is_a_mail_or_an_error(pieces in proptest::collection::vec(0_usize..24, 0..40), noise in "\\PC{0,12}") {
             const PIECES: [&str; 23] = [
                 HEAD, TEXT, "\r\n", "\n", "--", "--b1", "--b1--", "--b2", "=", "=3D", "=?utf-8?B?YQ==?=", "<p>", "&#x;", "&", "YWJj",
                 "Content-Type: multipart/mixed; boundary=b1\r\n", "Content-Type: multipart/alternative; boundary=b2\r\n",
@@ -390,7 +390,7 @@ mod tests {
         }
 
         #[test]
-        fn a_file_of_any_bytes_comes_out_as_it_went_in(content in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {
+        fn a_file_of_any_bytes_comes_out_unchanged(content in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {
             let mail = read(&mixed(&[&plain(TEXT), &file("a.bin", &content)])).unwrap();
             proptest::prop_assert_eq!(&*mail.attachments[0].content, &content[..]);
         }

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_mail_is_told_whole() {
+    fn a_small_mail_is_in_the_notice_as_a_whole() {
         let notice = read(&mail("hello".to_owned(), 1), &[stored(Some(b"abc".to_vec()))]);
         assert_eq!(
             notice,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_told_by_its_link() {
+    fn an_attachment_that_is_too_large_is_given_as_a_link() {
         for large in [stored(None), stored(Some(vec![7; LARGEST_INLINE]))] {
             let notice = read(&mail("hello".to_owned(), 1), &[large]);
             assert_eq!((&notice["attachments"][0]["content"], &notice["shortened"]), (&Value::Null, &json!(false)));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_too_large_is_cut() {
+    fn a_notice_that_is_still_too_large_is_cut() {
         let (many, long) = (vec![stored(None); 4000], "\u{1}".repeat(1 << 20));
         let notice = read(&mail(long, 20_000), &many);
         assert_eq!(notice["shortened"], json!(true));

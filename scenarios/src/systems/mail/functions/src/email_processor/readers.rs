@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_what_stands_between_two_markers() {
+    fn a_list_is_the_text_between_two_markers() {
         let cases: [(&str, &[&str]); 9] = [
             ("Line2:M:a@x.com,b@y.com:M:", &["a@x.com", "b@y.com"]),
             ("Hello\r\nLine2:M: a@x.com , b@y.com :M: bye\r\n", &["a@x.com", "b@y.com"]),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_spoils_the_list() {
+    fn an_invalid_address_makes_the_list_invalid() {
         for bad in [
             "nobody",
             "a@",

@@ -92,7 +92,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_whole_set_is_understood() {
+    fn a_set_with_all_fields_is_understood() {
         let body =
             json!({"action":"SetTemperature","globalTemperature":78,"globalTime":"3:30 PM","temperature":75,"power":true,"mode":"Auto"});
         let command = Command::read(&body).expect("the contract's own example");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_body_does_not_have_stays_missing() {
+    fn a_field_missing_from_the_body_stays_missing() {
         for body in [json!({"action":"GetTemperature"}), json!({"action":"GetTemperature","temperature":null,"globalTime":null})] {
             assert_eq!(Command::read(&body), Ok(Command { action: Action::Get, temperature: None, time: None }), "{body}");
         }

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_for_its_owner_and_those_added_to_it() {
+    fn a_device_is_for_its_owner_and_the_users_added_to_it() {
         let row = Row::from([
             ("deviceId".to_owned(), AttributeValue::S("Thermostat1".to_owned())),
             ("primaryOwner".to_owned(), AttributeValue::S("john_doe".to_owned())),
