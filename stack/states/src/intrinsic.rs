@@ -151,8 +151,8 @@ impl<'a> Reader<'a> {
         word.trim()
     }
 
-    /// A text in single quotes. Escapes of the quote and the backslash are resolved; the others
-    /// stay for `States.Format`.
+    /// A text in single quotes. Escapes of braces and of the backslash stay for `States.Format`; the
+    /// others are resolved.
     fn quoted(&mut self) -> Result<String, String> {
         let mut text = String::new();
         let mut rest = self.rest.chars();

@@ -98,7 +98,7 @@ impl Alarms {
         }
     }
 
-    /// A change from INSUFFICIENT_DATA to OK is not reported: nothing was wrong before.
+    /// A change from `INSUFFICIENT_DATA` to `OK` is not reported: nothing was wrong before.
     fn tell(&self, alarm: &Alarm, change: &Change) {
         if (change.from, change.to) == (State::InsufficientData, State::Ok) {
             return;

@@ -41,7 +41,7 @@ pub const DESCRIBED: Described = Described {
     operations: &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"],
 };
 
-/// The public endpoint.
+/// The operation of a public address.
 fn operation(_: &Method, uri: &Uri) -> Option<&'static str> {
     let path = uri.path();
     let key_set = path.ends_with("/.well-known/jwks.json").then_some("Jwks");

@@ -27,7 +27,7 @@ pub struct UserPool {
     /// The users.
     pub users: Users,
     key: RwLock<Arc<SigningKey>>,
-    /// Seals refresh tokens, so that the pool need not store them.
+    /// Signs refresh tokens, so that the pool need not store them.
     seal: hmac::Key,
 }
 
@@ -101,8 +101,7 @@ impl UserPool {
         Ok(Tokens { access: key.token(&merged(&common, access)?)?, id: key.token(&merged(&common, id)?)? })
     }
 
-    /// A token that the user `name` can exchange for new ones during its era, with its contents
-    /// sealed.
+    /// A signed token that the user `name` can exchange for new ones during its era.
     pub fn refresh_token(&self, client: &str, name: &str, era: u64) -> String {
         let good_until = seconds(SystemTime::now() + REFRESH_GOOD_FOR);
         let what = URL_SAFE_NO_PAD.encode(json!([client, name, good_until, era]).to_string());

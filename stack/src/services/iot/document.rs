@@ -28,7 +28,7 @@ impl Rejection {
         Self { code, message: message.into(), client_token: None }
     }
 
-    /// The text on a `rejected` topic.
+    /// The message on a `rejected` topic.
     pub fn body(&self, timestamp: u64) -> Value {
         with_token(json!({"code": self.code, "message": self.message, "timestamp": timestamp}), self.client_token.as_deref())
     }
@@ -50,7 +50,7 @@ pub struct Document {
     timestamp: u64,
 }
 
-/// The texts about an accepted update; `delta` only if desired and reported differ.
+/// The messages about an accepted update; `delta` only if desired and reported differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accepted {
     /// For the requester.
