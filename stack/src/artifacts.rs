@@ -1,4 +1,4 @@
-//! The programs that make up the stack: where they are.
+//! The programs that make up the stack, and where they are.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,16 @@ pub struct Artifacts {
     pub folder: PathBuf,
 }
 
-/// A program that is not there.
+/// A program that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{missing}` is not in `{folder}`; run `cargo build --release --workspace --bins` in a checkout of brownout and set `BROWNOUT_PROGRAMS` to its \
      folder `target/release`, or copy the programs from there beside this command"
 )]
 pub struct MissingArtifact {
-    /// What was looked for.
+    /// The missing file.
     pub missing: String,
-    /// Where.
+    /// The folder that was searched.
     pub folder: String,
 }
 
@@ -26,10 +26,10 @@ impl Artifacts {
     /// The name of the extension's binary.
     pub const EXTENSION: &str = "brownout-extension";
 
-    /// Those in `folder`, each of these looked for.
+    /// Checks that all `programs` are in `folder`.
     ///
     /// # Errors
-    /// Names the first that is missing.
+    /// Names the first missing program.
     pub fn in_folder(folder: &Path, programs: &[&str]) -> Result<Self, MissingArtifact> {
         if let Some(missing) = programs.iter().find(|name| !folder.join(name).is_file()) {
             return Err(MissingArtifact { missing: (*missing).to_owned(), folder: folder.display().to_string() });

@@ -1,12 +1,13 @@
-//! What a stack is made of beside its functions and routes, as the template declares it: plain data between who reads the template and who serves it.
-//! Names are the physical ones (`incoming`), times those at AWS; nothing here is compressed.
+//! What a stack is made of besides functions and routes, as the template declares it: plain data
+//! between the template's reader and the services. Names are the physical ones (`incoming`), times
+//! are the uncompressed ones at AWS.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use states::Definition;
 
-/// Everything beside functions and routes.
+/// Everything besides functions and routes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Blueprint {
     /// `AWS::SQS::Queue`.
@@ -25,9 +26,9 @@ pub struct Blueprint {
     pub mappings: Vec<Mapping>,
     /// `AWS::Cognito::UserPool`.
     pub pools: Vec<UserPool>,
-    /// `AWS::VerifiedPermissions::PolicyStore`, by their logical ids.
+    /// `AWS::VerifiedPermissions::PolicyStore`, by logical id.
     pub policy_stores: Vec<String>,
-    /// `AWS::SES::EmailIdentity`: who may send mail.
+    /// `AWS::SES::EmailIdentity`: addresses and domains that may send mail.
     pub senders: Vec<String>,
     /// `AWS::Serverless::StateMachine`.
     pub machines: Vec<Machine>,
@@ -49,7 +50,7 @@ impl Blueprint {
         self.machines.extend(other.machines);
     }
 
-    /// What has a name that nothing else of its kind may have: the kind and the name.
+    /// The names that must be unique within their kind: the kind and the name.
     pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let queues = self.queues.iter().map(|it| ("queue", it.name.as_str()));
         let buckets = self.buckets.iter().map(|it| ("bucket", it.name.as_str()));
@@ -76,12 +77,13 @@ pub struct Queue {
     pub redrive: Option<Redrive>,
 }
 
-/// Where a queue's messages go that were received too often.
+/// Where a queue's messages go after too many receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
     /// The name of the dead-letter queue.
     pub to: String,
-    /// `maxReceiveCount`: so many times a message is received; the next time it would be, it goes.
+    /// `maxReceiveCount`: a message can be received that many times; at the next receive it is
+    /// moved instead.
     pub max_receives: u32,
 }
 
@@ -90,7 +92,7 @@ pub struct Redrive {
 pub struct Bucket {
     /// `BucketName`.
     pub name: String,
-    /// Names of the queues that are told of `s3:ObjectCreated:*`.
+    /// Names of the queues that get `s3:ObjectCreated:*` events.
     pub notifies: Vec<String>,
 }
 
@@ -108,7 +110,7 @@ pub struct Table {
     pub name: String,
     /// The partition key, always text here.
     pub key: String,
-    /// The attribute of `TimeToLiveSpecification`, where it is enabled.
+    /// The attribute of `TimeToLiveSpecification`, if it is enabled.
     pub expires_by: Option<String>,
     /// Whether it has a stream of old and new images.
     pub streams: bool,
@@ -130,15 +132,16 @@ pub struct Alarm {
     pub name: String,
     /// The queue's name.
     pub queue: String,
-    /// What is measured.
+    /// The metric.
     pub metric: Metric,
     /// `Period`.
     pub period: Duration,
-    /// The threshold is reached or exceeded (`GreaterThanOrEqualToThreshold`), or exceeded (`GreaterThanThreshold`).
+    /// Whether the alarm also fires at the threshold (`GreaterThanOrEqualToThreshold`) or only
+    /// above it (`GreaterThanThreshold`).
     pub inclusive: bool,
     /// `Threshold`: seconds or messages.
     pub threshold: f64,
-    /// The name of the topic that is told.
+    /// The name of the topic that gets the notifications.
     pub tells: Option<String>,
 }
 
@@ -160,7 +163,7 @@ pub enum Metric {
 pub struct Machine {
     /// `Name`.
     pub name: String,
-    /// `Definition`, understood.
+    /// The parsed `Definition`.
     pub definition: Definition,
 }
 
@@ -177,9 +180,9 @@ pub struct Mapping {
     pub batch: u32,
     /// `MaximumBatchingWindowInSeconds`.
     pub window: Duration,
-    /// `FilterCriteria`: patterns, of which one must match; none takes everything.
+    /// `FilterCriteria`: patterns, of which one must match; without patterns every record passes.
     pub filters: Vec<Value>,
-    /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
+    /// Whether `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub partial: bool,
 }
 
@@ -199,7 +202,7 @@ pub enum Source {
         table: String,
         /// `BisectBatchOnFunctionError`.
         bisect: bool,
-        /// `MaximumRetryAttempts`; none is for ever.
+        /// `MaximumRetryAttempts`; `None` retries without limit.
         retries: Option<u32>,
         /// The name of the queue of `DestinationConfig.OnFailure`.
         on_failure: Option<String>,
@@ -211,6 +214,6 @@ pub enum Source {
 pub struct UserPool {
     /// `UserPoolName`.
     pub name: String,
-    /// The name of the function that it invokes after an authentication.
+    /// The name of the function that the pool invokes after an authentication.
     pub post_authentication: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! Waits until its parent has gone, then ends every process of one stack. It starts nothing and ends nothing that does not carry the marker.
+//! Waits until its parent is gone, then ends every process of one stack. It starts nothing and ends
+//! only processes that carry the marker.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -7,14 +8,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// The variable that every process of a stack carries.
 const VARIABLE: &str = "BROWNOUT_STACK";
-/// What the processes of a stack that died are given.
+/// How long the processes of a dead stack may take to end.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Blocks until standard input ends, which it does when the parent ends or dies; then ends every process with
-/// `BROWNOUT_STACK=<marker>` in its environment, stopped ones too, until none is left.
+/// Blocks until standard input ends, which happens when the parent ends or dies. Then ends every
+/// process with `BROWNOUT_STACK=<marker>` in its environment, stopped ones too, until none is left.
 ///
 /// # Errors
-/// Where standard input cannot be read, or processes are left after 5 s.
+/// If standard input cannot be read, or processes are left after 5 s.
 pub fn guard(marker: &str) -> io::Result<()> {
     let mut input = io::stdin().lock();
     let mut buffer = [0; 64];
@@ -31,10 +32,10 @@ pub fn guard(marker: &str) -> io::Result<()> {
     }
 }
 
-/// Ends every process that carries the marker, but not this one.
+/// Ends every process that carries the marker, except this one.
 ///
 /// # Errors
-/// Where processes are left after 5 s.
+/// If processes are left after 5 s.
 pub fn end_all(marker: &str) -> io::Result<()> {
     let began = Instant::now();
     loop {
@@ -46,7 +47,7 @@ pub fn end_all(marker: &str) -> io::Result<()> {
             return Err(io::Error::new(io::ErrorKind::TimedOut, format!("processes {left:?} of `{marker}` did not end")));
         }
         for pid in left.into_iter().filter_map(Pid::from_raw) {
-            // One that has ended meanwhile needs no signal.
+            // A process that has ended meanwhile needs no signal.
             let _ = kill_process(pid, Signal::CONT);
             let _ = kill_process(pid, Signal::KILL);
         }
@@ -54,7 +55,8 @@ pub fn end_all(marker: &str) -> io::Result<()> {
     }
 }
 
-/// The processes that carry the marker, without this one. One that has ended and only waits to be reaped has no environment any more.
+/// The processes that carry the marker, without this one. A process that has ended and waits to be
+/// reaped has no environment any more.
 pub fn marked(marker: &str) -> Vec<i32> {
     if marker.is_empty() {
         return Vec::new();
@@ -86,7 +88,7 @@ mod tests {
         let (mut running, mut stopped) = (marked_child(&marker), marked_child(&marker));
         let mut other = marked_child(&format!("{marker}-other"));
         kill_process(Pid::from_child(&stopped), Signal::STOP).unwrap();
-        // A child that has not yet become `sleep` shows its parent's environment.
+        // A child that has not yet executed `sleep` shows its parent's environment.
         let began = Instant::now();
         while marked(&marker).len() < 2 && began.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(1));
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_marker_marks_nobody() {
+    fn an_empty_marker_marks_nothing() {
         assert!(marked("").is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! The door through which services invoke functions. Services are up before the platform is, so the door is put in later; until then nothing is invoked.
+//! How services invoke functions. Services start before the platform, so the platform's interface
+//! is set later; until then nothing is invoked.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,27 +8,28 @@ use bytes::Bytes;
 
 use crate::platform::invocation::{InvokeError, Invoked};
 
-/// Whoever invokes functions.
+/// Invokes functions.
 #[async_trait]
 pub trait Invoke: Send + Sync {
-    /// Hands an event in and waits for what comes of it. `trace` is an X-Ray trace header whose root is passed on.
+    /// Submits an event and waits for the result. `trace` is an X-Ray trace header whose root is
+    /// passed on.
     async fn invoke(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<Invoked, InvokeError>;
 }
 
-/// A door that is put in once.
+/// The platform's interface, set once.
 #[derive(Clone, Default)]
 pub struct LateInvoke(Arc<OnceLock<Arc<dyn Invoke>>>);
 
 impl LateInvoke {
-    /// Puts the door in; a second one is ignored.
+    /// Sets the interface; a second call is ignored.
     pub fn put(&self, door: Arc<dyn Invoke>) {
         let _ = self.0.set(door);
     }
 
-    /// The door, where it is in.
+    /// The interface, once it is set.
     ///
     /// # Errors
-    /// [`InvokeError::Stopped`] where there is none yet.
+    /// [`InvokeError::Stopped`] if it is not set yet.
     pub fn door(&self) -> Result<&Arc<dyn Invoke>, InvokeError> {
         self.0.get().ok_or(InvokeError::Stopped)
     }

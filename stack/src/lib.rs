@@ -1,5 +1,5 @@
-//! What an experiment is made on: Lambda and its neighbours on this machine, or a deployed stack. It knows nothing of what is under test but the
-//! templates and the seed that it is given.
+//! The target of an experiment: Lambda and the services that it uses on this machine, or a deployed
+//! stack. It knows nothing of the system under test except the templates and the seed that it gets.
 
 pub mod account;
 pub mod artifacts;

@@ -1,5 +1,5 @@
-//! Writes the ledger and the sightings: entries as they come, a line each. It never holds a line back for longer than the flush interval, and never blocks
-//! who sends.
+//! Writes the ledger and the sightings: one line per entry, as they come. It never holds a line
+//! back for longer than the flush interval, and never blocks the sender.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,14 +8,15 @@ use std::path::Path;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-/// How many entries go into one write at most.
+/// The most entries in one write.
 const BATCH: usize = 1024;
 
-/// Appends the line of every entry, its line break included, to the file at `path` until all senders are gone. What has arrived is written at
-/// once, in whole lines, as many as are there in one call: a reader waits for nothing but the system call.
+/// Appends the line of every entry, including its line break, to the file at `path` until all
+/// senders are gone. Whatever has arrived is written at once, in whole lines and in one call, so a
+/// reader only waits for the system call.
 ///
 /// # Errors
-/// Where the file cannot be opened. The task's result says whether all was written.
+/// If the file cannot be opened. The task's result says whether all was written.
 pub fn start<T: Send + 'static>(
     path: &Path,
     entries: UnboundedReceiver<T>,
@@ -32,7 +33,8 @@ async fn write_all<T>(mut file: File, mut entries: UnboundedReceiver<T>, to_line
         lines.clear();
         batch.drain(..).for_each(|entry| lines.push_str(&to_line(&entry)));
         file.write_all(lines.as_bytes())?;
-        // A thousand entries a second one by one would be a thousand writes; a few milliseconds together are far fewer, and nobody notices them.
+        // A thousand entries a second would be a thousand writes one by one. Collecting them for a
+        // few milliseconds needs far fewer writes, and readers do not notice the delay.
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     Ok(())
@@ -46,7 +48,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn entries_are_readable_while_the_senders_are_there_and_all_are_when_they_are_gone() {
+    async fn entries_are_readable_while_the_senders_exist_and_complete_when_they_are_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.ndjson");
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();

@@ -1,4 +1,5 @@
-//! The plan in force, watched beside the calls and never read on their way. Whatever it cannot read means: nothing is struck.
+//! The plan in force, watched in the background and never read during a call. If the plan cannot be
+//! read, nothing is faulted.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +11,7 @@ use faults::{Entry, Plan};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
-/// How often the file is looked at: a strike is in effect within this time.
+/// How often the file is read: a strike takes effect within this time.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// A plan and the end of its lease.
@@ -20,7 +21,7 @@ struct InForce {
     until: Instant,
 }
 
-/// The plan in force, shared by all who decide by it. The watching ends with its last copy.
+/// The plan in force, shared by everything that decides by it. The watch ends with its last copy.
 #[derive(Debug, Clone)]
 pub struct PlanWatch {
     in_force: Arc<Mutex<Option<InForce>>>,
@@ -37,7 +38,8 @@ impl Drop for Watcher {
 }
 
 impl PlanWatch {
-    /// Watches the plan file at `path`; what `place` has to say about it goes into the ledger, once each time it changes.
+    /// Watches the plan file at `path`. Notes about it go into the ledger in the name of `place`,
+    /// once for each change.
     pub fn start(path: PathBuf, place: &str, ledger: UnboundedSender<Entry>) -> Self {
         let in_force = Arc::new(Mutex::new(None));
         let mut reader = Reader::new(place.to_owned(), ledger, Arc::clone(&in_force));
@@ -51,12 +53,14 @@ impl PlanWatch {
         Self { in_force, _watcher: Arc::new(Watcher(watcher)) }
     }
 
-    /// The plan in force at this moment; none where there is none, it cannot be read or its lease is over.
+    /// The plan in force now; `None` if the file does not exist or cannot be read, or the plan's
+    /// lease has expired.
     pub fn current(&self) -> Option<Arc<Plan>> {
         at(&self.in_force, Instant::now())
     }
 
-    /// Ends when a fault of `run` is not in force any more: the plan is calm or gone, its lease is over, or another's.
+    /// Ends when a fault of `run` is not in force any more: the plan is calm, gone or another
+    /// run's, or its lease has expired.
     pub async fn over(&self, run: &str, fault: &str) {
         while self.current().is_some_and(|plan| plan.run == run && plan.strikes_with(fault)) {
             tokio::time::sleep(EVERY / 4).await;
@@ -69,7 +73,7 @@ fn at(in_force: &Mutex<Option<InForce>>, now: Instant) -> Option<Arc<Plan>> {
     in_force.as_ref().filter(|it| now < it.until).map(|it| Arc::clone(&it.plan))
 }
 
-/// The file is small and local, so that reading it in place costs less than handing it to another thread.
+/// The file is small and local, so reading it here costs less than handing it to another thread.
 fn read(path: &Path) -> Content {
     let mut content = Content::default();
     if let Ok(mut file) = File::open(path) {
@@ -81,7 +85,7 @@ fn read(path: &Path) -> Content {
     content
 }
 
-/// What a file says, and since when.
+/// The content of a file, and its time of writing.
 #[derive(Debug, Default)]
 struct Content {
     bytes: Vec<u8>,
@@ -101,7 +105,7 @@ impl Moment {
     }
 }
 
-/// Takes what the file says again and again and keeps what is in force.
+/// Reads the file repeatedly and keeps what is in force.
 struct Reader {
     place: String,
     ledger: UnboundedSender<Entry>,
@@ -116,7 +120,7 @@ impl Reader {
         Self { place, ledger, in_force, last_bytes: Vec::new(), last_seen: None, lapse_noted: true }
     }
 
-    /// No bytes are no file, and no plan.
+    /// An empty file is treated like a missing file: no plan.
     fn look(&mut self, content: Content, now: Moment) {
         if content.bytes == self.last_bytes {
             self.note_lapse(now.steady);
@@ -136,7 +140,8 @@ impl Reader {
         }
     }
 
-    /// What is left of the lease counts from here, on the monotonic clock; an older plan of the same run changes nothing.
+    /// The rest of the lease counts from here, on the monotonic clock. An older plan of the same
+    /// run changes nothing.
     fn take(&mut self, plan: Plan, written: Option<SystemTime>, now: Moment) {
         if let Some((run, sequence)) = &self.last_seen
             && *run == plan.run
@@ -164,7 +169,7 @@ impl Reader {
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 
-    /// A ledger that nobody reads any more is no reason to stop.
+    /// The ledger may be closed; that is no reason to stop.
     fn note(&self, what: String) {
         let _ = self.ledger.send(Entry::Note { place: self.place.clone(), what });
     }
@@ -243,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_a_dead_run_has_left_has_only_the_rest_of_its_lease() {
+    fn the_plan_of_a_dead_run_has_only_the_rest_of_its_lease() {
         let hours = Duration::from_secs(7_200);
         assert_eq!(Desk::new().after_one_of_age(0, &json("r", 1, 60_000), hours), None);
         let mut desk = Desk::new();

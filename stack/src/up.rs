@@ -1,4 +1,4 @@
-//! Brings the whole stack up in this process: services, platform, ledger; and takes it down again.
+//! Starts the whole stack in this process (services, platform, ledger) and stops it again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,10 +21,10 @@ use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
 
-/// What `AWS_LAMBDA_EXEC_WRAPPER` names, from our layer.
+/// The script that `AWS_LAMBDA_EXEC_WRAPPER` names, from brownout's layer.
 const WRAPPER: &str = include_str!("../../extension/layer/wrapper");
 
-/// What to bring up, and how.
+/// What to start, and how.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The folder shared with the harness.
@@ -33,37 +33,37 @@ pub struct Settings {
     pub artifacts: Artifacts,
     /// What is deployed.
     pub deployment: Deployment,
-    /// A real server that is the cache instead of the one that is built in, `redis://host:port`.
+    /// A real server that is used as the cache instead of the built-in one, `redis://host:port`.
     pub redis: Option<String>,
-    /// What every process of the stack carries as `BROWNOUT_STACK`.
+    /// The value of `BROWNOUT_STACK` in every process of the stack.
     pub marker: String,
 }
 
-/// Why the stack did not come up.
+/// Why the stack did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
-    /// A socket, a file or a process did not obey.
+    /// An operation on a socket, a file or a process failed.
     #[error("the stack could not be brought up")]
     Io(#[from] io::Error),
-    /// The template and this code disagree.
+    /// The template is not understood.
     #[error("the template is not understood")]
     Template(#[from] TemplateError),
-    /// A queue or a stream cannot invoke its function.
+    /// A mapping from a queue or a stream to its function is invalid.
     #[error("what invokes the functions could not be set up")]
     Mapping(#[from] MappingError),
     /// A function did not start.
     #[error("the function `{function}` did not start: {why}")]
     Start {
-        /// Which.
+        /// The function.
         function: String,
         /// Why.
         why: String,
     },
 }
 
-/// A stack that is up.
+/// A running stack.
 pub struct Up {
-    /// Where it can be reached.
+    /// Its addresses.
     pub addresses: Addresses,
     platform: Platform,
     services: Services,
@@ -71,20 +71,20 @@ pub struct Up {
     folder: RunFolder,
 }
 
-/// The most environments of one function at once; on 2 cores more only queue.
+/// The most environments of one function at once; on 2 cores more would only queue.
 const CONCURRENCY: u32 = 64;
 
 /// Environments that are started before traffic begins.
 const WARM: u32 = 2;
 
-/// How long an environment that nobody needs stays.
+/// How long an idle environment stays.
 const IDLE: Duration = Duration::from_secs(120);
 
 impl Up {
-    /// Brings everything up, writes the addresses into the folder last.
+    /// Starts everything, and writes the addresses into the folder last.
     ///
     /// # Errors
-    /// Where a part does not come up; what was up is taken down again.
+    /// If a part does not start; the parts that did are stopped again.
     pub fn start(settings: Settings) -> Pin<Box<dyn Future<Output = Result<Self, UpError>> + Send>> {
         // Boxed, so that it is compiled with this crate and not anew in each program that awaits it.
         Box::pin(Self::started(settings))
@@ -99,7 +99,7 @@ impl Up {
         ];
         let invoke = LateInvoke::default();
         let Settings { folder, deployment, .. } = &settings;
-        // What is declared depends on no address, so it is known before there are any.
+        // The declarations depend on no address, so they are known before the addresses are.
         let blueprint = read(deployment, At::default())?.blueprint;
         let services = services::start(services::Settings {
             seed: deployment.seed.clone(),
@@ -142,16 +142,16 @@ impl Up {
         Ok(Self { addresses, platform, services, sinks, folder: settings.folder })
     }
 
-    /// Writes what the platform counts into the folder.
+    /// Writes the platform's counts into the folder.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     pub fn write_health(&self) -> io::Result<()> {
         let health: Health = self.platform.health();
         self.folder.replace(&self.folder.health(), &serde_json::to_vec(&health).map_err(io::Error::other)?)
     }
 
-    /// Takes everything down; what could not be ended is named.
+    /// Stops everything; returns what could not be ended.
     pub fn stop(self) -> Pin<Box<dyn Future<Output = Vec<String>> + Send>> {
         Box::pin(self.stopped())
     }
@@ -169,14 +169,14 @@ impl Up {
     }
 }
 
-/// What a template is told that only a stack that comes up knows; empty while it is not known.
+/// Parameter values that only a starting stack knows; empty before that.
 #[derive(Clone, Copy, Default)]
 struct At<'a> {
     services: &'a str,
     cache: &'a str,
 }
 
-/// Everything that is deployed, as one.
+/// All templates joined.
 fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {
     let read = |template: &run_folder::deployment::Template| {
         let parameters = template.parameters.iter().map(|(name, value)| (name.clone(), value.text(at.services, at.cache))).collect();
@@ -189,13 +189,13 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
     Ok(all)
 }
 
-/// Where the cache is; empty where there is none.
+/// The address of the cache; empty without a cache.
 fn cache(settings: &Settings, services: &Services) -> String {
     let own = services.redis.map(|address| format!("redis://{address}"));
     own.or_else(|| settings.redis.clone().filter(|_| settings.deployment.has_cache())).unwrap_or_default()
 }
 
-/// Starts the first environments, and only then what invokes by itself.
+/// Starts the first environments, and then the mappings, which invoke functions without a request.
 async fn make_ready(
     platform: &mut Platform,
     (functions, warm): (&[String], &BTreeMap<String, u32>),
@@ -223,7 +223,7 @@ fn platform_settings(
         .functions
         .into_iter()
         .map(|function| platform::Function {
-            // A template that is built in has its folders where the programs are.
+            // A built-in template has its folders next to the programs.
             code: function.code.code(&settings.artifacts.folder, &settings.artifacts.folder),
             concurrency: concurrency(&function.name),
             name: function.name,
@@ -248,7 +248,8 @@ fn platform_settings(
     })
 }
 
-/// The most environments of a function: as many as its mappings use at once, where it has any; a stream of one shard uses one.
+/// The most environments of a function: as many as its mappings use at once, if it has mappings. A
+/// stream has one shard and uses one.
 fn concurrency(mappings: &[Mapping], function: &str) -> u32 {
     let used = mappings.iter().filter(|mapping| mapping.function == function).map(|mapping| match mapping.source {
         Source::Queue { max_concurrency, .. } => max_concurrency.unwrap_or(CONCURRENCY),
@@ -265,7 +266,8 @@ fn write_script(folder: &RunFolder, name: &str, text: &str) -> io::Result<PathBu
     Ok(path)
 }
 
-/// What every function's process gets beside its own variables: where the services are, and credentials that only this machine takes.
+/// The variables that every function's process gets besides its own: the address of the services,
+/// and credentials that only this machine accepts.
 fn variables(services: &Services) -> BTreeMap<String, String> {
     [
         ("AWS_ENDPOINT_URL", format!("http://{}", services.http)),

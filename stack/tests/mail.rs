@@ -1,4 +1,5 @@
-//! Mail as its senders and its senders-on meet it: SMTP over a real socket, `SendEmail` over plain HTTP.
+//! Mail as its senders and the functions that send mail use it: SMTP over a real socket,
+//! `SendEmail` over plain HTTP.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
@@ -26,7 +27,7 @@ const INCOMING: &str = "incoming";
 const SENDER: &str = "sensors@brownout.example";
 const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
-/// What SES takes at most.
+/// The most bytes that SES accepts.
 const LARGEST: usize = 41_943_040;
 
 struct Stage {
@@ -68,7 +69,7 @@ impl Stage {
         self.services.buckets.get(INCOMING, id).unwrap().content.whole().unwrap().to_vec()
     }
 
-    /// The size of every mail that was told of.
+    /// The size of every mail in the sightings.
     fn taken(&mut self) -> BTreeMap<String, u64> {
         let mut taken = BTreeMap::new();
         while let Ok(sighting) = self.seen.try_recv() {
@@ -110,7 +111,7 @@ impl Conversation {
         self.reply().await
     }
 
-    /// Sends one mail, whose lines are already stuffed, and says what its end is answered.
+    /// Sends one mail, whose lines are already dot-stuffed, and returns the reply to its end.
     async fn mail(&mut self, lines: &[u8]) -> String {
         for command in ["EHLO sensor\r\n", "MAIL FROM:<sensor@x.org>\r\n", "RCPT TO:<in@y.org>\r\n"] {
             assert!(self.say(command).await.starts_with("250 "), "{command}");
@@ -121,7 +122,7 @@ impl Conversation {
     }
 }
 
-/// Lines of text that are so long together.
+/// Lines of text with this total length.
 fn lines(length: usize) -> Vec<u8> {
     let line = [[b'a'; 74].as_slice(), b"\r\n"].concat();
     let mut lines = line.repeat(length / line.len());
@@ -135,7 +136,7 @@ fn lines(length: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_taken_is_stored_under_the_id_that_its_sender_is_told() {
+async fn an_accepted_mail_is_stored_under_the_id_that_its_sender_gets() {
     let mut stage = Stage::up().await;
     assert!(stage.services.buckets.get(INCOMING, SETUP_NOTIFICATION).is_some());
     let mut client = stage.client().await;
@@ -145,7 +146,7 @@ async fn a_mail_that_is_taken_is_stored_under_the_id_that_its_sender_is_told() {
     assert!(stored.starts_with(b"Return-Path: <sensor@x.org>\r\nReceived: from sensor ([127.0.0.1])\r\n"));
     assert!(stored.ends_with(b"\r\nSubject: x\r\n\r\n.hidden dot\r\nb\xe9\r\n"));
     assert_eq!(stage.taken(), [(id.to_owned(), stored.len() as u64)].into());
-    // All in one piece, as a client may that was told of PIPELINING.
+    // All in one piece, as a client may send after PIPELINING was offered.
     let piece = "MAIL FROM:<s@x.org>\r\nRCPT TO:<a@y.org>\r\nRCPT TO:<b@y.org>\r\nDATA\r\n";
     client.0.write_all(piece.as_bytes()).await.unwrap();
     for code in ["250", "250", "250", "354"] {
@@ -175,7 +176,7 @@ async fn forty_megabytes_are_taken_and_one_more_byte_is_not() {
 }
 
 #[tokio::test]
-async fn a_hundred_senders_at_once_are_all_heard() {
+async fn a_hundred_senders_at_once_are_all_served() {
     let mut stage = Stage::up().await;
     let mut clients = Vec::new();
     for _ in 0..100 {
@@ -203,7 +204,7 @@ fn request(mail: &[u8], from: &str, to: usize) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_in_the_mailbox_and_what_is_not_says_why() {
+async fn sent_mail_is_in_the_mailbox_and_refused_mail_has_a_reason() {
     let mut stage = Stage::up().await;
     let head = format!("From: Sensors <{SENDER}>\r\nSubject: links\r\n\r\n");
     let small = [head.as_bytes(), b"see http://x.org/?a=1&b=2\r\n"].concat();
@@ -231,7 +232,7 @@ async fn what_is_sent_is_in_the_mailbox_and_what_is_not_says_why() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_sending_as_ses_would_say_it() {
+async fn a_fault_on_sending_has_the_error_of_ses() {
     let stage = Stage::up().await;
     let fault = json!({"name": "busy", "place": {"service": {"name": "ses", "operation": "SendEmail"}}, "share": 1.0,
         "kind": {"error": {"type": "TooManyRequestsException"}}});

@@ -1,4 +1,5 @@
-//! Tables that expire and members who sign in, as functions and the harness meet them: over sockets, with the bodies that SDKs send.
+//! Tables that expire and members who sign in, as functions and the harness use them: over sockets,
+//! with the bodies that SDKs send.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -41,7 +42,7 @@ struct Stage {
     _folder: tempfile::TempDir,
 }
 
-/// Gives every event back.
+/// Returns every event.
 struct Echo;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! The cache through the client that the functions use, with the faults of a plan.
+//! The cache through the functions' own client, with the faults of a plan.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -81,7 +81,7 @@ async fn ask(client: &mut MultiplexedConnection, line: &str) -> Result<Value, Re
 }
 
 #[tokio::test]
-async fn a_client_keeps_and_finds_values_in_either_protocol() {
+async fn a_client_stores_and_reads_values_in_either_protocol() {
     let mut stage = Stage::up().await;
     for protocol in ["", "/?protocol=resp3"] {
         let mut client = stage.client(protocol).await;
@@ -126,7 +126,7 @@ async fn a_pipeline_is_answered_in_order_and_an_error_ends_nothing() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_and_what_is_no_request_ends_the_connection() {
+async fn a_value_that_is_too_large_is_refused_and_an_invalid_request_ends_the_connection() {
     let stage = Stage::up().await;
     let mut client = stage.client("").await;
     let most = vec![0_u8; LARGEST];
@@ -145,7 +145,7 @@ async fn what_does_not_fit_is_refused_and_what_is_no_request_ends_the_connection
 }
 
 #[tokio::test]
-async fn faults_strike_commands_on_values_and_are_written_down() {
+async fn faults_strike_commands_on_values_and_are_recorded() {
     let mut stage = Stage::up().await;
     let mut client = stage.client("").await;
     let place = json!({"service": {"name": "redis", "operation": "GET"}});
@@ -159,7 +159,7 @@ async fn faults_strike_commands_on_values_and_are_written_down() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(error.code() == Some("LOADING") && error.to_string().contains("not yet"), "{error}");
-    // Another operation is not struck, nor what is about the connection alone.
+    // Neither another operation nor a command about the connection is struck.
     assert_eq!(ask(&mut client, "SET a 1").await.unwrap(), Value::Okay);
     let _another = stage.client("").await;
     assert_eq!(ask(&mut client, "GET a").await.unwrap_err().code(), Some("LOADING"));

@@ -1,4 +1,5 @@
-// Says what it was given, fails, or streams, as the event asks: the functions with which a runtime is tried. They call nothing.
+// Return what they were given, fail, or stream, as the event asks: the functions for testing a
+// runtime. They make no calls.
 
 import { existsSync } from 'node:fs';
 import { once } from 'node:events';
@@ -29,7 +30,8 @@ export const handler = async (event, context) => {
   };
 };
 
-// `bytes` of text; what comes after the first piece waits for the file `gate`, and an error ends it where `fail` is true.
+// `bytes` of text. The second piece waits until the file `gate` exists, and the stream ends with an
+// error if `fail` is true.
 export const streaming = globalThis.awslambda?.streamifyResponse(async (event, stream) => {
   stream.setContentType('application/octet-stream');
   let gate = event.gate;

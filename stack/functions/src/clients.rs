@@ -1,19 +1,20 @@
-//! The SDK settings of each function: bounded, so that a failing neighbour is answered for well before the function's own timeout.
-//! Endpoint, region and credentials come from where the SDK always takes them; nothing here overrides them.
+//! The SDK settings of each function: bounded, so that the function answers well before its own
+//! timeout when a dependency fails. Endpoint, region and credentials come from the SDK's usual
+//! sources; nothing here overrides them.
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use std::time::Duration;
 
-/// How long a function is ready to wait for one call.
+/// How long a function waits for one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
     /// For the connection.
     pub connect: Duration,
     /// For one attempt.
     pub attempt: Duration,
-    /// For all attempts with the pauses between them.
+    /// For all attempts, including the pauses between them.
     pub operation: Duration,
     /// Attempts in all.
     pub attempts: u32,
@@ -21,7 +22,8 @@ pub struct Patience {
     pub pause: Duration,
 }
 
-/// `config` for calls that may have been carried out when no answer came, and must not be twice: silence is not followed by a second attempt.
+/// `config` for calls that must not be carried out twice: a call that got no answer may have been
+/// carried out, so it is not retried.
 pub fn no_second_attempt_after_silence(config: &SdkConfig) -> SdkConfig {
     let patience = config.timeout_config();
     let mut timeouts = TimeoutConfig::builder();
@@ -30,12 +32,12 @@ pub fn no_second_attempt_after_silence(config: &SdkConfig) -> SdkConfig {
     config.to_builder().timeout_config(timeouts.build()).build()
 }
 
-/// Loads what the environment says, with `patience`.
+/// Loads the SDK's settings from the environment, with `patience`.
 pub async fn load(patience: Patience) -> SdkConfig {
     with_patience(aws_config::defaults(BehaviorVersion::latest()), patience).load().await
 }
 
-/// Adds `patience` to settings that are being made.
+/// Adds `patience` to a loader.
 pub fn with_patience(loader: ConfigLoader, patience: Patience) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(patience.connect)

@@ -1,4 +1,5 @@
-//! The time: when Lambda ends an invocation, and how moments are written into tables. It never starts what there is no time for.
+//! The time: when Lambda ends an invocation, and how times are written into tables. It never starts
+//! work for which there is no time.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format as DateTimeFormat;
@@ -11,7 +12,7 @@ use thiserror::Error;
 #[error("no time is left")]
 pub struct TooLate;
 
-/// The moment at which Lambda ends an invocation.
+/// The time at which Lambda ends an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(SystemTime);
 
@@ -21,20 +22,20 @@ impl Deadline {
         Self(moment)
     }
 
-    /// That of the invocation.
+    /// The deadline of the invocation.
     pub fn of(context: &Context) -> Self {
         Self(context.deadline())
     }
 
-    /// What is left until then, less `reserve`; zero when there is nothing left.
+    /// The time left until then, less `reserve`; zero if nothing is left.
     pub fn left(self, reserve: Duration) -> Duration {
         self.0.duration_since(SystemTime::now()).unwrap_or_default().saturating_sub(reserve)
     }
 
-    /// What comes of `work`, if it comes while more than `reserve` is left.
+    /// The result of `work`, if it is ready while more than `reserve` is left.
     ///
     /// # Errors
-    /// When the time is over; then `work` is given up, or was not even begun.
+    /// If the time is over; then `work` is cancelled, or was not even started.
     pub async fn limit<T>(self, reserve: Duration, work: impl Future<Output = T>) -> Result<T, TooLate> {
         match self.left(reserve) {
             Duration::ZERO => Err(TooLate),
@@ -53,11 +54,12 @@ pub fn epoch_ms(moment: SystemTime) -> u64 {
     u64::try_from(since_epoch(moment).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// ISO 8601 in UTC, always with six digits of a second's fraction, so that later moments are greater texts too.
+/// ISO 8601 in UTC, always with six digits of a second's fraction, so that later times also sort
+/// later as text.
 pub fn iso8601(moment: SystemTime) -> String {
     let since = since_epoch(moment);
     let second = DateTime::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    // Beyond the year 9999 there is no such text.
+    // A time after the year 9999 has no such text.
     let second = second.fmt(DateTimeFormat::DateTime).unwrap_or_else(|_| "9999-12-31T23:59:59Z".to_owned());
     format!("{}.{:06}Z", second.trim_end_matches('Z'), since.subsec_micros())
 }
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_written_with_microseconds() {
+    fn times_are_written_with_microseconds() {
         let cases = [
             (0, "1970-01-01T00:00:00.000000Z"),
             (1_709_210_096_000_007, "2024-02-29T12:34:56.000007Z"),
@@ -93,7 +95,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn later_moments_are_greater_texts(a in 0_u64..4_000_000_000_000_000, b in 0_u64..4_000_000_000_000_000) {
+        fn later_times_sort_later_as_text(a in 0_u64..4_000_000_000_000_000, b in 0_u64..4_000_000_000_000_000) {
             let text = |micros| iso8601(UNIX_EPOCH + Duration::from_micros(micros));
             proptest::prop_assert_eq!(a.cmp(&b), text(a).cmp(&text(b)));
         }

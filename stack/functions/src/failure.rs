@@ -1,21 +1,22 @@
-//! A neighbour that failed: which one, and in a few words how. It never holds what was sent, so that no token gets into a log.
+//! A failed call to a dependency: which one, and briefly how. It never holds what was sent, so that
+//! no token gets into a log.
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use thiserror::Error;
 
-/// A call to a neighbour that brought no usable answer.
+/// A call to a dependency that returned no usable answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{service} failed: {how}")]
 pub struct DependencyFailure {
-    /// The neighbour.
+    /// The service that failed.
     pub service: &'static str,
-    /// In a few words.
+    /// A short description of the failure.
     pub how: String,
 }
 
 impl DependencyFailure {
-    /// A failure that was found by looking at the answer.
+    /// A failure that was found by checking the answer.
     pub fn new(service: &'static str, how: impl Into<String>) -> Self {
         Self { service, how: how.into() }
     }

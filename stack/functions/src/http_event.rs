@@ -1,5 +1,5 @@
-//! HTTP events as the gateway sends them (REST proxy, payload 1.0), and the answers that it takes.
-//! An event that lacks something is an event without that thing, never a failure to read it.
+//! HTTP events as the gateway sends them (REST proxy, payload 1.0), and the answers that it
+//! accepts. A field that an event lacks is empty, never a failure to read the event.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub struct HttpEvent(Value);
 
 impl HttpEvent {
-    /// Takes an event.
+    /// Wraps an event.
     pub fn new(event: Value) -> Self {
         Self(event)
     }
@@ -30,7 +30,7 @@ impl HttpEvent {
         self.text("/methodArn")
     }
 
-    /// A header; names are compared in any case.
+    /// A header; names are case-insensitive.
     pub fn header(&self, name: &str) -> Option<&str> {
         let single = self.0.get("headers").and_then(Value::as_object).and_then(|headers| find(headers, name)).and_then(Value::as_str);
         let several = || self.0.get("multiValueHeaders").and_then(Value::as_object).and_then(|headers| find(headers, name));
@@ -48,7 +48,7 @@ impl HttpEvent {
         self.0.get("pathParameters")?.get(name)?.as_str().filter(|value| !value.is_empty())
     }
 
-    /// A parameter of the query that is not empty; of several with one name the last.
+    /// A parameter of the query that is not empty; the last one of several with the same name.
     pub fn query_parameter(&self, name: &str) -> Option<&str> {
         self.0.get("queryStringParameters")?.get(name)?.as_str().filter(|value| !value.is_empty())
     }
@@ -77,12 +77,12 @@ pub fn answer(status: u16, body: &Value) -> Value {
     json!({"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body.to_string(), "isBase64Encoded": false})
 }
 
-/// An answer that only says what is wrong.
+/// An answer that only contains a message.
 pub fn message(status: u16, text: &str) -> Value {
     answer(status, &json!({"message": text}))
 }
 
-/// The answer while a neighbour fails: 503, worth another try in a second.
+/// The answer while a dependency fails: 503, with a retry after a second.
 pub fn unavailable() -> Value {
     let body = json!({"message": "Service Unavailable"}).to_string();
     json!({"statusCode": 503, "headers": {"Content-Type": "application/json", "Retry-After": "1"}, "body": body, "isBase64Encoded": false})
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_bearer_token_is_none() {
+    fn an_authorization_without_a_bearer_token_has_no_token() {
         for value in ["", "Bearer", "Bearer ", "abc", "Basic abc"] {
             assert_eq!(HttpEvent::new(json!({"headers": {"Authorization": value}})).bearer_token(), None, "{value}");
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_anything_has_nothing() {
+    fn an_empty_event_has_no_fields() {
         for event in [json!({}), json!(null), json!([1]), json!({"headers": 5, "body": 7, "pathParameters": "x"})] {
             let event = HttpEvent::new(event);
             assert_eq!(event.route(), ("", ""));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_worth_another_try() {
+    fn an_outage_asks_for_a_retry() {
         assert_eq!(unavailable()["headers"]["Retry-After"], "1");
         assert_eq!(unavailable()["statusCode"], 503);
     }

@@ -1,5 +1,6 @@
-//! The signing keys of one user pool, kept by key id and fetched again when a token names one that is not known.
-//! A key service that fails is a failing neighbour, never a reason to call a token bad.
+//! The signing keys of one user pool, cached by key id and fetched again when a token names an
+//! unknown one. A failing key service is a failing dependency, never a reason to call a token
+//! invalid.
 
 use crate::failure::DependencyFailure;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -18,10 +19,11 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// For one fetch of the keys.
+/// The limit for one fetch of the keys.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1);
 
-/// At least this long between two fetches, so that tokens with made-up key ids cause no storm.
+/// The least time between two fetches, so that tokens with made-up key ids cannot flood the key
+/// service.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// A key document is about 1 KB.
@@ -54,7 +56,7 @@ impl KeySet {
     /// The keys of `issuer`; nothing is fetched yet.
     ///
     /// # Errors
-    /// When `issuer` is not an HTTP address.
+    /// If `issuer` is not an HTTP address.
     pub fn new(issuer: &str) -> Result<Self, IssuerError> {
         let address: Uri = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'))
             .parse()
@@ -62,7 +64,8 @@ impl KeySet {
             .filter(|uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")))
             .ok_or_else(|| IssuerError { issuer: issuer.to_owned() })?;
         let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        // Fetches are rare: a connection kept from the last one would be stale, most of all after a freeze.
+        // Fetches are rare: a connection kept from the last one would be stale, especially after a
+        // freeze.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { address, client, fetch_again: true, known: Mutex::default() })
     }
@@ -70,17 +73,17 @@ impl KeySet {
     /// Fetches the keys now and never again: the weakness `keys-fetched-once`.
     ///
     /// # Errors
-    /// When they cannot be fetched.
+    /// If they cannot be fetched.
     pub async fn frozen(mut self) -> Result<Self, DependencyFailure> {
         self.known = Mutex::new(Known { keys: self.fetch().await?, fetched: Some(Instant::now()) });
         self.fetch_again = false;
         Ok(self)
     }
 
-    /// The key that `id` names, or nothing if the issuer has none of that name.
+    /// The key with the id `id`; `None` if the issuer has no such key.
     ///
     /// # Errors
-    /// When the keys have to be fetched and cannot be.
+    /// If the keys have to be fetched and cannot be.
     pub async fn find(&self, id: &str) -> Result<Option<DecodingKey>, DependencyFailure> {
         let mut known = self.known.lock().await;
         if let Some(key) = known.keys.get(id) {
@@ -89,7 +92,8 @@ impl KeySet {
         if !self.fetch_again {
             return Ok(None);
         }
-        // To wait is safer than to say no: a "no" about a key that was rotated a moment ago would be kept for minutes.
+        // It waits rather than answer no: a denial for a key that was rotated a moment ago would be
+        // cached for minutes.
         if let Some(fetched) = known.fetched {
             sleep_until(fetched + PAUSE).await;
         }
@@ -126,7 +130,7 @@ struct RsaKey {
     e: String,
 }
 
-/// The RSA keys of a key document; those of other kinds are passed over. Nothing if it is no key document.
+/// The RSA keys of a key document; other kinds are skipped. `None` if it is not a key document.
 fn read_keys(document: &[u8]) -> Option<HashMap<String, DecodingKey>> {
     let document: Document = serde_json::from_slice(document).ok()?;
     let rsa = document.keys.into_iter().filter_map(|key| serde_json::from_value::<RsaKey>(key).ok()).filter(|key| key.kty == "RSA");
@@ -138,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_other_kinds_are_passed_over() {
+    fn keys_of_other_kinds_are_skipped() {
         let document =
             br#"{"keys":[{"kid":"a","kty":"RSA","n":"AQAB","e":"AQAB"},{"kid":"b","kty":"EC","crv":"P-256"},{"kid":"c","kty":"oct"}]}"#;
         let keys = read_keys(document).expect("a key document");
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_document_is_an_outage_and_no_empty_set() {
+    fn an_invalid_key_document_is_an_outage_and_not_an_empty_set() {
         for text in ["", "{}", "null", "[]", "{\"keys\":5}", "<html>"] {
             assert!(read_keys(text.as_bytes()).is_none(), "{text}");
         }

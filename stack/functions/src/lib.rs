@@ -1,5 +1,5 @@
-//! What the functions under test share, as they are deployed to AWS. Nothing here may know that it runs on a local stack; the cloud is reached
-//! through the SDKs' own settings only.
+//! What the functions under test share, in the form deployed to AWS. No code here may depend on
+//! running on a local stack; it reaches the cloud only through the SDKs' standard settings.
 
 pub mod clients;
 pub mod clock;

@@ -1,5 +1,5 @@
-//! How each function's program begins and goes on: it points itself at the extension, reads its settings and makes its clients once, then answers
-//! events. It decides nothing.
+//! How each function's program starts and runs: it points itself at the extension, reads its
+//! settings and makes its clients once, then answers events. It contains no logic of its own.
 
 use crate::clients::{self, Patience};
 use crate::settings::{self, SettingsError};
@@ -9,11 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Debug;
 
-/// Serves a function until its environment ends. `read` reads its settings from a lookup of variables, `make` makes it of them with clients of that
-/// patience, and `answer` answers one event.
+/// Serves a function until its environment ends. `read` reads its settings from a lookup of
+/// variables, `make` builds it from them with clients of that patience, and `answer` answers one
+/// event.
 ///
 /// # Errors
-/// Where a setting is missing, the function cannot be made, or the Runtime API is gone.
+/// If a setting is missing, the function cannot be built, or the Runtime API is gone.
 pub fn serve<S, F, E, X>(
     patience: Patience,
     read: impl FnOnce(fn(&str) -> Option<String>) -> Result<S, SettingsError>,
@@ -24,7 +25,7 @@ where
     E: DeserializeOwned,
     X: Into<Diagnostic> + Debug,
 {
-    // First of all: other threads would end with the process that it replaces.
+    // This must come first: it replaces the process, which would end all other threads.
     brownout_in_process::point_at_extension();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

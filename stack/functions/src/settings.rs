@@ -1,5 +1,5 @@
-//! Reads a function's environment variables once, at init, and names everything that is missing at once.
-//! It must never turn a missing or unknown setting into a default.
+//! Reads a function's environment variables once, at init, and reports everything that is missing
+//! at once. It must never turn a missing or unknown setting into a default.
 
 use crate::weaknesses::{UnknownWeakness, Weakness, Weaknesses};
 use thiserror::Error;
@@ -28,7 +28,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         Self { lookup, complaints: Vec::new() }
     }
 
-    /// A variable that must be there and not be empty.
+    /// A variable that must exist and not be empty.
     pub fn required(&mut self, name: &str) -> String {
         match (self.lookup)(name).filter(|value| !value.trim().is_empty()) {
             Some(value) => value,
@@ -39,7 +39,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         }
     }
 
-    /// A variable that must hold a whole number from `least` on.
+    /// A variable that must hold a whole number of at least `least`.
     pub fn number(&mut self, name: &str, least: u32) -> u32 {
         let text = self.required(name);
         match text.trim().parse() {
@@ -50,7 +50,8 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         least
     }
 
-    /// A variable that `parse` understands; `expected` describes a valid value. The value found is never shown, because it may be a secret.
+    /// A variable that `parse` accepts; `expected` describes a valid value. The actual value is
+    /// never shown, because it may be a secret.
     pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.required(name);
         let parsed = parse(text.trim()).filter(|_| !text.is_empty());
@@ -60,7 +61,8 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         parsed
     }
 
-    /// The weaknesses that `WEAKNESSES` switches on; the variable must be there, empty means none.
+    /// The weaknesses that `WEAKNESSES` switches on; the variable must exist, and empty means no
+    /// weakness.
     pub fn weaknesses<W: Weakness>(&mut self) -> Weaknesses<W> {
         let Some(text) = (self.lookup)("WEAKNESSES") else {
             self.complaints.push("`WEAKNESSES` is missing; set it, empty for none".to_owned());
@@ -72,7 +74,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
-    /// `settings`, if nothing was complained about.
+    /// Returns `settings` if there are no complaints.
     ///
     /// # Errors
     /// All complaints at once.
@@ -80,7 +82,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         if self.complaints.is_empty() { Ok(settings) } else { Err(SettingsError { complaints: self.complaints }) }
     }
 
-    /// What `settings` makes of a value of [`Self::parsed`], if nothing was complained about.
+    /// Builds the settings from a value of [`Self::parsed`] if there are no complaints.
     ///
     /// # Errors
     /// All complaints at once.
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_parsed_is_named_and_never_shown() {
+    fn an_invalid_value_is_named_and_never_shown() {
         for (text, good, said) in [("7", true, ""), ("secret", false, "set it to a digit"), ("", false, "is missing")] {
             let mut reader = Reader::new(|_: &str| Some(text.to_owned()));
             let digit = reader.parsed("DIGIT", "a digit", |text| text.parse::<u8>().ok());
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_a_missing_one() {
+    fn an_empty_variable_counts_as_missing() {
         let mut reader = Reader::new(|_: &str| Some(" ".to_owned()));
         reader.required("CLIENT_ID");
         assert!(reader.finish(()).is_err());

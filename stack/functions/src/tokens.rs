@@ -1,4 +1,5 @@
-//! Checks the tokens of a user pool: signature (RS256 only), expiry, issuer, audience and use. No text of an error holds any part of a token.
+//! Checks the tokens of a user pool: signature (RS256 only), expiry, issuer, audience and use. No
+//! error text contains any part of a token.
 
 use crate::failure::DependencyFailure;
 use crate::key_set::{IssuerError, KeySet};
@@ -10,9 +11,9 @@ use thiserror::Error;
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenUse {
-    /// To reach an API; names its client in `client_id`.
+    /// Access to an API; names its client in `client_id`.
     Access,
-    /// To tell who someone is; names its client in `aud`.
+    /// Identity of a user; names its client in `aud`.
     Id,
 }
 
@@ -28,24 +29,24 @@ impl TokenUse {
 /// Why a token identifies no user.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TokenError {
-    /// The token is not good; the text says in which respect.
+    /// The token is invalid; the text says why.
     #[error("bad token: {0}")]
     Bad(&'static str),
-    /// It cannot be told: the keys cannot be had.
+    /// Unknown, because the keys are not available.
     #[error(transparent)]
     Keys(#[from] DependencyFailure),
 }
 
-/// Who the token speaks for.
+/// The user that the token was issued to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The name that the user signs in with.
     pub username: String,
-    /// The user's lasting id, if the token has one.
+    /// The user's permanent id, if the token has one.
     pub subject: Option<String>,
 }
 
-/// What is asked of a token besides its signature and expiry.
+/// What is checked of a token besides its signature and expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claims {
     /// `iss`, `aud` or `client_id`, and `token_use`.
@@ -78,24 +79,24 @@ impl Verifier {
     /// A verifier for the tokens that `issuer` made for `client_id`.
     ///
     /// # Errors
-    /// When `issuer` is not an address.
+    /// If `issuer` is not an address.
     pub fn new(issuer: &str, client_id: &str, claims: Claims) -> Result<Self, IssuerError> {
         let issuer = issuer.trim_end_matches('/').to_owned();
         Ok(Self { keys: KeySet::new(&issuer)?, issuer, client_id: client_id.to_owned(), claims })
     }
 
-    /// The same with the keys as they are now, for ever.
+    /// The same with the current keys, fetched once and never again.
     ///
     /// # Errors
-    /// When they cannot be fetched.
+    /// If they cannot be fetched.
     pub async fn with_frozen_keys(self) -> Result<Self, DependencyFailure> {
         Ok(Self { keys: self.keys.frozen().await?, ..self })
     }
 
-    /// Who `token` speaks for.
+    /// The user that `token` was issued to.
     ///
     /// # Errors
-    /// [`TokenError::Bad`] if the token is not good, [`TokenError::Keys`] if that cannot be told.
+    /// [`TokenError::Bad`] if the token is invalid, [`TokenError::Keys`] if that is unknown.
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Bad("not a token"))?;
         if header.alg != Algorithm::RS256 {
@@ -150,7 +151,8 @@ fn signature_and_expiry() -> Validation {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.leeway = 0;
     validation.validate_nbf = true;
-    // The audience is checked by `Verifier::check`: an access token has none, its client is in `client_id`.
+    // `Verifier::check` checks the audience: an access token has none, its client is in
+    // `client_id`.
     validation.validate_aud = false;
     validation.set_required_spec_claims(&["exp"]);
     validation

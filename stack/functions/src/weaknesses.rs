@@ -1,18 +1,19 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
-//! A name that is not in a function's own list is refused, never ignored.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it. A name that is not in a function's own list is refused, never
+//! ignored.
 
 use std::collections::BTreeSet;
 
 /// A closed list of names.
 pub trait Weakness: Copy + Ord + 'static {
-    /// All there are, with the name that `WEAKNESSES` uses.
+    /// All weaknesses, each with its name in `WEAKNESSES`.
     const ALL: &'static [(&'static str, Self)];
 }
 
-/// The names that `WEAKNESSES` may not hold.
+/// `WEAKNESSES` contains an unknown name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownWeakness {
-    /// What was found and what there is.
+    /// The unknown name and the known ones.
     pub message: String,
 }
 
@@ -21,7 +22,7 @@ pub struct UnknownWeakness {
 pub struct Weaknesses<W>(BTreeSet<W>);
 
 impl<W: Weakness> Weaknesses<W> {
-    /// The hardened form.
+    /// No weakness: the hardened form.
     pub fn none() -> Self {
         Self(BTreeSet::new())
     }
@@ -34,7 +35,7 @@ impl<W: Weakness> Weaknesses<W> {
     /// Reads names separated by commas; an empty text has no names.
     ///
     /// # Errors
-    /// When a name is not one of `W`'s.
+    /// If a name is not one of `W`'s.
     pub fn parse(text: &str) -> Result<Self, UnknownWeakness> {
         let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         names.map(find).collect::<Result<_, _>>().map(Self)
@@ -63,7 +64,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn empty_is_hardened_and_several_names_are_taken() {
+    fn empty_is_hardened_and_several_names_are_accepted() {
         assert_eq!(Weaknesses::<Sloth>::parse(""), Ok(Weaknesses::none()));
         let one = Weaknesses::parse(" late ,").expect("it is known");
         assert!(one.has(Sloth::Late) && !one.has(Sloth::Never));

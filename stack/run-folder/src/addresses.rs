@@ -1,4 +1,4 @@
-//! Where a stack that is up can be reached, and with which keys: who may read this may call.
+//! The addresses and keys of a running stack. A process that can read this file can call the stack.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,33 @@ pub const PASSWORD: &str = "Brownout-1!";
 pub struct Addresses {
     /// The process that serves them.
     pub pid: u32,
-    /// The HTTP gateway, `host:port`; the thermostats' and the audit's APIs are at `/prod`, the clinic's at `/dev`, the shapes
-    /// of the users API at `/users-per-verb`, `/users-one` and `/users-read-write`.
+    /// The HTTP gateway, `host:port`. The thermostats' and the audit's APIs are at `/prod`, the
+    /// clinic's at `/dev`, the shapes of the users API at `/users-per-verb`, `/users-one` and
+    /// `/users-read-write`.
     pub gateway: String,
-    /// All cloud services in one, `host:port`: what `AWS_ENDPOINT_URL` names.
+    /// All cloud services at one address, `host:port`: the value of `AWS_ENDPOINT_URL`.
     pub services: String,
     /// The Lambda Invoke API, `host:port`.
     pub lambda: String,
     /// The MQTT broker with the shadows, `host:port`.
     pub mqtt: String,
-    /// Where mail comes in over SMTP, `host:port`; empty where that system is not up.
+    /// The SMTP address for incoming mail, `host:port`; empty if no running system takes mail.
     #[serde(default)]
     pub smtp: String,
-    /// The cache, `redis://host:port`; empty where no system that is up has one.
+    /// The cache, `redis://host:port`; empty if no running system has one.
     #[serde(default)]
     pub redis: String,
-    /// Whether the cache is an external server: then its operations are neither seen nor struck.
+    /// Whether the cache is an external server: then its operations are neither observed nor
+    /// faulted.
     #[serde(default)]
     pub redis_is_foreign: bool,
-    /// The keys of the APIs that ask for one (`x-api-key`), by the names that the template gives the APIs. They are made anew by each start.
+    /// The keys of the APIs that require one (`x-api-key`), by the API names in the template. Every
+    /// start makes new keys.
     #[serde(default, rename = "api-keys")]
     pub api_keys: BTreeMap<String, String>,
     /// The user pools.
     pub pools: Vec<Pool>,
-    /// The functions that are up.
+    /// The deployed functions.
     pub functions: Vec<String>,
 }
 
@@ -69,7 +72,8 @@ pub fn client_id(name: &str, client: &str) -> String {
     format!("{:0<26}", format!("{}{client}", name.replace('-', "")))
 }
 
-/// The `sub` of a user: a UUID made of pool and name alone, so that every process knows it without asking, and another in every pool.
+/// The `sub` of a user: a UUID derived from pool and name only. Every process can compute it, and
+/// it differs between pools.
 pub fn subject(pool: &str, user: &str) -> String {
     let text = pool.bytes().chain([b'/']).chain(user.bytes());
     let n = text.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -77,7 +81,7 @@ pub fn subject(pool: &str, user: &str) -> String {
 }
 
 impl Addresses {
-    /// Those of functions deployed elsewhere: no part of them runs on this machine.
+    /// The addresses for functions deployed elsewhere: no part of them runs on this machine.
     pub fn elsewhere<'a>(functions: impl Iterator<Item = &'a str>) -> Self {
         Self { pid: std::process::id(), functions: functions.map(str::to_owned).collect(), ..Self::default() }
     }

@@ -1,17 +1,19 @@
-//! Compressed time: what AWS does after minutes or days happens here so many times sooner, so that a quarter of an hour of losing mail shows in seconds.
-//! It is a setting of the run, never a default, and the report says it.
+//! Compressed time: what takes AWS minutes or days happens here that many times sooner, so that
+//! mail loss after a quarter of an hour shows within seconds. It is a setting of the run, never a
+//! default, and the report states it.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How many times faster than at AWS the services' long waits go. The functions' own time, their timeouts and quotas by the second stay as they are.
+/// How many times faster than at AWS the services' long waits run. The functions' own time, their
+/// timeouts and quotas per second are unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Compressed {
-    /// Of queues: visibility, retention, delay, and the alarms on them; 1 to 10,000.
+    /// For queues: visibility, retention, delay, and the alarms on them; 1 to 10,000.
     pub queues: u32,
-    /// Of time to live: what is left of a row's life when it is written; 1 to 1,000,000.
+    /// For time to live: the rest of a row's life when it is written; 1 to 1,000,000.
     pub expiry: u32,
 }
 
@@ -22,17 +24,17 @@ impl Default for Compressed {
 }
 
 impl Compressed {
-    /// The most for queues: a retention of a quarter of an hour is then 90 ms.
+    /// The largest factor for queues: a retention of a quarter of an hour is then 90 ms.
     pub const MOST_FOR_QUEUES: u32 = 10_000;
-    /// The most for time to live: a life of 30 days is then 2.6 s.
+    /// The largest factor for time to live: a life of 30 days is then 2.6 s.
     pub const MOST_FOR_EXPIRY: u32 = 1_000_000;
 
-    /// A queue's span here.
+    /// A queue's time span, compressed.
     pub fn queue(self, at_aws: Duration) -> Duration {
         at_aws / self.queues.max(1)
     }
 
-    /// A row's life here.
+    /// A row's life, compressed.
     pub fn life(self, at_aws: Duration) -> Duration {
         at_aws / self.expiry.max(1)
     }
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_is_shorter_by_the_factor_and_as_it_is_without_one() {
+    fn time_is_shorter_by_the_factor_and_unchanged_without_one() {
         let (normal, fast) = (Compressed::default(), Compressed { queues: 30, expiry: 8640 });
         let (quarter, day) = (Duration::from_secs(900), Duration::from_secs(86_400));
         assert_eq!((normal.queue(quarter), normal.life(day)), (quarter, day));

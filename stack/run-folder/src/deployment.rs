@@ -1,5 +1,6 @@
-//! What a stack is to deploy: templates, the values of their parameters, and what is there before the first request. The harness writes it,
-//! the stack's process reads it; it knows nothing else of what is under test.
+//! What a stack deploys: templates, the values of their parameters, and the data that exists before
+//! the first request. The harness writes it, and the stack's process reads it and knows nothing
+//! else of the system under test.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +13,18 @@ use crate::Compressed;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {
-    /// The templates, each with its parameters. What they declare must not have one name twice.
+    /// The templates, each with its parameters. No name may be declared twice.
     pub templates: Vec<Template>,
-    /// What is there before the first request.
+    /// The data that exists before the first request.
     pub seed: Seed,
-    /// How many environments of a function are started beforehand, where more than of others.
+    /// How many environments of a function are started beforehand, if more than the default.
     #[serde(default)]
     pub warm: BTreeMap<String, u32>,
-    /// Errors that a state machine neither retries nor catches, by the machine's name, whatever its definition says.
+    /// Errors that a state machine neither retries nor catches, by the machine's name, whatever its
+    /// definition says.
     #[serde(default)]
     pub unhandled: BTreeMap<String, Vec<String>>,
-    /// How many times faster than at AWS long waits go.
+    /// How many times faster than at AWS long waits run.
     #[serde(default)]
     pub compressed: Compressed,
 }
@@ -33,7 +35,7 @@ pub struct Deployment {
 pub struct Template {
     /// Its text.
     pub text: String,
-    /// The parameters that do not have their defaults.
+    /// The parameters that differ from their defaults.
     pub parameters: BTreeMap<String, Parameter>,
 }
 
@@ -41,25 +43,26 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Parameter {
-    /// As it is.
+    /// This text.
     Text(String),
-    /// Where the cloud services are, `http://host:port`.
+    /// The address of the cloud services, `http://host:port`.
     ServicesAddress,
-    /// Where the cache is, `redis://host:port`. There is a cache where a template asks for its address.
+    /// The address of the cache, `redis://host:port`. A cache is started if a template uses its
+    /// address.
     CacheAddress,
 }
 
-/// What is there before the first request.
+/// The data that exists before the first request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seed {
-    /// The rows of tables by the table's name, each as DynamoDB writes an item.
+    /// The rows of tables by the table's name, each as a DynamoDB item.
     #[serde(default)]
     pub rows: BTreeMap<String, Vec<Value>>,
     /// The users of user pools by the pool's name (`UserPoolName`); the password of each is [`crate::addresses::PASSWORD`].
     #[serde(default)]
     pub users: BTreeMap<String, Vec<User>>,
-    /// What is in policy stores, by the store's logical id.
+    /// The content of policy stores, by the store's logical id.
     #[serde(default)]
     pub policies: BTreeMap<String, PolicyStore>,
 }
@@ -85,7 +88,7 @@ pub struct PolicyStore {
     pub templates: Vec<(String, String)>,
     /// Template-linked policies.
     pub links: Vec<Link>,
-    /// The schema in Cedar's human form.
+    /// The schema in Cedar's human-readable form.
     pub schema: String,
 }
 
@@ -104,7 +107,7 @@ pub struct Link {
 }
 
 impl Deployment {
-    /// Adds everything of `other`, whose names differ.
+    /// Adds everything of `other`, whose names must differ.
     pub fn extend(&mut self, other: Self) {
         self.templates.extend(other.templates);
         self.seed.rows.extend(other.seed.rows);
@@ -114,14 +117,14 @@ impl Deployment {
         self.unhandled.extend(other.unhandled);
     }
 
-    /// Whether a template asks for a cache.
+    /// Whether a template uses a cache.
     pub fn has_cache(&self) -> bool {
         self.templates.iter().any(|template| template.parameters.values().any(|value| *value == Parameter::CacheAddress))
     }
 }
 
 impl Parameter {
-    /// Its text, where the cloud services and the cache are at these addresses.
+    /// The parameter's text, with these addresses of the cloud services and the cache.
     pub fn text(&self, services: &str, cache: &str) -> String {
         match self {
             Self::Text(text) => text.clone(),

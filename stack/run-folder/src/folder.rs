@@ -1,5 +1,6 @@
-//! The folder that the harness and the stack share. They communicate through it alone, so a process that dies leaves whole files and no half-finished exchange.
-//! It belongs to one run: a folder in use is refused, and an earlier run's files are replaced only by choice.
+//! The folder that the harness and the stack share. They communicate only through it, so a process
+//! that dies leaves complete files and no half-finished exchange. It belongs to one run: a folder
+//! in use is refused, and an earlier run's files are replaced only on request.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ use faults::Plan;
 
 use crate::Deployment;
 
-/// Everything that a run writes, `logs/` and the locks apart.
+/// Everything that a run writes, except `logs/` and the locks.
 pub const FILES: [&str; 14] = [
     "deployment.json",
     "plan.json",
@@ -29,19 +30,20 @@ pub const FILES: [&str; 14] = [
     "junit.xml",
 ];
 
-/// Locked by the run for as long as it goes on. It stays when the run is over, so that two runs never lock two files of one name.
+/// Locked by the run while it lasts. The file stays after the run, so that two runs never lock two
+/// files of one name.
 const RUN_LOCK: &str = "run.lock";
 
-/// Locked by the stack's own process, which outlives a dead harness until its lease has run out.
+/// Locked by the stack's own process, which outlives a dead harness until its lease expires.
 const STACK_LOCK: &str = "stack.lock";
 
-/// Why a folder cannot be a run's.
+/// Why a folder cannot be used for a run.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// An earlier run's files are there.
+    /// It holds an earlier run's files.
     #[error("`{0}` holds the files of an earlier run; choose another folder, or replace them with `--force`")]
     Used(PathBuf),
-    /// A run goes on there.
+    /// A run is using it.
     #[error("a run is under way in `{0}`; choose another folder, or wait for its end")]
     Busy(PathBuf),
     /// It is not a folder.
@@ -81,25 +83,27 @@ impl FolderError {
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
-    /// Let go with the last clone.
+    /// The lock, released with the last clone.
     _lock: Option<Arc<File>>,
 }
 
 impl RunFolder {
-    /// Makes the folder where it is not there, without a claim to it.
+    /// Creates the folder if it does not exist, without claiming it.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be created.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         std::fs::create_dir_all(path.join("logs"))?;
         Ok(Self { path: path.canonicalize()?, _lock: None })
     }
 
-    /// Takes the folder for one run; other files than a run's may be in it. `replace` removes those of an earlier run.
+    /// Claims the folder for one run; files that are not a run's may be in it. `replace` removes
+    /// those of an earlier run.
     ///
     /// # Errors
-    /// Where a run is under way in it, an earlier run's files are in it and are not to be replaced, or it cannot be written.
+    /// If a run is under way in it, if it holds an earlier run's files and `replace` is false, or
+    /// if it cannot be written.
     pub fn claim(path: &Path, replace: bool) -> Result<Self, FolderError> {
         if path.is_file() {
             return Err(FolderError::File(path.to_owned()));
@@ -109,7 +113,7 @@ impl RunFolder {
             return Err(FolderError::NotUtf8(folder.path));
         }
         let mut lock = folder.lock(RUN_LOCK)?;
-        // Tried, not kept: the stack's process locks it again.
+        // Tested, not kept: the stack's process locks it again.
         drop(folder.lock(STACK_LOCK)?);
         stamp(&mut lock).map_err(FolderError::unwritable(&folder.path))?;
         if replace {
@@ -120,10 +124,11 @@ impl RunFolder {
         Ok(Self { _lock: Some(Arc::new(lock)), ..folder })
     }
 
-    /// Takes a folder that no run used before: `path`, or `path-2`, `path-3` and so on where it is taken.
+    /// Claims a folder that no run used before: `path`, or `path-2`, `path-3` and so on if it is
+    /// taken.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn claim_new(path: &Path) -> Result<Self, FolderError> {
         let parent = path.parent().unwrap_or(Path::new(""));
         std::fs::create_dir_all(parent).map_err(FolderError::unwritable(parent))?;
@@ -142,10 +147,10 @@ impl RunFolder {
         Err(FolderError::Busy(path.to_owned()))
     }
 
-    /// Joins the run that claimed the folder: for the stack's own process.
+    /// Joins the run that claimed the folder, in the stack's own process.
     ///
     /// # Errors
-    /// Where another stack still uses it, or it cannot be written.
+    /// If another stack still uses it, or it cannot be written.
     pub fn join(path: &Path) -> Result<Self, FolderError> {
         let folder = Self::create(path).map_err(FolderError::unwritable(path))?;
         let lock = folder.lock(STACK_LOCK)?;
@@ -191,53 +196,54 @@ impl RunFolder {
         self.path.join("plan.json")
     }
 
-    /// The addresses, there once the stack is up.
+    /// The addresses; the file exists once the stack is up.
     pub fn addresses(&self) -> PathBuf {
         self.path.join("stack.json")
     }
 
-    /// The entries of all extensions and services, one [`faults::Entry`] a line, in the order of their arrival.
+    /// The entries of all extensions and services, one [`faults::Entry`] a line, in order of
+    /// arrival.
     pub fn ledger(&self) -> PathBuf {
         self.path.join("ledger.ndjson")
     }
 
-    /// What the services saw happen, one [`crate::Sighting`] a line.
+    /// What the services observed, one [`crate::Sighting`] a line.
     pub fn sightings(&self) -> PathBuf {
         self.path.join("sightings.ndjson")
     }
 
-    /// What the platform counted: one [`crate::Health`] as JSON, rewritten every second.
+    /// The platform's own counts: one [`crate::Health`] as JSON, rewritten every second.
     pub fn health(&self) -> PathBuf {
         self.path.join("platform.json")
     }
 
-    /// What one function wrote to its standard output and error.
+    /// The standard output and error of one function.
     pub fn log(&self, function: &str) -> PathBuf {
         self.path.join("logs").join(format!("{function}.log"))
     }
 
-    /// Puts `plan` in force: written beside, then renamed over the old one.
+    /// Puts `plan` in force: writes it to another file, then renames that over the old plan.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     pub fn write_plan(&self, plan: &Plan) -> io::Result<()> {
         self.replace(&self.plan(), plan.to_json().as_bytes())
     }
 
-    /// Says what to deploy.
+    /// Writes what to deploy.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     pub fn write_deployment(&self, deployment: &Deployment) -> Result<(), FolderError> {
         let path = self.deployment();
         let written = serde_json::to_vec(deployment).map_err(io::Error::other).and_then(|json| self.replace(&path, &json));
         written.map_err(FolderError::unwritable(&path))
     }
 
-    /// What to deploy, as the harness said it.
+    /// Reads what to deploy.
     ///
     /// # Errors
-    /// Where it is not there, or not understood.
+    /// If the file does not exist, or is invalid.
     pub fn read_deployment(&self) -> Result<Deployment, FolderError> {
         let path = self.deployment();
         let read = std::fs::read(&path).and_then(|json| serde_json::from_slice(&json).map_err(io::Error::other));
@@ -247,20 +253,21 @@ impl RunFolder {
     /// Replaces a file of the folder in one step.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     pub fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let beside = beside(path);
         std::fs::write(&beside, bytes)?;
         std::fs::rename(&beside, path)
     }
 
-    /// Replaces a file that holds a secret in one step: only its owner can read it, from its first byte on.
+    /// Replaces a file that holds a secret in one step. From its first byte on only its owner can
+    /// read it.
     ///
     /// # Errors
-    /// Where the folder cannot be written.
+    /// If the folder cannot be written.
     pub fn replace_private(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let beside = beside(path);
-        // One that was left behind may be anybody's.
+        // A left-over file may be readable by other users.
         match std::fs::remove_file(&beside) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
             _ => {}
@@ -271,12 +278,12 @@ impl RunFolder {
     }
 }
 
-/// Where a file is written before it takes the place of `path`.
+/// The file that is written before it is renamed to `path`.
 fn beside(path: &Path) -> PathBuf {
     path.with_extension("new")
 }
 
-/// Writes who holds the lock. A full disk is found here, before anything is started.
+/// Writes the lock's holder into it. This also finds a full disk before anything is started.
 fn stamp(lock: &mut File) -> io::Result<()> {
     lock.write_all(format!("{:<10}\n", std::process::id()).as_bytes())?;
     lock.sync_data()
@@ -290,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_with_a_secret_is_its_owners_alone_whatever_lay_there() {
+    fn a_file_with_a_secret_is_readable_only_by_its_owner_even_if_it_replaces_another() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         std::fs::write(run.addresses(), "old").unwrap();
@@ -337,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_the_same_second_get_folders_of_their_own() {
+    fn runs_in_the_same_second_get_separate_folders() {
         let folder = tempfile::tempdir().unwrap();
         let wanted = folder.path().join("runs/20260131-235959-quiet");
         let runs = [(); 3].map(|()| RunFolder::claim_new(&wanted).unwrap());
@@ -346,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_runs_folder_is_named_with_what_would_do() {
+    fn an_unusable_folder_is_named_with_the_fix() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();

@@ -1,5 +1,5 @@
-//! What the processes of one run tell one another, by files in one folder: what to deploy, where it can be reached, what happened there.
-//! It holds no socket and starts no process.
+//! What the processes of one run tell each other through files in one folder: what to deploy, where
+//! to reach it, what happened there. It opens no socket and starts no process.
 
 pub mod addresses;
 pub mod compressed;

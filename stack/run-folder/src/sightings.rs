@@ -1,17 +1,18 @@
-//! What the services saw happen, for the books and the oracles: facts, one a line in `sightings.ndjson`, never a judgement.
-//! No body and no attachment is in it, but what a reader of an outgoing mail would see of it is, for that is what is judged.
+//! What the services observed, for the bookkeeping and the rule checks: facts, one a line in
+//! `sightings.ndjson`, never a judgement. They contain no body and no attachment, except the text
+//! of an outgoing mail that its readers see, because that is judged.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// One fact and its time.
+/// An observed fact and its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// When, in microseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
+    /// The time in microseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
     pub at_us: u64,
-    /// What.
+    /// What was observed.
     pub seen: Seen,
 }
 
@@ -19,9 +20,9 @@ pub struct Sighting {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Seen {
-    /// A mail was taken over SMTP, before it is stored.
+    /// A mail was accepted over SMTP, before it is stored.
     MailTaken {
-        /// The message id that the sender was told (`250 OK <id>`), which is the object's key too.
+        /// The message id that the sender received (`250 OK <id>`), which is also the object's key.
         id: String,
         /// Bytes.
         size: u64,
@@ -37,16 +38,17 @@ pub enum Seen {
         /// The MD5 of the content, in hexadecimal.
         etag: String,
     },
-    /// A message came into a queue.
+    /// A message was put into a queue.
     Queued {
         /// The queue's name.
         queue: String,
         /// The message id.
         message: String,
-        /// What it tells of: the key of an object, where it is a bucket's notification; the `sourceTransactionID` of its body, where that has one.
+        /// What it is about: the object's key for a bucket's notification; else the
+        /// `sourceTransactionID` of its body, if it has one.
         about: Option<String>,
     },
-    /// A message was handed out.
+    /// A message was delivered to a consumer.
     Received {
         /// The queue.
         queue: String,
@@ -62,7 +64,7 @@ pub enum Seen {
         /// The message id.
         message: String,
     },
-    /// A message outlived the queue's retention.
+    /// A message exceeded the queue's retention.
     Expired {
         /// The queue.
         queue: String,
@@ -80,9 +82,9 @@ pub enum Seen {
         /// The message id.
         message: String,
     },
-    /// A mail was handed to SES to be sent.
+    /// A mail was handed to SES for sending.
     MailSent {
-        /// SES's id of it.
+        /// SES's id of the mail.
         id: String,
         /// From.
         from: String,
@@ -90,20 +92,21 @@ pub enum Seen {
         to: Vec<String>,
         /// The subject, decoded.
         subject: String,
-        /// The text that its readers see, decoded: text and HTML parts one after the other, at most 64 KiB.
+        /// The text that its readers see, decoded: text and HTML parts one after the other, at most
+        /// 64 KiB.
         text: String,
-        /// How many attachments are in it.
+        /// How many attachments it has.
         attachments: u32,
     },
     /// Something was published to a topic.
     Published {
         /// The topic's name.
         topic: String,
-        /// SNS's id of it.
+        /// SNS's id of the message.
         id: String,
         /// The subject.
         subject: Option<String>,
-        /// The message, at most 64 KiB of it.
+        /// The first 64 KiB of the message.
         message: String,
     },
     /// An alarm changed its state.
@@ -131,7 +134,7 @@ pub enum Seen {
         /// The key.
         key: String,
     },
-    /// A row was deleted because its time to live was over.
+    /// A row was deleted because it expired.
     RowExpired {
         /// The table.
         table: String,
@@ -140,7 +143,8 @@ pub enum Seen {
         /// The event id of the stream's record.
         event: String,
     },
-    /// A batch of a stream could not be processed and was given up; its records went to the on-failure queue, where there is one.
+    /// A batch of a stream could not be processed and was given up; its records went to the
+    /// on-failure queue, if there is one.
     StreamGivenUp {
         /// The table.
         table: String,
@@ -155,14 +159,14 @@ pub enum Seen {
     Triggered {
         /// The pool's id.
         pool: String,
-        /// The user's name.
+        /// The call's number for this sign-in, from 1.
         user: String,
         /// The call's number for this sign-in, from 1.
         call: u32,
-        /// How it ended, in a word: `ok`, `failed`, `timed-out`, `unreadable`.
+        /// How it ended: `ok`, `failed`, `timed-out` or `unreadable`.
         outcome: String,
     },
-    /// A sign-in that the pool granted, after its trigger.
+    /// The pool granted a sign-in, after its trigger.
     SignedIn {
         /// The pool's id.
         pool: String,
@@ -215,19 +219,20 @@ pub enum Seen {
         /// The key.
         key: String,
     },
-    /// A value went out of the cache because its time was over.
+    /// A value was removed from the cache because it expired.
     CacheExpired {
         /// The key.
         key: String,
     },
-    /// A call was refused because the quota of calls a second was used up.
+    /// A call was refused because it exceeded the quota of calls per second.
     QuotaExceeded {
         /// The operation.
         operation: String,
     },
 }
 
-/// Where the services report what they see. It never blocks and never fails: a stack works also while no harness reads.
+/// Where the services report what they observe. It never blocks and never fails: a stack also works
+/// while no harness reads.
 #[derive(Debug, Clone)]
 pub struct Sightings(Option<UnboundedSender<Sighting>>);
 
@@ -249,7 +254,7 @@ impl Sightings {
         (Self(Some(sender)), receiver)
     }
 
-    /// Something happened just now.
+    /// Reports something that happened just now.
     pub fn tell(&self, seen: Seen) {
         if let Some(sender) = &self.0 {
             let _ = sender.send(Sighting { at_us: monotonic_us(), seen });
@@ -263,7 +268,7 @@ impl Sighting {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// Reads a line; `None` where the line is not a sighting.
+    /// Reads a line; `None` if the line is not a sighting.
     pub fn from_line(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }

@@ -1,5 +1,6 @@
-//! Asynchronous invocations: the caller is answered at once, and an event that fails is tried twice more. After that it is lost, as at AWS without a
-//! dead-letter queue or destination; a template that names one is refused where it is read.
+//! Asynchronous invocations: the caller gets its answer at once, and an event that fails is retried
+//! twice. After that it is lost, as at AWS without a dead-letter queue or destination. A template
+//! that names one is refused when it is read.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -11,16 +12,18 @@ use super::functions::Functions;
 use super::invocation::{Invocation, InvokeError, Invoked};
 use crate::Compressed;
 
-/// How often an event is tried again after a failure, and how long after it. Source: Lambda, "How Lambda handles errors and retries with
-/// asynchronous invocation": one minute before the second attempt, two before the third.
+/// The waits before the retries of a failed event. Source: Lambda, "How Lambda handles errors and
+/// retries with asynchronous invocation": one minute before the second attempt, two before the
+/// third.
 const RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 
-/// A throttled event is tried again after a second, then after longer and longer up to five minutes, for six hours. Source: as above.
+/// A throttled event is retried after a second, then after longer and longer waits of up to five
+/// minutes, for six hours. Source: as above.
 const THROTTLED: Duration = Duration::from_secs(1);
 const THROTTLED_LONGEST: Duration = Duration::from_secs(300);
 const LIFE: Duration = Duration::from_secs(6 * 3600);
 
-/// The events of one platform that are on their way.
+/// The accepted events of one platform that are not done yet.
 #[derive(Debug)]
 pub(crate) struct Asynchronous {
     compressed: Compressed,
@@ -37,20 +40,20 @@ struct Accepted {
 }
 
 impl Asynchronous {
-    /// None yet. The waits between tries are a queue's.
+    /// No events yet. The waits between attempts are compressed like a queue's.
     pub(crate) fn new(compressed: Compressed) -> Self {
         Self { compressed, under_way: Mutex::default() }
     }
 
     fn under_way(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
-        // Nothing panics with the lock held; if it did, the tasks would still be whole.
+        // Nothing panics while it holds the lock; even then the tasks would be consistent.
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Accepts an event for a function.
     ///
     /// # Errors
-    /// Where there is no such function.
+    /// If the function does not exist.
     pub(crate) fn accept(
         functions: &Arc<Functions>,
         function: &str,
@@ -70,7 +73,7 @@ impl Asynchronous {
         Ok(())
     }
 
-    /// Gives up what is on its way.
+    /// Cancels the events that are not done.
     pub(crate) async fn end(&self) {
         let mut under_way = std::mem::take(&mut *self.under_way());
         under_way.shutdown().await;
@@ -95,7 +98,7 @@ impl Accepted {
         }
     }
 
-    /// All attempts have one request id, as at AWS.
+    /// All attempts have the same request id, as at AWS.
     async fn attempt(&self, functions: &Weak<Functions>) -> Result<Invoked, InvokeError> {
         let answer = {
             let functions = functions.upgrade().ok_or(InvokeError::Stopped)?;

@@ -1,4 +1,4 @@
-//! The platform's own counts. They only rise, and nothing waits for them.
+//! The platform's own counts. They only increase, and nothing waits for them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Counts {
     queued_by_ms: [Count; 16],
 }
 
-/// A number that only rises.
+/// A number that only increases.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! A function as it is deployed here, and the machine that all of them share.
+//! A function deployed here, and the machine that all functions share.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use super::runtimes::{Code, Launch};
 /// A function: what to run, and Lambda's settings for it.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// Its name, as `AWS_LAMBDA_FUNCTION_NAME` says it.
+    /// Its name, as in `AWS_LAMBDA_FUNCTION_NAME`.
     pub name: String,
-    /// Its code and what runs it.
+    /// Its code and runtime.
     pub code: Code,
-    /// What the function is told; nothing limits it here.
+    /// The memory that the function is told; it is not enforced here.
     pub memory_mb: u32,
-    /// Counted from the event's hand-over.
+    /// Counted from the delivery of the event.
     pub timeout: Duration,
     /// The most environments at once on this machine; further invocations wait.
     pub concurrency: u32,
@@ -29,11 +29,11 @@ pub struct Function {
     pub reserved: Option<u32>,
     /// The function's own variables.
     pub variables: BTreeMap<String, String>,
-    /// How long an environment may stand idle.
+    /// How long an environment may be idle.
     pub idle: Duration,
 }
 
-/// What all functions share.
+/// The settings and state that all functions share.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub extension: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub(crate) struct Machine {
     pub marker: String,
     pub ledger: UnboundedSender<Entry>,
     pub counts: Counts,
-    /// Every environment holds it while it lives; once nobody else does, all have ended.
+    /// Every environment holds a clone while it lives; once this is the only one, all have ended.
     pub alive: std::sync::Arc<()>,
 }
 
@@ -57,14 +57,14 @@ pub(crate) struct Deployed {
 }
 
 impl Machine {
-    /// The region that the functions are told.
+    /// The region that the functions see.
     pub(crate) fn region(&self) -> &str {
         self.variables.get("AWS_REGION").map_or(names::REGION, String::as_str)
     }
 }
 
 impl Deployed {
-    /// The region that the function is told.
+    /// The region that the function sees.
     pub(crate) fn region(&self) -> &str {
         self.machine.region()
     }
@@ -74,7 +74,7 @@ impl Deployed {
         format!("arn:aws:lambda:{}:{}:function:{}", self.region(), names::ACCOUNT, self.function.name)
     }
 
-    /// The file name of the extension, by which it registers.
+    /// The file name of the extension, under which it registers.
     pub(crate) fn extension_name(&self) -> Option<&str> {
         self.machine.extension.as_ref()?.file_name()?.to_str()
     }

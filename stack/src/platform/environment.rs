@@ -1,4 +1,5 @@
-//! One execution environment: what it is doing, which event it has, who waits in it. It starts and ends no process; `life.rs` does.
+//! One execution environment: its phase, its event, and the processes that wait in it. It starts
+//! and ends no process; `life.rs` does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -23,7 +24,7 @@ pub(crate) enum Phase {
     Idle,
     /// It has an event, or still works after its answer.
     Busy,
-    /// It is being taken down.
+    /// It is being shut down.
     Ending,
 }
 
@@ -52,7 +53,7 @@ struct State {
     pending: Option<Event>,
     current: Option<Current>,
     deadline: Option<Instant>,
-    /// Somebody sleeps until the deadline and need not be told of a later one.
+    /// A task sleeps until the deadline and need not be told of a later one.
     armed: bool,
     pollers: u32,
     extensions: Extensions,
@@ -67,13 +68,13 @@ pub(crate) struct Environment {
     state: Mutex<State>,
     event: Notify,
     attention: Notify,
-    /// Something of the start has happened: a registration, the first poll, an error.
+    /// The start has progressed: a registration, the first poll, or an error.
     pub progress: Notify,
-    /// It should be taken down.
+    /// It should be shut down.
     pub end: Notify,
 }
 
-/// The runtime's long poll; it counts as waiting as long as this lives.
+/// The runtime's long poll; the runtime counts as waiting while this lives.
 #[derive(Debug)]
 pub(crate) struct Poll<'a>(&'a Environment);
 
@@ -103,7 +104,7 @@ impl Environment {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics with the lock held; if it did, the state would still be whole.
+        // Nothing panics while it holds the lock; even then the state would be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -117,7 +118,8 @@ impl Environment {
         self.state().phase
     }
 
-    /// Gives it an event; back comes one that it cannot take because it is being taken down.
+    /// Gives it an event; returns the event if the environment cannot take it because it is being
+    /// shut down.
     pub(crate) fn hand(&self, invocation: Invocation) -> Option<Invocation> {
         let mut state = self.state();
         if state.phase != Phase::Idle {
@@ -131,7 +133,7 @@ impl Environment {
         if at_limit {
             self.deployed.machine.counts.waited(arrived.elapsed());
         }
-        // A ledger that nobody reads any more belongs to a platform that ends.
+        // The ledger is closed only when the platform ends.
         let _ = self.deployed.machine.ledger.send(Entry::Invoked {
             function: self.deployed.function.name.clone(),
             request_id: request_id.clone(),
@@ -152,7 +154,7 @@ impl Environment {
         None
     }
 
-    /// Stops its processes until the next event; not where it has one already.
+    /// Stops its processes until the next event, unless it has one already.
     pub(crate) fn freeze(&self) {
         let mut state = self.state();
         if state.phase == Phase::Idle && !state.frozen {
@@ -161,7 +163,7 @@ impl Environment {
         }
     }
 
-    /// The runtime asks for an event; `None` where it has one that it has not answered.
+    /// The runtime asks for an event; `None` if it has one that it has not answered.
     pub(crate) fn poll(&self) -> Option<Poll<'_>> {
         let mut state = self.state();
         if state.current.is_some() && state.pending.is_none() {
@@ -171,7 +173,8 @@ impl Environment {
         Some(Poll(self))
     }
 
-    /// True once for each time that everyone in it has come to wait: after the start, and after each event.
+    /// True once each time that the runtime and all extensions have come to wait: after the start,
+    /// and after each event.
     pub(crate) fn settle(&self) -> Option<Phase> {
         let mut state = self.state();
         let before = state.phase;
@@ -186,28 +189,28 @@ impl Environment {
         Some(before)
     }
 
-    /// True where `request_id` is the event that it works on.
+    /// True if `request_id` is the event that it works on.
     pub(crate) fn works_on(&self, request_id: &str) -> bool {
         let state = self.state();
         state.pending.is_none() && state.current.as_ref().is_some_and(|current| current.request_id == request_id)
     }
 
-    /// Where the pieces of a streamed answer to its event go, where the caller wants pieces.
+    /// Where the pieces of a streamed answer to its event go, if the caller wants pieces.
     pub(crate) fn sink(&self, request_id: &str) -> Option<Sink> {
         self.state().current.as_ref().filter(|current| current.request_id == request_id)?.sink.clone()
     }
 
-    /// The answer to its event; false where that event is not its own, or has been answered.
+    /// Answers its event; false if the event is not its own, or has been answered.
     pub(crate) fn answer(&self, request_id: &str, answer: Result<Bytes, Bytes>) -> bool {
         let Some(current) = self.state().current.take_if(|current| current.request_id == request_id) else { return false };
         let failed = answer.is_err();
         let (Ok(payload) | Err(payload)) = answer;
-        // A caller that has gone is told nothing.
+        // The caller may be gone; then the answer is dropped.
         let _ = current.answer.send(Invoked { request_id: current.request_id, payload, failed });
         true
     }
 
-    /// Fails its event, where it has one.
+    /// Fails its event, if it has one.
     pub(crate) fn fail(&self, failure: &Failure) {
         let id = self.state().current.as_ref().map(|current| current.request_id.clone());
         if let Some(id) = id {
@@ -215,18 +218,19 @@ impl Environment {
         }
     }
 
-    /// The runtime or extension says why it could not start.
+    /// The runtime or extension reports why it could not start.
     pub(crate) fn init_failed(&self, why: Bytes) {
         self.state().init_error = Some(why);
         self.progress.notify_one();
     }
 
-    /// What was said about a start that failed.
+    /// The reported reason for a failed start.
     pub(crate) fn init_error(&self) -> Option<Bytes> {
         self.state().init_error.take()
     }
 
-    /// From here on it takes no event; returns what it was doing. Its processes run again, so that they can end.
+    /// Takes no more events; returns what it was doing. Its processes run again, so that they can
+    /// end.
     pub(crate) fn ending(&self) -> Phase {
         let mut state = self.state();
         if std::mem::take(&mut state.frozen) {
@@ -235,7 +239,7 @@ impl Environment {
         std::mem::replace(&mut state.phase, Phase::Ending)
     }
 
-    /// Returns when an event has run over the function's timeout.
+    /// Returns when an event has exceeded the function's timeout.
     pub(crate) async fn overdue(&self) {
         loop {
             let deadline = {
@@ -246,7 +250,8 @@ impl Environment {
             match deadline {
                 None => self.attention.notified().await,
                 Some(deadline) if deadline <= Instant::now() => return,
-                // A deadline that is met is not cancelled: waking once a timeout costs less than once an event.
+                // The timer is not cancelled when the event ends in time: waking once per timeout
+                // costs less than a timer per event.
                 Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
             }
         }
@@ -254,7 +259,8 @@ impl Environment {
 }
 
 impl Poll<'_> {
-    /// The next event. One that was not taken because the runtime hung up stays for its next poll.
+    /// The next event. An event that was not taken because the runtime hung up waits for its next
+    /// poll.
     pub(crate) async fn event(self) -> Event {
         loop {
             if let Some(event) = self.0.state().pending.take() {
@@ -268,12 +274,13 @@ impl Poll<'_> {
 impl Drop for Poll<'_> {
     fn drop(&mut self) {
         self.0.state().pollers -= 1;
-        // Another poll may have been overtaken by the one that ends here.
+        // Another poll may have been waiting behind the one that ends here.
         self.0.event.notify_one();
     }
 }
 
-/// The id of the first record of an event that a queue or a stream made; other events are not read for it.
+/// The id of the first record of an event that a queue or a stream made; other events are not
+/// parsed for it.
 fn message(event: &[u8]) -> Option<String> {
     event.starts_with(br#"{"Records":"#).then(|| faults::facts::message(event)).flatten()
 }

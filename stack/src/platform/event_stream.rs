@@ -1,5 +1,6 @@
-//! The frames of `application/vnd.amazon.eventstream`, in which an SDK reads a streamed answer. It knows no invocation.
-//! Source: AWS's "event stream encoding": lengths and CRC-32, headers, payload, CRC-32 of all before; numbers are big-endian.
+//! The frames of `application/vnd.amazon.eventstream`, in which an SDK reads a streamed answer. It
+//! knows nothing of invocations. Source: AWS's "event stream encoding": lengths and CRC-32,
+//! headers, payload, CRC-32 of all before; numbers are big-endian.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_what_the_encoding_says() {
+    fn a_frame_has_the_specified_encoding() {
         let frame = event("PayloadChunk", "application/octet-stream", b"hello");
         let number = |at: usize| u32::from_be_bytes(frame[at..at + 4].try_into().unwrap());
         assert_eq!(number(0) as usize, frame.len());

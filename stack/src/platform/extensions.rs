@@ -1,4 +1,5 @@
-//! The extensions that have registered in one environment, and the events that wait for each. It serves no address.
+//! The registered extensions of one environment, and the events that wait for each. It serves no
+//! address.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use tokio::sync::Notify;
 use super::environment::Event;
 use super::names;
 
-/// What extensions may be told of.
+/// The events that an extension can register for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Topic {
@@ -34,7 +35,7 @@ struct Registered {
 pub(crate) struct Extensions(Vec<Registered>);
 
 impl Extensions {
-    /// Registers an extension and returns its identifier; `None` where one of that name has registered.
+    /// Registers an extension and returns its identifier; `None` if the name is already registered.
     pub(crate) fn register(&mut self, name: &str, topics: Vec<Topic>) -> Option<String> {
         if self.has(name) {
             return None;
@@ -45,17 +46,18 @@ impl Extensions {
         Some(id)
     }
 
-    /// True where an extension of that name has registered.
+    /// True if an extension of that name has registered.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|extension| extension.name == name)
     }
 
-    /// True where the identifier is one of them.
+    /// True if the identifier is one of them.
     pub(crate) fn knows(&self, id: &str) -> bool {
         self.0.iter().any(|extension| extension.id == id)
     }
 
-    /// The next event of an extension, or what to wait for; from here on it counts as waiting until it gets one.
+    /// The next event of an extension, or what to wait for; from now on it counts as waiting until
+    /// it gets one.
     pub(crate) fn next(&mut self, id: &str) -> Option<Result<String, Arc<Notify>>> {
         let extension = self.0.iter_mut().find(|extension| extension.id == id)?;
         let event = extension.events.pop_front();
@@ -63,12 +65,12 @@ impl Extensions {
         Some(event.ok_or_else(|| Arc::clone(&extension.wake)))
     }
 
-    /// True where none of them is still at work.
+    /// True if all of them wait.
     pub(crate) fn all_wait(&self) -> bool {
         self.0.iter().all(|extension| extension.waits)
     }
 
-    /// Tells those that asked for it of an invocation.
+    /// Tells the extensions that registered for it of an invocation.
     pub(crate) fn invoke(&mut self, event: &Event, arn: &str) {
         for extension in self.0.iter_mut().filter(|extension| extension.topics.contains(&Topic::Invoke)) {
             let text = json!({
@@ -79,7 +81,7 @@ impl Extensions {
         }
     }
 
-    /// Tells those that asked for it of the end; true where there was one.
+    /// Tells the extensions that registered for it of the shutdown; true if there was one.
     pub(crate) fn shut_down(&mut self, reason: &str, deadline_ms: u128) -> bool {
         let mut told = false;
         for extension in self.0.iter_mut().filter(|extension| extension.topics.contains(&Topic::Shutdown)) {
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_asked_is_told() {
+    fn only_registered_extensions_are_told() {
         let mut extensions = Extensions::default();
         let id = extensions.register("a", vec![Topic::Shutdown]).unwrap();
         assert_eq!(extensions.register("a", vec![]), None);

@@ -102,7 +102,7 @@ async fn next(host: &Host, id: &str) -> Response<Piece> {
 async fn failed(host: &Host, rest: &str, request: Request<Incoming>) -> Response<Piece> {
     let kind =
         request.headers().get("lambda-extension-function-error-type").and_then(|kind| kind.to_str().ok()).unwrap_or("Unknown").to_owned();
-    // Read to its end, so that the connection can go on; what it says is the type.
+    // Read to its end, so that the connection can be used again; the type alone matters.
     let _ = http::whole(request.into_body(), 64 * 1024).await;
     let (error, moment) = if rest == "init/error" { ("Extension.InitError", "initialization") } else { ("Extension.ExitError", "exit") };
     let why = json!({ "errorType": error, "errorMessage": format!("the extension reported an error at {moment}: {kind}") });

@@ -1,4 +1,4 @@
-//! All functions that are deployed here, by name: the one door through which everything invokes.
+//! All functions that are deployed here, by name: everything that invokes goes through this.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -24,7 +24,7 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    /// True where the function is deployed.
+    /// True if the function is deployed.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.pools.contains_key(name)
     }
@@ -34,22 +34,23 @@ impl Functions {
         self.machine.region()
     }
 
-    /// A function's ARN, whether or not it is deployed.
+    /// A function's ARN, whether or not the function is deployed.
     pub(crate) fn arn(&self, name: &str) -> String {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.region(), names::ACCOUNT)
     }
 
-    /// How many invocations of a function can be under way at once; `None` where it is not deployed.
+    /// How many invocations of a function can run at once; `None` if it is not deployed.
     pub(crate) fn at_once(&self, name: &str) -> Option<usize> {
         self.pools.get(name).map(|pool| pool.at_once())
     }
 
-    /// A door to them for who is not asked over HTTP.
+    /// An interface for callers within the process, not over HTTP.
     pub(crate) fn door(self: &Arc<Self>, waits: Waits) -> Arc<dyn Invoke> {
         Arc::new(Door { functions: Arc::downgrade(self), waits })
     }
 
-    /// Hands an event in. It runs whether or not anybody waits for the answer, or takes its pieces.
+    /// Submits an event. It runs whether or not the caller waits for the answer or reads its
+    /// pieces.
     pub(crate) fn submit(
         &self,
         name: &str,
@@ -73,7 +74,7 @@ impl Functions {
         pool.submit(invocation)
     }
 
-    /// Hands an event in and waits for what comes of it.
+    /// Submits an event and waits for the result.
     pub(crate) async fn invoke(
         &self,
         name: &str,
@@ -85,7 +86,7 @@ impl Functions {
     }
 }
 
-/// A door that keeps nothing alive: once the platform has gone, so has what is behind it.
+/// An interface that holds no strong reference: once the platform is gone, the functions are too.
 struct Door {
     functions: Weak<Functions>,
     waits: Waits,

@@ -1,4 +1,4 @@
-//! Whose APIs are called, and the answers that they share.
+//! The environment whose APIs are called, and the answers that they share.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::http::{self, Piece};
 /// Whose API this is.
 pub(crate) struct Host {
     pub environment: Arc<Environment>,
-    /// Told when the environment waits for an event, with what it did until then.
+    /// Called when the environment waits for an event, with its phase until then.
     pub settled: Box<dyn Fn(Phase) + Send + Sync>,
 }
 
 impl Host {
-    /// Passes the environment on when everyone in it waits.
+    /// Passes the environment on when the runtime and all extensions wait.
     pub(crate) fn settle(&self) {
         if let Some(before) = self.environment.settle() {
             (self.settled)(before);
@@ -37,7 +37,7 @@ pub(crate) fn not_found() -> Response<Piece> {
     response
 }
 
-/// A refusal as the Runtime API words them.
+/// An error answer, worded as in the Runtime API.
 pub(crate) fn refusal(status: u16, kind: &str, message: &str) -> Response<Piece> {
     http::json(status, serde_json::json!({ "errorMessage": message, "errorType": kind }).to_string())
 }

@@ -1,4 +1,4 @@
-//! Serves HTTP/1.1 on a listener until it is dropped. It knows no address and no Lambda.
+//! Serves HTTP/1.1 on a listener until it is dropped. It knows no address and nothing of Lambda.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,12 +19,15 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// Room for one header of 1 MiB (`Lambda-Runtime-Function-XRay-Error-Cause`); hyper's own limit would answer 431.
+/// Room for one header of 1 MiB (`Lambda-Runtime-Function-XRay-Error-Cause`); hyper's own limit
+/// would answer 431.
 const BUFFER: usize = 2 * 1024 * 1024;
-/// What is read and thrown away of a body that is too large, so that its sender can read the answer.
+/// How much of a body that is too large is read and discarded, so that its sender can read the
+/// answer.
 const PATIENCE: usize = 64 * 1024 * 1024;
 
-/// A body that is one piece, one that is sent as one chunk of chunked encoding, or one of many chunks.
+/// A body that is one piece, one that is sent as one chunk of chunked encoding, or one of many
+/// chunks.
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Sent with Content-Length.
@@ -99,11 +102,12 @@ where
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
-                    // Without it an answer may wait 40 ms for the peer's delayed acknowledgement. A socket that refuses is only slower.
+                    // Without it an answer may wait 40 ms for the peer's delayed acknowledgement.
+                    // If the socket refuses, it is only slower.
                     let _ = stream.set_nodelay(true);
                     connections.spawn(connection(stream, peer, handler.clone()));
                 }
-                // Out of file descriptors: those in use come back soon.
+                // Out of file descriptors: those in use are freed soon.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -121,7 +125,7 @@ where
         let answer = handler(request, peer);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    // A peer that went away is told nothing; whoever waits for its answer has a limit of its own.
+    // The peer may be gone, which needs no answer; a caller that waits has a timeout of its own.
     let _ = hyper::server::conn::http1::Builder::new()
         .title_case_headers(true)
         .max_buf_size(BUFFER)
@@ -134,14 +138,14 @@ where
 pub(crate) struct Whole {
     /// The bytes.
     pub bytes: Bytes,
-    /// What came after them.
+    /// The trailers.
     pub trailers: HeaderMap,
 }
 
-/// Why a body could not be taken.
+/// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// Larger than the limit; its rest was thrown away.
+    /// Larger than the limit; the rest was discarded.
     TooLarge,
     /// The connection broke before its end.
     Broken,

@@ -1,4 +1,4 @@
-//! One invocation on its way, and what came of it.
+//! One invocation, and its result.
 
 use std::time::{Duration, Instant};
 
@@ -8,17 +8,18 @@ use tokio::sync::oneshot;
 use super::invoke_stream::Sink;
 use super::names;
 
-/// The largest synchronous event and response, in bytes. Source: Lambda's quotas; the Runtime API allows 100 bytes more.
+/// The largest synchronous event and response, in bytes. Source: Lambda's quotas; the Runtime API
+/// allows 100 bytes more.
 pub(crate) const LARGEST_EVENT: usize = 6 * 1024 * 1024;
 
-/// What came of an invocation that ran.
+/// The result of an invocation that ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoked {
     /// Lambda's request id.
     pub request_id: String,
     /// The function's response, or the description of its error.
     pub payload: Bytes,
-    /// True where the payload describes an error (`X-Amz-Function-Error: Unhandled`).
+    /// True if the payload describes an error (`X-Amz-Function-Error: Unhandled`).
     pub failed: bool,
 }
 
@@ -31,7 +32,7 @@ pub enum InvokeError {
     /// The function's reserved concurrency is in use.
     #[error("throttled by reserved concurrency")]
     Throttled,
-    /// The event is larger than Lambda takes.
+    /// The event is larger than Lambda accepts.
     #[error("the event is larger than 6 MB")]
     TooLarge,
     /// The platform is being stopped.
@@ -39,12 +40,13 @@ pub enum InvokeError {
     Stopped,
 }
 
-/// Whose doing it is where an invocation waits for an environment of a function that has all it may have.
+/// What causes the wait if an invocation waits for an environment of a function that is at its
+/// limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waits {
-    /// The machine's: Lambda would have started another one.
+    /// This machine: Lambda would have started another environment.
     Machine,
-    /// The caller's, who has a limit of its own and would wait at AWS too.
+    /// The caller, which has a limit of its own and would wait at AWS too.
     Caller,
 }
 
@@ -59,23 +61,24 @@ pub(crate) struct Invocation {
     pub client_context: Option<String>,
     pub arrived: Instant,
     pub waits: Waits,
-    /// It waits although nothing may be started for it: the function's limit on this machine.
+    /// It waits although no environment may be started for it: the function's limit on this
+    /// machine.
     pub at_limit: bool,
-    /// Where the pieces of a streamed response go; a caller that wants none gets it whole.
+    /// Where the pieces of a streamed response go; without it the caller gets the response whole.
     pub sink: Option<Sink>,
     pub answer: oneshot::Sender<Invoked>,
 }
 
-/// How an invocation failed that the platform itself ended.
+/// How the platform itself failed an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Over the function's timeout.
+    /// It exceeded the function's timeout.
     TimedOut(Duration),
-    /// The runtime ended: an exit status or a signal, in Lambda's words.
+    /// The runtime ended: an exit status or a signal, as Lambda words it.
     RuntimeExit(String),
     /// The extension ended.
     ExtensionExit(String),
-    /// The runtime or extension said why it could not start; its own words.
+    /// The runtime or extension reported why it could not start, in its own words.
     Init(Bytes),
     /// A process could not be started.
     Start(String),
@@ -86,7 +89,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What the caller sees, as Lambda words it.
+    /// What the caller gets, as Lambda words it.
     pub(crate) fn payload(&self, request_id: &str) -> Bytes {
         let (kind, message) = match self {
             Self::Init(payload) => return payload.clone(),
@@ -107,7 +110,7 @@ impl Failure {
 }
 
 impl Invocation {
-    /// An invocation and where its answer will come.
+    /// An invocation, and the channel on which its answer will arrive.
     pub(crate) fn new(event: Bytes, trace: Option<&str>, client_context: Option<String>) -> (Self, oneshot::Receiver<Invoked>) {
         let (answer, answered) = oneshot::channel();
         let invocation = Self {
@@ -124,7 +127,7 @@ impl Invocation {
         (invocation, answered)
     }
 
-    /// Ends it before it ran. A caller that has gone is told nothing.
+    /// Fails it before it ran. The caller may be gone; then the failure is dropped.
     pub(crate) fn fail(self, failure: &Failure) {
         let payload = failure.payload(&self.request_id);
         let _ = self.answer.send(Invoked { request_id: self.request_id, payload, failed: true });

@@ -1,4 +1,5 @@
-//! The Lambda Invoke API over HTTP, so that an SDK's client can invoke what runs here, streams too. Nothing else of Lambda's control plane.
+//! The Lambda Invoke API over HTTP, so that an SDK's client can invoke the functions here, streams
+//! too. It serves nothing else of Lambda's API.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use super::names;
 /// Lambda's limit for an asynchronous event, in bytes.
 const LARGEST_ASYNCHRONOUS: usize = 1024 * 1024;
 
-/// How the caller wants the answer.
+/// How the caller wants to receive the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// Invoke.

@@ -1,4 +1,5 @@
-//! `InvokeWithResponseStream`: a function's answer as it is written, in the frames that an SDK reads. Whatever is invoked otherwise is `invoke_api.rs`.
+//! `InvokeWithResponseStream`: passes a function's answer on as it is written, in the frames that
+//! an SDK reads. `invoke_api.rs` serves all other invocations.
 
 use bytes::Bytes;
 use hyper::Response;
@@ -10,10 +11,11 @@ use super::event_stream;
 use super::http::Piece;
 use super::invocation::Invoked;
 
-/// Pieces that may lie between the function and its caller; a caller that reads slowly slows the function, as Lambda's does.
+/// How many pieces may wait between the function and its caller. A caller that reads slowly slows
+/// the function down, as at Lambda.
 const PIECES: usize = 8;
 
-/// Where a function's pieces go in.
+/// The sender for a function's pieces.
 pub(crate) type Sink = mpsc::Sender<Bytes>;
 
 /// Both ends for the pieces of one answer.
@@ -30,12 +32,12 @@ pub(crate) fn answer(pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invok
     response
 }
 
-/// A caller that has gone is told nothing; the function runs on, as it does at Lambda's.
+/// The caller may be gone; then the pieces are dropped, and the function runs on, as at Lambda.
 async fn copy(mut pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>, frames: mpsc::Sender<Bytes>) {
     while let Some(piece) = pieces.recv().await {
         let _ = frames.send(chunk(&piece)).await;
     }
-    // A platform that is being stopped drops the invocation: then the stream just breaks off.
+    // A platform that stops drops the invocation; then the stream breaks off.
     let Ok(invoked) = end.await else { return };
     let complete = if invoked.failed {
         json!({ "ErrorCode": "Unhandled", "ErrorDetails": String::from_utf8_lossy(&invoked.payload) })

@@ -1,4 +1,5 @@
-//! The life of one environment from its listener to its last process: started, watched, ended. It decides nothing about invocations.
+//! The life of one environment from its listener to its last process: it is started, watched and
+//! ended here. Nothing here decides about invocations.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -20,11 +21,12 @@ use super::{http, names, runtime_api, variables};
 
 /// Lambda's limit for the start of an environment.
 const INIT: Duration = Duration::from_secs(10);
-/// What the extensions have for SHUTDOWN.
+/// How long the extensions may take for SHUTDOWN.
 const SHUTDOWN: Duration = Duration::from_secs(2);
-/// What the runtime has of it after its SIGTERM.
+/// How much of it the runtime has after its SIGTERM.
 const RUNTIME_SHUTDOWN: Duration = Duration::from_millis(300);
-/// The same for the extension when the whole platform ends, which promises to be gone within 2 s.
+/// The same for the extension when the whole platform ends, because the platform promises to be
+/// gone within 2 s.
 const LAST_SHUTDOWN: Duration = Duration::from_millis(1200);
 
 /// Why an environment ends.
@@ -33,7 +35,7 @@ enum End {
     Failed(Failure),
 }
 
-/// Lives one environment. `_alive` is dropped when no process of it is left.
+/// Runs one environment from start to end. `_alive` is dropped when no process of it is left.
 pub(crate) async fn live(pool: Arc<Pool>, environment: Arc<Environment>, _alive: Arc<()>) {
     let mut processes = Processes::default();
     let mut served = None;
@@ -86,14 +88,15 @@ async fn start(
     reached(environment, processes, limit, || environment.phase() != Phase::Starting).await
 }
 
-/// Starts the runtime as Lambda's image does, a managed one through the wrapper where one is set. An OS-only one points itself at the extension at
-/// AWS, where no layer can do that for it; here the platform does, so that it need not be prepared.
+/// Starts the runtime as Lambda's image does, a managed one through the wrapper if one is set. At
+/// AWS, an OS-only runtime points itself at the extension, because no layer can do that for it;
+/// here the platform does, so that the function needs no preparation.
 fn start_runtime(environment: &Environment, variables: &BTreeMap<String, String>) -> io::Result<Child> {
     let deployed = &environment.deployed;
     let launch = &deployed.launch;
     let mut command = match &deployed.function.code {
         Code::Provided(_) if deployed.machine.extension.is_some() => {
-            // Through sh, so that the script need not have kept its executable bit.
+            // Through sh, so that the script need not be executable.
             let mut command = process::command("/bin/sh");
             command.arg(&deployed.machine.wrapper).arg(&launch.program);
             command
@@ -120,7 +123,7 @@ async fn listen(pool: &Arc<Pool>, environment: &Arc<Environment>, served: &mut O
     Ok(address)
 }
 
-/// Waits until the start has come as far as `reached` says.
+/// Waits until the start has progressed as far as `reached` says.
 async fn reached(
     environment: &Environment,
     processes: &mut Processes,
@@ -142,7 +145,8 @@ async fn reached(
 }
 
 fn failure_of(environment: &Environment, exit: Exit) -> Failure {
-    // A runtime that says why it cannot start then ends; its word says more than its exit.
+    // A runtime that reports why it cannot start then exits; its report says more than the exit
+    // status.
     match (environment.init_error(), exit) {
         (Some(why), _) => Failure::Init(why),
         (None, Exit::Runtime(how)) => Failure::RuntimeExit(how),
@@ -174,7 +178,7 @@ async fn shut_down(environment: &Environment, processes: &mut Processes, end: &E
     if told {
         processes.extension_ended(ends_at.saturating_duration_since(Instant::now())).await;
     }
-    // Whoever is left, children of the function too.
+    // Kills whatever is left, including child processes of the function.
     environment.group.kill();
     processes.runtime_ended(SHUTDOWN).await;
     processes.extension_ended(SHUTDOWN).await;

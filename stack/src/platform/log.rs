@@ -1,4 +1,5 @@
-//! Where a function's output goes: its log, and the ledger lines that the extension prints go to the ledger. It never looks into a line further than that.
+//! A function's output: it goes to the function's log, except the ledger lines that the extension
+//! prints, which go to the ledger. It does not interpret any other line.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// A function in a loop must not fill the disk.
 const LARGEST_LOG: u64 = 64 * 1024 * 1024;
-/// A longer line is cut into pieces, so that memory does not grow with it.
+/// A longer line is cut into pieces, so that memory use does not grow with it.
 const LONGEST_LINE: u64 = 64 * 1024;
 
 /// One function's log. All its environments write to it.
@@ -26,13 +27,14 @@ struct Inner {
 }
 
 impl Log {
-    /// Opens the log, and adds to what is there.
+    /// Opens the log for appending.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
         Ok(Self(Arc::new(Inner { file, written: AtomicU64::new(0) })))
     }
 
-    /// Writes to the log until it is full. A disk that refuses costs the log, not the function.
+    /// Writes to the log until it is full. If the disk refuses, only the log is lost; the function
+    /// runs on.
     pub(crate) fn write(&self, bytes: &[u8]) {
         if self.0.written.fetch_add(bytes.len() as u64, Ordering::Relaxed) < LARGEST_LOG {
             let _ = (&self.0.file).write_all(bytes);
@@ -56,7 +58,7 @@ impl Log {
             match (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
                 Ok(0) | Err(_) => return,
                 Ok(_) => match std::str::from_utf8(&line).ok().and_then(|text| Entry::from_line(text.trim_end())) {
-                    // Nobody reads the ledger any more when the platform ends.
+                    // The ledger is closed when the platform ends.
                     Some(entry) => drop(ledger.send(entry)),
                     None => self.write(&line),
                 },

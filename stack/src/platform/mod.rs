@@ -1,4 +1,5 @@
-//! Lambda on this machine: the functions' own binaries in execution environments, the ways to invoke them, the HTTP gateway.
+//! Lambda on this machine: the functions' own binaries in execution environments, the ways to
+//! invoke them, and the HTTP gateway.
 
 mod asynchronous;
 mod counts;
@@ -54,10 +55,10 @@ use pool::Pool;
 
 /// How often idle environments are looked for.
 const SWEEP: Duration = Duration::from_millis(100);
-/// What `stop` waits for the environments; they give themselves less.
+/// How long `stop` waits for the environments; their own limits are shorter.
 const STOP: Duration = Duration::from_secs(4);
 
-/// What a platform is started with.
+/// The settings of a platform.
 #[derive(Debug)]
 pub struct Settings {
     /// The functions to deploy.
@@ -70,19 +71,19 @@ pub struct Settings {
     pub extension: Option<PathBuf>,
     /// The layer's wrapper script, which points the runtime at the extension.
     pub wrapper: PathBuf,
-    /// The file that the fault plan is written to.
+    /// The file of the fault plan.
     pub plan: PathBuf,
     /// For every function: `AWS_ENDPOINT_URL`, `AWS_REGION`, the credentials of this machine.
     pub variables: BTreeMap<String, String>,
-    /// `BROWNOUT_STACK` in every child, by which [`guard::guard`] finds them.
+    /// `BROWNOUT_STACK` in every child process, by which [`guard::guard`] finds them.
     pub marker: String,
     /// Where the entries of the extensions and of the platform go.
     pub ledger: mpsc::UnboundedSender<Entry>,
-    /// How much sooner an asynchronous event is tried again.
+    /// How much sooner an asynchronous event is retried.
     pub compressed: Compressed,
 }
 
-/// A platform that is up.
+/// A running platform.
 #[derive(Debug)]
 pub struct Platform {
     /// Where the HTTP gateway listens.
@@ -95,10 +96,11 @@ pub struct Platform {
     mappings: Vec<Mappings>,
 }
 
-/// Brings the platform up; no environment is started until it is needed.
+/// Starts the platform; no environment is started until it is needed.
 ///
 /// # Errors
-/// Where a log cannot be opened, no port is free, this machine lacks a function's runtime, or where a route or authorizer names a function that is not among the functions.
+/// If a log cannot be opened, no port is free, this machine lacks a function's runtime, or a route
+/// or authorizer names a function that does not exist.
 pub async fn start(settings: Settings) -> io::Result<Platform> {
     let machine = Arc::new(Machine {
         extension: settings.extension,
@@ -142,37 +144,42 @@ async fn sweep(functions: Arc<Functions>) {
 }
 
 impl Platform {
-    /// What the platform counted of itself so far.
+    /// The platform's own counts so far.
     pub fn health(&self) -> Health {
         self.functions.machine.counts.health()
     }
 
-    /// Invokes a function and waits for what comes of it. `trace` is an X-Ray trace header whose root is passed on.
+    /// Invokes a function and waits for the result. `trace` is an X-Ray trace header whose root is
+    /// passed on.
     ///
     /// # Errors
-    /// Where it did not run; a function that failed is no error here.
+    /// If it did not run; a function that failed is not an error here.
     pub async fn invoke(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<Invoked, InvokeError> {
         self.functions.invoke(function, event, trace, None).await
     }
 
-    /// The door through which services invoke functions; it opens onto nothing once the platform is down.
+    /// The interface through which services invoke functions; once the platform has stopped, its
+    /// calls fail.
     pub fn door(&self) -> Arc<dyn Invoke> {
         self.functions.door(Waits::Machine)
     }
 
-    /// From here on queues and streams invoke functions as declared. What is given up is told to `sightings`.
+    /// Starts the declared mappings from queues and streams. Records that are given up are reported
+    /// to `sightings`.
     ///
     /// # Errors
-    /// Where a mapping names what is not there or has a pattern that is not understood; then none of them is at work.
+    /// If a mapping names something missing or has an invalid pattern; then none of them is
+    /// started.
     pub fn map(&mut self, declared: &[Mapping], sources: &dyn Sources, sightings: &Sightings) -> Result<(), MappingError> {
         self.mappings.push(Mappings::start(declared, sources, &self.functions, sightings)?);
         Ok(())
     }
 
-    /// Starts environments until the function has that many, at most as many as it may have, and waits until they are ready.
+    /// Starts environments until the function has that many, but not more than its limit, and waits
+    /// until they are ready.
     ///
     /// # Errors
-    /// Where the function is not there or an environment could not start.
+    /// If the function does not exist or an environment could not start.
     pub async fn warm(&self, function: &str, environments: u32) -> Result<(), WarmError> {
         let pool = self.functions.pools.get(function).ok_or_else(|| WarmError::Unknown(function.to_owned()))?;
         for started in pool.warm(environments) {
@@ -182,16 +189,19 @@ impl Platform {
         Ok(())
     }
 
-    /// Ends everything: no mapping takes anything more, no new invocation, SHUTDOWN for the extensions, then all processes. Returns what could not be ended.
+    /// Ends everything: the mappings stop, new invocations are refused, the extensions get
+    /// SHUTDOWN, then all processes end. Returns what could not be ended.
     pub async fn stop(self) -> Vec<String> {
         let Self { functions, servers, sweeper, mappings, .. } = self;
         mappings.iter().for_each(Mappings::halt);
         sweeper.abort();
-        // The sweeper holds the functions until it has really ended; that it was aborted is no news.
+        // The sweeper holds the functions until it has really ended; its result is only that it was
+        // aborted.
         let _ = sweeper.await;
         functions.pools.values().for_each(|pool| pool.close());
         let marker = functions.machine.marker.clone();
-        // Callers are answered before their connections go: all invocations have failed by the time the environments are gone.
+        // Callers get their answers before their connections close: all invocations have failed by
+        // the time the environments are gone.
         let ended = tokio::time::timeout(STOP, async {
             while Arc::strong_count(&functions.machine.alive) > 1 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -207,18 +217,18 @@ impl Platform {
     }
 }
 
-/// Why environments could not be started ahead of need.
+/// Why environments could not be started ahead of traffic.
 #[derive(Debug, thiserror::Error)]
 pub enum WarmError {
     /// There is no such function.
     #[error("function `{0}` is not deployed here")]
     Unknown(String),
-    /// An environment did not come up.
+    /// An environment did not start.
     #[error("an environment of `{function}` did not start: {why}")]
     Init {
         /// The function.
         function: String,
-        /// What Lambda would say.
+        /// The reason, as Lambda would word it.
         why: String,
     },
 }

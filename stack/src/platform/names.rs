@@ -1,11 +1,13 @@
-//! Makes the names that Lambda and the gateway make: request ids, trace ids, log streams, times. It reads the clock and nothing else.
+//! Generates the names that Lambda and the gateway generate: request ids, trace ids, log streams,
+//! times. It reads the clock and nothing else.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use crate::account::{ACCOUNT, REGION};
 
-/// 64 bits that do not repeat: std seeds the keys from the system once a thread and changes them with every call. Not for secrets.
+/// 64 random bits: std takes its hash keys from the system once per thread and changes them with
+/// every call. Not for secrets.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
@@ -34,7 +36,8 @@ pub(crate) fn trace() -> String {
     with_parent(&root)
 }
 
-/// The caller's trace header where it has a root, with a parent as Lambda's always have one; else a new one.
+/// The caller's trace header if it has a root, with a parent, as Lambda's always have one; else a
+/// new one.
 pub(crate) fn trace_of(caller: Option<&str>) -> String {
     match caller.filter(|header| faults::trace_root(header).is_some()) {
         Some(header) if header.contains("Parent=") => header.to_owned(),
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_root_is_kept() {
+    fn the_callers_trace_root_is_kept() {
         let root = "1-5759e988-bd862e3fe1be46a994272793";
         for header in [format!("Root={root}"), format!("Root={root};Parent=53995c3f42cd8ad8;Sampled=0")] {
             let kept = trace_of(Some(&header));

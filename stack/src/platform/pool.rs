@@ -1,4 +1,5 @@
-//! The environments of one function: which is idle, who waits for one, when another is started. It knows nothing of processes or sockets.
+//! The environments of one function: which are idle, which invocations wait for one, and when
+//! another is started. It knows nothing of processes or sockets.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,8 @@ struct Idle {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The one that was used last stands last and is taken first, as Lambda does: the others may go.
+    /// The most recently used one is last and is taken first, as Lambda does, so that the others
+    /// can expire.
     idle: Vec<Idle>,
     queue: VecDeque<Invocation>,
     all: Vec<Arc<Environment>>,
@@ -33,8 +35,9 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub deployed: Arc<Deployed>,
-    /// How many may start at once. A start is nothing but processor time: were a short burst to start one environment for each
-    /// that waits, they would hold up those that work, more would wait, and a hiccup of milliseconds would become one of 0.3 s.
+    /// How many may start at once. A start needs nothing but CPU time. If a short burst started one
+    /// environment for each waiting invocation, the starts would slow the working environments
+    /// down, more invocations would wait, and a delay of milliseconds would become one of 0.3 s.
     starts_at_once: usize,
     inner: Mutex<Inner>,
 }
@@ -47,7 +50,7 @@ impl Pool {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // Nothing panics with the lock held; if it did, the state would still be whole.
+        // Nothing panics while it holds the lock; even then the state would be consistent.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,14 +58,14 @@ impl Pool {
         usize::try_from(self.deployed.function.concurrency.max(1)).unwrap_or(usize::MAX)
     }
 
-    /// How many invocations can be under way at once: neither throttled nor waiting for one another.
+    /// How many invocations can run at once, neither throttled nor waiting for one another.
     pub(crate) fn at_once(&self) -> usize {
         let reserved = self.deployed.function.reserved.map_or(usize::MAX, |reserved| usize::try_from(reserved).unwrap_or(usize::MAX));
-        // Without any every invocation is throttled, which somebody must find out.
+        // With a limit of 0 every invocation is throttled. At least one must run to find that out.
         self.limit().min(reserved).max(1)
     }
 
-    /// Takes an invocation: hands it to an idle environment, or lets it wait for one.
+    /// Takes an invocation: passes it to an idle environment, or queues it.
     pub(crate) fn submit(self: &Arc<Self>, mut invocation: Invocation) -> Result<(), InvokeError> {
         let counts = &self.deployed.machine.counts;
         counts.invocations.add();
@@ -84,7 +87,8 @@ impl Pool {
                 Some(back) => invocation = back,
             }
         }
-        // It waits for somebody else's environment: Lambda would have started one for it, so this machine is the bottleneck.
+        // It waits for an environment that another invocation uses. Lambda would have started one
+        // for it, so this machine is the bottleneck.
         let no_more = inner.all.len() >= self.limit() || inner.starting >= self.starts_at_once;
         invocation.at_limit = invocation.waits == Waits::Machine && inner.queue.len() >= inner.starting && no_more;
         inner.queue.push_back(invocation);
@@ -107,7 +111,7 @@ impl Pool {
         tokio::spawn(life::live(Arc::clone(self), environment, Arc::clone(&self.deployed.machine.alive)));
     }
 
-    /// Starts environments until there are `count`, at most as many as the function may have.
+    /// Starts environments until there are `count`, but not more than the function's limit.
     pub(crate) fn warm(self: &Arc<Self>, count: u32) -> Vec<oneshot::Receiver<Result<(), String>>> {
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.limit());
         let mut started = Vec::new();
@@ -121,12 +125,12 @@ impl Pool {
         started
     }
 
-    /// An environment waits for an event: the next one in the queue, or none for now.
+    /// An environment waits for an event: it gets the next one in the queue, or becomes idle.
     pub(crate) fn settled(self: &Arc<Self>, environment: &Arc<Environment>, before: Phase) {
         let mut inner = self.inner();
         if before == Phase::Starting {
             inner.starting -= 1;
-            // Whoever waited for this one has gone.
+            // The receiver may be gone.
             let _ = inner.warming.pop().map(|warming| warming.send(Ok(())));
         } else {
             inner.running -= 1;
@@ -137,7 +141,7 @@ impl Pool {
         if let Some(invocation) = inner.queue.pop_front() {
             match environment.hand(invocation) {
                 None => inner.running += 1,
-                // It is being taken down; the next one in line is started by `gone`.
+                // The environment is shutting down; `gone` starts the next one for the queue.
                 Some(back) => inner.queue.push_front(back),
             }
             self.start_for_queue(&mut inner);
@@ -147,7 +151,8 @@ impl Pool {
         inner.idle.push(Idle { environment: Arc::clone(environment), since: Instant::now() });
     }
 
-    /// An environment is being taken down; `before` is what it did until then. Its place is free at once.
+    /// An environment is shutting down; `before` is its phase until then. Its place is free at
+    /// once.
     pub(crate) fn gone(self: &Arc<Self>, environment: &Arc<Environment>, before: Phase, failure: Option<&Failure>) {
         let mut inner = self.inner();
         inner.all.retain(|other| !Arc::ptr_eq(other, environment));
@@ -158,7 +163,7 @@ impl Pool {
                 inner.starting -= 1;
                 if let Some(failure) = failure {
                     let why = String::from_utf8_lossy(&failure.payload("")).into_owned();
-                    // Whoever waited for this one has gone.
+                    // The receiver may be gone.
                     let _ = inner.warming.pop().map(|warming| warming.send(Err(why)));
                     if let Some(invocation) = inner.queue.pop_front() {
                         invocation.fail(failure);
@@ -170,7 +175,7 @@ impl Pool {
         self.start_for_queue(&mut inner);
     }
 
-    /// Ends the environments that have stood idle for too long.
+    /// Ends the environments that were idle for too long.
     pub(crate) fn sweep(&self) {
         let limit = self.deployed.function.idle;
         self.inner().idle.retain(|idle| {
@@ -182,7 +187,7 @@ impl Pool {
         });
     }
 
-    /// Takes no more invocations and ends all environments. What waits is answered with nothing.
+    /// Takes no more invocations and ends all environments. Waiting invocations get no answer.
     pub(crate) fn close(&self) {
         let mut inner = self.inner();
         inner.closed = true;

@@ -1,4 +1,5 @@
-//! The processes of one environment, as one group: started, stopped, let run, ended. The only place that sends a signal.
+//! The processes of one environment, as one group: started, stopped, continued, ended. No other
+//! module sends signals.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -39,7 +40,7 @@ impl Group {
     }
 }
 
-/// Which process ended, and how, in Lambda's words.
+/// Which process ended, and how, as Lambda words it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The runtime.
@@ -57,7 +58,7 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// Waits until one of them ends; for ever where there is none.
+    /// Waits until one of them ends; without any it waits forever.
     pub(crate) async fn exit(&mut self) -> Exit {
         tokio::select! {
             biased;
@@ -99,7 +100,8 @@ impl Processes {
         }
     }
 
-    /// Takes what the processes have written, once they are gone. A process that left the group may hold its pipe open, so this does not wait for ever.
+    /// Reads what the processes have written, once they are gone. A process that left the group may
+    /// hold its pipe open, so this has a time limit.
     pub(crate) async fn drain(&mut self) {
         let _ = tokio::time::timeout(Duration::from_millis(300), async { while self.outputs.join_next().await.is_some() {} }).await;
     }
@@ -135,7 +137,8 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Starts a [`command`] in `group` with these variables, its output on pipes. The first process of a group leads it.
+/// Starts a [`command`] in `group` with these variables, and with pipes for its output. The first
+/// process of a group leads it.
 pub(crate) fn spawn(group: &Group, command: &mut Command, variables: &BTreeMap<String, String>) -> io::Result<Child> {
     command.envs(variables).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.process_group(group.0.get().map_or(0, |leader| leader.as_raw_nonzero().get()));

@@ -1,4 +1,5 @@
-//! Lambda's Runtime API as one environment sees it. It hands out the environment's events and takes its answers; it starts and ends nothing.
+//! Lambda's Runtime API for one environment. It delivers the environment's events and takes its
+//! answers; it starts and ends nothing.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::http::{self, BodyError, Piece, Whole};
 use super::invocation::{Failure, LARGEST_EVENT};
 use super::invoke_stream::Sink;
 
-/// Lambda takes 100 bytes more here than it takes for an event.
+/// Lambda accepts 100 bytes more here than for an event.
 const LARGEST_RESPONSE: usize = LARGEST_EVENT + 100;
 /// Lambda's limit for a streamed response.
 const LARGEST_STREAM: usize = 200 * 1024 * 1024;
@@ -109,7 +110,8 @@ async fn response(environment: &Environment, id: &str, request: Request<Incoming
     }
 }
 
-/// Passes a streamed body on, piece by piece; what is left is its trailers. A caller that has gone takes no piece.
+/// Passes a streamed body on, piece by piece; returns its trailers. If the caller is gone, the
+/// pieces are dropped.
 async fn forward(mut body: Incoming, sink: &Sink) -> Result<Whole, BodyError> {
     let mut trailers = HeaderMap::new();
     let mut size = 0;
@@ -128,7 +130,7 @@ async fn forward(mut body: Incoming, sink: &Sink) -> Result<Whole, BodyError> {
     Ok(Whole { bytes: Bytes::new(), trailers })
 }
 
-/// The error that a stream ended with, where it did.
+/// The error that a stream ended with, if it did.
 fn error_in(trailers: &HeaderMap) -> Option<Bytes> {
     let kind = trailers.get("lambda-runtime-function-error-type")?;
     let body =

@@ -1,4 +1,5 @@
-//! The variables that a function's processes get: Lambda's, this machine's, the function's own. It reads none itself.
+//! The variables that a function's processes get: Lambda's, this machine's, the function's own. It
+//! reads none of this process's variables.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,10 +8,10 @@ use super::deployed::{Deployed, Machine};
 use super::names;
 use super::runtimes::Code;
 
-/// The script that a managed runtime starts itself through; OS-only runtimes do not look at it.
+/// The script through which a managed runtime starts; OS-only runtimes ignore it.
 pub(crate) const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// The variables of one environment. Lambda's own win over the function's, as they do there.
+/// The variables of one environment. Lambda's own override the function's, as at AWS.
 pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, String> {
     let function = &deployed.function;
     let machine = &deployed.machine;
@@ -42,7 +43,7 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
         if matches!(function.code, Code::Managed { .. }) {
             through_the_layer(machine, &mut variables);
         }
-        // The same port on another loopback address: nobody else can have taken it in between.
+        // The same port on another loopback address: no other process can have taken it meanwhile.
         variables.insert("BROWNOUT_LISTEN".to_owned(), format!("127.0.0.2:{port}"));
         variables.insert("BROWNOUT_PLAN".to_owned(), format!("file:{}", machine.plan.display()));
     }
@@ -50,7 +51,8 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
     variables
 }
 
-/// What a person who adds the layer to a function sets: a wrapper that the function had before runs behind ours.
+/// The variables that a user sets when adding the layer to a function: a wrapper that the function
+/// had before runs after brownout's.
 fn through_the_layer(machine: &Machine, variables: &mut BTreeMap<String, String>) {
     if let Some(before) = variables.insert(WRAPPER.to_owned(), machine.wrapper.display().to_string()) {
         variables.insert("BROWNOUT_EXEC_WRAPPER".to_owned(), before);

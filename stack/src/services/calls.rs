@@ -1,16 +1,19 @@
-//! How often the requests of a run have called: what tells a second try of a call from the first. It decides nothing.
+//! Counts the calls of a run's requests, which tells a retry of a call from the first attempt. It
+//! decides nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A root is forgotten so long after its first call: no request, and no retry of the record of a queue, is under way for longer.
+/// A root is forgotten this long after its first call: no request, and no retry of a queue's
+/// message, lasts longer.
 const MEMORY: Duration = Duration::from_secs(20 * 60);
 
-/// No more roots are kept than this, some 30 MB; the oldest one goes first.
+/// The most roots kept, some 30 MB; the oldest is dropped first.
 const MOST: usize = 200_000;
 
-/// The calls of one run by their root and by the fault that was about them. Another run begins with an empty count.
+/// The calls of one run by their root and by the fault that applies to them. Another run starts
+/// with an empty count.
 #[derive(Debug, Default)]
 pub struct Calls {
     run: String,
@@ -20,7 +23,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Counts a call with `root` that `fault` is about; its number from 1.
+    /// Counts a call with `root` that `fault` applies to; returns its number from 1.
     pub fn count(&mut self, run: &str, root: &str, fault: &str, now: Instant) -> u32 {
         if self.run != run {
             *self = Self { run: run.to_owned(), ..Self::default() };
@@ -44,7 +47,7 @@ impl Calls {
         }
     }
 
-    /// Makes place for one more root.
+    /// Makes room for another root.
     fn forget(&mut self, now: Instant) {
         let is_old = |since: &Instant| now.saturating_duration_since(*since) >= MEMORY;
         while self.order.len() >= MOST || self.order.front().is_some_and(|(since, _)| is_old(since)) {

@@ -1,4 +1,5 @@
-//! Whether what a template declares fits together: each queue and topic that something names is there, and what the seed fills.
+//! Checks a template's declarations against each other: each queue and topic that is named must
+//! exist, and so must everything that the seed fills.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use run_folder::deployment::Seed;
 use super::stepfunctions::resource::{Needs, needs};
 use crate::blueprint::{Blueprint, Machine};
 
-/// What the declarations lack, all of it.
+/// Everything that is named but not declared.
 #[derive(Debug, thiserror::Error)]
 #[error("the stack does not fit together: {}", .0.join("; "))]
 pub struct Dangling(Vec<String>);
@@ -15,7 +16,7 @@ pub struct Dangling(Vec<String>);
 /// Checks the declarations.
 ///
 /// # Errors
-/// Where a name is used that nothing has.
+/// If a name is used that is not declared.
 pub fn check(blueprint: &Blueprint, seed: &Seed) -> Result<(), Dangling> {
     let queues: BTreeSet<&str> = blueprint.queues.iter().map(|it| it.name.as_str()).collect();
     let topics: BTreeSet<&str> = blueprint.topics.iter().map(|it| it.name.as_str()).collect();
@@ -38,7 +39,7 @@ pub fn check(blueprint: &Blueprint, seed: &Seed) -> Result<(), Dangling> {
     if complaints.is_empty() { Ok(()) } else { Err(Dangling(complaints)) }
 }
 
-/// What the seed fills that is not there.
+/// What the seed fills that does not exist.
 fn seeded(seed: &Seed, blueprint: &Blueprint) -> Vec<String> {
     let table = |name: &String| !blueprint.tables.iter().any(|it| it.name == *name);
     let pool = |name: &String| !blueprint.pools.iter().any(|it| it.name == *name);
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_nothing_has_is_complained_of() {
+    fn every_unknown_name_is_reported() {
         let day = Duration::from_secs(86_400);
         let redrive = Redrive { to: "dead".into(), max_receives: 5 };
         let mut blueprint = Blueprint {

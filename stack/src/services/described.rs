@@ -1,40 +1,42 @@
-//! What is said of a service: the front tells by it whose call a request is, a fault is checked against it, and the README is compared with it.
+//! The description of a service: by it the front finds the service of a request, a fault is
+//! checked, and the README is compared.
 
 use hyper::{Method, Uri};
 
 use super::wire::{JSON_1_0, JSON_1_1, QUERY_XML, REST_JSON};
 
-/// A service without what is in it.
+/// A service's description, without its data.
 #[derive(Debug)]
 pub struct Described {
-    /// The name in a fault's place and in a signature, such as `dynamodb`.
+    /// The name in a fault's target and in a signature, such as `dynamodb`.
     pub name: &'static str,
-    /// The name in documents.
+    /// The name in the documentation.
     pub title: &'static str,
     /// How it is called.
     pub protocol: Protocol,
-    /// The operations that a fault can be about; none where no function calls it.
+    /// The operations that a fault can target; empty if no function calls the service.
     pub operations: &'static [&'static str],
 }
 
-/// How a service is called, and what tells that a call is its.
+/// How a service is called, and how its calls are recognised.
 #[derive(Debug, Clone, Copy)]
 pub enum Protocol {
-    /// JSON 1.0; this is before the operation in `X-Amz-Target`.
+    /// JSON 1.0; this is the part before the operation in `X-Amz-Target`.
     Json10(&'static str),
-    /// JSON 1.1, likewise, but for what is told by the path.
+    /// JSON 1.1, likewise, except for calls that are recognised by path.
     Json11(&'static str, ByPath),
-    /// JSON over REST, told by the path.
+    /// JSON over REST, recognised by path.
     Rest(ByPath),
-    /// A form whose field `Action` is the operation, told by the name in its signature.
+    /// A form whose field `Action` is the operation, recognised by the service name in its
+    /// signature.
     Query,
-    /// S3's own, told by the name in its signature or by a bucket's name in the path.
+    /// S3's own, recognised by the service name in the signature or by a bucket's name in the path.
     S3,
-    /// Redis's own, at an address of its own.
+    /// Redis's own, at a separate address.
     Redis,
 }
 
-/// The operation that a method and an address stand for.
+/// The operation for a method and an address.
 pub type ByPath = fn(&Method, &Uri) -> Option<&'static str>;
 
 impl Described {
@@ -50,7 +52,7 @@ impl Described {
         }
     }
 
-    /// The operation of a call with this `X-Amz-Target`, where it is the service's.
+    /// The operation of a call with this `X-Amz-Target`, if it is the service's.
     pub fn targeted<'a>(&self, target: &'a str) -> Option<&'a str> {
         match self.protocol {
             Protocol::Json10(prefix) | Protocol::Json11(prefix, _) => target.strip_prefix(prefix)?.strip_prefix('.'),
@@ -58,7 +60,7 @@ impl Described {
         }
     }
 
-    /// The operation of a call to this address, where it is the service's.
+    /// The operation of a call to this address, if it is the service's.
     pub fn addressed(&self, method: &Method, uri: &Uri) -> Option<&'static str> {
         match self.protocol {
             Protocol::Json11(_, by_path) | Protocol::Rest(by_path) => by_path(method, uri),
@@ -66,7 +68,7 @@ impl Described {
         }
     }
 
-    /// Whether it is called by forms that are signed for this name.
+    /// Whether it is called with forms that are signed for this name.
     pub fn takes_forms_for(&self, signed: &str) -> bool {
         matches!(self.protocol, Protocol::Query) && self.name == signed
     }

@@ -1,5 +1,5 @@
-//! The one HTTP address behind which all services stand: tells by a request's head whose call it is and hands it on.
-//! It looks into no body but a form, whose field `Action` is its operation.
+//! The one HTTP address in front of all services: finds the service of a request by its head and
+//! passes it on. It reads no body except a form, whose field `Action` is the operation.
 
 use std::io;
 use std::sync::Arc;
@@ -24,24 +24,24 @@ use super::wire::{Answer, Call, JSON_1_0, LARGEST_REQUEST, REST_JSON, Service, f
 
 /// The services behind the front.
 pub struct Front {
-    /// Those whose calls are read whole, behind their faults.
+    /// The services whose calls are read whole, behind their faults.
     pub services: Vec<Arc<dyn Service>>,
-    /// Cognito without its faults, for what only this machine has.
+    /// Cognito without its faults, for the operations of this machine only.
     pub controls: Arc<Cognito>,
-    /// What a person sees of all services.
+    /// The page about all services.
     pub window: Window,
     /// S3, whose bodies are not collected here, behind its own faults.
     pub objects: Objects,
-    /// What strikes them.
+    /// Applies faults to them.
     pub striker: Arc<Striker>,
 }
 
-/// Whose call it is.
+/// Where a call goes.
 #[derive(Clone, Copy)]
 enum Route<'a> {
     Service {
         service: &'a Arc<dyn Service>,
-        /// None where it is in the form.
+        /// `None` if it is in the form.
         operation: Option<&'a str>,
     },
     Objects,
@@ -51,7 +51,7 @@ enum Route<'a> {
 }
 
 impl Front {
-    /// Serves until it is dropped; a connection that fails ends alone.
+    /// Serves until it is dropped; a connection that fails does not affect the others.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
@@ -60,7 +60,7 @@ impl Front {
                     Ok((socket, _)) => {
                         connections.spawn(Arc::clone(&self).connection(socket));
                     }
-                    // Out of descriptors: the next one may find some again.
+                    // Out of file descriptors: the next connection may find some again.
                     Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -75,9 +75,10 @@ impl Front {
             let front = Arc::clone(&self);
             async move { Ok::<_, io::Error>(front.respond(request).await) }
         });
-        // An idle connection is kept for as long as its client likes: a function that was frozen finds it as it left it.
+        // An idle connection is kept for as long as its client likes, so that a function that was
+        // frozen can use it again.
         let server = http1::Builder::new().header_read_timeout(None).serve_connection(TokioIo::new(socket), service);
-        // A client that goes away in mid-answer is its own business.
+        // A client may go away before the answer is complete.
         let _ = server.await;
     }
 
@@ -143,20 +144,21 @@ impl Front {
             return Route::Control;
         }
         match self.told(|service| service.addressed(method, uri)) {
-            // Not signed: S3 says itself what it thinks of that.
+            // Not signed: S3 itself answers that.
             Route::Nowhere if self.objects.owns(path) => Route::Objects,
             route => route,
         }
     }
 
-    /// The service that knows the operation.
+    /// The service that has the operation.
     fn told<'a>(&'a self, operation: impl Fn(&Described) -> Option<&'a str>) -> Route<'a> {
         let told = self.services.iter().find_map(|service| Some((service, operation(service.described())?)));
         told.map_or(Route::Nowhere, |(service, operation)| Route::Service { service, operation: Some(operation) })
     }
 }
 
-/// The service of the signature's credential scope, `<key>/<day>/<region>/<service>/aws4_request`, in the header or in a presigned query.
+/// The service in the signature's credential scope, `<key>/<day>/<region>/<service>/aws4_request`,
+/// in the header or in a presigned query.
 fn signed_for<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     let in_header = || headers.get(AUTHORIZATION)?.to_str().ok()?.split_once("Credential=")?.1.split([',', ' ']).next()?.split('/').nth(3);
     let in_query = || {

@@ -1,5 +1,5 @@
-//! The cloud services that the functions call, on this machine: one HTTP address for all, and an MQTT address.
-//! All state is in memory and goes with the process.
+//! The cloud services that the functions call, on this machine: one HTTP address for all, and an
+//! MQTT address. All state is in memory and ends with the process.
 
 mod calls;
 pub mod cloudwatch;
@@ -56,7 +56,7 @@ use crate::plan_watch::PlanWatch;
 use crate::{Compressed, Sightings};
 use run_folder::addresses::Pool;
 
-/// All services, those first that functions call.
+/// All services, those that functions call first.
 pub const SERVICES: [&Described; 11] = [
     &dynamodb::DESCRIBED,
     &verifiedpermissions::DESCRIBED,
@@ -71,39 +71,40 @@ pub const SERVICES: [&Described; 11] = [
     &cloudwatch::DESCRIBED,
 ];
 
-/// What the services start with.
+/// The settings of the services.
 pub struct Settings {
-    /// What is there before the first request.
+    /// The data that exists before the first request.
     pub seed: Seed,
     /// Whether there is a cache.
     pub cache: bool,
-    /// Where the file of large objects is made.
+    /// Where the file of large objects is created.
     pub folder: PathBuf,
-    /// What the template declares beside functions and routes. Mail is taken where a receipt rule stores it.
+    /// What the template declares besides functions and routes. Mail is accepted if a receipt rule
+    /// stores it.
     pub blueprint: Blueprint,
-    /// The door through which services invoke functions, put in once the platform is up.
+    /// The interface through which services invoke functions, set once the platform is up.
     pub invoke: LateInvoke,
-    /// How many times faster than at AWS long waits go.
+    /// How many times faster than at AWS long waits run.
     pub compressed: Compressed,
-    /// Where the services tell what they see.
+    /// Where the services report what they observe.
     pub sightings: Sightings,
-    /// The plan that their calls are struck by, watched while they run.
+    /// The plan whose faults apply to their calls, watched while they run.
     pub plan: PathBuf,
     /// Where the entries about struck and spared calls go.
     pub ledger: UnboundedSender<Entry>,
 }
 
-/// Services that are up; they end when this is dropped.
+/// Running services; they end when this is dropped.
 pub struct Services {
     /// The HTTP address: what `AWS_ENDPOINT_URL` names.
     pub http: SocketAddr,
     /// The MQTT address.
     pub mqtt: SocketAddr,
-    /// The address that mail comes in by, where a receipt rule stores it.
+    /// The address for incoming mail, if a receipt rule stores it.
     pub smtp: Option<SocketAddr>,
-    /// The address of the cache, where there is one.
+    /// The address of the cache, if there is one.
     pub redis: Option<SocketAddr>,
-    /// The mail that was sent.
+    /// The sent mail.
     pub mailbox: Arc<Mailbox>,
     /// The user pools.
     pub pools: Vec<Pool>,
@@ -125,7 +126,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Ends every connection and waits until it is so.
+    /// Ends every connection and waits until all have ended.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
     }
@@ -134,7 +135,7 @@ impl Services {
 /// Starts all services on free ports of 127.0.0.1.
 ///
 /// # Errors
-/// Where no port is free, no key can be made, or what the systems start with is refused.
+/// If no port is free, no key can be generated, or the seed is refused.
 pub async fn start(settings: Settings) -> io::Result<Services> {
     let Settings { mut seed, cache, folder, blueprint, invoke, compressed, sightings, plan, ledger } = settings;
     declared::check(&blueprint, &seed).map_err(io::Error::other)?;
@@ -195,7 +196,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     Ok(Services { http, mqtt, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
 }
 
-/// Starts the cache; its address.
+/// Starts the cache and returns its address.
 async fn start_cache(striker: Arc<Striker>, sightings: Sightings, tasks: &mut JoinSet<()>) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -203,7 +204,7 @@ async fn start_cache(striker: Arc<Striker>, sightings: Sightings, tasks: &mut Jo
     Ok(address)
 }
 
-/// Takes mail where a receipt rule stores it; the address that it comes in by.
+/// Accepts mail if a receipt rule stores it; returns the address for incoming mail.
 async fn take_mail(
     receipts: Vec<Receipt>,
     buckets: &Arc<Buckets>,

@@ -1,4 +1,5 @@
-//! Strikes a service's calls by the plan in force. It decides nothing: the plan does; and it never touches a call that no fault is about.
+//! Applies the plan in force to a service's calls. The plan decides, not this module, and a call
+//! that no fault applies to is never touched.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,22 +15,23 @@ use super::calls::Calls;
 use super::wire::{Answer, Call, JSON_1_0, JSON_1_1, REST_JSON, Service};
 use crate::plan_watch::PlanWatch;
 
-/// Strikes calls and writes down what was done to each.
+/// Applies faults to calls and records what was done to each.
 pub struct Striker {
     plan: PlanWatch,
     ledger: UnboundedSender<Entry>,
     calls: Mutex<Calls>,
-    /// A call that is struck goes on when its caller hangs up, as it does at AWS; these end with the striker.
+    /// Struck calls, which continue when their caller hangs up, as at AWS; they end with the
+    /// striker.
     struck: Mutex<JoinSet<()>>,
 }
 
 impl Striker {
-    /// Strikes by `plan`.
+    /// Applies the faults of `plan`.
     pub fn new(plan: PlanWatch, ledger: UnboundedSender<Entry>) -> Self {
         Self { plan, ledger, calls: Mutex::default(), struck: Mutex::new(JoinSet::new()) }
     }
 
-    /// Answers a call, struck or not.
+    /// Answers a call, with or without faults.
     pub async fn answer(&self, service: &Arc<dyn Service>, call: Call) -> Answer {
         let described = service.described();
         let Some(struck) = self.decide(described.name, &call.operation, &call.request_id, call.root.as_deref()) else {
@@ -44,7 +46,7 @@ impl Striker {
         self.carry_out(struck, act, fail).await.unwrap_or_else(down)
     }
 
-    /// What the plan in force decides about a call; `None` where no fault is about it.
+    /// What the plan in force decides about a call; `None` if no fault applies to it.
     pub fn decide(&self, service: &'static str, operation: &str, request_id: &str, root: Option<&str>) -> Option<Struck> {
         let plan = self.plan.current()?;
         let decisions = plan.decide_call(service, operation, Identity(root.unwrap_or(request_id)), |fault| {
@@ -57,8 +59,8 @@ impl Striker {
         (!decisions.is_empty()).then_some(Struck { plan, decisions, request_id, root })
     }
 
-    /// Does `act` with the faults that were decided; `fail` makes the failure of an error type and a message. `None` where the services go
-    /// down meanwhile.
+    /// Runs `act` with the decided faults; `fail` builds the failure for an error type and a
+    /// message. `None` if the services stop meanwhile.
     pub async fn carry_out<T: Send + 'static>(
         &self,
         struck: Struck,
@@ -78,7 +80,7 @@ impl Striker {
     }
 }
 
-/// A call that faults are about, and what was decided.
+/// A call that faults apply to, and the decisions about it.
 pub struct Struck {
     plan: Arc<Plan>,
     decisions: Vec<Decision>,
@@ -86,7 +88,7 @@ pub struct Struck {
     root: Option<String>,
 }
 
-/// One decision and what became of it.
+/// One decision and its result.
 struct Done {
     decision: Decision,
     waited: Duration,
@@ -118,20 +120,20 @@ async fn strike<T>(
     for it in &mut all {
         match &it.decision.action {
             Action::LoseAnswer { error_type, message } if !refused => answer = fail(error_type, message),
-            // Another fault refused the call first, or the action is one for functions only.
+            // Another fault refused the call first, or the action is for functions only.
             Action::LoseAnswer { .. } | Action::Wait { moment: Moment::After, .. } => it.done = !refused,
             Action::Pass | Action::Refuse { .. } | Action::Wait { moment: Moment::Before, .. } => {}
             _ => it.done = false,
         }
     }
     for it in all {
-        // A ledger that nobody reads any more is no reason not to answer.
+        // The ledger may be closed; the call is answered anyway.
         let _ = ledger.send(Entry::Decided(entry(&request_id, root.as_deref(), &plan, it)));
     }
     answer
 }
 
-/// Each for as long as its fault is in force.
+/// Waits as each fault asks, but only while the fault is in force.
 async fn hold(all: &mut [Done], now: Moment, run: &str, in_force: &PlanWatch) {
     for it in all {
         if let Action::Wait { moment, time } = it.decision.action
@@ -161,7 +163,7 @@ fn entry(request_id: &str, root: Option<&str>, plan: &Plan, it: Done) -> Decided
     }
 }
 
-/// What the names of exceptions have in them that blame the caller, and the status where a REST API has one of its own.
+/// Parts of exception names that blame the caller, and the status if a REST API has one of its own.
 const REFUSALS: [(&str, u16); 12] = [
     ("Rejected", 400),
     ("Validation", 400),
@@ -177,8 +179,9 @@ const REFUSALS: [(&str, u16); 12] = [
     ("Forbidden", 403),
 ];
 
-/// The status that a service would send with such an exception; an unknown one is an internal error. It matters: SDKs try again after 500 and 503, and
-/// after a refusal only where its name is one of throttling.
+/// The status that a service would send with such an exception; an unknown one is an internal
+/// error. It matters because SDKs retry after 500 and 503, and after a client error only if its
+/// name is a throttling error's.
 pub fn failure_status(error_type: &str, content_type: &str) -> u16 {
     let named = |part: &str| error_type.contains(part);
     let refusal = REFUSALS.iter().find(|(part, _)| named(part));
@@ -208,7 +211,7 @@ mod tests {
         {"name":"slow","place":{"service":{"name":"dynamodb"}},"share":1.0,"kind":{"latency":{"at":"AT","time":"600s"}}}]}"#;
 
     #[tokio::test]
-    async fn a_call_that_is_held_goes_on_when_the_plan_is_calm() {
+    async fn a_delayed_call_continues_when_the_plan_is_calm() {
         for at in ["before", "after"] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("plan.json");
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_that_blames_the_caller_is_no_server_error_that_sdks_try_again() {
+    fn an_exception_that_blames_the_caller_is_not_a_server_error_that_sdks_retry() {
         for (name, json, rest) in [
             ("MessageRejected", 400, 400),
             ("ConditionalCheckFailedException", 400, 400),

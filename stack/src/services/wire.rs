@@ -1,4 +1,4 @@
-//! What a call and its answer are once they are off the socket.
+//! A service's call and its answer, independent of the socket.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 
 use super::described::Described;
 
-/// DynamoDB takes requests of 16 MB, the others less.
+/// DynamoDB accepts requests of 16 MB, the others less.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 /// One of the cloud services.
 #[async_trait]
 pub trait Service: Send + Sync {
-    /// What is said of it.
+    /// The description of this service.
     fn described(&self) -> &'static Described;
 
-    /// Does what `call` asks.
+    /// Carries `call` out.
     async fn answer(&self, call: &Call) -> Answer;
 
     /// The most bytes of a request.
@@ -30,7 +30,8 @@ pub trait Service: Send + Sync {
         LARGEST_REQUEST
     }
 
-    /// What `x-amzn-query-error` says of an error, for SDKs that know its name in an older protocol.
+    /// The value of `x-amzn-query-error` for an error, for SDKs that know its name in an older
+    /// protocol.
     fn query_error(&self, _error_type: &str, _status: u16) -> Option<String> {
         None
     }
@@ -43,15 +44,15 @@ pub struct Call {
     pub operation: String,
     /// The service's id of this call.
     pub request_id: String,
-    /// The root of the trace id, where the caller sent one.
+    /// The root of the trace id, if the caller sent one.
     pub root: Option<String>,
-    /// The path, still percent-encoded, where the operation is told by it.
+    /// The path, still percent-encoded, if the operation is recognised by it.
     pub path: String,
     /// The body.
     pub body: Bytes,
 }
 
-/// What goes back.
+/// The answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
@@ -79,8 +80,8 @@ impl Answer {
         Self { status: 200, content_type, error_type: None, body: Bytes::from(body.to_string()) }
     }
 
-    /// An error in the form that the service's protocol has: the JSON protocols name the exception in `__type`, REST in the header
-    /// alone, the query protocol in its XML.
+    /// An error in the form of the service's protocol: the JSON protocols name the exception in
+    /// `__type`, REST in the header only, the query protocol in its XML.
     pub fn error(content_type: &'static str, status: u16, error_type: &str, message: &str) -> Self {
         let body = match content_type {
             REST_JSON => json!({"message": message}).to_string(),
@@ -97,12 +98,13 @@ fn query_failure(status: u16, code: &str, message: &str) -> String {
     format!("<ErrorResponse><Error><Type>{whose}</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
 }
 
-/// The fields of a form, as the query protocol sends them. Of two with one name the last counts.
+/// The fields of a form, as the query protocol sends them. Of two with the same name the last
+/// counts.
 pub fn form(body: &[u8]) -> BTreeMap<String, String> {
     form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// Two digits a byte.
+/// Bytes in hexadecimal, two digits each.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -110,19 +112,19 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// A new request id. It need not be secret, only unlike any other of this process.
+/// A new request id. It need not be secret, only unique in this process.
 pub fn request_id() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let n = LAST.fetch_add(1, Ordering::Relaxed);
     format!("b0b0b0b0-0000-4000-8000-{n:012x}")
 }
 
-/// The root of the trace id, where the caller sent one.
+/// The root of the trace id, if the caller sent one.
 pub fn trace_root(headers: &HeaderMap) -> Option<String> {
     headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).and_then(faults::trace_root).map(str::to_owned)
 }
 
-/// Turns `%41` into `A`; what is not such a triple stays as it is.
+/// Turns `%41` into `A`; what is not such a triple stays unchanged.
 pub fn percent_decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

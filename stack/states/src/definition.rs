@@ -1,4 +1,4 @@
-//! A state machine as it was understood. Every transition in it leads somewhere: who reads it has seen to that.
+//! A parsed state machine. Every transition leads to a state; the reader has checked that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ pub type Name = Arc<str>;
 pub struct Definition {
     /// Its states.
     pub flow: Flow,
-    /// `TimeoutSeconds` of the whole.
+    /// `TimeoutSeconds` of the machine.
     pub timeout: Option<Duration>,
 }
 
-/// States and where they begin: a machine's, or those of a branch.
+/// States and the first of them: a machine's, or a branch's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
     /// `StartAt`.
@@ -36,15 +36,15 @@ pub struct Flow {
 /// A state.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
-    /// Work that another service does.
+    /// Work for another service.
     Task(Task),
-    /// Branches side by side.
+    /// Runs branches concurrently.
     Parallel(Parallel),
-    /// Hands on its input, or something made of it.
+    /// Passes on its input, or a value made from it.
     Pass(Pass),
-    /// Ends well.
+    /// Ends the flow with success.
     Succeed(Succeed),
-    /// Ends badly.
+    /// Ends the flow with an error.
     Fail(Fail),
 }
 
@@ -64,9 +64,9 @@ pub struct Task {
     pub resource: Name,
     /// `TimeoutSeconds`.
     pub timeout: Option<Duration>,
-    /// What goes in and out.
+    /// Its input and output processing.
     pub shaping: Shaping,
-    /// What becomes of its errors.
+    /// Its error handling.
     pub handling: Handling,
     /// What comes after it.
     pub after: After,
@@ -77,9 +77,9 @@ pub struct Task {
 pub struct Parallel {
     /// `Branches`, at least one.
     pub branches: Vec<Flow>,
-    /// What goes in and out.
+    /// Its input and output processing.
     pub shaping: Shaping,
-    /// What becomes of its errors.
+    /// Its error handling.
     pub handling: Handling,
     /// What comes after it.
     pub after: After,
@@ -88,9 +88,9 @@ pub struct Parallel {
 /// A Pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
-    /// `Result`: what takes the place of its input.
+    /// `Result`: replaces its input.
     pub result: Option<Value>,
-    /// What goes in and out.
+    /// Its input and output processing.
     pub shaping: Shaping,
     /// What comes after it.
     pub after: After,
@@ -108,13 +108,14 @@ pub struct Succeed {
 /// A Fail.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fail {
-    /// `Error`, or where it is taken from (`ErrorPath`).
+    /// `Error`, or where it is read from (`ErrorPath`).
     pub error: Option<Source>,
-    /// `Cause`, or where it is taken from (`CausePath`).
+    /// `Cause`, or where it is read from (`CausePath`).
     pub cause: Option<Source>,
 }
 
-/// What of its input a state works on, and what of its result it hands on. Source: developer guide, "Processing input and output".
+/// The part of its input that a state works on, and the part of its result that it passes on.
+/// Source: developer guide, "Processing input and output".
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shaping {
     /// `InputPath`.
@@ -134,25 +135,25 @@ pub struct Shaping {
 pub enum Selection {
     /// A path; `$` is everything.
     Path(Path),
-    /// Written `null`: an empty object.
+    /// `null`: an empty object.
     Nothing,
 }
 
 /// `ResultPath`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResultPlace {
-    /// The result is put there in the input; at `$` it takes the input's place.
+    /// The result is put at this path in the input; at `$` it replaces the input.
     At(Path),
-    /// Written `null`: the result is dropped.
+    /// `null`: the result is dropped.
     Nowhere,
 }
 
-/// What becomes of a state's errors.
+/// A state's error handling.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Handling {
-    /// `Retry`; the first that matches counts.
+    /// `Retry`; the first that matches applies.
     pub retry: Vec<Retrier>,
-    /// `Catch`, once no retry is left; the first that matches counts.
+    /// `Catch`, when no retry is left; the first that matches applies.
     pub catch: Vec<Catcher>,
 }
 
@@ -161,14 +162,15 @@ pub struct Handling {
 pub struct Catcher {
     /// `ErrorEquals`.
     pub errors: ErrorEquals,
-    /// `ResultPath`: where in the state's input error and cause are put.
+    /// `ResultPath`: where error and cause are put in the state's input.
     pub result: ResultPlace,
     /// `Next`.
     pub next: Name,
 }
 
 impl Definition {
-    /// Takes these errors out of what is retried and caught anywhere, whether by name or by a wildcard.
+    /// Excludes these errors from all retries and catches, whether they match by name or by a
+    /// wildcard.
     pub fn leave_unhandled(&mut self, errors: &[String]) {
         self.flow.each_handling(&mut |handling| {
             handling.retry.retain_mut(|retrier| retrier.errors.leave_out(errors));
@@ -176,7 +178,7 @@ impl Definition {
         });
     }
 
-    /// Every Task, those within branches too.
+    /// Every Task, including those within branches.
     pub fn tasks(&self) -> Vec<(&Name, &Task)> {
         self.flow.tasks()
     }
@@ -210,7 +212,7 @@ impl Flow {
 }
 
 impl State {
-    /// As `Type` names it.
+    /// The value of `Type`.
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::Task(_) => "Task",
@@ -233,7 +235,7 @@ impl State {
         next.into_iter().chain(catch.iter().map(|catcher| &catcher.next)).collect()
     }
 
-    /// Whether a machine may end with it.
+    /// Whether a machine may end with this state.
     pub(crate) const fn ends(&self) -> bool {
         match self {
             Self::Task(Task { after, .. }) | Self::Parallel(Parallel { after, .. }) | Self::Pass(Pass { after, .. }) => {

@@ -2,15 +2,16 @@
 
 /// A Task that took longer than its `TimeoutSeconds`.
 pub const TIMEOUT: &str = "States.Timeout";
-/// What no state can handle, such as a path that leads nowhere: the execution fails, whatever it retries and catches.
+/// An error that no state can handle, such as a path without a value: the execution fails, whatever
+/// it retries and catches.
 pub const RUNTIME: &str = "States.Runtime";
 /// An input, an output or a result larger than [`crate::LARGEST_PAYLOAD`].
 pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
-/// A `ResultPath` that cannot be put into the input.
+/// A `ResultPath` that cannot be applied to the input.
 pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
 /// The wildcard for everything.
 pub(crate) const ALL: &str = "States.ALL";
-/// The wildcard for everything but [`TIMEOUT`].
+/// The wildcard for every error except [`TIMEOUT`].
 const TASK_FAILED: &str = "States.TaskFailed";
 
 /// The names that begin with `States.`, all of them reserved. Source: Amazon States Language, appendix A, and developer guide, "Error names".
@@ -34,19 +35,21 @@ pub(crate) const RESERVED: [&str; 17] = [
     TIMEOUT,
 ];
 
-/// `ErrorEquals`: which errors a retrier or a catcher is for.
+/// `ErrorEquals`: the errors that a retrier or a catcher matches.
 ///
-/// `States.ALL` matches every error but `States.DataLimitExceeded` and `States.Runtime`, `States.TaskFailed` the same but `States.Timeout`, and
-/// any other name itself; nothing matches `States.Runtime`. Source: developer guide, "Handling errors in Step Functions workflows".
+/// `States.ALL` matches every error except `States.DataLimitExceeded` and `States.Runtime`;
+/// `States.TaskFailed` matches the same except `States.Timeout`; any other name matches itself.
+/// Nothing matches `States.Runtime`. Source: developer guide, "Handling errors in Step Functions
+/// workflows".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorEquals {
     names: Vec<String>,
-    /// What it does not match although a wildcard would. No definition can say this.
+    /// Errors that it does not match although a wildcard would. No definition can express this.
     except: Vec<String>,
 }
 
 impl ErrorEquals {
-    /// Those of these names.
+    /// Matches these names.
     pub fn new(names: Vec<String>) -> Self {
         Self { names, except: Vec::new() }
     }
@@ -56,12 +59,13 @@ impl ErrorEquals {
         &self.names
     }
 
-    /// Whether an error is meant.
+    /// Whether it matches an error.
     pub fn matches(&self, error: &str) -> bool {
         error != RUNTIME && !self.except.iter().any(|name| name == error) && self.names.iter().any(|name| matches(name, error))
     }
 
-    /// From here on these errors are not meant, whether they were by name or by a wildcard. `false` where nothing at all is meant any more.
+    /// Excludes these errors from now on, whether they match by name or by a wildcard. `false` if
+    /// nothing can match any more.
     pub fn leave_out(&mut self, errors: &[String]) -> bool {
         self.names.retain(|name| !errors.contains(name));
         self.except.extend(errors.iter().cloned());
@@ -82,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_match_what_the_guide_says() {
+    fn wildcards_match_as_in_the_guide() {
         for (name, error, expected) in [
             (ALL, "Mine", true),
             (ALL, TIMEOUT, true),
@@ -103,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_not_matched_by_a_wildcard_either() {
+    fn an_excluded_error_is_not_matched_by_a_wildcard_either() {
         let mut all = ErrorEquals::new(vec![ALL.to_owned()]);
         assert!(all.leave_out(&["Lambda.Unknown".to_owned()]));
         assert!(!all.matches("Lambda.Unknown") && all.matches("Other"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error_equals::RUNTIME;
 
-/// An error and what is said about it.
+/// An error and its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The error's name.
@@ -19,7 +19,7 @@ impl Failure {
         Self { error: Arc::from(error), cause: Arc::from(cause.as_ref()) }
     }
 
-    /// What no state can handle.
+    /// An error that no state can handle.
     pub(crate) fn runtime(state: &str, why: &str) -> Self {
         Self::new(RUNTIME, format!("An error occurred while executing the state '{state}': {why}"))
     }

@@ -1,4 +1,5 @@
-//! What happened in an execution, as `GetExecutionHistory` tells it, and how often each state was tried. It judges nothing.
+//! The events of an execution, as in `GetExecutionHistory`, and how often each state was tried. It
+//! judges nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ pub type Text = Arc<str>;
 pub struct Event {
     /// From 1.
     pub id: u64,
-    /// The event that it came of; 0 for the first ones.
+    /// The preceding event; 0 for the first ones.
     pub previous: u64,
     /// Since the execution began.
     pub at: Duration,
@@ -28,7 +29,7 @@ pub struct Event {
     pub what: What,
 }
 
-/// The type of a state, as events name it.
+/// The type of a state, as in events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A Task.
@@ -52,7 +53,7 @@ pub enum What {
     Succeeded(Text),
     /// It failed.
     Failed(Failure),
-    /// It took longer than it may.
+    /// It timed out.
     TimedOut,
     /// A state was entered with this input.
     Entered(Kind, Name, Text),
@@ -60,21 +61,21 @@ pub enum What {
     Exited(Kind, Name, Text),
     /// A task is to be done: its resource, its parameters and its time.
     TaskScheduled(Name, Text, Option<Duration>),
-    /// It was begun.
+    /// It was started.
     TaskStarted(Name),
-    /// It gave this.
+    /// It succeeded with this result.
     TaskSucceeded(Name, Text),
     /// It failed.
     TaskFailed(Name, Failure),
-    /// It took longer than it may.
+    /// It timed out.
     TaskTimedOut(Name, Failure),
-    /// It was given up because another branch failed, or the whole took too long.
+    /// It was cancelled because another branch failed, or the execution timed out.
     TaskAborted,
     /// The branches began.
     ParallelStarted,
-    /// All branches ended well.
+    /// All branches succeeded.
     ParallelSucceeded,
-    /// A branch failed, and with it the state.
+    /// A branch failed, and therefore the state.
     ParallelFailed,
 }
 
@@ -98,7 +99,7 @@ impl Default for History {
 }
 
 impl History {
-    /// An empty one, which begins now.
+    /// An empty history, which begins now.
     pub fn begin() -> Self {
         Self { began: Instant::now(), inner: Mutex::default() }
     }
@@ -113,7 +114,7 @@ impl History {
         self.inner().tries.clone()
     }
 
-    /// Adds an event; its id comes back.
+    /// Adds an event and returns its id.
     pub(crate) fn add(&self, previous: u64, what: What) -> u64 {
         let at = self.began.elapsed();
         let mut inner = self.inner();
@@ -122,7 +123,7 @@ impl History {
         id
     }
 
-    /// Counts a try of a state; its number comes back, from 1.
+    /// Counts a try of a state; returns its number, from 1.
     pub(crate) fn tried(&self, state: &Name) -> u32 {
         let mut inner = self.inner();
         let tries = inner.tries.entry(Arc::clone(state)).or_default();
@@ -130,7 +131,7 @@ impl History {
         *tries
     }
 
-    /// Whether an execution may go no further.
+    /// Whether the execution has reached the limit.
     pub(crate) fn is_full(&self) -> bool {
         self.inner().events.len() >= MOST_EVENTS
     }

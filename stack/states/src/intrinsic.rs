@@ -1,17 +1,17 @@
-//! Where a value is taken from: a path, or one of the functions `States.Format`, `States.JsonToString`, `States.StringToJson`.
-//! Source: developer guide, "Intrinsic functions".
+//! Where a value is read from: a path, or one of the functions `States.Format`,
+//! `States.JsonToString`, `States.StringToJson`. Source: developer guide, "Intrinsic functions".
 
 use serde_json::Value;
 
 use crate::path::{Path, Scope};
 
-/// Intrinsic functions may be nested this deep. Source: developer guide, "Intrinsic functions".
+/// The deepest nesting of intrinsic functions. Source: developer guide, "Intrinsic functions".
 const DEEPEST: usize = 10;
 
-/// Where a value is taken from.
+/// Where a value is read from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    /// As it is written.
+    /// A literal value.
     Literal(Value),
     /// A place in the input or in the context.
     Path(Path),
@@ -24,10 +24,10 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads a path or a function.
+    /// Parses a path or a function.
     ///
     /// # Errors
-    /// Where it is neither, with what was found.
+    /// If it is neither; with what was found.
     pub fn read(text: &str) -> Result<Self, String> {
         if text.starts_with('$') {
             return Path::read(text).map(Self::Path);
@@ -43,7 +43,8 @@ impl Source {
     /// The value.
     ///
     /// # Errors
-    /// Where a path leads nowhere or a function cannot take its arguments, with what Step Functions says of it.
+    /// If a path has no value or a function cannot take its arguments; with Step Functions'
+    /// message.
     pub(crate) fn take(&self, scope: &Scope<'_>) -> Result<Value, String> {
         match self {
             Self::Literal(value) => Ok(value.clone()),
@@ -85,7 +86,7 @@ impl<'a> Reader<'a> {
         format!("found `{}`, which is not understood from `{rest}` on", self.text)
     }
 
-    /// Takes this text, and spaces before it.
+    /// Consumes this text, and spaces before it.
     fn takes(&mut self, what: &str) -> bool {
         let after = self.rest.trim_start().strip_prefix(what);
         self.rest = after.unwrap_or(self.rest);
@@ -150,7 +151,8 @@ impl<'a> Reader<'a> {
         word.trim()
     }
 
-    /// A text in single quotes; its escapes stay for `States.Format` but for that of the quote and of the backslash.
+    /// A text in single quotes. Escapes of braces and of the backslash stay for `States.Format`; the
+    /// others are resolved.
     fn quoted(&mut self) -> Result<String, String> {
         let mut text = String::new();
         let mut rest = self.rest.chars();
@@ -187,7 +189,7 @@ fn made(name: &str, arguments: Vec<Source>) -> Result<Source, String> {
     }
 }
 
-/// A text that no `{}` is looked for in: its escapes are resolved.
+/// A text in which `{}` has no meaning: its escapes are resolved.
 fn plain(source: Source) -> Source {
     match source {
         Source::Literal(Value::String(text)) => Source::Literal(Value::String(pieces(&text).concat())),
@@ -212,7 +214,7 @@ fn format(arguments: Vec<Source>) -> Result<Source, String> {
     Ok(Source::Format(before, arguments.map(plain).zip(texts).collect()))
 }
 
-/// The characters of a text, each resolved escape as a plain character, and `{}` as one piece.
+/// The characters of a text, each escape as a plain character, and `{}` as one piece.
 fn pieces(text: &str) -> Vec<String> {
     let (mut pieces, mut rest) = (Vec::new(), text.chars().peekable());
     while let Some(c) = rest.next() {
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_do_what_the_guide_says() {
+    fn functions_work_as_in_the_guide() {
         for (text, value) in [
             ("$.a", json!("A")),
             ("States.Format('Hello, {} of {}!', $.a, $$.Execution.Name)", json!("Hello, A of e!")),
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_function_here_is_refused() {
+    fn an_unknown_function_is_refused() {
         let deep = format!("{}$.a{}", "States.JsonToString(".repeat(12), ")".repeat(12));
         for text in [
             "",
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_cannot_take_is_an_error_and_no_text() {
+    fn invalid_arguments_are_an_error_and_not_a_text() {
         for text in [
             "$.nothing",
             "States.Format('{}', $.o)",

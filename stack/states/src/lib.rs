@@ -1,8 +1,10 @@
-//! State machines in a subset of the Amazon States Language (JSONPath): a definition is read whole or refused with all complaints at once, and
-//! run with any implementation of its tasks. Nothing here touches a file or a socket; the one clock is tokio's.
+//! State machines in a subset of the Amazon States Language (JSONPath). A definition is accepted as
+//! a whole or refused with all complaints at once, and runs with any implementation of its tasks.
+//! Nothing here touches a file or a socket; the only clock is tokio's.
 //!
-//! There are Task, Parallel, Pass, Succeed and Fail, with what they need. What is not understood is refused, never ignored.
-//! Sources: the Amazon States Language (states-language.net/spec.html) and the AWS Step Functions developer guide, where the two differ.
+//! It supports Task, Parallel, Pass, Succeed and Fail, with what they need. Anything else is
+//! refused, never ignored. Sources: the Amazon States Language (states-language.net/spec.html) and
+//! the AWS Step Functions developer guide, where the two differ.
 
 mod definition;
 mod error_equals;

@@ -1,11 +1,12 @@
-//! Reference paths: `$.a.b[0]`, `$['a b']`, and `$$.Execution.Name` into the context object. A path names one place; what could name several
-//! (`*`, `..`, filters, slices) is refused.
+//! Reference paths: `$.a.b[0]`, `$['a b']`, and `$$.Execution.Name` into the context object. A path
+//! names one place; syntax that could match several (`*`, `..`, filters, slices) is refused.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// The places of the context object that are there, by their first two names. Source: developer guide, "Accessing execution data from the Context object".
+/// The supported places of the context object, by their first two names. Source: developer guide,
+/// "Accessing execution data from the Context object".
 const CONTEXT: [(&str, &[&str]); 3] =
     [("Execution", &["Id", "Input", "Name", "StartTime"]), ("State", &["Name", "RetryCount"]), ("StateMachine", &["Id", "Name"])];
 
@@ -28,7 +29,7 @@ enum Step {
     Index(usize),
 }
 
-/// What paths are looked up in.
+/// The data that paths are resolved in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
     /// `$`.
@@ -43,10 +44,10 @@ impl Path {
         Self { root: Root::Input, steps: Vec::new() }
     }
 
-    /// Reads a path.
+    /// Parses a path.
     ///
     /// # Errors
-    /// Where the text is not a path, with what was found.
+    /// If the text is not a path; with what was found.
     pub fn read(text: &str) -> Result<Self, String> {
         let path = Self::steps_of(text).ok_or_else(|| {
             format!(
@@ -59,10 +60,10 @@ impl Path {
         Ok(path)
     }
 
-    /// The same where it must lead into the input.
+    /// The same for a path that must lead into the input.
     ///
     /// # Errors
-    /// Where the text is not a path, or the path leads into the context.
+    /// If the text is not a path, or the path leads into the context.
     pub fn read_in_input(text: &str) -> Result<Self, String> {
         let path = Self::read(text)?;
         if path.root == Root::Input { Ok(path) } else { Err(format!("found `{text}`, expected a path that begins with a single `$`")) }
@@ -97,7 +98,7 @@ impl Path {
         self.root == Root::Input && self.steps.is_empty()
     }
 
-    /// What is at this place; `None` where there is no such place.
+    /// The value at this path; `None` if it does not exist.
     pub(crate) fn find<'a>(&self, scope: &Scope<'a>) -> Option<&'a Value> {
         let start = match self.root {
             Root::Input => scope.input,
@@ -109,7 +110,8 @@ impl Path {
         })
     }
 
-    /// Puts something at this place, making objects on the way where there is nothing; `None` where the way is barred by something else.
+    /// Puts a value at this path, creating missing objects on the way; `None` if another value
+    /// blocks the way.
     pub(crate) fn put(&self, into: &mut Value, new: Value) -> Option<()> {
         let mut place = into;
         for step in &self.steps {
@@ -123,7 +125,7 @@ impl Path {
     }
 }
 
-/// A name after a dot, and what follows it.
+/// A name after a dot, and the rest.
 fn field(rest: &str) -> Option<(Step, &str)> {
     let end = rest.find(['.', '[']).unwrap_or(rest.len());
     let (name, after) = rest.split_at_checked(end)?;
@@ -131,7 +133,7 @@ fn field(rest: &str) -> Option<(Step, &str)> {
     (!name.is_empty() && name.chars().all(is_plain)).then(|| (Step::Field(name.to_owned()), after))
 }
 
-/// A number or a name in quotes after a bracket, and what follows the other bracket.
+/// A number or a quoted name in brackets, and the rest.
 fn bracket(rest: &str) -> Option<(Step, &str)> {
     let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'));
     let Some(quote) = quote else {
@@ -151,7 +153,7 @@ fn bracket(rest: &str) -> Option<(Step, &str)> {
 }
 
 impl fmt::Display for Path {
-    /// As Step Functions words it: every name in brackets.
+    /// As in Step Functions' messages: every name in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.root == Root::Input { "$" } else { "$$" })?;
         self.steps.iter().try_for_each(|step| match step {
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_path_is_refused() {
+    fn an_invalid_reference_path_is_refused() {
         for text in [
             "",
             "a",

@@ -1,4 +1,5 @@
-//! Payload templates (`Parameters`, `ResultSelector`): JSON in which a field whose name ends with `.$` is taken from a path or a function.
+//! Payload templates (`Parameters`, `ResultSelector`): JSON in which the value of a field whose
+//! name ends with `.$` comes from a path or a function.
 
 use faults::Complaint;
 use serde_json::{Map, Value};
@@ -12,18 +13,18 @@ pub const LARGEST_PAYLOAD: usize = 262_144;
 /// A payload template.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Payload {
-    /// As it is written.
+    /// A literal value.
     Literal(Value),
-    /// Taken from elsewhere.
+    /// A value from elsewhere.
     Taken(Source),
-    /// An object, in which something may be taken from elsewhere.
+    /// An object that may contain values from elsewhere.
     Object(Vec<(String, Payload)>),
-    /// A list, in whose objects something may be taken from elsewhere.
+    /// A list whose objects may contain values from elsewhere.
     List(Vec<Payload>),
 }
 
 impl Payload {
-    /// Reads a template; `at` is its path in the definition.
+    /// Parses a template; `at` is its path in the definition.
     pub(crate) fn read(value: &Value, at: &str, complaints: &mut Vec<Complaint>) -> Self {
         match value {
             Value::Object(fields) => Self::Object(fields.iter().filter_map(|(key, value)| field(key, value, at, complaints)).collect()),
@@ -34,10 +35,11 @@ impl Payload {
         }
     }
 
-    /// What comes of it.
+    /// The filled template.
     ///
     /// # Errors
-    /// Where a path leads nowhere or a function cannot take its arguments, with what Step Functions says of it.
+    /// If a path has no value or a function cannot take its arguments; with Step Functions'
+    /// message.
     pub(crate) fn fill(&self, scope: &Scope<'_>) -> Result<Value, String> {
         Ok(match self {
             Self::Literal(value) => value.clone(),
@@ -50,7 +52,7 @@ impl Payload {
         })
     }
 
-    /// The literal value of a field; `None` where the field is missing or its value comes from a path.
+    /// The literal value of a field; `None` if the field is missing or its value comes from a path.
     pub fn literal(&self, key: &str) -> Option<&Value> {
         let Self::Object(fields) = self else { return None };
         fields.iter().find_map(|(name, payload)| if let (true, Self::Literal(value)) = (name == key, payload) { Some(value) } else { None })
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_with_a_dollar_is_taken_and_the_rest_stays() {
+    fn fields_that_end_with_a_dollar_are_filled_and_the_rest_stays() {
         let template = json!({
             "a": 1, "b.$": "$.x", "c": {"d.$": "$$.Execution.Name", "e": [{"f.$": "$.y[1]"}, "$.y"]}, "g.$": "States.Format('{}!', $.x)", "$": 2,
         });

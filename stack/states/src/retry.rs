@@ -1,4 +1,5 @@
-//! `Retry`: how often and after which time a state is tried again. It decides and does not wait.
+//! `Retry`: how often and after how long a state is retried. It computes the wait and does not
+//! wait.
 
 use std::time::Duration;
 
@@ -9,13 +10,13 @@ use crate::error_equals::ErrorEquals;
 pub struct Retrier {
     /// `ErrorEquals`.
     pub errors: ErrorEquals,
-    /// `IntervalSeconds`, 1 s where it is not given: the wait before the first retry.
+    /// `IntervalSeconds`, 1 s by default: the wait before the first retry.
     pub interval: Duration,
-    /// `MaxAttempts`, 3 where it is not given: the most retries.
+    /// `MaxAttempts`, 3 by default: the most retries.
     pub most: u32,
-    /// `BackoffRate`, 2 where it is not given: what each wait is multiplied by for the next.
+    /// `BackoffRate`, 2 by default: the factor from each wait to the next.
     pub backoff: f64,
-    /// `MaxDelaySeconds`: no wait is longer.
+    /// `MaxDelaySeconds`: the longest wait.
     pub longest: Option<Duration>,
     /// `JitterStrategy`.
     pub jitter: Jitter,
@@ -24,10 +25,10 @@ pub struct Retrier {
 /// `JitterStrategy`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Jitter {
-    /// Each wait is what it is.
+    /// Each wait is used unchanged.
     #[default]
     None,
-    /// Each wait lies anywhere between nothing and what it would be.
+    /// Each wait is a random time between zero and its full length.
     Full,
 }
 
@@ -45,7 +46,7 @@ impl Retrier {
     }
 }
 
-/// How often each retrier of a state was used, since the state was entered.
+/// How often each retrier of a state was used since the state was entered.
 #[derive(Debug)]
 pub(crate) struct Retries<'a> {
     retriers: &'a [Retrier],
@@ -57,12 +58,13 @@ impl<'a> Retries<'a> {
         Self { retriers, used: vec![0; retriers.len()] }
     }
 
-    /// How often the state was tried again.
+    /// How often the state was retried.
     pub(crate) fn count(&self) -> u32 {
         self.used.iter().sum()
     }
 
-    /// The wait before the next try after `error`; `None` where no further try is made. The first retrier that matches decides alone.
+    /// The wait before the next try after `error`; `None` if there is no further try. Only the
+    /// first retrier that matches decides.
     pub(crate) fn next(&mut self, error: &str, chance: f64) -> Option<Duration> {
         let (retrier, used) = self.retriers.iter().zip(&mut self.used).find(|(retrier, _)| retrier.errors.matches(error))?;
         if *used >= retrier.most {

@@ -1,4 +1,5 @@
-//! What is invoked without anybody waiting for the answer, and the door for who does not come over HTTP. Waits are 600 times shorter here.
+//! Asynchronous invocations, whose answer no caller waits for, and the interface for callers within
+//! the process. Waits are 600 times shorter here.
 
 use bytes::Bytes;
 use faults::Entry;
@@ -19,7 +20,7 @@ async fn event(up: &Up, name: &'static str, body: &'static str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_fails_is_tried_twice_more_under_its_one_request_id() {
+async fn a_failed_event_is_retried_twice_under_one_request_id() {
     let up = up(vec![function("f")], Routes::default(), false).await;
     assert_eq!(event(&up, "f", r#"{"do":"error"}"#).await, 202);
     until("three tries", || up.platform.health().invocations == 3).await;
@@ -39,7 +40,7 @@ async fn an_event_that_fails_is_tried_twice_more_under_its_one_request_id() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_for_a_throttled_function_is_accepted_and_tried_again() {
+async fn an_event_for_a_throttled_function_is_accepted_and_retried() {
     let reserved = Function { reserved: Some(0), ..function("f") };
     let up = up(vec![reserved], Routes::default(), false).await;
     assert_eq!(event(&up, "f", "{}").await, 202);
@@ -49,7 +50,7 @@ async fn an_event_for_a_throttled_function_is_accepted_and_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_door_leads_to_the_functions_and_to_nothing_once_they_are_gone() {
+async fn the_interface_invokes_the_functions_and_fails_once_they_are_gone() {
     let up = up(vec![function("f")], Routes::default(), false).await;
     let door = up.platform.door();
     let empty = || Bytes::from_static(b"{}");

@@ -1,4 +1,5 @@
-//! What the platform starts: a runtime that does as the event says, and a stand-in for the extension. Ignored as tests; without the platform they do nothing.
+//! The child processes of the platform: a runtime that does as the event says, and a stand-in for
+//! the extension. They are ignored tests; without the platform they do nothing.
 
 use std::io::Write;
 use std::process::exit;
@@ -73,7 +74,7 @@ fn work(event: &Value, count: u32, next: &Answer, wire: &mut Wire, id: &str) -> 
     ("response", json!({ "pid": std::process::id(), "count": count, "headers": next.headers, "variables": variables }).to_string())
 }
 
-/// A batch of messages of which each says what becomes of it.
+/// A batch of messages, each of which says what happens to it.
 fn batch(event: &Value) -> Outcome {
     let mut failures = Vec::new();
     for record in event["Records"].as_array().unwrap() {
@@ -106,7 +107,7 @@ fn authorize(event: &Value) -> Outcome {
             std::thread::sleep(Duration::from_millis(3000));
             policy("Allow", arn)
         }
-        // Another every time it is called, so that a kept one can be told from a new one.
+        // Different at every call, so that a cached policy can be told from a new one.
         "once" => policy("allow", &format!("*/{}*", &event["path"].as_str().unwrap()[1..2])),
         _ => policy("Allow", arn),
     };

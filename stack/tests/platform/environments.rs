@@ -1,4 +1,4 @@
-//! Environments: cold and warm, frozen, late, crashed, throttled, gone.
+//! Environments: cold, warm, frozen, late, crashed, throttled and gone.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use stack::platform::{Function, InvokeError};
 use crate::support::{function, until, up};
 use crate::wire::Wire;
 
-/// A function with one environment, so that each event goes to the one before's.
+/// A function with one environment, so that each event goes to the same one as before.
 fn one(name: &str) -> Function {
     Function { concurrency: 1, ..function(name) }
 }
 
-/// Waits until a process stands still; only then is its environment free for the next event.
+/// Waits until a process is stopped; only then is its environment free for the next event.
 async fn frozen(pid: u64) {
     let stopped = || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") T "));
     until("the freeze", stopped).await;
@@ -63,7 +63,7 @@ async fn large_events_are_chunked_and_small_ones_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_response_above_the_limit_is_a_function_error_and_the_environment_lives_on() {
+async fn a_response_above_the_limit_is_a_function_error_and_the_environment_survives() {
     let up = up(vec![one("f")], Routes::default(), false).await;
     let (fits, _) = up.invoke("f", json!({ "do": "large", "size": 6_291_556 })).await;
     assert_eq!((fits.failed, fits.payload.len()), (false, 6_291_556));
@@ -83,12 +83,12 @@ async fn the_runtime_api_refuses_as_lambda_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_left_behind_stands_still_until_the_next_event() {
+async fn unfinished_work_is_frozen_until_the_next_event() {
     let up = up(vec![one("f")], Routes::default(), false).await;
     let file = up.folder.path().join("dots");
     up.invoke("f", json!({ "do": "later", "file": file })).await;
     let size = || std::fs::metadata(&file).map_or(0, |file| file.len());
-    // The freeze comes a moment after the answer; from then on nothing moves.
+    // The freeze comes a moment after the answer; after it nothing changes.
     let mut before = size();
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -121,7 +121,7 @@ async fn an_event_over_the_timeout_ends_the_environment_with_its_children() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_and_an_error_are_told_apart() {
+async fn a_crash_and_an_error_are_distinguished() {
     let up = up(vec![one("f")], Routes::default(), false).await;
     let (invoked, error) = up.invoke("f", json!({ "do": "error" })).await;
     assert!(invoked.failed);
@@ -136,7 +136,7 @@ async fn a_crash_and_an_error_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_that_fails_is_what_the_caller_sees() {
+async fn a_failed_start_is_what_the_caller_sees() {
     let with = |name: &str, init: &str| Function { variables: [("CHILD_INIT".to_owned(), init.to_owned())].into(), ..function(name) };
     let up = up(vec![with("exits", "exit"), with("errs", "error")], Routes::default(), false).await;
     assert_eq!(up.invoke("exits", json!({})).await.1["errorType"], "Runtime.ExitError");
@@ -164,7 +164,7 @@ async fn reserved_concurrency_throttles_and_the_machines_limit_lets_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn idle_environments_go_and_the_one_used_last_is_used_first() {
+async fn idle_environments_end_and_the_one_used_last_is_used_first() {
     let f = Function { idle: Duration::from_millis(500), ..function("f") };
     let up = up(vec![f], Routes::default(), false).await;
     up.platform.warm("f", 3).await.unwrap();
@@ -180,7 +180,7 @@ async fn idle_environments_go_and_the_one_used_last_is_used_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_extension_registers_first_and_its_ledger_lines_arrive_to_the_last() {
+async fn the_extension_registers_first_and_all_its_ledger_lines_arrive() {
     let up = up(vec![one("f")], Routes::default(), true).await;
     let (_, payload) = up.invoke("f", json!({})).await;
     let variable = |name: &str| payload["variables"][name].as_str().unwrap().to_owned();
@@ -245,7 +245,7 @@ async fn the_invoke_api_answers_as_lambda_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stopping_in_mid_invocation_answers_the_caller_and_leaves_nothing() {
+async fn stopping_during_an_invocation_answers_the_caller_and_leaves_nothing() {
     let up = up(vec![function("f")], Routes::default(), true).await;
     up.platform.warm("f", 4).await.unwrap();
     let address = up.platform.lambda.to_string();
@@ -257,7 +257,7 @@ async fn stopping_in_mid_invocation_answers_the_caller_and_leaves_nothing() {
     });
     until("the invocation", || up.platform.health().invocations == 1).await;
     up.down().await;
-    // Answered with an error, or its connection has gone; but not left waiting.
+    // The caller got an error, or its connection is closed; but it does not wait forever.
     assert_ne!(caller.await.unwrap().ok(), Some(200));
 }
 

@@ -40,7 +40,7 @@ fn routes() -> Routes {
     }
 }
 
-/// The same with an API that is opened by a key, at the stage of another.
+/// The same with an API that requires a key, at the stage of another API.
 fn with_key() -> Routes {
     let mut routes = routes();
     let mut keyed = routes.apis[1].clone();
@@ -118,7 +118,7 @@ async fn the_function_gets_the_event_of_a_rest_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_its_key_a_method_is_closed_and_no_function_is_called() {
+async fn without_its_key_a_method_is_refused_and_no_function_is_called() {
     let up = up(vec![function("web"), function("authorizer")], with_key(), false).await;
     let key = |value: &str| vec![("X-Api-Key", value.to_owned())];
     let open = "abcdefghijklmnopqrstuvwxyz";
@@ -154,7 +154,7 @@ async fn without_its_key_a_method_is_closed_and_no_function_is_called() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_whose_event_is_larger_than_lambda_takes_is_413() {
+async fn a_body_whose_event_exceeds_lambdas_limit_is_413() {
     let up = gateway().await;
     let limit = 6 * 1024 * 1024;
     let bodies = [limit - 8192, limit - 100, 10 * 1024 * 1024 + 1];
@@ -231,7 +231,7 @@ async fn every_outcome_of_an_authorizer_has_the_gateways_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_policy_is_kept_per_token_and_asked_for_every_method_and_a_failure_is_never_kept() {
+async fn a_policy_is_cached_per_token_and_checked_for_every_method_and_a_failure_is_never_cached() {
     let up = gateway().await;
     let calls = |up: &Up| up.platform.health().invocations;
     // The policy of `once` covers all paths that begin with the letter of the first one.

@@ -54,7 +54,7 @@ fn mapping(batch: u32) -> Mapping {
 }
 
 async fn platform() -> Up {
-    // So long an environment starts, also on a busy machine.
+    // An environment starts within this time, even on a busy machine.
     up(vec![Function { concurrency: 2, timeout: Duration::from_secs(20), ..function("batch") }], Routes::default(), false).await
 }
 
@@ -69,7 +69,7 @@ fn ids(sqs: &Sqs, queue: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_that_wait_for_their_turn_are_not_taken_for_a_slow_machine() {
+async fn messages_that_wait_for_their_turn_do_not_count_as_a_slow_machine() {
     let (services, mut up) = (queues().await, platform().await);
     send(&services.sqs, &vec![json!({ "do": "sleep", "ms": 20 }); 8]);
     up.platform.map(&[mapping(1)], &services, &Sightings::nowhere()).unwrap();
@@ -82,7 +82,7 @@ async fn messages_that_wait_for_their_turn_are_not_taken_for_a_slow_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fails_comes_back_and_ends_among_the_dead_letters() {
+async fn a_message_that_fails_is_retried_and_ends_in_the_dead_letter_queue() {
     let (services, mut up) = (queues().await, platform().await);
     let sent = send(&services.sqs, &[json!({ "do": "error" }), json!({}), json!({ "do": "exit" }), json!({ "do": "fail" })]);
     up.platform.map(&[mapping(1)], &services, &Sightings::nowhere()).unwrap();
@@ -95,7 +95,7 @@ async fn what_fails_comes_back_and_ends_among_the_dead_letters() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_batch_only_what_failed_comes_back() {
+async fn only_the_failed_messages_of_a_batch_are_retried() {
     let (services, mut up) = (queues().await, platform().await);
     let sent = send(&services.sqs, &[json!({}), json!({ "do": "fail" }), json!({})]);
     up.platform.map(&[mapping(3)], &services, &Sightings::nowhere()).unwrap();
@@ -106,7 +106,7 @@ async fn of_a_batch_only_what_failed_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stopping_in_mid_invocation_deletes_nothing_and_leaves_nobody() {
+async fn stopping_during_an_invocation_deletes_nothing_and_leaves_no_poller() {
     let (services, mut up) = (queues().await, platform().await);
     let sent = send(&services.sqs, &[json!({ "do": "sleep", "ms": 60_000 })]);
     up.platform.map(&[mapping(1)], &services, &Sightings::nowhere()).unwrap();
@@ -115,12 +115,12 @@ async fn stopping_in_mid_invocation_deletes_nothing_and_leaves_nobody() {
     up.down().await;
     assert_eq!(ids(&sqs, QUEUE), sent);
     services.stop().await;
-    // Nobody else holds the queues any more, so no poller is left.
+    // The pollers have released the queues, so none is left.
     assert_eq!(Arc::strong_count(&sqs), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_carried_out_is_complained_about_all_at_once() {
+async fn everything_that_cannot_be_carried_out_is_reported_at_once() {
     let (services, mut up) = (queues().await, platform().await);
     let other = |change: fn(&mut Mapping)| {
         let mut mapping = mapping(1);

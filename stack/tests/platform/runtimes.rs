@@ -1,4 +1,5 @@
-//! Real runtimes on the published clients, from a template: what a caller sees must be the same with the extension in between.
+//! Real runtimes with the published clients, from a template: the caller's view must be the same
+//! with and without the extension.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -19,7 +20,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("functions")
 }
 
-/// The programs that cargo has built beside this test.
+/// The programs that cargo has built next to this test.
 fn programs() -> PathBuf {
     let folder = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
     for name in ["echo", "brownout-extension"] {
@@ -42,7 +43,7 @@ fn declared(name: &str) -> Function {
     Function { code: found.code.code(&programs(), &root()), timeout, concurrency: 1, ..function(name) }
 }
 
-/// A platform with the function, or why it cannot be here.
+/// A platform with the function, or `None` if this machine lacks the runtime.
 async fn up(name: &str, layer: Option<Layer>) -> Option<Up> {
     match layered(vec![declared(name)], layer).await {
         Ok(up) => Some(up),
@@ -54,7 +55,7 @@ async fn up(name: &str, layer: Option<Layer>) -> Option<Up> {
     }
 }
 
-/// What the caller sees, without what differs from one invocation to the next.
+/// What the caller sees, without the parts that differ between invocations.
 async fn seen(up: &Up, name: &str, event: &Value) -> Value {
     let invoked = up.platform.invoke(name, Bytes::from(event.to_string()), Some(TRACE)).await.unwrap();
     let text = String::from_utf8(invoked.payload.to_vec()).unwrap();
@@ -82,7 +83,7 @@ async fn the_same_with_the_extension(name: &str) {
             }
         }
     }
-    // The exit costs each one environment, nothing else does.
+    // The exit costs each platform one environment; nothing else does.
     assert_eq!((direct.platform.health().environments, through.platform.health().environments), (2, 2));
     direct.down().await;
     through.down().await;
@@ -137,7 +138,8 @@ async fn the_books_balance_in_every_runtime() {
     }
 }
 
-/// Reads an answer of `InvokeWithResponseStream` to its end; `first` is called when the first piece has come.
+/// Reads an answer of `InvokeWithResponseStream` to its end; `first` is called when the first piece
+/// has arrived.
 fn read_stream(address: &str, name: &str, event: &Value, first: impl FnOnce()) -> (usize, Vec<u8>, Value) {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -167,7 +169,7 @@ fn read_stream(address: &str, name: &str, event: &Value, first: impl FnOnce()) -
         last.extend_from_slice(payload);
         let from = last.len().saturating_sub(200);
         last.drain(..from);
-        // Rust's client sends its prelude as pieces of their own.
+        // Rust's client sends its prelude in separate pieces.
         if let Some(first) = first.take_if(|_| payload.starts_with(b"xxx")) {
             first();
         }
@@ -180,17 +182,18 @@ async fn streams(name: &'static str, layer: Option<Layer>) {
     let address = up.platform.lambda.to_string();
     let size = 21_000_000;
     let task = tokio::task::spawn_blocking(move || {
-        // What comes after the first piece is written only once the first has arrived here.
+        // The function writes the rest only after the first piece has arrived here.
         let event = json!({ "do": "stream", "bytes": size, "gate": gate });
         let whole = read_stream(&address, name, &event, || std::fs::write(&gate, "").unwrap());
         let failed = read_stream(&address, name, &json!({ "do": "stream", "bytes": 200_000, "fail": true }), || ());
         (whole, failed)
     });
     let (whole, failed) = task.await.unwrap();
-    // Rust's client puts a prelude in front.
+    // Rust's client sends a prelude first.
     assert!((size..size + 200).contains(&whole.0) && whole.2 == json!({}), "{name}: {} {}", whole.0, whole.2);
     if name == "echo-rust" {
-        // lambda_runtime 1.5 writes what should be trailers as the text's end; nothing in between may change that.
+        // lambda_runtime 1.5 writes what should be trailers as the end of the text; the extension
+        // must not change that.
         let end = String::from_utf8_lossy(&failed.1).into_owned();
         assert!(end.contains("Lambda-Runtime-Function-Error-Type: Runtime.StreamError"), "{end}");
     } else {
@@ -212,7 +215,7 @@ async fn node_streams_directly_and_through_the_extension() {
     streams("echo-node-streaming", Some(layer())).await;
 }
 
-/// The process id of the extension of the one environment that is up.
+/// The process id of the extension in the one running environment.
 fn extension_of(up: &Up) -> i32 {
     let is_extension = |pid: &i32| {
         let name = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
@@ -227,7 +230,8 @@ fn kill(pid: i32) {
 }
 
 fn rust_in(folder: &Path) -> Function {
-    // The ready file of a killed extension stays; here it goes with the test's folder.
+    // The ready file of a killed extension stays; here the test's folder, and the file with it, is
+    // deleted.
     let variables = [("TMPDIR".to_owned(), folder.display().to_string())].into();
     Function { variables, ..declared("echo-rust") }
 }
@@ -261,7 +265,7 @@ async fn an_extension_killed_under_a_handler_fails_that_invocation_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_extension_killed_before_it_registers_fails_the_start_it_was_in() {
+async fn an_extension_killed_before_it_registers_fails_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let dies = folder.path().join("dies");
     std::fs::write(&dies, "#!/bin/sh\nkill -9 $$\n").unwrap();

@@ -1,4 +1,4 @@
-//! A platform of this test binary, which is gone when the test ends, however it ends.
+//! A platform of this test binary. It is gone when the test ends, whether or not the test passes.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +22,7 @@ pub struct Up {
     left: Left,
 }
 
-/// Ends what a failed test left.
+/// Ends the processes that a failed test left.
 pub struct Left(pub String);
 
 impl Drop for Left {
@@ -51,19 +51,20 @@ fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// What a layer puts into an environment.
+/// What a layer adds to an environment.
 pub struct Layer {
     pub extension: PathBuf,
     pub wrapper: PathBuf,
 }
 
-/// A platform of these functions as they are.
+/// A platform of these functions, unchanged.
 pub async fn layered(functions: Vec<Function>, layer: Option<Layer>) -> std::io::Result<Up> {
     let folder = tempfile::tempdir().unwrap();
     start(functions, Routes::default(), layer, folder).await
 }
 
-/// A platform whose functions are this test binary, with the real extension in front of them and a plan that is there from the start.
+/// A platform whose functions are this test binary, with the real extension in front of them and a
+/// plan that is in force from the start.
 pub async fn struck(functions: Vec<Function>, routes: Routes, layer: Layer, plan: &Value) -> Up {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("plan.json"), plan.to_string()).unwrap();
@@ -113,12 +114,12 @@ impl Up {
         (invoked, payload)
     }
 
-    /// What its processes carry as `BROWNOUT_STACK`.
+    /// The value of `BROWNOUT_STACK` in its processes.
     pub fn marker(&self) -> &str {
         &self.left.0
     }
 
-    /// Ends it; nothing may be left. Returns what the ledger got.
+    /// Ends it; no process may be left. Returns the ledger's entries.
     pub async fn down(mut self) -> Vec<Entry> {
         let began = Instant::now();
         assert_eq!(self.platform.stop().await, Vec::<String>::new());
@@ -132,7 +133,7 @@ impl Up {
     }
 }
 
-/// Waits until something is so.
+/// Waits until `is_so` returns true.
 pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {

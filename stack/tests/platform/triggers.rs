@@ -1,4 +1,5 @@
-//! What the caller of a struck invocation sees, by trigger: what docs/faults.md promises is what happens here, with the real extension.
+//! What the caller of a struck invocation sees, by trigger: the promises of docs/faults.md, checked
+//! with the real extension.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use crate::gateway::ask;
 use crate::runtimes::layer;
 use crate::support::{Up, function, struck};
 
-/// A kind's way, by its place in what the kind says the caller sees, and settings that go that way.
+/// One way of a kind, as an index into what the kind says the caller sees, and settings for that
+/// way.
 fn cases() -> Vec<(&'static str, usize, Value)> {
     vec![
         ("latency", 0, json!({ "time": "50ms" })),
@@ -41,11 +43,12 @@ fn cases() -> Vec<(&'static str, usize, Value)> {
     ]
 }
 
-/// What no test here can reach: a streamed answer is tried in the runtimes' tests, a function's own calls in the extension's.
+/// Ways that are tested elsewhere: a streamed answer in the runtimes' tests, a function's own calls
+/// in the extension's.
 const ELSEWHERE: [(&str, usize); 2] = [("stream", 2), ("dependency", 0)];
 
 #[test]
-fn every_way_of_every_kind_is_tried() {
+fn every_way_of_every_kind_is_tested() {
     let cases = cases();
     for kind in KINDS {
         for way in 0..kind.seen.len() {
@@ -81,7 +84,8 @@ fn routes() -> Routes {
 }
 
 async fn started(kind: &str, settings: &Value) -> Up {
-    // Within it an environment starts and a handler answers, also on a busy machine; what runs into it must not take long.
+    // Within this time an environment starts and a handler answers, even on a busy machine; but
+    // cases that run into it must not take long.
     let functions = ["f", "web", "authorizer", "behind"].map(|name| Function { timeout: Duration::from_secs(4), ..function(name) });
     let fault = |place: &str| json!({ "name": place, "place": { "function": place }, "share": 1, "kind": { kind: settings } });
     let faults = ["f", "web", "authorizer"].map(fault);
@@ -89,7 +93,7 @@ async fn started(kind: &str, settings: &Value) -> Up {
     struck(functions.into(), routes(), layer(), &plan).await
 }
 
-/// The HTTP status with which a promise begins.
+/// The HTTP status at the beginning of a promise.
 fn promised(text: &str) -> Option<u16> {
     text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok())
 }
@@ -99,14 +103,15 @@ async fn is_as_promised(kind: &str, way: usize, settings: &Value) {
     let says = |trigger: Trigger| described(kind).unwrap().seen[way].by[Trigger::ALL.iter().position(|one| *one == trigger).unwrap()];
     let told = format!("{kind} {settings}");
 
-    // What strikes in the middle of the work needs work to strike, on however busy a machine; its end is never waited for.
+    // A fault in the middle of the work needs a long enough handler, even on a busy machine; no
+    // test waits for the handler's end.
     let (ms, token) = if settings.pointer("/at/middle").is_some() { (3000, "slow") } else { (0, "let me in") };
     let event = Bytes::from(json!({ "do": "sleep", "ms": ms }).to_string());
     let http = ("GET", "/dev/open", vec![("X-Sleep", ms.to_string())], "");
     let sealed = ("GET", "/dev/sealed", vec![("Authorization", token.to_owned())], "");
     let (invoked, open, asked) = tokio::join!(up.platform.invoke("f", event, None), ask(&up, vec![http]), ask(&up, vec![sealed]));
 
-    // An answer in raw says which status it gives, where it may be given.
+    // A raw answer contains its status, if the kind lets one be set.
     let raw: Option<Value> = settings.get("raw").and_then(|raw| serde_json::from_str(raw.as_str()?).ok());
     if let Some(status) = raw.as_ref().and_then(|raw| raw["statusCode"].as_u64()) {
         assert_eq!(u64::from(open[0].status), status, "{told}");
@@ -124,7 +129,8 @@ async fn is_as_promised(kind: &str, way: usize, settings: &Value) {
         let status = promised(text);
         assert!(status.is_none_or(|status| status == answer.status), "{told}, {}: {text}, and came {}", trigger.name(), answer.status);
         assert!(!text.starts_with("untouched") || answer.status == 200, "{told}, {}: {text}, and came {}", trigger.name(), answer.status);
-        // Whatever happens to an authorizer, nobody is let in who would not have been.
+        // Whatever happens to an authorizer, it must not admit a caller that it would refuse
+        // without a fault.
         assert!(!text.contains("{\"message\":null}") || answer.text() == "{\"message\":null}", "{told}: {}", answer.text());
     }
     up.down().await;
@@ -138,7 +144,7 @@ async fn what_the_caller_sees_is_what_the_page_of_faults_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_fault_lets_anybody_in_whom_the_authorizer_refuses() {
+async fn no_fault_admits_a_caller_that_the_authorizer_denies() {
     for (kind, _, settings) in cases() {
         let up = started(kind, &settings).await;
         let refused = ("GET", "/dev/sealed", vec![("Authorization", "deny".to_owned())], "");

@@ -1,4 +1,5 @@
-//! A small blocking HTTP client that keeps its connection: for the runtime, and for the tests as callers.
+//! A small blocking HTTP client that keeps its connection: for the runtime, and for tests that act
+//! as callers.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -1,4 +1,5 @@
-//! The services as a function or a device meets them: over real sockets, with plain HTTP and an MQTT client.
+//! The services as a function or a device uses them: over real sockets, with plain HTTP and an MQTT
+//! client.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -64,7 +65,7 @@ impl Stage {
         self.send("POST", "/", &[("x-amz-target", target), ("x-amzn-trace-id", &format!("Root={root};Sampled=1"))], body).await
     }
 
-    /// Puts faults in force and waits until they are.
+    /// Puts faults in force and waits until they take effect.
     async fn strike(&self, sequence: u64, faults: &Value) {
         let plan = json!({"version": 1, "run": "r", "sequence": sequence, "lease_ms": 60_000, "seed": 7, "faults": faults});
         self.run.write_plan(&faults::Plan::read(plan.to_string().as_bytes()).unwrap()).unwrap();
@@ -156,7 +157,7 @@ async fn every_service_answers_at_the_one_address() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
+async fn a_fault_strikes_the_operations_it_names_and_records_each() {
     let mut stage = Stage::up().await;
     stage
         .strike(
@@ -203,7 +204,7 @@ async fn a_fault_strikes_the_operations_it_names_and_writes_each_down() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
+async fn a_retried_call_is_rolled_again_and_can_succeed() {
     let mut stage = Stage::up().await;
     stage
         .strike(
@@ -220,7 +221,7 @@ async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
         let root = format!("1-0-{n:024}");
         let mut lost = false;
         for call in 1..=3 {
-            // Another service's calls do not count as this one's.
+            // Calls of another service do not count for this one.
             stage.call("DynamoDB_20120810.GetItem", &root, &row()).await;
             let (status, ..) = stage.call("VerifiedPermissions.IsAuthorized", &root, &decision("jane_doe", 75)).await;
             let entries = stage.entries();
@@ -238,7 +239,7 @@ async fn a_call_that_is_tried_again_is_rolled_again_and_can_win() {
 }
 
 #[tokio::test]
-async fn a_struck_call_acts_and_is_written_down_though_its_caller_hung_up() {
+async fn a_struck_call_is_carried_out_and_recorded_even_if_its_caller_hangs_up() {
     let mut stage = Stage::up().await;
     stage
         .strike(1, &json!([{"name": "slow", "place": {"service": {"name": "iotdata"}}, "share": 1.0, "kind": {"latency": {"at": "before", "time": "300ms"}}}]))
@@ -253,7 +254,7 @@ async fn a_struck_call_acts_and_is_written_down_though_its_caller_hung_up() {
     stage.services.stop().await;
 }
 
-/// A device's connection, its messages handed on.
+/// A device's connection; its messages go to the receiver.
 fn device(stage: &Stage, id: &str, topics: &[&str]) -> (AsyncClient, UnboundedReceiver<(String, Value)>) {
     let mut options = MqttOptions::new(id, "127.0.0.1", stage.services.mqtt.port());
     options.set_keep_alive(Duration::from_secs(30)).set_clean_session(false);
@@ -279,7 +280,7 @@ async fn next(messages: &mut UnboundedReceiver<(String, Value)>) -> (String, Val
 }
 
 #[tokio::test]
-async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
+async fn a_desired_state_set_over_http_reaches_the_device_and_its_report_comes_back() {
     let stage = Stage::up().await;
     let topic = |what: &str| format!("$aws/things/Thermostat1/shadow/{what}");
     let topics = ["update/accepted", "update/rejected", "get/accepted", "get/rejected", "update/delta"].map(topic);
@@ -312,7 +313,7 @@ async fn a_wish_by_http_reaches_the_device_and_its_report_comes_back() {
 }
 
 #[tokio::test]
-async fn a_hundred_devices_each_hear_of_their_own_wish_alone() {
+async fn a_hundred_devices_each_get_only_their_own_desired_state() {
     let stage = Stage::up().await;
     let mut devices = Vec::new();
     for n in 0..100 {
@@ -335,7 +336,8 @@ async fn a_hundred_devices_each_hear_of_their_own_wish_alone() {
     stage.services.stop().await;
 }
 
-/// Prints what each service carries; the numbers stand in the README. Not a promise, so it fails on nothing but a wrong answer.
+/// Prints the throughput of each service; the numbers are in the README. It is not a promise, so it
+/// fails only on a wrong answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures; run it alone with --run-ignored only --no-capture"]
 async fn what_each_service_carries() {

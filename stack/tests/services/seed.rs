@@ -1,4 +1,4 @@
-//! What is there before the first request.
+//! The data that exists before the first request.
 
 use run_folder::deployment::{PolicyStore, Seed, User};
 use serde_json::json;
@@ -6,7 +6,8 @@ use serde_json::json;
 /// The policy store.
 pub const STORE: &str = "ps-thermostat";
 
-/// A device with its owner, two who can sign in, and a policy by which whoever is not too warm may do anything.
+/// A device with its owner, two users who can sign in, and a policy that permits temperatures up to
+/// 78.
 pub fn seed() -> Seed {
     let user = |name: &str| User { name: name.into(), groups: Vec::new() };
     let policy = "permit(principal, action, resource) when { context.desiredTemperature <= 78 };";

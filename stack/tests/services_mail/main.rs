@@ -1,4 +1,5 @@
-//! The services that mail goes through, as the SDKs of the functions meet them: real sockets, requests as they send them.
+//! The services that mail passes through, as the functions' SDKs use them: real sockets, requests
+//! in the form that SDKs send.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -14,7 +14,7 @@ use super::stage::{Answered, Stage};
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 impl Stage {
-    /// A signed call of S3.
+    /// A signed call to S3.
     async fn s3(&self, method: &str, target: &str, more: &[(&str, &str)], body: &'static [u8]) -> Answered {
         let headers = Signer::new(self.host()).headers("s3", method, target, UNSIGNED, more);
         self.send(method, target, &headers, body).await
@@ -22,7 +22,7 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn an_object_is_stored_told_of_and_read_in_whole_and_in_part() {
+async fn an_object_is_stored_reported_and_read_in_whole_and_in_part() {
     let mut stage = Stage::up().await;
     let more = [("content-type", "message/rfc822"), ("x-amz-meta-from", "sensor")];
     let put = stage.s3("PUT", "/incoming/a%20b.eml?x-id=PutObject", &more, b"hello, world").await;
@@ -92,7 +92,7 @@ async fn a_link_works_without_any_header_until_its_promised_end() {
     stage.services.stop().await;
 }
 
-/// As SDKs send a body whose checksum they learn while they send it.
+/// A body in the form that SDKs send if they know its checksum only at the end.
 fn chunked(body: &[u8], crc32: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for chunk in body.chunks(64 * 1024) {
@@ -131,7 +131,7 @@ async fn forty_megabytes_come_in_chunks_and_are_checked_at_the_end() {
 }
 
 #[tokio::test]
-async fn calls_of_s3_are_struck_by_their_operation_and_only_once_they_are_allowed() {
+async fn calls_to_s3_are_struck_by_their_operation_and_only_if_they_are_allowed() {
     let mut stage = Stage::up().await;
     let at = |operation: &str| json!({"service": {"name": "s3", "operation": operation}});
     stage
@@ -164,7 +164,7 @@ async fn calls_of_s3_are_struck_by_their_operation_and_only_once_they_are_allowe
 }
 
 #[tokio::test]
-async fn a_call_of_s3_that_is_tried_again_is_rolled_again() {
+async fn a_retried_call_to_s3_is_rolled_again() {
     let mut stage = Stage::up().await;
     let fault = json!({"name": "busy", "place": {"service": {"name": "s3", "operation": "PutObject"}}, "share": 0.5, "by": "call",
         "kind": {"error": {"type": "SlowDown"}}});

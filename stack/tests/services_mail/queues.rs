@@ -44,7 +44,7 @@ async fn a_message_is_sent_received_and_deleted() {
 }
 
 #[tokio::test]
-async fn batches_say_of_each_entry_what_became_of_it() {
+async fn a_batch_reports_the_result_of_each_entry() {
     let stage = Stage::up().await;
     let url = stage.url("dead");
     let entries = json!([{"Id": "a", "MessageBody": "one"}, {"Id": "b", "MessageBody": ""}, {"Id": "c", "MessageBody": "three"}]);
@@ -68,7 +68,7 @@ async fn batches_say_of_each_entry_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_refused_with_both_names_of_its_reason() {
+async fn an_invalid_call_is_refused_with_both_names_of_the_error() {
     let stage = Stage::up().await;
     let url = stage.url("dead");
     let megabyte = "x".repeat(1024 * 1024);
@@ -127,7 +127,8 @@ async fn a_long_poll_ends_with_the_message_and_a_message_received_too_often_is_f
     });
     assert_eq!(received.json()["Messages"][0]["MessageId"], json!(id));
     assert_eq!(received.json()["Messages"][0]["Attributes"], json!({"ApproximateReceiveCount": "1"}));
-    // Its visibility is over soon; the queue's maximum is one receive, so the next moves it.
+    // Its visibility timeout ends soon. The queue allows one receive, so the next one moves the
+    // message.
     let dead = json!({"QueueUrl": stage.url("dead"), "WaitTimeSeconds": 20, "AttributeNames": ["All"]});
     let (_, moved) = tokio::join!(
         stage.sqs("ReceiveMessage", json!({"QueueUrl": stage.url("incoming"), "WaitTimeSeconds": 1})),
@@ -144,7 +145,7 @@ async fn a_long_poll_ends_with_the_message_and_a_message_received_too_often_is_f
 }
 
 #[tokio::test]
-async fn services_whose_declarations_do_not_fit_together_do_not_start() {
+async fn services_with_inconsistent_declarations_do_not_start() {
     let (ledger, _entries) = unbounded_channel();
     let queues = blueprint().queues.into_iter().filter(|queue| queue.name != "dead").collect();
     let settings = Settings {

@@ -1,4 +1,5 @@
-//! Signature version 4 as the SDKs make it, in a header and in a presigned link. Source: AWS IAM user guide, "Create a signed AWS API request".
+//! Signature version 4 as the SDKs make it, in a header and in a presigned link. Source: AWS IAM
+//! user guide, "Create a signed AWS API request".
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use stack::account::{ACCESS_KEY, REGION, SECRET_KEY};
 use stack::services::wire::hexadecimal;
 
-/// Who signs, and when.
+/// The signer's key, and the time.
 pub struct Signer {
     pub host: String,
     pub secret: &'static str,
@@ -39,7 +40,7 @@ impl Signer {
         hexadecimal(&hmac(&key, &text))
     }
 
-    /// The headers of a signed request; `more` are signed too, lower case.
+    /// The headers of a signed request; `more` are signed too, in lower case.
     pub fn headers(&self, service: &str, method: &str, target: &str, payload: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let time = self.time();
@@ -58,7 +59,7 @@ impl Signer {
         all
     }
 
-    /// Path and query of a link that anybody can use for as long as it lasts.
+    /// Path and query of a link that works for any client until it expires.
     pub fn presigned(&self, path: &str, lasts: Duration) -> String {
         let credential = format!("{ACCESS_KEY}/{}", self.scope("s3")).replace('/', "%2F");
         let query = format!(

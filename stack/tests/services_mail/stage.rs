@@ -127,7 +127,7 @@ impl Stage {
         format!("http://{}/123456789012/{queue}", self.services.http)
     }
 
-    /// Puts faults in force and waits until they are.
+    /// Puts faults in force and waits until they take effect.
     pub async fn strike(&self, sequence: u64, faults: &Value) {
         let plan = json!({"version": 1, "run": "r", "sequence": sequence, "lease_ms": 60_000, "seed": 7, "faults": faults});
         self.run.write_plan(&faults::Plan::read(plan.to_string().as_bytes()).unwrap()).unwrap();
@@ -142,7 +142,7 @@ impl Stage {
         all
     }
 
-    /// Waits for the next sighting of this kind.
+    /// Waits for the next sighting that `which` accepts.
     pub async fn seen<T>(&mut self, which: impl Fn(Seen) -> Option<T>) -> T {
         let next = async {
             loop {

@@ -43,7 +43,7 @@ async fn a_notice_is_published_by_a_form_and_answered_in_xml() {
 }
 
 #[tokio::test]
-async fn an_alarm_rings_in_compressed_time_and_is_described() {
+async fn an_alarm_fires_in_compressed_time_and_is_described() {
     let mut stage = Stage::up_compressed(300).await;
     stage.services.sqs.send("dead", "hello".into(), None).unwrap();
     let rung = stage.seen(|seen| if let Seen::Alarm { name, state } = seen { Some((name, state)) } else { None }).await;

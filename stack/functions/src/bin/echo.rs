@@ -1,4 +1,5 @@
-//! Says what it was given, fails, or streams, as the event asks: the function with which a runtime is tried. It calls nothing.
+//! Returns what it was given, fails, or streams, as the event asks: the function for testing a
+//! runtime. It makes no calls.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use lambda_runtime::streaming::Body;
 use lambda_runtime::{Diagnostic, Error, FunctionResponse, LambdaEvent, StreamResponse, service_fn, streaming};
 use serde_json::{Value, json};
 
-/// What one piece of a stream holds.
+/// The size of one piece of a stream.
 const PIECE: usize = 64 * 1024;
 
 #[tokio::main(flavor = "current_thread")]
@@ -30,7 +31,8 @@ async fn answer(event: LambdaEvent<Value>) -> Result<FunctionResponse<Value, Bod
     })))
 }
 
-/// `bytes` of text; what comes after the first piece waits for the file `gate`, and an error ends it where `fail` is true.
+/// `bytes` of text. The second piece waits until the file `gate` exists, and the stream ends with
+/// an error if `fail` is true.
 fn stream(event: Value) -> StreamResponse<Body> {
     let (mut sender, body) = streaming::channel();
     tokio::spawn(async move {
@@ -39,7 +41,7 @@ fn stream(event: Value) -> StreamResponse<Body> {
         while left > 0 {
             let piece = left.min(PIECE);
             left -= piece;
-            // The platform has gone away and reads no more.
+            // The platform is gone and does not read any more.
             if sender.send_data("x".repeat(piece).into()).await.is_err() {
                 return;
             }

@@ -1,4 +1,5 @@
-//! The neighbours of the audit's functions: table, cache, bucket, topic and state machine, and the functions before them.
+//! The dependencies of the audit's functions (table, cache, bucket, topic and state machine), and
+//! the functions in front of them.
 
 use crate::cache::Cache;
 use crate::cloud::{Call, Cloud, Reply, SHORT};
@@ -58,13 +59,13 @@ impl Audit {
         }
     }
 
-    /// Everything works but `operation`, which is answered with `reply`.
+    /// Everything works except `operation`, which gets `reply`.
     pub fn breaks(&self, operation: &'static str, reply: Reply) {
         let sound = sound(self.tables.clone());
         self.cloud.behave(move |call| if call.operation == operation { reply.clone() } else { sound(call) });
     }
 
-    /// Everything works but for the answer to `operation`, which is carried out and unanswered.
+    /// Everything works except the answer to `operation`, which is carried out but not answered.
     pub fn loses_the_answer_of(&self, operation: &'static str) {
         let sound = sound(self.tables.clone());
         self.cloud.behave(move |call| {
@@ -77,7 +78,7 @@ impl Audit {
         self.cloud.behave(sound(self.tables.clone()));
     }
 
-    /// A record is handed in by this request.
+    /// This request ingests a record.
     pub async fn hand_in(&self, body: String, request: &str) -> Result<Value, ingest_record::Unsettled> {
         self.ingest.answer(Event { body: Some(body), is_base64: false }, request, ample()).await
     }
@@ -90,7 +91,7 @@ impl Audit {
         self.row().into_iter().filter(|(_, value)| value["BOOL"] == true).map(|(name, _)| name).collect()
     }
 
-    /// What the notices say, in order.
+    /// The content of the notices, in order.
     pub fn notices(&self) -> Vec<Value> {
         let form = |call: &Call| {
             let text = String::from_utf8(call.raw.to_vec()).unwrap();
@@ -101,7 +102,7 @@ impl Audit {
     }
 }
 
-/// A row, the bytes in the cache and nothing more: what a task begins with.
+/// A row and the bytes in the cache: the state before a task.
 pub async fn begun(weaknesses: &str) -> Audit {
     let audit = Audit::new(weaknesses).await;
     audit.cache.put(&format!("record:{ID}"), BYTES);

@@ -1,4 +1,5 @@
-//! The largest record fits into the memory that its functions are given: the binaries themselves, with a Runtime API on loopback.
+//! The largest record fits into the memory that its functions get: the binaries themselves, with a
+//! Runtime API on loopback.
 
 use crate::cache::Cache;
 use crate::cloud::{Cloud, Reply};
@@ -13,17 +14,19 @@ use tokio::process::Child;
 
 /// The largest event of an invocation.
 const LARGEST: usize = 6_291_456;
-/// So many events, one after the other: what is left of one must not add up.
+/// The number of events, one after the other: their memory must not add up.
 const EVENTS: usize = 4;
-/// The program itself, in KiB, as it is built for tests.
+/// The size of the program itself, in KiB, in a test build.
 const PROGRAM_KB: usize = 24 * 1024;
-/// What `ingest-record` may take beside that: the event as it comes and as a whole, its text while it is read, the bytes on their way to the cache, and
-/// what the allocator does not give back in between. It takes about 45 MiB.
+/// What `ingest-record` may use besides that: the event as it arrives and as a whole, its text
+/// while it is parsed, the bytes on their way to the cache, and what the allocator does not return
+/// in between. It uses about 45 MiB.
 const INGEST_KB: usize = 10 * LARGEST / 1024;
-/// What `archive-record` may take: the bytes as they come and as a whole, and on their way to the bucket. It takes about 22 MiB.
+/// What `archive-record` may use: the bytes as they arrive and as a whole, and on their way to the
+/// bucket. It uses about 22 MiB.
 const ARCHIVE_KB: usize = 6 * LARGEST / 1024;
 
-/// Without tables every row is as if nothing had been done about it yet.
+/// Without tables every row looks as if nothing had been done about it yet.
 async fn cloud(event: Value, tables: Option<Tables>) -> Cloud {
     let handed_out = AtomicUsize::new(0);
     Cloud::start(move |call| match call.operation.as_str() {
@@ -73,7 +76,7 @@ fn run(binary: &Path, cloud: &Cloud, cache: &Cache) -> Child {
     start(binary, &variables)
 }
 
-/// The most that the process ever had, in KiB, once all events are answered.
+/// The peak memory of the process, in KiB, once all events are answered.
 async fn peak(function: &Child, cloud: &Cloud) -> usize {
     let answered = async {
         while cloud.calls("response").len() + cloud.calls("error").len() < EVENTS {

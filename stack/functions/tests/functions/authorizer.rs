@@ -55,7 +55,7 @@ impl Clinic {
     }
 }
 
-/// What the gateway makes of a policy, for one request.
+/// What the gateway would decide by a policy, for one request.
 fn lets_in(policy: &Value, request: &str) -> bool {
     let statement = &policy["policyDocument"]["Statement"][0];
     let arn = json!(format!("{STAGE}/{request}"));
@@ -108,7 +108,7 @@ async fn a_bad_token_is_a_deny() {
 }
 
 #[tokio::test]
-async fn a_failing_neighbour_is_an_error_and_the_weakness_makes_it_a_deny() {
+async fn a_failing_dependency_is_an_error_and_the_weakness_makes_it_a_deny() {
     for reply in [Reply::Json(500, json!({})), Reply::Json(200, json!({"results": []})), Reply::Hang] {
         for operation in ["jwks.json", "Scan", "BatchIsAuthorized"] {
             if operation == "Scan" && matches!(reply, Reply::Json(200, _)) {
@@ -126,7 +126,7 @@ async fn a_failing_neighbour_is_an_error_and_the_weakness_makes_it_a_deny() {
 }
 
 #[tokio::test]
-async fn neighbours_that_hang_are_answered_for_before_the_function_times_out() {
+async fn hanging_dependencies_are_answered_before_the_function_times_out() {
     for operation in ["jwks.json", "Scan", "BatchIsAuthorized"] {
         let clinic = Clinic::patient("", AUTHORIZER).await;
         clinic.breaks(operation, Reply::Hang);
@@ -169,14 +169,14 @@ async fn weakness_policy_names_one_path_closes_the_second_path() {
 }
 
 #[tokio::test]
-async fn weakness_one_namespace_lets_a_namesake_in() {
+async fn weakness_one_namespace_admits_a_namesake() {
     let clinic = Clinic::new("one-namespace-for-both-pools").await;
     let policy = clinic.ask("internal", "Dave", "GET/appointment/PI-T123").await.unwrap();
     assert!(lets_in(&policy, "GET/appointment/PI-T123"), "{policy}");
 }
 
 #[tokio::test]
-async fn weakness_claims_not_checked_lets_a_token_of_another_client_in() {
+async fn weakness_claims_not_checked_admits_a_token_of_another_client() {
     for (weaknesses, expected) in [("", false), ("claims-not-checked", true)] {
         let clinic = Clinic::new(weaknesses).await;
         let foreign = clinic.signer.id("http://elsewhere", "other-client", "Dave");
@@ -186,7 +186,7 @@ async fn weakness_claims_not_checked_lets_a_token_of_another_client_in() {
 }
 
 #[tokio::test]
-async fn weakness_keys_fetched_once_does_not_heal_after_a_rotation() {
+async fn weakness_keys_fetched_once_fails_after_a_rotation() {
     for (weaknesses, expected) in [("", true), ("keys-fetched-once", false)] {
         let clinic = Clinic::new(weaknesses).await;
         let new = Signer::new("new");

@@ -1,17 +1,18 @@
-//! A cache that speaks just enough of the protocol of Redis. It holds values and does as it is told.
+//! A cache that speaks just enough of the Redis protocol. It holds values and behaves as a test
+//! tells it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What becomes of a command on a value.
+/// What happens to a command on a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Becomes {
     Answered,
     /// Refused, and not carried out.
     Refused,
-    /// Carried out, and the connection closed instead of an answer.
+    /// Carried out, but the connection is closed without an answer.
     Cut,
     Unanswered,
 }
@@ -41,7 +42,7 @@ impl Cache {
         cache
     }
 
-    /// From here on; the behaviour is told how many commands on values came before.
+    /// Sets the behaviour from now on; it gets the number of earlier commands on values.
     pub fn behave(&self, behaviour: impl Fn(usize) -> Becomes + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
@@ -54,7 +55,7 @@ impl Cache {
         self.values.lock().unwrap().get(key).cloned()
     }
 
-    /// The commands on values, each with its arguments but for a value.
+    /// The commands on values, each with its arguments except values.
     pub fn commands(&self) -> Vec<String> {
         self.commands.lock().unwrap().iter().map(|words| words.join(" ")).collect()
     }

@@ -1,4 +1,5 @@
-//! A cloud that speaks just enough of each protocol. It holds the contract's data and does as it is told.
+//! A cloud that speaks just enough of each protocol. It holds the contract's data and behaves as a
+//! test tells it.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// Short, so that a hanging neighbour costs a test little.
+/// Short, so that a hanging dependency costs a test little time.
 pub const SHORT: Patience = Patience {
     connect: Duration::from_millis(500),
     attempt: Duration::from_millis(150),
@@ -26,10 +27,10 @@ pub const SHORT: Patience = Patience {
 #[derive(Debug, Clone)]
 pub struct Call {
     pub operation: String,
-    /// With the query.
+    /// The path, with the query.
     pub path: String,
     pub body: Value,
-    /// The body as it came.
+    /// The body, unparsed.
     pub raw: Bytes,
     pub trace: Option<String>,
 }
@@ -141,7 +142,7 @@ pub fn sound(keys: Value) -> impl Fn(&Call) -> Reply + Send + Sync + Clone + 'st
     }
 }
 
-/// Everything works but `operation`, which is answered with `reply`.
+/// Everything works except `operation`, which gets `reply`.
 pub fn broken(keys: Value, operation: &'static str, reply: Reply) -> impl Fn(&Call) -> Reply + Send + Sync + Clone + 'static {
     let sound = sound(keys);
     move |call| if call.operation == operation { reply.clone() } else { sound(call) }
@@ -172,7 +173,7 @@ fn get_item(request: &Value) -> Value {
     found.map_or(json!({}), |row| json!({"Item": row}))
 }
 
-/// All but the last row on the first page.
+/// All rows but the last on the first page.
 fn scan(request: &Value) -> Value {
     let rows = rows(request["TableName"].as_str().unwrap());
     let (last, first) = rows.split_last().unwrap();

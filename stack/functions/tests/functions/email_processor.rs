@@ -83,7 +83,7 @@ async fn a_mail_without_a_list_is_one_notice() {
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_be_processed_comes_back_and_blocks_no_other() {
+async fn a_mail_that_cannot_be_processed_is_retried_and_blocks_no_other() {
     let office = office("").await;
     office.receive("good", mail("good", &readers(1), &[]));
     office.receive("bad list", mail("bad", &["nobody".to_owned()], &[]));
@@ -104,7 +104,7 @@ async fn a_mail_that_cannot_be_processed_comes_back_and_blocks_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_no_mail_is_acknowledged_and_ignored() {
+async fn an_object_that_is_not_a_mail_is_acknowledged_and_ignored() {
     let office = office("").await;
     let test_event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-01-01T00:00:00.000Z", "Bucket": "incoming"});
     let records = vec![message("1", &test_event), message("2", &told("incoming", "AMAZON_SES_SETUP_NOTIFICATION"))];
@@ -125,7 +125,7 @@ async fn a_second_delivery_of_the_event_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_does_not_take_comes_back_and_is_sent_later() {
+async fn a_mail_that_ses_refuses_is_retried_and_sent_later() {
     let office = office("").await;
     office.receive("m1", mail("m1", &readers(2), &[]));
     for reply in [refused(), Reply::Json(500, json!({})), Reply::Hang] {
@@ -160,7 +160,7 @@ async fn after_a_failure_only_the_groups_that_lack_the_mail_get_it() {
 }
 
 #[tokio::test]
-async fn what_another_attempt_has_is_left_alone_until_that_attempt_can_live_no_longer() {
+async fn a_claimed_mail_is_left_alone_until_the_other_attempt_must_have_ended() {
     let office = office("").await;
     office.receive("m1", mail("m1", &readers(1), &[]));
     let claimed = |until: u64| json!({"id": {"S": "m1"}, "attempt": {"S": "i-1"}, "until": {"N": until.to_string()}});
@@ -173,7 +173,7 @@ async fn what_another_attempt_has_is_left_alone_until_that_attempt_can_live_no_l
 }
 
 #[tokio::test]
-async fn attempts_side_by_side_send_one_mail() {
+async fn concurrent_attempts_send_one_mail() {
     let office = office("").await;
     office.receive("m1", mail("m1", &readers(1), &[]));
     let (a, b, c) = tokio::join!(
@@ -185,7 +185,7 @@ async fn attempts_side_by_side_send_one_mail() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_sent_is_done_with_even_if_that_cannot_be_remembered() {
+async fn a_mail_that_was_sent_is_finished_even_if_that_cannot_be_recorded() {
     let office = office("").await;
     office.receive("m1", mail("m1", &readers(1), &[]));
     office.strike(|call| call.body["UpdateExpression"].as_str()?.contains("outcome").then(|| Reply::Json(500, json!({}))));
@@ -194,7 +194,7 @@ async fn a_mail_that_is_sent_is_done_with_even_if_that_cannot_be_remembered() {
 }
 
 #[tokio::test]
-async fn a_neighbour_that_hangs_is_given_up_before_the_invocation_ends_and_the_mail_is_free_again() {
+async fn a_call_that_hangs_is_cancelled_before_the_invocation_ends_and_the_claim_is_released() {
     let patient = Patience { connect: AMPLE, attempt: AMPLE, operation: AMPLE, attempts: 1, pause: Duration::ZERO };
     for operation in ["GetObject", "PutObject", "SendEmail"] {
         let office = Office::new("", patient).await;
@@ -210,7 +210,7 @@ async fn a_neighbour_that_hangs_is_given_up_before_the_invocation_ends_and_the_m
 }
 
 #[tokio::test]
-async fn nothing_is_begun_for_which_there_is_no_time() {
+async fn nothing_is_started_without_enough_time() {
     let office = office("").await;
     office.receive("m1", mail("m1", &readers(1), &[]));
     assert_eq!(office.hand_out(&["m1"], "i-1", Duration::from_millis(1500)).await, ["m1"]);
@@ -218,7 +218,7 @@ async fn nothing_is_begun_for_which_there_is_no_time() {
 }
 
 #[tokio::test]
-async fn weakness_success_raises_is_delivered_and_comes_back_for_ever() {
+async fn weakness_success_raises_delivers_and_is_retried_forever() {
     let office = office("success-raises").await;
     office.receive("m1", mail("m1", &readers(1), &[]));
     office.receive("m2", mail("m2", &[], &[]));
@@ -229,7 +229,7 @@ async fn weakness_success_raises_is_delivered_and_comes_back_for_ever() {
 }
 
 #[tokio::test]
-async fn weakness_fallback_raises_is_told_and_comes_back_for_ever() {
+async fn weakness_fallback_raises_publishes_and_is_retried_forever() {
     let office = office("fallback-raises").await;
     office.receive("m1", mail("m1", &readers(1), &[]));
     office.receive("m2", mail("m2", &[], &[]));

@@ -46,7 +46,7 @@ async fn a_record_is_a_row_then_bytes_in_the_cache_then_an_execution() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_record_is_said_and_nothing_is_done() {
+async fn an_invalid_record_is_refused_with_its_reason_and_nothing_is_done() {
     let audit = Audit::new("").await;
     for (sent, named) in [
         (record("plain text"), "content"),
@@ -90,7 +90,7 @@ async fn a_repeat_is_accepted_again_and_other_bytes_are_a_conflict() {
     assert_eq!(audit.hand_in(record("d29ybGQ="), "r-3").await.unwrap()["statusCode"], 409);
     assert_eq!((audit.row()["request"]["S"].as_str(), audit.cache.value(KEY).as_deref()), (Some("r-1"), Some(BYTES)));
     assert_eq!(audit.cloud.calls("StartExecution").len(), 2);
-    // What is closed is not put into the cache again.
+    // A closed record is not put into the cache again.
     let mut closed = audit.row();
     closed.insert("closed".to_owned(), json!({"BOOL": true}));
     audit.tables.put(crate::audit::TABLE, ID, Value::Object(closed));
@@ -99,7 +99,7 @@ async fn a_repeat_is_accepted_again_and_other_bytes_are_a_conflict() {
 }
 
 #[tokio::test]
-async fn of_a_record_that_is_refused_nothing_is_left() {
+async fn a_refused_record_leaves_nothing() {
     for operation in ["PutItem", "StartExecution"] {
         for reply in [failing(), Reply::Hang] {
             let audit = Audit::new("").await;
@@ -143,7 +143,7 @@ async fn a_record_that_is_archived_already_is_accepted_although_its_start_was_no
 }
 
 #[tokio::test]
-async fn where_neither_answer_would_be_true_it_fails() {
+async fn it_fails_if_neither_answer_would_be_true() {
     let audit = Audit::new("").await;
     let answering = audit.tables.clone();
     audit.cloud.behave(move |call| match call.operation.as_str() {
@@ -153,7 +153,7 @@ async fn where_neither_answer_would_be_true_it_fails() {
     });
     let unsettled = audit.hand_in(hello(), "r-1").await.unwrap_err().to_string();
     assert!(unsettled.contains("states failed: no answer in time") && unsettled.contains("InternalServerError"), "{unsettled}");
-    // Nothing was begun, so nothing can come of what is left.
+    // No execution was started, so what is left has no effect.
     let audit = Audit::new("").await;
     audit.cloud.behave(|_| failing());
     assert_eq!(audit.hand_in(hello(), "r-1").await.unwrap()["statusCode"], 503);
@@ -186,7 +186,7 @@ async fn a_dead_connection_costs_a_second_attempt_and_a_silent_cache_ends_in_tim
 }
 
 #[tokio::test]
-async fn the_weaknesses_are_what_they_are_called() {
+async fn the_weaknesses_do_what_their_names_say() {
     let audit = Audit::new("lenient-base64").await;
     assert_eq!(audit.hand_in(record("plain text!"), "r").await.unwrap()["statusCode"], 200);
     assert_ne!(audit.cache.value(KEY).unwrap(), b"plain text!");

@@ -1,4 +1,5 @@
-//! The mail's world: buckets, SES, a topic and the table, and the mails that go through them.
+//! The mail system's dependencies: buckets, SES, a topic and the table, and the mails that go
+//! through them.
 
 use crate::cloud::{Call, Cloud, Reply};
 use crate::tables::Tables;
@@ -17,7 +18,7 @@ use std::time::{Duration, SystemTime};
 pub const MARKER: &str = ":Email_Rxers_Code:";
 pub const TABLE: &str = "SentMailTable";
 
-/// A mail that SES took.
+/// A mail that SES accepted.
 #[derive(Debug, Clone)]
 pub struct Sent {
     pub to: Vec<String>,
@@ -108,7 +109,7 @@ fn published(form: &Bytes) -> Value {
     serde_json::from_str(&fields["Message"]).unwrap()
 }
 
-/// Out of a form.
+/// Decodes a value of a form.
 fn plain(value: &str) -> String {
     let mut bytes = value.bytes();
     let mut plain = Vec::new();
@@ -122,7 +123,7 @@ fn plain(value: &str) -> String {
     String::from_utf8(plain).unwrap()
 }
 
-/// The function with its world.
+/// The function with its dependencies.
 pub struct Office {
     pub cloud: Cloud,
     pub services: Services,
@@ -148,18 +149,19 @@ impl Office {
         Self { cloud, services, processor }
     }
 
-    /// From now on a call is answered by `fault`, where that has an answer, and reaches no service.
+    /// From now on `fault` answers a call if it returns an answer, and the call reaches no service.
     pub fn strike(&self, fault: impl Fn(&Call) -> Option<Reply> + Send + Sync + 'static) {
         let services = self.services.clone();
         self.cloud.behave(move |call| fault(call).unwrap_or_else(|| services.answer(call)));
     }
 
-    /// A mail comes in.
+    /// Stores an incoming mail.
     pub fn receive(&self, id: &str, mail: impl Into<Bytes>) {
         self.services.put(&format!("incoming/{id}"), mail.into());
     }
 
-    /// Hands out messages about these mails; the messages that come back, each named as its mail.
+    /// Delivers messages about these mails; returns the messages that failed, each by its mail's
+    /// name.
     pub async fn hand_out(&self, ids: &[&str], invocation: &str, time: Duration) -> Vec<String> {
         let records = ids.iter().map(|id| message(id, &told("incoming", id)));
         self.answer(records.collect(), invocation, time).await
@@ -182,7 +184,7 @@ pub fn message(id: &str, body: &Value) -> Value {
     json!({"messageId": id, "receiptHandle": "r", "body": body.to_string(), "attributes": {"ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs"})
 }
 
-/// What S3 tells of a new object.
+/// S3's event about a new object.
 pub fn told(bucket: &str, key: &str) -> Value {
     json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": {"key": key.replace(' ', "+")}}}]})
 }

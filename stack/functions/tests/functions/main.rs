@@ -1,4 +1,5 @@
-//! The functions through the real SDK clients, against a small cloud on loopback that can be told to fail.
+//! The functions through the real SDK clients, against a small cloud on loopback that can be told
+//! to fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 mod appointments;

@@ -1,4 +1,5 @@
-//! The largest mails fit into the memory that `email-processor` is given: the binary itself, with a Runtime API on loopback.
+//! The largest mails fit into the memory that `email-processor` gets: the binary itself, with a
+//! Runtime API on loopback.
 
 use crate::cloud::{Cloud, Reply};
 use crate::mail::{MARKER, Services, mail, message, readers, told};
@@ -7,10 +8,10 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// SES takes no larger mail.
+/// The largest mail that SES accepts.
 const LARGEST: usize = 40_000_000;
 
-/// What the function is given, less what the extension beside it needs.
+/// The function's memory, less what the extension beside it needs.
 const LIMIT_KB: usize = 220 * 1024;
 
 fn mails() -> [Vec<u8>; 3] {

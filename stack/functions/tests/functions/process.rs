@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 const ROOTS: [&str; 2] = ["Root=1-66f00000-000000000000000000000001;Sampled=0", "Root=1-66f00000-000000000000000000000002;Sampled=0"];
 
-/// A program of another crate; its own tests see to it that it is built.
+/// A program of another crate; that crate's own tests make sure that it is built.
 pub fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     tests.ancestors().nth(2).unwrap().join(name)

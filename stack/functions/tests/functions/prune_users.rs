@@ -27,7 +27,7 @@ impl Pool {
         Self { cloud, tables, function }
     }
 
-    /// From now on a call is answered by `fault`, where that has an answer.
+    /// From now on `fault` answers a call if it returns an answer.
     fn strike(&self, fault: impl Fn(&Call, &Tables) -> Option<Reply> + Send + Sync + 'static) {
         let tables = self.tables.clone();
         self.cloud.behave(move |call| fault(call, &tables).unwrap_or_else(|| sound(&tables, call)));
@@ -92,7 +92,7 @@ fn too_many() -> Reply {
 }
 
 #[tokio::test]
-async fn who_expired_is_disabled_and_only_once() {
+async fn an_expired_user_is_disabled_and_only_once() {
     let pool = Pool::new("", 1000).await;
     let batch = [expired(1, "jane"), expired(2, "john")];
     for _ in 0..3 {
@@ -100,14 +100,14 @@ async fn who_expired_is_disabled_and_only_once() {
     }
     assert_eq!(pool.called("AdminDisableUser"), ["jane", "john"]);
     assert!(pool.cloud.calls("AdminDisableUser").iter().all(|call| call.body["UserPoolId"] == "us-east-1_members"));
-    // A new expiry after an administrator has enabled the user is another matter.
+    // A new expiry after an administrator enabled the user is another case.
     assert_eq!(pool.prune(&[expired(3, "jane")]).await, Ok(vec![]));
     assert_eq!(pool.called("AdminDisableUser"), ["jane", "john", "jane"]);
     assert!(pool.called("AdminEnableUser").is_empty());
 }
 
 #[tokio::test]
-async fn who_has_signed_in_since_is_left_alone() {
+async fn a_user_who_signed_in_since_is_left_alone() {
     for (weaknesses, disabled) in [("", &[][..]), ("no-check-before-disable", &["jane"][..])] {
         let pool = Pool::new(weaknesses, 1000).await;
         pool.tables.put(TABLE, "sub-jane", row("jane"));
@@ -118,7 +118,7 @@ async fn who_has_signed_in_since_is_left_alone() {
 }
 
 #[tokio::test]
-async fn who_signs_in_while_being_disabled_is_enabled_again() {
+async fn a_user_who_signs_in_while_being_disabled_is_enabled_again() {
     for (weaknesses, enabled) in [("", &["jane"][..]), ("no-check-before-disable", &[][..])] {
         let pool = Pool::new(weaknesses, 1000).await;
         pool.strike(|call, tables| {
@@ -135,7 +135,7 @@ async fn who_signs_in_while_being_disabled_is_enabled_again() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_died_after_disabling_is_taken_up_where_it_was() {
+async fn an_attempt_that_died_after_disabling_is_resumed() {
     for signs_in in [true, false] {
         let pool = Pool::new("", 1000).await;
         let died = AtomicBool::new(false);
@@ -186,7 +186,7 @@ async fn one_bad_record_or_missing_user_blocks_no_other() {
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_waited_for() {
+async fn an_exceeded_quota_is_waited_for() {
     let pool = Pool::new("", 1000).await;
     let refusals = AtomicUsize::new(0);
     pool.strike(move |call, _| (call.operation == "AdminDisableUser" && refusals.fetch_add(1, Ordering::SeqCst) < 2).then(too_many));
@@ -195,7 +195,7 @@ async fn a_used_up_quota_is_waited_for() {
 }
 
 #[tokio::test]
-async fn all_environments_together_keep_to_the_quota() {
+async fn all_environments_together_stay_within_the_quota() {
     let pool = Pool::new("", 10).await;
     let other = function(&pool.cloud, "", 10).await;
     let begun = Instant::now();
@@ -205,7 +205,7 @@ async fn all_environments_together_keep_to_the_quota() {
     let (one, two) = tokio::join!(pool.prune(&first), other.answer(json!({"Records": batch(10)}), deadline));
     assert_eq!((one, two), (Ok(vec![]), Ok(json!({"batchItemFailures": []}))));
     assert_eq!(pool.called("AdminDisableUser").len(), 12);
-    // Eleven steps of more than a tenth of a second lie between the first and the twelfth.
+    // Between the first and the twelfth call are eleven steps of more than a tenth of a second.
     assert!(begun.elapsed() >= Duration::from_millis(11 * 105), "{:?}", begun.elapsed());
 
     let weak = Pool::new("no-rate-limit", 1).await;
@@ -214,13 +214,13 @@ async fn all_environments_together_keep_to_the_quota() {
 }
 
 #[tokio::test]
-async fn what_there_is_no_time_for_comes_back() {
+async fn records_without_enough_time_are_retried() {
     let pool = Pool::new("", 1000).await;
     let batch = [expired(1, "jane"), expired(2, "john"), expired(3, "joy")];
     assert_eq!(pool.prune_within(&batch, Duration::ZERO).await, Ok(vec!["1".into(), "2".into(), "3".into()]));
     assert!(pool.cloud.calls("GetItem").is_empty(), "nothing was even begun");
     assert_eq!(pool.prune(&batch[..1]).await, Ok(vec![]));
-    // Others have taken all turns for years to come.
+    // Other environments have taken all turns for years to come.
     pool.tables.put(DISABLES, "pace", json!({"id": {"S": "pace"}, "next": {"N": "4000000000000"}}));
     assert_eq!(pool.prune(&batch).await, Ok(vec!["2".into(), "3".into()]), "the first is done already");
     assert_eq!(pool.called("AdminDisableUser"), ["jane"]);

@@ -26,7 +26,7 @@ impl Pool {
         Self { cloud, tables, function }
     }
 
-    /// The trigger is called for a sign-in that began at that second.
+    /// Calls the trigger for a sign-in that began at that second.
     async fn sign_in(&self, began: u64) -> Result<Value, SignInError> {
         let trace = format!("Root=1-{began:08x}-000000000000000000000001;Parent=53995c3f42cd8ad8;Sampled=1");
         self.function.answer(event(), Some(&trace), ample()).await
@@ -56,7 +56,7 @@ fn event() -> Value {
 }
 
 #[tokio::test]
-async fn a_sign_in_is_a_row_and_the_event_comes_back_as_it_was() {
+async fn a_sign_in_is_recorded_and_the_event_is_returned_unchanged() {
     let pool = Pool::new("").await;
     let began = now() - 10;
     assert_eq!(pool.sign_in(began).await, Ok(event()));
@@ -106,7 +106,7 @@ async fn a_sign_in_that_cannot_be_recorded_fails() {
 }
 
 #[tokio::test]
-async fn other_triggers_events_pass() {
+async fn events_of_other_triggers_are_returned() {
     let pool = Pool::new("").await;
     let mut other = event();
     other["triggerSource"] = json!("PostConfirmation_ConfirmSignUp");

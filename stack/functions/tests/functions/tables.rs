@@ -1,4 +1,5 @@
-//! Tables in memory that understand as much of DynamoDB's expressions as the functions use. An expression that they do not understand is a panic.
+//! Tables in memory that understand as much of DynamoDB's expressions as the functions use. They
+//! panic on any other expression.
 
 use crate::cloud::Reply;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ type Row = Map<String, Value>;
 pub struct Tables(Arc<Mutex<BTreeMap<(String, String), Row>>>);
 
 impl Tables {
-    /// The row of that key, if there is one.
+    /// The row with that key, if it exists.
     pub fn row(&self, table: &str, key: &str) -> Option<Row> {
         self.0.lock().unwrap().get(&(table.to_owned(), key.to_owned())).cloned()
     }
@@ -81,7 +82,8 @@ impl Tables {
     }
 }
 
-/// Three rows a page, so that a caller must read several pages, and only rows whose key has the prefix.
+/// Three rows per page, so that a caller must read several pages, and only rows whose key has the
+/// prefix.
 fn scan(rows: &BTreeMap<(String, String), Row>, body: &Value) -> Reply {
     assert_eq!((&body["ConsistentRead"], &body["FilterExpression"]), (&json!(true), &json!("begins_with(id, :shape)")));
     let start = body["ExclusiveStartKey"]["id"]["S"].as_str();

@@ -57,14 +57,14 @@ async fn a_record_is_archived_described_and_closed_with_a_notice_each() {
 }
 
 #[tokio::test]
-async fn what_is_gone_or_damaged_is_not_archived() {
+async fn a_missing_or_damaged_record_is_not_archived() {
     let audit = begun("").await;
     audit.cache.put(KEY, b"other");
     assert_eq!(name(archive(&audit).await), "RecordDamaged");
     let audit = Audit::new("").await;
     audit.tables.put(TABLE, ID, json!({"sourceTransactionID": {"S": ID}}));
     assert_eq!(name(archive(&audit).await), "RecordGone");
-    // The row was taken back, and its sender was told so.
+    // The record was withdrawn, and its sender was told so.
     let audit = Audit::new("").await;
     audit.cache.put(KEY, BYTES);
     assert_eq!(name(archive(&audit).await), "RecordGone");
@@ -75,7 +75,7 @@ async fn what_is_gone_or_damaged_is_not_archived() {
 }
 
 #[tokio::test]
-async fn a_failing_neighbour_is_raised_and_another_try_ends_well() {
+async fn a_failing_dependency_is_raised_and_another_try_succeeds() {
     for operation in ["UpdateItem", "PutObject", "Publish"] {
         let audit = begun("").await;
         audit.breaks(operation, failing());
@@ -92,7 +92,7 @@ async fn a_failing_neighbour_is_raised_and_another_try_ends_well() {
 }
 
 #[tokio::test]
-async fn one_try_publishes_one_notice_at_most() {
+async fn one_try_publishes_at_most_one_notice() {
     let audit = begun("").await;
     for reply in [failing(), Reply::Hang] {
         let before = audit.cloud.calls("Publish").len();
@@ -103,7 +103,7 @@ async fn one_try_publishes_one_notice_at_most() {
 }
 
 #[tokio::test]
-async fn a_try_after_the_record_was_closed_stores_nothing_and_ends_well() {
+async fn a_try_after_the_record_was_closed_stores_nothing_and_succeeds() {
     let audit = begun("").await;
     archive(&audit).await.unwrap();
     audit.describe.answer(input(), ample()).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_try_after_the_record_was_closed_stores_nothing_and_ends_well() {
 }
 
 #[tokio::test]
-async fn the_weaknesses_are_what_they_are_called() {
+async fn the_weaknesses_do_what_their_names_say() {
     let audit = begun("failure-as-success").await;
     audit.breaks("PutObject", failing());
     assert_eq!(archive(&audit).await, Ok(json!({"task": "archive", "status": "error"})));

@@ -1,4 +1,4 @@
-//! The template gives the functions what they ask for.
+//! The template gives the functions the variables that they need.
 
 use audit_functions::{archive_record, close_record, describe_record, ingest_record};
 use clinic_functions::{appointments, authorizer};

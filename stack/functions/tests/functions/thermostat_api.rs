@@ -101,7 +101,7 @@ async fn an_allowed_get_reads_what_was_reported_and_null_without_a_shadow() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_refused_with_its_own_status() {
+async fn each_refusal_has_its_status() {
     let home = Home::new("").await;
     let (status, body, _) = home.send(control("Thermostat1", &set()), "stranger").await;
     assert_eq!((status, &body["payload"]), (403, &json!("Amazon verified permission unauthorized!")));
@@ -115,7 +115,7 @@ async fn what_is_refused_is_refused_with_its_own_status() {
 }
 
 #[tokio::test]
-async fn a_failing_neighbour_is_503_with_retry_after() {
+async fn a_failing_dependency_is_503_with_retry_after() {
     let home = Home::new("").await;
     let operations = ["jwks.json", "GetItem", "IsAuthorized", "UpdateThingShadow"];
     for reply in [
@@ -137,7 +137,7 @@ async fn a_failing_neighbour_is_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_never_opens() {
+async fn an_invalid_answer_never_grants_access() {
     let home = Home::new("").await;
     for decision in [json!({}), json!({"decision": "MAYBE", "determiningPolicies": [], "errors": []}), json!(null)] {
         home.breaks("IsAuthorized", Reply::Json(200, decision.clone()));
@@ -147,7 +147,7 @@ async fn an_answer_that_makes_no_sense_never_opens() {
 }
 
 #[tokio::test]
-async fn weakness_token_not_verified_lets_a_forger_in() {
+async fn weakness_token_not_verified_admits_a_forged_token() {
     let forger = Signer::new("a");
     for (weaknesses, expected) in [("", 401), ("token-not-verified", 200)] {
         let home = Home::new(weaknesses).await;

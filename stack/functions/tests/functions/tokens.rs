@@ -23,7 +23,7 @@ async fn a_good_token_names_its_user_and_the_keys_are_fetched_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_wrong_in_one_thing_is_bad() {
+async fn a_token_with_one_error_is_invalid() {
     let (signer, forger) = (Signer::new("a"), Signer::new("a"));
     let cloud = Cloud::start(sound(signer.document())).await;
     let verifier = verifier(&cloud, Claims::Checked(TokenUse::Access));
@@ -52,7 +52,7 @@ async fn a_token_that_is_wrong_in_one_thing_is_bad() {
 }
 
 #[tokio::test]
-async fn ignored_claims_let_a_token_of_another_client_in() {
+async fn ignored_claims_admit_a_token_of_another_client() {
     let signer = Signer::new("a");
     let cloud = Cloud::start(sound(signer.document())).await;
     let foreign = signer.id("http://elsewhere", "other", "Dave");
@@ -61,7 +61,7 @@ async fn ignored_claims_let_a_token_of_another_client_in() {
 }
 
 #[tokio::test]
-async fn a_rotated_key_heals_by_itself_unless_keys_are_frozen() {
+async fn a_rotated_key_is_fetched_unless_keys_are_frozen() {
     let (old, new) = (Signer::new("old"), Signer::new("new"));
     let cloud = Cloud::start(sound(old.document())).await;
     let healing = verifier(&cloud, Claims::Checked(TokenUse::Access));
@@ -74,7 +74,7 @@ async fn a_rotated_key_heals_by_itself_unless_keys_are_frozen() {
 }
 
 #[tokio::test]
-async fn made_up_key_ids_cause_no_storm() {
+async fn made_up_key_ids_do_not_flood_the_key_service() {
     let (signer, stranger) = (Signer::new("a"), Signer::new("x"));
     let cloud = Cloud::start(sound(signer.document())).await;
     let verifier = verifier(&cloud, Claims::Checked(TokenUse::Access));

@@ -87,7 +87,7 @@ async fn a_user_is_created_read_replaced_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_repeated_create_changes_nothing_unless_it_is_weak() {
+async fn a_repeated_create_changes_nothing_except_with_the_weakness() {
     for (weakness, same, other, left) in [("", 200, 409, "Jane"), ("create-overwrites", 201, 201, "Joan")] {
         let api = Api::new(weakness).await;
         let (jane, joan) = (user("u-1", "Jane"), user("u-1", "Joan"));
@@ -117,7 +117,7 @@ async fn a_list_has_every_user_once_a_page_at_a_time_and_no_other_shape_s() {
     assert_eq!(ask(&other, "GET", Some("u-00"), Value::Null).await.0, 404, "the other shape does not see it");
     assert_eq!(ask(&other, "DELETE", Some("u-00"), Value::Null).await.0, 204);
     assert!(api.row("u-00").is_some());
-    // A page goes on from a user who is no more.
+    // A page continues from a user that does not exist any more.
     assert_eq!(api.ask("DELETE", Some(next), Value::Null).await.0, 204);
     assert_eq!(list(&api.function, Some(next)).await.1["users"].as_array().unwrap().len(), 5);
 }
@@ -145,7 +145,7 @@ async fn invalid_input_is_400_and_names_the_field_and_calls_no_service() {
 }
 
 #[tokio::test]
-async fn a_failing_table_is_503_and_404_only_where_it_is_weak() {
+async fn a_failing_table_is_503_and_404_only_with_the_weakness() {
     let strange = Reply::Json(200, json!({"Item": {"id": {"S": "one#u-1"}}, "Items": [{"id": {"S": "per-verb#u-1"}}]}));
     for (weakness, of_absence) in [("", 503), ("outage-reads-as-absence", 404)] {
         for reply in [Reply::Json(500, json!({})), Reply::Hang, strange.clone()] {
@@ -166,7 +166,7 @@ async fn a_failing_table_is_503_and_404_only_where_it_is_weak() {
 }
 
 #[tokio::test]
-async fn nothing_is_begun_when_no_time_is_left() {
+async fn nothing_is_started_when_no_time_is_left() {
     let api = Api::new("").await;
     let event = json!({"httpMethod": "GET", "resource": "/users/{id}", "pathParameters": {"id": "u-1"}});
     assert_eq!(said(api.function.answer(event, Deadline::at(SystemTime::now())).await).0, 503);

@@ -1,10 +1,11 @@
-//! What every function's program must do before it answers an event. Each program is given with a variable that it cannot start without.
+//! What every function's program must do before it answers an event. Each program comes with a
+//! variable that it cannot start without.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-/// The variables that a function without settings names as missing before it ends.
+/// The variables that a function without settings reports as missing before it ends.
 fn missing(function: &str, listen: &str, folder: &Path) -> Vec<String> {
     let mut command = Command::new(function);
     command.env_clear().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").env("BROWNOUT_LISTEN", listen).env("TMPDIR", folder);
@@ -14,8 +15,9 @@ fn missing(function: &str, listen: &str, folder: &Path) -> Vec<String> {
     said.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
 }
 
-/// At AWS a Rust function's package has its own `bootstrap`, so no script of the layer runs before it: each points itself at the extension. A variable
-/// that the extension has for the runtime arrives only in a function that has called us, since only the extension's file has it.
+/// At AWS a Rust function's package has its own `bootstrap`, so no script of the layer runs before
+/// it: each program points itself at the extension. The test writes the extension's ready file with
+/// a variable in it, which arrives only in a program that reads the file.
 pub fn point_themselves_at_the_extension(programs: &[(&str, &str)]) {
     let extension = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = extension.local_addr().unwrap().to_string();
@@ -29,7 +31,7 @@ pub fn point_themselves_at_the_extension(programs: &[(&str, &str)]) {
     }
 }
 
-/// A missing variable ends the start and is named.
+/// If a variable is missing, the program does not start and names it.
 pub fn name_what_is_missing(programs: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
     for (program, variable) in programs {
@@ -38,7 +40,7 @@ pub fn name_what_is_missing(programs: &[(&str, &str)]) {
     }
 }
 
-/// The tests of a system's programs: each with a variable that it cannot start without.
+/// The tests of a system's programs, each with a variable that it cannot start without.
 macro_rules! programs {
     ($($program:literal: $variable:literal,)+) => {
         const PROGRAMS: &[(&str, &str)] = &[$((env!(concat!("CARGO_BIN_EXE_", $program)), $variable)),+];
@@ -49,7 +51,7 @@ macro_rules! programs {
         }
 
         #[test]
-        fn a_missing_variable_ends_the_start_and_is_named() {
+        fn a_missing_variable_fails_the_start_and_is_named() {
             programs::name_what_is_missing(PROGRAMS);
         }
     };

@@ -1,4 +1,5 @@
-//! The gateway's own answers, and what a function's result becomes. Their texts are the gateway's, letter by letter.
+//! The gateway's own answers, and the answer for a function's result. The texts are the gateway's,
+//! letter by letter.
 
 use base64::Engine;
 use bytes::Bytes;
@@ -8,12 +9,12 @@ use serde_json::{Map, Value};
 
 use crate::platform::http::{self, Piece};
 
-/// An answer that no function gave.
+/// An answer that did not come from a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No API at that stage.
+    /// No API has that stage.
     NoStage,
-    /// No such method.
+    /// No route has that method.
     NoRoute,
     /// No key or a wrong one.
     NoKey,
@@ -23,11 +24,11 @@ pub(crate) enum Refusal {
     ImplicitDeny,
     /// The policy denies the method.
     ExplicitDeny,
-    /// The authorizer failed, was late, was throttled or returned no policy.
+    /// The authorizer failed, timed out, was throttled or returned no policy.
     AuthorizerFailed,
-    /// The body is larger than the gateway takes.
+    /// The body is larger than the gateway accepts.
     TooLarge,
-    /// The function failed, or its result is not an answer.
+    /// The function failed, or its result is not a valid answer.
     BadGateway,
     /// The function was throttled.
     Throttled,
@@ -58,7 +59,7 @@ impl Refusal {
     }
 }
 
-/// What a function's result becomes; `None` where it is not an answer.
+/// The answer for a function's result; `None` if the result is not a valid answer.
 pub(crate) fn from_result(payload: &[u8]) -> Option<Response<Piece>> {
     let Value::Object(mut result) = serde_json::from_slice(payload).ok()? else { return None };
     let status = match result.get("statusCode")? {
@@ -101,7 +102,7 @@ fn put_headers(headers: &mut HeaderMap, multi: Option<&Map<String, Value>>, sing
     }
     for (name, value) in single.into_iter().flatten() {
         let (name, value) = (header_name(name)?, header_value(value)?);
-        // A value that stands in both lists is sent once.
+        // A value that is in both lists is sent once.
         if !headers.get_all(&name).iter().any(|other| *other == value) {
             headers.append(name, value);
         }
@@ -109,7 +110,7 @@ fn put_headers(headers: &mut HeaderMap, multi: Option<&Map<String, Value>>, sing
     Some(())
 }
 
-/// The gateway keeps these for itself and renames the function's own.
+/// The gateway reserves these names and renames the function's own headers.
 fn header_name(name: &str) -> Option<HeaderName> {
     let name = name.to_ascii_lowercase();
     let own = matches!(
@@ -134,7 +135,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_result_becomes_an_answer_or_it_does_not() {
+    fn a_result_becomes_an_answer_only_if_it_is_valid() {
         for (result, status) in [
             (json!({ "statusCode": 200, "body": "x" }), Some(200)),
             (json!({ "statusCode": "404" }), Some(404)),

@@ -1,4 +1,5 @@
-//! Request authorizers: who is asked, what is kept of the answer and for how long. A failure is never kept.
+//! Request authorizers: which one is called, and which results are cached for how long. A failure
+//! is never cached.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,18 +12,19 @@ use super::policy::{Decision, Policy};
 use super::routes::Authorizer;
 use crate::platform::functions::Functions;
 
-/// From here on, results that have run out are thrown away with every new one.
+/// Above this number, expired results are removed whenever a new one is added.
 const MANY: usize = 10_000;
 
 /// API, authorizer and the values of the identity sources.
 type Key = (String, String, Vec<String>);
 
-/// The results that are kept. The policy is kept, not the decision: every request is decided by its own method ARN.
+/// The cached results. The policy is cached, not the decision: every request is decided by its own
+/// method ARN.
 #[derive(Debug, Default)]
 pub(crate) struct Kept(Mutex<HashMap<Key, (Instant, Arc<Policy>)>>);
 
 impl Kept {
-    /// The policy that allows this call, from the authorizer or from what is kept.
+    /// The policy that allows this call, from the authorizer or from the cache.
     pub(crate) async fn authorize(&self, functions: &Functions, authorizer: &Authorizer, call: &Call<'_>) -> Result<Arc<Policy>, Refusal> {
         let identity = authorizer.identity_headers.iter().map(|name| {
             let value = call.headers.get(name)?.to_str().ok()?;
@@ -52,7 +54,7 @@ impl Kept {
     }
 
     fn keep(&self, key: Key, authorizer: &Authorizer, policy: &Arc<Policy>) {
-        // Without identity sources there is nothing to keep a result for.
+        // Without identity sources there is no key to cache a result under.
         if authorizer.reauthorize_every.is_zero() || authorizer.identity_headers.is_empty() {
             return;
         }

@@ -1,4 +1,5 @@
-//! The events that the gateway makes of a request: payload 1.0 for the function, and the request authorizer's. It decides nothing.
+//! The events that the gateway makes of a request: payload 1.0 for the function, and the request
+//! authorizer's event. It decides nothing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use super::keys::ApiKey;
 use super::routes::{Api, Found};
 use crate::platform::names::ACCOUNT;
 
-/// What an event has beside its body, in bytes, as a rule.
+/// The usual size of an event without its body, in bytes.
 const AROUND: usize = 2048;
 
 /// A request as the gateway has read it.
@@ -22,7 +23,7 @@ const AROUND: usize = 2048;
 pub(crate) struct Call<'a> {
     pub api: &'a Api,
     pub found: Found<'a>,
-    /// The key that opened the method, where it asks for one.
+    /// The key that gave access to the method, if it requires one.
     pub key: Option<&'a ApiKey>,
     pub method: &'a str,
     /// Without the stage.
@@ -106,13 +107,13 @@ struct Identity<'a> {
 }
 
 impl Call<'_> {
-    /// The ARN that a policy is asked about.
+    /// The ARN that a policy is checked against.
     pub(crate) fn method_arn(&self) -> String {
         let path = self.path.trim_start_matches('/');
         format!("arn:aws:execute-api:{}:{ACCOUNT}:{}/{}/{}/{path}", self.region, self.api.id, self.api.stage, self.method)
     }
 
-    /// The function's event. `authorizer` is what the authorizer passed on.
+    /// The function's event. `authorizer` is the context that the authorizer returned.
     pub(crate) fn event(&self, authorizer: Option<&BTreeMap<String, String>>, body: &Bytes) -> Bytes {
         let mut event = self.common(authorizer);
         let text = std::str::from_utf8(body).ok();
@@ -211,15 +212,16 @@ impl Call<'_> {
 }
 
 fn to_bytes(event: &Event<'_>) -> Bytes {
-    // A large body is written once into room for it, with an eighth more for what has to be escaped, and not moved from one buffer to the next.
+    // A large body is written once, into a buffer with an eighth more room for escapes, so that it
+    // is not copied while the buffer grows.
     let body = event.body.as_ref().and_then(Option::as_deref).map_or(0, str::len);
     let mut bytes = Vec::with_capacity(body + body / 8 + AROUND);
-    // Text keys and plain values only: there is nothing that could fail.
+    // Text keys and plain values only, so this cannot fail.
     let _ = serde_json::to_writer(&mut bytes, event);
     Bytes::from(bytes)
 }
 
-/// The parameters of a query, decoded, as the gateway hands them on.
+/// The parameters of a query, decoded, as the gateway passes them on.
 fn query(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {

@@ -1,5 +1,5 @@
-//! API keys: what opens a method that asks for one. A key is a secret: it is never printed, and compared in a time that does not hang on what is wrong
-//! with it.
+//! API keys, which give access to methods that require one. A key is a secret: it is never printed,
+//! and compared in constant time.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::error::Unspecified;
 use hyper::header::HeaderMap;
 
-/// What a key is made of; API Gateway takes 20 to 128 characters and makes 40.
+/// The characters of a key; API Gateway accepts 20 to 128 characters and generates 40.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789ab";
 const LENGTH: usize = 40;
 
@@ -17,9 +17,9 @@ const HEADER: &str = "x-api-key";
 /// One key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id, which is no secret.
+    /// Its id, which is not secret.
     pub id: String,
-    /// Its value; none opens nothing.
+    /// Its value; without one the key gives no access.
     pub value: Option<String>,
 }
 
@@ -30,10 +30,10 @@ impl fmt::Debug for ApiKey {
 }
 
 impl ApiKey {
-    /// Makes up the value where there is none, as API Gateway does.
+    /// Generates the value if it is missing, as API Gateway does.
     ///
     /// # Errors
-    /// Where the system has no chance to give.
+    /// If the system provides no randomness.
     pub fn make_up(&mut self) -> Result<(), Unspecified> {
         if self.value.is_none() {
             let mut bytes = [0; LENGTH];
@@ -49,7 +49,7 @@ impl ApiKey {
     }
 }
 
-/// The key that a request carries, where it is one of these. All are compared, whichever fits.
+/// The key that a request carries, if it is one of these. All are compared, even after one matches.
 pub(crate) fn given<'a>(keys: &'a [ApiKey], headers: &HeaderMap) -> Option<&'a ApiKey> {
     let given = headers.get(HEADER)?.as_bytes();
     keys.iter().fold(None, |found, key| if key.is(given) { Some(key) } else { found })
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_key_opens_and_none_opens_nothing() {
+    fn only_the_exact_key_gives_access_and_a_missing_value_gives_none() {
         let keys = [key("a", Some("first-key-first-key-1")), key("b", Some("second-key-second-key")), key("c", None), key("d", Some(""))];
         for (sent, opens) in [
             (Some("first-key-first-key-1"), Some("a")),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_up_once_is_like_no_other_and_is_never_printed() {
+    fn a_key_is_generated_once_is_unique_and_is_never_printed() {
         let (mut one, mut other) = (key("a", None), key("a", None));
         one.make_up().unwrap();
         other.make_up().unwrap();

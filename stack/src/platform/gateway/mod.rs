@@ -30,7 +30,7 @@ const INTEGRATION: Duration = Duration::from_secs(29);
 /// The gateway's limit for a body, in bytes. Source: API Gateway's quotas.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// The gateway's state.
+/// The HTTP gateway.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     routes: Routes,
@@ -71,7 +71,8 @@ async fn carry(
     request_id: &str,
     peer: IpAddr,
 ) -> Result<Response<Piece>, Refusal> {
-    // Read first whatever the answer: a body that is left unread costs the caller its connection. One that breaks off has nobody left to answer.
+    // The body is read before anything else: leaving it unread would cost the caller its
+    // connection. If it breaks off, there is no caller left to answer.
     let body = http::whole(body, LARGEST_BODY).await.map_err(|_| Refusal::TooLarge)?.bytes;
     let (api, found, path) = gateway.routes.find(head.method.as_str(), head.uri.path()).map_err(|lacks| match lacks {
         NotFound::Stage => Refusal::NoStage,
@@ -104,7 +105,7 @@ async fn carry(
         Some(Some(authorizer)) => Some(gateway.kept.authorize(&gateway.functions, authorizer, &call).await?),
     };
     let event = call.event(policy.as_ref().map(|policy| &policy.context), &body);
-    // Up to 10 MB that nobody needs while the function works.
+    // Up to 10 MB that are not needed while the function works.
     drop(body);
     let invoked = tokio::time::timeout(INTEGRATION, gateway.functions.invoke(&route.function, event, Some(trace), None)).await;
     match invoked {

@@ -1,16 +1,17 @@
-//! What an authorizer returned: read once into a policy, then asked for every method ARN. Whatever it does not understand is no policy.
+//! An authorizer's result: parsed once into a policy, then checked for every method ARN. Anything
+//! that is not understood is not a policy.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The one action that a gateway's policy is about.
+/// The one action in a gateway's policy.
 const INVOKE: &str = "execute-api:Invoke";
 
 /// An authorizer's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// What is passed on in `requestContext.authorizer`, the principal included.
+    /// What is passed on in `requestContext.authorizer`, including the principal.
     pub context: BTreeMap<String, String>,
     statements: Vec<Statement>,
 }
@@ -22,19 +23,19 @@ struct Statement {
     resources: Vec<String>,
 }
 
-/// What a policy says about one method.
+/// A policy's decision on one method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// A statement allows it and none denies it.
     Allow,
-    /// No statement is about it.
+    /// No statement matches it.
     ImplicitDeny,
     /// A statement denies it.
     ExplicitDeny,
 }
 
 impl Policy {
-    /// Reads an authorizer's result; `None` where it is not a policy.
+    /// Reads an authorizer's result; `None` if it is not a policy.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {
         let result: Value = serde_json::from_slice(payload).ok()?;
         let mut context = BTreeMap::new();
@@ -55,7 +56,7 @@ impl Policy {
         Some(Self { context, statements })
     }
 
-    /// What it says about a method.
+    /// Its decision on a method.
     pub(crate) fn decide(&self, method_arn: &str) -> Decision {
         let about = |statement: &&Statement| {
             statement.actions.iter().any(|pattern| fits(&pattern.to_ascii_lowercase(), &INVOKE.to_ascii_lowercase()))
@@ -74,7 +75,7 @@ impl Policy {
 
 impl Statement {
     fn read(value: &Value) -> Option<Self> {
-        // A part that is not understood may narrow the statement: it must not be read as if it were not there.
+        // A field that is not understood may narrow the statement, so it must not be ignored.
         if !value.as_object()?.keys().all(|key| matches!(key.as_str(), "Sid" | "Effect" | "Action" | "Resource")) {
             return None;
         }
@@ -95,7 +96,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Context values are handed on as text; lists and objects are refused, as the gateway does.
+/// Context values are passed on as text; lists and objects are refused, as the gateway does.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -104,7 +105,8 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// True where `text` fits `pattern`, in which `*` is any text and `?` any one character. In time of their product at worst.
+/// True if `text` matches `pattern`, in which `*` is any text and `?` any one character. The worst
+/// case takes the product of their lengths.
 fn fits(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut last_star: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
@@ -120,7 +122,7 @@ fn fits(pattern: &str, text: &str) -> bool {
             (Some(expected), Some(found)) if expected == found => {}
             (_, found) => {
                 let Some((after_star, mut from)) = last_star.take() else { return false };
-                // The star takes one character more, where there is one.
+                // The star takes one more character, if there is one.
                 if from.next().is_none() || (found.is_none() && pattern_here.as_str().is_empty()) {
                     return false;
                 }
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_policy_is_refused() {
+    fn an_invalid_policy_is_refused() {
         for result in [
             json!({ "statusCode": 500 }),
             json!(null),

@@ -1,4 +1,4 @@
-//! What the gateway serves, and which route a path takes. It answers nothing itself.
+//! What the gateway serves, and the route of each path. It answers nothing itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use aws_lc_rs::error::Unspecified;
 
 use super::keys::ApiKey;
 
-/// What stands before an API's id in a path that names the API: `/_aws/execute-api/<id>/<stage>/...`, as other machines have it too.
+/// The prefix of a path that names an API by its id: `/_aws/execute-api/<id>/<stage>/...`, as other
+/// local AWS emulators have it too.
 const BY_ID: &str = "/_aws/execute-api/";
 
 /// Everything that the gateway serves.
@@ -22,7 +23,7 @@ pub struct Routes {
 pub struct Api {
     /// The name that the template gives it.
     pub name: String,
-    /// Its id, as it stands in method ARNs.
+    /// Its id, as in method ARNs.
     pub id: String,
     /// The first segment of every path.
     pub stage: String,
@@ -30,7 +31,7 @@ pub struct Api {
     pub variables: BTreeMap<String, String>,
     /// Request authorizers by name.
     pub authorizers: BTreeMap<String, Authorizer>,
-    /// The keys that open those of its methods that ask for one.
+    /// The keys that give access to its methods that require one.
     pub keys: Vec<ApiKey>,
     /// The methods.
     pub routes: Vec<Route>,
@@ -41,9 +42,9 @@ pub struct Api {
 pub struct Authorizer {
     /// The function's name.
     pub function: String,
-    /// The headers that must be there, and whose values a result is kept for.
+    /// The headers that must be present; a result is cached for their values.
     pub identity_headers: Vec<String>,
-    /// How long a result is kept; zero for not at all.
+    /// How long a result is cached; zero means not at all.
     pub reauthorize_every: Duration,
 }
 
@@ -58,11 +59,11 @@ pub struct Route {
     pub function: String,
     /// The authorizer's name.
     pub authorizer: Option<String>,
-    /// Whether it asks for one of the API's keys.
+    /// Whether it requires one of the API's keys.
     pub key_required: bool,
 }
 
-/// A route that was found, with the values in its path.
+/// The matching route, with the values in its path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found<'a> {
     pub route: &'a Route,
@@ -70,15 +71,16 @@ pub(crate) struct Found<'a> {
 }
 
 impl Routes {
-    /// Makes up the values of keys that have none, and says by each API's name the first key that opens it.
+    /// Generates the values of keys that have none, and returns for each API's name the first key
+    /// that gives access to it.
     ///
     /// # Errors
-    /// Where the system has no chance to give.
+    /// If the system provides no randomness.
     pub fn make_up_keys(&mut self) -> Result<BTreeMap<String, String>, Unspecified> {
         let (mut made, mut first) = (BTreeMap::new(), BTreeMap::new());
         for api in &mut self.apis {
             for key in &mut api.keys {
-                // One key may open several APIs.
+                // One key may be valid for several APIs.
                 key.value = key.value.take().or_else(|| made.get(&key.id).cloned());
                 key.make_up()?;
                 if let Some(value) = &key.value {
@@ -90,7 +92,7 @@ impl Routes {
         Ok(first)
     }
 
-    /// All functions that something here calls.
+    /// All functions that are called from here.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.apis.iter().flat_map(|api| {
             let handlers = api.routes.iter().map(|route| route.function.as_str());
@@ -98,8 +100,9 @@ impl Routes {
         })
     }
 
-    /// The API, the route and the rest of the path, which begins with `/`. A path names its API by id, as each API has an address of its own
-    /// at AWS, or begins with a stage: then the first API of that stage that has such a route is meant.
+    /// The API, the route and the rest of the path, which begins with `/`. A path names its API by
+    /// id, as each API has an address of its own at AWS. Or it begins with a stage: then the first
+    /// API of that stage with a matching route is used.
     pub(crate) fn find<'a, 'p>(&'a self, method: &str, path: &'p str) -> Result<(&'a Api, Found<'a>, &'p str), NotFound> {
         let (id, path) = match path.strip_prefix(BY_ID).and_then(|rest| rest.split_once('/')) {
             Some((id, rest)) => (Some(id), rest),
@@ -112,17 +115,18 @@ impl Routes {
     }
 }
 
-/// What a path lacks.
+/// Why a path has no route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotFound {
-    /// There is no API at that stage, or of that id.
+    /// No API has that stage or id.
     Stage,
-    /// None has such a method.
+    /// No route has that path and method.
     Route,
 }
 
 impl Api {
-    /// The route of a request. Literal segments go before parameters, those before greedy ones, a named method before any.
+    /// The route of a request. Literal segments take precedence over parameters, parameters over
+    /// greedy ones, a named method over any.
     pub(crate) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
         let fits = |route: &&Route| route.method.as_deref().is_none_or(|named| named == method);
         let found = self.routes.iter().filter(fits).filter_map(|route| {
@@ -140,7 +144,8 @@ enum Kind {
     Greedy,
 }
 
-/// How each segment fits, and the values of the parameters, as they were sent: the gateway does not decode them.
+/// How each segment matches, and the values of the parameters as they were sent: the gateway does
+/// not decode them.
 fn parameters<'a>(resource: &'a str, path: &str) -> Option<(Vec<Kind>, BTreeMap<&'a str, String>)> {
     let mut kinds = Vec::new();
     let mut values = BTreeMap::new();
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_opens_two_apis_is_one_key() {
+    fn a_key_for_two_apis_is_one_key() {
         let key = |id: &str, value: Option<&str>| ApiKey { id: id.into(), value: value.map(str::to_owned) };
         let with = |name: &str, keys: Vec<ApiKey>| Api { name: name.into(), keys, ..api() };
         let (said, shared) = (key("said", Some("a-key-that-the-template-says")), key("shared", None));
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_apis_at_one_stage_the_first_that_has_the_route_is_meant_or_the_one_that_is_named() {
+    fn the_first_api_of_a_stage_with_the_route_is_used_or_the_named_one() {
         let only = |id: &str, resources: &[&str]| {
             let route = |resource: &&str| Route {
                 resource: (*resource).into(),

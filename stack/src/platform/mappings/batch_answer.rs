@@ -1,18 +1,19 @@
-//! What a function says of a batch that it was handed: which records it could not process. Pure.
-//! Source: Lambda, "Implementing partial batch responses"; what cannot be read there fails the whole batch, which loses nothing.
+//! A function's answer to a batch: which records it could not process. Pure. Source: Lambda,
+//! "Implementing partial batch responses". An answer that cannot be read fails the whole batch,
+//! which loses nothing.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What was processed.
+/// Which records were processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Processed {
     /// Everything.
     All,
     /// Everything but these.
     AllBut(BTreeSet<String>),
-    /// Nothing, as far as can be told.
+    /// None, or the answer cannot be read.
     Nothing,
 }
 

@@ -1,4 +1,5 @@
-//! The function that a mapping calls, and the events it can be handed: what fits into one. It knows neither queues nor streams.
+//! The function that a mapping calls, and how many records fit into one event. It knows neither
+//! queues nor streams.
 
 use std::sync::Arc;
 
@@ -8,48 +9,49 @@ use crate::invoke::Invoke;
 use crate::platform::invocation::{InvokeError, Invoked, LARGEST_EVENT};
 use crate::platform::names;
 
-/// What is around the records of an event.
+/// The part of an event around its records.
 const AROUND: usize = r#"{"Records":[]}"#.len();
 
-/// A function and the door to it.
+/// A function, and the interface that invokes it.
 #[derive(Clone)]
 pub(super) struct Called {
     /// Its name.
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// The region of it and of its sources.
+    /// The region of the function and of its sources.
     pub region: String,
-    /// Through which it is invoked.
+    /// The interface for invoking it.
     pub door: Arc<dyn Invoke>,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Call {
-    /// It ran, well or badly.
+    /// It ran, whether or not it failed.
     Ran(Invoked),
-    /// It did not run, and may later.
+    /// It did not run, and may be retried.
     Throttled,
-    /// It will not run any more: the platform is being stopped.
+    /// It will not run any more, because the platform is stopping.
     Stopped,
 }
 
 impl Called {
-    /// Hands these records over, each as JSON, under a trace of their own.
+    /// Invokes the function with these records, each as JSON, under a new trace.
     pub(super) async fn call<'a>(&self, records: impl Iterator<Item = &'a str>) -> Call {
         let event = format!(r#"{{"Records":[{}]}}"#, records.collect::<Vec<_>>().join(","));
         match self.door.invoke(&self.name, Bytes::from(event), None).await {
             Ok(invoked) => Call::Ran(invoked),
             Err(InvokeError::Throttled) => Call::Throttled,
-            // One record alone that no function can be handed: it fails as one that a function refuses.
+            // A single record that is too large for any event: treated as a record that the
+            // function refuses.
             Err(InvokeError::TooLarge) => Call::Ran(Invoked { request_id: names::uuid(), payload: Bytes::new(), failed: true }),
             Err(InvokeError::Unknown(_) | InvokeError::Stopped) => Call::Stopped,
         }
     }
 }
 
-/// What one event still has room for.
+/// The room that is left in one event.
 #[derive(Debug)]
 pub(super) struct Room {
     records: usize,
@@ -62,7 +64,8 @@ impl Room {
         Self { records, size: LARGEST_EVENT - AROUND }
     }
 
-    /// Takes a record where there is room for it. The first one is always taken: no other event has more room.
+    /// Takes a record if there is room for it. The first one is always taken: no other event has
+    /// more room.
     pub(super) fn take(&mut self, record: &str) -> bool {
         let size = record.len() + 1;
         let first = self.size == LARGEST_EVENT - AROUND;
@@ -80,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_holds_what_lambda_takes() {
+    fn an_event_stays_within_lambdas_limit() {
         let (small, large, too_large) = ("x".repeat(100), "x".repeat(LARGEST_EVENT / 2), "x".repeat(LARGEST_EVENT));
         let cases: [(&[&str], usize, usize); 6] = [
             (&[&small, &small, &small], 2, 2),

@@ -1,27 +1,28 @@
-//! Filter patterns of event source mappings: which records a function wants to see. Pure; a pattern that is not understood is refused, never guessed.
-//! Source: Lambda, "Control which events Lambda sends to your function"; what it leaves open is as in EventBridge's event patterns.
+//! Filter patterns of event source mappings: which records a function wants. Pure; a pattern that
+//! is not understood is refused, never guessed. Source: Lambda, "Control which events Lambda sends
+//! to your function"; what it does not specify works as in EventBridge's event patterns.
 
 use serde_json::{Map, Value};
 
-/// The patterns of one mapping, of which one must match; without any, everything does.
+/// The patterns of one mapping, of which one must match; without patterns everything matches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter(Vec<Object>);
 
-/// What is asked of an object: every field, and one of each `$or`.
+/// The conditions on an object: every field, and one of each `$or`.
 #[derive(Debug, Clone, PartialEq)]
 struct Object {
     fields: Vec<(String, Test)>,
     either: Vec<Vec<Object>>,
 }
 
-/// What is asked of a field.
+/// The conditions on a field.
 #[derive(Debug, Clone, PartialEq)]
 enum Test {
     Within(Object),
     AnyOf(Vec<Condition>),
 }
 
-/// What is asked of a value.
+/// The conditions on a value.
 #[derive(Debug, Clone, PartialEq)]
 enum Condition {
     Is(Value),
@@ -48,17 +49,17 @@ impl Filter {
     /// Reads patterns.
     ///
     /// # Errors
-    /// What is not understood in one of them, with its place.
+    /// What is not understood in one of them, and where.
     pub fn read(patterns: &[Value]) -> Result<Self, String> {
         patterns.iter().map(|pattern| Object::read(pattern, "pattern")).collect::<Result<_, _>>().map(Self)
     }
 
-    /// True where there is no pattern.
+    /// True if there is no pattern.
     pub fn takes_all(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// True where the function wants the record.
+    /// True if the function wants the record.
     pub fn takes(&self, record: &Value) -> bool {
         self.takes_all() || self.0.iter().any(|pattern| pattern.matches(record.as_object()))
     }
@@ -90,7 +91,7 @@ impl Object {
         Ok(Self { fields, either })
     }
 
-    /// `None` is an object that is not there, of which only an absence can be true.
+    /// `None` is a missing object, which can only match conditions of absence.
     fn matches(&self, event: Option<&Map<String, Value>>) -> bool {
         let fields = self.fields.iter().all(|(name, test)| test.matches(event.and_then(|event| event.get(name))));
         fields && self.either.iter().all(|patterns| patterns.iter().any(|pattern| pattern.matches(event)))
@@ -117,7 +118,8 @@ impl Test {
     }
 }
 
-/// The values that conditions look at: the value itself, or those in an array; an object is none.
+/// The values that conditions check: the value itself, or the elements of an array; never an
+/// object.
 fn collect_leaves<'a>(value: Option<&'a Value>, leaves: &mut Vec<&'a Value>) {
     match value {
         None | Some(Value::Object(_)) => {}
@@ -249,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_taken_where_a_pattern_matches() {
+    fn a_record_passes_if_a_pattern_matches() {
         let service = json!({ "userIdentity": { "type": ["Service"], "principalId": ["dynamodb.amazonaws.com"] } });
         let expired = json!({ "userIdentity": { "type": "Service", "principalId": "dynamodb.amazonaws.com" }, "eventName": "REMOVE" });
         let by_hand = json!({ "eventName": "REMOVE" });
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_patterns_is_enough_and_none_takes_everything() {
+    fn one_matching_pattern_is_enough_and_without_patterns_everything_passes() {
         let two = Filter::read(&[json!({ "a": [1] }), json!({ "b": [2] })]).unwrap();
         for (record, taken) in [(json!({ "b": 2 }), true), (json!({ "a": 1, "b": 3 }), true), (json!({ "a": 2 }), false)] {
             assert_eq!(two.takes(&record), taken, "{record}");

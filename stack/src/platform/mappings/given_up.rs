@@ -1,5 +1,6 @@
-//! What a stream's mapping tells of records that it gave up, in Lambda's form. Pure but for the time of the notice.
-//! Source: Lambda, "Retain discarded batches for a DynamoDB event source". The records themselves are not in it, as at AWS: it says where they stand in the stream.
+//! The notice about records that a stream's mapping gave up, in Lambda's form. Pure except for the
+//! notice's time. Source: Lambda, "Retain discarded batches for a DynamoDB event source". As at AWS
+//! it does not contain the records; it says where they are in the stream.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,8 @@ const SHARD: &str = "shardId-00000000000000000000-00000000";
 pub(super) struct Failure {
     /// Of the last invocation.
     pub request_id: String,
-    /// Whether the function failed; otherwise it said which records it could not process.
+    /// Whether the function failed as a whole; otherwise it reported the records that it could not
+    /// process.
     pub of_function: bool,
 }
 
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_notice_says_where_in_the_stream_the_records_stand() {
+    fn the_notice_says_where_in_the_stream_the_records_are() {
         let records = [record(3, 1_573_690_399.0), record(4, 1_573_690_400.5)];
         let failure = Failure { request_id: "r".into(), of_function: true };
         let mut notice: Value = serde_json::from_str(&notice("arn:f", &failure, &records, 4)).unwrap();

@@ -1,4 +1,5 @@
-//! Event source mappings: queues and streams that invoke functions, as Lambda's do. They take no more than can be invoked at once.
+//! Event source mappings: queues and streams that invoke functions, as Lambda's do. They take no
+//! more records than can be invoked at once.
 
 mod backoff;
 mod batch_answer;
@@ -27,12 +28,12 @@ use called::Called;
 use filter::Filter;
 pub use polled::{Message, Queue, Record, Sources, Stream};
 
-/// Everything in the mappings that cannot be carried out.
+/// All mappings that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; "))]
 pub struct MappingError(pub Vec<Complaint>);
 
-/// Mappings that are at work.
+/// Running mappings.
 #[derive(Debug)]
 pub(crate) struct Mappings {
     stop: watch::Sender<bool>,
@@ -46,10 +47,11 @@ enum Poller {
 }
 
 impl Mappings {
-    /// Starts the mappings that are declared.
+    /// Starts the declared mappings.
     ///
     /// # Errors
-    /// Where one names a function, a queue or a table that is not there, or has a pattern that is not understood; then none is started.
+    /// If one names a missing function, queue or table, or has an invalid pattern; then none is
+    /// started.
     pub(crate) fn start(
         declared: &[Mapping],
         sources: &dyn Sources,
@@ -77,12 +79,12 @@ impl Mappings {
         Ok(Self { stop, pollers })
     }
 
-    /// From here on nothing more is taken from the sources; invocations under way go on.
+    /// Takes nothing more from the sources; invocations under way continue.
     pub(crate) fn halt(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Returns once no invocation is under way.
+    /// Returns once all invocations have ended.
     pub(crate) async fn ended(mut self) {
         while self.pollers.join_next().await.is_some() {}
     }

@@ -1,4 +1,4 @@
-//! What mappings poll: queues and streams, wherever they are.
+//! What mappings poll: queues and streams, independent of their implementation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// A message of a queue, as it was received.
+/// A message received from a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// `messageId`.
@@ -21,22 +21,23 @@ pub struct Message {
     pub md5: String,
     /// `ApproximateReceiveCount`, `SentTimestamp` and so on.
     pub attributes: BTreeMap<String, String>,
-    /// `messageAttributes`: those of its sender.
+    /// `messageAttributes`: the attributes that its sender set.
     pub typed: BTreeMap<String, Value>,
 }
 
-/// A queue that invokes a function, or takes what a function could not process.
+/// A queue that invokes a function, or that gets what a function could not process.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// At most `most` of the messages that are visible now; they become invisible for the queue's visibility.
+    /// At most `most` of the messages that are visible now; they become invisible for the queue's
+    /// visibility timeout.
     fn receive(&self, most: usize) -> Vec<Message>;
-    /// Returns once something may be visible. May be given up at any time.
+    /// Returns once a message may be visible. May be cancelled at any time.
     async fn arrival(&self);
-    /// Takes a received message away for good.
+    /// Deletes a received message.
     fn delete(&self, receipt: &str) -> bool;
     /// Makes a received message visible again after this time.
     fn make_visible(&self, receipt: &str, after: Duration) -> bool;
-    /// Puts a message in; its id, where the queue took it.
+    /// Sends a message; returns its id if the queue accepted it.
     fn send(&self, body: String) -> Option<String>;
 }
 
@@ -58,7 +59,7 @@ pub trait Stream: Send + Sync {
     async fn arrival(&self, from: u64);
 }
 
-/// Where queues and streams are found.
+/// Finds queues and streams.
 pub trait Sources {
     /// The queue of this name.
     fn queue(&self, name: &str) -> Option<Arc<dyn Queue>>;
@@ -66,8 +67,8 @@ pub trait Sources {
     fn stream(&self, table: &str) -> Option<Arc<dyn Stream>>;
 }
 
-/// Returns once the mappings are to stop.
+/// Returns once the mappings must stop.
 pub(super) async fn asked(stop: &mut watch::Receiver<bool>) {
-    // Nobody left who could ask is as good as being asked.
+    // If the sender is gone, the mappings must stop too.
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,4 +1,5 @@
-//! A queue that invokes a function. A message is deleted only once its function has succeeded; whatever else happens, it comes back.
+//! A queue that invokes a function. A message is deleted only once its function has succeeded;
+//! otherwise it is delivered again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,33 +16,33 @@ use super::called::{Call, Called, Room};
 use super::filter::Filter;
 use super::polled::{Message, Queue, asked};
 
-/// What polls one queue for one function.
+/// Polls one queue for one function.
 pub(super) struct Poller {
-    /// Which function.
+    /// The function.
     pub function: Called,
-    /// Which queue.
+    /// The queue.
     pub queue: Arc<dyn Queue>,
     /// Its ARN.
     pub arn: String,
-    /// Which messages; the others are deleted, as at AWS.
+    /// Which messages the function gets; the others are deleted, as at AWS.
     pub filter: Filter,
     /// The most messages of an event.
     pub batch: usize,
     /// How long to wait for a batch to fill, from its first message.
     pub window: Duration,
-    /// Whether the function says which messages it could not process.
+    /// Whether the function reports which messages it could not process.
     pub partial: bool,
     /// The most invocations at once.
     pub at_once: usize,
 }
 
-/// A message and the record that is made of it.
+/// A message, and the record made from it.
 struct Taken {
     message: Message,
     record: String,
 }
 
-/// Messages that were received and not yet handed over.
+/// Messages that were received and not yet passed to the function.
 #[derive(Default)]
 struct Held {
     messages: Vec<Taken>,
@@ -56,7 +57,8 @@ enum Ended {
 }
 
 impl Poller {
-    /// Polls until it is to stop and its last invocation has ended. What was received and not handed over is given back.
+    /// Polls until it must stop and its last invocation has ended. Messages that were received and
+    /// not passed to the function are made visible again.
     pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
         let poller = Arc::new(self);
         let (mut under_way, mut held, mut rest) = (JoinSet::new(), Held::default(), Rest::none());
@@ -80,7 +82,8 @@ impl Poller {
         while under_way.join_next().await.is_some() {}
     }
 
-    /// Returns once there is a batch to hand over. It may be given up at any time: what it received is in `held`.
+    /// Returns once there is a batch to process. It may be cancelled at any time: the received
+    /// messages are in `held`.
     async fn gather(&self, held: &mut Held, not_before: Instant) {
         tokio::time::sleep_until(not_before).await;
         loop {
@@ -88,7 +91,7 @@ impl Poller {
             let complete = held.since.map(|since| since + self.window);
             match complete {
                 Some(complete) if held.messages.len() >= self.batch || complete <= Instant::now() => return,
-                // Once the window is over, what is there goes.
+                // Once the window is over, the batch is what has arrived.
                 Some(complete) => drop(tokio::time::timeout_at(complete, self.queue.arrival()).await),
                 None => self.queue.arrival().await,
             }
@@ -156,7 +159,7 @@ impl Poller {
 }
 
 impl Held {
-    /// The next batch; what no event has room for stays, and is the first of the one after.
+    /// The next batch; a message that the event has no room for is the first of the batch after.
     fn next(&mut self, most: usize) -> Vec<Taken> {
         let mut room = Room::of(most);
         let fit = self.messages.iter().take_while(|taken| room.take(&taken.record)).count();
@@ -168,7 +171,7 @@ impl Held {
     }
 }
 
-/// The record as patterns see it: with the body as JSON where it is.
+/// The record as patterns see it: with the body as JSON if it is JSON.
 fn with_body_read(mut record: Value, body: &str) -> Value {
     if let Ok(read @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(body)
         && let Some(body) = record.get_mut("body")
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_becomes_the_event_that_lambda_makes_of_it_and_is_deleted_afterwards() {
+    async fn a_message_becomes_lambdas_event_and_is_deleted_afterwards() {
         let (queue, door) = (FakeQueue::with(&["hello"]), Door::new(|_| said("null")));
         let polling = start(poller(&queue, &door));
         until("the deletion", || queue.deleted() == ["m0"]).await;
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn never_more_is_taken_than_can_be_invoked_at_once() {
+    async fn no_more_is_received_than_can_be_invoked_at_once() {
         let (queue, door) = (FakeQueue::with(&["a", "b", "c", "d", "e"]), Door::held(|_| said("null")));
         let polling = start(poller(&queue, &door));
         until("two invocations", || door.under_way() == 2).await;
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_deleted_depends_on_what_the_function_says() {
+    async fn the_functions_answer_decides_what_is_deleted() {
         let but_second = r#"{"batchItemFailures":[{"itemIdentifier":"m1"}]}"#;
         let unknown = r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#;
         let cases: [(bool, Result<_, InvokeError>, &[&str]); 7] = [
@@ -248,14 +251,14 @@ mod tests {
             let (queue, door) = (FakeQueue::with(&["a", "b", "c"]), Door::new(move |_| answer.clone()));
             let polling = start(Poller { batch: 3, partial, ..poller(&queue, &door) });
             until("the invocation", || door.answered() == 1).await;
-            // Once it has ended, what it deleted is deleted.
+            // Once it has ended, its deletions are done.
             polling.stop().await;
             assert_eq!(queue.deleted(), deleted, "{shown}");
         }
     }
 
     #[tokio::test]
-    async fn what_no_pattern_matches_is_deleted_unseen() {
+    async fn a_message_that_no_pattern_matches_is_deleted_without_an_invocation() {
         let bodies = [r#"{"kind":"new"}"#, r#"{"kind":"old"}"#, "no JSON", r#"{"kind":["new"]}"#];
         let (queue, door) = (FakeQueue::with(&bodies), Door::new(|_| said("null")));
         let filter = Filter::read(&[json!({ "body": { "kind": ["new"] } })]).unwrap();
@@ -285,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_throttled_message_is_neither_deleted_nor_asked_for_again_at_once() {
+    async fn a_throttled_message_is_neither_deleted_nor_received_again_at_once() {
         let (queue, door) =
             (FakeQueue::with(&["a", "b", "c"]), Door::new(|n| if n == 0 { Err(InvokeError::Throttled) } else { said("null") }));
         let polling = start(Poller { at_once: 1, ..poller(&queue, &door) });
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn on_stop_what_was_not_handed_over_is_given_back() {
+    async fn on_stop_unprocessed_messages_are_made_visible_again() {
         let (queue, door) = (FakeQueue::with(&["a"]), Door::new(|_| said("null")));
         let polling = start(Poller { batch: 2, window: Duration::from_secs(600), ..poller(&queue, &door) });
         until("the message", || queue.received() == 1).await;
@@ -306,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn on_stop_what_runs_is_waited_for_and_nothing_more_is_taken() {
+    async fn on_stop_running_invocations_end_and_nothing_more_is_received() {
         let (queue, door) = (FakeQueue::with(&["a"]), Door::held(|_| said("null")));
         let polling = start(poller(&queue, &door));
         until("the invocation", || door.under_way() == 1).await;

@@ -1,4 +1,4 @@
-//! The queues and tables of this machine's services, as mappings take them.
+//! The queues and tables of this machine's services, as mappings use them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Queue for OneQueue {
     }
 }
 
-/// A typed attribute as events have it, which spell it otherwise than SQS does.
+/// A typed attribute in the spelling of events, which differs from SQS's.
 fn as_in_events((name, typed): (String, Value)) -> (String, Value) {
     let mut shown = json!({ "dataType": typed.get("DataType"), "stringListValues": [], "binaryListValues": [] });
     for (key, in_events) in [("StringValue", "stringValue"), ("BinaryValue", "binaryValue")] {

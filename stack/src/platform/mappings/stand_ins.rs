@@ -1,4 +1,4 @@
-//! Stand-ins for the tests of mappings: a queue, a stream and a door that say afterwards what happened to them.
+//! Test doubles for mappings: a queue, a stream and a function that record what happened to them.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,7 +17,7 @@ use super::polled::{Message, Queue, Record, Stream};
 use crate::invoke::Invoke;
 use crate::platform::{InvokeError, Invoked};
 
-/// Nothing here takes longer, on however busy a machine.
+/// Longer than anything here takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A queue whose messages stay invisible once they were received.
@@ -57,7 +57,7 @@ impl FakeQueue {
         self.state().received
     }
 
-    /// The ids of the deleted ones, sorted.
+    /// The ids of the deleted messages, sorted.
     pub fn deleted(&self) -> Vec<String> {
         let mut deleted = self.state().deleted.clone();
         deleted.sort();
@@ -133,7 +133,7 @@ impl FakeStream {
         self.came.notify_waiters();
     }
 
-    /// True once somebody waits for a record after the first `records`.
+    /// True once a reader waits for a record after the first `records`.
     pub fn waited_for(&self, records: u64) -> bool {
         self.waited_for.load(Ordering::SeqCst) >= records + 100
     }
@@ -165,7 +165,7 @@ impl Stream for FakeStream {
 
 type Answer = dyn Fn(usize, &Value) -> Result<Invoked, InvokeError> + Send + Sync;
 
-/// A function that answers as it is told to.
+/// A function whose answers a test sets.
 pub struct Door {
     answer: Box<Answer>,
     permits: Option<Semaphore>,
@@ -197,7 +197,7 @@ impl Door {
         Self::of(None, answer)
     }
 
-    /// It answers only what is released.
+    /// It answers only the calls that are released.
     pub fn held(answer: impl Fn(usize) -> Result<Invoked, InvokeError> + Send + Sync + 'static) -> Arc<Self> {
         Self::of(Some(Semaphore::new(0)), move |number, _| answer(number))
     }
@@ -288,7 +288,7 @@ impl Polling {
     }
 }
 
-/// Waits until something is so.
+/// Waits until `is_so` returns true.
 pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {

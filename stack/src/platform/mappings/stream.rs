@@ -1,5 +1,5 @@
-//! A stream that invokes a function: its records in their order, one batch at a time. A batch that fails holds up what is behind it until it
-//! succeeds or is given up; nothing is passed over in silence.
+//! A stream that invokes a function: its records in order, one batch at a time. A batch that fails
+//! blocks what is behind it until it succeeds or is given up; nothing is skipped silently.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,33 +16,33 @@ use super::given_up::{self, Failure};
 use super::polled::{Queue, Record, Stream, asked};
 use crate::{Seen, Sightings};
 
-/// What polls the one shard of a stream for one function.
+/// Polls the one shard of a stream for one function.
 pub(super) struct Poller {
-    /// Which function.
+    /// The function.
     pub function: Called,
-    /// Which stream.
+    /// The stream.
     pub stream: Arc<dyn Stream>,
-    /// Whose.
+    /// The table of the stream.
     pub table: String,
-    /// Which records; the others are passed over.
+    /// Which records the function gets; the others are skipped.
     pub filter: Filter,
     /// The most records of an event.
     pub batch: usize,
     /// How long to wait for a batch to fill, from its first record.
     pub window: Duration,
-    /// Whether the function says which records it could not process.
+    /// Whether the function reports which records it could not process.
     pub partial: bool,
     /// Whether a batch that failed as a whole is halved.
     pub bisect: bool,
-    /// How often a batch is tried again; for ever without it.
+    /// How often a batch is retried; `None` retries without limit.
     pub retries: Option<u32>,
-    /// The queue that is told of what was given up, with its name.
+    /// The queue that gets the notices about records that were given up, with its name.
     pub on_failure: Option<(String, Arc<dyn Queue>)>,
-    /// Where that is told too.
+    /// Where those are reported too.
     pub sightings: Sightings,
 }
 
-/// A record and how it is handed over.
+/// A record, and the text that the function gets.
 struct Taken {
     record: Record,
     text: String,
@@ -51,16 +51,16 @@ struct Taken {
 /// Records that are tried together.
 struct Piece {
     records: Vec<Taken>,
-    /// How often the function failed on just these.
+    /// How often the function failed on exactly these.
     failures: u32,
-    /// How often in a row it could not be reached.
+    /// How often in a row it could not be invoked.
     throttled: u32,
 }
 
-/// What came of a piece.
+/// The result of trying a piece.
 enum Outcome {
     Done,
-    /// Only those before this one are done, which is not the first.
+    /// Only the records before this one are done, and it is not the first.
     DoneUntil(usize),
     Failed(Failure),
     Throttled,
@@ -68,7 +68,8 @@ enum Outcome {
 }
 
 impl Poller {
-    /// Polls until it is to stop; a batch that is then under way is finished or failed, and no other begun.
+    /// Polls until it must stop; a batch under way is then finished or failed, and no other is
+    /// started.
     pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
         let mut from = 0;
         loop {
@@ -83,7 +84,7 @@ impl Poller {
         }
     }
 
-    /// The next batch; `from` is left where the one after it begins.
+    /// The next batch; `from` is set to where the one after it begins.
     async fn gather(&self, from: &mut u64) -> Vec<Taken> {
         let (mut batch, mut room, mut complete) = (Vec::new(), Room::of(self.batch), None);
         loop {
@@ -104,7 +105,7 @@ impl Poller {
             match complete {
                 Some(_) if batch.len() >= self.batch => return batch,
                 Some(complete) if caught_up && complete <= Instant::now() => return batch,
-                // Once the window is over, what is there goes.
+                // Once the window is over, the batch is what has arrived.
                 Some(complete) if caught_up => drop(tokio::time::timeout_at(complete, self.stream.arrival(*from)).await),
                 None if caught_up => self.stream.arrival(*from).await,
                 _ => {}
@@ -112,9 +113,9 @@ impl Poller {
         }
     }
 
-    /// Tries a batch, in the pieces that it falls into, until none is left.
+    /// Tries a batch, in the pieces that it is split into, until none is left.
     async fn work_off(&self, batch: Vec<Taken>, stop: &mut watch::Receiver<bool>) -> ControlFlow<()> {
-        // The next one stands last.
+        // A stack: the next piece is the last one.
         let mut pieces = vec![Piece::of(batch)];
         while let Some(piece) = pieces.pop() {
             let wait = match self.attempt(&piece).await {
@@ -150,7 +151,8 @@ impl Poller {
         match Processed::read(&invoked.payload, &ids) {
             Processed::All => Outcome::Done,
             Processed::Nothing => Outcome::Failed(failure),
-            // What stands before the first that failed is done, whatever is said of those behind it.
+            // The records before the first failed one are done, whatever the answer says of those
+            // behind it.
             Processed::AllBut(failed) => match ids.iter().position(|id| failed.contains(*id)) {
                 Some(at) if at > 0 => Outcome::DoneUntil(at),
                 _ => Outcome::Failed(failure),
@@ -158,7 +160,8 @@ impl Poller {
         }
     }
 
-    /// A piece failed as a whole: it is halved where that is wanted and possible, which is no retry; else tried again, or given up.
+    /// A piece failed as a whole: it is halved if that is configured and possible, which is not a
+    /// retry; else it is retried or given up.
     fn failed(&self, mut piece: Piece, failure: &Failure, pieces: &mut Vec<Piece>) -> Duration {
         piece.failures += 1;
         if self.bisect && piece.records.len() > 1 {
@@ -203,7 +206,7 @@ impl Piece {
         Self { records, failures: 0, throttled: 0 }
     }
 
-    /// It did not reach the function, which is no retry: it is tried again.
+    /// It did not reach the function. That does not count as a retry; it is tried again.
     fn throttled(mut self, pieces: &mut Vec<Self>) -> Duration {
         self.throttled += 1;
         let wait = backoff::after(self.throttled);
@@ -211,7 +214,7 @@ impl Piece {
         wait
     }
 
-    /// What is left of it is a batch of its own.
+    /// The rest of it becomes a piece of its own.
     fn from(mut self, at: usize, pieces: &mut Vec<Self>) -> Duration {
         pieces.push(Self::of(self.records.split_off(at)));
         backoff::after(1)
@@ -256,7 +259,7 @@ mod tests {
         door.events().iter().map(numbers).collect()
     }
 
-    /// A function that cannot process this record, and says so as `says` has it.
+    /// A function that cannot process this record, and reports it by `says`.
     fn cannot(number: u64, says: fn(&Value, u64) -> Result<Invoked, InvokeError>) -> Arc<Door> {
         Door::seeing(move |_, event| if numbers(event).contains(&number) { says(event, number) } else { said("{}") })
     }
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_pattern_matches_is_passed_over() {
+    async fn a_record_that_no_pattern_matches_is_skipped() {
         let (stream, door) = (FakeStream::of(40), Door::new(|_| said("null")));
         let filter = Filter::read(&[json!({ "dynamodb": { "Keys": { "sub": { "S": ["7", "23", "39"] } } } })]).unwrap();
         let polling = start(Poller { filter, ..poller(&stream, &door) });
@@ -310,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn halving_finds_the_one_bad_record_and_the_rest_is_processed() {
+    async fn bisecting_finds_the_one_bad_record_and_the_rest_is_processed() {
         let (stream, queue, door) = (FakeStream::of(5), FakeQueue::with(&[]), cannot(2, |_, _| failed()));
         let (sightings, mut seen) = Sightings::channel();
         let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Queue>));
@@ -341,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn with_both_a_batch_is_cut_at_the_record_that_failed_and_halved_where_that_is_the_first() {
+    async fn with_both_a_batch_is_split_at_the_failed_record_and_halved_if_that_is_the_first() {
         let door = cannot(2, names_it);
         let stream = FakeStream::of(4);
         let polling = start(Poller { partial: true, bisect: true, retries: Some(0), ..poller(&stream, &door) });
@@ -351,7 +354,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_cannot_be_read_fails_the_whole_batch_where_answers_are_partial_and_only_there() {
+    async fn an_answer_that_cannot_be_read_fails_the_whole_batch_only_if_answers_are_partial() {
         for (partial, calls) in [(true, 2), (false, 1)] {
             let (stream, door) = (FakeStream::of(2), Door::new(|n| if n == 0 { said("[]") } else { said("{}") }));
             let polling = start(Poller { partial, ..poller(&stream, &door) });
@@ -371,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_fails_for_ever_does_not_hold_up_the_stop() {
+    async fn a_batch_that_always_fails_does_not_delay_the_stop() {
         let (stream, door) = (FakeStream::of(1), Door::new(|_| failed()));
         let polling = start(poller(&stream, &door));
         until("a failure", || door.answered() >= 1).await;

@@ -1,4 +1,5 @@
-//! What a function is started with: the one place that knows how each runtime is started. It starts nothing itself.
+//! How a function is started: only this module knows how each runtime is started. It starts nothing
+//! itself.
 
 mod node;
 mod python;
@@ -11,9 +12,9 @@ use std::path::{Path, PathBuf};
 pub enum Code {
     /// `provided.*`: the binary that a deployment calls `bootstrap`.
     Provided(PathBuf),
-    /// A runtime that the machine's interpreter and the published runtime interface client make up.
+    /// A managed runtime: the machine's interpreter with the published runtime interface client.
     Managed {
-        /// Which.
+        /// The runtime.
         runtime: Managed,
         /// `file.function`.
         handler: String,
@@ -22,7 +23,8 @@ pub enum Code {
     },
 }
 
-/// A runtime that reads the function from a folder. The version is the template's; the machine's interpreter runs it, whatever its own.
+/// A runtime that reads the function from a folder. The version comes from the template; the
+/// machine's interpreter runs it, whatever its own version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Managed {
     /// `python3.x`, by PyPI's `awslambdaric`.
@@ -31,12 +33,12 @@ pub enum Managed {
     Node(String),
 }
 
-/// What starts a runtime.
+/// The command that starts a runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Launch {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
-    /// Where the runtime finds its client: variables of the runtime, and of nothing else.
+    /// Where the runtime finds its client: variables for the runtime only.
     pub variables: Vec<(&'static str, OsString)>,
 }
 
@@ -46,17 +48,17 @@ pub(crate) struct Launch {
 pub struct MissingRuntime {
     /// The function.
     pub function: String,
-    /// As a template writes it.
+    /// The name in a template.
     pub runtime: String,
-    /// What was looked for, and what to install.
+    /// What is missing, and what to install.
     pub why: String,
 }
 
-/// A variable of this process, by which a machine says where its interpreters are.
+/// Looks up a variable of this process; such variables name the machine's interpreters.
 type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 impl Managed {
-    /// From a template's `Runtime`; `None` where it is no runtime of these.
+    /// From a template's `Runtime`; `None` if it is not one of these.
     pub fn read(text: &str) -> Option<Self> {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if text.strip_prefix("python3.").is_some_and(digits) {
@@ -66,7 +68,7 @@ impl Managed {
         node.is_some_and(digits).then(|| Self::Node(text.to_owned()))
     }
 
-    /// As a template writes it.
+    /// The name in a template.
     pub fn name(&self) -> &str {
         let (Self::Python(name) | Self::Node(name)) = self;
         name
@@ -74,10 +76,10 @@ impl Managed {
 }
 
 impl Code {
-    /// Finds what starts it; asks the interpreter once whether the client is there.
+    /// Finds the command; asks the interpreter once whether it has the client.
     ///
     /// # Errors
-    /// Says what is missing and what installs it.
+    /// Says what is missing and how to install it.
     pub(crate) fn launch(&self, function: &str) -> Result<Launch, MissingRuntime> {
         let of_this_process: Variable<'_> = &|name| std::env::var_os(name).filter(|value| !value.is_empty());
         let (runtime, found) = match self {
@@ -115,7 +117,7 @@ impl Code {
     }
 }
 
-/// Finds a program by name in `PATH`, or takes one that is given with its folder.
+/// Finds a program by name in `PATH`; a path with a folder is taken directly.
 fn find(program: &Path, variable: Variable<'_>) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_is_read_as_a_template_writes_it() {
+    fn a_runtime_is_read_from_its_name_in_a_template() {
         for (text, read) in [
             ("python3.13", Some(Managed::Python("python3.13".into()))),
             ("nodejs22.x", Some(Managed::Node("nodejs22.x".into()))),
@@ -146,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_what_installs_it() {
+    fn a_missing_runtime_is_named_with_how_to_install_it() {
         let nowhere = |name: &str| (name == "PATH").then(|| OsString::from("/nonexistent"));
         let python = python::launch("echo.handler", &nowhere).unwrap_err();
         assert!(python.contains("python3") && python.contains("BROWNOUT_PYTHON"), "{python}");
         let node = node::launch("echo.handler", Path::new("/nonexistent"), &nowhere).unwrap_err();
         assert!(node.contains("node") && node.contains("BROWNOUT_NODE"), "{node}");
-        // An interpreter that is there, without the client: `true` runs anything and `false` nothing.
+        // Interpreters without the client: `true` runs anything and `false` nothing.
         let without = |name: &str| match name {
             "PATH" => std::env::var_os("PATH"),
             "BROWNOUT_PYTHON" => Some("false".into()),

@@ -12,7 +12,7 @@ pub(super) fn launch(handler: &str, folder: &Path, variable: Variable<'_>) -> Re
     let path = variable("NODE_PATH");
     let folders = path.iter().flat_map(std::env::split_paths);
     let mut candidates = std::iter::once(folder.join("node_modules")).chain(folders).map(|modules| modules.join("aws-lambda-ric"));
-    // Its native part is what an installation without cmake lacks.
+    // An installation without cmake lacks its native part.
     let client = candidates.find(|client| client.join("bin/index.mjs").is_file() && client.join("dist/rapid-client.node").is_file());
     let client = client.ok_or_else(|| {
         "found no package `aws-lambda-ric` with its native part; `npm install aws-lambda-ric` in the function's folder (it wants cmake, \

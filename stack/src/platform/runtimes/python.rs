@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use super::{Launch, Variable, find};
 
-/// `BROWNOUT_PYTHON`, else `python3`; `PYTHONPATH` goes on to it, so that the client may lie in a folder of its own.
+/// `BROWNOUT_PYTHON`, else `python3`. `PYTHONPATH` is passed on to it, so that the client may be in
+/// a folder of its own.
 pub(super) fn launch(handler: &str, variable: Variable<'_>) -> Result<Launch, String> {
     let wanted = variable("BROWNOUT_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let program = find(&wanted, variable)

@@ -6,14 +6,14 @@ use super::physical::Kind;
 use super::section::Section;
 use crate::blueprint::{Alarm, Metric};
 
-/// The metrics that are served, each with the statistic that makes sense of it.
+/// The supported metrics, each with its statistic.
 const METRICS: [(&str, Metric, &str); 3] = [
     ("ApproximateAgeOfOldestMessage", Metric::AgeOfOldest, "Maximum"),
     ("NumberOfMessagesSent", Metric::Sent, "Sum"),
     ("ApproximateNumberOfMessagesVisible", Metric::Visible, "Maximum"),
 ];
 
-/// Reads an alarm; `resource` is its name where it has none.
+/// Reads an alarm; `resource` is its name if it declares none.
 pub(super) fn read(alarm: &Section<'_>, resource: &str) -> Option<Alarm> {
     alarm.only(
         &[

@@ -1,4 +1,5 @@
-//! The APIs of a template and the events that are their methods. Events of queues and streams are read elsewhere, any other is a complaint.
+//! The APIs of a template and the events that are their methods. Events of queues and streams are
+//! read elsewhere, any other is a complaint.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ const REAUTHORIZE: u64 = 300;
 /// A resource: its logical id and what is declared.
 pub(super) type Resource<'a> = (&'a String, &'a Value);
 
-/// An API and what its methods get where they say nothing.
+/// An API, with the defaults of its methods.
 struct Declared {
     resource: String,
     api: Api,
@@ -25,11 +26,11 @@ struct Declared {
     key_required: bool,
 }
 
-/// What of a template makes its APIs.
+/// The parts of a template that make up its APIs.
 pub(super) struct Parts<'a> {
     pub(super) apis: Vec<Resource<'a>>,
     pub(super) functions: Vec<Resource<'a>>,
-    /// What makes their keys.
+    /// The parts that make up their keys.
     pub(super) keys: keys::Parts<'a>,
 }
 
@@ -138,7 +139,8 @@ fn read_auth(value: &Value, names: &Names, complain: &mut dyn FnMut(&str, String
     auth
 }
 
-/// `ApiKeyRequired` of an `Auth`, where it says so. What is neither true nor false must not open a door.
+/// `ApiKeyRequired` of an `Auth`, if present. A value that is neither true nor false is an error,
+/// so that it cannot grant access.
 fn key_required(auth: &Value) -> Result<Option<bool>, String> {
     match auth.get("ApiKeyRequired") {
         None => Ok(None),

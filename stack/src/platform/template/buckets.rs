@@ -1,4 +1,5 @@
-//! `AWS::S3::Bucket` and the queues that it tells, and `AWS::SES::ReceiptRule`, which stores mail in one.
+//! `AWS::S3::Bucket` and the queues that it notifies, and `AWS::SES::ReceiptRule`, which stores
+//! mail in a bucket.
 
 use super::physical::Kind;
 use super::section::Section;
@@ -21,7 +22,7 @@ pub(super) fn read(bucket: &Section<'_>, name: String) -> Bucket {
     Bucket { name, notifies: told.collect() }
 }
 
-/// Where a rule stores mail; a rule that is not enabled takes none.
+/// Where a rule stores mail; a disabled rule takes none.
 pub(super) fn receipts(resource: &Section<'_>) -> Vec<Receipt> {
     resource.only(&["Rule"], &["RuleSetName", "After"]);
     let rule = resource.within("Rule");

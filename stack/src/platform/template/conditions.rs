@@ -1,5 +1,6 @@
-//! Conditions, `Fn::If` and `AWS::NoValue`: what is left of a template once its parameters are known. Who reads on meets none of the three.
-//! A condition that is not understood is a complaint and takes nothing away.
+//! Conditions, `Fn::If` and `AWS::NoValue`: resolves a template once its parameters are known, so
+//! that later readers meet none of the three. A condition that is not understood is a complaint and
+//! removes nothing.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::intrinsics::Names;
 
-/// A condition may name another; one that is deeper than this names itself.
+/// A condition may name another; a chain longer than this must be a cycle.
 const DEEPEST: usize = 32;
 
-/// The resources and globals of the template, with everything decided.
+/// The resources and globals of the template, with all conditions resolved.
 pub(super) fn resolve(template: &Value, names: &Names, complaints: &mut Vec<Complaint>) -> (Map<String, Value>, Map<String, Value>) {
     let section = |name: &str| template.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
     let declared = section("Conditions");
@@ -59,7 +60,7 @@ fn evaluate(condition: &Value, declared: &Map<String, Value>, names: &Names, dep
     }
 }
 
-/// The one field of a map that has no other.
+/// The only field of a map with exactly one.
 fn single(value: &Value) -> Option<(&str, &Value)> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
     fields.iter().next().map(|(name, value)| (name.as_str(), value))
@@ -79,7 +80,7 @@ impl Pruning<'_> {
         known.unwrap_or(true)
     }
 
-    /// What is left of a value; `None` where it is `AWS::NoValue`.
+    /// A value after conditions; `None` if it is `AWS::NoValue`.
     fn prune(&mut self, path: &str, value: Value) -> Option<Value> {
         match (single(&value), &value) {
             (Some(("Ref", Value::String(name))), _) if name == "AWS::NoValue" => None,
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_condition_takes_away_is_gone() {
+    fn a_false_condition_removes_its_resource() {
         let with = json!({"With": {"Fn::Not": [{"Condition": "Without"}]}, "Without": {"Fn::Equals": [{"Ref": "Layer"}, ""]}});
         let property = json!({"Fn::If": ["With", [{"Ref": "Layer"}], {"Ref": "AWS::NoValue"}]});
         for (layer, resources) in [

@@ -1,4 +1,5 @@
-//! Which resource is read by whom. A type that is neither read nor known to change nothing here is a complaint.
+//! Which module reads which resource. A type that is neither read nor known to have no effect here
+//! is a complaint.
 
 use serde_json::{Map, Value};
 
@@ -7,8 +8,8 @@ use super::section::Known;
 use super::{Declared, alarms, buckets, machines, mappings, pools, queues, tables};
 use crate::blueprint::{Blueprint, Source};
 
-/// Types that are read elsewhere or change nothing on this machine: who may do what, what the services are told by their own start, and what only
-/// AWS needs.
+/// Types that are read elsewhere or have no effect on this machine: permissions, settings that the
+/// services get when they start, and what only AWS needs.
 const WITHOUT_EFFECT: [&str; 17] = [
     "AWS::ApiGateway::ApiKey",
     "AWS::ApiGateway::UsagePlan",
@@ -29,14 +30,14 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "AWS::VerifiedPermissions::PolicyTemplate",
 ];
 
-/// Reads everything beside functions and routes.
+/// Reads everything besides functions and routes.
 pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known: &Known<'_>) -> Blueprint {
     let mut blueprint = Blueprint::default();
     for (resource, declared) in resources {
         let section = known.properties(resource, declared);
-        // What `Ref` gives is the name, but for queues and topics.
+        // `Ref` gives the name, except for queues and topics.
         let attribute = |key: &str| known.names.0.get(&format!("{resource}{key}")).cloned().unwrap_or_default();
-        // What `Ref` gives of a pool is its id.
+        // `Ref` of a pool gives its id.
         let pool = |arn: &str| known.arns.name(Kind::UserPool, arn).unwrap_or_else(|_| resource.clone());
         match declared.get("Type").and_then(Value::as_str).unwrap_or_default() {
             "AWS::SQS::Queue" => blueprint.queues.push(queues::read(&section, attribute(".QueueName"))),
@@ -58,7 +59,8 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
     blueprint
 }
 
-/// What AWS itself refuses: names that nothing has, and a queue that shows a message again while its function may still be at it.
+/// What AWS itself refuses: unknown names, and a queue whose messages become visible again while
+/// its function may still be working on them.
 fn consistent(blueprint: &Blueprint, functions: &[Declared], known: &Known<'_>) {
     let complain = |key: &str, what: String| known.complaints.borrow_mut().push(faults::Complaint::new(key, what));
     for alarm in blueprint.alarms.iter().filter(|alarm| !blueprint.queues.iter().any(|queue| queue.name == alarm.queue)) {

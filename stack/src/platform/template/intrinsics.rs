@@ -1,10 +1,11 @@
-//! `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::Join` to text. Any other intrinsic is a complaint, never an empty text.
+//! Resolves `Ref`, `Fn::Sub`, `Fn::GetAtt` and `Fn::Join` to text. Any other intrinsic is a
+//! complaint, never an empty text.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What names in the template stand for.
+/// The values of names in the template.
 #[derive(Debug, Default)]
 pub(crate) struct Names(pub BTreeMap<String, String>);
 
@@ -46,7 +47,7 @@ impl Names {
                 [Value::String(between), Value::Array(parts)] => {
                     Ok(parts.iter().map(|part| self.text(part)).collect::<Result<Vec<_>, _>>()?.join(between))
                 }
-                // A parameter that is a list is its text here.
+                // A list parameter is its comma-separated text here.
                 [Value::String(between), list @ Value::Object(_)] => Ok(self.text(list)?.replace(',', between)),
                 _ => Err("found `Fn::Join`, expected a text and a list".to_owned()),
             },
@@ -61,7 +62,7 @@ impl Names {
             let (name, after) = after.split_once('}').ok_or_else(|| format!("found `{text}`, a brace is not closed"))?;
             out.push_str(before);
             match name.strip_prefix('!') {
-                // Written `${!name}`, it stands for `${name}` itself.
+                // `${!name}` is the literal text `${name}`.
                 Some(literal) => out.push_str(&format!("${{{literal}}}")),
                 None => out.push_str(&more.get(name).map_or_else(|| self.find(name), |value| Ok(value.clone()))?),
             }

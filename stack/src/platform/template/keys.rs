@@ -1,4 +1,5 @@
-//! `AWS::ApiGateway::ApiKey`, and the usage plans that join keys with APIs. A key that no plan joins with an API opens nothing there.
+//! `AWS::ApiGateway::ApiKey`, and the usage plans that assign keys to APIs. A key without a plan
+//! for an API gives no access there.
 
 use faults::Complaint;
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::platform::gateway::ApiKey;
 const SHORTEST: usize = 20;
 const LONGEST: usize = 128;
 
-/// What of a template makes keys.
+/// The parts of a template that make up keys.
 pub(super) struct Parts<'a> {
     /// `AWS::ApiGateway::ApiKey`.
     pub(super) keys: Vec<Resource<'a>>,
@@ -21,7 +22,7 @@ pub(super) struct Parts<'a> {
     pub(super) joins: Vec<Resource<'a>>,
 }
 
-/// The keys, each with the logical id of an API that it opens.
+/// The keys, each with the logical id of an API that it gives access to.
 pub(super) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Complaint>) -> Vec<(String, ApiKey)> {
     let mut complain = |at: String, what: String| complaints.push(Complaint::new(at, what));
     let keys: Vec<_> = parts.keys.iter().map(|(resource, declared)| key(resource, declared, names, &mut complain)).collect();
@@ -58,7 +59,7 @@ struct Plan<'a> {
     apis: Vec<&'a str>,
 }
 
-/// A key, and whether it is enabled, which it is not unless it says so.
+/// A key, and whether it is enabled; the default is disabled.
 fn key(resource: &str, declared: &Value, names: &Names, complain: &mut dyn FnMut(String, String)) -> (ApiKey, bool) {
     only(resource, declared, &["Enabled", "Value"], &["Name", "Description", "GenerateDistinctId", "Tags"], complain);
     let enabled = match property(declared, "Enabled") {
@@ -71,7 +72,7 @@ fn key(resource: &str, declared: &Value, names: &Names, complain: &mut dyn FnMut
     };
     let value = property(declared, "Value").and_then(|value| match names.text(value) {
         Ok(text) if (SHORTEST..=LONGEST).contains(&text.len()) => Some(text),
-        // What was found is not said: it may be a secret.
+        // The value is not shown: it may be a secret.
         Ok(_) => {
             complain(format!("{resource}.Value"), format!("a key has {SHORTEST} to {LONGEST} characters"));
             None
@@ -106,7 +107,7 @@ fn reference(value: Option<&Value>) -> Option<&str> {
     value?.get("Ref")?.as_str()
 }
 
-/// Complains of every property that is neither read nor known to change nothing here.
+/// Complains about every property that is neither read nor known to have no effect here.
 fn only(resource: &str, declared: &Value, read: &[&str], without_effect: &[&str], complain: &mut dyn FnMut(String, String)) {
     for (key, _) in declared.get("Properties").and_then(Value::as_object).into_iter().flatten() {
         if !read.contains(&key.as_str()) && !without_effect.contains(&key.as_str()) {

@@ -8,7 +8,7 @@ use crate::account::arn;
 use crate::blueprint::Machine;
 use crate::services::stepfunctions::resource::{Needs, complaints, needs};
 
-/// Reads a machine; `None` where its definition is not understood, which is a complaint.
+/// Reads a machine; `None` if its definition is not understood, which is a complaint.
 pub(super) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
     machine.only(
         &["Name", "Type", "Definition", "DefinitionSubstitutions"],

@@ -1,4 +1,5 @@
-//! What queues and streams a function's events name, and how they invoke it; and the functions that a user pool invokes.
+//! The queues and streams in a function's events, and how they invoke it; and the functions that a
+//! user pool invokes.
 
 use std::time::Duration;
 
@@ -8,10 +9,11 @@ use super::physical::Kind;
 use super::section::Section;
 use crate::blueprint::{Mapping, Source};
 
-/// The most messages and records of a batch. Source: Lambda API reference, CreateEventSourceMapping.
+/// The most messages and records in a batch. Source: Lambda API reference,
+/// CreateEventSourceMapping.
 const LARGEST_BATCH: u32 = 10_000;
 
-/// What both kinds of events say.
+/// The fields that both kinds of events have.
 const BOTH: [&str; 5] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FilterCriteria", "FunctionResponseTypes", "Enabled"];
 
 /// The mappings of a function's events; events of other types are read elsewhere.
@@ -28,7 +30,7 @@ pub(super) fn read(function: &Section<'_>, name: &str) -> Vec<Mapping> {
     mappings.collect()
 }
 
-/// A mapping that is switched off is none.
+/// `None` if the mapping is disabled.
 fn mapping(event: &Section<'_>, function: &str, batch: u32, source: Source) -> Option<Mapping> {
     let mapping = Mapping {
         function: function.to_owned(),
@@ -58,7 +60,7 @@ fn stream(event: &Section<'_>) -> Option<Source> {
     event.needed("StartingPosition");
     event.served("StartingPosition", &["TRIM_HORIZON"]);
     event.served("ParallelizationFactor", &["1"]);
-    // Written -1, it is for ever, as it is where nothing is written.
+    // -1 retries without limit, and so does a missing value.
     let retries = event.number("MaximumRetryAttempts", -1..=10_000_i64).and_then(|number| u32::try_from(number).ok());
     Some(Source::Stream {
         table: event.resource(Kind::Stream, "Stream")?,

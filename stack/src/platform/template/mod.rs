@@ -1,4 +1,5 @@
-//! Reads a SAM template: what runs here is what is deployed. What it does not understand and what matters is a complaint that names the resource.
+//! Reads a SAM template, so that the deployed template also runs here. Anything that it does not
+//! understand and that matters is a complaint that names the resource.
 
 mod alarms;
 mod apis;
@@ -48,7 +49,7 @@ pub struct Template {
 pub struct Declared {
     /// The logical id.
     pub resource: String,
-    /// `FunctionName`, or the binary's name where there is none.
+    /// `FunctionName`, or the binary's name if it is missing.
     pub name: String,
     /// Where its code is.
     pub code: Package,
@@ -79,7 +80,8 @@ pub enum Package {
 }
 
 impl Package {
-    /// What runs: a binary of `binaries`, or a folder relative to `template`, the folder of the template.
+    /// The code to run: a binary in `binaries`, or a folder relative to `template`, the folder of
+    /// the template.
     pub fn code(self, binaries: &Path, template: &Path) -> Code {
         match self {
             Self::Binary(name) => Code::Provided(binaries.join(name)),
@@ -93,7 +95,7 @@ impl Package {
 #[error("{}", .0.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; "))]
 pub struct TemplateError(pub Vec<Complaint>);
 
-/// Properties of a function that change nothing on this platform.
+/// Properties of a function that have no effect on this platform.
 const WITHOUT_EFFECT: [&str; 13] = [
     "Description",
     "Policies",
@@ -111,7 +113,7 @@ const WITHOUT_EFFECT: [&str; 13] = [
 ];
 
 impl Template {
-    /// Reads a template; `parameters` are those of its parameters that do not have their defaults.
+    /// Reads a template; `parameters` are the parameters that differ from their defaults.
     ///
     /// # Errors
     /// All complaints at once, each with its resource.
@@ -149,10 +151,10 @@ impl Template {
         if complaints.is_empty() { Ok(Self { functions, routes, blueprint }) } else { Err(TemplateError(complaints)) }
     }
 
-    /// What several templates deploy together.
+    /// Joins what several templates deploy.
     ///
     /// # Errors
-    /// Where a name is there twice.
+    /// If a name is declared twice.
     pub fn join(all: Vec<Self>) -> Result<Self, TemplateError> {
         let mut joined = Self { functions: Vec::new(), routes: Routes { apis: Vec::new() }, blueprint: Blueprint::default() };
         for template in all {

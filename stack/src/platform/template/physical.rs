@@ -1,4 +1,5 @@
-//! The names and ARNs that resources have once they are made, so that others can refer to them, and the way back from an ARN to its resource.
+//! The physical names and ARNs of resources, so that others can refer to them, and the way back
+//! from an ARN to its resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::intrinsics::Names;
 use crate::platform::names::{ACCOUNT, REGION};
 
-/// What an ARN may name.
+/// The kinds of resources that an ARN may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Function,
@@ -39,7 +40,7 @@ impl Kind {
         }
     }
 
-    /// The kind that a resource's type makes, and the property that names it; a policy store has none.
+    /// The kind of a resource type, and the property with its name; a policy store has none.
     fn of(resource_type: &str) -> Option<(Self, &'static str)> {
         Some(match resource_type {
             "AWS::Serverless::Function" => (Self::Function, "FunctionName"),
@@ -60,7 +61,7 @@ impl Kind {
 pub(super) struct Arns(BTreeMap<String, (Kind, String)>);
 
 impl Arns {
-    /// The name of the resource that an ARN names.
+    /// The name of the resource with this ARN.
     pub(super) fn name(&self, kind: Kind, arn: &str) -> Result<String, String> {
         match self.0.get(arn) {
             Some((found, name)) if *found == kind => Ok(name.clone()),
@@ -74,7 +75,7 @@ pub(super) fn binary(declared: &Value) -> Option<&str> {
     declared.get("Metadata")?.get("BuildProperties")?.get("Binary")?.as_str()
 }
 
-/// Makes every resource's name, ARN and attributes known to `names`.
+/// Adds every resource's name, ARN and attributes to `names`.
 pub(super) fn name_all(resources: &Map<String, Value>, names: &mut Names, complaints: &mut Vec<Complaint>) -> Arns {
     let region = names.0.get("AWS::Region").map_or(REGION, String::as_str).to_owned();
     let mut arns = Arns::default();
@@ -124,7 +125,8 @@ fn name_clients(resources: &Map<String, Value>, names: &mut Names, complaints: &
     }
 }
 
-/// Where a resource has no name of its own: a function has its binary's, others what the caller says or their logical id.
+/// The name of a resource that declares none: a function has its binary's name, others the caller's
+/// choice or their logical id.
 fn unnamed(kind: Kind, resource: &str, declared: &Value, names: &Names) -> String {
     let said = match kind {
         Kind::Function => binary(declared).map(str::to_owned),
@@ -134,7 +136,7 @@ fn unnamed(kind: Kind, resource: &str, declared: &Value, names: &Names) -> Strin
     said.unwrap_or_else(|| resource.to_owned())
 }
 
-/// What an attribute that is an ARN names.
+/// The kind of resource that an attribute with an ARN names.
 fn kind_of(kind: Kind, attribute: &str) -> Option<Kind> {
     match attribute {
         "Arn" => Some(kind),
@@ -144,8 +146,8 @@ fn kind_of(kind: Kind, attribute: &str) -> Option<Kind> {
     }
 }
 
-/// The attributes of a resource; the empty one is what `Ref` gives. A queue's address names AWS, for an SDK asks at its own endpoint and looks
-/// at the last part only.
+/// The attributes of a resource; the empty one is what `Ref` gives. A queue's address names AWS,
+/// because an SDK uses its own endpoint and reads only the address's last part.
 fn attributes(kind: Kind, name: &str, region: &str) -> Vec<(&'static str, String)> {
     let named = name.to_owned();
     let arn = |service: &str, rest: &str| format!("arn:aws:{service}:{region}:{ACCOUNT}:{rest}{name}");

@@ -1,4 +1,4 @@
-//! A part of the template under its own path: what is read of it, and what is complained about by that path.
+//! A part of the template with its path: reads fields, and reports complaints under that path.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::intrinsics::Names;
 use super::physical::{Arns, Kind};
 
-/// What is known while parts are read, and what was not understood so far.
+/// What is known while parts are read, and the complaints so far.
 pub(super) struct Known<'a> {
     pub names: &'a Names,
     pub arns: &'a Arns,
@@ -26,7 +26,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// A map of the template; one that is not there has no fields.
+/// A map of the template; a missing one has no fields.
 #[derive(Clone)]
 pub(super) struct Section<'a> {
     path: String,
@@ -39,7 +39,7 @@ impl<'a> Section<'a> {
         self.known.complaints.borrow_mut().push(Complaint::new(format!("{}.{key}", self.path), what));
     }
 
-    /// Complains of every field that is neither read nor known to change nothing here.
+    /// Complains about every field that is neither read nor known to have no effect here.
     pub(super) fn only(&self, read: &[&str], without_effect: &[&str]) {
         for key in self.fields.into_iter().flat_map(Map::keys) {
             if !read.contains(&key.as_str()) && !without_effect.contains(&key.as_str()) {
@@ -56,12 +56,13 @@ impl<'a> Section<'a> {
         self.fields?.get(key)
     }
 
-    /// Text, with everything in it resolved; `None` where it is not there, or not understood, which is a complaint.
+    /// Text, with all intrinsics resolved; `None` if it is missing, or not understood, which is a
+    /// complaint.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         self.known.names.text(self.value(key)?).map_err(|why| self.complain(key, why)).ok()
     }
 
-    /// The same where it must be there.
+    /// The same for a field that must exist.
     pub(super) fn needed(&self, key: &str) -> String {
         if !self.has(key) {
             self.complain(key, "found none");
@@ -69,7 +70,8 @@ impl<'a> Section<'a> {
         self.text(key).unwrap_or_default()
     }
 
-    /// Complains where the field has another value than one of these; where it is not there AWS takes the first.
+    /// Complains if the field has another value than one of these; if it is missing, AWS takes the
+    /// first.
     pub(super) fn served(&self, key: &str, values: &[&str]) -> Option<String> {
         let found = self.text(key)?;
         if !values.contains(&found.as_str()) {
@@ -91,7 +93,7 @@ impl<'a> Section<'a> {
         self.number(key, bounds).map(Duration::from_secs)
     }
 
-    /// Whether a switch is on; AWS leaves one off that is not there.
+    /// Whether a switch is on; a missing one is off, as at AWS.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.text(key).is_some_and(|text| {
             if !matches!(text.as_str(), "true" | "false") {
@@ -101,7 +103,7 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// A map within this one; nothing where there is none.
+    /// A map within this one; empty if it is missing.
     pub(super) fn within(&self, key: &str) -> Self {
         self.part(key, self.value(key))
     }
@@ -134,7 +136,8 @@ impl<'a> Section<'a> {
         self.list(key).iter().filter_map(|value| self.known.names.text(value).map_err(|why| self.complain(key, why)).ok()).collect()
     }
 
-    /// A field with everything in it resolved: intrinsics, and `${name}` in its texts by `substitutions`. What is not understood is a complaint and `null`.
+    /// A field with everything resolved: intrinsics, and `${name}` in its texts by `substitutions`.
+    /// What is not understood is a complaint and `null`.
     pub(super) fn resolved(&self, key: &str, substitutions: &BTreeMap<String, String>) -> Option<Value> {
         Some(self.resolve(key, self.value(key)?, substitutions))
     }
@@ -166,13 +169,13 @@ impl<'a> Section<'a> {
         self.fields.into_iter().flatten().map(|(key, value)| (key.as_str(), self.part(key, Some(value)))).collect()
     }
 
-    /// The name of the resource whose ARN stands in a field.
+    /// The name of the resource whose ARN is in a field.
     pub(super) fn resource(&self, kind: Kind, key: &str) -> Option<String> {
         let arn = self.text(key)?;
         self.name(kind, key, &arn)
     }
 
-    /// The name of the resource that an ARN from a field names.
+    /// The name of the resource with an ARN from a field.
     pub(super) fn name(&self, kind: Kind, key: &str, arn: &str) -> Option<String> {
         self.known.arns.name(kind, arn).map_err(|why| self.complain(key, why)).ok()
     }
@@ -182,7 +185,8 @@ fn is_intrinsic(fields: &Map<String, Value>) -> bool {
     fields.len() == 1 && fields.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 
-/// Puts in what stands for each `${name}`. A name that stands for nothing would be left as it is at AWS, and is a mistake.
+/// Replaces each `${name}` by its value. AWS would keep an unknown name as text; here it is an
+/// error.
 fn substituted(text: &str, substitutions: &BTreeMap<String, String>) -> Result<String, String> {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("${") {

@@ -1,4 +1,4 @@
-//! `AWS::DynamoDB::Table`, and `AWS::SNS::Topic`, which is a name and no more.
+//! `AWS::DynamoDB::Table`, and `AWS::SNS::Topic`, of which only the name is read.
 
 use super::section::Section;
 use crate::blueprint::{Table, Topic};

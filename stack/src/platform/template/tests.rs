@@ -1,4 +1,4 @@
-//! A template as it is deployed, read as a whole.
+//! Reads a whole template in the form that is deployed.
 
 use super::*;
 

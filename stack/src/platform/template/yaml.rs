@@ -11,7 +11,7 @@ enum Open {
 /// Reads one document.
 ///
 /// # Errors
-/// Where it is not YAML, has a tag or an alias, or a key that is not text.
+/// If it is not YAML, has a tag or an alias, or a key that is not text.
 pub fn read(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
@@ -69,7 +69,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
     }
 }
 
-/// A number with a point, where it is written back as it was read.
+/// A number with a decimal point, if it prints back as it was written.
 fn decimal(text: &str) -> Option<Value> {
     let number: f64 = text.parse().ok()?;
     (text.contains('.') && number.to_string() == text).then(|| Value::from(number))
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_lost_is_refused() {
+    fn a_rule_whose_mail_would_be_lost_is_refused() {
         for (text, why) in [("a: !Ref b", "tag"), ("a: &x 1\nb: *x", "alias"), ("a: 1\na: 2", "twice"), ("a: [", ""), ("", "nothing")] {
             let error = read(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

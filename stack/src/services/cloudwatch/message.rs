@@ -1,4 +1,4 @@
-//! What CloudWatch says of an alarm: the message to its topic, and its description over the wire.
+//! CloudWatch's texts about an alarm: the message to its topic, and its description in answers.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::blueprint::{Alarm, Metric};
 /// The region's name for people.
 const REGION_FOR_PEOPLE: &str = "US East (N. Virginia)";
 
-/// What is measured, as CloudWatch names it: metric and statistic.
+/// A metric as CloudWatch names it: metric and statistic.
 pub const fn measured(metric: Metric) -> (&'static str, &'static str) {
     match metric {
         Metric::AgeOfOldest => ("ApproximateAgeOfOldestMessage", "Maximum"),
@@ -20,7 +20,7 @@ pub const fn measured(metric: Metric) -> (&'static str, &'static str) {
     }
 }
 
-/// How the value is compared with the threshold, as CloudWatch names it.
+/// The comparison with the threshold, as CloudWatch names it.
 pub const fn comparison(alarm: &Alarm) -> &'static str {
     if alarm.inclusive { "GreaterThanOrEqualToThreshold" } else { "GreaterThanThreshold" }
 }
@@ -30,7 +30,7 @@ pub fn alarm_arn(alarm: &Alarm) -> String {
     arn("cloudwatch", &format!("alarm:{}", alarm.name))
 }
 
-/// Why the state is what it became.
+/// The reason for the present state.
 pub fn reason(alarm: &Alarm, change: &Change) -> String {
     let compared = if alarm.inclusive { "greater than or equal to" } else { "greater than" };
     let crossed = change.to == super::State::Alarm;

@@ -1,5 +1,6 @@
-//! CloudWatch's alarms on queues: measures as often as CloudWatch does, in compressed time, and tells of every state that changes.
-//! Over the wire `DescribeAlarms` alone, in JSON 1.0, which botocore 1.44 speaks; aws-sdk-cloudwatch 1.140 speaks RPC v2 CBOR, which this does not.
+//! CloudWatch's alarms on queues: samples as often as CloudWatch does, in compressed time, and
+//! reports every change of state. Over HTTP it serves only `DescribeAlarms`, in JSON 1.0, which
+//! botocore 1.44 speaks. aws-sdk-cloudwatch 1.140 speaks RPC v2 CBOR, which this does not.
 
 mod message;
 mod watch;
@@ -23,11 +24,11 @@ use crate::blueprint::{Alarm, Metric};
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described =
     Described { name: "cloudwatch", title: "CloudWatch", protocol: Protocol::Json10("GraniteServiceVersion20100801"), operations: &[] };
 
-/// Why an alarm is as it is before anything was measured.
+/// The reason for an alarm's state before anything was measured.
 const UNMEASURED: &str = "Unchecked: Initial alarm creation";
 
 /// All alarms of one machine.
@@ -42,7 +43,7 @@ pub struct Alarms {
 struct Watched {
     watch: Watch,
     reason: String,
-    /// How many messages had ever been sent at the last sample.
+    /// The number of messages ever sent, at the last sample.
     sent: u64,
 }
 
@@ -53,7 +54,7 @@ impl Alarms {
         Arc::new(Self { watched: alarms.iter().map(watched).collect(), compressed, sqs, sns, sightings })
     }
 
-    /// Measures and tells for as long as it is polled.
+    /// Samples and reports for as long as it is polled.
     pub async fn watch(self: Arc<Self>) {
         let mut watching = JoinSet::new();
         for n in 0..self.watched.len() {
@@ -71,7 +72,7 @@ impl Alarms {
         while watching.join_next().await.is_some() {}
     }
 
-    /// The names of all alarms and what each says.
+    /// The names of all alarms and their states.
     pub fn states(&self) -> Vec<(String, State)> {
         let state = |watched: &Mutex<Watched>| {
             let watched = lock(watched);
@@ -97,7 +98,7 @@ impl Alarms {
         }
     }
 
-    /// That nothing is wrong at the beginning is no news.
+    /// A change from `INSUFFICIENT_DATA` to `OK` is not reported: nothing was wrong before.
     fn tell(&self, alarm: &Alarm, change: &Change) {
         if (change.from, change.to) == (State::InsufficientData, State::Ok) {
             return;
@@ -162,7 +163,8 @@ mod tests {
     use super::*;
     use crate::blueprint::{Queue, Topic};
 
-    /// One queue, a thousand times faster, with an alarm on the age of its oldest and one on its length.
+    /// One queue, a thousand times faster, with an alarm on the age of its oldest message and one
+    /// on its length.
     fn alarms() -> (Arc<Sqs>, Arc<Sns>, Arc<Alarms>, tokio::sync::mpsc::UnboundedReceiver<crate::Sighting>) {
         let second = Duration::from_secs(1);
         let compressed = Compressed { queues: 1000, expiry: 1 };
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_alarm_is_told_when_it_rings_and_when_it_is_over() {
+    async fn an_alarm_is_reported_when_it_fires_and_when_it_is_over() {
         let (sqs, sns, alarms, mut seen) = alarms();
         alarms.watched.iter().for_each(|watched| alarms.measure(watched));
         assert_eq!(alarms.states(), [("old".to_owned(), State::Ok), ("many".to_owned(), State::Ok)]);
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn alarms_are_described_as_they_are_asked_for() {
+    fn alarms_are_described_as_requested() {
         let (_, _, alarms, _seen) = alarms();
         for (asked, names) in [
             (json!({}), vec!["old", "many"]),

@@ -1,21 +1,23 @@
-//! One alarm's judgement of its metric: pure, a value at a time. Samples come once a minute at AWS, as SQS's metrics do.
+//! How one alarm evaluates its metric: pure, one value at a time. At AWS a sample comes once a
+//! minute, as SQS's metrics do.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::blueprint::{Alarm, Metric};
 
-/// How often SQS's metrics have a new value, and standard alarms are evaluated. Source: Amazon SQS, available CloudWatch metrics.
+/// How often SQS's metrics have a new value, and standard alarms are evaluated. Source: Amazon SQS,
+/// available CloudWatch metrics.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What an alarm says.
+/// The state of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Nothing was measured yet.
     InsufficientData,
     /// The threshold is not crossed.
     Ok,
-    /// It is.
+    /// The threshold is crossed.
     Alarm,
 }
 
@@ -30,25 +32,25 @@ impl State {
     }
 }
 
-/// A state that became another.
+/// A change of state.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Change {
     /// From.
     pub from: State,
-    /// To.
+    /// The new state.
     pub to: State,
-    /// The value over the period that made it so.
+    /// The value over the period that caused it.
     pub value: f64,
 }
 
-/// An alarm and what it has measured.
+/// An alarm and its samples.
 #[derive(Debug)]
 pub struct Watch {
-    /// As it was declared.
+    /// Its declaration.
     pub declared: Alarm,
-    /// What it says.
+    /// Its state.
     pub state: State,
-    /// The samples of the period that ends now.
+    /// The samples of the current period.
     samples: VecDeque<f64>,
 }
 
@@ -58,7 +60,7 @@ impl Watch {
         Self { declared, state: State::InsufficientData, samples: VecDeque::new() }
     }
 
-    /// How long from one sample to the next, at AWS.
+    /// The time between two samples, at AWS.
     pub fn step(&self) -> Duration {
         self.declared.period.min(MINUTE).max(Duration::from_secs(1))
     }
@@ -68,7 +70,7 @@ impl Watch {
         usize::try_from(self.declared.period.as_secs() / self.step().as_secs()).unwrap_or(1).max(1)
     }
 
-    /// A new sample; the state changes by the statistic over the period that ends with it.
+    /// Adds a sample; the state follows the statistic over the period that ends with it.
     pub fn sample(&mut self, sample: f64) -> Option<Change> {
         if self.samples.len() >= self.window() {
             self.samples.pop_front();

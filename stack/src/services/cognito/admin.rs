@@ -1,4 +1,5 @@
-//! The administrator's operations on users: make, look, disable, enable, delete, list. Each call is about the one pool that it names.
+//! The administrator's operations on users: create, get, disable, enable, delete, list. Each call
+//! names one pool.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::{Cognito, Refusal};
 use crate::Seen;
 use crate::services::wire::Call;
 
-/// Users on a page of `ListUsers`, at most. Source: Amazon Cognito, ListUsers.
+/// The most users on a page of `ListUsers`. Source: Amazon Cognito, ListUsers.
 const PAGE: usize = 60;
 
 #[derive(Deserialize)]
@@ -65,7 +66,7 @@ struct Listed {
 }
 
 impl Cognito {
-    /// Does what an administrator asks at `now`; `None` where it is no such operation.
+    /// Carries out an administrator's operation at `now`; `None` if it is not one.
     pub(super) fn administer(&self, call: &Call, now: Instant) -> Option<Result<Value, Refusal>> {
         Some(match call.operation.as_str() {
             "AdminCreateUser" => read(call).and_then(|asked| self.create(asked)),
@@ -79,7 +80,7 @@ impl Cognito {
         })
     }
 
-    /// Every call counts, also one that then finds nobody.
+    /// Every call counts, even one that then finds no user.
     fn within_quota(&self, call: &Call, now: Instant) -> Result<(), Refusal> {
         if self.disables.admits(now) {
             return Ok(());

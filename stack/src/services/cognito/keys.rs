@@ -1,4 +1,4 @@
-//! The keys that sign a pool's tokens, and the key set that it publishes.
+//! The keys that sign a pool's tokens, and the published key set.
 
 use std::io;
 
@@ -16,10 +16,10 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a new key; takes about a tenth of a second of CPU.
+    /// Generates a new key; takes about a tenth of a second of CPU time.
     ///
     /// # Errors
-    /// Where the machine has no randomness to give.
+    /// If the system provides no randomness.
     pub fn generate() -> io::Result<Self> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| io::Error::other("no RSA key could be made"))?;
         let mut id = [0_u8; 33];
@@ -27,7 +27,7 @@ impl SigningKey {
         Ok(Self { id: URL_SAFE_NO_PAD.encode(id), pair })
     }
 
-    /// What `kid` says.
+    /// The value of `kid`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -43,7 +43,7 @@ impl SigningKey {
     /// A token with these claims, signed by RS256.
     ///
     /// # Errors
-    /// Where the signature could not be made.
+    /// If it could not be signed.
     pub fn token(&self, claims: &Value) -> io::Result<String> {
         let header = json!({"kid": self.id, "alg": "RS256"});
         let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));

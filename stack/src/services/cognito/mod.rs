@@ -1,5 +1,6 @@
-//! Cognito user pools: sign-in, refresh, key sets. It keeps no session and never gives a token without a password or a refresh token,
-//! but for `/brownout/expired-token`, whose tokens are past.
+//! Cognito user pools: sign-in, refresh, key sets. It keeps no session, and issues a token only for
+//! a password or a refresh token. The one exception is `/brownout/expired-token`, whose tokens have
+//! expired already.
 
 mod admin;
 pub mod keys;
@@ -32,7 +33,7 @@ use crate::blueprint::UserPool as Declared;
 use crate::invoke::LateInvoke;
 use crate::{Seen, Sightings};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described {
     name: "cognito-idp",
     title: "Cognito",
@@ -40,14 +41,15 @@ pub const DESCRIBED: Described = Described {
     operations: &["Jwks", "InitiateAuth", "AdminDisableUser", "AdminEnableUser", "AdminGetUser"],
 };
 
-/// What is published for everyone.
+/// The operation of a public address.
 fn operation(_: &Method, uri: &Uri) -> Option<&'static str> {
     let path = uri.path();
     let key_set = path.ends_with("/.well-known/jwks.json").then_some("Jwks");
     key_set.or_else(|| path.ends_with("/.well-known/openid-configuration").then_some("OpenIdConfiguration"))
 }
 
-/// AdminDisableUser calls a second for an account and Region, not adjustable. Source: Amazon Cognito, quotas for user pool APIs.
+/// AdminDisableUser calls per second for an account and Region, not adjustable. Source: Amazon
+/// Cognito, quotas for user pool APIs.
 const DISABLES_A_SECOND: usize = 25;
 
 /// The user pools of this machine.
@@ -55,16 +57,17 @@ pub struct Cognito {
     pools: Vec<Arc<UserPool>>,
     /// By the pool's name.
     triggers: BTreeMap<String, Trigger>,
-    /// Of `AdminDisableUser`, over all pools.
+    /// The quota of `AdminDisableUser`, over all pools.
     disables: Quota,
     sightings: Sightings,
 }
 
 impl Cognito {
-    /// The declared pools with their users, their issuers at `at`. The keys are made side by side.
+    /// The declared pools with their users and the address `at` in their issuers. The keys are
+    /// generated in parallel.
     ///
     /// # Errors
-    /// Where no key can be made.
+    /// If a key cannot be generated.
     pub async fn start(
         declared: &[Declared],
         users: &BTreeMap<String, Vec<Seeded>>,
@@ -89,7 +92,7 @@ impl Cognito {
         Ok(Self { pools, triggers, disables: Quota::a_second(DISABLES_A_SECOND), sightings: sightings.clone() })
     }
 
-    /// Where the pools are.
+    /// The pools' addresses.
     pub fn addresses(&self) -> Vec<addresses::Pool> {
         self.pools.iter().map(|pool| pool.address.clone()).collect()
     }
@@ -127,7 +130,8 @@ impl Cognito {
         Ok(json!({"AuthenticationResult": result, "ChallengeParameters": {}}))
     }
 
-    /// Users of a pool by name, at most so many, as an administrator sees them; none where there is no such pool. For people.
+    /// At most `most` users of a pool by name, as an administrator sees them; empty if the pool
+    /// does not exist. For the page.
     pub fn users(&self, pool: &str, most: usize) -> Vec<Value> {
         let pool = self.pools.iter().find(|it| it.address.name == pool);
         let users = pool.map(|pool| pool.users.after("", most)).unwrap_or_default();
@@ -147,7 +151,8 @@ impl Cognito {
         }
     }
 
-    /// What only this machine has: `POST /brownout/rotate-keys {"pool"}` and `POST /brownout/expired-token {"pool","client","user"}`.
+    /// Operations of this machine only: `POST /brownout/rotate-keys {"pool"}` and `POST
+    /// /brownout/expired-token {"pool","client","user"}`.
     pub async fn control(&self, call: &Call) -> Answer {
         let done = match (call.path.as_str(), serde_json::from_slice::<Control>(&call.body)) {
             (_, Err(error)) => Err(Refusal::new("InvalidParameterException", error.to_string())),
@@ -176,7 +181,7 @@ impl Cognito {
         let client = control.client.as_deref().unwrap_or(&pool.address.client_id);
         let user = pool.users.find(&control.user).filter(|_| pool.has_client(client));
         let user = user.ok_or_else(|| Refusal::new("ResourceNotFoundException", "the pool has no such client or user"))?;
-        // Expired for an hour: beyond any tolerance for clocks that differ.
+        // Expired an hour ago: beyond any tolerance for clocks that differ.
         let tokens = issue(pool, client, &control.user, &user, SystemTime::now() - 2 * GOOD_FOR).await?;
         Ok(json!({"AccessToken": tokens.access, "IdToken": tokens.id}))
     }
@@ -259,7 +264,7 @@ struct Control {
     user: String,
 }
 
-/// The user whose password this is, where they may sign in.
+/// The user with this password, if the user may sign in.
 fn by_password(pool: &UserPool, name: &str, password: &str) -> Result<User, Refusal> {
     let user = pool.users.find(name).ok_or_else(Refusal::nobody)?;
     if user.password.as_deref() != Some(password) {
@@ -275,7 +280,7 @@ fn by_password(pool: &UserPool, name: &str, password: &str) -> Result<User, Refu
     Ok(user)
 }
 
-/// The user whose refresh token this is, where they may still have new tokens by it.
+/// The user of this refresh token, if it may still be exchanged for new tokens.
 fn by_token(pool: &UserPool, client: &str, token: &str) -> Result<(String, User), Refusal> {
     let refused = |what: &str| Refusal::new("NotAuthorizedException", what);
     let (name, era) = pool.refreshed(client, token).ok_or_else(|| refused("Invalid Refresh Token"))?;
@@ -287,7 +292,7 @@ fn by_token(pool: &UserPool, client: &str, token: &str) -> Result<(String, User)
     }
 }
 
-/// Two signatures take a millisecond or two: too long for a thread that answers others.
+/// Two signatures take a millisecond or two: too long for a thread that serves other requests.
 async fn issue(pool: &Arc<UserPool>, client: &str, name: &str, user: &User, issued: SystemTime) -> io::Result<Tokens> {
     let (pool, client, name, user) = (Arc::clone(pool), client.to_owned(), name.to_owned(), user.clone());
     tokio::task::spawn_blocking(move || pool.issue(&client, &name, &user, issued)).await.map_err(io::Error::other)?
@@ -349,7 +354,7 @@ mod tests {
         cognito.answer(&call("InitiateAuth", "/", body)).await
     }
 
-    /// The claims, where the pool's published keys verify the token.
+    /// The claims, if the pool's published keys verify the token.
     async fn claims(cognito: &Cognito, pool: &str, token: &str) -> Result<Value, String> {
         let set = cognito.answer(&call("Jwks", &format!("/us-east-1_{pool}/.well-known/jwks.json"), Value::Null)).await;
         let set: JwkSet = serde_json::from_slice(&set.body).unwrap();
@@ -405,7 +410,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rotated_key_leaves_the_set_and_an_expired_token_is_rightly_signed() {
+    async fn a_rotated_key_leaves_the_set_and_an_expired_token_is_correctly_signed() {
         let cognito = cognito().await;
         let pool = cognito.addresses().into_iter().find(|p| p.name == "clinic-external").unwrap();
         let body = json!({"pool": "clinic-external", "client": pool.other_client_id, "user": "Dave"});
@@ -420,7 +425,7 @@ mod tests {
         assert_eq!(cognito.control(&call("", "/brownout/rotate-keys", json!({"pool": "none"}))).await.status, 400);
     }
 
-    /// How a function behaves that a pool calls.
+    /// How a function behaves when a pool calls it.
     enum Behaviour {
         Echo,
         Silent,
@@ -429,7 +434,8 @@ mod tests {
         Throttled,
     }
 
-    /// Functions that behave one call after the other as they are told, then give every event back.
+    /// Functions that behave as listed, one call after the other, and return every event after
+    /// that.
     struct Functions {
         behaviours: Mutex<VecDeque<Behaviour>>,
         calls: Mutex<Vec<(Instant, Value, Option<String>)>>,
@@ -453,7 +459,7 @@ mod tests {
         }
     }
 
-    /// A pool of so many members whose function behaves so.
+    /// A pool of `count` members whose function behaves like this.
     async fn pool_of(count: u32, behaviours: Vec<Behaviour>) -> (Cognito, Arc<Functions>, UnboundedReceiver<Sighting>) {
         let functions = Arc::new(Functions { behaviours: Mutex::new(behaviours.into()), calls: Mutex::default() });
         let invoke = LateInvoke::default();
@@ -484,7 +490,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sign_in_is_granted_once_its_function_has_given_the_event_back() {
+    async fn a_sign_in_is_granted_once_its_function_has_returned_the_event() {
         let (cognito, functions, mut seen) = members(Vec::new()).await;
         let client = cognito.addresses()[0].client_id.clone();
         let body = json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": "member-00001", "PASSWORD": PASSWORD}});
@@ -557,7 +563,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_functions_own_words_are_in_the_refusal() {
+    async fn the_refusal_contains_the_functions_own_message() {
         let (cognito, _functions, _seen) = members(vec![Behaviour::Fails("Broken", "no table")]).await;
         assert_eq!(json_of(&member_signs_in(&cognito).await)["message"], "PostAuthentication failed with error no table.");
     }
@@ -595,7 +601,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_26_disables_in_a_second_one_is_refused_and_what_else_an_administrator_does_is_not_counted() {
+    async fn one_of_26_disables_in_a_second_is_refused_and_other_operations_are_not_counted() {
         let (cognito, _functions, mut seen) = members(Vec::new()).await;
         let body = json!({"UserPoolId": "us-east-1_members", "Username": "member-00002"});
         let administer = |operation: &str, at: Instant| cognito.administer(&call(operation, "/", body.clone()), at).unwrap();

@@ -1,4 +1,4 @@
-//! One user pool: who may sign in through which client, and the tokens that they get.
+//! One user pool: its users, its clients, and the tokens that it issues.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use super::keys::SigningKey;
 use super::users::{User, Users};
 
-/// How long an access or id token is good; Cognito's default.
+/// How long an access or id token is valid; Cognito's default.
 pub const GOOD_FOR: Duration = Duration::from_secs(3600);
-/// How long a refresh token is good; Cognito's default of 30 days.
+/// How long a refresh token is valid; Cognito's default of 30 days.
 const REFRESH_GOOD_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// One user pool.
@@ -27,11 +27,11 @@ pub struct UserPool {
     /// The users.
     pub users: Users,
     key: RwLock<Arc<SigningKey>>,
-    /// Seals refresh tokens, so that none has to be remembered.
+    /// Signs refresh tokens, so that the pool need not store them.
     seal: hmac::Key,
 }
 
-/// An access and an id token of one sign-in.
+/// The access and id tokens of one sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
     /// `token_use` access.
@@ -41,10 +41,10 @@ pub struct Tokens {
 }
 
 impl UserPool {
-    /// A pool with a key of its own and these users in their groups.
+    /// A pool with its own key and these users in their groups.
     ///
     /// # Errors
-    /// Where no key can be made.
+    /// If no key can be generated.
     pub fn new(address: addresses::Pool, users: Vec<Seeded>) -> io::Result<Self> {
         let mut secret = [0_u8; 32];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no random bytes could be had"))?;
@@ -57,7 +57,7 @@ impl UserPool {
         Ok(pool)
     }
 
-    /// Adds a user who can sign in at once; false where there is one of this name.
+    /// Adds a user who can sign in at once; false if the name is taken.
     fn add_confirmed(&self, name: &str, groups: Vec<String>) -> bool {
         self.users.add(name, User::confirmed(self.subject(name), format!("{name}@users.example"), groups))
     }
@@ -67,12 +67,12 @@ impl UserPool {
         client == self.address.client_id || client == self.address.other_client_id
     }
 
-    /// The key that signs now.
+    /// The current signing key.
     pub fn key(&self) -> Arc<SigningKey> {
         Arc::clone(&self.key.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Another key takes the place of the old one, which leaves the key set at once.
+    /// Replaces the signing key; the old one leaves the key set at once.
     pub fn rotate(&self, key: SigningKey) {
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
@@ -80,7 +80,7 @@ impl UserPool {
     /// Tokens for the user called `name` through `client`, issued at `issued`.
     ///
     /// # Errors
-    /// Where they could not be signed.
+    /// If they could not be signed.
     pub fn issue(&self, client: &str, name: &str, user: &User, issued: SystemTime) -> io::Result<Tokens> {
         let key = self.key();
         let issued = seconds(issued);
@@ -101,7 +101,7 @@ impl UserPool {
         Ok(Tokens { access: key.token(&merged(&common, access)?)?, id: key.token(&merged(&common, id)?)? })
     }
 
-    /// A token that gets the user called `name` new ones for as long as its era lasts, with its contents sealed.
+    /// A signed token that the user `name` can exchange for new ones during its era.
     pub fn refresh_token(&self, client: &str, name: &str, era: u64) -> String {
         let good_until = seconds(SystemTime::now() + REFRESH_GOOD_FOR);
         let what = URL_SAFE_NO_PAD.encode(json!([client, name, good_until, era]).to_string());
@@ -109,7 +109,8 @@ impl UserPool {
         format!("{what}.{seal}")
     }
 
-    /// The user whom a refresh token names and the era it is of, where this pool made it for `client` and it is still good.
+    /// The user and the era in a refresh token, if this pool made it for `client` and it is still
+    /// valid.
     pub fn refreshed(&self, client: &str, token: &str) -> Option<(String, u64)> {
         let (what, seal) = token.split_once('.')?;
         hmac::verify(&self.seal, what.as_bytes(), &URL_SAFE_NO_PAD.decode(seal).ok()?).ok()?;
@@ -118,7 +119,7 @@ impl UserPool {
         (for_client == client && seconds(SystemTime::now()) < good_until).then_some((name, era))
     }
 
-    /// A user's `sub`: the same in every run, another in every pool.
+    /// A user's `sub`: the same in every run, but different in every pool.
     pub fn subject(&self, user: &str) -> String {
         addresses::subject(&self.address.name, user)
     }
@@ -143,7 +144,7 @@ fn uuid() -> io::Result<String> {
     Ok(as_uuid(&bytes))
 }
 
-/// The first 16 bytes in the form of a UUID of version 4.
+/// The first 16 bytes in the form of a version 4 UUID.
 fn as_uuid(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(36);
     for (n, byte) in bytes.iter().take(16).enumerate() {

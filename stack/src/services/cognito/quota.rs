@@ -1,13 +1,14 @@
-//! A quota of calls a second over all callers. It only counts: who is over it is refused elsewhere.
+//! A quota of calls per second over all callers. It only counts; the caller refuses calls beyond
+//! it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The span that is counted over.
+/// The time span for counting.
 const SPAN: Duration = Duration::from_secs(1);
 
-/// At most so many calls in any second.
+/// The most calls in any second.
 pub struct Quota {
     most: usize,
     admitted: Mutex<VecDeque<Instant>>,
@@ -19,7 +20,7 @@ impl Quota {
         Self { most, admitted: Mutex::default() }
     }
 
-    /// Whether a call at `now` is within the quota. One that is not does not count.
+    /// Whether a call at `now` is within the quota. A call beyond it does not count.
     pub fn admits(&self, now: Instant) -> bool {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
         while admitted.front().is_some_and(|at| now.saturating_duration_since(*at) >= SPAN) {

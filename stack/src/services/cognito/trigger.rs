@@ -1,4 +1,5 @@
-//! The post-authentication trigger: a function that must give the event back before a sign-in is granted. It grants nothing itself.
+//! The post-authentication trigger: a function that must return the event before a sign-in is
+//! granted. It grants nothing itself.
 
 use std::time::Duration;
 
@@ -14,13 +15,14 @@ use crate::platform::Invoked;
 use crate::platform::names::REGION;
 use crate::{Seen, Sightings};
 
-/// So long Cognito waits for a function. Source: Amazon Cognito, customizing user pool workflows with Lambda triggers.
+/// How long Cognito waits for a function. Source: Amazon Cognito, customizing user pool workflows
+/// with Lambda triggers.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// So often Cognito calls a function that does not answer.
+/// How often Cognito calls a function that does not answer.
 const CALLS: u32 = 3;
 
-/// What the platform says of a function that did not answer itself: it ran out of time or was ended.
+/// The platform's errors for a function that did not answer itself: it timed out or was ended.
 const UNANSWERED: [&str; 3] = ["Sandbox.Timedout", "Runtime.ExitError", "Extension.Crash"];
 
 /// A function that a pool calls after each authentication.
@@ -28,7 +30,7 @@ pub struct Trigger {
     function: String,
     invoke: LateInvoke,
     sightings: Sightings,
-    /// So long it waits for each call.
+    /// How long it waits for each call.
     pub(super) limit: Duration,
 }
 
@@ -49,13 +51,13 @@ pub struct Authentication<'a> {
 /// How a call ended.
 enum Outcome {
     Ok,
-    /// The function or the platform said no.
+    /// The function or the platform refused.
     Failed(Refusal),
-    /// Nobody answered in time.
+    /// There was no answer in time.
     TimedOut,
-    /// The function was ended before it answered: for Cognito as good as no answer.
+    /// The function was ended before it answered: to Cognito the same as no answer.
     Ended,
-    /// What came is not the event.
+    /// The answer is not the event.
     Unreadable,
 }
 
@@ -68,7 +70,7 @@ impl Trigger {
     /// Calls the function until it answers, at most three times, 5 s for each.
     ///
     /// # Errors
-    /// Where the sign-in fails by it.
+    /// If the sign-in fails because of it.
     pub async fn run(&self, authentication: &Authentication<'_>) -> Result<(), Refusal> {
         let event = authentication.event();
         let trace = authentication.root.map(|root| format!("Root={root}"));
@@ -153,7 +155,8 @@ fn unexpected(error: &dyn std::error::Error) -> Refusal {
     Refusal::new("UnexpectedLambdaException", format!("PostAuthentication failed due to error {error}."))
 }
 
-/// Whether an answer is the event that was handed in; its `response` may say anything, as nothing of it is used.
+/// Whether an answer is the event that was sent; its `response` may hold anything, because it is
+/// not used.
 fn is_event(answer: &[u8], event: &Value) -> bool {
     let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return false };
     let same = |key: &str| answer.get(key) == event.get(key);

@@ -1,4 +1,5 @@
-//! The users of one pool: who they are, whether they may sign in, and whether what they were given still counts. It signs nothing and calls nobody.
+//! The users of one pool: their attributes, whether they may sign in, and whether tokens issued
+//! earlier are still valid. It signs nothing and makes no calls.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +15,15 @@ use run_folder::addresses::PASSWORD;
 pub struct User {
     /// `sub`.
     pub sub: String,
-    /// The attributes beside `sub`.
+    /// The attributes besides `sub`.
     pub attributes: BTreeMap<String, String>,
     /// The groups.
     pub groups: Vec<String>,
-    /// The password, where there is one that anybody knows. It is kept as it is: nobody's secret is in this machine's pools.
+    /// The password, if the user has one. It is stored in plain text, because this machine's pools
+    /// hold no real secrets.
     pub password: Option<String>,
-    /// Whether the password is the user's own (`CONFIRMED`), not one to be changed (`FORCE_CHANGE_PASSWORD`).
+    /// Whether the password is permanent (`CONFIRMED`) or must be changed
+    /// (`FORCE_CHANGE_PASSWORD`).
     pub confirmed: bool,
     /// Whether the user may sign in.
     pub enabled: bool,
@@ -36,7 +39,7 @@ impl User {
         Self { password: Some(PASSWORD.to_owned()), confirmed: true, groups, ..Self::invited(sub, [("email".to_owned(), email)].into()) }
     }
 
-    /// A user whom an administrator made and who has no password yet.
+    /// A user whom an administrator created and who has no password yet.
     pub fn invited(sub: String, attributes: BTreeMap<String, String>) -> Self {
         let now = seconds();
         Self {
@@ -57,12 +60,13 @@ impl User {
         if self.confirmed { "CONFIRMED" } else { "FORCE_CHANGE_PASSWORD" }
     }
 
-    /// Everything that was given out before counts no more.
+    /// Revokes all refresh tokens issued before.
     pub fn revoke(&mut self) {
         self.era = era();
     }
 
-    /// As the administrator's operations show it; they name the attributes differently.
+    /// The user as the administrator's operations show it; they differ in the attributes' field
+    /// name.
     pub fn shown(&self, name: &str, attributes: &str) -> Value {
         let of = |(name, value): (&str, &str)| json!({"Name": name, "Value": value});
         let all = self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -81,17 +85,17 @@ impl User {
 pub struct Users(RwLock<BTreeMap<String, User>>);
 
 impl Users {
-    /// These and no others.
+    /// A pool with these users.
     pub fn new(users: BTreeMap<String, User>) -> Self {
         Self(RwLock::new(users))
     }
 
-    /// A user as it is now.
+    /// A user's present state.
     pub fn find(&self, name: &str) -> Option<User> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Adds a user; false where there is one of this name.
+    /// Adds a user; false if the name is taken.
     pub fn add(&self, name: &str, user: User) -> bool {
         let mut users = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let fresh = !users.contains_key(name);
@@ -101,7 +105,7 @@ impl Users {
         fresh
     }
 
-    /// Changes a user; false where there is none.
+    /// Changes a user; false if it does not exist.
     pub fn change(&self, name: &str, change: impl FnOnce(&mut User)) -> bool {
         let mut users = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let Some(user) = users.get_mut(name) else { return false };
@@ -110,12 +114,12 @@ impl Users {
         true
     }
 
-    /// Removes a user; false where there is none.
+    /// Removes a user; false if it does not exist.
     pub fn remove(&self, name: &str) -> bool {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()
     }
 
-    /// Users by name, those after `after`, at most so many.
+    /// At most `most` users by name, those after `after`.
     pub fn after(&self, after: &str, most: usize) -> Vec<(String, User)> {
         let users = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let from = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
@@ -123,7 +127,7 @@ impl Users {
     }
 }
 
-/// No two are alike, also not of a user who was deleted and made again.
+/// Never the same twice, not even for a user who was deleted and created again.
 fn era() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed)

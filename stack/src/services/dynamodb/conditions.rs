@@ -1,5 +1,6 @@
-//! Conditions on writes: read by the crate, judged here. The crate (0.3.0) compares numbers as floats, sets and bytes never,
-//! and takes `<>` with an attribute that is not there for false, where DynamoDB takes it for true.
+//! Conditions on writes: parsed by the crate, evaluated here. The crate (0.3.0) compares numbers as
+//! floats, never compares sets and bytes, and evaluates `<>` with a missing attribute to false,
+//! where DynamoDB evaluates it to true.
 
 use std::cmp::Ordering;
 
@@ -11,7 +12,7 @@ use winterbaume_dynamodb::types::{AttributeValue, PathSegment};
 
 use super::values::{compare, equal, size};
 
-/// Whether the condition holds for a row; one that is not there is empty.
+/// Whether the condition holds for a row; a missing row is empty.
 pub fn holds(condition: &Expr, row: &Item) -> bool {
     match condition {
         Expr::And(a, b) => holds(a, row) && holds(b, row),
@@ -36,7 +37,7 @@ pub fn holds(condition: &Expr, row: &Item) -> bool {
     }
 }
 
-/// What stands at a path.
+/// The value at a path.
 pub fn at<'a>(row: &'a Item, path: &[PathSegment]) -> Option<&'a AttributeValue> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(row.get(first.as_attr()?)?, |within, segment| match (within, segment) {
@@ -59,7 +60,7 @@ fn compared(a: Option<&AttributeValue>, operator: CompOp, b: Option<&AttributeVa
     let order = a.zip(b).and_then(|(a, b)| compare(a, b));
     match operator {
         CompOp::Eq => alike,
-        // Also of what is not there, or of another type.
+        // True also for a missing value and for another type.
         CompOp::Ne => !alike,
         CompOp::Lt => order == Some(Ordering::Less),
         CompOp::Le => order.is_some_and(Ordering::is_le),
@@ -95,7 +96,7 @@ fn begins_with(whole: &AttributeValue, start: &AttributeValue) -> bool {
     }
 }
 
-/// The name of a value's type, as `attribute_type` has it.
+/// The name of a value's type, as in `attribute_type`.
 pub fn kind_of(value: &AttributeValue) -> &'static str {
     match value {
         AttributeValue::S(_) => "S",
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_are_judged_as_dynamodb_judges_them() {
+    fn conditions_are_evaluated_as_in_dynamodb() {
         let row: Item = from_value(json!({
             "id": {"S": "a"}, "count": {"N": "25"}, "big": {"N": "9007199254740993"}, "ts": {"S": "2024-05-01T00:00:00Z"},
             "tags": {"SS": ["x", "y"]}, "in": {"M": {"deep": {"L": [{"N": "1"}]}}}, "raw": {"B": "AAEC"},
@@ -134,7 +135,7 @@ mod tests {
             ":old": {"S": "2024-04-30T00:00:00Z"}, ":new": {"S": "2024-06-01T00:00:00Z"}, ":one": {"N": "1.0"}, ":ss": {"S": "SS"}, ":b": {"B": "AAE="},
         }))
         .unwrap();
-        // The condition, what it is of the row, what it is of no row.
+        // The condition, its result for the row, its result for a missing row.
         for (condition, of_row, of_none) in [
             ("#c < :n", false, false),
             ("#c < :more", true, false),

@@ -1,4 +1,5 @@
-//! When rows are due: each has one time at most, which the next write of it resets. It deletes nothing itself.
+//! When rows expire: each has at most one time, which the next write of the row resets. It deletes
+//! nothing itself.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,17 +10,18 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Compressed;
 
-/// A row with a time to live further in the past is never deleted. Source: Amazon DynamoDB, time to live.
+/// A row whose time to live is further in the past is never deleted. Source: Amazon DynamoDB, time
+/// to live.
 const TOO_OLD: Duration = Duration::from_secs(5 * 365 * 86_400);
 
-/// A table and the partition key's text.
+/// A table and the text of the partition key.
 type Place = (String, String);
 
-/// The rows that will be due.
+/// The rows that will expire.
 pub struct Expiry {
     compressed: Compressed,
     lives: Mutex<Lives>,
-    /// Told when another row may be the first to be due.
+    /// Notified when another row may be the first to expire.
     changed: Notify,
 }
 
@@ -29,7 +31,7 @@ struct Lives {
     queue: BTreeSet<(Instant, Place)>,
 }
 
-/// A row whose life is over.
+/// A row that has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The table.
@@ -41,12 +43,13 @@ pub struct Due {
 }
 
 impl Expiry {
-    /// No row at all.
+    /// No rows.
     pub fn new(compressed: Compressed) -> Self {
         Self { compressed, lives: Mutex::default(), changed: Notify::new() }
     }
 
-    /// A row was written at `now` and at `since_1970` by the calendar, with this time to live; or is gone, or has none.
+    /// A row was written at `now`, which is `since_1970` on the calendar, with this time to live.
+    /// `None` if the row is gone, or has none.
     pub fn set(&self, table: &str, key: &str, ttl: Option<i64>, now: Instant, since_1970: Duration) {
         let place = (table.to_owned(), key.to_owned());
         let due = ttl.and_then(|ttl| Some((now.checked_add(self.compressed.life(left(ttl, since_1970)?))?, ttl)));
@@ -62,7 +65,7 @@ impl Expiry {
         }
     }
 
-    /// Takes out rows that are due, at most so many, those first that were due first.
+    /// Takes out at most `most` expired rows, the earliest first.
     pub fn take(&self, now: Instant, most: usize) -> Vec<Due> {
         let mut lives = self.lives();
         let mut taken = Vec::new();
@@ -77,7 +80,7 @@ impl Expiry {
         taken
     }
 
-    /// Returns once a row is due.
+    /// Returns once a row has expired.
     pub async fn arrival(&self) {
         loop {
             let first = self.lives().queue.first().map(|(at, _)| *at);
@@ -94,7 +97,7 @@ impl Expiry {
     }
 }
 
-/// What is left at AWS of a row's life; `None` where it never ends.
+/// The rest of a row's life at AWS; `None` if it never ends.
 fn left(ttl: i64, since_1970: Duration) -> Option<Duration> {
     let end = Duration::from_secs(u64::try_from(ttl).unwrap_or(0));
     let over = since_1970.saturating_sub(end) > TOO_OLD;
@@ -112,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_what_is_left_when_the_row_is_written() {
+    fn a_life_counts_from_when_the_row_is_written() {
         for (ttl, life) in [
             (1_700_000_001, Some(Duration::from_millis(500))),
             (1_700_000_000, Some(Duration::ZERO)),
@@ -136,7 +139,8 @@ mod tests {
         expiry.set("T", "gone", None, start, NOW);
         expiry.set("T", "never", Some(i64::MAX), start, NOW);
         assert_eq!(expiry.take(after(0.99), 10), []);
-        // Rewritten just before its end, with the same time to live: what is left of it counts anew.
+        // Rewritten just before its end, with the same time to live: the rest of its life counts
+        // anew.
         expiry.set("T", "a", Some(1_700_000_100), after(0.99), NOW + Duration::from_secs(9));
         assert_eq!(expiry.take(after(1.0), 10), []);
         assert_eq!(expiry.take(after(1.9), 10), [due("a", 1_700_000_100)]);
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_hears_of_the_next_row_also_of_one_written_meanwhile() {
+    async fn a_waiting_task_is_told_of_the_next_row_even_if_it_was_written_meanwhile() {
         let expiry = std::sync::Arc::new(Expiry::new(Compressed::default()));
         let start = Instant::now();
         expiry.set("T", "late", Some(1_700_000_100), start, NOW);

@@ -1,5 +1,6 @@
-//! What is wrong with a request's expressions before any row is looked at: what DynamoDB refuses and the crate (0.3.0) takes,
-//! and what the crate would answer wrongly. It changes nothing: an error is seen, a wrong row is not.
+//! Checks a request's expressions before any row is read: refuses what DynamoDB refuses but the
+//! crate (0.3.0) accepts, and what the crate would evaluate wrongly. A refusal is noticed, a wrong
+//! row is not.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +12,14 @@ use super::reserved_words::is_reserved;
 const EXPRESSIONS: [&str; 5] =
     ["ConditionExpression", "FilterExpression", "KeyConditionExpression", "ProjectionExpression", "UpdateExpression"];
 
-/// The parameters from before there were expressions, which the crate passes over.
+/// The parameters from before expressions existed, which the crate ignores.
 const LEGACY: [&str; 7] =
     ["AttributeUpdates", "AttributesToGet", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter"];
 
-/// Words of the expressions' own grammar.
+/// Keywords of the expressions' grammar.
 const GRAMMAR: [&str; 9] = ["add", "and", "between", "delete", "in", "not", "or", "remove", "set"];
 
-/// Why this body is not served, in words for a `ValidationException`; `None` where it is.
+/// Why this body is refused, as the text of a `ValidationException`; `None` if it is accepted.
 pub fn complaint(operation: &str, body: &Value) -> Option<String> {
     let body = body.as_object()?;
     if let Some(name) = LEGACY.iter().find(|name| body.contains_key(**name)) {
@@ -63,7 +64,8 @@ fn of_expressions(body: &Map<String, Value>) -> Option<String> {
     None
 }
 
-/// The names, placeholders and words of an expression, each with whether it is called as a function.
+/// The names, placeholders and words of an expression, each with whether it is called as a
+/// function.
 fn words(expression: &str) -> Vec<(&str, bool)> {
     let inside = |letter: char| letter.is_alphanumeric() || letter == '_';
     let mut words = Vec::new();
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dynamodb_refuses_is_refused_and_the_rest_passes() {
+    fn expressions_that_dynamodb_refuses_are_refused_and_the_rest_passes() {
         for (operation, body, part) in [
             (
                 "PutItem",

@@ -1,4 +1,5 @@
-//! A change of a row in the form that Lambda gets it in: old and new image, and who did it.
+//! A change of a row in the form that Lambda gets: old and new image, and the principal who made
+//! it.
 
 use serde_json::{Value, json};
 use winterbaume_dynamodb::Item;
@@ -10,11 +11,11 @@ use crate::platform::names::REGION;
 pub struct Change<'a> {
     /// The row's key.
     pub key: &'a Item,
-    /// The row as it was.
+    /// The row before the write.
     pub before: Option<&'a Item>,
-    /// The row as it is.
+    /// The row after the write.
     pub after: Option<&'a Item>,
-    /// Whether the service itself did it, because the row's time to live was over.
+    /// Whether the service itself made it, because the row expired.
     pub by_service: bool,
 }
 

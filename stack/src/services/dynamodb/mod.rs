@@ -1,5 +1,6 @@
-//! DynamoDB: the crate `winterbaume-dynamodb`, in memory, behind a trait of ours; it keeps and finds rows and reads expressions. Writes, their
-//! conditions, streams and time to live are ours. Nothing outlives the process.
+//! DynamoDB: the crate `winterbaume-dynamodb`, in memory, behind a trait of this crate; it stores
+//! and finds rows and parses expressions. Writes, their conditions, streams and time to live are
+//! implemented here. Nothing outlives the process.
 
 mod conditions;
 mod expiry;
@@ -37,7 +38,7 @@ use crate::blueprint::Table;
 use crate::platform::names::{ACCOUNT, REGION};
 use crate::{Compressed, Seen, Sightings};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described {
     name: "dynamodb",
     title: "DynamoDB",
@@ -45,24 +46,25 @@ pub const DESCRIBED: Described = Described {
     operations: &["GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan"],
 };
 
-/// So many rows that are due are deleted before other writers have their turn.
+/// This many expired rows are deleted before other writers get a turn.
 const EXPIRED_AT_ONCE: usize = 100;
 
 /// The tables of this machine.
 pub struct DynamoDb {
     service: DynamoDbService,
-    /// The same tables, without JSON between.
+    /// The same tables, without JSON in between.
     backend: Arc<InMemoryDynamoDbBackend>,
-    /// A row is read, judged and written in steps; they are one only while nobody else writes.
+    /// A row is read, checked and written in separate steps; they are atomic only while there is no
+    /// other writer.
     one_writer: RwLock<()>,
     watched: BTreeMap<String, Watched>,
     expiry: Expiry,
-    /// Of transactions that are done, oldest first.
+    /// The tokens of finished transactions, oldest first.
     tokens: Mutex<VecDeque<String>>,
     sightings: Sightings,
 }
 
-/// A table of the template: whoever judges is told of its writes.
+/// A table of the template: its writes are reported to streams, expiry and sightings.
 struct Watched {
     key: String,
     expires_by: Option<String>,
@@ -70,10 +72,10 @@ struct Watched {
 }
 
 impl DynamoDb {
-    /// Tables with the rows of the systems that are up, and the tables of a blueprint, empty where they are none of these.
+    /// The declared tables, each with its rows.
     ///
     /// # Errors
-    /// Where a table or a row is refused.
+    /// If a table or a row is refused.
     pub async fn start(
         declared: &[Table],
         rows: &BTreeMap<String, Vec<Value>>,
@@ -99,18 +101,20 @@ impl DynamoDb {
         Ok(tables)
     }
 
-    /// The stream of a table, where it has one.
+    /// The stream of a table, if it has one.
     pub fn stream(&self, table: &str) -> Option<Arc<Stream>> {
         self.watched.get(table)?.stream.clone()
     }
 
-    /// Rows of a table in no order, at most so many; none where there is no such table. For people.
+    /// At most `most` rows of a table, in no order; empty if the table does not exist. For the
+    /// page.
     pub async fn rows(&self, table: &str, most: usize) -> Vec<Value> {
         let found = self.backend.scan(ACCOUNT.to_owned(), REGION.to_owned(), table.to_owned(), Some(most), None).await;
         found.map(|found| found.items.into_iter().map(|item| json!(item)).collect()).unwrap_or_default()
     }
 
-    /// Deletes rows whose time to live is over, as long as it is polled. At AWS that may take days; here it is done at once.
+    /// Deletes expired rows, as long as it is polled. At AWS that may take days; here it is done at
+    /// once.
     pub async fn expire(self: Arc<Self>) {
         loop {
             self.expiry.arrival().await;
@@ -118,7 +122,8 @@ impl DynamoDb {
         }
     }
 
-    /// Deletes rows that are due at `now`, some at a time, so that other writers have their turn; says how many.
+    /// Deletes rows that have expired at `now`, some at a time, so that other writers get a turn;
+    /// returns how many.
     async fn expire_due(&self, now: Instant) -> usize {
         let _alone = self.one_writer.write().await;
         let all = self.expiry.take(now, EXPIRED_AT_ONCE);
@@ -126,7 +131,8 @@ impl DynamoDb {
         for due in all {
             let Some(watched) = self.watched.get(&due.table) else { continue };
             let key = Item::from([(watched.key.clone(), AttributeValue::S(due.key))]);
-            // Every write resets the row's time, so the row is as it was when its time was set; looking again costs nothing.
+            // Every write resets the row's time, so the row should be unchanged since its time was
+            // set. Checking again costs nothing.
             if let Ok(Some(row)) = self.row(&due.table, key.clone()).await
                 && watched.ttl(&row) == Some(due.ttl)
             {
@@ -136,7 +142,7 @@ impl DynamoDb {
         count
     }
 
-    /// Tells the stream, the expiry and the sightings of a write, while nobody else writes.
+    /// Reports a write to the stream, the expiry and the sightings, while there is no other writer.
     fn observe(&self, write: &Staged, by_service: bool) {
         let Some(watched) = self.watched.get(&write.table) else { return };
         let Some(AttributeValue::S(key)) = write.key.get(&watched.key) else { return };
@@ -190,7 +196,7 @@ impl DynamoDb {
         self.run(&call.operation, call.body.clone()).await
     }
 
-    /// Tables may be made and deleted by calls, but what the template declares stays as it is declared.
+    /// Calls may create and delete tables, but not tables that the template declares.
     async fn arrange(&self, call: &Call) -> Answer {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let declared = body.get("TableName").and_then(Value::as_str).is_some_and(|name| self.watched.contains_key(name));
@@ -212,7 +218,8 @@ impl Watched {
         }
     }
 
-    /// A row's time to live in epoch seconds, where it has one. A part of a second is dropped; what is no number counts for none.
+    /// A row's time to live in epoch seconds, if it has one. Fractions are dropped; a value that is
+    /// not a number is ignored.
     fn ttl(&self, row: &Item) -> Option<i64> {
         match row.get(self.expires_by.as_ref()?)? {
             AttributeValue::N(text) => text.split('.').next()?.parse().ok(),
@@ -264,7 +271,7 @@ mod tests {
     use super::*;
     use crate::Sighting;
 
-    /// A table of so many devices, and one of appointments.
+    /// A table with `devices` devices, and one of appointments.
     async fn plain(devices: usize) -> DynamoDb {
         let table = |name: &str, key: &str| Table { name: name.into(), key: key.into(), expires_by: None, streams: false };
         let device = |n: usize| {
@@ -346,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_update_changes_a_right_and_a_conditional_write_happens_once() {
+    async fn an_update_changes_an_owner_and_a_conditional_write_happens_once() {
         let tables = Arc::new(plain(0).await);
         let update = json!({
             "TableName": "AppointmentsTable", "Key": {"id": {"S": "PI-T123"}}, "UpdateExpression": "SET #o = :o",
@@ -371,7 +378,8 @@ mod tests {
         assert_eq!(written, 1);
     }
 
-    /// Tables of the inactive users: `Watched` expires by `ttl` and has a stream, `Expiring` only expires, `Plain` does neither.
+    /// Tables of the inactive users: `Watched` expires by `ttl` and has a stream, `Expiring` only
+    /// expires, `Plain` does neither.
     async fn watched(expiry: u32) -> (Arc<DynamoDb>, UnboundedReceiver<Sighting>) {
         let table = |name: &str, expires: bool, streams| Table {
             name: name.to_owned(),
@@ -400,7 +408,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_kind_of_write_leaves_its_images_and_one_that_changes_nothing_none() {
+    async fn every_kind_of_write_leaves_its_images_and_a_write_without_a_change_leaves_no_image() {
         let (tables, mut seen) = watched(1).await;
         let key = |id: &str| json!({"id": {"S": id}});
         let row = |id: &str, n: u32| json!({"id": {"S": id}, "n": {"N": n.to_string()}});
@@ -458,12 +466,12 @@ mod tests {
         let seen = all_seen(&mut seen);
         let written = seen.iter().filter(|it| matches!(it, Seen::RowWritten { table, .. } if table == "Watched")).count();
         let deleted = seen.iter().filter(|it| matches!(it, Seen::RowDeleted { table, .. } if table == "Watched")).count();
-        // One more is the other table's.
+        // The other table has one more.
         assert_eq!((written, deleted, seen.len()), (5, 2, 8), "also what changes nothing is a write, but no delete of nothing: {seen:?}");
     }
 
     #[tokio::test]
-    async fn a_written_row_tells_which_of_its_attributes_are_true() {
+    async fn a_written_row_reports_which_of_its_attributes_are_true() {
         let (tables, mut seen) = watched(1).await;
         let item =
             json!({"id": {"S": "a"}, "b": {"BOOL": true}, "a": {"BOOL": true}, "c": {"BOOL": false}, "d": {"S": "true"}, "e": {"N": "1"}});
@@ -482,7 +490,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_happens_all_or_not_at_all_and_once_by_its_token() {
+    async fn a_transaction_is_atomic_and_happens_once_per_token() {
         let (tables, _seen) = watched(1).await;
         put(&tables, "Watched", "there", "1").await;
         let transaction = |id: &str, condition: &str| {
@@ -632,7 +640,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_at_once_only_as_many_pass_a_limit_as_it_allows() {
+    async fn only_as_many_concurrent_writes_pass_a_limit_as_it_allows() {
         let (tables, _seen) = watched(1).await;
         let claims = (0..60).map(|_| {
             let tables = Arc::clone(&tables);
@@ -653,7 +661,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_done_as_dynamodb_does_it_is_refused_and_changes_nothing() {
+    async fn a_write_that_would_differ_from_dynamodb_is_refused_and_changes_nothing() {
         let (tables, mut seen) = watched(1).await;
         put(&tables, "Watched", "a", "9999999999").await;
         let key = json!({"id": {"S": "a"}});

@@ -1,4 +1,4 @@
-//! What a write asks, read once into what can be done. It looks at no row.
+//! A write's request, parsed once into what is to be done. It reads no row.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ pub struct Refusal {
     pub kind: &'static str,
     /// Its message.
     pub message: String,
-    /// What else the exception carries, such as the row that a condition did not hold for.
+    /// What else the exception contains, such as the row for which a condition failed.
     pub more: Option<Box<(&'static str, Value)>>,
 }
 
@@ -30,7 +30,7 @@ impl Refusal {
         Self { kind: "ValidationException", message: message.into(), more: None }
     }
 
-    /// As it goes back.
+    /// The answer for the caller.
     pub fn answer(self) -> Answer {
         let status = if self.kind == "InternalServerError" { 500 } else { 400 };
         let mut body = json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{}", self.kind), "message": self.message});
@@ -46,22 +46,22 @@ impl Refusal {
 pub struct Write {
     /// The table.
     pub table: String,
-    /// What it does.
+    /// The change.
     pub change: Change,
-    /// What must hold for it.
+    /// The condition for it.
     pub condition: Option<Expr>,
-    /// What it wants back.
+    /// What it returns.
     pub returns: Returns,
-    /// Whether it wants the row back for which its condition did not hold.
+    /// Whether the row is returned if the condition fails for it.
     pub shows_old: bool,
 }
 
-/// What a write does.
+/// The change that a write makes.
 #[derive(Debug)]
 pub enum Change {
-    /// Puts a whole row in the place of any other.
+    /// Puts a whole row, replacing any other.
     Put(Item),
-    /// Changes attributes of the row with this key, which is made where there is none.
+    /// Changes attributes of the row with this key, and creates it if it does not exist.
     Update(Item, Vec<UpdateAction>),
     /// Deletes the row with this key.
     Delete(Item),
@@ -76,13 +76,13 @@ pub enum Returns {
     /// Nothing.
     #[default]
     None,
-    /// The row as it was.
+    /// The row before the write.
     AllOld,
-    /// What is touched, as it was.
+    /// The changed attributes before the write.
     UpdatedOld,
-    /// The row as it is.
+    /// The row after the write.
     AllNew,
-    /// What is touched, as it is.
+    /// The changed attributes after the write.
     UpdatedNew,
 }
 
@@ -117,18 +117,18 @@ struct Asked {
     _metrics: Option<IgnoredAny>,
 }
 
-/// A transaction, whose writes happen all or not at all.
+/// A transaction, whose writes are all carried out or none.
 pub struct Transaction {
     /// Its writes.
     pub writes: Vec<Write>,
-    /// `ClientRequestToken`: with the same one it happens once.
+    /// `ClientRequestToken`: with the same token it is carried out once.
     pub token: Option<String>,
 }
 
 /// The single write of a `PutItem`, `UpdateItem` or `DeleteItem`.
 ///
 /// # Errors
-/// Where it is none or is not served here.
+/// If it is not one of these or is not supported here.
 pub fn single(call: &Call) -> Result<Write, Refusal> {
     let body = checked(call)?;
     let allowed: &[Returns] = if call.operation == "UpdateItem" {
@@ -143,7 +143,7 @@ pub fn single(call: &Call) -> Result<Write, Refusal> {
 /// The writes of a `BatchWriteItem`.
 ///
 /// # Errors
-/// Where it is none.
+/// If it is not valid.
 pub fn batch(call: &Call) -> Result<Vec<Write>, Refusal> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -173,10 +173,10 @@ pub fn batch(call: &Call) -> Result<Vec<Write>, Refusal> {
     sized(requests.map(plain).collect(), 25)
 }
 
-/// What a `TransactWriteItems` asks.
+/// The writes of a `TransactWriteItems`.
 ///
 /// # Errors
-/// Where it is none or is not served here.
+/// If it is not valid or is not supported here.
 pub fn transaction(call: &Call) -> Result<Transaction, Refusal> {
     let mut body = checked(call)?;
     let token = body.get("ClientRequestToken").and_then(Value::as_str).map(str::to_owned);

@@ -1,6 +1,8 @@
-//! The words that DynamoDB does not take as an attribute's name in an expression, only behind a `#placeholder`. What passes here must pass there.
+//! The words that DynamoDB does not accept as an attribute's name in an expression, only behind a
+//! `#placeholder`. An expression that passes here must pass at AWS.
 
-/// In lower case, as the check takes no notice of case. Source: Amazon DynamoDB, reserved words, with its misspellings.
+/// In lower case, because the check ignores case. Source: Amazon DynamoDB, reserved words, with its
+/// misspellings.
 const WORDS: &str = "\
     abort absolute action add after agent aggregate all allocate alter analyze and any archive are array as asc ascii asensitive \
     assertion asymmetric at atomic attach attribute auth authorization authorize auto avg back backup base batch before begin between \
@@ -45,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_are_all_there() {
+    fn all_reserved_words_are_listed() {
         assert_eq!(WORDS.split(' ').count(), 573);
         for (word, reserved) in [("ttl", true), ("Timestamp", true), ("sub", true), ("username", false), ("", false)] {
             assert_eq!(is_reserved(word), reserved, "{word}");

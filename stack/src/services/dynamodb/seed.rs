@@ -1,4 +1,4 @@
-//! The calls that make the declared tables and fill them.
+//! The calls that create the declared tables and fill them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::blueprint::Table;
 
-/// The calls that make these tables, with their rows. An item's life counts from when it is written, so what expires is said before.
+/// The calls that create these tables, with their rows. An item's life counts from when it is
+/// written, so the time to live is configured first.
 pub fn calls(tables: &[Table], rows: &BTreeMap<String, Vec<Value>>) -> Vec<(&'static str, Value)> {
     let mut calls = Vec::new();
     for table in tables {

@@ -1,4 +1,5 @@
-//! The streams of tables: one shard each, records in the order of the writes. Readers keep their own place; reading takes nothing away.
+//! The streams of tables: one shard each, records in the order of the writes. Readers keep their
+//! own position; reading removes nothing.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -11,10 +12,12 @@ use tokio::sync::watch;
 use super::images::Change;
 use crate::platform::names::{ACCOUNT, REGION};
 
-/// So many records are kept; the oldest go first. At AWS they go after 24 hours, however many they are: this is far above what a run makes.
+/// The most records that are kept; the oldest are dropped first. AWS drops them after 24 hours,
+/// however many there are. This is far more than a run makes.
 const KEPT: usize = 100_000;
 
-/// The first record's number; all have as many digits, so that their text sorts as they do.
+/// The first record's number; all numbers have the same number of digits, so that they sort alike
+/// as text.
 const FIRST: u64 = 100_000_000_001;
 
 /// The stream of one table.
@@ -26,7 +29,7 @@ pub struct Stream {
     newest: watch::Sender<u64>,
 }
 
-/// A record, its JSON as text: a third of what it takes as a tree.
+/// A record with its JSON as text, which takes a third of the memory of a tree.
 #[derive(Debug)]
 struct Kept {
     sequence: u64,
@@ -37,9 +40,9 @@ struct Kept {
 /// A record of a stream.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Its place in the shard; the text of it is its `SequenceNumber`.
+    /// Its position in the shard; as text it is the `SequenceNumber`.
     pub sequence: u64,
-    /// As Lambda gets it.
+    /// The record for Lambda.
     pub value: Value,
     /// When it was written.
     pub written: Instant,
@@ -52,7 +55,8 @@ impl Stream {
         Self { arn, records: Mutex::default(), newest: watch::Sender::new(FIRST - 1) }
     }
 
-    /// Records with this number or a later one, oldest first. Where older ones are gone, it begins with the oldest that is left.
+    /// Records with this number or a later one, oldest first. If older ones were dropped, it begins
+    /// with the oldest that is left.
     pub fn read(&self, from: u64, most: usize) -> Vec<Record> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = records.front().map_or(FIRST, |record| record.sequence);
@@ -68,7 +72,7 @@ impl Stream {
         let _ = self.newest.subscribe().wait_for(|newest| *newest >= from.max(FIRST)).await;
     }
 
-    /// Appends a change and gives its event id.
+    /// Appends a change and returns its event id.
     pub(super) fn push(&self, change: &Change<'_>) -> String {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let sequence = *self.newest.borrow() + 1;
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_records_go_first_and_a_late_reader_begins_with_what_is_left() {
+    fn the_oldest_records_are_dropped_first_and_a_late_reader_begins_with_the_rest() {
         let stream = Stream::new("T");
         for n in 0..KEPT + 3 {
             push(&stream, &n.to_string());

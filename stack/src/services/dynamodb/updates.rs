@@ -1,4 +1,5 @@
-//! What an update makes of a row: read and applied by the crate; what the crate (0.3.0) would make otherwise than DynamoDB is refused.
+//! What an update makes of a row: parsed and applied by the crate (0.3.0). Updates for which the
+//! crate differs from DynamoDB are refused.
 
 use winterbaume_dynamodb::Item;
 use winterbaume_dynamodb::expr::apply_update_actions;
@@ -6,10 +7,11 @@ use winterbaume_dynamodb::types::{AttributeValue, PathSegment, SetOperand, Updat
 
 use super::conditions::at;
 
-/// The row after the update; `before` is the row as it is, or the key alone where there is none. `keys` are the names of the key's attributes.
+/// The row after the update; `before` is the row before it, or only the key if the row does not
+/// exist. `keys` are the names of the key's attributes.
 ///
 /// # Errors
-/// What is wrong with it, in words for a `ValidationException`.
+/// What is wrong with it, as the text of a `ValidationException`.
 pub fn applied(actions: &[UpdateAction], before: &Item, keys: &[&str]) -> Result<Item, String> {
     let paths: Vec<_> = actions.iter().map(path).collect();
     for (n, path) in paths.iter().enumerate() {
@@ -37,7 +39,7 @@ pub fn applied(actions: &[UpdateAction], before: &Item, keys: &[&str]) -> Result
     Ok(after)
 }
 
-/// The top-level attributes that an update touches; `None` where it touches parts of one.
+/// The top-level attributes that an update changes; `None` if it changes a part of one.
 pub fn touched(actions: &[UpdateAction]) -> Option<Vec<String>> {
     let paths = actions.iter().map(path);
     paths.map(|path| if let [PathSegment::Attr(name)] = path.as_slice() { Some(name.clone()) } else { None }).collect()
@@ -50,7 +52,7 @@ fn path(action: &UpdateAction) -> Vec<PathSegment> {
     }
 }
 
-/// Whether the crate would reckon in floats.
+/// Whether the crate would calculate with floats.
 fn is_inexact(action: &UpdateAction, before: &Item) -> bool {
     match action {
         UpdateAction::Add(name, by) => before.get(name).is_some_and(is_fraction) || before.contains_key(name) && is_fraction(by),
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_makes_what_dynamodb_makes_or_is_refused() {
+    fn an_update_has_the_result_of_dynamodb_or_is_refused() {
         for (expression, attribute, made) in [
             ("ADD n :one", "n", Some(json!({"N": "2"}))),
             ("ADD fresh :one", "fresh", Some(json!({"N": "1"}))),

@@ -1,4 +1,4 @@
-//! Typed values as DynamoDB takes, compares and measures them. It knows no table.
+//! Typed values as DynamoDB accepts, compares and measures them. It knows no table.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -8,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use winterbaume_dynamodb::Item;
 use winterbaume_dynamodb::types::AttributeValue;
 
-/// DynamoDB's numbers have so many digits. Source: Amazon DynamoDB, data types.
+/// The most digits of a number in DynamoDB. Source: Amazon DynamoDB, data types.
 const MOST_DIGITS: usize = 38;
 
-/// A number, exactly: `0.digits` times ten to the `power`, the digits without zeros at either end. Nothing is 0.
+/// A number, exactly: `0.digits` times ten to the `power`, the digits without zeros at either end.
+/// No digits mean 0.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -20,7 +21,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// Reads `-12.5e3`; `None` where it is no number or one that DynamoDB does not keep.
+    /// Reads `-12.5e3`; `None` if it is not a number, or one that DynamoDB does not store.
     fn read(text: &str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -60,7 +61,7 @@ impl Decimal {
     }
 }
 
-/// Which comes first; `None` where the two have no order, as other types than text, numbers and bytes have none.
+/// The order of two values; `None` if they have none. Only text, numbers and bytes have an order.
 pub fn compare(a: &AttributeValue, b: &AttributeValue) -> Option<Ordering> {
     match (a, b) {
         (AttributeValue::S(a), AttributeValue::S(b)) => Some(a.cmp(b)),
@@ -70,7 +71,7 @@ pub fn compare(a: &AttributeValue, b: &AttributeValue) -> Option<Ordering> {
     }
 }
 
-/// Whether two values are the same: sets in any order, numbers however they are written.
+/// Whether two values are equal: sets in any order, numbers in any notation.
 pub fn equal(a: &AttributeValue, b: &AttributeValue) -> bool {
     let sets = |a: &[String], b: &[String]| a.iter().collect::<BTreeSet<_>>() == b.iter().collect::<BTreeSet<_>>();
     match (a, b) {
@@ -92,7 +93,7 @@ pub fn same(a: &Item, b: &Item) -> bool {
     a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b)))
 }
 
-/// What `size()` says; `None` for what has no size.
+/// The result of `size()`; `None` for values without a size.
 pub fn size(value: &AttributeValue) -> Option<usize> {
     match value {
         AttributeValue::S(text) => Some(text.len()),
@@ -125,7 +126,7 @@ fn bytes_of(value: &AttributeValue) -> usize {
     }
 }
 
-/// Why DynamoDB would not keep a value; `None` where it would.
+/// Why DynamoDB would refuse a value; `None` if it accepts it.
 pub fn complaint(value: &AttributeValue) -> Option<String> {
     let number = |text: &String| Decimal::read(text).is_none().then(|| format!("`{text}` is no number of at most {MOST_DIGITS} digits"));
     let binary = |text: &String| STANDARD.decode(text).is_err().then(|| "a binary value is not in base64".to_owned());
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dynamodb_does_not_keep_is_complained_of() {
+    fn values_that_dynamodb_refuses_are_reported() {
         for (json, fine) in [
             (json!({"N": "12"}), true),
             (json!({"N": "-1.5E+3"}), true),

@@ -1,5 +1,5 @@
-//! Carries writes out: the row before, the condition, the row after, and only then the table and whoever watches it. All of it is done while nobody
-//! else writes, which is the caller's care.
+//! Carries writes out: the row before, the condition, the row after, and only then the table and
+//! its watchers. The caller makes sure that there is no other writer meanwhile.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::services::wire::{Answer, Call, JSON_1_0};
 /// The largest row, in bytes. Source: Amazon DynamoDB, quotas.
 const LARGEST_ROW: usize = 400 * 1024;
 
-/// Tokens of transactions that are remembered; at AWS for 10 minutes.
+/// How many tokens of transactions are remembered; AWS remembers them for 10 minutes.
 const TOKENS: usize = 1_000;
 
 /// A row about to change.
@@ -25,9 +25,9 @@ pub(super) struct Staged {
     pub key: Item,
     pub before: Option<Item>,
     pub after: Option<Item>,
-    /// What is to be given back.
+    /// What is returned to the caller.
     attributes: Option<Item>,
-    /// False where only its condition counted.
+    /// False if only its condition counts.
     writes: bool,
 }
 
@@ -104,7 +104,7 @@ impl DynamoDb {
         Ok(done)
     }
 
-    /// What a write would make of its row, where its condition holds.
+    /// What a write would make of its row, if its condition holds.
     async fn stage(&self, write: Write) -> Result<Staged, Refusal> {
         let table = self.backend.describe_table(ACCOUNT.to_owned(), REGION.to_owned(), write.table.clone()).await.map_err(refused)?;
         let key = match &write.change {
@@ -135,7 +135,7 @@ impl DynamoDb {
         Ok(Staged { table: write.table, key, before, after, attributes, writes })
     }
 
-    /// Writes a row, and tells whoever watches the table.
+    /// Writes a row, and reports it to the table's watchers.
     pub(super) async fn store(&self, staged: Staged) -> Result<(), Refusal> {
         if !staged.writes {
             return Ok(());
@@ -155,7 +155,7 @@ impl DynamoDb {
         self.backend.get_item(ACCOUNT.to_owned(), REGION.to_owned(), table.to_owned(), key).await.map_err(refused)
     }
 
-    /// Deletes a row whose life is over, as the service's own deed.
+    /// Deletes an expired row; the stream shows the service as the principal.
     pub(super) async fn delete_expired(&self, table: &str, key: Item, before: Item) -> Result<(), Refusal> {
         self.backend.delete_item(ACCOUNT.to_owned(), REGION.to_owned(), table.to_owned(), key.clone()).await.map_err(refused)?;
         self.observe(&Staged { table: table.to_owned(), key, before: Some(before), after: None, attributes: None, writes: true }, true);
@@ -185,7 +185,7 @@ fn key_of(table: &Table, row: &Item) -> Result<Item, Refusal> {
     Ok(key)
 }
 
-/// A key that is nothing else.
+/// A key without any other attribute.
 fn whole_key(table: &Table, given: &Item) -> Result<Item, Refusal> {
     match key_of(table, given) {
         Ok(key) if key.len() == given.len() => Ok(key),

@@ -1,5 +1,6 @@
-//! A small MQTT 3.1.1 broker on rumqttc's codec: QoS 0 and 1, as AWS IoT has them. It keeps no message for who has no session,
-//! and a client that breaks the protocol loses its connection and nothing else.
+//! A small MQTT 3.1.1 broker on rumqttc's codec: QoS 0 and 1, as in AWS IoT. It keeps no message
+//! for a client without a session. A client that breaks the protocol loses its connection and
+//! nothing else.
 
 use std::io;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use super::sessions::{Holder, LARGEST_PACKET, Sessions};
 use super::shadows::Shadows;
 use super::topics::{Target, is_filter, is_topic, target};
 
-/// How long a new connection may take to say who it is.
+/// How long a new connection may take to send CONNECT.
 const INTRODUCTION: Duration = Duration::from_secs(10);
-/// For clients that ask for no keep-alive: AWS IoT's longest.
+/// For clients that want no keep-alive: AWS IoT's longest.
 const LONGEST_SILENCE: Duration = Duration::from_secs(1200);
 /// How long a client may leave what was sent to it unread.
 const LONGEST_WRITE: Duration = Duration::from_secs(30);
@@ -33,15 +34,15 @@ pub struct Broker {
     shadows: Arc<Shadows>,
 }
 
-/// Why a connection is over.
+/// Why a connection ended.
 enum End {
-    /// The client said goodbye: its will is not carried out.
+    /// The client sent DISCONNECT: its will is not published.
     Goodbye,
     /// It went away, broke the protocol or was silent.
     Lost,
 }
 
-/// A client that has introduced itself.
+/// A client that has sent CONNECT.
 struct Client<'a> {
     broker: &'a Broker,
     id: String,
@@ -54,7 +55,7 @@ impl Broker {
         Self { sessions, shadows }
     }
 
-    /// Serves until it is dropped; a connection that fails ends alone.
+    /// Serves until it is dropped; a connection that fails does not affect the others.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
@@ -66,7 +67,7 @@ impl Broker {
                         let broker = Arc::clone(&self);
                         connections.spawn(async move { broker.connection(socket).await });
                     }
-                    // Out of descriptors: the next one may find some again.
+                    // Out of file descriptors: the next connection may find some again.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -74,7 +75,7 @@ impl Broker {
         }
     }
 
-    /// One client from its first packet to its last.
+    /// Serves one client from its first packet to its last.
     pub async fn connection(&self, socket: impl AsyncRead + AsyncWrite) {
         let (mut from, mut to) = tokio::io::split(socket);
         let mut buffer = BytesMut::with_capacity(4096);
@@ -109,7 +110,7 @@ impl Broker {
 }
 
 impl Client<'_> {
-    /// Takes what the client sends.
+    /// Receives what the client sends.
     async fn hear(&self, from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut, silence: Duration) -> End {
         loop {
             let Ok(Ok(packet)) = timeout(silence, next(from, buffer)).await else { return End::Lost };
@@ -129,7 +130,7 @@ impl Client<'_> {
         }
     }
 
-    /// Sends what waits for the client. A client that does not read holds up nobody but itself.
+    /// Sends what waits for the client. A client that does not read blocks only itself.
     async fn speak(&self, to: &mut (impl AsyncWrite + Unpin)) -> End {
         let mut out = BytesMut::new();
         loop {
@@ -145,13 +146,14 @@ impl Client<'_> {
         }
     }
 
-    /// False where the client may not publish so, which ends the connection, as at AWS IoT.
+    /// False if the client may not publish this, which ends the connection, as at AWS IoT.
     fn published(&self, publish: Publish) -> bool {
         if publish.qos == QoS::ExactlyOnce || publish.payload.len() > 128 * 1024 || !is_topic(&publish.topic) {
             return false;
         }
         let Publish { topic, payload, qos, pkid, .. } = publish;
-        // Acknowledged before it is carried out: the answer of a shadow then follows the acknowledgement.
+        // Acknowledged before it is carried out, so that a shadow's answer follows the
+        // acknowledgement.
         if qos == QoS::AtLeastOnce && target(&topic) != Target::Reserved {
             self.reply(Packet::PubAck(PubAck::new(pkid)));
         }
@@ -214,7 +216,7 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), packet: &Packet) -> io::Resul
     to.write_all(&out).await
 }
 
-/// The next packet; what is larger than allowed or malformed is an error.
+/// The next packet; a packet that is too large or malformed is an error.
 async fn next(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> Result<Packet, Error> {
     loop {
         match Packet::read(buffer, LARGEST_PACKET) {
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_client_is_dropped_after_one_and_a_half_keep_alives_and_its_will_is_done() {
+    async fn a_silent_client_is_dropped_after_one_and_a_half_keep_alives_and_its_will_is_published() {
         let broker = broker();
         let (mut watcher, _) = connected(&broker, Connect { keep_alive: 0, ..Connect::new("watcher") }).await;
         write(&mut watcher, &Packet::Subscribe(Subscribe { pkid: 1, ..Subscribe::new("will", QoS::AtMostOnce) })).await.unwrap();
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_breaks_the_rules_ends_the_connection() {
+    async fn breaking_the_protocol_ends_the_connection() {
         let published = |topic: &str, payload: Vec<u8>| Packet::Publish(Publish::new(topic, QoS::AtMostOnce, payload));
         for (why, packet) in [
             ("a second connect", Some(Packet::Connect(Connect::new("c")))),
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_subscriber_that_does_not_read_holds_up_nobody_else() {
+    async fn a_subscriber_that_does_not_read_blocks_no_other() {
         let broker = broker();
         let (mut lazy, theirs) = tokio::io::duplex(256);
         let serving = Arc::clone(&broker);

@@ -1,5 +1,6 @@
-//! One shadow's document: how an update changes it and what is said about that. It reads no clock and speaks to nobody.
-//! Source: AWS IoT Core developer guide, "Device Shadow service documents" and "Device Shadow error messages".
+//! One shadow's document: how an update changes it and which answers follow. It reads no clock and
+//! makes no calls. Source: AWS IoT Core developer guide, "Device Shadow service documents" and
+//! "Device Shadow error messages".
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ pub struct Rejection {
     pub code: u16,
     /// The message.
     pub message: String,
-    /// The request's own, where it had one.
+    /// The request's own token, if it had one.
     pub client_token: Option<String>,
 }
 
@@ -27,7 +28,7 @@ impl Rejection {
         Self { code, message: message.into(), client_token: None }
     }
 
-    /// As it stands on a `rejected` topic.
+    /// The message on a `rejected` topic.
     pub fn body(&self, timestamp: u64) -> Value {
         with_token(json!({"code": self.code, "message": self.message, "timestamp": timestamp}), self.client_token.as_deref())
     }
@@ -49,18 +50,18 @@ pub struct Document {
     timestamp: u64,
 }
 
-/// What an accepted update has to say; `delta` only where desired and reported differ.
+/// The messages about an accepted update; `delta` only if desired and reported differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Accepted {
-    /// For the one who asked.
+    /// For the requester.
     pub accepted: Value,
-    /// For the device.
+    /// For the device: the `delta` topic.
     pub delta: Option<Value>,
-    /// For whoever keeps books: what was and what is.
+    /// For the `documents` topic: the state before and after.
     pub documents: Value,
 }
 
-/// An update, read and checked.
+/// A parsed and checked update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
     state: Object,
@@ -72,7 +73,7 @@ impl Update {
     /// Reads a request document.
     ///
     /// # Errors
-    /// Where it is too large, no JSON, or not of the form.
+    /// If it is too large, not JSON, or not of the right form.
     pub fn read(bytes: &[u8]) -> Result<Self, Rejection> {
         if bytes.len() > LARGEST_DOCUMENT {
             return Err(Rejection::new(413, "The payload exceeds the maximum size allowed"));
@@ -114,7 +115,7 @@ impl Update {
 }
 
 impl Document {
-    /// The version; it only rises, also over a deletion.
+    /// The version; it only increases, even across a deletion.
     pub const fn version(&self) -> u64 {
         self.version
     }
@@ -122,7 +123,7 @@ impl Document {
     /// Applies `update` at `now` (seconds since 1970).
     ///
     /// # Errors
-    /// Where the update names another version than the present one.
+    /// If the update names another version than the present one.
     pub fn update(&mut self, update: &Update, now: u64) -> Result<Accepted, Rejection> {
         let token = update.client_token.as_deref();
         if update.version.is_some_and(|version| version != self.version) {
@@ -152,7 +153,7 @@ impl Document {
         Ok(Accepted { accepted: with_token(accepted, token), delta, documents: with_token(documents, token) })
     }
 
-    /// The whole document as GetThingShadow gives it.
+    /// The whole document, as GetThingShadow returns it.
     pub fn as_answer(&self, now: u64) -> Value {
         let mut answer = self.as_state();
         if let Some(state) = answer.get_mut("state").and_then(Value::as_object_mut)
@@ -166,7 +167,7 @@ impl Document {
         answer
     }
 
-    /// Ends it; its version lives on.
+    /// Deletes the document; its version remains.
     pub fn clear(&mut self, now: u64) {
         *self = Self { version: self.version + 1, timestamp: now, ..Self::default() };
     }
@@ -183,7 +184,7 @@ impl Document {
     }
 }
 
-/// Puts `clientToken` beside the rest, where there is one.
+/// Adds `clientToken` to the body, if there is one.
 pub fn with_token(mut body: Value, token: Option<&str>) -> Value {
     if let (Some(body), Some(token)) = (body.as_object_mut(), token) {
         body.insert("clientToken".to_owned(), json!(token));
@@ -191,7 +192,7 @@ pub fn with_token(mut body: Value, token: Option<&str>) -> Value {
     body
 }
 
-/// `null` deletes a key, an object goes in key by key, all else takes the old value's place.
+/// `null` deletes a key, an object is merged key by key, any other value replaces the old one.
 fn merge(state: &mut Object, metadata: &mut Object, change: &Object, now: u64) {
     for (key, value) in change {
         match value {
@@ -234,7 +235,7 @@ fn without_nulls(object: &Object) -> Object {
         .collect()
 }
 
-/// What of `desired` is not so in `reported`; lists are compared whole.
+/// The part of `desired` that differs from `reported`; lists are compared as a whole.
 fn difference(desired: &Object, reported: &Object) -> Option<Object> {
     let mut delta = Object::new();
     for (key, wanted) in desired {
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_and_its_report_go_through_a_delta() {
+    fn a_desired_and_a_reported_state_go_through_a_delta() {
         let mut document = Document::default();
         let wish = json!({"state": {"desired": {"temperature": 75, "mode": "Auto"}}, "clientToken": "t-1"});
         let said = change(&mut document, &wish, 10).unwrap();
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_update_is_refused_with_the_code_of_aws() {
+    fn an_invalid_update_is_refused_with_the_code_of_aws() {
         let deep = format!(r#"{{"state":{{"desired":{}1{}}}}}"#, r#"{"a":"#.repeat(9), "}".repeat(9));
         let large = format!(r#"{{"state":{{"desired":{{"a":"{}"}}}}}}"#, "x".repeat(9000));
         for (body, code) in [

@@ -17,7 +17,7 @@ use self::topics::{ShadowCall, is_thing};
 use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, REST_JSON, Service, percent_decoded};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described {
     name: "iotdata",
     title: "IoT data",
@@ -25,7 +25,7 @@ pub const DESCRIBED: Described = Described {
     operations: &["GetThingShadow", "UpdateThingShadow"],
 };
 
-/// A shadow with a name is another one than the classic, which is the only one here.
+/// Only the classic shadow is supported; a named shadow is a different one.
 fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
     let path = uri.path();
     if !path.starts_with("/things/") || !path.ends_with("/shadow") || uri.query().is_some_and(|query| query.contains("name=")) {
@@ -45,7 +45,7 @@ pub struct IotData {
 }
 
 impl IotData {
-    /// Over these shadows.
+    /// Serves these shadows.
     pub const fn new(shadows: Arc<Shadows>) -> Self {
         Self { shadows }
     }

@@ -1,4 +1,5 @@
-//! Who is subscribed to what, and the messages that wait for each. Nothing here waits: a slow subscriber fills its own queue and no other.
+//! Subscriptions, and the messages that wait for each session. Nothing here blocks: a slow
+//! subscriber fills its own queue and no other.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,8 @@ use tokio::sync::Notify;
 
 use super::topics::matches;
 
-/// Messages that may wait for one session; beyond that the oldest goes. AWS IoT keeps them for an hour instead.
+/// The most messages that may wait for one session; beyond that the oldest is dropped. AWS IoT
+/// keeps them for an hour instead.
 const LONGEST_QUEUE: usize = 1000;
 /// Messages sent and not yet acknowledged, as at AWS IoT.
 const MOST_IN_FLIGHT: usize = 100;
@@ -21,7 +23,7 @@ pub const LARGEST_PACKET: usize = 128 * 1024 + 1024;
 /// One connection's end of a session.
 #[derive(Debug, Default)]
 pub struct Holder {
-    /// Something waits to be sent, or the session is held by another.
+    /// Something waits to be sent, or another connection holds the session.
     pub wake: Notify,
     gone: AtomicBool,
 }
@@ -66,8 +68,8 @@ struct Session {
 pub struct Sessions(Mutex<HashMap<String, Session>>);
 
 impl Sessions {
-    /// Gives the session of `client` to a new connection; an older connection of the same client is dismissed.
-    /// The second value tells whether there was a session to go on with.
+    /// Gives the session of `client` to a new connection; an older connection of the same client is
+    /// dismissed. The second value is true if there was a session to resume.
     pub fn take(&self, client: &str, clean: bool) -> (Arc<Holder>, bool) {
         let mut all = self.lock();
         let holder = Arc::new(Holder::default());
@@ -87,7 +89,7 @@ impl Sessions {
         (holder, present)
     }
 
-    /// The connection is over; a clean session goes with it.
+    /// The connection has ended; a clean session ends with it.
     pub fn leave(&self, client: &str, holder: &Arc<Holder>) {
         let mut all = self.lock();
         if let Some(session) = held(&mut all, client, holder) {
@@ -98,7 +100,7 @@ impl Sessions {
         }
     }
 
-    /// Adds a subscription, or changes its quality.
+    /// Adds a subscription, or changes its QoS.
     pub fn subscribe(&self, client: &str, holder: &Arc<Holder>, filter: &str, qos: QoS) {
         if let Some(session) = held(&mut self.lock(), client, holder) {
             session.filters.retain(|(one, _)| one != filter);
@@ -106,7 +108,7 @@ impl Sessions {
         }
     }
 
-    /// Takes a subscription back.
+    /// Removes a subscription.
     pub fn unsubscribe(&self, client: &str, holder: &Arc<Holder>, filter: &str) {
         if let Some(session) = held(&mut self.lock(), client, holder) {
             session.filters.retain(|(one, _)| one != filter);
@@ -121,7 +123,7 @@ impl Sessions {
         }
     }
 
-    /// The client has got a message.
+    /// The client acknowledged a message.
     pub fn acknowledged(&self, client: &str, holder: &Arc<Holder>, id: u16) {
         if let Some(session) = held(&mut self.lock(), client, holder) {
             let was_full = session.in_flight.len() >= MOST_IN_FLIGHT;
@@ -156,14 +158,14 @@ impl Sessions {
     }
 }
 
-/// The session, where this very connection still holds it.
+/// The session, if this very connection still holds it.
 fn held<'a>(all: &'a mut HashMap<String, Session>, client: &str, holder: &Arc<Holder>) -> Option<&'a mut Session> {
     all.get_mut(client).filter(|session| session.holder.as_ref().is_some_and(|one| Arc::ptr_eq(one, holder)))
 }
 
 impl Session {
     fn offer(&mut self, message: Message) {
-        // Nobody there: what may be lost is lost.
+        // No client is connected, and a QoS 0 message may be lost.
         if self.holder.is_none() && message.qos == QoS::AtMostOnce {
             return;
         }
@@ -176,8 +178,8 @@ impl Session {
         }
     }
 
-    /// What the last connection did not acknowledge goes out first, in its old order and with its old packet ids.
-    /// Source: MQTT 3.1.1, section 4.4.
+    /// What the last connection did not acknowledge is sent first, in its old order and with its
+    /// old packet ids. Source: MQTT 3.1.1, section 4.4.
     fn send_again(&mut self) {
         while let Some((_, (id, message))) = self.in_flight.pop_last() {
             self.waiting.push_front(Message { sent_as: Some(id), ..message });
@@ -189,7 +191,7 @@ impl Session {
 
     fn write_to(&mut self, out: &mut BytesMut) {
         while let Some(packet) = self.answers.pop_front() {
-            // A packet of ours is never too large; one that is would be left out.
+            // Packets made here are never too large; a packet that were would be left out.
             let _ = packet.write(out, LARGEST_PACKET);
         }
         while let Some(message) = self.waiting.front() {
@@ -206,7 +208,7 @@ impl Session {
             }
             let _ = publish.write(out);
             if out.len() >= LARGEST_PACKET {
-                // The rest when this much is gone.
+                // The rest follows when this much was acknowledged.
                 if let Some(holder) = &self.holder {
                     holder.wake.notify_one();
                 }
@@ -215,7 +217,7 @@ impl Session {
         }
     }
 
-    /// The next packet id that is not in flight; 0 is none.
+    /// The next packet id that is not in flight; 0 is not a valid id.
     fn next_id(&mut self) -> u16 {
         loop {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_subscriptions_get_one_message_of_the_better_quality() {
+    fn overlapping_subscriptions_get_one_message_with_the_higher_qos() {
         let sessions = Sessions::default();
         let (holder, present) = sessions.take("c", true);
         assert!(!present);

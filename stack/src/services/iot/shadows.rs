@@ -1,5 +1,5 @@
-//! All shadows, one state for HTTP and MQTT. What a change has to say is published while the change is still locked, so that
-//! every subscriber hears of versions in their order.
+//! All shadows, one state for HTTP and MQTT. The messages about a change are published while the
+//! shadow is still locked, so that every subscriber gets the versions in order.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,14 +13,14 @@ use super::document::{Document, Rejection, Update, with_token};
 use super::sessions::Sessions;
 use super::topics::{ShadowCall, shadow_topic};
 
-/// A shadow; one that was deleted keeps its version.
+/// A shadow; a deleted one keeps its version.
 #[derive(Debug, Default)]
 struct Shadow {
     document: Document,
     exists: bool,
 }
 
-/// All shadows and those who listen to them.
+/// All shadows and their subscribers.
 #[derive(Debug)]
 pub struct Shadows {
     all: Mutex<HashMap<String, Shadow>>,
@@ -28,16 +28,17 @@ pub struct Shadows {
 }
 
 impl Shadows {
-    /// None yet.
+    /// No shadows yet.
     pub fn new(listeners: Arc<Sessions>) -> Self {
         Self { all: Mutex::default(), listeners }
     }
 
-    /// Does `what` on the shadow of `thing` and says so on its topics: acceptance, delta and documents of a change. The answer is what
-    /// HTTP sends back; a rejection of a call by MQTT is published by [`Shadows::call`].
+    /// Does `what` with the shadow of `thing` and publishes the result on its topics: acceptance,
+    /// delta and documents of a change. The answer is what HTTP returns; [`Shadows::call`]
+    /// publishes the rejection of a call by MQTT.
     ///
     /// # Errors
-    /// Where it is refused.
+    /// If it is refused.
     pub fn act(&self, thing: &str, what: ShadowCall, body: &[u8]) -> Result<Value, Rejection> {
         let now = now();
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +67,7 @@ impl Shadows {
         }
     }
 
-    /// The same for a call by MQTT, whose answer is published whatever it is.
+    /// The same for a call by MQTT, whose answer is published in any case.
     pub fn call(&self, thing: &str, what: ShadowCall, body: &[u8]) {
         match self.act(thing, what, body) {
             Ok(answer) if what == ShadowCall::Get => self.say(thing, "get/accepted", &with_token(answer, token_in(body).as_deref())),

@@ -1,7 +1,7 @@
 //! Topic names and filters, and which topics belong to the shadows.
 
-/// Whether a message on `topic` goes to who subscribed to `filter`. A filter that begins with a wildcard does not see `$` topics.
-/// Source: MQTT 3.1.1, section 4.7.
+/// Whether a message on `topic` goes to a subscriber of `filter`. A filter that begins with a
+/// wildcard does not match `$` topics. Source: MQTT 3.1.1, section 4.7.
 pub fn matches(filter: &str, topic: &str) -> bool {
     if topic.starts_with('$') && filter.starts_with(['+', '#']) {
         return false;
@@ -17,7 +17,7 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     }
 }
 
-/// Whether `filter` may be subscribed to: wildcards stand alone in their level, `#` only in the last.
+/// Whether `filter` may be subscribed to: a wildcard must be a whole level, `#` only the last.
 pub fn is_filter(filter: &str) -> bool {
     let levels: Vec<_> = filter.split('/').collect();
     let last = levels.len().saturating_sub(1);
@@ -34,7 +34,7 @@ pub fn is_topic(topic: &str) -> bool {
     !topic.is_empty() && !topic.contains(['+', '#', '\0'])
 }
 
-/// What a device asks of its shadow.
+/// A device's operation on its shadow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShadowCall {
     /// The document.
@@ -46,7 +46,7 @@ pub enum ShadowCall {
 }
 
 impl ShadowCall {
-    /// As the topic names it.
+    /// Its name in the topic.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -56,18 +56,18 @@ impl ShadowCall {
     }
 }
 
-/// Whose topic it is.
+/// What a topic belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// Between clients alone.
+    /// Messages between clients.
     Clients,
-    /// For the shadow of this thing.
+    /// A call on the shadow of this thing.
     Shadow(&'a str, ShadowCall),
     /// Reserved: only the service itself may publish there.
     Reserved,
 }
 
-/// Whose topic `topic` is.
+/// What `topic` belongs to.
 pub fn target(topic: &str) -> Target<'_> {
     if !topic.starts_with('$') {
         return Target::Clients;
@@ -84,12 +84,12 @@ pub fn target(topic: &str) -> Target<'_> {
     if is_thing(thing) { Target::Shadow(thing, call) } else { Target::Reserved }
 }
 
-/// Whether a thing can be called so. Source: AWS IoT API reference, `thingName`.
+/// Whether a thing can have this name. Source: AWS IoT API reference, `thingName`.
 pub fn is_thing(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b":_-".contains(&b))
 }
 
-/// A topic on which a shadow speaks.
+/// A topic of a shadow.
 pub fn shadow_topic(thing: &str, what: &str) -> String {
     format!("$aws/things/{thing}/shadow/{what}")
 }
@@ -119,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_stands_alone_in_its_level() {
+    fn a_wildcard_is_a_whole_level() {
         for (filter, is) in [("a/+/b", true), ("a/#", true), ("#", true), ("a#", false), ("a/#/b", false), ("a+/b", false), ("", false)] {
             assert_eq!(is_filter(filter), is, "{filter}");
         }
     }
 
     #[test]
-    fn only_the_service_speaks_on_reserved_topics() {
+    fn only_the_service_publishes_to_reserved_topics() {
         for (topic, whose) in [
             ("home/1", Target::Clients),
             ("$aws/things/T/shadow/get", Target::Shadow("T", ShadowCall::Get)),

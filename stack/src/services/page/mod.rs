@@ -1,4 +1,5 @@
-//! One plain page on which a person sees what is in the services: mailbox, notices, executions, buckets, queues, members. It asks nothing of a network and has no script.
+//! One plain page that shows the content of the services: mailbox, notices, executions, buckets,
+//! queues, members. It loads nothing over a network and has no script.
 
 mod window;
 
@@ -8,21 +9,21 @@ use quick_xml::escape::escape;
 
 pub use self::window::Window;
 
-/// Where the page is.
+/// The path of the page.
 pub const AT: &str = "/brownout";
 
-/// Where the objects are that the page links: bucket and key follow.
+/// The path prefix of the objects that the page links; bucket and key follow.
 pub const OBJECTS: &str = "/brownout/objects/";
 
 const STYLE: &str = include_str!("page.css");
 
-/// More rows of one kind than this are not looked at; the newest are shown.
+/// The most rows of one kind that are shown; the newest ones.
 const MOST_ROWS: usize = 200;
 
-/// What is in the services at this moment, newest last.
+/// The present content of the services, newest last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Mails that were sent on.
+    /// Mails that were sent.
     pub mails: Vec<Letter>,
     /// Notices to topics.
     pub notices: Vec<Notice>,
@@ -56,7 +57,7 @@ pub struct Execution {
     pub status: String,
     /// The error that it failed with.
     pub error: Option<String>,
-    /// How often its states were entered or tried, all together.
+    /// How often its states were entered or tried, in total.
     pub tries: u32,
     /// Its input.
     pub input: String,
@@ -201,7 +202,7 @@ fn text(text: &str) -> String {
     escape(text).into_owned()
 }
 
-/// A long text behind its first line.
+/// A long text, folded behind its first line.
 fn long(text: &str) -> String {
     let first = text.trim_start().lines().next().unwrap_or_default();
     let short: String = first.chars().take(80).collect();
@@ -215,7 +216,7 @@ fn letter(letter: &Letter) -> Vec<String> {
     vec![long(&letter.to.join("\n")), text(&letter.subject), with_links(&letter.text)]
 }
 
-/// The text of a mail, its links as a mail program shows them.
+/// The text of a mail, with clickable links, as a mail program shows it.
 fn with_links(text: &str) -> String {
     let shown = long(text);
     let mut out = String::with_capacity(shown.len());
@@ -263,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_shown_and_nothing_of_it_is_markup() {
+    fn everything_is_shown_and_escaped() {
         let look = Look {
             mails: vec![Letter {
                 from: "s@example".into(),

@@ -1,4 +1,5 @@
-//! Takes what the services hold at this moment, for the page, and hands out the objects that the page links. It only looks.
+//! Reads the services' present content for the page, and serves the objects that the page links. It
+//! changes nothing.
 
 use std::sync::Arc;
 
@@ -19,12 +20,12 @@ const PAGE: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-/// More users of a pool are not looked at.
+/// The most users of a pool that are counted.
 const MOST_USERS: usize = 20_000;
 
-/// The services that are looked at.
+/// The services that the page shows.
 pub struct Window {
-    /// Mail that was sent on.
+    /// Mail that was sent.
     pub mailbox: Arc<Mailbox>,
     /// Notices.
     pub sns: Arc<Sns>,

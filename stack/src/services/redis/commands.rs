@@ -1,4 +1,5 @@
-//! The commands on values: read from a request's arguments, then carried out. Their errors are Redis's own, letter by letter.
+//! The commands on values: parsed from a request's arguments, then carried out. Their errors are
+//! Redis's own, letter by letter.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use super::replies::Reply;
 use super::requests::number;
 use super::store::{Full, Life, Only, Store};
 
-/// The commands that a plan can strike, and this service's operations.
+/// The commands that a fault can target, which are this service's operations.
 pub const OPERATIONS: [&str; 7] = ["DEL", "EXISTS", "EXPIRE", "GET", "PTTL", "SET", "TTL"];
 
 /// A command on values.
@@ -31,7 +32,7 @@ pub enum Command {
     Delete(Vec<Bytes>),
     /// `EXISTS`
     Exists(Vec<Bytes>),
-    /// `EXPIRE`; a life that is over is none.
+    /// `EXPIRE`; `None` if the life is over already.
     Expire(Bytes, Option<Duration>),
     /// `TTL`
     SecondsLeft(Bytes),
@@ -43,7 +44,7 @@ impl Command {
     /// Reads a command whose name is one of [`OPERATIONS`].
     ///
     /// # Errors
-    /// What goes back instead.
+    /// The error reply.
     pub fn read(name: &str, arguments: Vec<Bytes>) -> Result<Self, Reply> {
         let mut arguments = arguments.into_iter();
         let command = match (name, arguments.len()) {
@@ -65,7 +66,7 @@ impl Command {
         command.ok_or_else(|| wrong_number(name))
     }
 
-    /// Carries it out.
+    /// Runs it.
     pub fn run(self, store: &Store, now: Instant) -> Reply {
         let count = |all: Vec<Bytes>, is: &dyn Fn(&Bytes) -> bool| Reply::Integer(all.iter().filter(|key| is(key)).count() as i64);
         match self {
@@ -79,7 +80,7 @@ impl Command {
             Self::Exists(keys) => count(keys, &|key| store.life(key, now) != Life::None),
             Self::Expire(key, Some(life)) => Reply::Integer(store.expire(&key, life, now).into()),
             Self::Expire(key, None) => Reply::Integer(store.delete(&key, now).into()),
-            // Redis rounds.
+            // Rounded, as in Redis.
             Self::SecondsLeft(key) => left(store.life(&key, now), |left| (left.as_millis() + 500) / 1000),
             Self::MillisecondsLeft(key) => left(store.life(&key, now), |left| left.as_millis()),
         }
@@ -113,10 +114,10 @@ fn set(key: Bytes, value: Bytes, mut options: impl Iterator<Item = Bytes>) -> Re
     Ok(Command::Set { key, value, only, life })
 }
 
-/// A longer life than this is refused, so that no sum of times goes over.
+/// A longer life is refused, so that no sum of times overflows.
 const LONGEST: u64 = i64::MAX as u64 / 1_000_000;
 
-/// The seconds of `EXPIRE`; none where they are over already.
+/// The seconds of `EXPIRE`; `None` if they are over already.
 fn expiry(text: &[u8]) -> Result<Option<Duration>, Reply> {
     let time = number(text).ok_or_else(no_integer)?;
     match u64::try_from(time) {

@@ -1,5 +1,6 @@
-//! One connection: its requests one after the other, in the order in which they come. What only concerns the connection is answered here and never
-//! struck; who only connects has called nothing.
+//! One connection: its requests one after the other, in the order in which they arrive. Commands
+//! about the connection itself are answered here and never faulted; a client that only connects has
+//! made no call.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,12 +14,12 @@ use super::requests::Requests;
 use super::{DESCRIBED, Redis};
 use crate::services::wire::request_id;
 
-/// The version that clients are told, which has all that is here.
+/// The version that clients are told; it includes everything that is implemented here.
 const VERSION: &str = "7.2.0";
-/// What is read at once.
+/// How much is read at once.
 const READ: usize = 64 * 1024;
 
-/// What a connection has said of itself.
+/// What a client has said about its connection.
 #[derive(Debug, Default)]
 struct Peer {
     id: i64,
@@ -27,7 +28,7 @@ struct Peer {
     leaves: bool,
 }
 
-/// Serves one connection until its peer goes.
+/// Serves one connection until the client is gone.
 pub async fn serve(redis: Arc<Redis>, mut socket: impl AsyncRead + AsyncWrite + Unpin, id: i64) -> std::io::Result<()> {
     let mut peer = Peer { id, ..Peer::default() };
     let (mut requests, mut buffer, mut outgoing) = (Requests::new(redis.largest), BytesMut::new(), Outgoing::default());
@@ -103,7 +104,7 @@ fn about_the_connection(redis: &Redis, peer: &mut Peer, called: &Bytes, name: &s
     }
 }
 
-/// There are no passwords here, so the default user may have any.
+/// There are no passwords here, so the default user may give any.
 fn hello(peer: &mut Peer, arguments: &[Bytes]) -> Reply {
     let mut rest = arguments;
     let mut protocol = peer.protocol;

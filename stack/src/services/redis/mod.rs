@@ -1,5 +1,6 @@
-//! A cache that speaks the protocol of Redis: as much of it as a client needs to keep values for a while. All of it is in memory, within a limit;
-//! its commands go through the same faults as the calls of the cloud services.
+//! A cache that speaks the Redis protocol, as much of it as a client needs to keep values for a
+//! while. Everything is in memory, within a limit. Its commands go through the same faults as the
+//! calls of the cloud services.
 
 mod commands;
 mod connection;
@@ -20,14 +21,15 @@ use super::described::{Described, Protocol};
 use super::neighbour::Striker;
 use run_folder::sightings::Sightings;
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described { name: "redis", title: "Redis", protocol: Protocol::Redis, operations: &OPERATIONS };
 
-/// What all values may hold together.
+/// The most bytes of all values together.
 const MOST: usize = 1024 * 1024 * 1024;
-/// The largest value. Larger than any record, and small enough that a few senders do not fill this machine.
+/// The largest value: larger than any record, and small enough that a few senders do not fill this
+/// machine.
 const LARGEST: usize = 64 * 1024 * 1024;
-/// How often values are looked for whose life is over and whom nobody asks for.
+/// How often expired values are removed that no client reads.
 const SWEEP: Duration = Duration::from_millis(200);
 
 /// The cache.
@@ -39,7 +41,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// An empty cache whose commands `striker` strikes.
+    /// An empty cache whose commands `striker` applies faults to.
     pub fn new(striker: Arc<Striker>, sightings: Sightings) -> Arc<Self> {
         Self::within(MOST, LARGEST, striker, sightings)
     }
@@ -49,7 +51,7 @@ impl Redis {
         Arc::new(Self { store: Arc::new(Store::new(most, sightings)), striker, most, largest })
     }
 
-    /// Serves until it is dropped; a connection that fails ends alone.
+    /// Serves until it is dropped; a connection that fails does not affect the others.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let mut connections: JoinSet<io::Result<()>> = JoinSet::new();
         let mut sweep = tokio::time::interval(SWEEP);
@@ -63,7 +65,7 @@ impl Redis {
                         let _ = socket.set_nodelay(true);
                         connections.spawn(connection::serve(Arc::clone(&self), socket, count));
                     }
-                    // Out of descriptors: the next one may find some again.
+                    // Out of file descriptors: the next connection may find some again.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 },
                 _ = sweep.tick() => self.store.sweep(Instant::now()),

@@ -1,18 +1,18 @@
-//! Replies as they go out, in either version of the protocol. A large value is sent as it lies, without a copy.
+//! Replies, in either version of the protocol. A large value is sent without copying it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// From here on a value is a piece of its own.
+/// A value of at least this size is sent as a separate piece.
 const LARGE: usize = 16 * 1024;
 
 /// The version of the protocol that a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
-    /// What every connection begins with.
+    /// What every connection starts with.
     #[default]
     Two,
-    /// What `HELLO 3` asks for.
+    /// Selected by `HELLO 3`.
     Three,
 }
 
@@ -31,7 +31,7 @@ pub enum Reply {
     Null,
     /// Several.
     Array(Vec<Reply>),
-    /// Names and what they stand for.
+    /// Names and values.
     Map(Vec<(&'static str, Reply)>),
 }
 
@@ -45,11 +45,11 @@ impl Reply {
     }
 }
 
-/// What is about to be sent.
+/// The output that waits to be sent.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     pieces: Vec<Bytes>,
-    /// What follows the pieces.
+    /// The text after the pieces.
     text: BytesMut,
 }
 
@@ -95,7 +95,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether so much has come together that it had better be sent.
+    /// Whether enough has been collected that it should be sent.
     pub fn is_much(&self) -> bool {
         !self.pieces.is_empty() || self.text.len() > LARGE
     }
@@ -103,7 +103,7 @@ impl Outgoing {
     /// Sends everything.
     ///
     /// # Errors
-    /// Where the peer has gone.
+    /// If the peer is gone.
     pub async fn send(&mut self, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
         self.pieces.push(self.text.split().freeze());
         for piece in self.pieces.drain(..) {
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn replies_are_written_in_the_version_that_is_spoken() {
+    async fn replies_are_written_in_the_version_of_the_connection() {
         let map = Reply::Map(vec![("proto", Reply::Integer(3))]);
         for (reply, two, three) in [
             (Reply::OK, "+OK\r\n", "+OK\r\n"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_value_is_a_piece_of_its_own_and_stays_in_its_place() {
+    async fn a_large_value_is_a_separate_piece_and_keeps_its_position() {
         let (mut outgoing, mut sent) = (Outgoing::default(), Vec::new());
         let large = Bytes::from(vec![b'x'; LARGE]);
         outgoing.add(&Reply::OK, Protocol::Two);

@@ -1,5 +1,6 @@
-//! Requests as they come in: arrays of bulk strings, or a line of words. Nothing is reserved by a length that a peer merely claims, what has
-//! been read is not read again, and nothing nests. Source: the Redis serialization protocol specification, "Sending commands to a Redis server".
+//! Parses requests: arrays of bulk strings, or a line of words. No memory is reserved for a length
+//! that a peer merely claims, no byte is parsed twice, and nothing nests. Source: the Redis
+//! serialization protocol specification, "Sending commands to a Redis server".
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -7,21 +8,22 @@ use bytes::{Buf, Bytes, BytesMut};
 const LONGEST_LINE: usize = 64 * 1024;
 /// The most arguments of one request; Redis itself takes a million.
 const MOST_ARGUMENTS: i64 = 64 * 1024;
-/// What the arguments of a request may have beside the largest one.
+/// How many bytes the arguments of a request may have besides the largest one.
 const BESIDE: usize = 1024 * 1024;
 /// The largest bulk string that a server may be told to take. Source: Redis, `proto-max-bulk-len`.
 pub const LARGEST_BULK: usize = 512 * 1024 * 1024;
 
-/// What is no request. The connection cannot go on after it, for nobody knows where the next one begins.
+/// Not a valid request. The connection cannot continue after it, because it is unknown where the
+/// next request begins.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// The number of arguments is no number, or too large.
+    /// The number of arguments is not a number, or too large.
     #[error("invalid multibulk length")]
     Count,
-    /// The length of an argument is no number, or too large.
+    /// The length of an argument is not a number, or too large.
     #[error("invalid bulk length")]
     Length,
-    /// An argument does not begin as one.
+    /// An argument does not begin like one.
     #[error("expected '$', got '{}'", char::from(*.0).escape_default())]
     NoBulk(u8),
     /// A line does not end.
@@ -32,19 +34,19 @@ pub enum Malformed {
     NoEnd,
 }
 
-/// A request that has begun.
+/// A request that is not complete yet.
 #[derive(Debug)]
 struct Begun {
     arguments: Vec<Bytes>,
-    /// So many arguments are still to come.
+    /// How many arguments are still missing.
     left: i64,
-    /// The length of the argument that is coming.
+    /// The length of the argument that is being received.
     awaited: Option<usize>,
-    /// What the arguments have so far.
+    /// The size of the arguments so far.
     size: usize,
 }
 
-/// Takes requests out of what a peer sends.
+/// Parses requests out of what a peer sends.
 #[derive(Debug)]
 pub struct Requests {
     largest: usize,
@@ -52,22 +54,22 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Takes bulk strings of at most `largest` bytes, and never more than [`LARGEST_BULK`].
+    /// Accepts bulk strings of at most `largest` bytes, and never more than [`LARGEST_BULK`].
     pub fn new(largest: usize) -> Self {
         Self { largest: largest.min(LARGEST_BULK), begun: None }
     }
 
-    /// The next request in `buffer`, whose arguments are at least one; `None` where it is not there as a whole.
+    /// The next request in `buffer`, with at least one argument; `None` if it is not complete yet.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If it is not a valid request.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Vec<Bytes>>, Malformed> {
         loop {
             let Some(begun) = &mut self.begun else {
                 let Some(line) = line(buffer)? else { return Ok(None) };
                 if let Some(count) = line.strip_prefix(b"*") {
                     let left = number(count).filter(|count| *count <= MOST_ARGUMENTS).ok_or(Malformed::Count)?;
-                    // Nothing at all is no request, and Redis passes it over.
+                    // An empty array is not a request, and Redis ignores it.
                     self.begun = (left > 0).then_some(Begun { arguments: Vec::new(), left, awaited: None, size: 0 });
                     continue;
                 }
@@ -89,7 +91,7 @@ impl Requests {
 }
 
 impl Begun {
-    /// Takes one argument; `false` where it is not there as a whole.
+    /// Takes one argument; `false` if it is not complete yet.
     fn take(&mut self, buffer: &mut BytesMut, largest: usize) -> Result<bool, Malformed> {
         let length = match self.awaited {
             Some(length) => length,
@@ -119,7 +121,7 @@ impl Begun {
     }
 }
 
-/// A line without its end; `None` where it is not there as a whole.
+/// A line without its end; `None` if it is not complete yet.
 fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
     let Some(end) = buffer.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n') else {
         return if buffer.len() < LONGEST_LINE { Ok(None) } else { Err(Malformed::Line) };
@@ -132,7 +134,7 @@ fn line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Malformed> {
     Ok(Some(line))
 }
 
-/// A whole number as Redis reads one: digits, with a minus before them or not, and nothing else.
+/// A whole number as Redis reads it: digits, with or without a minus in front, and nothing else.
 pub fn number(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -161,7 +163,7 @@ mod tests {
         out
     }
 
-    /// What comes of bytes that arrive in pieces of these lengths.
+    /// The result for bytes that arrive in pieces of these lengths.
     fn read(bytes: &[u8], pieces: &[usize]) -> (Vec<Vec<Bytes>>, Option<Malformed>) {
         let (mut requests, mut buffer, mut read, mut rest) = (Requests::new(1024), BytesMut::new(), Vec::new(), bytes);
         let mut pieces = pieces.iter().copied().chain(std::iter::repeat(bytes.len().max(1)));
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_named_as_redis_does() {
+    fn an_invalid_request_is_named_as_in_redis() {
         for (bytes, requests, malformed) in [
             (&b"*1\r\n$4\r\nPING\r\n"[..], 1, None),
             (b"PING\r\n", 1, None),
@@ -213,7 +215,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_are_read_alike_in_whatever_pieces_they_come(
+        fn requests_are_parsed_alike_in_any_pieces(
             requests in vec(vec(vec(any::<u8>(), 0..40), 1..5), 0..6),
             pieces in vec(1_usize..9, 0..60),
         ) {

@@ -1,4 +1,5 @@
-//! The values: each under its key, some for a time only, all together within a limit. What happens to a key is told while nobody else may touch it.
+//! The values: each under its key, some with an expiry, all together within a limit. What happens
+//! to a key is reported while no other client can access it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,17 +9,17 @@ use bytes::Bytes;
 
 use run_folder::sightings::{Seen, Sightings};
 
-/// What a value costs beside its key, which is held twice, and itself.
+/// What a value costs besides its key, which is stored twice, and its own bytes.
 const AROUND: usize = 128;
 
-/// When a value may be set.
+/// The condition for setting a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Only {
     /// Always.
     Always,
-    /// `NX`: where there is none.
+    /// `NX`: only if the key does not exist.
     New,
-    /// `XX`: where there is one.
+    /// `XX`: only if the key exists.
     Existing,
 }
 
@@ -26,14 +27,14 @@ pub enum Only {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// How long a value will be there.
+/// The remaining life of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// It is not there.
+    /// The key does not exist.
     None,
-    /// Until somebody deletes it.
+    /// It has no expiry.
     Endless,
-    /// So long.
+    /// For this long.
     Left(Duration),
 }
 
@@ -45,7 +46,7 @@ struct Held {
 #[derive(Default)]
 struct Contents {
     by_key: HashMap<Bytes, Held>,
-    /// Those that end, in the order of their ends.
+    /// The values with an expiry, in order of expiry.
     ends: BTreeSet<(Instant, Bytes)>,
     bytes: usize,
 }
@@ -58,15 +59,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Holds at most `most` bytes.
+    /// An empty store for at most `most` bytes.
     pub fn new(most: usize, sightings: Sightings) -> Self {
         Self { contents: Mutex::default(), most, sightings }
     }
 
-    /// Sets a value, for `life` or for ever; whether it was set.
+    /// Sets a value, for `life` or forever; returns whether it was set.
     ///
     /// # Errors
-    /// Where there is no room.
+    /// If there is no room.
     pub fn set(&self, key: &[u8], value: &[u8], only: Only, life: Option<Duration>, now: Instant) -> Result<bool, Full> {
         let mut contents = self.at(now);
         let there = contents.by_key.get(key).map(|held| size(key, &held.value));
@@ -79,7 +80,8 @@ impl Store {
             return Err(Full);
         }
         contents.remove(key);
-        // Copied once, so that what is counted is what is held: a value that was received shares a larger buffer.
+        // Copied once, so that the counted size is the size in memory: a received value shares a
+        // larger buffer.
         let (key, value) = (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
         self.sightings.tell(Seen::CacheSet { key: text(&key), size: value.len() as u64 });
         let until = life.and_then(|life| now.checked_add(life));
@@ -94,7 +96,7 @@ impl Store {
         self.at(now).by_key.get(key).map(|held| held.value.clone())
     }
 
-    /// Deletes a value; whether it was there.
+    /// Deletes a value; returns whether it existed.
     pub fn delete(&self, key: &[u8], now: Instant) -> bool {
         let mut contents = self.at(now);
         let there = contents.remove(key);
@@ -104,7 +106,7 @@ impl Store {
         there
     }
 
-    /// Gives a value `life` from now on; whether it was there.
+    /// Gives a value `life` from now on; returns whether it existed.
     pub fn expire(&self, key: &[u8], life: Duration, now: Instant) -> bool {
         let mut contents = self.at(now);
         let until = now.checked_add(life);
@@ -119,7 +121,7 @@ impl Store {
         true
     }
 
-    /// How long a value will be there.
+    /// The remaining life of a value.
     pub fn life(&self, key: &[u8], now: Instant) -> Life {
         match self.at(now).by_key.get(key) {
             None => Life::None,
@@ -128,7 +130,7 @@ impl Store {
         }
     }
 
-    /// Takes out what has ended by `now`.
+    /// Removes what has expired by `now`.
     pub fn sweep(&self, now: Instant) {
         drop(self.at(now));
     }
@@ -139,7 +141,7 @@ impl Store {
         (contents.by_key.len(), contents.bytes)
     }
 
-    /// The contents as they are at `now`: without what has ended.
+    /// The contents at `now`: without expired values.
     fn at(&self, now: Instant) -> MutexGuard<'_, Contents> {
         let mut contents = self.contents();
         while contents.ends.first().is_some_and(|(until, _)| *until <= now) {
@@ -181,7 +183,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_value_ends_when_its_life_does_and_everything_is_told() {
+    fn a_value_expires_after_its_life_and_every_change_is_reported() {
         let (sightings, mut seen) = Sightings::channel();
         let (store, begin) = (Store::new(10_000, sightings), Instant::now());
         assert_eq!(store.set(b"a", b"1", Only::Always, Some(SECOND * 10), begin), Ok(true));
@@ -189,7 +191,7 @@ mod tests {
         assert!(store.expire(b"a", SECOND * 3, begin + SECOND) && !store.expire(b"b", SECOND, begin));
         assert_eq!(store.get(b"a", begin + SECOND * 3), Some(Bytes::from_static(b"1")));
         assert_eq!((store.get(b"a", begin + SECOND * 4), store.life(b"a", begin + SECOND * 4)), (None, Life::None));
-        // Set anew without a life it stays, and the old life is forgotten.
+        // Set again without a life it stays, and the old life is forgotten.
         store.set(b"a", b"2", Only::Always, Some(SECOND), begin).unwrap();
         store.set(b"a", b"3", Only::Always, None, begin).unwrap();
         assert_eq!(store.life(b"a", begin + SECOND * 1000), Life::Endless);
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn new_and_existing_are_told_apart() {
+    fn new_and_existing_are_distinguished() {
         let (store, now) = (Store::new(10_000, Sightings::nowhere()), Instant::now());
         for (only, set, value) in
             [(Only::Existing, false, None), (Only::New, true, Some("1")), (Only::New, false, Some("1")), (Only::Existing, true, Some("3"))]
@@ -222,7 +224,7 @@ mod tests {
         assert_eq!(store.set(b"c", b"", Only::Always, None, now), Err(Full));
         assert_eq!(store.set(b"a", &[1; 101], Only::Always, None, now), Err(Full));
         assert_eq!(store.get(b"a", now).as_deref(), Some(&value[..]));
-        // What is replaced makes room.
+        // A replaced value makes room.
         assert_eq!(store.set(b"a", &[1; 100], Only::Always, None, now), Ok(true));
         assert_eq!(store.size(), (2, 2 * (AROUND + 102)));
     }

@@ -1,5 +1,6 @@
-//! What an object contains: a small one lies in memory, a large one in blocks of one file that has no name and goes with the process. Blocks of what
-//! is deleted are used again. Reading and writing a block is a copy from or to the system's own cache, which takes tens of microseconds.
+//! The content of an object: a small one is in memory, a large one in blocks of one unnamed file
+//! that disappears with the process. Blocks of deleted content are used again. Reading or writing a
+//! block is a copy from or to the system's page cache, which takes tens of microseconds.
 
 use std::fs::File;
 use std::io;
@@ -15,12 +16,12 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 use rustix::fs::{Mode, OFlags};
 
-/// What is larger goes to the file.
+/// Larger contents go to the file.
 const SMALL: usize = 64 * 1024;
 /// A block of the file.
 const BLOCK: usize = 256 * 1024;
 
-/// The file, and how much lies in it and in memory.
+/// The file, and how much is in it and in memory.
 #[derive(Debug)]
 pub struct Spool {
     file: File,
@@ -30,9 +31,9 @@ pub struct Spool {
 
 #[derive(Debug, Default)]
 struct Blocks {
-    /// So many blocks the file has.
+    /// The number of blocks in the file.
     made: u64,
-    /// Those of them that are not in use.
+    /// The blocks that are not in use.
     free: Vec<u64>,
 }
 
@@ -43,21 +44,21 @@ struct Block {
     number: u64,
 }
 
-/// What lies in memory, counted until this is dropped.
+/// Bytes in memory, counted until this is dropped.
 #[derive(Debug)]
 struct Held {
     spool: Arc<Spool>,
     bytes: Bytes,
 }
 
-/// What lies in the file.
+/// Bytes in the file.
 #[derive(Debug)]
 struct Filed {
     blocks: Vec<Block>,
     size: usize,
 }
 
-/// An object's content, shared by all who read it.
+/// An object's content, shared by all its readers.
 #[derive(Debug, Clone)]
 pub struct Content(Place);
 
@@ -68,10 +69,10 @@ enum Place {
 }
 
 impl Spool {
-    /// A file in `folder`, whose name is gone at once.
+    /// A file in `folder`, whose name is removed at once.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be created.
     pub fn within(folder: &Path) -> io::Result<Arc<Self>> {
         let path = folder.join(format!(".objects-{}-{:x}", std::process::id(), crate::platform::names::random()));
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -80,7 +81,7 @@ impl Spool {
         Ok(Arc::new(Self { file, blocks: Mutex::default(), in_memory: AtomicUsize::new(0) }))
     }
 
-    /// How many bytes of contents lie in memory.
+    /// How many bytes of contents are in memory.
     pub fn in_memory(&self) -> usize {
         self.in_memory.load(Ordering::Relaxed)
     }
@@ -118,7 +119,8 @@ impl Drop for Held {
 }
 
 impl Content {
-    /// What is there as a whole. Where the file takes nothing it stays in memory: better that than lost.
+    /// A content that is complete. If it cannot be written to the file, it stays in memory, which
+    /// is better than losing it.
     pub fn new(spool: &Arc<Spool>, bytes: Bytes) -> Self {
         let mut writer = Writer::new(spool);
         match writer.add(&bytes).and_then(|()| writer.end()) {
@@ -143,7 +145,7 @@ impl Content {
     /// All of it in one piece.
     ///
     /// # Errors
-    /// Where the file cannot be read.
+    /// If the file cannot be read.
     pub fn whole(&self) -> io::Result<Bytes> {
         let mut part = self.part(0..self.size());
         let mut all = BytesMut::with_capacity(self.size());
@@ -153,14 +155,14 @@ impl Content {
         Ok(all.freeze())
     }
 
-    /// A part of it, read as it is sent. What lies beyond the end is left out.
+    /// A part of it, read as it is sent. Bytes beyond the end are left out.
     pub fn part(&self, range: Range<usize>) -> Part {
         let end = range.end.min(self.size());
         Part { content: self.clone(), left: range.start.min(end)..end }
     }
 }
 
-/// A part of a content that is still to be read.
+/// A part of a content, with the bytes that are still to be read.
 #[derive(Debug)]
 pub struct Part {
     content: Content,
@@ -186,7 +188,7 @@ impl Part {
 }
 
 impl Filed {
-    /// From `start` to `end`, or to the end of the block that it begins in.
+    /// Reads from `start` to `end`, or to the end of the block in which it begins.
     fn read(&self, start: usize, end: usize) -> io::Result<Bytes> {
         let (index, within) = (start / BLOCK, start % BLOCK);
         let block = self.blocks.get(index).ok_or(io::ErrorKind::UnexpectedEof)?;
@@ -196,7 +198,7 @@ impl Filed {
     }
 }
 
-/// A file that cannot be read breaks the answer off, whose length has been told.
+/// If the file cannot be read, the answer breaks off, because its length was sent already.
 impl Body for Part {
     type Data = Bytes;
     type Error = io::Error;
@@ -214,25 +216,25 @@ impl Body for Part {
     }
 }
 
-/// A content that is coming.
+/// A content that is being received.
 #[derive(Debug)]
 pub struct Writer {
     spool: Arc<Spool>,
-    /// What has not been written yet, at most a block.
+    /// The bytes that are not written yet, at most a block.
     rest: BytesMut,
     blocks: Vec<Block>,
 }
 
 impl Writer {
-    /// Nothing has come yet.
+    /// An empty content.
     pub fn new(spool: &Arc<Spool>) -> Self {
         Self { spool: Arc::clone(spool), rest: BytesMut::new(), blocks: Vec::new() }
     }
 
-    /// Takes what has come.
+    /// Adds received bytes.
     ///
     /// # Errors
-    /// Where the file takes nothing.
+    /// If they cannot be written to the file.
     pub fn add(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(BLOCK - self.rest.len()));
@@ -245,13 +247,13 @@ impl Writer {
         Ok(())
     }
 
-    /// The content, which is whole now.
+    /// The complete content.
     ///
     /// # Errors
-    /// Where the file takes nothing.
+    /// If it cannot be written to the file.
     pub fn end(mut self) -> io::Result<Content> {
         if self.blocks.is_empty() && self.rest.len() <= SMALL {
-            // Copied once, so that what is counted is what is held.
+            // Copied once, so that the counted size is the size in memory.
             return Ok(Content::held(&self.spool, Bytes::copy_from_slice(&self.rest)));
         }
         let size = self.blocks.len() * BLOCK + self.rest.len();
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_flat_however_much_passes_and_blocks_are_used_again() {
+    fn memory_use_does_not_grow_and_blocks_are_reused() {
         let spool = spool();
         let kept = Content::new(&spool, pattern(2 * BLOCK));
         for _ in 0..200 {
@@ -314,7 +316,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn any_part_is_what_lies_there(size in 0_usize..3 * BLOCK, start in 0_usize..4 * BLOCK, length in 0_usize..4 * BLOCK) {
+        fn any_part_has_the_right_bytes(size in 0_usize..3 * BLOCK, start in 0_usize..4 * BLOCK, length in 0_usize..4 * BLOCK) {
             let bytes = pattern(size);
             let mut part = Content::new(&spool(), bytes.clone()).part(start..start + length);
             let end = (start + length).min(size);

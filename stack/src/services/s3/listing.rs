@@ -1,14 +1,15 @@
-//! Which keys a page of a listing shows: pure, over keys in order. Source: Amazon S3 API reference, `ListObjectsV2`.
+//! The keys on a page of a listing: pure, over keys in order. Source: Amazon S3 API reference,
+//! `ListObjectsV2`.
 
-/// What is asked for.
+/// The request's parameters.
 pub struct Asked<'a> {
-    /// Only keys that begin so.
+    /// Only keys with this prefix.
     pub prefix: &'a str,
-    /// Keys that go on with this after the prefix stand as one common prefix.
+    /// Keys that contain this after the prefix are grouped into one common prefix.
     pub delimiter: Option<&'a str>,
-    /// Only keys behind this one. Where it is a common prefix, behind all that it stands for.
+    /// Only keys after this one. If it is a common prefix, only keys after all keys of its group.
     pub after: Option<&'a str>,
-    /// At most so many keys and common prefixes.
+    /// The most keys and common prefixes.
     pub most: usize,
 }
 
@@ -19,11 +20,11 @@ pub struct Page {
     pub keys: Vec<String>,
     /// Common prefixes.
     pub prefixes: Vec<String>,
-    /// The last key or common prefix of this page, where there is more behind it.
+    /// The last key or common prefix of this page, if there are more after it.
     pub next: Option<String>,
 }
 
-/// The page of `keys`, which come in order.
+/// The page of `keys`, which are in order.
 pub fn page<'a>(keys: impl Iterator<Item = &'a String>, asked: &Asked<'_>) -> Page {
     let (mut page, mut last) = (Page::default(), None);
     for key in keys {
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_shows_keys_and_common_prefixes_and_where_to_go_on() {
+    fn a_page_shows_keys_and_common_prefixes_and_where_the_next_begins() {
         let keys = ["a/1", "a/2", "b", "c/d/1", "c/d/2", "c/e"].map(str::to_owned);
         for (prefix, delimiter, after, most, keys_shown, prefixes, next) in [
             ("", None, None, 1000, vec!["a/1", "a/2", "b", "c/d/1", "c/d/2", "c/e"], vec![], None),

@@ -1,4 +1,5 @@
-//! S3: buckets whose large objects lie in a file of the process. An object's content is shared by all who read it; queues are told of what is stored.
+//! S3: buckets whose large objects are in a file of the process. All readers of an object share its
+//! content; queues are notified of stored objects.
 
 mod content;
 mod listing;
@@ -24,7 +25,7 @@ use super::wire::hexadecimal;
 use crate::blueprint::Bucket;
 use run_folder::sightings::{Seen, Sightings};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described { name: "s3", title: "S3", protocol: Protocol::S3, operations: &["GetObject", "PutObject"] };
 
 /// Why an object was not stored.
@@ -40,7 +41,7 @@ struct Shelf {
     objects: Mutex<Contents>,
 }
 
-/// A bucket's objects, and how many were ever stored in it.
+/// A bucket's objects, and the number of objects ever stored in it.
 #[derive(Default)]
 struct Contents {
     by_key: BTreeMap<String, Object>,
@@ -57,8 +58,8 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// The declared buckets, empty; what is large goes to `spool`. The queues that they notify get the test event that S3 sends when a
-    /// notification is made.
+    /// The declared buckets, empty; large contents go to `spool`. The queues that they notify get
+    /// the test event that S3 sends when a notification is configured.
     pub fn new(buckets: &[Bucket], sqs: Arc<Sqs>, spool: Arc<Spool>, sightings: Sightings) -> Arc<Self> {
         let made = SystemTime::now();
         for bucket in buckets {
@@ -70,7 +71,7 @@ impl Buckets {
         Arc::new(Self { shelves: buckets.iter().map(shelf).collect(), sqs, sightings, spool, made })
     }
 
-    /// Stores an object in process; `false` where there is no such bucket.
+    /// Stores an object in process; `false` if the bucket does not exist.
     pub fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> bool {
         let etag = hexadecimal(Md5::checksum(&bytes).as_ref());
         let object =
@@ -78,7 +79,7 @@ impl Buckets {
         self.store(bucket, key, object, false).is_ok()
     }
 
-    /// Stores and tells: the sighting first, then the queues.
+    /// Stores and reports: the sighting first, then the queues.
     fn store(&self, bucket: &str, key: &str, object: Object, only_new: bool) -> Result<(), NotStored> {
         let shelf = self.shelves.get(bucket).ok_or(NotStored::NoSuchBucket)?;
         let (size, etag) = (object.content.size() as u64, object.etag.clone());
@@ -108,7 +109,7 @@ impl Buckets {
         shelf.objects().by_key.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
-    /// Where the contents lie.
+    /// The store of the contents.
     pub fn spool(&self) -> &Arc<Spool> {
         &self.spool
     }
@@ -118,7 +119,7 @@ impl Buckets {
         self.shelves.keys().cloned().collect()
     }
 
-    /// Whether there is such a bucket.
+    /// Whether the bucket exists.
     pub fn has(&self, bucket: &str) -> bool {
         self.shelves.contains_key(bucket)
     }
@@ -148,7 +149,7 @@ mod tests {
     use run_folder::compressed::Compressed;
 
     #[tokio::test]
-    async fn storing_is_told_before_the_queue_and_the_queue_gets_the_event() {
+    async fn storing_is_reported_before_the_queue_gets_the_event() {
         let (sightings, mut seen) = Sightings::channel();
         let queue = Queue { name: "q".into(), visibility: Duration::from_secs(30), retention: Duration::from_secs(900), redrive: None };
         let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));

@@ -1,4 +1,5 @@
-//! The events that S3 puts into queues. Source: Amazon S3 user guide, event message structure (version 2.1).
+//! The events that S3 sends to queues. Source: Amazon S3 user guide, event message structure
+//! (version 2.1).
 
 use std::time::SystemTime;
 
@@ -8,13 +9,14 @@ use super::object::Object;
 use crate::account::{ACCOUNT, REGION};
 use crate::services::wire::request_id;
 
-/// A key as events and listings carry it: encoded as in a form, the slashes left.
+/// A key as in events and listings: form-encoded, with its slashes unchanged.
 pub fn encoded(key: &str) -> String {
     let parts: Vec<String> = key.split('/').map(|part| form_urlencoded::byte_serialize(part.as_bytes()).collect()).collect();
     parts.join("/")
 }
 
-/// What a queue gets once, when its notification is made. It is about no object.
+/// The event that a queue gets once, when its notification is configured. It is not about an
+/// object.
 pub fn test_event(bucket: &str, at: SystemTime) -> String {
     json!({
         "Service": "Amazon S3",
@@ -27,7 +29,7 @@ pub fn test_event(bucket: &str, at: SystemTime) -> String {
     .to_string()
 }
 
-/// An object was put. `sequence` grows with every put of the bucket.
+/// The event of a stored object. `sequence` increases with every put to the bucket.
 pub fn created(bucket: &str, key: &str, object: &Object, sequence: u64) -> String {
     json!({"Records": [{
         "eventVersion": "2.1",

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::content::Content;
 
-/// What the one who stored an object says of it.
+/// The headers that the sender of an object set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectHeaders {
     /// `Content-Type`.
@@ -27,6 +27,6 @@ pub struct Object {
     pub etag: String,
     /// When it was stored.
     pub modified: SystemTime,
-    /// What is said of it.
+    /// The sender's headers.
     pub described: ObjectHeaders,
 }

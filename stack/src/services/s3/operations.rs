@@ -17,7 +17,7 @@ use super::{Buckets, NotStored};
 use crate::account::REGION;
 use crate::services::wire::hexadecimal;
 
-/// Keys in one page at most. Source: Amazon S3 API reference, `ListObjectsV2`.
+/// The most keys on one page. Source: Amazon S3 API reference, `ListObjectsV2`.
 const MOST_KEYS: i32 = 1000;
 
 pub fn put(buckets: &Buckets, (input, upload): (PutObjectInput, Upload)) -> S3Result<PutObjectOutput> {
@@ -64,7 +64,7 @@ pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput
         let whole = size as u64;
         let part = range.check(whole).map_err(|_| s3_error!(InvalidRange, "The requested range is not satisfiable"))?;
         content_range = Some(format!("bytes {}-{}/{whole}", part.start, part.end.saturating_sub(1)));
-        // Both ends lie within the content, so they fit.
+        // Both ends are within the content, so they fit.
         shown = usize::try_from(part.start).unwrap_or_default()..usize::try_from(part.end).unwrap_or_default();
     }
     Ok(GetObjectOutput {
@@ -101,7 +101,7 @@ pub fn delete(buckets: &Buckets, input: DeleteObjectInput) -> S3Result<DeleteObj
     if !buckets.has(&input.bucket) {
         return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
     }
-    // Deleting what is not there succeeds too.
+    // Deleting a missing object succeeds too.
     buckets.delete(&input.bucket, &input.key);
     Ok(DeleteObjectOutput::default())
 }

@@ -1,4 +1,5 @@
-//! A body as it comes in: kept piece by piece, its digests taken in passing and held against what the sender promised.
+//! Receives a body: stores it piece by piece, computes its digests meanwhile and compares them with
+//! what the sender promised.
 
 use std::sync::Arc;
 
@@ -13,9 +14,9 @@ use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
 
 use super::content::{Content, Spool, Writer};
 
-/// A body that is there as a whole.
+/// A complete body.
 pub struct Upload {
-    /// It.
+    /// The content.
     pub content: Content,
     /// Its MD5.
     pub md5: Vec<u8>,
@@ -59,7 +60,7 @@ pub async fn read(request: &mut S3Request<PutObjectInput>, spool: &Arc<Spool>) -
     Ok(Upload { content: writer.end().map_err(not_kept)?, md5, checksum })
 }
 
-/// The header or trailer of a checksum, and where it stands.
+/// The header or trailer of a checksum, and its field.
 type Field = (&'static str, fn(&mut Checksum) -> &mut Option<String>);
 
 const FIELDS: [Field; 5] = [
@@ -81,7 +82,7 @@ fn promised(input: &PutObjectInput) -> Checksum {
     }
 }
 
-/// Takes the checksums that are promised in the head, and those that it announces for the end.
+/// Takes the checksums that the head promises, and those that it announces for the end.
 fn hasher(promised: &Checksum, announced: &str) -> ChecksumHasher {
     let wanted =
         |promised: &Option<String>, name: &str| promised.is_some() || announced.split(',').any(|it| it.trim().eq_ignore_ascii_case(name));
@@ -95,12 +96,12 @@ fn hasher(promised: &Checksum, announced: &str) -> ChecksumHasher {
     }
 }
 
-/// The file takes nothing more.
+/// The file cannot be written.
 fn not_kept(source: std::io::Error) -> S3Error {
     S3Error::with_source(S3ErrorCode::InternalError, Box::new(source))
 }
 
-/// The body broke off, or its signature or promised hash was not that of its content.
+/// The body broke off, or its signature or promised hash did not match its content.
 fn unreadable(source: s3s::StdError) -> S3Error {
     let text = source.to_string();
     let code = if text.contains("Sha256Mismatch") {

@@ -1,4 +1,5 @@
-//! S3 over HTTP: s3s reads the request, checks who signed it and until when, and writes the answer; faults strike what is read and allowed.
+//! S3 over HTTP: s3s parses the request, checks its signature and expiry, and writes the answer.
+//! Faults apply to requests that are parsed and allowed.
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::account::{ACCESS_KEY, SECRET_KEY};
 use crate::services::neighbour::{Striker, failure_status};
 use crate::services::wire::trace_root;
 
-/// The content type of what S3 answers.
+/// The content type of S3's answers.
 const XML: &str = "application/xml";
 
 /// The buckets behind S3's protocol and its faults.
@@ -27,24 +28,24 @@ pub struct Objects {
     buckets: Arc<Buckets>,
 }
 
-/// Our id of a request, handed through s3s.
+/// The front's id of a request, passed through s3s.
 #[derive(Clone)]
 struct RequestId(String);
 
 impl Objects {
-    /// Serves these buckets to who signs with this machine's key.
+    /// Serves these buckets to clients that sign with this machine's key.
     pub fn new(buckets: Arc<Buckets>, striker: Arc<Striker>) -> Self {
         let mut builder = S3ServiceBuilder::new(Behind { buckets: Arc::clone(&buckets), striker });
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         Self { service: builder.build(), buckets }
     }
 
-    /// Whether a path is that of a bucket or of an object in it.
+    /// Whether a path names a bucket or an object in it.
     pub fn owns(&self, path: &str) -> bool {
         path.strip_prefix('/').and_then(|rest| rest.split('/').next()).is_some_and(|bucket| self.buckets.has(bucket))
     }
 
-    /// Answers a request whose body is still coming.
+    /// Answers a request whose body is still being received.
     pub async fn answer(&self, mut request: Request<Body>, id: &str) -> Response<Body> {
         request.extensions_mut().insert(RequestId(id.to_owned()));
         let mut response = self.service.call(request).await.unwrap_or_else(|_| {
@@ -59,7 +60,7 @@ impl Objects {
     }
 }
 
-/// The buckets behind their faults.
+/// The buckets, with faults in front of them.
 struct Behind {
     buckets: Arc<Buckets>,
     striker: Arc<Striker>,
@@ -93,7 +94,8 @@ fn failure(code: &str, message: &str) -> S3Error {
 
 #[async_trait]
 impl S3 for Behind {
-    /// Struck once its body is there as a whole: who sends it hears the answer, and what goes on does not hang on the connection.
+    /// The fault applies once the body is complete: then the sender reads the answer, and the work
+    /// does not depend on the connection.
     async fn put_object(&self, mut request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let upload = upload::read(&mut request, self.buckets.spool()).await?;
         self.act("PutObject", request.map_input(|input| (input, upload)), operations::put).await

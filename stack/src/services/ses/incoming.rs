@@ -1,4 +1,5 @@
-//! Mail that was taken: what SES writes above it, its id, and where it goes. The mail itself is kept byte for byte.
+//! Accepted mail: the headers that SES puts above it, its id, and where it is stored. The mail
+//! itself is kept byte for byte.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,31 +10,31 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::store::{LARGEST_MESSAGE, Store};
 use run_folder::sightings::{Seen, Sightings};
 
-/// The host that SES receives by.
+/// The host name with which SES receives mail.
 pub const HOST: &str = "inbound-smtp.us-east-1.amazonaws.com";
 
-/// The object that SES puts into a bucket when a receipt rule is made; it is no mail.
+/// The object that SES puts into a bucket when a receipt rule is made; it is not a mail.
 const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
-/// What is under way at once may hold so many blocks of memory: 512 MiB.
+/// The most blocks of memory for all mails that are being received: 512 MiB.
 const BUDGET: usize = 8192;
 const BLOCK: usize = 64 * 1024;
 
-/// Message ids are this long and of these letters, as those that SES gives.
+/// Message ids have this length and these characters, as SES's do.
 const ID_LENGTH: usize = 40;
 const LETTERS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
-/// Whoever takes mail.
+/// Accepts mail.
 pub struct Incoming {
     store: Arc<dyn Store>,
     sightings: Sightings,
     memory: Arc<Semaphore>,
 }
 
-/// From whom, to whom, by whom.
+/// A mail's sender, recipients and client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
-    /// How the client called itself.
+    /// The client's name in HELO or EHLO.
     pub hello: String,
     /// The client's address.
     pub peer: String,
@@ -43,26 +44,26 @@ pub struct Envelope {
     pub to: Vec<String>,
 }
 
-/// A mail that is coming in.
+/// A mail that is being received.
 pub struct Arriving {
-    /// What is stored: SES's own lines, then the mail.
+    /// What is stored: SES's own headers, then the mail.
     pub raw: Vec<u8>,
     id: String,
     above: usize,
     holds: Vec<OwnedSemaphorePermit>,
 }
 
-/// Why a mail is not taken.
+/// Why a mail is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is larger than SES takes.
+    /// It is larger than SES accepts.
     TooLarge,
-    /// Too much is under way; another time it is taken.
+    /// Too much is being received; a retry may succeed.
     NoMemory,
 }
 
 impl Incoming {
-    /// Takes mail into `store`, where SES first leaves its note that the rule was set up.
+    /// Accepts mail into `store`, into which SES first puts its notice that the rule was set up.
     pub fn start(store: Arc<dyn Store>, sightings: Sightings) -> Arc<Self> {
         let host = format!("Received: by {HOST}; {}\r\n", dates::mail(SystemTime::now()));
         let note = "Subject: Amazon SES Setup Notification\r\n\r\nThis object was stored because a receipt rule names this bucket. It is no mail.\r\n";
@@ -70,7 +71,7 @@ impl Incoming {
         Arc::new(Self { store, sightings, memory: Arc::new(Semaphore::new(BUDGET)) })
     }
 
-    /// Begins a mail: its id is known from here on.
+    /// Begins a mail: its id is known from now on.
     pub fn begin(&self, envelope: &Envelope) -> Arriving {
         let id = message_id();
         let Envelope { hello, peer, from, to } = envelope;
@@ -88,10 +89,10 @@ impl Incoming {
         Arriving { id, above: raw.len(), raw, holds: Vec::new() }
     }
 
-    /// Looks whether what has come so far may stay.
+    /// Checks whether what was received so far may stay.
     ///
     /// # Errors
-    /// Where it may not; the mail is to be thrown away.
+    /// If not; the mail must be discarded.
     pub fn admit(&self, arriving: &mut Arriving) -> Result<(), Refusal> {
         if arriving.raw.len() - arriving.above > LARGEST_MESSAGE {
             return Err(Refusal::TooLarge);
@@ -103,7 +104,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// Takes a mail that is complete, and says its id.
+    /// Accepts a complete mail, and returns its id.
     pub fn take(&self, arriving: Arriving) -> String {
         let Arriving { mut raw, id, holds, .. } = arriving;
         raw.shrink_to_fit();
@@ -114,12 +115,12 @@ impl Incoming {
     }
 }
 
-/// What a client said, without what would break SES's own line.
+/// A client's text, without what would break SES's own header.
 fn line(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
 }
 
-/// It need not be secret, only unlike any other. Where the system gives no chance, the time stands in.
+/// It need not be secret, only unique. If the system provides no randomness, the time is used.
 fn message_id() -> String {
     let mut bytes = [0; ID_LENGTH];
     if aws_lc_rs::rand::fill(&mut bytes).is_err() {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_is_told_of_stored_and_kept_byte_for_byte() {
+    fn a_mail_is_reported_and_stored_byte_for_byte() {
         let (objects, (sightings, mut seen)) = (Arc::new(Objects::default()), Sightings::channel());
         let incoming = Incoming::start(Arc::clone(&objects) as Arc<dyn Store>, sightings);
         let envelope = Envelope { hello: "a\r\nB: c".into(), peer: "127.0.0.1".into(), from: "s@x.org".into(), to: vec!["r@y.org".into()] };
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_is_bounded_and_given_back() {
+    fn memory_for_arriving_mail_is_bounded_and_released() {
         let incoming = Incoming::start(Arc::new(Objects::default()), Sightings::nowhere());
         let large = || {
             let mut arriving = incoming.begin(&Envelope::default());

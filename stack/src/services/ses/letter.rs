@@ -1,4 +1,5 @@
-//! What `SendEmail` asks for, read: raw MIME by `mail-parser`, or the simple form. Anything that SES would not send is refused.
+//! Parses a `SendEmail` request: raw MIME by `mail-parser`, or the simple form. Anything that SES
+//! would not send is refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +8,10 @@ use serde::Deserialize;
 
 use super::store::LARGEST_MESSAGE;
 
-/// So much of the text is kept.
+/// The most bytes of the text that are kept.
 const MOST_TEXT: usize = 64 * 1024;
 
-/// What `SendEmail` is asked. What is not read here changes nothing on this machine.
+/// The fields of `SendEmail` that matter here. Others have no effect on this machine.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Request {
@@ -66,19 +67,19 @@ struct Text {
 /// A mail that can be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// Who sends it, and whose name it shows where that is another: addresses alone.
+    /// The sender, and the address in its From header if that differs: addresses only.
     pub from: Vec<String>,
-    /// All its recipients: addresses alone.
+    /// All its recipients: addresses only.
     pub to: Vec<String>,
     /// Its subject.
     pub subject: String,
-    /// What its readers see of it.
+    /// The text that its readers see.
     pub text: String,
     /// How many attachments it has.
     pub attachments: u32,
 }
 
-/// Why it cannot: the exception and its message.
+/// Why it cannot be sent: the exception and its message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal(pub &'static str, pub String);
 
@@ -86,10 +87,10 @@ fn bad(message: impl Into<String>) -> Refusal {
     Refusal("BadRequestException", message.into())
 }
 
-/// Reads a request.
+/// Parses a request.
 ///
 /// # Errors
-/// Where SES would refuse it for its form.
+/// If SES would refuse it for its form.
 pub fn read(body: &[u8]) -> Result<Letter, Refusal> {
     let request: Request = serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
     if let Some(name) = request.configuration_set_name {
@@ -101,7 +102,7 @@ pub fn read(body: &[u8]) -> Result<Letter, Refusal> {
         Content { raw: None, simple: Some(simple) } => plain(simple)?,
         _ => return Err(bad("expected one of Content.Raw and Content.Simple, which are served here")),
     };
-    // What the request says goes before what the mail's head says.
+    // Fields of the request override the mail's headers.
     if !named.is_empty() {
         letter.to = named;
     }
@@ -173,7 +174,7 @@ fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     joined
 }
 
-/// `a@b` from `a@b` or `Name <a@b>`; `None` where there is no address in it.
+/// `a@b` from `a@b` or `Name <a@b>`; `None` if it contains no address.
 fn address(text: &str) -> Option<String> {
     let bare = match text.rsplit_once('<') {
         Some((_, after)) => after.split_once('>')?.0,
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_where_a_letter_ends() {
+    fn long_text_is_cut_between_characters() {
         let text = joined(["é".repeat(MOST_TEXT).as_str(), "more"].into_iter());
         assert_eq!((text.len(), text.chars().all(|letter| letter == 'é' || letter == '\n')), (MOST_TEXT + 1, true));
     }

@@ -1,32 +1,33 @@
-//! What was sent, for people and for the harness to look at. It forgets the oldest.
+//! Sent mail, for people and for the harness. The oldest is dropped first.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// So many mails are kept.
+/// The most mails kept.
 const MOST: usize = 1000;
 
-/// A mail that was sent.
+/// A sent mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// SES's id of it.
+    /// SES's id of the mail.
     pub id: String,
     /// When.
     pub at: SystemTime,
-    /// Who sent it: the address alone.
+    /// The sender: the address only.
     pub from: String,
-    /// All recipients: To, Cc and Bcc, the addresses alone.
+    /// All recipients: To, Cc and Bcc, the addresses only.
     pub to: Vec<String>,
     /// The subject, decoded.
     pub subject: String,
-    /// The text that its readers see, decoded: text and HTML parts one after the other, at most 64 KiB.
+    /// The text that its readers see, decoded: text and HTML parts one after the other, at most 64
+    /// KiB.
     pub text: String,
-    /// How many attachments are in it.
+    /// How many attachments it has.
     pub attachments: u32,
 }
 
-/// The mails that were sent.
+/// The sent mails.
 #[derive(Debug, Default)]
 pub struct Mailbox(Mutex<VecDeque<Sent>>);
 
@@ -36,7 +37,7 @@ impl Mailbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    /// Keeps one more.
+    /// Adds a mail, and drops the oldest if there are too many.
     pub fn keep(&self, mail: Sent) {
         let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if mails.len() >= MOST {

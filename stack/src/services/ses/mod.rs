@@ -1,5 +1,5 @@
-//! SES: mail that comes in over SMTP and is stored as the receipt rule says, and mail that goes out by `SendEmail` into a mailbox.
-//! Nothing leaves this machine.
+//! SES: incoming mail over SMTP is stored as the receipt rule says, and outgoing mail by
+//! `SendEmail` goes into a mailbox. Nothing leaves this machine.
 
 pub mod incoming;
 pub mod letter;
@@ -17,6 +17,6 @@ pub use self::outgoing::Ses;
 pub use self::rules::Rules;
 pub use self::store::{LARGEST_MESSAGE, Store};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described =
     Described { name: "ses", title: "SES", protocol: Protocol::Rest(outgoing::operation), operations: &["SendEmail"] };

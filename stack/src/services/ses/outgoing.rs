@@ -1,4 +1,5 @@
-//! `SendEmail` of SES's second API: who may send, to how many; what is sent goes into the mailbox and nowhere else.
+//! `SendEmail` of SES's second API: checks the sender and the number of recipients. Sent mail goes
+//! into the mailbox and nowhere else.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,16 +15,17 @@ use super::letter::{self, Letter, Refusal};
 use super::mailbox::{Mailbox, Sent};
 use run_folder::sightings::{Seen, Sightings};
 
-/// Where mail is sent.
+/// The path for sending mail.
 const OUTBOUND_EMAILS: &str = "/v2/email/outbound-emails";
 
-/// A mail of 40 MB in base64, and what stands around it.
+/// A mail of 40 MB in base64, and the JSON around it.
 const LARGEST_MAIL: usize = 56 * 1024 * 1024;
 
-/// Larger requests are read on a thread of their own, for others wait meanwhile.
+/// Larger requests are parsed on a thread of their own, because other requests would wait
+/// meanwhile.
 const LARGE: usize = 256 * 1024;
 
-/// At most so many recipients in one call. Source: Amazon SES, service quotas.
+/// The most recipients in one call. Source: Amazon SES, service quotas.
 const MOST_RECIPIENTS: usize = 50;
 
 /// Mail is sent to one address.
@@ -31,7 +33,7 @@ pub(super) fn operation(method: &Method, uri: &Uri) -> Option<&'static str> {
     (uri.path() == OUTBOUND_EMAILS && method == Method::POST).then_some("SendEmail")
 }
 
-/// SES as it sends.
+/// SES's sending side.
 pub struct Ses {
     /// Addresses and domains that may send.
     identities: Vec<String>,
@@ -40,7 +42,7 @@ pub struct Ses {
 }
 
 impl Ses {
-    /// Sends for `identities`, which are addresses and domains, into `mailbox`.
+    /// Sends mail from `identities`, which are addresses and domains, into `mailbox`.
     pub const fn new(identities: Vec<String>, mailbox: Arc<Mailbox>, sightings: Sightings) -> Self {
         Self { identities, mailbox, sightings }
     }
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_sent_is_seen_and_in_the_mailbox_and_what_is_refused_is_not() {
+    async fn sent_mail_is_in_the_sightings_and_the_mailbox_and_refused_mail_is_not() {
         let (mailbox, (sightings, mut seen)) = (Arc::new(Mailbox::default()), Sightings::channel());
         let ses = Ses::new(vec![SENDER.to_owned(), "verified.org".to_owned()], Arc::clone(&mailbox), sightings);
         for (from, to, error) in [

@@ -1,4 +1,4 @@
-//! The receipt rules: in which buckets a mail is stored that was taken. It never looks at the mail.
+//! The receipt rules: the buckets in which an accepted mail is stored. It never reads the mail.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::store::Store;
 use crate::blueprint::Receipt;
 use crate::services::s3::Buckets;
 
-/// The rules that are in force, and where they store.
+/// The active rules, and the buckets in which they store mail.
 pub struct Rules {
     rules: Vec<Receipt>,
     buckets: Arc<Buckets>,
@@ -20,10 +20,10 @@ pub struct Rules {
 pub struct NoBucket(String);
 
 impl Rules {
-    /// These rules over those buckets.
+    /// These rules with those buckets.
     ///
     /// # Errors
-    /// Where a rule names a bucket that is not there: its mail would be lost.
+    /// If a rule names a bucket that does not exist: its mail would be lost.
     pub fn new(rules: Vec<Receipt>, buckets: Arc<Buckets>) -> Result<Self, NoBucket> {
         match rules.iter().find(|rule| !buckets.has(&rule.bucket)) {
             Some(rule) => Err(NoBucket(rule.bucket.clone())),
@@ -49,7 +49,7 @@ mod tests {
     use crate::{Compressed, Sightings};
 
     #[test]
-    fn every_rule_stores_the_mail_under_its_prefix_and_none_stores_nowhere() {
+    fn every_rule_stores_the_mail_under_its_prefix_and_without_rules_it_is_not_stored() {
         let address = ([127, 0, 0, 1], 1).into();
         let sqs = Sqs::new(&[], Compressed::default(), Sightings::nowhere(), address);
         let bucket = |name: &str| Bucket { name: name.into(), notifies: vec![] };

@@ -1,5 +1,5 @@
-//! SNS: topics that people and alarms are told by. What is published is kept for whoever looks, the newest of it.
-//! The query protocol: a form in, XML out. Source: Amazon SNS API reference, `Publish`.
+//! SNS: topics that notify people, and to which alarms publish. The newest messages are kept for
+//! reading. The query protocol: a form in, XML out. Source: Amazon SNS API reference, `Publish`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,19 +14,19 @@ use crate::account::arn;
 use crate::blueprint::Topic;
 use run_folder::sightings::{Seen, Sightings};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described { name: "sns", title: "SNS", protocol: Protocol::Query, operations: &["Publish"] };
 
 /// A message with its subject.
 const LARGEST: usize = 256 * 1024;
-/// Characters of a subject, which holds printable ASCII and begins with no space.
+/// The most characters of a subject, which holds printable ASCII and begins with no space.
 const LONGEST_SUBJECT: usize = 100;
 /// Notices kept of a topic.
 const KEPT: usize = 1000;
-/// Bytes of a message that are told.
+/// The most bytes of a message in a sighting.
 const TOLD: usize = 64 * 1024;
 
-/// Something that was published.
+/// A published message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The message id.
@@ -53,7 +53,7 @@ impl Sns {
         Arc::new(Self { topics, sightings, last: AtomicU64::new(0) })
     }
 
-    /// Publishes; the message id comes back, or `None` where there is no such topic.
+    /// Publishes; returns the message id, or `None` if the topic does not exist.
     pub fn publish(&self, topic: &str, subject: Option<String>, message: String) -> Option<String> {
         let notices = self.topics.get(topic)?;
         let id = format!("50505050-0000-4000-8000-{:012x}", self.last.fetch_add(1, Ordering::Relaxed) + 1);
@@ -71,7 +71,7 @@ impl Sns {
         Some(id)
     }
 
-    /// What was published to a topic, the newest last.
+    /// The messages published to a topic, newest last.
     pub fn published(&self, topic: &str) -> Vec<Notice> {
         let Some(notices) = self.topics.get(topic) else { return Vec::new() };
         notices.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_cannot_be_published_is_refused_with_its_reason() {
+    async fn an_invalid_publish_is_refused_with_its_reason() {
         let (sightings, mut seen) = Sightings::channel();
         let sns = Sns::new(&[Topic { name: "alarms".into() }], sightings);
         let topic = "TopicArn=arn:aws:sns:us-east-1:123456789012:alarms";

@@ -1,4 +1,5 @@
-//! SQS: standard queues in memory, for the functions over the wire and for the machine's other parts in process.
+//! SQS: standard queues in memory, for the functions over HTTP and for other parts of the stack in
+//! process.
 
 pub mod queue;
 mod queues;
@@ -25,16 +26,16 @@ use crate::blueprint;
 use run_folder::compressed::Compressed;
 use run_folder::sightings::Sightings;
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described { name: "sqs", title: "SQS", protocol: Protocol::Json10("AmazonSQS"), operations: &[] };
 
-/// How often what outlived its retention is looked for where nobody receives.
+/// How often messages past their retention are dropped while no consumer receives.
 const SWEEP: Duration = Duration::from_millis(50);
 
 /// All queues of one machine.
 pub struct Sqs {
     queues: Mutex<Queues>,
-    /// Rung when a queue's messages may be had sooner than it seemed.
+    /// Notified when a queue's messages may be available sooner than expected.
     bells: BTreeMap<String, Notify>,
     compressed: Compressed,
     address: SocketAddr,
@@ -42,7 +43,7 @@ pub struct Sqs {
     began: (Instant, SystemTime),
 }
 
-/// A message that was handed out.
+/// A message that was received.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// The message id, which it keeps in a dead-letter queue.
@@ -53,14 +54,15 @@ pub struct Message {
     pub body: String,
     /// The MD5 of the body, in hexadecimal.
     pub md5: String,
-    /// The system's attributes: `ApproximateReceiveCount`, `SentTimestamp`, `ApproximateFirstReceiveTimestamp`, `SenderId`, and in a
-    /// dead-letter queue `DeadLetterQueueSourceArn`.
+    /// The system's attributes: `ApproximateReceiveCount`, `SentTimestamp`,
+    /// `ApproximateFirstReceiveTimestamp`, `SenderId`, and in a dead-letter queue
+    /// `DeadLetterQueueSourceArn`.
     pub attributes: BTreeMap<String, String>,
-    /// The attributes that its sender gave it, each with its `DataType` and value.
+    /// The attributes that its sender set, each with its `DataType` and value.
     pub typed: BTreeMap<String, Value>,
 }
 
-/// A message as people see it.
+/// A message for people to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The message id.
@@ -71,11 +73,11 @@ pub struct Shown {
     pub receives: u32,
     /// How long ago it was sent, on this machine's clock.
     pub age: Duration,
-    /// Whether it can be had now.
+    /// Whether it is available now.
     pub visible: bool,
 }
 
-/// What a receipt handle says: the queue, the message's number and which of its receives.
+/// The content of a receipt handle: the queue, the message's number and the count of its receives.
 struct Receipt {
     number: u64,
     receives: u32,
@@ -106,7 +108,7 @@ impl Sqs {
         })
     }
 
-    /// Drops what outlives its retention, for as long as it is polled.
+    /// Drops messages past their retention, for as long as it is polled.
     pub async fn sweep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(SWEEP).await;
@@ -117,7 +119,8 @@ impl Sqs {
         }
     }
 
-    /// Sends `body`; `about` is the key of the object that it tells of. The message id comes back, or `None` where there is no such queue.
+    /// Sends `body`; `about` is the key of the object that it is about. Returns the message id, or
+    /// `None` if the queue does not exist.
     pub fn send(&self, queue: &str, body: String, about: Option<String>) -> Option<String> {
         let md5 = md5(body.as_bytes());
         self.dispatch(queue, Outgoing { body, md5, about, ..Outgoing::default() })
@@ -129,7 +132,8 @@ impl Sqs {
         Some(message_id(number))
     }
 
-    /// Hands out at most so many of those that can be had now. Each is then away for the queue's visibility.
+    /// Receives at most `most` of the messages that are available now. Each then stays invisible
+    /// for the queue's visibility timeout.
     pub fn receive(&self, queue: &str, most: usize) -> Vec<Message> {
         self.receive_for(queue, most, None)
     }
@@ -143,11 +147,13 @@ impl Sqs {
         handed.messages.iter().map(|held| self.message(queue, held)).collect()
     }
 
-    /// Returns as soon as a message may be had, at once where one can be had already; never where there is no such queue.
+    /// Returns once a message may be available, at once if one is available already; never if the
+    /// queue does not exist.
     pub async fn arrival(&self, queue: &str) {
         let Some(bell) = self.bells.get(queue) else { return std::future::pending().await };
         loop {
-            // Listening begins before the look, so that a ring between look and wait is heard.
+            // It registers before it checks, so that a notification between the check and the wait
+            // is not missed.
             let mut ring = std::pin::pin!(bell.notified());
             ring.as_mut().enable();
             let now = Instant::now();
@@ -162,13 +168,15 @@ impl Sqs {
         }
     }
 
-    /// Deletes a message by its latest receipt. An older one, and one of a message that is gone, deletes nothing.
+    /// Deletes a message by its latest receipt. An older receipt, or one of a message that is gone,
+    /// deletes nothing.
     pub fn delete(&self, queue: &str, receipt: &str) -> bool {
         let receipt = Receipt::read(receipt, queue);
         receipt.is_some_and(|it| self.queues().delete(queue, it.number, it.receives, Instant::now()))
     }
 
-    /// A message in flight can be had again after `after`, a time at AWS. `false` where it is not in flight by this receipt.
+    /// Makes a message in flight available again after `after`, a time at AWS. `false` if it is not
+    /// in flight by this receipt.
     pub fn make_visible(&self, queue: &str, receipt: &str, after: Duration) -> bool {
         Receipt::read(receipt, queue).is_some_and(|receipt| self.change_visibility(queue, &receipt, after).is_ok())
     }
@@ -184,7 +192,7 @@ impl Sqs {
         Ok(())
     }
 
-    /// What is in a queue, the oldest first: for people and tests.
+    /// The messages in a queue, oldest first: for people and tests.
     pub fn messages(&self, queue: &str) -> Vec<Shown> {
         let now = Instant::now();
         let mut queues = self.queues();
@@ -200,7 +208,7 @@ impl Sqs {
         queue.all(now).map(shown).collect()
     }
 
-    /// How a queue stands; `None` where there is none of this name.
+    /// The counts of a queue; `None` if it does not exist.
     pub fn gauge(&self, queue: &str) -> Option<Gauge> {
         let now = Instant::now();
         let mut queues = self.queues();
@@ -208,7 +216,7 @@ impl Sqs {
         queues.queue(queue).map(|queue| queue.gauge(now))
     }
 
-    /// Where a queue is.
+    /// The URL of a queue.
     pub fn url(&self, queue: &str) -> String {
         format!("http://{}/{ACCOUNT}/{queue}", self.address)
     }
@@ -274,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_arrival_is_heard_by_all_who_wait_and_comes_again_with_the_visibility() {
+    async fn an_arrival_wakes_all_waiting_consumers_and_comes_again_after_the_visibility_timeout() {
         let sqs = sqs(Duration::from_secs(30), 300);
         let waiting: Vec<_> = (0..4)
             .map(|_| {
@@ -298,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_made_visible_wakes_who_waits_for_it() {
+    async fn a_message_made_visible_wakes_a_waiting_consumer() {
         let sqs = sqs(Duration::from_secs(3600), 1);
         sqs.send("in", "hello".into(), None).unwrap();
         let message = sqs.receive("in", 1).remove(0);
@@ -315,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_receives_expires_all_the_same() {
+    async fn a_message_that_is_never_received_expires_too() {
         let sqs = sqs(Duration::from_secs(30), 10_000);
         sqs.send("in", "hello".into(), None).unwrap();
         let sweep = tokio::spawn(Arc::clone(&sqs).sweep());

@@ -1,5 +1,5 @@
-//! One queue as it stands at a moment that the caller names: pure, without clock, lock or socket.
-//! Standard queues: order is the best that can be had, and a message may come again.
+//! One queue at a time that the caller gives: pure, without clock, lock or socket. A standard
+//! queue: order is best effort, and a message may be delivered again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,20 +10,21 @@ use serde_json::Value;
 use crate::blueprint;
 use run_folder::compressed::Compressed;
 
-/// From its third receive on a message that comes back goes to the end of the line and no longer counts for the age of the oldest.
-/// Source: Amazon SQS, available CloudWatch metrics, `ApproximateAgeOfOldestMessage`.
+/// From its third receive on, a message that returns goes to the end of the line and does not count
+/// for the age of the oldest any more. Source: Amazon SQS, available CloudWatch metrics,
+/// `ApproximateAgeOfOldestMessage`.
 const POISON: u32 = 3;
 
 /// A message in a queue.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// Its number among all messages of this machine; the message id is made of it.
+    /// Its number among all messages of this machine; the message id is derived from it.
     pub number: u64,
     /// The body.
     pub body: Arc<str>,
     /// The MD5 of the body, in hexadecimal.
     pub md5: Arc<str>,
-    /// The typed attributes that its sender gave it.
+    /// The typed attributes that its sender set.
     pub typed: Arc<BTreeMap<String, Value>>,
     /// When it was sent. Its retention counts from here, in a dead-letter queue too.
     pub sent: Instant,
@@ -31,20 +32,20 @@ pub struct Held {
     pub receives: u32,
     /// When it was received first.
     pub first_received: Option<Instant>,
-    /// The queue that it was moved out of.
+    /// The queue from which it was moved.
     pub from: Option<String>,
-    /// When it came into this queue.
+    /// When it entered this queue.
     entered: Instant,
     /// How often it was received in this queue.
     received_here: u32,
     /// Its place in the line.
     place: u64,
-    /// Not to be had before; `None` where it is in the line.
+    /// Not available before this time; `None` if it is in the line.
     away_until: Option<Instant>,
 }
 
 impl Held {
-    /// A message that is sent now.
+    /// A message that is sent at `now`.
     pub fn new(number: u64, body: &str, md5: &str, typed: BTreeMap<String, Value>, now: Instant) -> Self {
         Self {
             number,
@@ -63,21 +64,21 @@ impl Held {
     }
 }
 
-/// What a receive comes to.
+/// The result of a receive.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// Handed out.
+    /// The received messages.
     pub messages: Vec<Held>,
-    /// Received too often already: these go to the dead-letter queue.
+    /// Messages with too many receives: these go to the dead-letter queue.
     pub given_up: Vec<Held>,
 }
 
-/// How many messages there are in which state, and how old the oldest is.
+/// How many messages are in each state, and how old the oldest is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gauge {
     /// In the line.
     pub visible: usize,
-    /// Handed out.
+    /// The received messages.
     pub in_flight: usize,
     /// Sent with a delay that is not over.
     pub delayed: usize,
@@ -90,7 +91,7 @@ pub struct Gauge {
 /// Why a visibility could not be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unchanged {
-    /// There is no such message any more, or it was handed out again since.
+    /// The message does not exist any more, or was received again since.
     Gone,
     /// It is not in flight.
     NotInFlight,
@@ -99,25 +100,25 @@ pub enum Unchanged {
 /// A queue.
 #[derive(Debug)]
 pub struct Queue {
-    /// As it was declared.
+    /// Its declaration.
     pub declared: blueprint::Queue,
     visibility: Duration,
     retention: Duration,
     held: BTreeMap<u64, Held>,
-    /// Place and number of those in the line.
+    /// Position and number of the messages in the line.
     line: BTreeSet<(u64, u64)>,
-    /// End and number of those away.
+    /// End of the time away and number of the messages that are away.
     away: BTreeSet<(Instant, u64)>,
-    /// End of retention and number of all.
+    /// End of retention and number of all messages.
     ends: BTreeSet<(Instant, u64)>,
-    /// Entry and number of those that count for the age of the oldest.
+    /// Entry and number of the messages that count for the age of the oldest.
     ages: BTreeSet<(Instant, u64)>,
     last_place: u64,
     sent: u64,
 }
 
 impl Queue {
-    /// An empty one.
+    /// An empty queue.
     pub fn new(declared: blueprint::Queue, compressed: Compressed) -> Self {
         Self {
             visibility: compressed.queue(declared.visibility),
@@ -133,14 +134,14 @@ impl Queue {
         }
     }
 
-    /// Takes a message that was sent, to be had after `delay`.
+    /// Adds a message, available after `delay`.
     pub fn send(&mut self, held: Held, delay: Duration, now: Instant) {
         self.sent += 1;
         let away = (!delay.is_zero()).then(|| now + delay);
         self.enter(held, away, now);
     }
 
-    /// Takes a message that was given up in the queue `from`.
+    /// Adds a message that was given up in the queue `from`.
     pub fn adopt(&mut self, held: Held, from: &str, now: Instant) {
         self.enter(Held { from: Some(from.to_owned()), received_here: 0, ..held }, None, now);
     }
@@ -174,7 +175,7 @@ impl Queue {
         Some(held)
     }
 
-    /// Those whose retention is over; they are gone.
+    /// Removes and returns the messages past their retention.
     pub fn expire(&mut self, now: Instant) -> Vec<Held> {
         let mut expired = Vec::new();
         while let Some(&(end, number)) = self.ends.first()
@@ -186,7 +187,7 @@ impl Queue {
         expired
     }
 
-    /// Those whose time away is over come back into the line.
+    /// Messages whose time away is over return to the line.
     fn settle(&mut self, now: Instant) {
         while let Some(&(until, number)) = self.away.first()
             && until <= now
@@ -207,7 +208,8 @@ impl Queue {
         self.line.insert((held.place, number));
     }
 
-    /// Hands out at most so many, which are then away for `visibility`, or for the queue's own. Call [`Queue::expire`] first.
+    /// Receives at most `most` messages, which are then invisible for `visibility`, or for the
+    /// queue's own timeout. Call [`Queue::expire`] first.
     pub fn take(&mut self, most: usize, visibility: Option<Duration>, now: Instant) -> Taken {
         self.settle(now);
         let until = now + visibility.unwrap_or(self.visibility);
@@ -229,19 +231,19 @@ impl Queue {
             self.line.remove(&(place, number));
             self.away.insert((until, number));
         }
-        // With no time away they can be had again at once.
+        // With a visibility of 0 they are available again at once.
         self.settle(now);
         taken
     }
 
-    /// Deletes the message by its latest receipt, whether or not it came back into the line since. An older receipt deletes nothing.
-    /// Source: Amazon SQS API reference, `DeleteMessage`.
+    /// Deletes the message by its latest receipt, whether or not it returned to the line since. An
+    /// older receipt deletes nothing. Source: Amazon SQS API reference, `DeleteMessage`.
     pub fn delete(&mut self, number: u64, receives: u32) -> bool {
         let latest = self.held.get(&number).is_some_and(|held| held.receives == receives);
         latest && self.remove(number).is_some()
     }
 
-    /// The message that is in flight can be had again after `after`.
+    /// Makes the message in flight available again after `after`.
     pub fn change_visibility(&mut self, number: u64, receives: u32, after: Duration, now: Instant) -> Result<(), Unchanged> {
         self.settle(now);
         let held = self.held.get_mut(&number).filter(|held| held.receives == receives).ok_or(Unchanged::Gone)?;
@@ -262,13 +264,14 @@ impl Queue {
         std::mem::take(&mut self.held).into_values().collect()
     }
 
-    /// When the next can be had: now or earlier, later, or not before another is sent.
+    /// When the next message is available: now or earlier, later, or `None` if not before another
+    /// is sent.
     pub fn next(&mut self, now: Instant) -> Option<Instant> {
         self.settle(now);
         if self.line.is_empty() { self.away.first().map(|&(until, _)| until) } else { Some(now) }
     }
 
-    /// How it stands.
+    /// Its counts.
     pub fn gauge(&mut self, now: Instant) -> Gauge {
         self.settle(now);
         let delayed = self.away.iter().filter(|(_, number)| self.held.get(number).is_some_and(|held| held.received_here == 0)).count();
@@ -281,7 +284,7 @@ impl Queue {
         }
     }
 
-    /// All messages, the oldest first, and whether each can be had.
+    /// All messages, oldest first, and whether each is available.
     pub fn all(&mut self, now: Instant) -> impl Iterator<Item = (&Held, bool)> {
         self.settle(now);
         self.held.values().map(|held| (held, held.away_until.is_none()))
@@ -310,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_away_for_its_visibility_and_then_comes_again_with_its_count() {
+    fn a_message_is_invisible_for_its_visibility_timeout_and_then_returns_with_its_count() {
         let (mut queue, start) = (queue(None), Instant::now());
         send(&mut queue, 1, start);
         send(&mut queue, 2, start);
@@ -387,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delayed_message_waits_and_a_poisonous_one_goes_behind_the_others() {
+    fn a_delayed_message_waits_and_a_poison_message_goes_behind_the_others() {
         let (mut queue, start) = (queue(None), Instant::now());
         queue.send(Held::new(1, "late", "md5", BTreeMap::new(), start), SECOND, start);
         assert_eq!(queue.gauge(start), Gauge { delayed: 1, oldest: Some(Duration::ZERO), sent: 1, ..Gauge::default() });

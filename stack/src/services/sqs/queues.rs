@@ -1,4 +1,5 @@
-//! All queues of one machine at a moment that the caller names: what moves between them, and what is told of them.
+//! All queues of one machine at a time that the caller gives: what moves between them, and what is
+//! reported about them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use crate::blueprint;
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
 
-/// A message as it is sent.
+/// A message to send.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     /// The body.
@@ -19,26 +20,26 @@ pub struct Outgoing {
     pub md5: String,
     /// Typed attributes.
     pub typed: BTreeMap<String, Value>,
-    /// How long it cannot be had, on this machine's clock.
+    /// How long it is not available, on this machine's clock.
     pub delay: Duration,
-    /// The key of the object that it tells of.
+    /// The key of the object that it is about.
     pub about: Option<String>,
 }
 
-/// What a receive comes to.
+/// The result of a receive.
 pub struct Handed {
-    /// Handed out.
+    /// The received messages.
     pub messages: Vec<Held>,
-    /// The dead-letter queue, where something went there.
+    /// The dead-letter queue, if a message was moved there.
     pub moved_to: Option<String>,
 }
 
-/// The key under which a message of the audit names the record that it is about.
+/// The field in which a message of the audit names its record.
 const SUBJECT: &str = "sourceTransactionID";
 
-/// What a message is about by its own word: the record that its body names.
+/// The subject of a message by its own body: the record that the body names.
 fn subject(body: &str) -> Option<String> {
-    // Most bodies name none, and are not read for that.
+    // Most bodies do not name one, so they are not parsed.
     let body = Some(body).filter(|body| body.contains(SUBJECT))?;
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
     body.get(SUBJECT)?.as_str().map(str::to_owned)
@@ -51,13 +52,14 @@ pub struct Queues {
     last: u64,
 }
 
-/// The message id of a number. Numbers count from 1 on every machine, so that the same messages have the same ids in every run of a seed.
+/// The message id for a number. Numbers count from 1 on every machine, so the same messages have
+/// the same ids in every run of a seed.
 pub fn message_id(number: u64) -> String {
     format!("5e5e5e5e-0000-4000-8000-{number:012x}")
 }
 
 impl Queues {
-    /// As they were declared.
+    /// The declared queues, empty.
     pub fn new(declared: &[blueprint::Queue], compressed: Compressed, sightings: Sightings) -> Self {
         let all = declared.iter().map(|queue| (queue.name.clone(), Queue::new(queue.clone(), compressed))).collect();
         Self { all, sightings, last: 0 }
@@ -68,19 +70,21 @@ impl Queues {
         self.all.get_mut(name)
     }
 
-    /// Sends; the message's number comes back.
+    /// Sends; returns the message's number.
     pub fn send(&mut self, queue: &str, outgoing: Outgoing, now: Instant) -> Option<u64> {
         let into = self.all.get_mut(queue)?;
         self.last += 1;
         let number = self.last;
         into.send(Held::new(number, &outgoing.body, &outgoing.md5, outgoing.typed, now), outgoing.delay, now);
-        // Told before anyone else can have it, so that whoever reads sees it come before it goes.
+        // Reported before the message is available, so that readers of the sightings see it arrive
+        // before it is received.
         let about = outgoing.about.or_else(|| subject(&outgoing.body));
         self.sightings.tell(Seen::Queued { queue: queue.to_owned(), message: message_id(number), about });
         Some(number)
     }
 
-    /// Hands out at most so many; what was received too often goes to the dead-letter queue.
+    /// Receives at most `most` messages; messages with too many receives go to the dead-letter
+    /// queue.
     pub fn receive(&mut self, queue: &str, most: usize, visibility: Option<Duration>, now: Instant) -> Option<Handed> {
         self.expire(queue, now);
         let from = self.all.get_mut(queue)?;
@@ -120,7 +124,7 @@ impl Queues {
         }
     }
 
-    /// Drops what outlived its retention.
+    /// Drops messages past their retention.
     pub fn expire(&mut self, queue: &str, now: Instant) {
         let Some(expiring) = self.all.get_mut(queue) else { return };
         for held in expiring.expire(now) {
@@ -141,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_life_of_a_message_is_told_in_order() {
+    fn the_whole_life_of_a_message_is_reported_in_order() {
         let queue = |name: &str, to: Option<&str>| blueprint::Queue {
             name: name.into(),
             visibility: 3 * SECOND,
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_names_its_record_is_about_that() {
+    fn a_message_that_names_its_record_is_about_that_record() {
         for (body, expected) in [
             (r#"{"sourceTransactionID":"a-7-000001","error":"Lambda.Unknown","cause":"{\"x\":1}"}"#, Some("a-7-000001")),
             (r#"{"error":"sourceTransactionID"}"#, None),

@@ -1,4 +1,5 @@
-//! The typed attributes of a message: what they may be, how many bytes they are, and the digest by which an SDK checks them.
+//! The typed attributes of a message: which are valid, how many bytes they have, and the digest by
+//! which an SDK checks them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::md5;
 
-/// At most so many a message. Source: Amazon SQS, message quotas.
+/// The most attributes per message. Source: Amazon SQS, message quotas.
 const MOST: usize = 10;
 
 /// An attribute's value, in bytes.
@@ -29,7 +30,7 @@ fn content(value: &Value) -> Option<(&str, Content<'_>)> {
     Some((kind, content))
 }
 
-/// How many bytes they are, names and types included; or what is wrong with them.
+/// How many bytes they have, including names and types; or what is wrong with them.
 pub fn size(typed: &BTreeMap<String, Value>) -> Result<usize, String> {
     if typed.len() > MOST {
         return Err(format!("a message has at most {MOST} attributes"));
@@ -49,7 +50,8 @@ pub fn size(typed: &BTreeMap<String, Value>) -> Result<usize, String> {
     Ok(size)
 }
 
-/// `MD5OfMessageAttributes`; `None` where there are none. Source: Amazon SQS, calculating the MD5 message digest for message attributes.
+/// `MD5OfMessageAttributes`; `None` without attributes. Source: Amazon SQS, calculating the MD5
+/// message digest for message attributes.
 pub fn digest(typed: &BTreeMap<String, Value>) -> Option<String> {
     if typed.is_empty() {
         return None;
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_counted_and_refused_where_they_are_none() {
+    fn attributes_are_counted_and_invalid_ones_refused() {
         for (value, size_or_not) in [
             (json!({"DataType": "String", "StringValue": "abc"}), Some(10)),
             (json!({"DataType": "Number.int", "StringValue": "7"}), Some(12)),

@@ -15,18 +15,19 @@ use super::{Message, Receipt, Sqs, md5, typed};
 use crate::account::arn;
 use crate::services::wire::{Answer, Call, JSON_1_0, Service};
 
-/// A message with its attributes, and all messages of a batch together. Source: Amazon SQS, message quotas.
+/// The most bytes of a message with its attributes, and of all messages of a batch together.
+/// Source: Amazon SQS, message quotas.
 const LARGEST: usize = 1024 * 1024;
-/// Messages in one call.
+/// The most messages in one call.
 const MOST: usize = 10;
-/// Seconds of a delay.
+/// The longest delay, in seconds.
 const LONGEST_DELAY: u64 = 900;
-/// Seconds of a long poll.
+/// The longest long poll, in seconds.
 const LONGEST_WAIT: u64 = 20;
-/// Seconds of a visibility.
+/// The longest visibility timeout, in seconds.
 const LONGEST_VISIBILITY: u64 = 43_200;
 
-/// Why a call was refused: the exception and what to tell.
+/// Why a call was refused: the exception and its message.
 #[derive(Debug)]
 struct Refused {
     kind: &'static str,
@@ -113,7 +114,7 @@ fn text<'a>(body: &'a Value, name: &str) -> Option<&'a str> {
     body.get(name).and_then(Value::as_str)
 }
 
-/// What every batch must be: some entries, not too many, each with an id of its own.
+/// The rules for every batch: not empty, not too many entries, each with a unique id.
 fn entries<T: DeserializeOwned>(body: &Value, id: impl Fn(&T) -> Option<&str>) -> Result<Vec<T>, Refused> {
     let Batch { entries } = read::<Batch<T>>(body)?;
     let ids: BTreeSet<_> = entries.iter().filter_map(&id).collect();
@@ -133,13 +134,13 @@ fn within(parameter: &str, value: u64, least: u64, most: u64) -> Result<u64, Ref
     Err(refused("InvalidParameterValueException", message))
 }
 
-/// The characters that XML 1.0 has, which are those that a message may have.
+/// The characters of XML 1.0, which are those that a message may have.
 fn is_sendable(body: &str) -> bool {
     body.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..))
 }
 
 impl Sent {
-    /// What is sent and its size.
+    /// The message to send and its size.
     fn checked(self, sqs: &Sqs) -> Result<(Outgoing, usize), Refused> {
         let body = self.message_body.filter(|body| !body.is_empty()).ok_or_else(|| missing("MessageBody"))?;
         if !is_sendable(&body) {
@@ -295,7 +296,7 @@ impl Sqs {
         let until = tokio::time::Instant::now() + wait;
         loop {
             let messages = self.receive_for(queue, usize::try_from(most).unwrap_or(MOST), visibility);
-            // Another caller may have been faster than this one; then it waits on.
+            // Another caller may have been faster; then it waits again.
             if !messages.is_empty() || tokio::time::timeout_at(until, self.arrival(queue)).await.is_err() {
                 let shown: Vec<_> = messages.into_iter().map(|message| asked.shown(message)).collect();
                 return Ok(if shown.is_empty() { json!({}) } else { json!({"Messages": shown}) });

@@ -1,4 +1,5 @@
-//! The executions of one machine, running and ended. One that has ended keeps its summary and its history packed, so that thousands take little.
+//! The executions of one machine, running and ended. An ended execution keeps its summary and a
+//! compressed history, so that thousands need little memory.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -13,7 +14,7 @@ use states::{History, Outcome};
 
 use super::events;
 
-/// All executions of a machine, the oldest first.
+/// All executions of a machine, oldest first.
 #[derive(Default)]
 pub(super) struct Book(Mutex<Inner>);
 
@@ -51,21 +52,21 @@ pub enum How {
     Succeeded(Box<str>),
     /// With this error and cause.
     Failed(Box<str>, Box<str>),
-    /// It took too long.
+    /// It timed out.
     TimedOut,
 }
 
-/// What came of opening an execution.
+/// The result of opening an execution.
 pub(super) enum Opened {
     /// It begins now.
     New(usize, Arc<History>, SystemTime),
-    /// It runs already, with the same input, since then.
+    /// It already runs with the same input, since this time.
     Same(SystemTime),
-    /// There is another one of this name.
+    /// Another execution has this name.
     Taken,
 }
 
-/// An execution as it is shown.
+/// An execution's public data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// Its name.
@@ -78,12 +79,12 @@ pub struct Shown {
     pub started: SystemTime,
     /// When and how it ended; `None` while it runs.
     pub ended: Option<(SystemTime, How)>,
-    /// How often its states were entered or tried, all together.
+    /// How often its states were entered or tried, in total.
     pub tries: u32,
 }
 
 impl How {
-    /// As the API names it.
+    /// Its name in the API.
     pub const fn status(&self) -> &'static str {
         match self {
             Self::Succeeded(_) => "SUCCEEDED",
@@ -94,7 +95,7 @@ impl How {
 }
 
 impl Shown {
-    /// As the API names it.
+    /// Its name in the API.
     pub fn status(&self) -> &'static str {
         self.ended.as_ref().map_or("RUNNING", |(_, how)| how.status())
     }
@@ -106,7 +107,7 @@ impl Shown {
 }
 
 impl Book {
-    /// Opens an execution where its name is not taken.
+    /// Opens an execution if its name is not taken.
     pub(super) fn open(&self, name: &str, input: &str, trace: Option<&str>) -> Opened {
         let mut inner = self.inner();
         if let Some(known) = inner.by_name.get(name).and_then(|at| inner.all.get(*at)) {
@@ -120,7 +121,7 @@ impl Book {
         Opened::New(at, history, started)
     }
 
-    /// Closes the execution that was opened at this place.
+    /// Closes the execution at this position.
     pub(super) fn close(&self, at: usize, outcome: &Outcome, history: &History, started: SystemTime) {
         let how = match outcome {
             Outcome::Succeeded(output) => How::Succeeded(output.to_string().into()),
@@ -150,7 +151,7 @@ impl Book {
         })
     }
 
-    /// Executions with their places, the newest first, from before place `before` on.
+    /// Executions with their positions, newest first, from the position before `before`.
     pub(super) fn newest(&self, before: usize, wanted: impl Fn(&Shown) -> bool, most: usize) -> Vec<(usize, Shown)> {
         let inner = self.inner();
         let all = inner.all.iter().enumerate().take(before).rev();
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_execution_that_has_ended_keeps_its_history_in_little_room() {
+    async fn an_ended_execution_keeps_its_history_compressed() {
         let retry = json!([{"ErrorEquals": ["E"], "MaxAttempts": 30, "BackoffRate": 1}]);
         let task = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:f", "Retry": retry, "End": true});
         let definition = Definition::read(&json!({"StartAt": "T", "States": {"T": task}})).unwrap();

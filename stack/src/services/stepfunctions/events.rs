@@ -1,4 +1,5 @@
-//! The events of a history as `GetExecutionHistory` writes them. Source: Step Functions API reference, `HistoryEvent`.
+//! The events of a history in the form of `GetExecutionHistory`. Source: Step Functions API
+//! reference, `HistoryEvent`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use states::{Event, Failure, Kind, What};
 use super::resource::Resource;
 use crate::account::REGION;
 
-/// A time as the JSON protocol writes it: seconds since 1970.
+/// A time in the JSON protocol: seconds since 1970.
 pub(super) fn epoch_seconds(at: SystemTime) -> Value {
     json!(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as f64 / 1000.0)
 }
@@ -23,7 +24,7 @@ pub(super) fn event(event: &Event, began: SystemTime) -> Value {
     out
 }
 
-/// An event without the inputs and outputs in it: what `includeExecutionData: false` asks for.
+/// An event without its inputs and outputs, for `includeExecutionData: false`.
 pub(super) fn without_data(mut event: Value) -> Value {
     for details in event.as_object_mut().into_iter().flat_map(|event| event.values_mut()).filter_map(Value::as_object_mut) {
         for key in ["input", "inputDetails", "output", "outputDetails", "parameters"] {

@@ -1,5 +1,6 @@
-//! Step Functions: standard state machines, their executions and what became of them. An execution goes on whoever waits for it, and ends with
-//! the service. Source: Step Functions API reference.
+//! Step Functions: standard state machines, their executions and their results. An execution runs
+//! on whether or not a caller waits for it, and ends with the service. Source: Step Functions API
+//! reference.
 
 mod book;
 mod events;
@@ -32,7 +33,7 @@ pub use self::book::{How, Shown};
 pub use self::requests::{execution_arn, machine_arn};
 pub use self::trace::{root_of_execution, root_of_try};
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described =
     Described { name: "states", title: "Step Functions", protocol: Protocol::Json10("AWSStepFunctions"), operations: &["StartExecution"] };
 
@@ -41,7 +42,7 @@ pub struct StepFunctions {
     machines: BTreeMap<String, Arc<Machine>>,
     reach: Arc<Reach>,
     sightings: Sightings,
-    /// The executions that run; they end with the service.
+    /// The running executions; they end with the service.
     running: Mutex<JoinSet<()>>,
 }
 
@@ -67,7 +68,7 @@ impl StepFunctions {
         self.machines.keys().cloned().collect()
     }
 
-    /// The executions of a machine, the newest last.
+    /// The executions of a machine, newest last.
     pub fn executions(&self, machine: &str) -> Vec<Shown> {
         let Some(machine) = self.machines.get(machine) else { return Vec::new() };
         machine.book.newest(usize::MAX, |_| true, usize::MAX).into_iter().rev().map(|(_, shown)| shown).collect()
@@ -79,7 +80,7 @@ impl StepFunctions {
         machine.ok_or_else(|| Refusal::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'")))
     }
 
-    /// The machine and the name that an execution's ARN says.
+    /// The machine and the name in an execution's ARN.
     fn execution<'a>(&self, asked: &'a Asked) -> Result<(&Arc<Machine>, &'a str, Shown), Refusal> {
         let arn = asked.needed("executionArn")?;
         let found = named(arn, "execution")?.and_then(|rest| rest.split_once(':')).and_then(|(machine, name)| {

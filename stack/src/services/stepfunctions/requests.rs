@@ -1,4 +1,4 @@
-//! What the operations are asked and what they answer. Source: Step Functions API reference.
+//! The requests and answers of the operations. Source: Step Functions API reference.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use super::book::{How, Shown};
 use super::events::epoch_seconds;
 use crate::account::arn;
 
-/// Results of a page where nothing is said, and at most.
+/// The results on a page, by default and at most.
 const PAGE: usize = 100;
 const LARGEST_PAGE: u64 = 1000;
-/// Characters of an execution's name.
+/// The most characters of an execution's name.
 const LONGEST_NAME: usize = 80;
-/// What may not be in one, beside white space and control characters.
+/// Characters that a name must not contain, besides white space and control characters.
 const NOT_IN_A_NAME: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
 const STATUSES: [&str; 6] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
 
-/// A call that is not carried out, always with status 400.
+/// A call that is refused, always with status 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// The exception.
     pub kind: &'static str,
-    /// What it says.
+    /// Its message.
     pub message: String,
 }
 
@@ -64,7 +64,7 @@ impl Asked {
         self.0.get(key).and_then(Value::as_bool).unwrap_or(otherwise)
     }
 
-    /// `maxResults`; 0 is as good as nothing.
+    /// `maxResults`; 0 means the default.
     pub(super) fn most(&self) -> Result<usize, Refusal> {
         match self.0.get("maxResults") {
             None | Some(Value::Null) => Ok(PAGE),
@@ -88,7 +88,7 @@ impl Asked {
         }
     }
 
-    /// Where the page that `nextToken` asks for begins, of the answers about `about`.
+    /// Where the page of `nextToken` begins, among the answers about `about`.
     pub(super) fn from(&self, about: &str) -> Result<Option<usize>, Refusal> {
         let Some(token) = self.text("nextToken")? else { return Ok(None) };
         let read = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -97,7 +97,7 @@ impl Asked {
     }
 }
 
-/// The token of the page that begins at this place.
+/// The token of the page that begins at this position.
 pub(super) fn token(about: &str, place: usize) -> String {
     URL_SAFE_NO_PAD.encode(format!("{about}|{place}"))
 }
@@ -118,7 +118,7 @@ pub fn execution_arn(machine: &str, name: &str) -> String {
     arn("states", &format!("execution:{machine}:{name}"))
 }
 
-/// What an ARN says after its kind; an ARN of another account names nothing here.
+/// The rest of an ARN after its kind; an ARN of another account names nothing here.
 pub(super) fn named<'a>(text: &'a str, kind: &str) -> Result<Option<&'a str>, Refusal> {
     let mut parts = text.splitn(7, ':');
     let head: Vec<&str> = parts.by_ref().take(6).collect();
@@ -130,7 +130,7 @@ pub(super) fn named<'a>(text: &'a str, kind: &str) -> Result<Option<&'a str>, Re
     }
 }
 
-/// What `DescribeExecution` answers.
+/// The answer of `DescribeExecution`.
 pub(super) fn description(machine: &str, shown: &Shown) -> Value {
     let mut out = summary(machine, shown);
     if let Some(out) = out.as_object_mut() {
@@ -155,7 +155,7 @@ pub(super) fn description(machine: &str, shown: &Shown) -> Value {
     out
 }
 
-/// What `ListExecutions` says of each.
+/// The entry of an execution in `ListExecutions`.
 pub(super) fn summary(machine: &str, shown: &Shown) -> Value {
     let mut out = json!({
         "executionArn": execution_arn(machine, &shown.name),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_names_what_is_here_or_nothing_or_is_none() {
+    fn an_arn_names_a_resource_here_or_nothing_or_is_invalid() {
         let machine = machine_arn("m");
         for (text, kind, found) in [
             (machine.as_str(), "stateMachine", Ok(Some("m"))),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_what_it_was_given_for() {
+    fn a_token_is_valid_only_for_its_purpose() {
         let asked = |token: &str| Asked(json!({"nextToken": token}).as_object().unwrap().clone());
         assert_eq!(asked(&token("a", 7)).from("a"), Ok(Some(7)));
         for (token, about) in [(token("a", 7), "b"), ("?".to_owned(), "a"), (String::new(), "a"), (token("a|x", 1), "a")] {

@@ -1,4 +1,5 @@
-//! What a task's `Resource` may name here: a function, or one of the optimized integrations `lambda:invoke`, `sqs:sendMessage` and `sns:publish`.
+//! The `Resource`s of tasks that are supported here: a function, or one of the optimized
+//! integrations `lambda:invoke`, `sqs:sendMessage` and `sns:publish`.
 
 use faults::Complaint;
 use serde_json::Value;
@@ -9,9 +10,9 @@ use crate::platform::names::function_name;
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resource {
-    /// Calls the function of this name, whose answer is the result.
+    /// Calls the function of this name; its answer is the result.
     Function(String),
-    /// `lambda:invoke`: calls a function, whose answer is the result's `Payload`.
+    /// `lambda:invoke`: calls a function; its answer is the result's `Payload`.
     Invoke,
     /// `sqs:sendMessage`.
     Send,
@@ -19,7 +20,7 @@ pub enum Resource {
     Publish,
 }
 
-/// What names a thing that must be there.
+/// A name or address of something that must exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Needs {
     /// A function, by name or ARN.
@@ -45,7 +46,7 @@ impl Resource {
         }
     }
 
-    /// Service and action, as events name an integration; `None` for a function.
+    /// Service and action of an integration, as in events; `None` for a function.
     pub const fn integration(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Function(_) => None,
@@ -55,7 +56,7 @@ impl Resource {
         }
     }
 
-    /// The parameters that it must have, and those that it may have.
+    /// The required and the optional parameters.
     const fn parameters(&self) -> Option<(&'static [&'static str], &'static [&'static str])> {
         match self {
             Self::Function(_) => None,
@@ -66,7 +67,7 @@ impl Resource {
     }
 }
 
-/// What is wrong with the tasks of a machine, as far as it can be told without running it.
+/// What is wrong with the tasks of a machine, as far as that is known without running it.
 pub fn complaints(definition: &Definition) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (name, task) in definition.tasks() {
@@ -95,7 +96,8 @@ fn task_complaints(task: &Task) -> Vec<Complaint> {
         .collect()
 }
 
-/// What the tasks of a machine need, each with its state, as far as it is written and not taken from the input.
+/// What the tasks of a machine need, each with its state, as far as it is literal and not taken
+/// from the input.
 pub fn needs(definition: &Definition) -> Vec<(String, Needs)> {
     let need = |task: &Task| {
         let text = |key: &str| task.shaping.parameters.as_ref()?.literal(key).and_then(Value::as_str).map(str::to_owned);
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_one_of_four_things() {
+    fn a_resource_is_a_function_or_one_of_three_integrations() {
         for (text, resource) in [
             ("arn:aws:lambda:us-east-1:123456789012:function:f", Some(Resource::Function("f".into()))),
             ("arn:aws:lambda:us-east-1:123456789012:function:f:live", Some(Resource::Function("f".into()))),
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_task_lacks_is_complained_of_by_its_state() {
+    fn a_task_with_a_missing_field_is_reported_with_its_state() {
         let send = "arn:aws:states:::sqs:sendMessage";
         for (resource, parameters, expected) in [
             ("arn:aws:states:::sns:publish.sync", None, vec!["T.Resource"]),
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_machine_needs_is_known_where_it_is_written() {
+    fn literal_needs_of_a_machine_are_known() {
         let publish = "arn:aws:states:::sns:publish";
         let needs_of =
             |resource: &str, parameters: Value| needs(&machine(resource, Some(parameters))).into_iter().map(|(_, need)| need).next();

@@ -1,4 +1,5 @@
-//! Does the tasks of executions: functions through the platform's door, queues and topics as this machine has them.
+//! Carries out the tasks of executions: functions through the platform's interface, queues and
+//! topics in this machine's services.
 
 use std::sync::Arc;
 
@@ -16,27 +17,28 @@ use crate::platform::{InvokeError, Invoked};
 use crate::services::sns::Sns;
 use crate::services::sqs::Sqs;
 
-/// The error of a function that said none: it ran out of time or memory, or was ended. Source: Step Functions developer guide, "Handling errors".
+/// The error of a function that reported none: it timed out, ran out of memory or was ended.
+/// Source: Step Functions developer guide, "Handling errors".
 const UNKNOWN: &str = "Lambda.Unknown";
 const THROTTLED: &str = "Lambda.TooManyRequestsException";
 const NO_FUNCTION: &str = "Lambda.ResourceNotFoundException";
 
-/// What the platform says of a function that did not answer itself.
+/// The platform's errors for a function that did not answer itself.
 const UNANSWERED: [&str; 3] = ["Sandbox.Timedout", "Runtime.ExitError", "Extension.Crash"];
 
-/// Where tasks lead.
+/// The services that tasks use.
 pub(super) struct Reach {
-    /// To functions.
+    /// Invokes functions.
     pub invoke: LateInvoke,
-    /// To queues.
+    /// The queues.
     pub sqs: Arc<Sqs>,
-    /// To topics.
+    /// The topics.
     pub sns: Arc<Sns>,
 }
 
 /// The tasks of one execution.
 pub(super) struct Doing<'a> {
-    /// Where they lead.
+    /// The services that they use.
     pub reach: &'a Reach,
     /// The execution's trace root.
     pub root: &'a str,
@@ -55,7 +57,7 @@ impl Tasks for Doing<'_> {
             }
             Some(Resource::Send) => self.send(input),
             Some(Resource::Publish) => self.publish(input),
-            // Who declared the machine was told so; a resource cannot change afterwards.
+            // The resource was checked when the machine was declared, and cannot change afterwards.
             None => Err(Failure::new("States.Runtime", format!("The resource {} is not served here", attempt.resource))),
         }
     }
@@ -77,7 +79,7 @@ impl Doing<'_> {
             }
             Err(error @ InvokeError::Unknown(_)) => Err(Failure::new(NO_FUNCTION, error.to_string())),
             Err(error @ InvokeError::TooLarge) => Err(Failure::new("Lambda.RequestTooLargeException", error.to_string())),
-            // The machine goes down, and the execution with it: it ends neither well nor badly.
+            // The stack is stopping, and the execution with it: it neither succeeds nor fails.
             Err(InvokeError::Stopped) => std::future::pending().await,
         }
     }
@@ -108,7 +110,8 @@ fn text(input: &Value, key: &str) -> String {
     input.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// A body or message that is no text goes as JSON. Source: Step Functions developer guide, "Amazon SQS" and "Amazon SNS" integrations.
+/// A body or message that is not text is sent as JSON. Source: Step Functions developer guide,
+/// "Amazon SQS" and "Amazon SNS" integrations.
 fn as_text(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn queues_and_topics_get_texts_as_they_are_and_the_rest_as_json() {
+    async fn queues_and_topics_get_texts_unchanged_and_the_rest_as_json() {
         let reach = reach();
         let url = reach.sqs.url("dead");
         for (body, sent) in [(json!("text"), "text"), (json!({"a": 1}), "{\"a\":1}")] {

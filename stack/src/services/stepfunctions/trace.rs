@@ -1,14 +1,16 @@
-//! The trace roots of an execution's tasks, by which faults know them: each try of a state has one of its own, made of its execution's, so that a
-//! task that was struck may come out differently when it is tried again, and yet the same seed strikes the same tries in every run.
+//! The trace roots of an execution's tasks, by which faults recognise them. Each try of a state has
+//! its own root, derived from its execution's. So a task that was struck may get another decision
+//! when it is retried, and the same seed still strikes the same tries in every run.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::services::wire::hexadecimal;
 
-/// The hex digits of a root that are its own.
+/// The hex digits of a root that differ.
 const OWN: usize = 24;
 
-/// The root of try number `number` of a state, from 1. The first has its execution's root, which is that of the request that started it.
+/// The root of try `number` of a state, from 1. The first try has its execution's root, which is
+/// the root of the request that started it.
 pub fn root_of_try(root: &str, state: &str, number: u32) -> String {
     if number <= 1 {
         return root.to_owned();
@@ -18,7 +20,7 @@ pub fn root_of_try(root: &str, state: &str, number: u32) -> String {
     format!("1-{time}-{}", own(&format!("{root}/{state}/{number}")))
 }
 
-/// The root of an execution that nobody's trace began, made of its name.
+/// The root of an execution that was started without a trace, derived from its name.
 pub fn root_of_execution(machine: &str, name: &str) -> String {
     format!("1-00000000-{}", own(&format!("{machine}/{name}")))
 }
@@ -38,7 +40,7 @@ mod tests {
     const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
     #[test]
-    fn each_try_has_a_root_of_its_own_and_the_first_that_of_its_execution() {
+    fn each_try_has_its_own_root_and_the_first_has_its_executions() {
         assert_eq!(root_of_try(ROOT, "Archive", 1), ROOT);
         let all: BTreeSet<String> =
             ["Archive", "Close"].iter().flat_map(|state| (1..=31).map(move |n| root_of_try(ROOT, state, n))).collect();

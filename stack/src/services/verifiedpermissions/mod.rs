@@ -1,5 +1,6 @@
-//! Verified Permissions: the `cedar-policy` crate behind the wire protocol of the service. The stores are given at the start;
-//! requests are not validated against the schema, and a fault of the request is never read as a denial.
+//! Verified Permissions: the `cedar-policy` crate behind the service's protocol. The stores are
+//! fixed at start. Requests are not validated against the schema, and an invalid request is never
+//! treated as a denial.
 
 pub mod request;
 pub mod store;
@@ -16,7 +17,7 @@ use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, JSON_1_0, Service};
 use run_folder::deployment::PolicyStore;
 
-/// What is said of it.
+/// The description of this service.
 pub const DESCRIBED: Described = Described {
     name: "verifiedpermissions",
     title: "Verified Permissions",
@@ -39,7 +40,7 @@ impl VerifiedPermissions {
     /// Compiles the stores, each with its id.
     ///
     /// # Errors
-    /// Where one is not understood or does not validate.
+    /// If one is not understood or does not validate.
     pub fn new(stores: &[(&str, PolicyStore)]) -> Result<Self, StoreError> {
         let compile = |(id, source): &(&str, PolicyStore)| Ok(((*id).to_owned(), CompiledStore::compile(id, source)?));
         Ok(Self { stores: stores.iter().map(compile).collect::<Result<_, StoreError>>()? })
@@ -82,7 +83,7 @@ fn judge(store: &CompiledStore, question: &Question, entities: &Entities) -> Res
     Ok(store.judge(&question.request().map_err(|e| invalid(&e))?, entities))
 }
 
-/// All three keys are always there.
+/// All three keys are always present.
 fn output(judgement: &Judgement) -> Value {
     json!({
         "decision": if judgement.allowed { "ALLOW" } else { "DENY" },
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use run_folder::deployment::Link;
 
-    /// Whoever owns a device may do anything with it; a guest may set a temperature from 72 to 78.
+    /// The owner of a device may do anything with it; a guest may set a temperature from 72 to 78.
     fn service() -> VerifiedPermissions {
         let owned = |id: &str, text: &str| (id.to_owned(), text.to_owned());
         let (user, device) = (owned("AwsIotAvpWebApp::User", "jane_doe"), owned("AwsIotAvpWebApp::Device", "Thermostat1"));
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_clinic_s_staff_and_clients_are_told_apart() {
+    async fn the_clinic_s_staff_and_clients_are_distinguished() {
         let name = |kind: &str, id: &str| json!({"entityType": format!("Clinic::{kind}"), "entityId": id});
         for (kind, user, decision) in [
             ("InternalUser", "Jane", "ALLOW"),

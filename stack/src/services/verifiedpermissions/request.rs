@@ -1,4 +1,4 @@
-//! The wire form of a decision request, and what Cedar makes of it.
+//! A decision request in the service's JSON, and its conversion to Cedar.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,15 +13,15 @@ use super::store::uid;
 pub struct IsAuthorized {
     /// The store.
     pub policy_store_id: String,
-    /// Who.
+    /// The principal.
     pub principal: Option<EntityIdentifier>,
-    /// What.
+    /// The action.
     pub action: Option<ActionIdentifier>,
-    /// To which.
+    /// The resource.
     pub resource: Option<EntityIdentifier>,
-    /// Under which circumstances.
+    /// The context.
     pub context: Option<ContextDefinition>,
-    /// What is known of the entities.
+    /// The attributes and parents of entities.
     pub entities: Option<EntitiesDefinition>,
 }
 
@@ -33,24 +33,24 @@ pub struct BatchIsAuthorized {
     pub policy_store_id: String,
     /// The questions.
     pub requests: Vec<Question>,
-    /// What is known of the entities, for all of them.
+    /// The attributes and parents of entities, for all requests.
     pub entities: Option<EntitiesDefinition>,
 }
 
-/// Who wants to do what to which.
+/// One request of a batch.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
-    /// Who.
+    /// The principal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<EntityIdentifier>,
-    /// What.
+    /// The action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<ActionIdentifier>,
-    /// To which.
+    /// The resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<EntityIdentifier>,
-    /// Under which circumstances.
+    /// The context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<ContextDefinition>,
 }
@@ -75,11 +75,11 @@ pub struct ActionIdentifier {
     pub action_id: String,
 }
 
-/// The circumstances, in either form.
+/// The context, in either form.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ContextDefinition {
-    /// By typed values.
+    /// Typed values.
     ContextMap(BTreeMap<String, AttributeValue>),
     /// In Cedar's JSON, as text.
     CedarJson(String),
@@ -89,7 +89,7 @@ pub enum ContextDefinition {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EntitiesDefinition {
-    /// By typed values.
+    /// Typed values.
     EntityList(Vec<EntityItem>),
     /// In Cedar's JSON, as text.
     CedarJson(String),
@@ -117,14 +117,14 @@ pub enum AttributeValue {
     Long(i64),
     /// Text.
     String(String),
-    /// Several, in no order.
+    /// A set of values.
     Set(Vec<AttributeValue>),
-    /// Several, by name.
+    /// Values by name.
     Record(BTreeMap<String, AttributeValue>),
 }
 
 impl IsAuthorized {
-    /// The question in it.
+    /// The request without its store.
     pub fn question(self) -> Question {
         Question { principal: self.principal, action: self.action, resource: self.resource, context: self.context }
     }
@@ -150,10 +150,10 @@ impl AttributeValue {
 }
 
 impl Question {
-    /// As Cedar asks it, without a schema: a Get carries no temperature.
+    /// The request for Cedar, without a schema: a Get has no temperature.
     ///
     /// # Errors
-    /// Where a part is missing or no Cedar name or value.
+    /// If a part is missing or not a valid Cedar name or value.
     pub fn request(&self) -> Result<Request, String> {
         let (Some(principal), Some(action), Some(resource)) = (&self.principal, &self.action, &self.resource) else {
             return Err("a request needs a principal, an action and a resource".to_owned());
@@ -168,10 +168,10 @@ impl Question {
     }
 }
 
-/// The entities as Cedar takes them; of two with one name the last counts, as at AWS.
+/// The entities for Cedar; of two with the same name the last counts, as at AWS.
 ///
 /// # Errors
-/// Where one is no Cedar entity.
+/// If one is not a valid Cedar entity.
 pub fn entities(definition: Option<&EntitiesDefinition>) -> Result<Entities, String> {
     let list = match definition {
         None => return Ok(Entities::empty()),

@@ -1,4 +1,5 @@
-//! A policy store, compiled once: parsing a policy costs more than a decision, so nothing is parsed on a request's way but the request.
+//! A policy store, compiled once: parsing a policy costs more than a decision, so a request parses
+//! nothing but itself.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,16 +16,16 @@ use run_folder::deployment::PolicyStore;
 pub struct StoreError {
     /// The store's id.
     pub store: String,
-    /// What is wrong with which policy.
+    /// Which policy, and what is wrong with it.
     pub what: String,
 }
 
-/// One decision and what led to it.
+/// One decision and its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// Whether the request is allowed.
     pub allowed: bool,
-    /// The policies that led to it, sorted.
+    /// The policies that determined it, sorted.
     pub policies: BTreeSet<String>,
     /// The policies that could not be evaluated, and why.
     pub errors: Vec<String>,
@@ -32,10 +33,11 @@ pub struct Judgement {
 
 /// A policy store ready to decide.
 pub struct CompiledStore {
-    /// The policies that may speak about any resource.
+    /// The policies that may apply to any resource.
     general: PolicySet,
-    /// For each resource that a policy names with `==`: the general ones and its own. A policy about another resource cannot
-    /// be satisfied, so leaving it out changes nothing but the time, which would rise with the number of homes.
+    /// For each resource that a policy names with `==`: the general policies and its own. A policy
+    /// about another resource cannot be satisfied, so leaving it out only saves time, which would
+    /// otherwise grow with the number of homes.
     by_resource: HashMap<EntityUid, PolicySet>,
     schema: Schema,
 }
@@ -44,7 +46,8 @@ impl CompiledStore {
     /// Compiles and strictly validates a store.
     ///
     /// # Errors
-    /// Where a policy, a template, a link or the schema is not understood, or the policies do not validate.
+    /// If a policy, a template, a link or the schema is not understood, or the policies do not
+    /// validate.
     pub fn compile(id: &str, source: &PolicyStore) -> Result<Self, StoreError> {
         let wrong = |what: String| StoreError { store: id.to_owned(), what };
         let (schema, _warnings) = Schema::from_cedarschema_str(&source.schema).map_err(|e| wrong(format!("the schema: {e}")))?;
@@ -62,7 +65,7 @@ impl CompiledStore {
         &self.schema
     }
 
-    /// Decides one request. It is not validated against the schema: a Get carries no temperature.
+    /// Decides one request. It is not validated against the schema: a Get has no temperature.
     pub fn judge(&self, request: &Request, entities: &Entities) -> Judgement {
         let policies = request.resource().and_then(|resource| self.by_resource.get(resource)).unwrap_or(&self.general);
         let response = Authorizer::new().is_authorized(request, policies, entities);
@@ -95,10 +98,10 @@ fn policy_set(source: &PolicyStore) -> Result<PolicySet, String> {
     Ok(all)
 }
 
-/// An entity's name made of its type and its id.
+/// An entity's name from its type and its id.
 ///
 /// # Errors
-/// Where the type is not a Cedar name.
+/// If the type is not a Cedar name.
 pub fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
     let kind = kind.parse().map_err(|e| format!("`{kind}` is not an entity type: {e}"))?;
     Ok(EntityUid::from_type_name_and_id(kind, cedar_policy::EntityId::new(id)))
@@ -127,7 +130,7 @@ fn sort_by_resource(all: &PolicySet) -> Result<(PolicySet, HashMap<EntityUid, Po
     Ok((set(general.iter().collect())?, by_resource))
 }
 
-/// Adds one policy of `all`; where it is linked, its template first.
+/// Adds one policy of `all`; if it is linked, its template first.
 fn add(set: &mut PolicySet, all: &PolicySet, policy: &Policy) -> Result<(), String> {
     let wrong = |e: &dyn std::fmt::Display| format!("policy `{}`: {e}", policy.id());
     let (Some(template), Some(fills)) = (policy.template_id(), policy.template_links()) else {

@@ -1,4 +1,4 @@
-//! The fields of an object under its own path: what is read of it, and what is complained about by that path.
+//! The fields of an object with its path: reads fields, and reports complaints under that path.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
         format!("{}.{key}", self.path)
     }
 
-    /// Complains of every field that `what` does not have here.
+    /// Complains about every field that `what` does not have here.
     pub(super) fn only(&self, what: &str, known: &[&str]) {
         for key in self.fields.keys().filter(|key| !known.contains(&key.as_str())) {
             self.complain(key, format!("a {what} has no such field here; remove it, the fields are: {}", known.join(", ")));
@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         self.fields.get(key)
     }
 
-    /// The complaints, for who reads a value by itself.
+    /// The complaints, for code that reads a value by itself.
     pub(super) fn complaints(&self) -> std::cell::RefMut<'a, Vec<Complaint>> {
         self.complaints.borrow_mut()
     }
@@ -108,7 +108,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An object within this one that must be there.
+    /// An object within this one that must exist.
     pub(super) fn needed_within(&self, key: &str) -> Option<Self> {
         match self.value(key) {
             Some(value) => Self::of(value, &self.at(key), self.complaints),
@@ -138,13 +138,14 @@ impl<'a> Fields<'a> {
         self.list(key).into_iter().filter_map(|(at, value)| Self::of(value, &at, self.complaints)).collect()
     }
 
-    /// The objects in the fields of this one, each with its name; `None` where one is no object.
+    /// The objects in the fields of this one, each with its name; `None` for a field that is not an
+    /// object.
     pub(super) fn children(&self) -> Vec<(&'a str, Option<Self>)> {
         self.fields.iter().map(|(key, value)| (key.as_str(), Self::of(value, &self.at(key), self.complaints))).collect()
     }
 }
 
-/// What a value is, in a word.
+/// The type of a value, in a word.
 pub(super) const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,11 +1,12 @@
-//! Whether the states of one level lead to one another: every transition somewhere, every state reached, an end to be found.
+//! Checks the transitions between the states of one level: each leads to a state, every state can
+//! be reached, and an end too.
 
 use std::collections::BTreeSet;
 
 use super::fields::Fields;
 use crate::definition::{Flow, Name};
 
-/// Complains of what does not fit together.
+/// Complains about transitions that are wrong.
 pub(super) fn check(fields: &Fields<'_>, flow: &Flow) {
     let there_are = || flow.states.keys().map(|name| &**name).collect::<Vec<_>>().join(", ");
     if !flow.states.contains_key(&flow.start_at) {

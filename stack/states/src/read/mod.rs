@@ -1,4 +1,4 @@
-//! Reads a definition: everything in it is understood or complained about, all of it at once.
+//! Reads a definition: everything in it is understood or reported as a complaint, all at once.
 
 mod fields;
 mod graph;
@@ -18,7 +18,8 @@ use fields::Fields;
 /// The longest name of a state, in characters. Source: Amazon States Language, "States".
 const LONGEST_NAME: usize = 80;
 
-/// The longest time that may be given, in seconds. Source: Step Functions API reference and developer guide, Task state.
+/// The longest time allowed, in seconds. Source: Step Functions API reference and developer guide,
+/// Task state.
 const LONGEST_SECONDS: u64 = 99_999_999;
 
 /// Everything in a definition that was not understood.
@@ -56,7 +57,7 @@ fn machine(value: &Value, complaints: &RefCell<Vec<Complaint>>) -> Option<Defini
     Some(Definition { flow, timeout })
 }
 
-/// The states of a machine or of a branch. `names` holds every name that another one has already.
+/// The states of a machine or of a branch. `names` holds every name that is already used.
 fn flow(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<Flow> {
     let start_at = fields.needed_text("StartAt");
     let states_of = fields.needed_within("States")?;
@@ -79,7 +80,7 @@ fn flow(fields: &Fields<'_>, names: &mut BTreeSet<Name>) -> Option<Flow> {
         }
     }
     let flow = Flow { start_at: Arc::from(start_at?), states };
-    // Where a state was not understood, what leads from it is not known.
+    // If a state was not understood, its transitions are unknown.
     if understood {
         graph::check(fields, &flow);
     }

@@ -1,4 +1,4 @@
-//! Reads one state: by its type, each with the fields that this type has.
+//! Reads one state, with the fields of its type.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

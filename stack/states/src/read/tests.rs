@@ -1,4 +1,5 @@
-//! Every rule of reading, one line a case; and that nothing that is read can make the reader or the interpreter panic.
+//! Every rule of reading, one line per case. A property test checks that no accepted definition
+//! makes the reader or the interpreter panic.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use crate::failure::Failure;
 use crate::history::History;
 use crate::run::{Execution, Tasks, run};
 
-/// A definition of which every part is understood.
+/// A definition that uses everything that is supported.
 fn whole() -> Value {
     json!({
         "Comment": "all that there is", "StartAt": "Both", "TimeoutSeconds": 60, "Version": "1.0", "QueryLanguage": "JSONPath",
@@ -37,7 +38,7 @@ fn whole() -> Value {
     })
 }
 
-/// The definition with what is at `pointer` replaced; with nothing it is taken away.
+/// The definition with the value at `pointer` replaced, or removed if `to` is `None`.
 fn changed(pointer: &str, to: Option<Value>) -> Value {
     let mut definition = whole();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -161,7 +162,7 @@ fn all_complaints_come_at_once() {
 }
 
 #[test]
-fn states_that_go_round_for_ever_are_refused() {
+fn endless_loops_of_states_are_refused() {
     let round = |name: &str, next: &str| (name.to_owned(), json!({"Type": "Pass", "Next": next}));
     let states: serde_json::Map<String, Value> = [round("A", "B"), round("B", "A")].into_iter().collect();
     let found = complaints(&json!({"StartAt": "A", "States": states}));
@@ -169,7 +170,7 @@ fn states_that_go_round_for_ever_are_refused() {
     assert!(found[0].contains("no state that is reached ends it"), "{found:?}");
 }
 
-/// A value made of the words that a definition is made of, so that a good part of what is tried is nearly right.
+/// A value made of words from definitions, so that many of the generated values are nearly valid.
 fn words() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         prop::sample::select(vec![
@@ -233,7 +234,7 @@ fn words() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A state that is mostly right.
+/// A state that is mostly valid.
 fn state() -> impl Strategy<Value = Value> {
     let name = || prop::sample::select(vec!["A", "B", "C"]);
     let path = || prop::sample::select(vec!["$", "$.a", "$.a[0]", "$['b']", "$$.Execution.Input"]);
@@ -260,7 +261,7 @@ fn machine() -> impl Strategy<Value = Value> {
         .prop_map(|states| json!({"StartAt": "A", "TimeoutSeconds": 100, "States": {"A": states[0], "B": states[1], "C": states[2]}}))
 }
 
-/// Gives back what it is given, or fails, or never answers, by turns.
+/// Returns its input, fails, or never answers, in turn.
 struct Moody;
 
 #[async_trait::async_trait]
@@ -301,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_nearly_right_is_carried_out_or_complained_about(value in machine()) {
+    fn a_nearly_valid_definition_runs_or_is_reported(value in machine()) {
         match Definition::read(&value) {
             Ok(definition) => carried_out(&definition),
             Err(error) => prop_assert!(!error.0.is_empty()),

@@ -1,5 +1,5 @@
-//! Runs a definition with any implementation of its tasks. It waits by tokio's clock, and what it drops stops at once: a branch whose sibling failed, an
-//! execution that took too long.
+//! Runs a definition with any implementation of its tasks. It waits by tokio's clock, and work that
+//! it drops stops at once: a branch whose sibling failed, or an execution that timed out.
 
 mod shape;
 mod visit;
@@ -22,7 +22,7 @@ use shape::{selected, text_of};
 /// Runs the tasks of a definition.
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// Does a task. A dropped future is a cancelled task.
+    /// Carries a task out. Dropping the future cancels the task.
     async fn attempt(&self, attempt: &Attempt<'_>) -> Result<Value, Failure>;
 }
 
@@ -33,13 +33,13 @@ pub struct Attempt<'a> {
     pub state: &'a str,
     /// Its `Resource`.
     pub resource: &'a str,
-    /// What is handed to it.
+    /// Its input.
     pub input: &'a Value,
-    /// Which try of this state it is within its execution, from 1.
+    /// The number of this try of the state within its execution, from 1.
     pub number: u32,
 }
 
-/// What an execution is about.
+/// The data of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Execution {
     /// Its ARN.
@@ -48,7 +48,7 @@ pub struct Execution {
     pub name: String,
     /// Its input.
     pub input: Value,
-    /// When it began, as RFC 3339 has it.
+    /// The start time in RFC 3339.
     pub started: String,
     /// The machine's ARN.
     pub machine_id: String,
@@ -59,15 +59,15 @@ pub struct Execution {
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Well, with this output.
+    /// It succeeded with this output.
     Succeeded(Value),
-    /// By an error that no catcher matched, or a Fail state.
+    /// An error that no catcher matched, or a Fail state.
     Failed(Failure),
-    /// It took longer than the definition's `TimeoutSeconds`.
+    /// It exceeded the definition's `TimeoutSeconds`.
     TimedOut,
 }
 
-/// Runs an execution to its end. What happens is written to `history` as it happens.
+/// Runs an execution to its end. Events are written to `history` as they happen.
 pub async fn run(definition: &Definition, execution: &Execution, tasks: &dyn Tasks, history: &History) -> Outcome {
     let context = json!({
         "Execution": {"Id": execution.id, "Input": execution.input, "Name": execution.name, "StartTime": execution.started},
@@ -96,7 +96,7 @@ pub async fn run(definition: &Definition, execution: &Execution, tasks: &dyn Tas
     }
 }
 
-/// An execution that is under way.
+/// A running execution.
 struct Run<'a> {
     id: &'a str,
     context: Value,
@@ -104,21 +104,21 @@ struct Run<'a> {
     history: &'a History,
 }
 
-/// A flow that ended well.
+/// A flow that succeeded.
 struct Ended {
     output: Value,
     /// Its last event.
     last: u64,
 }
 
-/// A flow that an error ended.
+/// A flow that failed.
 struct Stopped {
     failure: Failure,
     /// Its last event.
     last: u64,
 }
 
-/// A state that was left.
+/// A finished state.
 struct Left<'a> {
     output: Value,
     last: u64,
@@ -164,7 +164,7 @@ impl Run<'_> {
         }
     }
 
-    /// Enters a state that is not tried again; the event and the context of it.
+    /// Enters a state that is not retried; returns the event and the context of it.
     fn enter(&self, kind: Kind, name: &Name, input: &Value, previous: u64) -> (u64, Value) {
         self.history.tried(name);
         let entered = self.history.add(previous, What::Entered(kind, Arc::clone(name), Arc::from(input.to_string())));
@@ -218,7 +218,8 @@ impl Run<'_> {
         context
     }
 
-    /// A number from 0 to 1 for a retry's jitter: it depends only on the execution and the try, so that a run can be repeated.
+    /// A number from 0 to 1 for a retry's jitter. It depends only on the execution and the try, so
+    /// that a run can be repeated.
     fn chance(&self, state: &str, retry: u32) -> f64 {
         let mut hasher = SipHasher24::new();
         hasher.write(self.id.as_bytes());
@@ -254,7 +255,8 @@ impl Run<'_> {
         result.map(|(_, output)| output)
     }
 
-    /// All branches at the same time; the first that fails ends the others. The error is the branch's own.
+    /// Runs all branches concurrently; the first that fails cancels the others. The error is the
+    /// branch's own.
     async fn branches(&self, name: &Name, parallel: &Parallel, input: &Value, last: &mut u64) -> Result<Value, Failure> {
         text_of(input, "input to the branches", name)?;
         let started = self.history.add(*last, What::ParallelStarted);

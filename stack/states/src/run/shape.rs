@@ -1,4 +1,5 @@
-//! What a state works on and what it hands on: `InputPath`, `Parameters`, `ResultSelector`, `ResultPath`, `OutputPath`, and how large each may be.
+//! The input that a state works on and the output that it passes on: `InputPath`, `Parameters`,
+//! `ResultSelector`, `ResultPath`, `OutputPath`, and the size limit of each.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::history::Text;
 use crate::path::Scope;
 use crate::payload::LARGEST_PAYLOAD;
 
-/// JSON as text, where it is not larger than it may be. Source: developer guide, "Error names", `States.DataLimitExceeded`.
+/// JSON as text, if it is within the size limit. Source: developer guide, "Error names",
+/// `States.DataLimitExceeded`.
 pub(super) fn text_of(value: &Value, what: &str, state: &str) -> Result<Text, Failure> {
     let text = value.to_string();
     if text.len() <= LARGEST_PAYLOAD {
@@ -43,14 +45,14 @@ pub(super) fn placed(place: &ResultPlace, state: &str, input: &Value, result: Va
 }
 
 impl Shaping {
-    /// What the state works on.
+    /// The input that the state works on.
     pub(super) fn effective_input(&self, state: &str, scope: &Scope<'_>) -> Result<Value, Failure> {
         let input = selected(&self.input, state, scope)?;
         let Some(parameters) = &self.parameters else { return Ok(input) };
         parameters.fill(&Scope { input: &input, context: scope.context }).map_err(|why| Failure::runtime(state, &why))
     }
 
-    /// What the state hands on.
+    /// The output that the state passes on.
     pub(super) fn output(&self, state: &str, scope: &Scope<'_>, result: Value) -> Result<Value, Failure> {
         let result = match &self.selector {
             Some(selector) => {

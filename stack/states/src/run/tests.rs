@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::payload::LARGEST_PAYLOAD;
 
-/// What a task does at one of its tries.
+/// What a task does in one of its tries.
 #[derive(Clone)]
 enum Does {
     Gives(Value),
@@ -18,7 +18,8 @@ enum Does {
     Takes(u64, Box<Does>),
 }
 
-/// Tasks that do as they are told, by state and try; the last of a list for every further one.
+/// Tasks that behave as listed, by state and try; the last entry of a list also serves every
+/// further try.
 struct Script {
     told: BTreeMap<&'static str, Vec<Does>>,
     seen: Mutex<Vec<(String, u32, Value, Duration)>>,
@@ -104,7 +105,7 @@ async fn ran(definition: Value, input: Value, told: &[(&'static str, &[Does])]) 
     Ran { outcome, took: script.began.elapsed(), seen: script.seen.into_inner().unwrap(), history }
 }
 
-/// One task with these fields beside its own.
+/// One task with these additional fields.
 fn one(fields: Value) -> Value {
     let mut task = json!({"Type": "Task", "Resource": "arn:work", "End": true});
     task.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -116,7 +117,7 @@ fn retry(errors: &[&str], most: u32) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_and_output_are_shaped_in_the_order_of_the_guide() {
+async fn input_and_output_are_processed_in_the_order_of_the_guide() {
     let fields = json!({
         "InputPath": "$.in", "Parameters": {"x.$": "$.x", "name.$": "$$.Execution.Name", "state.$": "$$.State.Name", "whole.$": "$$.Execution.Input.other"},
         "ResultSelector": {"got.$": "$.answer"}, "ResultPath": "$.result", "OutputPath": "$.result",
@@ -172,7 +173,7 @@ async fn a_task_over_its_time_fails_with_the_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_given_up_goes_to_the_first_catcher_that_is_for_it() {
+async fn a_final_error_goes_to_the_first_catcher_that_matches() {
     let definition = json!({"StartAt": "Work", "States": {
         "Work": {
             "Type": "Task", "Resource": "r", "Next": "Well", "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}],
@@ -190,7 +191,7 @@ async fn what_is_given_up_goes_to_the_first_catcher_that_is_for_it() {
     assert_eq!(other.output(), &json!({"Error": "F", "Cause": "because"}));
 }
 
-/// Two branches, and what becomes of an error.
+/// Two branches, and the handling of an error.
 fn both(fields: Value) -> Value {
     let branch = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Task", "Resource": "r", "End": true}}});
     let mut both = json!({"Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true});
@@ -199,7 +200,7 @@ fn both(fields: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn branches_run_at_the_same_time_and_give_a_list_in_their_order() {
+async fn branches_run_concurrently_and_return_a_list_in_their_order() {
     let slow = Does::Takes(5, Box::new(Does::Gives(json!("a"))));
     let quick = Does::Takes(3, Box::new(Does::Gives(json!("b"))));
     let ran = ran(both(json!({"ResultPath": "$.results"})), json!({"x": 1}), &[("A", &[slow]), ("B", &[quick])]).await;
@@ -213,14 +214,14 @@ async fn the_first_branch_that_fails_ends_the_others_and_its_error_is_the_state_
     let ran = ran(both(json!({})), json!({}), &[("A", std::slice::from_ref(&slow)), ("B", std::slice::from_ref(&fails))]).await;
     assert_eq!((ran.error(), ran.took.as_secs()), ("E", 3));
     assert_eq!(ran.told(), ["+Both", "+A", "+B", "failed E", "aborted", "branch failed", "end E"]);
-    // Tried again, the whole of it is, and each try counts.
+    // A retry runs the whole of it again, and each try counts.
     let heals = [fails, Does::Gives(json!("b"))];
     let ran = self::ran(both(retry(&["E"], 1)), json!({}), &[("A", &[slow.clone(), Does::Gives(json!("a"))]), ("B", &heals)]).await;
     assert_eq!((ran.output(), ran.tries("Both"), ran.tries("A"), ran.tries("B")), (&json!(["a", "b"]), 2, 2, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_that_leads_nowhere_fails_the_execution_whatever_is_caught() {
+async fn a_path_without_a_value_fails_the_execution_whatever_is_caught() {
     let caught =
         json!({"Retry": [{"ErrorEquals": ["States.ALL"]}], "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Well"}], "Next": "Well"});
     for fields in [
@@ -240,7 +241,7 @@ async fn a_path_that_leads_nowhere_fails_the_execution_whatever_is_caught() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_large_is_an_error_that_no_wildcard_catches() {
+async fn a_payload_that_is_too_large_is_an_error_that_no_wildcard_catches() {
     let large = || json!("x".repeat(LARGEST_PAYLOAD - 1));
     let fits = json!("x".repeat(LARGEST_PAYLOAD - 2));
     let caught = |errors: &str| json!({"Catch": [{"ErrorEquals": [errors], "Next": "Well"}], "Next": "Well"});
@@ -269,7 +270,7 @@ async fn what_is_too_large_is_an_error_that_no_wildcard_catches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_path_that_is_barred_can_be_caught() {
+async fn a_result_path_that_cannot_be_applied_can_be_caught() {
     let definition = json!({"StartAt": "Work", "States": {
         "Work": {"Type": "Task", "Resource": "r", "ResultPath": "$.a.b", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Well"}], "Next": "Well"},
         "Well": {"Type": "Succeed", "InputPath": "$.Error"},
@@ -279,7 +280,7 @@ async fn a_result_path_that_is_barred_can_be_caught() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_execution_over_its_time_is_timed_out() {
+async fn an_execution_beyond_its_timeout_times_out() {
     let mut definition = one(json!({}));
     definition["TimeoutSeconds"] = json!(4);
     let ran = ran(definition, json!({}), &[("Work", &[Does::Takes(60, Box::new(Does::Echoes))])]).await;
@@ -288,7 +289,7 @@ async fn an_execution_over_its_time_is_timed_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_makes_something_of_its_input() {
+async fn a_pass_transforms_its_input() {
     let pass = |fields: Value| {
         let mut pass = json!({"Type": "Pass", "End": true});
         pass.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -309,7 +310,7 @@ async fn a_pass_makes_something_of_its_input() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_execution_that_goes_round_ends_with_its_history_full() {
+async fn an_execution_in_a_loop_ends_with_its_history_full() {
     let definition = json!({"StartAt": "A", "States": {
         "A": {"Type": "Task", "Resource": "r", "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": null, "Next": "A"}], "End": true},
     }});
@@ -319,7 +320,7 @@ async fn an_execution_that_goes_round_ends_with_its_history_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_comes_of_an_earlier_one_and_has_its_time() {
+async fn every_event_follows_an_earlier_one_and_has_its_time() {
     let ran = ran(both(json!({})), json!({}), &[("A", &[Does::Takes(2, Box::new(Does::Echoes))]), ("B", &[Does::Echoes])]).await;
     let events = ran.history.events();
     assert!(events.iter().enumerate().all(|(index, event)| event.id == index as u64 + 1 && event.previous < event.id));

@@ -1,4 +1,4 @@
-//! A stay in a Task or a Parallel: tries, waits between them, and what is caught.
+//! A visit to a Task or a Parallel: tries, waits between them, and caught errors.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::history::{History, Kind, What};
 use crate::path::Scope;
 use crate::retry::Retries;
 
-/// What a state does in each try.
+/// The work of a state in each try.
 enum Work<'s> {
     Task(&'s Task),
     Parallel(&'s Parallel),
 }
 
-/// A state that may be tried again.
+/// A state that may be retried.
 struct Visit<'s> {
     name: &'s Name,
     kind: Kind,
@@ -66,7 +66,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whatever goes wrong in a try is an error of the state, and is handled alike.
+    /// Any failure in a try is an error of the state, and is handled in the same way.
     async fn one_try(&self, visit: &Visit<'_>, scope: &Scope<'_>, last: &mut u64) -> Result<Value, Failure> {
         let Visit { name, shaping, .. } = visit;
         let number = self.history.tried(name);
@@ -80,7 +80,7 @@ impl Run<'_> {
         Ok(output)
     }
 
-    /// The way out by the first catcher that is for this error; without one the flow stops.
+    /// Leaves the state by the first catcher that matches this error; without one the flow stops.
     fn caught<'s>(&self, visit: &Visit<'s>, input: &Value, failure: Failure, last: u64) -> Result<Left<'s>, Stopped> {
         let Some(catcher) = visit.handling.catch.iter().find(|catcher| catcher.errors.matches(&failure.error)) else {
             return Err(Stopped { failure, last });
@@ -92,10 +92,10 @@ impl Run<'_> {
     }
 }
 
-/// A task that is waited for. Where the wait is given up, the history says so.
+/// A running task. If it is cancelled, the history says so.
 pub(super) struct Waiting<'a> {
     history: &'a History,
-    /// The event that the next one comes of; `None` once it has ended.
+    /// The event that precedes the next one; `None` once the task has ended.
     started: Option<u64>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Waiting<'a> {
         Self { history, started: Some(started) }
     }
 
-    /// It ended; the event's id comes back.
+    /// Records the end; returns the event's id.
     pub(super) fn ended(&mut self, how: What) -> u64 {
         self.history.add(self.started.take().unwrap_or_default(), how)
     }

@@ -1,4 +1,5 @@
-//! The port that mail comes in by. A client that is silent, slow or one too many loses its connection and nothing else.
+//! The port for incoming mail. A client that is silent, slow or above the limit loses its
+//! connection and nothing else.
 
 pub mod session;
 
@@ -21,7 +22,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(300);
 const LONGEST_WRITE: Duration = Duration::from_secs(30);
 /// The most clients at once.
 const MOST_CLIENTS: usize = 1000;
-/// What is read at once.
+/// How much is read at once.
 const READ: usize = 32 * 1024;
 
 /// The server.
@@ -31,12 +32,12 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// A server for what comes in.
+    /// A server that passes mail to `incoming`.
     pub const fn new(incoming: Arc<Incoming>) -> Self {
         Self { incoming, silence: LONGEST_SILENCE }
     }
 
-    /// Serves until it is dropped; a connection that fails ends alone.
+    /// Serves until it is dropped; a connection that fails does not affect the others.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let places = Arc::new(Semaphore::new(MOST_CLIENTS));
         let mut connections = JoinSet::new();
@@ -53,7 +54,7 @@ impl Smtp {
                             }
                         });
                     }
-                    // Out of descriptors: the next one may find some again.
+                    // Out of file descriptors: the next connection may find some again.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -61,7 +62,7 @@ impl Smtp {
         }
     }
 
-    /// One client from the greeting to its end.
+    /// Serves one client from the greeting to its end.
     pub async fn converse(&self, mut socket: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr) {
         let mut session = Session::new(Arc::clone(&self.incoming), peer.ip().to_string());
         let (mut buffer, mut replies) = (vec![0; READ], Session::greeting().into_bytes());
@@ -86,7 +87,7 @@ impl Smtp {
     }
 }
 
-/// Writes replies; `None` where the client does not take them.
+/// Writes replies; `None` if the client does not take them.
 async fn answer(socket: &mut (impl AsyncWrite + Unpin), replies: &[u8]) -> Option<()> {
     timeout(LONGEST_WRITE, async {
         socket.write_all(replies).await?;
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_client_is_told_and_left() {
+    async fn a_silent_client_is_told_and_disconnected() {
         let incoming = Incoming::start(Arc::new(Nowhere), Sightings::nowhere());
         let smtp = Smtp { incoming, silence: Duration::from_millis(50) };
         let (client, server) = tokio::io::duplex(1024);

@@ -1,5 +1,6 @@
-//! One conversation over SMTP (RFC 5321), without its socket: bytes in, replies out. Commands are read by `smtp-proto`.
-//! Whatever comes, it answers or ends the conversation; it keeps no more than one line and one mail.
+//! One SMTP conversation (RFC 5321), without its socket: bytes in, replies out. `smtp-proto` parses
+//! the commands. Whatever arrives, it answers or ends the conversation; it holds no more than one
+//! line and one mail.
 
 use std::slice::Iter;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use smtp_proto::{Error, MailFrom, RcptTo, Request};
 use super::super::incoming::{Arriving, Envelope, HOST, Incoming, Refusal};
 use super::super::store::LARGEST_MESSAGE;
 
-/// The fewest that must be taken. Source: RFC 5321, 4.5.3.1.8.
+/// The fewest recipients that a server must accept. Source: RFC 5321, 4.5.3.1.8.
 const MOST_RECIPIENTS: usize = 100;
-/// Who makes more mistakes than this is no mail server.
+/// A client that makes more errors than this is not a mail server.
 const MOST_MISTAKES: u32 = 20;
 
 const OUT_OF_ORDER: &str = "503 5.5.1 Bad sequence of commands\r\n";
@@ -20,7 +21,7 @@ const TOO_LARGE: &str = "552 5.3.4 Message size exceeds fixed limit\r\n";
 const NO_MEMORY: &str = "452 4.3.1 Insufficient system storage\r\n";
 const FINE: &str = "250 Ok\r\n";
 
-/// What comes next.
+/// What is expected next.
 enum State {
     /// A command.
     Command,
@@ -28,7 +29,7 @@ enum State {
     LongLine,
     /// The lines of a mail.
     Data(DataReceiver, Arriving),
-    /// The lines of a mail that is not taken, and what its client is told at its end.
+    /// The lines of a refused mail, and the reply at its end.
     Refused(DummyDataReceiver, &'static str),
     /// Nothing: the conversation is over.
     Over,
@@ -52,12 +53,12 @@ impl Session {
         Self { incoming, lines: RequestReceiver::default(), state: State::Command, envelope, begun: false, mistakes: 0 }
     }
 
-    /// What the server says first.
+    /// The server's greeting.
     pub fn greeting() -> String {
         format!("220 {HOST} ESMTP ready\r\n")
     }
 
-    /// Takes what came and writes what is answered; false once the conversation is over.
+    /// Takes input and writes replies; false once the conversation is over.
     pub fn take(&mut self, input: &[u8], replies: &mut Vec<u8>) -> bool {
         let mut rest = input.iter();
         while rest.len() > 0 && !matches!(self.state, State::Over) {
@@ -113,7 +114,7 @@ impl Session {
         if mistake.starts_with("500 5.5.6") { State::LongLine } else { State::Command }
     }
 
-    /// Carries a command out; the error is the reply to one that is out of place.
+    /// Carries a command out; the error is the reply to a command that is out of sequence.
     fn command(&mut self, request: Request<String>) -> Result<(String, State), &'static str> {
         let reply = match request {
             Request::Ehlo { host } => {
@@ -191,7 +192,8 @@ impl Session {
         let arriving = self.incoming.begin(&self.envelope);
         self.reset();
         let mut receiver = DataReceiver::new();
-        // It looks for a dot after a line's end, and the end of this command's line is one: a mail may be empty.
+        // It looks for a dot after a line's end, and the end of this command's line is one: a mail
+        // may be empty.
         receiver.ingest(&mut b"\r\n".iter(), &mut Vec::new());
         Ok(("354 End data with <CR><LF>.<CR><LF>\r\n".to_owned(), State::Data(receiver, arriving)))
     }
@@ -236,7 +238,8 @@ mod tests {
         }
     }
 
-    /// The replies to what is said in pieces of `piece` bytes, whether the conversation goes on, and what was stored since the start.
+    /// The replies to input in pieces of `piece` bytes, whether the conversation continues, and
+    /// what was stored since the start.
     fn say(input: &[u8], piece: usize) -> (String, bool, Vec<Bytes>) {
         let objects = Arc::new(Objects::default());
         let incoming = Incoming::start(Arc::clone(&objects) as Arc<dyn Store>, Sightings::nowhere());
@@ -247,7 +250,7 @@ mod tests {
         (String::from_utf8(replies).unwrap(), open, stored)
     }
 
-    /// The codes of the replies, the last line of each.
+    /// The codes of the replies, from the last line of each.
     fn codes(replies: &str) -> Vec<&str> {
         replies.lines().filter(|line| line.as_bytes()[3] == b' ').map(|line| &line[..3]).collect()
     }
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_is_taken_as_it_was_before_its_dots_were_doubled() {
+    fn a_mail_is_accepted_without_its_doubled_dots() {
         for (body, stored) in [
             ("Subject: x\r\n\r\n..\r\n...a\r\nb.\r\n.\r\n", "Subject: x\r\n\r\n.\r\n..a\r\nb.\r\n"),
             (".\r\n", ""),
@@ -296,14 +299,14 @@ mod tests {
     }
 
     #[test]
-    fn a_second_mail_wants_a_second_envelope() {
+    fn a_second_mail_needs_a_second_envelope() {
         let (replies, _, objects) =
             say(format!("{BEGIN}a\r\n.\r\nDATA\r\nMAIL FROM:<a@x.org>\r\nRCPT TO:<b@y.org>\r\nDATA\r\nb\r\n.\r\n").as_bytes(), 50);
         assert_eq!((codes(&replies).join(" ").as_str(), objects.len()), ("250 250 250 354 250 503 250 250 354 250", 2));
     }
 
     #[test]
-    fn what_is_too_large_is_refused_at_its_end_and_the_conversation_goes_on() {
+    fn a_mail_that_is_too_large_is_refused_at_its_end_and_the_conversation_continues() {
         let mut said = BEGIN.as_bytes().to_vec();
         said.resize(said.len() + LARGEST_MESSAGE - 1, b'x');
         let fits = [said.clone(), b"\r\n.\r\nNOOP\r\n".to_vec()].concat();
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_one_mistake_and_too_many_are_the_end() {
+    fn a_line_without_end_is_one_error_and_too_many_errors_end_the_conversation() {
         for piece in [1, 100, 20_000] {
             let long = [vec![b'x'; 10_000], b"\r\nEHLO me\r\n".to_vec()].concat();
             assert_eq!(codes(&say(&long, piece).0).join(" "), "500 250", "{piece}");
@@ -328,7 +331,7 @@ mod tests {
         assert_eq!(codes(&say(many.as_bytes(), 500).0).last(), Some(&"452"));
     }
 
-    /// Pieces of conversations, so that chance gets further than the first line.
+    /// Fragments of conversations, so that random input gets further than the first line.
     fn words() -> impl Strategy<Value = Vec<u8>> {
         let known = prop::sample::select(vec![
             "EHLO me\r\n",
@@ -357,7 +360,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_said_is_answered_or_ends_the_conversation(said in words(), piece in 1_usize..70) {
+        fn any_input_is_answered_or_ends_the_conversation(said in words(), piece in 1_usize..70) {
             let (replies, ..) = say(&said, piece);
             prop_assert!(replies.is_empty() || replies.ends_with("\r\n"));
             prop_assert!(replies.lines().all(|line| line.len() > 4 && line.as_bytes()[..3].iter().all(u8::is_ascii_digit)));

@@ -1,5 +1,5 @@
-//! `archive-record`: out of the cache into the bucket, byte for byte. A record whose row was taken back is not archived, and one that is archived
-//! already is not stored again.
+//! `archive-record`: copies a record from the cache into the bucket, byte for byte. It does not
+//! archive a record whose row was deleted, and does not store one that is archived already.
 
 use crate::audit::task::{Input, Neighbours, Task, TaskError, carry_out};
 use crate::audit::{Flag, Notice, Notices, Rows, cache, cache_key, sha256};
@@ -34,7 +34,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let (table, cache) = (reader.required("TABLE_NAME"), reader.parsed("CACHE_URL", cache::AN_ADDRESS, cache::at));
@@ -53,7 +53,7 @@ pub struct ArchiveRecord {
 }
 
 impl ArchiveRecord {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         let (rows, notices) = (Rows::new(config, settings.table), Notices::new(config, settings.topic));
         Self {
@@ -67,7 +67,7 @@ impl ArchiveRecord {
     /// Archives the record of one execution.
     ///
     /// # Errors
-    /// By whose name the state machine decides.
+    /// The error's name tells the state machine what to do.
     pub async fn answer(&self, event: Value, deadline: Deadline) -> Result<Value, TaskError> {
         carry_out(TASK, event, deadline, &self.weaknesses, &self.neighbours.notices, |input| self.archive(input)).await
     }
@@ -77,7 +77,8 @@ impl ArchiveRecord {
         let again = self.weaknesses.has(AuditWeakness::RepeatsStoredAgain);
         if !again {
             let claimed = rows.raise(&input.id, Flag::Archiving, &[], true).await?.ok_or(TaskError::RecordGone)?;
-            // An earlier try stored it, and who closes may have taken it out of the cache since.
+            // An earlier attempt stored it, and `close-record` may have deleted it from the cache
+            // since.
             if claimed.has(Flag::Archived) {
                 return Ok(());
             }

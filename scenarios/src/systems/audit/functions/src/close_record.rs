@@ -1,4 +1,5 @@
-//! `close-record`: takes a record out of the cache once it is archived and described, and never before.
+//! `close-record`: deletes a record from the cache once it is archived and described, and never
+//! before.
 
 use crate::audit::task::{Input, Neighbours, Task, TaskError, carry_out};
 use crate::audit::{Flag, Notice, Notices, Rows, cache, cache_key};
@@ -28,7 +29,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let (table, cache) = (reader.required("TABLE_NAME"), reader.parsed("CACHE_URL", cache::AN_ADDRESS, cache::at));
@@ -44,7 +45,7 @@ pub struct CloseRecord {
 }
 
 impl CloseRecord {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         let (rows, notices) = (Rows::new(config, settings.table), Notices::new(config, settings.topic));
         Self { neighbours: Neighbours::new(settings.cache, rows, notices), weaknesses: settings.weaknesses }
@@ -53,7 +54,7 @@ impl CloseRecord {
     /// Closes the record of one execution.
     ///
     /// # Errors
-    /// By whose name the state machine decides.
+    /// The error's name tells the state machine what to do.
     pub async fn answer(&self, event: Value, deadline: Deadline) -> Result<Value, TaskError> {
         carry_out(TASK, event, deadline, &self.weaknesses, &self.neighbours.notices, |input| self.close(input)).await
     }
@@ -63,7 +64,8 @@ impl CloseRecord {
         if !self.weaknesses.has(AuditWeakness::ClosesAtOnce) {
             match rows.find(&input.id).await? {
                 Some(row) if row.has(Flag::Archived) && row.has(Flag::Described) => {}
-                // Without a row there is nothing to wait for, unless no row is ever put.
+                // Without a row there is nothing to wait for, except with the weakness that never
+                // puts a row.
                 None if !self.weaknesses.has(AuditWeakness::RepeatsStoredAgain) => return Err(TaskError::RecordGone),
                 _ => return Err(TaskError::NotYet),
             }

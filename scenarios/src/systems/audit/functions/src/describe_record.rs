@@ -1,4 +1,4 @@
-//! `describe-record`: what is known of a record goes into its row. It never sees the record itself.
+//! `describe-record`: writes a record's metadata into its row. It never reads the record itself.
 
 use crate::audit::task::{Input, Task, TaskError, carry_out};
 use crate::audit::{Flag, Notice, Notices, Rows};
@@ -27,7 +27,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings =
@@ -44,7 +44,7 @@ pub struct DescribeRecord {
 }
 
 impl DescribeRecord {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         let (rows, notices) = (Rows::new(config, settings.table), Notices::new(config, settings.topic));
         Self { rows, notices, weaknesses: settings.weaknesses }
@@ -53,7 +53,7 @@ impl DescribeRecord {
     /// Describes the record of one execution.
     ///
     /// # Errors
-    /// By whose name the state machine decides.
+    /// The error's name tells the state machine what to do.
     pub async fn answer(&self, event: Value, deadline: Deadline) -> Result<Value, TaskError> {
         carry_out(TASK, event, deadline, &self.weaknesses, &self.notices, |input| self.describe(input)).await
     }

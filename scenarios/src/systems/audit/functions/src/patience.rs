@@ -1,9 +1,11 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `ingest-record` has 25 s: two calls and one to the cache on the way in, one of each to take a record back.
+/// `ingest-record` has 25 s: two calls and one cache command to ingest a record, one of each to
+/// withdraw it.
 pub const INGEST_RECORD: Patience = Patience {
     connect: Duration::from_secs(1),
     attempt: Duration::from_secs(2),
@@ -12,8 +14,9 @@ pub const INGEST_RECORD: Patience = Patience {
     pause: Duration::from_millis(100),
 };
 
-/// The audit's tasks have 15 s for everything; what is left of them is the limit of each task, so this only leaves room for a second attempt at
-/// each of up to four calls. The state machine tries the task again anyway.
+/// The audit's tasks have 15 s for everything. Each task is limited by what is left of them, so
+/// this only leaves room for a second attempt at each of up to four calls. The state machine
+/// retries the task anyway.
 pub const AUDIT_TASK: Patience = Patience {
     connect: Duration::from_secs(1),
     attempt: Duration::from_secs(2),
@@ -27,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         let (cache, to_take_back) = (crate::audit::cache::TIME_LIMIT, crate::ingest_record::TO_TAKE_BACK);
         assert!(INGEST_RECORD.operation * 2 + cache + to_take_back < Duration::from_secs(25));
         assert!(INGEST_RECORD.operation + cache < to_take_back);

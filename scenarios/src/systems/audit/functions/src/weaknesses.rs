@@ -1,17 +1,19 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it.
 
 use functions::weaknesses::Weakness;
 
-/// A weakness of the four functions of the audit, which share one list: some are two functions' doing.
+/// A weakness of the audit's four functions. They share one list, because some weaknesses take two
+/// functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuditWeakness {
-    /// A task whose neighbour failed returns that instead of raising it.
+    /// A task whose dependency failed returns the error instead of raising it.
     FailureAsSuccess,
-    /// Skips what is not in the alphabet when it decodes.
+    /// Skips characters outside the alphabet when it decodes.
     LenientBase64,
-    /// No row; each request is an execution and an object of its own.
+    /// Puts no row; each request is an execution and an object of its own.
     RepeatsStoredAgain,
-    /// Takes the record out of the cache without looking at the flags.
+    /// Deletes the record from the cache without checking the flags.
     ClosesAtOnce,
 }
 

@@ -1,4 +1,4 @@
-//! The programs themselves, as they start.
+//! Starts the programs themselves.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[macro_use]

@@ -1,4 +1,5 @@
-//! `appointments`: one appointment by its id. Who may see it has been decided before, by the authorizer.
+//! `appointments`: returns one appointment by its id. The authorizer has already decided whether
+//! the caller may see it.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -20,7 +21,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names what is missing.
+    /// If a variable is missing; the error names it.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self { table: reader.required("TABLE_NAME") };
@@ -35,7 +36,7 @@ pub struct Appointments {
 }
 
 impl Appointments {
-    /// The function as `settings` say, its client as `config` says.
+    /// Builds the function from `settings`, with a client from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         Self { client: Client::new(config), table: settings.table }
     }
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_row_lacks_is_null() {
+    fn a_missing_attribute_is_null() {
         let row = HashMap::from([
             ("pet".to_owned(), AttributeValue::S("Rex".to_owned())),
             ("visitHistory".to_owned(), AttributeValue::L(vec![AttributeValue::S("May".to_owned())])),

@@ -1,9 +1,11 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `authorizer` has 3 s for everything; the sum of its calls is bounded once more, by [`crate::authorizer::TIME_LIMIT`].
+/// `authorizer` has 3 s for everything; [`crate::authorizer::TIME_LIMIT`] also bounds the sum of
+/// its calls.
 pub const AUTHORIZER: Patience = Patience {
     connect: Duration::from_millis(500),
     attempt: Duration::from_millis(800),
@@ -26,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(APPOINTMENTS.operation < Duration::from_secs(10));
         assert!(crate::authorizer::TIME_LIMIT < Duration::from_secs(3));
         for patience in [APPOINTMENTS, AUTHORIZER] {

@@ -1,17 +1,18 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it.
 
 use functions::weaknesses::Weakness;
 
 /// A weakness of `authorizer`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AuthorizerWeakness {
-    /// The answer, which is kept per token, allows one path only.
+    /// The answer, which is cached per token, allows one path only.
     PolicyNamesOnePath,
-    /// Any failure becomes a Deny, which is then kept.
+    /// Any failure becomes a Deny, which is then cached.
     ErrorCachedAsDeny,
     /// The users of both pools share one entity type.
     OneNamespaceForBothPools,
-    /// `iss`, `aud` and `token_use` are not looked at.
+    /// `iss`, `aud` and `token_use` are not checked.
     ClaimsNotChecked,
     /// The signing keys are read at start and never again.
     KeysFetchedOnce,

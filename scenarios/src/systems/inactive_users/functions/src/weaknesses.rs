@@ -1,11 +1,12 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it.
 
 use functions::weaknesses::Weakness;
 
 /// A weakness of `record-sign-in`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SignInWeakness {
-    /// Overwrites whatever is there, also what is newer.
+    /// Overwrites the row even if it holds a newer sign-in.
     LateWriteWins,
 }
 
@@ -16,11 +17,12 @@ impl Weakness for SignInWeakness {
 /// A weakness of `prune-users`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PruneWeakness {
-    /// Looks neither before nor after whether the user has signed in again.
+    /// Does not check, before or after, whether the user has signed in again.
     NoCheckBeforeDisable,
-    /// Disables as fast as it can.
+    /// Disables users without a rate limit.
     NoRateLimit,
-    /// One user who cannot be disabled fails the whole batch, also one who is no more.
+    /// One user who cannot be disabled fails the whole batch, even a user who does not exist any
+    /// more.
     WholeBatchFails,
 }
 

@@ -1,9 +1,11 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `email-processor` has 15 s for everything; what is left of them is the limit of each mail, so this only leaves room for a second attempt.
+/// `email-processor` has 15 s for everything. Each mail is limited by what is left of them, so this
+/// only leaves room for a second attempt.
 pub const EMAIL_PROCESSOR: Patience = Patience {
     connect: Duration::from_secs(1),
     attempt: Duration::from_secs(5),
@@ -17,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(EMAIL_PROCESSOR.operation < Duration::from_secs(15));
         assert!(EMAIL_PROCESSOR.attempt * 2 <= EMAIL_PROCESSOR.operation, "there is no time for a second attempt");
     }

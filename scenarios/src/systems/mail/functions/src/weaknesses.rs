@@ -1,19 +1,20 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it.
 
 use functions::weaknesses::Weakness;
 
 /// A weakness of `email-processor`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EmailWeakness {
-    /// Fails after the mail was sent.
+    /// Fails although the mail was sent.
     SuccessRaises,
-    /// A mail that SES does not take counts as sent.
+    /// A mail that SES refuses counts as sent.
     SendFailureAcknowledged,
-    /// Fails after the notice was published.
+    /// Fails although the notice was published.
     FallbackRaises,
-    /// Two attachments with one name are one object.
+    /// Two attachments of the same name become one object.
     AttachmentKeyCollides,
-    /// Remembers nothing: every delivery of an event is worked through anew.
+    /// Records nothing: every delivery of an event is processed again.
     NotIdempotent,
 }
 

@@ -1,5 +1,5 @@
-//! The functions of this system, as they are deployed to AWS. Nothing here may know that it runs on a local stack; the cloud is reached through
-//! the SDKs' own settings only.
+//! The functions of this system, in the form deployed to AWS. No code here may depend on running on
+//! a local stack; it reaches the cloud only through the SDKs' standard settings.
 
 pub mod patience;
 pub mod thermostat_api;

@@ -1,4 +1,5 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
@@ -17,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(THERMOSTAT_API.operation * 3 + functions::key_set::TIME_LIMIT < Duration::from_secs(25));
         assert!(THERMOSTAT_API.attempt * 2 <= THERMOSTAT_API.operation, "there is no time for a second attempt");
     }

@@ -1,6 +1,7 @@
 //! Reads the time of day as people write it. Anything else is an error, never a guess.
 
-/// Minutes since midnight of a time such as `3:30 PM`, `12:00 AM` or `15:30`; nothing for any other text.
+/// Minutes since midnight of a time such as `3:30 PM`, `12:00 AM` or `15:30`; `None` for any other
+/// text.
 pub fn minutes(text: &str) -> Option<i64> {
     let text = text.trim();
     let (clock, half) = match text.char_indices().rev().find(|(_, c)| c.is_ascii_digit()) {

@@ -1,4 +1,5 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it.
 
 use functions::weaknesses::Weakness;
 

@@ -1,9 +1,11 @@
-//! How long each function is ready to wait for one call: bounded, so that a failing neighbour is answered for well before its own timeout.
+//! How long each function waits for one call. The wait is bounded, so that the function answers
+//! well before its own timeout when a dependency fails.
 
 use functions::clients::Patience;
 use std::time::Duration;
 
-/// `users-api` has 10 s; what is left of them is the limit of a list of several pages, any other request makes one call.
+/// `users-api` has 10 s. A list of several pages is limited by what is left of them; any other
+/// request makes one call.
 pub const USERS_API: Patience = Patience {
     connect: Duration::from_secs(1),
     attempt: Duration::from_secs(2),
@@ -17,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hanging_neighbour_is_answered_for_before_the_function_s_own_timeout() {
+    fn a_hanging_dependency_is_answered_before_the_function_s_own_timeout() {
         assert!(USERS_API.operation < Duration::from_secs(10));
         assert!(USERS_API.attempt * 2 <= USERS_API.operation, "there is no time for a second attempt");
     }

@@ -1,4 +1,5 @@
-//! The bugs of the functions' first published forms, each with its name, so that a test can show that the harness finds it.
+//! Known bugs of the functions' first published versions, each with a name, so that a test can show
+//! that the harness finds it.
 
 use functions::weaknesses::Weakness;
 
@@ -7,7 +8,7 @@ use functions::weaknesses::Weakness;
 pub enum UsersWeakness {
     /// Answers before the row is written.
     WriteNotAwaited,
-    /// A failed table is answered with 404.
+    /// A failing table is answered with 404.
     OutageReadsAsAbsence,
     /// A create of an id that exists replaces it.
     CreateOverwrites,

@@ -1,5 +1,6 @@
-//! The cache, over the Redis protocol. Lambda freezes the process between events, and the cache may have closed the connection by then: each command
-//! has a second attempt on a new one. Both end before the function's own time does. Every command here may be repeated.
+//! The cache, over the Redis protocol. Lambda freezes the process between events, and the cache may
+//! have closed the connection by then, so each command gets a second attempt on a new connection.
+//! Both attempts end before the function's timeout. Every command here is safe to repeat.
 
 use functions::failure::DependencyFailure;
 use redis::aio::MultiplexedConnection;
@@ -11,19 +12,19 @@ use tokio::time::{sleep, timeout};
 
 const SERVICE: &str = "redis";
 
-/// For a connection.
+/// The limit for connecting.
 const CONNECT: Duration = Duration::from_secs(1);
-/// For one attempt, its connection included.
+/// The limit for one attempt, including its connection.
 const ATTEMPT: Duration = Duration::from_millis(1900);
-/// Before the second attempt.
+/// The pause before the second attempt.
 const PAUSE: Duration = Duration::from_millis(100);
-/// For a whole command.
+/// The limit for a whole command.
 pub const TIME_LIMIT: Duration = Duration::from_secs(4);
 
-/// How long a record stays, in seconds.
+/// How long a record is kept, in seconds.
 const KEPT_S: u64 = 86_400;
 
-/// What [`at`] takes, for an error message.
+/// What [`at`] accepts, for an error message.
 pub const AN_ADDRESS: &str = "an address such as redis://host:6379";
 
 /// A cache and the connection to it.
@@ -32,7 +33,8 @@ pub struct Cache {
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
-/// The cache at an address such as `redis://host:6379`, or `rediss://` over TLS; `None` where the text is not such an address. It does not connect.
+/// The cache at an address such as `redis://host:6379`, or `rediss://` over TLS; `None` if the text
+/// is not such an address. It does not connect.
 pub fn at(url: &str) -> Option<Client> {
     Client::open(url).ok()
 }
@@ -43,10 +45,10 @@ impl Cache {
         Self { client, connection: Mutex::new(None) }
     }
 
-    /// Keeps a value, which is in memory once while it goes, beside what the connection needs.
+    /// Stores a value. While it is sent, it is in memory once, besides what the connection needs.
     ///
     /// # Errors
-    /// Where the cache did not say that it keeps it.
+    /// If the cache did not confirm that it stored the value.
     pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), DependencyFailure> {
         let mut command = Cmd::with_capacity(5, value.len() + key.len() + 16);
         command.arg("SET").arg(key).arg(&value).arg("EX").arg(KEPT_S);
@@ -57,10 +59,10 @@ impl Cache {
         }
     }
 
-    /// A value.
+    /// Reads a value.
     ///
     /// # Errors
-    /// Where the cache did not say whether there is one.
+    /// If the cache did not say whether the value exists.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, DependencyFailure> {
         match self.run(Cmd::new().arg("GET").arg(key)).await? {
             Value::BulkString(value) => Ok(Some(value)),
@@ -69,10 +71,10 @@ impl Cache {
         }
     }
 
-    /// Takes a value out, where there is one.
+    /// Deletes a value if it exists.
     ///
     /// # Errors
-    /// Where the cache did not say that it is out.
+    /// If the cache did not confirm the deletion.
     pub async fn delete(&self, key: &str) -> Result<(), DependencyFailure> {
         match self.run(Cmd::new().arg("DEL").arg(key)).await? {
             Value::Int(_) => Ok(()),
@@ -90,12 +92,14 @@ impl Cache {
         }
     }
 
-    /// On the heap and without its name: the types of a connection, one within another, are deeper than the compiler looks.
+    /// Boxed as a trait object: the future types of a connection nest more deeply than the
+    /// compiler's limit.
     fn attempt<'a>(&'a self, command: &'a Cmd) -> Pin<Box<dyn Future<Output = Result<Value, DependencyFailure>> + 'a>> {
         Box::pin(self.attempted(command))
     }
 
-    /// One attempt. A connection on which one has failed is not used again: what is still to come on it would answer something else.
+    /// One attempt. A connection on which an attempt failed is not used again: a late reply on it
+    /// would be taken for the reply to another command.
     async fn attempted(&self, command: &Cmd) -> Result<Value, DependencyFailure> {
         let mut kept = self.connection.lock().await;
         let before = kept.take();
@@ -123,7 +127,7 @@ impl Cache {
     }
 }
 
-/// In a few words, of which none is the server's, nor the address.
+/// A short description. It contains no text from the server, and not the address.
 fn failure(error: &RedisError) -> DependencyFailure {
     let how = match error.code() {
         _ if error.is_timeout() => "no answer in time".to_owned(),

@@ -1,5 +1,5 @@
-//! The notices. A call is made once: one that was carried out although its answer was lost would be a notice too many, and the state machine tries
-//! the whole task again anyway.
+//! The notices. Each call is made once: a call that was carried out although its answer was lost
+//! would otherwise publish a second notice, and the state machine retries the whole task anyway.
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -7,7 +7,7 @@ use aws_sdk_sns::Client;
 use functions::failure::DependencyFailure;
 use serde_json::json;
 
-/// What a notice tells of.
+/// What a notice reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
     Archived,

@@ -1,5 +1,6 @@
-//! The rows: one a record, put by the function that takes it in. The archiver claims the row first, and a record is taken back only by deleting a row that is not
-//! claimed, so that a record is either archived or refused, in any order of events.
+//! The rows: one for each record, put by the function that ingests it. The archiver claims the row
+//! first, and a record is withdrawn only by deleting a row that is not claimed. So a record is
+//! either archived or refused, whatever the order of events.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -18,7 +19,7 @@ const ID: &str = "sourceTransactionID";
 const SHA256: &str = "sha256";
 const REQUEST: &str = "request";
 
-/// What a row says of its record.
+/// A flag that a row holds about its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flag {
     /// It is being archived, or was.
@@ -39,7 +40,7 @@ impl Flag {
     }
 }
 
-/// A row as it was found.
+/// A row that was read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row(HashMap<String, AttributeValue>);
 
@@ -57,10 +58,10 @@ impl Row {
     }
 }
 
-/// What became of taking a record back.
+/// The result of withdrawing a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TakenBack {
-    /// There is no row, or none any more: nothing will archive the record.
+    /// The row does not exist (any more): nothing will archive the record.
     Yes,
     /// The row is another request's.
     Anothers,
@@ -79,7 +80,7 @@ impl Rows {
         Self { client: Client::new(config), table }
     }
 
-    /// Puts the row of a record if there is no row yet; otherwise gives the one that is there.
+    /// Puts the row of a record if it does not exist; otherwise returns the existing one.
     pub(crate) async fn put(&self, id: &str, sha256: &str, request: &str) -> Result<Option<Row>, DependencyFailure> {
         let put = self
             .client
@@ -105,7 +106,7 @@ impl Rows {
         }
     }
 
-    /// Deletes the row that this request has put, unless its record is being archived.
+    /// Deletes the row that this request put, unless its record is being archived.
     pub(crate) async fn take_back(&self, id: &str, request: &str) -> Result<TakenBack, DependencyFailure> {
         let delete = self
             .client
@@ -137,7 +138,8 @@ impl Rows {
         Ok(found.item.map(Row))
     }
 
-    /// Raises a flag and sets more attributes; the row as it is then. `None` where it must be there and is not.
+    /// Raises a flag and sets more attributes; returns the row after that. `None` if the row must
+    /// exist and does not.
     pub(crate) async fn raise(
         &self,
         id: &str,

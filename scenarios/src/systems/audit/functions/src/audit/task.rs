@@ -1,4 +1,5 @@
-//! How a task of the state machine begins and ends: the input that every task gets, the error types by which the state machine decides, and the result.
+//! How a task of the state machine begins and ends: the input of every task, the error types by
+//! which the state machine decides, and the result.
 
 use super::cache::{self, Cache};
 use super::{Notice, Notices, Rows};
@@ -13,47 +14,47 @@ use std::pin::Pin;
 use std::time::Duration;
 use thiserror::Error;
 
-/// What must be left of the invocation, to answer.
+/// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_millis(300);
 
 /// The execution's input.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Input {
-    /// Which record.
+    /// The record's id.
     #[serde(rename = "sourceTransactionID")]
     pub id: String,
-    /// Whose.
+    /// The system that sent the record.
     pub source_system: String,
-    /// When it occurred, as it was sent.
+    /// When it occurred, as the sender wrote it.
     pub occurred_at: String,
-    /// Of its content.
+    /// The type of its content.
     pub content_type: String,
-    /// The digest of its bytes, in hexadecimal.
+    /// The digest of the record's bytes, in hexadecimal.
     pub sha256: String,
     /// The number of its bytes.
     pub size: u64,
-    /// The request that brought it; only with `repeats-stored-again`.
+    /// The request that sent it; only with `repeats-stored-again`.
     #[serde(rename = "requestID")]
     pub request: Option<String>,
 }
 
-/// Why a task fails. The name of each is an error type that the state machine knows.
+/// Why a task fails. Each name is an error type that the state machine knows.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TaskError {
-    /// The record is not in the cache, or was taken back.
+    /// The record is not in the cache, or was withdrawn.
     #[error("the record is gone")]
     RecordGone,
-    /// The record's bytes are not those that came in.
+    /// The record's bytes are not the ones that were ingested.
     #[error("the record's digest is not that of its input")]
     RecordDamaged,
-    /// A call failed.
+    /// A call to a dependency failed.
     #[error(transparent)]
     NeighbourFailed(#[from] DependencyFailure),
-    /// The invocation was about to end, and a call had not.
+    /// The invocation was about to time out before a call had ended.
     #[error(transparent)]
     TooLate(#[from] TooLate),
-    /// The record is not yet archived and described.
+    /// The record is not archived and described yet.
     #[error("the record is not yet archived and described")]
     NotYet,
     /// The input is not a record.
@@ -87,7 +88,8 @@ pub(crate) struct Task {
     pub(crate) notice: Notice,
 }
 
-/// Reads the input, does the work while there is time, publishes the notice, and says how it ended.
+/// Reads the input, does the work while there is time, publishes the notice, and returns the
+/// result.
 pub(crate) async fn carry_out<W: Future<Output = Result<(), TaskError>>>(
     task: Task,
     event: Value,
@@ -98,7 +100,8 @@ pub(crate) async fn carry_out<W: Future<Output = Result<(), TaskError>>>(
 ) -> Result<Value, TaskError> {
     let input: Input = serde_json::from_value(event).map_err(|error| TaskError::InputNotUnderstood(error.to_string()))?;
     let id = input.id.clone();
-    // On the heap and without its name: the types of the SDK's calls, one within another, are deeper than the compiler looks.
+    // Boxed as a trait object: the future types of the SDK's calls nest more deeply than the
+    // compiler's limit.
     let work: Pin<Box<dyn Future<Output = Result<(), TaskError>> + '_>> = Box::pin(work(input));
     let done = deadline.limit(TO_ANSWER, async {
         work.await?;
@@ -114,7 +117,7 @@ pub(crate) async fn carry_out<W: Future<Output = Result<(), TaskError>>>(
     }
 }
 
-/// What two of the tasks have beside their own.
+/// The clients that two of the tasks need besides their own.
 pub(crate) struct Neighbours {
     pub(crate) cache: Cache,
     pub(crate) rows: Rows,
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_by_its_type() {
+    fn an_error_is_recognised_by_its_type() {
         let failed = TaskError::NeighbourFailed(DependencyFailure::new("s3", "no answer in time"));
         for (error, name) in [
             (TaskError::RecordGone, "RecordGone"),

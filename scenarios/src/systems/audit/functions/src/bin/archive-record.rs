@@ -1,4 +1,4 @@
-//! The entry point of `archive-record`. It decides nothing.
+//! The entry point of `archive-record`. It contains no logic.
 
 use audit_functions::archive_record::{ArchiveRecord, Settings};
 use functions::clock::Deadline;
@@ -11,7 +11,7 @@ fn main() -> Result<(), Error> {
         audit_functions::patience::AUDIT_TASK,
         |lookup| Settings::read(lookup),
         async |settings, config| Ok(ArchiveRecord::new(settings, config)),
-        // The error keeps its type: by its name the state machine decides.
+        // The error keeps its type, because the state machine decides by its name.
         async |function, event: Value, context| function.answer(event, Deadline::of(&context)).await,
     )
 }

@@ -1,4 +1,4 @@
-//! The entry point of `ingest-record`. It decides nothing.
+//! The entry point of `ingest-record`. It contains no logic.
 
 use audit_functions::ingest_record::{Event, IngestRecord, Settings};
 use functions::clock::Deadline;

@@ -1,8 +1,8 @@
-//! Whether a text is a moment of RFC 3339 in UTC, of a day that the calendar has. Pure.
+//! Whether a text is an RFC 3339 time in UTC on a day that exists. Pure.
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 
-/// No clock has longer fractions of a second than this.
+/// The longest text accepted; it leaves room for more fractional digits than any clock has.
 const LONGEST: usize = 40;
 
 /// Such as `2026-01-31T12:00:00Z` or `2026-01-31T12:00:00.000001Z`.
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_moments_that_the_calendar_has_are_moments() {
+    fn only_times_that_exist_are_accepted() {
         for (text, is_one) in [
             ("2026-01-31T12:00:00Z", true),
             ("2026-01-31T23:59:60Z", true),
@@ -50,7 +50,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_a_moment_or_none(text in ".{0,50}") {
+        fn any_text_is_a_time_or_not(text in ".{0,50}") {
             let _ = is_utc(&text);
         }
     }

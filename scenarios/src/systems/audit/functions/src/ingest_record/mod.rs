@@ -1,5 +1,6 @@
-//! `ingest-record`: looks at a record, keeps its bytes in the cache, starts its execution. Who gets a 200 may forget the record; who gets a 503 may
-//! send it again, for nothing is left of it. Where neither can be promised, it fails.
+//! `ingest-record`: checks a record, keeps its bytes in the cache and starts its execution. A
+//! sender that gets a 200 may forget the record; a sender that gets a 503 may send it again,
+//! because nothing is left of it. If the function can promise neither, it fails.
 
 mod date;
 mod record;
@@ -25,9 +26,10 @@ use std::pin::Pin;
 use std::time::Duration;
 use thiserror::Error;
 
-/// What must be left of the invocation when a record is to be taken back: the row, then the bytes in the cache, then the answer.
+/// Time to keep in reserve for withdrawing a record: the row, then the bytes in the cache, then the
+/// answer.
 pub const TO_TAKE_BACK: Duration = Duration::from_millis(9_500);
-/// What must be left of the invocation, to answer.
+/// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_millis(300);
 
 /// The function's environment variables.
@@ -47,7 +49,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let (table, cache) = (reader.required("TABLE_NAME"), reader.parsed("CACHE_URL", cache::AN_ADDRESS, cache::at));
@@ -56,7 +58,8 @@ impl Settings {
     }
 }
 
-/// What this function needs of the gateway's event. A record is large, so nothing else of it is kept.
+/// What this function needs of the gateway's event. Records are large, so it keeps nothing else of
+/// the event.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Event {
     /// The body.
@@ -67,7 +70,7 @@ pub struct Event {
     pub is_base64: bool,
 }
 
-/// Nothing can be said of the record: it may be archived or not.
+/// The record's fate is unknown: it may be archived or not.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the record may be processed or not: {started}; it was not taken back: {}", .taken_back.as_ref().map_or_else(|| "its row is another request's".to_owned(), ToString::to_string))]
 pub struct Unsettled {
@@ -84,10 +87,10 @@ enum Failed {
     TooLate(#[from] TooLate),
 }
 
-/// What comes of a record that is as it should be.
+/// The result for a valid record.
 enum Outcome {
     Accepted,
-    /// The id is another record's.
+    /// Another record has this id.
     Conflict,
 }
 
@@ -101,7 +104,7 @@ pub struct IngestRecord {
 }
 
 impl IngestRecord {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         Self {
             cache: Cache::new(settings.cache),
@@ -115,16 +118,17 @@ impl IngestRecord {
     /// Answers one event of the gateway. `request` is the invocation's id.
     ///
     /// # Errors
-    /// Where neither a 200 nor a 503 would be true.
+    /// If neither a 200 nor a 503 would be true.
     pub async fn answer(&self, event: Event, request: &str, deadline: Deadline) -> Result<Value, Unsettled> {
         let record = match self.read(event) {
             Ok(record) => record,
             Err(wrong) => return Ok(message(400, &wrong.to_string())),
         };
         let id = record.id.clone();
-        // Whether an execution may be there by our doing.
+        // Whether this call may have started an execution.
         let begun = Cell::new(false);
-        // On the heap and without its name: the types of the SDK's calls, one within another, are deeper than the compiler looks.
+        // Boxed as a trait object: the future types of the SDK's calls nest more deeply than the
+        // compiler's limit.
         let take: Pin<Box<dyn Future<Output = Result<Outcome, DependencyFailure>> + '_>> = Box::pin(self.take(record, request, &begun));
         let taken = deadline.limit(TO_TAKE_BACK, take).await;
         let failed = match taken.map_err(Failed::from).and_then(|taken| taken.map_err(Failed::from)) {
@@ -138,17 +142,17 @@ impl IngestRecord {
         }
         let taken_back = deadline.limit(TO_ANSWER, self.take_back(&id, request)).await;
         match taken_back.map_err(Failed::from).and_then(|taken_back| taken_back.map_err(Failed::from)) {
-            // The execution is there and has the record.
+            // The execution exists and has the record.
             Ok(TakenBack::TooLate) => Ok(accepted(&id)),
             Ok(TakenBack::Yes) => Ok(unavailable()),
-            // No execution was asked for, so what is left is a row that the next request finds.
+            // No execution was started, so all that is left is a row that the next request finds.
             _ if !begun.get() => Ok(unavailable()),
             Ok(TakenBack::Anothers) => Err(Unsettled { started: failed, taken_back: None }),
             Err(taken_back) => Err(Unsettled { started: failed, taken_back: Some(taken_back) }),
         }
     }
 
-    /// Reads the record; the event's body is gone afterwards.
+    /// Reads the record and drops the event's body.
     fn read(&self, event: Event) -> Result<Record, record::Wrong> {
         let body = event.body.unwrap_or_default();
         let bytes = if event.is_base64 { Cow::Owned(STANDARD.decode(&body).unwrap_or_default()) } else { Cow::Borrowed(body.as_bytes()) };
@@ -192,7 +196,8 @@ impl IngestRecord {
         }
     }
 
-    /// The row first: without it nothing archives the record. Bytes that stay in the cache end by themselves.
+    /// Deletes the row first: without it nothing archives the record. Bytes that stay in the cache
+    /// expire.
     async fn take_back(&self, id: &str, request: &str) -> Result<TakenBack, DependencyFailure> {
         let taken_back = self.rows.take_back(id, request).await?;
         if taken_back == TakenBack::Yes
@@ -203,13 +208,13 @@ impl IngestRecord {
         Ok(taken_back)
     }
 
-    /// Each request is a record of its own.
+    /// The weakness `repeats-stored-again`: each request is a record of its own.
     fn again(&self) -> bool {
         self.weaknesses.has(AuditWeakness::RepeatsStoredAgain)
     }
 }
 
-/// A name that no other request has, of at most 80 letters as Step Functions takes it.
+/// A name that no other request has, at most 80 characters, as Step Functions accepts it.
 fn new_name(id: &str, request: &str) -> String {
     format!("{id}-{request}").chars().rev().take(80).collect::<Vec<_>>().into_iter().rev().collect()
 }

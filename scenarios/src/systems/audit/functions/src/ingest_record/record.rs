@@ -1,4 +1,5 @@
-//! A record as it is sent: read strictly, so that what is archived is what was meant. Pure, and nothing of the content is copied but what it decodes to.
+//! Reads a record strictly, so that what is archived is what was meant. Pure. Of the content it
+//! copies only the decoded bytes.
 
 use crate::ingest_record::date::is_utc;
 use base64::Engine;
@@ -11,10 +12,11 @@ use std::borrow::Cow;
 use std::fmt;
 use thiserror::Error;
 
-/// The longest `sourceSystem` and `contentType`, in bytes: what the state machine and a row's attributes take without being filled by them.
+/// The longest `sourceSystem` and `contentType`, in bytes: short enough for the state machine's
+/// input and a row's attributes.
 const LONGEST: usize = 256;
 
-/// Takes padding or none, and bits that mean nothing, for the weakness `lenient-base64`.
+/// Base64 that accepts missing padding and unused bits, for the weakness `lenient-base64`.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
@@ -37,7 +39,7 @@ pub(super) enum Wrong {
     Content,
 }
 
-/// A record that is as it should be.
+/// A valid record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) id: String,
@@ -63,7 +65,7 @@ struct Sent<'a> {
 }
 
 impl Record {
-    /// Reads a body; `lenient` is the weakness.
+    /// Reads a body; `lenient` switches the weakness on.
     pub(super) fn read(body: &[u8], lenient: bool) -> Result<Self, Wrong> {
         let sent: Sent<'_> = serde_json::from_slice(body).map_err(|error| Wrong::Body(error.to_string()))?;
         let id = text(sent.id.as_ref(), "sourceTransactionID")?;
@@ -91,17 +93,17 @@ fn text<'a>(field: Option<&'a Text<'_>>, name: &'static str) -> Result<&'a str, 
     field.and_then(|field| field.0.as_deref()).ok_or(Wrong::Field(name))
 }
 
-/// What is left of a text when everything is skipped that is not in the alphabet.
+/// Decodes a text after skipping every character that is not in the alphabet.
 fn leniently(content: &str) -> Option<Vec<u8>> {
     let mut letters: Vec<u8> = content.bytes().filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, b'+' | b'/')).collect();
-    // One letter alone holds no byte.
+    // A single letter does not encode a byte.
     if letters.len() % 4 == 1 {
         letters.pop();
     }
     LENIENT.decode(letters).ok()
 }
 
-/// A text borrowed from the body where possible, or a value that is not a text.
+/// A text, borrowed from the body if possible, or `None` for a value that is not a text.
 struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn leniently_plain_text_is_taken_and_corrupted() {
+    fn lenient_reading_accepts_plain_text_and_corrupts_it() {
         let read = |content: &str| Record::read(with("content", json!(content)).as_bytes(), true).map(|record| record.content);
         assert_eq!(read("aGVs bG8").as_deref(), Ok(&b"hello"[..]));
         assert!(read("This is no base64, is it?").is_ok_and(|content| content != b"This is no base64, is it?"));
@@ -221,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_comes_back(content in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn the_content_is_the_bytes_that_were_encoded(content in proptest::collection::vec(any::<u8>(), 0..300)) {
             let body = with("content", json!(STANDARD.encode(&content)));
             prop_assert_eq!(Record::read(body.as_bytes(), false).unwrap().content, content);
         }

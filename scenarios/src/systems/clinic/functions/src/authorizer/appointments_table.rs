@@ -1,4 +1,5 @@
-//! The table of appointments, as far as a decision needs it. A row without an owner stays without one: the policies then say no to it.
+//! Reads the table of appointments, as far as a decision needs it. A row without an owner keeps no
+//! owner, and the policies then deny access.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -39,7 +40,7 @@ impl AppointmentsTable {
         Ok(found)
     }
 
-    /// The appointment of that id, if there is one.
+    /// The appointment with that id, if it exists.
     pub(super) async fn find(&self, id: &str) -> Result<Option<Appointment>, DependencyFailure> {
         let found = self.client.get_item().table_name(&self.table).key("id", AttributeValue::S(id.to_owned())).send().await;
         Ok(found.map_err(|error| DependencyFailure::of(SERVICE, &error))?.item().and_then(Appointment::read))

@@ -1,4 +1,5 @@
-//! The ARN of the method that is asked for, and the ARNs of others beside it. Nothing that the gateway would read as a pattern gets in.
+//! The ARN of the requested method, and the ARNs of other methods of the API. Nothing that the
+//! gateway would read as a pattern gets in.
 
 /// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>`, in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +28,13 @@ impl<'a> MethodArn<'a> {
         format!("{}/{}", self.method, self.path.split('/').next().unwrap_or_default())
     }
 
-    /// The id of the appointment that is asked for.
+    /// The id of the requested appointment.
     pub(super) fn appointment(&self) -> Option<&'a str> {
         let (segment, id) = self.path.split_once('/')?;
         (segment == "appointment" && is_plain(id)).then_some(id)
     }
 
-    /// The ARN of reading appointment `id`; nothing if the id would be more than one path.
+    /// The ARN of reading appointment `id`; `None` if the id would span more than one path.
     pub(super) fn of_appointment(&self, id: &str) -> Option<String> {
         is_plain(id).then(|| format!("{}/GET/appointment/{id}", self.stage))
     }
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_a_pattern_opens_nothing() {
+    fn an_id_that_is_a_pattern_grants_no_access() {
         let arn = MethodArn::read(ARN).expect("an ARN");
         for id in ["", "*", "PI-T?", "a/b", "${x}", "PI T", "é"] {
             assert_eq!(arn.of_appointment(id), None, "{id}");
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_method_arn_is_none() {
+    fn an_invalid_method_arn_is_not_read() {
         for text in ["", "abc/dev/GET", "arn:aws:execute-api:r:1:abc", "arn:aws:execute-api:r:1:abc/dev", "arn:x/dev/"] {
             assert_eq!(MethodArn::read(text), None, "{text}");
         }
@@ -83,7 +84,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_an_arn_or_none_and_opens_only_gets_of_appointments(text in "(arn:)?[a-z:/*?$]{0,40}|\\PC{0,40}", id in "\\PC{0,8}") {
+        fn any_text_is_an_arn_or_not_and_allows_only_gets_of_appointments(text in "(arn:)?[a-z:/*?$]{0,40}|\\PC{0,40}", id in "\\PC{0,8}") {
             let opened = MethodArn::read(&text).and_then(|arn| arn.of_appointment(&id));
             let suffix = format!("/GET/appointment/{id}");
             proptest::prop_assert!(opened.is_none_or(|arn| arn.ends_with(&suffix)), "{} {}", text, id);

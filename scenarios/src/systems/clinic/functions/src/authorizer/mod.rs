@@ -1,5 +1,6 @@
-//! `authorizer`: one request authorizer for two user pools. Its answer is kept per token, so it must be right for every path of that token;
-//! a failing neighbour is an error, which is not kept, and never a Deny, which would be.
+//! `authorizer`: one request authorizer for two user pools. The gateway caches its answer per
+//! token, so the answer must be right for every path of that token. A failing dependency is an
+//! error, which is not cached, and never a Deny, which would be.
 
 mod appointments_table;
 mod method_arn;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// For one answer, all calls together; Lambda ends the function after 3 s.
+/// The limit for one answer, all calls together; Lambda ends the function after 3 s.
 pub const TIME_LIMIT: Duration = Duration::from_millis(2500);
 
 /// The function's environment variables.
@@ -46,7 +47,7 @@ pub struct Settings {
 pub struct PoolSettings {
     /// The pool's address.
     pub issuer: String,
-    /// The pool's client whose tokens are good here.
+    /// The pool's client whose tokens are accepted here.
     pub client_id: String,
 }
 
@@ -54,7 +55,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
@@ -74,15 +75,15 @@ pub enum InitError {
     /// An issuer is not an address.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
-    /// With `keys-fetched-once`: the keys cannot be fetched now.
+    /// With `keys-fetched-once`: the keys could not be fetched.
     #[error(transparent)]
     Keys(#[from] DependencyFailure),
 }
 
-/// Why there is no answer; the gateway keeps none of these.
+/// Why there is no answer; the gateway caches none of these.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AuthorizerError {
-    /// A neighbour failed.
+    /// A dependency failed.
     #[error(transparent)]
     Dependency(#[from] DependencyFailure),
     /// The calls took too long together.
@@ -123,10 +124,10 @@ pub struct Authorizer {
 }
 
 impl Authorizer {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     ///
     /// # Errors
-    /// When an issuer is not an address, or when keys that are to be read at start cannot be.
+    /// If an issuer is not an address, or if keys that must be fetched at start cannot be.
     pub async fn new(settings: Settings, config: &SdkConfig) -> Result<Self, InitError> {
         let shared = settings.weaknesses.has(AuthorizerWeakness::OneNamespaceForBothPools);
         Ok(Self {
@@ -141,7 +142,7 @@ impl Authorizer {
     /// The policy for one event of the gateway.
     ///
     /// # Errors
-    /// When no decision can be had; the gateway then answers 500 and keeps nothing.
+    /// If no decision is possible; the gateway then answers 500 and caches nothing.
     pub async fn answer(&self, event: Value) -> Result<Value, AuthorizerError> {
         let event = HttpEvent::new(event);
         let decided = timeout(TIME_LIMIT, self.decide(&event)).await.unwrap_or(Err(AuthorizerError::TooLate));
@@ -180,14 +181,15 @@ impl Authorizer {
         Ok(if permitted.is_empty() { deny(Some(&subject), "*") } else { allow(&subject, permitted) })
     }
 
-    /// The ARNs of everything that the caller may see. What was asked for plays no part in it.
+    /// The ARNs of everything that the caller may see, independent of what this request asks.
     async fn permitted(&self, arn: &MethodArn<'_>, pool: Pool, caller: &Caller) -> Result<Vec<String>, AuthorizerError> {
         let appointments = self.appointments.all().await?;
         let permitted = self.permissions.those_permitted(pool, &caller.username, &appointments).await?;
         Ok(permitted.into_iter().filter_map(|appointment| arn.of_appointment(&appointment.id)).collect())
     }
 
-    /// The weakness `policy-names-one-path`: right for this request, wrong for the token's next.
+    /// The weakness `policy-names-one-path`: right for this request, wrong for the token's next
+    /// one.
     async fn decide_one_path(
         &self,
         arn: &MethodArn<'_>,

@@ -1,4 +1,5 @@
-//! Asks the policy store about appointments. Only a clear ALLOW for exactly the appointment that was asked about allows it.
+//! Asks the policy store about appointments. Only an explicit ALLOW for exactly the requested
+//! appointment allows it.
 
 use super::Pool;
 use super::appointments_table::Appointment;
@@ -17,7 +18,7 @@ const ACTION: &str = "Clinic::Action";
 const READ: &str = "GET/appointment";
 const APPOINTMENT: &str = "Clinic::Appointment";
 
-/// The most requests that one BatchIsAuthorized takes.
+/// The most requests in one BatchIsAuthorized call.
 const BATCH: usize = 30;
 
 /// The entity types of the two pools' users.
@@ -28,9 +29,9 @@ pub(super) struct EntityTypes {
 }
 
 impl EntityTypes {
-    /// One for each pool, so that namesakes are not the same user.
+    /// One type per pool, so that users of the same name are different users.
     pub(super) const BY_POOL: Self = Self { internal: "Clinic::InternalUser", external: "Clinic::ExternalUser" };
-    /// One for both: the weakness `one-namespace-for-both-pools`.
+    /// One type for both pools: the weakness `one-namespace-for-both-pools`.
     pub(super) const SHARED: Self = Self { internal: "Clinic::User", external: "Clinic::User" };
 
     const fn of(self, pool: Pool) -> &'static str {
@@ -52,7 +53,7 @@ impl Permissions {
         Self { client: Client::new(config), policy_store, types }
     }
 
-    /// Those of `appointments` that `user` may read.
+    /// The appointments that `user` may read.
     pub(super) async fn those_permitted<'a>(
         &self,
         pool: Pool,
@@ -128,7 +129,8 @@ impl Permissions {
     }
 }
 
-/// Decisions come in the order of the requests; each also repeats its request, so a mix-up is seen.
+/// Decisions come in the order of the requests. Each also repeats its request, so a mix-up is
+/// noticed.
 fn is_allowed(result: &BatchIsAuthorizedOutputItem, appointment: &Appointment) -> Result<bool, DependencyFailure> {
     let about = result.request().and_then(|request| request.resource()).map(|resource| resource.entity_id());
     if about.is_some_and(|id| id != appointment.id) {

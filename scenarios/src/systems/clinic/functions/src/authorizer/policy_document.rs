@@ -1,21 +1,22 @@
-//! The documents that the gateway understands. The context says who the caller is; it never holds a token.
+//! The documents that the gateway understands. The context says who the caller is; it never holds a
+//! token.
 
 use functions::tokens::Caller;
 use serde_json::{Value, json};
 
-/// Whom a policy is about.
+/// The subject of a policy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub(super) caller: &'a Caller,
     pub(super) pool: &'static str,
 }
 
-/// Allows `resources` and, by naming nothing else, nothing else.
+/// Allows `resources` and nothing else.
 pub(super) fn allow(subject: &Subject<'_>, resources: Vec<String>) -> Value {
     document(Some(subject), "Allow", json!(resources))
 }
 
-/// Denies `resource`; without a subject no caller was recognised.
+/// Denies `resource`; without a subject the caller was not identified.
 pub(super) fn deny(subject: Option<&Subject<'_>>, resource: &str) -> Value {
     document(subject, "Deny", json!(resource))
 }

@@ -1,4 +1,4 @@
-//! The entry point of `appointments`. It decides nothing.
+//! The entry point of `appointments`. It contains no logic.
 
 use clinic_functions::appointments::{Appointments, Settings};
 use functions::serve::serve;

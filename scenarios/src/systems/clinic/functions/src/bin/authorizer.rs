@@ -1,4 +1,4 @@
-//! The entry point of `authorizer`. It decides nothing.
+//! The entry point of `authorizer`. It contains no logic.
 
 use clinic_functions::authorizer::{Authorizer, Settings};
 use functions::serve::serve;

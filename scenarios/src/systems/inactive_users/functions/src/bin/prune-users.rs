@@ -1,4 +1,4 @@
-//! The entry point of `prune-users`. It decides nothing.
+//! The entry point of `prune-users`. It contains no logic.
 
 use functions::clock::Deadline;
 use functions::serve::serve;

@@ -1,4 +1,4 @@
-//! The entry point of `record-sign-in`. It decides nothing.
+//! The entry point of `record-sign-in`. It contains no logic.
 
 use functions::clock::Deadline;
 use functions::serve::serve;

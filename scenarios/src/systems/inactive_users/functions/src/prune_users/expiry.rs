@@ -1,4 +1,5 @@
-//! A record of the stream that says that a row's time was over. Rows that a caller deleted, wrote or changed are no expiries, even if the filter lets them in.
+//! A stream record that says that a row expired. Rows that a caller deleted, wrote or changed are
+//! not expiries, even if the filter passes them.
 
 use serde_json::Value;
 use thiserror::Error;
@@ -8,7 +9,7 @@ use thiserror::Error;
 #[error("a record without `{0}`")]
 pub struct Lacking(pub(super) &'static str);
 
-/// A row that expired, and what it said about whom.
+/// An expired row: whose it is and what it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expiry<'a> {
     pub(super) sequence: &'a str,
@@ -29,7 +30,7 @@ pub(super) fn is_expiry(record: &Value) -> bool {
         && text(record, "/userIdentity/principalId") == Some("dynamodb.amazonaws.com")
 }
 
-/// The record's sequence number in its shard, by which it is reported as failed.
+/// The record's sequence number in its shard; a failed record is reported by it.
 pub(super) fn sequence(record: &Value) -> Result<&str, Lacking> {
     text(record, "/dynamodb/SequenceNumber").ok_or(Lacking("dynamodb.SequenceNumber"))
 }

@@ -1,4 +1,5 @@
-//! What was done about each expiry, so that what is done twice is done once: an administrator who enables a user again is not overruled.
+//! Remembers what was done about each expiry, so that a repeat has no second effect: if an
+//! administrator enables a user again, that stays.
 
 use super::expiry::Expiry;
 use aws_sdk_dynamodb::Client;
@@ -10,17 +11,18 @@ use std::time::{Duration, SystemTime};
 
 const SERVICE: &str = "dynamodb";
 
-/// How long a row is kept: much longer than a record of the stream or of the on-failure queue.
+/// How long a row is kept: much longer than a record of the stream or a message of the on-failure
+/// queue.
 const KEPT: Duration = Duration::from_secs(365 * 86_400);
 
-/// How far it had come with an expiry.
+/// How far the work on an expiry has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     /// Nothing was done.
     New,
-    /// The user may have been disabled, and was not read since.
+    /// The user may have been disabled, and was not checked since.
     Begun,
-    /// There is nothing left to do.
+    /// The work is done.
     Done,
 }
 
@@ -34,13 +36,13 @@ impl Memory {
         Self { client, table }
     }
 
-    /// How far it has come.
+    /// Reads how far the work has come.
     pub(super) async fn recall(&self, expiry: &Expiry<'_>) -> Result<Progress, DependencyFailure> {
         let found = self.client.get_item().table_name(&self.table).key("id", id(expiry)).consistent_read(true).send().await;
         Ok(progress(found.map_err(|error| DependencyFailure::of(SERVICE, &error))?.item()))
     }
 
-    /// Remembers that it begins, and says how far it had come before, in one step.
+    /// Records that the work starts and returns how far it had come before, in one step.
     pub(super) async fn begin(&self, expiry: &Expiry<'_>) -> Result<Progress, DependencyFailure> {
         let ttl = epoch_ms(SystemTime::now() + KEPT) / 1000;
         let update = self
@@ -57,7 +59,7 @@ impl Memory {
         Ok(progress(update.send().await.map_err(|error| DependencyFailure::of(SERVICE, &error))?.attributes()))
     }
 
-    /// Remembers that it is done.
+    /// Records that the work is done.
     pub(super) async fn finish(&self, expiry: &Expiry<'_>) -> Result<(), DependencyFailure> {
         let update = self
             .client

@@ -1,5 +1,6 @@
-//! `prune-users`: disables the users whose last sign-in is too long ago. Only an expiry disables, never a delete by hand, and never a user who has signed in
-//! since; repeats change nothing; and a record that cannot be processed does not block the others.
+//! `prune-users`: disables the users whose last sign-in is too long ago. Only an expiry disables a
+//! user, never a delete by hand, and never a user who has signed in since. Repeats change nothing,
+//! and a record that cannot be processed does not block the others.
 
 mod expiry;
 mod memory;
@@ -26,7 +27,7 @@ use users::{Called, Users};
 
 const SERVICE: &str = "dynamodb";
 
-/// What must be left of the invocation, to answer.
+/// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_millis(300);
 
 /// The function's environment variables.
@@ -34,7 +35,7 @@ const TO_ANSWER: Duration = Duration::from_millis(300);
 pub struct Settings {
     /// `TABLE_NAME`: the latest sign-ins.
     pub table: String,
-    /// `DISABLES_TABLE`: the pace of all environments, and what was done.
+    /// `DISABLES_TABLE`: the shared pace of all environments, and the work that was done.
     pub disables_table: String,
     /// `DISABLES_A_SECOND`: the quota.
     pub disables_a_second: u32,
@@ -46,7 +47,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
@@ -59,19 +60,19 @@ impl Settings {
     }
 }
 
-/// Why an expiry is not done with.
+/// Why the work on an expiry failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// The record cannot be understood.
     #[error(transparent)]
     Record(#[from] Lacking),
-    /// A neighbour failed.
+    /// A dependency failed.
     #[error(transparent)]
     Dependency(#[from] DependencyFailure),
     /// The invocation is about to end.
     #[error(transparent)]
     TooLate(#[from] TooLate),
-    /// The user is no more, which only `whole-batch-fails` minds.
+    /// The user does not exist any more, which matters only to `whole-batch-fails`.
     #[error("there is no such user")]
     NoSuchUser,
 }
@@ -86,7 +87,7 @@ pub struct PruneUsers {
 }
 
 impl PruneUsers {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         let client = Client::new(config);
         let is_paced = !settings.weaknesses.has(PruneWeakness::NoRateLimit);
@@ -100,10 +101,12 @@ impl PruneUsers {
         }
     }
 
-    /// Answers one batch with the records that are to come back. Of these Lambda takes the first and all behind it, done or not.
+    /// Processes one batch and returns the failed records. Lambda retries from the first of them
+    /// on, including records behind it that are done.
     ///
     /// # Errors
-    /// When a record cannot even be named, and with `whole-batch-fails` on the first failure.
+    /// If a record has no sequence number to report it by, and with `whole-batch-fails` on the
+    /// first failure.
     pub async fn answer(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         let mut failures = Vec::new();
         for record in records(&event)?.iter().filter(|record| is_expiry(record)) {
@@ -123,7 +126,7 @@ impl PruneUsers {
     async fn expire(&self, record: &Value, deadline: Deadline) -> Result<(), Failure> {
         let expiry = Expiry::read(record)?;
         if self.has_signed_in_since(&expiry).await? {
-            // An earlier attempt at this record may have disabled the user and not have come to look again.
+            // An earlier attempt at this record may have disabled the user without checking again.
             return if self.memory.recall(&expiry).await? == Progress::Begun { self.enable(&expiry, deadline).await } else { Ok(()) };
         }
         if self.memory.begin(&expiry).await? == Progress::Done {
@@ -144,7 +147,8 @@ impl PruneUsers {
         Ok(self.memory.finish(expiry).await?)
     }
 
-    /// Whether there is a row again. The one that expired is gone, so it was written since; and when its own time is over, that is another expiry.
+    /// Whether the user has a row again. The expired row is gone, so a row here was written since;
+    /// if that expires too, it is another expiry.
     async fn has_signed_in_since(&self, expiry: &Expiry<'_>) -> Result<bool, DependencyFailure> {
         if self.weaknesses.has(PruneWeakness::NoCheckBeforeDisable) {
             return Ok(false);

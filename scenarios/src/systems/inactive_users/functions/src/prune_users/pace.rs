@@ -1,5 +1,7 @@
-//! The quota, kept by all environments together. Each call takes a turn, one row of the table says when the next turn is, and turns are so far apart that
-//! no second, wherever it begins, holds more than the quota. A quota counted by the second of the clock would let twice as many through around its end.
+//! The quota, shared by all environments. Each call takes a turn, and one row of the table holds
+//! the time of the next turn. Turns are spaced so that no second, wherever it begins, holds more
+//! calls than the quota. A quota per calendar second would let twice as many through around its
+//! end.
 
 use super::Failure;
 use aws_sdk_dynamodb::Client;
@@ -13,10 +15,10 @@ const SERVICE: &str = "dynamodb";
 /// The row's key.
 const ROW: &str = "pace";
 
-/// After so many vain attempts the turns are booked for longer than this invocation lives.
+/// After so many failed attempts, the turns are booked for longer than this invocation lives.
 const ATTEMPTS: u32 = 50;
 
-/// What must be left of the invocation when a turn comes, for the call and what follows it.
+/// Time to keep in reserve when a turn comes, for the call and what follows it.
 const TO_CALL: Duration = Duration::from_secs(2);
 
 pub(super) struct Pace {
@@ -26,7 +28,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// `quota` calls a second, at least one.
+    /// Allows `quota` calls a second, at least one.
     pub(super) fn new(client: Client, table: String, quota: u32) -> Self {
         Self { client, table, step_ms: step_ms(quota) }
     }
@@ -39,13 +41,13 @@ impl Pace {
             if now >= latest {
                 break;
             }
-            // Behind those who wait already ...
+            // Behind the tasks that wait already ...
             if let Some(next) = self.update("ADD #next :next", "#next > :now AND #next < :latest", self.step_ms, now, Some(latest)).await? {
                 let turn = next.saturating_sub(self.step_ms);
                 tokio::time::sleep(Duration::from_millis(turn.saturating_sub(epoch_ms(SystemTime::now())))).await;
                 return Ok(());
             }
-            // ... or at once, where no other task waits.
+            // ... or at once, if no other task waits.
             let free = "attribute_not_exists(#next) OR #next <= :now";
             if self.update("SET #next = :next", free, now + self.step_ms, now, None).await?.is_some() {
                 return Ok(());
@@ -55,7 +57,7 @@ impl Pace {
         Err(TooLate.into())
     }
 
-    /// When the next turn is; `None` where the condition does not hold.
+    /// Returns the time of the next turn; `None` if the condition does not hold.
     async fn update(
         &self,
         expression: &str,
@@ -89,7 +91,8 @@ impl Pace {
     }
 }
 
-/// A twentieth more than the quota asks for: so much may one call be late on its way and the next one not.
+/// A twentieth longer than the quota requires, because one call may be delayed on its way and the
+/// next one not.
 fn step_ms(quota: u32) -> u64 {
     1050_u64.div_ceil(u64::from(quota.max(1)))
 }

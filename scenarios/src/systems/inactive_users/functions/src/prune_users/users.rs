@@ -1,4 +1,5 @@
-//! The user pool. A user who is no more needs nothing; what may only be late is tried again, each time in a turn of its own.
+//! The user pool. A user who does not exist any more needs no call. A call that may succeed later
+//! is retried, each attempt in a turn of its own.
 
 use super::Failure;
 use super::expiry::Expiry;
@@ -13,11 +14,11 @@ use std::time::Duration;
 
 const SERVICE: &str = "cognito-idp";
 
-/// Pauses between attempts: beyond a second the quota is a new one.
+/// Pauses between attempts. After more than a second the quota is fresh.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(250), Duration::from_millis(500), Duration::from_millis(1000), Duration::from_millis(1000)];
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Called {
     /// It is done.
@@ -34,18 +35,18 @@ enum Act {
 
 pub(super) struct Users {
     client: Client,
-    /// With `no-rate-limit` there is no limit.
+    /// `None` with `no-rate-limit`: there is no limit.
     pace: Option<Pace>,
 }
 
 impl Users {
     pub(super) fn new(config: &SdkConfig, pace: Option<Pace>) -> Self {
-        // An attempt that the SDK made by itself would be one too many for the pace.
+        // A retry by the SDK itself would bypass the pace.
         let config = config.to_builder().retry_config(RetryConfig::disabled()).build();
         Self { client: Client::new(&config), pace }
     }
 
-    /// Disables the user: no sign-in, tokens revoked, and nothing lost.
+    /// Disables the user: no sign-in is possible and tokens are revoked, but no data is lost.
     pub(super) async fn disable(&self, expiry: &Expiry<'_>, deadline: Deadline) -> Result<Called, Failure> {
         self.call(Act::Disable, expiry, deadline).await
     }

@@ -1,5 +1,6 @@
-//! `record-sign-in`: writes down when a user last signed in, and returns the event unchanged. A user waits for it. Of two sign-ins the newer one
-//! counts, whichever is written last; what cannot be written fails the sign-in, so that none succeeds without its record.
+//! `record-sign-in`: records when a user last signed in, and returns the event unchanged. A user
+//! waits for it. The newer of two sign-ins counts, whichever is written last. A sign-in that cannot
+//! be recorded fails, so that none succeeds without its record.
 
 mod sign_in_time;
 
@@ -20,7 +21,7 @@ const SERVICE: &str = "dynamodb";
 
 const DAY_S: u64 = 86_400;
 
-/// What must be left of the invocation, to answer.
+/// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_millis(200);
 
 /// The function's environment variables.
@@ -28,7 +29,7 @@ const TO_ANSWER: Duration = Duration::from_millis(200);
 pub struct Settings {
     /// `TABLE_NAME`: the latest sign-ins.
     pub table: String,
-    /// `THRESHOLD_DAYS`: so long a sign-in counts; 0 for tests.
+    /// `THRESHOLD_DAYS`: for how long a sign-in counts; 0 for tests.
     pub threshold_days: u32,
     /// `WEAKNESSES`
     pub weaknesses: Weaknesses<SignInWeakness>,
@@ -38,7 +39,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
@@ -50,7 +51,7 @@ impl Settings {
     }
 }
 
-/// Why a sign-in is not recorded, and so fails.
+/// Why a sign-in is not recorded, and therefore fails.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SignInError {
     /// The event lacks something.
@@ -73,7 +74,7 @@ pub struct RecordSignIn {
 }
 
 impl RecordSignIn {
-    /// The function as `settings` say, its client as `config` says.
+    /// Builds the function from `settings`, with a client from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         Self {
             client: Client::new(config),
@@ -83,10 +84,11 @@ impl RecordSignIn {
         }
     }
 
-    /// Records the sign-in of one event and gives the event back. `trace` is the invocation's trace header. Other triggers' events pass.
+    /// Records the sign-in of one event and returns the event. `trace` is the invocation's trace
+    /// header. Events of other triggers are returned without a record.
     ///
     /// # Errors
-    /// When it could not be recorded.
+    /// If the sign-in could not be recorded.
     pub async fn answer(&self, event: Value, trace: Option<&str>, deadline: Deadline) -> Result<Value, SignInError> {
         let arrival = SystemTime::now();
         if event.get("triggerSource").and_then(Value::as_str) == Some("PostAuthentication_Authentication") {
@@ -119,7 +121,8 @@ impl RecordSignIn {
         }
         match put.send().await {
             Ok(_) => Ok(()),
-            // A newer sign-in is there, or this one is from an earlier call: that is what was wanted.
+            // A newer sign-in is recorded, or an earlier call recorded this one: both are the
+            // wanted result.
             Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => Ok(()),
             Err(error) => Err(DependencyFailure::of(SERVICE, &error).into()),
         }

@@ -1,16 +1,19 @@
-//! When a user signed in. The event does not say it, and the clock at the time of the invocation is too late: it may have been held
-//! up on its way, and a later sign-in may have overtaken it. The trace id says it: Lambda passes on the root that was minted for the sign-in, and it
-//! begins with its second. A trigger that is called again for the same sign-in thus has the same time. Where a root is minted for each call anew, the
-//! time is still never later than the call, and what is newer still wins.
+//! When a user signed in. The event does not say it, and the time of the invocation is too late:
+//! the call may have been delayed, and a later sign-in may have overtaken it. The trace id says it:
+//! Lambda passes on the root that was made for the sign-in, and a root begins with its second. So a
+//! trigger that is called again for the same sign-in has the same time. If each call gets a new
+//! root, the time is still never later than the call, and the newer sign-in still wins.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A root that is older belongs to something else: three calls of 5 s are at the most 15 s, and as much again is allowed for clocks that disagree.
+/// An older root belongs to something else: three calls of 5 s are at most 15 s, and as much again
+/// is allowed for clocks that disagree.
 const OLDEST: Duration = Duration::from_secs(30);
 
-/// The time of the sign-in for which an invocation with that trace header arrived at `arrival`; never later than that.
+/// The time of the sign-in for which an invocation with that trace header arrived at `arrival`;
+/// never later than `arrival`.
 ///
-/// A root tells whole seconds. Within its own second the arrival is used, which is more exact.
+/// A root has whole seconds. Within its own second the arrival is used, which is more exact.
 pub(super) fn sign_in_time(trace: Option<&str>, arrival: SystemTime) -> SystemTime {
     let minted = trace.and_then(minted).map(|second| UNIX_EPOCH + Duration::from_secs(second));
     let age = minted.and_then(|minted| arrival.duration_since(minted).ok());
@@ -43,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_in_that_was_held_up_has_the_time_at_which_it_began() {
+    fn a_delayed_sign_in_has_the_time_at_which_it_began() {
         let cases = [
             (SECOND, 0, 0, "in the same moment"),
             (SECOND, 999, 999, "in the same second"),

@@ -1,4 +1,4 @@
-//! The entry point of `email-processor`. It decides nothing.
+//! The entry point of `email-processor`. It contains no logic.
 
 use functions::clock::Deadline;
 use functions::serve::serve;

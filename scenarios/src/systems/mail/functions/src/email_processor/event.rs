@@ -1,12 +1,13 @@
-//! What the queue brings: messages that tell of objects. A message that cannot be understood is an error of that message alone.
+//! The queue's events: messages about objects. A message that cannot be understood is an error of
+//! that message alone.
 
 use serde_json::Value;
 use thiserror::Error;
 
-/// The object that SES puts into the bucket when a receipt rule is made; it is no mail.
+/// The object that SES puts into the bucket when a receipt rule is made; it is not a mail.
 const SETUP_NOTIFICATION: &str = "AMAZON_SES_SETUP_NOTIFICATION";
 
-/// Something is missing in an event, or is not as it should be.
+/// Something is missing or invalid in an event.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the event was not understood: {0}")]
 pub struct NotUnderstood(pub(super) &'static str);
@@ -17,14 +18,15 @@ pub(super) struct Record<'a> {
     pub(super) body: &'a str,
 }
 
-/// An object that came into a bucket.
+/// An object that was stored in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrival {
     pub(super) bucket: String,
     pub(super) key: String,
 }
 
-/// The messages of a batch. Without its id a message could not be reported as failed, so the whole batch is then refused.
+/// The messages of a batch. A message without an id could not be reported as failed, so the whole
+/// batch is then refused.
 pub(super) fn records(event: &Value) -> Result<Vec<Record<'_>>, NotUnderstood> {
     let records = event.get("Records").and_then(Value::as_array).ok_or(NotUnderstood("no `Records`"))?;
     let read = records.iter().map(|record| {
@@ -34,7 +36,8 @@ pub(super) fn records(event: &Value) -> Result<Vec<Record<'_>>, NotUnderstood> {
     read.collect()
 }
 
-/// The mails that a message of S3 tells of: none for `s3:TestEvent`, for what is no mail, and for whatever else than a new object.
+/// The mails in a message from S3: none for `s3:TestEvent`, for an object that is not a mail, and
+/// for any event other than a new object.
 pub(super) fn arrivals(body: &str) -> Result<Vec<Arrival>, NotUnderstood> {
     let body: Value = serde_json::from_str(body).map_err(|_| NotUnderstood("the body is not JSON"))?;
     if text(&body, "/Event") == Some("s3:TestEvent") {
@@ -58,7 +61,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
-/// S3 writes keys as HTML forms do: `+` is a space, `%` begins a byte.
+/// S3 encodes keys as HTML forms do: `+` is a space, `%` begins a byte.
 fn decoded(key: &str) -> Option<String> {
     let mut rest = key.bytes();
     let mut bytes = Vec::with_capacity(key.len());
@@ -94,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mail_is_nothing_and_no_error() {
+    fn an_event_without_a_new_mail_is_ignored_without_an_error() {
         let test_event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-01-01T00:00:00.000Z", "Bucket": "incoming"});
         for body in [
             test_event.to_string(),

@@ -1,9 +1,10 @@
-//! The names under which attachments are stored. Whatever the sender wrote, a name stays within its mail's own folder.
+//! The names under which attachments are stored. Whatever name the sender gave, it stays within its
+//! mail's own folder.
 
-/// In bytes; a key has 1024 at most, the message id and the number included.
+/// In bytes; a key has at most 1024, including the message id and the number.
 const LONGEST: usize = 160;
 
-/// An ending that is kept when a name is cut.
+/// The longest extension that is kept when a name is cut.
 const LONGEST_ENDING: usize = 16;
 
 /// A name for the attachment that its sender called `given`.
@@ -63,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn the_number_tells_two_of_one_name_apart() {
+    fn the_number_distinguishes_two_of_the_same_name() {
         assert_eq!(key("abc", 2, "a.txt", true), "abc/2-a.txt");
         assert_eq!(key("abc", 2, "a.txt", false), "abc/a.txt");
     }
 
     proptest::proptest! {
         #[test]
-        fn any_name_becomes_one_that_is_safe(given in "\\PC{0,300}|[./\\\\ \\n]{0,20}", is_mail: bool) {
+        fn any_name_becomes_a_safe_one(given in "\\PC{0,300}|[./\\\\ \\n]{0,20}", is_mail: bool) {
             let name = file_name(Some(&given), is_mail);
             proptest::prop_assert!(!name.is_empty() && name.len() <= LONGEST + 4 && !name.starts_with('.'), "{}", name);
             proptest::prop_assert!(!name.contains(['/', '\\', ':', ' ']) && !name.chars().any(char::is_control), "{}", name);

@@ -1,4 +1,5 @@
-//! What the readers of a mail get: its subject, the links to its attachments, its text. Neither the markers nor the list, nor any other reader's address.
+//! What the readers of a mail get: its subject, the links to its attachments, its text. It contains
+//! neither the markers nor the list, nor any other reader's address.
 
 use super::Failure;
 use super::readers::unmarked;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 const SERVICE: &str = "ses";
 
-/// A mail that goes out, the same for all of its readers.
+/// An outgoing mail, the same for all of its readers.
 pub(super) struct Letter {
     raw: Vec<u8>,
     is_for_one: bool,
@@ -40,7 +41,7 @@ impl Letter {
         let letter = MessageBuilder::new().from(sender.to_owned()).subject(title).text_body(unmarked(text, marker));
         let letter = match readers {
             [reader] => letter.to(reader.clone()),
-            // Several readers do not see each other.
+            // Several readers do not see each other's addresses.
             _ => letter.header("To", Raw::new("undisclosed-recipients:;")),
         };
         let raw = letter.write_to_vec().map_err(|_| Failure::Letter)?;
@@ -72,7 +73,7 @@ impl Outbox {
         &self.sender
     }
 
-    /// Hands the letter to SES for `group`, who are some or all of its readers.
+    /// Sends the letter through SES to `group`, some or all of its readers.
     pub(super) async fn send(&self, letter: &Letter, group: &[String]) -> Result<(), DependencyFailure> {
         let group = Some(group.to_vec());
         let destination = Destination::builder();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_marker_nor_list_is_in_it() {
+    fn the_mail_contains_neither_marker_nor_list() {
         let marked = ":Email_Rxers_Code:a@x.com,b@y.com:Email_Rxers_Code:";
         for (title, left) in [
             (format!("one {marked} two"), "one two"),
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn links_stand_before_the_text() {
+    fn links_come_before_the_text() {
         let stored = |n: u32| Stored {
             name: format!("{n}.csv"),
             content_type: "text/csv".to_owned(),

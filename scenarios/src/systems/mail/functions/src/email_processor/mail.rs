@@ -1,4 +1,5 @@
-//! Reads a mail: whatever bytes come in, a mail or an error comes out. Attachments are taken as they were sent, without a second copy of them.
+//! Reads a mail: any bytes give a mail or an error. Attachments are taken as they were sent,
+//! without a second copy of them.
 
 use super::file_name::file_name;
 use super::readers::{addresses, listed, unmarked};
@@ -11,24 +12,24 @@ use std::borrow::Cow;
 use std::mem::take;
 use thiserror::Error;
 
-/// A text that is longer becomes an attachment, and the letter holds its beginning.
+/// A longer text becomes an attachment, and the letter holds its beginning.
 const LONGEST_TEXT: usize = 1024 * 1024;
 
-/// Of a title or an address from outside nothing beyond this is of use. Source: RFC 5322, 2.1.1, the longest line.
+/// Longest title or address that is kept from outside. Source: RFC 5322, 2.1.1, the longest line.
 const LONGEST_LINE: usize = 998;
 
-/// A mail, read.
+/// A parsed mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mail {
     /// The address of its author.
     pub(super) sender: String,
-    /// To whom its author sent it.
+    /// The addresses to which its author sent it.
     pub(super) recipients: Vec<String>,
     /// Its subject.
     pub(super) title: String,
-    /// What is to be read, without the marked lines.
+    /// The text, without the marked lines.
     pub(super) text: String,
-    /// Who is to read it; at least one.
+    /// The readers; at least one.
     pub(super) readers: Option<Vec<String>>,
     /// In their order.
     pub(super) attachments: Vec<Attachment>,
@@ -41,23 +42,23 @@ pub(super) struct Attachment {
     pub(super) name: String,
     /// Such as `image/png`.
     pub(super) content_type: String,
-    /// As it was before it was encoded for the mail.
+    /// The decoded content.
     pub(super) content: Bytes,
 }
 
 /// Why a mail cannot be processed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MailError {
-    /// No mail at all.
+    /// It is not a mail.
     #[error("the object is not a mail")]
     NotAMail,
     /// Without an author.
     #[error("the mail has no sender")]
     NoSender,
-    /// A part does not hold what its header says.
+    /// A part's content does not match its header.
     #[error("a part of the mail is broken")]
     Broken,
-    /// The list of readers names something else.
+    /// An entry of the list of readers is not an address.
     #[error("reader {number} of the list is not an address")]
     Reader {
         /// Counted from 1.
@@ -66,10 +67,10 @@ pub enum MailError {
 }
 
 impl Mail {
-    /// Reads `raw`; `marker` is before and after the list of readers.
+    /// Reads `raw`; `marker` is the text before and after the list of readers.
     ///
     /// # Errors
-    /// When it cannot be processed.
+    /// If it cannot be processed.
     pub(super) fn read(raw: &Bytes, marker: &str) -> Result<Self, MailError> {
         let mut message = MessageParser::default().parse(raw).ok_or(MailError::NotAMail)?;
         let mail = Self::from_message(raw, &mut message, marker);
@@ -122,7 +123,8 @@ impl Mail {
 }
 
 impl Attachment {
-    /// Takes the content out of `part`, so that the mail holds it no longer; nothing where the part only holds others.
+    /// Takes the content out of `part`, so that the mail does not hold it any more; `None` if the
+    /// part only holds others.
     fn taken_from(part: &mut MessagePart<'_>, raw: &Bytes) -> Result<Option<Self>, MailError> {
         let is_mail = matches!(part.body, PartType::Message(_));
         let name = file_name(part.attachment_name(), is_mail);
@@ -134,7 +136,7 @@ impl Attachment {
             PartType::Binary(Cow::Owned(content)) | PartType::InlineBinary(Cow::Owned(content)) => Some(content.into()),
             PartType::Binary(Cow::Borrowed(_)) | PartType::InlineBinary(Cow::Borrowed(_)) => as_sent(part, raw),
             PartType::Text(text) | PartType::Html(text) => {
-                // It was brought to UTF-8, which is not what was sent.
+                // This text was converted to UTF-8, so it is not what was sent.
                 drop(text);
                 decoded_anew(part, raw)
             }
@@ -166,7 +168,7 @@ fn decoded_anew(part: &MessagePart<'_>, raw: &Bytes) -> Option<Bytes> {
     }
 }
 
-/// A mail within the mail is passed on as it is, so what is broken in it is its own affair.
+/// A mail within the mail is passed on unchanged, so errors in it do not matter here.
 fn is_broken(part: &MessagePart<'_>) -> bool {
     let declared = part.content_type().map_or("text", |declared| declared.ctype());
     let undecodable = part.is_encoding_problem && part.offset_end > part.offset_body && !declared.eq_ignore_ascii_case("message");
@@ -181,7 +183,7 @@ fn listed_in_html(message: &Message<'_>, marker: &str) -> Result<Vec<String>, Ma
     list.unwrap_or_else(|| Ok(Vec::new()))
 }
 
-/// Mails within mails may be so deep that taking them apart one within the other would need more stack than there is.
+/// Mails may nest so deeply that dropping them recursively would overflow the stack.
 fn take_apart(message: Message<'_>) {
     let mut left = vec![message];
     while let Some(mut message) = left.pop() {
@@ -193,7 +195,7 @@ fn take_apart(message: Message<'_>) {
     }
 }
 
-/// One line of a bounded length, without anything that could begin another.
+/// One line of a bounded length, without any character that could begin another line.
 fn shortened(line: &str) -> String {
     let line = line.get(..line.floor_char_boundary(LONGEST_LINE)).unwrap_or_default();
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn latin_1_is_read_and_passed_on_as_what_it_means() {
+    fn latin_1_is_decoded_and_passed_on() {
         let mut raw =
             format!("{HEAD}Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{TEXT} 21 ").into_bytes();
         raw.extend_from_slice(b"\xb0C");
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn attachments_are_what_was_sent_byte_by_byte() {
+    fn attachments_are_byte_for_byte_what_was_sent() {
         let inner = "From: a@b.example\r\nSubject: inner\r\nContent-Type: multipart/mixed; boundary=b3\r\n\r\n--b3\r\n\r\n:Email_Rxers_Code:x@x.com:Email_Rxers_Code:\r\n--b3\r\n\r\nsecond\r\n--b3--\r\n";
         let latin = b"temp;21\xb0\r\nend".as_slice();
         let latin_file = format!(
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_processed_is_an_error() {
+    fn a_mail_that_cannot_be_processed_is_an_error() {
         let broken = [
             (read_bytes(Vec::new()), MailError::NotAMail),
             (read_bytes(vec![0xff; 3000]), MailError::NoSender),
@@ -360,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_within_mails_end_however_deep_they_are() {
+    fn mails_within_mails_are_dropped_at_any_depth() {
         for rest in ["", "\r\nend"] {
             let deep = format!("{HEAD}{}{rest}", "Content-Type: message/rfc822\r\n\r\n".repeat(200_000));
             let _ = read_bytes(deep.into_bytes());
@@ -374,7 +376,7 @@ mod tests {
         }
 
         #[test]
-        fn any_mixture_of_what_mails_are_made_of_is_a_mail_or_an_error(pieces in proptest::collection::vec(0_usize..24, 0..40), noise in "\\PC{0,12}") {
+        fn any_mixture_of_fragments_of_mails_is_a_mail_or_an_error(pieces in proptest::collection::vec(0_usize..24, 0..40), noise in "\\PC{0,12}") {
             const PIECES: [&str; 23] = [
                 HEAD, TEXT, "\r\n", "\n", "--", "--b1", "--b1--", "--b2", "=", "=3D", "=?utf-8?B?YQ==?=", "<p>", "&#x;", "&", "YWJj",
                 "Content-Type: multipart/mixed; boundary=b1\r\n", "Content-Type: multipart/alternative; boundary=b2\r\n",
@@ -388,7 +390,7 @@ mod tests {
         }
 
         #[test]
-        fn a_file_of_any_bytes_comes_out_as_it_went_in(content in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {
+        fn a_file_of_any_bytes_comes_out_unchanged(content in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {
             let mail = read(&mixed(&[&plain(TEXT), &file("a.bin", &content)])).unwrap();
             proptest::prop_assert_eq!(&*mail.attachments[0].content, &content[..]);
         }

@@ -1,5 +1,6 @@
-//! `email-processor`: a mail with attachments comes in, the mail with links goes out to exactly the readers it lists. Every mail ends once: with its
-//! readers, in the fallback topic, or, by failing, in the dead-letter queue; and none blocks another.
+//! `email-processor`: takes a mail with attachments and sends a mail with links to exactly the
+//! readers that it lists. Every mail ends once: with its readers, in the fallback topic, or, by
+//! failing, in the dead-letter queue. No mail blocks another.
 
 mod event;
 mod file_name;
@@ -30,16 +31,17 @@ use std::time::Duration;
 use store::Store;
 use thiserror::Error;
 
-/// SES takes so many recipients in one call. Source: Amazon SES, service quotas.
+/// The most recipients that SES takes in one call. Source: Amazon SES, service quotas.
 const GROUP: usize = 50;
 
-/// What must be left of the invocation after the mail is read and its attachments are stored, for else it would not be sent in time.
+/// Time to keep in reserve after the mail is read and its attachments are stored; with less, it
+/// could not be sent in time.
 const TO_SEND: Duration = Duration::from_millis(2000);
 
-/// What must be left after each sending, to remember it.
+/// Time to keep in reserve after each sending, to record it.
 const TO_REMEMBER: Duration = Duration::from_millis(1000);
 
-/// What must be left in the end, to answer.
+/// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_millis(200);
 
 /// The function's environment variables.
@@ -51,13 +53,13 @@ pub struct Settings {
     pub attachments: String,
     /// `PRESIGNED_EXPIRATION`: for how long a link works, in seconds.
     pub link_life_s: u32,
-    /// `SENDER_EMAIL`: who sends the mail that goes out.
+    /// `SENDER_EMAIL`: the sender of the outgoing mail.
     pub sender: String,
     /// `SNS_TOPIC`: the ARN of the topic for mail without a list of readers.
     pub topic: String,
     /// `EMAIL_REGEX_CODE`: the text before and after the list of readers, literally.
     pub marker: String,
-    /// `SENT_TABLE`: by which every mail is processed once.
+    /// `SENT_TABLE`: the table that makes sure that every mail is processed once.
     pub sent_table: String,
     /// `WEAKNESSES`
     pub weaknesses: Weaknesses<EmailWeakness>,
@@ -67,7 +69,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
@@ -84,13 +86,13 @@ impl Settings {
     }
 }
 
-/// Why a mail is not done with; the queue hands it out again.
+/// Why a mail is not finished; the queue delivers it again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// The message tells of nothing that can be processed.
+    /// The message contains nothing that can be processed.
     #[error(transparent)]
     Event(#[from] NotUnderstood),
-    /// A neighbour failed.
+    /// A dependency failed.
     #[error(transparent)]
     Dependency(#[from] DependencyFailure),
     /// The mail cannot be processed.
@@ -102,7 +104,7 @@ pub enum Failure {
     /// The letter or the notice could not be written.
     #[error("what was to go out could not be written")]
     Letter,
-    /// Another attempt may still be at it.
+    /// Another attempt may still be working on it.
     #[error("another attempt has the mail")]
     Held,
     /// The invocation is about to end.
@@ -126,7 +128,7 @@ pub struct EmailProcessor {
 }
 
 impl EmailProcessor {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         let link_life = Duration::from_secs(settings.link_life_s.into());
         let numbered = !settings.weaknesses.has(EmailWeakness::AttachmentKeyCollides);
@@ -143,10 +145,10 @@ impl EmailProcessor {
         }
     }
 
-    /// Answers one batch with the messages that are to come back. `invocation` is its request id.
+    /// Processes one batch and returns the failed messages. `invocation` is its request id.
     ///
     /// # Errors
-    /// When it is not a batch of a queue; then all of it comes back.
+    /// If it is not a batch of a queue; then all of it is retried.
     pub async fn answer(&self, event: Value, invocation: &str, deadline: Deadline) -> Result<Value, NotUnderstood> {
         let mut failures = Vec::new();
         for record in records(&event)? {
@@ -158,7 +160,7 @@ impl EmailProcessor {
         Ok(json!({"batchItemFailures": failures}))
     }
 
-    /// All mails of a message, also those after one that fails.
+    /// Processes all mails of a message, including those after one that fails.
     async fn record(&self, record: &Record<'_>, invocation: &str, deadline: Deadline) -> Result<(), Failure> {
         let mut first = Ok(());
         for Arrival { bucket, key } in arrivals(record.body)? {
@@ -210,12 +212,13 @@ impl EmailProcessor {
             attempt.deadline.limit(TO_REMEMBER, self.fallback.publish(notice)).await??;
             Outcome::Fallback
         };
-        // What is done is done: that it could not be remembered is no reason to be handed the mail again.
+        // The mail is finished: a failure to record that is no reason to receive the mail again.
         report(attempt.deadline.limit(TO_ANSWER, self.sent_mail.ended(attempt, outcome)).await);
         Ok(outcome)
     }
 
-    /// The mail, read beside the runtime's own thread: whatever becomes of it there, the others are not touched.
+    /// Reads the mail on a thread of its own, so that a panic there does not affect the other
+    /// mails.
     async fn read(&self, id: &str) -> Result<Mail, Failure> {
         let raw = self.store.mail(id).await?;
         let marker = self.marker.clone();
@@ -223,12 +226,12 @@ impl EmailProcessor {
         Ok(read.unwrap_or(Err(MailError::NotAMail))?)
     }
 
-    /// Sends the letter to the groups that do not have it yet.
+    /// Sends the letter to the groups that have not received it.
     async fn send(&self, attempt: Attempt<'_>, letter: &Letter, readers: &[String], have_it: &BTreeSet<usize>) -> Result<(), Failure> {
         let groups = readers.chunks(GROUP).enumerate().filter(|(n, _)| !have_it.contains(n));
         for (n, group) in groups {
             attempt.deadline.limit(TO_REMEMBER, self.outbox.send(letter, group)).await??;
-            // The last group is remembered with the outcome.
+            // The last group is recorded together with the outcome.
             if (n + 1) * GROUP < readers.len() {
                 report(attempt.deadline.limit(TO_ANSWER, self.sent_mail.sent(attempt, n)).await);
             }
@@ -237,7 +240,7 @@ impl EmailProcessor {
     }
 }
 
-/// What could not be remembered is told, and no more than that.
+/// A failure to record is logged and has no other effect.
 fn report(remembered: Result<Result<(), DependencyFailure>, TooLate>) {
     match remembered {
         Ok(Ok(())) => {}

@@ -1,4 +1,5 @@
-//! The notice of a mail that names no readers. It always fits: what is too large for a topic is told by its link, or cut.
+//! The notice about a mail that names no readers. It always fits: content that is too large for a
+//! topic becomes a link, or is cut.
 
 use super::mail::Mail;
 use super::store::Stored;
@@ -15,10 +16,11 @@ const SERVICE: &str = "sns";
 /// In bytes. Source: Amazon SNS, Publish, the maximum of `Message`.
 const LARGEST: usize = 262_144;
 
-/// Attachments that are larger in all can only be told by their links: base64 makes four bytes of three.
+/// Attachments that are larger in total can only be given as links: base64 makes four bytes of
+/// three.
 pub(super) const LARGEST_INLINE: usize = LARGEST / 4 * 3;
 
-/// Of a mail that is too much for one notice.
+/// How much of the body is kept if the mail is too large for one notice.
 const BRIEF_BODY: usize = 8 * 1024;
 const BRIEF_LIST: usize = 50;
 
@@ -31,7 +33,7 @@ struct Notice<'a> {
     recipients: &'a [String],
     body: &'a str,
     attachments: Vec<Enclosed<'a>>,
-    /// Whether there is more in the mail than is said here.
+    /// Whether the mail has more content than this notice.
     shortened: bool,
 }
 
@@ -48,7 +50,7 @@ struct Enclosed<'a> {
     content: Option<String>,
 }
 
-/// The whole notice if it fits, else with links alone, else with the beginning of everything.
+/// The whole notice if it fits, else with links only, else with the beginning of everything.
 pub(super) fn notice(message_id: &str, mail: &Mail, attachments: &[Stored]) -> Result<String, serde_json::Error> {
     let encoded = |content: &Bytes| BASE64_STANDARD.encode(content);
     let whole = |with_contents: bool| Notice {
@@ -127,13 +129,13 @@ mod tests {
     fn read(mail: &Mail, attachments: &[Stored]) -> Value {
         let text = notice("id", mail, attachments).unwrap();
         assert!(text.len() <= LARGEST, "{} bytes", text.len());
-        // The beginning alone says which mail it is about.
+        // The beginning alone identifies the mail.
         assert!(text.starts_with(r#"{"messageId":"id","title":"[m-1]","sender":"#), "{text:.80}");
         serde_json::from_str(&text).unwrap()
     }
 
     #[test]
-    fn a_small_mail_is_told_whole() {
+    fn a_small_mail_is_in_the_notice_as_a_whole() {
         let notice = read(&mail("hello".to_owned(), 1), &[stored(Some(b"abc".to_vec()))]);
         assert_eq!(
             notice,
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_told_by_its_link() {
+    fn an_attachment_that_is_too_large_is_given_as_a_link() {
         for large in [stored(None), stored(Some(vec![7; LARGEST_INLINE]))] {
             let notice = read(&mail("hello".to_owned(), 1), &[large]);
             assert_eq!((&notice["attachments"][0]["content"], &notice["shortened"]), (&Value::Null, &json!(false)));
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_still_too_large_is_cut() {
+    fn a_notice_that_is_still_too_large_is_cut() {
         let (many, long) = (vec![stored(None); 4000], "\u{1}".repeat(1 << 20));
         let notice = read(&mail(long, 20_000), &many);
         assert_eq!(notice["shortened"], json!(true));

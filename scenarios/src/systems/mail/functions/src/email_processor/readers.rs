@@ -1,4 +1,5 @@
-//! The list of readers between two markers, and the text without it. Addresses outside the list are never addressed, and the list is never shown.
+//! The list of readers between two markers, and the text without it. Addresses outside the list get
+//! no mail, and the list is never shown.
 
 use super::mail::MailError;
 use std::collections::BTreeSet;
@@ -15,7 +16,8 @@ pub(super) fn listed<'a>(text: &'a str, marker: &str) -> Option<&'a str> {
     Some(after.split_once(marker)?.0)
 }
 
-/// `text` without the lines from each marker to the next one, and without the line of a marker that is left over.
+/// `text` without the lines from each marker to the next one, and without the line of a marker that
+/// has no partner.
 pub(super) fn unmarked(text: &str, marker: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
@@ -28,10 +30,11 @@ pub(super) fn unmarked(text: &str, marker: &str) -> String {
     kept
 }
 
-/// The addresses of a list, each once, in their order. Brackets around the list or around an address are not part of it.
+/// The addresses of a list, each once, in their order. Brackets around the list or around an
+/// address are not part of it.
 ///
 /// # Errors
-/// When an entry of the list is not an address: then no mail is sent at all.
+/// If an entry of the list is not an address: then no mail is sent at all.
 pub(super) fn addresses(list: &str) -> Result<Vec<String>, MailError> {
     let bare = |entry: &str| entry.trim_matches(|c: char| c.is_whitespace() || "[](){}<>".contains(c)).to_owned();
     let mut known = BTreeSet::new();
@@ -43,7 +46,7 @@ pub(super) fn addresses(list: &str) -> Result<Vec<String>, MailError> {
     }
 }
 
-/// Whether SES would take it: a dot-atom, an `@` and a domain of at least two labels, all in ASCII.
+/// Whether SES accepts it: a dot-atom, an `@` and a domain of at least two labels, all in ASCII.
 fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let is_atom = |atom: &str| !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b));
@@ -69,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_what_stands_between_two_markers() {
+    fn a_list_is_the_text_between_two_markers() {
         let cases: [(&str, &[&str]); 9] = [
             ("Line2:M:a@x.com,b@y.com:M:", &["a@x.com", "b@y.com"]),
             ("Hello\r\nLine2:M: a@x.com , b@y.com :M: bye\r\n", &["a@x.com", "b@y.com"]),
@@ -95,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_spoils_the_list() {
+    fn an_invalid_address_makes_the_list_invalid() {
         for bad in [
             "nobody",
             "a@",

@@ -1,5 +1,7 @@
-//! The table by which every mail is processed once. A row is claimed for as long as the invocation can live, so that an attempt that died can be
-//! taken over and one that lives cannot; it then says which groups of readers have the mail, and at last how the mail ended.
+//! The table that makes sure that every mail is processed once. An attempt claims a row for as long
+//! as the invocation can live, so another attempt can take over from one that died but not from one
+//! that lives. The row then records which groups of readers have the mail, and finally how the mail
+//! ended.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -12,15 +14,16 @@ use std::time::{Duration, SystemTime};
 
 const SERVICE: &str = "dynamodb";
 
-/// How long a row is kept: longer than any message can come back. A dead letter lives for 14 days and may then be tried anew.
+/// How long a row is kept: longer than any message can be delivered again. A dead letter lives for
+/// 14 days and may then be retried.
 const KEPT: Duration = Duration::from_secs(365 * 86_400);
 
 /// How a mail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Handed to SES for all its readers.
+    /// Sent through SES to all its readers.
     Delivered,
-    /// Told to the fallback topic.
+    /// Published to the fallback topic.
     Fallback,
 }
 
@@ -35,14 +38,14 @@ impl Outcome {
     }
 }
 
-/// What comes of claiming a mail.
+/// The result of claiming a mail.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
     /// This attempt owns it until the deadline; the groups that have it already.
     Ours(BTreeSet<usize>),
-    /// Another attempt has it, and may still live.
+    /// Another attempt has claimed it, and may still run.
     Held,
-    /// There is nothing left to do.
+    /// The work is done.
     Ended(Outcome),
 }
 
@@ -50,7 +53,7 @@ pub(super) enum Claim {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) mail: &'a str,
-    /// Unlike any other attempt's at this mail.
+    /// Different from any other attempt's at this mail.
     pub(super) id: &'a str,
     pub(super) deadline: Deadline,
 }
@@ -93,14 +96,14 @@ impl SentMail {
         }
     }
 
-    /// Remembers that a group has the mail.
+    /// Records that a group has the mail.
     pub(super) async fn sent(&self, attempt: Attempt<'_>, group: usize) -> Result<(), DependencyFailure> {
         let Some(update) = self.update(attempt) else { return Ok(()) };
         let update = update.update_expression("ADD #groups :group").expression_attribute_names("#groups", "groups");
         write(update.expression_attribute_values(":group", AttributeValue::Ns(vec![group.to_string()]))).await
     }
 
-    /// Remembers how the mail ended.
+    /// Records how the mail ended.
     pub(super) async fn ended(&self, attempt: Attempt<'_>, outcome: Outcome) -> Result<(), DependencyFailure> {
         let Some(update) = self.update(attempt) else { return Ok(()) };
         let update = update
@@ -110,7 +113,7 @@ impl SentMail {
         write(update.expression_attribute_values(":outcome", AttributeValue::S(outcome.name().to_owned()))).await
     }
 
-    /// Gives the mail back, so that the next attempt need not wait for the end of the claim.
+    /// Releases the claim, so that the next attempt need not wait for its end.
     pub(super) async fn release(&self, attempt: Attempt<'_>) -> Result<(), DependencyFailure> {
         let Some(update) = self.update(attempt) else { return Ok(()) };
         write(update.update_expression("REMOVE #until").expression_attribute_names("#until", "until")).await
@@ -134,7 +137,7 @@ impl SentMail {
     }
 }
 
-/// Writes only while the row is still this attempt's.
+/// Writes only if the row still belongs to this attempt.
 async fn write(update: UpdateItemFluentBuilder) -> Result<(), DependencyFailure> {
     let written = update.condition_expression("#attempt = :attempt").send().await;
     written.map(|_| ()).map_err(|error| DependencyFailure::of(SERVICE, &error))

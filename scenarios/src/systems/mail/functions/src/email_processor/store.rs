@@ -1,5 +1,6 @@
-//! The two buckets: mail comes out of one, attachments go into the other, each with a link that works for as long as it was promised.
-//! At AWS a link also ends with the credentials that signed it: a promise that outlives a role's session needs credentials that do not.
+//! The two buckets: mail is read from one, attachments are stored in the other, each with a link
+//! that works for the promised time. At AWS a link also ends with the credentials that signed it. A
+//! link that must outlive a role's session needs credentials that do not expire with the session.
 
 use super::Failure;
 use super::file_name::key;
@@ -23,7 +24,7 @@ pub(super) struct Store {
     incoming: String,
     attachments: String,
     life: Duration,
-    /// Whether two attachments with one name are two objects.
+    /// Whether two attachments of the same name are two objects.
     numbered: bool,
 }
 
@@ -35,18 +36,18 @@ pub(super) struct Stored {
     pub(super) size: usize,
     pub(super) key: String,
     pub(super) link: String,
-    /// As long as it is asked for and small enough.
+    /// `Some` if inline content is wanted and this one is small enough.
     pub(super) content: Option<Bytes>,
 }
 
 impl Store {
     pub(super) fn new(config: &SdkConfig, incoming: String, attachments: String, life: Duration, numbered: bool) -> Self {
-        // With the bucket in the path one address serves all buckets, at AWS and locally.
+        // With the bucket in the path, one address serves all buckets, at AWS and locally.
         let client = Client::from_conf(Builder::from(config).force_path_style(true).build());
         Self { client, incoming, attachments, life, numbered }
     }
 
-    /// The mail of that id, as it came in.
+    /// The mail with that id, unchanged.
     pub(super) async fn mail(&self, id: &str) -> Result<Bytes, Failure> {
         let found = self.client.get_object().bucket(&self.incoming).key(id).send().await;
         let found = found.map_err(|error| DependencyFailure::of(SERVICE, &error))?;
@@ -65,7 +66,8 @@ impl Store {
         Ok(raw.into())
     }
 
-    /// Stores the attachments of a mail one after the other, letting each go before the next; contents of `inline` bytes in all stay at hand.
+    /// Stores the attachments of a mail one after the other and frees each before the next. Up to
+    /// `inline` bytes of content in total stay in memory.
     pub(super) async fn keep(&self, id: &str, attachments: Vec<Attachment>, inline: usize) -> Result<Vec<Stored>, DependencyFailure> {
         let (mut stored, mut left) = (Vec::with_capacity(attachments.len()), inline);
         for (n, attachment) in attachments.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The entry point of `thermostat-api`. It decides nothing.
+//! The entry point of `thermostat-api`. It contains no logic.
 
 use functions::serve::serve;
 use lambda_runtime::Error;

@@ -1,14 +1,15 @@
-//! The body of a control request, read once into what it asks for. A field of the wrong kind is refused, a missing one stays missing.
+//! The body of a control request, parsed once into a command. A field of the wrong type is refused,
+//! a missing field stays missing.
 
 use crate::time_of_day;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// What a body asks for.
+/// A parsed command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Command {
     pub(super) action: Action,
-    /// The temperature that the body names.
+    /// The temperature in the body.
     pub(super) temperature: Option<i64>,
     /// Minutes since midnight, of `globalTime`.
     pub(super) time: Option<i64>,
@@ -20,7 +21,7 @@ pub(super) enum Action {
     Set(Wish),
 }
 
-/// What a Set wants besides a temperature.
+/// What a Set contains besides a temperature.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Wish {
     power: Option<bool>,
@@ -63,7 +64,7 @@ impl Command {
         }
     }
 
-    /// The shadow's `desired` that a Set asks for.
+    /// The shadow's `desired` state for a Set.
     pub(super) fn desired(&self, with_mode: bool) -> Value {
         let Action::Set(wish) = &self.action else { return Value::Object(Map::new()) };
         let temperature = self.temperature.map(|temperature| ("temperature".to_owned(), Value::from(temperature)));
@@ -91,7 +92,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_whole_set_is_understood() {
+    fn a_set_with_all_fields_is_understood() {
         let body =
             json!({"action":"SetTemperature","globalTemperature":78,"globalTime":"3:30 PM","temperature":75,"power":true,"mode":"Auto"});
         let command = Command::read(&body).expect("the contract's own example");
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_body_does_not_have_stays_missing() {
+    fn a_field_missing_from_the_body_stays_missing() {
         for body in [json!({"action":"GetTemperature"}), json!({"action":"GetTemperature","temperature":null,"globalTime":null})] {
             assert_eq!(Command::read(&body), Ok(Command { action: Action::Get, temperature: None, time: None }), "{body}");
         }

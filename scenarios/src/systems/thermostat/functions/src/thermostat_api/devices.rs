@@ -1,4 +1,5 @@
-//! The table of devices and their people. A row that cannot be read is a failure of the table, never a device without an owner.
+//! The table of devices and their users. A row that cannot be read is a failure of the table, never
+//! a device without an owner.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -28,7 +29,7 @@ impl Devices {
         Self { client: Client::new(config), table }
     }
 
-    /// The device of that name, if there is one.
+    /// The device with that name, if it exists.
     pub(super) async fn find(&self, id: &str) -> Result<Option<Device>, DependencyFailure> {
         let key = AttributeValue::S(id.to_owned());
         let found = self.client.get_item().table_name(&self.table).key("deviceId", key).send().await;
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_for_its_owner_and_those_added_to_it() {
+    fn a_device_is_for_its_owner_and_the_users_added_to_it() {
         let row = Row::from([
             ("deviceId".to_owned(), AttributeValue::S("Thermostat1".to_owned())),
             ("primaryOwner".to_owned(), AttributeValue::S("john_doe".to_owned())),

@@ -1,4 +1,5 @@
-//! `thermostat-api`: who may look at and steer which thermostat, over HTTP. A failing neighbour is 503, never a denial and never a success.
+//! `thermostat-api`: decides who may read and control which thermostat, over HTTP. A failing
+//! dependency is 503, never a denial and never a success.
 
 mod command;
 mod devices;
@@ -28,7 +29,7 @@ pub struct Settings {
     pub policy_store: String,
     /// `ISSUER`: the user pool's address.
     pub issuer: String,
-    /// `CLIENT_ID`: the pool's client whose tokens are good here.
+    /// `CLIENT_ID`: the pool's client whose tokens are accepted here.
     pub client_id: String,
     /// `WEAKNESSES`
     pub weaknesses: Weaknesses<ThermostatWeakness>,
@@ -38,7 +39,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self {
@@ -61,7 +62,7 @@ pub struct ThermostatApi {
     shadows: Shadows,
 }
 
-/// What ends a request before its 200.
+/// Why a request ends without a 200.
 #[derive(Debug)]
 enum Refusal {
     Unauthorized,
@@ -78,10 +79,10 @@ impl From<DependencyFailure> for Refusal {
 }
 
 impl ThermostatApi {
-    /// The function as `settings` say, its clients as `config` says.
+    /// Builds the function from `settings`, with clients from `config`.
     ///
     /// # Errors
-    /// When the issuer is not an address.
+    /// If the issuer is not an address.
     pub fn new(settings: Settings, config: &SdkConfig) -> Result<Self, IssuerError> {
         Ok(Self {
             tokens: Verifier::new(&settings.issuer, &settings.client_id, Claims::Checked(TokenUse::Access))?,

@@ -1,4 +1,5 @@
-//! Asks the policy store. Only a clear ALLOW allows; an answer that says neither is a failure, not a denial.
+//! Asks the policy store. Only an explicit ALLOW allows; an answer that is neither ALLOW nor DENY
+//! is a failure, not a denial.
 
 use super::command::Command;
 use super::devices::Device;
@@ -18,7 +19,7 @@ const USER: &str = "AwsIotAvpWebApp::User";
 const ACTION: &str = "AwsIotAvpWebApp::Action";
 const DEVICE: &str = "AwsIotAvpWebApp::Device";
 
-/// A decision, and the document that tells the caller of it.
+/// A decision, and the document that reports it to the caller.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Evaluation {
     pub(super) allowed: bool,
@@ -26,7 +27,7 @@ pub(super) struct Evaluation {
 }
 
 impl Evaluation {
-    /// A denial that no policy store made: the weakness `outage-reads-as-denial`.
+    /// A denial that did not come from the policy store: the weakness `outage-reads-as-denial`.
     pub(super) fn denied() -> Self {
         Self { allowed: false, document: json!({"decision": "DENY", "determiningPolicies": [], "errors": []}) }
     }
@@ -54,7 +55,7 @@ impl Permissions {
         Self { client: Client::new(config), policy_store }
     }
 
-    /// Whether `user` may do what `command` asks with `device`.
+    /// Whether `user` may carry out `command` on `device`.
     pub(super) async fn ask(&self, user: &str, command: &Command, device: &Device) -> Result<Evaluation, DependencyFailure> {
         let request = self.request(user, command, device).map_err(|_| DependencyFailure::new(SERVICE, "the request could not be made"))?;
         Evaluation::read(&request.send().await.map_err(|error| DependencyFailure::of(SERVICE, &error))?)
@@ -80,7 +81,7 @@ impl Permissions {
     }
 }
 
-/// A missing value is a missing key: a policy that asks for it then says no.
+/// A missing value is a missing key: a policy that needs it then denies.
 fn context(command: &Command) -> ContextDefinition {
     let values = [("desiredTemperature", command.temperature), ("time", command.time)];
     let present = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), AttributeValue::Long(value?))));

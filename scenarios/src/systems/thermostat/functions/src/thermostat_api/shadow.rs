@@ -1,4 +1,4 @@
-//! The device shadows. A write counts only when the service has confirmed it.
+//! The device shadows. A write counts only once the service has confirmed it.
 
 use aws_config::SdkConfig;
 use aws_sdk_iotdataplane::Client;
@@ -17,7 +17,8 @@ impl Shadows {
         Self { client: Client::new(config) }
     }
 
-    /// The temperature that the device last reported; `null` if it has reported none or has no shadow yet.
+    /// The temperature that the device last reported; `null` if it has not reported one or has no
+    /// shadow yet.
     pub(super) async fn reported_temperature(&self, thing: &str) -> Result<Value, DependencyFailure> {
         let document = match self.client.get_thing_shadow().thing_name(thing).send().await {
             Ok(output) => read(output.payload())?,
@@ -27,15 +28,16 @@ impl Shadows {
         Ok(document.pointer("/state/reported/temperature").cloned().unwrap_or(Value::Null))
     }
 
-    /// Writes to the shadow and gives the service's answer.
+    /// Writes to the shadow and returns the service's answer.
     pub(super) async fn update(&self, thing: &str, document: &Value) -> Result<Value, DependencyFailure> {
         let payload = Blob::new(document.to_string());
         let output = self.client.update_thing_shadow().thing_name(thing).payload(payload).send().await;
         read(output.map_err(|error| DependencyFailure::of(SERVICE, &error))?.payload())
     }
 
-    /// Leaves the writing behind: the weakness `shadow-write-not-awaited`. It looks first, as the published form did, so the
-    /// environment is frozen between the look and the write.
+    /// Starts the write without waiting for it: the weakness `shadow-write-not-awaited`. It reads
+    /// first, as the published form did, so the environment is frozen between the read and the
+    /// write.
     pub(super) fn update_later(&self, thing: &str, document: &Value) {
         let (shadows, thing, document) = (Self { client: self.client.clone() }, thing.to_owned(), document.clone());
         tokio::spawn(async move {

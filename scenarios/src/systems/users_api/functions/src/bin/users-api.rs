@@ -1,4 +1,4 @@
-//! The entry point of `users-api`. It decides nothing.
+//! The entry point of `users-api`. It contains no logic.
 
 use functions::clock::Deadline;
 use functions::serve::serve;

@@ -1,5 +1,6 @@
-//! `users-api`: users by id, over HTTP. One binary serves every shape of the API; which routes reach it is the gateway's affair. A failing table
-//! is 503, never an absent user, and nothing is acknowledged before it is written.
+//! `users-api`: users by id, over HTTP. One binary serves every shape of the API; the gateway
+//! decides which routes reach it. A failing table is 503, never a missing user, and nothing is
+//! acknowledged before it is written.
 
 mod rows;
 mod user;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use user::{NotUnderstood, User};
 
-/// What must be left of the invocation, to answer.
+/// Time to keep in reserve for the answer.
 const TO_ANSWER: Duration = Duration::from_secs(1);
 
 /// The function's environment variables.
@@ -24,7 +25,7 @@ const TO_ANSWER: Duration = Duration::from_secs(1);
 pub struct Settings {
     /// `TABLE_NAME`: the users of all shapes.
     pub table: String,
-    /// `SHAPE`: what this shape's keys begin with, so that no shape sees another's users.
+    /// `SHAPE`: the prefix of this shape's keys, so that no shape sees another's users.
     pub shape: String,
     /// `WEAKNESSES`
     pub weaknesses: Weaknesses<UsersWeakness>,
@@ -34,7 +35,7 @@ impl Settings {
     /// Reads the variables with `lookup`.
     ///
     /// # Errors
-    /// Names everything that is missing or not known.
+    /// If a variable is missing or invalid; the error names all of them.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut reader = Reader::new(lookup);
         let settings = Self { table: reader.required("TABLE_NAME"), shape: reader.required("SHAPE"), weaknesses: reader.weaknesses() };
@@ -48,7 +49,7 @@ pub struct UsersApi {
     rows: Rows,
 }
 
-/// What ends a request before its 2xx.
+/// Why a request ends without a 2xx.
 #[derive(Debug)]
 enum Refusal {
     NotFound,
@@ -70,7 +71,7 @@ impl From<NotUnderstood> for Refusal {
 }
 
 impl UsersApi {
-    /// The function as `settings` say, its client as `config` says.
+    /// Builds the function from `settings`, with a client from `config`.
     pub fn new(settings: Settings, config: &SdkConfig) -> Self {
         Self { rows: Rows::new(config, settings.table, &settings.shape), weaknesses: settings.weaknesses }
     }
@@ -148,7 +149,7 @@ impl UsersApi {
         Ok(json!({"statusCode": 204, "body": "", "isBase64Encoded": false}))
     }
 
-    /// A failure stays one, but for the weakness `outage-reads-as-absence`.
+    /// A failure stays a failure, except with the weakness `outage-reads-as-absence`.
     fn absence<T>(&self, failure: DependencyFailure) -> Result<Option<T>, DependencyFailure> {
         if self.weaknesses.has(UsersWeakness::OutageReadsAsAbsence) {
             log(&failure);

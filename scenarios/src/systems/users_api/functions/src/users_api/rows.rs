@@ -1,5 +1,5 @@
-//! The table of users. A row that cannot be read is a failure of the table, never an absent user; a condition decides in the table itself, so
-//! that two requests at once cannot both be right.
+//! The table of users. A row that cannot be read is a failure of the table, never a missing user.
+//! Conditions are checked in the table itself, so that two concurrent requests cannot both succeed.
 
 use super::user::User;
 use aws_config::SdkConfig;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 pub(super) const SERVICE: &str = "dynamodb";
 
-/// Users in one answer at most.
+/// The most users in one answer.
 const PAGE: usize = 25;
 
 type Row = HashMap<String, AttributeValue>;
@@ -21,25 +21,25 @@ type Row = HashMap<String, AttributeValue>;
 pub(super) struct Rows {
     client: Client,
     table: String,
-    /// What the keys of this shape begin with.
+    /// The prefix of this shape's keys.
     prefix: String,
 }
 
-/// What became of a create.
+/// The result of a create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Created {
     /// The user is new.
     New,
-    /// The same user was there already.
+    /// The same user existed already.
     Before,
-    /// A user with other values was there already.
+    /// A user with other values existed already.
     Other,
 }
 
-/// A part of all users.
+/// One page of users.
 pub(super) struct Page {
     pub(super) users: Vec<User>,
-    /// The last id of this part, where there is more.
+    /// The last id of this page, if there are more.
     pub(super) next: Option<String>,
 }
 
@@ -52,14 +52,14 @@ impl Rows {
         AttributeValue::S(format!("{}{id}", self.prefix))
     }
 
-    /// The user of that id, if there is one.
+    /// The user with that id, if it exists.
     pub(super) async fn find(&self, id: &str) -> Result<Option<User>, DependencyFailure> {
         let asked = self.client.get_item().table_name(&self.table).key("id", self.key(id)).consistent_read(true);
         let found = asked.send().await.map_err(|error| DependencyFailure::of(SERVICE, &error))?;
         found.item().map(|row| self.read(row)).transpose()
     }
 
-    /// Puts a user whom there is not yet.
+    /// Puts a user that does not exist yet.
     pub(super) async fn create(&self, user: &User) -> Result<Created, DependencyFailure> {
         let put = self
             .put_item(user)
@@ -74,7 +74,7 @@ impl Rows {
         Ok(if self.read(row)? == *user { Created::Before } else { Created::Other })
     }
 
-    /// Replaces the user with that id; false where there is no such user.
+    /// Replaces the user with that id; false if it does not exist.
     pub(super) async fn replace(&self, user: &User) -> Result<bool, DependencyFailure> {
         match self.put_item(user).condition_expression("attribute_exists(id)").send().await {
             Ok(_) => Ok(true),
@@ -121,7 +121,7 @@ impl Rows {
         Ok(Page { users, next })
     }
 
-    /// Looks, and leaves the writing behind: the weakness `write-not-awaited`.
+    /// Reads, and starts the write without waiting for it: the weakness `write-not-awaited`.
     pub(super) async fn create_later(&self, user: &User) -> Result<Created, DependencyFailure> {
         Ok(match self.find(&user.id).await? {
             Some(found) if found == *user => Created::Before,
@@ -142,7 +142,8 @@ impl Rows {
         Ok(there)
     }
 
-    /// It looks once more before it writes, so the environment is frozen between the look and the write.
+    /// It reads once more before it writes, so the environment is frozen between the read and the
+    /// write.
     fn put_later(&self, user: &User) {
         let (rows, user) = (self.clone(), user.clone());
         tokio::spawn(async move {

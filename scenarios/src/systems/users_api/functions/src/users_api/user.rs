@@ -1,17 +1,17 @@
-//! One user, as a request tells it and as an answer shows it. What is not understood is named by its field and never guessed.
+//! One user, in a request and in an answer. An invalid field is named and never guessed.
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-/// Characters of an id at most.
+/// The most characters of an id.
 const LONGEST_ID: usize = 64;
 
-/// Characters of a name or an address at most.
+/// Most characters in a name or an address.
 const LONGEST_TEXT: usize = 256;
 
 const FIELDS: [&str; 3] = ["id", "name", "email"];
 
-/// What a request got wrong.
+/// What is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{field}` {what}")]
 pub(super) struct NotUnderstood {
@@ -21,7 +21,7 @@ pub(super) struct NotUnderstood {
 
 impl NotUnderstood {
     fn new(field: &str, what: &'static str) -> Self {
-        // A field's name is the caller's text, and goes back to the caller only.
+        // A field's name is text from the caller, so it is returned to the caller only.
         Self { field: field.chars().take(LONGEST_ID).collect(), what }
     }
 }
@@ -35,7 +35,8 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Reads a body. Where the path names the user, the body need not, and must not name another.
+    /// Reads a body. If the path names the user, the body need not name it, and must not name
+    /// another one.
     pub(super) fn read(body: Option<Value>, of_path: Option<&str>) -> Result<Self, NotUnderstood> {
         let Some(Value::Object(body)) = body else { return Err(NotUnderstood::new("body", "is not a JSON object")) };
         if let Some(other) = body.keys().find(|key| !FIELDS.contains(&key.as_str())) {
@@ -54,13 +55,13 @@ impl User {
         Ok(Self { id: id.to_owned(), name: text(&body, "name")?.to_owned(), email: email.to_owned() })
     }
 
-    /// As an answer shows it.
+    /// The user in an answer.
     pub(super) fn document(&self) -> Value {
         json!({"id": self.id, "name": self.name, "email": self.email})
     }
 }
 
-/// An id that may be one, or what is wrong with `field`.
+/// A valid id, or what is wrong with `field`.
 pub(super) fn id<'a>(text: &'a str, field: &str) -> Result<&'a str, NotUnderstood> {
     let fits = (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if fits { Ok(text) } else { Err(NotUnderstood::new(field, "is not 1 to 64 of `A-Z`, `a-z`, `0-9` and `-`")) }
