@@ -135,8 +135,8 @@ pub(crate) fn is_pointer(text: &str) -> bool {
     (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
-/// Whether `found`, as JSON, is the wanted value. A text longer than a plan cannot match, so it is
-/// never parsed.
+/// Whether `found`, as JSON, is the wanted value. A value longer than a plan, other than a string,
+/// cannot match, so it is never parsed.
 fn is_wanted(wanted: &Value, found: &str) -> bool {
     match wanted {
         Value::String(pattern) => said(found).is_some_and(|text| matches(pattern, &text, Wild::Text)),

@@ -125,7 +125,7 @@ impl Source for Fetched {
         self.heard()
     }
 
-    /// Starts another process, so that it reads everything again and does not call in step with
+    /// Drops the program, so that a new one reads everything again and does not call in step with
     /// other environments.
     fn forget(&mut self) {
         (self.running, self.again, self.pause) = (None, None, FIRST_PAUSE);
