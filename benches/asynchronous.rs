@@ -1,5 +1,6 @@
-//! What the asynchronous half of the local stack carries: rising rates of mail and of sign-ins, run as any experiment is, without a fault.
-//! Generator, services, platform, functions and oracles share the machine. It asserts nothing.
+//! The capacity of the asynchronous half of the local stack: rising rates of mail and of sign-ins,
+//! run like any experiment, without a fault. Generator, services, platform, functions and oracles
+//! share the machine. It asserts nothing.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -55,7 +56,7 @@ fn measured(folder: &Path, system: &str, endpoint: &str, load: &str, seconds: u3
     std::fs::write(&file, text)?;
     let (before, from) = (childrens_processor_time(), Instant::now());
     let mut command = Command::new(support::BROWNOUT);
-    // Everything is built by now.
+    // Everything is already built.
     command.arg("run").arg(&file).arg("--out").arg(folder).env_remove("CARGO");
     let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     let cores = (childrens_processor_time() - before) / from.elapsed().as_secs_f64();
@@ -83,7 +84,8 @@ fn figures(result: &Value, endpoint: &str, cores: f64) -> Vec<String> {
     ]
 }
 
-/// Seconds of processor time of all processes that this one has started and waited for, theirs included.
+/// Seconds of processor time of all processes that this one has started and waited for, including
+/// their children.
 fn childrens_processor_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name in brackets: state is field 3, cutime and cstime are 16 and 17 (proc_pid_stat(5)).

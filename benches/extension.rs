@@ -1,6 +1,6 @@
-//! What the extension costs when it injects nothing, when a plan makes it look at events, and how late it is when it injects, beside a byte forwarder
-//! and a plain pass-through in the same run.
-//! It asserts nothing: a bar that is missed is printed as missed.
+//! The extension's cost when it injects nothing and when a plan makes it read events, and its
+//! lateness when it injects, compared with a byte forwarder and a plain pass-through in the same
+//! run. It asserts nothing: a missed target is printed as missed.
 
 #[path = "cost/armed.rs"]
 mod armed;
@@ -27,7 +27,8 @@ use support::{Done, has_flag, row, table};
 
 /// The trace root that every event has.
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
-/// A source that never has a plan: what an idle extension in front of a production function looks at.
+/// A source that never has a plan, like that of an idle extension in front of a production
+/// function.
 const NO_PLAN: &str = "file:/nonexistent/plan.json";
 
 fn main() -> Done {
@@ -59,7 +60,7 @@ impl Figure {
     }
 }
 
-/// A payload of JSON with so many bytes.
+/// A JSON payload of this many bytes.
 fn payload(bytes: usize) -> String {
     format!("{{\"pad\":\"{}\"}}", "x".repeat(bytes.saturating_sub(10)))
 }

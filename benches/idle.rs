@@ -16,14 +16,14 @@ use support::{Done, descriptors, memory, processor_time, row, table};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const POLLERS: usize = 16;
-/// How many samples are taken, evenly.
+/// How many samples are taken, at even intervals.
 const SAMPLES: u64 = 10;
 
 fn main() -> Done {
     if support::is_wanted() { measure(count()?) } else { Ok(()) }
 }
 
-/// `--count N`; ten million unless it is given.
+/// `--count N`; ten million by default.
 fn count() -> Done<u64> {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--count").skip(1);
     arguments.next().map_or(Ok(10_000_000), |text| text.parse().map_err(|_| format!("`--count {text}` is not a number").into()))

@@ -1,4 +1,5 @@
-//! A delay that was asked for, against what was waited and against what the caller saw. It asserts nothing.
+//! A requested delay, compared with the actual wait and with what the caller saw. It asserts
+//! nothing.
 
 #[path = "support/extension.rs"]
 mod binary;
@@ -14,7 +15,8 @@ use faults::{Arm, Entry, Facts, Identity, Memory, Plan};
 use lambda::Platform;
 use support::{Done, Part, has_flag, quantile, row, table};
 
-/// An event finds everyone asleep, as at a low load: after a wait they are as cold as before it.
+/// The pause before an event, so that all processes sleep as at a low load: after a wait they are
+/// as cold as before it.
 const REST: Duration = Duration::from_millis(20);
 /// Half of all events wait for this.
 const ASKED: Duration = Duration::from_millis(50);
@@ -63,7 +65,7 @@ fn measure(events: usize) -> Done {
     Ok(())
 }
 
-/// The line about the last event: it is written before the answer goes on.
+/// The line about the last event, which is written before the answer is passed on.
 fn eligible(extension: &mut Part) -> Done<Eligible> {
     loop {
         let line = Entry::from_line(&format!("{}\n", extension.tell()?)).and_then(|entry| entry.eligible().pop());

@@ -1,5 +1,5 @@
-//! The generator against stock goose: what a request costs it, what it tells of a server that stands still, and how late it is.
-//! Server and generators are processes of their own; it asserts nothing.
+//! The generator compared with stock goose: the cost of a request, the results for a server that
+//! pauses, and the lateness. Server and generators are separate processes; it asserts nothing.
 
 #[path = "load/generators.rs"]
 mod generators;
@@ -38,7 +38,7 @@ fn start_server(mode: &str) -> Done<(Part, String)> {
     Ok((server, address))
 }
 
-/// Runs a generator to its end and returns what it tells.
+/// Runs a generator to its end and returns its figures.
 fn generate(role: &str, address: &str, rate: f64, seconds: u32, users: u32, threads: u32) -> Done<Value> {
     let settings = [
         ("ADDRESS", address.to_owned()),
@@ -51,9 +51,10 @@ fn generate(role: &str, address: &str, rate: f64, seconds: u32, users: u32, thre
     Part::start(role, &settings)?.tell()
 }
 
-/// Requests for each second of processor time, 50 connections to a server that answers at once.
+/// Requests per second of processor time, with 50 connections to a server that answers at once.
 fn cost(blocks: usize) -> Done {
-    // As fast as it goes: a rate that nothing here reaches, cut off after the time. And paced, where every request waits for its time.
+    // As fast as possible: a rate that no generator here reaches, cut off after the time. And
+    // paced, where every request waits until it is due.
     let candidates = [
         ("stock goose, user.get, #[tokio::main]", "goose", 0.0, 2),
         ("stock goose, user.get, one thread", "goose", 0.0, 1),
@@ -86,7 +87,7 @@ fn cost(blocks: usize) -> Done {
     Ok(())
 }
 
-/// 500 requests a second against a server that stands still 1 s in every 5 s.
+/// 500 requests a second to a server that pauses for 1 s in every 5 s.
 fn standing_still(seconds: u32) -> Done {
     let (_server, address) = start_server("stands-still")?;
     let ours = generate("ours", &address, 500.0, seconds, 600, 1)?;
@@ -108,7 +109,7 @@ fn standing_still(seconds: u32) -> Done {
     Ok(())
 }
 
-/// 500 requests a second against a server that takes 11 ms.
+/// 500 requests a second to a server that takes 11 ms.
 fn lateness(seconds: u32) -> Done {
     let (_server, address) = start_server("eleven")?;
     let ours = generate("ours", &address, 500.0, seconds, 50, 1)?;

@@ -1,4 +1,5 @@
-//! What the local stack carries: rising rates through gateway, cached authorizer, extension and function, as `brownout up` has them. It asserts nothing.
+//! The capacity of the local stack: rising rates through gateway, cached authorizer, extension and
+//! function, as `brownout up` starts them. It asserts nothing.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -46,7 +47,7 @@ fn measure(seconds: u32) -> Done {
         "queued",
         "new environments"
     ]];
-    // The first is not shown: environments start in it.
+    // The first rate is not shown, because environments start during it.
     for (index, rate) in [200.0, 200.0, 500.0, 1_000.0, 1_500.0, 2_000.0].into_iter().enumerate() {
         let settings = [
             ("ADDRESS", addresses.gateway.clone()),
@@ -85,7 +86,7 @@ fn measure(seconds: u32) -> Done {
     Ok(())
 }
 
-/// The stack under load; taken down when dropped, by its guard at the latest.
+/// The stack under load; taken down when dropped, if necessary by its guard process.
 struct Stack {
     part: Part,
     marker: String,
@@ -111,7 +112,8 @@ impl Drop for Stack {
     }
 }
 
-/// User and system time of a process: fields 14 and 15, counted behind the name, which may hold anything.
+/// User and system time of a process: fields 14 and 15, counted after the name, which may contain
+/// anything.
 fn ticks(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
@@ -131,7 +133,7 @@ fn addresses(folder: &Path) -> Done<Addresses> {
     }
 }
 
-/// What the platform has counted so far.
+/// The platform's counts so far.
 fn health(folder: &Path) -> run_folder::Health {
     std::fs::read(folder.join("platform.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }

@@ -13,7 +13,7 @@ use support::{BROWNOUT, Done, program, row, table};
 /// One run: an experiment and its seed.
 type Run = (&'static str, u64);
 
-/// How a run ended, and the first reason for it.
+/// The verdict of a run, and its first reason.
 struct Ending {
     verdict: String,
     reason: String,
@@ -27,7 +27,8 @@ fn main() -> Done {
     let only = after("--only");
     let names = engine::shipped::all().map(|(name, _)| name).filter(|name| only.as_deref().is_none_or(|only| only == *name));
     let names: Vec<_> = names.collect();
-    // All seeds of one experiment are spread over the whole time, so that no experiment meets one mood of the machine.
+    // The seeds of one experiment are spread over the whole time, so that the machine's changing
+    // load affects all experiments alike.
     let runs: Vec<Run> = (1..=seeds).flat_map(|seed| names.iter().map(move |name| (*name, seed))).collect();
     let programs = program("brownout-extension")?.with_file_name("");
     let next = Mutex::new(runs.into_iter());

@@ -1,5 +1,5 @@
-//! The programs that this command starts: found beside it or where `BROWNOUT_PROGRAMS` says, and built first where this command runs from its own
-//! workspace.
+//! The programs that this command starts: found in its folder or in `BROWNOUT_PROGRAMS`, and built
+//! first if this command runs from its own workspace.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use std::process::{Command, Stdio};
 use scenarios::systems::System;
 use stack::artifacts::Artifacts;
 
-/// The variable that names the folder of the programs where they are not beside this command.
+/// The variable that names the folder of the programs, if they are not in this command's folder.
 const FOLDER: &str = "BROWNOUT_PROGRAMS";
 
-/// Finds the extension and the programs of these systems; under `cargo run` and `cargo test` in the workspace they are built before, and no others.
+/// Finds the extension and the programs of these systems. Under `cargo run` and `cargo test` in the
+/// workspace, only these are built first.
 ///
 /// # Errors
-/// Where the build fails or a program is missing.
+/// If the build fails or a program is missing.
 pub fn find(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<dyn Error>> {
     let systems: Vec<_> = systems.into_iter().collect();
     if let Some((cargo, workspace)) = workspace(&folder()?) {
@@ -23,18 +24,18 @@ pub fn find(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<
     look(systems)
 }
 
-/// The same, and builds nothing.
+/// The same, without building.
 ///
 /// # Errors
-/// Where a program is missing.
+/// If a program is missing.
 pub fn look(systems: impl IntoIterator<Item = System>) -> Result<Artifacts, Box<dyn Error>> {
     Ok(Artifacts::in_folder(&folder()?, &programs(&systems.into_iter().collect::<Vec<_>>()))?)
 }
 
-/// Finds one program, built before as [`find`] does.
+/// Finds one program, and builds it first as [`find`] does.
 ///
 /// # Errors
-/// Where the build fails or it is missing.
+/// If the build fails or it is missing.
 pub fn program(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     if let Some((cargo, workspace)) = workspace(&folder()?) {
         build(&cargo, &workspace, &[name])?;
@@ -42,10 +43,10 @@ pub fn program(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     beside(name)
 }
 
-/// The same, and builds nothing.
+/// The same, without building.
 ///
 /// # Errors
-/// Where it is missing.
+/// If it is missing.
 pub fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     Ok(Artifacts::in_folder(&folder()?, &[name])?.folder.join(name))
 }
@@ -61,7 +62,8 @@ fn folder() -> std::io::Result<PathBuf> {
     }
 }
 
-/// Cargo and the workspace, where cargo started us and our own binary lies in that workspace's release folder.
+/// Cargo and the workspace, if cargo started this process and its binary is in that workspace's
+/// release folder.
 fn workspace(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     let cargo = PathBuf::from(std::env::var_os("CARGO")?);
     let workspace = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?).canonicalize().ok()?;
@@ -69,7 +71,8 @@ fn workspace(folder: &Path) -> Option<(PathBuf, PathBuf)> {
     ours.then_some((cargo, workspace))
 }
 
-/// All of the workspace is selected, so that the same features are resolved as for this command and nothing is compiled twice.
+/// Selects the whole workspace, so that the same features are resolved as for this command and
+/// nothing is compiled twice.
 fn build(cargo: &Path, workspace: &Path, programs: &[&str]) -> Result<(), Box<dyn Error>> {
     let status = Command::new(cargo)
         .args(["build", "--release", "--workspace"])

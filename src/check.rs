@@ -1,10 +1,10 @@
-//! `brownout check`: everything that `run` checks, touching nothing.
+//! `brownout check`: everything that `run` checks, without changing anything.
 
 use engine::check::power;
 use engine::file::{Wrong, line_and_column};
 use engine::{Plan, shipped};
 
-/// Checks experiments and says what is wrong with each; the exit code is 0 or 2.
+/// Checks experiments and prints what is wrong with each; the exit code is 0 or 2.
 pub fn check(experiments: &[String]) -> u8 {
     let mut code = 0;
     for wanted in experiments {
@@ -25,7 +25,7 @@ pub fn check(experiments: &[String]) -> u8 {
 /// Finds, reads and checks an experiment.
 ///
 /// # Errors
-/// Everything that is wrong, ready to print, each line with its place.
+/// Everything that is wrong, ready to print, each line with its position.
 pub fn read(wanted: &str) -> Result<Plan, String> {
     let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", protocol::chain(&error)))?;
     engine::check(&name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))

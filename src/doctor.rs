@@ -1,5 +1,5 @@
-//! `brownout doctor`: looks at this machine, and at the account of an experiment with `[aws]`, and says for each thing that is wrong what cures it.
-//! It changes nothing, and builds nothing but the program that calls AWS.
+//! `brownout doctor`: checks this machine, and the account of an experiment with `[aws]`, and names
+//! a fix for each problem. It changes nothing, and builds only the program that calls AWS.
 
 use std::error::Error;
 use std::io;
@@ -16,19 +16,20 @@ use crate::{artifacts, aws_program, check};
 /// One connection for each user of the generator, and a few for each environment.
 const DESCRIPTORS: u64 = 4096;
 
-/// The generator has one to itself, the stack another.
+/// One for the generator, one for the stack.
 const CORES: usize = 2;
 
-/// Journeys a second that a core carries, the stack included: 1,000/s were measured on two (`benches/FIGURES.md`).
+/// Journeys a second for each core, including the stack: 1,000/s were measured on two
+/// (`benches/FIGURES.md`).
 const JOURNEYS_A_CORE: f64 = 500.0;
 
-/// The stack's own services, and an environment's runtime API for each function twice.
+/// The stack's own services, and two environments' runtime APIs for each function.
 const PORTS: usize = 64;
 
-/// Looks, and says what it found; the exit code is 2 where something is wrong.
+/// Checks and prints the findings; the exit code is 2 if a check fails.
 ///
 /// # Errors
-/// Where the experiment cannot be read.
+/// If the experiment cannot be read.
 pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
     let plan = match experiment.map(check::read).transpose() {
         Ok(plan) => plan,
@@ -49,7 +50,8 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
     }
 }
 
-/// What a run needs of this machine; without an experiment, a run of the systems that come with brownout.
+/// Checks what a run needs from this machine; without an experiment, a run of the systems that come
+/// with brownout.
 fn machine(plan: Option<&Plan>) -> Vec<Finding> {
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_local_run_lacks_is_said_with_its_cure() {
+    fn what_a_local_run_lacks_is_reported_with_a_fix() {
         let refused = |_: &str| Err(io::Error::from(io::ErrorKind::AddrNotAvailable));
         let python = |name: &str| (name == "BROWNOUT_PYTHON").then(|| PathBuf::from("/nowhere/python"));
         for (finding, what, cure) in [
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_it_should_be_is_ok() {
+    fn a_machine_without_problems_is_ok() {
         assert!([cores(2, 1_000.0), descriptors(4096)].iter().all(|finding| failing(finding).is_none()));
         assert!(interpreters(|_| None).is_empty());
     }

@@ -1,7 +1,7 @@
-//! The exit codes that no verdict has.
+//! The exit codes that do not come from a verdict.
 
 /// An internal error.
 pub const INTERNAL: u8 = 1;
 
-/// Not understood, or not carried out.
+/// The input was invalid, or the command could not be carried out.
 pub const COULD_NOT_RUN: u8 = 2;

@@ -1,4 +1,5 @@
-//! `brownout export`: an experiment written out for AWS's own tools, or a workflow for CI. It calls nobody.
+//! `brownout export`: exports an experiment for AWS's own tools, or a workflow for CI. It makes no
+//! network call.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -8,10 +9,10 @@ use exports::{Experiment, File, Write};
 use crate::check;
 use crate::cli::Export;
 
-/// Writes the files and names them.
+/// Writes the files and prints their names.
 ///
 /// # Errors
-/// Where the experiment is not one for this, or a file cannot be written.
+/// If the experiment cannot be exported in this format, or a file cannot be written.
 pub fn export(arguments: &Export) -> Result<u8, Box<dyn Error>> {
     let files = match files(arguments) {
         Ok(files) => files,

@@ -1,4 +1,5 @@
-//! `brownout faults`: every fault with its settings and what the caller sees, made from the types that read and carry them.
+//! `brownout faults`: every fault with its settings and what the caller sees, generated from the
+//! types that parse them.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -10,7 +11,7 @@ use faults::kinds::{Described, KINDS, NAMES, described};
 use faults::settings::Seen;
 use serde_json::{Map, Value};
 
-/// Prints the page, or one kind's part of it.
+/// Prints the page, or the part about one kind.
 pub fn faults(kind: Option<&str>) -> Result<u8, Box<dyn Error>> {
     match kind.map(|name| (name, described(name))) {
         None => print!("{}", page()?),
@@ -75,7 +76,8 @@ fn section(schema: &Schema, kind: &Described) -> Result<String, std::fmt::Error>
     Ok(section)
 }
 
-/// What the caller sees: a row for each trigger, a column for each way in which the settings matter.
+/// What the caller sees: a row for each trigger, a column for each variant of the settings that
+/// matters.
 fn seen(ways: &[Seen]) -> Result<String, std::fmt::Error> {
     let mut table = String::from("| Trigger |");
     for way in ways {
@@ -134,14 +136,14 @@ impl Schema {
         Some(text(self.named(name))).filter(|text| !text.is_empty())
     }
 
-    /// The type that a schema refers to, also where it may be left out.
+    /// The type that a schema refers to, even if it is optional.
     fn target(schema: &Value) -> Option<&str> {
         let reference = |schema: &'_ Value| schema.get("$ref").is_some();
         let either = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten().find(|one| reference(one));
         either.unwrap_or(schema).get("$ref")?.as_str()?.rsplit('/').next()
     }
 
-    /// The settings of a type that is a table, or the ways of writing one that is a choice.
+    /// The settings of a table, or the variants of an enum.
     fn rows_of(&self, name: &str, wanted: impl Fn(&str) -> bool) -> Vec<Row> {
         let schema = self.named(name);
         let required: Vec<_> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -224,9 +226,9 @@ fn flat(map: &Map<String, Value>) -> String {
 
 #[cfg(test)]
 mod tests {
-    /// `BROWNOUT_WRITE=1` writes it anew.
+    /// `BROWNOUT_WRITE=1` rewrites it.
     #[test]
-    fn the_page_in_the_repository_is_the_one_the_code_makes() {
+    fn the_page_in_the_repository_matches_the_code() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/faults.md");
         let made = super::page().unwrap();
         if std::env::var_os("BROWNOUT_WRITE").is_some() {
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_says_what_it_is() {
+    fn every_setting_has_a_description() {
         let schema = super::Schema::new();
         for kind in faults::kinds::NAMES {
             let settings = super::Schema::target(schema.property("FaultEntry", kind)).unwrap();
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn every_example_is_one_of_its_kind_and_right() {
+    fn every_example_is_valid_and_of_its_kind() {
         for kind in super::KINDS {
             let entry: super::FaultEntry = toml::from_str(kind.example).unwrap();
             let kinds = entry.kinds();

@@ -1,11 +1,12 @@
-//! What a person reads once the stack is up: where everything is, and something to try on each system. It only words.
+//! The text that `up` prints once the stack is up: the addresses, and something to try on each
+//! system.
 
 use std::time::Duration;
 
 use run_folder::Addresses;
 use scenarios::systems::System;
 
-/// The text, in bold letters where they are wanted.
+/// The text, with bold letters if `bold`.
 pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
     let title = if bold { "\u{1b}[1mThe stack is up\u{1b}[0m" } else { "The stack is up" };
     let mut text = format!("{title} after {:.1} s: {}\n\n", took.as_secs_f64(), a.functions.join(", "));

@@ -1,4 +1,5 @@
-//! The command `brownout`: reads what is asked, hands it to one file a subcommand, and turns what comes back into an exit code.
+//! The command `brownout`: parses the arguments, calls the file of the subcommand, and turns its
+//! result into an exit code.
 
 #[macro_use]
 mod print;
@@ -40,7 +41,8 @@ fn main() -> ExitCode {
             return written(u8::try_from(said.exit_code()).unwrap_or(COULD_NOT_RUN));
         }
     };
-    // Whoever unwinds past here has closed what it held: the stack sees its input end, waits out the lease and goes.
+    // A panic has closed its pipes while unwinding: the stack sees its input end, waits until the
+    // lease has run out and exits.
     let Ok(done) = std::panic::catch_unwind(|| carry_out(cli.command)) else {
         eprintln!("error: this is a bug in brownout; please report it with the output above");
         return ExitCode::from(INTERNAL);
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Nothing has gone well where what was asked for could not be written.
+/// A command whose output could not be written has failed.
 fn written(code: u8) -> ExitCode {
     let Some(cause) = print::failure() else { return ExitCode::from(code) };
     eprintln!("error: standard output cannot be written; give it to a file or a device with free space: {cause}");

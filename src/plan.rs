@@ -1,4 +1,4 @@
-//! `brownout plan`: what `run --target aws` would change and call, reading only.
+//! `brownout plan`: what `run --target aws` would change and call, read-only.
 
 use std::error::Error;
 
@@ -6,10 +6,10 @@ use protocol::Task;
 
 use crate::{aws_program, check};
 
-/// Prints the plan; the exit code is 2 where a function could not be attached to.
+/// Prints the plan; the exit code is 2 if a function cannot be attached.
 ///
 /// # Errors
-/// Where the experiment is not on deployed functions, or the program that calls AWS is missing.
+/// If the experiment is not on deployed functions, or the program that calls AWS is missing.
 pub fn plan(wanted: &str) -> Result<u8, Box<dyn Error>> {
     let plan = match check::read(wanted) {
         Ok(plan) => plan,

@@ -1,35 +1,36 @@
-//! `print!`, `println!`, `eprint!` and `eprintln!` for this command: the standard ones panic once the reader has gone (`brownout faults | head`),
-//! and a run that panics does not take its stack down in order.
+//! `print!`, `println!`, `eprint!` and `eprintln!` for this command: the standard ones panic once
+//! the reader has exited (`brownout faults | head`), and a run that panics does not take down its
+//! stack cleanly.
 
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write};
 use std::sync::OnceLock;
 
-/// Why standard output could not be written, the first time.
+/// The first error of standard output.
 static FAILED: OnceLock<Error> = OnceLock::new();
 
 fn write(mut output: impl Write, text: Arguments<'_>) -> Result<(), Error> {
     output.write_fmt(text).and_then(|()| output.flush())
 }
 
-/// Writes to standard output as far as somebody reads.
+/// Writes to standard output, as long as there is a reader.
 pub fn out(text: Arguments<'_>) {
     keep(write(std::io::stdout().lock(), text));
 }
 
-/// Writes to standard error; where nobody can be told, nobody is.
+/// Writes to standard error, and ignores failures.
 pub fn err(text: Arguments<'_>) {
     let _ = write(std::io::stderr().lock(), text);
 }
 
-/// Keeps why standard output could not be written. A reader that has gone has read what it wanted.
+/// Keeps the error of standard output. A closed pipe is not an error.
 pub fn keep(written: Result<(), Error>) {
     if let Some(cause) = written.err().filter(|cause| cause.kind() != ErrorKind::BrokenPipe) {
         let _ = FAILED.set(cause);
     }
 }
 
-/// Why standard output could not be written.
+/// The error of standard output, if there was one.
 pub fn failure() -> Option<&'static Error> {
     FAILED.get()
 }

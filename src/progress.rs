@@ -1,4 +1,5 @@
-//! What a person sees while a run goes on: one live line in a terminal, a quiet line now and then elsewhere. Always on standard error.
+//! The progress of a run: one live line in a terminal, a plain line from time to time elsewhere.
+//! Always on standard error.
 
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
@@ -8,13 +9,14 @@ use engine::Observer;
 use engine::observer::Moment;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Elsewhere than in a terminal a line comes this often at most, and at every phase.
+/// The shortest time between two lines outside a terminal; a line also comes at every phase.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// In fewer columns there is no room for a bar.
+/// With fewer columns there is no room for a bar.
 const NARROW: u16 = 100;
 
-/// A line on standard error. A terminal that is gone is no reason to stop: what was struck has to be put back all the same.
+/// Prints a line on standard error and ignores failures: a closed terminal must not prevent the
+/// restore.
 fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -27,12 +29,12 @@ fn words(moment: &Moment, narrow: bool) -> String {
     format!("{achieved:>5.1} req/s sent, {intended:.0} journeys/s due · {failed} failed · {struck} struck")
 }
 
-/// Whether a line can be drawn over again.
+/// Whether a line can be redrawn.
 fn is_live(terminal: bool, term: Option<&OsStr>) -> bool {
     terminal && term.is_none_or(|term| term != "dumb")
 }
 
-/// A line that fits its terminal: what is too long for it is cut.
+/// The template of a line that fits its terminal: anything too long is cut.
 const fn template(narrow: bool, color: bool) -> &'static str {
     match (narrow, color) {
         (true, true) => "{prefix:>8.bold} {wide_msg}",
@@ -52,7 +54,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A live line for a run of `length`; silent where `json` is asked for and nobody looks.
+    /// A live line for a run of `length`; silent if `json` is set and there is no terminal.
     pub fn new(length: Duration) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(5);
         let narrow = console::Term::stderr().size_checked().is_some_and(|(_, columns)| columns < NARROW);

@@ -1,4 +1,4 @@
-//! `brownout recover`: finds what dead runs left in functions on AWS, and takes it out.
+//! `brownout recover`: finds what dead runs left in functions on AWS, and removes it.
 
 use std::error::Error;
 
@@ -6,10 +6,10 @@ use protocol::{Recover, Task, Which};
 
 use crate::{aws_program, cli, run};
 
-/// Recovers, or only lists; the exit code is 6 where something is left.
+/// Recovers, or only lists; the exit code is 6 if something is left.
 ///
 /// # Errors
-/// Where the program that calls AWS is missing.
+/// If the program that calls AWS is missing.
 pub fn recover(arguments: &cli::Recover) -> Result<u8, Box<dyn Error>> {
     let which = match &arguments.run {
         Some(run) => Which::Of(run.clone()),

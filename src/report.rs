@@ -1,9 +1,9 @@
-//! `brownout report`: the report of a run, rendered again from what the run left.
+//! `brownout report`: the report of a run, rendered again from the files of the run.
 
 use std::error::Error;
 use std::path::Path;
 
-/// Renders again; the exit code is 0 whatever the verdict was, since nothing was run.
+/// Renders again; the exit code is 0 for every verdict, because nothing was run.
 pub fn report(folder: &Path) -> Result<u8, Box<dyn Error>> {
     let report = reports::render_again(folder)
         .map_err(|error| format!("`{}` is not the folder of a run: {}", folder.display(), protocol::chain(&error)))?;

@@ -20,20 +20,20 @@ use crate::progress::Progress;
 use crate::signals::Signals;
 use crate::{artifacts, check, cli, up};
 
-/// A stack whose harness died stays this long beyond the lease.
+/// How long a stack whose harness died stays after the lease.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(5);
 
-/// Nothing of ours survives a dead harness by a minute.
+/// No process of brownout survives a dead harness by a minute.
 const LONGEST_GRACE: Duration = Duration::from_secs(50);
 
 const NOT_DEPLOYED: &str = "the experiment names no deployed function; write `[aws]`";
 
-/// On what a run is made, and who strikes.
+/// The target of a run, and what strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// The stack on this machine.
     Local,
-    /// Requests alone, to something that already runs on this machine.
+    /// Only requests, to a server that already runs on this machine.
     Bare,
     /// Functions on AWS.
     Deployed(protocol::Via),
@@ -52,7 +52,7 @@ impl Way {
     }
 }
 
-/// Where runs go unless told otherwise.
+/// The default folder of runs.
 pub fn runs_folder() -> PathBuf {
     PathBuf::from("brownout-runs")
 }
@@ -60,7 +60,7 @@ pub fn runs_folder() -> PathBuf {
 /// Runs an experiment; the exit code is the verdict's.
 ///
 /// # Errors
-/// Where it could not be run.
+/// If it could not be run.
 pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let plan = match plan(arguments) {
         Ok(plan) => plan,
@@ -72,11 +72,11 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
     let way = Way::of(arguments, &plan)?;
     let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // From here on a signal is kept until it can be answered.
+    // From here on a signal is kept until it can be handled.
     let mut signals = runtime.block_on(async { Signals::listen() })?;
-    // A folder that was named is refused before anything is built.
+    // The named folder is claimed before anything is built, so that an unusable one fails early.
     let named = arguments.out.as_ref().map(|folder| RunFolder::claim(folder, arguments.force)).transpose()?;
-    // Built and found here, so that nothing is begun that cannot come up.
+    // Built and found here, so that a run that cannot start is not begun.
     let found = find_programs(way, &plan);
     if let Some(asked) = signals.so_far() {
         return Ok(stopped_early(asked));
@@ -123,7 +123,7 @@ fn stopped_early(asked: Asked) -> u8 {
     asked.exit_code()
 }
 
-/// The checked plan with what the command line adds.
+/// The checked plan with the additions of the command line.
 fn plan(arguments: &cli::Run) -> Result<Plan, String> {
     let mut plan = check::read(&arguments.experiment)?;
     if let Some(seed) = arguments.seed {
@@ -173,14 +173,17 @@ fn go(
     })
 }
 
-/// The stack runs as `brownout up` in a process of its own, which reads from the folder what to deploy.
+/// The stack runs as `brownout up` in a separate process, which reads from the folder what to
+/// deploy.
 fn launch(arguments: &cli::Run, plan: &Plan, folder: &RunFolder, marker: &str) -> Result<Launch, Box<dyn Error>> {
     folder.write_deployment(&plan.deployment())?;
-    // It outlives a dead harness until the lease has run out, so that its traffic is seen to become normal.
+    // The stack outlives a dead harness until the lease has run out, so that its traffic can be
+    // seen to become normal.
     let grace = faults::time::Time::from((plan.lease.duration() + AFTER_THE_LEASE).min(LONGEST_GRACE));
     let folder = folder.path().display().to_string();
     let up = ["up", "--folder", &folder, "--marker", marker, "--harness", &grace.to_string()].map(str::to_owned);
-    // Never among the arguments, which everybody on this machine may read: a password may be in it.
+    // Not in the arguments, which every user on this machine can read: the address may contain a
+    // password.
     let redis = arguments.redis.iter().map(|redis| ("BROWNOUT_REDIS".to_owned(), redis.clone())).collect();
     Ok(Launch { program: std::env::current_exe()?, arguments: up.to_vec(), variables: redis, marker: marker.to_owned() })
 }
@@ -195,7 +198,7 @@ fn command_line(arguments: &cli::Run, way: Way) -> String {
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));
     }
-    // Not its address: a password may be in it.
+    // Without its address, which may contain a password.
     if arguments.redis.is_some() {
         line.push_str(" --redis ...");
     }

@@ -1,4 +1,5 @@
-//! `brownout schema`: the JSON Schema of experiment files, made from the types that read them.
+//! `brownout schema`: the JSON Schema of experiment files, generated from the types that parse
+//! them.
 
 use std::error::Error;
 
@@ -16,9 +17,9 @@ fn text() -> Result<String, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
-    /// `BROWNOUT_WRITE=1` writes it anew.
+    /// `BROWNOUT_WRITE=1` rewrites it.
     #[test]
-    fn the_schema_in_the_repository_is_the_one_the_code_makes() {
+    fn the_schema_in_the_repository_matches_the_code() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/brownout.schema.json");
         let made = super::text().unwrap() + "\n";
         if std::env::var_os("BROWNOUT_WRITE").is_some() {

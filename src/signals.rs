@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP, as something to wait for.
+//! Ctrl-C, SIGTERM and SIGHUP, as a future.
 
 use std::io;
 use std::task::{Context, Poll, Waker};
@@ -18,7 +18,7 @@ impl Signals {
     /// Begins to listen.
     ///
     /// # Errors
-    /// Where the process may not.
+    /// If the handlers cannot be installed.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -27,7 +27,7 @@ impl Signals {
         })
     }
 
-    /// The one that came already, if one did.
+    /// The signal that has already come, if any.
     pub fn so_far(&mut self) -> Option<Asked> {
         let mut now = Context::from_waker(Waker::noop());
         let mut came = |signal: &mut Signal| matches!(signal.poll_recv(&mut now), Poll::Ready(Some(())));

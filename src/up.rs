@@ -23,10 +23,10 @@ use crate::signals::Signals;
 /// The stack runs a little below the generator, so that on a small machine the load is still sent on time.
 const NICE: i32 = 5;
 
-/// Brings the stack up and stays.
+/// Starts the stack and keeps it running.
 ///
 /// # Errors
-/// Where it does not come up, or something is left behind.
+/// If it does not start, or something is left behind.
 pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
     let settings = settings(arguments)?;
     let mut guard = start_guard(&settings.marker)?;
@@ -34,7 +34,7 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let ended = runtime.block_on(serve(arguments, settings));
     runtime.shutdown_timeout(Duration::from_secs(1));
-    // The guard ends whatever is left once its input ends.
+    // The guard process ends everything that is left once its input ends.
     drop(guard.stdin.take());
     let _ = guard.wait();
     let ended = ended?;
@@ -47,7 +47,7 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
 fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     let folder = folder(arguments)?;
     let systems = || arguments.systems.iter().copied();
-    // A harness has built the programs of its systems.
+    // A harness has already built the programs of its systems.
     let (deployment, artifacts) = match arguments.harness {
         Some(_) => (folder.read_deployment()?, artifacts::look([])?),
         None => (deployment(arguments)?, artifacts::find(systems())?),
@@ -61,7 +61,7 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     })
 }
 
-/// What somebody at a terminal asks for.
+/// The deployment that the arguments describe.
 fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     for weakness in &arguments.weaknesses {
         system_of(weakness)?;
@@ -78,7 +78,7 @@ fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     Ok(deployment)
 }
 
-/// Nothing is sent but by hand; how large a system is stands in its load.
+/// No load is sent, but the size of a system is part of its load.
 fn load(system: System, arguments: &cli::Up) -> Result<Arc<dyn SystemLoad>, serde_json::Error> {
     system.read_load(match system {
         System::Thermostat => json!({"rate": "1/s", "homes": arguments.homes}),
@@ -87,7 +87,7 @@ fn load(system: System, arguments: &cli::Up) -> Result<Arc<dyn SystemLoad>, serd
     })
 }
 
-/// A harness has claimed the folder already.
+/// Claims the folder, unless a harness already has.
 fn folder(arguments: &cli::Up) -> Result<RunFolder, FolderError> {
     match &arguments.folder {
         Some(folder) if arguments.harness.is_some() => RunFolder::join(folder),
@@ -103,7 +103,7 @@ fn compressed(queue_time: Factor, expiry_time: Factor) -> Result<Compressed, Str
     Ok(Compressed { queues: bounded(queue_time, Compressed::MOST_FOR_QUEUES)?, expiry: bounded(expiry_time, Compressed::MOST_FOR_EXPIRY)? })
 }
 
-/// A mark that no other stack on this machine has.
+/// A marker that no other stack on this machine has.
 pub fn new_marker() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     format!("{}-{now:x}", std::process::id())
@@ -132,7 +132,7 @@ async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Ended, Box<dyn
     let mut signals = Signals::listen()?;
     let started = std::time::Instant::now();
     let mut ending = std::pin::pin!(ending(arguments));
-    // Stopped while it comes up, the guard ends what was started.
+    // If it is stopped while it starts, the guard process ends what was started.
     let up = tokio::select! {
         up = Up::start(settings) => up?,
         asked = signals.asked() => return Ok(Ended { left: Vec::new(), code: asked.exit_code() }),
@@ -158,7 +158,8 @@ async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Ended, Box<dyn
     Ok(Ended { left, code: 0 })
 }
 
-/// Waits until the harness says stop, or for its lease after its death; without a harness for ever.
+/// Waits until the harness sends `stop`, or, after its death, until the lease has run out; without
+/// a harness, for ever.
 async fn ending(arguments: &cli::Up) {
     let Some(grace) = arguments.harness else { return std::future::pending().await };
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

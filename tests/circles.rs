@@ -1,5 +1,6 @@
-//! Files that import one another in a circle can only be understood together: how many may, read from the paths in the source.
-//! So can the files of one type's methods: there must be one.
+//! Files that import one another in a circle can only be understood together. This limits their
+//! number, read from the paths in the source. The same applies to the methods of one type, which
+//! must be in one file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -22,9 +23,9 @@ const LIMITS: [(&str, usize); 13] = [
     ("stack/run-folder/src", 3),
     ("stack/states/src", 3),
 ];
-/// Folders in which all methods of a type are in one file.
+/// Folders in which all methods of a type must be in one file.
 const METHODS_IN_ONE_FILE: [&str; 2] = ["extension/src", "extension/plan-fetcher/src"];
-/// Folders that still have larger circles. Move a folder to the list above as soon as it has none.
+/// Folders that still have larger circles. Move a folder to the list above when it has none.
 const LATER: [&str; 1] = ["scenarios/src"];
 
 /// A module's path without `crate`, and the modules that it imports.
@@ -50,7 +51,7 @@ fn modules(folder: &Path, within: &[String], found: &mut BTreeMap<Vec<String>, S
     }
 }
 
-/// Every path in `code`, those within the braces of `a::{b, c::d}` as `a::b` and `a::c::d`.
+/// Every path in `code`; `a::{b, c::d}` gives `a::b` and `a::c::d`.
 fn paths(code: &str) -> Vec<String> {
     let (mut all, mut before, mut path) = (Vec::new(), Vec::new(), String::new());
     for char in code.chars() {
@@ -112,7 +113,8 @@ fn reached(from: &[String], imports: &Imports) -> BTreeSet<Vec<String>> {
     reached
 }
 
-/// The largest circle in a folder: each of its modules with those of the circle that it imports.
+/// The largest circle in a folder: each of its modules, with the modules of the circle that it
+/// imports.
 fn largest_circle(folder: &str) -> Vec<String> {
     let imports = imports(folder);
     let reached: BTreeMap<_, _> = imports.keys().map(|module| (module, reached(module, &imports))).collect();

@@ -1,4 +1,4 @@
-//! The command as a person meets it: what it says, what it refuses, what the README promises of it.
+//! The command as a user runs it: its output, its refusals, and what the README promises.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -70,7 +70,7 @@ fn a_report_of_nothing_is_an_error_that_names_the_folder() {
 }
 
 #[test]
-fn what_could_open_a_door_is_refused_before_anything_starts_with_its_place_and_what_would_do() {
+fn a_fault_that_could_grant_access_is_refused_before_anything_starts_with_its_position_and_a_fix() {
     let head = "question = \"May a fault open a door?\"\nsystems = [\"clinic\"]\n[load]\nclinic = { rate = \"1/s\" }\n[[fault]]\n";
     for (function, kind, says) in [
         ("authorizer", r#"response = { raw = '{"policyDocument":{"Statement":[{"Effect":"\u0041llow"}]}}' }"#, "response.raw: "),
@@ -95,7 +95,7 @@ fn what_could_open_a_door_is_refused_before_anything_starts_with_its_place_and_w
     }
 }
 
-/// Writes `text` into a folder of its own.
+/// Writes `text` to a file in a new folder.
 fn file(text: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.toml");
@@ -129,7 +129,7 @@ fn a_folder_that_is_not_free_is_refused_by_name_and_nothing_is_started() {
 }
 
 #[test]
-fn one_slip_is_one_complaint_with_its_place_and_its_fix() {
+fn one_typo_is_one_complaint_with_its_position_and_its_fix() {
     let quiet = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments/quiet.toml")).unwrap();
     for (text, says) in [
         ("AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  A:\n    Type: B\n".to_owned(), "this is a template"),
@@ -147,7 +147,7 @@ fn one_slip_is_one_complaint_with_its_place_and_its_fix() {
 }
 
 #[test]
-fn text_as_windows_writes_it_is_read_and_a_name_that_is_no_text_is_refused() {
+fn a_file_with_windows_line_endings_is_read_and_a_name_that_is_not_utf_8_is_refused() {
     let quiet = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/experiments/quiet.toml")).unwrap();
     let (folder, path) = file(&format!("\u{feff}{}", quiet.replace('\n', "\r\n")));
     let (code, out, err) = brownout(&["check", &path]);
@@ -177,7 +177,7 @@ fn numbers_out_of_range_are_refused_with_the_range() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     for arguments in [&["faults"][..], &["schema"], &["completions", "bash"], &["--help"], &["check", "quiet"], &["check", "nothing"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -188,7 +188,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
-fn a_device_that_is_full_is_told_and_is_no_success() {
+fn a_full_device_is_reported_and_is_not_a_success() {
     for arguments in [&["faults"][..], &["schema"], &["completions", "bash"], &["--help"], &["check", "quiet"], &["doctor"]] {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = Command::new(support::BROWNOUT).args(arguments).stdin(Stdio::null()).stdout(full).output().unwrap();
@@ -199,7 +199,7 @@ fn a_device_that_is_full_is_told_and_is_no_success() {
 }
 
 #[test]
-fn a_check_tells_which_aims_the_run_can_break_but_not_hold() {
+fn a_check_names_the_aims_that_the_run_can_break_but_not_hold() {
     let text = "question = \"?\"\nsystems = [\"clinic\"]\n[phases]\nfault = \"10s\"\n[load]\nclinic = { rate = \"20/s\" }\n\
         [[expect]]\nof = \"clinic GET /appointment/{id}\"\np99 = \"<= 1s\"\n";
     let (_folder, path) = file(text);
@@ -212,21 +212,22 @@ fn a_check_tells_which_aims_the_run_can_break_but_not_hold() {
 }
 
 #[test]
-fn doctor_looks_at_what_a_local_run_needs() {
+fn doctor_checks_what_a_local_run_needs() {
     let (_, out, err) = brownout(&["doctor", "quiet"]);
     for line in [" open files", " cores for 35 journeys a second", "127.0.0.2", "64 ports", "`quiet` is"] {
         assert!(out.contains(line), "{line}: {out}{err}");
     }
-    // As long as nobody has built them, they are not there.
+    // The programs may not have been built yet.
     assert!(out.contains("ok    the functions and the extension are in `") || out.contains("is not in `"), "{out}");
     assert!(out.lines().all(|line| ["ok    ", "FAIL  ", "      "].iter().any(|begin| line.starts_with(begin))), "{out}");
 }
 
 #[test]
-fn a_command_that_was_copied_says_how_to_get_its_programs_and_finds_them_by_one_variable() {
+fn a_copied_command_says_how_to_get_its_programs_and_finds_them_by_one_variable() {
     let elsewhere = tempfile::tempdir().unwrap();
     let copy = elsewhere.path().join("brownout");
-    // By another process: where a test beside this one starts a process while the copy is open, it could not be run ("text file busy").
+    // Copied by another process: if a parallel test forks while this process has the copy open, it
+    // could not be run ("text file busy").
     assert!(Command::new("cp").arg(support::BROWNOUT).arg(&copy).status().unwrap().success());
     let doctor = |programs: &Path| {
         let mut command = Command::new(&copy);
@@ -240,7 +241,7 @@ fn a_command_that_was_copied_says_how_to_get_its_programs_and_finds_them_by_one_
     );
     let programs = elsewhere.path().join("programs");
     std::fs::create_dir(&programs).unwrap();
-    // What the two systems need and no more.
+    // Exactly what the two systems need.
     ["thermostat-api", "authorizer", "appointments", "brownout-extension"]
         .iter()
         .for_each(|name| std::fs::write(programs.join(name), "").unwrap());
@@ -271,7 +272,7 @@ fn server() -> std::net::SocketAddr {
     address
 }
 
-/// An experiment that sends requests to a [`server`] of its own for some seconds.
+/// An experiment that sends requests to its own [`server`] for some seconds.
 fn shop() -> String {
     format!(
         "question = \"Does it answer?\"\n[phases]\nwarm-up = \"1s\"\nbaseline = \"3s\"\nfault = \"3s\"\nrecovery = \"1s\"\n\
@@ -281,9 +282,10 @@ fn shop() -> String {
 }
 
 #[test]
-fn a_disk_that_is_full_is_told_with_the_path_and_what_would_do() {
+fn a_full_disk_is_reported_with_the_path_and_a_fix() {
     let _turn = support::turn_beside_others();
-    // Files may not grow beyond 4 KiB, or 2 by some shells: the load generator's report does not fit, and what is written before it does.
+    // Files may not grow beyond 4 KiB, or 2 by some shells: the load generator's report does not
+    // fit, but everything that is written before it does.
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"", support::BROWNOUT]);
     let folder = tempfile::tempdir().unwrap();
@@ -297,7 +299,7 @@ fn a_disk_that_is_full_is_told_with_the_path_and_what_would_do() {
 }
 
 #[test]
-fn requests_to_this_machine_run_without_a_stack_and_a_second_run_keeps_off_the_first() {
+fn requests_to_this_machine_run_without_a_stack_and_a_second_run_in_the_folder_is_refused() {
     let outcome = support::run_beside_others(&shop(), &[]);
     // A busy machine may send too late for a verdict.
     assert!([0, 4].contains(&outcome.code), "{}", outcome.story());

@@ -16,7 +16,8 @@ const FAILING: &str = "question = \"What is left when the harness dies?\"\nsyste
     [phases]\nwarm-up = \"1s\"\nbaseline = \"2s\"\nfault = \"60s\"\nrecovery = \"1s\"\nlease = \"5s\"\n\
     [load]\nthermostat = { rate = \"10/s\", homes = 2 }\n[[fault]]\nfunction = \"thermostat-api\"\nerror = {}\n";
 
-/// The status of `GET /items` without a token: 401 from the function itself, 502 where it is struck, `None` where nobody answers.
+/// The status of `GET /items` without a token: 401 from the function itself, 502 if it is struck,
+/// `None` without an answer.
 fn status(gateway: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(gateway).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
@@ -26,7 +27,7 @@ fn status(gateway: &str) -> Option<u16> {
     answer.split(' ').nth(1)?.parse().ok()
 }
 
-/// A run that is in its fault phase, and its gateway.
+/// A run in its fault phase, and its gateway.
 fn struck(folder: &std::path::Path) -> (Running, String) {
     let mut running = start(folder, FAILING, &[]);
     let gateway = running.addresses()["gateway"].as_str().unwrap().to_owned();
@@ -67,7 +68,7 @@ fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
     nothing_is_left(folder.path());
     let plan = std::fs::read_to_string(folder.path().join("plan.json")).unwrap();
     assert!(plan.contains("\"faults\":[]"), "the last plan is a calm one: {plan}");
-    // `--force` knows every file that a run leaves.
+    // `--force` accepts every file that a run leaves.
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let known = FILES.iter().chain(&["experiment.toml", "logs", "run.lock", "stack.lock"]).any(|known| *known == name);
@@ -76,7 +77,7 @@ fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
 }
 
 #[test]
-fn a_stack_that_dies_is_said_and_leaves_nothing() {
+fn a_stack_that_dies_is_reported_and_leaves_nothing() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
     let (mut running, _) = struck(folder.path());

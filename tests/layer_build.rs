@@ -1,4 +1,5 @@
-//! `brownout layer build` as a person runs it: what is in the zip, that it is the same twice, and that it works where Lambda puts it.
+//! `brownout layer build` as a user runs it: the content of the zip, that two builds are equal, and
+//! that it works where Lambda unpacks it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -29,7 +30,7 @@ fn build(out: &Path, more: &[&str]) -> (bool, String, String) {
     (output.status.success(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Unpacks as Lambda does; each file's permissions.
+/// Unpacks like Lambda; returns each file's permissions.
 fn unpack(zip: &[u8], folder: &Path) -> BTreeMap<String, u32> {
     let mut zip = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
     let mut modes = BTreeMap::new();
@@ -48,7 +49,7 @@ fn unpack(zip: &[u8], folder: &Path) -> BTreeMap<String, u32> {
     modes
 }
 
-/// Ends with the test.
+/// A process that ends with the test.
 struct Ends(Child);
 
 impl Drop for Ends {
@@ -58,7 +59,8 @@ impl Drop for Ends {
     }
 }
 
-/// A platform that takes one registration and never ends the environment. It ends with the test's process.
+/// A platform that accepts one registration and never ends the environment. It ends with the test's
+/// process.
 fn platform() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -98,7 +100,7 @@ fn works(opt: &Path) {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn the_layer_is_whole_the_same_twice_and_works_from_where_it_is_unpacked() {
+fn the_layer_is_complete_reproducible_and_works_where_it_is_unpacked() {
     let folder = tempfile::tempdir().unwrap();
     let (built, told, complaint) = build(folder.path(), &[]);
     assert!(built, "{complaint}");
@@ -139,8 +141,9 @@ fn the_layer_is_whole_the_same_twice_and_works_from_where_it_is_unpacked() {
     assert!(std::fs::read(again.path().join("brownout-layer-x86_64.zip")).unwrap() == zip, "not the same twice");
 }
 
-/// What a function or another layer may have in `/opt` stays: Lambda unpacks the last layer over those before it. `extensions/` is everybody's,
-/// by the file's own name; the other folders are on the search paths of runtimes.
+/// Checks that the layer overwrites nothing of a function or another layer in `/opt`, because
+/// Lambda unpacks the last layer over earlier ones. `extensions/` is shared, with a unique file
+/// name; the other folders are on the search paths of runtimes.
 fn owns_nothing_of_a_functions(modes: &BTreeMap<String, u32>) {
     let ours =
         |name: &str| name.starts_with("brownout/") || name.strip_prefix("extensions/").is_some_and(|file| file.starts_with("brownout-"));
@@ -169,7 +172,7 @@ fn bill_of_materials(opt: &Path) {
 }
 
 #[test]
-fn what_cannot_be_built_is_said_with_the_cure() {
+fn a_layer_that_cannot_be_built_is_reported_with_a_fix() {
     let folder = tempfile::tempdir().unwrap();
     // A compiler without any standard library.
     let rustc = folder.path().join("rustc");

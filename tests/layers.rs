@@ -1,4 +1,5 @@
-//! Who may lean on whom: read from cargo itself, so that no arrow points up and no outside crate strays from its home.
+//! Which crate may depend on which, read from cargo itself: no arrow may point up, and no outside
+//! crate may be used outside its home.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -8,10 +9,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The functions of the systems are a crate of this ending for each system; each of them leans on `functions` alone.
+/// Each system has a crate of functions with this suffix, which depends only on `functions`.
 const FUNCTIONS: &str = "-functions";
 
-/// Our crates and those of ours each may lean on, the functions of the systems apart.
+/// The workspace's crates, and the workspace crates that each may depend on, except the functions
+/// of the systems.
 const ARROWS: [(&str, &[&str]); 18] = [
     ("aws", &["exports", "faults", "protocol", "reports"]),
     ("brownout-in-process", &[]),
@@ -33,9 +35,10 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("brownout", &["dates", "engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
-/// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
-/// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
-/// carry: their home is the program that it starts where a plan stands behind TLS.
+/// Outside crates that may be used only in their home. hyper is also used in `scenarios`: the
+/// generator sends with it, which makes it accurate and cheap. rumqttc is used in `stack` for its
+/// codec, which the broker is built on. The SDKs of SSM and S3 contain TLS, which the extension
+/// must not contain: their home is the program that it starts to read a plan over TLS.
 const HOMES: [(&str, &[&str]); 31] = [
     ("goose", &["scenarios"]),
     ("rumqttc", &["scenarios", "stack"]),
@@ -115,10 +118,11 @@ fn every_outside_crate_stays_at_home() {
     }
 }
 
-/// What calls an account is the program `brownout-aws`, so that the command, the engine and the local stack are built and started without it.
-/// The emulator of DynamoDB brings `aws-config`, and that the SDKs by which credentials are looked for; nothing here does.
+/// Only the program `brownout-aws` calls an account, so the command, the engine and the local stack
+/// are built and started without it. The DynamoDB emulator depends on `aws-config`, which contains
+/// the SDKs that look for credentials; this workspace does not use them.
 #[test]
-fn no_sdk_of_aws_is_linked_but_by_what_calls_aws() {
+fn only_the_program_that_calls_aws_links_an_sdk_of_aws() {
     let of_credentials = ["aws-sdk-sso ", "aws-sdk-ssooidc ", "aws-sdk-sts "];
     for package in ["brownout", "engine", "exports", "protocol", "scenarios", "stack"] {
         let all = resolved(&["--package", package], "normal,build").into_keys();
@@ -128,7 +132,7 @@ fn no_sdk_of_aws_is_linked_but_by_what_calls_aws() {
     }
 }
 
-/// Every crate of a build with the features that it is compiled with.
+/// Every crate of a build, with its enabled features.
 fn resolved(of: &[&str], edges: &str) -> BTreeMap<String, String> {
     let output = Command::new(env!("CARGO"))
         .arg("tree")
@@ -139,22 +143,23 @@ fn resolved(of: &[&str], edges: &str) -> BTreeMap<String, String> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
-    // A crate that stands there already is marked.
+    // cargo marks a crate that it has already printed.
     let parts = lines.lines().filter_map(|line| line.trim_end_matches(" (*)").split_once('\t'));
     parts.map(|(name, features)| (name.to_owned(), features.to_owned())).collect()
 }
 
-/// `brownout run` builds the functions while tests run: were a feature asked for by tests alone, that would compile everything again and put
-/// another command in the place of the one that is running.
+/// `brownout run` builds the functions while tests run. If only the tests enabled some feature,
+/// that would compile everything again and replace the command that is running.
 #[test]
-fn tests_ask_for_no_feature_that_a_build_without_them_lacks() {
+fn tests_enable_no_feature_that_a_build_without_them_lacks() {
     let (without, with) = (resolved(&["--workspace"], "normal,build"), resolved(&["--workspace"], "normal,build,dev"));
     for (name, features) in without {
         assert_eq!(with.get(&name), Some(&features), "`{name}`: ask for it in the workspace's own list of dependencies");
     }
 }
 
-/// Files that name a system although they are outside its folder and the list, and why. It may only become shorter.
+/// Files that name a system although they are outside its folder and the list, with the reason.
+/// This list may only become shorter.
 const NAME_A_SYSTEM: [(&str, &str); 12] = [
     ("engine/src/sighted.rs", "joins what services saw of members with their sign-ins"),
     ("scenarios/src/dispositions/", "what became of each mail, record and sign-in"),
@@ -170,7 +175,7 @@ const NAME_A_SYSTEM: [(&str, &str); 12] = [
     ("src/up.rs", "flags that say how large two systems are"),
 ];
 
-/// The code of every file below a folder, tests at its end left out, by its path from the root.
+/// The code of every file below a folder, without the tests at its end, by its path from the root.
 fn code(folder: &Path, root: &Path, found: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -193,7 +198,7 @@ fn names(code: &str, folder: &str) -> bool {
 }
 
 #[test]
-fn a_system_is_named_in_its_folder_and_in_the_list_alone() {
+fn a_system_is_named_only_in_its_folder_and_in_the_list() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let home = "scenarios/src/systems";
     let folders: Vec<String> = std::fs::read_dir(root.join(home))

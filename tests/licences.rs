@@ -1,4 +1,5 @@
-//! What the workspace is linked from: licences, duplicate versions, bans and sources, read from `cargo metadata` and checked against `deny.toml`.
+//! The dependencies of the workspace: licences, duplicate versions, bans and sources, read from
+//! `cargo metadata` and checked against `deny.toml`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -132,7 +133,7 @@ fn no_crate_comes_in_two_versions_unless_deny_toml_says_which() {
 }
 
 #[test]
-fn no_banned_crate_is_linked_and_all_come_from_one_registry_or_from_here() {
+fn no_banned_crate_is_linked_and_all_come_from_one_registry_or_this_workspace() {
     let banned = bans("deny");
     let packages = packages();
     let linked: Vec<_> = packages.iter().filter(|package| banned.contains(name(package))).map(name_and_version).collect();

@@ -1,10 +1,11 @@
-//! How the code and the pages that people read look, where a machine can tell: beginnings, lengths, phrases, links.
+//! The style of the code and of the pages that people read, as far as it can be checked:
+//! beginnings, lengths, phrases, links.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 
-/// A file that holds more than this, its tests apart, holds two things.
+/// A file with more lines than this, without its tests, holds two things.
 const LONGEST: usize = 400;
 
 fn sources() -> Vec<PathBuf> {
@@ -31,7 +32,7 @@ fn wrong(test: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_file_begins_with_what_it_is_for() {
+fn every_file_begins_with_its_purpose() {
     assert_eq!(wrong(|text| !text.starts_with("//! ")), Vec::<PathBuf>::new());
 }
 
@@ -42,14 +43,14 @@ fn no_file_holds_two_things() {
 }
 
 #[test]
-fn nothing_is_left_to_do_later_and_no_path_of_one_machine_stands_anywhere() {
+fn nothing_is_left_to_do_later_and_no_path_of_one_machine_is_in_the_code() {
     let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("/ro", "ot/"), concat!("/wo", "rk/")];
     assert_eq!(wrong(|text| words.iter().any(|word| text.contains(word))), Vec::<PathBuf>::new());
 }
 
-/// A page that says which test holds a promise is believed only as long as the test is there.
+/// A page that names the test behind a promise is credible only as long as the test exists.
 #[test]
-fn every_test_that_the_page_on_verdicts_names_is_there() {
+fn every_test_that_the_page_on_verdicts_names_exists() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verdict.md")).unwrap();
     let rows = page.lines().filter(|line| line.strip_prefix("| ").is_some_and(|row| row.starts_with(|c: char| c.is_ascii_digit())));
     let column = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit(" | ").next());
@@ -60,7 +61,8 @@ fn every_test_that_the_page_on_verdicts_names_is_there() {
     assert_eq!(missing, Vec::<&str>::new());
 }
 
-/// What people read; `docs/contracts/`, `benches/FIGURES.md` and the text of `--help` among it.
+/// The pages that people read, including `docs/contracts/`, `benches/FIGURES.md` and the text of
+/// `--help`.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages: Vec<_> =
@@ -74,7 +76,8 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Phrases that readers trip over, and what to write instead. A phrase is found in any case and across the end of a line.
+/// Phrases that readers trip over, and what to write instead. A phrase is found in any case and
+/// across line ends.
 const PHRASES: [(&str, &str); 33] = [
     ("a door", "access"),
     ("anybody", "name the reader, the caller or the process"),
@@ -111,7 +114,8 @@ const PHRASES: [(&str, &str); 33] = [
     ("with leave", "with a permission"),
 ];
 
-/// The words of a page in lower case, each with its line. An underscore is a part of a word, so that names of tests are one word.
+/// The words of a page in lower case, each with its line. An underscore is part of a word, so that
+/// names of tests are one word.
 fn words(text: &str) -> Vec<(usize, String)> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     let of_line = |(number, line): (usize, &str)| {

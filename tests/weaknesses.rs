@@ -1,5 +1,6 @@
-//! Every weakness of the published forms, switched on alone, is found by the experiment that should find it, under exactly its own name;
-//! with all off nothing fires and no token stands in anything that is written.
+//! Every weakness of the published forms, switched on alone, is found by the experiment that should
+//! find it, under exactly its own name; with all switched off no rule fires, and no written file
+//! contains a token.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -43,7 +44,8 @@ const FOUND: [(&str, &str, &str); 31] = [
     ("closes-at-once", "slow-cache", "E-6"),
 ];
 
-/// Experiments in which no rule fires with all weaknesses off. `disable-quota`, `failing-mail-service`, `poison-record` and `sign-in-blocked` are left to their weaknesses.
+/// Experiments in which no rule fires with all weaknesses off. `disable-quota`,
+/// `failing-mail-service`, `poison-record` and `sign-in-blocked` run only with their weaknesses.
 const HELD: [&str; 16] = [
     "slow-mail",
     "slow-authorizer",
@@ -63,14 +65,15 @@ const HELD: [&str; 16] = [
     "quiet",
 ];
 
-/// So long a fault must last until mail that waits for a quarter of an hour, thirty times faster, is gone.
+/// The phases with a fault long enough for mail that waits for a quarter of an hour, thirty times
+/// faster, to expire.
 const UNTIL_MAIL_IS_GONE: &str = "warm-up = \"2s\"\nbaseline = \"4s\"\nfault = \"45s\"\nrecovery = \"3s\"";
 
 fn phases(experiment: &str) -> &'static str {
     if experiment == "slow-mail" { UNTIL_MAIL_IS_GONE } else { SHORT }
 }
 
-/// Each weakness of a system alone is found under its own name.
+/// Each weakness of a system, switched on alone, is found under its own name.
 fn finds_all_of(system: &str) {
     let of_it: Vec<_> = FOUND.iter().filter(|(name, _, _)| weakness(name).is_some_and(|(owner, _)| owner.name() == system)).collect();
     for_each(&of_it, |(weakness, experiment, invariant)| {
@@ -120,12 +123,13 @@ fn weaknesses_of_the_audit_are_found() {
     finds_all_of("audit");
 }
 
-/// No rule fires. Aims on latency are not judged here, where runs go side by side.
+/// Checks that no rule fires. Aims on latency are not judged here, because runs go in parallel.
 fn holds(experiment: &str) {
     let outcome = run_beside_others(&shortened(experiment, phases(experiment)), &[]);
     assert_eq!(outcome.broken(), Vec::<String>::new(), "{experiment}: {}", outcome.story());
     assert!([0, 3, 4].contains(&outcome.code), "{experiment}: {}", outcome.story());
-    // B-7: the second part of every token begins with the base64 of `{"`; an attachment in a notice is base64 too, but has no dots.
+    // B-7: the second part of every token begins with the base64 of `{"`; an attachment in a
+    // notification is base64 too, but has no dots.
     let with_token =
         files(outcome.folder.path()).into_iter().filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(".eyJ")));
     assert_eq!(with_token.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());

@@ -1,5 +1,6 @@
-//! What a plan that looks at events costs beside an idle extension and a plain pass-through in the same run: processor time an invocation, and the
-//! most memory. The events are nested JSON, as a REST API's would be: the path stands in front, what a pointer names may stand anywhere.
+//! The cost of a plan that reads events, compared with an idle extension and a plain pass-through
+//! in the same run: processor time an invocation, and peak memory. The events are nested JSON like
+//! a REST API's: the path is at the front, the value of a pointer may be anywhere.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,10 +11,11 @@ use crate::paths::Way;
 use crate::support::{self, Done, Part, processor_time, quantile, row, table};
 use crate::{NO_PLAN, ROOT};
 
-/// Nothing is struck: what is measured is the looking, and the line of the control arm.
+/// Nothing is struck: the bench measures the reading, and the line of the control arm.
 const SHARE: f64 = 0.0;
 
-/// What is compared. The last one asks for what stands behind everything else: no rule of the house, but the worst that can be.
+/// The filters that are compared. The last one needs the end of the event: not a usual filter, but
+/// the worst case.
 const FILTERS: [(&str, &str, bool); 4] = [
     ("path", r#"{"path":"/orders/*"}"#, true),
     ("pointer", r#"{"pointer":{"/requestContext/stage":"dev"}}"#, true),
@@ -21,7 +23,7 @@ const FILTERS: [(&str, &str, bool); 4] = [
     ("pointer, last", r#"{"pointer":{"/last/0":"x"}}"#, false),
 ];
 
-/// An event of about so many bytes.
+/// An event of about this many bytes.
 fn event(bytes: usize) -> String {
     let one = r#"{"id":"a1b2c3","count":12345,"tags":["red","b\"lue"],"in":{"x":1.50,"y":[null,true]}}"#;
     let rows = format!("{one},").repeat(bytes.saturating_sub(300) / (one.len() + 1));
@@ -43,11 +45,11 @@ fn plan(filters: &[&str]) -> String {
     )
 }
 
-/// Something between a platform and a runtime.
+/// A program between a platform and a runtime.
 struct Arm {
     busy: Busy,
     part: Part,
-    /// Microseconds an invocation.
+    /// The microseconds an invocation, by round.
     cpu: Vec<f64>,
 }
 
@@ -64,13 +66,14 @@ impl Arm {
     fn measure(&mut self, time: Duration) {
         let before = processor_time(self.part.pid());
         let (count, _) = self.busy.run(time);
-        // What was under way is answered.
+        // By now, everything in flight is answered.
         std::thread::sleep(Duration::from_millis(30));
         let cpu = processor_time(self.part.pid()).saturating_sub(before);
         self.cpu.push(cpu.as_secs_f64() * 1e6 / count.max(1) as f64);
     }
 
-    /// That of the quietest tenth of the rounds: others only ever add to it. The first round warms up.
+    /// The time of the quietest tenth of the rounds: other processes can only add to it. The first
+    /// round is a warm-up.
     fn quiet(&mut self) -> f64 {
         quantile(self.cpu.get_mut(1..).unwrap_or_default(), 0.1)
     }
@@ -122,7 +125,7 @@ fn rows_of(name: &str, most: f64, arms: &mut [Arm]) -> Vec<Vec<String>> {
     plans.zip(&values).map(line).collect()
 }
 
-/// What twenty faults cost more than one, on an event of 1 KB.
+/// The additional cost of twenty faults over one, with an event of 1 KB.
 fn twenty(extension: &Path, rounds: usize, time: Duration) -> Done {
     let event = event(1 << 10);
     let [(_, filter, _), ..] = FILTERS;

@@ -1,4 +1,5 @@
-//! How far an injected wait is from what was asked, seen from the platform's side: one at a time, and a hundred at once.
+//! The difference between an injected and a requested wait, seen from the platform: one at a time,
+//! and a hundred at once.
 
 use std::path::Path;
 
@@ -14,7 +15,8 @@ const SLOW: &str = r#"json:{"version":1,"run":"bench","sequence":1,"lease_ms":60
     {"name":"slow","place":{"function":"f"},"share":1,"kind":{"latency":{"time":"20ms"}}}]}"#;
 const AT_ONCE: usize = 100;
 
-/// What was waited beyond 20 ms, less what an untouched event takes; p50 and p99 of `count` waits, and of a hundred at once.
+/// The wait beyond 20 ms, minus the time of an untouched event; p50 and p99 of `count` waits, and
+/// of a hundred at once.
 pub fn figures(extension: &Path, count: usize) -> Done<Vec<Figure>> {
     let payload = payload(1 << 10);
     let mut untouched = Platform::start(REST)?;
@@ -30,7 +32,7 @@ pub fn figures(extension: &Path, count: usize) -> Done<Vec<Figure>> {
     let mut late = Vec::with_capacity(count);
     for _ in 0..count {
         late.push(platform.invoke(ROOT, &payload)?.as_secs_f64() * 1e6 - ASKED_US - usual);
-        // So that the pipe of its ledger is never full.
+        // Reads the ledger, so that its pipe is never full.
         part.tell()?;
     }
     let mut crowd = Platform::start(REST)?;

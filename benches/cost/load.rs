@@ -1,4 +1,4 @@
-//! As many invocations as there can be, with 1 and 16 pollers; memory; the start; the size.
+//! The most invocations a second, with 1 and 16 pollers; memory; start time; size.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use crate::paths::{WAYS, Way};
 use crate::support::{self, Done, Part, median, processor_time};
 use crate::{Figure, NO_PLAN, ROOT, payload};
 
-/// What stands between platform and runtime, with everything behind it.
+/// A program between platform and runtime, with the runtimes behind it.
 struct Loaded {
     busy: Busy,
     part: Part,
     rates: Vec<f64>,
-    /// Microseconds an invocation.
+    /// The microseconds an invocation, by round.
     cpu: Vec<f64>,
 }
 
@@ -51,7 +51,7 @@ pub fn rates(extension: &Path, short: bool) -> Done<Vec<Figure>> {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-        // The first round warms up.
+        // The first round is a warm-up.
         let values = three(all.iter_mut().map(|one| median(one.rates.get_mut(1..).unwrap_or_default())));
         let [_, pass_through, ours] = values;
         let name = format!("invocations a second, pollers: {pollers}");
@@ -66,7 +66,7 @@ pub fn rates(extension: &Path, short: bool) -> Done<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Resident memory after a few small events, and the most with four events of 6 MB at once.
+/// Resident memory after a few small events, and the peak with four events of 6 MB at once.
 pub fn memory(extension: &Path) -> Done<Vec<Figure>> {
     let small = loaded(extension, 1, &payload(1 << 10))?;
     let idle = three(small.iter().map(|one| {
@@ -88,7 +88,7 @@ pub fn memory(extension: &Path) -> Done<Vec<Figure>> {
     Ok(vec![figure("resident memory, idle", idle, 4.0), figure("most resident, four events of 6 MB at once", peak, 20.0)])
 }
 
-/// From the start of the process until it listens, and the stripped binary's size.
+/// The time from the start of the process until it listens, and the stripped binary's size.
 pub fn starts(extension: &Path, rounds: usize) -> Done<Vec<Figure>> {
     let mut took: Vec<Vec<f64>> = vec![Vec::new(); WAYS.len() - 1];
     for _ in 0..rounds {

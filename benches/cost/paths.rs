@@ -1,4 +1,5 @@
-//! The ways from platform to runtime that are compared: directly, through each reference, through the extension.
+//! The compared paths from platform to runtime: direct, through each reference, through the
+//! extension.
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Done, Part};
 
-/// What stands between platform and runtime.
+/// What is between platform and runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// Nothing.
@@ -16,7 +17,7 @@ pub enum Way {
     Forwarder,
     /// hyper's server and client.
     PassThrough,
-    /// What is measured.
+    /// The extension, which is measured.
     Extension,
 }
 
@@ -34,9 +35,10 @@ impl Way {
         }
     }
 
-    /// Starts what stands in between; its process, where the runtime finds it, and how long that took from the start of the process.
+    /// Starts what is in between. Returns its process, the address for the runtime, and how long
+    /// the start took.
     pub fn start(self, extension: &Path, upstream: SocketAddr, plan: &str) -> Done<(Option<Part>, SocketAddr, Duration)> {
-        // Another loopback address, so that the port is free wherever the platform's own is.
+        // Another loopback address, so that the platform's port is free on it.
         let listen = SocketAddr::from(([127, 0, 0, 3], upstream.port()));
         let began = Instant::now();
         let part = match self {

@@ -1,5 +1,7 @@
-//! The npm package `failure-lambda` 0.4.4 beside it: not a proxy but a wrapper in the handler's own process, which asks for its plan in every invocation.
-//! Its plan comes from AppConfig's local endpoint, played here; the AWS SDK that it loads and does not use then is an empty module.
+//! Comparison with the npm package `failure-lambda` 0.4.4: not a proxy but a wrapper in the
+//! handler's own process, which reads its plan in every invocation. Its plan comes from AppConfig's
+//! local endpoint, which this bench plays; the AWS SDK that it loads but then does not use is an
+//! empty module.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +14,7 @@ use crate::support::{Done, Part, median, processor_time, row, table};
 
 const BLOCK: usize = 100;
 
-/// Prints what the wrapper adds to a plain runtime of Node, or why that is left out.
+/// Prints what the wrapper adds to a plain Node runtime, or why that is skipped.
 pub fn compare(blocks: usize) -> Done {
     match installed().and_then(|folder| measured(&folder, blocks)) {
         Ok(()) => Ok(()),
@@ -85,7 +87,7 @@ fn measured(folder: &Path, blocks: usize) -> Done {
             let before = processor_time(part.pid());
             let found = p50(platform, &payload, BLOCK)?;
             let used = processor_time(part.pid()).saturating_sub(before).as_secs_f64() * 1e6 / BLOCK as f64;
-            // The first round warms up.
+            // The first round is a warm-up.
             if round > 0 {
                 times.push(found);
                 cpu.push(used);

@@ -1,5 +1,6 @@
-//! The two references, each a process of its own: a byte forwarder, which is the floor, and a plain pass-through of hyper's server and client,
-//! streaming, pooled, without Nagle's algorithm, on one thread.
+//! The two references, each a separate process: a byte forwarder, which is the lower limit, and a
+//! plain pass-through of hyper's server and client, streaming, pooled, without Nagle's algorithm,
+//! on one thread.
 
 use std::net::SocketAddr;
 
@@ -12,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{self, Done, setting};
 
-/// The forwarder's: as much as the extension reads of a passing body at once.
+/// The forwarder's buffer: as much as the extension reads at once of a body that passes through.
 const BUFFER: usize = 512 << 10;
 
-/// Plays the reference called `role`, in front of `UPSTREAM`, at `LISTEN`.
+/// Runs the reference called `role`, in front of `UPSTREAM`, at `LISTEN`.
 pub fn play(role: &str) -> Done {
     support::end_with_parent();
     let (upstream, listen): (SocketAddr, SocketAddr) = (setting("UPSTREAM")?, setting("LISTEN")?);

@@ -1,4 +1,5 @@
-//! One event at a time with the runtime parked on `next`: what each way adds to the direct one, from the platform's side.
+//! One event at a time with the runtime parked on `next`: what each path adds to the direct one,
+//! seen from the platform.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,10 +9,11 @@ use crate::paths::WAYS;
 use crate::support::{Done, Part, median, quantile};
 use crate::{Figure, NO_PLAN, ROOT};
 
-/// Between two events, so that everyone sleeps by then.
+/// The pause between two events, so that all processes sleep by then.
 pub const REST: Duration = Duration::from_micros(500);
 
-/// The p50 that each way adds, in microseconds: the medians over `blocks` alternating blocks, the quietest ones beside them.
+/// The p50 that each path adds, in microseconds: the medians over `blocks` alternating blocks, and
+/// the quietest blocks.
 pub fn added(extension: &Path, name: &str, payload: &str, block: usize, blocks: usize) -> Done<Figure> {
     let mut ways: Vec<(Platform, Option<Part>, Vec<f64>)> = Vec::new();
     for way in WAYS {

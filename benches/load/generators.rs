@@ -1,4 +1,5 @@
-//! The two generators, each in a process of its own: ours, and goose as its documentation uses it. Each tells its figures in one line of JSON.
+//! The two generators, each in a separate process: brownout's, and goose as its documentation uses
+//! it. Each prints its figures in one line of JSON.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,14 +17,14 @@ use super::support::{Done, end_with_parent, machine_clock, own_processor_time, p
 
 const QUANTILES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)];
 
-/// The part `ours`. The processor time goes from the first arrival to the finished histograms.
+/// The part `ours`. Its processor time is from the first arrival to the finished histograms.
 pub fn ours() -> Done {
     end_with_parent();
     let (address, rate, seconds): (String, f64, u64) = (setting("ADDRESS")?, setting("RATE")?, setting("SECONDS")?);
     let duration = Duration::from_secs(seconds);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // What would be due a little later is never asked for: the stop comes first.
+        // Requests that would be due after the stop are never sent.
         let load = plain::start(&address, "/", rate, duration, setting("USERS")?).await?;
         let (before, started) = (own_processor_time(), load.started().ok_or("it did not begin")?);
         if rate > 50_000.0 {
@@ -64,7 +65,7 @@ fn histograms(samples: &[Sample]) -> serde_json::Map<String, serde_json::Value> 
     figures.into_iter().collect()
 }
 
-/// The truth about the server that stands still, and how late we were.
+/// The truth about the server that pauses, and the generator's lateness.
 fn of_samples(samples: &[Sample], begun_at: Duration) -> serde_json::Map<String, serde_json::Value> {
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     let mut truth: Vec<f64> = samples.iter().map(|sample| ms(kept_waiting(begun_at + sample.due))).collect();
@@ -83,7 +84,8 @@ static SENT: AtomicU64 = AtomicU64::new(0);
 static BEGAN: OnceLock<(Instant, Duration)> = OnceLock::new();
 static TIMES: Mutex<Vec<f64>> = Mutex::new(Vec::new());
 
-/// The part `goose`. The processor time goes from the first request to the end of the attack with its metrics.
+/// The part `goose`. Its processor time is from the first request to the end of the attack with its
+/// metrics.
 pub fn stock_goose() -> Done {
     end_with_parent();
     let (rate, threads): (f64, usize) = (setting("RATE")?, setting("THREADS")?);
@@ -120,7 +122,7 @@ pub fn stock_goose() -> Done {
     })
 }
 
-/// As in goose's book.
+/// A transaction as in goose's book.
 async fn get(user: &mut GooseUser) -> TransactionResult {
     BEGAN.get_or_init(|| (Instant::now(), own_processor_time()));
     let _goose = user.get("").await?;
@@ -128,7 +130,7 @@ async fn get(user: &mut GooseUser) -> TransactionResult {
     Ok(())
 }
 
-/// The same, keeping the time that goose gives the request.
+/// The same, recording the time that goose gives the request.
 async fn timed_get(user: &mut GooseUser) -> TransactionResult {
     BEGAN.get_or_init(|| (Instant::now(), own_processor_time()));
     let goose = user.get("").await?;

@@ -1,4 +1,5 @@
-//! The server under the generators: answers at once, stands still at times, or takes 11 ms. It measures itself and nobody else.
+//! The server for the generators: answers at once, pauses at times, or takes 11 ms. It measures
+//! only itself.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Done, end_with_parent, machine_clock, median, setting};
 
-/// It stands still for the first `STILL` of every `PERIOD` of the machine's clock.
+/// It pauses for the first `STILL` of every `PERIOD` of the machine's clock.
 pub const PERIOD: Duration = Duration::from_secs(5);
-/// How long it stands still.
+/// How long it pauses.
 pub const STILL: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy)]
@@ -26,7 +27,8 @@ enum Mode {
     Eleven,
 }
 
-/// How long a server that stands still at times keeps a request that comes at `moment` of the machine's clock.
+/// How long a server that pauses at times keeps a request that comes at `moment` of the machine's
+/// clock.
 pub fn kept_waiting(moment: Duration) -> Duration {
     let into = Duration::from_nanos(u64::try_from(moment.as_nanos() % PERIOD.as_nanos()).unwrap_or(0));
     STILL.saturating_sub(into)
@@ -57,7 +59,7 @@ type Times = Arc<Mutex<Vec<f64>>>;
 async fn connection(stream: TcpStream, mode: Mode, took: Times) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| answer(request.uri().path() == "/median", mode, Arc::clone(&took)));
-    // A generator that ends breaks its connections off.
+    // A generator that ends closes its connections early.
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
@@ -70,10 +72,10 @@ async fn answer(of_itself: bool, mode: Mode, took: Times) -> Result<Response<Ful
     match mode {
         Mode::Instant => {}
         Mode::StandsStill => {
-            // The server's only thread: nobody is read, nobody is answered.
+            // Blocks the server's only thread: no request is read or answered.
             std::thread::sleep(kept_waiting(machine_clock()));
         }
-        // tokio's timer ends a millisecond late or so; what it really took is measured.
+        // tokio's timer is about a millisecond late; the real time is measured.
         Mode::Eleven => {
             tokio::time::sleep(Duration::from_millis(10)).await;
             took.lock().unwrap_or_else(PoisonError::into_inner).push(began.elapsed().as_secs_f64() * 1e3);
@@ -82,7 +84,7 @@ async fn answer(of_itself: bool, mode: Mode, took: Times) -> Result<Response<Ful
     Ok(Response::new(Full::from("ok")))
 }
 
-/// What the server at `address` took in the median, in milliseconds.
+/// The median time of the server at `address`, in milliseconds.
 pub fn own_median(address: &str) -> Done<f64> {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.write_all(b"GET /median HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;

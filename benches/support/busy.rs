@@ -1,5 +1,5 @@
-//! A platform that always has another event: as many invocations as its pollers take, or none while it is paused.
-//! Blocking threads, one a connection.
+//! A platform that always has another event: as many invocations as its pollers can handle, or none
+//! while it is paused. Blocking threads, one a connection.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,7 +27,7 @@ struct Shared {
 }
 
 impl Busy {
-    /// Listens on a port of its own; paused.
+    /// Listens on a free port; paused at first.
     pub fn start(root: &str, payload: &str) -> Done<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -56,7 +56,7 @@ impl Busy {
         self.shared.answered.load(Ordering::Relaxed)
     }
 
-    /// Invokes for `time` at least; how many were answered meanwhile, and how long that was.
+    /// Invokes for at least `time`; returns how many were answered, and how long it took.
     pub fn run(&self, time: Duration) -> (u64, Duration) {
         let (before, began) = (self.answered(), Instant::now());
         self.set(true);

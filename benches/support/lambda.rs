@@ -1,5 +1,6 @@
-//! A platform with a runtime behind it, as small as they can be: events one at a time or at once, timed where the platform stands.
-//! Blocking threads, so that nothing but two sockets and what stands between them is measured.
+//! A platform with a runtime behind it, as small as possible: events one at a time or at once,
+//! timed at the platform. It uses blocking threads, so that only two sockets and what is between
+//! them are measured.
 
 #![allow(dead_code, reason = "each bench uses its own part of this")]
 
@@ -13,7 +14,7 @@ use crate::support::Done;
 /// Longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The answer to a response that was taken.
+/// The answer to an accepted response.
 pub const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
 const REGISTERED: &[u8] = b"HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: ext-1\r\nContent-Length: 2\r\n\r\n{}";
 const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nUser-Agent: aws-lambda-rust/1.0\r\n\r\n";
@@ -30,12 +31,12 @@ pub struct Platform {
     seen: Receiver<Seen>,
     parked: Option<TcpStream>,
     sent: u64,
-    /// Between two events, so that everyone sleeps by then.
+    /// The pause between two events, so that all processes sleep by then.
     rest: Duration,
 }
 
 impl Platform {
-    /// Listens on a port of its own, and rests before each event.
+    /// Listens on a free port, and rests before each event.
     pub fn start(rest: Duration) -> Done<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -69,7 +70,8 @@ impl Platform {
         Ok(took)
     }
 
-    /// Hands events with `payload` to `count` parked `next` at once, and waits for all responses; how long each took.
+    /// Hands events with `payload` to `count` parked `next` at once, and waits for all responses;
+    /// returns how long each took.
     pub fn invoke_at_once(&mut self, count: usize, root: &str, payload: &str) -> Done<Vec<Duration>> {
         let mut parked: Vec<_> = self.parked.take().into_iter().collect();
         while parked.len() < count {
@@ -96,7 +98,7 @@ impl Platform {
                 Seen::Next(stream) => waiting.push(stream),
             }
         }
-        // One that came back meanwhile is kept; the others are abandoned with their runtimes.
+        // One `next` that came meanwhile is kept; the others are dropped with their runtimes.
         self.parked = waiting.pop();
         Ok(took)
     }
@@ -110,7 +112,7 @@ impl Platform {
     }
 }
 
-/// The event's number that a path with a request id tells.
+/// The event's number, from a path with a request id.
 fn number_of(path: &str) -> Option<u64> {
     path.split('/').rev().nth(1)?.parse().ok()
 }
@@ -127,7 +129,7 @@ pub fn event(number: u64, root: &str, payload: &str) -> Done<Vec<u8>> {
     .into_bytes())
 }
 
-/// One connection to the platform, to its end.
+/// Serves one connection to the platform until it ends.
 fn serve(mut stream: TcpStream, tell: &Sender<Seen>) {
     let _ = stream.set_nodelay(true);
     let mut kept = Vec::new();
@@ -155,7 +157,8 @@ fn serve(mut stream: TcpStream, tell: &Sender<Seen>) {
     }
 }
 
-/// A runtime that answers every event with `payload`, on a connection of its own to `address`, until that ends.
+/// A runtime that answers every event with `payload`, on its own connection to `address`, until
+/// that ends.
 pub fn start_runtime(address: SocketAddr, payload: String) -> Done {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -176,7 +179,8 @@ pub fn start_runtime(address: SocketAddr, payload: String) -> Done {
     Ok(())
 }
 
-/// Reads one message with its body of known length; its head, or nothing where the connection ended.
+/// Reads one message with a body of known length; returns its head, or `None` if the connection
+/// ended.
 pub fn read_message(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<String> {
     let mut chunk = vec![0; 64 << 10];
     loop {

@@ -1,4 +1,5 @@
-//! What the benches share: parts of a measurement as processes of their own, what these used, and how figures are printed. It asserts nothing.
+//! What the benches share: parts of a measurement as separate processes, their resource usage, and
+//! printing of figures. It asserts nothing.
 
 #![allow(dead_code, reason = "each bench uses its own part of this")]
 
@@ -10,31 +11,31 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// What a bench ends with.
+/// The result of a bench.
 pub type Done<T = ()> = Result<T, Box<dyn Error>>;
 
 /// The variable that tells a re-executed bench which part it plays.
 const ROLE: &str = "BROWNOUT_BENCH_ROLE";
 
-/// The command, in the folder where the other programs lie too.
+/// The command, in the same folder as the other programs.
 pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
-/// Whether figures are wanted: `cargo bench` says `--bench`, `cargo test --benches` does not.
+/// Whether to measure: `cargo bench` passes `--bench`, `cargo test --benches` does not.
 pub fn is_wanted() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// Whether `name` stands on the command line, as in `cargo bench --bench load -- --short`.
+/// Whether `name` is on the command line, as in `cargo bench --bench load -- --short`.
 pub fn has_flag(name: &str) -> bool {
     std::env::args().any(|argument| argument == name)
 }
 
-/// The part that this process plays, where it is a part.
+/// The part that this process plays, if it is one.
 pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
-/// A part of the measurement in a process of its own, killed when dropped.
+/// A part of the measurement in a separate process, killed when dropped.
 pub struct Part {
     child: Child,
     lines: Option<BufReader<ChildStdout>>,
@@ -42,7 +43,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// Starts this bench again as `role` with these settings. It ends also when this process dies: see [`end_with_parent`].
+    /// Starts this bench again as `role` with these settings. It also ends when this process dies:
+    /// see [`end_with_parent`].
     pub fn start(role: &str, settings: &[(&str, String)]) -> Done<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.env(ROLE, role).envs(settings.iter().map(|(name, value)| (*name, value.as_str())));
@@ -57,7 +59,7 @@ impl Part {
         Ok(Self { child, lines, _input: input })
     }
 
-    /// The next line that is JSON; lines of others are passed over.
+    /// The next line that is JSON; other lines are skipped.
     pub fn tell(&mut self) -> Done<Value> {
         let mut line = String::new();
         let lines = self.lines.as_mut().ok_or("nobody listens to it any more")?;
@@ -72,7 +74,8 @@ impl Part {
         }
     }
 
-    /// Reads on and throws away what it says: one that writes into a full pipe stands still.
+    /// Keeps reading and discards its output, because a process blocks when it writes to a full
+    /// pipe.
     pub fn ignore(&mut self) {
         if let Some(mut lines) = self.lines.take() {
             std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
@@ -106,7 +109,8 @@ pub fn setting<T: std::str::FromStr>(name: &str) -> Done<T> {
     std::env::var(name)?.parse().map_err(|_| format!("`{name}` is not understood").into())
 }
 
-/// Another program of the workspace; built first, where cargo has started us, since `cargo bench` builds the benches' own package only.
+/// Another program of the workspace. It is built first if cargo started this bench, because
+/// `cargo bench` builds only the benches' own package.
 pub fn program(name: &str) -> Done<PathBuf> {
     if let Some(cargo) = std::env::var_os("CARGO") {
         let arguments = ["build", "--release", "--workspace", "--bins", "--quiet"];
@@ -129,7 +133,8 @@ pub fn processor_time(pid: u32) -> Duration {
     Duration::from_nanos(used.sum())
 }
 
-/// Seconds of processor time that everybody on this machine has used, what the hypervisor took away included.
+/// Seconds of processor time that all processes on this machine have used, including time stolen by
+/// the hypervisor.
 pub fn everybodys_processor_time() -> f64 {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     // user, nice, system, idle, iowait, irq, softirq, steal; in hundredths of a second.
@@ -141,7 +146,8 @@ pub fn everybodys_processor_time() -> f64 {
 /// The kernel counts processor time of whole processes in hundredths of a second.
 pub const TICKS_PER_S: f64 = 100.0;
 
-/// Waits, 20 s at most, until others leave this machine alone for a moment. Whether they did during the measurement is another matter.
+/// Waits, at most 20 s, until other processes leave this machine idle for a moment. That does not
+/// show whether it stays idle during the measurement.
 pub fn wait_for_quiet() {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
@@ -153,14 +159,14 @@ pub fn wait_for_quiet() {
     }
 }
 
-/// The most memory that this process has had resident, in MB.
+/// The peak resident memory of this process, in MB.
 pub fn peak_memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     peak.unwrap_or(0.0) / 1e3
 }
 
-/// A process's memory in MB: resident now, and the most that was.
+/// A process's resident memory in MB: now, and at its peak.
 pub fn memory(pid: u32) -> (f64, f64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
@@ -178,24 +184,24 @@ pub fn machine_clock() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The quantile `q` of values in any order; none of nothing.
+/// The quantile `q` of values in any order; NaN if there are none.
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let rank = ((values.len() as f64 * q).ceil() as usize).clamp(1, values.len().max(1));
     values.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
-/// The middle one.
+/// The median.
 pub fn median(values: &mut [f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// A number of what a part told.
+/// A number from a part's output.
 pub fn number(value: &Value, name: &str) -> f64 {
     value.get(name).and_then(Value::as_f64).unwrap_or(f64::NAN)
 }
 
-/// Prints rows under a title, the columns as wide as they must be.
+/// Prints rows under a title, with columns as wide as needed.
 pub fn table(title: &str, rows: &[Vec<String>]) {
     println!("\n{title}");
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

@@ -70,7 +70,7 @@ impl TryFrom<String> for AtMostRatio {
 pub struct Factor(pub u32);
 
 impl Factor {
-    /// As it is at AWS.
+    /// The speed of AWS.
     pub const ONE: Self = Self(1);
 }
 

@@ -1,4 +1,4 @@
-//! Brings a stack up with a calm plan in force before anything looks for one.
+//! Deploys a stack with a calm plan in force before any environment looks for one.
 
 use std::time::Instant;
 
@@ -10,10 +10,11 @@ use super::run_error::RunError;
 use super::target::{Target, TargetError};
 use crate::StopRequests;
 
-/// Deploys, and waits until every environment looks for plans often enough not to sleep through the strike.
+/// Deploys, and waits until every environment looks for plans often enough not to miss the strike.
 ///
 /// # Errors
-/// Where the stack did not come up, or a signal came first. What is there by then is for [`Target::restore`].
+/// If the stack did not start, or a signal came first. [`Target::restore`] removes what was started
+/// by then.
 pub(super) async fn deploy(
     plan: &Plan,
     target: &mut dyn Target,
@@ -30,8 +31,9 @@ pub(super) async fn deploy(
     Ok(addresses)
 }
 
-/// Where an attach on AWS took longer than the calm plan's lease, environments look for a plan less often by now: it is renewed, and waited for
-/// until all of them have seen that, so that none sleeps through the strike.
+/// If an attach on AWS took longer than the calm plan's lease, environments now look for a plan
+/// less often. Renews the plan and waits until all of them have seen it, so that none misses the
+/// strike.
 async fn looked_for(plan: &Plan, target: &mut dyn Target, keeper: &mut Keeper, signals: &mut dyn StopRequests) -> Result<(), RunError> {
     let now = Instant::now();
     let unread = keeper.unread_for(now);

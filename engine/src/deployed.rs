@@ -1,4 +1,4 @@
-//! The part of a checked experiment that is about functions deployed on AWS.
+//! The part of a checked experiment about functions deployed on AWS.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use protocol::AwsPlan;
 
 use super::plan::Plan;
 
-/// For an attach and a detach that are slow: a marker that is older than the run and this was left behind.
+/// Extra time for a slow attach and detach: a marker older than the run plus this was left behind.
 const ROOM: Duration = Duration::from_secs(15 * 60);
 
 /// Functions deployed on AWS, in one account and Region.
@@ -18,7 +18,7 @@ const ROOM: Duration = Duration::from_secs(15 * 60);
 pub struct Deployed {
     /// The version of the layer that is attached.
     pub layer: Arn,
-    /// The tag that each function must carry: key and value.
+    /// The tag that each function must have: key and value.
     pub tag: (String, String),
     /// The functions that may be touched.
     pub functions: Vec<Function>,
@@ -26,11 +26,11 @@ pub struct Deployed {
     pub ledger_lag: Duration,
     /// The share of an alias's calls that goes to the version with the layer, in thousandths.
     pub alias_thousandths: u16,
-    /// How long a version is kept once its alias has let it go.
+    /// How long a version is kept after its alias stops sending it calls.
     pub alias_grace: Duration,
-    /// How long FIS may take until the faults are in force, where it drives the experiment.
+    /// How long FIS may take until the faults are in force, if it drives the experiment.
     pub fis_lead: Duration,
-    /// The alarms that end the experiment where FIS drives it.
+    /// The alarms that end the experiment if FIS drives it.
     pub alarms: Vec<Alarm>,
 }
 
@@ -40,7 +40,8 @@ impl Deployed {
         self.functions.iter().find(|function| function.name() == name)
     }
 
-    /// What a roll hangs on there: what a queue or a stream delivers again is struck again.
+    /// What identifies a roll: a message or record that a queue or a stream delivers again is
+    /// struck again.
     pub fn by(&self, name: &str) -> By {
         let batches = |trigger: &Trigger| By::from(*trigger) == By::Message;
         let function = self.function(name);
@@ -53,15 +54,16 @@ impl Deployed {
 }
 
 impl Plan {
-    /// Whether a deployed function serves all requests of an endpoint if it serves any: HTTP alone invokes it, and no other version of it. Of those
-    /// here the platform tells what each request invoked.
+    /// Whether a deployed function that serves any request of an endpoint serves all of them: only
+    /// HTTP invokes it, and it has no other version. On a local stack the platform reports what
+    /// each request invoked.
     pub fn serves_all(&self, place: &Place) -> bool {
         let Place::Function(name) = place else { return false };
         let function = self.deployed.as_ref().and_then(|deployed| deployed.function(name));
         function.is_some_and(|function| function.alias.is_none() && function.triggers.iter().all(|trigger| *trigger == Trigger::Http))
     }
 
-    /// The experiment as it is written out for AWS, where it is on deployed functions.
+    /// The experiment for export to AWS, if it is on deployed functions.
     pub fn for_aws(&self) -> Option<Experiment> {
         let deployed = self.deployed.as_ref()?;
         let plan = FaultPlan {
@@ -85,7 +87,7 @@ impl Plan {
         })
     }
 
-    /// What calls to an account are made with, where it is on deployed functions.
+    /// The part of the plan that `brownout-aws` needs, if it is on deployed functions.
     pub fn aws_plan(&self) -> Option<AwsPlan> {
         let deployed = self.deployed.as_ref()?;
         Some(AwsPlan {
@@ -100,7 +102,7 @@ impl Plan {
         })
     }
 
-    /// The same plan for a run that FIS drives: the faults are in force once FIS has brought them there.
+    /// The same plan for a run that FIS drives: the faults are in force once FIS has armed them.
     ///
     /// # Errors
     /// What FIS cannot drive.

@@ -1,5 +1,6 @@
-//! Keeps a plan in force for as long as the harness lives, and no longer: each plan carries a lease and the end of it by the wall clock, so that
-//! no environment that starts later begins it anew; and each renewal a higher sequence.
+//! Keeps a plan in force only while the harness lives. Each plan contains a lease and its end by
+//! the wall clock, so that an environment that starts later does not begin the lease again. Each
+//! renewal has a higher sequence.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -21,18 +22,18 @@ pub struct Keeper {
     renewed: Option<Renewed>,
 }
 
-/// What is to be in force.
+/// What should be in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum InForce {
     /// Nothing.
     Calm,
-    /// All faults with a share of nothing: nobody is struck, and the ledgers tell who could be.
+    /// All faults with a share of 0: nothing is injected, and the ledgers report what could be.
     Rehearsal,
-    /// The faults, of a fault phase that begins at this time.
+    /// The faults, with a fault phase that begins at this time.
     Struck(Instant),
 }
 
-/// The plan that was struck last.
+/// The plan that was written last.
 #[derive(Debug)]
 struct Renewed {
     at: Instant,
@@ -45,13 +46,14 @@ impl Keeper {
         Self { run, seed, faults, windows, lease, sequence: 0, in_force: InForce::Calm, renewed: None }
     }
 
-    /// The plan before anything is rehearsed or struck: calm, and renewed all the same, so that extensions look often for what comes next.
+    /// The plan before anything is rehearsed or struck. It is calm but still renewed, so that
+    /// extensions look often for the next one.
     pub fn begin(&mut self, now: Instant) -> Plan {
         self.renew(now)
     }
 
-    /// How long a plan that is written at `now` may go unread by an environment that runs: it looks often while a lease runs, and less and less
-    /// often once that is over.
+    /// The longest time until a running environment reads a plan that is written at `now`.
+    /// Environments look often during a lease, and less and less often after it.
     pub fn unread_for(&self, now: Instant) -> Duration {
         let runs = self.renewed.as_ref().is_some_and(|last| now.duration_since(last.at) < self.lease.duration());
         if runs { Duration::ZERO } else { READ_AT_LAST_EVERY }
@@ -63,18 +65,19 @@ impl Keeper {
         self.renew(now)
     }
 
-    /// The plan of the baseline: it strikes nobody, and the ledgers tell which invocations the faults would be about.
+    /// The plan of the baseline: it injects nothing, and the ledgers report which invocations the
+    /// faults would be about.
     pub fn rehearse(&mut self, now: Instant) -> Plan {
         self.in_force = InForce::Rehearsal;
         self.renew(now)
     }
 
-    /// Whether the plan that was made last strikes nobody.
+    /// Whether the last plan is a rehearsal.
     pub fn is_rehearsal(&self) -> bool {
         self.in_force == InForce::Rehearsal
     }
 
-    /// The plan that keeps in force what is to be in force now.
+    /// The plan that keeps in force what should be in force now.
     pub fn renew(&mut self, now: Instant) -> Plan {
         let faults = self.open(now);
         self.renewed = Some(Renewed { at: now, faults: names(&faults) });
@@ -89,14 +92,15 @@ impl Keeper {
         }
     }
 
-    /// The plan that ends them.
+    /// The plan that ends the faults.
     pub fn calm(&mut self) -> Plan {
         self.in_force = InForce::Calm;
         self.renewed = None;
         self.next(Vec::new())
     }
 
-    /// Whether a plan is due: a quarter of the lease has passed since the last one, or other faults are to be in force.
+    /// Whether a plan is due: a quarter of the lease has passed since the last one, or other faults
+    /// should be in force.
     pub fn is_due(&self, now: Instant) -> bool {
         let renewed = self.renewed.as_ref();
         renewed.is_some_and(|last| now.duration_since(last.at) >= self.every() || last.faults != names(&self.open(now)))
@@ -137,20 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn whoever_reads_a_plan_later_has_only_the_rest_of_its_lease() {
+    fn an_environment_that_reads_a_plan_later_has_only_the_rest_of_its_lease() {
         let fault = serde_json::from_str(r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}"#).unwrap();
         let mut keeper = Keeper::new("r".into(), 1, vec![fault], Windows::default(), Lease::try_from(60_000).unwrap());
         let (wall, now) = (SystemTime::now(), Instant::now());
         for plan in [keeper.strike(now, now), keeper.renew(now), keeper.rehearse(now)] {
             let left = plan.left(None, wall + Duration::from_secs(20)).unwrap();
             assert!((39..=60).contains(&left.as_secs()), "{left:?}");
-            // Killed now; whoever starts after the lease reads this.
+            // The harness is killed now; an environment that starts after the lease reads this.
             assert_eq!(plan.left(None, SystemTime::now() + Duration::from_secs(60)), Some(Duration::ZERO));
         }
     }
 
     #[test]
-    fn before_anything_is_struck_a_calm_plan_is_renewed_and_after_the_calm_none_is() {
+    fn a_calm_plan_is_renewed_before_the_strike_and_not_after_the_calm() {
         let start = Instant::now();
         let mut keeper = Keeper::new("r".into(), 1, Vec::new(), Windows::default(), Lease::try_from(4_000).unwrap());
         assert_eq!(keeper.begin(start).sequence, 1);
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_in_the_plan_only_in_its_part_of_the_phase() {
+    fn a_fault_is_in_the_plan_only_during_its_part_of_the_phase() {
         let start = Instant::now();
         let fault = serde_json::from_str(r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}"#).unwrap();
         let mut windows = Windows::default();

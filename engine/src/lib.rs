@@ -1,5 +1,5 @@
-//! An experiment from its file to what was measured: read, checked, run, joined. It knows no terminal and no signal: a run is shown to an
-//! [`Observer`] and asked to stop through [`StopRequests`].
+//! An experiment from its file to its measurements: read, checked, run, joined. It handles no
+//! terminal and no signals: a run is shown to an [`Observer`] and stopped through [`StopRequests`].
 
 pub mod bounds;
 pub mod check;

@@ -1,4 +1,4 @@
-//! Puts what a run knows of itself into the words of the report. It measures nothing.
+//! Converts what a run knows about itself for the report. It measures nothing.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use run_folder::{Addresses, Compressed, Health};
 use super::check::ARMING;
 use super::plan::Plan;
 
-/// What was asked, as the report shows it.
+/// The experiment, as the report shows it.
 pub fn experiment(plan: &Plan, command: String) -> Experiment {
     Experiment {
         name: plan.name.clone(),
@@ -28,27 +28,28 @@ pub fn experiment(plan: &Plan, command: String) -> Experiment {
     }
 }
 
-/// Such as `queues 30 times faster than at AWS`; empty where time is as it is.
+/// Such as `queues 30 times faster than at AWS`; empty if nothing is faster.
 fn compressed_time(compressed: Compressed) -> String {
     let faster = |what: &str, factor: u32| (factor > 1).then(|| format!("{what} {} times faster than at AWS", words::count(factor.into())));
     let said = [faster("queues", compressed.queues), faster("time to live", compressed.expiry)];
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// The deployments of one API that are to be compared.
+/// The deployments of one API to compare.
 pub fn deployments(plan: &Plan) -> Vec<Deployment> {
     plan.systems.iter().flat_map(|system| system.compared()).collect()
 }
 
-/// What no rule can see on the target, as a green verdict says it.
+/// What no rule can check on the target, for the text of a green verdict.
 pub fn unchecked(plan: &Plan, addresses: &Addresses) -> Vec<String> {
-    // Functions on AWS, and what somebody else runs here, are known by their answers.
+    // Functions on AWS, and a server of the user, are known only by their answers.
     let behind = plan.systems.is_empty().then(|| "what happens behind the answers".to_owned());
     let cache = addresses.redis_is_foreign.then(|| "what leaves the cache, which is somebody else's".to_owned());
     behind.into_iter().chain(cache).collect()
 }
 
-/// The recorded phases, in seconds from the start of the baseline; a phase that was not reached is left out.
+/// The recorded phases, in seconds from the start of the baseline; without phases that were not
+/// reached.
 pub fn phases(plan: &Plan, calmed: Option<Duration>, over: Duration) -> Vec<PhaseSpan> {
     let timeline = plan.timeline;
     let from = timeline.recording_from();
@@ -97,7 +98,7 @@ mod tests {
     use crate::check::{endpoints, faults::functions};
 
     #[test]
-    fn what_no_rule_can_see_is_said_of_each_target() {
+    fn each_target_names_what_no_rule_can_check() {
         let plan = |name: &str| {
             let (name, text) = crate::shipped::find(name).unwrap();
             crate::check(&name, &text).unwrap()
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compared_is_what_is_recorded_and_what_can_be_struck() {
+    fn the_compared_routes_are_recorded_and_can_be_struck() {
         let (name, text) = crate::shipped::find("blast-radius").unwrap();
         let compared = deployments(&crate::check(&name, &text).unwrap());
         assert_eq!(compared.len(), 3);

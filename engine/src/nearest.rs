@@ -1,6 +1,6 @@
-//! The right name beside a wrong one.
+//! Suggests the right name for a wrong one.
 
-/// Names that are less alike than this have nothing to do with each other (Jaro-Winkler, 1 is the same).
+/// Names that are less similar than this are unrelated (Jaro-Winkler, 1 is the same).
 const ALIKE: f64 = 0.75;
 
 /// The name that was probably meant.
@@ -10,14 +10,14 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     rated.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(name, _)| name)
 }
 
-/// The names that there are, and which of them was probably meant.
+/// Lists the names that exist, and the one that was probably meant.
 pub fn there_are<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().collect();
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     format!("there are: {listed}{}", did_you_mean(wanted, names))
 }
 
-/// Such as `; did you mean `authorizer`?`; empty where no name is like it.
+/// Such as `; did you mean `authorizer`?`; empty if no name is similar.
 pub fn did_you_mean<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wanted, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_finds_its_name_and_something_else_finds_none() {
+    fn a_typo_finds_its_name_and_an_unrelated_word_finds_none() {
         let names = ["thermostat-api", "authorizer", "appointments", "dynamodb", "clinic"];
         for (wanted, meant) in [
             ("authoriser", Some("authorizer")),

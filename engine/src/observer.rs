@@ -1,15 +1,15 @@
-//! What is shown of a run while it goes on, to the terminal or a test.
+//! Shows a run while it goes on, to a terminal or a test.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Somebody or something that watches a run.
+/// Watches a run.
 pub trait Observer: Send {
-    /// Shows a moment; it comes ten times a second.
+    /// Shows a moment; called ten times a second.
     fn show(&mut self, moment: &Moment);
-    /// Says something that stays.
+    /// Prints a line that stays.
     fn say(&self, text: &str);
-    /// The run is over.
+    /// The run has ended.
     fn end(&self);
 }
 
@@ -20,22 +20,22 @@ pub struct Moment {
     pub phase: &'static str,
     /// Seconds into the run.
     pub at: Duration,
-    /// Arrivals a second that are intended.
+    /// The intended arrivals a second.
     pub intended: f64,
-    /// Requests a second that were sent lately.
+    /// The requests a second that were sent recently.
     pub achieved: f64,
-    /// Failed so far.
+    /// Requests that failed so far.
     pub failed: u64,
-    /// Struck so far.
+    /// Requests that were struck so far.
     pub struck: u64,
 }
 
-/// The rate of something that is counted, over the last looks at it.
+/// The rate of a counter, over its last readings.
 #[derive(Debug, Default)]
 pub struct Pace(VecDeque<(Duration, u64)>);
 
 impl Pace {
-    /// Takes a count and gives the rate a second over the last 20 looks.
+    /// Takes a count and returns the rate a second over the last 20 readings.
     pub fn at(&mut self, offset: Duration, count: u64) -> f64 {
         self.0.push_back((offset, count));
         while self.0.len() > 20 {

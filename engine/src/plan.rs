@@ -1,4 +1,5 @@
-//! An experiment as it was checked: every name is known, every number within its bounds. Nothing below this reads text any more.
+//! A checked experiment: every name is known, every number is within its bounds. Nothing below this
+//! reads text any more.
 
 use std::time::Duration;
 
@@ -19,61 +20,61 @@ use super::windows::Windows;
 pub struct Plan {
     /// The file's name without `.toml`.
     pub name: String,
-    /// What it asks.
+    /// Its question.
     pub question: String,
     /// The file as it was written.
     pub text: String,
-    /// The systems to bring up.
+    /// The systems to start.
     pub systems: Vec<System>,
-    /// Functions deployed on AWS, in place of them.
+    /// Functions deployed on AWS, instead of systems.
     pub deployed: Option<Deployed>,
     /// What every roll depends on.
     pub seed: u64,
-    /// When what happens.
+    /// The times of the phases.
     pub timeline: Timeline,
-    /// What is sent.
+    /// The load.
     pub load: Load,
     /// How arrivals are spread.
     pub arrivals: Arrivals,
-    /// How long a journey may take before arrivals wait for a user, where the experiment says so.
+    /// How long a journey may take before arrivals wait for a user, if the experiment sets it.
     pub longest_journey: Option<Duration>,
     /// How the stack is set up; all weaknesses are known.
     pub setup: Setup,
-    /// What goes wrong.
+    /// The faults.
     pub faults: Vec<Fault>,
-    /// When each is in force.
+    /// When each fault is in force.
     pub windows: Windows,
-    /// How long a plan holds without being renewed.
+    /// How long a plan is in force without renewal.
     pub lease: Lease,
     /// The aims.
     pub expectations: Vec<Expectation>,
-    /// Endpoints whose errors are let go.
+    /// Endpoints whose errors are accepted.
     pub any_errors: Vec<String>,
     /// Whether a broken invariant breaks the experiment.
     pub none_broken: bool,
-    /// Whether to strike although the baseline broke an invariant.
+    /// Whether to strike even if the baseline broke an invariant.
     pub strike_a_broken_baseline: bool,
     /// When to end early.
     pub stop: Option<MoreThanFor>,
 }
 
 impl Plan {
-    /// Whether something works without a request that waits for it.
+    /// Whether some work has no request that waits for it.
     pub fn is_asynchronous(&self) -> bool {
         self.load.systems.iter().any(|load| load.is_asynchronous())
     }
 
-    /// How long journeys take, from which the number of users follows.
+    /// How long journeys take, which determines the number of users.
     pub fn journeys(&self) -> JourneyTime {
         self.longest_journey.map_or_else(|| JourneyTime::Slowed(added_time(&self.faults)), JourneyTime::Fixed)
     }
 
-    /// What the stack deploys for it.
+    /// What the stack deploys for this experiment.
     pub fn deployment(&self) -> Deployment {
         systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup)
     }
 
-    /// Switches a weakness on, which must be one of these systems'.
+    /// Switches on a weakness, which must belong to one of these systems.
     pub fn switch_on(&mut self, weakness: &str) {
         if !self.setup.weaknesses.iter().any(|known| known == weakness) {
             self.setup.weaknesses.push(weakness.to_owned());
@@ -81,7 +82,8 @@ impl Plan {
     }
 }
 
-/// The time that `faults` add to a request on average: each one's share times its time, all of them taken to be on its way.
+/// The time that `faults` add to a request on average: each one's share times its time, as if the
+/// request met all of them.
 fn added_time(faults: &[Fault]) -> Duration {
     let each = faults.iter().map(|fault| fault.share.value() * fault.kind.mean_wait_s().min(GATEWAY.as_secs_f64()));
     Duration::from_secs_f64(each.sum()).min(PATIENCE)
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn several_faults_add_up_to_what_a_request_waits_at_the_most_and_the_experiment_may_say_otherwise() {
+    fn several_faults_add_up_to_at_most_a_requests_timeout_and_the_experiment_may_override_it() {
         let one = |name: &str| format!("[[fault]]\nname = \"{name}\"\nfunction = \"authorizer\"\nlatency = {{ time = \"20s\" }}\n");
         let mut plan = with(&(one("a") + &one("b")));
         assert_eq!(plan.journeys(), JourneyTime::Slowed(PATIENCE));

@@ -1,4 +1,5 @@
-//! Keeps what was measured: latencies and the interval log, the generator's books, and what the oracles found.
+//! Records measurements: latencies and the interval log, the generator's counts, and what the
+//! oracles found.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -19,19 +20,20 @@ use super::plan::Plan;
 /// The endpoint under which a device's convergence is recorded.
 const CONVERGENCE: &str = "thermostat desired -> reported";
 
-/// The endpoint under which the handing in of a mail is recorded.
+/// The endpoint under which the submission of a mail is recorded.
 const HANDED_IN: &str = "mail SMTP";
 
 /// A report shows at most this many exchanges for each rule.
 const MOST_EXCHANGES: usize = 5;
 
-/// Rules over one book, and what each of them found.
+/// Rules over one stream of events, and what each of them found.
 struct Watched {
     invariant: Box<dyn Invariant>,
     found: Vec<Found>,
 }
 
-/// Something that was sent, or that came in without a request, and has come to its end. Times are offsets.
+/// Something that was sent, or that arrived without a request, and has completed. Times are
+/// offsets.
 struct Measured {
     due: Duration,
     sent: Duration,
@@ -44,17 +46,17 @@ struct Measured {
 pub struct Recorded {
     /// Latency from the intended time.
     pub latencies: Latencies,
-    /// Latency from the actual sending.
+    /// Latency from the actual time of sending.
     pub service_times: Latencies,
-    /// The generator's books.
+    /// The generator's counts.
     pub books: Books,
     /// What the rules found.
     pub invariants: Vec<Found>,
-    /// What became of everything; a table for each kind of thing of which there was one.
+    /// The outcomes of everything; one table for each kind of thing that occurred.
     pub dispositions: Vec<Dispositions>,
 }
 
-/// What is kept of a run.
+/// Records a run.
 pub struct Recorder {
     timeline: Timeline,
     latencies: Latencies,
@@ -65,10 +67,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins; the interval log is `latency.hlog` in `folder`.
+    /// Starts recording; the interval log is `latency.hlog` in `folder`.
     ///
     /// # Errors
-    /// Where the log cannot be written.
+    /// If the log cannot be written.
     pub fn begin(folder: &Path, timeline: Timeline, started_unix_ms: u64, invariants: Vec<Box<dyn Invariant>>) -> io::Result<Self> {
         let log = BufWriter::new(File::create(folder.join("latency.hlog"))?);
         let none = |(id, rule): (&str, &str)| Found {
@@ -90,7 +92,7 @@ impl Recorder {
         })
     }
 
-    /// Takes what happened.
+    /// Records an event.
     pub fn see(&mut self, joined: &Joined, join: &Join) {
         match &joined.event {
             Event::Exchange(exchange) => {
@@ -106,7 +108,7 @@ impl Recorder {
                 self.count(mail.phase, mail.outcome);
                 self.record(HANDED_IN, &came(mail.due, mail.done, mail.phase, mail.outcome), &Traced::default());
             }
-            // The rest is for the oracles alone.
+            // The rest is only for the oracles.
             _ => {}
         }
         let mut ends = Vec::new();
@@ -118,12 +120,13 @@ impl Recorder {
         ends.iter().for_each(|ended| self.ended(ended, joined.event.at(), join));
     }
 
-    /// How many things have not come to an end and may still do so.
+    /// How many things have not completed and may still do so.
     pub fn under_way(&self) -> usize {
         self.watched.iter().map(|watched| watched.invariant.under_way()).sum()
     }
 
-    /// Takes what came to its end; what has not when the run is over, at `over`, is too late for every aim on the way to the end.
+    /// Records what completed. What has not completed when the run ends, at `over`, counts as too
+    /// late for every aim.
     fn ended(&mut self, ended: &Ended, over: Duration, join: &Join) {
         let (at, outcome) = ended.end.unwrap_or((over, Outcome::TimedOut));
         let traced = ended.identity.as_deref().map(|identity| join.traced(identity)).unwrap_or_default();
@@ -152,10 +155,10 @@ impl Recorder {
         self.service_times.record(second, &tag, since(measured.sent), half);
     }
 
-    /// Writes the seconds that are surely over to the interval log.
+    /// Writes the seconds that are certainly complete to the interval log.
     ///
     /// # Errors
-    /// Where the log cannot be written.
+    /// If the log cannot be written.
     pub fn flush_before(&mut self, offset: Duration) -> io::Result<()> {
         let second = offset.saturating_sub(self.timeline.recording_from()).as_secs();
         let closed = self.latencies.close_before(u32::try_from(second).unwrap_or(u32::MAX));
@@ -166,7 +169,8 @@ impl Recorder {
         self.log.flush()
     }
 
-    /// What the baseline breaks: endpoints that serve nothing, rules, and aims that it surely misses.
+    /// What the baseline breaks: endpoints that serve nothing, rules, and aims that it certainly
+    /// misses.
     pub fn broken_baseline(&self, plan: &Plan, machine_wait_us: u64) -> Vec<String> {
         let baseline = self.timeline.strike_at().saturating_sub(self.timeline.recording_from());
         let problems = Baseline {
@@ -187,10 +191,10 @@ impl Recorder {
         problems.dead.into_iter().chain(rules).chain(problems.missed).collect()
     }
 
-    /// Lets the oracles look back, and hands everything over.
+    /// Runs the oracles' final checks, and returns everything.
     ///
     /// # Errors
-    /// Where the log cannot be written.
+    /// If the log cannot be written.
     pub fn end(mut self, quiet: &Quiet, join: &Join) -> io::Result<Recorded> {
         let unfinished: Vec<_> = self.watched.iter().flat_map(|watched| watched.invariant.unfinished()).collect();
         unfinished.iter().for_each(|ended| self.ended(ended, quiet.at, join));
@@ -211,12 +215,12 @@ impl Recorder {
     }
 }
 
-/// What nobody sends has no time of sending of its own.
+/// A measurement of something that is not sent, and so has no separate time of sending.
 const fn came(due: Duration, done: Duration, phase: Option<Phase>, outcome: Outcome) -> Measured {
     Measured { due, sent: due, done, phase, outcome }
 }
 
-/// Adds what each rule found this time.
+/// Adds what each rule found since the last call.
 fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline) {
     for (found, (breaches, checks)) in all.iter_mut().zip(news) {
         found.checked += checks;

@@ -1,4 +1,5 @@
-//! An experiment as it is done: deploy, baseline, strike, calm, recover, settle, restore. It acts; what the numbers mean is decided elsewhere.
+//! Runs an experiment: deploy, baseline, strike, calm, recover, settle, restore. What the numbers
+//! mean is decided elsewhere.
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -25,45 +26,45 @@ use super::target::Target;
 use crate::observer::{Moment, Observer, Pace};
 use crate::stop_requests::{Asked, StopRequests};
 
-/// How often ledgers are read and phases looked at.
+/// How often ledgers are read and phases checked.
 pub(super) const TICK: Duration = Duration::from_millis(100);
 
-/// What is needed beside the plan.
+/// What a run needs besides the plan.
 pub struct Setting {
     /// Where everything is written.
     pub folder: PathBuf,
     /// The run's id.
     pub run: String,
-    /// The command line that makes it again.
+    /// The command line that repeats it.
     pub command: String,
     /// Ctrl-C and SIGTERM.
     pub signals: Box<dyn StopRequests>,
 }
 
-/// What a run gave: what was measured, and the signal that ended it, if one did.
+/// The result of a run: the measurements, and the signal that ended it, if one did.
 pub struct Done {
-    /// Everything measured.
+    /// All measurements.
     pub measurements: Measurements,
     /// The signal.
     pub asked: Option<Asked>,
 }
 
-/// Where the run stands; each step leads to the next and none leads back.
+/// The stages of a run; each leads to the next and none leads back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Before,
-    /// The ledgers tell which invocations the faults would be about.
+    /// The ledgers report which invocations the faults would be about.
     Rehearsed,
     Struck,
     Calmed,
 }
 
-/// A run that is under way.
+/// A run in progress.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     /// How long after an answer the ledgers' entries about it may still come.
     pub(super) lag: Duration,
-    /// Why the run is to be stopped.
+    /// Why the run should be stopped.
     fired: Option<String>,
     target: &'a mut dyn Target,
     keeper: Keeper,
@@ -79,10 +80,11 @@ pub(super) struct Run<'a> {
     pace: Pace,
 }
 
-/// Makes the run. Whatever happens after the stack is up, the faults are calmed and the stack is taken down.
+/// Runs the experiment. Once the stack is up, the faults are always calmed and the stack is always
+/// taken down.
 ///
 /// # Errors
-/// Where the stack or the traffic could not be brought up; then nothing was struck and nothing is left.
+/// If the stack or the traffic could not be started; then nothing was struck and nothing is left.
 pub fn run<'a>(
     plan: &'a Plan,
     target: &'a mut dyn Target,
@@ -162,7 +164,8 @@ async fn measure(
     if let Err(error) = run.under_way(&mut traffic, setting.signals.as_mut()).await {
         run.fail(&error);
         traffic.stop();
-        // Nothing is to be struck while it settles; where this fails too, the faults end with their lease.
+        // Nothing may be struck while it settles. If this calm fails too, the faults end with their
+        // lease.
         let _ = run.calm(traffic.started().elapsed()).await;
     }
     let quiet = run.settle(&mut traffic, &addresses, setting.signals.as_mut()).await;
@@ -211,13 +214,14 @@ impl Run<'_> {
         }
         self.target.health()?;
         self.fired = self.fired.take().or_else(|| self.target.ended());
-        // Late answers still fall into old seconds; a second is written once no answer of it can be on its way any more.
+        // A late answer counts in the second in which it was due; a second is written once no such
+        // answer can come any more.
         self.recorder.flush_before(offset.saturating_sub(Duration::from_secs(35) + self.lag))?;
         self.show(offset, traffic);
         Ok(())
     }
 
-    /// Takes an event.
+    /// Handles an event.
     pub(super) fn happened(&mut self, event: Event) {
         let now = Instant::now();
         self.watch(&event);
@@ -232,7 +236,8 @@ impl Run<'_> {
         self.fired = self.fired.take().or(watch.see(exchange.done, failed));
     }
 
-    /// Reads the ledgers and what the services saw, and lets recorder and oracles see what has been joined.
+    /// Reads the ledgers and the services' sightings, and passes joined events to the recorder and
+    /// the oracles.
     pub(super) async fn take_in(&mut self, traffic: &Traffic) -> Result<(), RunError> {
         let now = Instant::now();
         for entry in self.target.observe().await? {
@@ -255,7 +260,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Strikes and calms when their time has come.
+    /// Strikes and calms at the planned times.
     async fn move_on(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let timeline = self.plan.timeline;
         let lead = self.target.lead();
@@ -275,7 +280,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Strikes, unless the baseline is broken already, or a ledger is silent.
+    /// Strikes, unless the baseline is already broken or a ledger is silent.
     async fn strike(&mut self, offset: Duration, traffic: &Traffic) -> Result<(), RunError> {
         let broken = self.recorder.broken_baseline(self.plan, machine_wait_us(&self.target.health()?));
         if !broken.is_empty() && !self.plan.strike_a_broken_baseline {
@@ -338,7 +343,7 @@ impl Run<'_> {
         self.progress.show(&moment);
     }
 
-    /// The run could not go on; what ended it first stays the reason.
+    /// Ends the run with an error; the first reason is kept.
     pub(super) fn fail(&mut self, error: &dyn std::error::Error) {
         if self.end == End::Finished {
             self.end = End::Failed(crate::chain(error));

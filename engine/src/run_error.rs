@@ -1,4 +1,4 @@
-//! Why a run could not be made.
+//! Why a run could not be carried out.
 
 use protocol::Left;
 use scenarios::invariants::cedar::OracleError;
@@ -6,7 +6,7 @@ use scenarios::traffic::TrafficError;
 
 use crate::{Asked, TargetError};
 
-/// Why a run could not be made.
+/// Why a run could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The stack.
@@ -24,10 +24,10 @@ pub enum RunError {
     /// A signal came before the first request was due.
     #[error("stopped as asked")]
     Asked(Asked),
-    /// It could not be run, and something is left of it.
+    /// It could not be run, and something of it is left.
     #[error("left behind: {}; `{}` takes it back", .left.what.join(", "), .left.command)]
     Left {
-        /// What.
+        /// What is left.
         left: Left,
         /// Why it could not be run.
         #[source]

@@ -1,4 +1,5 @@
-//! After the last answer: waits until nothing is on its way any more, then tries and asks what needs quiet.
+//! After the last answer: waits until nothing is in flight any more, then makes the checks that
+//! need an idle system.
 
 use std::time::{Duration, Instant};
 
@@ -16,20 +17,21 @@ use crate::StopRequests;
 /// Shadows and ledgers get this long to settle.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// A run does not wait longer than this, whatever is still on its way then.
+/// The longest wait of a run, even if something is still in flight then.
 const LONGEST: Duration = Duration::from_secs(200);
 
-/// Events are joined, and the oracles see them, so soon after the ledgers are there.
+/// How long after the ledgers arrive events are joined and passed to the oracles.
 const JOINING: Duration = Duration::from_millis(100);
 
-/// How long the systems of a plan may need until nothing is on its way any more.
+/// How long the systems of a plan may need until nothing is in flight any more.
 fn settling(plan: &Plan, lag: Duration) -> Duration {
     let longest = plan.load.systems.iter().map(|load| load.settling(&plan.setup)).max().unwrap_or_default();
     (SETTLING + lag + longest).min(LONGEST)
 }
 
 impl Run<'_> {
-    /// Waits until the ledgers have caught up, shadows are at rest, and mails, records and executions have come to their ends; then tries what needs quiet.
+    /// Waits until the ledgers have caught up, shadows are at rest, and mails, records and
+    /// executions have completed; then makes the checks that need an idle system.
     pub(super) async fn settle(&mut self, traffic: &mut Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) -> Quiet {
         let deadline = Instant::now() + settling(self.plan, self.lag);
         let mut quiet = Quiet::default();
@@ -72,7 +74,7 @@ impl Run<'_> {
         Ok(at_rest)
     }
 
-    /// Tries what no traffic shows, and follows links.
+    /// Checks what no traffic shows, and follows links.
     async fn try_out(&mut self, traffic: &Traffic, addresses: &Addresses, signals: &mut dyn StopRequests) {
         let plan = self.plan;
         for load in &plan.load.systems {

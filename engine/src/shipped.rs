@@ -1,4 +1,4 @@
-//! The experiments that come with brownout, and where an experiment is looked for.
+//! The experiments that come with brownout, and the lookup of an experiment.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -26,18 +26,18 @@ pub enum FindError {
     /// Neither a file nor a name.
     #[error("there is no experiment `{name}`: it is not a file, and of those that come with brownout {there}")]
     Unknown {
-        /// What was asked for.
+        /// The name that was given.
         name: String,
-        /// What there is.
+        /// The names that exist.
         there: String,
     },
-    /// A path of which nothing is there.
+    /// A path that does not exist.
     #[error("there is no file `{0}`; check the path")]
     NoFile(String),
     /// A folder.
     #[error("`{0}` is a folder; name an experiment's file in it")]
     Folder(String),
-    /// Bytes that are no text.
+    /// A file that is not UTF-8.
     #[error("`{0}` is not UTF-8 text; an experiment is a TOML file")]
     NotText(String),
     /// A file that cannot be read.
@@ -54,7 +54,7 @@ pub enum FindError {
 /// The name and the text of an experiment, given by path or by name.
 ///
 /// # Errors
-/// Where there is no such file and no such name, or the file cannot be read.
+/// If there is no such file and no such name, or the file cannot be read.
 pub fn find(wanted: &str) -> Result<(String, String), FindError> {
     let path = Path::new(wanted);
     if path.is_file() {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_an_experiment_is_named_with_what_would_do() {
+    fn a_path_that_is_not_an_experiment_is_named_with_a_fix() {
         let folder = tempfile::tempdir().unwrap();
         let binary = folder.path().join("x.toml");
         std::fs::write(&binary, [0xff, 0xfe, 0x00]).unwrap();
@@ -93,7 +93,8 @@ mod tests {
         }
     }
 
-    /// The names of the files in a folder of `scenarios`, without their ending; none where there is no such folder.
+    /// The names of the files in a folder of `scenarios`, without their extension; empty if there
+    /// is no such folder.
     fn files(folder: &str) -> Vec<String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(folder);
         let entries = std::fs::read_dir(folder).into_iter().flatten();

@@ -1,4 +1,4 @@
-//! What the services saw, brought into the run: events for the books of the systems.
+//! Turns the services' sightings into events of the run.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use run_folder::sightings::monotonic_us;
 use scenarios::Event;
 use scenarios::links::Links;
 
-/// The services' clock, and what is followed up of what they saw.
+/// The services' clock, and the sightings that need a follow-up.
 pub struct Sighted {
     /// Offset 0 on the services' clock.
     zero_us: u64,
@@ -16,7 +16,8 @@ pub struct Sighted {
 }
 
 impl Sighted {
-    /// Nothing yet; `started` is offset 0, and often still to come: the first arrival is due a moment after the traffic is ready.
+    /// An empty one. `started` is offset 0 and is often in the future: the first arrival is due a
+    /// moment after the traffic is ready.
     pub fn new(started: Instant) -> Self {
         let (now, now_us) = (Instant::now(), monotonic_us());
         let us = |span: Duration| u64::try_from(span.as_micros()).unwrap_or_default();
@@ -24,7 +25,7 @@ impl Sighted {
         Self { zero_us, links: Links::default() }
     }
 
-    /// A sighting as an event. What was seen before offset 0 counts as seen then.
+    /// A sighting as an event. A sighting before offset 0 counts as at offset 0.
     pub fn event(&self, sighting: Sighting) -> Event {
         Event::Saw { at: Duration::from_micros(sighting.at_us.saturating_sub(self.zero_us)), seen: sighting.seen }
     }
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sighting_has_the_offset_of_the_traffics_clock_also_where_that_starts_later() {
+    fn a_sighting_has_the_offset_of_the_traffics_clock_even_if_that_starts_later() {
         let seen = || Seen::Alarm { name: "a".into(), state: "OK".into() };
         let (minute, now) = (Duration::from_secs(60), Instant::now());
         for started in [now - minute, now, now + minute] {

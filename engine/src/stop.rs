@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::bounds::MoreThanFor;
 
-/// The last so many outcomes are judged, however long ago they were; fewer say nothing.
+/// At least this many of the last outcomes are judged, however old they are; fewer mean nothing.
 const FEWEST: usize = 10;
 
-/// All answers of the last so many seconds are judged.
+/// All answers within this time are judged.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// Watches the share of failed requests among the last outcomes. A request that is overdue without an answer has failed as well.
+/// Watches the share of failed requests among the last outcomes. A request that is overdue without
+/// an answer counts as failed.
 #[derive(Debug)]
 pub struct Watch {
     condition: MoreThanFor,
@@ -28,13 +29,15 @@ impl Watch {
         Self { condition, answers: VecDeque::new(), overdue: 0, now: Duration::ZERO, exceeded_since: None }
     }
 
-    /// Counts a request that ended at `at`; a sentence where the condition has now held for its whole span.
+    /// Counts a request that ended at `at`. Returns a sentence if the condition has now held for
+    /// its whole span.
     pub fn see(&mut self, at: Duration, failed: bool) -> Option<String> {
         self.answers.push_back((at, failed));
         self.judge(at)
     }
 
-    /// Looks at the requests that are overdue at `at` without an answer, for in a hang there is none; a sentence likewise.
+    /// Counts the requests that are overdue at `at`, because a hang gives no answers. Returns a
+    /// sentence likewise.
     pub fn look(&mut self, at: Duration, overdue: u64) -> Option<String> {
         self.overdue = overdue;
         self.judge(at)
@@ -55,9 +58,9 @@ impl Watch {
         })
     }
 
-    /// The share of failures among the outcomes that are judged, and how many these are.
+    /// The share of failures among the judged outcomes, and their number.
     fn share(&mut self) -> (f64, u64) {
-        // Overdue requests are later than every answer, so they come first among the last ten.
+        // Overdue requests are newer than every answer, so they come first among the last ten.
         let fill = FEWEST.saturating_sub(usize::try_from(self.overdue).unwrap_or(usize::MAX));
         while self.answers.len() > FEWEST && self.answers.front().is_some_and(|(then, _)| self.is_old(*then)) {
             self.answers.pop_front();
@@ -112,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_hang_fires_without_any_answer() {
-        // 4 requests a second, all answered until 20 s, none from then on: from 25 s on there are those that are overdue for 5 s.
+        // 4 requests a second, all answered until 20 s, none afterwards: from 25 s on, some are
+        // overdue by 5 s.
         for answered_before in [true, false] {
             let mut watch = watch();
             let mut fired = None;
@@ -133,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn overdue_requests_that_are_answered_after_all_no_longer_count() {
+    fn overdue_requests_that_are_answered_later_no_longer_count() {
         let mut watch = watch();
         for second in 0..20 {
             assert_eq!(watch.look(Duration::from_secs(second), if second % 4 == 3 { 0 } else { 50 }), None, "{second}");

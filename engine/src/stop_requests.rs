@@ -1,8 +1,8 @@
-//! How a run is asked to stop from outside: by a signal, where a command runs it.
+//! How a run is stopped from outside: by a signal, if a command runs it.
 
 use async_trait::async_trait;
 
-/// Which signal asked for the end.
+/// The signal that stops the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// Ctrl-C.
@@ -24,9 +24,9 @@ impl Asked {
     }
 }
 
-/// Where requests to stop come from.
+/// The source of requests to stop.
 #[async_trait]
 pub trait StopRequests: Send {
-    /// Waits for one; it never returns where none comes. It may be dropped while it waits, and loses none.
+    /// Waits for a request; never returns if none comes. Cancel safe.
     async fn asked(&mut self) -> Asked;
 }

@@ -1,4 +1,4 @@
-//! What an experiment needs of the thing it is made on.
+//! What an experiment needs from its target.
 
 use std::time::Duration;
 
@@ -7,61 +7,64 @@ use faults::{Entry, Plan};
 use protocol::Left;
 use run_folder::{Addresses, Health, Sighting};
 
-/// Why a target did not do what it was asked.
+/// Why a target failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// A file or a process did not obey.
+    /// An operation on a file or a process failed.
     #[error("{what}")]
     Io {
-        /// What was tried, and what would do.
+        /// What was tried, and the fix.
         what: String,
         /// Why it failed.
         #[source]
         cause: std::io::Error,
     },
-    /// The stack did not come up, or went away.
+    /// The stack did not start, or ended early.
     #[error("{0}")]
     Down(String),
 }
 
-/// The extension polls its plan every 150 ms, and a plan on the wire would take a second.
+/// How long before the faults should be in force the plan is written: the extension polls every 150
+/// ms, and a transfer may take a second.
 pub const LEAD: Duration = Duration::from_millis(1200);
 
-/// A stack that can be struck and watched.
+/// A target that can be struck and observed.
 #[async_trait]
 pub trait Target: Send {
-    /// Brings the stack up with the extension attached and idle.
+    /// Starts the stack with the extension attached and idle.
     async fn deploy(&mut self) -> Result<Addresses, TargetError>;
-    /// Puts a plan in force, or renews its lease; returns once it is handed over, its effect follows within a second.
+    /// Puts a plan in force, or renews its lease; returns once the plan is handed over; it takes
+    /// effect within a second.
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError>;
     /// The ledger's entries since the last call.
     async fn observe(&mut self) -> Result<Vec<Entry>, TargetError>;
-    /// What of the ledgers could not be read, as things stand: each in a sentence.
+    /// The parts of the ledgers that could not be read so far, each in a sentence.
     fn gaps(&self) -> Vec<String> {
         Vec::new()
     }
-    /// What the services saw happen since the last call.
+    /// The services' sightings since the last call.
     fn sightings(&mut self) -> Result<Vec<Sighting>, TargetError>;
-    /// What the platform says of itself.
+    /// The platform's counts.
     fn health(&mut self) -> Result<Health, TargetError>;
     /// How long after an answer the ledgers' entries about it may still come.
     fn ledger_lag(&self) -> Duration;
-    /// How long before the faults are to be in force they must be struck.
+    /// How long before the faults should be in force they must be struck.
     fn lead(&self) -> Duration {
         LEAD
     }
-    /// Whether a plan that strikes nobody can be put in force in the baseline, so that the ledgers tell which invocations the faults would be about.
+    /// Whether a plan that injects nothing can be in force during the baseline, so that the ledgers
+    /// report which invocations the faults would be about.
     fn rehearses(&self) -> bool {
         true
     }
-    /// Why somebody else has stopped the faults.
+    /// Why the faults were stopped from outside.
     fn ended(&mut self) -> Option<String> {
         None
     }
-    /// What a report is to say of it, once everything is taken back.
+    /// Sentences for the report, after everything is restored.
     fn story(&mut self) -> Vec<String> {
         Vec::new()
     }
-    /// Takes everything back, and says what could not be.
+    /// Restores everything, and returns what could not be restored.
     async fn restore(&mut self) -> Option<Left>;
 }

@@ -1,4 +1,5 @@
-//! Faults that are in force for a part of the fault phase only. The extension knows nothing of it: outside of its part a fault is not in the plan.
+//! Faults that are in force only during a part of the fault phase. The extension does not know
+//! about it: outside its part a fault is not in the plan.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -6,32 +7,34 @@ use std::time::Duration;
 
 use faults::Fault;
 
-/// The parts by the faults' names; a fault without one is in force for all of the phase. Times count from the phase's start.
+/// The parts by fault name; a fault without one is in force for the whole phase. Times count from
+/// the phase's start.
 #[derive(Debug, Clone, Default)]
 pub struct Windows(HashMap<String, Range<Duration>>);
 
 impl Windows {
-    /// Gives the fault called `name` its part.
+    /// Sets the part of the fault called `name`.
     pub fn insert(&mut self, name: &str, window: Range<Duration>) {
         self.0.insert(name.to_owned(), window);
     }
 
-    /// Whether every fault is in force for all of the phase.
+    /// Whether every fault is in force for the whole phase.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the fault called `name` is to be in force `at` this time.
+    /// Whether the fault called `name` should be in force `at` this time.
     pub fn is_open(&self, name: &str, at: Duration) -> bool {
         self.0.get(name).is_none_or(|window| window.contains(&at))
     }
 
-    /// Whether it was in force for certain: at least `margin` away from both ends, for a plan takes a moment to reach everybody.
+    /// Whether it was certainly in force: at least `margin` away from both ends, because a plan
+    /// takes a moment to reach every environment.
     pub fn is_surely_open(&self, name: &str, at: Duration, margin: Duration) -> bool {
         self.0.get(name).is_none_or(|window| window.start + margin <= at && at + margin < window.end)
     }
 
-    /// The faults to be in force `at` this time.
+    /// The faults that should be in force `at` this time.
     pub fn open(&self, faults: &[Fault], at: Duration) -> Vec<Fault> {
         faults.iter().filter(|fault| self.is_open(&fault.name, at)).cloned().collect()
     }

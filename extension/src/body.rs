@@ -1,4 +1,5 @@
-//! Where the body of an HTTP/1.1 message ends. It only counts: the bytes themselves stay as they are, chunk sizes and trailers included.
+//! Where the body of an HTTP/1.1 message ends. It only counts: the bytes themselves are unchanged,
+//! including chunk sizes and trailers.
 
 use std::borrow::Cow;
 
@@ -13,7 +14,7 @@ pub struct Body(State);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Done,
-    /// So many bytes.
+    /// This many bytes.
     Length(u64),
     Chunked(Chunk),
     /// Until the connection ends.
@@ -27,14 +28,14 @@ enum Chunk {
         size: u64,
         digits: u8,
     },
-    /// Behind them, up to the line's end.
+    /// After the digits, up to the line's end.
     Extension {
         size: u64,
     },
     Bytes {
         left: u64,
     },
-    /// The line break behind the bytes.
+    /// The line break after the bytes.
     BytesEnd,
     /// At the beginning of a trailer line, or of the empty line that ends everything.
     LineStart,
@@ -50,7 +51,7 @@ impl Body {
     /// Until the connection ends.
     pub const UNTIL_CLOSE: Self = Self(State::UntilClose);
 
-    /// A body of so many bytes.
+    /// A body of this many bytes.
     pub const fn of_length(length: u64) -> Self {
         Self(if length == 0 { State::Done } else { State::Length(length) })
     }
@@ -60,12 +61,12 @@ impl Body {
         matches!(self.0, State::Done)
     }
 
-    /// Whether it comes in chunks of which some are still to come.
+    /// Whether it is chunked and some chunks are still to come.
     pub const fn is_chunked(&self) -> bool {
         matches!(self.0, State::Chunked(_))
     }
 
-    /// How many bytes are still to come, where that is known.
+    /// How many bytes are still to come, if known.
     pub const fn length(&self) -> Option<u64> {
         match self.0 {
             State::Done => Some(0),
@@ -74,7 +75,7 @@ impl Body {
         }
     }
 
-    /// Whether all of the payload has come; behind that of a chunked body come its trailers.
+    /// Whether the whole payload has come; the trailers of a chunked body come after it.
     pub const fn is_past_payload(&self) -> bool {
         matches!(self.0, State::Done | State::Chunked(Chunk::LineStart | Chunk::EmptyLine | Chunk::Trailer))
     }
@@ -84,7 +85,7 @@ impl Body {
         matches!(self.0, State::UntilClose)
     }
 
-    /// How much to make room for: as far as that is known, never more than `most`.
+    /// How much to make room for, as far as known, and at most `most`.
     pub fn expected(&self, most: usize) -> usize {
         match self.0 {
             State::Length(left) | State::Chunked(Chunk::Bytes { left }) => usize::try_from(left).map_or(most, |left| left.min(most)),
@@ -95,28 +96,29 @@ impl Body {
     /// How many of `bytes`, the next ones of the connection, belong to this body.
     ///
     /// # Errors
-    /// If the chunks make no sense.
+    /// If the chunks are malformed.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         self.advance_into(bytes, |_| ())
     }
 
-    /// The same, handing the payload on piece by piece.
+    /// The same, passing on the payload piece by piece.
     ///
     /// # Errors
-    /// If the chunks make no sense.
+    /// If the chunks are malformed.
     pub fn advance_into(&mut self, bytes: &[u8], payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
         self.advance_while(bytes, payload, |_| true)
     }
 
-    /// The same up to the trailers, of which nothing is taken.
+    /// The same up to the trailers, which are not read.
     ///
     /// # Errors
-    /// If the chunks make no sense.
+    /// If the chunks are malformed.
     pub fn advance_to_trailers(&mut self, bytes: &[u8], payload: impl FnMut(&[u8])) -> Result<usize, Malformed> {
         self.advance_while(bytes, payload, |body| !body.is_past_payload())
     }
 
-    /// The payload in `bytes`, which this body begins with; as far as it makes sense. It is a copy only where it comes in several chunks.
+    /// The payload in `bytes`, which this body begins with, up to a malformed part. It is copied
+    /// only if it comes in several chunks.
     pub fn payload(mut self, bytes: &[u8]) -> Cow<'_, [u8]> {
         let (mut first, mut all) = (0..0, Vec::new());
         let _ = self.advance_into(bytes, |piece| {
@@ -210,7 +212,7 @@ mod tests {
     const TWO_CHUNKS: &[u8] = b"5;x=y\r\nhello\r\nA\r\n0123456789\r\n0\r\nLambda-Runtime-Function-Error-Type: T\r\n\r\n";
 
     #[test]
-    fn a_body_ends_where_it_says_wherever_the_bytes_are_cut() {
+    fn the_end_of_a_body_is_found_however_the_bytes_are_cut() {
         for (body, bytes, payload) in [
             (Body::CHUNKED, TWO_CHUNKS, &b"hello0123456789"[..]),
             (Body::CHUNKED, b"0\r\n\r\n", b""),
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_that_make_no_sense_are_malformed() {
+    fn invalid_chunks_are_malformed() {
         for bytes in [&b"\r\n"[..], b"x\r\n", b"5\r\nhelloX", b"11111111111111111\r\n", b"0\r\n\rX"] {
             let mut body = Body::CHUNKED;
             assert_eq!(body.advance(bytes), Err(Malformed), "{bytes:?}");

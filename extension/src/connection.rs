@@ -1,5 +1,6 @@
-//! One connection with the bytes that were read from it and not yet handed on.
-//! Its buffer grows for a long head, or where a fault needs a whole body; it must never grow with a body that only passes.
+//! One connection with the bytes that were read from it and not yet passed on. Its buffer grows for
+//! a long head, or if a fault needs a whole body; it must never grow with a body that only passes
+//! through.
 
 use std::io;
 
@@ -10,15 +11,17 @@ use tokio::net::TcpStream;
 use crate::body::{Body, Malformed};
 use crate::message::head_end;
 
-/// The longest head that is taken: `Lambda-Runtime-Function-XRay-Error-Cause` alone may have 1 MiB.
+/// The longest head that is accepted: `Lambda-Runtime-Function-XRay-Error-Cause` alone may have 1
+/// MiB.
 pub const LONGEST_HEAD: usize = 4 << 20;
 
-/// The most that is kept of one message where a fault needs the whole of it: Lambda's 6,291,556 bytes, with room for head and framing.
+/// The most that is kept of one message if a fault needs all of it: Lambda's 6,291,556 bytes, with
+/// room for head and framing.
 pub const MOST_KEPT: usize = 7 << 20;
 
-/// What an idle connection holds, and what a small message needs.
+/// The buffer of an idle connection, and of a small message.
 const SMALL: usize = 8 << 10;
-/// The most that is read of a passing body at once.
+/// The most that is read at once of a body that only passes through.
 pub const LARGE: usize = 512 << 10;
 
 /// A socket and the bytes that were read ahead.
@@ -26,30 +29,31 @@ pub const LARGE: usize = 512 << 10;
 pub struct Connection {
     /// The socket.
     pub stream: TcpStream,
-    /// What was read from it and not yet handed on.
+    /// What was read from it and not yet passed on.
     pub buffer: BytesMut,
 }
 
 /// Which end of a copy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// The end that was read from: it closed too early or sent nonsense.
+    /// The end that was read from: it closed too early or sent a malformed message.
     Source,
     /// The end that was written to.
     Sink,
-    /// The end that was written to, and not even the head has gone there: it is still in the buffer.
+    /// The end that was written to, before the whole head was sent: it is still in the buffer.
     SinkBeforeHead,
 }
 
 impl Connection {
-    /// Takes a connected socket; small messages are sent at once.
+    /// Wraps a connected socket; small messages are sent at once.
     pub fn new(stream: TcpStream) -> Self {
         // With Nagle's algorithm and delayed acknowledgements every event would be 40 ms late.
         let _ = stream.set_nodelay(true);
         Self { stream, buffer: BytesMut::new() }
     }
 
-    /// Reads until the buffer begins with a whole head; its length, or `None` if the connection ended before its first byte.
+    /// Reads until the buffer begins with a whole head. Returns its length, or `None` if the
+    /// connection ended before its first byte.
     ///
     /// # Errors
     /// If it ends within a head, or the head is too long.
@@ -57,8 +61,9 @@ impl Connection {
         read_head(&mut self.stream, &mut self.buffer).await
     }
 
-    /// Reads until the buffer holds the whole of `body`, which begins at `from`, and returns where it ends; nothing is handed on.
-    /// `None` if it has more than `most` bytes: then a part of it is in the buffer.
+    /// Reads until the buffer holds the whole of `body`, which begins at `from`, and returns where
+    /// it ends; nothing is passed on. `None` if it has more than `most` bytes: then a part of it is
+    /// in the buffer.
     ///
     /// # Errors
     /// If the connection ends before the body does.
@@ -79,10 +84,11 @@ impl Connection {
         }
     }
 
-    /// Reads until `least` bytes of `body`, which begins at `from`, are in the buffer, or all of it is; whether all of it is.
+    /// Reads until `least` bytes of `body`, which begins at `from`, are in the buffer, or all of it
+    /// is. Returns whether all of it is.
     ///
     /// # Errors
-    /// If the connection ends before that, or the body makes no sense.
+    /// If the connection ends before that, or the body is malformed.
     pub async fn read_at_least(&mut self, from: usize, mut body: Body, least: usize) -> io::Result<bool> {
         let mut counted = from;
         loop {
@@ -97,7 +103,7 @@ impl Connection {
         }
     }
 
-    /// Reads the rest of a message, `head` bytes and `body`, and throws it away.
+    /// Reads the rest of a message, `head` bytes and `body`, and discards it.
     ///
     /// # Errors
     /// If the connection ends before the body does.
@@ -121,7 +127,7 @@ pub async fn read_head(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMu
     let mut searched = 0;
     loop {
         if searched == 0 {
-            // RFC 9112, 2.2: empty lines before a message are passed over.
+            // RFC 9112, 2.2: empty lines before a message are skipped.
             while let Some(empty) = [&b"\r\n"[..], b"\n"].iter().find(|empty| buffer.starts_with(empty)) {
                 buffer.advance(empty.len());
             }
@@ -140,7 +146,8 @@ pub async fn read_head(from: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMu
     }
 }
 
-/// Copies the first `head` bytes of `buffer` and then `body`, whose rest is read from `from`, to `to`. Each piece goes on as soon as it is there.
+/// Copies the first `head` bytes of `buffer` and then `body`, whose rest is read from `from`, to
+/// `to`. Each piece is passed on as soon as it arrives.
 ///
 /// # Errors
 /// Which of the two ends failed.
@@ -170,7 +177,7 @@ pub async fn copy(
     }
 }
 
-/// Room for the next read: `expected` bytes, and never too little to be worth a system call.
+/// Makes room for the next read: `expected` bytes, but never too few to be worth a system call.
 pub fn make_room(buffer: &mut BytesMut, expected: usize) {
     let wanted = expected.max(SMALL / 2);
     if buffer.capacity() - buffer.len() < wanted {
@@ -178,7 +185,7 @@ pub fn make_room(buffer: &mut BytesMut, expected: usize) {
     }
 }
 
-/// After a large message the buffer is small again: an environment has many connections and little memory.
+/// Shrinks the buffer after a large message: an environment has many connections and little memory.
 pub fn give_back_room(buffer: &mut BytesMut) {
     if buffer.is_empty() && buffer.capacity() > 4 * SMALL {
         *buffer = BytesMut::new();
@@ -218,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_known_whether_anything_was_handed_on() {
+    async fn a_copy_reports_whether_anything_was_passed_on() {
         let (near, mut far) = tokio::io::duplex(64);
         drop(near);
         let mut buffer = BytesMut::from(&b"headbody"[..]);
@@ -229,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_is_seen() {
+    async fn a_body_that_ends_early_is_detected() {
         let (mut near, mut far) = tokio::io::duplex(64);
         near.write_all(b"5\r\nhel").await.unwrap();
         drop(near);

@@ -1,4 +1,5 @@
-//! What the plan in force decides about an event. It carries nothing out, and a bug in it must never cost the event.
+//! What the plan in force decides about an event. It carries nothing out, and a bug in it must
+//! never lose the event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;

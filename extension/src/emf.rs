@@ -1,5 +1,6 @@
-//! The ledger's lines once more as CloudWatch metrics, in the embedded metric format: a line on standard output from which
-//! CloudWatch Logs takes the numbers. Off unless a namespace is set. It must never write what the ledger may not.
+//! The ledger's lines as CloudWatch metrics, in the embedded metric format: a line on standard
+//! output from which CloudWatch Logs extracts the numbers. Off unless a namespace is set. It must
+//! never write what the ledger may not.
 
 use faults::Arm;
 use faults::ledger::Eligible;
@@ -11,7 +12,7 @@ use serde_json::json;
 pub struct Namespace(String);
 
 impl Namespace {
-    /// The namespace in `text`, if it is one.
+    /// Parses a namespace; `None` if `text` is not one.
     pub fn read(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/#: ".contains(&byte));
         let taken = text.starts_with(':') || text.starts_with("AWS/");
@@ -21,9 +22,10 @@ impl Namespace {
 
 /// The metrics of one line of the ledger at `now_ms`, milliseconds since 1970, as one line with its line break.
 ///
-/// Each has the dimensions `Function`, and `Function` with `Fault`: `Eligible` (1), `Struck` (1 where the fault was carried out, else 0)
-/// and, if there was a wait, `Waited` in microseconds. By `Function` alone an invocation counts once for each fault that applies to it.
-/// Source: CloudWatch user guide, "Specification: Embedded metric format".
+/// Each has the dimensions `Function`, and `Function` with `Fault`: `Eligible` (1), `Struck` (1 if
+/// the fault was carried out, else 0) and, if there was a wait, `Waited` in microseconds. By
+/// `Function` alone an invocation counts once for each fault that applies to it. Source: CloudWatch
+/// user guide, "Specification: Embedded metric format".
 pub fn line(namespace: &Namespace, eligible: &Eligible, now_ms: u64) -> String {
     let mut metrics = vec![json!({ "Name": "Eligible", "Unit": "Count" }), json!({ "Name": "Struck", "Unit": "Count" })];
     let struck = eligible.arm == Arm::Treatment && eligible.done;
@@ -74,7 +76,7 @@ mod tests {
         }
     }
 
-    /// The rules of the specification that a machine can tell.
+    /// Checks the rules of the specification that can be checked automatically.
     fn conforms(line: &str) -> Value {
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         let document: Value = serde_json::from_str(line).unwrap();
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_names_are_made_dimensions() {
+    fn odd_names_become_valid_dimensions() {
         let namespace = Namespace::read("Brownout").unwrap();
         for (name, value) in [("", "-"), (" ", "-"), ("zu spät\n", "zu sp?t?"), (&"x".repeat(2000), &"x".repeat(1024))] {
             let line = line(&namespace, &Eligible { of: OfFault::control(name.to_owned()), ..eligible(Arm::Control, true, 0) }, 0);
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_namespace_that_cloudwatch_takes_is_taken() {
+    fn only_a_valid_cloudwatch_namespace_is_accepted() {
         for (text, taken) in [
             ("Brownout", true),
             ("my app/chaos #1: a_b-c.d", true),

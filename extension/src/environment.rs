@@ -1,4 +1,5 @@
-//! The parts of the execution environment that faults act on apart from events and answers: its start, its resources and its outgoing calls.
+//! The parts of the execution environment that faults act on, besides events and answers: its
+//! start, its resources and its outgoing calls.
 
 use std::sync::Arc;
 

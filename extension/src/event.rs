@@ -1,5 +1,5 @@
-//! An event on its way from the platform to the runtime. It passes as it comes unless a fault needs the whole of it;
-//! only a fault that edits events may change it.
+//! An event on its way from the platform to the runtime. It is passed on while it arrives unless a
+//! fault needs all of it; only a fault that edits events may change it.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -14,17 +14,18 @@ use crate::lock::lock;
 use crate::message::{self, AnswerHead};
 use crate::upstream::Upstream;
 
-/// So much of an event is looked at before all of it is: path, headers and everything else from a gateway come before the body.
+/// How much of an event is searched first: path, headers and everything else from a gateway come
+/// before the body.
 const FRONT: usize = 32 << 10;
 
-/// An answer to `next`, of which nothing was handed on yet.
+/// An answer to `next` that is not passed on yet.
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) head: AnswerHead,
     content: Content,
-    /// Whether everything is decided about it, and done that comes before the handler.
+    /// Whether everything is decided about it, and everything before the handler is done.
     pub(crate) decided: bool,
-    /// Where it goes if a panic drops it before anything of it was taken.
+    /// Where it goes if a panic drops it before any of it was sent.
     pub(crate) rescue: Option<Rescue>,
 }
 
@@ -39,17 +40,17 @@ impl Drop for Event {
     }
 }
 
-/// Where events go that a panic drops before anything of them was taken.
+/// Keeps events that a panic drops before any of them was sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rescue(Arc<Mutex<Vec<Event>>>);
 
 impl Rescue {
-    /// Keeps an event that is being dropped.
+    /// Keeps a dropped event.
     fn keep(&self, event: Event) {
         lock(&self.0).push(event);
     }
 
-    /// Takes an event that was kept.
+    /// Takes a kept event.
     pub(crate) fn take(&self) -> Option<Event> {
         lock(&self.0).pop()
     }
@@ -59,7 +60,7 @@ impl Rescue {
 enum Content {
     /// Its head is at the front of the connection's buffer, and the rest may still be coming.
     Coming(Connection),
-    /// All of it as it came, head and framing included; the connection is free for others.
+    /// All of it as it came, including head and framing; the connection is free for others.
     Whole(Bytes),
 }
 
@@ -98,11 +99,11 @@ impl Event {
         self.head.body.payload(self.bytes().get(self.head.length..).unwrap_or_default())
     }
 
-    /// Tells `decide` the facts of these places. No more of the event is read than they need; one that is larger than anything that the platform
-    /// sends has none.
+    /// Calls `decide` with the facts of these places, and reads no more of the event than needed.
+    /// An event that is larger than anything the platform sends has no facts.
     ///
     /// # Errors
-    /// If the platform breaks off.
+    /// If the platform closes the connection too early.
     pub(crate) async fn known<T>(
         &mut self,
         upstream: &Upstream,
@@ -124,10 +125,11 @@ impl Event {
         Ok(decide(places.read(&payload, true).filter(|_| is_whole).unwrap_or_default()))
     }
 
-    /// Reads the whole of it and keeps it; false if it is larger than anything that the platform sends: then it goes on as it comes.
+    /// Reads all of it and keeps it. False if it is larger than anything the platform sends: then
+    /// it is passed on while it arrives.
     ///
     /// # Errors
-    /// If the platform breaks off.
+    /// If the platform closes the connection too early.
     pub(crate) async fn gather(&mut self, upstream: &Upstream) -> Result<bool, Broken> {
         let Content::Coming(platform) = &mut self.content else { return Ok(true) };
         let read = platform.read_whole(self.head.length, self.head.body, MOST_KEPT).await.map_err(|_| Broken::Platform)?;
@@ -141,7 +143,8 @@ impl Event {
         Ok(true)
     }
 
-    /// Puts another payload in the place of the event's own. The head stays as it is but for the length; chunked stays chunked, as one chunk.
+    /// Replaces the event's payload. The head is unchanged except for the length; a chunked event
+    /// stays chunked, as one chunk.
     pub(crate) fn replace(&mut self, payload: &[u8]) -> Option<()> {
         let chunked = self.head.body.is_chunked();
         let mut bytes = BytesMut::from(message::with_length(self.head_bytes(), (!chunked).then_some(payload.len() as u64)).as_slice());
@@ -174,7 +177,7 @@ impl Event {
         }
     }
 
-    /// After it was handed over: its connection, where it still has one, may serve another.
+    /// After it was handed over: returns its connection, if it still has one, for others to use.
     pub(crate) fn release(mut self, upstream: &Upstream, ended: Ended) {
         if let Content::Coming(platform) = std::mem::take(&mut self.content)
             && ended.keep_platform
@@ -183,7 +186,8 @@ impl Event {
         }
     }
 
-    /// Reads it to its end and throws it away. If the platform has dropped the connection, nothing is left to read.
+    /// Reads it to its end and discards it. If the platform has dropped the connection, nothing is
+    /// left to read.
     pub(crate) async fn discard(mut self, upstream: &Upstream) {
         self.rescue = None;
         if let Content::Coming(mut platform) = std::mem::take(&mut self.content) {

@@ -1,4 +1,5 @@
-//! Carries one request to the platform and its answer back, both ways at once and byte for byte. It decides nothing.
+//! Passes one request to the platform and its answer back, in both directions at once and byte for
+//! byte. It decides nothing.
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -10,35 +11,38 @@ use crate::wait::gone;
 /// What may be done with the two connections afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// The runtime's connection may bring another request.
+    /// The runtime's connection may carry another request.
     pub keep_runtime: bool,
     /// The platform's connection may be used again.
     pub keep_platform: bool,
 }
 
 impl Ended {
-    /// What a request that asks for a close leaves of it: the platform has read that too, and closes in its own time.
+    /// Neither connection is used again if the request asked to close: the platform has read that
+    /// too, and closes by itself.
     pub const fn after(self, request: &RequestHead) -> Self {
         Self { keep_runtime: self.keep_runtime && request.keep_alive, keep_platform: self.keep_platform && request.keep_alive }
     }
 }
 
-/// Why an exchange did not come to its end. Both connections are to be closed.
+/// Why an exchange did not complete. Both connections must be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// The runtime went away.
+    /// The runtime disconnected.
     Runtime,
-    /// The runtime went away before a byte of the answer was handed on; the answer is still in the platform's buffer.
+    /// The runtime disconnected before a byte of the answer was passed on; the answer is still in
+    /// the platform's buffer.
     RuntimeBeforeAnswer,
-    /// Not a byte of the request has gone out: it may be sent again, whatever it is.
+    /// Not a byte of the request was sent: any request may be sent again.
     Unsent,
-    /// The platform closed the connection without a byte of an answer, and may have taken the request; nothing has gone to the runtime.
+    /// The platform closed the connection without a byte of an answer, and may have processed the
+    /// request; nothing was sent to the runtime.
     Unanswered,
-    /// The platform closed the connection in the middle of an answer, or made no sense.
+    /// The platform closed the connection during an answer, or sent a malformed one.
     Platform,
 }
 
-/// Reads the next answer's head from the platform, an interim one as well. It may be given up and begun again.
+/// Reads the next answer's head from the platform, which may be an interim one. Cancel safe.
 ///
 /// # Errors
 /// See [`Broken`].
@@ -61,13 +65,13 @@ pub async fn read_answer(from: &mut (impl AsyncRead + Unpin), buffer: &mut Bytes
 /// Sends the beginning of a request.
 ///
 /// # Errors
-/// [`Broken::Unsent`] where nothing of it has gone out, else [`Broken::Unanswered`].
+/// [`Broken::Unsent`] if nothing of it was sent, else [`Broken::Unanswered`].
 pub async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(), Broken> {
     let sent = to.write(bytes).await.map_err(|_| Broken::Unsent)?;
     to.write_all(bytes.get(sent..).unwrap_or_default()).await.map_err(|_| Broken::Unanswered)
 }
 
-/// Hands an answer, whose head was read, on to the runtime.
+/// Passes an answer whose head was read on to the runtime.
 async fn hand_on(
     head: AnswerHead,
     from: &mut (impl AsyncRead + Unpin),
@@ -83,7 +87,7 @@ async fn hand_on(
     Ok(Ended { keep_runtime: !head.body.ends_with_connection() && head.keep_alive, keep_platform: head.keep_alive })
 }
 
-/// Carries the request at the front of the runtime's buffer over, and its answer back.
+/// Passes on the request at the front of the runtime's buffer, and its answer back.
 ///
 /// # Errors
 /// See [`Broken`].
@@ -108,7 +112,8 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
         match copied {
             Ok(()) => Ok(true),
             Err(connection::Broken::Source) => Err(Broken::Runtime),
-            // The platform wants no more of it; its answer may still come, and the runtime must not be cut off before it has read that.
+            // The platform stopped reading. Its answer may still come, and the runtime's connection
+            // must not be closed before it has read that.
             Err(connection::Broken::Sink | connection::Broken::SinkBeforeHead) => {
                 let rest = copy(&mut runtime_reads, &mut runtime.buffer, &mut tokio::io::sink(), 0, &mut body).await;
                 rest.map(|()| false).map_err(|_| Broken::Runtime)
@@ -129,7 +134,7 @@ pub async fn carry(runtime: &mut Connection, request: &RequestHead, platform: &m
     Ok(Ended { keep_runtime: ended.keep_runtime && uploaded, keep_platform: ended.keep_platform && uploaded }.after(request))
 }
 
-/// Waits for the platform's answer to a request that is wholly sent, and hands it on.
+/// Waits for the platform's answer to a request that was sent completely, and passes it on.
 ///
 /// # Errors
 /// See [`Broken`].
@@ -144,7 +149,7 @@ pub async fn answer(runtime: &mut Connection, platform: &mut Connection, to_head
     }
 }
 
-/// Waits for the head of the platform's answer for as long as the runtime does.
+/// Waits for the head of the platform's answer for as long as the runtime is connected.
 ///
 /// # Errors
 /// See [`Broken`].
@@ -156,7 +161,7 @@ pub async fn await_answer(runtime: &Connection, platform: &mut Connection, to_he
     }
 }
 
-/// Hands an answer on whose head is at the front of the platform's buffer.
+/// Passes on an answer whose head is at the front of the platform's buffer.
 ///
 /// # Errors
 /// See [`Broken`].

@@ -1,5 +1,6 @@
-//! A bug in brownout must not cost the function an event or an answer: a panic in what a fault does ends here, and the message goes on
-//! untouched. It must never repeat the text of a panic, which could quote a payload.
+//! A bug in brownout must not lose the function's event or answer: a panic in a fault's code ends
+//! here, and the message goes on untouched. It must never print the message of a panic, which could
+//! quote a payload.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +9,7 @@ use std::task::Poll;
 
 const _: () = assert!(cfg!(panic = "unwind"), "a panic must be able to be caught: build with `panic = \"unwind\"`");
 
-/// Code of brownout panicked.
+/// brownout's code panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Panicked;
 
@@ -25,7 +26,7 @@ pub async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     .await
 }
 
-/// Makes every panic print where it happened, and nothing else.
+/// Makes every panic print only where it happened.
 pub fn print_only_the_place() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(|| "an unknown place".to_owned(), |at| format!("{}:{}", at.file(), at.line()));

@@ -1,4 +1,5 @@
-//! What the head of an event says: which invocation it is and when it must be answered. It reads no body and decides nothing.
+//! Parses the head of an event: which invocation it is and when it must be answered. It reads no
+//! body and decides nothing.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use crate::message::header;
 
 /// The header with Lambda's request id, in lower case.
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
-/// No invocation has more time than this, whatever the clocks say.
+/// Lambda's longest timeout: a deadline is never further away, whatever the clocks say.
 const LONGEST: Duration = Duration::from_secs(900);
 
 /// Which invocation an event belongs to.
@@ -34,7 +35,8 @@ pub fn request_id(head: &[u8]) -> Option<&str> {
     header(head, REQUEST_ID)
 }
 
-/// When the event's deadline comes. The header is on the wall clock, which is read once; from then on the monotonic clock counts.
+/// The event's deadline. The header uses the wall clock, which is read once; from then on the
+/// monotonic clock counts.
 pub fn deadline(head: &[u8]) -> Option<Instant> {
     let ms: u64 = header(head, "lambda-runtime-deadline-ms")?.parse().ok()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_tells_which_invocation_an_event_is() {
+    fn the_head_identifies_the_invocation_of_an_event() {
         let head = b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r-1\r\nLambda-Runtime-Trace-Id: Root=1-a-b;Sampled=1\r\n\r\n";
         assert_eq!(EventIdentity::read(head), Some(EventIdentity { request_id: "r-1".into(), root: Some("1-a-b".into()) }));
         assert_eq!(EventIdentity::read(b"HTTP/1.1 200 OK\r\n\r\n"), None);

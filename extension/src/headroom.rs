@@ -6,14 +6,14 @@ use std::path::Path;
 
 use crate::runtime_process::{parent, processes};
 
-/// What is always left free of memory and of disk.
+/// The memory and the disk space that are always kept free.
 pub const KEPT_FREE: u64 = 16 << 20;
 
-/// The file system that lives in memory. Source: `linux/magic.h`.
+/// The type of the in-memory file system. Source: `linux/magic.h`.
 const TMPFS: i64 = 0x0102_1994;
 
-/// The memory that may still be taken, in bytes. `function` is what Lambda gives to the function as a whole, of which the processes of
-/// the runtime (`runtime`) and the extension already use a part.
+/// The memory that may still be taken, in bytes. `function` is the memory of the whole function, of
+/// which the processes of the runtime (`runtime`) and the extension already use a part.
 pub fn memory(runtime: Option<u32>, function: Option<u64>) -> u64 {
     let family: Vec<u32> = runtime.into_iter().chain([std::process::id()]).collect();
     let of_function = function.map(|size| size.saturating_sub(used_by(&family)));
@@ -30,13 +30,13 @@ pub fn disk(folder: &Path) -> (u64, bool) {
     (free.saturating_sub(KEPT_FREE), in_memory)
 }
 
-/// A value of `/proc/meminfo`, `/proc/<n>/status` or their like, in bytes.
+/// A value of `/proc/meminfo`, `/proc/<n>/status` or a similar file, in bytes.
 fn kib(text: &str, name: &str) -> Option<u64> {
     let value: u64 = text.lines().find_map(|line| line.strip_prefix(name))?.split_ascii_whitespace().next()?.parse().ok()?;
     Some(value.saturating_mul(1024))
 }
 
-/// What these processes and all that descend from them hold of memory.
+/// The memory of these processes and all their descendants.
 fn used_by(roots: &[u32]) -> u64 {
     let parents: Vec<(u32, u32)> = processes().filter_map(|number| Some((number, parent(number)?))).collect();
     let mut family: BTreeSet<u32> = roots.iter().copied().collect();
@@ -55,7 +55,8 @@ fn used_by(roots: &[u32]) -> u64 {
     family.iter().filter_map(held).sum()
 }
 
-/// What each control group of this process, the enclosing ones included, has left. Source: the kernel's `admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst`.
+/// What each control group of this process, including the enclosing ones, has left. Source: the
+/// kernel's `admin-guide/cgroup-v2.rst` and `cgroup-v1/memory.rst`.
 fn of_groups(own: &str) -> Vec<u64> {
     let mut left = Vec::new();
     for line in own.lines() {
@@ -74,7 +75,7 @@ fn of_groups(own: &str) -> Vec<u64> {
     left
 }
 
-/// What a group has left; files that are cached and not in use are given up by the kernel first.
+/// What a group has left; the kernel frees cached files that are not in use first.
 fn of_group(folder: &Path, [limit, used, cached]: [&str; 3]) -> Option<u64> {
     let number = |name: &str| fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
     let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();

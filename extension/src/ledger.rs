@@ -1,4 +1,4 @@
-//! The records of invocations about which something was decided and that are not answered yet, and the lines that they become.
+//! The records of invocations that faults apply to and that are not answered yet, and their lines.
 //! It must never write a payload, a header's value or a variable's value.
 
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use crate::stdout::{note, write};
 pub struct Ledger {
     function: String,
     open: Mutex<HashMap<String, SharedInvocation>>,
-    /// Events so far.
+    /// The number of events so far.
     events: AtomicU64,
     memory: Mutex<Memory>,
     /// If set, each line is written a second time, as metrics.
@@ -44,17 +44,17 @@ impl Ledger {
         &self.function
     }
 
-    /// Says what the reader of the ledger should know.
+    /// Writes a note for the reader of the ledger.
     pub fn note(&self, what: &str) {
         note(&self.function, what);
     }
 
-    /// What the environment remembers of a run.
+    /// What the environment remembers about a run.
     pub const fn memory(&self) -> &Mutex<Memory> {
         &self.memory
     }
 
-    /// Counts an event; its place among those of the environment, from 1.
+    /// Counts an event; returns its number in the environment, from 1.
     pub fn count(&self) -> u64 {
         self.events.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -65,7 +65,8 @@ impl Ledger {
         write(&Entry::ColdStart { function: self.function.clone(), request_id, root }.to_line());
     }
 
-    /// Opens the record of an invocation. A record under the same id, of an event that was never handed over, is forgotten.
+    /// Opens the record of an invocation. A record with the same id, of an event that was never
+    /// handed over, is dropped.
     pub fn open(self: &Arc<Self>, invocation: Invocation) -> SharedInvocation {
         let (id, deadline) = (invocation.request_id.clone(), invocation.deadline);
         let open = Arc::new(Mutex::new(invocation));
@@ -77,7 +78,7 @@ impl Ledger {
             });
             lock(&open).guard = Some(guard.abort_handle());
         }
-        // Not within the `if`: a record is locked before the list of records, never after it.
+        // Not within the `if`: lock order is a record first, then the list of records.
         let old = lock(&self.open).insert(id, Arc::clone(&open));
         if let Some(old) = old {
             lock(&old).close();
@@ -96,8 +97,9 @@ impl Ledger {
         if open.is_empty() { None } else { open.get(id).cloned() }
     }
 
-    /// Writes an invocation's line, if the deadline's guard has not, and closes its record. The record of an edited event is still found until it
-    /// is forgotten: an answer that is sent once more must be checked once more.
+    /// Writes an invocation's line, if the deadline's guard has not, and closes its record. The
+    /// record of an edited event can be found until it is dropped: an answer that is sent again
+    /// must be checked again.
     pub fn tell(&self, open: &SharedInvocation) {
         let mut invocation = lock(open);
         self.write_line(&mut invocation);
@@ -107,7 +109,7 @@ impl Ledger {
         }
     }
 
-    /// Removes this record, but not a later one under the same id.
+    /// Removes this record, but not a later one with the same id.
     fn remove(&self, open: &SharedInvocation, id: &str) {
         let mut all = lock(&self.open);
         if all.get(id).is_some_and(|found| Arc::ptr_eq(found, open)) {
@@ -115,22 +117,22 @@ impl Ledger {
         }
     }
 
-    /// Forgets an invocation without a line: its event will be decided about again, or it is over.
+    /// Drops an invocation without a line: its event will be decided again, or it has ended.
     pub fn forget(&self, open: &SharedInvocation) {
         let mut invocation = lock(open);
         invocation.close();
         self.remove(open, &invocation.request_id);
     }
 
-    /// Closes an invocation's record early: a wait that is under way ends here and does not count as done.
+    /// Closes an invocation's record early: the current wait ends here and does not count as done.
     pub fn give_up(&self, open: &SharedInvocation) {
         lock(open).cut_short();
         self.tell(open);
     }
 
-    /// Writes every line that is not written yet; waits that are under way are cut short.
+    /// Writes every line that is not written yet; current waits are cut short.
     pub fn tell_all(&self) {
-        // The records stay: an answer that still comes is treated as was decided.
+        // The records stay: an answer that still comes is treated as decided.
         let open: Vec<_> = lock(&self.open).values().cloned().collect();
         for open in open {
             let mut invocation = lock(&open);
@@ -169,7 +171,8 @@ fn now_ms() -> u64 {
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// When the lines of an invocation that runs into its deadline are written: shortly before the platform ends the extension, and the caller hears of it.
+/// When the lines of an invocation that reaches its deadline are written: shortly before the
+/// platform ends the extension and the caller gets the timeout.
 fn before(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline.checked_sub((left / 10).min(Duration::from_millis(25))).unwrap_or(deadline)

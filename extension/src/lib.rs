@@ -1,8 +1,9 @@
 //! A proxy between a function's runtime and the Lambda Runtime API that carries out a fault plan.
 //! Without a fault in force it must not be possible to tell that it is there; if it fails, it fails open.
 //!
-//! HTTP/1 is not parsed into a message and written again: heads and bodies go on as the very bytes that came in, and only
-//! as much of them is looked at as is needed to know where a message ends. So case, order and framing stay as they are.
+//! HTTP/1 messages are not parsed and written again: heads and bodies are passed on as the same
+//! bytes, and are read only as far as needed to know where a message ends. So case, order and
+//! framing do not change.
 
 pub mod body;
 pub mod connection;
@@ -45,14 +46,15 @@ use tokio::net::TcpListener;
 pub use registration::End;
 pub use settings::Settings;
 
-/// Runs until the platform ends it: first listens, then registers, then serves. Waits are given up when the platform ends or is gone: no one
-/// would see their end, and Lambda kills an extension that is still there 2 s after SHUTDOWN.
+/// Runs until the platform ends it: first listens, then registers, then serves. Waits are cancelled
+/// when the platform ends or disappears: no caller would see their end, and Lambda kills an
+/// extension that still runs 2 s after SHUTDOWN.
 pub async fn run(settings: Settings) -> End {
     let ledger = Arc::new(ledger::Ledger::new(settings.function.clone()).with_metrics(settings.metrics.clone()));
     for complaint in &settings.complaints {
         ledger.note(complaint);
     }
-    // Begins the first look at the source; nothing waits for it.
+    // Starts the first look at the source without waiting for it.
     let plans = plan_sources::start(&settings.plan, &ledger);
     let upstream = Arc::new(upstream::Upstream::new(settings.upstream.clone()));
     let ready = match TcpListener::bind(settings.listen).await {
@@ -71,7 +73,8 @@ pub async fn run(settings: Settings) -> End {
             }
             Some((ready, proxy))
         }
-        // An extension that does not register keeps the environment from starting; the wrapper leaves the runtime alone.
+        // An extension that does not register prevents the environment from starting. Without a
+        // ready file, the wrapper does not touch the runtime.
         Err(error) => {
             ledger.note(&format!("cannot listen ({}): every event passes untouched", error.kind()));
             ready_file::ReadyFile::remove(&settings.temporary_folder, settings.listen);
@@ -93,7 +96,8 @@ fn function_variables() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(text).collect()
 }
 
-/// The hosts of the Runtime API, the extension's and the platform's: no proxy may come between.
+/// The hosts of the Runtime API, the extension's and the platform's: calls to them must bypass the
+/// proxy.
 fn near(settings: &Settings) -> Vec<String> {
     let platform = settings.platform.rsplit_once(':').map_or(settings.platform.as_str(), |(host, _)| host);
     vec![settings.listen.ip().to_string(), platform.to_owned()]

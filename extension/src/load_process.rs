@@ -1,5 +1,5 @@
-//! The process that takes CPU, memory and disk away. It is a process of its own, so that everything is given back when it ends, however that
-//! happens; it must never outlive the extension or its time.
+//! The process that uses up CPU, memory and disk. It is a separate process, so that everything is
+//! released when it ends, for any reason. It must never outlive the extension or its time.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -17,7 +17,7 @@ const WORD: &str = "load";
 /// The stack of a thread, in bytes.
 const STACK: usize = 64 << 10;
 
-/// What the process takes.
+/// What the process uses up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
     /// Threads that burn CPU.
@@ -26,7 +26,7 @@ pub struct Load {
     pub memory: u64,
     /// Bytes of disk.
     pub disk: u64,
-    /// Where the disk is.
+    /// The folder on that disk.
     pub folder: PathBuf,
     /// For how long at most.
     pub time: Duration,
@@ -64,7 +64,8 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Takes everything, reports that by one byte on standard output, and holds it until its time is over or standard input ends.
+/// Allocates everything, reports that with one byte on standard output, and holds it until its time
+/// has passed or standard input ends.
 pub fn run(load: &Load) -> ExitCode {
     match hold(load) {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,10 +77,10 @@ fn hold(load: &Load) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
     if parent != Some(load.extension) {
-        // The extension ended before the kernel was asked to report that.
+        // The extension ended before the kernel was asked to report its death.
         return Err(io::ErrorKind::NotFound.into());
     }
-    // Should memory run out all the same, the kernel must kill this process and not the function.
+    // If memory still runs out, the kernel must kill this process and not the function.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let time = load.time;
     thread(move || std::thread::sleep(time))?;
@@ -109,7 +110,7 @@ fn thread(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     built.map(drop)
 }
 
-/// Takes memory: every page is written to, so that it is really there.
+/// Allocates memory and writes to every page, so that it is really used.
 fn memory(bytes: u64) -> io::Result<Vec<u8>> {
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut held = Vec::new();
@@ -118,7 +119,7 @@ fn memory(bytes: u64) -> io::Result<Vec<u8>> {
     Ok(held)
 }
 
-/// Takes disk by a file without a name, which is gone when this process is.
+/// Uses disk with an unnamed file, which disappears with this process.
 fn disk(folder: &Path, bytes: u64) -> io::Result<Option<File>> {
     if bytes == 0 {
         return Ok(None);
@@ -127,7 +128,7 @@ fn disk(folder: &Path, bytes: u64) -> io::Result<Option<File>> {
     if rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes).is_ok() {
         return Ok(Some(file));
     }
-    // A file system that cannot reserve space has to be written to.
+    // A file system that cannot reserve space must be written to.
     let block = vec![1; 1 << 20];
     let mut left = bytes;
     while left > 0 {
@@ -170,13 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn more_memory_than_there_can_be_is_an_error() {
+    fn an_impossible_amount_of_memory_is_an_error() {
         assert!(memory(u64::MAX).is_err());
         assert_eq!(memory(5000).unwrap().len(), 5000);
     }
 
     #[test]
-    fn a_file_takes_disk_and_has_no_name() {
+    fn the_file_uses_disk_and_has_no_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = disk(folder.path(), 3 << 20).unwrap().unwrap();
         assert_eq!(file.metadata().unwrap().len(), 3 << 20);

@@ -1,8 +1,9 @@
-//! Locking that survives a panic of another thread. It must never fail: a poisoned lock would cost the function every later event.
+//! Locking that survives a panic of another thread. It must never fail: with a poisoned lock the
+//! function would lose every later event.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks `mutex`, whatever a thread that panicked may have left in it.
+/// Locks `mutex`, even if a thread panicked while it held the lock.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! The extension's process: one thread that serves, and one more where a plan's source has to be looked at.
-//! It must never end before the platform says so, whatever is wrong with its settings.
+//! The extension's process: one thread that serves, and one more if a plan's source must be polled.
+//! It must never end before the platform ends it, even if its settings are wrong.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use extension::{End, Settings};
 
 fn main() -> ExitCode {
     extension::fail_open::print_only_the_place();
-    // A fault that takes CPU, memory or disk starts this program once more.
+    // A fault that uses up CPU, memory or disk starts this program again.
     if let Some(load) = extension::load_process::Load::read(std::env::args_os().skip(1)) {
         return extension::load_process::run(&load);
     }

@@ -7,10 +7,10 @@ use bytes::BytesMut;
 
 use crate::body::{Body, Malformed};
 
-/// The head of a request, by places in the bytes it was read from.
+/// The head of a request, as ranges of the bytes it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestHead {
-    /// How long it is, its empty line included.
+    /// Its length, including the empty line.
     pub length: usize,
     method: Range<usize>,
     path: Range<usize>,
@@ -20,14 +20,14 @@ pub struct RequestHead {
     pub keep_alive: bool,
     /// Whether the body comes only after a `100 Continue`.
     pub expects_continue: bool,
-    /// Whether it must be [`tidy`] before it goes on.
+    /// Whether it must be [`tidy`] before it is passed on.
     pub untidy: bool,
 }
 
 /// The head of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerHead {
-    /// How long it is, its empty line included.
+    /// Its length, including the empty line.
     pub length: usize,
     /// The status code.
     pub status: u16,
@@ -35,12 +35,12 @@ pub struct AnswerHead {
     pub body: Body,
     /// Whether the connection may be used again.
     pub keep_alive: bool,
-    /// Whether it must be [`tidy`] before it goes on.
+    /// Whether it must be [`tidy`] before it is passed on.
     pub untidy: bool,
 }
 
-/// The end of the head in `bytes`, which were looked through up to `from` before. A line may end in a bare line feed (RFC 9112, 2.2):
-/// a client whose platform takes that must not see a difference here.
+/// The end of the head in `bytes`, which were already searched up to `from`. A line may end in a
+/// bare line feed (RFC 9112, 2.2): if the platform accepts that, so must the proxy.
 pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let start = from.saturating_sub(2);
     let rest = bytes.get(start..)?;
@@ -58,7 +58,7 @@ pub fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a str> {
     std::str::from_utf8(value).ok()
 }
 
-/// The head with another Content-Length where `length` gives one; everything else stays byte for byte.
+/// The head with another Content-Length if `length` is given; everything else stays byte for byte.
 pub fn with_length(head: &[u8], length: Option<u64>) -> Vec<u8> {
     rewritten(head, length, "")
 }
@@ -90,13 +90,13 @@ fn rewritten(head: &[u8], length: Option<u64>, more: &str) -> Vec<u8> {
     written
 }
 
-/// Whether one of the headers called `name` (in lower case) has `word` in it, in any case.
+/// Whether one of the headers called `name` (in lower case) contains `word`, in any case.
 pub fn mentions(head: &[u8], name: &str, word: &str) -> bool {
     headers(head)
         .any(|(found, value)| found.eq_ignore_ascii_case(name.as_bytes()) && value.split(|byte| *byte == b',').any(|token| is(token, word)))
 }
 
-/// Tidies the head of `length` at the front of the buffer; its new length.
+/// Tidies the head of `length` at the front of the buffer; returns its new length.
 pub fn tidy(buffer: &mut BytesMut, length: usize) -> usize {
     let rest = buffer.split_off(length.min(buffer.len()));
     let tidy = tidied(buffer);
@@ -105,8 +105,8 @@ pub fn tidy(buffer: &mut BytesMut, length: usize) -> usize {
     tidy.len()
 }
 
-/// The head as it may go on, where two readers could find different ends of the message: it has no space before a colon (RFC 9112, 5.1), and
-/// no length beside a transfer coding (6.3).
+/// The head in a form in which all parsers find the same end of the message: without a space before
+/// a colon (RFC 9112, 5.1), and without a length next to a transfer coding (6.3).
 fn tidied(head: &[u8]) -> Vec<u8> {
     let coded = headers(head).any(|(name, _)| name.trim_ascii_end().eq_ignore_ascii_case(b"transfer-encoding"));
     let mut tidy = Vec::with_capacity(head.len());
@@ -131,16 +131,16 @@ fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// What the headers say about the framing.
+/// The framing according to the headers.
 #[derive(Default)]
 struct Framing {
     length: Option<u64>,
-    /// Whether the last transfer coding is `chunked`, where there are any.
+    /// Whether the last transfer coding is `chunked`, if there are any.
     chunked: Option<bool>,
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
-    /// Whether a name has white space before or behind it.
+    /// Whether a name has white space before or after it.
     spaced: bool,
 }
 
@@ -150,7 +150,7 @@ impl Framing {
         for (name, value) in headers(head) {
             framing.spaced |= [name.first(), name.last()].iter().any(|byte| matches!(byte, Some(b' ' | b'\t')));
             let name = name.trim_ascii_end();
-            // The lengths of the four names: most headers are passed over by one comparison.
+            // The lengths of the four names: most headers are skipped with one comparison.
             match name.len() {
                 14 if name.eq_ignore_ascii_case(b"content-length") => {
                     let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
@@ -161,7 +161,7 @@ impl Framing {
                     framing.length = Some(length);
                 }
                 17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                    // Several of them are one list.
+                    // Several such headers are one list.
                     framing.chunked = value.split(|b| *b == b',').next_back().map(|last| is(last, "chunked"));
                 }
                 10 if name.eq_ignore_ascii_case(b"connection") => {
@@ -175,7 +175,8 @@ impl Framing {
         Ok(framing)
     }
 
-    /// Whether it says in two ways where the message ends: the second is not to be believed, nor what follows the message (RFC 9112, 6.1).
+    /// Whether it gives the end of the message in two ways: then neither the length nor what
+    /// follows the message can be trusted (RFC 9112, 6.1).
     const fn is_doubled(&self) -> bool {
         self.length.is_some() && self.chunked.is_some()
     }
@@ -190,7 +191,7 @@ fn is(token: &[u8], word: &str) -> bool {
 }
 
 impl RequestHead {
-    /// Reads the head that `bytes` begin with and that is `length` long.
+    /// Reads the head of `length` bytes at the beginning of `bytes`.
     ///
     /// # Errors
     /// If it is not HTTP/1.
@@ -225,7 +226,8 @@ impl RequestHead {
         })
     }
 
-    /// The same once the head at the front of `buffer` is tidy; what two readers could end differently is the connection's last.
+    /// The same after the head at the front of `buffer` is tidied. If parsers could disagree about
+    /// its end, it is the connection's last message.
     pub fn tidied(self, buffer: &mut BytesMut) -> Self {
         if !self.untidy {
             return self;
@@ -234,7 +236,8 @@ impl RequestHead {
         Self { length, ..self }
     }
 
-    /// Whether it may be sent again although the first one may have been obeyed (RFC 9110, 9.2.2).
+    /// Whether it may be sent again even if the first one may have been processed (RFC 9110,
+    /// 9.2.2).
     pub fn is_idempotent(&self, bytes: &[u8]) -> bool {
         matches!(self.method(bytes), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
     }
@@ -251,7 +254,8 @@ impl RequestHead {
 }
 
 impl AnswerHead {
-    /// Reads the head that `bytes` begin with and that is `length` long. The answer to a HEAD request has no body, whatever it says.
+    /// Reads the head of `length` bytes at the beginning of `bytes`. The answer to a HEAD request
+    /// has no body, whatever its headers say.
     ///
     /// # Errors
     /// If it is not HTTP/1.
@@ -295,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_head_is_found_wherever_reading_stopped() {
+    fn the_end_of_a_head_is_found_in_any_pieces() {
         let bytes = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody";
         for from in 0..bytes.len() - 4 {
             assert_eq!(head_end(bytes, from), Some(bytes.len() - 4), "from {from}");
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_malformed() {
+    fn an_invalid_head_is_malformed() {
         for text in [
             "",
             "GET\r\n\r\n",
@@ -357,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_with_two_ends_goes_on_with_one() {
+    fn a_head_with_two_ends_is_passed_on_with_one() {
         let head = b"HTTP/1.1 200 a : b\r\nContent-Length: 7\r\nX-A \t: b : c\r\ntransfer-encoding : chunked\r\nno colon\r\n\r\n";
         assert_eq!(tidied(head), b"HTTP/1.1 200 a : b\r\nX-A: b : c\r\ntransfer-encoding: chunked\r\nno colon\r\n\r\n");
         let tidy = b"POST / HTTP/1.1\r\nContent-Length: 7\r\n\r\n";
@@ -366,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_sent_again_is_known_by_its_method() {
+    fn the_method_decides_whether_a_request_may_be_sent_again() {
         for (method, again) in
             [("GET", true), ("HEAD", true), ("PUT", true), ("DELETE", true), ("POST", false), ("PATCH", false), ("get", false)]
         {

@@ -1,4 +1,5 @@
-//! Events, and requests for one, whose runtime went away. They belong to the next `next`; none may be lost.
+//! Events, and requests for one, whose runtime disconnected. They belong to the next `next`; none
+//! may be lost.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,21 +8,21 @@ use crate::connection::Connection;
 use crate::event::Event;
 use crate::lock::lock;
 
-/// What waits for the next `next`, in the order in which it is given out.
+/// What waits for the next `next`, in order of delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Parked(Mutex<VecDeque<ParkedNext>>);
 
-/// A `next` that the runtime gave up.
+/// A `next` that the runtime abandoned.
 #[derive(Debug)]
 pub(crate) enum ParkedNext {
     /// The platform has not answered yet.
     Asked(Connection),
-    /// The platform has answered, and nothing of the answer was handed on.
+    /// The platform has answered, and nothing of the answer was passed on.
     Answered(Event),
 }
 
 impl Parked {
-    /// Keeps an event. An event that is here goes before one that may come hours later.
+    /// Keeps an event. It goes before requests, whose events may come hours later.
     pub(crate) fn event(&self, event: Event) {
         lock(&self.0).push_front(ParkedNext::Answered(event));
     }

@@ -1,5 +1,6 @@
-//! Requests to the Runtime API: which are repeated on a new connection, and what the ledger says when the platform fails.
-//! A request that the platform may have taken must never be sent twice unless that is safe.
+//! Requests to the Runtime API: which ones are retried on a new connection, and the ledger's notes
+//! when the platform fails. A request that the platform may have processed must never be sent twice
+//! unless that is safe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +13,16 @@ use crate::ledger::Ledger;
 use crate::message::{AnswerHead, RequestHead};
 use crate::upstream::Upstream;
 
-/// How often a request is sent that lost its connection before a byte of an answer, if repeating it is safe.
+/// How often a request is sent if its connection ends before a byte of an answer and a retry is
+/// safe.
 pub(crate) const TRIES: usize = 3;
 
-/// The Runtime API and the ledger that is told of its failures.
+/// The Runtime API, and the ledger for notes about its failures.
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) ledger: Arc<Ledger>,
-    /// Whether the ledger knows that the platform cannot be reached.
+    /// Whether the ledger already has the note that the platform cannot be reached.
     unreachable: AtomicBool,
 }
 
@@ -40,14 +42,14 @@ impl Platform {
         taken.map_err(|_| Broken::Platform)
     }
 
-    /// Gives a connection back if it may be used again.
+    /// Returns a connection to the pool if it may be used again.
     pub(crate) fn keep(&self, platform: Connection, ended: Ended) {
         if ended.keep_platform {
             self.upstream.give_back(platform);
         }
     }
 
-    /// Carries a runtime's request over and its answer back.
+    /// Passes on a runtime's request, and its answer back.
     pub(crate) async fn pass(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         let safe_to_repeat = request.body.is_done() && request.is_idempotent(&runtime.buffer);
         for _ in 0..TRIES {
@@ -65,7 +67,7 @@ impl Platform {
         Err(Broken::Unanswered)
     }
 
-    /// Sends a request of the extension's own and reads its answer to the end; the status.
+    /// Sends the extension's own request and reads its answer to the end; returns the status.
     pub(crate) async fn post(&self, request: &[u8]) -> Result<u16, Broken> {
         let mut platform = self.connection().await?;
         platform.stream.write_all(request).await.map_err(|_| Broken::Unanswered)?;
@@ -78,7 +80,8 @@ impl Platform {
         Ok(status)
     }
 
-    /// Notes what the platform did that ended a runtime's connection; that it cannot be reached is noted already.
+    /// Notes why the platform ended a runtime's connection, unless the platform cannot be reached,
+    /// which is already noted.
     pub(crate) fn note_broken(&self, broken: Broken) {
         let what = match broken {
             Broken::Unsent | Broken::Unanswered => "closed a connection without an answer",

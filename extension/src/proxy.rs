@@ -1,5 +1,6 @@
-//! The proxy between the runtime and the platform: takes requests, hands events and answers on, and starts what faults do to them.
-//! It keeps nothing per environment: what is known of an invocation is in its record in the ledger.
+//! The proxy between the runtime and the platform: accepts requests, passes on events and answers,
+//! and starts the injections. It stores nothing itself: the state of an invocation is in its record
+//! in the ledger.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +32,8 @@ use crate::route::Route;
 use crate::upstream::Upstream;
 use crate::while_running;
 
-/// A platform that drops a waiting `next` after this time is idle, one that drops it sooner is broken.
+/// A platform that drops a waiting `next` after this time is idle; one that drops it sooner is
+/// broken.
 const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Everything that the connections share.
@@ -44,7 +46,7 @@ pub struct Proxy {
     rescue: Rescue,
 }
 
-/// Takes connections for ever.
+/// Accepts connections for ever.
 pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
     loop {
         match listener.accept().await {
@@ -52,7 +54,7 @@ pub async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
                 let proxy = Arc::clone(&proxy);
                 tokio::spawn(async move { proxy.serve_connection(Connection::new(stream)).await });
             }
-            // No descriptor is left, for instance: that may pass.
+            // For example, no descriptor is left: that may be temporary.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
@@ -64,7 +66,7 @@ impl Proxy {
         Self { platform: Platform::new(upstream, ledger), plans, environment, parked: Parked::default(), rescue: Rescue::default() }
     }
 
-    /// Writes what is not written yet about the start of the environment: the extension ends.
+    /// Writes the remaining lines about the start of the environment, when the extension ends.
     pub fn tell_start(&self) {
         self.environment.start.tell(&self.platform.ledger);
     }
@@ -78,7 +80,8 @@ impl Proxy {
             };
             match self.serve_request(&mut runtime, &request).await {
                 Ok(ended) if ended.keep_runtime => (),
-                // Without an answer the connection just ends, as it would if the runtime had spoken to the platform itself.
+                // Without an answer the connection just ends, as it would between the runtime and
+                // the platform directly.
                 Ok(_) => return,
                 Err(broken) => return self.platform.note_broken(broken),
             }
@@ -93,7 +96,8 @@ impl Proxy {
             Route::Error(id) => (id, false),
             Route::Restored => {
                 let ended = self.platform.pass(runtime, request).await;
-                // The environment goes on from a snapshot: neither its plan nor its name is the one in the snapshot.
+                // The environment was restored from a snapshot: the plan and the name from the
+                // snapshot are no longer valid.
                 self.plans.forget();
                 self.environment.start.restored();
                 return ended;
@@ -106,7 +110,7 @@ impl Proxy {
         }
     }
 
-    /// Answers a `next`: with the first event that is not kept from the runtime.
+    /// Answers a `next`: with the first event that the runtime may get.
     async fn next(&self, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
         self.environment.start.first_next(&self.platform, &self.plans, runtime).await?;
         loop {
@@ -140,7 +144,7 @@ impl Proxy {
         }
     }
 
-    /// Waits for the platform's answer to `next`, for hours if need be.
+    /// Waits for the platform's answer to `next`, for hours if needed.
     async fn await_event(&self, runtime: &Connection, request: &RequestHead) -> Result<Event, Broken> {
         let mut broken = Broken::Unanswered;
         let asking = runtime.buffer.get(..request.length).unwrap_or_default();
@@ -165,7 +169,8 @@ impl Proxy {
                     self.parked.request(platform);
                     return Err(Broken::Runtime);
                 }
-                // The platform's connection was dropped, and no event with it: ask again, for ever if it has at least lasted a while.
+                // The platform dropped the connection, and no event was lost: retry, for ever if
+                // the connection has lasted a while.
                 Err(other) => {
                     broken = other;
                     if asked.elapsed() > A_WHILE {
@@ -177,7 +182,8 @@ impl Proxy {
         Err(broken)
     }
 
-    /// What becomes of an event; if finding that out panics, the event goes to the handler untouched.
+    /// Decides about an event and carries out the faults before the handler; if that panics, the
+    /// event goes to the handler untouched.
     async fn fate(&self, runtime: &Connection, mut event: Event) -> Result<Fate, Broken> {
         event.rescue = Some(self.rescue.clone());
         if let Ok(fate) = caught(self.decided_fate(runtime, event)).await {
@@ -202,7 +208,7 @@ impl Proxy {
         }
     }
 
-    /// What is decided about an event: its record in the ledger; `None` if it passes untouched.
+    /// Decides about an event and returns its record in the ledger; `None` if it passes untouched.
     async fn decide(&self, event: &mut Event) -> Result<Option<SharedInvocation>, Broken> {
         if event.head.status != 200 || event.decided {
             return Ok(None);
@@ -225,8 +231,9 @@ impl Proxy {
         Ok(decided.map(|invocation| ledger.open(invocation)))
     }
 
-    /// Hands on an answer about which something was decided; if that panics before anything of it was taken, it goes on untouched.
-    /// The answer to an edited event does not: nothing has checked whether it grants access.
+    /// Passes on an answer that faults apply to. If that panics before any of it was sent, the
+    /// answer is passed on untouched, but not the answer to an edited event, because it was not
+    /// checked whether that grants access.
     async fn injected_answer(
         &self,
         runtime: &mut Connection,
@@ -298,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_whose_fault_panics_passes_untouched_and_so_does_its_answer() {
         let mut plan = plan(r#"{"timeout":{}}"#);
-        // No plan that is read has this; a duration times it panics.
+        // No plan can have this value; multiplying a duration by it panics.
         let Kind::Timeout(hold) = &mut plan.faults[0].kind else { panic!("another kind") };
         hold.share_of_deadline = f64::NAN;
         let (platform, mut runtime, ledger) = between(plan).await;
@@ -310,7 +317,7 @@ mod tests {
         let (first, rest) = event.split_at(event.len() - 4);
         far.write_all(first).await.unwrap();
         assert_eq!(read(&mut runtime, first.len()).await, first);
-        // What comes after the panic comes through as well.
+        // Data after the panic passes too.
         far.write_all(rest).await.unwrap();
         assert_eq!(read(&mut runtime, rest.len()).await, rest);
         assert!(ledger.find("a").is_none());
@@ -321,7 +328,7 @@ mod tests {
     /// An open record that panics when its line is written.
     fn open_record_that_panics(ledger: &Arc<Ledger>, edited: Option<Trigger>) {
         let mut line = Line::new(Decision { fault: "x".into(), arm: Arm::Control, action: Action::Pass, message: None, call: 1 });
-        // The sum of the two panics when the line is written.
+        // Adding the two panics when the line is written.
         (line.waited, line.since) = (Duration::MAX, Some(Instant::now()));
         ledger.open(Invocation {
             request_id: "a".into(),

@@ -1,5 +1,6 @@
-//! The Extensions API: registers and waits for the end. For SHUTDOWN only: with INVOKE every invocation would wait for the extension.
-//! A refused registration must never stop the proxy: it serves on, and the ledger says so.
+//! The Extensions API: registers and waits for the end. It registers only for SHUTDOWN: with INVOKE
+//! every invocation would wait for the extension. A refused registration must never stop the proxy:
+//! it continues to serve, and the ledger has a note.
 
 use std::io;
 use std::time::Duration;
@@ -13,9 +14,9 @@ use crate::ledger::Ledger;
 use crate::message::{AnswerHead, head_end, header};
 use crate::settings::Settings;
 
-/// After so many refused connections in a row the platform counts as gone.
+/// After this many refused connections in a row the platform counts as gone.
 const REFUSALS: u32 = 2;
-/// The pause before the platform is asked again; it doubles up to [`LONGEST_PAUSE`].
+/// The pause before a retry; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -38,10 +39,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads the answer that `bytes` begin with; what follows it is left out.
+    /// Reads the answer that `bytes` begin with; the rest is ignored.
     ///
     /// # Errors
-    /// If it is not HTTP/1, or has no whole head.
+    /// If it is not HTTP/1, or the head is incomplete.
     pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let length = head_end(bytes, 0).ok_or(Malformed)?;
         let AnswerHead { status, mut body, .. } = AnswerHead::read(bytes, length, false)?;
@@ -51,13 +52,15 @@ impl Answer {
         Ok(Self { status, head: head.to_vec(), body: payload })
     }
 
-    /// The identifier of this extension, if the platform has registered it. It can be sent back as a header's value.
+    /// The identifier of this extension, if the platform registered it; it is valid as a header's
+    /// value.
     pub fn identifier(&self) -> Option<&str> {
         let id = header(&self.head, "lambda-extension-identifier").filter(|_| self.status == 200)?;
         (!id.bytes().any(|byte| byte.is_ascii_control())).then_some(id)
     }
 
-    /// Whether this is the end. Source: AWS Lambda developer guide, "Lambda Extensions API", the event `SHUTDOWN`.
+    /// Whether this is the event that ends the extension. Source: AWS Lambda developer guide,
+    /// "Lambda Extensions API", the event `SHUTDOWN`.
     pub fn is_shutdown(&self) -> bool {
         let event: Option<serde_json::Value> = serde_json::from_slice(&self.body).ok();
         event.is_some_and(|event| event.get("eventType").is_some_and(|kind| kind == "SHUTDOWN"))
@@ -83,7 +86,8 @@ pub async fn run(settings: &Settings, ledger: &Ledger) -> End {
         if answer.is_shutdown() {
             return End::Shutdown;
         }
-        // Another event than the one registered for: a platform that sends it again and again must not keep the extension busy.
+        // An event that was not registered for: a platform that sends it again and again must not
+        // keep the extension busy.
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -93,8 +97,9 @@ async fn refused(ledger: &Ledger, what: &str, status: u16) -> End {
     std::future::pending().await
 }
 
-/// Sends a request on a connection of its own and waits for the answer, for as long as it takes. `None` if the platform refuses
-/// connections. Only that counts as its end: if an answer breaks off or makes no sense, or no descriptor is left, ending would break the function.
+/// Sends a request on a separate connection and waits for the answer, for any time. `None` if the
+/// platform refuses connections. Only that counts as the platform's end: if an answer is cut off or
+/// malformed, or no descriptor is left, ending would break the function.
 async fn ask(host: &str, request: &str, ledger: &Ledger) -> Option<Answer> {
     let (mut refusals, mut pause) = (0, PAUSE);
     loop {
@@ -107,7 +112,7 @@ async fn ask(host: &str, request: &str, ledger: &Ledger) -> Option<Answer> {
         if refusals == REFUSALS {
             return None;
         }
-        // A platform that drops the call while the environment is frozen is asked again without a note.
+        // If the platform drops the call while the environment is frozen, the retry needs no note.
         if refusals == 0 && pause == 2 * PAUSE {
             ledger.note(&format!("the Extensions API did not answer ({}): it is asked again and events are served on", error.kind()));
         }

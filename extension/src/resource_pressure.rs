@@ -1,4 +1,4 @@
-//! Starts and ends the processes that take CPU, memory and disk away. None may outlive its invocation.
+//! Starts and ends the processes that use up CPU, memory and disk. None may outlive its invocation.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,11 +14,11 @@ use tokio::time::timeout;
 use crate::headroom;
 use crate::load_process::Load;
 
-/// How many may run at once.
+/// The most processes at once.
 const MOST: usize = 4;
-/// How long an event is held at most until everything is taken.
+/// The longest time an event is held until everything is allocated.
 const LONGEST_START: Duration = Duration::from_secs(1);
-/// A killed process is gone well before this.
+/// The longest wait for the end of a killed process, which is normally much faster.
 const LONGEST_END: Duration = Duration::from_secs(1);
 
 /// The resource pressures of one environment.
@@ -26,26 +26,27 @@ const LONGEST_END: Duration = Duration::from_secs(1);
 pub struct ResourcePressures {
     running: Arc<Semaphore>,
     folder: PathBuf,
-    /// What Lambda gives to the function, in bytes.
+    /// The function's memory, in bytes.
     memory: Option<u64>,
 }
 
-/// A process that holds what the fault asks for. It is killed on drop.
+/// A process that holds the fault's resources. It is killed on drop.
 #[derive(Debug)]
 pub struct LoadProcess {
     child: Child,
-    /// Whether the environment had less left than the fault asks for.
+    /// Whether the environment had less left than the fault needs.
     pub short: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 impl ResourcePressures {
-    /// None is running yet; disk is taken below `folder`.
+    /// No process yet; disk is used below `folder`.
     pub fn new(folder: PathBuf, memory: Option<u64>) -> Self {
         Self { running: Arc::new(Semaphore::new(MOST)), folder, memory }
     }
 
-    /// Takes what the fault asks for, as far as the environment has it left, and returns when it is held.
+    /// Allocates the fault's resources, as far as the environment has them left, and returns when
+    /// they are held.
     ///
     /// # Errors
     /// Why nothing is held.
@@ -69,7 +70,7 @@ impl ResourcePressures {
 
     async fn load(&self, asked: Pressure, runtime: Option<u32>) -> (Load, bool) {
         let (folder, function) = (self.folder.clone(), self.memory);
-        // Reads many small files of the kernel: not on the thread that serves.
+        // Reads many small files of the kernel, so not on the thread that serves.
         let left = tokio::task::spawn_blocking(move || (headroom::memory(runtime, function), headroom::disk(&folder))).await;
         let (memory_left, (disk_left, in_memory)) = left.unwrap_or_default();
         let (memory_asked, disk_asked) = (u64::from(asked.memory_mib) << 20, u64::from(asked.tmp_mib) << 20);
@@ -93,7 +94,7 @@ impl LoadProcess {
         matches!(timeout(LONGEST_START, report.read_u8()).await, Ok(Ok(_)))
     }
 
-    /// Ends the process; when this returns, everything is given back.
+    /// Ends the process; when this returns, everything is released.
     pub async fn end(mut self) {
         let _ = self.child.start_kill();
         let _ = timeout(LONGEST_END, self.child.wait()).await;

@@ -1,6 +1,6 @@
-//! The Runtime API's addresses. What is not known here passes like anything else: it must never be refused.
+//! The Runtime API's addresses. An unknown address is passed on too: it must never be refused.
 
-/// What a runtime asks for.
+/// A runtime's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     /// The next event.
@@ -11,17 +11,18 @@ pub enum Route<'a> {
     Error(&'a str),
     /// The runtime is ready for a snapshot; the answer comes in each environment that is restored from it.
     Restored,
-    /// Anything else: init errors, telemetry, what comes later.
+    /// Anything else: init errors, telemetry, later additions.
     Other,
 }
 
 /// The Runtime API's path up to the request id. Source: AWS Lambda developer guide, "Using the Lambda runtime API".
 pub const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
-/// Source: the runtime interface clients for Java and Python, which ask this where `AWS_LAMBDA_INITIALIZATION_TYPE` is `snap-start`.
+/// Source: the runtime interface clients for Java and Python, which send this if
+/// `AWS_LAMBDA_INITIALIZATION_TYPE` is `snap-start`.
 const RESTORED: &[u8] = b"/2018-06-01/runtime/restore/next";
 
 impl<'a> Route<'a> {
-    /// The route of a request line's method and path.
+    /// The route for a method and a path.
     pub fn of(method: &[u8], path: &'a [u8]) -> Self {
         if method == b"GET" && path == RESTORED {
             return Self::Restored;

@@ -1,15 +1,15 @@
-//! What runs for one invocation while its handler runs. All of it ends with the handler's answer, or with the runtime's process;
-//! none of it may outlive its invocation.
+//! The processes, outages and tasks of one invocation while its handler runs. All of them end with
+//! the handler's answer, or with the runtime's process; none may outlive the invocation.
 
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::outbound::outages::OutageGuard;
 use crate::resource_pressure::LoadProcess;
 
-/// What runs for one invocation. What is left of it ends on drop.
+/// The processes, outages and tasks of one invocation. Any that are left end on drop.
 #[derive(Debug, Default)]
 pub struct Running {
-    /// Each with its fault's place among the invocation's.
+    /// Each with its fault's index in the invocation.
     loads: Vec<(usize, LoadProcess)>,
     outages: Vec<(usize, OutageGuard)>,
     tasks: Vec<Task>,
@@ -26,12 +26,12 @@ impl Drop for Task {
 }
 
 impl Running {
-    /// A process takes resources away for the fault at `at`.
+    /// Adds a process that uses up resources for the fault at index `at`.
     pub(crate) fn add_load(&mut self, at: usize, load: LoadProcess) {
         self.loads.push((at, load));
     }
 
-    /// An outage is in force for the fault at `at`.
+    /// Adds an outage for the fault at index `at`.
     pub(crate) fn add_outage(&mut self, at: usize, outage: OutageGuard) {
         self.outages.push((at, outage));
     }
@@ -41,7 +41,7 @@ impl Running {
         self.tasks.push(Task(task.abort_handle()));
     }
 
-    /// What runs for the faults at these places, without the tasks.
+    /// Takes out what runs for the faults at these indices, without the tasks.
     pub(crate) fn take(&mut self, is_it: impl Fn(usize) -> bool) -> Self {
         let (loads, outages);
         (loads, self.loads) = std::mem::take(&mut self.loads).into_iter().partition(|(at, _)| is_it(*at));
@@ -49,7 +49,7 @@ impl Running {
         Self { loads, outages, tasks: Vec::new() }
     }
 
-    /// Ends all of it; when this returns, everything is given back.
+    /// Ends all of it; when this returns, everything is released.
     pub(crate) async fn end(self) {
         drop(self.tasks);
         drop(self.outages);

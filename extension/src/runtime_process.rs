@@ -1,4 +1,5 @@
-//! The runtime's process, found by the connection that it holds. It must never take another process for it: in doubt none is found.
+//! Finds the runtime's process by its connection. It must never return another process: if unsure,
+//! it finds none.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,15 +16,17 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub struct RuntimeProcess {
     pid: Pid,
-    /// Means this very process, also when its number is given away. Kernels before 5.3 have none.
+    /// Refers to this process even if its process id is reused. Kernels before 5.3 have no such
+    /// handle.
     handle: Option<OwnedFd>,
 }
 
 impl RuntimeProcess {
-    /// The process of the same user that holds the other end of `stream`; of several (a parent and the children that inherited it) the parent.
+    /// The process of the same user that holds the other end of `stream`; if several do (a parent
+    /// and children that inherited it), the parent.
     pub async fn find(stream: &TcpStream) -> Option<Self> {
         let (near, far) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
-        // Looks at every descriptor of every process: not on the thread that serves.
+        // Reads every descriptor of every process, so not on the thread that serves.
         tokio::task::spawn_blocking(move || Self::search(near, far)).await.ok()?
     }
 
@@ -35,16 +38,16 @@ impl RuntimeProcess {
         let number = holder(&socket)?;
         let pid = Pid::from_raw(i32::try_from(number).ok()?)?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok();
-        // It may have ended, and its number been given away, before there was a handle.
+        // It may have ended, and its process id been reused, before the handle was opened.
         holds(number, &socket).then_some(Self { pid, handle })
     }
 
-    /// Its number.
+    /// Its process id.
     pub fn number(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Ends it at once, whatever it is doing (SIGKILL); false if it was gone already.
+    /// Kills it at once (SIGKILL); false if it had already ended.
     pub fn kill(&self) -> bool {
         let sent = match &self.handle {
             Some(handle) => pidfd_send_signal(handle, Signal::KILL),
@@ -53,7 +56,7 @@ impl RuntimeProcess {
         sent.is_ok()
     }
 
-    /// Ends when it has ended; never where the kernel cannot tell.
+    /// Completes when the process has ended; never if the kernel cannot report that.
     pub async fn ended(&self) {
         if let Some(handle) = &self.handle {
             #[expect(
@@ -117,7 +120,7 @@ fn holds(number: u32, socket: &str) -> bool {
     descriptors.flatten().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.as_os_str() == socket))
 }
 
-/// All processes that can be seen, by their numbers.
+/// The ids of all visible processes.
 pub fn processes() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -126,7 +129,7 @@ pub fn processes() -> impl Iterator<Item = u32> {
 /// The parent of a process.
 pub fn parent(number: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
-    // The name is in parentheses and may contain any of them.
+    // The name is in parentheses and may itself contain parentheses.
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 

@@ -1,5 +1,6 @@
-//! The only place that reads `BROWNOUT_*` variables. What cannot be read is complained about in the ledger, and the
-//! extension then passes everything untouched: it must never keep a function from starting.
+//! The only place that reads `BROWNOUT_*` variables. Values that cannot be read are reported in the
+//! ledger, and the extension then passes everything untouched: it must never prevent a function
+//! from starting.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -12,65 +13,67 @@ use crate::plan_sources::appconfig::Configuration;
 pub enum PlanSetting {
     /// Nothing is set: there are no faults.
     None,
-    /// `file:<path>`: looked at again and again.
+    /// `file:<path>`: a file that is polled.
     File(PathBuf),
-    /// `json:<text>`: one fixed plan, in force from the start until its lease is over.
+    /// `json:<text>`: one fixed plan, in force from the start until its lease ends.
     Variable(String),
-    /// `appconfig:<application>/<environment>/<configuration>`: AppConfig's agent is asked again and again.
+    /// `appconfig:<application>/<environment>/<configuration>`: AppConfig's agent is polled.
     AppConfig {
-        /// Which configuration.
+        /// The configuration.
         configuration: Configuration,
         /// The agent's port on loopback: `AWS_APPCONFIG_EXTENSION_HTTP_PORT`.
         port: u16,
     },
-    /// `ssm:<name>` or `s3://<bucket>/<key>`: a program of its own reads it again and again.
+    /// `ssm:<name>` or `s3://<bucket>/<key>`: a separate program polls it.
     Fetched {
         /// The setting as it was given.
         address: String,
-        /// Where the program may be, best first: `BROWNOUT_PLAN_FETCHER` alone, where that is set.
+        /// The program's possible paths, best first; only `BROWNOUT_PLAN_FETCHER` if that is set.
         programs: Vec<PathBuf>,
     },
 }
 
-/// Everything the extension is told from outside.
+/// All settings of the extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// `host:port` of the Runtime API that events come from.
     pub upstream: String,
-    /// `host:port` of the Extensions API; not the same where proxies are chained.
+    /// `host:port` of the Extensions API; differs from `upstream` if proxies are chained.
     pub platform: String,
     /// Where the extension listens; always a loopback address.
     pub listen: SocketAddr,
     /// Where plans come from.
     pub plan: PlanSetting,
-    /// Under which CloudWatch namespace metrics are written; none are written unless it is set.
+    /// The CloudWatch namespace of the metrics; without it none are written.
     pub metrics: Option<Namespace>,
     /// The function's name.
     pub function: String,
-    /// The environment's name, on which the rolls of the faults of its start depend.
+    /// The environment's name, which the rolls for its start depend on.
     pub environment: Option<String>,
-    /// What Lambda gives to the function, in bytes.
+    /// The function's memory, in bytes.
     pub function_memory: Option<u64>,
-    /// Whether the function's calls to other hosts come through the extension: `BROWNOUT_OUTBOUND` is `on`. Off unless it is said, since it
-    /// changes the way that the calls take: the runtime gets `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and the `AWS_ENDPOINT_URL...` variables
-    /// with `http://` anew.
+    /// Whether the function's calls to other hosts come through the extension: `BROWNOUT_OUTBOUND`
+    /// is `on`. Off by default, because it changes the route of the calls: the runtime gets new
+    /// values of `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` and the `AWS_ENDPOINT_URL...` variables
+    /// with `http://`.
     pub outbound: bool,
     /// The name to register under: the file name of this program.
     pub extension_name: String,
-    /// Where the ready file goes.
+    /// The folder of the ready file.
     pub temporary_folder: PathBuf,
-    /// What could not be understood, without the value itself.
+    /// The settings that could not be read, without their values.
     pub complaints: Vec<String>,
 }
 
-/// Where AppConfig's agent listens unless told otherwise, by AWS's own variable.
+/// The default port of AppConfig's agent.
 pub const APPCONFIG_PORT: u16 = 2772;
 
-/// Where the extension listens by default. Not a port of FIS (9100), failure-lambda (9009), Datadog (9000) or Lambda itself (9001).
+/// The extension's default address. It is not a port of FIS (9100), failure-lambda (9009), Datadog
+/// (9000) or Lambda itself (9001).
 pub const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9876);
 
 impl Settings {
-    /// Reads the process's variables; `None` if no Runtime API is named.
+    /// Reads the process's variables; `None` if they name no Runtime API.
     pub fn read() -> Option<Self> {
         let name = std::env::args_os().next().map(PathBuf::from);
         let name = name.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
@@ -160,7 +163,8 @@ fn appconfig_port(variable: &dyn Fn(&str) -> Option<String>, complaints: &mut Ve
     })
 }
 
-/// Lambda starts everything in `/opt/extensions`, so in the layer the fetcher is in the folder beside that.
+/// Lambda starts everything in `/opt/extensions`, so in the layer the fetcher is in a separate
+/// folder.
 fn fetchers(variable: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     if let Some(program) = variable("BROWNOUT_PLAN_FETCHER") {
         return vec![PathBuf::from(program)];
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_complained_about_and_never_quoted() {
+    fn a_wrong_setting_is_reported_and_never_quoted() {
         for (name, value, complaints) in [
             ("BROWNOUT_LISTEN", "127.0.0.2:4000", 0),
             ("BROWNOUT_LISTEN", "0.0.0.0:4000", 1),

@@ -1,5 +1,5 @@
-//! The start of the environment: what the faults against it do at the runtime's first `next`. It waits for no plan source,
-//! and what it decides it decides once, however many pollers ask.
+//! The start of the environment: carries out its faults at the runtime's first `next`. It waits for
+//! no plan source, and decides only once for all pollers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ use crate::runtime_process::RuntimeProcess;
 use crate::stdout::write;
 use crate::wait::{Waited, wait_while};
 
-/// Lambda ends a start after 10 s, and the extension with it: the lines are written before that.
+/// When the lines are written: Lambda ends a start after 10 s, and the extension with it.
 const TOLD_AFTER: Duration = Duration::from_secs(9);
 /// Source: AWS Lambda developer guide, "Using the Lambda runtime API", "Initialization error".
 const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
@@ -30,22 +30,22 @@ const INIT_ERROR: &str = "/2018-06-01/runtime/init/error";
 pub struct EnvironmentStart {
     environment: Mutex<Option<String>>,
     decided: OnceCell<Decided>,
-    /// Whether it has failed, once it is over.
+    /// Whether the start has failed, once it has ended.
     over: OnceCell<bool>,
     lines: Mutex<Vec<Line>>,
 }
 
-/// What was decided at the first `next`.
+/// The decision at the first `next`.
 #[derive(Debug)]
 struct Decided {
     at: Instant,
-    /// Until when every `next` is held.
+    /// The time until which every `next` is held.
     until: Instant,
     failure: Option<(String, String)>,
     /// The run and the faults that apply to the start.
     run: String,
     faults: Vec<String>,
-    /// Whether they were over before the start was.
+    /// Whether the faults ended before the start did.
     over: AtomicBool,
 }
 
@@ -54,7 +54,7 @@ impl Decided {
         Self { at: now, until: now, failure: None, run: String::new(), faults: Vec::new(), over: AtomicBool::new(false) }
     }
 
-    /// Holds a `next` until then, for as long as the faults are in force.
+    /// Holds a `next` until that time, as long as the faults are in force.
     async fn hold_until(&self, until: Instant, plans: &Plans, runtime: &Connection) -> Result<(), Broken> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() || self.over.load(Ordering::Relaxed) {
@@ -75,7 +75,7 @@ struct Line {
     run: String,
     sequence: u64,
     decision: Decision,
-    /// From when and for how long the first `next` is held for it.
+    /// When its hold of the first `next` began, and how long it is.
     from: Instant,
     time: Duration,
     done: bool,
@@ -87,7 +87,8 @@ impl EnvironmentStart {
         Self { environment: Mutex::new(environment), ..Self::default() }
     }
 
-    /// The environment was restored from a snapshot: until now it had the same name as all others that are restored, or no name.
+    /// Gives the environment a new name after a restore from a snapshot: until now it had no name,
+    /// or the same one as all restored environments.
     pub(crate) fn restored(&self) {
         *lock(&self.environment) = Some(name_of_its_own());
     }
@@ -129,14 +130,15 @@ impl EnvironmentStart {
         decided
     }
 
-    /// Writes the lines that are not written yet. What is held at this moment counts as done.
+    /// Writes the remaining lines. A hold in progress counts as done.
     pub fn tell(&self, ledger: &Ledger) {
         let now = Instant::now();
         let mut lines = lock(&self.lines);
         let end = lines.iter().map(|line| line.from + line.time).max();
         for line in lines.drain(..) {
             let elapsed = now.saturating_duration_since(line.from);
-            // Each is held for its own time; only the last one knows by how much the wait was late.
+            // Each fault holds for its own time; only the last one includes the lateness of the
+            // wait.
             let is_last = !line.time.is_zero() && Some(line.from + line.time) == end;
             let waited = if is_last { elapsed } else { elapsed.min(line.time) };
             let started = Entry::Started(Started {
@@ -157,7 +159,7 @@ impl EnvironmentStart {
     /// Holds or fails a `next` of an environment that has not started yet.
     ///
     /// # Errors
-    /// If the runtime went away, or was killed.
+    /// If the runtime disconnected or was killed.
     pub(crate) async fn first_next(&self, platform: &Platform, plans: &Plans, runtime: &Connection) -> Result<(), Broken> {
         if self.over.initialized() {
             return Ok(());
@@ -179,7 +181,7 @@ impl EnvironmentStart {
         if *failed { Err(Broken::Runtime) } else { Ok(()) }
     }
 
-    /// Writes what was done, and fails the start if that was decided; whether it has failed.
+    /// Writes the lines, and fails the start if that was decided; returns whether it has failed.
     async fn end(&self, platform: &Platform, runtime: &Connection, decided: &Decided) -> bool {
         let ledger = &platform.ledger;
         let failure = decided.failure.as_ref().filter(|_| !decided.over.load(Ordering::Relaxed));
@@ -195,7 +197,7 @@ impl EnvironmentStart {
         for line in lock(&self.lines).iter_mut() {
             line.done |= matches!(line.decision.action, Action::FailStart { .. });
         }
-        // The environment dies with the runtime, and perhaps as soon as the error is posted.
+        // The environment dies with the runtime, maybe as soon as the error is posted.
         self.tell(ledger);
         if platform.post(&init_error(platform.upstream.address(), error_type, message)).await != Ok(202) {
             ledger.note("the platform did not take an injected init error");
@@ -205,8 +207,9 @@ impl EnvironmentStart {
     }
 }
 
-/// A name that no other environment has. What a process drew before the snapshot is the same in all that are restored: the kernel is asked anew,
-/// and the time too, should its numbers repeat themselves.
+/// A unique name for the environment. Random numbers drawn before the snapshot are equal in all
+/// restored environments, so this asks the kernel again, and adds the time in case the kernel's
+/// numbers repeat.
 fn name_of_its_own() -> String {
     let random = std::fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap_or_default();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

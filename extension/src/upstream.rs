@@ -1,4 +1,5 @@
-//! The real Runtime API: its connections are kept, and one that was dropped in the meantime is replaced before anything is sent on it.
+//! The real Runtime API: its connections are pooled, and one that was dropped meanwhile is replaced
+//! before anything is sent on it.
 
 use std::io;
 use std::sync::Mutex;
@@ -10,9 +11,10 @@ use tokio::net::TcpStream;
 use crate::connection::Connection;
 use crate::lock::lock;
 
-/// More idle connections than pollers that managed instances have are of no use.
+/// The most idle connections: as many as the pollers of managed instances.
 const MOST_IDLE: usize = 64;
-/// If no descriptor is left, a connection is tried so often, 10 ms apart: others may end in between.
+/// If no descriptor is left, how often a connection is tried, 10 ms apart: others may end in
+/// between.
 const TRIES_WITHOUT_DESCRIPTOR: u32 = 100;
 
 /// The Runtime API's address and the idle connections to it.
@@ -23,7 +25,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The Runtime API at `address` (`host:port`). Nothing is connected yet.
+    /// The Runtime API at `address` (`host:port`). It is not connected yet.
     pub const fn new(address: String) -> Self {
         Self { address, idle: Mutex::new(Vec::new()) }
     }
@@ -36,7 +38,7 @@ impl Upstream {
     /// A connection that was alive a moment ago.
     ///
     /// # Errors
-    /// If none can be made.
+    /// If there is none and none can be made.
     pub async fn take(&self) -> io::Result<Connection> {
         while let Some(connection) = self.pop() {
             if is_alive(&connection) {
@@ -68,13 +70,13 @@ impl Upstream {
     }
 }
 
-/// Whether an error says that the process or the machine has no descriptor left.
+/// Whether an error means that the process or the machine has no descriptor left.
 pub fn no_descriptor_is_left(error: &io::Error) -> bool {
     [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Whether the other end has neither closed an idle connection nor sent something without a request. It asks the kernel, not the reactor:
-/// after a thaw the reactor has not heard of the close yet.
+/// Whether the other end has neither closed an idle connection nor sent something without a
+/// request. It asks the kernel and not the reactor, which has not seen the close yet after a thaw.
 pub fn is_alive(connection: &Connection) -> bool {
     let mut byte = [0_u8];
     let peeked = rustix::net::recv(&connection.stream, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);

@@ -1,5 +1,5 @@
-//! Begins and ends what runs while the handler runs: resource pressure, outages, and the timer of a kill in the middle.
-//! For an event that no fault applies to it must cost nothing.
+//! Starts and ends what runs while the handler runs: resource pressure, outages, and the timer of a
+//! kill in the middle. It must cost nothing for an event that no fault applies to.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,8 @@ pub(crate) struct HandOver {
     injected: Option<(SharedInvocation, Option<Arc<RuntimeProcess>>)>,
 }
 
-/// Begins what runs while the handler runs; when this returns, it is in force. `None` if nothing has to be known of the event.
+/// Starts what runs while the handler runs; when this returns, it is in force. `None` if nothing
+/// has to be known about the event.
 pub(crate) async fn begin(
     environment: &Environment,
     platform: &Platform,
@@ -62,7 +63,7 @@ pub(crate) async fn begin(
     Some(HandOver { request_id, injected: Some((record, process)) })
 }
 
-/// The event was handed over, or could not be.
+/// Called when the event was handed over, or could not be.
 pub(crate) async fn handed_over(environment: &Environment, platform: &Platform, plans: &Plans, hand_over: HandOver, handed: bool) {
     let HandOver { request_id, injected } = hand_over;
     if !handed {
@@ -81,7 +82,8 @@ pub(crate) async fn handed_over(environment: &Environment, platform: &Platform, 
     }
 }
 
-/// The handler has answered the invocation with this id: ends and reaps whatever ran for it. Its record, if one is open.
+/// The handler has answered the invocation with this id: ends and reaps everything that ran for it.
+/// Returns its record, if one is open.
 pub(crate) async fn end(environment: &Environment, ledger: &Ledger, request_id: &str) -> Option<SharedInvocation> {
     if let Some(outbound) = &environment.outbound {
         outbound.outages.closed(request_id);
@@ -121,7 +123,7 @@ fn begin_outage(environment: &Environment, injection: Injection<'_>, outage: Out
     }
 }
 
-/// What runs for a fault ends with it, even if the handler runs on.
+/// Ends what runs for a fault with that fault, even if the handler still runs.
 fn end_with_its_fault(injection: Injection<'_>) {
     let (over, record, at) = (injection.over(), Arc::downgrade(injection.record()), injection.at);
     let task = tokio::spawn(async move {
@@ -133,7 +135,8 @@ fn end_with_its_fault(injection: Injection<'_>) {
     lock(injection.record()).running.add_task(&task);
 }
 
-/// Kills the runtime's process after this time, unless the handler has answered or the fault is over by then.
+/// Kills the runtime's process after this time, unless the handler has answered or the fault has
+/// ended by then.
 fn kill_later(injection: Injection<'_>, after: Duration, process: Option<Arc<RuntimeProcess>>) {
     let Some(process) = process else { return injection.note(NOT_FOUND) };
     let ledger = Arc::clone(&injection.context.platform.ledger);
@@ -153,7 +156,7 @@ fn kill_later(injection: Injection<'_>, after: Duration, process: Option<Arc<Run
     lock(injection.record()).running.add_task(&task);
 }
 
-/// When the runtime's process ends, so does what runs for its handler.
+/// Ends what runs for the handler when the runtime's process ends.
 fn end_with_process(record: &SharedInvocation, process: Arc<RuntimeProcess>) {
     let weak = Arc::downgrade(record);
     let task = tokio::spawn(async move {

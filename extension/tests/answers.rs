@@ -1,4 +1,5 @@
-//! What becomes of a handler's answer that is damaged or paced, seen from the runtime and from the platform, with the real binary.
+//! Damaged and paced answers of a handler, seen from the runtime and from the platform, with the
+//! real binary.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -26,7 +27,7 @@ async fn started(kinds: &[&str]) -> (Arc<Platform>, Extension, Runtime) {
     (platform, extension, runtime)
 }
 
-/// Handles one event by sending `answer`; what the runtime and the platform get.
+/// Handles one event by sending `answer`; returns what the runtime and the platform get.
 async fn handled(platform: &Platform, runtime: &mut Runtime, id: &str, answer: &[u8]) -> (Message, Message) {
     platform.send(event(id, ROOT, LONG, b"{}"));
     assert_eq!(runtime.next().await.header("Lambda-Runtime-Aws-Request-Id"), Some(id));
@@ -40,7 +41,7 @@ async fn lines(extension: &Extension, id: &str, count: usize) -> Vec<(String, bo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_is_cut_whatever_its_framing() {
+async fn an_answer_is_cut_with_any_framing() {
     for (at, kept, done) in [(1, "h", true), (4, "hell", true), (5, "hello", true), (10, "hello12345", false), (11, "hello12345", false)] {
         let (platform, extension, mut runtime) = started(&[&format!(r#"{{"response":{{"cut-at":{at}}}}}"#)]).await;
         let trailers = "Lambda-Runtime-Function-Error-Type: Own\r\n";
@@ -63,7 +64,7 @@ async fn an_answer_is_cut_whatever_its_framing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_is_never_cut_to_nothing_and_what_is_damaged_is_no_json() {
+async fn an_answer_is_never_cut_to_nothing_and_a_damaged_answer_is_not_json() {
     let deny = br#"  {"statusCode":403,"isAuthorized":false}"#;
     for kind in [r#"{"response":{"cut-at":2}}"#, r#"{"response":{"corrupt":1}}"#] {
         let (platform, _extension, mut runtime) = started(&[kind]).await;
@@ -76,7 +77,7 @@ async fn an_answer_is_never_cut_to_nothing_and_what_is_damaged_is_no_json() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_is_corrupted_whatever_its_framing() {
+async fn an_answer_is_corrupted_with_any_framing() {
     let (platform, extension, mut runtime) = started(&[r#"{"response":{"corrupt":7}}"#]).await;
     let large = vec![b'x'; 3 << 20];
     let small = b"some text that is not too short".to_vec();
@@ -119,7 +120,7 @@ async fn a_dropped_answer_never_reaches_the_platform_and_no_event_comes_before_t
         runtime.write(support::NEXT).await;
         platform.send(event(&format!("{id}-after"), ROOT, LONG, b"{}"));
         assert_eq!(runtime.read().await.unwrap().header("Lambda-Runtime-Aws-Request-Id").unwrap(), format!("{id}-after"));
-        // The deadline travels in whole milliseconds.
+        // The deadline is sent in whole milliseconds.
         assert!(Instant::now() + Duration::from_millis(2) >= deadline);
         runtime.ask(&error(&format!("{id}-after"), "own")).await;
     }
@@ -127,7 +128,7 @@ async fn a_dropped_answer_never_reaches_the_platform_and_no_event_comes_before_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_error_of_the_handlers_own_stays_what_it_is() {
+async fn the_handlers_own_error_is_not_changed() {
     for (kind, action) in [
         (r#"{"response":{"cut-at":1}}"#, "cut"),
         (r#"{"response":{"corrupt":1}}"#, "corrupt"),
@@ -143,7 +144,7 @@ async fn an_error_of_the_handlers_own_stays_what_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_goes_on_late_and_slowly() {
+async fn an_answer_is_passed_on_late_and_slowly() {
     let (platform, extension, mut runtime) = started(&[r#"{"stream":{"first-byte":"60ms","bytes-per-second":100000}}"#]).await;
     let body: Vec<u8> = (0..20_000_u32).map(|n| n as u8).collect();
     for (id, answer) in [
@@ -214,7 +215,7 @@ async fn a_stream_ends_with_an_error_in_its_trailers() {
             assert!(raw.ends_with(&format!("0\r\n{own}{trailers}")), "{kind}: {raw}");
             assert_eq!(lines(&extension, id, 1).await, [("stream".to_owned(), true)], "{kind}");
         }
-        // Without chunks there are no trailers.
+        // An answer that is not chunked has no trailers.
         let (told, posted) = handled(&platform, &mut runtime, "buffered", &response("buffered", b"hello12345")).await;
         assert_eq!((told.status(), posted.body.as_slice(), posted.truncated), (202, kept.as_bytes(), kept.len() < 10), "{kind}");
         assert_eq!(lines(&extension, "buffered", 1).await, [("stream".to_owned(), false)], "{kind}");
@@ -222,7 +223,7 @@ async fn a_stream_ends_with_an_error_in_its_trailers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_faults_the_first_that_ends_the_invocation_holds() {
+async fn the_first_of_several_faults_that_end_the_invocation_is_carried_out() {
     let (wait, cut, replace) =
         (r#"{"latency":{"at":"after","time":"20ms"}}"#, r#"{"response":{"cut-at":2}}"#, r#"{"response":{"raw":"not json"}}"#);
     let (lose, slow, twice) =

@@ -1,4 +1,5 @@
-//! What has begun ends with its fault: once the plan is calm no event, answer, start or call is held any more.
+//! Injections end with their fault: once the plan is calm, no event, answer, start or call is held
+//! any more.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -19,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
-/// Longer than the patience of these tests: nothing that is held so long ends by itself.
+/// Longer than the timeouts of these tests: nothing that is held this long ends by itself.
 const HELD: Duration = Duration::from_secs(600);
 
 async fn started(kind: &str, variables: &[(&str, &str)]) -> (Arc<Platform>, Extension, Runtime) {
@@ -30,18 +31,18 @@ async fn started(kind: &str, variables: &[(&str, &str)]) -> (Arc<Platform>, Exte
     (platform, extension, runtime)
 }
 
-/// The file is looked at every 150 ms.
+/// Writes a plan and waits until it is in force; the file is polled every 150 ms.
 async fn in_force(extension: &Extension, plan: &str) {
     extension.write_plan(plan);
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
-/// The plan in the file is calm from now on.
+/// Makes the plan in the file calm.
 fn calm(extension: &Extension) {
     extension.write_plan(&plan(2, 60_000, &[]));
 }
 
-/// Waits until a hold is sure to have begun, and proves that it has not ended.
+/// Waits until a hold has certainly begun, and checks that it has not ended.
 async fn is_held<T>(held: &tokio::task::JoinHandle<T>) {
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(!held.is_finished(), "nothing is held");
@@ -72,7 +73,7 @@ async fn an_event_that_is_held_goes_to_the_handler_when_the_plan_is_calm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_is_held_goes_on_when_the_lease_is_over_or_the_plan_is_taken_away() {
+async fn an_event_that_is_held_goes_on_when_the_lease_ends_or_the_plan_is_removed() {
     for taken_away in [false, true] {
         let (platform, extension, mut runtime) = started(r#"{"latency":{"time":"600s"}}"#, &[]).await;
         let lease = if taken_away { 60_000 } else { 3_000 };
@@ -132,7 +133,7 @@ async fn a_start_that_is_held_goes_on_when_the_plan_is_calm_and_does_not_fail_th
     assert_eq!(platform.received_count(), 0, "no init error");
 }
 
-/// A host that says back what it hears, to the end.
+/// A host that echoes everything until the end.
 async fn echo() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -200,7 +201,7 @@ async fn a_resource_pressure_ends_when_the_plan_is_calm_although_the_handler_run
     assert!(extension.eligible("a", 1).await[0].done);
 }
 
-/// Held again and again: each calm ends what is held, whichever came first.
+/// Holds several times in a row: each calm ends only the current hold.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hold_of_a_later_plan_does_not_end_with_an_earlier_one() {
     let latency = |sequence| plan(sequence, 60_000, &[fault("f", 1.0, r#"{"latency":{"time":"600s"}}"#)]);

@@ -1,4 +1,5 @@
-//! Many invocations in one environment at once: each is struck as the plan says and as no other, and no wait disturbs another.
+//! Many invocations in one environment at once: each is struck exactly as the plan says, and no
+//! wait affects another.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,7 +19,7 @@ use support::{Extension, Platform, event, fault, plan, until};
 
 const POLLERS: usize = 16;
 const EVENTS: usize = POLLERS * 1000;
-/// As long as Lambda allows: no deadline may come into it on a busy machine.
+/// As long as Lambda allows, so that no deadline is reached on a busy machine.
 const LONG: Duration = Duration::from_secs(900);
 
 fn root(n: usize) -> String {
@@ -32,8 +33,9 @@ fn arms(plan: &Plan, root: &str) -> [bool; 3] {
     [0, 1, 2].map(|at| decided[at].arm == Arm::Treatment)
 }
 
-/// The smallest and the largest number of hits among `n` that each come with probability `p`, leaving less than 5e-7 on either side.
-/// From the exact terms of the binomial distribution, each from the one before.
+/// The smallest and the largest number of hits among `n` that each come with probability `p`,
+/// leaving less than 5e-7 on either side. Computed from the exact terms of the binomial
+/// distribution, each from the previous one.
 fn band(n: usize, p: f64) -> (usize, usize) {
     let (mut term, mut below) = ((n as f64) * (1.0 - p).ln(), 0.0);
     let (mut low, mut high) = (None, n);
@@ -53,14 +55,14 @@ fn band(n: usize, p: f64) -> (usize, usize) {
 
 #[test]
 fn the_band_is_that_of_the_binomial_distribution() {
-    // 10 tosses of a coin: each end has 1/1024, so nothing may be left out.
+    // 10 coin tosses: each extreme has 1/1024, so nothing may be left out.
     assert_eq!(band(10, 0.5), (0, 10));
     // Normal approximation at 4.89 standard deviations: 4800 -+ 283.
     let (low, high) = band(16_000, 0.3);
     assert!((4510..4525).contains(&low) && (5075..5095).contains(&high), "{low} to {high}");
 }
 
-/// Takes events and answers each on its own id until the end comes; the ids that it has seen.
+/// Handles events, answering each with its own id, until the end; returns the ids that it has seen.
 async fn poll(mut runtime: support::Runtime) -> Vec<String> {
     let mut seen = Vec::new();
     loop {
@@ -117,7 +119,8 @@ async fn sixteen_pollers_are_struck_exactly_as_the_plan_says() {
     ledger_says(&extension, &expected).await;
 }
 
-/// What the platform got: each invocation once, under its own id, with what the plan says.
+/// Checks what the platform got: each invocation once, with its own id, and the result that the
+/// plan says.
 fn platform_got(platform: &Platform, expected: &[[bool; 3]], seen: &HashSet<String>) {
     let answers = platform.all_received();
     assert_eq!(answers.len(), EVENTS + POLLERS);
@@ -136,7 +139,7 @@ fn platform_got(platform: &Platform, expected: &[[bool; 3]], seen: &HashSet<Stri
     }
 }
 
-/// What the ledger says: one line for each invocation with all three faults, no more and no less.
+/// Checks the ledger: exactly one line for each invocation, with all three faults.
 async fn ledger_says(extension: &Extension, expected: &[[bool; 3]]) {
     let lines = until("the ledger is complete", || (extension.line_count() > EVENTS + POLLERS).then(|| extension.entries())).await;
     let mut book: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -149,7 +152,7 @@ async fn ledger_says(extension: &Extension, expected: &[[bool; 3]]) {
     for (n, struck) in expected.iter().enumerate() {
         let lines = &book[&format!("id-{n}")];
         assert_eq!(lines.len(), 3, "id-{n}");
-        // The faults in the control arm come last: each is found by its name.
+        // The faults in the control arm come last, so each is found by its name.
         let of = |name: &str| lines.iter().find(|line| line.fault == name).expect(name);
         for (line, struck) in ["slow", "refuse", "lose"].map(of).into_iter().zip(*struck) {
             assert_eq!((line.arm == Arm::Treatment, line.root.as_deref()), (struck, Some(root(n).as_str())), "{line:?}");
@@ -192,7 +195,7 @@ async fn a_hundred_waits_at_once_do_not_disturb_one_another() {
         assert!(waited >= Duration::from_millis(id.parse().unwrap()), "{id} ms: {waited:?}");
         assert_eq!(status, 202, "{id} ms");
     }
-    // One after the other they would take 5.45 s.
+    // One after another they would take 5.45 s.
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     for ms in times {
         let lines = extension.eligible(&ms.to_string(), 1).await;

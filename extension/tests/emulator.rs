@@ -1,7 +1,8 @@
-//! AWS's own emulator, `aws-lambda-rie` from the PyPI package `aws-sam-cli`, starts the extension from a layer in `/opt`, serves a function
-//! on the published runtime client through it, and ends it. It runs without a container, in mount and process namespaces of its own, so
-//! that nothing of it is left whatever happens.
-//! `AWS_SAM_CLI` names the folder that the package is installed in (`pip install --no-deps --target FOLDER aws-sam-cli`).
+//! AWS's own emulator, `aws-lambda-rie` from the PyPI package `aws-sam-cli`, starts the extension
+//! from a layer in `/opt`, serves a function on the published runtime client through it, and ends
+//! it. It runs without a container, in separate mount and process namespaces, so that nothing of it
+//! can be left. `AWS_SAM_CLI` names the folder that the package is installed in
+//! (`pip install --no-deps --target FOLDER aws-sam-cli`).
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -25,9 +26,10 @@ use serde_json::{Value, json};
 
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The namespaces. What is in them dies with the process that made them.
+/// The namespaces. Their processes die with the process that created them.
 const UNSHARE: [&str; 6] = ["--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "--"];
-/// The first process in there: puts the layer in place, starts the emulator, ends it when its own input ends, and says who is still there then.
+/// The first process in the namespaces: puts the layer in place, starts the emulator, ends it when
+/// its own input ends, and prints which processes are left then.
 const SCRIPT: &str = r#"
 mount --bind "$1" /opt || exit 90
 shift
@@ -45,7 +47,7 @@ const PLAN: &str = r#"json:{"version":1,"run":"r","sequence":1,"lease_ms":60000,
     {"name":"late","place":{"function":"f"},"share":1,"when":{"pointer":{"/n":1}},"kind":{"latency":{"time":"300ms"}}},
     {"name":"refuse","place":{"function":"f"},"share":1,"when":{"pointer":{"/n":2}},"kind":{"error":{"type":"Brownout.Refused"}}}]}"#;
 
-/// What the test needs of this machine: the emulator and the function.
+/// What the test needs from this machine: the emulator and the function.
 fn needed() -> Result<(PathBuf, PathBuf), String> {
     let package = std::env::var_os("AWS_SAM_CLI").map(PathBuf::from).ok_or("`AWS_SAM_CLI` names no folder with the package aws-sam-cli")?;
     let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
@@ -146,22 +148,23 @@ impl Emulator {
         self.lines().iter().filter_map(|line| Entry::from_line(line)).collect()
     }
 
-    /// What the ledger says was done to invocations.
+    /// The decisions in the ledger.
     fn eligible(&self) -> Vec<Eligible> {
         self.entries().iter().flat_map(Entry::eligible).collect()
     }
 
-    /// What was done to one invocation; its line may be later here than the answer, since the emulator passes it on.
+    /// The decision about one invocation; its line may come later than the answer, because the
+    /// emulator passes it on.
     fn eligible_as(&self, fault: &str) -> Eligible {
         until(&format!("the ledger has `{fault}`"), || self.eligible().into_iter().find(|line| line.fault == fault))
     }
 
-    /// What is in the folder for temporary files.
+    /// The number of ready files in the folder for temporary files.
     fn ready_files(&self) -> usize {
         std::fs::read_dir(self.folder.path()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_file()).count()
     }
 
-    /// One call as it comes over HTTP, and what it was answered.
+    /// Makes one call over HTTP and returns the answer.
     fn invoke(&self, event: &Value) -> Value {
         let mut stream = until("the emulator listens", || TcpStream::connect(self.address).ok());
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -175,7 +178,8 @@ impl Emulator {
         serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {answer}"))
     }
 
-    /// Ends it as the container's end would; what its first process ended with, once all that was said has been read.
+    /// Ends it like the end of the container; returns the exit status of its first process, once
+    /// all output has been read.
     fn end(&mut self) -> ExitStatus {
         drop(self.child.stdin.take());
         let ended = until("the emulator ends", || self.child.try_wait().unwrap());
@@ -222,7 +226,7 @@ fn the_emulator_starts_the_extension_serves_through_it_and_ends_it() {
     let refused = emulator.eligible_as("refuse");
     assert_eq!((refused.action.as_str(), refused.arm, refused.start, refused.done), ("refuse", Arm::Treatment, Start::Warm, true));
 
-    // The environment lives on.
+    // The environment is still alive.
     assert_eq!(emulator.invoke(&json!({ "n": 3 }))["event"], json!({ "n": 3 }));
     assert_eq!(emulator.ready_files(), 1, "the wrapper has found the extension by it");
 

@@ -1,4 +1,5 @@
-//! Events that are edited or handed over twice, seen from the runtime and from the platform, with the real binary.
+//! Events that are edited or delivered twice, seen from the runtime and from the platform, with the
+//! real binary.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -39,7 +40,7 @@ fn head_of(event: &[u8]) -> String {
 const SET: &str = r#"{"event":{"set":{"/body":"not json"},"remove":["/body"]}}"#;
 const SET_RECORD: &str = r#"{"event":{"set":{"/Records/0/body":"not json"}}}"#;
 
-/// The event of an HTTP request with these members beside those that every one has.
+/// The event of an HTTP request with these members besides the usual ones.
 fn http(rest: &str) -> String {
     format!(r#"{{"version":"2.0","rawPath":"/a","requestContext":{{"http":{{"method":"POST"}}}}{rest}}}"#)
 }
@@ -79,7 +80,7 @@ async fn an_event_is_edited_and_nothing_else_of_it_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn edits_are_made_one_after_the_other() {
+async fn edits_are_made_one_after_another() {
     let again = r#"{"event":{"set":{"/body":null}}}"#;
     let (platform, extension, mut runtime) = started(&[SET, SET_RECORD, again]).await;
     platform.send(event("a", ROOT, LONG, http(r#","body":"own""#).as_bytes()));
@@ -127,7 +128,7 @@ async fn an_edited_event_never_grants_access() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_sent_once_more_is_checked_once_more() {
+async fn an_answer_that_is_sent_again_is_checked_again() {
     let (platform, extension, mut runtime) = started(&[SET]).await;
     platform.send(event("a", ROOT, LONG, http("").as_bytes()));
     runtime.next().await;
@@ -144,7 +145,7 @@ async fn an_answer_that_is_sent_once_more_is_checked_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_may_grant_access_is_replaced_whatever_else_is_done_to_it() {
+async fn an_answer_that_may_grant_access_is_replaced_under_every_other_fault() {
     for other in [r#"{"response":{"cut-at":14}}"#, r#"{"response":{"corrupt":1}}"#, r#"{"stream":{"first-byte":"1ms"}}"#, r#"{"again":{}}"#]
     {
         let (platform, extension, mut runtime) = started(&[other, SET]).await;
@@ -162,7 +163,7 @@ async fn an_answer_that_may_grant_access_is_replaced_whatever_else_is_done_to_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_raw_answer_is_given_only_if_the_event_shows_that_it_asks_for_no_permission() {
+async fn a_raw_answer_is_given_only_if_the_event_shows_that_its_caller_does_not_decide_about_access() {
     let (refusal, batch) = (r#"{"statusCode":503}"#, r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#);
     let large = http(&format!(r#","body":"{}""#, "x".repeat(3 << 20)));
     for (raw, done_to) in [(refusal, &["http", "large", "queue", "topic"][..]), (batch, &["queue", "topic"])] {
@@ -207,7 +208,7 @@ async fn an_event_is_handed_over_twice_and_the_second_answer_counts() {
         assert_eq!(platform.answer_to(id).await.body, b"answer 1");
         assert_eq!(lines(&extension, id, 1).await, [("hand-twice".to_owned(), true)]);
     }
-    // The second answer may be an error of the handler's own.
+    // The second answer may be the handler's own error.
     platform.send(event("c", ROOT, LONG, b"{}"));
     runtime.next().await;
     runtime.respond("c", b"first").await;
@@ -218,13 +219,13 @@ async fn an_event_is_handed_over_twice_and_the_second_answer_counts() {
     assert_eq!(platform.received_count(), 3);
 }
 
-/// An answer that refuses, with a number.
+/// An answer with a refusal and a number.
 fn numbered(id: &str, time: usize) -> String {
     format!(r#"{{"statusCode":500,"body":"{id} {time}"}}"#)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_pollers_mix_nothing_up() {
+async fn sixteen_pollers_mix_up_no_events() {
     const EVENTS: usize = 320;
     let (platform, extension, _) = started(&[r#"{"again":{}}"#, r#"{"event":{"set":{"/body":"not json"}}}"#]).await;
     let seen = Arc::new(Mutex::new(BTreeMap::<String, usize>::new()));

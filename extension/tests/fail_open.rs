@@ -1,5 +1,5 @@
-//! Whatever is wrong - the plan, the platform, the machine, the settings -, events and answers pass as they would without the extension, and the
-//! ledger says what happened. With the real binary.
+//! If the plan, the platform, the machine or the settings are broken, events and answers pass as
+//! they would without the extension, and the ledger shows what happened. With the real binary.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ async fn noted(extension: &Extension, what: &str) {
     until(&format!("`{what}` is noted"), || extension.notes().iter().any(|note| note.contains(what)).then_some(())).await;
 }
 
-/// One event and its answer pass byte for byte.
+/// Checks that one event and its answer pass byte for byte.
 async fn passes(case: &str, platform: &Platform, extension: &Extension, id: &str) {
     let mut runtime = extension.connect().await;
     let sent = event(id, ROOT, LONG, br#"{"httpMethod":"GET","path":"/x"}"#);
@@ -80,10 +80,11 @@ async fn a_broken_plan_lets_everything_pass() {
     }
 }
 
-/// What is sent in place of an answer, and whether a reset follows; none where the platform behaves.
+/// What is sent instead of an answer, and whether a reset follows; `None` if the platform works.
 type Script = Arc<Mutex<Option<(Vec<u8>, bool)>>>;
 
-/// A platform that answers with the script, in place of a right answer, and then closes or resets the connection.
+/// A platform that answers with the script instead of a right answer, and then closes or resets the
+/// connection.
 struct Broken {
     address: std::net::SocketAddr,
     script: Script,
@@ -114,7 +115,7 @@ async fn serve(mut stream: TcpStream, script: Script, all: Arc<AtomicBool>, post
         if let Some((script, reset)) = script.filter(|_| !extensions || all.load(Ordering::SeqCst)) {
             let _ = stream.write_all(&script).await;
             if reset {
-                // Nothing may be left to be sent, or it would be lost with the connection.
+                // Everything must be sent by now, or it would be lost with the connection.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 let socket = stream.into_std().unwrap();
                 rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
@@ -149,7 +150,7 @@ async fn asked(address: std::net::SocketAddr, request: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_platform_is_seen_as_it_is_and_the_next_event_passes() {
+async fn a_broken_platforms_behaviour_is_passed_on_and_the_next_event_passes() {
     const CLOSED: &str = "without an answer";
     const BROKEN: &str = "broke off an answer";
     let half_a_body = &b"HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"sta"[..];
@@ -208,7 +209,7 @@ async fn a_platform_that_cannot_be_reached_is_noted_once_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_extensions_api_that_makes_no_sense_does_not_end_the_extension() {
+async fn a_malformed_answer_of_the_extensions_api_does_not_end_the_extension() {
     for (script, reset) in [(&b"SSH-2.0-x\r\n\r\n"[..], false), (b"", true), (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", false)] {
         let broken = Broken::start().await;
         broken.all.store(true, Ordering::SeqCst);
@@ -224,7 +225,7 @@ async fn an_extensions_api_that_makes_no_sense_does_not_end_the_extension() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_runtime_that_makes_no_sense_is_told_so_and_no_other_notices() {
+async fn a_malformed_request_of_a_runtime_gets_an_error_and_affects_no_other() {
     let platform = Platform::start().await;
     let extension = Extension::start(&platform, Some(&format!("json:{}", plan(1, 60_000, &[])))).await;
     for request in [&b"GET /\r\n\r\n"[..], b"\0\0\0\0\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"GET / HTTP/2\r\n\r\n"] {
@@ -245,7 +246,7 @@ async fn the_function_runs_even_if_the_extension_cannot_listen_or_write() {
     let taken = TcpListener::bind(("127.0.0.2", platform.address.unwrap().port())).await.unwrap();
     let extension = Extension::start(&platform, Some(&slow)).await;
     noted(&extension, "cannot listen").await;
-    // It registers all the same, or the environment would never start; and no runtime is pointed at it.
+    // It still registers, or the environment would never start; and no runtime is pointed at it.
     until("it has registered", || (platform.registrations.lock().unwrap().len() == 2).then_some(())).await;
     let files: Vec<_> = std::fs::read_dir(extension.folder.path()).unwrap().collect();
     assert!(files.is_empty(), "{files:?}");
@@ -276,7 +277,8 @@ async fn without_a_descriptor_left_events_pass_and_afterwards_everything_does() 
     first.respond("b", b"{}").await;
     let line = extension.eligible("b", 1).await.remove(0);
     assert!(line.done && line.waited_us >= 1000, "a wait needs no descriptor: {line:?}");
-    // The one connection to the platform waits for an event; another one is made as soon as there is a descriptor.
+    // The only connection to the platform waits for an event; another one is made as soon as there
+    // is a descriptor.
     first.write(NEXT).await;
     until("the platform is asked", || (platform.waiting.load(Ordering::SeqCst) == 1).then_some(())).await;
     second.write(&response("c", b"late")).await;
@@ -300,7 +302,7 @@ async fn held(extension: &Extension, platform: &Platform, at: &str) -> support::
         runtime.write(&response("a", b"{}")).await;
     }
     until("the event is taken", || (extension.line_count() > 0 && platform.waiting.load(Ordering::SeqCst) == 0).then_some(())).await;
-    // The wait has begun by now; if not, there is nothing to cut short and the test fails.
+    // The wait should have begun by now; if not, there is nothing to cut short and the test fails.
     tokio::time::sleep(Duration::from_millis(200)).await;
     runtime
 }
@@ -339,7 +341,7 @@ fn a_wait_is_cut_short_when_the_platform_is_gone() {
         let runtime = held(&extension, &platform, "before").await;
         (extension, runtime)
     });
-    // With the runtime all of the platform's sockets go.
+    // All of the platform's sockets close with the tokio runtime.
     there.shutdown_timeout(Duration::from_secs(5));
     let again = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     again.block_on(async {

@@ -1,4 +1,5 @@
-//! What the extension does to invocations, seen from the runtime and from the platform, with the real binary.
+//! The effects of faults on invocations, seen from the runtime and from the platform, with the real
+//! binary.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod support;
@@ -94,7 +95,7 @@ async fn a_lost_acknowledgement_turns_the_answer_into_an_error() {
         assert!(String::from_utf8(posted.body).unwrap().contains("Brownout.Lost"));
         assert_eq!(extension.eligible(id, 1).await[0].action.as_str(), "lose-answer");
     }
-    // An error of the handler's own cannot be lost.
+    // The handler's own error cannot be lost.
     platform.send(event("c", ROOT, LONG, b"{}"));
     runtime.next().await;
     runtime.ask(b"POST /2018-06-01/runtime/invocation/c/error HTTP/1.1\r\nContent-Length: 3\r\n\r\nown").await;
@@ -103,7 +104,7 @@ async fn a_lost_acknowledgement_turns_the_answer_into_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replaced_response_is_posted_in_place_of_the_handlers() {
+async fn a_replaced_response_is_posted_instead_of_the_handlers() {
     let (platform, extension) = started(&[fault("other", 1.0, r#"{"response":{"status":503,"body":"busy"}}"#)]).await;
     let mut runtime = extension.connect().await;
     platform.send(event("a", ROOT, LONG, b"{}"));
@@ -119,7 +120,7 @@ async fn a_replaced_response_is_posted_in_place_of_the_handlers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_line_is_there_before_the_platform_sees_the_answer() {
+async fn the_line_is_written_before_the_platform_sees_the_answer() {
     let (platform, extension) = started(&[fault("half", 0.5, r#"{"latency":{"time":"1ms"}}"#)]).await;
     let mut runtime = extension.connect().await;
     for n in 0..50 {
@@ -283,7 +284,7 @@ async fn a_source_that_is_a_fifo_delays_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_is_held_when_the_runtime_goes_away_reaches_the_next_one() {
+async fn an_event_that_is_held_when_the_runtime_disconnects_reaches_the_next_one() {
     let (platform, extension) = started(&[fault("before", 1.0, r#"{"latency":{"time":"300ms"}}"#)]).await;
     let mut first = extension.connect().await;
     platform.send(event("a", ROOT, LONG, b"{}"));
@@ -303,7 +304,8 @@ async fn a_plan_that_came_while_everything_was_frozen_is_in_force_for_the_first_
     let mut runtime = extension.connect().await;
     let pid = rustix::process::Pid::from_raw(i32::try_from(extension.child.id()).unwrap()).unwrap();
     let mut struck = false;
-    // The event waits for 2 ms at most; on a busy machine that may be too short, but not every time.
+    // The event waits for at most 2 ms; on a busy machine that may be too short, but not every
+    // time.
     for n in 1..=10 {
         let id = format!("e{n}");
         runtime.write(support::NEXT).await;
@@ -330,13 +332,13 @@ async fn a_settled_line_is_in_the_ledger_before_the_handler_runs() {
     let mut runtime = extension.connect().await;
     platform.send(event("a", ROOT, LONG, b"{}"));
     runtime.next().await;
-    // The runtime dies; nothing more is heard of the invocation.
+    // The runtime dies; the invocation gets no answer.
     drop(runtime);
     assert!(extension.eligible("a", 1).await[0].done);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_held_when_the_runtime_goes_away_still_reaches_the_platform() {
+async fn an_answer_that_is_held_when_the_runtime_disconnects_still_reaches_the_platform() {
     let (platform, extension) = started(&[fault("after", 1.0, r#"{"latency":{"at":"after","time":"60s"}}"#)]).await;
     let mut runtime = extension.connect().await;
     platform.send(event("a", ROOT, LONG, b"{}"));

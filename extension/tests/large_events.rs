@@ -1,4 +1,5 @@
-//! Large events under a plan in force: their first bytes go on before the last ones have come if no fault needs the end, and no tree is made of them.
+//! Large events under a plan in force: the first bytes are passed on before the last ones have come
+//! if no fault needs the end, and they are not parsed into a tree.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -26,7 +27,7 @@ fn wait(when: &str) -> String {
     format!(r#"{{"name":"wait","place":{{"function":"f"}},"share":1,"when":{when},"kind":{{"latency":{{"time":"1ms"}}}}}}"#)
 }
 
-/// Nested JSON of about so many bytes, as a member.
+/// Nested JSON of about this many bytes, as a member.
 fn nested(bytes: usize) -> String {
     let one = r#"{"id":12345678901234567890123,"tags":["a","b\"c"],"in":{"x":1.50,"y":[null,true]}}"#;
     format!(r#""rows":[{}{one}]"#, format!("{one},").repeat(bytes / (one.len() + 1)))
@@ -38,7 +39,8 @@ async fn started(fault: &str) -> (Arc<Platform>, Extension) {
     (platform, extension)
 }
 
-/// The same where the test itself is the platform's Runtime API: its listener, and a runtime that waits for an event.
+/// The same with the test itself as the platform's Runtime API: its listener, and a runtime that
+/// waits for an event.
 async fn held(fault: &str) -> (Arc<Platform>, Extension, TcpStream, TcpStream) {
     let platform = Platform::start().await;
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,7 +61,7 @@ async fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_bytes_go_on_before_the_last_ones_have_come() {
+async fn the_first_bytes_are_passed_on_before_the_last_ones_have_come() {
     let body = format!(r#"{{"path":"/a","n":{{"m":[1,2]}},{}}}"#, nested(6 << 20));
     for (when, is_struck) in [
         ("{}", true),
@@ -86,7 +88,7 @@ async fn the_first_bytes_go_on_before_the_last_ones_have_come() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_value_at_the_end_is_found_whatever_the_framing_and_no_tree_is_made_of_the_event() {
+async fn a_value_at_the_end_is_found_with_any_framing_and_without_building_a_tree() {
     let (platform, extension) = started(&wait(r#"{"pointer":{"/last/0":"x"},"source-arn":"arn:*"}"#)).await;
     let mut runtime = extension.connect().await;
     for (n, bytes) in [1 << 10, 4 << 10, 64 << 10, 256 << 10, 6 << 20].into_iter().enumerate() {
@@ -115,7 +117,7 @@ async fn an_event_in_many_chunks_is_read_as_one() {
         let id = format!("i{n}");
         let head = event(&id, ROOT, LONG, &[b' '; 3000]);
         let mut sent = head[..head.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4].to_vec();
-        // Only the end in small pieces: so many chunks take their time.
+        // Only the end is in small pieces, because many chunks take time.
         let (front, back) = body.as_bytes().split_at(body.len() - 500);
         for chunk in std::iter::once(front).chain(back.chunks(size)) {
             sent.extend(format!("{:x}\r\n", chunk.len()).into_bytes());
@@ -132,7 +134,7 @@ async fn an_event_in_many_chunks_is_read_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_that_is_no_json_passes_untouched() {
+async fn an_event_that_is_not_json_passes_untouched() {
     let (platform, extension) = started(&wait(r#"{"pointer":{"/last":1}}"#)).await;
     let mut runtime = extension.connect().await;
     let large = nested(200 << 10);

@@ -1,4 +1,5 @@
-//! The layer's scripts: they point a runtime at the extension where it listens, and change nothing where it does not.
+//! The layer's scripts: they point a runtime at the extension if it listens, and change nothing if
+//! it does not.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 mod support;
@@ -15,7 +16,7 @@ fn wrapper() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("layer/wrapper")
 }
 
-/// Runs it in front of `printenv`; what the runtime would take for the Runtime API.
+/// Runs it in front of `printenv`; returns the Runtime API that the runtime would use.
 fn runtime_api(folder: &Path, listen: &str, more: &[(&str, &str)]) -> String {
     let mut command = Command::new(wrapper());
     command.env("AWS_LAMBDA_RUNTIME_API", "platform").env("BROWNOUT_LISTEN", listen).env("TMPDIR", folder);
@@ -31,7 +32,7 @@ fn program(name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_runtime_is_pointed_at_the_extension_only_while_it_lives() {
+async fn a_runtime_is_pointed_at_the_extension_only_while_that_is_alive() {
     let platform = Platform::start().await;
     let extension = Extension::start(&platform, None).await;
     let listen = extension.listen.to_string();
@@ -65,14 +66,15 @@ fn a_wrapper_that_was_there_before_still_runs() {
     assert_eq!(runtime_api(folder.path(), "127.0.0.3:1", &chained), "wrapped platform");
 }
 
-/// The shells that `/bin/sh` is somewhere: dash and bash on Debian and Amazon Linux, busybox in small images.
+/// The shells that are used as `/bin/sh`: dash and bash on Debian and Amazon Linux, busybox in
+/// small images.
 fn shells() -> Vec<Vec<&'static str>> {
     let known = [vec!["/bin/dash"], vec!["/bin/bash", "--posix"], vec!["/bin/busybox", "sh"], vec!["/bin/sh"]];
     known.into_iter().filter(|shell| Path::new(shell[0]).exists()).collect()
 }
 
 #[test]
-fn what_the_extension_has_for_the_runtime_is_exported_and_never_evaluated_in_every_shell() {
+fn every_shell_exports_the_extensions_variables_and_never_evaluates_them() {
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("brownout-127.0.0.9:1.ready");
     let more =
@@ -85,7 +87,7 @@ fn what_the_extension_has_for_the_runtime_is_exported_and_never_evaluated_in_eve
         let output = command.current_dir(folder.path()).output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
         let mut told: Vec<_> = told.lines().collect();
-        // What a shell sets of its own accord, and what it was given.
+        // What a shell sets by itself, and what it was given.
         let known = ["PWD=", "SHLVL=", "_=", "OLDPWD=", "PATH=", "TMPDIR=", "BROWNOUT_"];
         told.retain(|line| !known.iter().any(|name| line.starts_with(name)));
         told.sort_unstable();
@@ -102,7 +104,8 @@ fn what_the_extension_has_for_the_runtime_is_exported_and_never_evaluated_in_eve
     }
 }
 
-/// What a command says before it ends by itself; one that runs for ever is killed and fails the test.
+/// The output of a command that ends by itself; one that runs for ever is killed and fails the
+/// test.
 fn ends(mut command: Command, what: &str) -> (Option<i32>, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
@@ -118,7 +121,7 @@ fn ends(mut command: Command, what: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_wrapper_that_leads_back_to_ours_still_comes_to_the_function() {
+fn a_wrapper_that_leads_back_to_brownouts_still_starts_the_function() {
     let folder = tempfile::tempdir().unwrap();
     let (own, again) = (wrapper(), folder.path().join("again"));
     std::os::unix::fs::symlink(&own, &again).unwrap();
@@ -141,7 +144,8 @@ fn a_wrapper_that_leads_back_to_ours_still_comes_to_the_function() {
     }
 }
 
-/// The layer of AWS Lambda Web Adapter has `/opt/bootstrap` and is set as the wrapper; Bref's is the runtime itself.
+/// AWS Lambda Web Adapter's layer has `/opt/bootstrap`, which is set as the wrapper; Bref's
+/// `/opt/bootstrap` is the runtime itself.
 #[test]
 fn a_bootstrap_of_another_layer_stays_and_runs() {
     let folder = tempfile::tempdir().unwrap();
@@ -155,7 +159,7 @@ fn a_bootstrap_of_another_layer_stays_and_runs() {
 }
 
 #[test]
-fn a_broken_ready_file_never_keeps_a_function_from_starting() {
+fn a_broken_ready_file_never_prevents_a_function_from_starting() {
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("brownout-127.0.0.9:1.ready");
     for text in ["", "0\n", "-1\n", "00\n", "x\n", "1 2\n", "$(true)\n", "\n\n", "99999999999999999999\nHTTPS_PROXY=x\n"] {

@@ -1,4 +1,5 @@
-//! Functions that queues and streams invoke: whatever is delivered again is struck again, sixteen at a time, and the ledger says by which id.
+//! Functions that queues and streams invoke: a message that is delivered again is struck again,
+//! sixteen at a time, and the ledger has its id.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,9 +19,9 @@ use faults::{Arm, Identity, Plan};
 use support::{Extension, Platform, Runtime, event, plan, until};
 
 const POLLERS: usize = 16;
-/// Each comes twice, as it does where its visibility timeout has passed.
+/// Each comes twice, as it would after its visibility timeout.
 const MESSAGES: usize = 2_000;
-/// As long as Lambda allows: no deadline may come into it on a busy machine.
+/// As long as Lambda allows, so that no deadline is reached on a busy machine.
 const LONG: Duration = Duration::from_secs(900);
 
 fn by_message(name: &str, share: f64, when: &str, kind: &str) -> String {
@@ -42,12 +43,12 @@ fn request_id(n: usize, count: usize) -> String {
     format!("id-{n}-{count}")
 }
 
-/// Each delivery has a trace of its own.
+/// Each delivery has its own trace.
 fn root(n: usize, count: usize) -> String {
     format!("1-{count:08}-{n:024}")
 }
 
-/// Takes events and answers them until there is an end.
+/// Handles events until the end.
 async fn poll(mut runtime: Runtime) -> Vec<String> {
     let mut seen = Vec::new();
     loop {

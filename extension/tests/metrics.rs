@@ -1,4 +1,5 @@
-//! CloudWatch metrics beside the ledger, with the real binary: each line of the ledger once more, and none unless they are asked for.
+//! CloudWatch metrics next to the ledger, with the real binary: one for each line of the ledger,
+//! and none unless they are enabled.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -40,7 +41,7 @@ async fn lines_of(namespace: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_line_of_the_ledger_stands_once_more_as_metrics() {
+async fn each_line_of_the_ledger_is_also_written_as_metrics() {
     let lines = lines_of("Brownout/Test").await;
     let mut pairs = 0;
     for two in lines.windows(2) {
@@ -59,7 +60,7 @@ async fn each_line_of_the_ledger_stands_once_more_as_metrics() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_namespace_that_is_none_is_complained_about_and_there_are_no_metrics() {
+async fn an_invalid_namespace_is_reported_and_there_are_no_metrics() {
     let lines = lines_of("AWS/Lambda").await;
     assert!(lines.iter().any(|line| line.contains("`BROWNOUT_EMF` is not a CloudWatch namespace")), "{lines:?}");
     assert!(!lines.iter().any(|line| line.contains("\"_aws\"")), "{lines:?}");

@@ -1,4 +1,5 @@
-//! What may have been obeyed is not sent again, and what could be read in two ways does not go on so (RFC 9110, 9.2.2; RFC 9112, 5.1 and 6.3).
+//! A request that may have been processed is not sent again, and an ambiguous head is tidied before
+//! it is passed on (RFC 9110, 9.2.2; RFC 9112, 5.1 and 6.3).
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -19,7 +20,8 @@ use support::{BINARY, Extension, Message, PATIENCE, Platform, Runtime, event, re
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// A host that takes so many requests on each connection, answers all but the last of them, and drops the connection.
+/// A host that reads some requests on each connection, answers all but the last one, and drops the
+/// connection.
 struct Dropping {
     address: SocketAddr,
     taken: Arc<Mutex<Vec<String>>>,
@@ -54,7 +56,7 @@ impl Dropping {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_the_platform_took_and_dropped_is_sent_again_only_where_it_may_be_obeyed_twice() {
+async fn a_request_that_the_platform_read_and_dropped_is_sent_again_only_if_it_is_idempotent() {
     let platform = Dropping::start(1).await;
     let extension = Extension::start(&Platform::elsewhere(platform.address), Some("")).await;
     for (line, times) in [
@@ -81,7 +83,7 @@ async fn call(extension: &Extension, host: SocketAddr) -> Runtime {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_a_host_took_and_dropped_is_sent_again_only_where_it_may_be_obeyed_twice() {
+async fn a_call_that_a_host_read_and_dropped_is_sent_again_only_if_it_is_idempotent() {
     for (method, times) in [("POST", 2), ("GET", 3)] {
         let host = Dropping::start(2).await;
         let platform = Platform::start().await;
@@ -89,7 +91,7 @@ async fn a_call_that_a_host_took_and_dropped_is_sent_again_only_where_it_may_be_
         let mut call = call(&extension, host.address).await;
         let request = format!("{method} http://{0}/ HTTP/1.1\r\nHost: {0}\r\nContent-Length: 0\r\n\r\n", host.address);
         assert_eq!(call.ask(request.as_bytes()).await.status(), 202);
-        // On the same connection: the host takes it and drops it.
+        // On the same connection: the host reads it and drops it.
         call.write(request.as_bytes()).await;
         let answer = call.read().await;
         assert_eq!((answer.is_some(), host.taken(method)), (method == "GET", times), "{method}");
@@ -101,13 +103,13 @@ async fn received(platform: &Platform, n: usize) -> Message {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_with_two_lengths_goes_on_with_one_and_is_its_connections_last() {
+async fn a_request_with_two_lengths_is_passed_on_with_one_and_is_its_connections_last() {
     let platform = Platform::start().await;
     let extension = Extension::start(&platform, Some("")).await;
     let mut runtime = extension.connect().await;
     let head =
         "POST /2018-06-01/runtime/invocation/a/response HTTP/1.1\r\nX-First: 1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
-    // By its length it would end within the chunks, and what follows would be taken for another request.
+    // By its length it would end within the chunks, and the rest would be read as another request.
     let answer = runtime.ask(format!("{head}4\r\nmine\r\n0\r\n\r\n").as_bytes()).await;
     assert_eq!(answer.status(), 202);
     let got = received(&platform, 0).await;
@@ -119,7 +121,7 @@ async fn a_request_with_two_lengths_goes_on_with_one_and_is_its_connections_last
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_with_a_space_behind_it_is_refused_from_a_runtime_and_put_right_for_one() {
+async fn a_name_followed_by_a_space_is_refused_from_a_runtime_and_tidied_for_one() {
     let platform = Platform::start().await;
     let extension = Extension::start(&platform, Some("")).await;
     for name in ["Content-Length ", "Transfer-Encoding\t", "X-Any "] {
@@ -135,9 +137,9 @@ async fn a_name_with_a_space_behind_it_is_refused_from_a_runtime_and_put_right_f
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_the_ready_file_cannot_be_written_it_is_said_once_and_events_pass() {
+async fn a_ready_file_that_cannot_be_written_is_noted_once_and_events_pass() {
     let platform = Platform::start().await;
-    // A folder is where the file is to be.
+    // A folder is in the place of the file.
     let mut command = Command::new("/bin/sh");
     command.args(["-c", r#"mkdir "$TMPDIR/brownout-$BROWNOUT_LISTEN.ready" && exec "$0""#, BINARY]);
     let extension = Extension::start_by(command, &platform, Some("")).await;

@@ -1,4 +1,5 @@
-//! The function's calls to other hosts through the extension: untouched while nothing is struck, and every trouble on new and on kept connections.
+//! The function's calls to other hosts through the extension: untouched without a fault, and every
+//! kind of trouble on new and on kept connections.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -23,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const LONG: Duration = Duration::from_secs(30);
 
-/// A host that says back what it hears, to the end.
+/// A host that echoes everything until the end.
 async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -92,14 +93,14 @@ impl Function {
         self.runtime.next().await;
     }
 
-    /// Answers; whether the ledger says that a call was disturbed.
+    /// Answers; returns whether the ledger says that a call was affected.
     async fn end(&mut self, id: &str) -> bool {
         self.runtime.respond(id, b"{}").await;
         self.extension.eligible(id, 1).await[0].done
     }
 }
 
-/// Says something and reads as much back.
+/// Sends a text and reads as many bytes back.
 async fn say(stream: &mut TcpStream, text: &[u8]) -> std::io::Result<Vec<u8>> {
     stream.write_all(text).await?;
     let mut heard = vec![0; text.len()];
@@ -117,7 +118,7 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_struck_passes_byte_for_byte_with_both_ends() {
+async fn a_call_that_is_not_struck_passes_byte_for_byte_with_both_ends() {
     let mut function = Function::start(r#""reset""#).await;
     let kept = "before,127.0.0.1,localhost,169.254.170.2,169.254.169.254,169.254.79.129,127.0.0.2";
     assert_eq!(function.variables["no_proxy"], kept);
@@ -174,7 +175,7 @@ async fn a_reset_is_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_black_hole_swallows_until_the_invocation_is_over() {
+async fn a_black_hole_swallows_until_the_invocation_ends() {
     let mut function = Function::start(r#""blackholed""#).await;
     let (mut kept, _) = function.tunnel().await.unwrap();
     let mut idle = function.forwarded().await;
@@ -213,7 +214,7 @@ async fn a_slow_host_is_slow_once_for_each_exchange() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_throttled_host_takes_so_many_bytes_a_second_both_ways_together() {
+async fn a_throttled_host_limits_bytes_a_second_for_both_directions_together() {
     let mut function = Function::start(r#"{"throttled":10000}"#).await;
     let (mut kept, _) = function.tunnel().await.unwrap();
     function.begin("a").await;
@@ -232,7 +233,7 @@ async fn a_throttled_host_takes_so_many_bytes_a_second_both_ways_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn plain_requests_go_to_their_hosts_and_are_disturbed() {
+async fn plain_requests_go_to_their_hosts_and_are_affected_by_faults() {
     let mut function = Function::start(r#""refused""#).await;
     let (one, two) = (Platform::start().await, Platform::start().await);
     let stream = TcpStream::connect(function.address("http_proxy")).await.unwrap();
@@ -256,7 +257,7 @@ async fn plain_requests_go_to_their_hosts_and_are_disturbed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_open_invocations_none_is_disturbed_and_it_is_said_once() {
+async fn two_open_invocations_are_not_affected_and_that_is_noted_once() {
     let mut function = Function::start(r#""refused""#).await;
     function.begin("a").await;
     let mut other = function.extension.connect().await;

@@ -1,5 +1,5 @@
-//! The extension as a process: what it asks of the platform for itself, how it ends, how much memory it takes. With the real binary.
-//! That it changes nothing without a fault is tested by `conformance`.
+//! The extension as a process: its own calls to the platform, its end, its memory. With the real
+//! binary. `conformance` tests that it changes nothing without a fault.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod support;
@@ -23,7 +23,8 @@ async fn started() -> (std::sync::Arc<Platform>, Extension) {
     (platform, extension)
 }
 
-/// A response stream that has begun: the runtime's end, and the platform's as bare bytes. What else the platform was asked stays open.
+/// A response stream that has begun: the runtime's end, and the platform's end as raw bytes. Other
+/// requests to the platform stay open.
 struct Stream {
     extension: Extension,
     runtime: support::Runtime,
@@ -90,7 +91,7 @@ async fn a_long_stream_passes_in_little_memory_and_its_trailers_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_registers_for_shutdown_only_and_ends_when_told() {
+async fn it_registers_only_for_shutdown_and_ends_at_that_event() {
     let (platform, mut extension) = started().await;
     let ready = extension.folder.path().join(format!("brownout-{}.ready", extension.listen));
     until("it waits for the end", || (platform.registrations.lock().unwrap().len() == 2).then_some(())).await;
@@ -105,7 +106,7 @@ async fn it_registers_for_shutdown_only_and_ends_when_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_registration_is_noted_and_served_on() {
+async fn a_refused_registration_is_noted_and_the_proxy_keeps_serving() {
     let platform = Platform::start().await;
     platform.refuses_registration.store(true, Ordering::SeqCst);
     let extension = Extension::start(&platform, Some(&calm())).await;
@@ -119,14 +120,14 @@ fn it_ends_when_the_platform_is_gone() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (platform, mut extension) = runtime.block_on(started());
     runtime.block_on(until("it waits for the end", || (platform.registrations.lock().unwrap().len() == 2).then_some(())));
-    // With the runtime all of the platform's sockets go.
+    // All of the platform's sockets close with the tokio runtime.
     runtime.shutdown_timeout(Duration::from_secs(5));
     let again = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     assert_eq!(again.block_on(extension.exit_code()), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_waiting_next_that_the_platform_drops_is_asked_again() {
+async fn a_waiting_next_that_the_platform_drops_is_sent_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let platform = Platform::elsewhere(listener.local_addr().unwrap());
     let extension = Extension::start(&platform, Some(&calm())).await;

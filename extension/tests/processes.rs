@@ -1,5 +1,5 @@
-//! What the extension does to processes: it kills a runtime that really is a process of its own, fails and delays its start, and starts and ends those
-//! that take CPU, memory and disk away.
+//! What the extension does to processes: it kills a runtime that is a separate process, fails and
+//! delays its start, and starts and ends the processes that use up CPU, memory and disk.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -27,7 +27,8 @@ const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const LONG: Duration = Duration::from_secs(30);
 const RUNTIME_API: &str = "TEST_RUNTIME_API";
 
-/// Not a test: what [`RuntimeProcess`] runs. It answers every event but those that say `hang`.
+/// Not a test: what [`RuntimeProcess`] runs. It answers every event except those that contain
+/// `hang`.
 #[test]
 fn runtime_process() {
     let Ok(address) = std::env::var(RUNTIME_API) else { return };
@@ -44,7 +45,7 @@ fn runtime_process() {
     }
 }
 
-/// A message whose length is said.
+/// Reads a message with a content length.
 fn read(stream: &mut TcpStream) -> String {
     let (mut text, mut byte) = (String::new(), [0]);
     while !text.ends_with("\r\n\r\n") {
@@ -57,7 +58,7 @@ fn read(stream: &mut TcpStream) -> String {
     text + &String::from_utf8(body).unwrap()
 }
 
-/// A runtime in a process of its own, killed on drop.
+/// A runtime in a separate process, killed on drop.
 struct RuntimeProcess(Child);
 
 impl Drop for RuntimeProcess {
@@ -192,7 +193,7 @@ async fn a_failed_start_posts_an_init_error_and_kills_the_runtime() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_environment_without_a_name_starts_untouched_and_it_is_said() {
+async fn an_environment_without_a_name_starts_untouched_and_that_is_noted() {
     let (platform, extension) = started(&[fault("slow", 1.0, r#"{"init":{"slow":"10m"}}"#)], &[("AWS_LAMBDA_LOG_STREAM_NAME", "")]).await;
     platform.send(event("a", ROOT, LONG, b"{}"));
     extension.connect().await.next().await;
@@ -229,7 +230,7 @@ fn largest_file(number: u32) -> u64 {
 const PRESSURE: &str = r#"{"resource":{"cpu-threads":1,"memory-mib":48,"tmp-mib":9,"time":"60s"}}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_answer_goes_on() {
+async fn resources_are_held_while_the_handler_runs_and_released_before_its_answer_is_passed_on() {
     let (platform, extension) = started(&[fault("pressure", 1.0, PRESSURE)], &[]).await;
     let mut runtime = extension.connect().await;
     for id in ["a", "b"] {
@@ -250,7 +251,7 @@ async fn what_is_taken_is_held_while_the_handler_runs_and_given_back_before_its_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_taken_is_given_back_when_the_extension_or_the_runtime_dies_or_its_time_is_over() {
+async fn resources_are_released_when_the_extension_or_the_runtime_dies_or_the_time_is_up() {
     for end in ["extension", "runtime", "time"] {
         let pressure = if end == "time" { PRESSURE.replace("60s", "1s") } else { PRESSURE.to_owned() };
         let (platform, mut extension) = started(&[fault("pressure", 1.0, &pressure)], &[]).await;
@@ -267,10 +268,10 @@ async fn what_is_taken_is_given_back_when_the_extension_or_the_runtime_dies_or_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_is_taken_than_the_function_has_left_and_no_more_than_four_at_once() {
+async fn no_more_is_used_than_the_function_has_left_and_no_more_than_four_processes_at_once() {
     let pressure = r#"{"resource":{"memory-mib":10240,"time":"60s"}}"#;
     let (platform, extension) = started(&[fault("pressure", 1.0, pressure)], &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "160")]).await;
-    // In a process of its own: what the other tests of this process take is not the function's.
+    // In a separate process: memory that other tests of this process use is not the function's.
     let _runtime = RuntimeProcess::start(&extension);
     platform.send(event("a", ROOT, LONG, b"hang"));
     let notes = until("it is said", || Some(extension.notes()).filter(|notes| !notes.is_empty())).await;

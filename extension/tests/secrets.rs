@@ -1,5 +1,6 @@
-//! Nothing that the extension writes may hold a payload or the value of a header, a variable or a plan's setting: secrets are planted in
-//! all of them and searched for, in several spellings, in standard output, standard error and every file.
+//! Nothing that the extension writes may contain a payload or the value of a header, a variable or
+//! a plan's setting. Secrets are planted in all of them and searched for, in several spellings, in
+//! standard output, standard error and every file.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use support::{BINARY, Extension, NEXT, Platform, fault, plan, until};
 
-/// Where a secret is planted. Each has its own, so that a failure names the leak.
+/// Where a secret is planted. Each place has its own secret, so that a failure names the leak.
 const PLACES: [&str; 14] = [
     "event",
     "client-context",
@@ -36,7 +37,8 @@ const PLACES: [&str; 14] = [
     "platform",
 ];
 
-/// With characters that a percent form changes and a header, a JSON text and a file's name can hold.
+/// A secret with characters that percent-encoding changes and that a header, a JSON string and a
+/// file name can contain.
 fn secret(place: &str) -> String {
     assert!(PLACES.contains(&place), "{place}");
     format!("Geheim+{place}=Zx81&qu;")
@@ -51,7 +53,8 @@ fn base64(bytes: &[u8]) -> String {
     bytes.chunks_exact(3).flat_map(group).collect()
 }
 
-/// The secret as it may be spelt: plain, percent-encoded, in hexadecimal, in base64 wherever it begins, as bytes of a debug print.
+/// The secret as it may be spelt: plain, percent-encoded, in hexadecimal, in base64 at any offset,
+/// as bytes of a debug print.
 fn spellings(secret: &str) -> Vec<String> {
     let (mut hex, mut percent) = (String::new(), String::new());
     for byte in secret.bytes() {
@@ -127,7 +130,8 @@ fn answers(id: &str) -> [String; 3] {
     ]
 }
 
-/// One invocation for each answer. A fault may keep the runtime from the event or from an answer: then the next one follows.
+/// One invocation for each answer. A fault may withhold the event or an answer from the runtime:
+/// then the next one follows.
 async fn converse(extension: &Extension, platform: &Platform) {
     let soon = Duration::from_millis(800);
     for at in 0..3 {
@@ -171,7 +175,8 @@ fn files(folder: &Path, into: &mut String) {
     }
 }
 
-/// Runs the extension with these variables from its start to its end; everything that it has written.
+/// Runs the extension with these variables from start to end; returns everything that it has
+/// written.
 async fn written(variables: &[(&str, &str)]) -> String {
     let platform = Platform::start().await;
     let errors = tempfile::NamedTempFile::new().unwrap();
@@ -193,12 +198,13 @@ async fn written(variables: &[(&str, &str)]) -> String {
     platform.shut_down();
     extension.exit_code().await;
     files(extension.folder.path(), &mut all);
-    // What it wrote last is read when the pipe is empty.
+    // Its last output has been read when the pipe is empty.
     until("the ledger ends", || extension.reader.is_finished().then_some(())).await;
     all + &extension.lines().join("\n") + &std::fs::read_to_string(errors.path()).unwrap()
 }
 
-/// Each kind of fault with secrets in its settings. `kill` and a failed start are left out: they would end this very process, and have no text.
+/// Each kind of fault with secrets in its settings. `kill` and a failed start are left out: they
+/// would end this process, and have no text.
 fn kinds() -> Vec<(&'static str, String)> {
     let secret = secret("setting");
     [
@@ -229,7 +235,7 @@ async fn no_fault_writes_a_secret() {
     let named: Vec<_> = kinds().iter().map(|(name, _)| *name).collect();
     let missing: Vec<_> = faults::kinds::NAMES.iter().filter(|name| !named.contains(name) && **name != "kill").collect();
     assert!(missing.is_empty(), "no secret is planted for {missing:?}");
-    // All at once: most of the time goes by in waiting.
+    // All at once: most of the time is spent waiting.
     let runs: Vec<_> = kinds()
         .into_iter()
         .map(|(name, kind)| {
@@ -247,7 +253,7 @@ async fn no_fault_writes_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_is_wrong_is_quoted() {
+async fn no_wrong_input_is_quoted() {
     let folder = tempfile::tempdir().unwrap();
     let (planted, named) = (secret("plan"), folder.path().join(secret("file-name")));
     std::fs::write(&named, format!(r#"{{"version":1,"{planted}":1}}"#)).unwrap();

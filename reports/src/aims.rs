@@ -1,4 +1,5 @@
-//! Each aim gets one of three answers. Whether the run as a whole may be trusted is not asked here.
+//! Gives each aim one of three answers. Whether the run as a whole can be trusted is decided
+//! elsewhere.
 
 use faults::Fault;
 use faults::time::Time;
@@ -17,15 +18,16 @@ use crate::tables::{arm_blocks, served, span};
 use crate::words::{count, percent, seconds, time};
 use crate::{implied, interference, recovery};
 
-/// Fewer struck requests than this prove nothing about an endpoint under fault.
+/// The fewest struck requests that prove something about an endpoint under fault.
 pub const FEWEST_STRUCK: u64 = 10;
 
-/// Judges all aims, those of the experiment and those that are implied; a broken one must stay so when all are counted (Holm).
+/// Judges all aims, those of the experiment and the implied ones. A broken aim must stay broken
+/// after the correction for many aims (Holm).
 pub fn judge(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Aim> {
     let own = measured.experiment.expectations.iter().map(|one| (one.clone(), Source::Experiment));
     let implied = implied::aims(measured, recoveries).into_iter().map(|one| (one, Source::Implied));
     let mut aims: Vec<Aim> = own.chain(implied).map(|(expectation, source)| one(measured, expectation, source, recoveries)).collect();
-    // Recovery has a correction of its own, over its windows.
+    // Recovery has its own correction, over its windows.
     let by_chance = |aim: &Aim| !matches!(aim.expectation.bound, Bound::Recovery(_));
     let adjusted = holm(&aims.iter().filter(|aim| by_chance(aim)).map(|aim| aim.p_broken).collect::<Vec<_>>());
     for (aim, p) in aims.iter_mut().filter(|aim| by_chance(aim)).zip(adjusted) {
@@ -38,7 +40,7 @@ pub fn judge(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Aim> {
     aims
 }
 
-/// One aim on one group of requests: what is needed to judge it.
+/// One aim on one group of requests, with what is needed to judge it.
 struct Question<'a> {
     measured: &'a Measurements,
     expectation: Expectation,
@@ -47,7 +49,7 @@ struct Question<'a> {
     errors: FaultSet,
 }
 
-/// What was found, before it is written down.
+/// The result for one aim.
 struct Finding {
     found: String,
     interval: String,
@@ -81,22 +83,25 @@ fn one(measured: &Measurements, expectation: Expectation, source: Source, recove
     Aim { expectation, source, arm, asked, found, interval, answer, why, p_broken, baseline }
 }
 
-/// Whose requests an aim on time or errors judges. Where the experiment does not say, it is the struck where dice chose who is struck, for the share
-/// that the experiment leaves alone is not what an aim under fault is about; who a fault is about is looked up in `phase`.
+/// The arm that an aim on time or errors judges. By default it is the struck arm if a roll chose
+/// which requests were struck: an aim under fault is not about requests that were left alone.
+/// `phase` shows which requests a fault is about.
 pub fn arm_of(aim: &Expectation, faults: &[Fault], latencies: &Latencies, phase: Phase) -> AimArm {
     let has_share = || faults.iter().any(|fault| (0.0..1.0).contains(&fault.share.value()));
     let is_chosen = |tag: &Tag| tag.phase == phase && tag.endpoint == aim.of && tag.ended() && tag.arm() != ArmTag::Untouched;
     aim.arm.unwrap_or_else(|| if has_share() && latencies.count(is_chosen) > 0 { AimArm::Struck } else { AimArm::All })
 }
 
-/// How many struck requests of the endpoint were recorded in the fault phase; none where no fault was about any of them.
+/// How many struck requests of the endpoint were recorded in the fault phase; `None` if no fault
+/// was about any of them.
 fn struck(measured: &Measurements, of: &str) -> Option<u64> {
     let ours = |tag: &Tag| tag.phase == Phase::Fault && tag.endpoint == of && tag.ended();
     let about = measured.latencies.count(|tag| ours(tag) && tag.arm() != ArmTag::Untouched);
     (about > 0).then(|| measured.latencies.count(|tag| ours(tag) && tag.arm() == ArmTag::Treatment))
 }
 
-/// How much longer it would take until an interval of this reach lies on one side of a bound this far away.
+/// How much more time is needed until an interval of this half-width is on one side of a bound at
+/// this distance.
 fn more_time(span: PhaseSpan, reach: f64, distance: f64) -> String {
     let more = (span.to_s - span.from_s) * ((reach / distance).powi(2) - 1.0);
     if more.is_finite() && more <= 86_400.0 {
@@ -132,7 +137,7 @@ impl Question<'_> {
         self.share(Phase::Baseline, AimArm::All).map(|finding| finding.answer)
     }
 
-    /// None where there is no request.
+    /// The finding about a share of requests; `None` if there are no requests.
     fn share(&self, phase: Phase, arm: AimArm) -> Option<Finding> {
         let (miss, allowed) = self.expectation.bound.allows()?;
         let span = span(&self.measured.phases, phase)?;
@@ -143,7 +148,8 @@ impl Question<'_> {
         let Found { interval, clustering } = misses.found()?;
         let total = misses.total();
         let p_late = misses.p_above(allowed);
-        // Latency counts from the intended time, so lateness of the generator only adds: what breaks must do so without it.
+        // Latency counts from the intended time, so lateness of the generator only adds to it: an
+        // aim must be broken without that.
         let p_broken = p_late.max(self.punctual(span, miss, arm).p_above(allowed));
         let (answer, why) = if interval.high <= allowed {
             (Answer::Holds, String::new())
@@ -190,7 +196,8 @@ impl Question<'_> {
         more_time(span, reach, (share - allowed).abs())
     }
 
-    /// p99 of each fault's own arms; the aim holds where it holds for every fault that is about the endpoint.
+    /// p99 of each fault's own arms; the aim holds if it holds for every fault that is about the
+    /// endpoint.
     fn ratio(&self, bound: f64) -> Finding {
         let faults = self.measured.experiment.faults.len().min(FaultSet::MOST);
         let findings: Vec<Finding> = (0..faults).filter_map(|fault| self.ratio_of(fault, bound)).collect();
@@ -232,7 +239,7 @@ impl Question<'_> {
             let span = span(&self.measured.phases, Phase::Fault)?;
             (Answer::NotShown, more_time(span, effect.high - effect.ln_ratio, (effect.ln_ratio - margin).abs()))
         };
-        // A control arm that suffers too makes every ratio look small.
+        // If the control arm suffers too, every ratio looks small.
         if let (Answer::Holds, Some(reached)) = (answer, interference::of(self.measured, &self.expectation.of)) {
             (answer, why) = (Answer::NotShown, format!("the control arm is no measure: {}", reached.words()));
         }
@@ -242,7 +249,7 @@ impl Question<'_> {
         Some(Finding { found, interval, answer, why, p_broken: effect.p_above(margin) })
     }
 
-    /// Where p99 of the struck is a failure, no ratio is small enough.
+    /// If p99 of the struck requests is a failure, no ratio is small enough.
     fn struck_fail(&self, fault: usize, name: &str) -> Option<Finding> {
         let span = span(&self.measured.phases, Phase::Fault)?;
         let is_struck = |tag: &Tag| tag.endpoint == self.expectation.of && tag.rolls.first.has(fault);
@@ -254,7 +261,7 @@ impl Question<'_> {
         Some(Finding { found, interval: "none".to_owned(), answer, why, p_broken })
     }
 
-    /// Why nothing is known of its recovery.
+    /// Why its recovery is unknown.
     fn no_recovery(&self) -> String {
         let of = &self.expectation.of;
         if span(&self.measured.phases, Phase::Recovery).is_none() {
@@ -320,7 +327,7 @@ mod tests {
         judge(&measured, &recoveries).remove(1)
     }
 
-    /// A clinic that is too slow for so many seconds after the calm at second 45.
+    /// A clinic that is too slow for this many seconds after the calm at second 45.
     fn slow_after_the_calm(measured: &mut Measurements, seconds: u32) {
         let tag = Tag { endpoint: OF.into(), phase: Phase::Recovery, rolls: Rolls::NONE, cold: false, outcome: Outcome::Answered };
         for second in 45..45 + seconds {
@@ -344,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recovery_that_is_not_measured_says_why() {
+    fn a_recovery_that_is_not_measured_has_a_reason() {
         let recovery = || Bound::Recovery("10s".parse().unwrap());
         let let_go = |m: &mut Measurements| {
             m.experiment.any_errors.push(OF.into());
@@ -363,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_within_the_interval_is_not_shown_and_says_how_long_it_would_take() {
+    fn a_bound_within_the_interval_is_not_shown_and_names_the_time_needed() {
         let close = answer(Bound::P50("30ms".parse().unwrap()), |_| ());
         assert_ne!(close.answer, Answer::Holds);
         let errors = answer(Bound::Errors(0.001.try_into().unwrap()), |_| ());
@@ -375,13 +382,13 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_can_miss_never_holds() {
+    fn an_aim_that_no_request_can_miss_never_holds() {
         let all = answer(Bound::Errors(1.0.try_into().unwrap()), |_| ());
         assert_eq!((all.answer, all.why.as_str()), (Answer::NotShown, "no request can miss it"));
         assert_eq!(answer(Bound::Errors(0.99.try_into().unwrap()), |_| ()).answer, Answer::Holds);
     }
 
-    /// A healthy run of which only so many struck requests of the clinic are left.
+    /// A healthy run with at most this many struck requests of the clinic.
     fn few_struck(measured: &mut Measurements, most: u64) {
         for latencies in [&mut measured.latencies, &mut measured.service_times] {
             let (mut fewer, mut struck) = (Latencies::default(), 0);
@@ -417,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn cold_starts_count_unless_only_warm_requests_are_asked_for() {
+    fn cold_starts_count_unless_the_aim_is_for_warm_requests() {
         // One of five struck requests finds a new environment and takes three seconds.
         let with_starts = |m: &mut Measurements| {
             let tag = Tag { endpoint: OF.into(), phase: Phase::Fault, rolls: Rolls::one(0, true), cold: true, outcome: Outcome::Answered };
@@ -443,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_misses_every_bound_on_time_also_where_errors_are_let_go() {
+    fn a_failure_misses_every_bound_on_time_even_if_errors_are_accepted() {
         let all_fail = |m: &mut Measurements| {
             m.experiment.any_errors.push(OF.into());
             for latencies in [&mut m.latencies, &mut m.service_times] {

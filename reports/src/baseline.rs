@@ -1,4 +1,5 @@
-//! What is wrong before any fault: endpoints that serve nothing, and aims that are missed already. Judged by the same rules as the fault phase.
+//! Problems before any fault: endpoints that serve nothing, and aims that are already missed.
+//! Judged by the same rules as the fault phase.
 
 use crate::implied::{self, Asked};
 use crate::intervals::{ONE_SIDE, holm};
@@ -7,10 +8,10 @@ use crate::measurements::PhaseSpan;
 use crate::misses::{Miss, Misses};
 use crate::words::{count, percent};
 
-/// Fewer requests than this without a right answer may be chance.
+/// The fewest requests without a right answer that cannot be chance.
 const FEWEST: u64 = 5;
 
-/// What was found in the baseline.
+/// The problems of the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problems {
     /// Endpoints that served no request at all, in a sentence each.
@@ -22,18 +23,19 @@ pub struct Problems {
 /// What the baseline is judged on.
 #[derive(Debug, Clone, Copy)]
 pub struct Baseline<'a> {
-    /// What is asked of it, and latency from the intended time.
+    /// The aims, and latency from the intended time.
     pub asked: Asked<'a>,
-    /// Latency from the actual sending.
+    /// Latency from the actual time of sending.
     pub service_times: &'a Latencies,
-    /// When it was.
+    /// The time span.
     pub span: PhaseSpan,
-    /// How long invocations waited for this machine, in microseconds: what an aim is not missed by.
+    /// How long invocations waited for this machine, in microseconds; that time does not count
+    /// against an aim.
     pub machine_wait_us: u64,
 }
 
 impl Baseline<'_> {
-    /// What is wrong with it.
+    /// The problems.
     pub fn problems(&self) -> Problems {
         let endpoints = self.asked.latencies.endpoints();
         Problems { dead: endpoints.iter().filter_map(|of| self.dead(of)).collect(), missed: self.missed(&endpoints) }
@@ -45,7 +47,7 @@ impl Baseline<'_> {
         (all >= FEWEST && failed == all).then(|| format!("`{of}` served none of its {} requests", count(all)))
     }
 
-    /// All aims counted together (Holm).
+    /// The missed aims, after the correction for many aims (Holm).
     fn missed(&self, endpoints: &[String]) -> Vec<String> {
         let mut asked_of: Vec<(String, f64)> = Vec::new();
         for aim in self.asked.expectations {

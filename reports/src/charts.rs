@@ -1,4 +1,5 @@
-//! The two charts of the report, as SVG that needs nothing but the page's own style. Told apart by line and mark as well as by colour.
+//! The two charts of the report, as SVG that needs only the page's own style. Series differ in line
+//! and mark as well as in colour.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +14,7 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 34.0;
-/// More points than this are no more to see, and the page stays small.
+/// The most points of a line: more would not be visible, and the page stays small.
 const MOST_POINTS: f64 = 240.0;
 
 /// A plane with a logarithmic axis for latency.
@@ -40,7 +41,7 @@ impl Plane {
         LEFT + share * (self.width - LEFT - RIGHT)
     }
 
-    /// Lines at 1, 2 and 5 of each decade; only 1 where there are many decades.
+    /// Lines at 1, 2 and 5 of each decade; only at 1 if there are many decades.
     fn grid(&self, svg: &mut String) {
         let steps: &[f64] = if self.high / self.low > 300.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
         let mut decade = 10_f64.powf(self.low.log10().floor());
@@ -79,7 +80,8 @@ const fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
-/// Latency over time of one endpoint: p50 and p99 of struck and of other requests, errors along the foot, phases as bands.
+/// Latency over time of one endpoint: p50 and p99 of struck and of other requests, errors along the
+/// bottom, phases as bands.
 pub fn timeline(latencies: &Latencies, phases: &[PhaseSpan], endpoint: &str) -> String {
     let end = phases.iter().map(|span| span.to_s).fold(1.0, f64::max);
     let step = (end / MOST_POINTS).ceil().max(1.0);
@@ -130,7 +132,7 @@ fn marks(svg: &mut String, plane: &Plane, errors: &BTreeMap<usize, Counts>, at: 
     }
 }
 
-/// Latency by percentile, in the manner of HdrHistogram: each step to the right is ten times rarer.
+/// Latency by percentile, in the style of HdrHistogram: each step to the right is ten times rarer.
 pub fn percentiles(latencies: &Latencies, endpoint: &str) -> String {
     let arm =
         |arm: ArmTag| latencies.counts(|tag| tag.phase == Phase::Fault && tag.endpoint == endpoint && tag.ended() && tag.arm() == arm);

@@ -1,9 +1,10 @@
 //! Treatment against control in the same seconds: a paired bootstrap over blocks of 5 s. It needs histograms only, no samples.
 //!
-//! The weights are exponential (Rubin's Bayesian bootstrap), not multinomial: a fault phase of 30 s has six blocks, of which drawing with
-//! replacement would leave out two on average and repeat a few. The same weight goes to both arms of a block, so that what moves both cancels out.
-//! With B blocks such weights spread too little, by sqrt((B - 1) / (B + 1)), and a normal deviate is too small for B - 1 degrees of freedom;
-//! both are made good by stretching the interval around the estimate.
+//! The weights are exponential (Rubin's Bayesian bootstrap), not multinomial: a fault phase of 30 s
+//! has six blocks, and drawing with replacement would leave out two on average and repeat a few.
+//! Both arms of a block get the same weight, so that what moves both cancels out. With B blocks
+//! such weights spread too little, by sqrt((B - 1) / (B + 1)), and a normal deviate is too small
+//! for B - 1 degrees of freedom; stretching the interval around the estimate corrects both.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +22,10 @@ pub const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 pub const BLOCK_S: f64 = 5.0;
 /// How many sets of weights are drawn.
 pub const REPLICATES: usize = 2_000;
-/// Fewer blocks say nothing about the spread between blocks.
+/// The fewest blocks that show the spread between blocks.
 pub const FEWEST_BLOCKS: usize = 4;
 
-/// ln q(treatment) - ln q(control), and how sure that is.
+/// ln q(treatment) - ln q(control), with its uncertainty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effect {
     /// The estimate.
@@ -44,7 +45,7 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// The chance of an effect this far above `ln_margin` if there is none above it.
+    /// The probability of an effect this far above `ln_margin` if the true effect is not above it.
     pub fn p_above(&self, ln_margin: f64) -> f64 {
         if self.error > 0.0 {
             1.0 - student_at_most((self.ln_ratio - ln_margin) / self.error, self.freedom)
@@ -53,7 +54,7 @@ impl Effect {
         }
     }
 
-    /// The two-sided chance of an effect this far from none.
+    /// The two-sided probability of an effect this far from 0 if there is no effect.
     pub fn p_differs(&self) -> f64 {
         if self.error > 0.0 {
             (2.0 * (1.0 - student_at_most((self.ln_ratio / self.error).abs(), self.freedom))).min(1.0)
@@ -66,16 +67,16 @@ impl Effect {
 /// Why two arms cannot be compared at a quantile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotComparable {
-    /// So many of the struck failed that the quantile is a failure.
+    /// So many struck requests failed that the quantile is a failure.
     #[error("the struck requests fail at this quantile")]
     StruckFail,
-    /// The same of control.
+    /// The same in control.
     #[error("the control requests fail at this quantile")]
     ControlFail,
-    /// Requests.
+    /// Too few requests.
     #[error("needs {0} more requests in the smaller arm")]
     Requests(u64),
-    /// Blocks of 5 s in which both arms have requests.
+    /// Too few blocks of 5 s in which both arms have requests.
     #[error("needs {0} more blocks of 5 s")]
     Blocks(usize),
 }
@@ -114,7 +115,8 @@ impl ArmCells {
     }
 }
 
-/// Compares two arms, given by block, at p50, p90 and p99. Blocks that only one of them has are left out of both.
+/// Compares two arms, given by block, at p50, p90 and p99. Blocks that only one of them has are
+/// ignored.
 pub fn compare(treatment: &BTreeMap<usize, Counts>, control: &BTreeMap<usize, Counts>, seed: u64) -> [Result<Effect, NotComparable>; 3] {
     let shared: Vec<_> = treatment.iter().filter_map(|(block, counts)| Some((counts, control.get(block)?))).collect();
     let blocks = shared.len();
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_says_how_much_is_missing() {
+    fn too_few_requests_or_blocks_are_reported_with_what_is_missing() {
         let mut random = Pcg64Mcg::seed_from_u64(7);
         let [a, b] = arms(&mut random, 6, 50, 0.0);
         assert_eq!(compare(&a, &b, 1)[2], Err(NotComparable::Requests(68)));

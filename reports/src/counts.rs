@@ -1,4 +1,5 @@
-//! Merged counts by bucket of an HdrHistogram of 3 digits, sparse and sorted. It must give the very values that HdrHistogram gives.
+//! Merged counts by bucket of an HdrHistogram of 3 digits, sparse and sorted. It must give exactly
+//! the values that HdrHistogram gives.
 
 /// The lowest value that shares a bucket with `value`: 2,048 buckets of 1 us, then 1,024 for each doubling.
 pub const fn lowest_equivalent(value: u32) -> u32 {
@@ -37,7 +38,7 @@ impl Counts {
         Self { pairs, total }
     }
 
-    /// How many there are.
+    /// The number of values.
     pub const fn total(&self) -> u64 {
         self.total
     }
@@ -70,7 +71,7 @@ impl Counts {
         self.at_rank(self.total)
     }
 
-    /// How many lie above `value`, by buckets.
+    /// The number of values above `value`, by buckets.
     pub fn above(&self, value: u64) -> u64 {
         self.pairs.iter().filter(|(lowest, _)| u64::from(*lowest) > value).map(|(_, count)| count).sum()
     }
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_quantile() {
+    fn empty_counts_have_no_quantile() {
         assert_eq!(Counts::default().quantile(0.5), None);
         assert_eq!(Counts::default().largest(), None);
     }

@@ -1,4 +1,4 @@
-//! What a report says of one deployment.
+//! The report's row about one deployment.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub struct DeploymentRow {
     pub blast_radius: Counted,
     /// The share of requests that failed in the fault phase.
     pub failed: Counted,
-    /// The share of requests, in all recorded phases, in whose way a new environment stood.
+    /// The share of requests, in all recorded phases, that waited for a new environment.
     pub cold: Counted,
 }
 
@@ -30,7 +30,7 @@ pub struct DeploymentRow {
 pub struct RouteRow {
     /// Such as `GET /users/{id}`.
     pub route: String,
-    /// What its requests are recorded under.
+    /// The endpoint under which its requests are recorded.
     pub endpoint: String,
     /// The function that serves it.
     pub function: String,
@@ -38,8 +38,8 @@ pub struct RouteRow {
     pub baseline: Counted,
     /// Errors in the fault phase.
     pub fault: Counted,
-    /// Broken where the 95 % interval of the share of errors under fault lies wholly above that of the baseline; holds where it lies within the
-    /// baseline's share and a margin; else not shown.
+    /// Broken if the 95 % interval of the share of errors under fault is entirely above that of the
+    /// baseline; holds if it is within the baseline's share and a margin; else not shown.
     pub goes_on: Answer,
     /// p99 of warm requests in the baseline.
     pub p99_baseline: P99,
@@ -47,14 +47,14 @@ pub struct RouteRow {
     pub p99_not_struck: P99,
 }
 
-/// So many of so many.
+/// A count out of a total.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counted {
-    /// How many.
+    /// The count.
     pub hits: u64,
-    /// Of how many.
+    /// The total.
     pub of: u64,
-    /// The 95 % interval of the share; none where there is nothing to take a share of, or where it is no sample.
+    /// The 95 % interval of the share; `None` if the total is 0, or if it is not a sample.
     pub interval: Option<Interval>,
 }
 
@@ -63,7 +63,7 @@ impl Counted {
         Self { hits, of, interval: exact_share(hits, of).map(short_interval) }
     }
 
-    /// In words.
+    /// The text for the report.
     pub(crate) fn words(self) -> String {
         if self.of == 0 {
             return "no request".to_owned();
@@ -72,16 +72,16 @@ impl Counted {
     }
 }
 
-/// A p99, or how many requests it lacks.
+/// A p99, or the number of requests it lacks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct P99 {
-    /// How many requests there were.
+    /// The number of requests.
     pub requests: u64,
-    /// In microseconds; none where there were too few for an interval.
+    /// In microseconds; `None` if there were too few for an interval.
     pub us: Option<u64>,
     /// Its 95 % interval in microseconds.
     pub interval: Option<Interval>,
-    /// How many more requests that needs.
+    /// How many more requests an interval needs.
     pub needs: u64,
 }
 

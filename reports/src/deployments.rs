@@ -1,5 +1,6 @@
-//! Deployments of one API side by side: how much of each fails with one of its functions, how often it starts cold, how long its answers take.
-//! Everything is counted from the run's requests; which routes are whose is told by the caller.
+//! Deployments of one API side by side: how much of each fails with one of its functions, how often
+//! it starts cold, how long its answers take. Everything is counted from the run's requests; the
+//! caller says which routes belong to which deployment.
 
 use crate::deployment_row::{Counted, DeploymentRow, P99, RouteRow};
 use crate::implied::margin;
@@ -22,7 +23,7 @@ fn p99(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> P99 {
     }
 }
 
-/// Every deployment as it was measured; nothing where there are not two to compare.
+/// The measurements of every deployment; empty if there are not two to compare.
 pub fn compare(measured: &Measurements) -> Vec<DeploymentRow> {
     if measured.deployments.len() < 2 {
         return Vec::new();
@@ -88,7 +89,7 @@ the share of failing routes, of those for which one or the other is shown, is th
 whose way a new environment stood, in any phase. p99 is of warm requests, in the \
 baseline and of those in the fault phase that no fault struck; fewer than 368 of them give none.";
 
-/// The comparison as a table: the first column says what, the others are the deployments.
+/// The comparison as a table: the first column names the row, the others are the deployments.
 pub fn side_by_side(rows: &[DeploymentRow]) -> Vec<Vec<String>> {
     let line = |what: &str, cell: &dyn Fn(&DeploymentRow) -> String| -> Vec<String> {
         std::iter::once(what.to_owned()).chain(rows.iter().map(cell)).collect()
@@ -143,7 +144,7 @@ mod tests {
     use crate::rolls::Rolls;
     use crate::sample::healthy;
 
-    /// Requests to an endpoint: so many in a phase and an arm, so many of them failed.
+    /// Records requests to an endpoint in a phase and an arm, some of them failed.
     fn record(latencies: &mut Latencies, endpoint: &str, phase: Phase, rolls: Rolls, requests: u64, failed: u64) {
         for n in 0..requests {
             let outcome = if n < failed { Outcome::Failed } else { Outcome::Answered };
@@ -162,7 +163,8 @@ mod tests {
         Deployment { name: name.into(), routes: routes.map(route).collect() }
     }
 
-    /// Two functions of which one fails half of the time, and one function for all that fails half of the time.
+    /// One deployment with two functions, one of which fails half of the time, and one with a
+    /// single function that fails half of the time.
     fn measured() -> Measurements {
         let mut measured = healthy();
         measured.deployments = vec![deployment("two", ["reads", "writes"]), deployment("one", ["all", "all"])];
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_fails_only_where_its_errors_lie_wholly_beyond_those_of_its_baseline() {
+    fn a_route_fails_only_if_its_errors_are_entirely_above_those_of_its_baseline() {
         let (fails, goes_on, open) = (Answer::Broken, Answer::Holds, Answer::NotShown);
         for (before, under, expected) in
             [(0, 0, goes_on), (0, 4, open), (0, 10, fails), (40, 60, open), (40, 100, fails), (100, 40, goes_on)]
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_p99_of_too_few_is_no_number() {
+    fn a_p99_of_too_few_requests_is_not_a_number() {
         let rows = compare(&measured());
         let route = &rows[0].routes[0];
         assert_eq!((route.p99_baseline.us.is_some(), route.p99_baseline.needs), (true, 0));
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn one_deployment_alone_is_compared_with_nothing() {
+    fn a_single_deployment_is_not_compared() {
         let mut measured = measured();
         measured.deployments.pop();
         assert_eq!(compare(&measured), []);

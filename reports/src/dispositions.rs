@@ -1,19 +1,19 @@
-//! What became of everything that a system took in: tables that add up, or the books do not balance.
+//! The outcomes of everything that a system accepted, in tables that must add up.
 
 use serde::{Deserialize, Serialize};
 
 use crate::words::count;
 
-/// What became of one kind of thing, such as mails or sign-ins.
+/// The outcomes of one kind of thing, such as mails or sign-ins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispositions {
-    /// What was taken in, such as `mails`.
+    /// The kind, such as `mails`.
     pub of: String,
-    /// How many were taken in.
+    /// How many were accepted.
     pub taken: u64,
-    /// Every way in which one can end, and how many did; what is still under way is a way of its own.
+    /// Every outcome, with its count; still in progress is an outcome too.
     pub ends: Vec<Row>,
-    /// What else was counted of them, which adds up to nothing: duplicates, for example.
+    /// Other counts, which are not part of the sum: duplicates, for example.
     pub of_these: Vec<Row>,
 }
 
@@ -22,9 +22,9 @@ pub struct Dispositions {
 pub struct Row {
     /// In words, such as `delivered to all readers`.
     pub what: String,
-    /// Struck by a fault on their way.
+    /// Struck by a fault.
     pub struck: u64,
-    /// Eligible and left alone.
+    /// Eligible and not struck.
     pub control: u64,
     /// No fault was about them.
     pub neither: u64,
@@ -38,7 +38,7 @@ impl Row {
 }
 
 impl Dispositions {
-    /// What does not add up; none where it does.
+    /// What does not add up; `None` if the table is balanced.
     pub fn imbalance(&self) -> Option<String> {
         let ended: u64 = self.ends.iter().map(Row::total).sum();
         (ended != self.taken).then(|| format!("{} {} were taken in, but {} are accounted for", count(self.taken), self.of, count(ended)))
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_adds_up_or_says_what_is_missing() {
+    fn a_table_adds_up_or_reports_what_is_missing() {
         let delivered = Row { what: "delivered".into(), struck: 1, control: 1, neither: 2 };
         assert_eq!(delivered.total(), 4);
         let mut table = Dispositions { of: "mails".into(), taken: 4, ends: vec![delivered], of_these: vec![Row::default()] };

@@ -1,4 +1,4 @@
-//! The few distributions that the verdict needs, from textbook formulas. Nothing here draws at random.
+//! The few distributions that the verdict needs, from textbook formulas. Nothing here is random.
 
 /// ln of the gamma function for x > 0 (Lanczos, g = 7, 9 terms).
 fn ln_gamma(x: f64) -> f64 {
@@ -53,7 +53,7 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     h
 }
 
-/// P(X <= k) for X binomial with `n` draws of chance `p`.
+/// P(X <= k) for binomial X with `n` draws of probability `p`.
 pub fn binomial_at_most(k: u64, n: u64, p: f64) -> f64 {
     if k >= n { 1.0 } else { incomplete_beta((n - k) as f64, k as f64 + 1.0, 1.0 - p) }
 }
@@ -68,7 +68,8 @@ pub fn binomial_quantile(level: f64, n: u64, p: f64) -> u64 {
     low
 }
 
-/// The central band that holds at least 99.9 % of a binomial: exact, no approximation by a normal.
+/// The central band that holds at least 99.9 % of a binomial: exact, without a normal
+/// approximation.
 pub fn binomial_band(n: u64, p: f64) -> (u64, u64) {
     (binomial_quantile(0.000_5, n, p), binomial_quantile(0.999_5, n, p))
 }
@@ -82,7 +83,7 @@ pub fn student_at_most(t: f64, df: f64) -> f64 {
 /// The t with P(T <= t) = `level`, by bisection.
 pub fn student_quantile(level: f64, df: f64) -> f64 {
     let (mut low, mut high) = (-1e4, 1e4);
-    // Halved so often, 2e4 is less than what two numbers of this size differ by at least.
+    // After 70 halvings, 2e4 is below the smallest difference of two numbers of this size.
     for _ in 0..70 {
         let middle = f64::midpoint(low, high);
         if student_at_most(middle, df) < level { low = middle } else { high = middle }

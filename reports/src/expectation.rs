@@ -11,27 +11,28 @@ use crate::words::percent;
 /// An aim for one endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// The endpoint, as its scenario names it.
+    /// The endpoint, by the name in its scenario.
     pub of: String,
-    /// What it must keep.
+    /// The bound that it must keep.
     pub bound: Bound,
-    /// Whose requests are judged; none is [`AimArm::Struck`] where a fault with a share below 1 is about the endpoint, else [`AimArm::All`].
+    /// The arm that is judged. `None` means [`AimArm::Struck`] if a fault with a share below 1 is
+    /// about the endpoint, else [`AimArm::All`].
     #[serde(default)]
     pub arm: Option<AimArm>,
-    /// Whether requests in whose way a new environment stood are left out.
+    /// Whether requests that waited for a new environment are left out.
     #[serde(default)]
     pub warm: bool,
 }
 
-/// Whose requests an aim judges.
+/// The requests that an aim judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AimArm {
     /// Those that a fault struck.
     Struck,
-    /// Those that faults struck of which none is an error itself.
+    /// Those that were struck only by faults that are not errors themselves.
     Delayed,
-    /// Those that no fault struck: control, and those that no fault was about.
+    /// Those that were not struck: control, and those that no fault was about.
     NotStruck,
     /// Those that a fault could have struck and did not.
     Control,
@@ -42,7 +43,7 @@ pub enum AimArm {
 }
 
 impl AimArm {
-    /// For people.
+    /// The text for people.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Struck => "struck",
@@ -73,20 +74,21 @@ impl AimArm {
 pub enum Bound {
     /// At most half of the requests in the fault phase fail or take longer than this.
     P50(Time),
-    /// At most a tenth.
+    /// At most a tenth of them.
     P90(Time),
-    /// At most a hundredth.
+    /// At most a hundredth of them.
     P99(Time),
     /// At most this share of the requests in the fault phase fails or times out.
     Errors(Share),
     /// p99 of treatment is at most this many times p99 of control, for every fault that is about the endpoint.
     P99Ratio(f64),
-    /// After the calm it takes at most this long until 5 s keep the other aims again, and with them the next 30 s as a whole.
+    /// After the calm, it takes at most this long until the other aims hold again for 5 s, and for
+    /// the next 30 s as a whole.
     Recovery(Time),
 }
 
 impl Bound {
-    /// What a bound asks, in words.
+    /// The bound in words.
     pub fn asked(&self) -> String {
         match self {
             Self::P50(limit) => format!("p50 at most {limit}"),
@@ -98,7 +100,8 @@ impl Bound {
         }
     }
 
-    /// When a request misses it, and the share that may; none of a bound that no single request can miss.
+    /// When a request misses it, and the share that may; `None` for a bound that no single request
+    /// can miss.
     pub fn allows(&self) -> Option<(Miss, f64)> {
         let longer = |limit: &Time| Miss::LongerThan(u64::try_from(limit.duration().as_micros()).unwrap_or(u64::MAX));
         match self {

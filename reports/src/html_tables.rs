@@ -1,4 +1,4 @@
-//! The tables of `report.html`. They show what the report concluded and conclude nothing.
+//! The tables of `report.html`. They only show what the report concluded.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::words::{count, percent, seconds, time};
 
 const NONE: &str = "<small>none</small>";
 
-/// A table; a heading that begins with `#` is of numbers.
+/// A table; a heading that begins with `#` means a column of numbers.
 fn table(out: &mut String, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     let number = |column: usize| headings.get(column).is_some_and(|heading| heading.starts_with('#'));
     let class = |column: usize| if number(column) { " class=\"n\"" } else { "" };
@@ -49,7 +49,7 @@ fn with_note(text: String, note: &str) -> String {
     if note.is_empty() { text } else { format!("{text}<small>{}</small>", prose(note)) }
 }
 
-/// What was expected and found.
+/// The aims and their answers.
 pub(crate) fn aims(out: &mut String, report: &Report) {
     if report.aims.is_empty() {
         return;
@@ -123,7 +123,7 @@ fn exchanges(out: &mut String, rule: &Invariant) {
     );
 }
 
-/// What became of everything that came in without HTTP.
+/// The outcomes of everything that arrived without HTTP.
 pub(crate) fn dispositions(out: &mut String, report: &Report) {
     if report.dispositions.is_empty() {
         return;
@@ -290,7 +290,7 @@ pub(crate) fn endpoints(out: &mut String, report: &Report) {
     table(out, &headings, report.endpoints.iter().map(row));
 }
 
-/// Each fault's books.
+/// The ledger counts of each fault.
 pub(crate) fn ledger(out: &mut String, report: &Report) {
     if report.injections.is_empty() {
         return;
@@ -323,7 +323,7 @@ pub(crate) fn ledger(out: &mut String, report: &Report) {
     table(out, &headings, report.injections.iter().map(row));
 }
 
-/// The books, the generator and the machine.
+/// The checks of ledgers, generator and machine.
 pub(crate) fn health(out: &mut String, report: &Report) {
     heading(out, "Can these numbers be trusted?", "A load generator or a machine at its limit measures itself.");
     let (books, generator, platform) = (report.books, &report.generator, &report.platform);

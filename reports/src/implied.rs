@@ -1,5 +1,6 @@
-//! The aims on errors that hold unless the experiment says otherwise: what no fault struck goes on being served, and a fault that is no error itself
-//! makes none. Without them a stack that fails every request would keep all aims that are on time alone.
+//! The aims on errors that apply unless the experiment says otherwise: requests that no fault
+//! struck are still served, and a fault that is not an error itself causes none. Without them, a
+//! stack that fails every request would meet all aims that are only about time.
 
 use std::time::Duration;
 
@@ -14,18 +15,19 @@ use crate::measurements::{Experiment, Measurements};
 use crate::report::Recovered;
 use crate::rolls::FaultSet;
 
-/// Errors of what no error struck may exceed the share of the baseline by this much, where there are enough requests to show it.
+/// How far the share of errors among requests that no error struck may exceed the baseline's, if
+/// there are enough requests to show it.
 pub const MARGIN: f64 = 0.02;
 
-/// In the baseline at most this share may fail, where the experiment has no aim of its own.
+/// The share that may fail in the baseline, if the experiment has no aim of its own.
 pub const BASELINE: f64 = 0.05;
 
-/// What an experiment asks, with the requests that tell who a fault is about.
+/// The aims of an experiment, with the requests that show which of them a fault is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// The experiment's aims.
     pub expectations: &'a [Expectation],
-    /// Endpoints whose errors it lets go.
+    /// Endpoints whose errors it accepts.
     pub any_errors: &'a [String],
     /// Its faults.
     pub faults: &'a [Fault],
@@ -34,7 +36,7 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// Of a run.
+    /// For a run.
     pub fn of(measured: &'a Measurements) -> Self {
         let Experiment { expectations, any_errors, faults, .. } = &measured.experiment;
         Self { expectations, any_errors, faults, latencies: &measured.latencies }
@@ -49,14 +51,15 @@ pub fn errors(faults: &[Fault]) -> FaultSet {
     set
 }
 
-/// The implied aims of a run, with the endpoints in their order.
+/// The implied aims of a run, in the order of the endpoints.
 pub fn aims(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Expectation> {
     let endpoints = measured.latencies.endpoints();
     let errors = endpoints.iter().flat_map(|of| of_endpoint(measured, of));
     errors.chain(recoveries.iter().filter_map(|recovered| recovery(measured, recovered))).collect()
 }
 
-/// An endpoint must keep its aims again when the run ends, unless the experiment says by when, or watches for less than a second.
+/// An endpoint must meet its aims again when the run ends, unless the experiment sets a time for
+/// it, or the recovery phase is shorter than a second.
 fn recovery(measured: &Measurements, recovered: &Recovered) -> Option<Expectation> {
     let of = &recovered.endpoint;
     let has_own = measured.experiment.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, Bound::Recovery(_)));
@@ -69,8 +72,8 @@ fn recovery(measured: &Measurements, recovered: &Recovered) -> Option<Expectatio
     })
 }
 
-/// Whose errors at an endpoint are neither bounded by the experiment nor let go by it: what it says of one arm says nothing of another. Who is struck
-/// is looked up in `phase`.
+/// The arms of an endpoint whose errors the experiment neither bounds nor accepts: an aim on one
+/// arm does not cover another. `phase` shows which requests are struck.
 pub fn arms(of: &str, asked: &Asked<'_>, phase: Phase) -> Vec<AimArm> {
     if asked.any_errors.iter().any(|free| free == of) {
         return Vec::new();
@@ -89,12 +92,14 @@ pub fn arms(of: &str, asked: &Asked<'_>, phase: Phase) -> Vec<AimArm> {
     not_struck.into_iter().chain(delayed).collect()
 }
 
-/// Whether the experiment leaves it open how many requests may fail that no fault strikes, as all are before the strike and after the calm.
+/// Whether the experiment does not say how many requests without a fault may fail. Before the
+/// strike and after the calm, all requests are such.
 pub fn is_about_the_rest(of: &str, asked: &Asked<'_>, phase: Phase) -> bool {
     arms(of, asked, phase).iter().any(|arm| *arm != AimArm::Delayed)
 }
 
-/// The share of `requests` of the endpoint that may fail where nothing struck them; none of a single request, and where the baseline served nothing.
+/// The share of `requests` of the endpoint that may fail without a fault; `None` for a single
+/// request, and if the baseline served nothing.
 pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
     let in_baseline = |tag: &Tag| tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
     let (all, failed) = (measured.latencies.count(in_baseline), measured.latencies.count(|tag| in_baseline(tag) && tag.is_error()));
@@ -103,8 +108,9 @@ pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
     (bound < 1.0).then_some(bound)
 }
 
-/// Which share of so many requests may fail beside those that fail in the baseline. Of few it is more, up to the end of the 95 % interval of one
-/// failure: a single one decides nothing, and where all fail, even of two, the aim does not hold.
+/// The share of this many requests that may fail in addition to the baseline's share. For few
+/// requests it is larger, up to the upper end of the 95 % interval of one failure: a single failure
+/// decides nothing, but if all fail, even of only two, the aim does not hold.
 pub fn margin(requests: u64) -> f64 {
     MARGIN.max(exact_share(1, requests).map_or(1.0, |one| one.high))
 }

@@ -1,5 +1,6 @@
-//! Whether the faults reach requests that they did not strike: control against its own baseline. Struck invocations may hold all environments,
-//! and then the untouched ones of the same seconds wait too, so that struck against control looks harmless.
+//! Whether the faults affect requests that they did not strike: compares control with its own
+//! baseline. Struck invocations may occupy all environments; then the untouched ones of the same
+//! seconds wait too, and the comparison of struck and control looks harmless.
 
 use crate::intervals::{Interval, ONE_SIDE, order_statistic};
 use crate::latencies::{Phase, Tag};
@@ -10,10 +11,11 @@ use crate::report::{short, short_interval};
 use crate::rolls::ArmTag;
 use crate::tables::{served, span};
 
-/// Control may be so many times as slow as its baseline: phases follow each other, and a machine that drifts by 30 % is no fault's doing.
+/// How many times slower than its baseline control may be: the phases are at different times, and a
+/// drift of the machine by 30 % is not the effect of a fault.
 pub const MARGIN: f64 = 1.5;
 
-/// Differences below this are a machine's own, in microseconds.
+/// Differences below this are noise of the machine, in microseconds.
 const SMALLEST_US: f64 = 2_000.0;
 
 /// Every endpoint that has a control arm, at the quantiles for which there are enough requests.
@@ -21,7 +23,7 @@ pub fn rows(measured: &Measurements) -> Vec<Reached> {
     measured.latencies.endpoints().iter().flat_map(|of| of_endpoint(measured, of)).collect()
 }
 
-/// Where the faults reach the endpoint's control arm the most.
+/// The quantile at which the faults affect the endpoint's control arm most.
 pub fn of(measured: &Measurements, endpoint: &str) -> Option<Reached> {
     let reached = of_endpoint(measured, endpoint).into_iter().filter(|row| row.beyond);
     reached.max_by(|a, b| a.ratio.total_cmp(&b.ratio))
@@ -32,7 +34,7 @@ fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Reached> {
     if measured.latencies.count(is_control) == 0 {
         return Vec::new();
     }
-    // Where the baseline's plan was not told to anybody, all of it has to do.
+    // If no ledger reported the baseline's rehearsal, the whole baseline is compared.
     let would_be = |tag: &Tag| tag.endpoint == of && tag.phase == Phase::Baseline && tag.arm() != ArmTag::Untouched;
     let all = |tag: &Tag| tag.endpoint == of && tag.phase == Phase::Baseline;
     let told = measured.latencies.count(would_be) > 0;
@@ -47,7 +49,7 @@ fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Reached> {
         let (control_us, baseline_us) = (control.quantile(quantile)?, baseline.quantile(quantile)?);
         let of_baseline = clustering(misses(before, baseline_us, if told { &would_be } else { &all }));
         let b = order_statistic(&baseline, quantile, of_baseline)?;
-        // Where all slow requests are of one moment, only the range is known.
+        // If all slow requests are of one moment, only the range is known.
         let of_control = clustering(misses(fault, control_us, &is_control));
         let range = || Some(Interval { low: control.at_rank(1)? as f64, high: control.at_rank(control.total())? as f64 });
         let c = order_statistic(&control, quantile, of_control).or_else(range)?;
@@ -74,7 +76,8 @@ mod tests {
 
     const OF: &str = "clinic GET /appointment/{id}";
 
-    /// Control requests of the fault phase, from second 15 to 45, are slower by so many microseconds.
+    /// Control requests of the fault phase, from second 15 to 45, are slower by this many
+    /// microseconds.
     fn slower(by: impl Fn(u32) -> u64) -> Vec<Reached> {
         let mut measured = healthy();
         let mut slow = Latencies::default();
@@ -94,19 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn a_control_arm_that_waits_is_beyond_its_baseline_and_one_that_does_not_is_not() {
+    fn a_control_arm_that_waits_is_beyond_its_baseline_and_one_that_does_not_wait_is_not() {
         assert_eq!(beyond(&slower(|_| 0)), Vec::<&str>::new());
         assert!(beyond(&slower(|_| 100_000)).contains(&"p50"));
     }
 
     #[test]
-    fn a_queue_that_grows_is_seen_although_its_seconds_share_one_fate() {
+    fn a_queue_that_grows_is_found_although_its_seconds_are_correlated() {
         let rows = slower(|second| u64::from(second.saturating_sub(15)) * 50_000);
         assert!(beyond(&rows).contains(&"p50"), "{rows:?}");
     }
 
     #[test]
-    fn one_pause_of_the_machine_is_not_the_faults() {
+    fn one_pause_of_the_machine_is_not_blamed_on_the_faults() {
         let rows = slower(|second| if second == 20 { 200_000 } else { 0 });
         assert_eq!(beyond(&rows), Vec::<&str>::new(), "{rows:?}");
     }

@@ -1,14 +1,15 @@
-//! What one sample says: order statistics for quantiles, exact intervals of shares, Holm for many questions at once.
+//! Statistics of one sample: order statistics for quantiles, exact intervals of shares, Holm's
+//! correction for many questions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::counts::Counts;
 use crate::distributions::{binomial_at_most, binomial_quantile};
 
-/// A broken aim must be this unlikely if the aim were kept: one side of a 95 % interval.
+/// The significance level of a broken aim: one side of a 95 % interval.
 pub const ONE_SIDE: f64 = 0.025;
 
-/// A 95 % interval, its unit given by what it is about.
+/// A 95 % interval, in the unit of the quantity it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
@@ -23,22 +24,24 @@ pub fn samples_needed(quantile: f64) -> u64 {
     (0.025_f64.ln() / rare.ln()).ceil() as u64
 }
 
-/// The order-statistic interval of a quantile in microseconds; none where there are too few samples. `clustering` is how many of them tell as
-/// much as one, 1 where they are independent.
+/// The order-statistic interval of a quantile in microseconds; `None` if there are too few samples.
+/// `clustering` is how many of them count as one, 1 if they are independent.
 pub fn order_statistic(counts: &Counts, quantile: f64, clustering: f64) -> Option<Interval> {
     let all = counts.total();
     let n = (all as f64 / clustering.max(1.0)) as u64;
     if n < samples_needed(quantile) {
         return None;
     }
-    // X_(r) <= Q unless fewer than r samples lie below Q: the lower rank misses with at most 2.5 %, and so does the upper.
+    // X_(r) <= Q unless fewer than r samples are below Q: the lower rank misses with at most 2.5 %,
+    // and so does the upper.
     let low = binomial_quantile(0.025, n, quantile).max(1);
     let high = (binomial_quantile(0.975, n, quantile) + 1).min(n);
     let rank = |rank: u64, round: fn(f64) -> f64| (round(rank as f64 / n as f64 * all as f64) as u64).clamp(1, all);
     Some(Interval { low: counts.at_rank(rank(low, f64::floor))? as f64, high: counts.at_rank(rank(high, f64::ceil))? as f64 })
 }
 
-/// The exact 95 % interval of a share (Clopper and Pearson 1934); zero of n is at most 3.7/n. None where there is nothing to take a share of.
+/// The exact 95 % interval of a share (Clopper and Pearson 1934); zero of n is at most 3.7/n.
+/// `None` if `n` is 0.
 pub fn exact_share(hits: u64, n: u64) -> Option<Interval> {
     if n == 0 {
         return None;
@@ -48,7 +51,7 @@ pub fn exact_share(hits: u64, n: u64) -> Option<Interval> {
     Some(Interval { low, high })
 }
 
-/// The smallest share from which on `holds`, by bisection.
+/// The smallest share from which `holds` is true, by bisection.
 fn falls_to(holds: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..60 {
@@ -58,12 +61,14 @@ fn falls_to(holds: impl Fn(f64) -> bool) -> f64 {
     high
 }
 
-/// The chance of at least `hits` of `n` if the true share is `share` at most: small speaks against it.
+/// The probability of at least `hits` of `n` if the true share is at most `share`; a small value is
+/// evidence against that.
 pub fn p_of_at_least(hits: u64, n: u64, share: f64) -> f64 {
     if hits == 0 { 1.0 } else { 1.0 - binomial_at_most(hits - 1, n, share) }
 }
 
-/// Holm's adjusted p-values, in the order given (Holm 1979): so that many questions do not raise false alarms one by one.
+/// Holm's adjusted p-values, in the given order (Holm 1979), so that many questions together do not
+/// raise more false alarms than one.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     let p = |i: usize| p_values.get(i).copied().unwrap_or(1.0);
@@ -103,12 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn no_error_of_n_bounds_the_share_as_two_sided_intervals_do() {
+    fn zero_errors_of_n_bound_the_share_like_a_two_sided_interval() {
         for n in [100, 368, 5_000] {
             let interval = exact_share(0, n).unwrap();
             assert!(interval.low == 0.0 && (interval.high * n as f64 - 3.689).abs() < 0.07, "{n}: {interval:?}");
         }
-        // The number of samples that p99 needs is the number from which on none of them beyond the bound proves it.
+        // The number of samples that p99 needs is the smallest with which no miss at all proves the
+        // bound.
         assert!(exact_share(0, 367).unwrap().high > 0.01 && exact_share(0, 368).unwrap().high <= 0.01);
     }
 

@@ -1,4 +1,5 @@
-//! All that was measured becomes one verdict, one sentence and the reasons for it. It must never be green when nothing was proven.
+//! Turns all measurements into one verdict, one sentence and the reasons. It must never be green if
+//! nothing was proven.
 
 use crate::baseline::{Baseline, Problems};
 use crate::dispositions::Dispositions;
@@ -83,14 +84,15 @@ fn injections(measured: &Measurements) -> Vec<InjectionRow> {
     measured.experiment.faults.iter().map(row).collect()
 }
 
-/// The central 99.9 % of what may be struck of `eligible`. Of bursts each is one throw: their number has the band, and the last one may be cut short.
+/// The central 99.9 % band of the number struck among `eligible`. Each burst is one roll: the band
+/// is for the number of bursts, and the last one may be cut short.
 fn band(fault: &faults::Fault, eligible: u64) -> (u64, u64) {
     let burst = if let faults::Kind::Throttle(burst) = &fault.kind { u64::from(burst.burst.max(1)) } else { 1 };
     let (low, high) = binomial_band(eligible / burst, fault.share.value());
     ((low * burst).saturating_sub(burst - 1), (high * burst + burst - 1).min(eligible))
 }
 
-/// What was wrong before any fault, broken rules among what was missed.
+/// The problems before any fault; broken rules count as missed.
 fn before_any_fault(measured: &Measurements) -> Problems {
     let Some(span) = span(&measured.phases, Phase::Baseline) else { return Problems::default() };
     let (asked, service_times) = (Asked::of(measured), &measured.service_times);
@@ -101,7 +103,8 @@ fn before_any_fault(measured: &Measurements) -> Problems {
     Problems { dead, missed: rules.chain(missed).collect() }
 }
 
-/// Lateness is no trouble of its own: it is part of every latency, so an aim that holds holds all the more. Requests that were never sent are.
+/// Lateness alone is not a problem: it is part of every latency, so an aim that holds would hold
+/// without it too. Requests that were never sent are a problem.
 fn generator_trouble(generator: &Generator) -> Option<String> {
     (generator.achieved_per_s < 0.99 * generator.intended_per_s)
         .then(|| format!("it sent {:.1} requests a second of {:.1} intended", generator.achieved_per_s, generator.intended_per_s))
@@ -109,7 +112,8 @@ fn generator_trouble(generator: &Generator) -> Option<String> {
 
 type Decided = (Verdict, String, Vec<String>);
 
-/// `is_dead` says that an endpoint served nothing before any fault: then no aim can tell what the faults did, and none must look kept.
+/// `is_dead` means that an endpoint served nothing before any fault: then no aim shows the effect
+/// of the faults, and no aim may look kept.
 fn decide(report: &Report, is_dead: bool) -> Decided {
     if let Restored::No { left, command } = &report.restored {
         let sentence = format!("Not everything was put back: {} left. Run `{command}` to undo it.", left.join(", "));
@@ -153,7 +157,8 @@ fn breach(rule: &Invariant) -> String {
     format!("`{}` was broken {} times in {} checks{before}: {}", rule.id, count(rule.broken), count(rule.checked), rule.rule)
 }
 
-/// An aim as a reason: who was judged, what was found, and whether it was so before any fault.
+/// An aim as a reason: the arm that was judged, what was found, and whether it was already so
+/// before any fault.
 fn missed(aim: &Aim) -> String {
     let before = match aim.baseline {
         Some(Answer::Broken) => "; it was so before any fault",
@@ -168,7 +173,7 @@ fn whose(aim: &Aim) -> String {
     format!("{} requests{implied}", aim.arm.words())
 }
 
-/// A comparison of arms is believed only where the control arm agrees with itself.
+/// A comparison of arms counts only if the two halves of the control arm agree.
 fn is_believed(report: &Report, aim: &Aim) -> bool {
     !(matches!(report.method, MethodCheck::Failed(_)) && matches!(aim.expectation.bound, Bound::P99Ratio(_)))
 }
@@ -179,7 +184,7 @@ fn broken(report: &Report) -> Vec<String> {
     rules.chain(aims.map(missed)).collect()
 }
 
-/// Everything that keeps a run from being green.
+/// Everything that prevents a green verdict.
 fn doubts(report: &Report) -> Vec<String> {
     let mut doubts = Vec::new();
     if let Some(why) = &report.generator_trouble {
@@ -188,7 +193,7 @@ fn doubts(report: &Report) -> Vec<String> {
     if report.books.sent == 0 {
         doubts.push("no request was sent in the recorded phases".to_owned());
     }
-    // One with a share of 0 among them: that it strikes nothing proves nothing.
+    // Including one with a share of 0: that it strikes nothing proves nothing.
     let planned = &report.injections;
     if !planned.is_empty() && planned.iter().all(|row| row.books.struck == 0) {
         doubts.push("nothing was struck, although faults were planned".to_owned());
@@ -210,7 +215,7 @@ fn doubts(report: &Report) -> Vec<String> {
     doubts
 }
 
-/// Why a fault is not proven to have struck as it was asked to.
+/// Why a fault is not proven to have struck as planned.
 fn unproven(row: &InjectionRow, planned: usize) -> Option<String> {
     let InjectionRow { books, share, band: (low, high) } = row;
     let (struck, eligible) = (count(books.struck), count(books.eligible));
@@ -255,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_behind_comes_before_everything() {
+    fn leftovers_come_before_everything_else() {
         let left = Restored::No { left: vec!["the layer of `authorizer`".into()], command: "brownout recover".into() };
         verdict(
             |m| {
@@ -328,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_beside_others_that_strikes_nothing_is_never_green() {
+    fn a_fault_that_strikes_nothing_is_never_green_even_if_others_strike() {
         for share in [0.0, 0.001, 0.5, 1.0] {
             let idle = |m: &mut Measurements| {
                 let fault = faults::Fault { name: "idle".into(), share: share.try_into().unwrap(), ..m.experiment.faults[0].clone() };
@@ -351,7 +356,8 @@ mod tests {
         );
     }
 
-    /// Every answer of the fault phase comes so much later from its intended time, and not from its sending.
+    /// Makes every answer of the fault phase later by this, counted from its intended time but not
+    /// from its sending.
     fn late_by(us: u64, measured: &mut Measurements) {
         let mut late = crate::latencies::Latencies::default();
         let by = |tag: &crate::latencies::Tag| if tag.phase == Phase::Fault { us } else { 0 };
@@ -365,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn lateness_of_the_generator_only_adds_so_what_holds_with_it_holds_and_what_breaks_by_it_is_not_shown() {
+    fn lateness_only_adds_so_an_aim_that_holds_with_it_holds_and_one_that_breaks_by_it_is_not_shown() {
         verdict(|m| late_by(40_000, m), Verdict::Held, "struck");
         verdict(|m| late_by(3_000_000, m), Verdict::NotShown, "p99 at most 1s");
         verdict(
@@ -379,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_were_never_sent_take_back_a_green_verdict_but_nothing_that_broke() {
+    fn requests_that_were_never_sent_cancel_a_green_verdict_but_not_a_broken_one() {
         let tired = |m: &mut Measurements| m.generator.achieved_per_s *= 0.9;
         verdict(tired, Verdict::NotShown, "the load generator was saturated");
         verdict(
@@ -406,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowded_machine_is_not_the_systems_fault_and_takes_back_nothing_that_holds() {
+    fn a_crowded_machine_is_not_the_systems_fault_and_cancels_nothing_that_holds() {
         verdict(crowd, Verdict::Held, "struck");
         verdict(
             |m| {
@@ -419,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_behind_a_start_that_a_fault_made_slow_are_the_faults() {
+    fn waits_behind_a_start_that_a_fault_made_slow_are_blamed_on_the_fault() {
         verdict(
             |m| {
                 *m = slow();
@@ -432,13 +438,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_no_ledger_knows_of_for_a_tenth_of_its_invocations_is_not_proven() {
+    fn a_fault_that_is_in_no_ledger_for_a_tenth_of_its_invocations_is_not_proven() {
         verdict(|m| m.injections[0].unknown = 100, Verdict::NotShown, "100 of 900 eligible invocations are in no ledger");
         verdict(|m| m.injections[0].unknown = 9, Verdict::Held, "struck");
     }
 
     #[test]
-    fn what_is_switched_off_or_not_exercised_stands_in_the_sentence() {
+    fn the_sentence_names_what_is_switched_off_or_not_exercised() {
         let off = |m: &mut Measurements| {
             m.experiment.none_broken = false;
             break_a_rule(m);

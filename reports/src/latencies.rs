@@ -1,4 +1,4 @@
-//! What was measured, as histograms: one for each second, endpoint, phase, arm and outcome.
+//! The measured latencies as histograms: one for each second, endpoint, phase, arm and outcome.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,9 +11,9 @@ use crate::rolls::{ArmTag, Rolls};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Traffic flows, nothing is recorded.
+    /// Load is sent, nothing is recorded.
     WarmUp,
-    /// No fault is in force; aims and invariants must hold already.
+    /// No fault is in force; aims and invariants must already hold.
     Baseline,
     /// The faults are in force.
     Fault,
@@ -29,22 +29,23 @@ pub enum Outcome {
     Answered,
     /// Answered with any other status, or the connection failed.
     Failed,
-    /// No answer within the generator's patience.
+    /// No answer within the generator's timeout.
     TimedOut,
-    /// Still under way when the run ended.
+    /// Still in progress when the run ended.
     Cancelled,
 }
 
 /// What a histogram is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tag {
-    /// Such as `clinic GET /appointment/{id}`. Neither comma nor line break; spaces become `_` in the interval log.
+    /// Such as `clinic GET /appointment/{id}`. It must not contain a comma or a line break; spaces
+    /// become `_` in the interval log.
     pub endpoint: String,
-    /// When it was due.
+    /// The phase in which it was due.
     pub phase: Phase,
-    /// What the dice said about it.
+    /// Its rolls.
     pub rolls: Rolls,
-    /// Whether a new environment stood in its way.
+    /// Whether it waited for a new environment.
     pub cold: bool,
     /// How it ended.
     pub outcome: Outcome,
@@ -56,18 +57,18 @@ impl Tag {
         self.rolls.arm()
     }
 
-    /// Whether it counts: a request that the end of the run cancelled says nothing.
+    /// Whether it counts: a request that the end of the run cancelled does not.
     pub fn ended(&self) -> bool {
         self.outcome != Outcome::Cancelled
     }
 
-    /// Failed or timed out.
+    /// Whether it failed or timed out.
     pub fn is_error(&self) -> bool {
         matches!(self.outcome, Outcome::Failed | Outcome::TimedOut)
     }
 }
 
-/// One second of one tag, over and compact.
+/// One closed second of one tag, in compact form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntervalHistogram {
     /// Seconds from the start of the recording.
@@ -80,10 +81,10 @@ pub struct IntervalHistogram {
     pub pairs: Vec<(u32, u32)>,
 }
 
-/// The longest latency that is told apart: one hour.
+/// The longest latency that is recorded exactly: one hour.
 pub const LONGEST_US: u64 = 3_600_000_000;
 
-/// Whether a value that stands for all ends of a request is that of a failure.
+/// Whether a value is the one that represents a failure.
 pub const fn is_failure(us: u64) -> bool {
     us >= LONGEST_US
 }
@@ -91,12 +92,13 @@ pub const fn is_failure(us: u64) -> bool {
 /// Pairs of (lowest value of a bucket in microseconds, count), sorted.
 type Pairs = Vec<(u32, u32)>;
 
-/// All that is kept of one tag and one half of the control arm.
+/// The data of one tag and one half of the control arm.
 #[derive(Debug)]
 struct Series {
     tag: Tag,
     half: bool,
-    /// By second. Sparse: a second has few values, and a dense histogram takes 90 KB.
+    /// The open seconds. They are sparse, because a second has few values and a dense histogram
+    /// takes 90 KB.
     open: BTreeMap<u32, BTreeMap<u32, u32>>,
     closed: BTreeMap<u32, Pairs>,
 }
@@ -107,7 +109,8 @@ impl Series {
     }
 }
 
-/// All histograms of a run. A second is open until it is closed; a request that ends later opens its second again.
+/// All histograms of a run. A second is open until it is closed; a request that ends later reopens
+/// its second.
 #[derive(Debug, Default)]
 pub struct Latencies {
     /// Indexed by tag first, so that a record needs no copy of its tag.
@@ -116,8 +119,9 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// Counts one request: due `second` seconds after the start of the run, answered `latency_us` microseconds after it was due.
-    /// `half` is a coin that depends on the request's root alone; it matters for the control arm only.
+    /// Counts one request: due `second` seconds after the start of the run, answered `latency_us`
+    /// microseconds after it was due. `half` is a coin flip that depends only on the request's
+    /// root; it matters only for the control arm.
     pub fn record(&mut self, second: u32, tag: &Tag, latency_us: u64, half: bool) {
         let value = lowest_equivalent(u32::try_from(latency_us.clamp(1, LONGEST_US)).unwrap_or(u32::MAX));
         if let Some(series) = self.series(tag, half) {
@@ -140,7 +144,7 @@ impl Latencies {
         self.series.get_mut(if index == 0 { first } else { second })
     }
 
-    /// Closes the seconds before `second` and hands them out, by second, for the log.
+    /// Closes the seconds before `second` and returns them, by second, for the log.
     pub fn close_before(&mut self, second: u32) -> Vec<IntervalHistogram> {
         let mut intervals = Vec::new();
         for series in &mut self.series {
@@ -162,7 +166,8 @@ impl Latencies {
         }
     }
 
-    /// Shows every second, open or closed, of the tags that are `wanted`: second, tag, half, pairs.
+    /// Calls `see` for every second, open or closed, of the `wanted` tags: second, tag, half,
+    /// pairs.
     pub fn visit(&self, wanted: impl Fn(&Tag) -> bool, mut see: impl FnMut(u32, &Tag, bool, &[(u32, u32)])) {
         for series in self.series.iter().filter(|series| wanted(&series.tag)) {
             for (second, pairs) in &series.closed {
@@ -175,19 +180,19 @@ impl Latencies {
         }
     }
 
-    /// How many requests there are of the tags that are `wanted`.
+    /// The number of requests with `wanted` tags.
     pub fn count(&self, wanted: impl Fn(&Tag) -> bool) -> u64 {
         let mut total = 0;
         self.visit(wanted, |_, _, _, pairs| total += sum(pairs));
         total
     }
 
-    /// Everything of the tags that are `wanted`, added up.
+    /// The sum of all histograms with `wanted` tags.
     pub fn counts(&self, wanted: impl Fn(&Tag) -> bool) -> Counts {
         self.blocks(wanted, |_, _| Some(())).remove(&()).unwrap_or_default()
     }
 
-    /// The same, apart for each block: `block` names it by second and half.
+    /// The same, for each block separately: `block` names it by second and half.
     pub fn blocks<B: Ord>(&self, wanted: impl Fn(&Tag) -> bool, block: impl Fn(u32, bool) -> Option<B>) -> BTreeMap<B, Counts> {
         let mut all: BTreeMap<B, Vec<(u32, u64)>> = BTreeMap::new();
         self.visit(wanted, |second, _, half, pairs| {
@@ -205,7 +210,7 @@ impl Latencies {
     }
 }
 
-/// How many requests the pairs are of.
+/// The number of requests in the pairs.
 pub(crate) fn sum(pairs: &[(u32, u32)]) -> u64 {
     pairs.iter().map(|(_, count)| u64::from(*count)).sum()
 }
@@ -237,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_that_is_closed_counts_like_an_open_one_and_opens_again_for_a_late_request() {
+    fn a_closed_second_counts_like_an_open_one_and_reopens_for_a_late_request() {
         let mut latencies = Latencies::default();
         for n in 1..=100 {
             latencies.record(3, &tag(false), n * 1_000, n % 2 == 0);

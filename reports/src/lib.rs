@@ -1,4 +1,5 @@
-//! Numbers become a verdict, and a verdict becomes files. Pure but for the files that the caller names: no clock, no socket.
+//! Turns measurements into a verdict, and a verdict into files. Pure except for the files that the
+//! caller names: no clock, no socket.
 
 pub mod aims;
 pub mod baseline;

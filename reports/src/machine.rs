@@ -3,7 +3,8 @@
 use crate::measurements::Measurements;
 use crate::words::{count, time};
 
-/// Waits for an environment behind a start that a fault made slow are the fault's.
+/// Why the platform was the bottleneck, if it was. Waits behind a start that a fault made slow are
+/// the fault's effect.
 pub(crate) fn platform_trouble(measured: &Measurements) -> Option<String> {
     let platform = &measured.platform;
     let is_init =
@@ -22,7 +23,8 @@ pub(crate) fn platform_trouble(measured: &Measurements) -> Option<String> {
     })
 }
 
-/// How long invocations waited for this machine at p99, in microseconds, where it was the bottleneck; else nothing.
+/// How long invocations waited for this machine at p99, in microseconds; 0 if it was not the
+/// bottleneck.
 pub(crate) fn machine_wait_us(measured: &Measurements) -> u64 {
     platform_trouble(measured).map_or(0, |_| u64::try_from(measured.platform.queue_p99.as_micros()).unwrap_or(u64::MAX))
 }

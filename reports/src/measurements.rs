@@ -1,4 +1,4 @@
-//! Everything the engine measured and nothing it concluded: the input of the verdict.
+//! Everything the engine measured, without conclusions: the input of the verdict.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::dispositions::Dispositions;
 use crate::expectation::Expectation;
 use crate::latencies::{Latencies, Phase};
 
-/// One run, measured.
+/// The measurements of one run.
 #[derive(Debug)]
 pub struct Measurements {
-    /// What was asked.
+    /// The experiment.
     pub experiment: Experiment,
     /// When each phase began and ended, in seconds from the start of the recording (the start of the baseline).
     pub phases: Vec<PhaseSpan>,
@@ -20,17 +20,19 @@ pub struct Measurements {
     pub started_unix_ms: u64,
     /// Latency from the intended time.
     pub latencies: Latencies,
-    /// Latency from the actual sending, of the same requests: what lateness of the generator has no part in.
+    /// Latency from the actual time of sending, of the same requests: without lateness of the
+    /// generator.
     pub service_times: Latencies,
-    /// The generator's books.
+    /// The generator's counts.
     pub books: Books,
-    /// What became of everything that came in without HTTP: mails, sign-ins' records, expiries.
+    /// The outcomes of everything that arrived without HTTP: mails, sign-ins' records, expiries.
     pub dispositions: Vec<Dispositions>,
-    /// Deployments of one API, to be compared; empty where there are not several.
+    /// Deployments of one API to compare; empty unless there are several.
     pub deployments: Vec<Deployment>,
-    /// The ledgers' books, one row a fault.
+    /// The counts of the ledgers, one row a fault.
     pub injections: Vec<Injections>,
-    /// Requests whose ledger entries were missing, double, or of the wrong arm. Not empty means that the harness is at fault.
+    /// Requests whose ledger entries were missing, double, or of the wrong arm. If not empty, the
+    /// harness has a bug.
     pub discrepancies: Vec<String>,
     /// The generator's own health.
     pub generator: Generator,
@@ -38,17 +40,17 @@ pub struct Measurements {
     pub platform: Platform,
     /// What the oracles found.
     pub invariants: Vec<Invariant>,
-    /// Desired to reported and the like are endpoints in `latencies`; this is how the run ended.
+    /// How the run ended.
     pub end: End,
-    /// Whether everything is as it was.
+    /// Whether everything is restored.
     pub restored: Restored,
-    /// What no rule can see on this target, in a few words each.
+    /// What no rule can check on this target, in a few words each.
     pub unchecked: Vec<String>,
-    /// Notes for the reader: cold starts, notes of the extensions, what was not exercised.
+    /// Notes for the reader: cold starts, notes of the extensions, rules that were not exercised.
     pub notes: Vec<String>,
 }
 
-/// What was asked.
+/// The experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
     /// The file's name without `.toml`.
@@ -69,19 +71,20 @@ pub struct Experiment {
     pub faults: Vec<Fault>,
     /// The aims.
     pub expectations: Vec<Expectation>,
-    /// Endpoints whose errors are let go (`errors = "any"`).
+    /// Endpoints whose errors are accepted (`errors = "any"`).
     #[serde(default)]
     pub any_errors: Vec<String>,
     /// Whether a broken invariant breaks the experiment.
     pub none_broken: bool,
-    /// How much faster than at AWS the long waits went, such as `queues 30 times faster`; empty where time was as it is.
+    /// How much faster than at AWS the long waits went, such as `queues 30 times faster`; empty if
+    /// nothing was faster.
     #[serde(default)]
     pub compressed_time: String,
     /// Version of brownout.
     pub version: String,
 }
 
-/// One of several deployments of one API: the same routes, spread over functions in its own way.
+/// One of several deployments of one API: the same routes, spread over different functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     /// Its name.
@@ -93,18 +96,18 @@ pub struct Deployment {
 /// A route of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// By what it is the same in other deployments, such as `GET /users/{id}`.
+    /// The key that it shares with other deployments, such as `GET /users/{id}`.
     pub route: String,
-    /// What its requests are recorded under.
+    /// The endpoint under which its requests are recorded.
     pub endpoint: String,
     /// The function that serves it.
     pub function: String,
 }
 
-/// A phase's place in the run.
+/// When a phase was.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PhaseSpan {
-    /// Which.
+    /// The phase.
     pub phase: Phase,
     /// First second.
     pub from_s: f64,
@@ -112,7 +115,8 @@ pub struct PhaseSpan {
     pub to_s: f64,
 }
 
-/// What the generator sent and what became of it. `sent = answered + failed + timed_out + cancelled`, or the books do not balance.
+/// The requests that the generator sent, and their outcomes.
+/// `sent = answered + failed + timed_out + cancelled`, or the counts do not balance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Books {
     /// Requests due in the recorded phases.
@@ -129,30 +133,30 @@ pub struct Books {
     pub cancelled: u64,
 }
 
-/// The books of one fault.
+/// The counts of one fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Injections {
     /// The fault's name.
     pub fault: String,
     /// Where it strikes, as its place prints.
     pub place: String,
-    /// Eligible invocations: those in the ledger, and those that no ledger knows.
+    /// Eligible invocations: those in a ledger, and those missing from every ledger.
     pub eligible: u64,
-    /// Of these, how many no ledger knows.
+    /// Of these, how many are missing from every ledger.
     #[serde(default)]
     pub unknown: u64,
     /// Of these, how many the roll planned to strike.
     pub planned: u64,
     /// Of these, how many were struck.
     pub struck: u64,
-    /// Sum of what was asked to be waited by those that waited, in microseconds.
+    /// Sum of the requested waits of those that waited, in microseconds.
     pub asked_us: u64,
-    /// Sum of what was really waited, in microseconds.
+    /// Sum of their actual waits, in microseconds.
     pub waited_us: u64,
 }
 
 impl Injections {
-    /// The empty book of a fault.
+    /// Empty counts of a fault.
     pub fn none_of(fault: &Fault) -> Self {
         Self {
             fault: fault.name.clone(),
@@ -167,12 +171,12 @@ impl Injections {
     }
 }
 
-/// The generator watching itself.
+/// The generator's own health.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Generator {
-    /// Arrivals a second that were intended.
+    /// The intended arrivals a second.
     pub intended_per_s: f64,
-    /// Arrivals a second that were started.
+    /// The started arrivals a second.
     pub achieved_per_s: f64,
     /// How late requests were started: median.
     pub lag_p50: Duration,
@@ -184,20 +188,21 @@ pub struct Generator {
     pub cpu: f64,
 }
 
-/// The platform watching itself.
+/// The platform's own health.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Platform {
     /// Invocations in the recorded phases.
     pub invocations: u64,
     /// Environments started.
     pub environments: u64,
-    /// Invocations that waited for an environment although the concurrency allowed another: the machine is the bottleneck.
+    /// Invocations that waited for an environment although the concurrency allowed another one: the
+    /// machine is the bottleneck.
     pub queued: u64,
     /// 99th percentile of that wait.
     pub queue_p99: Duration,
     /// Throttled by reserved concurrency.
     pub throttled: u64,
-    /// Environments that crashed or ran into their timeout.
+    /// Environments that crashed or reached their timeout.
     pub ended_badly: u64,
 }
 
@@ -225,11 +230,11 @@ pub struct Exchange {
     pub at_s: f64,
     /// Trace root, to find it in logs.
     pub root: String,
-    /// What was asked, such as `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
+    /// The request, such as `POST /control/Thermostat1 as jane_doe, SetTemperature 79`.
     pub asked: String,
-    /// What came back, such as `200`.
+    /// The answer, such as `200`.
     pub answered: String,
-    /// What should have come back, and why.
+    /// The right answer, and why.
     pub expected: String,
     /// A command that repeats it.
     pub repeat: String,
@@ -239,7 +244,7 @@ pub struct Exchange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
-    /// To the end of the last phase.
+    /// It reached the end of the last phase.
     Finished,
     /// The baseline already broke an aim or an invariant; nothing was struck.
     BrokenBaseline,
@@ -247,21 +252,21 @@ pub enum End {
     Stopped(String),
     /// The user stopped it.
     Interrupted,
-    /// It could not go on.
+    /// It failed.
     Failed(String),
 }
 
-/// Whether everything is as it was before.
+/// Whether everything is restored as before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restored {
-    /// Nothing of ours is left.
+    /// Nothing of brownout is left.
     Yes,
     /// What is left, and the command that undoes it.
     No {
         /// What is still attached or running.
         left: Vec<String>,
-        /// What undoes it.
+        /// The command that undoes it.
         command: String,
     },
 }

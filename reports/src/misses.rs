@@ -1,6 +1,7 @@
-//! The share of an endpoint's requests that miss a bound, by blocks of 5 s, and how sure that share is. Requests of one moment share their fate
-//! (a pause, a busy neighbour), so blocks are compared with each other; the interval is never narrower than if requests were independent.
-//! What it says is about the seconds that were measured.
+//! The share of an endpoint's requests that miss a bound, by blocks of 5 s, with its uncertainty.
+//! Requests of one moment are correlated (a pause, a busy neighbour), so blocks are compared with
+//! each other; the interval is never narrower than for independent requests. The result is about
+//! the seconds that were measured.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +11,26 @@ use crate::intervals::{Interval, exact_share, p_of_at_least};
 use crate::latencies::{Latencies, Tag};
 use crate::measurements::PhaseSpan;
 
-/// How many missed, of how many.
+/// The misses and requests of one block.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Block {
-    /// Missed.
+    /// The misses.
     pub missed: u64,
-    /// Of so many.
+    /// The requests.
     pub of: u64,
 }
 
 /// When a request misses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Miss {
-    /// It failed, or it took longer than so many microseconds.
+    /// It failed, or it took longer than this many microseconds.
     LongerThan(u64),
     /// It failed.
     Failed,
 }
 
 impl Miss {
-    /// The same with so many microseconds more.
+    /// The same with this many microseconds more.
     pub const fn later_by(self, us: u64) -> Self {
         match self {
             Self::LongerThan(limit) => Self::LongerThan(limit.saturating_add(us)),
@@ -37,7 +38,8 @@ impl Miss {
         }
     }
 
-    /// How many of a tag's requests miss. The bucket that holds the bound keeps it: 0.1 % is what a histogram can tell.
+    /// How many of a tag's requests miss. Values in the bound's own bucket count as kept: the
+    /// resolution of a histogram is 0.1 %.
     pub fn count(self, tag: &Tag, pairs: &[(u32, u32)]) -> u64 {
         match self {
             _ if tag.is_error() => crate::latencies::sum(pairs),
@@ -47,32 +49,33 @@ impl Miss {
     }
 }
 
-/// The block of 5 s in which a second of a phase lies; the last one takes what is left over.
+/// The 5 s block of a second of a phase; the last block includes the remainder.
 pub fn block(span: PhaseSpan, second: u32) -> usize {
     let blocks = (((span.to_s - span.from_s) / BLOCK_S).floor() as usize).max(1);
     ((((f64::from(second) - span.from_s) / BLOCK_S).max(0.0)) as usize).min(blocks - 1)
 }
 
-/// What missed, by block; blocks without a request are left out.
+/// The misses by block, without blocks that have no request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Misses(Vec<Block>);
 
-/// A share as it was found, with how sure it is.
+/// The uncertainty of a share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
     /// The 95 % interval.
     pub interval: Interval,
-    /// How many times wider than that of independent requests it is, squared: so many requests tell as much as one.
+    /// How many times wider than for independent requests it is, squared: this many requests count
+    /// as one.
     pub clustering: f64,
 }
 
 impl Misses {
-    /// Of blocks.
+    /// The misses of these blocks.
     pub fn new(blocks: impl IntoIterator<Item = Block>) -> Self {
         Self(blocks.into_iter().filter(|block| block.of > 0).collect())
     }
 
-    /// The requests with `wanted` tags that miss.
+    /// The misses among requests with `wanted` tags.
     pub fn of(latencies: &Latencies, span: PhaseSpan, miss: Miss, wanted: impl Fn(&Tag) -> bool) -> Self {
         let mut blocks: BTreeMap<usize, Block> = BTreeMap::new();
         latencies.visit(
@@ -86,22 +89,23 @@ impl Misses {
         Self::new(blocks.into_values())
     }
 
-    /// How many missed.
+    /// The number of misses.
     pub fn missed(&self) -> u64 {
         self.0.iter().map(|block| block.missed).sum()
     }
 
-    /// Of how many.
+    /// The number of requests.
     pub fn total(&self) -> u64 {
         self.0.iter().map(|block| block.of).sum()
     }
 
-    /// The share that missed; 0 where there is nothing.
+    /// The share that missed; 0 if there are no requests.
     pub fn share(&self) -> f64 {
         self.missed() as f64 / self.total().max(1) as f64
     }
 
-    /// The standard error of the share by blocks, as that of a ratio of two sums (Cochran, Sampling Techniques, 6.3); none for a single block.
+    /// The standard error of the share by blocks, as for a ratio of two sums (Cochran, Sampling
+    /// Techniques, 6.3); `None` for a single block.
     fn error(&self) -> Option<f64> {
         let (blocks, total, share) = (self.0.len() as f64, self.total() as f64, self.share());
         let squares: f64 = self.0.iter().map(|block| (block.missed as f64 - share * block.of as f64).powi(2)).sum();
@@ -112,11 +116,11 @@ impl Misses {
         self.0.len() as f64 - 1.0
     }
 
-    /// The interval; none where there is no request.
+    /// The interval; `None` if there are no requests.
     pub fn found(&self) -> Option<Found> {
         let exact = exact_share(self.missed(), self.total())?;
         let Some(error) = self.error() else {
-            // Of a single block nobody knows whether its misses are one event or many.
+            // In a single block, the misses may be one event or many.
             let high = if self.missed() == 0 { exact.high } else { 1.0 };
             return Some(Found { interval: Interval { high, ..exact }, clustering: 1.0 });
         };
@@ -127,11 +131,11 @@ impl Misses {
         Some(Found { interval: Interval { low: exact.low.min(low), high: exact.high.max(high) }, clustering })
     }
 
-    /// The chance of so many misses if the true share were `bound`: exact at any number of requests. Unless the share lies grossly beyond the
-    /// bound, blocks must agree too.
+    /// The probability of this many misses if the true share were `bound`, exact for any number of
+    /// requests. Unless the share is far beyond the bound, blocks must agree too.
     pub fn p_above(&self, bound: f64) -> f64 {
         let exact = p_of_at_least(self.missed(), self.total(), bound);
-        // The same as that the exact interval lies above it.
+        // Equivalent to: the exact interval is above it.
         let is_gross = p_of_at_least(self.missed(), self.total(), gross(bound)) < 0.025;
         match self.error() {
             _ if is_gross => exact,
@@ -141,7 +145,8 @@ impl Misses {
     }
 }
 
-/// So far beyond a bound on a share no clustering excuses: four times the bound, or half of what lies above it.
+/// A share so far beyond the bound that clustering cannot explain it: four times the bound, or half
+/// way from the bound to 1.
 fn gross(bound: f64) -> f64 {
     (4.0 * bound).min(f64::midpoint(bound, 1.0))
 }
@@ -155,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn everything_beyond_the_bound_is_seen_at_any_number_of_requests() {
-        // 367 of 367 once "needed 1 more".
+    fn a_miss_by_every_request_is_found_at_any_number_of_requests() {
+        // An earlier version answered "needs 1 more" for 367 of 367.
         for n in [6, 20, 367] {
             assert!(misses(&[(n / 2, n / 2), (n - n / 2, n - n / 2)]).p_above(0.01) < 1e-9, "{n}");
         }
-        // Half of two blocks, all in one of them.
+        // Half of two blocks, all of it in one block.
         assert!(misses(&[(0, 50), (50, 50)]).p_above(0.01) < 1e-9);
     }
 

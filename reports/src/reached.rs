@@ -1,4 +1,4 @@
-//! How far the faults reach an endpoint that they do not strike.
+//! How much the faults affect requests that they do not strike.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +20,13 @@ pub struct Reached {
     pub ratio: f64,
     /// From the ends of the two intervals: wider than 95 %.
     pub interval: Interval,
-    /// Whether control has left its baseline by more than [`crate::interference::MARGIN`]: it surely misses that as an aim.
+    /// Whether control is beyond its baseline by more than [`crate::interference::MARGIN`]: it
+    /// certainly misses that as an aim.
     pub beyond: bool,
 }
 
 impl Reached {
-    /// In words.
+    /// The text for people.
     pub fn words(&self) -> String {
         let (control, baseline) = (time(self.control_us as f64), time(self.baseline_us as f64));
         format!(

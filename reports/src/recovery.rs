@@ -1,7 +1,8 @@
-//! How long it took, after the calm, until an endpoint kept its aims again: the first window of 5 s that does not surely miss one of them, and
-//! from which on the next 30 s keep them as a whole. A window misses an aim by the exact binomial; the 30 s are judged by blocks, as the fault
-//! phase is, because a pause of a second, which the aims allow, fills a good part of one window. The error of the whole run is spread over all
-//! windows and aims (Bonferroni).
+//! How long it took, after the calm, until an endpoint met its aims again: up to the first window
+//! of 5 s that does not certainly miss an aim, and after which the next 30 s as a whole meet them
+//! too. A window is judged by the exact binomial. The 30 s are judged by blocks, like the fault
+//! phase, because a pause of a second, which the aims allow, fills a large part of one window. The
+//! error of the whole run is spread over all windows and aims (Bonferroni).
 
 use std::collections::BTreeMap;
 
@@ -16,12 +17,12 @@ use crate::tables::span;
 
 /// The length of a window in seconds.
 pub const WINDOW_S: u32 = 5;
-/// A window with fewer requests is passed over.
+/// A window with fewer requests is skipped.
 pub const FEWEST: u64 = 5;
-/// For how long the aims must then be kept.
+/// How long the aims must then be met.
 pub const KEPT_S: f64 = 30.0;
 
-/// An aim that a window can keep, with what missed it second by second.
+/// An aim that a window can meet, with its misses by second.
 struct Kept {
     what: String,
     allowed: f64,
@@ -33,20 +34,21 @@ impl Kept {
         self.seconds.range(from..to).fold(Block::default(), |sum, (_, one)| Block { missed: sum.missed + one.missed, of: sum.of + one.of })
     }
 
-    /// Whether the window surely misses; none where it has too few requests.
+    /// Whether the window certainly misses; `None` if it has too few requests.
     fn window_misses(&self, start: u32, level: f64) -> Option<bool> {
         let Block { missed, of } = self.within(start, start + WINDOW_S);
         (of >= FEWEST).then(|| p_of_at_least(missed, of, self.allowed) < level)
     }
 
-    /// Whether the next [`KEPT_S`] surely miss as a whole.
+    /// Whether the next [`KEPT_S`] as a whole certainly miss.
     fn rest_misses(&self, start: u32, level: f64) -> bool {
         let blocks = (start..start + KEPT_S as u32).step_by(WINDOW_S as usize).map(|from| self.within(from, from + WINDOW_S));
         Misses::new(blocks).p_above(self.allowed) < level
     }
 }
 
-/// The aims to recover to: those of the experiment, and errors unless it bounds them for requests that are not struck, or lets them go.
+/// The aims to recover to: those of the experiment, and errors unless it bounds them for requests
+/// that are not struck, or accepts them.
 fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
     let own = measured.experiment.expectations.iter().filter(|aim| aim.of == of).filter_map(|aim| {
         let (miss, allowed) = aim.bound.allows()?;
@@ -73,7 +75,8 @@ fn aims(measured: &Measurements, of: &str) -> Vec<Kept> {
     wanted.into_iter().map(kept).collect()
 }
 
-/// When `endpoint` kept its aims again; none where there was no recovery phase or nothing to recover to.
+/// When `endpoint` met its aims again; `None` if there was no recovery phase or no aim to recover
+/// to.
 pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
     let recovery = span(&measured.phases, Phase::Recovery)?;
     let aims = aims(measured, endpoint);
@@ -82,13 +85,13 @@ pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
     }
     let (from, to) = (recovery.from_s.floor().max(0.0) as u32, recovery.to_s.ceil().max(0.0) as u32);
     let starts: Vec<u32> = (from..=to.saturating_sub(WINDOW_S).max(from)).collect();
-    // Two questions to each aim at each start.
+    // Two tests of each aim at each start.
     let level = ONE_SIDE / (2 * starts.len() * aims.len()) as f64;
-    // Whether each window keeps all aims; none where no aim has enough requests in it.
+    // Whether each window meets all aims; `None` if no aim has enough requests in it.
     let kept = |start: u32| aims.iter().filter_map(|aim| aim.window_misses(start, level)).reduce(|a, b| a || b).map(|missed| !missed);
     let mut windows: Vec<Option<bool>> = starts.iter().map(|start| kept(*start)).collect();
     let seen = windows.iter().filter(|kept| kept.is_some()).count();
-    // A window without enough requests is as the next one that has them.
+    // A window without enough requests counts like the next one that has them.
     let mut next = None;
     for kept in windows.iter_mut().rev() {
         *kept = kept.or(next);
@@ -105,7 +108,8 @@ pub fn of(measured: &Measurements, endpoint: &str) -> Option<Recovered> {
     })
 }
 
-/// What the rest of the recovery has too few requests for, or too many misses: it must rule out twice what each aim allows.
+/// What the rest of the recovery does not show, because it has too few requests or too many misses:
+/// it must rule out twice the misses that each aim allows.
 fn lacks(aims: &[Kept], start: u32, to: u32) -> Option<String> {
     aims.iter().find_map(|aim| {
         let rest = aim.within(start, to.saturating_add(1));

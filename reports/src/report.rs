@@ -1,4 +1,5 @@
-//! What was concluded, with everything that the formats need except the histograms: the content of `result.json`.
+//! The conclusions, with everything that the formats need except the histograms: the content of
+//! `result.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +13,10 @@ use crate::reached::Reached;
 use crate::rolls::ArmTag;
 use crate::verdict::Verdict;
 
-/// The version of the form of `result.json` that this code writes and reads.
+/// The version of the format of `result.json` that this code writes and reads.
 pub const VERSION: u32 = 2;
 
-/// A run, judged.
+/// A judged run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// [`VERSION`].
@@ -26,21 +27,21 @@ pub struct Report {
     pub exit_code: u8,
     /// The verdict in one plain sentence.
     pub sentence: String,
-    /// Why, one reason an item.
+    /// The reasons, one an item.
     pub reasons: Vec<String>,
     /// Injections carried out, all faults together.
     pub struck: u64,
     /// Injections that the rolls planned for the invocations that arrived.
     pub planned: u64,
-    /// Requests sent; what became of them is in `books`.
+    /// Requests sent; their outcomes are in `books`.
     pub sent: u64,
-    /// What was asked.
+    /// The experiment.
     pub experiment: Experiment,
     /// When each phase began and ended.
     pub phases: Vec<PhaseSpan>,
     /// The wall clock at second 0, milliseconds since 1970.
     pub started_unix_ms: u64,
-    /// The aims and what became of them.
+    /// The aims and their answers.
     pub aims: Vec<Aim>,
     /// What the oracles found.
     pub invariants: Vec<Invariant>,
@@ -48,39 +49,39 @@ pub struct Report {
     pub endpoints: Vec<EndpointRow>,
     /// Treatment against control, for each fault.
     pub effects: Vec<EffectRow>,
-    /// Control against baseline: whether the faults reach requests that they did not strike.
+    /// Control against baseline: whether the faults affect requests that they did not strike.
     pub interference: Vec<Reached>,
-    /// What was wrong before any fault.
+    /// The problems before any fault.
     pub before_any_fault: Vec<String>,
     /// The check of the method on itself.
     pub method: MethodCheck,
-    /// When each endpoint with an aim was itself again.
+    /// When each endpoint with an aim had recovered.
     pub recoveries: Vec<Recovered>,
-    /// The generator's books.
+    /// The generator's counts.
     pub books: Books,
-    /// What became of everything that came in without HTTP.
+    /// The outcomes of everything that arrived without HTTP.
     #[serde(default)]
     pub dispositions: Vec<Dispositions>,
-    /// Deployments of one API side by side; empty where there are not several.
+    /// Deployments of one API side by side; empty unless there are several.
     #[serde(default)]
     pub deployments: Vec<DeploymentRow>,
-    /// Where the books do not balance.
+    /// Differences between the counts.
     pub discrepancies: Vec<String>,
-    /// The ledgers' books.
+    /// The counts of the ledgers.
     pub injections: Vec<InjectionRow>,
     /// The generator's health.
     pub generator: Generator,
-    /// Why the generator was too slow; none where it was healthy.
+    /// Why the generator was too slow; `None` if it was healthy.
     pub generator_trouble: Option<String>,
     /// The platform's health.
     pub platform: Platform,
-    /// Why the platform was the bottleneck; none where it was not.
+    /// Why the platform was the bottleneck; `None` if it was not.
     pub platform_trouble: Option<String>,
     /// How the run ended.
     pub end: End,
-    /// Whether everything is as it was.
+    /// Whether everything is restored.
     pub restored: Restored,
-    /// What no rule can see on this target.
+    /// What no rule can check on this target.
     #[serde(default)]
     pub unchecked: Vec<String>,
     /// Notes for the reader.
@@ -91,16 +92,16 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// The interval lies within the bound.
+    /// The interval is within the bound.
     Holds,
-    /// The interval lies beyond the bound.
+    /// The interval is beyond the bound.
     Broken,
     /// Neither.
     NotShown,
 }
 
 impl Answer {
-    /// For people.
+    /// The text for people.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Holds => "holds",
@@ -110,16 +111,16 @@ impl Answer {
     }
 }
 
-/// An aim and what became of it.
+/// An aim and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Aim {
     /// What was expected.
     pub expectation: Expectation,
-    /// Who expects it.
+    /// Where it comes from.
     pub source: Source,
-    /// Whose requests were judged.
+    /// The arm that was judged.
     pub arm: AimArm,
-    /// The same in words, such as `p99 at most 1s`.
+    /// The aim in words, such as `p99 at most 1s`.
     pub asked: String,
     /// What was found, in words.
     pub found: String,
@@ -127,21 +128,22 @@ pub struct Aim {
     pub interval: String,
     /// The answer.
     pub answer: Answer,
-    /// What a reader should know about the answer; empty where it speaks for itself.
+    /// What a reader should know about the answer; may be empty.
     pub why: String,
-    /// The chance of such a measurement if the aim is kept.
+    /// The probability of such a measurement if the aim is kept.
     pub p_broken: f64,
-    /// The same aim in the baseline; none where it had no request, or where the aim compares phases or arms.
+    /// The same aim in the baseline; `None` if that had no request, or if the aim compares phases
+    /// or arms.
     pub baseline: Option<Answer>,
 }
 
-/// Who expects something.
+/// Where an aim comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The experiment's file.
     Experiment,
-    /// It holds unless the file says otherwise: see [`crate::implied`].
+    /// It applies unless the file says otherwise: see [`crate::implied`].
     Implied,
 }
 
@@ -154,30 +156,31 @@ pub struct EndpointRow {
     pub phase: Phase,
     /// The arm.
     pub arm: ArmTag,
-    /// Requests that came to an end.
+    /// Requests that ended.
     pub requests: u64,
     /// Of these, failed or timed out.
     pub errors: u64,
     /// 95 % interval of the share of errors.
     pub errors_interval: Option<Interval>,
-    /// How many of them a new environment stood in the way of.
+    /// How many of them waited for a new environment.
     pub cold: u64,
-    /// p50, p90 and p99, failures as the slowest.
+    /// p50, p90 and p99, with failures as the slowest.
     pub quantiles: Vec<Quantile>,
-    /// The longest that an answer or a failure took, in microseconds.
+    /// The longest time of an answer or a failure, in microseconds.
     pub longest_us: Option<u64>,
-    /// 95 % interval of p99 in microseconds; none where there are too few, or where it ends among failures.
+    /// 95 % interval of p99 in microseconds; `None` if there are too few requests, or if it ends
+    /// among failures.
     pub p99_interval: Option<Interval>,
 }
 
-/// A quantile, marked where there are too few requests for it.
+/// A quantile, with what it lacks if there are too few requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quantile {
     /// Such as `p99`.
     pub at: String,
-    /// In microseconds; none where the quantile is a failure.
+    /// In microseconds; `None` if the quantile is a failure.
     pub us: Option<u64>,
-    /// How many more requests a 95 % interval of it needs; above 0 the number is not to be relied on.
+    /// How many more requests a 95 % interval of it needs; above 0 the number is not reliable.
     pub needs: u64,
 }
 
@@ -186,13 +189,13 @@ pub struct Quantile {
 pub struct EffectRow {
     /// The endpoint.
     pub endpoint: String,
-    /// The fault whose roll parts the arms.
+    /// The fault whose roll separates the arms.
     pub fault: String,
     /// Such as `p99`.
     pub quantile: String,
-    /// Treatment over control; none where there are too few.
+    /// Treatment over control; `None` if there are too few requests.
     pub effect: Option<Ratio>,
-    /// What is missing; empty where nothing is.
+    /// What is missing; may be empty.
     pub missing: String,
 }
 
@@ -207,7 +210,7 @@ pub struct Ratio {
     pub treatment_us: u64,
     /// Control in microseconds.
     pub control_us: u64,
-    /// Whether it differs from 1 when all comparisons of the run are counted (Holm, 5 %).
+    /// Whether it differs from 1 after the correction for all comparisons of the run (Holm, 5 %).
     pub differs: bool,
 }
 
@@ -217,40 +220,40 @@ pub struct Ratio {
 pub enum MethodCheck {
     /// Not made, and why.
     NotMade(String),
-    /// The halves agree; so many comparisons were made.
+    /// The halves agree in this many comparisons.
     Passed(usize),
     /// They differ, and where.
     Failed(String),
 }
 
-/// When an endpoint kept its aims again.
+/// When an endpoint met its aims again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recovered {
     /// The endpoint.
     pub endpoint: String,
-    /// Seconds from the calm; none where it did not within what was watched.
+    /// Seconds from the calm; `None` if it did not recover while it was watched.
     pub after_s: Option<f64>,
-    /// How long was watched.
+    /// How long it was watched.
     pub watched_s: f64,
     /// Windows of 5 s with enough requests.
     pub windows: usize,
-    /// What the time after that does not show; empty where it shows that all aims are kept.
+    /// What the time after that does not show; empty if it shows that all aims are met.
     #[serde(default)]
     pub lacks: String,
 }
 
-/// One fault's books and the band they must lie in.
+/// One fault's counts and the band they must be in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InjectionRow {
-    /// The books.
+    /// The counts.
     pub books: Injections,
-    /// The share that was asked.
+    /// The requested share.
     pub share: f64,
     /// The exact binomial 99.9 % band for the number struck.
     pub band: (u64, u64),
 }
 
-/// Six significant digits: enough for everyone, and JSON brings them back as they were.
+/// Six significant digits: enough for every use, and JSON reads them back unchanged.
 pub(crate) fn short(value: f64) -> f64 {
     if value.is_finite() { format!("{value:.5e}").parse().unwrap_or(0.0) } else { 0.0 }
 }

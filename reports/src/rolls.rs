@@ -1,15 +1,16 @@
-//! What the dice said about a request: which faults were about it and which of them struck. Arms are as rolled (intention to treat): a strike that
-//! could not be carried out stays in its arm, or the arms would differ by more than chance.
+//! The rolls of a request: which faults were about it and which of them struck. Arms are as rolled
+//! (intention to treat): a strike that could not be carried out stays in its arm, or the arms would
+//! differ by more than chance.
 
 use serde::{Deserialize, Serialize};
 
-/// Some of an experiment's faults, by their place in its list; it holds the first 64.
+/// A set of an experiment's faults, by their index in its list; it can hold the first 64.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FaultSet(u64);
 
 impl FaultSet {
-    /// No experiment has more faults than this.
+    /// The most faults of an experiment.
     pub const MOST: usize = 64;
 
     /// The set of this one fault.
@@ -32,17 +33,17 @@ impl FaultSet {
         self.0 |= Self::of(index).0;
     }
 
-    /// Whether the fault is among them.
+    /// Whether the set contains the fault.
     pub const fn has(self, index: usize) -> bool {
         self.0 & Self::of(index).0 != 0
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether the two have none in common.
+    /// Whether the two sets have no fault in common.
     pub const fn is_disjoint(self, other: Self) -> bool {
         self.0 & other.0 == 0
     }
@@ -52,9 +53,9 @@ impl FaultSet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArmTag {
-    /// At least one fault was rolled to strike on its way.
+    /// At least one fault was rolled to strike.
     Treatment,
-    /// Faults were about it, and all rolls left it alone.
+    /// Faults were about it, and no roll struck.
     Control,
     /// No fault was about it (another endpoint, a cached decision, no plan in force).
     Untouched,
@@ -65,9 +66,10 @@ pub enum ArmTag {
 pub struct Rolls {
     /// The faults that were about it.
     pub about: FaultSet,
-    /// Of these, those that struck: at any of its calls, where each call has a roll of its own.
+    /// Of these, those that struck, at any of its calls if each call has its own roll.
     pub struck: FaultSet,
-    /// Of these, those that struck the first call. Who is struck later depends on how often a request tries, so effects go by this one.
+    /// Of these, those that struck the first call. Whether later calls are struck depends on the
+    /// number of retries, so effects use only this one.
     pub first: FaultSet,
 }
 

@@ -1,4 +1,4 @@
-//! A run made up for tests: what a healthy and a slow system would have given.
+//! Made-up runs for tests: the measurements of a healthy and of a slow system.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ fn experiment() -> Experiment {
     }
 }
 
-/// Two that share a route.
+/// Two deployments that share a route.
 fn deployments() -> Vec<Deployment> {
     let with_one = |(name, endpoint, function): (&str, &str, &str)| Deployment {
         name: name.into(),
@@ -91,7 +91,7 @@ fn deployments() -> Vec<Deployment> {
     [("clinic", CLINIC, "authorizer"), ("thermostat", "thermostat POST /control/{thing}", "thermostat-api")].map(with_one).into()
 }
 
-/// What nobody should have been answered.
+/// An exchange that breaks a rule: the answer should have been a denial.
 fn forbidden() -> Exchange {
     Exchange {
         at_s: 21.4,
@@ -167,7 +167,7 @@ pub(crate) fn healthy() -> Measurements {
     run(1.0)
 }
 
-/// The same, four times as slow under fault as it may be.
+/// The same system, under fault four times slower than allowed.
 pub(crate) fn slow() -> Measurements {
     run(12.0)
 }

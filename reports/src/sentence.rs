@@ -57,7 +57,7 @@ fn uncovered(report: &Report) -> String {
     format!("{idle}{unchecked}{}{reached}", switched_off(report))
 }
 
-/// What the experiment lets go.
+/// The errors that the experiment accepts.
 fn switched_off(report: &Report) -> String {
     let mut text = String::new();
     let broken: Vec<&Invariant> = report.invariants.iter().filter(|rule| rule.broken > 0).collect();
@@ -77,7 +77,7 @@ fn switched_off(report: &Report) -> String {
     text
 }
 
-/// An endpoint whose errors are let go, with how many that hides.
+/// An endpoint whose errors are accepted, with the number of errors.
 fn let_go(report: &Report, of: &str) -> String {
     let rows = || report.endpoints.iter().filter(|row| row.endpoint == of);
     let (failed, all) = (rows().map(|row| row.errors).sum(), rows().map(|row| row.requests).sum());

@@ -13,7 +13,8 @@ use crate::rolls::{ArmTag, FaultSet};
 
 /// Names of [`QUANTILES`].
 pub const NAMES: [&str; 3] = ["p50", "p90", "p99"];
-/// The check of the method is made in every run that allows it, and a false alarm costs a verdict: one run in a thousand.
+/// The significance level of the method's check. It is made in every possible run, and a false
+/// alarm costs a verdict: one run in a thousand.
 const METHOD_ALPHA: f64 = 0.001;
 
 /// The span of a phase in the run.
@@ -21,7 +22,8 @@ pub fn span(phases: &[PhaseSpan], phase: Phase) -> Option<PhaseSpan> {
     phases.iter().find(|span| span.phase == phase).copied()
 }
 
-/// Pairs of a tag with every failure as the longest latency that is told apart: who was not served would have waited for ever.
+/// Pairs of a tag, with every failure as the longest latency: a request that was not served would
+/// have waited for ever.
 fn as_served(tag: &Tag, pairs: &[(u32, u32)]) -> Vec<(u32, u64)> {
     if tag.is_error() {
         vec![(lowest_equivalent(LONGEST_US as u32), sum(pairs))]
@@ -30,7 +32,7 @@ fn as_served(tag: &Tag, pairs: &[(u32, u32)]) -> Vec<(u32, u64)> {
     }
 }
 
-/// Latencies of the requests that ended, failures as the longest.
+/// Latencies of the requests that ended, with failures as the longest.
 pub fn served(latencies: &Latencies, wanted: impl Fn(&Tag) -> bool) -> Counts {
     let mut all = Vec::new();
     latencies.visit(|tag| tag.ended() && wanted(tag), |_, tag, _, pairs| all.extend(as_served(tag, pairs)));
@@ -84,7 +86,7 @@ fn endpoint_row(measured: &Measurements, endpoint: String, phase: Phase, arm: Ar
     }
 }
 
-/// The requests of the fault phase for which `wanted` holds, by block, failures as the longest.
+/// The `wanted` requests of the fault phase by block, with failures as the longest.
 fn fault_blocks(measured: &Measurements, half: Option<bool>, wanted: impl Fn(&Tag) -> bool) -> BTreeMap<usize, Counts> {
     let Some(fault) = span(&measured.phases, Phase::Fault) else { return BTreeMap::new() };
     let mut all: BTreeMap<usize, Vec<(u32, u64)>> = BTreeMap::new();
@@ -99,8 +101,9 @@ fn fault_blocks(measured: &Measurements, half: Option<bool>, wanted: impl Fn(&Ta
     all.into_iter().map(|(block, pairs)| (block, Counts::merge(pairs))).collect()
 }
 
-/// The arm of one fault at an endpoint: the requests that it was about and whose first call it struck, or left alone. Its roll depends on nothing
-/// else, so the two arms differ by this fault alone, whatever other faults did to both.
+/// The arm of one fault at an endpoint: the requests that it was about and whose first call it
+/// struck, or did not. Its roll depends on nothing else, so the two arms differ only by this fault,
+/// even if other faults struck both.
 pub fn arm_blocks(measured: &Measurements, endpoint: &str, fault: usize, struck: bool) -> BTreeMap<usize, Counts> {
     fault_blocks(measured, None, |tag| tag.endpoint == endpoint && tag.rolls.about.has(fault) && tag.rolls.first.has(fault) == struck)
 }
@@ -132,7 +135,7 @@ pub fn effects(measured: &Measurements) -> Vec<EffectRow> {
             }
         }
     }
-    // Only comparisons that were made count as questions asked.
+    // Only comparisons that were made count for the correction.
     let made: Vec<usize> = rows.iter().enumerate().filter(|(_, row)| row.effect.is_some()).map(|(index, _)| index).collect();
     let asked: Vec<f64> = made.iter().filter_map(|index| p_values.get(*index).copied()).collect();
     for (index, p) in made.into_iter().zip(holm(&asked)) {
@@ -143,7 +146,7 @@ pub fn effects(measured: &Measurements) -> Vec<EffectRow> {
     rows
 }
 
-/// The two halves of the control arm, which nothing tells apart, compared as if one were treated.
+/// Compares the two halves of the control arm, which differ only by chance, as if one were treated.
 pub fn method_check(measured: &Measurements) -> MethodCheck {
     let mut compared = Vec::new();
     let mut has_control = false;
@@ -180,7 +183,7 @@ mod tests {
     use super::*;
     use crate::{Outcome, Rolls, sample};
 
-    /// So many requests of each arm, one a block in turn, over so many blocks.
+    /// This many requests of each arm, one a block in turn, over this many blocks.
     fn with(struck: u32, control: u32, blocks: u32) -> Measurements {
         let mut measured = sample::healthy();
         measured.latencies = Latencies::default();
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_of_the_method_says_why_it_was_not_made() {
+    fn the_check_of_the_method_names_the_reason_if_it_was_not_made() {
         let why = |measured: &Measurements| match method_check(measured) {
             MethodCheck::NotMade(why) => why,
             made => format!("{made:?}"),
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantile_of_too_few_requests_says_how_many_it_needs() {
+    fn a_quantile_of_too_few_requests_names_how_many_it_needs() {
         let rows = endpoints(&with(35, 400, 6));
         let needs = |arm| rows.iter().find(|row| row.arm == arm).unwrap().quantiles.iter().map(|one| one.needs).collect::<Vec<_>>();
         assert_eq!((needs(ArmTag::Treatment), needs(ArmTag::Control)), (vec![0, 1, 333], vec![0, 0, 0]));

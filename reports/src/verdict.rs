@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// Every aim and invariant held, and the faults were proven to have struck.
     Held,
-    /// Not carried out.
+    /// The run was not carried out.
     CouldNotRun,
     /// An aim or an invariant is broken.
     Broken,

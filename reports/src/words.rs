@@ -1,4 +1,4 @@
-//! How numbers are written for people. Never in a machine-readable field.
+//! Formats numbers for people. Never use it in a machine-readable field.
 
 /// Microseconds as `850 us`, `12.3 ms` or `1.20 s`.
 pub fn time(us: f64) -> String {

@@ -1,5 +1,6 @@
-//! Every kind of aim on every arm with every amount of evidence: no combination may be `held` where the truth misses the aim by a factor of two,
-//! and a plain miss is `broken` wherever there are ten requests to show it.
+//! Every kind of aim on every arm with every amount of evidence: no combination may be `held` if
+//! the truth misses the aim by a factor of two, and a clear miss is `broken` whenever there are ten
+//! requests to show it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -13,15 +14,16 @@ use support::worlds::{BASE_US, normal};
 
 /// Requests a second of [`OF`], both arms together.
 const PER_SECOND: u64 = 24;
-/// An endpoint that is well in all runs, so that every fault has struck and there is always something to judge.
+/// An endpoint that is healthy in all runs, so that every fault has struck and there is always
+/// something to judge.
 const OTHER: &str = "thermostat shadow";
 const RECOVERY_S: u32 = 40;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Aim {
-    /// A quantile, of which twice the share that is allowed lies beyond the bound.
+    /// A quantile: twice the allowed share is beyond the bound.
     Share(f64),
-    /// A quantile that is twice the bound.
+    /// A quantile: it is twice the bound.
     Quantile(f64),
     Errors,
     Ratio,
@@ -45,12 +47,12 @@ const AIMS: [Aim; 11] = [
 ];
 const ARMS: [Option<AimArm>; 5] = [None, Some(AimArm::Struck), Some(AimArm::Control), Some(AimArm::NotStruck), Some(AimArm::All)];
 
-/// How much there is to judge.
+/// How many requests there are to judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Evidence {
-    /// So many seconds at the usual rate.
+    /// This many seconds at the usual rate.
     Seconds(u32),
-    /// So many requests of the arm in 40 s.
+    /// This many requests of the arm in 40 s.
     Requests(u64),
 }
 
@@ -63,7 +65,7 @@ const EVIDENCE: [Evidence; 6] = [
     Evidence::Requests(0),
 ];
 
-/// How things are in truth.
+/// The truth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Truth {
     Well,
@@ -71,12 +73,12 @@ enum Truth {
     Twice,
     /// Every request that the aim is about fails.
     AllFail,
-    /// Every one of them takes 20 times what it may.
+    /// Every one of them takes 20 times the allowed time.
     AllSlow,
 }
 
 impl Aim {
-    /// Whose requests miss: of an aim for which the experiment names no arm.
+    /// The arm whose requests miss, also for an aim without an arm of its own.
     const fn arm(self, arm: Option<AimArm>) -> AimArm {
         match (self, arm) {
             (Self::ImpliedNotStruck, _) => AimArm::NotStruck,
@@ -106,7 +108,7 @@ impl Aim {
         Expectation { arm, ..aim(bound) }
     }
 
-    /// Draws one of so many requests that the aim is about: how long it takes, and whether it fails.
+    /// Draws one of the requests that the aim is about: how long it takes, and whether it fails.
     fn draw(self, truth: Truth, of: u64, random: &mut Pcg64Mcg) -> (f64, bool) {
         let spread = (0.25 * normal(random)).exp();
         let well = (BASE_US * spread, false);
@@ -133,7 +135,7 @@ impl Aim {
     }
 }
 
-/// What aims on time allow: ten times of what half of the requests take where all is well.
+/// The bound of aims on time: ten times the healthy median.
 const LIMIT_US: f64 = 10.0 * BASE_US;
 const ERRORS: f64 = 0.05;
 
@@ -152,7 +154,7 @@ impl Case {
         (report.verdict, report.sentence)
     }
 
-    /// Where the evidence is about recovery, the fault phase is long.
+    /// For an aim on recovery the fault phase is long.
     fn lengths(self) -> (u32, u32) {
         match (self.aim, self.evidence) {
             (Aim::Recovery, Evidence::Seconds(seconds)) => (40, seconds),
@@ -173,7 +175,7 @@ impl Case {
         for second in 0..20 {
             (0..4).for_each(|_| well(&mut measured, OF, second, Phase::Baseline, Rolls::one(0, false), random));
         }
-        // Too few blocks to compare its arms, which is not asked here and takes time.
+        // Too few blocks to compare its arms, which is not tested here and takes time.
         for second in 0..20 + fault_s.min(10) {
             let phase = if second < 20 { Phase::Baseline } else { Phase::Fault };
             for _ in 0..4 {
@@ -187,7 +189,7 @@ impl Case {
         measured
     }
 
-    /// The seconds of so many requests, in turn or at random.
+    /// The seconds of the requests, in turn or at random.
     fn seconds(evidence: Evidence, length: u32, per_second: u64, random: &mut Pcg64Mcg) -> Vec<u32> {
         match evidence {
             Evidence::Seconds(_) => (0..length).flat_map(|second| (0..per_second).map(move |_| second)).collect(),
@@ -206,7 +208,8 @@ impl Case {
                 AimArm::Control | AimArm::NotStruck | AimArm::Untouched => !struck,
             };
             let is_judged = is_judged && self.aim != Aim::Recovery;
-            // Of both arms together an aim on all has as many as an aim on one has of that.
+            // An aim on all requests gets as many in both arms together as an aim on one arm gets
+            // in that arm.
             let evidence = match evidence {
                 Evidence::Requests(n) if arm == AimArm::All => Evidence::Requests(if struck { n.div_ceil(2) } else { n / 2 }),
                 evidence => evidence,
@@ -221,7 +224,7 @@ impl Case {
         }
     }
 
-    /// Bad for 20 s where the aim is 10 s; well where the aim is another.
+    /// Records the recovery phase: bad for 20 s if the aim is 10 s, healthy for other aims.
     fn recovery(self, measured: &mut Measurements, from: u32, length: u32, random: &mut Pcg64Mcg) {
         let evidence = if self.aim == Aim::Recovery { self.evidence } else { Evidence::Seconds(length) };
         for second in Self::seconds(evidence, length, 6, random) {
@@ -238,7 +241,7 @@ impl Case {
     }
 }
 
-/// Records a request of which nothing is wrong.
+/// Records a healthy request.
 fn well(measured: &mut Measurements, of: &str, second: u32, phase: Phase, rolls: Rolls, random: &mut Pcg64Mcg) {
     let us = BASE_US * (0.25 * normal(random)).exp();
     record(measured, second, &Tag { endpoint: of.into(), phase, rolls, cold: false, outcome: Outcome::Answered }, us, random.random());
@@ -251,8 +254,8 @@ fn cases(evidence: &[Evidence], truth: Truth) -> Vec<Case> {
 }
 
 #[test]
-fn what_misses_its_aim_twice_is_never_held() {
-    // An implied aim asks nothing of an endpoint without requests.
+fn a_system_that_misses_an_aim_by_a_factor_of_two_is_never_held() {
+    // An endpoint without requests has no implied aim.
     let is_asked = |case: &Case| case.evidence != Evidence::Requests(0) || !matches!(case.aim, Aim::ImpliedNotStruck | Aim::ImpliedDelayed);
     let mut wrong = Vec::new();
     for case in cases(&EVIDENCE, Truth::Twice).into_iter().filter(is_asked) {
@@ -265,8 +268,8 @@ fn what_misses_its_aim_twice_is_never_held() {
 }
 
 #[test]
-fn what_keeps_its_aim_is_held_where_there_is_enough_to_show_it() {
-    // Or else the test above would pass for another reason.
+fn a_system_that_keeps_its_aim_is_held_if_there_are_enough_requests_to_show_it() {
+    // Otherwise the test above could pass for another reason.
     let mut wrong = Vec::new();
     for case in cases(&[Evidence::Seconds(40)], Truth::Well) {
         let (verdict, sentence) = case.verdict(1);
@@ -278,12 +281,12 @@ fn what_keeps_its_aim_is_held_where_there_is_enough_to_show_it() {
 }
 
 #[test]
-fn a_plain_miss_is_broken_wherever_ten_requests_show_it() {
+fn a_clear_miss_is_broken_if_ten_requests_show_it() {
     let evidence = [Evidence::Seconds(40), Evidence::Seconds(10), Evidence::Seconds(5), Evidence::Requests(10)];
     let is_plain = |case: &Case| match (case.aim, case.truth, case.evidence) {
-        // Slow answers are no errors.
+        // Slow answers are not errors.
         (Aim::Errors | Aim::ImpliedNotStruck | Aim::ImpliedDelayed, Truth::AllSlow, _) => false,
-        // What p99 of control is, nobody knows before it had 368 requests.
+        // p99 of control is not known before it has 368 requests.
         (Aim::Ratio, Truth::AllSlow, evidence) => evidence == Evidence::Seconds(40),
         // A recovery phase that is shorter than the aim, or in which no 5 s have 5 requests, shows nothing.
         (Aim::Recovery, _, evidence) => !matches!(evidence, Evidence::Seconds(5) | Evidence::Requests(_)),
@@ -303,8 +306,8 @@ fn a_plain_miss_is_broken_wherever_ten_requests_show_it() {
 }
 
 #[test]
-fn of_two_requests_that_fail_nothing_is_held() {
-    // Too few for any share, and no reason for a green verdict.
+fn two_requests_that_both_fail_are_never_held() {
+    // Too few for any share, but still no reason for a green verdict.
     for aim in [Aim::ImpliedNotStruck, Aim::ImpliedDelayed] {
         let case = Case { aim, arm: None, evidence: Evidence::Requests(2), truth: Truth::AllFail };
         assert_ne!(case.verdict(1).0, Verdict::Held, "{case:?}");
@@ -312,7 +315,7 @@ fn of_two_requests_that_fail_nothing_is_held() {
 }
 
 #[test]
-fn an_arm_is_what_the_dice_made_it() {
+fn the_rolls_decide_the_arm() {
     let measured =
         Case { aim: Aim::Errors, arm: None, evidence: Evidence::Seconds(40), truth: Truth::AllFail }.run(&mut Pcg64Mcg::seed_from_u64(1));
     let failed = |arm| measured.latencies.count(|tag| tag.endpoint == OF && tag.is_error() && tag.arm() == arm);

@@ -14,7 +14,7 @@ fn measured() -> Measurements {
     let mut measured = empty(spans, vec![delay("slow")], vec![aim(Bound::P50("1s".parse().unwrap()))]);
     for second in 0..60 {
         for n in 0..10 {
-            // The fault is about eight of ten requests and strikes half of these.
+            // The fault is about eight of ten requests and strikes half of those.
             let rolls = if second < 20 || n >= 8 { Rolls::NONE } else { Rolls::one(0, n % 2 == 0) };
             let outcome = match (second, n) {
                 (0..7, 9) | (20..29, 9) => Outcome::Failed,
@@ -29,7 +29,7 @@ fn measured() -> Measurements {
     measured
 }
 
-/// The cards of the page: the large words and the small ones.
+/// The cards of the page: the large and the small text.
 fn cards(measured: &Measurements) -> Vec<(String, String)> {
     let page = html::write(&judge(measured), &Latencies::default());
     let list = page.split("<ul class=\"chips\">").nth(1).unwrap().split("</ul>").next().unwrap();
@@ -45,7 +45,7 @@ fn failed_requests_are_on_a_card() {
 }
 
 #[test]
-fn how_many_were_struck_says_of_how_many_eligible_and_of_how_many_requests() {
+fn the_struck_card_names_the_eligible_and_all_requests() {
     let cards = cards(&measured());
     let struck = ("160 of 160 struck".to_owned(), "of 320 eligible invocations; 400 requests in the fault phase".to_owned());
     assert!(cards.contains(&struck), "{cards:#?}");
@@ -63,7 +63,7 @@ fn rules_that_were_not_exercised_are_named_in_the_sentence_and_others_are_not() 
 }
 
 #[test]
-fn what_no_rule_can_see_on_this_target_is_named_in_the_sentence() {
+fn what_no_rule_can_check_on_this_target_is_named_in_the_sentence() {
     let mut measured = measured();
     measured.experiment.any_errors = vec![tag(Phase::Fault, Rolls::NONE).endpoint];
     assert!(!judge(&measured).sentence.contains("Not checked"));
@@ -75,7 +75,7 @@ fn what_no_rule_can_see_on_this_target_is_named_in_the_sentence() {
 }
 
 #[test]
-fn requests_that_fail_are_never_said_to_be_served() {
+fn failed_requests_are_never_called_served() {
     let mut measured = measured();
     let endpoint = tag(Phase::Fault, Rolls::NONE).endpoint;
     (measured.experiment.any_errors, measured.experiment.expectations) = (vec![endpoint.clone()], vec![]);
@@ -87,7 +87,7 @@ fn requests_that_fail_are_never_said_to_be_served() {
 }
 
 #[test]
-fn a_recovery_of_which_too_little_was_seen_is_not_said_to_have_failed() {
+fn a_recovery_with_too_few_requests_is_not_called_failed() {
     let large = |measured: &Measurements| cards(measured)[2].0.clone();
     let with_recovery = |requests: u32, outcome: Outcome| {
         let mut measured = measured();

@@ -1,4 +1,5 @@
-//! An aim on errors that the experiment sets for one arm says nothing of the other requests: of those the implied one judges the errors all the same.
+//! An aim on errors that the experiment sets for one arm does not cover the other requests: the
+//! implied aim still judges their errors.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,11 +10,12 @@ use rand_pcg::Pcg64Mcg;
 use reports::{AimArm, ArmTag, Bound, Expectation, Measurements, Outcome, Phase, Report, Rolls, Tag, Verdict, judge};
 use support::runs::{OF, aim, balance, delay, empty, phases, record, tag};
 
-/// As a user sets them; none is the default, which is the struck here.
+/// The arms as a user sets them; `None` is the default, which is the struck arm here.
 const OWN: [Option<AimArm>; 5] = [None, Some(AimArm::Struck), Some(AimArm::Control), Some(AimArm::NotStruck), Some(AimArm::All)];
 const ARMS: [ArmTag; 3] = [ArmTag::Treatment, ArmTag::Control, ArmTag::Untouched];
 
-/// A run in which a third of the fault phase's requests is of each arm, with one aim on errors; of `n` like requests those fail that `fails` says.
+/// A run with one aim on errors, in which each arm has a third of the fault phase's requests.
+/// `fails` decides by tag and number which requests fail.
 fn run(errors: f64, arm: Option<AimArm>, fails: impl Fn(&Tag, u32) -> bool) -> Report {
     let spans = phases(&[(Phase::Baseline, 20), (Phase::Fault, 40), (Phase::Recovery, 40)]);
     let expectation = Expectation { arm, ..aim(Bound::Errors(errors.try_into().unwrap())) };
@@ -38,12 +40,12 @@ fn run(errors: f64, arm: Option<AimArm>, fails: impl Fn(&Tag, u32) -> bool) -> R
 }
 
 #[test]
-fn whoever_fails_under_fault_is_seen_whosever_errors_the_experiment_bounds() {
+fn failures_under_fault_are_found_in_any_arm_whichever_arm_the_experiment_bounds() {
     for own in OWN {
         let well = run(0.05, own, |_, _| false);
         assert_eq!(well.verdict, Verdict::Held, "{own:?}: {:#?}", well.reasons);
         for who in ARMS {
-            // All of them, and every fourth.
+            // All of them fail, or every fourth.
             for one_of in [1, 4] {
                 let report = run(0.05, own, |tag, n| tag.phase == Phase::Fault && tag.arm() == who && n % one_of == 0);
                 assert_eq!(report.verdict, Verdict::Broken, "aim on {own:?}, 1 of {one_of} of {who:?} fails: {}", report.sentence);
@@ -53,7 +55,7 @@ fn whoever_fails_under_fault_is_seen_whosever_errors_the_experiment_bounds() {
 }
 
 #[test]
-fn a_bound_of_the_experiment_takes_the_place_of_the_implied_one_for_its_own_arm() {
+fn a_bound_of_the_experiment_replaces_the_implied_one_only_for_its_own_arm() {
     for (own, who) in [
         (None, ArmTag::Treatment),
         (Some(AimArm::Struck), ArmTag::Treatment),
@@ -68,10 +70,10 @@ fn a_bound_of_the_experiment_takes_the_place_of_the_implied_one_for_its_own_arm(
 }
 
 #[test]
-fn errors_that_the_struck_may_have_are_no_errors_that_everybody_may_have_without_a_fault() {
+fn errors_allowed_for_struck_requests_are_not_allowed_without_a_fault() {
     let third_fails = |own, phase| run(0.6, own, |tag, n| tag.phase == phase && n % 3 == 0);
     for own in [None, Some(AimArm::Struck)] {
-        // Of this nothing is struck.
+        // Nothing is struck in the baseline.
         let before = third_fails(own, Phase::Baseline).before_any_fault;
         assert_eq!(before, [format!("`{OF}` fails more than 5 % of its requests")], "{own:?}");
         let after = third_fails(own, Phase::Recovery);

@@ -1,6 +1,8 @@
-//! The short form of the simulation: the real code is asked in made-up worlds whose truth is known, and may be wrong as rarely as
-//! `docs/verdict.md` says. The long form is `benches/simulation.rs`. Seeds are fixed. A bound leaves room for 99.99 % of all seeds, so that a
-//! change of the code that changes no truth does not fail here; beside each stands which fault of an earlier version lies beyond it.
+//! The short form of the simulation: runs the real code in made-up worlds whose truth is known, and
+//! checks that it is wrong at most as often as `docs/verdict.md` says. The long form is
+//! `benches/simulation.rs`. Seeds are fixed. A bound leaves room for 99.99 % of all seeds, so that
+//! a harmless change of the code does not fail here; a comment at each names the bug of an earlier
+//! version that it would catch.
 
 mod support;
 
@@ -8,7 +10,7 @@ use reports::distributions::binomial_quantile;
 use support::questions::{KINDS, Question, Tally, ask};
 use support::worlds::world;
 
-/// What is promised of a share.
+/// A promise about a share.
 #[derive(Debug, Clone, Copy)]
 enum Promise {
     AtMost(f64),
@@ -35,11 +37,12 @@ fn promises(question: Question, name: &str, blocks: u32, runs: u64, all: &[(&str
 }
 
 #[test]
-fn absolute_aims_of_independent_requests_are_wrong_as_rarely_as_is_said() {
+fn absolute_aims_of_independent_requests_are_wrong_at_most_as_often_as_documented() {
     for name in ["log-normal 0.25", "log-normal 0.8"] {
         let tally = ask(Question::Aims, world(name), 8, 150, 11);
         for kind in KINDS {
-            // Bounds on time once took failures for fast answers, and their intervals were too narrow.
+            // Once, bounds on time counted failures as fast answers, and their intervals were too
+            // narrow.
             promise(&tally, &format!("{kind} at the bound: broken"), AtMost(0.025));
             promise(&tally, &format!("{kind} at the bound: holds"), AtMost(0.025));
             promise(&tally, &format!("{kind} twice as bad: holds"), AtMost(0.001));
@@ -67,7 +70,7 @@ fn absolute_aims_are_right_about_these_seconds_in_every_other_world() {
 
 #[test]
 fn p99_is_broken_below_368_requests_too() {
-    // 367 of 367 beyond the bound once "needed 1 more".
+    // An earlier version answered "needs 1 more" for 367 of 367 beyond the bound.
     promises(
         Question::Aims,
         "log-normal 0.25",
@@ -78,8 +81,9 @@ fn p99_is_broken_below_368_requests_too() {
 }
 
 #[test]
-fn requests_of_one_moment_are_not_taken_for_independent() {
-    // Intervals by requests alone covered the long run in 11 to 38 % of such runs, and 11 % over the bound was held in half of them.
+fn requests_of_one_moment_are_not_treated_as_independent() {
+    // Intervals that ignored blocks covered the long run in 11 to 38 % of such runs, and 11 % over
+    // the bound was held in half of them.
     for (name, covers) in [("AR(1) 0.9/0.4", 0.6), ("AR(1) 0.5/0.8", 0.8)] {
         let tally = ask(Question::Aims, world(name), 24, 100, 11);
         for kind in ["p50", "p90"] {
@@ -109,7 +113,8 @@ fn arms_without_a_difference_differ_in_one_of_twenty_runs_at_most() {
 
 #[test]
 fn two_faults_that_do_nothing_do_not_differ() {
-    // Arms by whether anything struck differed in 94 to 100 % of the runs in which the second fault is about the slow half.
+    // Arms defined by whether any fault struck differed in 94 to 100 % of the runs in which the
+    // second fault is about the slow half.
     for about_all in [true, false] {
         promises(Question::TwoFaults { about_all }, "log-normal 0.25", 8, 80, &[("any", AtMost(0.05))]);
     }
@@ -123,21 +128,23 @@ fn a_ratio_twice_the_aim_never_holds() {
 }
 
 #[test]
-fn recovery_of_a_well_system_is_not_broken_and_of_an_ill_one_is() {
+fn recovery_of_a_healthy_system_is_not_broken_and_of_a_sick_one_is() {
     for per_second in [6, 20, 60] {
         let recovery = |truth, bad_s| Question::Recovery { per_second, truth, bad_s, fails: false };
-        // "At once" for a system that never recovers, because it failed fast.
+        // An earlier version answered "at once" for a system that never recovers, because it failed
+        // fast.
         let failing = |bad_s| Question::Recovery { per_second, truth: 0.5, bad_s, fails: true };
         for bad_s in [10, 60] {
             promises(failing(bad_s), "log-normal 0.25", 12, 20, &[("broken", AtLeast(0.999)), ("holds", AtMost(0.001))]);
         }
         for name in ["log-normal 0.25", "log-normal 0.8"] {
-            // Point estimates of windows: 21 to 63 %.
+            // With point estimates of windows: 21 to 63 %.
             promises(recovery(1.0, 0), name, 12, 150, &[("broken", AtMost(0.025))]);
             promises(recovery(0.5, 10), name, 12, 30, &[("broken", AtLeast(0.999))]);
             promises(recovery(0.5, 60), name, 12, 30, &[("broken", AtLeast(0.999))]);
         }
-        // Every window by itself: 30 to 75 % where all requests wait for a second now and then, which the aims allow.
+        // With every window judged by itself: 30 to 75 % if all requests sometimes wait for a
+        // second, which the aims allow.
         for name in ["pauses", "AR(1) 0.5/0.8", "AR(1) 0.9/0.4"] {
             promises(recovery(0.5, 0), name, 12, 100, &[("broken", AtMost(0.025))]);
         }
@@ -148,16 +155,16 @@ fn recovery_of_a_well_system_is_not_broken_and_of_an_ill_one_is() {
 fn control_that_suffers_is_named_and_drift_is_not() {
     for name in ["log-normal 0.25", "two modes", "AR(1) 0.5/0.8"] {
         promises(Question::Interference(1.0), name, 8, 100, &[("named", AtMost(0.025))]);
-        // A margin of 25 % named a machine that drifts by 30 % in up to all runs.
+        // A margin of 25 % blamed a machine that drifts by 30 % in up to 100 % of the runs.
         promises(Question::Interference(1.3), name, 24, 100, &[("named", AtMost(0.025))]);
     }
     promises(Question::Interference(2.7), "log-normal 0.25", 4, 40, &[("named", AtLeast(0.99))]);
 }
 
 #[test]
-fn a_baseline_that_misses_its_aim_is_noticed_and_a_well_one_is_not_blamed() {
+fn a_baseline_that_misses_its_aim_is_noticed_and_a_healthy_one_is_not_blamed() {
     for name in ["log-normal 0.25", "log-normal 0.8"] {
-        // Noticed in 25 % once.
+        // An earlier version noticed it in 25 %.
         promises(Question::Baseline(2.0), name, 4, 60, &[("noticed", AtLeast(0.95))]);
         promises(Question::Baseline(1.0), name, 8, 150, &[("noticed", AtMost(0.025))]);
     }

@@ -1,4 +1,5 @@
-//! The zip and its digest. The same entries must give the same bytes: nothing of the machine or the moment goes in.
+//! The zip and its digest. The same entries must give the same bytes: nothing in it depends on the
+//! machine or the time.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -16,21 +17,21 @@ pub struct Entry {
     pub name: String,
     /// Its Unix permissions.
     pub mode: u32,
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
 impl Entry {
-    /// A file with what is in it.
+    /// A file with this content.
     pub fn new(name: &str, mode: u32, bytes: Vec<u8>) -> Self {
         Self { name: name.to_owned(), mode, bytes }
     }
 }
 
-/// Packs the entries in their order, all at the first moment a zip knows (1980-01-01).
+/// Packs the entries in their order, all with the earliest time of the zip format (1980-01-01).
 ///
 /// # Errors
-/// Where an entry is too large or named twice.
+/// If an entry is too large or named twice.
 pub fn pack(entries: &[Entry]) -> zip::result::ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for entry in entries {

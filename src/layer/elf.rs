@@ -1,4 +1,5 @@
-//! What a program needs of the machine it runs on, read from the program itself. It must never guess: what it cannot read is an error.
+//! Reads from a program which glibc it needs. It must never guess: anything it cannot read is an
+//! error.
 
 use std::error::Error;
 use std::fmt;
@@ -33,10 +34,11 @@ impl FromStr for Glibc {
     }
 }
 
-/// The newest glibc that a program asks for; `None` where it asks for none, as a static program does.
+/// The newest glibc that a program needs; `None` if it needs none, like a static program.
 ///
 /// # Errors
-/// Where the bytes are no 64-bit ELF program for `machine`, or ask for something of glibc that has no number.
+/// If the bytes are not a 64-bit ELF program for `machine`, or need a glibc version without a
+/// number.
 pub fn glibc_needed(program: &[u8], machine: u16) -> Result<Option<Glibc>, Box<dyn Error>> {
     let header = FileHeader64::<object::Endianness>::parse(program)?;
     let endian = header.endian()?;
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn this_very_program_needs_some_glibc_and_text_is_no_program() {
+    fn this_test_program_needs_a_glibc_and_text_is_refused() {
         let machine = if cfg!(target_arch = "x86_64") { object::elf::EM_X86_64 } else { object::elf::EM_AARCH64 };
         let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         let needed = glibc_needed(&program, machine).unwrap();

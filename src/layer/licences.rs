@@ -1,13 +1,14 @@
-//! The licences of everything that is linked into the layer's programs, as they ask to be handed on. No crate may be left out.
+//! The licences of everything that is linked into the layer's programs, which must be distributed
+//! with them. No crate may be missing.
 
 use std::collections::BTreeMap;
 
 use super::sbom::Crate;
 
-/// What the files with a licence, a notice or a copyright begin with.
+/// The beginnings of the names of files with a licence, a notice or a copyright.
 const BEGINNINGS: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
-/// One list and, once each, the texts that the crates bring.
+/// A list of the crates, then each licence text once.
 pub fn text(crates: &[Crate], static_glibc: Option<&str>) -> String {
     let mut text = "Linked into the programs of this layer, beside brownout's own crates:\n\n".to_owned();
     text.push_str("the Rust standard library: MIT OR Apache-2.0\n");

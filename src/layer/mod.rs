@@ -1,5 +1,6 @@
-//! `brownout layer build`: the extension, its scripts, its licences and its bill of materials in one zip for Lambda.
-//! Nothing may be called built that has not been checked: a program that needs a newer glibc than allowed fails the command.
+//! `brownout layer build`: the extension, its scripts, its licences and its bill of materials in
+//! one zip for Lambda. Every program is checked: one that needs a newer glibc than allowed fails
+//! the command.
 
 mod archive;
 pub mod elf;
@@ -15,17 +16,18 @@ use toolchain::{Built, Toolchain};
 
 use crate::cli::LayerBuild;
 
-/// Reads plans from where TLS is needed; in the layer where the workspace has it.
+/// Reads plans from sources that need TLS; part of the layer if the workspace has it.
 const PLAN_FETCHER: &str = "brownout-plan-fetcher";
 
-/// The permissions of what is run, and of what is read.
+/// The permissions of programs, and of files that are only read.
 const RUN: u32 = 0o755;
 const READ: u32 = 0o644;
 
-/// Builds the layer and says what is in it and what to do with it.
+/// Builds the layer and prints what is in it and how to use it.
 ///
 /// # Errors
-/// Where there is no workspace, no standard library, the build fails, or a program needs more than the oldest glibc.
+/// If there is no workspace or no standard library, the build fails, or a program needs a newer
+/// glibc than allowed.
 pub fn build(arguments: &LayerBuild) -> Result<u8, Box<dyn Error>> {
     let workspace = workspace()?;
     let toolchain = Toolchain::find(arguments, &workspace)?;
@@ -56,7 +58,8 @@ pub fn build(arguments: &LayerBuild) -> Result<u8, Box<dyn Error>> {
     Ok(0)
 }
 
-/// The workspace that cargo runs us from, else the one around the current folder, else the one we were built in.
+/// The workspace that cargo runs this command from, else the one around the current folder, else
+/// the one it was built in.
 fn workspace() -> Result<PathBuf, Box<dyn Error>> {
     let named = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let here = std::env::current_dir().ok();
@@ -99,7 +102,8 @@ fn entries(toolchain: &Toolchain, metadata: &serde_json::Value, programs: &[Buil
         Entry::new("brownout/sbom.cdx.json", READ, sbom::text(&crates, programs, toolchain)?.into_bytes()),
     ];
     for program in programs {
-        // Lambda starts every file in `extensions`, and one that does not register keeps the function from starting.
+        // Lambda starts every file in `extensions`, and one that does not register prevents the
+        // function from starting.
         let folder = if program.name == PLAN_FETCHER { "brownout" } else { "extensions" };
         entries.push(Entry::new(&format!("{folder}/{}", program.name), RUN, program.bytes.clone()));
     }

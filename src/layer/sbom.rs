@@ -1,6 +1,6 @@
-//! The bill of materials, as CycloneDX 1.5: exactly the crates that cargo linked into the programs of the layer.
-//! No time and no random number goes in, so that the same programs give the same bytes.
-//! Source of the format: <https://cyclonedx.org/docs/1.5/json/>.
+//! The bill of materials, as CycloneDX 1.5: exactly the crates that cargo linked into the programs
+//! of the layer. It contains no time and no random number, so the same programs give the same
+//! bytes. Source of the format: <https://cyclonedx.org/docs/1.5/json/>.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,11 +19,11 @@ pub struct Crate {
     pub version: String,
     /// Its licence as an SPDX expression.
     pub licence: String,
-    /// Where its sources lie.
+    /// The folder of its sources.
     pub folder: PathBuf,
-    /// Whether it is of this workspace.
+    /// Whether it belongs to this workspace.
     pub ours: bool,
-    /// What it leans on among the linked ones, as references.
+    /// Its dependencies among the linked crates, as references.
     leans_on: BTreeSet<String>,
 }
 
@@ -33,7 +33,7 @@ impl Crate {
     }
 }
 
-/// A package URL, and for ours, which are in no registry, a plain name.
+/// A package URL; for this workspace's crates, which are in no registry, a plain name.
 fn reference(name: &str, version: &str, ours: bool) -> String {
     if ours { format!("{name}@{version}") } else { format!("pkg:cargo/{name}@{version}") }
 }
@@ -66,7 +66,7 @@ pub fn crates(metadata: &Value, programs: &[Built]) -> Vec<Crate> {
         .map(|package| Crate {
             name: texts(package, "name").to_owned(),
             version: texts(package, "version").to_owned(),
-            // The older way to write it, which SPDX does not know.
+            // The older notation, which is not valid SPDX.
             licence: texts(package, "license").replace(" / ", "/").replace('/', " OR "),
             folder: PathBuf::from(texts(package, "manifest_path")).parent().map(PathBuf::from).unwrap_or_default(),
             ours: package.get("source").is_none_or(Value::is_null),
@@ -80,7 +80,7 @@ pub fn crates(metadata: &Value, programs: &[Built]) -> Vec<Crate> {
 /// The document.
 ///
 /// # Errors
-/// Where it cannot be written as JSON, which would be a mistake of ours.
+/// If it cannot be written as JSON, which would be a bug in brownout.
 pub fn text(crates: &[Crate], programs: &[Built], toolchain: &Toolchain) -> serde_json::Result<String> {
     let version = env!("CARGO_PKG_VERSION");
     let licence = |expression: &str| json!([{ "expression": expression }]);

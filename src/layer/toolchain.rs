@@ -1,4 +1,5 @@
-//! Cargo, rustc and a linker that together make programs for Lambda. The main build's folder must stay untouched: everything goes below `target/layer`.
+//! Cargo, rustc and a linker that build programs for Lambda. The main build's folder must stay
+//! untouched: everything goes below `target/layer`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::elf::{self, Glibc};
 use crate::cli::LayerBuild;
 
-/// A processor that Lambda has, in Lambda's own words.
+/// A processor architecture of Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Arch {
     /// 64-bit Intel and AMD.
@@ -68,7 +69,7 @@ pub enum Link {
 }
 
 impl Link {
-    /// In words.
+    /// A sentence for the output.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Zig => "by zig (cargo-zigbuild), against the oldest glibc that must do",
@@ -82,7 +83,7 @@ impl Link {
 pub struct Toolchain {
     /// The processor.
     pub arch: Arch,
-    /// The oldest glibc that must do.
+    /// The oldest glibc that the programs must run on.
     pub glibc: Glibc,
     /// How programs are linked.
     pub link: Link,
@@ -94,22 +95,22 @@ pub struct Toolchain {
     cargo: PathBuf,
 }
 
-/// A program as it was built.
+/// A built program.
 #[derive(Debug)]
 pub struct Built {
     /// Its name.
     pub name: String,
     /// The crate it belongs to.
     pub package: String,
-    /// Itself.
+    /// Its content.
     pub bytes: Vec<u8>,
-    /// The newest glibc it asks for; `None` where it asks for none.
+    /// The newest glibc it needs; `None` if it needs none.
     pub needs: Option<Glibc>,
     /// Cargo's ids of the crates that are linked in.
     pub linked: BTreeSet<String>,
 }
 
-/// The crate that has a program of this name.
+/// The crate that contains a program with this name.
 pub fn package_of(metadata: &Value, program: &str) -> Option<String> {
     let has = |package: &&Value| {
         package["targets"]
@@ -125,7 +126,8 @@ impl Toolchain {
     /// Looks for what the build needs.
     ///
     /// # Errors
-    /// Where rustc has no standard library for the processor, or nothing here can link for it; each with the cure.
+    /// If rustc has no standard library for the processor, or no linker here supports it; each
+    /// error names a fix.
     pub fn find(arguments: &LayerBuild, workspace: &Path) -> Result<Self, Box<dyn Error>> {
         let variable = |name: &str, otherwise: &str| std::env::var_os(name).map_or_else(|| PathBuf::from(otherwise), PathBuf::from);
         let rustc = arguments.rustc.clone().unwrap_or_else(|| variable("RUSTC", "rustc"));
@@ -162,7 +164,7 @@ impl Toolchain {
         Ok(toolchain)
     }
 
-    /// Rust's name for what we build for.
+    /// Rust's name for the target.
     pub fn target(&self) -> String {
         format!("{}-unknown-linux-gnu", self.arch.rust())
     }
@@ -188,10 +190,10 @@ impl Toolchain {
         .into())
     }
 
-    /// What cargo knows of the workspace and of all it leans on.
+    /// Cargo's metadata of the workspace and all its dependencies.
     ///
     /// # Errors
-    /// Where cargo cannot say, such as when `Cargo.lock` does not fit.
+    /// If cargo fails, for example because `Cargo.lock` is out of date.
     pub fn metadata(&self) -> Result<Value, Box<dyn Error>> {
         let output = Command::new(&self.cargo)
             .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", &self.target()])
@@ -208,7 +210,7 @@ impl Toolchain {
     /// Builds one program and reads what it needs.
     ///
     /// # Errors
-    /// Where it cannot be built or is not what was asked for.
+    /// If it cannot be built, or is not for the requested processor.
     pub fn build(&self, package: &str, name: &str) -> Result<Built, Box<dyn Error>> {
         let target = self.target();
         let mut command = match self.link {
@@ -246,7 +248,8 @@ impl Toolchain {
         Ok(Built { name: name.to_owned(), package: package.to_owned(), bytes, needs, linked: linked(&messages, &target) })
     }
 
-    /// The machine's own paths stay out of the programs, so that two machines build the same and none is given away.
+    /// Flags that keep this machine's paths out of the programs, so that two machines build the
+    /// same and no path is disclosed.
     fn flags(&self) -> Vec<String> {
         let (home, cargo_home) = (home(), cargo_home());
         let sysroot = self.ask_rustc(&["--print", "sysroot"]).unwrap_or_default();
@@ -263,13 +266,14 @@ impl Toolchain {
         flags
     }
 
-    /// The same for the crates that are partly C, which writes the name of its file into each assertion: what cargo's `cc` gives to the compiler.
+    /// The same for crates that are partly C, where each assertion contains the file's name: the
+    /// variable that the crate `cc` passes to the compiler.
     fn flags_of_c(&self) -> Option<(String, String)> {
         let name = format!("CFLAGS_{}", self.target().replace('-', "_"));
         let mut flags: Vec<_> = std::env::var(&name).or_else(|_| std::env::var("CFLAGS")).into_iter().collect();
         for (path, name) in [(cargo_home(), "cargo"), (self.workspace.clone(), "brownout")] {
             let path = path.display().to_string();
-            // It splits its flags at spaces and knows no quotes.
+            // `cc` splits its flags at spaces and does not support quotes.
             if path.contains(char::is_whitespace) {
                 return None;
             }
@@ -278,7 +282,7 @@ impl Toolchain {
         Some((name, flags.join(" ")))
     }
 
-    /// The version of the glibc that is inside the programs, where one is.
+    /// The version of the glibc that is linked into the programs, if one is.
     pub fn static_glibc(&self) -> Option<String> {
         if self.link == Link::Zig {
             return None;
@@ -302,7 +306,8 @@ fn runs(program: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// The crates that were compiled for the target itself; what ran while building was compiled for this machine, elsewhere.
+/// The crates that were compiled for the target itself; build scripts and macros were compiled for
+/// this machine, into another folder.
 fn linked(messages: &[Value], target: &str) -> BTreeSet<String> {
     let part = format!("/{target}/release/");
     let mine = |message: &&Value| {

@@ -1,5 +1,5 @@
-//! Whoever wants the faults to end is heard: by a signal while SSM does not answer, by the parameter itself; and a service that refuses a renewal ends
-//! the run before the lease does.
+//! The faults can always be stopped: by a signal while SSM does not answer, or through the
+//! parameter itself; and a service that refuses a renewal ends the run before the lease does.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn is_as_it_was(cloud: &Cloud, before: &control_plane::Configuration, outcome: &
 }
 
 #[test]
-fn a_signal_is_heard_while_ssm_refuses_and_without_one_the_run_ends_before_its_lease() {
+fn a_signal_stops_the_run_while_ssm_refuses_and_without_one_it_ends_before_its_lease() {
     let _turn = support::turn_beside_others();
     std::thread::scope(|scope| {
         for name in [Some(("INT", 130)), Some(("TERM", 143)), Some(("HUP", 129)), None] {
@@ -50,7 +50,7 @@ fn a_signal_is_heard_while_ssm_refuses_and_without_one_the_run_ends_before_its_l
 }
 
 #[test]
-fn whoever_deletes_or_replaces_the_plan_stops_the_run_and_the_verdict_says_so() {
+fn deleting_or_replacing_the_plan_stops_the_run_and_the_verdict_says_so() {
     let _turn = support::turn_beside_others();
     std::thread::scope(|scope| {
         for (value, how) in [(None, "another process deleted"), (Some("off"), "another process replaced")] {
@@ -71,7 +71,7 @@ fn whoever_deletes_or_replaces_the_plan_stops_the_run_and_the_verdict_says_so() 
 }
 
 #[test]
-fn a_function_from_which_somebody_takes_the_way_back_is_as_it_was_all_the_same() {
+fn a_function_whose_undo_record_another_user_removes_is_still_restored() {
     let _turn = support::turn_beside_others();
     std::thread::scope(|scope| {
         for how in [["--target", "aws"], ["--via", "fis"]] {
@@ -106,7 +106,7 @@ fn a_deployment_during_the_run_is_named_at_the_end_and_by_recover() {
     assert!(code == 0 && listed.contains(said), "{listed}");
     let (code, _, errors) = cloud.brownout(&["recover", "--all", "--region", REGION]);
     assert!(code == 6 && errors.contains(said), "{errors}");
-    // It is somebody's version, and stays; the next run's plan is not where it looks.
+    // The version belongs to another user and stays; it does not read the next run's plan.
     let version = cloud.plane().lock().unwrap().plane.functions["orders"].versions[&1].clone();
     assert!(version.layers.contains(&LAYER.to_owned()));
     let running = struck(&cloud);

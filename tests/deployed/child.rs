@@ -1,5 +1,5 @@
-//! The function that is deployed, as the platform starts it: this test program with one test of it, speaking the Runtime API. It can be told to
-//! behave badly.
+//! The deployed function, as the platform starts it: this test program, running one of its tests,
+//! which calls the Runtime API. It can be configured to behave badly.
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
@@ -8,20 +8,21 @@ use std::net::TcpStream;
 
 use faults::{Arm, Identity, Plan, trace_root};
 
-/// Its variables: how it behaves, and where the plan of faults is, by which it knows who is struck.
+/// Its variables: how it behaves, and the path of the fault plan, which shows it which requests are
+/// struck.
 pub const BEHAVIOUR: &str = "ORDERS_BEHAVIOUR";
 pub const PLAN: &str = "ORDERS_PLAN";
 
 /// How the function behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
-    /// As it should.
+    /// It works.
     Well,
-    /// While there are faults it answers 502 to every third request that they do not strike.
+    /// While faults are in force, it answers 502 to every third request that they do not strike.
     FailsUntouched,
     /// It answers 429 to the requests that are struck.
     RefusesStruck,
-    /// It needs 800 ms to start, and while there are faults it ends after every answer.
+    /// It needs 800 ms to start, and while faults are in force, it exits after every answer.
     StartsAnew,
 }
 
@@ -39,7 +40,7 @@ impl Behaviour {
         Self::ALL.into_iter().find(|behaviour| behaviour.name() == name).unwrap_or(Self::Well)
     }
 
-    /// What it answers to a request of an arm, the `n`th of this environment; no arm where there are no faults.
+    /// The status for a request of an arm, the `n`th of this environment; no arm means no faults.
     fn status(self, arm: Option<Arm>, n: u32) -> u16 {
         match (self, arm) {
             (Self::FailsUntouched, Some(Arm::Control)) if n.is_multiple_of(3) => 502,
@@ -49,7 +50,7 @@ impl Behaviour {
     }
 }
 
-/// The arm of a request while a plan strikes anybody.
+/// The arm of a request while a plan has faults.
 fn arm(root: &str) -> Option<Arm> {
     let plan = Plan::read(&std::fs::read(std::env::var(PLAN).ok()?).ok()?).ok()?;
     let faults: Vec<_> = plan.faults.iter().filter(|fault| fault.share.value() > 0.0).collect();
@@ -57,7 +58,7 @@ fn arm(root: &str) -> Option<Arm> {
     (!faults.is_empty()).then_some(if is_struck { Arm::Treatment } else { Arm::Control })
 }
 
-/// Answers orders with 200 and strangers with 403, unless it is to behave badly.
+/// Answers orders with 200 and strangers with 403, unless it should behave badly.
 #[test]
 #[ignore = "the platform starts it as a runtime"]
 fn runtime() {

@@ -1,5 +1,6 @@
-//! A cloud for one test: a function on the local platform, configured through the test control plane. What the extension is told and tells goes
-//! through SSM and CloudWatch Logs, and only while the function has the layer.
+//! A cloud for one test: a function on the local platform, configured through the test control
+//! plane. The extension's plan and ledger go through SSM and CloudWatch Logs, and only while the
+//! function has the layer.
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
@@ -27,13 +28,13 @@ pub use lie::Lie;
 
 pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:7";
 
-/// The access key of whoever calls the command.
+/// The access key of the command's user.
 pub const KEY: &str = "test";
 
 /// A value of the function's own variable.
 pub const SECRET: &str = "planted-5ac1b3";
 
-/// The plan's parameter, or what its name begins with.
+/// The plan's parameter, or the prefix of its name.
 const PARAMETER: &str = "/brownout/orders/plan";
 
 pub struct Cloud {
@@ -45,7 +46,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// One with which nothing is wrong.
+    /// A cloud without a problem.
     pub fn new() -> Self {
         Self::that_lies(Lie::None)
     }
@@ -69,7 +70,7 @@ impl Cloud {
             tokio::spawn(async move {
                 let mut lines = 0;
                 while let Some(entry) = entries.recv().await {
-                    // The platform here tells of every invocation; AWS's does not.
+                    // The local platform reports every invocation; AWS's does not.
                     if matches!(entry, Entry::Invoked { .. }) {
                         continue;
                     }
@@ -89,12 +90,12 @@ impl Cloud {
         Self { plane, endpoint, folder, marker, runtime: Some(runtime) }
     }
 
-    /// The function as it is configured, but for the revision, which every change raises.
+    /// The function's configuration, without the revision, which every change raises.
     pub fn function(&self) -> Configuration {
         Configuration { revision: 0, ..self.plane.lock().unwrap().plane.functions["orders"].latest.clone() }
     }
 
-    /// The plan that there is.
+    /// The current plan.
     pub fn plan(&self) -> Option<String> {
         let name = self.plan_parameter()?;
         self.plane.lock().unwrap().plane.parameters.get(&name).map(|parameter| parameter.value.clone())
@@ -122,7 +123,7 @@ impl Cloud {
         self.plane.lock().unwrap().plane.functions.get_mut("orders").unwrap().tags = tags;
     }
 
-    /// From now on its callers use the alias `live`, which stands for version 1.
+    /// From now on its callers use the alias `live`, which points to version 1.
     pub fn call_it_by_an_alias(&self) {
         let function = &mut self.plane.lock().unwrap().plane;
         let function = function.functions.get_mut("orders").unwrap();
@@ -133,13 +134,13 @@ impl Cloud {
         std::fs::write(self.file(), text).unwrap();
     }
 
-    /// The versions that there are, and the weights of the alias.
+    /// The existing versions, and the weights of the alias.
     pub fn versions(&self) -> (Vec<u64>, BTreeMap<String, f64>) {
         let function = self.plane.lock().unwrap().plane.functions["orders"].clone();
         (function.versions.keys().copied().collect(), function.aliases["live"].weights.clone())
     }
 
-    /// Writes something else into the experiment.
+    /// Replaces text in the experiment.
     pub fn rewrite(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.file()).unwrap();
         assert!(text.contains(from), "`{from}` is not in {text}");
@@ -191,7 +192,7 @@ impl Drop for Cloud {
     }
 }
 
-/// An experiment under way; killed when dropped.
+/// A running experiment; killed when dropped.
 pub struct Started {
     child: Option<std::process::Child>,
     folder: Option<tempfile::TempDir>,
@@ -239,7 +240,7 @@ fn account(lie: Lie) -> ControlPlane {
     plane
 }
 
-/// The extension; of a cloud that is half blind a script that gives every second of them an empty plan.
+/// The extension; for a half-blind cloud, a script that gives every second one an empty plan.
 fn extension(folder: &Path, lie: Lie) -> PathBuf {
     let real = PathBuf::from(BROWNOUT).with_file_name("brownout-extension");
     if lie != Lie::HalfBlind {
@@ -305,7 +306,8 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
     }
 }
 
-/// The extension gets the plan of the parameter that its variable names, while the function has the layer; otherwise it has none.
+/// Gives the extension the plan in the parameter that its variable names, as long as the function
+/// has the layer; otherwise no plan.
 async fn hand_plans_over(plane: Arc<Mutex<Scripted>>, file: PathBuf, _platform: Platform) {
     let mut last = None;
     loop {

@@ -1,4 +1,5 @@
-//! `run --via fis`: the command starts FIS, whose document is played with the real boto3, and whatever ends it, the function is as it was.
+//! `run --via fis`: the command starts FIS, whose document is played with the real boto3, and
+//! however it ends, the function is restored.
 
 use crate::cloud::Cloud;
 use crate::player::Player;
@@ -7,7 +8,7 @@ use crate::{LIMIT, cloud};
 
 const VIA_FIS: [&str; 2] = ["--via", "fis"];
 
-/// What became of FIS's experiments, dry runs apart.
+/// The states of FIS's experiments, without dry runs.
 fn statuses(cloud: &Cloud) -> Vec<&'static str> {
     let plane = cloud.plane();
     let plane = plane.lock().unwrap();
@@ -34,7 +35,7 @@ fn an_experiment_that_fis_drives_holds_and_leaves_the_functions_as_they_were() {
     assert!(!crate::support::everything_below(outcome.folder.path()).contains(cloud::SECRET));
 }
 
-/// Runs it until a plan with faults is there, does something, and gives what came of it.
+/// Runs it until a plan with faults is there, disturbs it, and returns the outcome.
 fn disturbed(cloud: &Cloud, disturb: impl FnOnce(u32)) -> Outcome {
     let running = cloud.run_by(&VIA_FIS, &[]);
     within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
@@ -43,7 +44,7 @@ fn disturbed(cloud: &Cloud, disturb: impl FnOnce(u32)) -> Outcome {
 }
 
 #[test]
-fn whoever_stops_it_everything_is_taken_back_first_and_the_verdict_says_who_it_was() {
+fn every_stop_restores_everything_first_and_the_verdict_says_what_stopped_it() {
     let _turn = support::turn_beside_others();
     std::thread::scope(|scope| {
         scope.spawn(|| {

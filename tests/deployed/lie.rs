@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::child::Behaviour;
 
-/// How late CloudWatch Logs are with a line.
+/// The usual delay of a line in CloudWatch Logs.
 const LATE: Duration = Duration::from_millis(400);
 
 /// What is wrong with a cloud.
@@ -12,28 +12,28 @@ const LATE: Duration = Duration::from_millis(400);
 pub enum Lie {
     /// Nothing.
     None,
-    /// Only the first of every so many lines of the ledger comes into the logs.
+    /// Only the first of every `of` lines of the ledger reaches the logs.
     LinesLost { of: usize },
-    /// A line comes into the logs so late.
+    /// A line reaches the logs this late.
     LinesLate(Duration),
     /// Every line comes twice.
     LinesDoubled,
-    /// No line comes.
+    /// No line reaches the logs.
     Silent,
     /// Only the first page of the logs can be read.
     PagesFail,
-    /// The function has a log group of its own, in JSON.
+    /// The function has its own log group, in JSON.
     LogInJson,
     /// Every second environment finds no plan.
     HalfBlind,
-    /// There are so few environments that struck invocations keep others waiting.
+    /// There are so few environments that struck invocations make others wait.
     Crowded { environments: u32 },
-    /// The function's own.
+    /// The function itself behaves like this.
     Function(Behaviour),
 }
 
 impl Lie {
-    /// When the `n`th line of the ledger comes into the logs.
+    /// When the `n`th line of the ledger reaches the logs.
     pub fn arrivals(self, n: usize) -> Vec<Duration> {
         match self {
             Self::LinesLost { of } if !n.is_multiple_of(of) => Vec::new(),

@@ -1,5 +1,7 @@
-//! `run --target aws` and `run --via fis` as a user calls them: the real command and SDK; functions, extension and gateway are the platform's own, and only Lambda's
-//! control plane, SSM and CloudWatch Logs stand in for AWS. Attach, strike, calm and detach reach the functions as they would there.
+//! `run --target aws` and `run --via fis` as a user calls them: the real command and SDK.
+//! Functions, extension and gateway are real processes of the local platform; only Lambda's control
+//! plane, SSM and CloudWatch Logs are emulated. Attach, strike, calm and detach reach the functions
+//! as they would on AWS.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -47,7 +49,7 @@ fn an_experiment_on_deployed_functions_holds_and_leaves_them_as_they_were() {
 }
 
 #[test]
-fn where_callers_use_an_alias_a_version_of_its_own_takes_a_share_and_goes_again() {
+fn if_callers_use_an_alias_a_new_version_gets_a_share_and_is_removed_again() {
     let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     cloud.call_it_by_an_alias();
@@ -94,7 +96,7 @@ fn a_command_that_is_killed_leaves_nothing_attached() {
 }
 
 #[test]
-fn a_program_that_calls_aws_and_is_stopped_takes_everything_back_and_one_that_is_killed_is_said() {
+fn a_stopped_brownout_aws_restores_everything_and_a_killed_one_is_reported() {
     let _turn = support::turn_beside_others();
     let signals = [("TERM", 2, "was stopped, and has taken everything back"), ("KILL", 6, "brownout recover --run ")];
     support::for_each(&signals, |&(name, code, says)| {
@@ -113,7 +115,7 @@ fn a_program_that_calls_aws_and_is_stopped_takes_everything_back_and_one_that_is
 }
 
 #[test]
-fn a_run_that_is_asked_to_stop_takes_everything_back_first() {
+fn a_run_that_is_stopped_restores_everything_first() {
     let _turn = support::turn_beside_others();
     support::for_each(&[("INT", 130), ("TERM", 143), ("HUP", 129)], |&(name, code)| {
         let cloud = Cloud::new();

@@ -1,4 +1,5 @@
-//! Plays the documents that FIS was asked to start, by the interpreter of SSM Automation with the real boto3 and the real clock. It ends with its cloud.
+//! Plays the documents that FIS should start, with the interpreter of SSM Automation, the real
+//! boto3 and the real clock. It ends with its cloud.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ pub struct Player {
 }
 
 impl Player {
-    /// `None` where the scripts of a document cannot be run.
+    /// `None` if the scripts of a document cannot be run.
     pub fn start(cloud: &Cloud) -> Option<Self> {
         let host = ScriptHost::in_real_time(cloud.endpoint())?;
         let over = Arc::new(AtomicBool::new(false));

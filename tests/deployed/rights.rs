@@ -1,4 +1,5 @@
-//! The exported policies, enforced: what they allow suffices for all that the command does, and every statement of them is needed.
+//! The exported policies, enforced: they allow all that the command does, and every statement in
+//! them is needed.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::player::Player;
 use crate::support::{self, signal, within};
 use crate::{LIMIT, REGION};
 
-/// Writes the experiment out, and gives one of the files.
+/// Exports the experiment, and returns one of the files.
 fn exported(cloud: &Cloud, form: &str, file: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().display().to_string();
@@ -23,7 +24,7 @@ fn hold(cloud: &Cloud, key: &str, policy: &Value) {
     cloud.plane().lock().unwrap().plane.rights.hold(key, policy).unwrap();
 }
 
-/// What of a policy was not needed.
+/// The parts of a policy that were not needed.
 fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
     let plane = cloud.plane();
     let needless = plane.lock().unwrap().plane.rights.needless(key);
@@ -56,7 +57,7 @@ fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
 }
 
 #[test]
-fn fis_its_document_and_whoever_starts_it_need_exactly_what_their_policies_allow() {
+fn fis_its_document_and_the_command_need_exactly_what_their_policies_allow() {
     let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
@@ -65,7 +66,7 @@ fn fis_its_document_and_whoever_starts_it_need_exactly_what_their_policies_allow
     hold(&cloud, "automation", &exported(&cloud, "fis", "automation-role-policy.json"));
     let outcome = cloud.run_by(&["--via", "fis"], &[]).end();
     assert_eq!((outcome.result()["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
-    // Another question makes another document, and this one is stopped.
+    // Another question gives another document, and this run is stopped.
     cloud.rewrite("Do orders keep", "Will orders keep");
     let running = cloud.run_by(&["--via", "fis"], &[]);
     within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
@@ -74,14 +75,14 @@ fn fis_its_document_and_whoever_starts_it_need_exactly_what_their_policies_allow
     assert_eq!(outcome.code, 130, "{}", outcome.story());
     assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
     assert_eq!(needless(&cloud, "automation"), Vec::<String>::new());
-    // The rest is for what a clean-up of the document's leaves.
+    // The rest is for leftovers of the document's clean-up.
     let mending =
         ["ChangeFunctions lambda:UpdateFunctionConfiguration", "UseLayers lambda:GetLayerVersion", "StrikeAndCalm ssm:DeleteParameter"];
     assert_eq!(needless(&cloud, cloud::KEY), mending);
 }
 
 #[test]
-fn what_a_policy_does_not_allow_is_refused_before_anything_is_touched() {
+fn a_missing_permission_is_refused_before_anything_is_touched() {
     let cloud = Cloud::new();
     let before = cloud.function();
     let mut policy = exported(&cloud, "iam-policy", "brownout-policy.json");

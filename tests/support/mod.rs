@@ -1,4 +1,5 @@
-//! Runs the real command as a user would, alone on this machine where time is judged, and ends what it started also when a test fails.
+//! Runs the real command as a user would, alone on this machine if time is judged, and ends what it
+//! started even if a test fails.
 
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
@@ -27,14 +28,16 @@ pub fn turn() -> Turn {
     Turn(file)
 }
 
-/// Waits until nobody measures: for runs of which no fine latency is judged, and which mostly wait.
+/// Waits until no test measures time: for runs that mostly wait and whose latency is not judged
+/// finely.
 pub fn turn_beside_others() -> Turn {
     let file = lock();
     file.lock_shared().unwrap();
     Turn(file)
 }
 
-/// Runs `test` for each case, three at a time, for runs mostly wait. Where one fails, the caller fails once the others have ended.
+/// Runs `test` for each case, three at a time, because runs mostly wait. If one fails, the caller
+/// fails once the others have ended.
 pub fn for_each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -56,7 +59,7 @@ pub struct Outcome {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
-    /// The run's folder, gone with this value.
+    /// The run's folder, removed with this value.
     pub folder: tempfile::TempDir,
 }
 
@@ -76,20 +79,20 @@ impl Outcome {
         broken.map(|i| i["id"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What a person would want to see where an assertion fails.
+    /// The details to print if an assertion fails.
     pub fn story(&self) -> String {
         let invariants = std::fs::read_to_string(self.folder.path().join("summary.md")).unwrap_or_default();
         format!("exit {}\n{}\n{}\n{invariants}", self.code, self.stderr, self.stdout)
     }
 }
 
-/// Runs an experiment given as text to its end, alone.
+/// Runs an experiment, given as text, to its end, alone.
 pub fn run(text: &str, arguments: &[&str]) -> Outcome {
     let _turn = turn();
     run_now(text, arguments)
 }
 
-/// Runs an experiment of which only the invariants are judged.
+/// Runs an experiment whose invariants alone are judged.
 pub fn run_beside_others(text: &str, arguments: &[&str]) -> Outcome {
     let _turn = turn_beside_others();
     run_now(text, arguments)
@@ -112,7 +115,7 @@ pub fn ended(mut running: Running, folder: tempfile::TempDir) -> Outcome {
     }
 }
 
-/// A run that is under way; ended when dropped.
+/// A run in progress; ended when dropped.
 pub struct Running {
     child: Option<Child>,
     /// The run's folder.
@@ -124,7 +127,7 @@ pub fn start(folder: &Path, text: &str, arguments: &[&str]) -> Running {
     start_by(Command::new(BROWNOUT), folder, text, arguments)
 }
 
-/// The same by another program, which ends as brownout.
+/// The same with another program, which becomes brownout.
 pub fn start_by(mut program: Command, folder: &Path, text: &str, arguments: &[&str]) -> Running {
     let file = folder.join("experiment.toml");
     std::fs::write(&file, text).unwrap();
@@ -170,7 +173,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // Asked first, so that it takes its stack down.
+            // A signal first, so that it takes its stack down.
             signal(child.id(), "TERM");
             let deadline = Instant::now() + Duration::from_secs(20);
             while Instant::now() < deadline && child.try_wait().unwrap().is_none() {
@@ -201,7 +204,7 @@ pub fn kill_all(pid: u32) {
     assert!(Command::new("kill").arg("-KILL").args(pids).status().unwrap().success());
 }
 
-/// Waits until `look` sees something.
+/// Waits until `look` returns something.
 pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
@@ -213,7 +216,8 @@ pub fn within<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T
     }
 }
 
-/// The processes that belong to the run with this folder: they carry it, or their stack's mark, in their command line or environment.
+/// The processes that belong to the run with this folder: it, or their stack's marker, is in their
+/// command line or environment.
 pub fn processes_of(out: &Path) -> Vec<String> {
     let folder = out.to_string_lossy().into_owned();
     let run = std::fs::read(out.join("plan.json")).ok().and_then(|plan| serde_json::from_slice::<Value>(&plan).ok());
@@ -234,17 +238,18 @@ pub fn processes_of(out: &Path) -> Vec<String> {
     found
 }
 
-/// An experiment of the repository with its phases cut short.
+/// An experiment of the repository with shorter phases.
 pub fn shortened(name: &str, phases: &str) -> String {
     let (_, text) = engine::shipped::find(name).unwrap();
     let (before, rest) = text.split_once("[phases]").unwrap();
     let keeps = if rest.contains("strike-a-broken-baseline = true") { "strike-a-broken-baseline = true\n" } else { "" };
     let (_, after) = rest.split_once("\n[").unwrap();
-    // A recovery that is watched for 3 s cannot be asked for within 10 s.
+    // A recovery that is watched for 3 s cannot have an aim of 10 s.
     format!("{before}[phases]\n{phases}\n{keeps}\n[{after}").replace("recovery = \"<= 10s\"", "recovery = \"<= 3s\"")
 }
 
-/// Long enough for every journey at 20 arrivals a second to come once in the baseline, which is 100 arrivals.
+/// Long enough that at 20 arrivals a second every journey occurs once in the baseline, which is 100
+/// arrivals.
 pub const SHORT: &str = "warm-up = \"2s\"\nbaseline = \"6s\"\nfault = \"8s\"\nrecovery = \"3s\"";
 
 /// All text in the files of a folder.

@@ -1,4 +1,4 @@
-//! A template that belongs to no shipped system: the stack knows nothing but what it is given.
+//! A template that belongs to no shipped system: the stack knows only what it is given.
 
 use std::path::Path;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn settings(folder: &Path, deployment: Deployment) -> Settings {
     Settings { folder, artifacts: Artifacts { folder: programs }, deployment, redis: None, marker }
 }
 
-/// Ends what a stack left, also when the test fails.
+/// Ends what a stack left, even if the test fails.
 struct Left(String);
 
 impl Drop for Left {
@@ -76,7 +76,7 @@ impl Drop for Left {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stack_that_nobody_has_heard_of_comes_up_with_its_rows_and_its_users() {
+async fn an_unknown_stack_starts_with_its_rows_and_its_users() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path(), deployment());
     let _left = Left(settings.marker.clone());
@@ -94,14 +94,14 @@ async fn a_stack_that_nobody_has_heard_of_comes_up_with_its_rows_and_its_users()
     let order = json!({"sku": "tea"});
     let invoked = post(&format!("http://{}/2015-03-31/functions/echo/invocations", up.addresses.lambda), None, &order).await;
     assert_eq!(invoked["event"], order, "the function gives back what it was sent");
-    // What it gives back is no answer of a REST API.
+    // It does not return a valid answer for a REST API.
     let refused = post(&format!("http://{}/shop/orders/7", up.addresses.gateway), None, &order).await;
     assert_eq!(refused, json!({"message": "Internal server error"}));
     assert_eq!(up.stop().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_seed_for_what_no_template_declares_stops_the_stack_before_anything_is_up() {
+async fn seed_data_for_an_undeclared_resource_stops_the_stack_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let mut deployment = deployment();
     deployment.seed.rows.insert("shelf".into(), vec![]);

@@ -1,4 +1,5 @@
-//! The audit's state machine as it is deployed, over stand-in functions and over the wire: what is retried, what is caught, what is told of it.
+//! The audit's state machine as it is deployed, with stand-in functions and over HTTP: its retries,
+//! catches and notifications.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -29,12 +30,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// One call of a stand-in function: the record's id, the function, the trace header.
 type Called = (String, String, Option<String>);
 
-/// The three functions. What goes wrong is told by what the record's id begins with.
+/// The three functions. The prefix of the record's id selects what goes wrong.
 #[derive(Default)]
 struct Functions(Mutex<Vec<Called>>);
 
 impl Functions {
-    /// Remembers a call; which of its function for this record it is, from 1.
+    /// Records a call; returns its number for this function and record, from 1.
     fn count(&self, id: &str, function: &str, trace: Option<&str>) -> usize {
         let mut called = self.0.lock().unwrap();
         called.push((id.to_owned(), function.to_owned(), trace.map(str::to_owned)));
@@ -77,7 +78,7 @@ struct Stage {
     _folder: tempfile::TempDir,
 }
 
-/// What the audit's template declares beside functions, with these weaknesses.
+/// What the audit's template declares besides functions, with these weaknesses.
 fn blueprint(weaknesses: &[&str]) -> Blueprint {
     let weaknesses = weaknesses.iter().map(|name| (*name).to_owned()).collect();
     let unhandled = super::deployment(System::Audit, &Setup { weaknesses, ..Setup::default() }).unhandled;
@@ -114,7 +115,7 @@ impl Stage {
         Self { services: start(settings).await.unwrap(), functions, seen, run, client, _folder: folder }
     }
 
-    /// A call as an SDK makes it: its status and its answer, or the exception's name.
+    /// A call as an SDK makes it; returns its status and its answer, or the exception's name.
     async fn call(&self, operation: &str, body: Value) -> (u16, Value) {
         let request = Request::post(format!("http://{}/", self.services.http))
             .header("content-type", "application/x-amz-json-1.0")
@@ -136,7 +137,7 @@ impl Stage {
         self.ok("StartExecution", json!({"stateMachineArn": machine_arn(STATE_MACHINE), "name": id, "input": input(id)})).await
     }
 
-    /// How the execution of this name ended, with its error and its tries.
+    /// How the execution with this name ended, with its error and its tries.
     async fn ended(&mut self, id: &str) -> (String, Option<String>, BTreeMap<String, u32>) {
         let next = async {
             loop {
@@ -188,7 +189,7 @@ async fn a_record_goes_through_and_the_last_notice_has_all_results() {
 }
 
 #[tokio::test]
-async fn what_fails_for_a_moment_is_tried_again_each_time_under_a_root_of_its_own() {
+async fn a_temporary_failure_is_retried_each_time_with_its_own_root() {
     let mut stage = Stage::up(&[]).await;
     stage.start("bumpy-1").await;
     stage.start("killed-1").await;
@@ -208,7 +209,7 @@ async fn what_fails_for_a_moment_is_tried_again_each_time_under_a_root_of_its_ow
 }
 
 #[tokio::test]
-async fn what_is_given_up_is_in_the_dead_letters_and_no_notice_tells_of_it() {
+async fn a_record_that_is_given_up_is_in_the_dead_letters_and_has_no_notice() {
     let mut stage = Stage::up(&[]).await;
     stage.start("gone-1").await;
     let (status, error, tried) = stage.ended("gone-1").await;
@@ -223,7 +224,7 @@ async fn what_is_given_up_is_in_the_dead_letters_and_no_notice_tells_of_it() {
 }
 
 #[tokio::test]
-async fn the_published_form_loses_what_it_was_killed_over() {
+async fn the_published_form_loses_the_record_during_which_it_was_killed() {
     let mut stage = Stage::up(&["lost-on-timeout"]).await;
     stage.start("dead-1").await;
     let (status, error, tried) = stage.ended("dead-1").await;
@@ -245,7 +246,7 @@ async fn a_name_is_started_once() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_has_the_exception_of_the_api() {
+async fn a_wrong_request_gets_the_exception_of_the_api() {
     let stage = Stage::up(&[]).await;
     let machine = machine_arn(STATE_MACHINE);
     let with = |more: Value| {

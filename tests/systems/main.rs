@@ -1,4 +1,4 @@
-//! The shipped systems as the stack reads them: what their templates declare is what their contracts say.
+//! The shipped systems as the stack reads them: their templates declare what their contracts say.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -23,7 +23,7 @@ fn deployment(system: System, setup: &Setup) -> Deployment {
     systems::deployment([&*system.read_load(json!({"rate": "1/s"})).unwrap()], setup)
 }
 
-/// What a system's template says under this text, with these parameters as far as it has them.
+/// A system's template, read from this text, with those of these parameters that it has.
 fn read(system: System, text: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateError> {
     let value = |parameter: &Parameter| parameter.text("http://127.0.0.1:1", "redis://127.0.0.1:1");
     let own = deployment(system, &Setup::default()).templates.remove(0).parameters;
@@ -33,7 +33,7 @@ fn read(system: System, text: &str, parameters: &[(&str, &str)]) -> Result<Templ
     Template::read(text, &all)
 }
 
-/// What all systems deploy together.
+/// The combined template of all systems.
 fn deployed(parameters: &[(&str, &str)]) -> Template {
     let each = System::ALL.into_iter().map(|system| read(system, system.template(), parameters).unwrap());
     Template::join(each.collect()).unwrap()

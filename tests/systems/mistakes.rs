@@ -1,11 +1,12 @@
-//! A mistake in the template that is deployed is a complaint that names its resource, and never a queue, an alarm or a mapping less.
+//! A mistake in a deployed template is reported with its resource; the queue, alarm or mapping is
+//! never just left out.
 
 use scenarios::systems::System;
 use stack::platform::template::{Template, TemplateError};
 
 use super::read;
 
-/// What the template says that has this resource, the first `from` after it replaced.
+/// Reads the template that has this resource, with the first `from` after it replaced.
 fn changed(resource: &str, from: &str, to: &str) -> Result<Template, TemplateError> {
     let start = format!("\n  {resource}:\n");
     let owns = |system: &System| system.template().contains(&start);
@@ -16,14 +17,14 @@ fn changed(resource: &str, from: &str, to: &str) -> Result<Template, TemplateErr
     read(system, &format!("{before}{}", after.replacen(from, to, 1)), &[])
 }
 
-/// Fails where the template with this mistake is read, or not complained about by these words.
+/// Fails if the template with this mistake is accepted, or is reported in other words.
 fn is_complained_about(resource: &str, from: &str, to: &str, complaint: &str) {
     let Err(error) = changed(resource, from, to) else { panic!("{resource}: {from} -> {to}") };
     assert!(error.to_string().contains(complaint), "{resource}: {from} -> {to}: {error}");
 }
 
 #[test]
-fn every_mistake_is_complained_about_where_it_stands() {
+fn every_mistake_is_reported_with_its_resource() {
     for (resource, from, to, complaint) in [
         ("IncomingQueue", "VisibilityTimeout: 30", "VisibilityTimeout: soon", "IncomingQueue.VisibilityTimeout"),
         ("IncomingQueue", "VisibilityTimeout: 30", "VisibilityTimeout: 10", "EmailProcessorFunction: found a visibility"),
@@ -85,7 +86,7 @@ fn every_mistake_is_complained_about_where_it_stands() {
 }
 
 #[test]
-fn every_mistake_about_keys_is_complained_about_and_opens_nothing() {
+fn every_mistake_about_keys_is_reported_and_grants_nothing() {
     for (resource, from, to, complaint) in [
         ("AuditApi", "ApiKeyRequired: true", "ApiKeyRequired: maybe", "AuditApi.Auth.ApiKeyRequired"),
         ("AuditApi", "ApiKeyRequired: true", "ApiKeysRequired: true", "AuditApi.Auth.ApiKeysRequired"),
@@ -102,7 +103,7 @@ fn every_mistake_about_keys_is_complained_about_and_opens_nothing() {
 }
 
 #[test]
-fn what_is_switched_off_is_not_there_and_no_mistake() {
+fn a_resource_that_is_switched_off_is_absent_without_a_complaint() {
     let rule = changed("MailRule", "Enabled: true", "Enabled: false").unwrap();
     assert_eq!(rule.blueprint.receipts, []);
     let mapping = changed("EmailProcessorFunction", "BatchSize: 1", "Enabled: false").unwrap();
@@ -110,7 +111,7 @@ fn what_is_switched_off_is_not_there_and_no_mistake() {
 }
 
 #[test]
-fn a_key_that_is_not_enabled_opens_nothing() {
+fn a_key_that_is_not_enabled_grants_nothing() {
     for to in ["Enabled: false", "Name: unused"] {
         let template = changed("AuditApiKey", "Enabled: true", to);
         let routes = template.map(|template| template.routes);
@@ -119,7 +120,7 @@ fn a_key_that_is_not_enabled_opens_nothing() {
 }
 
 #[test]
-fn every_mistake_in_a_machine_is_complained_about_where_it_stands() {
+fn every_mistake_in_a_machine_is_reported_with_its_state() {
     let resource = "AuditRecordMachine";
     for (from, to, complaint) in [
         ("Type: STANDARD", "Type: EXPRESS", "AuditRecordMachine.Type"),

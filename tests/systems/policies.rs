@@ -1,4 +1,5 @@
-//! The policies, templates and schemas that are deployed are those that lie in `policies/` and that decide on this machine.
+//! The deployed policies, templates and schemas are those in `policies/`, which also decide on this
+//! machine.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -12,7 +13,7 @@ use stack::services::verifiedpermissions::store::{CompiledStore, Judgement};
 /// A template-linked policy: template, principal, resource.
 type Linked = (String, String, String);
 
-/// What the template puts into a store: texts of policies, texts of templates, links, schema.
+/// What the template puts into a store: policies, policy templates, links, schema.
 fn deployed(system: System, store: &str) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<Linked>, String) {
     let template = yaml::read(system.template()).unwrap();
     let resources = &template["Resources"];
@@ -38,7 +39,8 @@ fn deployed(system: System, store: &str) -> (BTreeSet<String>, BTreeSet<String>,
     (policies, templates, links, schema)
 }
 
-/// The schema in one form: the JSON that is deployed and the human form name the types of Cedar itself differently.
+/// The schema in one form: the deployed JSON and the human-readable form name Cedar's own types
+/// differently.
 fn lines(schema: &SchemaFragment) -> BTreeSet<String> {
     let text = schema.to_cedarschema().unwrap().replace("__cedar::", "");
     text.split([';', '{', '}']).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
@@ -92,7 +94,8 @@ fn judge(store: &CompiledStore, owner: &str, (user, device_id, action, temperatu
     store.judge(&request, &device(device_id, owner))
 }
 
-/// Who asks, on which device (1 or 2), for what, with which temperature and time, and what the contract says.
+/// The caller, the device (1 or 2), the action, the temperature and time, and the contract's
+/// decision.
 const TABLE: [Row; 48] = [
     ("john_doe", 1, "GetTemperature", None, None, true),
     ("john_doe", 1, "SetTemperature", Some(10), None, true),
@@ -167,7 +170,7 @@ fn the_contract_s_table_holds_for_every_home() {
 }
 
 #[test]
-fn nobody_has_rights_in_another_home() {
+fn no_user_has_rights_in_another_home() {
     let homes = thermostat::homes(2);
     let store = CompiledStore::compile("ps", &thermostat::policies(2)).unwrap();
     for user in homes[1].users() {

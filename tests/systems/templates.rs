@@ -1,4 +1,4 @@
-//! What is read from the template that is deployed is what the contracts of the systems say.
+//! The deployed templates, as they are read, match the contracts of the systems.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn the_queues_keep_mail_for_as_long_as_they_are_told() {
+fn the_queues_keep_mail_for_the_configured_time() {
     let queue =
         |name: &str, retention, redrive| Queue { name: name.into(), visibility: seconds(30), retention: seconds(retention), redrive };
     let days = 4 * 86_400;
@@ -40,7 +40,7 @@ fn the_queues_keep_mail_for_as_long_as_they_are_told() {
 }
 
 #[test]
-fn mail_is_stored_told_of_and_watched() {
+fn mail_is_stored_notified_and_monitored() {
     let blueprint = deployed(&[]).blueprint;
     let bucket = |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|&name| name.into()).collect() };
     let buckets = sorted(blueprint.buckets, |bucket| bucket.name.clone());
@@ -62,7 +62,7 @@ fn mail_is_stored_told_of_and_watched() {
 }
 
 #[test]
-fn at_aws_the_buckets_are_named_for_the_world_and_everything_follows() {
+fn on_aws_the_buckets_have_globally_unique_names_that_everything_uses() {
     let template = deployed(&[("BucketPrefix", "acme-")]);
     let function = template.functions.iter().find(|function| function.name == "email-processor").unwrap();
     assert_eq!(
@@ -248,7 +248,7 @@ fn the_audit_s_machine_retries_and_gives_up_as_the_contract_says() {
 }
 
 #[test]
-fn every_function_has_the_layer_s_plan_where_there_is_a_layer_and_only_there() {
+fn functions_have_the_layers_plan_exactly_if_there_is_a_layer() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
         let functions = deployed(parameters).functions;

@@ -1,16 +1,19 @@
-//! Stacks that are wrong without any fault, and one that is well. They all run at once: none is judged by fine latencies.
+//! Servers that are broken without any fault, and a healthy one. They all run at once, because none
+//! is judged by fine latencies.
 
 use std::time::Duration;
 
 use crate::server::{Answer, Answers, Server};
 use crate::support::{self, Outcome};
 
-/// The first request comes with the warm-up: the baseline is over 4 s later, and the fault phase begins 2 s after that.
+/// The first request comes with the warm-up. The baseline ends 4 s later, and the fault phase
+/// begins 2 s after that.
 const PHASES: &str = "warm-up = \"1s\"\nbaseline = \"3s\"\nfault = \"6s\"\nrecovery = \"6s\"";
 
 const TURN: Duration = Duration::from_millis(4_500);
 
-/// An experiment without faults that sends requests to `url`; `more` stands after the phases' own lines.
+/// An experiment without faults that sends requests to `url`; `more` comes after the lines of the
+/// phases.
 pub fn shop(url: &str, rate: u32, more: &str) -> String {
     format!(
         "question = \"Is it well?\"\nseed = 5\n[phases]\n{PHASES}\n{more}\n\
@@ -22,7 +25,7 @@ fn expects(aims: &str) -> String {
     format!("[[expect]]\nof = \"shop GET /\"\n{aims}\n")
 }
 
-/// Verdict, exit code, and words of headline and reasons.
+/// Checks verdict, exit code, and words of the headline and reasons.
 #[track_caller]
 pub fn says(outcome: &Outcome, (verdict, code): (&str, i32), headline: &[&str], reasons: &[&str]) {
     let result = outcome.result();
@@ -38,10 +41,10 @@ pub const BROKEN: (&str, i32) = ("broken", 3);
 pub const NOT_SHOWN: (&str, i32) = ("not-shown", 4);
 const STOPPED: (&str, i32) = ("stopped", 5);
 
-/// A stack, what is asked of it, and what must be said of it.
+/// A server, its aims, and the expected report.
 struct Case {
     name: &'static str,
-    /// None where nobody listens.
+    /// `None` if there is no server.
     answers: Option<Answers>,
     rate: u32,
     more: String,
@@ -53,7 +56,7 @@ struct Case {
 impl Case {
     fn run(&self) -> Outcome {
         let server = self.answers.map(Server::start);
-        // Nobody listens at port 1.
+        // No server listens at port 1.
         let url = server.as_ref().map_or_else(|| "http://127.0.0.1:1/".to_owned(), Server::url);
         support::run_beside_others(&shop(&url, self.rate, &self.more), &[])
     }
@@ -86,7 +89,7 @@ fn turning(name: &'static str, then: Answer) -> Case {
     }
 }
 
-/// Dead before any fault.
+/// Servers that are dead before any fault.
 fn dead() -> Vec<Case> {
     let fast = expects("p99 = \"<= 100ms\"");
     let struck = "strike-a-broken-baseline = true".to_owned();
@@ -101,7 +104,7 @@ fn dead() -> Vec<Case> {
     ]
 }
 
-/// Well in the baseline, and never after it.
+/// Servers that are healthy in the baseline, and never after it.
 fn dying() -> Vec<Case> {
     vec![
         turning("502 under load", Answer::Now(502)),
@@ -136,7 +139,7 @@ fn dying() -> Vec<Case> {
     ]
 }
 
-/// Far fewer requests than the 368 that p99 needs to hold.
+/// Slow servers, with far fewer requests than the 368 that p99 needs to hold.
 fn slow() -> Vec<Case> {
     let aim = || expects("p99 = \"<= 1s\"");
     vec![
@@ -157,7 +160,7 @@ fn slow() -> Vec<Case> {
     ]
 }
 
-/// The control of all these.
+/// A healthy server, as the control of all these.
 fn well() -> Vec<Case> {
     let held = |name, more, headline| Case { rate: 80, more, verdict: HELD, headline, reasons: &[], ..always(name, WELL) };
     vec![
@@ -172,7 +175,7 @@ fn a_stack_that_is_wrong_without_faults_is_called_so_and_one_that_is_well_is_hel
     std::thread::scope(|scope| {
         let runs: Vec<_> = cases.iter().map(|case| scope.spawn(|| case.run())).collect();
         for (run, case) in runs.into_iter().zip(&cases) {
-            // Shown where the test fails.
+            // Shown if the test fails.
             eprintln!("{}", case.name);
             says(&run.join().unwrap(), case.verdict, case.headline, case.reasons);
         }
@@ -181,7 +184,7 @@ fn a_stack_that_is_wrong_without_faults_is_called_so_and_one_that_is_well_is_hel
 
 #[test]
 fn an_aim_that_nothing_can_miss_is_refused_before_anything_is_sent() {
-    // Every request failed under load, and it was held.
+    // Regression: every request failed under load, and the verdict was held.
     for (aims, says) in [
         ("errors = \"<= 100%\"", "`<= 100%` always holds"),
         ("p50 = \"<= 30s\"", "always holds"),

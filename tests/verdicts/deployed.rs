@@ -1,4 +1,5 @@
-//! Stacks that are wrong under faults, and ledgers that are: the account and the function of `tests/deployed`.
+//! Functions and ledgers that are broken under faults, with the account and the function of
+//! `tests/deployed`.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::support::{self, Outcome};
 
 const ORDERS: &str = "orders GET /orders/{id}";
 
-/// Runs it beside others.
+/// Runs it in parallel with others.
 fn run(cloud: &Cloud) -> Outcome {
     let _turn = support::turn_beside_others();
     cloud.run(&[]).end()
@@ -29,7 +30,8 @@ fn run_with<const N: usize>(lies: [(Lie, &str); N]) -> [Outcome; N] {
                 let cloud = Cloud::that_lies(lie);
                 cloud.rewrite(AIMS, aims);
                 if lie == Lie::Function(Behaviour::StartsAnew) {
-                    // A start takes this machine's time, and a queue for an environment is not meant.
+                    // A start takes processor time, and this test is not about a queue for
+                    // environments.
                     cloud.rewrite("rate = \"40/s\"", "rate = \"8/s\"");
                 }
                 run(&cloud)
@@ -41,7 +43,7 @@ fn run_with<const N: usize>(lies: [(Lie, &str); N]) -> [Outcome; N] {
 
 const AIMS: &str = "p50 = \"<= 800ms\"\nerrors = \"<= 5%\"\n";
 
-/// A phase in which two arms can be compared.
+/// Makes the phase long enough to compare two arms.
 fn lengthen(cloud: &Cloud) {
     cloud.rewrite("fault = \"12s\"", "fault = \"21s\"");
 }
@@ -91,11 +93,11 @@ fn a_ledger_that_tells_of_a_part_proves_nothing_also_where_fis_strikes() {
 
 #[test]
 fn a_function_that_fails_or_starts_anew_under_faults_is_broken() {
-    // Half a second lies between an answer of a busy machine and a start.
+    // Half a second is between the answer time of a busy machine and a start.
     let aim = "p50 = \"<= 500ms\"\n";
     let lies = [
         (Behaviour::FailsUntouched, aim),
-        // An aim on the errors of the struck says nothing of the others.
+        // An aim on the errors of struck requests does not cover the others.
         (Behaviour::FailsUntouched, AIMS),
         (Behaviour::RefusesStruck, aim),
         (Behaviour::StartsAnew, aim),
@@ -138,6 +140,7 @@ fn two_faults_that_do_nothing_differ_in_nothing() {
         assert_eq!(made.len(), 6, "three quantiles of each: {effects:?}");
         made.iter().any(|row| row["effect"]["differs"] == true)
     };
-    // One run in twenty raises a false alarm, as it promises; when two faults shared one pair of arms, nearly every run did.
+    // One run in twenty raises a false alarm, as documented; when two faults shared one pair of
+    // arms, nearly every run did.
     assert!(!differs() || !differs());
 }

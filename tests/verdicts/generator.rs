@@ -1,4 +1,4 @@
-//! The command itself is disturbed, before a stack that is well.
+//! The command itself is disturbed, with a healthy server.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! The harness cannot be fooled: what did not strike, what could not be sent and what was not understood is never green.
+//! The harness cannot be fooled: a fault that did not strike, load that could not be sent and an
+//! invalid file are never green.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -85,7 +86,8 @@ fn the_same_seed_strikes_the_same_requests_and_the_books_balance() {
         assert!(roots.len() > 10, "{}", outcome.story());
         roots
     };
-    // The edges of the fault phase may fall differently by a request or two; what both runs saw was struck in both.
+    // The edges of the fault phase may differ by a request or two; requests in both runs were
+    // struck in both.
     let [first, again, other] =
         std::thread::scope(|scope| ["5", "5", "6"].map(|seed| scope.spawn(move || struck(seed))).map(|run| run.join().unwrap()));
     let common = first.iter().filter(|root| again.contains(root)).count();
@@ -100,7 +102,8 @@ fn a_stop_condition_ends_the_run_with_its_own_verdict() {
     assert_eq!(outcome.code, 5, "{}", outcome.story());
 }
 
-/// Three tries at every look into the table, of which each may fail on its own; the aim is on the requests that were struck at least once.
+/// Three tries at every read of the table, each of which may fail; the aim is on the requests that
+/// were struck at least once.
 fn failing_looks(roll: &str) -> Outcome {
     let fault = format!(
         "[[fault]]\nservice = \"dynamodb\"\noperation = \"GetItem\"\nshare = 0.3\nroll = \"{roll}\"\nerror = {{ type = \"InternalServerError\" }}\n\

@@ -1,4 +1,5 @@
-//! An HTTP server on loopback that answers as it is told, well or badly. It and its connections end when it is dropped.
+//! An HTTP server on loopback that answers as configured, well or badly. It and its connections end
+//! when it is dropped.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -7,18 +8,19 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a request gets.
+/// The answer to a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Answer {
     /// This status, at once.
     Now(u16),
-    /// This status, after a time.
+    /// This status, after this time.
     After(Duration, u16),
-    /// Nothing, for ever.
+    /// No answer, ever.
     Never,
 }
 
-/// The answers of a server: always the same, or others once so much time has passed since its first request.
+/// The answers of a server: always the same, or another one after some time since its first
+/// request.
 #[derive(Debug, Clone, Copy)]
 pub enum Answers {
     Always(Answer),

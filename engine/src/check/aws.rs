@@ -1,4 +1,5 @@
-//! An experiment on deployed functions: that its ARNs are some, that nothing of the local stack is asked for, and that AWS would take it.
+//! Checks an experiment on deployed functions: its ARNs are valid, it uses nothing of the local
+//! stack, and AWS would accept it.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -13,10 +14,10 @@ use super::super::file::{DeployedFunction, File, StopAlarm};
 use super::super::plan::Plan;
 use super::Check;
 
-/// FIS and an attach take some seconds at the least.
+/// FIS and an attach take at least some seconds.
 const SHORTEST_LEAD: Duration = Duration::from_secs(5);
 
-/// A line that CloudWatch Logs has after this is not waited for.
+/// The longest wait for a line in CloudWatch Logs.
 const LATEST: Duration = Duration::from_secs(300);
 
 impl Check<'_> {
@@ -59,7 +60,7 @@ impl Check<'_> {
         })
     }
 
-    /// Without functions on AWS, requests go to what somebody runs on this machine, and to nothing else.
+    /// Without functions on AWS, requests may go only to a server on this machine.
     fn requests_alone(&mut self, file: &File) {
         // A section that could not be read may have named the functions.
         let Some(first) = file.load.requests.first().filter(|_| self.has_form) else { return };
@@ -85,7 +86,7 @@ impl Check<'_> {
         }
     }
 
-    /// Ledgers are late there, and what the baseline broke must be known before anything is struck.
+    /// Ledgers arrive late on AWS, and a broken baseline must be known before anything is struck.
     fn baseline_is_known(&mut self, file: &File, span: Range<usize>, lag: Time) {
         if !(Duration::from_secs(1)..=LATEST).contains(&lag.duration()) {
             self.complain(span.clone(), format!("`ledger-lag` is `{lag}`; it is `1s` to `5m`"));
@@ -96,7 +97,7 @@ impl Check<'_> {
                 "`baseline` is `{}`; on AWS it needs `{shortest}` at least, twice `ledger-lag` of `[aws]`, which is `{lag}`",
                 baseline.get_ref()
             );
-            // The default stands nowhere in the file.
+            // A default has no position in the file.
             self.complain(if baseline.span().is_empty() { span } else { baseline.span() }, what);
         }
     }
@@ -130,7 +131,7 @@ impl Check<'_> {
         Some(Alarm { arn: alarm.arn.clone(), metric: Metric::named(namespace, name), function: alarm.function.clone() })
     }
 
-    /// What AWS would refuse later, and stop conditions that cannot react.
+    /// Reports what AWS would refuse later, and stop conditions that cannot react.
     pub(super) fn would_be_refused(&mut self, section: Option<Range<usize>>, plan: &Plan) {
         let (Some(span), Some(experiment)) = (section, plan.for_aws()) else { return };
         for complaint in experiment.complaints() {
@@ -139,7 +140,7 @@ impl Check<'_> {
     }
 }
 
-/// The section's place, for complaints about all of it.
+/// The section's position, for complaints about all of it.
 pub(super) fn section(file: &File) -> Option<Range<usize>> {
     file.aws.as_ref().map(|aws| aws.span())
 }
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_is_too_short_is_complained_of_where_it_follows_from() {
+    fn a_default_that_is_too_short_is_reported_at_the_setting_that_makes_it_so() {
         let text = GOOD.replacen("baseline = \"60s\"\n", "", 1);
         let wrong = check("orders", &text).unwrap_err();
         assert!(wrong.len() == 1 && wrong[0].what.starts_with("`baseline` is `15s`"), "{wrong:?}");
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_on_aws_is_refused_before_anything_is_touched() {
+    fn settings_that_aws_cannot_have_are_refused_before_anything_is_touched() {
         for (from, to, says) in [
             ("function:orders\"", "function:*\"", "is not a function"),
             ("[aws]", "[aws]\ntag = \"\"", "is not a tag"),

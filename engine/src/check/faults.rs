@@ -1,4 +1,5 @@
-//! The faults of an experiment: that their places exist, their settings make sense, and no two of them want the same invocation's end.
+//! The faults of an experiment: their places exist, their settings make sense, and no two of them
+//! end the same invocation.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl Check<'_> {
         (faults, windows)
     }
 
-    /// The part of the fault phase in which a fault is in force, where it is not all of it.
+    /// The part of the fault phase in which a fault is in force, if it is not all of it.
     fn window(&mut self, spanned: &Spanned<FaultEntry>, phase: Time) -> Option<Range<Duration>> {
         let entry = spanned.get_ref();
         if entry.from.is_none() && entry.until.is_none() {
@@ -110,7 +111,8 @@ impl Check<'_> {
         Some(fault)
     }
 
-    /// That what invokes the function is known, and that the fault can be done to it: it must not decide about access.
+    /// Checks that the function's trigger is known, and that the fault may be injected there: the
+    /// function must not decide about access.
     fn asks_for_no_leave(&mut self, spanned: &Spanned<FaultEntry>, fault: &Fault, ground: &Ground<'_>) {
         let (Place::Function(name), kind) = (&fault.place, fault.kind.name()) else { return };
         let triggers = match ground {
@@ -197,7 +199,7 @@ impl Check<'_> {
 fn by(place: &Place, roll: Option<ServiceRoll>, kind: &Kind, ground: &Ground<'_>) -> By {
     match (place, roll) {
         (Place::Service { .. }, _) if roll.unwrap_or_default() == ServiceRoll::SameRequest => return By::Trace,
-        // Of a function it is complained about.
+        // On a function this is reported as an error.
         (Place::Service { .. }, _) | (Place::Function(_), Some(ServiceRoll::EachCall)) => return By::Call,
         (Place::Function(_), _) => {}
     }
@@ -208,7 +210,7 @@ fn by(place: &Place, roll: Option<ServiceRoll>, kind: &Kind, ground: &Ground<'_>
     if matches!(kind, Kind::Init(_)) { By::Trace } else { functions().find_map(of).unwrap_or_default() }
 }
 
-/// Whether one invocation can be struck by both; told from place and `when` alone.
+/// Whether both can strike one invocation, judged by place and `when` alone.
 fn meet(a: &Fault, b: &Fault) -> bool {
     let same_place = match (&a.place, &b.place) {
         (Place::Function(a), Place::Function(b)) => a == b,
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn each_call_to_a_service_is_rolled_anew_unless_the_file_says_otherwise() {
+    fn each_call_to_a_service_has_its_own_roll_unless_the_file_says_otherwise() {
         let anywhere = GOOD.replacen("when = { path = \"/appointment/*\" }\n", "", 1);
         let with = |place: &str| check("x", &anywhere.replacen("function = \"authorizer\"", place, 1));
         for (place, by) in [
@@ -260,7 +262,7 @@ mod tests {
         assert!(complaints.contains("share no count"), "{complaints}");
     }
 
-    /// What is complained about where this fault strikes this function.
+    /// The complaints about this fault on this function.
     fn complaints(function: &str, kind: &str) -> Vec<String> {
         let (audit, others) = (
             include_str!("../../../scenarios/src/systems/audit/experiments/kill-the-archiver.toml"),
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_make_leave_of_a_refusal_is_for_functions_that_nobody_asks_for_leave() {
+    fn faults_that_could_turn_a_denial_into_a_grant_are_refused_on_functions_that_decide_about_access() {
         let http = r#"response = { raw = '{"statusCode":503}' }"#;
         let batch = r#"response = { raw = '{"batchItemFailures":[]}' }"#;
         let (body, record) = (r#"event = { set = { "/body" = "not json" } }"#, r#"event = { set = { "/Records/0/body" = "not json" } }"#);

@@ -1,4 +1,5 @@
-//! What is sent to each system, and how much faster its long waits go: that every system has its load and every number lies within its bounds.
+//! The load of each system, and how much faster its long waits go. Checks that every system has its
+//! load and every number is within its bounds.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,11 +15,12 @@ use super::Check;
 /// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
 const HIGHEST_RATE: f64 = 50_000.0;
 
-/// Below, the smallest number of users is always enough; above, no request would still be waited for.
+/// Below this, the smallest number of users is always enough. Above `LONGEST_JOURNEY`, every
+/// request would have timed out.
 const SHORTEST_JOURNEY: Duration = Duration::from_millis(100);
 const LONGEST_JOURNEY: Duration = Duration::from_secs(600);
 
-/// A queue goes at most so many times faster: a second of it would be shorter than what a poll takes.
+/// The largest factor for queues: beyond it, a second would be shorter than a poll takes.
 const FASTEST_QUEUES: u32 = 10_000;
 
 impl Check<'_> {
@@ -127,7 +129,8 @@ impl Check<'_> {
     }
 }
 
-/// Names of endpoints and headers live as long as the process: reports, goose and the books hold them by reference, and a file names a handful.
+/// Leaks a name, because reports, goose and the join hold endpoint and header names by reference
+/// for the whole process; a file has only a few.
 fn kept(name: &str) -> &'static str {
     Box::leak(name.to_owned().into_boxed_str())
 }
@@ -139,7 +142,7 @@ mod tests {
     const RECORDS: &str = include_str!("../../../scenarios/src/systems/audit/experiments/kill-the-archiver.toml");
 
     #[test]
-    fn the_longest_journey_lies_within_its_bounds() {
+    fn the_longest_journey_is_within_its_bounds() {
         let with = |time: &str| check("x", &RECORDS.replacen("[load]", &format!("[load]\nlongest-journey = \"{time}\""), 1));
         assert_eq!(with("10s").unwrap().longest_journey, Some(std::time::Duration::from_secs(10)));
         for time in ["50ms", "11m"] {
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_of_records_lies_within_its_bounds() {
+    fn a_load_of_records_is_within_its_bounds() {
         let with = |load: &str| {
             let text = RECORDS.replacen(r#"rate = "6/s", largest = "512KiB""#, load, 1);
             assert_ne!(text, RECORDS);

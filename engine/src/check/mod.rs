@@ -1,4 +1,5 @@
-//! From a file as written to a plan as checked: everything that can be known before anything is touched, all complaints at once.
+//! Turns a file as written into a checked plan: finds everything that can be known before anything
+//! is touched, and reports all of it at once.
 
 mod aws;
 pub mod faults;
@@ -22,7 +23,8 @@ use super::file::{self, ExpectEntry, File, Wrong};
 use super::plan::Plan;
 use crate::nearest::there_are;
 
-/// Between the baseline and the fault phase: the last answers of the baseline come in, the plan is struck and its effect awaited. Not recorded.
+/// The time between the baseline and the fault phase, which is not recorded: the last answers of
+/// the baseline come in, the plan is struck and takes effect.
 pub const ARMING: Duration = Duration::from_millis(2000);
 
 /// The endpoints that systems record, with the requests that an arrival makes to each on average.
@@ -33,7 +35,7 @@ pub fn endpoints() -> impl Iterator<Item = (&'static str, System, f64)> {
 /// The system that a weakness belongs to.
 ///
 /// # Errors
-/// Where there is none of this name: says which there are.
+/// If no weakness has this name; the error lists those that exist.
 pub fn system_of(weakness: &str) -> Result<System, String> {
     let found = systems::weakness(weakness).map(|(system, _)| system);
     let all = || System::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|known| known.name);
@@ -59,21 +61,22 @@ pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
 struct Check<'a> {
     wrong: Vec<Wrong>,
     text: &'a str,
-    /// Whether all of the text could be read; otherwise what seems to be missing may only be unread.
+    /// Whether all of the text could be read; otherwise something that seems to be missing may just
+    /// not have been read.
     has_form: bool,
-    /// The systems of which it was said that they are not among the `systems`: once is enough.
+    /// The systems that were already reported as not among the `systems`.
     not_among: Vec<System>,
 }
 
-/// What there is to be struck and aimed at.
+/// What faults can strike and aims can refer to.
 enum Ground<'a> {
     /// Systems on this machine.
     Systems(&'a [System]),
     /// Functions on AWS.
     Deployed(&'a Deployed),
-    /// Requests alone: nothing can be struck.
+    /// Only requests: nothing can be struck.
     Bare,
-    /// Anything: a slip elsewhere hides what there is.
+    /// Unknown, because of an error elsewhere in the file.
     Unread,
 }
 
@@ -82,14 +85,14 @@ impl Check<'_> {
         self.wrong.push(Wrong { span, what: what.into() });
     }
 
-    /// Complains that something is missing, unless a slip elsewhere may have blanked it.
+    /// Reports that something is missing, unless an error elsewhere may have hidden it.
     fn missing(&mut self, span: Range<usize>, what: &str) {
         if self.wrong.is_empty() {
             self.complain(span, what);
         }
     }
 
-    /// Complains of a system that is not brought up, once.
+    /// Reports, once, a system that the experiment does not start.
     fn not_among(&mut self, span: Range<usize>, what: &str, system: System) {
         if !self.not_among.contains(&system) {
             self.not_among.push(system);
@@ -209,7 +212,7 @@ impl Check<'_> {
         self.has_form || !systems.is_empty()
     }
 
-    /// Looks for an endpoint; what is not there is complained of.
+    /// Looks for an endpoint, and reports one that does not exist.
     fn endpoint(&mut self, of: &Spanned<String>, file: &File, ground: &Ground<'_>) {
         let name = of.get_ref().as_str();
         let requested = || file.load.requests.iter().map(|load| load.get_ref().of.get_ref().as_str());
@@ -223,7 +226,7 @@ impl Check<'_> {
             _ if requested().any(|request| request == name) => {}
             Some(system) if systems.contains(&system) => {}
             Some(system) if !systems.is_empty() => self.not_among(of.span(), &format!("`{name}` is an endpoint of"), system),
-            // Its request may stand in a line that could not be read.
+            // Its request may be in a line that could not be read.
             None if !self.has_form && self.text.contains("requests") => {}
             _ => {
                 let recorded = endpoints().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| name);
@@ -249,7 +252,7 @@ impl Check<'_> {
     }
 }
 
-/// The endpoints whose errors the experiment lets go.
+/// The endpoints whose errors the experiment accepts.
 fn any_errors(file: &File) -> Vec<String> {
     let free = file.expect.iter().map(toml::Spanned::get_ref).filter(|entry| entry.errors == Some(Errors::Any));
     free.map(|entry| entry.of.get_ref().clone()).collect()
@@ -303,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slip_is_one_complaint_and_names_the_nearest_right_name() {
+    fn one_typo_is_one_complaint_and_names_the_nearest_right_name() {
         for (from, to, says) in [
             ("\"authorizer\"", "\"authoriser\"", "did you mean `authorizer`?"),
             ("\"thermostat\", \"clinic\"", "\"thermostat\", \"klinik\"", "did you mean `clinic`?"),

@@ -1,4 +1,5 @@
-//! How much a run can show: the requests that an aim needs beside those that the run gives at most. It refuses nothing.
+//! The statistical power of a run: compares the requests that an aim needs with the most that the
+//! run gives. It refuses nothing.
 
 use std::time::Duration;
 
@@ -11,15 +12,17 @@ use reports::{AimArm, Bound, Expectation};
 use super::super::plan::Plan;
 use super::reach::{a_second, faults_about};
 
-/// A bound on errors is kept for certain where that many requests without one would be a chance of 2.5 %.
+/// The significance level: a bound on errors is held if that many requests without an error would
+/// have a chance of 2.5 %.
 const CHANCE: f64 = 0.025;
 
-/// What is said of the aims that this run can break but not hold, one line each.
+/// The notices about aims that this run can break but not hold, one line each.
 pub fn notices(plan: &Plan) -> Vec<String> {
     plan.expectations.iter().filter_map(|aim| notice(plan, aim, arm_share(plan, aim))).collect()
 }
 
-/// What is said of one aim whose arm is this share of the endpoint's requests; nothing where the run gives enough.
+/// The notice about one aim whose arm is this share of the endpoint's requests; `None` if the run
+/// gives enough.
 fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
     if matches!(aim.bound, Bound::Recovery(_)) {
         return rare(plan, &aim.of);
@@ -29,10 +32,10 @@ fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
         return Some(format!("{what} of `{of}` can be broken, but not held: no number of requests shows that none fails; write `<= 1%`"));
     };
     let needs = if faults_about(plan, of).next().is_some() { needs.max(FEWEST_STRUCK) } else { needs };
-    // A ratio needs them in both arms.
+    // A ratio needs enough requests in both arms.
     let share = if matches!(aim.bound, Bound::P99Ratio(_)) { share.min(1.0 - share) } else { share };
     let a_second = a_second(&plan.load, of) * share;
-    // The tolerance keeps 40 s at 9.2/s at 368.
+    // The tolerance makes 40 s at 9.2/s give 368.
     let gives = (a_second * plan.timeline.fault.as_secs_f64() + 1e-6) as u64;
     if gives >= needs {
         return None;
@@ -43,7 +46,7 @@ fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
     Some(format!("{what} of `{of}` needs {needs} requests, this gives at most {gives}{arm}: it can be broken, but not held; {cure}"))
 }
 
-/// Recovery is judged in windows, and those with fewer requests are passed over.
+/// Recovery is judged in windows, and windows with fewer requests are skipped.
 fn rare(plan: &Plan, of: &str) -> Option<String> {
     let gives = a_second(&plan.load, of) * f64::from(WINDOW_S);
     (gives < FEWEST as f64).then(|| {
@@ -64,7 +67,8 @@ fn words(bound: Bound) -> Option<&'static str> {
     }
 }
 
-/// The requests without which a bound cannot be shown to hold: `None` where it is not about a number of them, `Some(None)` where none is enough.
+/// The number of requests needed to show that a bound holds. `None` if the bound does not depend on
+/// it, `Some(None)` if no number is enough.
 fn needed(bound: Bound) -> Option<Option<u64>> {
     match bound {
         Bound::P50(_) => Some(Some(samples_needed(0.5))),
@@ -78,7 +82,7 @@ fn needed(bound: Bound) -> Option<Option<u64>> {
     }
 }
 
-/// The share of an endpoint's requests that the aim judges, 1 where it judges all.
+/// The share of an endpoint's requests that the aim judges, 1 if it judges all.
 fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
     let struck = struck_share(plan, aim);
     match aim.arm {
@@ -88,7 +92,8 @@ fn arm_share(plan: &Plan, aim: &Expectation) -> f64 {
     }
 }
 
-/// The share that is struck, 1 where there is no control: the smallest share of the faults that can be about the endpoint.
+/// The share that is struck, 1 if there is no control arm: the smallest share among the faults that
+/// can be about the endpoint.
 fn struck_share(plan: &Plan, aim: &Expectation) -> f64 {
     faults_about(plan, &aim.of).map(|fault| fault.share.value()).fold(1.0, f64::min)
 }
@@ -101,7 +106,7 @@ mod tests {
     const GOOD: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
 
     #[test]
-    fn an_aim_that_can_be_broken_but_not_held_is_told_with_what_would_do() {
+    fn an_aim_that_can_be_broken_but_not_held_is_reported_with_a_fix() {
         assert_eq!(notices(&check("x", GOOD).unwrap()), Vec::<String>::new());
         // 20/s x 1.02 x 20 s x 0.5 are 204 in the struck arm.
         let less = GOOD.replacen("fault = \"40s\"", "fault = \"20s\"", 1).replacen(
@@ -129,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_than_ten_struck_requests_and_five_in_a_window_are_told() {
+    fn fewer_than_ten_struck_requests_or_five_in_a_window_are_reported() {
         let rare = GOOD.replacen("clinic = { rate = \"30/s\" }", "clinic = { rate = \"0.4/s\" }", 1).replacen(
             "p99 = \"<= 1s\"",
             "p50 = \"<= 1s\"",
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_requests_shows_that_none_fails() {
+    fn no_number_of_requests_shows_that_all_succeed() {
         let told = notices(&check("x", &GOOD.replacen("<= 1%", "<= 0%", 1)).unwrap());
         assert!(told.len() == 1 && told[0].contains("no number of requests"), "{told:?}");
     }

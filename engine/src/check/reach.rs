@@ -1,4 +1,4 @@
-//! What an aim or a stop condition can reach: what could never be found out is refused before anything is started.
+//! Refuses aims and stop conditions that could never give a result, before anything is started.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::super::plan::Plan;
 use super::faults::functions;
 use super::{Check, bounds, endpoints};
 
-/// Fewer answers in a stop condition's window say nothing.
+/// The fewest answers in a stop condition's window that mean something.
 const FEWEST: f64 = 10.0;
 
-/// A stop condition looks back this far at least.
+/// The shortest window of a stop condition.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
 
-/// Requests to `endpoint` that the load makes a second.
+/// Requests a second to `endpoint` in this load.
 pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
     if let Some(request) = load.requests.iter().find(|request| request.of == endpoint) {
         return request.rate;
@@ -30,7 +30,7 @@ pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
     known.map_or(0.0, |(_, system, requests)| rate(load, system) * requests)
 }
 
-/// Whether nothing that is expected of an endpoint tells when it is well.
+/// Whether no expectation of an endpoint says when it has recovered.
 fn is_never_well(plan: &Plan, of: &str) -> bool {
     plan.any_errors.iter().any(|free| free == of) && !plan.expectations.iter().any(|aim| aim.of == of && aim.bound.allows().is_some())
 }
@@ -45,14 +45,14 @@ pub(super) fn faults_about<'a>(plan: &'a Plan, endpoint: &str) -> impl Iterator<
     plan.faults.iter().filter(move |fault| is_about(&fault.place))
 }
 
-/// Arrivals a second at a system, at each of its APIs where it has several.
+/// Arrivals a second at a system, or at each of its APIs if it has several.
 fn rate(load: &Load, system: System) -> f64 {
     load.of(system).map_or(0.0, |load| load.rate())
 }
 
 impl Check<'_> {
     pub(super) fn reach(&mut self, file: &File, plan: &Plan) {
-        // What could not be read may be what is missing.
+        // The missing part may just not have been read.
         if !self.has_form {
             return;
         }
@@ -71,7 +71,7 @@ impl Check<'_> {
             self.missing(of.span(), &format!("`{}` gets no load; give its system a `rate` under `[load]`", of.get_ref()));
         }
         self.arms(entry, plan);
-        // What is not one request, such as `mail arrival -> disposition`, is not given up.
+        // What is not one request, such as `mail arrival -> disposition`, has no timeout.
         let is_request = !of.get_ref().contains(" -> ");
         for bound in bounds(entry) {
             match bound {
@@ -105,7 +105,7 @@ impl Check<'_> {
         }
     }
 
-    /// That there are requests of the arms that are judged.
+    /// Checks that the judged arms have requests.
     fn arms(&mut self, entry: &ExpectEntry, plan: &Plan) {
         let of = entry.of.get_ref();
         let about = || faults_about(plan, of);
@@ -134,7 +134,7 @@ impl Check<'_> {
                 format!("it can never fire: `{span}` is longer than the fault and recovery phases, `{watched}` together; shorten it");
             return self.complain(stop.span(), what);
         }
-        // A journey sends one request at least.
+        // A journey sends at least one request.
         let answers = endpoints().map(|(name, ..)| a_second(&plan.load, name)).sum::<f64>().max(plan.load.arrivals());
         let answers = (answers + plan.load.requests.iter().map(|load| load.rate).sum::<f64>()) * window.as_secs_f64();
         if answers < FEWEST {
@@ -154,7 +154,7 @@ mod tests {
     const GOOD: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
 
     #[test]
-    fn what_can_never_speak_is_refused_with_the_reason() {
+    fn an_aim_that_can_never_give_a_result_is_refused_with_the_reason() {
         let slow = |text: &str| text.replace("15/s", "1/m").replace("30/s", "1/m");
         for (text, says) in [
             (GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 40s\"", 1), "a request is given up after `30s`"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_aim_on_an_arm_that_has_no_request_is_refused_with_what_would_do() {
+    fn an_aim_on_an_arm_without_requests_is_refused_with_a_fix() {
         let other = "of = \"thermostat POST /control/{id} Get\"\n";
         let aim = "p99 = \"<= 1s\"\n";
         let (control, ratio) = (format!("{aim}arm = \"control\"\n"), "p99-ratio = \"<= 2x\"\n".to_owned());
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_just_speak_is_not_refused() {
+    fn an_aim_that_can_just_give_a_result_is_not_refused() {
         for text in [
             GOOD.replacen("p99 = \"<= 1s\"", "p99 = \"<= 29999ms\"", 1),
             GOOD.replacen("p99 = \"<= 1s\"", "p99-ratio = \"<= 0.9x\"", 1),

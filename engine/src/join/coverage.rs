@@ -1,5 +1,6 @@
-//! Whether the ledgers tell of every invocation that a fault was about. What they do not tell of counts against the fault: a line that was lost, or
-//! an environment that never read the plan, must not look like a request that no fault was about.
+//! Checks that the ledgers report every invocation that a fault was about. A missing one counts
+//! against the fault: a lost line, or an environment that never read the plan, must not look like a
+//! request that no fault was about.
 
 use std::time::Duration;
 
@@ -11,32 +12,35 @@ use scenarios::Exchange;
 use super::{Join, is_struck};
 use crate::plan::Plan;
 
-/// Fewer requests of an endpoint in the baseline do not tell whether a fault would be about all of them.
+/// The fewest requests of an endpoint in the baseline that show whether a fault would be about all
+/// of them.
 const FEWEST_TO_EXPECT: u64 = 20;
 
-/// A fault that begins or ends within the phase may be early or late by this.
+/// How early or late a fault that begins or ends within the phase may be.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// How many requests of an endpoint there were in the baseline, and of how many a fault would have been about.
+/// The number of requests of an endpoint in the baseline, and of those that a fault would have been
+/// about.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rehearsed {
     requests: u64,
     about: u64,
 }
 
-/// Whether a ledger tells of a fault before anything is struck.
+/// Whether a ledger has reported a fault before anything is struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// It need not.
+    /// It does not have to.
     Needless,
-    /// It must, and has not yet.
+    /// It must, and has not done so yet.
     NotYet,
     /// It has.
     Yes,
 }
 
 impl Heard {
-    /// A deployed function that requests invoke must be heard of, where these tell whether a fault is about them.
+    /// A deployed function that requests invoke must report, if the requests show whether a fault
+    /// is about them.
     pub(super) fn of(plan: &Plan, fault: &Fault) -> Self {
         let (Place::Function(name), Some(deployed)) = (&fault.place, &plan.deployed) else { return Self::Needless };
         let by_requests = |trigger: &Trigger| *trigger == Trigger::Http;
@@ -47,14 +51,15 @@ impl Heard {
 }
 
 impl Join {
-    /// A line of the baseline about this fault has come.
+    /// Records that a line of the baseline about this fault has come.
     pub(super) fn hear(&mut self, fault: &str) {
         if let Some(heard) = self.index(fault).and_then(|index| self.heard.get_mut(index)) {
             *heard = Heard::Yes;
         }
     }
 
-    /// The functions of which a ledger should have told something in the baseline and has not; none where there was no rehearsal.
+    /// The functions whose ledger should have reported something in the baseline and has not; empty
+    /// if there was no rehearsal.
     pub fn silent(&self) -> Vec<String> {
         if self.rehearsal.is_none() {
             return Vec::new();
@@ -65,7 +70,8 @@ impl Join {
         names
     }
 
-    /// Learns which endpoints a fault is about: in the baseline, or, where nothing is rehearsed, from the faults themselves.
+    /// Learns which endpoints a fault is about: from the baseline, or, without a rehearsal, from
+    /// the faults themselves.
     pub(super) fn rehearse(&mut self, exchange: &Exchange) {
         let learns = match self.rehearsal {
             Some(_) => exchange.phase == Some(Phase::Baseline),
@@ -82,7 +88,8 @@ impl Join {
         }
     }
 
-    /// Counts the invocations of this exchange that a fault should have been about and no ledger tells of, and rolls the dice for them.
+    /// Counts the invocations of this exchange that a fault should have been about and no ledger
+    /// reports, and computes their rolls.
     pub(super) fn miss(&mut self, exchange: &Exchange) -> Rolls {
         let mut rolls = Rolls::NONE;
         // A late request may have been due in the fault phase and sent after the calm.
@@ -126,8 +133,9 @@ impl Join {
         was_invoked || self.is_expected(index, exchange, lines)
     }
 
-    /// Whether the baseline tells that the fault is about every request of the endpoint, and nothing kept this one from its place. Lines may have
-    /// been lost and plans unread in the baseline as well, so of a function that serves all requests or none one line tells it.
+    /// Whether the baseline shows that the fault is about every request of the endpoint, and
+    /// nothing kept this one from its place. Lines may be missing in the baseline too, so for a
+    /// function that serves all requests or none, one line is enough.
     fn is_expected(&self, index: usize, exchange: &Exchange, lines: &[Eligible]) -> bool {
         let told = self.rehearsed.get(&(exchange.endpoint, index)).copied().unwrap_or_default();
         let serves_all = self.serves_all.get(index).copied().unwrap_or_default();
@@ -136,7 +144,7 @@ impl Join {
     }
 }
 
-/// Whether method and path tell if a request's invocation is eligible.
+/// Whether method and path are enough to know if a request's invocation is eligible.
 fn is_known_to_the_sender(fault: &Fault) -> bool {
     fault.when.is_known_to_the_sender() && fault.at_most.is_none() && !matches!(fault.kind, Kind::Init(_))
 }

@@ -1,4 +1,5 @@
-//! Brings together what the generator saw and what the ledgers say, by trace root, and keeps the books of both.
+//! Joins what the generator saw with what the ledgers report, by trace root, and keeps count of
+//! both.
 
 mod coverage;
 mod traced;
@@ -18,7 +19,7 @@ use coverage::{Heard, Rehearsed};
 use super::plan::Plan;
 use super::windows::Windows;
 
-/// Facts about a request are kept for so long after the last moment at which it may be judged.
+/// How long facts about a request are kept after the last moment at which it may be judged.
 const MARGIN_OF_MEMORY: Duration = Duration::from_secs(60);
 
 /// The same about a message, which a queue may deliver again and again,
@@ -33,22 +34,22 @@ const MOST_DISCREPANCIES: usize = 20;
 pub struct Joined {
     /// What happened, `struck` filled in.
     pub event: Event,
-    /// What is known of it by its trace.
+    /// What is known about it from its trace.
     pub traced: Traced,
 }
 
-/// What the ledgers tell of a request, a message or a record.
+/// What the ledgers report about a request, a message or a record.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Traced {
-    /// What the dice said.
+    /// The results of the rolls.
     pub rolls: Rolls,
-    /// Whether a new environment stood in its way.
+    /// Whether it waited for a new environment.
     pub cold: bool,
     /// Which half of the control arm it falls into, for the method's check on itself.
     pub half: bool,
 }
 
-/// What the ledgers say about one request, or about one message of a queue.
+/// What the ledgers report about one request, or about one message of a queue.
 #[derive(Debug)]
 struct Root {
     since: Instant,
@@ -56,22 +57,22 @@ struct Root {
     eligible: Vec<Eligible>,
     invoked: Vec<String>,
     cold: bool,
-    /// The request has been judged; what comes now comes too late.
+    /// Whether the request has been judged; lines that come now are too late.
     judged: bool,
 }
 
-/// What a line of a ledger tells about one decision.
+/// One decision, as a line of a ledger reports it.
 struct Told<'a> {
     fault: &'a str,
     place: &'a str,
-    /// What its roll hung on.
+    /// What identifies its roll.
     identity: &'a str,
     arm: Arm,
     done: bool,
     waited_us: u64,
 }
 
-/// The join and the books.
+/// The join and its counts.
 #[derive(Debug)]
 pub struct Join {
     lag: Duration,
@@ -83,7 +84,7 @@ pub struct Join {
     calm_at: Duration,
     faults: Vec<Fault>,
     windows: Windows,
-    /// Whether a fault's function serves all requests of an endpoint if it serves any.
+    /// For each fault, whether its function serves all requests of an endpoint if it serves any.
     serves_all: Vec<bool>,
     books: Vec<Injections>,
     /// By trace root, or by message id.
@@ -94,18 +95,20 @@ pub struct Join {
     counted: HashSet<(usize, String)>,
     /// By endpoint and fault.
     rehearsed: HashMap<(&'static str, usize), Rehearsed>,
-    /// Plans up to this one struck nobody.
+    /// Plans up to this one injected nothing.
     rehearsal: Option<u64>,
-    /// For each fault, whether its ledger must tell of it before anything is struck, and whether it has.
+    /// For each fault, whether its ledger must report it before anything is struck, and whether it
+    /// has.
     heard: Vec<Heard>,
-    /// Whether work goes on for a request after its answer, so that lines about it may come then.
+    /// Whether work for a request continues after its answer, so that lines about it may come
+    /// later.
     is_asynchronous: bool,
     late: u64,
     forgotten: Instant,
     discrepancies: Vec<String>,
     /// Notes of extensions and services, each once.
     pub notes: Vec<String>,
-    /// New environments in the way of a request.
+    /// Requests that waited for a new environment.
     pub cold_starts: u64,
 }
 
@@ -143,7 +146,7 @@ impl Join {
         }
     }
 
-    /// The ledgers' books, one row a fault.
+    /// The counts of the ledgers, one row a fault.
     pub fn injections(&self) -> Vec<Injections> {
         self.books.clone()
     }
@@ -153,7 +156,8 @@ impl Join {
         self.books.iter().map(|book| book.struck).sum()
     }
 
-    /// Plans up to this sequence number strike nobody: what the ledgers say of them is no strike and no control of one.
+    /// Plans up to this sequence number inject nothing: ledger lines about them count neither as
+    /// treatment nor as control.
     pub fn rehearsed(&mut self, sequence: u64) {
         self.rehearsal = Some(sequence);
     }
@@ -162,7 +166,7 @@ impl Join {
         self.rehearsal.is_some_and(|last| sequence <= last)
     }
 
-    /// Differences between the books: a fault of the harness.
+    /// Differences between the counts, each of which is a bug in the harness.
     pub fn discrepancies(&self) -> Vec<String> {
         let eligible: u64 = self.books.iter().map(|book| book.eligible).sum();
         let late = (self.late * 100 > eligible.max(1))
@@ -234,7 +238,7 @@ impl Join {
         if let Some(message) = &eligible.message {
             self.messages.insert(root.clone(), message.clone());
         }
-        // A function that was frozen with a call in its hands makes it after its answer.
+        // A function that was frozen with a pending call makes the call after its answer.
         let may_be_late = self.is_asynchronous || !self.is_of_a_function(&eligible.fault);
         let known = self.root(root, now);
         let is_late = known.judged && !may_be_late;
@@ -260,7 +264,7 @@ impl Join {
         });
     }
 
-    /// What a line of a ledger tells the oracles of work for which no request waits; nothing where nothing was struck.
+    /// Events for the oracles about work for which no request waits; empty if nothing was struck.
     pub fn strikes(&self, entry: &Entry, at: Duration) -> Vec<Event> {
         match entry {
             Entry::Decided(decided) if decided.run == self.run => {
@@ -297,7 +301,7 @@ impl Join {
     fn count(&mut self, index: usize, told: &Told<'_>) {
         let (Some(fault), Some(book)) = (self.faults.get(index), self.books.get_mut(index)) else { return };
         let decision = fault.decide(self.seed, Identity(told.identity));
-        // Within a burst an invocation is struck whatever its own roll says.
+        // Within a burst an invocation is struck regardless of its own roll.
         let in_burst = matches!(fault.kind, Kind::Throttle(_)) && told.arm == Arm::Treatment;
         book.eligible += 1;
         book.planned += u64::from(decision.arm == Arm::Treatment || in_burst);

@@ -1,4 +1,4 @@
-//! Ledgers as they should be, and as they are when lines are lost, late or doubled.
+//! Joins complete ledgers, and ledgers whose lines are lost, late or doubled.
 
 use faults::Start;
 use faults::ledger::{Decided, OfFault};
@@ -25,7 +25,7 @@ fn call(plan: &Plan, request_id: &str) -> Entry {
 }
 
 #[test]
-fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
+fn a_call_without_a_trace_is_counted_by_its_own_id() {
     let plan = crate::check("close-fails", CACHE_REFUSES).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
     let now = Instant::now();
@@ -41,7 +41,7 @@ fn a_call_without_a_trace_is_in_the_books_by_its_own_id() {
 const SLOW: &str = include_str!("../../../scenarios/experiments/slow-authorizer.toml");
 const OF: &str = "clinic GET /appointment/{id}";
 
-/// The ledger's line about one request, by a plan of this sequence.
+/// The ledger's line about one request, under the plan with this sequence.
 fn line(plan: &Plan, sequence: u64, n: u64) -> Entry {
     let root = root(n);
     let arm = if sequence == 1 { Arm::Control } else { plan.faults[0].decide(plan.seed, Identity(&root)).arm };
@@ -80,7 +80,7 @@ fn exchange(plan: &Plan, phase: Phase, n: u64) -> Event {
     }))
 }
 
-/// 100 requests in the baseline, rehearsed, and 400 under fault, of which `tells` gives the lines.
+/// 100 rehearsed requests in the baseline and 400 under fault; `tells` gives the lines of each.
 fn joined(tells: impl Fn(&Plan, u64) -> Vec<Entry>) -> (Join, Vec<Joined>) {
     let plan = crate::check("slow-authorizer", SLOW).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
@@ -105,7 +105,7 @@ fn arms(joined: &[Joined]) -> [usize; 3] {
 }
 
 #[test]
-fn a_rehearsal_is_in_no_book_and_tells_whom_a_fault_would_be_about() {
+fn a_rehearsal_is_not_counted_and_shows_which_requests_a_fault_would_be_about() {
     let (join, joined) = joined(|plan, n| vec![line(plan, 2, n)]);
     let book = &join.injections()[0];
     assert_eq!((book.eligible, book.unknown, book.struck), (400, 0, book.planned));
@@ -114,7 +114,7 @@ fn a_rehearsal_is_in_no_book_and_tells_whom_a_fault_would_be_about() {
 }
 
 #[test]
-fn a_deployed_function_that_requests_invoke_must_be_heard_of_before_it_is_struck() {
+fn a_deployed_function_that_requests_invoke_must_report_before_it_is_struck() {
     let plan = crate::check("orders", include_str!("../../../docs/examples/orders.toml")).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
     assert_eq!(join.silent(), Vec::<String>::new(), "nothing is rehearsed where FIS strikes");
@@ -133,7 +133,8 @@ fn a_line_that_comes_twice_counts_once() {
 #[test]
 fn requests_whose_lines_are_lost_count_against_the_fault_and_stay_in_their_arms() {
     let whole = joined(|plan, n| vec![line(plan, 2, n)]);
-    // 95 of 100 are lost; and environments that never read the plan tell of the rehearsal's only.
+    // 95 of 100 lines are lost; and environments that never read the plan report only the
+    // rehearsal's.
     let lost = joined(|plan, n| if n % 20 == 0 { vec![line(plan, 2, n)] } else { Vec::new() });
     let unread = joined(|plan, n| vec![line(plan, if n % 2 == 0 { 2 } else { 1 }, n)]);
     for (broken, unknown) in [(&lost, 380), (&unread, 200)] {
@@ -145,7 +146,7 @@ fn requests_whose_lines_are_lost_count_against_the_fault_and_stay_in_their_arms(
 }
 
 #[test]
-fn a_strike_that_was_not_carried_out_stays_in_its_arm_and_is_planned_but_not_struck() {
+fn a_request_whose_fault_was_not_injected_stays_in_its_arm_as_planned_but_not_struck() {
     let undone = |mut entry: Entry, is_undone: bool| {
         if let Entry::Decided(decided) = &mut entry {
             decided.faults.iter_mut().for_each(|of| of.done = !is_undone);
@@ -166,12 +167,13 @@ fn a_strike_that_was_not_carried_out_stays_in_its_arm_and_is_planned_but_not_str
 }
 
 #[test]
-fn requests_keep_their_arms_where_ledgers_are_two_minutes_late() {
+fn requests_keep_their_arms_if_ledgers_are_two_minutes_late() {
     let plan = crate::check("slow-authorizer", SLOW).unwrap();
     let (lag, patience) = (Duration::from_secs(120), Duration::from_secs(30));
     let mut join = Join::new("run", &plan, lag);
     let (begun, mut told) = (Instant::now(), Vec::new());
-    // The line comes at once, the answer when its sender is about to lose patience, and the request is judged when the last line may have come.
+    // The line comes at once, the answer just before the sender's timeout, and the request is
+    // judged when the last line may have come.
     (0..100).for_each(|n| join.entry(line(&plan, 2, n), begun));
     for second in (0..=150).step_by(5) {
         let now = begun + Duration::from_secs(second);
@@ -208,7 +210,8 @@ share = 0.5
 latency = { time = "60ms" }
 "#;
 
-/// Where the platform tells nothing of its invocations and half of the ledger's lines never come, in the baseline neither.
+/// The counts when the platform reports no invocations and half of the ledger's lines never come,
+/// neither in the baseline.
 fn half_told(text: &str) -> Injections {
     let plan = crate::check("deployed", text).unwrap();
     let mut join = Join::new("run", &plan, Duration::ZERO);
@@ -227,11 +230,12 @@ fn half_told(text: &str) -> Injections {
 }
 
 #[test]
-fn lines_that_are_lost_from_the_baseline_on_are_missed_where_a_function_serves_all_requests_or_none() {
+fn lines_lost_from_the_baseline_on_are_missed_if_a_function_serves_all_requests_or_none() {
     assert_eq!((half_told(DEPLOYED).eligible, half_told(DEPLOYED).unknown), (400, 200));
     let http = half_told(&DEPLOYED.replace("role =", "triggers = [\"http\"]\nrole ="));
     assert_eq!(http.unknown, 200);
-    // An authorizer's answers are kept, and an alias sends the version with the layer a share of its calls.
+    // An authorizer's answers are cached, and an alias sends the version with the layer only a
+    // share of its calls.
     for more in ["triggers = [\"authorizer\"]", "alias = \"live\""] {
         let some = half_told(&DEPLOYED.replace("role =", &format!("{more}\nrole =")));
         assert_eq!((some.eligible, some.unknown), (200, 0), "{more}");

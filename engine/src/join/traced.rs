@@ -1,4 +1,4 @@
-//! Gives each event what the ledgers tell of it by its trace.
+//! Adds to each event what the ledgers report about its trace.
 
 use std::time::Instant;
 
@@ -23,7 +23,7 @@ impl Join {
         }
     }
 
-    /// `missed` is what the dice say about faults that no ledger tells of.
+    /// `missed` are the rolls of faults that no ledger reports.
     fn with_rolls(&self, event: Event, identity: &str, missed: Rolls) -> Joined {
         let mut traced = self.traced(identity);
         let rolls = &mut traced.rolls;
@@ -39,13 +39,13 @@ impl Join {
         Joined { event, traced }
     }
 
-    /// What the ledgers tell of a request, a message or a record.
+    /// What the ledgers report about a request, a message or a record.
     pub fn traced(&self, identity: &str) -> Traced {
         let half = Roll::new(self.seed, "control-half", Identity(identity)).unit() < 0.5;
         Traced { rolls: self.rolls(identity), cold: self.roots.get(identity).is_some_and(|root| root.cold), half }
     }
 
-    /// What the ledgers say that the dice said about a request, or about a message.
+    /// The rolls of a request or a message, as the ledgers report them.
     pub(super) fn rolls(&self, identity: &str) -> Rolls {
         let mut rolls = Rolls::NONE;
         let lines = self.roots.get(identity).map(|root| root.eligible.as_slice()).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! No stack: requests go to something that somebody else runs on this machine. Nothing is brought up, struck or taken down.
+//! No stack: requests go to a server that the user runs on this machine. Nothing is started, struck
+//! or taken down.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use run_folder::{Addresses, Health, Sighting};
 
 use crate::target::{Target, TargetError};
 
-/// A target of which brownout knows only what its answers say.
+/// A target that brownout knows only by its answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Bare;
 
@@ -19,7 +20,7 @@ impl Target for Bare {
         Ok(Addresses::elsewhere(std::iter::empty()))
     }
 
-    /// A checked experiment has no fault here, so every plan is a calm one.
+    /// A checked experiment has no fault here, so every plan is calm.
     async fn strike(&mut self, _: &Plan) -> Result<(), TargetError> {
         Ok(())
     }

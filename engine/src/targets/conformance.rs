@@ -1,4 +1,4 @@
-//! What every target does, whatever is behind it: one body of tests, and a row for each target.
+//! What every target must do: one set of tests, and a row for each target.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::target::Target;
 
 const ORDERS: &str = include_str!("../../../docs/examples/orders.toml");
 
-/// Whether something tells of what is struck.
+/// Whether the target has a ledger.
 #[derive(Clone, Copy, PartialEq)]
 enum Ledger {
-    /// Its extensions and services do.
+    /// Its extensions and services write one.
     Kept,
     /// Nothing can be struck there.
     None,
@@ -36,14 +36,14 @@ fn calm(sequence: u64) -> Plan {
     }
 }
 
-/// The entry that each target's stand-in tells of.
+/// The entry that each target's stand-in reports.
 fn entry() -> Entry {
     Entry::ColdStart { function: "orders".into(), request_id: "r".into(), root: None }
 }
 
 async fn conforms(name: &str, target: &mut dyn Target, ledger: Ledger) {
     target.deploy().await.unwrap_or_else(|error| panic!("{name}: {error}"));
-    // Before anything was struck, there is nothing to tell of.
+    // Before a strike there are no entries.
     assert_eq!(target.observe().await.unwrap(), [], "{name}");
     assert_eq!((target.gaps(), target.ended()), (Vec::new(), None), "{name}");
     assert_eq!(target.sightings().unwrap(), [], "{name}");
@@ -52,7 +52,7 @@ async fn conforms(name: &str, target: &mut dyn Target, ledger: Ledger) {
     for sequence in 1..=3 {
         target.strike(&calm(sequence)).await.unwrap_or_else(|error| panic!("{name}: plan {sequence}: {error}"));
     }
-    // Everything that the ledgers tell comes, and comes once.
+    // Every entry of the ledgers comes, and comes once.
     let mut told = Vec::new();
     while ledger == Ledger::Kept && told.is_empty() {
         told.extend(target.observe().await.unwrap());
@@ -61,13 +61,14 @@ async fn conforms(name: &str, target: &mut dyn Target, ledger: Ledger) {
     told.extend(target.observe().await.unwrap());
     assert_eq!(told, if ledger == Ledger::Kept { vec![entry()] } else { Vec::new() }, "{name}");
     assert_eq!(target.restore().await, None, "{name}: something is left");
-    // Whoever restores to be sure finds nothing to do, and what is to be said is said once.
+    // A second restore finds nothing to do, and the sentences for the report come only once.
     assert_eq!(target.restore().await, None, "{name}: restored twice");
     target.story();
     assert_eq!(target.story(), Vec::<String>::new(), "{name}");
 }
 
-/// A stack that is up at once, tells of one invocation as soon as there is a plan, and goes when it is asked to.
+/// A stack that is up at once, reports one invocation as soon as there is a plan, and stops on
+/// request.
 fn stack(folder: &Path) -> String {
     let addresses = serde_json::to_string(&Addresses::elsewhere(std::iter::once("orders"))).unwrap();
     format!(
@@ -77,7 +78,7 @@ fn stack(folder: &Path) -> String {
     )
 }
 
-/// A `brownout-aws` whose account tells of one invocation as soon as there is a plan.
+/// A `brownout-aws` whose account reports one invocation as soon as there is a plan.
 fn account() -> String {
     let line = |answer: &protocol::Answer| protocol::to_line(answer).unwrap().trim_end().to_owned();
     let observed = |entries| line(&protocol::Answer::Observed(Observed { entries, ..Observed::default() }));
@@ -92,7 +93,7 @@ fn account() -> String {
 }
 
 #[tokio::test]
-async fn nothing_at_all_conforms() {
+async fn the_bare_target_conforms() {
     conforms("bare", &mut Bare, Ledger::None).await;
 }
 

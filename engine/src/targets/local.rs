@@ -1,5 +1,6 @@
-//! The stack on this machine: a process of its own, reached through the run's folder alone.
-//! When the harness dies, that process sees its standard input end, waits out the lease and goes.
+//! The stack on this machine: a separate process, reached only through the run's folder. If the
+//! harness dies, that process sees its standard input end, waits until the lease has run out and
+//! exits.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,22 +18,23 @@ use tokio::time::{Instant, sleep};
 use super::tail::Tail;
 use crate::target::{Target, TargetError};
 
-/// A stack that does not come up within this never will.
+/// The longest wait for the stack to start.
 const COMING_UP: Duration = Duration::from_secs(60);
 
-/// A stack that was asked to go and did not within this is ended.
+/// The longest wait for the stack to stop on request; then it is killed.
 const GOING_DOWN: Duration = Duration::from_secs(10);
 
 /// How the stack's process is started.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The command and its arguments; it takes `stop` and a line break on its standard input, and its end as the harness's death.
+    /// The command and its arguments; a line `stop` on its standard input stops it, and the end of
+    /// the input means that the harness died.
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
-    /// What its environment has beside the harness's own.
+    /// Its environment variables, besides the harness's own.
     pub variables: Vec<(String, String)>,
-    /// What every process of the stack carries in its environment as `BROWNOUT_STACK`.
+    /// The value of `BROWNOUT_STACK` in the environment of every process of the stack.
     pub marker: String,
 }
 
@@ -47,7 +49,7 @@ pub struct Local {
 }
 
 impl Local {
-    /// A stack that is not up yet.
+    /// A stack that is not started yet.
     pub fn new(folder: RunFolder, launch: Launch) -> Self {
         let (ledger, sightings) = (Tail::new(folder.ledger()), Tail::new(folder.sightings()));
         Self { folder, launch, child: None, ledger, sightings }
@@ -61,9 +63,10 @@ impl Local {
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
-            // The harness has built what there is to build.
+            // The harness has already built everything.
             .env_remove("CARGO")
-            // A group of its own: Ctrl-C in the terminal is for the harness, which then asks the stack to go.
+            // A separate process group: Ctrl-C in the terminal reaches only the harness, which then
+            // stops the stack.
             .process_group(0)
             .spawn()?;
         let stdin = child.stdin.take().ok_or_else(|| std::io::Error::other("the stack has no standard input"))?;
@@ -81,7 +84,7 @@ impl Local {
 impl Target for Local {
     async fn deploy(&mut self) -> Result<Addresses, TargetError> {
         let child = self.spawn();
-        // Ours from here on: whatever ends the waiting, `restore` finds it.
+        // From here on the child is in `self`: however the wait ends, `restore` finds it.
         let (child, _) =
             self.child.insert(child.map_err(|cause| TargetError::Io { what: "the stack could not be started".into(), cause })?);
         let deadline = Instant::now() + COMING_UP;
@@ -138,7 +141,7 @@ impl Target for Local {
             let _ = child.kill().await;
         }
         drop(stdin);
-        // The guard ends what the stack left; it needs a moment.
+        // The guard process ends what the stack left; it needs a moment.
         let deadline = Instant::now() + Duration::from_secs(6);
         loop {
             let left = guard::marked(&self.launch.marker);

@@ -1,4 +1,4 @@
-//! Where an experiment can be made, one file each.
+//! The targets of experiments, one file each.
 
 pub mod bare;
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! Functions deployed on AWS, reached through the program `brownout-aws`, which runs as a process of its own. When the harness dies, that program
-//! sees its standard input end, takes everything back and exits.
+//! Functions deployed on AWS, reached through the program `brownout-aws`, which runs as a separate
+//! process. If the harness dies, that program sees its standard input end, restores everything and
+//! exits.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -16,13 +17,14 @@ use tokio::task::JoinHandle;
 
 use crate::target::{LEAD, Target, TargetError};
 
-/// The program exits at once when everything is taken back. This is the longest wait for that.
+/// The longest wait for the program's exit, which comes as soon as everything is restored.
 const GOING: Duration = Duration::from_secs(10);
 
-/// The longest wait for what the program knows already.
+/// The longest wait for an answer that needs no further call.
 const OBSERVING: Duration = Duration::from_secs(300);
 
-/// The longest wait for what it has to do first: it insists on a call for five minutes, and FIS may take ten to clean up.
+/// The longest wait for an answer that needs work first: a call is retried for five minutes, and
+/// FIS may take ten to clean up.
 const WORKING: Duration = Duration::from_secs(1_800);
 
 /// The program, and the pipes to it.
@@ -32,7 +34,7 @@ struct Conversation {
     requests: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
     said: JoinHandle<()>,
-    /// What it said last, where a signal has stopped it.
+    /// Its last answer, if a signal has stopped it.
     restored: Option<Restored>,
 }
 
@@ -48,10 +50,10 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Starts `program`, which looks whether the functions may be struck; nothing is touched yet.
+    /// Starts `program`, which checks whether the functions may be struck; nothing is changed yet.
     ///
     /// # Errors
-    /// Where it cannot be started, the functions may not be struck, or the journal cannot be written.
+    /// If it cannot be started, the functions may not be struck, or the journal cannot be written.
     pub fn start(program: &Path, run: Run) -> Pin<Box<dyn Future<Output = Result<Self, TargetError>> + '_>> {
         Box::pin(Self::started(program, run))
     }
@@ -78,13 +80,13 @@ impl Remote {
         }
     }
 
-    /// What may be left, where the program is gone without saying so.
+    /// What may be left, if the program ended without reporting it.
     fn unknown(&self, why: &TargetError) -> Left {
         let names = self.plan.experiment.functions.iter().map(exports::Function::name).collect::<Vec<_>>().join(", ");
         let what = format!("whatever was attached to {names}, and the plan: {}", chain(why));
         let command = match self.via {
             Via::Plan => format!("brownout recover --run {}", self.run),
-            // The document cleans up by itself, and what it leaves has the automation's name.
+            // The document cleans up by itself, and its leftovers have the automation's name.
             Via::Fis => "brownout recover".to_owned(),
         };
         Left { what: vec![what], command }
@@ -100,7 +102,7 @@ impl Target for Remote {
 
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
         done(self.ask(&Request::Strike(plan.clone())).await?)?;
-        // What was seen is about the plan before.
+        // What was seen so far concerns the previous plan.
         (self.seen.down, self.seen.ended) = (None, None);
         Ok(())
     }
@@ -145,7 +147,7 @@ impl Target for Remote {
         }
     }
 
-    /// The plan of an experiment of FIS is written by its document.
+    /// With FIS the document writes the plan, so there is no rehearsal.
     fn rehearses(&self) -> bool {
         self.via == Via::Plan
     }
@@ -171,7 +173,8 @@ impl Conversation {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // A group of its own: Ctrl-C in the terminal is for the harness, which then asks it to restore.
+            // A separate process group: Ctrl-C in the terminal reaches only the harness, which then
+            // asks it to restore.
             .process_group(0)
             .spawn()
             .map_err(failed)?;
@@ -184,7 +187,7 @@ impl Conversation {
     async fn ask<T: serde::Serialize>(&mut self, message: &T, within: Duration) -> Result<Answer, TargetError> {
         let line = protocol::to_line(message).map_err(|cause| TargetError::Io { what: "it cannot be asked".into(), cause })?;
         if let Some(requests) = &mut self.requests {
-            // Where it is gone, the missing answer tells; so it does where it reads nothing.
+            // If the program is gone or does not read, the missing answer shows it.
             let _ = tokio::time::timeout(within, requests.write_all(line.as_bytes())).await;
         }
         match self.answer(within).await? {
@@ -196,7 +199,7 @@ impl Conversation {
         }
     }
 
-    /// A program that gives no answer is ended, since nothing more can come of it: it may be frozen.
+    /// Reads an answer. A program that does not answer is killed, because it may be frozen.
     async fn answer(&mut self, within: Duration) -> Result<Answer, TargetError> {
         match tokio::time::timeout(within, self.answers.next_line()).await {
             Ok(Ok(Some(line))) => protocol::read(&line).map_err(|error| TargetError::Down(chain(&error))),
@@ -208,12 +211,13 @@ impl Conversation {
         }
     }
 
-    /// Ends its input, and waits until everything is taken back. Answers to cancelled requests may come first.
+    /// Closes its input, and waits until everything is restored. Answers to cancelled requests may
+    /// come first.
     async fn restored(&mut self, within: Duration) -> Result<Restored, TargetError> {
         if let Some(restored) = self.restored.take() {
             return Ok(restored);
         }
-        // The end of its input.
+        // Closes its input.
         self.requests = None;
         loop {
             if let Answer::Restored(restored) = self.answer(within).await? {
@@ -228,7 +232,7 @@ impl Conversation {
         TargetError::Down(format!("`{PROGRAM}` went away{how}"))
     }
 
-    /// Waits for its end and its last lines. It is not killed here: it may still be restoring.
+    /// Waits for its exit and its last lines. It is not killed here: it may still be restoring.
     async fn end(self) {
         let Self { mut child, said, requests, .. } = self;
         drop(requests);
@@ -275,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_frozen_is_killed_and_what_it_left_is_not_known() {
+    async fn a_frozen_program_is_killed_and_its_leftovers_are_unknown() {
         let (mut conversation, _folder) = started("kill -STOP $$");
         let why = conversation.ask(&Request::Observe, Duration::from_millis(100)).await.unwrap_err();
         assert!(why.to_string().contains("gave no answer for 100ms and was killed"), "{why}");
@@ -285,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_goes_or_says_something_else_is_an_error_that_says_so() {
+    async fn a_program_that_exits_or_sends_something_else_gives_a_clear_error() {
         for (script, says) in [
             ("read line; echo '\"done\"'", "done"),
             ("read line; echo '{\"failed\":\"no credentials\"}'", "no credentials"),

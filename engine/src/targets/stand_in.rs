@@ -1,12 +1,13 @@
-//! Shell scripts in the place of the programs that targets start.
+//! Shell scripts in place of the programs that targets start.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A program that is `script`, in a folder of its own. Another process writes it: where a test beside this one starts a process while this one has
-/// the file open, the kernel would not run it ("text file busy").
+/// A program that is `script`, in a separate folder. Another process writes it: if a parallel test
+/// forks while this process has the file open for writing, the kernel refuses to run it ("text file
+/// busy").
 pub(super) fn program(script: &str) -> (PathBuf, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("program");

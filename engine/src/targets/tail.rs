@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-/// Where one has read to.
+/// The file, and how far it has been read.
 #[derive(Debug)]
 pub struct Tail {
     path: PathBuf,
@@ -13,15 +13,15 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// From the beginning of the file, which need not be there yet.
+    /// Reads from the beginning of the file, which need not exist yet.
     pub const fn new(path: PathBuf) -> Self {
         Self { path, read_to: 0, half_line: Vec::new() }
     }
 
-    /// The lines that have come since the last call, those that `read` makes something of.
+    /// The lines since the last call that `read` can parse.
     ///
     /// # Errors
-    /// Where the file is there and cannot be read.
+    /// If the file exists and cannot be read.
     pub fn lines<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> io::Result<Vec<T>> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,5 +1,6 @@
-//! What an answer may say in the place of the handler's. It lists what denies access or says nothing, not what grants it: a caller may take anything
-//! else for a grant. An answer that the strictest and the most lenient reader do not read alike counts as a grant.
+//! Which answers may replace the handler's. It lists the answers that deny access or mean nothing,
+//! not those that grant it, because a caller may read anything else as a grant. An answer that a
+//! strict and a lenient parser read differently counts as a grant.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -13,19 +14,20 @@ use crate::trigger::Trigger;
 /// The members of an answer to an HTTP request.
 const HTTP_ANSWER: [&str; 7] = ["statusCode", "statusDescription", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"];
 
-/// JSON that is nested deeper, in itself and as text within text, is not the same for every reader.
+/// Parsers differ about JSON that is nested deeper than this, directly or as JSON within strings.
 const DEEPEST: usize = 32;
 
-/// Parts of the name of a member that grants something unless its value is false or null.
+/// Parts of member names that grant something unless the value is false or null.
 const GRANTS: [&str; 10] =
     ["authorized", "authenticated", "issuetokens", "answercorrect", "autoconfirm", "autoverify", "role", "groups", "claims", "scopes"];
 
-/// Whether a function that `trigger` invokes may answer `text`, as far as access goes.
+/// Whether a fault may answer `text` for a function with this `trigger`, as far as access is
+/// concerned.
 pub fn answer_fits(text: &str, trigger: Trigger) -> bool {
     match trigger {
         Trigger::Http => http_refusal(text).is_some(),
         Trigger::Queue | Trigger::TableStream | Trigger::Asynchronous => http_refusal(text).is_some() || is_batch(text) || is_words(text),
-        // Their callers ask for permission, or it is not known what they do with an answer.
+        // Their callers decide about access by the answer, or it is not known what they do with it.
         Trigger::Invoke | Trigger::Authorizer | Trigger::SignIn | Trigger::Task => false,
     }
 }
@@ -47,7 +49,7 @@ pub fn http_refusal(text: &str) -> Option<u16> {
     status.filter(|status| is_known && (400..=599).contains(status) && !could_grant(text))
 }
 
-/// Which records of a batch are to be delivered again.
+/// Which records of a batch should be delivered again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Batch {
@@ -66,15 +68,16 @@ fn is_batch(text: &str) -> bool {
     serde_json::from_str::<Batch>(text).is_ok() && !could_grant(text)
 }
 
-/// Nothing, or some plain words that no reader takes for anything else.
+/// Whether it is empty, or plain words that no parser reads as anything else.
 pub fn is_words(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" .,!?-".contains(&byte);
     let is_several = text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.trim().contains(' ');
     text.is_empty() || (is_several && text.bytes().all(is_plain) && !says_allow(text))
 }
 
-/// Whether some reader could take a text for a grant: it says "allow", a member of it grants, or not all read it alike. Too strict on purpose, and
-/// never the only guard: it is for places that nothing is known to read.
+/// Whether some caller could read a text as a grant: it contains "allow", a member grants
+/// something, or parsers read it differently. It is too strict on purpose and never the only guard:
+/// it is for places that no known caller reads.
 pub fn could_grant(text: &str) -> bool {
     text_grants(text, DEEPEST)
 }
@@ -94,10 +97,10 @@ fn json_grants(text: &str, levels: usize) -> bool {
     read != Ok(false) || !reader.is_at_end()
 }
 
-/// Passes over the next value; whether it grants something.
+/// Skips the next value; returns whether it grants something.
 ///
 /// # Errors
-/// If not all readers read it alike.
+/// If parsers read it differently.
 fn value_grants(reader: &mut Reader<'_>, levels: usize) -> Result<bool, Stop> {
     let levels = levels.checked_sub(1).ok_or(Stop::Broken)?;
     let mut grants = false;
@@ -143,7 +146,7 @@ fn member_grants(name: &str, value: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What a plan could post, and for which triggers it may.
+    /// The triggers that may get the answer of a batch.
     const BATCH: [Trigger; 3] = [Trigger::Queue, Trigger::TableStream, Trigger::Asynchronous];
     const WITHOUT_PERMISSION: [Trigger; 4] = [Trigger::Http, Trigger::Queue, Trigger::TableStream, Trigger::Asynchronous];
 
@@ -152,11 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn what_grants_access_somewhere_may_be_answered_nowhere() {
+    fn an_answer_that_grants_access_somewhere_is_allowed_nowhere() {
         let deep = |levels: usize, inner: &str| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
         let within = |inner: String| format!(r#"{{"statusCode":500,"body":{inner}}}"#);
         for text in [
-            // What AWS itself takes for a grant.
+            // Answers that AWS itself reads as a grant.
             r#"{"policyDocument":{"Statement":[{"Effect":"Allow"}]}}"#.to_owned(),
             r#"{"policyDocument":{"Statement":{"Effect":"aLLoW"}}}"#.into(),
             r#"{"policyDocument":{"Statement":{"Effect":"\u0041llow"}}}"#.into(),
@@ -170,7 +173,7 @@ mod tests {
             r#"{"response":{}}"#.into(),
             r#"{"Role":"arn:aws:iam::1:role/r","HomeDirectory":"/"}"#.into(),
             r#"{"disposition":"CONTINUE"}"#.into(),
-            // An HTTP API makes these 200.
+            // An HTTP API turns these into a 200.
             "{}".into(),
             "null".into(),
             "true".into(),
@@ -186,7 +189,7 @@ mod tests {
             r#"{"statusCode":500,"statusCode":200}"#.into(),
             r#"{"statusCode":200,"statusCode":500}"#.into(),
             r#"{"statusCode":500,"status\u0043ode":200}"#.into(),
-            // What only some readers read.
+            // Answers that only some parsers can read.
             r#"{"statusCode":500,"isAuthorized":true}"#.into(),
             r#"{"x":"\ud800","policyDocument":{"Statement":[{"Effect":"\u0041llow"}]}}"#.into(),
             r#"{"statusCode":500,"body":"\ud800"}"#.into(),
@@ -238,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_denies_or_says_nothing_may_be_answered_to_callers_that_ask_for_no_permission() {
+    fn an_answer_that_denies_or_means_nothing_is_allowed_unless_the_caller_decides_about_access() {
         for text in [
             r#"{"statusCode":500,"body":"oops"}"#,
             r#"{"statusCode":403,"headers":{"x":"y"},"cookies":[],"body":null,"isBase64Encoded":false}"#,

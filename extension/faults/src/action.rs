@@ -1,4 +1,4 @@
-//! What happens to one invocation. A fault decides on it; something else carries it out.
+//! What happens to one invocation. A fault decides on the action; other code carries it out.
 
 use std::time::Duration;
 
@@ -37,12 +37,12 @@ pub enum Death {
 /// Damage to the handler's answer. None of it can turn a denial into a grant: what is left is not JSON for any reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alteration {
-    /// Only the first so many bytes are posted.
+    /// Only the first bytes are posted.
     Cut {
         /// How many.
         bytes: u64,
     },
-    /// The first byte and others, so many in all, become 0xFF, which no UTF-8 text has.
+    /// Some bytes, including the first one, become 0xFF, which is never part of UTF-8 text.
     Corrupt {
         /// How many at most.
         bytes: u64,
@@ -56,7 +56,7 @@ pub enum Alteration {
 /// What to do with one invocation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Hand everything on untouched.
+    /// Pass everything on untouched.
     Pass,
     /// Hold the event (before) or the answer (after) for `time`.
     Wait {
@@ -65,14 +65,15 @@ pub enum Action {
         /// For how long.
         time: Duration,
     },
-    /// The handler never runs; an error is posted in its place.
+    /// The handler never runs; an error is posted instead.
     Refuse {
         /// Lambda's `errorType`.
         error_type: String,
         /// Lambda's `errorMessage`.
         message: String,
     },
-    /// The handler runs; its answer is thrown away and an error posted in its place (a lost acknowledgement).
+    /// The handler runs; its answer is discarded and an error is posted instead (a lost
+    /// acknowledgement).
     LoseAnswer {
         /// Lambda's `errorType`.
         error_type: String,
@@ -83,14 +84,15 @@ pub enum Action {
     Replace {
         /// The bytes to post.
         body: String,
-        /// Whether it refuses whatever has invoked the function; otherwise see [`Action::depends_on_event`].
+        /// Whether it is a refusal for every trigger; otherwise see [`Action::depends_on_event`].
         anywhere: bool,
     },
     /// The handler runs; its answer is damaged.
     Alter(Alteration),
-    /// The answer's bytes go on at this pace.
+    /// The answer's bytes are passed on at this pace.
     Stream(Pace),
-    /// The handler's first answer is thrown away, the event is handed over once more, and the second answer goes on.
+    /// The handler's first answer is discarded, the event is delivered again, and the second answer
+    /// is passed on.
     HandTwice,
     /// The event is edited before it is handed over.
     EditEvent(Edits),
@@ -113,7 +115,7 @@ pub enum Action {
         /// Lambda's `errorMessage`.
         message: String,
     },
-    /// CPU, memory and disk are taken away while the handler runs.
+    /// CPU, memory and disk are used up while the handler runs.
     Pressure(Pressure),
     /// The function's calls to a host fail or are slow while the handler runs.
     Disturb(Outage),
@@ -210,12 +212,14 @@ impl Action {
         }
     }
 
-    /// Whether the event must show what invoked the function before it may be done; see [`Action::fits`].
+    /// Whether the event must show what invoked the function before it may be carried out; see
+    /// [`Action::fits`].
     pub const fn depends_on_event(&self) -> bool {
         matches!(self, Self::Replace { anywhere: false, .. })
     }
 
-    /// Whether it may be done to an invocation with this event. An edit looks for itself, since it changes the event.
+    /// Whether it may be carried out on an invocation with this event. An edit checks this itself,
+    /// because it changes the event.
     pub fn fits(&self, event: &[u8]) -> bool {
         match self {
             Self::Replace { anywhere: false, body } => Trigger::told_by(event).is_some_and(|trigger| answer_fits(body, trigger)),
@@ -223,12 +227,13 @@ impl Action {
         }
     }
 
-    /// Whether the handler is kept from seeing the event.
+    /// Whether it prevents the handler from seeing the event.
     pub const fn keeps_handler_from_running(&self) -> bool {
         matches!(self, Self::Refuse { .. } | Self::Kill(Death::Before))
     }
 
-    /// Whether something of it is left to be done when the handler answers; until then its line cannot be written.
+    /// Whether part of it is done only when the handler answers; until then its line cannot be
+    /// written.
     pub const fn acts_on_the_answer(&self) -> bool {
         match self {
             Self::Wait { moment: Moment::After, .. }

@@ -8,6 +8,6 @@ use serde::{Deserialize, Serialize};
 pub enum Arm {
     /// The fault struck it.
     Treatment,
-    /// It was eligible and passed untouched.
+    /// It was eligible, and no fault struck it.
     Control,
 }

@@ -1,4 +1,4 @@
-//! What a roll decided. It is carried out by others.
+//! The result of a roll. Other code carries it out.
 
 use crate::action::Action;
 use crate::arm::Arm;

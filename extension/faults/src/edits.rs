@@ -35,16 +35,17 @@ pub struct Edits {
     pub set: BTreeMap<String, Value>,
 }
 
-/// What is in a place that can be edited.
+/// The kind of content of a place that can be edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    /// What a sender wrote. Only words that a handler cannot read as anything else may be put there.
+    /// What a sender wrote. Only plain words, which a handler cannot read as anything else, may be
+    /// put there.
     Message,
     /// A count, a size or a time.
     Figure,
 }
 
-/// Every place that can be edited. None of them tells who the sender is or decides about access.
+/// Every place that can be edited. None of them identifies the sender or decides about access.
 const EDITABLE: [(Trigger, &str, Holds); 11] = [
     (Trigger::Http, "/body", Holds::Message),
     (Trigger::Queue, "/Records/~*/body", Holds::Message),
@@ -93,7 +94,7 @@ impl Edits {
         self.remove.iter().map(|pointer| ("remove", pointer)).chain(self.set.keys().map(|pointer| ("set", pointer)))
     }
 
-    /// Everything wrong with them.
+    /// Everything that is wrong with them.
     pub fn complaints(&self) -> Vec<Complaint> {
         if self.remove.is_empty() && self.set.is_empty() {
             return vec![Complaint::new("", "it changes nothing; give `remove` or `set`")];
@@ -117,7 +118,7 @@ impl Edits {
         complaints
     }
 
-    /// Whether an event of this trigger can be edited so.
+    /// Whether an event of this trigger can have these edits.
     pub fn fits(&self, trigger: Trigger) -> bool {
         let is_taken = |(pointer, value): (&String, &Value)| Holds::of(pointer, trigger).is_some_and(|holds| holds.takes(value));
         self.pointers().all(|(_, pointer)| Holds::of(pointer, trigger).is_some()) && self.set.iter().all(is_taken)
@@ -140,7 +141,8 @@ impl Edits {
     }
 }
 
-/// What is to be put where, so that the member that `pointer` names becomes `value`, or goes, and no other byte changes.
+/// The range to replace and its new text, so that the member at `pointer` becomes `value` or is
+/// removed, and no other byte changes.
 fn edit(text: &str, pointer: &str, value: Option<&Value>) -> Option<(Range<usize>, String)> {
     let (holder, segment) = pointer.rsplit_once('/')?;
     let name = unescaped(segment);
@@ -168,7 +170,7 @@ fn edit(text: &str, pointer: &str, value: Option<&Value>) -> Option<(Range<usize
                 }
             })
         }
-        // Of several with this name one reader takes the first, another the last.
+        // Of several members with this name, some parsers use the first and others the last.
         _ => None,
     }
 }
@@ -227,7 +229,7 @@ mod tests {
         edits(edit).apply(event.as_bytes()).map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
-    /// An HTTP request with these members beside those that every one has.
+    /// An HTTP request with these members besides the usual ones.
     fn http(rest: &str) -> String {
         format!(r#"{{"version":"2.0","rawPath":"/a","requestContext":{{"http":{{"method":"POST"}}}}{rest}}}"#)
     }
@@ -319,20 +321,21 @@ mod tests {
         r#"{"remove":["/cookies"]}"#,
         r#"{"set":{"/stageVariables":null}}"#,
         r#"{"set":{"/isBase64Encoded":true}}"#,
-        // Cognito: without the two answers, both are the same.
+        // Cognito: with both answers removed, they would be equal.
         r#"{"remove":["/request/challengeAnswer","/request/privateChallengeParameters/answer"]}"#,
         r#"{"set":{"/request/session":[]}}"#,
         r#"{"set":{"/response/autoVerifyEmail":true}}"#,
         r#"{"set":{"/response/claimsOverrideDetails/groupOverrideDetails/groupsToOverride":["admin"]}}"#,
         r#"{"set":{"/request/groupConfiguration/groupsToOverride":null}}"#,
         r#"{"set":{"/triggerSource":"x"}}"#,
-        // Others that ask for permission: AppSync, a verified signature, IoT, Transfer Family.
+        // Other callers that decide about access: AppSync, a verified signature, IoT, Transfer
+        // Family.
         r#"{"set":{"/arguments/id":"2"}}"#,
         r#"{"set":{"/info/fieldName":"x"}}"#,
         r#"{"set":{"/signatureVerified":true}}"#,
         r#"{"set":{"/protocolData/mqtt/password":"x"}}"#,
         r#"{"set":{"/protocol":"SFTP"}}"#,
-        // What a message says, within its text too.
+        // The content of a message, also within its text.
         r#"{"set":{"/body":"{\"role\":\"admin\"}"}}"#,
         r#"{"set":{"/body":"{\"ro\\u006ce\":1}"}}"#,
         r#"{"set":{"/body":{"role":"admin"}}}"#,
@@ -369,7 +372,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_not_in_the_list_cannot_be_edited() {
+    fn a_place_that_is_not_in_the_list_cannot_be_edited() {
         for (list, fine) in [(FINE, true), (REFUSED, false)] {
             for edit in list {
                 assert_eq!(edits(edit).complaints().is_empty(), fine, "{edit}");
@@ -378,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_names_the_place_and_what_would_do() {
+    fn a_complaint_names_the_place_and_a_fix() {
         let complaint = |edit: &str| edits(edit).complaints()[0].to_string();
         assert!(complaint(r#"{"set":{"/sourceIp":"1"}}"#).starts_with("set.\"/sourceIp\": it is not among the places that can be edited"));
         assert!(complaint(r#"{"set":{"/body":"{}"}}"#).contains("plain words such as `not json`"));

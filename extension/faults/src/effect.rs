@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// API Gateway waits no longer for an answer, and answers 504 then.
+/// API Gateway's timeout, after which it answers 504.
 pub const GATEWAY: Duration = Duration::from_secs(29);
 
-/// Bytes of an answer, for faults that let it through at so many a second: more than most have.
+/// The assumed size of an answer in bytes, for faults that limit its rate: more than most have.
 pub(crate) const ANSWER: f64 = 16_384.0;
 
-/// How a struck invocation ends, and what takes longer than it would.
+/// How a struck invocation ends, and what takes longer than without the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effect {
     /// How it ends.
@@ -20,31 +20,31 @@ pub struct Effect {
 /// How a struck invocation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// As it would.
+    /// As without the fault.
     Success,
-    /// With an error of the function, or beyond its timeout.
+    /// With a function error or a timeout.
     FunctionError,
-    /// A success to Lambda, with this HTTP status within it.
+    /// A success for Lambda that contains this HTTP status.
     Status(u16),
-    /// A success to Lambda, and nothing that the caller can read.
+    /// A success for Lambda that the caller cannot read.
     Unreadable,
-    /// What the function makes of it.
+    /// It depends on the function.
     Depends,
 }
 
-/// What takes longer than it would.
+/// What takes longer than without the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Longer {
     /// Nothing.
     Nothing,
     /// The environment's start.
     Start,
-    /// The invocation, by at least so much.
+    /// The invocation, by at least this time.
     Invocation(Duration),
 }
 
 impl Longer {
-    /// Some time that nobody knows.
+    /// The invocation, by an unknown time.
     pub const SOME: Self = Self::Invocation(Duration::ZERO);
 }
 
@@ -54,12 +54,12 @@ impl Effect {
     /// It fails at once.
     pub const FAILS: Self = Self::of(Ending::FunctionError, Longer::Nothing);
 
-    /// Both.
+    /// An effect with this ending and delay.
     pub const fn of(ending: Ending, longer: Longer) -> Self {
         Self { ending, longer }
     }
 
-    /// It is held until the function's timeout is over.
+    /// It is held until the function's timeout.
     pub const fn times_out(timeout: Duration) -> Self {
         Self::of(Ending::FunctionError, Longer::Invocation(timeout))
     }

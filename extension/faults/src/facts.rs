@@ -1,4 +1,4 @@
-//! What is known of an event for a filter to match on. An event that is not a JSON object has no facts of its own.
+//! The facts of an event that filters match on. An event that is not a JSON object has none.
 
 use std::borrow::Cow;
 use std::hash::Hasher;
@@ -11,7 +11,7 @@ use crate::json::said;
 use crate::places::{ANY_CASE, Places, escaped};
 use crate::start::Start;
 
-/// The most bytes of a message's id. The longest that is known, of a Kinesis record, has 77.
+/// The most bytes of a message's id. The longest known one, of a Kinesis record, has 77.
 const LONGEST_ID: usize = 128;
 
 const METHOD: [&str; 2] = ["/httpMethod", "/requestContext/http/method"];
@@ -23,10 +23,10 @@ const SOURCES: [&str; 6] =
 const MESSAGE_IDS: [&str; 3] = ["/Records/~f/messageId", "/Records/~f/eventID", "/Records/~f/Sns/MessageId"];
 const OBJECT: [&str; 3] = ["/Records/~f/s3/bucket/name", "/Records/~f/s3/object/key", "/Records/~f/s3/object/sequencer"];
 
-/// The facts of one event: what is in the places that were asked about, byte for byte.
+/// The facts of one event: the content of the requested places, byte for byte.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts<'a> {
-    /// Its place among the invocations of its environment, from 1; 0 where that is not known.
+    /// Its number among the invocations of its environment, from 1; 0 if that is not known.
     pub request: u64,
     method: Option<Cow<'a, str>>,
     path: Option<Cow<'a, str>>,
@@ -34,7 +34,7 @@ pub struct Facts<'a> {
     names: Vec<Cow<'a, str>>,
 }
 
-/// A group of places of which one is enough.
+/// A group of alternative places: one of them is enough.
 pub type Group = Vec<String>;
 
 /// The places of the HTTP method (REST proxy and request authorizer, HTTP API 2.0).
@@ -85,27 +85,27 @@ fn first_text<'a>(found: &[(&str, Cow<'a, str>)], wanted: &str) -> Option<Cow<'a
 }
 
 impl<'a> Facts<'a> {
-    /// What was found, by pattern, and the names of the event's members.
+    /// The facts from what was found, by pattern, and the names of the event's members.
     pub(crate) fn found(found: Vec<(&'a str, Cow<'a, str>)>, names: Vec<Cow<'a, str>>) -> Self {
-        // Every fault may ask for these two.
+        // Every fault may need these two.
         let [method, path] = [METHOD, PATH].map(|places| places.into_iter().find_map(|place| first_text(&found, place)));
         Self { request: 0, method, path, found, names }
     }
 
-    /// What the sender of an HTTP request knows of its event.
+    /// The facts that the sender of an HTTP request knows about its event.
     pub fn of_request(method: &str, path: &str) -> Self {
         let [of_method, of_path] = [(METHOD, method), (PATH, path)].map(|([place, _], text)| (place, Value::from(text).to_string().into()));
         Self::found(vec![of_method, of_path], Vec::new())
     }
 
-    /// The same event in this place.
+    /// The same event with this number in its environment.
     #[must_use]
     pub fn at_place(mut self, request: u64) -> Self {
         self.request = request;
         self
     }
 
-    /// The first invocation of an environment is the cold one.
+    /// Cold for the first invocation of an environment, else warm.
     pub const fn start(&self) -> Start {
         if self.request == 1 { Start::Cold } else { Start::Warm }
     }
@@ -130,7 +130,7 @@ impl<'a> Facts<'a> {
         self.values(named(QUERIES, "", name))
     }
 
-    /// What is at the places of a pattern, as JSON.
+    /// The values at the places of a pattern, as JSON.
     pub fn raw<'b>(&'b self, pattern: &'b str) -> impl Iterator<Item = &'b str> {
         self.found.iter().filter(move |(found, _)| *found == pattern).map(|(_, raw)| raw.as_ref())
     }
@@ -140,15 +140,16 @@ impl<'a> Facts<'a> {
         self.values(SOURCES.map(str::to_owned))
     }
 
-    /// The names of the event's own members, where they were asked about.
+    /// The names of the event's top-level members, if they were requested.
     pub fn names(&self) -> &[Cow<'a, str>] {
         &self.names
     }
 
-    /// The id of the event's first record: of the message in a queue (`messageId`), the record in a stream (`eventID`) or the notice of a topic
-    /// (`Sns.MessageId`), each the same however often it is delivered. A bucket's record has no id: its `sequencer` with a hash of bucket and key,
-    /// since a key may be a person's name and the id is written to the ledger. `None` if there is no id, or one that is longer than ids are or has
-    /// other characters.
+    /// The id of the event's first record: of the message in a queue (`messageId`), the record in a
+    /// stream (`eventID`) or the notice of a topic (`Sns.MessageId`), which stays the same at every
+    /// delivery. A bucket's record has no id, so this is its `sequencer` with a hash of bucket and
+    /// key: a key may contain a person's name, and the id is written to the ledger. `None` if there
+    /// is no id, or if it is too long or has unusual characters.
     pub fn message(&self) -> Option<String> {
         let id = |place: &'static str| self.text(place).filter(|text| is_id(text));
         MESSAGE_IDS.into_iter().find_map(id).map(Cow::into_owned).or_else(|| {
@@ -162,12 +163,12 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The text in a place.
+    /// The string in a place.
     pub fn text<'b>(&'b self, pattern: &'b str) -> Option<Cow<'b, str>> {
         said(self.raw(pattern).next()?)
     }
 
-    /// All texts in these places, those in lists too.
+    /// All strings in these places, including those in lists.
     fn values<const N: usize>(&self, patterns: [String; N]) -> Vec<String> {
         let raw = patterns.iter().flat_map(|pattern| self.raw(pattern));
         raw.flat_map(|raw| match said(raw) {
@@ -178,7 +179,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The texts of a list.
+/// The strings of a list.
 fn texts(raw: &str) -> Vec<String> {
     let list: Vec<Value> = if raw.starts_with('[') { serde_json::from_str(raw).unwrap_or_default() } else { Vec::new() };
     list.into_iter().filter_map(|value| if let Value::String(text) = value { Some(text) } else { None }).collect()
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_bucket_tells_is_known_without_the_name_of_its_object() {
+    fn a_buckets_record_is_identified_without_the_name_of_its_object() {
         let told = |bucket, key, sequencer| {
             let object = format!(r#"{{"key":"{key}","sequencer":"{sequencer}"}}"#);
             message(&format!(

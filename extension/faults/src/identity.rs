@@ -6,20 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::trigger::Trigger;
 
-/// What a roll depends on, as [`By`] says; without a trace and without a message it is the request id.
+/// What a roll depends on, chosen by [`By`]; without a trace and a message it is the request id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity<'a>(pub &'a str);
 
 impl<'a> Identity<'a> {
-    /// The name of the n-th call, counted from 1, that a fault applies to among the calls with this root: the root itself for the first one,
-    /// so that a request that calls once is struck alike whether calls are counted or not.
+    /// The name of the n-th call, counted from 1, that a fault applies to among the calls with this
+    /// root: the root itself for the first one, so that a request with one call is struck the same
+    /// whether calls are counted or not.
     pub fn of_call(self, call: u32) -> Cow<'a, str> {
         if call > 1 { format!("{}#{call}", self.0).into() } else { self.0.into() }
     }
 
-    /// The part that a roll depends on: of a trace root `1-<8 hex digits>-<24 hex digits>` the last 24, for the first 8 are the time at which it
-    /// was made, and a request is to be struck on any day as it was today. The number of a call behind it (`#2`) belongs to it. Of anything
-    /// else it is the whole. Source: AWS X-Ray, trace ids.
+    /// The part that a roll depends on. Of a trace root `1-<8 hex digits>-<24 hex digits>` it is
+    /// the last 24 digits: the first 8 are the time of its creation, and a request must be struck
+    /// the same on any day. The number of a call after it (`#2`) is included. Anything else is used
+    /// whole. Source: AWS X-Ray, trace ids.
     #[must_use]
     pub fn lasting(self) -> Self {
         let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -46,14 +48,14 @@ pub enum By {
 }
 
 impl From<Trigger> for By {
-    /// What a queue or a stream delivers again is struck again.
+    /// A message or record that a queue or a stream delivers again is struck again.
     fn from(trigger: Trigger) -> Self {
         if matches!(trigger, Trigger::Queue | Trigger::TableStream) { Self::Message } else { Self::Trace }
     }
 }
 
 impl By {
-    /// Whether a plan need not write it.
+    /// Whether a plan can omit it.
     pub const fn is_default(&self) -> bool {
         matches!(self, Self::Trace)
     }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_call_has_the_name_of_its_root_and_each_later_one_a_name_of_its_own() {
+    fn the_first_call_has_the_name_of_its_root_and_each_later_one_its_own_name() {
         for (call, name) in [(1, "1-a-b"), (2, "1-a-b#2"), (11, "1-a-b#11")] {
             assert_eq!(Identity("1-a-b").of_call(call), name);
         }

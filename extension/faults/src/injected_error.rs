@@ -17,12 +17,12 @@ pub struct InjectedError {
     pub message: String,
 }
 
-/// The type unless another is given.
+/// The type if none is given.
 pub(crate) fn error_type() -> String {
     "Brownout.InjectedError".to_owned()
 }
 
-/// The message unless another is given.
+/// The message if none is given.
 pub(crate) fn message() -> String {
     "injected by brownout".to_owned()
 }
@@ -33,7 +33,7 @@ impl Default for InjectedError {
     }
 }
 
-/// Everything wrong with a type and a message. They go into a header and into JSON.
+/// Everything that is wrong with a type and a message, which go into a header and into JSON.
 pub(crate) fn complaints(error_type: &str, message: &str) -> Vec<Complaint> {
     let plain = error_type.bytes().all(|b| b.is_ascii_alphanumeric() || b".:_-".contains(&b));
     let mut complaints = Vec::new();

@@ -1,23 +1,24 @@
-//! JSON read from front to back without a tree: every value is known by its place among the bytes, and values that are not asked for are passed over.
+//! Reads JSON from front to back without building a tree: every value is known by its byte range,
+//! and values that are not needed are skipped.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// No event that is nested deeper is read.
+/// Events that are nested deeper are not read.
 pub const DEEPEST: usize = 128;
 
-/// Why reading came to its end before the text did.
+/// Why reading stopped before the end of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// The text breaks off within a value.
+    /// The text ends within a value.
     Ends,
     /// It is not JSON (RFC 8259), or nested too deep.
     Broken,
-    /// The caller knows enough.
+    /// The caller needs no more.
     Enough,
 }
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug)]
 pub struct Reader<'a> {
     text: &'a str,
@@ -26,7 +27,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// At the beginning of `text`.
+    /// A reader at the beginning of `text`.
     pub const fn new(text: &'a str) -> Self {
         Self { text, at: 0, depth: 0 }
     }
@@ -51,7 +52,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over the next value, which `inside` reads. Its place.
+    /// Reads the next value with `inside`, and returns its range.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -62,7 +63,7 @@ impl<'a> Reader<'a> {
         Ok(from..self.at)
     }
 
-    /// Passes over the next value and looks at nothing in it. Its place.
+    /// Skips the next value, and returns its range.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -70,10 +71,10 @@ impl<'a> Reader<'a> {
         self.value(Self::pass)
     }
 
-    /// Passes over a value whatever is in it, without recursion.
+    /// Skips a value of any kind, without recursion.
     fn pass(&mut self) -> Result<(), Stop> {
         let outside = self.depth;
-        // What is open, the innermost last: an object is a 1, an array a 0.
+        // The open containers as bits, the innermost last: 1 for an object, 0 for an array.
         let mut open: u128 = 0;
         loop {
             match self.peek()? {
@@ -125,7 +126,7 @@ impl<'a> Reader<'a> {
         self.depth -= 1;
     }
 
-    /// Passes over the name of a member and the colon behind it; the place of the name.
+    /// Reads the name of a member and the colon after it, and returns the range of the name.
     fn name(&mut self) -> Result<Range<usize>, Stop> {
         if self.peek()? != b'"' {
             return Err(Stop::Broken);
@@ -138,7 +139,8 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    /// Reads an object: `member` gets the place of each name, quotes included, and must pass over the value.
+    /// Reads an object: `member` gets the range of each name, including quotes, and must skip the
+    /// value.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -149,7 +151,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads an array: `element` gets the number of each one, from 0, and must pass over it.
+    /// Reads an array: `element` gets the index of each one, from 0, and must skip it.
     ///
     /// # Errors
     /// See [`Stop`].
@@ -182,7 +184,7 @@ impl<'a> Reader<'a> {
         self.depth > 0
     }
 
-    /// Whether nothing but blanks is left.
+    /// Whether only whitespace is left.
     pub fn is_at_end(&mut self) -> bool {
         self.peek().is_err()
     }
@@ -224,7 +226,7 @@ impl<'a> Reader<'a> {
             self.take(|byte| matches!(byte, b'+' | b'-'));
             self.digits()?;
         }
-        // Within something else more digits may follow.
+        // Within a container, more digits may follow.
         if self.depth > 0 && self.at == self.text.len() { Err(Stop::Ends) } else { Ok(()) }
     }
 
@@ -236,7 +238,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Takes the next byte where it is wanted; how many were taken.
+    /// Takes the next byte if it is wanted; returns how many were taken.
     fn take(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
         let taken = usize::from(self.text.as_bytes().get(self.at).is_some_and(|byte| wanted(*byte)));
         self.at += taken;
@@ -244,7 +246,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many bytes at the front are neither a quote nor a backslash nor a control character; eight at a time, as serde_json does it.
+/// The number of bytes at the front that are not a quote, a backslash or a control character; eight
+/// at a time, like serde_json.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 255;
     let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
@@ -261,7 +264,7 @@ fn plain(bytes: &[u8]) -> usize {
     bytes.len() - rest.len() + end.unwrap_or(rest.len())
 }
 
-/// How long the escape is of which `rest` follows the backslash.
+/// The length of an escape, where `rest` follows the backslash.
 fn escape(rest: &[u8]) -> Result<usize, Stop> {
     match rest.first().ok_or(Stop::Ends)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(2),
@@ -277,7 +280,7 @@ fn escape(rest: &[u8]) -> Result<usize, Stop> {
     }
 }
 
-/// What a JSON string says; `None` if it is not a string, or has half of a surrogate pair.
+/// The content of a JSON string; `None` if it is not a string, or has half of a surrogate pair.
 pub fn said(string: &str) -> Option<Cow<'_, str>> {
     let inner = string.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') { serde_json::from_str(string).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_json_is_passed_over_and_what_is_not_is_not() {
+    fn json_is_skipped_and_anything_else_is_refused() {
         for text in [
             "0",
             "-1.5e+3",
@@ -346,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_is_not_broken_yet() {
+    fn a_text_that_ends_early_is_not_yet_broken() {
         let text = r#"{"a":[1,-2.5e+3,{"b":"\u0041\\x"}],"c":null,"d":true}"#;
         for end in 0..text.len() {
             assert_eq!(Reader::new(&text[..end]).skip(), Err(Stop::Ends), "{}", &text[..end]);
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_where_it_stands() {
+    fn the_range_of_a_value_is_right() {
         let text = r#" { "a" : [ 1 , 22 ] , "\u0062": "x" } "#;
         let (mut reader, mut found) = (Reader::new(text), Vec::new());
         reader.peek().unwrap();
@@ -372,7 +375,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_agrees_with_serde_json(text in r#"[\[\]{}:, "\\au0-9.eE+truefalsnl-]{0,24}"#) {
-            // Of what is out of the range of a number, and of half a character, only the grammar counts here.
+            // For numbers out of range and half surrogate pairs, only the grammar counts here.
             let theirs = serde_json::from_str::<Value>(&text);
             let says = theirs.as_ref().err().map(ToString::to_string).unwrap_or_default();
             let is_of_meaning = ["out of range", "surrogate", "hex escape"].iter().any(|word| says.contains(word));
@@ -380,7 +383,7 @@ mod tests {
         }
 
         #[test]
-        fn a_string_ends_where_it_ends(text in ".{0,40}", tail in ".{0,10}") {
+        fn the_end_of_a_string_is_right(text in ".{0,40}", tail in ".{0,10}") {
             let json = serde_json::to_string(&text).unwrap();
             let whole = format!("{json}{tail}");
             prop_assert_eq!(Reader::new(&whole).skip(), Ok(0..json.len()));

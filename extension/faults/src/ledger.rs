@@ -1,4 +1,5 @@
-//! What was decided about an invocation, as one line of JSON. It must never hold a payload, a header value or the value of a variable.
+//! The decisions about an invocation, as one line of JSON. It must never contain a payload, a
+//! header value or the value of a variable.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,31 +27,33 @@ pub enum Entry {
         function: String,
         /// Lambda's request id.
         request_id: String,
-        /// The root of the trace id, where there was one.
+        /// The root of the trace id, if there was one.
         root: Option<String>,
     },
-    /// An invocation that the platform handed to an environment: what the lines of the ledger are balanced against.
+    /// An invocation that the platform handed to an environment: the lines of the ledger are
+    /// checked against these.
     Invoked {
         /// The function.
         function: String,
         /// Lambda's request id.
         request_id: String,
-        /// The root of the trace id, where there was one.
+        /// The root of the trace id, if there was one.
         root: Option<String>,
-        /// The id of the event's first record, where a queue or a stream invoked it.
+        /// The id of the event's first record, if a queue or a stream invoked it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// What the reader of the ledger should know: a plan that was not understood, a lease that ran out, a fault that could not be carried out.
+    /// What the reader of the ledger should know: a plan that could not be read, a lease that ran
+    /// out, a fault that could not be carried out.
     Note {
-        /// The function or service that says so.
+        /// The function or service that wrote the note.
         place: String,
         /// What happened, without any value of a payload, header or variable.
         what: String,
     },
 }
 
-/// An invocation that faults in force applied to: one line, however many faults.
+/// An invocation that faults in force applied to: one line for all faults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     /// The run whose plan was in force.
@@ -59,17 +62,17 @@ pub struct Decided {
     pub sequence: u64,
     /// Lambda's request id; for a service call, the service's.
     pub request_id: String,
-    /// The root of the trace id, where there was one.
+    /// The root of the trace id, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
     /// The function or service, as [`crate::plan::Place`] prints it.
     pub place: String,
     /// Cold or warm.
     pub start: Start,
-    /// What the faults did that need more than their name.
+    /// The faults whose result needs more than their name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<OfFault>,
-    /// The others: see [`OfFault::control`].
+    /// The other faults: see [`OfFault::control`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub control: Vec<Name>,
 }
@@ -104,7 +107,7 @@ pub struct OfFault {
     /// False if the action could not be carried out and the invocation passed untouched.
     #[serde(default = "done", skip_serializing_if = "is_done")]
     pub done: bool,
-    /// The id of the message that the roll depends on, if it does: see [`crate::identity::By::Message`].
+    /// The id of the message, if the roll depends on it: see [`crate::identity::By::Message`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The number of the call that the roll depends on, if calls are counted: see [`crate::identity::By::Call`].
@@ -113,12 +116,12 @@ pub struct OfFault {
 }
 
 impl OfFault {
-    /// A fault that left the invocation untouched.
+    /// A fault that did not touch the invocation.
     pub fn control(fault: String) -> Self {
         Self { fault, arm: Arm::Control, action: ActionName::Pass, waited_us: 0, done: true, message: None, call: 1 }
     }
 
-    /// What became of a decision.
+    /// The result of a decision.
     pub fn of(decision: Decision, waited: Duration, done: bool) -> Self {
         let Decision { fault, arm, action, message, call } = decision;
         let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
@@ -126,7 +129,8 @@ impl OfFault {
     }
 }
 
-/// What one fault did to one invocation, with all that is known of the invocation: a [`Decided`] taken apart.
+/// What one fault did to one invocation, with all that is known about the invocation: one part of a
+/// [`Decided`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Eligible {
     /// The run whose plan was in force.
@@ -135,7 +139,7 @@ pub struct Eligible {
     pub sequence: u64,
     /// Lambda's request id; for a service call, the service's.
     pub request_id: String,
-    /// The root of the trace id, where there was one.
+    /// The root of the trace id, if there was one.
     pub root: Option<String>,
     /// The function or service, as [`crate::plan::Place`] prints it.
     pub place: String,
@@ -221,7 +225,7 @@ struct LineIn {
 }
 
 impl Entry {
-    /// Each fault's part of a decision; nothing of any other entry.
+    /// Each fault's part of a decision; empty for any other entry.
     pub fn eligible(&self) -> Vec<Eligible> {
         let Self::Decided(it) = self else { return Vec::new() };
         let one = |of: OfFault| Eligible {
@@ -240,7 +244,7 @@ impl Entry {
     /// The entry as one line, with its line break.
     pub fn to_line(&self) -> String {
         let faults = if let Self::Decided(decided) = self { 96 * decided.faults.len() + 24 * decided.control.len() } else { 0 };
-        // Mostly enough, so that the line is written in one place.
+        // Usually enough, so that the line is not reallocated.
         let mut line = Vec::with_capacity(320 + faults);
         if serde_json::to_writer(&mut line, &LineOut { brownout: self }).is_err() {
             line.clear();
@@ -257,7 +261,8 @@ impl Entry {
         serde_json::from_str::<LineIn>(line).ok().map(|line| line.brownout)
     }
 
-    /// Reads a line that was read as JSON already, whatever else its object has; `None` if it is not a line of the ledger.
+    /// Reads a line that was already parsed as JSON, ignoring other members; `None` if it is not a
+    /// line of the ledger.
     pub fn from_value(line: serde_json::Value) -> Option<Self> {
         serde_json::from_value::<LineIn>(line).ok().map(|line| line.brownout)
     }
@@ -281,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_once_what_all_faults_share_and_only_the_names_of_the_control_arm() {
+    fn a_line_has_shared_values_once_and_only_the_names_of_control_faults() {
         let struck = OfFault { arm: Arm::Treatment, action: ActionName::WaitBefore, waited_us: 60_012, ..OfFault::control("slow".into()) };
         let entry = decided(Some("1-a-b"), vec![struck], (0..19).map(|n| format!("fault-{n}").into()).collect());
         let line = entry.to_line();

@@ -1,4 +1,5 @@
-//! What one environment remembers of a run: how often each fault has struck, and which burst is under way. It must keep nothing else.
+//! What one environment remembers about a run: how often each fault has struck, and which burst is
+//! in progress. It must store nothing else.
 
 use std::collections::HashMap;
 
@@ -19,14 +20,14 @@ struct Remembered {
 }
 
 impl Memory {
-    /// Begins anew if `run` is another one.
+    /// Starts again if `run` is another one.
     pub(crate) fn of_run(&mut self, run: &str) {
         if self.run != run {
             *self = Self { run: run.to_owned(), faults: HashMap::new() };
         }
     }
 
-    /// Whether `fault` has struck as often as it may.
+    /// Whether `fault` has reached its limit of strikes.
     pub(crate) fn is_exhausted(&self, fault: &Fault) -> bool {
         fault.at_most.is_some_and(|most| self.faults.get(&fault.name).is_some_and(|remembered| remembered.struck >= most))
     }

@@ -1,21 +1,23 @@
-//! Patterns with stars. An event never waits for one: a text is read once, and a path in pattern x path steps at most, both short.
+//! Patterns with stars. Matching is always fast: a text is read once, and a path takes at most
+//! pattern x path steps, both short.
 
 /// What a single star means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wild {
-    /// Any text without a `/`; two stars are any text at all.
+    /// Any text without a `/`; two stars mean any text.
     Segment,
-    /// Any text at all.
+    /// Any text.
     Text,
 }
 
 /// The longest pattern for a path, in bytes.
 pub const LONGEST_PATTERN: usize = 1_024;
-/// The longest path that a pattern with a star means, in bytes: more than API Gateway takes with all the headers (10,240), so that an
-/// event with 6 MB of something else in that place does not wait.
+/// The longest path that a pattern with a star matches, in bytes. It is more than API Gateway's
+/// limit for path and headers (10,240), and an event with 6 MB of something else in that place is
+/// not delayed.
 pub const LONGEST_PATH: usize = 16 << 10;
 
-/// Whether the whole of `text` is what `pattern` says.
+/// Whether `pattern` matches the whole of `text`.
 pub fn matches(pattern: &str, text: &str, wild: Wild) -> bool {
     let Some((prefix, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(prefix) else { return false };
@@ -29,7 +31,8 @@ pub fn matches(pattern: &str, text: &str, wild: Wild) -> bool {
     }
 }
 
-/// Whether `text` ends as `pattern` does, behind a star for any text: each piece is where it comes first.
+/// Whether the end of `text` matches `pattern`, after a star for any text. Each piece matches at
+/// its first occurrence.
 fn ends_as(pattern: &str, text: &str) -> bool {
     let Some((pieces, suffix)) = pattern.rsplit_once('*') else { return text.ends_with(pattern) };
     let Some(text) = text.strip_suffix(suffix) else { return false };
@@ -38,7 +41,7 @@ fn ends_as(pattern: &str, text: &str) -> bool {
 }
 
 fn goes_on_as(pattern: &[u8], text: &[u8]) -> bool {
-    // `reached[n]`: the pattern so far can have taken the first n bytes.
+    // `reached[n]`: the pattern so far can match the first n bytes.
     let mut reached = vec![false; text.len() + 1];
     if let Some(start) = reached.first_mut() {
         *start = true;
@@ -59,7 +62,8 @@ fn goes_on_as(pattern: &[u8], text: &[u8]) -> bool {
     reached.last().copied().unwrap_or(false)
 }
 
-/// After a star: from each place that was reached all later ones are, up to a `/` unless it means `any` text.
+/// After a star, each position after a reached one is reached too, up to a `/` unless it means
+/// `any` text.
 fn spread(reached: &mut [bool], text: &[u8], any: bool) {
     let mut open = false;
     for (at, place) in reached.iter_mut().enumerate() {
@@ -72,7 +76,7 @@ fn spread(reached: &mut [bool], text: &[u8], any: bool) {
     }
 }
 
-/// After a byte: from each place that was reached the next one is, if that byte is between them.
+/// After a byte, the position after each reached one is reached if that byte is between them.
 fn step(reached: &mut [bool], text: &[u8], wanted: u8) {
     let mut before = false;
     for (at, place) in reached.iter_mut().enumerate() {
@@ -127,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn no_event_waits_for_its_pattern() {
-        // One that goes back to each star in turn takes years for these.
+    fn no_event_is_delayed_by_its_pattern() {
+        // A backtracking matcher would take years for these.
         let path = "a".repeat(LONGEST_PATH);
         for (pattern, wanted) in [("**a".repeat(300), true), ("**a".repeat(300) + "b", false), ("*a".repeat(300) + "b", false)] {
             assert_eq!(matches(&pattern, &path, Wild::Segment), wanted);

@@ -1,5 +1,6 @@
-//! The places of an event that faults ask about, as one trie that is known when the plan is read. An event is read once, from front to
-//! back and without a tree, and only as far as something that was asked for can still come.
+//! The places of an event that faults need, as one trie that is built when the plan is read. An
+//! event is read once, from front to back and without building a tree, and only as far as a needed
+//! place can still come.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,29 +15,30 @@ pub const FIRST: &str = "~f";
 /// Before a segment whose name may be written in any case.
 pub const ANY_CASE: &str = "~i";
 
-/// Places that are asked about. Each is a pattern: a JSON pointer (RFC 6901) in which a segment may be [`EACH`] or [`FIRST`], or begin with [`ANY_CASE`].
+/// The places that faults need. Each is a pattern: a JSON pointer (RFC 6901) in which a segment may
+/// be [`EACH`] or [`FIRST`], or begin with [`ANY_CASE`].
 #[derive(Debug, Default)]
 pub struct Places {
     nodes: Vec<Node>,
     asked: Vec<String>,
-    /// Of the places of one group, one that is found is enough.
+    /// The places of each group: one of a group is enough.
     groups: Vec<Vec<usize>>,
-    /// The groups of each that is asked about.
+    /// The groups of each place.
     groups_of: Vec<Vec<usize>>,
-    /// Whether the names of the event's own members are asked about.
+    /// Whether the names of the event's top-level members are needed.
     names: bool,
 }
 
 #[derive(Debug, Default)]
 struct Node {
     names: BTreeMap<String, usize>,
-    /// Those that may be written in any case, in lower case.
+    /// The names that match in any case, in lower case.
     any_case: BTreeMap<String, usize>,
-    /// The names that are numbers of elements too.
+    /// The names that are also indices of elements.
     numbers: BTreeMap<usize, usize>,
     each: Option<usize>,
     first: Option<usize>,
-    /// Its place in `asked`, where it is one.
+    /// Its index in `asked`, if it is a needed place.
     asked: Option<usize>,
     /// Whether it can match several places of one event.
     repeats: bool,
@@ -86,13 +88,14 @@ pub fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The number of an array's element that a segment names.
+/// The index of an array's element that a segment names.
 pub fn index(segment: &str) -> Option<usize> {
     segment.parse().ok().filter(|at: &usize| at.to_string() == segment)
 }
 
 impl Places {
-    /// The places of these groups: of each group one that is found is enough, and the first pattern that is found counts.
+    /// The places of these groups: one of each group is enough, and the first pattern that is found
+    /// counts.
     pub fn of(groups: impl IntoIterator<Item = Vec<String>>) -> Self {
         let mut places = Self { nodes: vec![Node::default()], ..Self::default() };
         for group in groups {
@@ -105,19 +108,19 @@ impl Places {
         places
     }
 
-    /// The same, with the names of the event's own members.
+    /// The same, with the names of the event's top-level members.
     pub fn with_names(self) -> Self {
         Self { names: true, ..self }
     }
 
-    /// Whether nothing is asked about: then no event has to be read.
+    /// Whether no place is needed: then no event has to be read.
     pub const fn is_empty(&self) -> bool {
         self.asked.is_empty() && !self.names
     }
 
     fn ask(&mut self, pattern: String) -> usize {
         let mut at = 0;
-        // What is nested deeper is never read.
+        // Deeper values are never read.
         for segment in pattern.split('/').skip(1).take(DEEPEST + 1) {
             let new = self.nodes.len();
             let Some(node) = self.nodes.get_mut(at) else { break };
@@ -136,8 +139,8 @@ impl Places {
         })
     }
 
-    /// Reads an event, or the beginning of one. `None` if more of it is needed. An event that is not JSON has no facts; of one that is known
-    /// well enough before its end, the rest is not looked at.
+    /// Reads an event, or the beginning of one. `None` if more of it is needed. An event that is
+    /// not JSON has no facts. Reading stops as soon as all needed places are known.
     pub fn read<'a>(&'a self, event: &'a [u8], is_whole: bool) -> Option<Facts<'a>> {
         let text = match std::str::from_utf8(event) {
             Ok(text) => text,
@@ -163,9 +166,9 @@ impl Places {
 /// One event being read.
 struct Walk<'a> {
     places: &'a Places,
-    /// What is known of each place that is asked about.
+    /// What is known about each needed place.
     known: Vec<Known>,
-    /// How many places of each group can still come; none where one was found.
+    /// How many places of each group can still come; 0 once one was found.
     open: Vec<usize>,
     /// How many groups have such places.
     groups: usize,
@@ -176,7 +179,7 @@ struct Walk<'a> {
 #[derive(Clone, Copy, Default)]
 struct Known {
     is_found: bool,
-    /// It cannot come any more.
+    /// The place cannot come any more.
     is_settled: bool,
 }
 
@@ -232,7 +235,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Nothing of this node or below it comes any more.
+    /// Marks that nothing at this node or below it can come any more.
     fn settle(&mut self, node: &Node) {
         if let Some(asked) = node.asked {
             self.settle_place(asked);
@@ -254,7 +257,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether nothing that is asked for can come any more. Names come up to the end.
+    /// Whether no needed place can come any more. Names can come until the end.
     const fn knows_enough(&self) -> bool {
         !self.places.names && self.groups == 0
     }
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_found_wherever_it_stands() {
+    fn a_place_is_found_anywhere_in_the_event() {
         let event = r#"{"a":{"b/c":[10,{"X-Kind":"\"k\""}]},"n": 12345678901234567890123 ,"":{"~":null},"r":[{"e":1},{},{"e":"2"}]}"#;
         for (pattern, raw) in [
             ("/a/b~1c/0", vec!["10"]),
@@ -310,14 +313,14 @@ mod tests {
         }
     }
 
-    /// How much of an event has to be there until all is known.
+    /// How many bytes of an event are needed until all is known.
     fn needed(groups: &[&[&str]], event: &str) -> usize {
         let places = places(groups);
         (0..=event.len()).find(|end| places.read(&event.as_bytes()[..*end], *end == event.len()).is_some()).unwrap()
     }
 
     #[test]
-    fn no_more_is_read_than_can_still_tell_something() {
+    fn no_more_is_read_than_needed() {
         let event = r#"{"path":"/a","n":{"m":[1,2]},"pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#;
         for (groups, end) in [
             (&[&["/path"][..]][..], r#"{"path":"/a""#),
@@ -328,7 +331,7 @@ mod tests {
             (&[&["/rawPath"]], event),
             (&[], ""),
         ] {
-            // The byte behind a number tells that it has ended.
+            // The byte after a number shows that it has ended.
             let more = usize::from(end.ends_with('1'));
             assert!((end.len()..=end.len() + more).contains(&needed(groups, event)), "{groups:?}: {}", needed(groups, event));
         }
@@ -337,8 +340,8 @@ mod tests {
     }
 
     #[test]
-    fn no_event_waits_for_the_number_of_places() {
-        // Each of them once more for each that was found takes minutes.
+    fn no_event_is_delayed_by_the_number_of_places() {
+        // Checking all of them again for each one found would take minutes.
         let groups: Vec<_> = (0..20_000).map(|n| vec![format!("/a{n}"), format!("/b/{n}"), format!("/~iC{n}")]).collect();
         let members: Vec<_> = (0..20_000).map(|n| format!(r#""A{n}":0,"a{n}":1,"c{n}":2"#)).collect();
         let event = format!(r#"{{{},"b":[{}0]}}"#, members.join(","), "0,".repeat(20_000));
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_is_no_json_has_no_facts() {
+    fn an_event_that_is_not_json_has_no_facts() {
         for event in [
             &b"not json"[..],
             b"{\"a\":1",
@@ -378,14 +381,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_a_tree_would_tell(event in json(), segments in prop::collection::vec("[ab~/]{0,2}|[0-3]", 0..4)) {
+        fn it_finds_what_a_tree_parser_finds(event in json(), segments in prop::collection::vec("[ab~/]{0,2}|[0-3]", 0..4)) {
             let pointer: String = segments.iter().map(|segment| format!("/{}", escaped(segment))).collect();
             let raw = found(&[&[&pointer]], &event.to_string()).pop().map(|(_, raw)| raw);
             prop_assert_eq!(raw, event.pointer(&pointer).map(Value::to_string));
         }
 
         #[test]
-        fn a_beginning_never_tells_anything_else_than_the_whole(event in json(), end in 0_usize..200) {
+        fn the_beginning_of_an_event_gives_the_same_facts_as_the_whole(event in json(), end in 0_usize..200) {
             let event = event.to_string();
             let places = places(&[&["/a", "/b"], &["/a/~*/b"], &["/0/a"]]);
             let whole = places.read(event.as_bytes(), true).unwrap();

@@ -1,4 +1,4 @@
-//! A plan: the faults in force, for whom, and for how long at most.
+//! A plan: the faults in force, where they strike, and for how long at most.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use crate::roll::Roll;
 use crate::share::Share;
 use crate::when::When;
 
-/// The version of the plan's form that this code writes and reads.
+/// The version of the plan's format that this code writes and reads.
 pub const VERSION: u32 = 1;
 
 /// How long a plan is in force from its receipt, on a monotonic clock: more than 0 and at most 60 s.
@@ -26,10 +26,10 @@ pub const VERSION: u32 = 1;
 pub struct Lease(u64);
 
 impl Lease {
-    /// The longest lease there is.
+    /// The longest lease.
     pub const LONGEST: Self = Self(60_000);
 
-    /// The lease as a span.
+    /// The lease as a duration.
     pub const fn duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
@@ -49,9 +49,11 @@ impl From<Lease> for u64 {
     }
 }
 
-/// How often a plan behind a network is read, at the most, while a lease of it runs: every environment that is awake does.
+/// The longest interval at which a running environment reads a plan over the network during a
+/// lease.
 pub const READ_EVERY: Duration = Duration::from_millis(1_700);
-/// How often without a lease: ever less often, down to this. A plan that is renewed must exist for so long before a strike.
+/// The longest interval without a lease: reads become less and less frequent. A renewed plan must
+/// exist for this long before a strike.
 pub const READ_AT_LAST_EVERY: Duration = Duration::from_secs(60);
 
 /// Where a fault strikes.
@@ -80,18 +82,18 @@ impl std::fmt::Display for Place {
 }
 
 impl Place {
-    /// Whether a call to `operation` of `service` is meant.
+    /// Whether this place is a call to the operation `called` of `service`.
     pub fn is_service_call(&self, service: &str, called: &str) -> bool {
         matches!(self, Self::Service { name, operation } if name == service && operation.as_deref().is_none_or(|one| one == called))
     }
 
-    /// Whether an invocation of `function` is meant.
+    /// Whether this place is `function`.
     pub fn is_function(&self, function: &str) -> bool {
         matches!(self, Self::Function(name) if name == function)
     }
 }
 
-/// One fault: where, how often, for which events, and what.
+/// One fault: where it strikes, how often, for which events, and what it does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fault {
@@ -104,7 +106,7 @@ pub struct Fault {
     /// Which invocations are eligible.
     #[serde(default)]
     pub when: When,
-    /// How often it strikes at most in each environment; environments do not share a count.
+    /// The most strikes in each environment; environments do not share a count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
     /// What the roll depends on.
@@ -114,7 +116,7 @@ pub struct Fault {
     pub kind: Kind,
 }
 
-/// The roll of a fault for an invocation that it applies to.
+/// A fault's roll for an invocation that it applies to.
 #[derive(Debug)]
 pub struct Rolled<'a> {
     fault: &'a Fault,
@@ -129,14 +131,14 @@ impl Rolled<'_> {
         self.struck || self.message.is_some()
     }
 
-    /// What follows from it.
+    /// The decision of this roll.
     pub fn decision(self) -> Decision {
         Decision { message: self.message, ..self.fault.decided(self.roll, self.struck) }
     }
 }
 
 impl Fault {
-    /// Everything wrong with it.
+    /// Everything that is wrong with it.
     pub fn complaints(&self) -> Vec<Complaint> {
         let mut complaints: Vec<_> = self.when.complaints().into_iter().map(|c| c.within("when")).collect();
         complaints.extend(self.kind.complaints().into_iter().map(|c| c.within(self.kind.name())));
@@ -164,14 +166,15 @@ impl Fault {
         complaints
     }
 
-    /// What happens to the invocation `identity`, whichever of its names that is, without looking at `when`, `at-most`, `by` or a burst that
-    /// is under way.
+    /// What happens to the invocation with this identity, without looking at `when`, `at-most`,
+    /// `by` or a burst in progress.
     pub fn decide(&self, seed: u64, identity: Identity<'_>) -> Decision {
         let roll = self.roll(seed, identity);
         self.decided(roll, self.hits(roll))
     }
 
-    /// The same in an environment that remembers, by the name that the roll depends on; `None` if the fault has struck as often as it may.
+    /// The same in an environment with a memory, by the identity that the roll depends on; `None`
+    /// if the fault has reached its limit of strikes.
     fn roll_in(&self, memory: &mut Memory, seed: u64, identity: Identity<'_>, facts: &Facts<'_>) -> Option<Rolled<'_>> {
         if memory.is_exhausted(self) {
             return None;
@@ -182,7 +185,8 @@ impl Fault {
         Some(Rolled { fault: self, roll, struck, message })
     }
 
-    /// The same for a call to a service; `count` gives the number of this call among those with its root that the fault applies to.
+    /// The same for a call to a service; `count` returns the number of this call among those with
+    /// its root that the fault applies to.
     fn decide_call(&self, seed: u64, identity: Identity<'_>, count: impl FnOnce(&Self) -> u32) -> Decision {
         let call = if self.by == By::Call { count(self) } else { 1 };
         Decision { call, ..self.decide(seed, Identity(&identity.of_call(call))) }
@@ -227,12 +231,12 @@ pub struct Plan {
     pub run: String,
     /// Rises with every plan of the run, renewals of the lease included; a lower one than seen is ignored.
     pub sequence: u64,
-    /// How long it is in force from when its source took it.
+    /// How long it is in force from the time when its source stored it.
     pub lease_ms: Lease,
     /// When it ends at the latest, by the wall clock in ms since 1970. It can only shorten the lease, never lengthen it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
-    /// What the rolls depend on, beside the names.
+    /// The seed of the rolls.
     pub seed: u64,
     /// The faults; a plan without any is calm.
     pub faults: Vec<Fault>,
@@ -241,7 +245,7 @@ pub struct Plan {
 /// Why a plan cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// Not JSON, or not of the plan's form.
+    /// Not JSON, or not a plan.
     #[error("the plan is not understood: {0}")]
     Form(#[from] serde_json::Error),
     /// Written by another version.
@@ -250,24 +254,25 @@ pub enum PlanError {
     /// More bytes than [`LARGEST_PLAN`].
     #[error("the plan has {0} bytes, more than {LARGEST_PLAN}")]
     TooLong(usize),
-    /// It asks for what may not be done.
+    /// It contains faults that are not allowed.
     #[error("the plan asks for what cannot be done: {complaints}")]
     Refused {
-        /// The names of the faults that ask for it.
+        /// The names of those faults.
         faults: Vec<String>,
-        /// Everything wrong with them, with what was found.
+        /// Everything that is wrong with them.
         complaints: String,
     },
 }
 
-/// Plans are small; a source that answers with more than this is broken.
+/// The largest plan in bytes; a source that returns more is broken.
 pub const LARGEST_PLAN: usize = 256 * 1024;
 
 impl Plan {
     /// Reads and checks a plan.
     ///
     /// # Errors
-    /// If it is not JSON of this form, of another version, or asks for something that is refused.
+    /// If it is not JSON in this format, has another version, or contains something that is
+    /// refused.
     pub fn read(bytes: &[u8]) -> Result<Self, PlanError> {
         if bytes.len() > LARGEST_PLAN {
             return Err(PlanError::TooLong(bytes.len()));
@@ -287,14 +292,16 @@ impl Plan {
         if faults.is_empty() { Ok(plan) } else { Err(PlanError::Refused { faults, complaints: complaints.join("; ") }) }
     }
 
-    /// Lets the lease begin at `wall`: a later reader of the plan has only the rest of it, even if its source tells no age.
+    /// Starts the lease at `wall`: a later reader of the plan has only the rest of it, even if its
+    /// source reports no age.
     pub fn begin_lease(&mut self, wall: SystemTime) {
         let end = wall.duration_since(UNIX_EPOCH).unwrap_or_default() + self.lease_ms.duration();
         self.until_ms = Some(u64::try_from(end.as_millis()).unwrap_or(u64::MAX));
     }
 
-    /// How much longer it is in force for a reader at `wall`; `age` is how long ago its source took it, if that is told. `None` if
-    /// neither tells an end: every new reader would begin the lease anew, for ever. A plan without faults has nothing to end.
+    /// How much longer it is in force for a reader at `wall`; `age` is how long ago its source
+    /// stored it, if known. `None` if neither gives an end, because then every new reader would
+    /// begin the lease again, for ever. A plan without faults has nothing to end.
     pub fn left(&self, age: Option<Duration>, wall: SystemTime) -> Option<Duration> {
         if age.is_none() && self.until_ms.is_none() && !self.faults.is_empty() {
             return None;
@@ -304,7 +311,7 @@ impl Plan {
         Some(until.map_or(lease, |until| until.min(lease)))
     }
 
-    /// Whether it has a fault of this name that can strike.
+    /// Whether it has a fault with this name that can strike.
     pub fn strikes_with(&self, fault: &str) -> bool {
         self.faults.iter().any(|one| one.name == fault && one.share != Share::NONE)
     }
@@ -314,8 +321,9 @@ impl Plan {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The rolls for one invocation of `function` with these facts: each fault that applies to it by its place in the plan, in that order.
-    /// `identity` is the root of its trace, else its request id.
+    /// The rolls for one invocation of `function` with these facts: each fault that applies to it,
+    /// by its index in the plan, in that order. `identity` is the root of its trace, else its
+    /// request id.
     pub fn roll(
         &self,
         function: &str,
@@ -330,12 +338,14 @@ impl Plan {
         faults.filter_map(move |(at, fault)| fault.roll_in(memory, self.seed, identity, facts).map(|rolled| (at, rolled)))
     }
 
-    /// What is decided about one invocation, one decision for each fault that applies to it: see [`Plan::roll`].
+    /// The decisions about one invocation, one for each fault that applies to it: see
+    /// [`Plan::roll`].
     pub fn decide(&self, function: &str, identity: Identity<'_>, facts: &Facts<'_>, memory: &mut Memory) -> Vec<Decision> {
         self.roll(function, identity, facts, memory).map(|(_, rolled)| rolled.decision()).collect()
     }
 
-    /// What is decided about the start of an environment of `function`; the roll depends on the environment's name.
+    /// The decisions about the start of an environment of `function`; the roll depends on the
+    /// environment's name.
     pub fn decide_start(&self, function: &str, environment: Identity<'_>) -> Vec<Decision> {
         let about = |fault: &&Fault| fault.place.is_function(function) && matches!(fault.kind, Kind::Init(_));
         self.faults.iter().filter(about).map(|fault| fault.decide(self.seed, environment)).collect()
@@ -346,13 +356,15 @@ impl Plan {
         self.faults.iter().any(|fault| fault.applies_to(function))
     }
 
-    /// The places of an event of this function that have to be known to decide; none where the event need not be read.
+    /// The places of an event of this function that are needed to decide; empty if the event need
+    /// not be read.
     pub fn places(&self, function: &str) -> Places {
         Places::of(self.faults.iter().filter(|fault| fault.applies_to(function)).flat_map(Fault::places))
     }
 
-    /// The same for one call of `operation` of `service`. `count` is asked once for each fault whose roll depends on the call ([`By::Call`]): it
-    /// gives the number of this call, from 1, among those of the same identity that the fault applies to.
+    /// The same for one call of `operation` of `service`. `count` is called once for each fault
+    /// whose roll depends on the call ([`By::Call`]): it returns the number of this call, from 1,
+    /// among those of the same identity that the fault applies to.
     pub fn decide_call(
         &self,
         service: &str,
@@ -412,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_is_wrong_is_refused() {
+    fn an_invalid_plan_is_refused() {
         for (from, to) in [
             ("\"version\":1", "\"version\":2"),
             ("5000", "60001"),
@@ -439,7 +451,7 @@ mod tests {
             serde_json::json!({ "event": { "remove": ["/".repeat(100_000)] } }),
             serde_json::json!({ "again": {} }),
         ];
-        // As large as that of the extension's thread for plans.
+        // As large as the stack of the extension's thread for plans.
         let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
             for kind in kinds {
                 let when = serde_json::json!({ "pointer": { ("/a".repeat(50_000)): 1 } });
@@ -456,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_applies_to_its_function_and_path_only() {
+    fn a_fault_applies_only_to_its_function_and_path() {
         let plan = plan(SLOW).unwrap();
         assert_eq!(decide(&plan, "authorizer", "1-a-b", "/appointment/1").len(), 1);
         assert_eq!(decide(&plan, "authorizer", "1-a-b", "/items").len(), 0);
@@ -474,7 +486,7 @@ mod tests {
         assert_eq!(forward, backward);
     }
 
-    /// The arms of so many invocations in one environment.
+    /// The arms of this many invocations in one environment.
     fn arms(fault: &str, count: usize) -> Vec<Arm> {
         let text = format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[{fault}]}}"#);
         let (plan, mut memory) = (plan(&text).unwrap(), Memory::default());
@@ -495,7 +507,7 @@ mod tests {
         let plan = by_message(7);
         let record = |n| format!(r#"{{"Records":[{{"messageId":"00000000-0000-4000-8000-{n:012}"}}]}}"#);
         let struck = (0..20_000).filter(|n| decide_record(&plan, "one trace for all", &record(*n)).arm == Arm::Treatment).count();
-        // 99.99 % of a binomial(20000, 0.3) lies within 253 of 6000.
+        // 99.99 % of a binomial(20000, 0.3) is within 253 of 6000.
         assert!((5_747..=6_253).contains(&struck), "{struck}");
     }
 
@@ -505,7 +517,7 @@ mod tests {
         let struck = arms.iter().filter(|arm| **arm == Arm::Treatment).count();
         assert!((5_500..6_500).contains(&struck), "{struck}");
         let rows = arms.chunk_by(|a, b| a == b).filter(|row| row[0] == Arm::Treatment);
-        // The last one may have been cut short by the end.
+        // The last row may be cut short by the end.
         assert!(rows.rev().skip(1).all(|row| row.len() % 5 == 0));
     }
 
@@ -562,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn what_brings_no_message_is_not_rolled_by_one() {
+    fn a_trigger_without_messages_is_not_rolled_by_message() {
         for (from, to) in [(r#"{"function":"f"}"#, r#"{"service":{"name":"dynamodb"}}"#), (r#"{"again":{}}"#, r#"{"init":{"slow":"2s"}}"#)]
         {
             let complaint = plan(&by_message(7).to_json().replace(from, to)).unwrap_err().to_string();
@@ -570,7 +582,7 @@ mod tests {
         }
     }
 
-    /// A fault of a service with this key, or none, for what its roll depends on.
+    /// A plan with a fault of a service; `by` is the key for what its roll depends on, or empty.
     fn of_a_service(by: &str) -> Plan {
         let fault = format!(r#"{{"name":"s","place":{{"service":{{"name":"dynamodb"}}}},"share":0.3{by},"kind":{{"error":{{}}}}}}"#);
         plan(&format!(r#"{{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[{fault}]}}"#)).unwrap()
@@ -587,7 +599,8 @@ mod tests {
         let plan = of_a_service(r#","by":"call""#);
         let all: Vec<_> = (0..20_000).map(|n| three_calls(&plan, n)).collect();
         let count = |is: fn(&[bool; 3]) -> bool| all.iter().filter(|calls| is(calls)).count();
-        // 99.99 % of a binomial(20000, 0.027) lies within 90 of 540, of a binomial(20000, 0.3) within 253 of 6000.
+        // 99.99 % of a binomial(20000, 0.027) is within 90 of 540, of a binomial(20000, 0.3) within
+        // 253 of 6000.
         let lost = count(|calls| *calls == [true; 3]);
         assert!((450..=630).contains(&lost), "{lost}");
         for struck in [count(|calls| calls[0]), count(|calls| calls[1]), count(|calls| calls[2])] {
@@ -596,7 +609,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_of_one_request_are_struck_alike_where_the_plan_does_not_say_otherwise() {
+    fn calls_of_one_request_are_struck_alike_unless_the_plan_says_otherwise() {
         let plan = of_a_service("");
         for n in 0..1000 {
             let [first, second, third] = three_calls(&plan, n);
@@ -614,7 +627,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_message_is_struck_alike_however_often_it_comes(seed: u64, id in "[0-9a-f-]{1,36}", roots in ["[0-9a-f-]{0,35}", "[0-9a-f-]{0,35}"]) {
+        fn a_message_is_struck_alike_at_every_delivery(seed: u64, id in "[0-9a-f-]{1,36}", roots in ["[0-9a-f-]{0,35}", "[0-9a-f-]{0,35}"]) {
             let plan = by_message(seed);
             let delivered = |root: &str, count: u32| {
                 let attributes = format!(r#"{{"ApproximateReceiveCount":"{count}"}}"#);

@@ -1,4 +1,5 @@
-//! Chance that can be repeated: it depends on the seed, the fault's name and the identity alone, never on order.
+//! Repeatable randomness: it depends only on the seed, the fault's name and the identity, never on
+//! order.
 
 use std::hash::Hasher;
 
@@ -8,7 +9,7 @@ use siphasher::sip::SipHasher24;
 use crate::identity::Identity;
 use crate::share::Share;
 
-/// One throw of the dice for one (seed, fault, identity).
+/// The roll for one (seed, fault, identity).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roll(u64);
 
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(hits(0.0), 0);
         assert_eq!(hits(1.0), 20_000);
         let half = hits(0.5);
-        // 99.99 % of a binomial(20000, 0.5) lies within 275 of 10000.
+        // 99.99 % of a binomial(20000, 0.5) is within 275 of 10000.
         assert!((9_725..=10_275).contains(&half), "{half}");
     }
 }

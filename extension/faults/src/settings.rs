@@ -1,4 +1,4 @@
-//! What every kind of fault provides, beside the shape of its settings.
+//! What every kind of fault provides, besides the shape of its settings.
 
 use std::time::Duration;
 
@@ -10,50 +10,55 @@ use crate::trigger::Trigger;
 
 /// What every kind of fault provides.
 pub trait Settings {
-    /// What becomes of an invocation that is struck.
+    /// The action for an invocation that is struck.
     fn decide(&self, roll: Roll) -> Action;
 
-    /// Everything wrong with the settings.
+    /// Everything that is wrong with the settings.
     fn complaints(&self) -> Vec<Complaint>;
 
-    /// Whether it decides how the invocation ends. Of several such faults only one can be carried out on an invocation.
+    /// Whether it decides how the invocation ends. Only one such fault can be carried out on an
+    /// invocation.
     const ENDS_THE_INVOCATION: bool;
 
-    /// Whether a cloud service can be struck by it, too; otherwise it needs a function.
+    /// Whether it can strike a cloud service too; otherwise only a function.
     const FITS_A_SERVICE: bool = false;
 
-    /// Whether it only takes time: the caller still gets the handler's own answer, so that an error of a struck request is the system's.
+    /// Whether it only takes time: the caller still gets the handler's own answer, so that an error
+    /// of a struck request comes from the system.
     const ONLY_TAKES_TIME: bool = false;
 
-    /// Whether it can be done only if the event shows what invoked the function, and that this asks for no permission.
+    /// Whether it can be carried out only if the event shows what invoked the function, and that
+    /// this trigger does not decide about access.
     fn depends_on_trigger(&self) -> bool {
         false
     }
 
-    /// Whether it can be done to an invocation of this trigger. An invocation of another trigger passes untouched.
+    /// Whether it can be carried out on an invocation by this trigger. An invocation of another
+    /// trigger passes untouched.
     fn fits(&self, _: Trigger) -> bool {
         true
     }
 
-    /// What it does to an invocation that it fits, of a function with this timeout.
+    /// Its effect on an invocation that it fits, of a function with this timeout.
     fn effect(&self, timeout: Duration) -> Effect;
 
-    /// The seconds for which it holds a request up on average; 0 where it answers at once, or slows down by what is not known here.
+    /// The seconds by which it delays a request on average; 0 if it answers at once, or if the
+    /// delay is not known here.
     fn mean_wait_s(&self) -> f64 {
         0.0
     }
 
-    /// How it is written in an experiment.
+    /// An example for an experiment file.
     const EXAMPLE: &'static str;
 
-    /// What the caller sees, one row for each way in which the settings make a difference to it.
+    /// What the caller sees, one row for each variant of the settings that makes a difference.
     const SEEN: &'static [Seen];
 }
 
 /// What the caller of a struck invocation sees.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
-    /// With which settings; empty where they make no difference.
+    /// The settings; empty if they make no difference.
     pub with: &'static str,
     /// In the order of [`Trigger::ALL`]. A text that begins with a number begins with the HTTP status.
     pub by: [&'static str; Trigger::ALL.len()],

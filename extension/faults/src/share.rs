@@ -1,4 +1,4 @@
-//! A share of something: a number from 0 to 1.
+//! A share: a number from 0 to 1.
 
 use serde::{Deserialize, Serialize};
 

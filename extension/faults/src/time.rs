@@ -1,4 +1,4 @@
-//! Time as people write it: `"300ms"`, `"15s"`, `"2m"`, `"1h"`, `"250us"`.
+//! Durations as people write them: `"300ms"`, `"15s"`, `"2m"`, `"1h"`, `"250us"`.
 
 use std::time::Duration;
 
@@ -46,7 +46,8 @@ impl std::str::FromStr for Time {
         let (number, unit) = text.split_at(digits);
         let number: f64 = number.parse().map_err(|_| wrong())?;
         let (_, microseconds) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
-        // To the microsecond, which is as fine as a time can be written: it must read back as itself.
+        // Rounded to the microsecond, the finest unit that can be written, so that it reads back as
+        // itself.
         let seconds = (number * (*microseconds as f64)).round() / 1e6;
         let span = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
         if span > LONGEST {
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn an_invalid_time_is_refused() {
         for text in ["", "300", "ms", "-1s", "1 parsec", "1e9h", "25h", "..s"] {
             assert!(text.parse::<Time>().is_err(), "{text}");
         }

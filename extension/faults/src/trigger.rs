@@ -68,7 +68,7 @@ const PROXY: [&str; 13] = [
     "body",
     "isBase64Encoded",
 ];
-/// Those of an event of an HTTP API 2.0 or a function URL.
+/// The members of an event of an HTTP API 2.0 or a function URL.
 const PROXY_2: [&str; 12] = [
     "version",
     "routeKey",
@@ -87,9 +87,10 @@ const RECORDS: &str = "/Records/~*";
 const RECORD_SOURCES: [&str; 2] = ["/Records/~*/eventSource", "/Records/~*/EventSource"];
 
 impl Trigger {
-    /// What invoked the function, as the event shows, if it is a trigger that asks for no permission: the answer to a batch or a notice, or a status
-    /// of 400 and more to an HTTP request, grants no access. `None` for every event that is not known to be one of these, and for events that
-    /// some readers could take for another one.
+    /// What invoked the function, as the event shows, if it is a trigger that does not decide about
+    /// access: the answer to a batch or a notification, or a status of 400 and more to an HTTP
+    /// request, grants no access. `None` for every other event, and for events that some parsers
+    /// could read as another trigger's.
     pub fn told_by(event: &[u8]) -> Option<Self> {
         static PLACES: LazyLock<Places> = LazyLock::new(|| {
             let places = ["/httpMethod", "/path", "/version", "/rawPath", "/requestContext/http/method", RECORDS];
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_shows_its_trigger_if_that_asks_for_no_permission() {
+    fn an_event_shows_its_trigger_if_that_does_not_decide_about_access() {
         for (event, trigger) in [
             (
                 r#"{"resource":"/a","path":"/a","httpMethod":"GET","headers":null,"requestContext":{},"body":null,"isBase64Encoded":false}"#,
@@ -142,7 +143,7 @@ mod tests {
             (r#"{"Records":[{"eventSource":"aws:dynamodb"}]}"#, Some(Trigger::TableStream)),
             (r#"{"Records":[{"EventSource":"aws:sns","Sns":{}}]}"#, Some(Trigger::Asynchronous)),
             (r#"{"Records":[{"eventSource":"aws:s3"}]}"#, Some(Trigger::Asynchronous)),
-            // Authorizers, and what else decides about access or is not known to decide about none.
+            // Authorizers, and everything else that decides about access or might.
             (r#"{"type":"REQUEST","methodArn":"a","resource":"/a","path":"/a","httpMethod":"GET","requestContext":{}}"#, None),
             (r#"{"type":"TOKEN","methodArn":"a","authorizationToken":"t"}"#, None),
             (

@@ -76,7 +76,7 @@ impl When {
         self.source_arn.is_none() && self.start.is_none() && self.requests.is_none() && !self.needs_more_than_a_request_line()
     }
 
-    /// The places of the event that it asks about; of each group one is enough.
+    /// The places of the event that it needs; one of each group is enough.
     pub fn places(&self) -> Vec<Group> {
         let method = self.method.iter().map(|_| facts::method_places());
         let path = self.path.iter().map(|_| facts::path_places());
@@ -101,7 +101,7 @@ impl When {
         method && path && header && query && pointer && source && start && counted
     }
 
-    /// Everything wrong with the filter.
+    /// Everything that is wrong with the filter.
     pub fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         if let Some(method) = &self.method
@@ -130,12 +130,13 @@ impl When {
     }
 }
 
-/// RFC 6901, 3: nothing, or segments behind a `/` each, in which `~` comes before `0` and `1` only.
+/// RFC 6901, 3: empty, or segments each after a `/`, in which `~` comes only before `0` and `1`.
 pub(crate) fn is_pointer(text: &str) -> bool {
     (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
-/// Whether `found`, as JSON, is what is wanted. What is longer than a plan is not in a plan: no larger tree is made of it.
+/// Whether `found`, as JSON, is the wanted value. A value longer than a plan, other than a string,
+/// cannot match, so it is never parsed.
 fn is_wanted(wanted: &Value, found: &str) -> bool {
     match wanted {
         Value::String(pattern) => said(found).is_some_and(|text| matches(pattern, &text, Wild::Text)),
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_meant_by_what_it_is() {
+    fn a_filter_matches_an_event_by_its_content() {
         let http = r#"{"httpMethod":"GET","path":"/items/1","headers":{"X-Kind":"a-b"},"multiValueQueryStringParameters":{"q":["1","2"]},
             "body":"{}","n":{"m":[7]}}"#;
         let queue = r#"{"Records":[{"eventSourceARN":"arn:aws:sqs:eu-west-1:1:mail","body":"x"}]}"#;
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_meant_by_where_it_comes_in_its_environment() {
+    fn a_filter_matches_an_event_by_its_number_in_the_environment() {
         for (filter, request, meant) in [
             (r#"{"start":"cold"}"#, 1, true),
             (r#"{"start":"cold"}"#, 2, false),

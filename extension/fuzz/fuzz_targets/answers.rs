@@ -1,4 +1,5 @@
-//! Any answer of the Extensions API is taken in: an identifier that can be sent back as a header, and whether this is the end.
+//! Any answer of the Extensions API can be read: an identifier that can be sent back as a header,
+//! and whether this is the end.
 
 #![no_main]
 

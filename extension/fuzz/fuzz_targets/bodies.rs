@@ -1,11 +1,12 @@
-//! A body ends in the same place and has the same payload wherever its bytes are cut, and where a strict decoder takes it, as that decoder says.
+//! A body ends in the same place and has the same payload however its bytes are cut, and if a
+//! strict decoder accepts it, the result is the same as that decoder's.
 
 #![no_main]
 
 use extension::body::{Body, Malformed};
 use libfuzzer_sys::fuzz_target;
 
-/// How much was taken, the payload, and whether the body is over.
+/// The number of bytes read, the payload, and whether the body has ended.
 type Read = Result<(usize, Vec<u8>, bool), Malformed>;
 
 fn read<'a>(mut body: Body, pieces: impl Iterator<Item = &'a [u8]>) -> Read {
@@ -22,7 +23,8 @@ fn read<'a>(mut body: Body, pieces: impl Iterator<Item = &'a [u8]>) -> Read {
     Ok((taken, payload, body.is_done()))
 }
 
-/// RFC 9112, 7.1, to the letter but for lengths beyond memory; `None` where it is incomplete or wrong.
+/// RFC 9112, 7.1, to the letter except for lengths beyond memory; `None` if it is incomplete or
+/// wrong.
 fn strictly(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
     let (mut at, mut payload) = (0, Vec::new());
     let line = |at: usize| {
@@ -68,7 +70,7 @@ fuzz_target!(|input: &[u8]| {
     if whole.is_ok() {
         assert_eq!(by_byte, whole);
     } else {
-        // What came before the nonsense may differ in pieces, that it is nonsense may not.
+        // The pieces before the malformed part may differ, but both must find it malformed.
         assert_eq!(by_byte, Err(Malformed));
     }
     assert_eq!(by_some.is_ok(), whole.is_ok());

@@ -1,6 +1,6 @@
-//! Any event has facts and any filter says yes or no about them, soon: an event must not wait for its filter.
-//! A message's id is written to the ledger: whatever the event, it can be nothing but an id. The filter's JSON is before the first NUL byte, the
-//! event after it.
+//! Any event has facts, and any filter decides about them quickly: an event must not be delayed by
+//! its filter. A message's id is written to the ledger, so it must be an id for any event. The
+//! filter's JSON is before the first NUL byte, the event after it.
 
 #![no_main]
 
@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use faults::{Facts, Places, Trigger, When};
 use libfuzzer_sys::fuzz_target;
 
-/// Hundreds of times what the slowest one needs; only what grows out of bounds is longer, also on a busy machine.
+/// Hundreds of times what the slowest one needs, so that even on a busy machine only unbounded
+/// growth takes longer.
 const SOON: Duration = Duration::from_secs(2);
 
 fuzz_target!(|bytes: &[u8]| {
@@ -28,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
         let known = |facts: Facts<'_>| when.matches(&facts.at_place(1));
         let matches = places.read(event, true).map(known).expect("of a whole event all is known");
         let early = places.read(&event[..event.len() / 2], false).map(known);
-        // The bytes after those that were read may not be text.
+        // The bytes after the part that was read may not be UTF-8.
         let is_text = std::str::from_utf8(event).is_ok();
         assert!(early.is_none_or(|early| early == matches || !is_text), "what is known before the end stays so");
         let of_the_environment = when.start.is_some() || when.requests.is_some();

@@ -1,4 +1,5 @@
-//! Heads are read and bodies passed on through a pipe of any size, in any pieces: what comes out is what went in, byte for byte, and what follows stays.
+//! Heads are read and bodies passed on through a pipe of any size, in any pieces: the output equals
+//! the input, byte for byte, and what follows stays in the buffer.
 
 #![no_main]
 
@@ -8,7 +9,7 @@ use extension::message::{RequestHead, head_end};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncWriteExt, duplex};
 
-/// What the messages at the front of `sent` are, read at once: the whole of each one that is complete.
+/// The complete messages at the front of `sent`, read in one piece.
 fn at_once(mut sent: &[u8]) -> Vec<u8> {
     let mut passed = Vec::new();
     loop {
@@ -42,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
             }
         });
         let (mut buffer, mut passed) = (BytesMut::new(), Vec::new());
-        // Ends in an error where the rest is no whole head.
+        // Ends in an error if the rest is not a complete head.
         while let Ok(Some(length)) = read_head(&mut far, &mut buffer).await {
             let Ok(head) = RequestHead::read(&buffer, length) else { break };
             let (mut body, before) = (head.body, passed.len());

@@ -1,4 +1,5 @@
-//! Any bytes are a head or malformed, and where `httparse` (hyper's own parser) takes a head, we agree on where it ends and how its body is framed.
+//! Any bytes are a head or malformed, and if `httparse` (hyper's own parser) accepts a head, both
+//! agree on where it ends and how its body is framed.
 
 #![no_main]
 
@@ -6,10 +7,10 @@ use extension::body::Body;
 use extension::message::{AnswerHead, RequestHead, head_end, header};
 use libfuzzer_sys::fuzz_target;
 
-/// What RFC 9112, 6.3 and 9.3, make of the headers.
+/// The framing according to RFC 9112, 6.3 and 9.3.
 #[derive(Debug, Default)]
 struct Framing {
-    /// Two lengths that differ, or one that is no number.
+    /// Two different lengths, or one that is not a number.
     wrong: bool,
     length: Option<u64>,
     codings: Vec<String>,
@@ -20,7 +21,7 @@ struct Framing {
 fn framing(headers: &[httparse::Header<'_>]) -> Framing {
     let mut framing = Framing::default();
     for header in headers {
-        // Bytes beyond ASCII are no part of any word looked for.
+        // No searched word contains bytes beyond ASCII.
         let value = String::from_utf8_lossy(header.value).to_ascii_lowercase();
         let tokens = || value.split(',').map(|token| token.trim_matches([' ', '\t']).to_owned());
         match header.name.to_ascii_lowercase().as_str() {
@@ -113,7 +114,7 @@ fn answers(bytes: &[u8]) {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    // Wherever the reading stopped before, the end is found where it is.
+    // The end is found at the same place, wherever reading stopped before.
     let end = head_end(bytes, 0);
     for from in 0..bytes.len().min(64) {
         if end.is_none_or(|end| from < end) {

@@ -1,4 +1,4 @@
-//! Any line is an entry or none, and an entry reads back from its own line.
+//! Any line is an entry or is rejected, and an entry reads back from its own line.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
-    // So that the fuzzer need not find the opening again and again.
+    // So that the fuzzer need not find the opening again each time.
     for line in [text.to_string(), format!("{{\"brownout\":{text}}}")] {
         let Some(entry) = Entry::from_line(&line) else { continue };
         let written = entry.to_line();

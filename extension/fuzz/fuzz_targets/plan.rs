@@ -8,7 +8,7 @@ use faults::{Action, Identity, Memory, Place, Plan};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// Whether the caller of an authorizer or of a decision point would take this for a grant.
+/// Whether the caller of an authorizer or of a decision point would read this as a grant.
 fn grants(answer: &Value, depth: u8) -> bool {
     match answer {
         Value::Array(values) => values.iter().any(|value| grants(value, depth)),
@@ -55,7 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
                 Place::Function(function) => {
                     let places = plan.places(function);
                     let facts = places.read(event, true).expect("of a whole event all is known").at_place(1);
-                    // A memory counts what it has seen, so each time it is another one.
+                    // A memory counts what it has seen, so each call gets a new one.
                     let decide = || plan.decide(function, identity, &facts, &mut Memory::default());
                     let decided = decide();
                     assert_eq!(decide(), decided);

@@ -1,4 +1,4 @@
-//! Any method and path have a route, and a route never says more than the path did.
+//! Any method and path have a route, and a route never contains more than the path did.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! The smallest function that points itself at the extension; it must call that before anything else.
+//! The smallest function that points itself at the extension; it must call `point_at_extension`
+//! before anything else.
 
 fn main() {
     brownout_in_process::point_at_extension();

@@ -1,5 +1,6 @@
-//! Points a Rust function at the brownout extension from within: its package has its own `bootstrap`, so no script of the layer runs
-//! before it. In doubt it changes nothing: the function must start whatever is wrong with the extension.
+//! Points a Rust function at the brownout extension from within: its package has its own
+//! `bootstrap`, so no script of the layer runs before it. If anything is unclear it changes
+//! nothing: the function must start even if the extension is broken.
 //!
 //! ```no_run
 //! # #![allow(clippy::needless_doctest_main)]
@@ -19,17 +20,21 @@ use std::time::Duration;
 /// Where the extension listens unless `BROWNOUT_LISTEN` says otherwise.
 const LISTEN: &str = "127.0.0.1:9876";
 
-/// Marks the process that has been pointed, so that it happens once whatever the file says.
+/// Marks a process that has already been pointed, so that it happens only once, whatever the file
+/// says.
 const POINTED: &str = "BROWNOUT_POINTED";
 
-/// On loopback an answer takes microseconds; this is for a starved machine.
+/// The connect timeout. On loopback an answer takes microseconds; this is for an overloaded
+/// machine.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Where the extension listens and lives, replaces this process by itself with `AWS_LAMBDA_RUNTIME_API` set to the extension's address,
-/// and with the other variables that the extension has for the runtime. Elsewhere, and the second time, it returns and nothing has changed.
+/// If the extension is listening and alive, replaces this process by itself with
+/// `AWS_LAMBDA_RUNTIME_API` set to the extension's address, and with the other variables that the
+/// extension has for the runtime. Otherwise, and at the second call, it returns without changes.
 ///
-/// Call it first in `main`: other threads end with the old process. It costs one `exec`, at the start of an environment only, and keeps
-/// process id, arguments, folder and open streams. Variables are changed by `exec` since a running process cannot do that safely.
+/// Call it first in `main`: other threads end with the old process. It costs one `exec`, only at
+/// the start of an environment, and keeps process id, arguments, folder and open streams. The
+/// variables are changed through `exec` because a running process cannot change them safely.
 pub fn point_at_extension() {
     let Some(changes) = changes(&|name| std::env::var(name).ok().filter(|value| !value.is_empty())) else { return };
     let mut arguments = std::env::args_os();
@@ -37,11 +42,11 @@ pub fn point_at_extension() {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
-    // It returns only where it failed; then this process goes on as it is.
+    // It returns only if it failed; then this process goes on unchanged.
     let _error = command.args(arguments).envs(changes).exec();
 }
 
-/// The variables to change; `None` if there is any doubt.
+/// The variables to change; `None` if anything is unclear.
 fn changes(variable: &dyn Fn(&str) -> Option<String>) -> Option<BTreeMap<String, String>> {
     let api = variable("AWS_LAMBDA_RUNTIME_API")?;
     let listen = variable("BROWNOUT_LISTEN").unwrap_or_else(|| LISTEN.to_owned());
@@ -53,7 +58,7 @@ fn changes(variable: &dyn Fn(&str) -> Option<String>) -> Option<BTreeMap<String,
     let ready = std::fs::read_to_string(folder.join(format!("brownout-{listen}.ready"))).ok()?;
     let (pid, more) = ready.split_once('\n').unwrap_or((&ready, ""));
     let pid: u32 = pid.parse().ok().filter(|pid| *pid > 0)?;
-    // A file that a killed extension left behind may name a process that is another by now.
+    // A file left by a killed extension may name a process id that another process has now.
     let lives = Path::new("/proc").join(pid.to_string()).exists() && TcpStream::connect_timeout(&address, PATIENCE).is_ok();
     if !lives {
         return None;
@@ -62,11 +67,12 @@ fn changes(variable: &dyn Fn(&str) -> Option<String>) -> Option<BTreeMap<String,
     let mut changes: BTreeMap<_, _> = more.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     changes.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), listen);
     changes.insert(POINTED.to_owned(), "1".to_owned());
-    // A value that no variable can have would keep the new process from starting.
+    // A value with a NUL byte would prevent the new process from starting.
     changes.values().all(|value| !value.contains('\0')).then_some(changes)
 }
 
-/// Whether a shell would take it as a variable's name, so that this crate does the same as the wrapper scripts.
+/// Whether a shell would accept it as a variable's name, so that this crate behaves like the
+/// wrapper scripts.
 fn is_name(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty()

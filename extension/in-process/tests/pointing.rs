@@ -1,4 +1,5 @@
-//! A real process that points itself: this test program, started again with only the test `function` in it.
+//! A real process that points itself: this test program, started again to run only the test
+//! `function`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -6,10 +7,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Variables that this test looks at in the process after it has called us.
+/// The variables that the process prints after it has called `point_at_extension`.
 const SEEN: [&str; 5] = ["AWS_LAMBDA_RUNTIME_API", "HTTPS_PROXY", "NO_PROXY", "1BAD", "KEPT"];
 
-/// The function's process; only started by the others.
+/// The function's process; only the other tests start it.
 #[test]
 #[ignore = "started by the other tests as a process of its own"]
 fn function() {
@@ -25,7 +26,7 @@ fn function() {
 
 const ARGUMENTS: &str = "--exact function --ignored --nocapture";
 
-/// Runs the function; what it saw, its process id as it was started among it.
+/// Runs the function and returns what it saw, including the process id it was started with.
 fn seen(folder: &Path, listen: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(ARGUMENTS.split(' ')).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").env("BROWNOUT_LISTEN", listen);
@@ -61,7 +62,7 @@ fn a_function_is_pointed_with_every_variable_that_the_extension_has_for_it() {
 }
 
 #[test]
-fn on_any_doubt_nothing_changes() {
+fn nothing_changes_if_anything_is_unclear() {
     let folder = tempfile::tempdir().unwrap();
     let extension = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = extension.local_addr().unwrap().to_string();

@@ -1,9 +1,10 @@
-//! What is to be read, as the extension's setting names it.
+//! The source of the plan, as the extension's setting names it.
 
-/// A place behind TLS that holds a plan.
+/// A source that is read over TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// `ssm:<name>`: a parameter of Systems Manager, by name (`:version` or `:label` behind it) or ARN.
+    /// `ssm:<name>`: a parameter of Systems Manager, by name (with an optional `:version` or
+    /// `:label`) or ARN.
     Parameter(String),
     /// `s3://<bucket>/<key>`: an object of S3.
     Object {

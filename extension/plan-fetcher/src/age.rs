@@ -1,4 +1,5 @@
-//! How old a plan is: by the service's own clock, so that neither a wrong clock here nor one of the plan's writer counts.
+//! The age of a plan by the service's own clock, so that a wrong clock on this machine or the plan
+//! writer's does not matter.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -8,7 +9,7 @@ use aws_sdk_ssm::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ssm::error::BoxError;
 use aws_smithy_types::DateTime;
 
-/// When a service was asked, by the local clock.
+/// When a request was sent, by the local clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked(SystemTime);
 
@@ -19,12 +20,13 @@ impl Asked {
     }
 }
 
-/// The service's clock, as the last answer told it in `Date`.
+/// The service's clock, from the `Date` of the last answer.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Arc<Mutex<Option<SystemTime>>>);
 
 impl Clock {
-    /// When, by the local clock, the service took what it says was modified at `modified`; the answer's way counts as age.
+    /// When, by the local clock, the service stored what it says was modified at `modified`; the
+    /// time of the answer's transfer counts as age.
     pub fn taken(&self, asked: Asked, modified: Option<DateTime>) -> Option<SystemTime> {
         let modified = SystemTime::try_from(modified?).ok()?;
         let told = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,15 +57,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_services_own_clock_counts_where_it_tells_it() {
+    fn the_services_own_clock_counts_if_it_is_reported() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let asked = Asked(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000));
         for (told, modified, taken) in [
-            // The local clock is far behind the service's, far ahead of it, and the service tells no time.
+            // The local clock is far behind the service's, far ahead of it, and the service reports
+            // no time.
             (Some(at(9_030)), Some(at(9_000)), Some(970)),
             (Some(at(530)), Some(at(500)), Some(970)),
             (None, Some(at(900)), Some(900)),
-            // What is modified in the future is new, and what is not told is not known.
+            // A modification in the future counts as new; a missing one is unknown.
             (Some(at(500)), Some(at(501)), Some(1_000)),
             (None, Some(at(2_000)), Some(1_000)),
             (Some(at(500)), None, None),

@@ -1,5 +1,6 @@
-//! Reads a fault plan from an SSM parameter or an S3 object, again and again, and tells the extension on standard output what it found.
-//! The extension starts it where such a source is set; it must never outlive the extension, and never use more than one thread.
+//! Reads a fault plan from an SSM parameter or an S3 object, again and again, and reports to the
+//! extension on standard output. The extension starts it if such a source is set. It must never
+//! outlive the extension, and never use more than one thread.
 
 mod address;
 mod age;
@@ -19,7 +20,7 @@ use tokio::net::unix::pipe::Receiver;
 use crate::address::Address;
 
 fn main() -> ExitCode {
-    // The text of a panic could quote what a service wrote.
+    // The message of a panic could quote a service's answer.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         eprintln!("error: bug in brownout's plan fetcher at {place}; please report it");
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
         eprintln!("error: this program is started by brownout's extension, with `ssm:<name>` or `s3://<bucket>/<key>`");
         return ExitCode::from(2);
     };
-    // Without it the end of standard input ends this process, a little later.
+    // If this fails, the end of standard input ends this process, a little later.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {

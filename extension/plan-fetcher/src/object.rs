@@ -1,4 +1,5 @@
-//! A plan in an object of S3: `GetObject`, whose body comes only where the object has changed (`If-None-Match`). `Last-Modified` tells its age.
+//! A plan in an object of S3: `GetObject`, which returns the body only if the object has changed
+//! (`If-None-Match`). `Last-Modified` gives its age.
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
@@ -19,8 +20,9 @@ pub struct Object {
 }
 
 impl Object {
-    /// The object called `key` in `bucket`. The bucket is named by the path where the host could not carry it:
-    /// behind a custom endpoint, and if dots in its name would not fit the certificate.
+    /// The object called `key` in `bucket`. The bucket is named in the path if it cannot be part of
+    /// the host name: behind a custom endpoint, or if dots in its name do not match the
+    /// certificate.
     pub fn new(config: &SdkConfig, bucket: String, key: String) -> Self {
         let elsewhere = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
         let by_path = elsewhere || bucket.contains('.');
@@ -53,7 +55,7 @@ impl Object {
     }
 }
 
-/// The body, as far as a plan may go: one byte more is enough to see that it is too long.
+/// The body, up to the largest plan: one byte more is enough to see that it is too long.
 async fn whole(mut body: ByteStream) -> Option<Vec<u8>> {
     let mut plan = Vec::new();
     while plan.len() <= LARGEST_PLAN {

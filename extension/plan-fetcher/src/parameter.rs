@@ -1,4 +1,5 @@
-//! A plan in a parameter of Systems Manager: `GetParameter`, decrypted where it is a SecureString. `LastModifiedDate` tells its age.
+//! A plan in a parameter of Systems Manager: `GetParameter`, decrypted if it is a SecureString.
+//! `LastModifiedDate` gives its age.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use http_body_util::Limited;
 use crate::age::{Asked, Clock};
 use crate::reading::Reading;
 
-/// A parameter has 8 KB at most; an answer that is much longer does not come from Systems Manager and is not read to its end.
+/// A parameter has at most 8 KB. A much longer answer does not come from Systems Manager and is not
+/// read completely.
 const LONGEST_ANSWER: usize = 2 * LARGEST_PLAN;
 
 /// The parameter, and its value when it was last read.
@@ -61,7 +63,7 @@ impl Parameter {
     }
 }
 
-/// Keeps answers from filling the memory.
+/// Limits the size of answers, which could otherwise fill the memory.
 #[derive(Debug)]
 struct ShortAnswers;
 

@@ -1,5 +1,6 @@
-//! When the plan is read: again and again while a lease runs, not in step with other environments, and ever less often where there is nothing to
-//! renew or the service throttles: an idle layer must not use up the account's calls. It must never try again faster than that, whatever fails.
+//! When the plan is read: often during a lease, not in step with other environments, and less and
+//! less often if there is nothing to renew or the service throttles, because an idle layer must not
+//! use up the account's calls. No failure may make it retry faster than that.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
@@ -20,9 +21,10 @@ use crate::object::Object;
 use crate::parameter::Parameter;
 use crate::reading::Reading;
 
-/// An interval is shortened by up to so much of itself, so that a thousand environments do not ask in step.
+/// The share by which an interval is shortened at random, so that a thousand environments do not
+/// call in step.
 const SPREAD: f64 = 0.25;
-/// How long the connecting, the wait for the first byte, and the whole of a reading may take.
+/// The timeouts for connecting, for the first byte, and for a whole reading.
 const CONNECT: Duration = Duration::from_secs(1);
 const READ: Duration = Duration::from_secs(2);
 const WHOLE: Duration = Duration::from_secs(3);
@@ -65,7 +67,7 @@ pub async fn poll(address: Address, to: &mut impl Write) {
 #[derive(Debug, Default)]
 struct Pace {
     interval: Option<Duration>,
-    /// When the lease of the last plan is over, calm or not: until then its writer is at work.
+    /// When the lease of the last plan ends, calm or not: until then its writer is active.
     lease_ends: Option<Instant>,
 }
 
@@ -93,7 +95,8 @@ impl Pace {
     }
 }
 
-/// Only what Lambda gives: the environment's variables, or with SnapStart the address of its credentials. No other service is asked.
+/// Uses only what Lambda provides: the environment's variables, or with SnapStart the address of
+/// its credentials. It calls no other service.
 async fn config() -> SdkConfig {
     let credentials = CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
         .or_else("Container", EcsCredentialsProvider::builder().build());
@@ -108,7 +111,8 @@ async fn config() -> SdkConfig {
         .await
 }
 
-/// A reading that takes too long is ended. One that took longer than it can take was frozen with its environment: that says nothing about the service.
+/// Ends a reading that takes too long. One that took longer than possible was frozen with its
+/// environment, which says nothing about the service.
 async fn in_time(most: Duration, mut read: impl AsyncFnMut() -> Reading) -> Reading {
     for _ in 0..2 {
         let began = Instant::now();
@@ -150,13 +154,13 @@ mod tests {
     const SLOWER: [u128; 8] = [1_700, 3_400, 6_800, 13_600, 27_200, 54_400, 60_000, 60_000];
 
     #[test]
-    fn where_there_is_nothing_to_renew_it_is_asked_ever_less_often() {
+    fn reads_become_less_frequent_if_there_is_nothing_to_renew() {
         let reading = || Reading::Missing("gone".into());
         let mut now = Instant::now();
         for nothing in [reading(), Reading::late(), Reading::Found { plan: b"off".to_vec(), taken: None }] {
             assert_eq!(intervals(&mut Pace::default(), &nothing, &mut now), SLOWER, "{nothing:?}");
         }
-        // A plan whose writer died long ago, and one that has no end.
+        // A plan whose writer died long ago, and one without an end.
         let dead = found("", SystemTime::now().checked_sub(3600 * SECOND));
         let endless = found(r#"{"name":"f","place":{"function":"a"},"share":1,"kind":{"again":{}}}"#, None);
         for plan in [dead, endless] {
@@ -165,10 +169,11 @@ mod tests {
     }
 
     #[test]
-    fn while_a_lease_runs_it_is_asked_often_and_so_again_when_one_comes() {
+    fn reads_are_frequent_during_a_lease_and_again_when_a_new_one_comes() {
         let (mut pace, mut now) = (Pace::default(), Instant::now());
         intervals(&mut pace, &Reading::Missing("gone".into()), &mut now);
-        // A calm plan: its renewals keep it up, the last lease lets it fall off.
+        // A calm plan: its renewals keep the reads frequent, and after the last lease they slow
+        // down.
         for _ in 0..3 {
             assert_eq!(pace.after(&found("", Some(SystemTime::now())), now, SystemTime::now()), READ_EVERY);
             assert_eq!(intervals(&mut pace, &Reading::Same, &mut now), [1_700; 8]);
@@ -178,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_spread_and_one_that_is_throttled_grows_while_a_lease_runs_too() {
+    fn an_interval_is_spread_and_throttling_makes_it_grow_even_during_a_lease() {
         assert_eq!(jittered(READ_EVERY, 0), Duration::from_millis(1_700));
         assert_eq!(jittered(READ_EVERY, u64::MAX), Duration::from_millis(1_275));
         assert_eq!(jittered(READ_AT_LAST_EVERY, u64::MAX), 45 * SECOND);

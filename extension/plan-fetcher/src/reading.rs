@@ -1,4 +1,5 @@
-//! The outcome of one reading, and the words in which the extension is told. It must never repeat what a service wrote: only short codes.
+//! The outcome of one reading, and how it is reported to the extension. It must never repeat what a
+//! service wrote, only short codes.
 
 use std::fmt::Debug;
 use std::io::{self, Write};
@@ -14,26 +15,27 @@ pub enum Reading {
     Same,
     /// A plan.
     Found {
-        /// Its text, `LARGEST_PLAN` + 1 bytes of it at most.
+        /// Its text, at most `LARGEST_PLAN` + 1 bytes of it.
         plan: Vec<u8>,
-        /// When the service took it, by the local clock, if that is told.
+        /// When the service stored it, by the local clock, if that is known.
         taken: Option<SystemTime>,
     },
     /// The service says that there is no plan, or that this account may not read it.
     Missing(String),
-    /// It is not known whether there is one.
+    /// It is not known whether there is a plan.
     Unanswered(String),
     /// The service asks for fewer readings.
     Throttled,
 }
 
 impl Reading {
-    /// No answer within the time.
+    /// The outcome of a timeout.
     pub fn late() -> Self {
         Self::Unanswered("the plan's service does not answer in time".to_owned())
     }
 
-    /// What an SDK's error means: a refusal is an answer, everything else leaves it open whether there is a plan.
+    /// The outcome for an SDK error: a refusal is an answer; after any other error it is unknown
+    /// whether there is a plan.
     pub fn of_error<E: ProvideErrorMetadata + Debug>(error: &SdkError<E, HttpResponse>) -> Self {
         match error {
             SdkError::TimeoutError(_) => Self::late(),
@@ -59,7 +61,8 @@ impl Reading {
         }
     }
 
-    /// Tells the extension: one line, and behind `found <length>` or `found <length> <taken, in ms since 1970>` so many bytes.
+    /// Reports to the extension: one line, and after `found <length>` or
+    /// `found <length> <taken, in ms since 1970>` that many bytes.
     ///
     /// # Errors
     /// If the reader is gone.
@@ -85,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_by_its_code_alone() {
+    fn a_refusal_is_reported_only_by_its_code() {
         let missing = |named: &str| Reading::Missing(format!("the plan's service refuses it ({named})"));
         for (status, code, expected) in [
             (400, Some("ParameterNotFound"), missing("`ParameterNotFound`")),

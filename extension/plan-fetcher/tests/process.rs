@@ -1,10 +1,11 @@
-//! The fetcher's process by itself. What it reads is tested with the extension, in `extension/tests/plan_sources`.
+//! The fetcher's process by itself. Its readings are tested with the extension, in
+//! `extension/tests/plan_sources`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// Killed also where a test fails.
+/// Killed even if a test fails.
 struct Fetcher(Child);
 
 impl Drop for Fetcher {
@@ -21,7 +22,7 @@ fn start(address: Option<&str>) -> Fetcher {
 }
 
 #[test]
-fn it_says_so_where_it_has_no_credentials_and_ends_with_its_standard_input() {
+fn it_reports_missing_credentials_and_ends_with_its_standard_input() {
     let mut fetcher = start(Some("s3://bucket/key"));
     let mut line = String::new();
     BufReader::new(fetcher.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -31,7 +32,7 @@ fn it_says_so_where_it_has_no_credentials_and_ends_with_its_standard_input() {
 }
 
 #[test]
-fn what_is_no_address_is_refused() {
+fn an_invalid_address_is_refused() {
     for address in [None, Some("file:/plan"), Some("s3://bucket")] {
         assert_eq!(start(address).0.wait().unwrap().code(), Some(2), "{address:?}");
     }

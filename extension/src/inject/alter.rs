@@ -1,5 +1,5 @@
-//! The handler's answer is damaged on its way: cut, corrupted or dropped. Its error trailers always go on: damage must never turn an error into a
-//! success.
+//! Damages the handler's answer: cuts, corrupts or drops it. Its error trailers are always passed
+//! on: damage must never turn an error into a success.
 
 use std::time::Instant;
 
@@ -14,17 +14,19 @@ use crate::lock::lock;
 use crate::message::{RequestHead, for_another_body};
 use crate::wait::{BEYOND_DEADLINE, wait_while};
 
-/// So much of an answer whose length is not known is held until its damage is chosen: the places lie within it.
+/// How much of an answer of unknown length is held until the damaged positions, which are within
+/// it, are chosen.
 const WINDOW: usize = 64 << 10;
 
-/// Bytes that become 0xFF, the first one among them: a text that begins so is not JSON, even for a reader that takes the byte for a character.
-/// Another byte alone, in the name of a member or of a resource, could make an answer say less than it did, and turn a denial into a grant.
+/// Bytes that become 0xFF, including the first one: a text that begins with it is not JSON, even
+/// for a parser that reads the byte as a character. Without the first byte, a changed name of a
+/// member or a resource could make an answer deny less, and turn a denial into a grant.
 pub(super) struct Corruption {
     pub(super) bytes: u64,
     pub(super) seed: u64,
 }
 
-/// Sends the handler's answer on with this damage.
+/// Passes on the handler's answer with this damage.
 pub(super) async fn alter(
     injection: Injection<'_>,
     runtime: &mut Connection,
@@ -49,8 +51,9 @@ pub(super) async fn alter(
     upload(injection, runtime, request, &head, change).await
 }
 
-/// The platform hears nothing. The runtime is told that its answer was taken, but its connection gets no further event before the deadline:
-/// a `next` for an invocation without an answer would be refused, or bring the same event again.
+/// Sends nothing to the platform. The runtime is told that its answer was accepted, but its
+/// connection gets no further event before the deadline: a `next` for an invocation without an
+/// answer would be refused, or return the same event again.
 async fn drop_answer(injection: Injection<'_>, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
     discard(runtime, request).await?;
     injection.done(true);
@@ -63,7 +66,8 @@ async fn drop_answer(injection: Injection<'_>, runtime: &mut Connection, request
     Ok(ended)
 }
 
-/// Sends the first `bytes` bytes. Of an answer in chunks it shows only behind them whether there was more to cut off.
+/// Sends the first `bytes` bytes. For a chunked answer, only the end shows whether there was more
+/// to cut off.
 pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, injection: &Injection<'_>) -> Result<Sent, connection::Broken> {
     let (mut left, mut is_first) = (bytes, true);
     while flow.chunked || left > 0 {
@@ -75,7 +79,7 @@ pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, injection: &Injection<'
             piece.truncate(here);
         }
         if std::mem::take(&mut is_first) && left == 0 && piece.trim_ascii().is_empty() {
-            // Blanks alone are an empty answer, which a caller may take for a good one.
+            // Only whitespace is an empty answer, which a caller may accept as a good one.
             piece.fill(0xFF);
         }
         if !piece.is_empty() {
@@ -90,7 +94,7 @@ pub(super) async fn cut(flow: &mut Flow<'_>, bytes: u64, injection: &Injection<'
     Ok(Sent::Whole)
 }
 
-/// Sends everything, some bytes of it being 0xFF.
+/// Sends everything, with some bytes changed to 0xFF.
 pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, injection: &Injection<'_>) -> Result<Sent, connection::Broken> {
     let mut places = if let Some(length) = flow.body.length() {
         Places::new(corruption, length)
@@ -118,8 +122,8 @@ pub(super) async fn corrupt(flow: &mut Flow<'_>, corruption: Corruption, injecti
     Ok(Sent::Whole)
 }
 
-/// Chooses the first and so many others of so many bytes, each set of those being as likely as any other, one byte after the other and without
-/// keeping a list: D. E. Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S.
+/// Chooses the first byte and some others at random, every set equally likely, one byte after
+/// another and without a list: D. E. Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S.
 struct Places {
     wanted: u64,
     left: u64,
@@ -164,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_so_many_bytes_are_struck_wherever_the_pieces_are_cut() {
+    fn the_exact_number_of_bytes_is_corrupted_however_the_pieces_are_cut() {
         for (bytes, length) in [(0_u64, 10_usize), (1, 1), (3, 10), (10, 10), (20, 10), (1000, 100_000)] {
             let struck = |piece: usize| {
                 let (mut places, mut body) = (Places::new(Corruption { bytes, seed: 7 }, length as u64), vec![b'x'; length]);
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_byte_is_struck_and_every_other_is_as_likely_as_any() {
+    fn the_first_byte_is_corrupted_and_all_others_are_equally_likely() {
         let mut counts = [0; 10];
         for seed in 0..10_000 {
             let mut body = [0; 10];
@@ -186,7 +190,7 @@ mod tests {
             body.iter().zip(&mut counts).for_each(|(byte, count)| *count += u32::from(*byte == 0xFF));
         }
         assert_eq!(counts[0], 10_000);
-        // 99.99 % of a binomial(10000, 1/3) lies within 184 of 3333.
+        // 99.99 % of a binomial(10000, 1/3) is within 184 of 3333.
         assert!(counts[1..].iter().all(|count| (3_140..3_530).contains(count)), "{counts:?}");
     }
 }

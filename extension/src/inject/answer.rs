@@ -1,5 +1,5 @@
-//! What happens to the handler's answer to an event about which something was decided: the waits after the handler,
-//! then the fault that ends the invocation.
+//! What happens to the handler's answer if faults apply to the invocation: the waits after the
+//! handler, then the fault that ends the invocation.
 
 use faults::{Action, Death, Moment};
 
@@ -19,7 +19,7 @@ const fn ends(action: &Action) -> bool {
     matches!(action, Action::LoseAnswer { .. } | Action::Replace { .. } | Action::Alter(_) | Action::Stream(_) | Action::Kill(Death::After))
 }
 
-/// Hands on what the runtime answers to an event about which something was decided.
+/// Passes on the runtime's answer to an event that faults apply to.
 pub(crate) async fn after_handler(
     context: Context<'_>,
     parked: &Parked,
@@ -33,7 +33,8 @@ pub(crate) async fn after_handler(
     }
     let actions = lock(context.record).actions();
     for (at, action) in actions.iter().enumerate() {
-        // A runtime that goes away during the wait has answered all the same: the wait is cut short and its answer goes on.
+        // A runtime that disconnects during the wait has still answered: the wait is cut short and
+        // its answer is passed on.
         if let Action::Wait { moment: Moment::After, time } = action {
             context.at(at).hold(runtime, *time).await;
         }
@@ -58,7 +59,7 @@ async fn end(
     is_response: bool,
 ) -> Result<Ended, Broken> {
     let (id, host) = (lock(context.record).request_id.clone(), context.platform.upstream.address());
-    // An error of the handler's own stays what it is: there is no answer to lose or to replace.
+    // The handler's own error is not changed: there is no answer to lose or to replace.
     let ender =
         actions.iter().enumerate().filter(|(_, action)| is_response || matches!(action, Action::Kill(_))).find(|(_, action)| ends(action));
     match ender {

@@ -21,32 +21,32 @@ pub(crate) struct Context<'a> {
     pub(crate) record: &'a SharedInvocation,
 }
 
-/// One fault of an invocation, while it is carried out.
+/// One fault of an invocation that is being carried out.
 #[derive(Clone, Copy)]
 pub(crate) struct Injection<'a> {
     pub(crate) context: Context<'a>,
-    /// The fault's place among those of the invocation.
+    /// The fault's index among those of the invocation.
     pub(crate) at: usize,
 }
 
 /// How a hold ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// In its time.
+    /// It lasted its full time.
     Fully,
-    /// Before it: the fault is not in force any more.
+    /// It ended early: the fault is not in force any more.
     Over,
-    /// The runtime went away.
+    /// The runtime disconnected.
     Abandoned,
 }
 
 impl<'a> Context<'a> {
-    /// The fault at this place.
+    /// The fault at this index.
     pub(crate) const fn at(self, at: usize) -> Injection<'a> {
         Injection { context: self, at }
     }
 
-    /// Says something in the ledger that its reader should know.
+    /// Writes a note to the ledger.
     pub(crate) fn note(&self, what: &str) {
         self.platform.ledger.note(what);
     }
@@ -70,12 +70,12 @@ impl<'a> Injection<'a> {
         self.context.tell();
     }
 
-    /// The fault was carried out, or not.
+    /// Records whether the fault was carried out.
     pub(crate) fn done(&self, done: bool) {
         lock(self.record()).set_done(self.at, done);
     }
 
-    /// Ends when the fault is not in force any more.
+    /// Completes when the fault is not in force any more.
     pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         let record = lock(self.record());
         let fault = record.lines.get(self.at).map(|line| line.decision.fault.clone());
@@ -95,7 +95,7 @@ impl<'a> Injection<'a> {
         held
     }
 
-    /// Waits for `time`; false if the fault was over before that, which ends the wait.
+    /// Waits for `time`; false if the fault ended before that, which ends the wait.
     pub(crate) async fn wait(&self, time: Duration) -> bool {
         let began = self.begin();
         let in_force = tokio::select! {

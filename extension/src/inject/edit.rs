@@ -1,5 +1,5 @@
-//! The event is edited before the handler sees it, and the answer to it is checked before the platform sees that:
-//! no edit may ever turn a denial into a grant. What cannot be checked counts as a grant.
+//! Edits the event before the handler sees it, and checks the answer before the platform sees it:
+//! no edit may ever turn a denial into a grant. An answer that cannot be checked counts as a grant.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +15,8 @@ use crate::exchange::{Broken, Ended};
 use crate::lock::lock;
 use crate::message::{RequestHead, mentions};
 
-/// Bars the faults that are safe only if the event shows that it asks for no permission. A barred fault is not carried out.
+/// Bars the faults that are safe only if the event shows that its trigger does not decide about
+/// access. A barred fault is not carried out.
 pub(super) async fn bar(context: Context<'_>, event: &mut Event) -> Result<(), Broken> {
     let actions = lock(context.record).actions();
     if !actions.iter().any(Action::depends_on_event) {
@@ -29,7 +30,8 @@ pub(super) async fn bar(context: Context<'_>, event: &mut Event) -> Result<(), B
     Ok(())
 }
 
-/// Edits the event as the faults ask. It passes untouched if it is too large, does not show that this edit is safe, or has none of the places.
+/// Edits the event for the faults. It passes untouched if it is too large, does not show that this
+/// edit is safe, or has none of the places.
 pub(super) async fn edit(context: Context<'_>, event: &mut Event) -> Result<(), Broken> {
     let actions = lock(context.record).actions();
     let edits =
@@ -54,7 +56,8 @@ pub(super) async fn edit(context: Context<'_>, event: &mut Event) -> Result<(), 
     Ok(())
 }
 
-/// Whether this answers an edited event and may grant access. A streamed answer may, and so may one that is larger than Lambda takes.
+/// Whether this answers an edited event and may grant access. A streamed answer may, and so may one
+/// that is larger than Lambda's limit.
 pub(super) async fn may_grant_access(context: Context<'_>, runtime: &mut Connection, request: &RequestHead) -> Result<bool, Broken> {
     let Some(edited) = lock(context.record).handed.edited else { return Ok(false) };
     let head = runtime.buffer.get(..request.length).unwrap_or_default();

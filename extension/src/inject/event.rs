@@ -1,4 +1,5 @@
-//! What happens to an event before the handler sees it: the waits, then the fault that keeps it from the handler, else its edits.
+//! What happens to an event before the handler sees it: the waits, then the fault that prevents its
+//! delivery, else its edits.
 
 use std::time::Instant;
 
@@ -12,17 +13,17 @@ use crate::exchange::Broken;
 use crate::lock::lock;
 use crate::wait::{BEYOND_DEADLINE, wait_while};
 
-/// What becomes of an event.
+/// The result for an event.
 pub(crate) enum Fate {
     /// The handler gets it.
     HandOver(Event),
-    /// The runtime does not get it, and asks for another one.
+    /// The runtime does not get it and requests another one.
     Gone,
-    /// The runtime went away: the next `next` gets it.
+    /// The runtime disconnected: the next `next` gets it.
     Abandoned(Event),
 }
 
-/// Does what comes before the handler.
+/// Carries out the faults that act before the handler.
 pub(crate) async fn before_handler(context: Context<'_>, runtime: &Connection, event: Event) -> Result<Fate, Broken> {
     let actions = lock(context.record).actions();
     for (at, action) in actions.iter().enumerate() {
@@ -41,13 +42,14 @@ pub(crate) async fn before_handler(context: Context<'_>, runtime: &Connection, e
             Ok(Fate::Gone)
         }
         Some((at, Action::HoldOfDeadline { share })) => hold_of_deadline(context.at(at), runtime, event, share).await,
-        // The event dies with the runtime: it was the platform's last one for this environment.
+        // The event is lost with the runtime: it was the platform's last one for this environment.
         Some((at, Action::Kill(_))) if kill::before(context.at(at), runtime).await => Err(Broken::Runtime),
         _ => to_the_handler(context, event).await,
     }
 }
 
-/// An event that goes to the handler, edited and kept as the faults ask.
+/// Prepares an event for the handler: edits it and keeps it for a second delivery, if faults need
+/// that.
 async fn to_the_handler(context: Context<'_>, mut event: Event) -> Result<Fate, Broken> {
     edit::bar(context, &mut event).await?;
     edit::edit(context, &mut event).await?;
@@ -55,8 +57,8 @@ async fn to_the_handler(context: Context<'_>, mut event: Event) -> Result<Fate, 
     Ok(hand_over(context, event))
 }
 
-/// The event goes to the handler as it is now. If nothing is left to be done after that, its line is final: should the runtime die, the ledger
-/// is complete.
+/// Gives the event to the handler in its present form. If nothing is left to do after that, its
+/// line is final, so the ledger is complete even if the runtime dies.
 fn hand_over(context: Context<'_>, mut event: Event) -> Fate {
     event.decided = true;
     let settled = lock(context.record).is_settled();
@@ -66,7 +68,8 @@ fn hand_over(context: Context<'_>, mut event: Event) -> Fate {
     Fate::HandOver(event)
 }
 
-/// The runtime went away while an event was held: the next `next` gets it, and it is decided about again.
+/// The runtime disconnected while an event was held: the next `next` gets it, and its faults are
+/// decided again.
 fn abandon(context: Context<'_>, mut event: Event) -> Fate {
     event.decided = lock(context.record).told;
     context.platform.ledger.forget(context.record);
@@ -87,7 +90,8 @@ async fn hold_of_deadline(injection: Injection<'_>, runtime: &Connection, event:
         Held::Fully if share < 1.0 => return to_the_handler(context, event).await,
         Held::Fully => (),
     }
-    // Too late for the handler, and the platform has not ended this process: the runtime gets another event.
+    // The deadline has passed and the platform has not killed this process: the runtime gets
+    // another event.
     context.tell();
     event.discard(&context.platform.upstream).await;
     wait_while(BEYOND_DEADLINE, &runtime.stream).await;

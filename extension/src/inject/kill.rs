@@ -1,4 +1,5 @@
-//! Ends the runtime's process while brownout holds an event or an answer. If the process is not found, both pass untouched.
+//! Kills the runtime's process while brownout holds an event or an answer. If the process is not
+//! found, both pass untouched.
 
 use faults::{Action, Death};
 
@@ -10,7 +11,7 @@ use crate::lock::lock;
 use crate::message::RequestHead;
 use crate::runtime_process::RuntimeProcess;
 
-/// The note in the ledger if an action on the runtime's process comes to nothing.
+/// The note in the ledger if the runtime's process is not found.
 pub(crate) const NOT_FOUND: &str = "the runtime's process is not found: the invocation passes untouched";
 
 /// Kills the runtime's process before it has the event; false if it is not found.
@@ -23,11 +24,11 @@ pub(super) async fn before(injection: Injection<'_>, runtime: &Connection) -> bo
     true
 }
 
-/// Reads the handler's answer to its end and kills the runtime's process; the platform never gets the answer. False if no fault asks for that,
-/// or the process is not found.
+/// Reads the handler's answer to its end and kills the runtime's process; the platform never gets
+/// the answer. False if there is no such fault, or the process is not found.
 ///
 /// # Errors
-/// If the runtime breaks off.
+/// If the runtime closes the connection too early.
 pub(super) async fn after(context: Context<'_>, runtime: &mut Connection, request: &RequestHead) -> Result<bool, Broken> {
     let is_it = |action: &Action| matches!(action, Action::Kill(Death::After));
     let Some(at) = lock(context.record).actions().iter().position(is_it) else { return Ok(false) };
@@ -40,7 +41,7 @@ pub(super) async fn after(context: Context<'_>, runtime: &mut Connection, reques
     Ok(true)
 }
 
-/// The environment dies with the runtime: its line comes first.
+/// The environment dies with the runtime, so its line is written first.
 fn tell_and_kill(injection: Injection<'_>, process: &RuntimeProcess) {
     injection.done(true);
     injection.tell();

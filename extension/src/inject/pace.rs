@@ -1,5 +1,6 @@
-//! The bytes of the handler's answer go on late, slowly, or not to their end; the runtime is held back, so that nothing piles up.
-//! The rate must never be exceeded, even to make up for a pause of the runtime.
+//! Passes on the handler's answer late, slowly, or not completely; the runtime is slowed down too,
+//! so that no data piles up. The rate must never be exceeded, even to make up for a pause of the
+//! runtime.
 
 use std::time::{Duration, Instant};
 
@@ -15,15 +16,16 @@ use crate::connection::{self, Connection};
 use crate::exchange::{Broken, Ended};
 use crate::message::{RequestHead, for_another_body, mentions};
 
-/// A paced answer goes in pieces of so much time.
+/// The time of one piece of a paced answer.
 const TICK: Duration = Duration::from_millis(20);
-/// No piece is larger.
+/// The largest piece in bytes.
 const LARGEST_PIECE: usize = 64 << 10;
 /// The trailers that report an error within a stream. Source: AWS Lambda developer guide, "Using response streaming with custom runtimes".
 const TRAILERS: [&str; 2] = ["Lambda-Runtime-Function-Error-Type", "Lambda-Runtime-Function-Error-Body"];
 
-/// Sends the handler's answer as `pace` says. Its fault counts as carried out only if all that it asks for was: a cut behind the answer's end
-/// was not, nor was an error in an answer without chunks, which has no trailers.
+/// Sends the handler's answer as `pace` says. The fault counts as carried out only if all of it
+/// was: not if the cut is after the answer's end, or if it has an error and the answer is not
+/// chunked, and so has no trailers.
 pub(super) async fn stream(
     injection: Injection<'_>,
     runtime: &mut Connection,
@@ -62,7 +64,7 @@ pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, injection: &Injection
         if let Some(pacing) = &mut clock
             && !injection.wait(pacing.wait_for(piece.len(), Instant::now())).await
         {
-            // The rest goes on as it comes.
+            // The rest is passed on as it comes.
             (clock, error, left) = (None, None, u64::MAX);
         }
         if flow.body.is_done() {
@@ -88,7 +90,7 @@ pub(super) async fn send(flow: &mut Flow<'_>, pace: &Pace, injection: &Injection
     Ok(Sent::Whole)
 }
 
-/// The trailer lines with this error in the place of any other.
+/// The trailer lines with this error instead of any other.
 fn with_error(own: &[u8], error: &InjectedError) -> Vec<u8> {
     let is_error = |line: &&[u8]| {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
@@ -113,12 +115,13 @@ impl Clock {
         Self { per_second, due: None }
     }
 
-    /// How many bytes go at once.
+    /// How many bytes are sent at once.
     fn piece(&self) -> usize {
         usize::try_from(self.per_second / 50).unwrap_or(usize::MAX).clamp(1, LARGEST_PIECE)
     }
 
-    /// How long a piece that is there at `now` has to wait until it has gone at this rate. A wait that was late is made up for, up to a tick.
+    /// How long a piece that arrives at `now` must wait at this rate. A late wait is made up for,
+    /// up to a tick.
     fn wait_for(&mut self, bytes: usize, now: Instant) -> Duration {
         let from = self.due.filter(|due| *due + TICK >= now).unwrap_or(now);
         let due = from + Duration::from_secs_f64(bytes as f64 / self.per_second as f64);
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_takes_the_place_of_another() {
+    fn an_error_replaces_another() {
         let error = InjectedError { error_type: "T".into(), message: "m".into() };
         let own = b"X-Own: 1\r\nlambda-runtime-function-error-type: Own\r\n\r\n";
         let lines = String::from_utf8(with_error(own, &error)).unwrap();

@@ -14,7 +14,7 @@ pub(super) async fn refuse(injection: Injection<'_>, event: Event, error_type: &
     injection.done(true);
     injection.tell();
     let accepted = match platform.post(&error_request(&id, platform.upstream.address(), error_type, message)).await {
-        // It is safe to repeat: the platform would only refuse a second error for the same id.
+        // A retry is safe: the platform would only refuse a second error for the same id.
         Err(Broken::Unanswered) => platform.post(&error_request(&id, platform.upstream.address(), error_type, message)).await,
         other => other,
     };

@@ -1,4 +1,5 @@
-//! What several injections do with the handler's answer: read it to its end, confirm it, pass it on, or send another request in its place.
+//! What several injections do with the handler's answer: read it completely, confirm it, pass it
+//! on, or send another request instead.
 
 use tokio::io::AsyncWriteExt;
 
@@ -7,10 +8,11 @@ use crate::connection::Connection;
 use crate::exchange::{self, Broken, Ended};
 use crate::message::RequestHead;
 
-/// The platform's answer to a response that it has taken, for a response that it never saw. Source: what the Runtime API really sends.
+/// The platform's answer to an accepted response, sent for a response that it never saw. Source:
+/// observed answers of the Runtime API.
 const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n";
 
-/// The answer goes on as it is.
+/// Passes on the answer unchanged.
 pub(super) async fn pass_on(context: Context<'_>, runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
     context.tell();
     context.platform.pass(runtime, request).await
@@ -24,20 +26,20 @@ pub(super) async fn send_continue(runtime: &mut Connection, request: &RequestHea
     Ok(())
 }
 
-/// Reads the handler's answer to its end and throws it away.
+/// Reads the handler's answer to its end and discards it.
 pub(super) async fn discard(runtime: &mut Connection, request: &RequestHead) -> Result<(), Broken> {
     send_continue(runtime, request).await?;
     runtime.discard(request.length, request.body).await.map_err(|_| Broken::Runtime)
 }
 
-/// Tells the runtime, as the platform would, that its answer has been taken.
+/// Tells the runtime, as the platform would, that its answer was accepted.
 pub(super) async fn confirm(runtime: &mut Connection, request: &RequestHead) -> Result<Ended, Broken> {
     runtime.stream.write_all(ACCEPTED).await.map_err(|_| Broken::Runtime)?;
     Ok(Ended { keep_runtime: request.keep_alive, keep_platform: false })
 }
 
-/// Throws the handler's answer away and sends `replacement` in its place, for the fault at `at` if there is one;
-/// the runtime gets the platform's answer to that.
+/// Discards the handler's answer and sends `replacement` instead, for the fault at `at` if there is
+/// one; the runtime gets the platform's answer to that.
 pub(super) async fn replace(
     context: Context<'_>,
     runtime: &mut Connection,

@@ -1,4 +1,5 @@
-//! The same event is handed over a second time: its bytes are kept until the handler has answered once, and no longer.
+//! Delivers the same event a second time. Its bytes are kept only until the handler has answered
+//! once.
 
 use faults::Action;
 
@@ -24,8 +25,9 @@ pub(super) async fn keep(context: Context<'_>, event: &mut Event) -> Result<(), 
     Ok(())
 }
 
-/// Throws the first answer away; the event goes to the first poller that asks, as a rule the one that has just answered.
-/// It is parked before the runtime hears that its answer was taken, so that no `next` can overtake it.
+/// Discards the first answer. The event goes to the first poller that requests one, usually the one
+/// that has just answered. It is parked before the runtime is told that its answer was accepted, so
+/// that no `next` can overtake it.
 pub(super) async fn hand_again(
     context: Context<'_>,
     parked: &Parked,

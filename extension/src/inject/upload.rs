@@ -1,5 +1,5 @@
-//! Another body is sent to the platform than the one that comes from the runtime, while it comes. Memory is bounded whatever its size:
-//! the runtime is read only as fast as the platform is written to.
+//! Changes the body of an answer while it passes from the runtime to the platform. Memory is
+//! bounded for any size: the runtime is read only as fast as the platform is written to.
 
 use std::time::Duration;
 
@@ -19,10 +19,11 @@ use crate::exchange::{self, Broken, Ended};
 use crate::message::{AnswerHead, RequestHead};
 use crate::wait::gone;
 
-/// How long the platform has to notice that an answer broke off before the runtime may ask for another event.
+/// How long the platform has to notice that an answer was cut off before the runtime may request
+/// another event.
 const NOTICING: Duration = Duration::from_secs(1);
 
-/// What becomes of the body.
+/// The change of the body.
 pub(super) enum Change<'a> {
     Cut { bytes: u64 },
     Corrupt(Corruption),
@@ -31,9 +32,9 @@ pub(super) enum Change<'a> {
 
 /// How far the request went.
 pub(super) enum Sent {
-    /// To its end.
+    /// Completely.
     Whole,
-    /// The connection is to be closed within it.
+    /// The connection must be closed within it.
     Cut,
 }
 
@@ -47,13 +48,13 @@ pub(super) struct Flow<'a> {
 }
 
 impl Flow<'_> {
-    /// The next piece of the payload, not more than `most` bytes; `None` behind its end.
+    /// The next piece of the payload, at most `most` bytes; `None` after its end.
     pub(super) async fn next(&mut self, most: usize) -> Result<Option<BytesMut>, connection::Broken> {
         loop {
             if self.body.is_past_payload() {
                 return Ok(None);
             }
-            // Framing only adds: so many bytes hold no more than so much payload.
+            // Framing only adds bytes, so the payload is never longer than them.
             let here = self.buffer.get(..most.min(self.buffer.len())).unwrap_or_default();
             let mut piece = BytesMut::new();
             let taken = self.body.advance_to_trailers(here, |bytes| piece.extend_from_slice(bytes));
@@ -68,7 +69,7 @@ impl Flow<'_> {
         }
     }
 
-    /// The trailer lines behind the payload of a chunked answer, with the empty line that ends them.
+    /// The trailer lines after the payload of a chunked answer, with the empty line that ends them.
     pub(super) async fn trailers(&mut self) -> Result<BytesMut, connection::Broken> {
         let mut lines = BytesMut::new();
         while !self.body.is_done() {
@@ -92,7 +93,7 @@ impl Flow<'_> {
         }
     }
 
-    /// Sends a piece of the payload in the answer's own framing; the chunks of a chunked one are cut anew.
+    /// Sends a piece of the payload in the answer's own framing; a chunked answer gets new chunks.
     pub(super) async fn pass_on(&mut self, piece: &[u8]) -> Result<(), connection::Broken> {
         if !self.chunked {
             return self.write(piece).await;
@@ -126,12 +127,13 @@ impl Flow<'_> {
 /// Why sending ended.
 enum Outcome {
     Sent(Result<Sent, connection::Broken>),
-    /// The platform has answered before it had everything.
+    /// The platform answered before it had everything.
     Answered(AnswerHead),
 }
 
-/// Sends `head` and, changed, the body of the request at the front of the runtime's buffer. The runtime gets the platform's answer when all
-/// of its own has been read, or the usual one where the platform's connection was cut: for it nothing went wrong.
+/// Sends `head` and, changed, the body of the request at the front of the runtime's buffer. The
+/// runtime gets the platform's answer when all of its own has been read. If the platform's
+/// connection was cut, it gets the usual answer: for the runtime nothing went wrong.
 pub(super) async fn upload(
     injection: Injection<'_>,
     runtime: &mut Connection,
@@ -162,7 +164,7 @@ pub(super) async fn upload(
     let answer = match outcome {
         Outcome::Sent(Err(connection::Broken::Source)) => return Err(Broken::Runtime),
         Outcome::Sent(Ok(Sent::Cut)) => {
-            // A `next` that came first would be refused, and the runtime would die of that.
+            // A `next` before that would be refused, and the runtime would exit.
             let _ = tokio::time::timeout(NOTICING, platform.stream.read_buf(&mut platform.buffer)).await;
             drop(platform);
             return confirm(runtime, request).await;
@@ -180,7 +182,7 @@ pub(super) async fn upload(
     injection.context.platform.keep(platform, Ended { keep_platform: ended.keep_platform && whole && request.keep_alive, ..ended });
     Ok(Ended { keep_runtime: ended.keep_runtime && request.keep_alive, ..ended })
 }
-/// The platform's answer; those that another follows are passed over.
+/// The platform's final answer; interim ones are skipped.
 async fn final_answer(from: &mut (impl tokio::io::AsyncRead + Unpin), buffer: &mut BytesMut) -> Result<AnswerHead, Broken> {
     loop {
         let head = exchange::read_answer(from, buffer, false).await?;

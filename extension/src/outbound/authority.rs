@@ -1,6 +1,6 @@
-//! The host and port that a request names. A text that is not plainly one of them is refused.
+//! The host and port that a request names. A text that is not clearly one is refused.
 
-/// Host and port of `host:port`, or of `host` where there is a usual port.
+/// Host and port of `host:port`, or of `host` if there is a default port.
 pub fn authority(text: &[u8], usual: Option<u16>) -> Option<(String, u16)> {
     let text = std::str::from_utf8(text).ok()?;
     let (host, port) = match text.rsplit_once(':') {

@@ -12,23 +12,23 @@ use bytes::Buf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The answer where a host cannot be reached.
+/// The answer if a host cannot be reached.
 pub const UNREACHABLE: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-/// The answer to anything but a request for a proxy.
+/// The answer to anything that is not a proxy request.
 pub const MALFORMED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Takes connections for ever and gives each to `serve`.
+/// Accepts connections for ever and passes each to `serve`.
 pub async fn accept<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, serve: impl Fn(Connection) -> F) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(serve(Connection::new(stream)))),
-            // No descriptor is left, for instance: that may pass.
+            // For example, no descriptor is left: that may be temporary.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-/// Serves one connection of the function to the proxy.
+/// Serves one connection from the function to the proxy.
 pub async fn serve(outbound: Arc<Outbound>, mut function: Connection) {
     let mut kept = None;
     while let Ok(Some(length)) = function.read_head().await {

@@ -1,5 +1,6 @@
-//! The function's calls to other hosts, if they come through the extension: an HTTP proxy on a port of its own, and a forwarder for each
-//! endpoint variable. Without an outage it must not be possible to tell that it is there; calls that take another way are not touched.
+//! The function's calls to other hosts, if they come through the extension: an HTTP proxy on a
+//! separate port, and a forwarder for each endpoint variable. Without an outage it must not be
+//! possible to tell that it is there; calls that take another route are not touched.
 
 pub mod authority;
 pub mod connect;
@@ -26,11 +27,12 @@ pub struct Outbound {
     pub outages: Arc<Outages>,
     /// Where the proxy listens.
     pub address: SocketAddr,
-    /// What the function's variables have to be for its calls to come here.
+    /// The function's variables that send its calls here.
     pub variables: Vec<(String, String)>,
 }
 
-/// Listens in front of whatever these variables of the function name; hosts in `near` bypass the proxy. `None`, and a note, if it cannot.
+/// Listens in front of the endpoints that these variables of the function name; hosts in `near`
+/// bypass the proxy. `None`, and a note, if it cannot.
 pub async fn start(function: &[(String, String)], near: &[String], ledger: &Arc<Ledger>) -> Option<Arc<Outbound>> {
     let found = Found::read(function);
     for note in &found.notes {
@@ -62,14 +64,16 @@ async fn listen() -> Option<(TcpListener, SocketAddr)> {
     Some((listener, address))
 }
 
-/// Every connection goes to the endpoint's host. Host names in it stay as they are: they may be signed.
+/// Forwards every connection to the endpoint's host. Host names in it are not changed: they may be
+/// signed.
 async fn forward(listener: TcpListener, endpoint: Arc<Endpoint>, outages: Arc<Outages>) {
     let serve = move |function: Connection| {
         let (endpoint, outages) = (Arc::clone(&endpoint), Arc::clone(&outages));
         async move {
             match tunnel::open(&outages, &function.stream, &endpoint.host, endpoint.port).await {
                 Ok(far) => tunnel::run(&outages, &endpoint.host, function.stream, function.buffer, far).await,
-                // It is accepted already; to end it without a byte of an answer comes closest.
+                // The connection is already accepted; closing it without a byte of an answer is the
+                // closest match.
                 Err(Cut::Reset) => tunnel::reset(&function.stream),
                 Err(Cut::Refused | Cut::Closed) => (),
             }

@@ -1,5 +1,5 @@
-//! The outages in force, and which calls of the function they affect. It waits for changes and touches no connection.
-//! A call that may belong to another invocation must never be disturbed.
+//! The outages in force, and which calls of the function they affect. It waits for changes and
+//! touches no connection. A call that may belong to another invocation must never be affected.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,13 +21,14 @@ pub struct Outages {
     state: Mutex<State>,
     changed: watch::Sender<()>,
     next: AtomicU64,
-    /// Whether the ledger knows that several invocations were open at once.
+    /// Whether the ledger already has the note that several invocations were open at once.
     said: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Every invocation that was handed over and not answered, with or without faults, with its deadline: after it no answer comes.
+    /// Every invocation that was handed over and not answered, with or without faults, with its
+    /// deadline, after which no answer comes.
     open: HashMap<String, Option<Instant>>,
     active: Vec<ActiveOutage>,
 }
@@ -42,7 +43,7 @@ pub struct ActiveOutage {
     at: usize,
 }
 
-/// The outage is over when this is dropped.
+/// Ends the outage when it is dropped.
 #[derive(Debug)]
 pub struct OutageGuard {
     outages: Arc<Outages>,
@@ -55,7 +56,7 @@ impl ActiveOutage {
         self.outage.trouble
     }
 
-    /// Says in the ledger that a call was really disturbed.
+    /// Records in the ledger that a call was really affected.
     pub fn hit(&self) {
         if let Some(record) = self.record.upgrade() {
             lock(&record).set_done(self.at, true);
@@ -64,25 +65,25 @@ impl ActiveOutage {
 }
 
 impl Outages {
-    /// No outage is in force in the environment of `function`, and no invocation is open.
+    /// The outages of the environment of `function`: none, and no open invocation.
     pub fn new(function: String) -> Self {
         Self { function, state: Mutex::default(), changed: watch::Sender::new(()), next: AtomicU64::new(0), said: AtomicBool::new(false) }
     }
 
-    /// An invocation was handed over.
+    /// Records that an invocation was handed over.
     pub fn opened(&self, request_id: &str, deadline: Option<Instant>) {
         lock(&self.state).open.insert(request_id.to_owned(), deadline);
         self.changed.send_replace(());
     }
 
-    /// An invocation was answered.
+    /// Records that an invocation was answered.
     pub fn closed(&self, request_id: &str) {
         if lock(&self.state).open.remove(request_id).is_some() {
             self.changed.send_replace(());
         }
     }
 
-    /// Begins an outage for the fault at `at` of an invocation.
+    /// Starts an outage for the fault at index `at` of an invocation.
     pub fn begin(self: &Arc<Self>, outage: Outage, record: &SharedInvocation, at: usize) -> OutageGuard {
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         let request_id = lock(record).request_id.clone();
@@ -91,7 +92,8 @@ impl Outages {
         OutageGuard { outages: Arc::clone(self), key }
     }
 
-    /// The outage that affects calls to `host` now. The calls of several invocations that are open at once cannot be told apart.
+    /// The outage that affects calls to `host` now. Several open invocations' calls cannot be told
+    /// apart, so then there is none.
     pub fn affecting(&self, host: &str) -> Option<ActiveOutage> {
         let found = {
             let mut state = lock(&self.state);
@@ -113,7 +115,7 @@ impl Outages {
         found
     }
 
-    /// Ends when `outage` does not affect calls to `host` any more.
+    /// Completes when `outage` does not affect calls to `host` any more.
     pub async fn ended(&self, host: &str, outage: &ActiveOutage) {
         let mut changes = self.changed.subscribe();
         while self.affecting(host).is_some_and(|now| now.key == outage.key) {

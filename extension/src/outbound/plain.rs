@@ -1,5 +1,6 @@
-//! Plain HTTP through the proxy: each request may be for another host, so each goes through a tunnel of its own proxy to that host.
-//! Of a request only what is for the proxy is changed: its target's form and the `Proxy-` headers.
+//! Plain HTTP through the proxy: each request may be for another host, so each goes through a
+//! tunnel of this proxy to that host. Only the parts of a request that are for the proxy are
+//! changed: the form of its target and the `Proxy-` headers.
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -23,7 +24,8 @@ enum NoTunnel {
     Broken,
 }
 
-/// Serves the request at the front of the function's buffer; whether its connection may bring another one.
+/// Serves the request at the front of the function's buffer; returns whether its connection may
+/// carry another one.
 pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &RequestHead, kept: &mut Kept) -> bool {
     let Some((target, head)) = for_the_host(&function.buffer, request) else {
         let _ = function.stream.write_all(connect::MALFORMED).await;
@@ -61,7 +63,8 @@ pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &Req
                 }
                 return ended.keep_runtime;
             }
-            // The host has dropped a connection that was kept: as any client would, ask on a new one what it cannot have obeyed, or may obey twice.
+            // The host dropped a kept connection. Like any client, retry on a new one if the host
+            // cannot have processed the request, or may process it twice.
             Err(Broken::Unsent) if was_kept => (),
             Err(Broken::Unanswered) if was_kept && request.body.is_done() && request.is_idempotent(&function.buffer) => (),
             Err(_) => return broken(outbound, function, &host),
@@ -69,7 +72,7 @@ pub async fn serve(outbound: &Outbound, function: &mut Connection, request: &Req
     }
 }
 
-/// Through the proxy's own tunnel, so that an outage affects plain requests as well.
+/// Connects through the proxy's own tunnel, so that an outage affects plain requests too.
 async fn through(outbound: &Outbound, function: &Connection, target: &str) -> Result<Connection, NoTunnel> {
     let connected = async {
         let mut tunnel = Connection::new(TcpStream::connect(outbound.address).await.map_err(|_| NoTunnel::Broken)?);
@@ -93,7 +96,8 @@ fn broken(outbound: &Outbound, function: &Connection, host: &str) -> bool {
     false
 }
 
-/// Splits `http://host/path` in a request's head: the host with its port, and the head as the host gets it. `None` if it is not of that form.
+/// Splits `http://host/path` in a request's head: the host with its port, and the head for the
+/// host. `None` if it has another form.
 fn for_the_host(buffer: &[u8], request: &RequestHead) -> Option<(String, Vec<u8>)> {
     let head = buffer.get(..request.length)?;
     let target = request.path(buffer);
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_goes_to_the_host_in_the_form_that_is_for_hosts() {
+    fn a_request_goes_to_the_host_in_origin_form() {
         for (line, host, wanted) in [
             ("GET http://a.b/c?d=e HTTP/1.1", "a.b", "GET /c?d=e HTTP/1.1"),
             ("GET HTTP://a.b:8000 HTTP/1.1", "a.b:8000", "GET / HTTP/1.1"),

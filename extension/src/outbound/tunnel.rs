@@ -1,5 +1,6 @@
-//! Copies between the function and a host, both ways, byte for byte: without an outage it must not be possible to tell that it is there.
-//! It never holds more than one piece of each way.
+//! Copies between the function and a host in both directions, byte for byte: without an outage it
+//! must not be possible to tell that it is there. It never holds more than one piece for each
+//! direction.
 
 use std::io;
 use std::sync::Mutex;
@@ -16,33 +17,34 @@ use super::outages::{ActiveOutage, Outages};
 use crate::lock::lock;
 use crate::wait::gone;
 
-/// The most that is taken from one end before the other has it.
+/// The most bytes that are read from one end before the other has them.
 const PIECE: usize = 32 << 10;
-/// Pieces that are due within this time are not waited for one by one.
+/// Shorter waits than this between pieces are skipped.
 const GRAIN: Duration = Duration::from_millis(1);
 
-/// Why a call came to its end before its time.
+/// Why a call ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// The host cannot be reached, or a fault says so.
+    /// The host cannot be reached, or a fault refuses the connection.
     Refused,
-    /// An end broke off, or a fault says so: the other one sees a reset.
+    /// One end was reset, or a fault resets the connection: the other end sees a reset.
     Reset,
-    /// It just ends.
+    /// The connection is closed.
     Closed,
 }
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Out,
     Back,
 }
 
-/// Connects to a host on behalf of the function, unless a fault is against it or the function gives up.
+/// Connects to a host on behalf of the function, unless a fault prevents it or the function gives
+/// up.
 ///
 /// # Errors
-/// How it came to nothing.
+/// Why there is no connection.
 pub async fn open(outages: &Outages, function: &TcpStream, host: &str, port: u16) -> Result<TcpStream, Cut> {
     if let Some(outage) = outages.affecting(host) {
         match outage.trouble() {
@@ -63,7 +65,8 @@ pub async fn open(outages: &Outages, function: &TcpStream, host: &str, port: u16
     }
 }
 
-/// Copies until both ends have said all, one breaks off, or a fault cuts them; `ahead` was read from the function before.
+/// Copies until both ends have finished, one is reset, or a fault cuts them; `ahead` was already
+/// read from the function.
 pub async fn run(outages: &Outages, host: &str, function: TcpStream, ahead: BytesMut, far: TcpStream) {
     let tunnel = Tunnel { outages, host, function: &function, answered: AtomicBool::new(true), free: Mutex::new(Instant::now()) };
     let out = tunnel.pump(&function, &far, Way::Out, ahead);
@@ -74,7 +77,7 @@ pub async fn run(outages: &Outages, host: &str, function: TcpStream, ahead: Byte
     }
 }
 
-/// The connection will not end but be reset when it is dropped.
+/// Makes the connection be reset instead of closed when it is dropped.
 pub fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }
@@ -84,7 +87,8 @@ fn hit(outage: &ActiveOutage, cut: Cut) -> Cut {
     cut
 }
 
-/// Nothing comes back and nothing ends, until the function gives up or its invocation is over.
+/// Swallows everything, without an answer or an end, until the function gives up or its invocation
+/// ends.
 async fn swallow(outages: &Outages, host: &str, outage: &ActiveOutage, function: &TcpStream) -> Cut {
     outage.hit();
     tokio::select! {
@@ -94,14 +98,14 @@ async fn swallow(outages: &Outages, host: &str, outage: &ActiveOutage, function:
     Cut::Closed
 }
 
-/// One call's two ways.
+/// The two directions of one call.
 struct Tunnel<'a> {
     outages: &'a Outages,
     host: &'a str,
     function: &'a TcpStream,
-    /// Whether the host spoke last: what the function sends next begins an exchange.
+    /// Whether the host sent the last bytes: the function's next bytes then begin an exchange.
     answered: AtomicBool,
-    /// When the next piece of a throttled call may go, whichever way.
+    /// When the next piece of a throttled call may be sent, in either direction.
     free: Mutex<Instant>,
 }
 
@@ -112,7 +116,7 @@ impl Tunnel<'_> {
                 let piece = self.admit(way, held.len()).await?;
                 send(to, &mut held, piece).await.map_err(|_| Cut::Reset)?;
             }
-            // A connection that is kept for later holds no memory.
+            // An idle connection holds no memory.
             held = BytesMut::new();
             from.readable().await.map_err(|_| Cut::Reset)?;
             held.reserve(PIECE);
@@ -128,7 +132,7 @@ impl Tunnel<'_> {
         }
     }
 
-    /// Waits until some of `bytes` may go on; how many.
+    /// Waits until some of `bytes` may be sent; returns how many.
     async fn admit(&self, way: Way, bytes: usize) -> Result<usize, Cut> {
         let begins = match way {
             Way::Out => self.answered.swap(false, Ordering::Relaxed),
@@ -152,7 +156,7 @@ impl Tunnel<'_> {
         }
     }
 
-    /// Waits for `time`, or until the outage is over.
+    /// Waits for `time`, or until the outage ends.
     async fn hold(&self, outage: &ActiveOutage, time: Duration) {
         outage.hit();
         tokio::select! {
@@ -161,7 +165,8 @@ impl Tunnel<'_> {
         }
     }
 
-    /// A twentieth of a second's bytes at most, when it is their turn; all of them when the outage is over.
+    /// Waits for the turn of the next bytes, at most those of a twentieth of a second; returns all
+    /// of them once the outage has ended.
     async fn throttle(&self, outage: &ActiveOutage, rate: u64, bytes: usize) -> usize {
         let rate = rate.max(1);
         let piece = usize::try_from(rate / 20).unwrap_or(bytes).clamp(1, bytes);

@@ -1,17 +1,19 @@
-//! Which variables of the function have to change so that its calls come through the extension. It reads variables and sets none;
-//! no value of one may appear in a note.
+//! Which variables of the function must change so that its calls come through the extension. It
+//! reads variables and sets none; a note must not contain a value.
 
 use std::net::SocketAddr;
 
 use super::authority::authority;
 
-/// What must never go through a proxy: this machine, and Lambda's own services beside the function.
+/// Hosts that must never be reached through a proxy: this machine, and Lambda's own services in the
+/// environment.
 const NEAR: [&str; 5] = ["127.0.0.1", "localhost", "169.254.170.2", "169.254.169.254", "169.254.79.129"];
-/// The names that HTTP clients look at, by what they are for; some look at one spelling only.
+/// The variables that HTTP clients read, by purpose; some clients read only one spelling.
 const PROXIES: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"]];
 const FOR_ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
-/// The endpoint of all services, and the beginning of the names for single ones. Source: AWS SDKs and Tools reference guide, "Service-specific endpoints".
+/// The endpoint of all services, and the prefix of the variables for single ones. Source: AWS SDKs
+/// and Tools reference guide, "Service-specific endpoints".
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// An endpoint variable whose calls can be forwarded.
@@ -23,20 +25,20 @@ pub struct Endpoint {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// What follows, from the path on.
+    /// The rest, from the path on.
     pub rest: String,
 }
 
-/// What the function's variables say.
+/// The result of reading the function's variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// What can be forwarded.
+    /// The endpoints that can be forwarded.
     pub endpoints: Vec<Endpoint>,
     /// The proxy variables that the function has not set itself.
     pub proxies: Vec<&'static str>,
-    /// What the function already keeps from proxies.
+    /// The function's own list of hosts that bypass proxies.
     pub no_proxy: String,
-    /// What cannot be reached, for the ledger.
+    /// What cannot be redirected, for the ledger.
     pub notes: Vec<String>,
 }
 
@@ -60,7 +62,8 @@ impl Found {
         no_proxy.clone_into(&mut found.no_proxy);
         for (name, value) in variables.iter().filter(|(name, value)| is_endpoint(name) && !value.is_empty()) {
             if value.len() >= 8 && value.is_char_boundary(8) && value.split_at(8).0.eq_ignore_ascii_case("https://") {
-                // Another name in the address would not be the certificate's; such calls come by HTTPS_PROXY.
+                // With another host name in the address the certificate would not match; such calls
+                // come through HTTPS_PROXY.
                 continue;
             }
             match endpoint(name, value) {
@@ -71,7 +74,8 @@ impl Found {
         found
     }
 
-    /// The variables to set for calls through the proxy at `proxy`, and nothing if the function sets them all itself. Hosts in `near` bypass it too.
+    /// The variables to set for calls through the proxy at `proxy`; empty if the function sets them
+    /// all itself. Hosts in `near` bypass it too.
     pub fn proxy_variables(&self, proxy: SocketAddr, near: &[String]) -> Vec<(String, String)> {
         if self.proxies.is_empty() {
             return Vec::new();
@@ -96,7 +100,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Whether a script can take it as it is.
+/// Whether a script can use it without quoting.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]*,/% ".contains(&b))
 }
@@ -119,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_with_plain_http_are_forwarded_and_others_left_alone() {
+    fn endpoints_with_plain_http_are_forwarded_and_others_are_not_touched() {
         let read = found(&[
             ("AWS_ENDPOINT_URL_DYNAMODB", "http://db.local:8000/x"),
             ("AWS_ENDPOINT_URL", "HTTP://10.0.0.1"),
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_of_the_functions_own_stays() {
+    fn the_functions_own_proxy_stays() {
         let proxy = SocketAddr::from(([127, 0, 0, 1], 4000));
         for (variables, expected) in [
             (vec![], vec!["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"]),
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_from_proxies_stays_so() {
+    fn hosts_that_bypassed_proxies_still_do() {
         let read = found(&[("no_proxy", ".internal, localhost")]);
         let set = read.proxy_variables(SocketAddr::from(([127, 0, 0, 1], 4000)), &["169.254.100.1".to_owned()]);
         let kept = ".internal,localhost,127.0.0.1,169.254.170.2,169.254.169.254,169.254.79.129,169.254.100.1";

@@ -1,5 +1,6 @@
-//! A plan in AWS AppConfig, asked of AppConfig's own agent, which Lambda starts beside the extension and which answers on loopback without TLS.
-//! It must never call another machine, never hang for longer than [`PATIENCE`], and never hold more than a plan may have.
+//! A plan in AWS AppConfig, read from AppConfig's own agent, another extension that answers on
+//! loopback without TLS. It must never call another machine, never hang for longer than
+//! [`PATIENCE`], and never hold more than the largest plan.
 //!
 //! `GET /applications/<a>/environments/<e>/configurations/<c>` on port 2772: see "Using AWS AppConfig Agent with AWS Lambda" in AppConfig's guide.
 
@@ -13,9 +14,10 @@ use faults::plan::LARGEST_PLAN;
 use super::source::{Look, Source};
 use crate::message::{AnswerHead, head_end, header};
 
-/// How often the agent is asked. It has the configuration in its memory; how often it looks for a new one is its own setting.
+/// How often the agent is called. It has the configuration in memory; its own setting decides how
+/// often it looks for a new one.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long one look may take, from the connecting to the last byte.
+/// How long one look may take, from connecting to the last byte.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest head that the agent may send.
 const LONGEST_HEAD: usize = 16 << 10;
@@ -58,7 +60,7 @@ fn encoded(segment: &str) -> String {
     text
 }
 
-/// The agent, and what it said last.
+/// The agent, and its last answer.
 #[derive(Debug)]
 pub struct AppConfig {
     address: SocketAddr,
@@ -95,7 +97,7 @@ impl AppConfig {
         let (mut plan, mut rest) = (Vec::new(), received.split_off(end));
         loop {
             body.advance_into(&rest, |piece| plan.extend_from_slice(piece)).map_err(|_| ErrorKind::InvalidData)?;
-            // One byte more than a plan may have is enough to see that it is too long.
+            // One byte more than the largest plan is enough to see that it is too long.
             plan.truncate(LARGEST_PLAN + 1);
             if body.is_done() || plan.len() > LARGEST_PLAN {
                 return Ok(answer(plan));
@@ -129,15 +131,15 @@ impl AppConfig {
     }
 }
 
-/// What the agent said.
+/// An answer of the agent.
 struct Answer {
     status: u16,
-    /// How old the configuration is, where it is told.
+    /// The age of the configuration, if reported.
     age: Option<Duration>,
     plan: Vec<u8>,
 }
 
-/// How old the content behind this head was when it was sent: by the sender's own clock, where it tells that too.
+/// The age of the content after this head when it was sent, by the sender's own clock if reported.
 fn age(head: &[u8]) -> Option<Duration> {
     let date = |name| httpdate::parse_http_date(header(head, name)?).ok();
     let written = date("last-modified")?;
@@ -186,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    /// An agent that sends each of the answers once, and what it was asked last.
+    /// An agent that sends each of the answers once and returns the last request.
     fn agent(answers: Vec<Vec<u8>>) -> (AppConfig, std::thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -197,7 +199,7 @@ mod tests {
                 let mut bytes = [0; 4096];
                 let count = stream.read(&mut bytes).unwrap();
                 asked = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                // The reader may hang up in the middle.
+                // The reader may disconnect early.
                 let _ = stream.write_all(&answer);
             }
             asked
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_no_plan_and_trouble_is_no_answer() {
+    fn a_refusal_means_no_plan_and_trouble_means_no_answer() {
         for (answer, missing) in [
             (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], true),
             (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", false),
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_is_as_old_as_its_sender_says_by_its_own_clock() {
+    fn the_age_of_a_configuration_is_by_its_senders_own_clock() {
         let at = |headers: &str| age(format!("HTTP/1.1 200 OK\r\n{headers}\r\n").as_bytes());
         let written = "Last-Modified: Tue, 15 Nov 1994 12:45:26 GMT\r\n";
         assert_eq!(at(&format!("{written}Date: Tue, 15 Nov 1994 14:45:26 GMT\r\n")), Some(Duration::from_secs(7_200)));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_a_plan_may_have() {
+    fn no_more_is_read_than_the_largest_plan() {
         let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n".to_vec();
         answer.resize(5_000_042, b'x');
         let (mut source, _serving) = agent(vec![answer]);

@@ -1,5 +1,6 @@
-//! A plan behind TLS, in an SSM parameter or an S3 object: a program of its own reads it, so that an extension that needs none carries no TLS.
-//! It runs only if such a source is set. It must never delay an event and never outlive the extension.
+//! A plan in an SSM parameter or an S3 object. A separate program reads it, so that the extension
+//! itself needs no TLS. It runs only if such a source is set. It must never delay an event and
+//! never outlive the extension.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -11,22 +12,24 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use super::source::{Look, Source};
 
-/// How long one look waits for a word of the program.
+/// How long one look waits for output of the program.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long after its end it is started again, at first and at most; doubled each time it ends without a word.
+/// The pause before the program is started again, at first and at most. It doubles each time the
+/// program ends without output.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// The longest line that it may say.
+/// The longest line of its output.
 const LONGEST_LINE: usize = 512;
 
-/// Variables that could lead the program through a proxy, which may be the one whose calls a fault disturbs.
+/// Variables that could send the program's calls through a proxy, maybe the one whose calls a fault
+/// affects.
 const PROXIES: [&str; 8] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
 
-/// The program that reads, where it runs.
+/// The program that reads the plan, if it runs.
 #[derive(Debug)]
 pub struct Fetched {
     address: String,
-    /// Where it may be, best first.
+    /// The possible paths, best first.
     programs: Vec<PathBuf>,
     running: Option<FetcherProcess>,
     /// Not started again before this.
@@ -39,7 +42,7 @@ pub struct Fetched {
 struct FetcherProcess {
     child: Child,
     output: ChildStdout,
-    /// What it said and what is not understood yet.
+    /// Its output that is not parsed yet.
     said: Vec<u8>,
 }
 
@@ -78,7 +81,7 @@ impl Fetched {
         Err(last)
     }
 
-    /// Lets go of the program; it is started again after a pause.
+    /// Drops the program; it is started again after a pause.
     fn rest(&mut self) {
         self.running = None;
         self.again = Some(Instant::now() + self.pause);
@@ -122,7 +125,8 @@ impl Source for Fetched {
         self.heard()
     }
 
-    /// Another program, so that it reads all of it anew and asks in step with no other environment.
+    /// Drops the program, so that a new one reads everything again and does not call in step with
+    /// other environments.
     fn forget(&mut self) {
         (self.running, self.again, self.pause) = (None, None, FIRST_PAUSE);
     }
@@ -132,7 +136,7 @@ impl Source for Fetched {
     }
 }
 
-/// What came of listening for a while.
+/// The result of waiting for output.
 enum Heard {
     Nothing,
     Look(Look),
@@ -140,13 +144,13 @@ enum Heard {
 }
 
 impl FetcherProcess {
-    /// Waits for a whole frame, for [`LOOK`] at most.
+    /// Waits for a whole frame, at most for [`LOOK`].
     fn listen(&mut self) -> io::Result<Heard> {
         let until = Instant::now() + LOOK;
         loop {
             if let Some((look, length)) = frame(&self.said)? {
                 self.said.drain(..length);
-                // A large plan need not be paid for again.
+                // Release the memory of a large plan.
                 self.said.shrink_to_fit();
                 return Ok(Heard::Look(look));
             }
@@ -157,7 +161,7 @@ impl FetcherProcess {
             let mut piece = [0; 16 << 10];
             match self.output.read(&mut piece) {
                 Ok(0) => {
-                    // It may have closed its output and live on.
+                    // It may have closed its output without exiting.
                     self.child.kill()?;
                     return Ok(Heard::End(self.child.wait()?));
                 }
@@ -178,9 +182,10 @@ impl FetcherProcess {
     }
 }
 
-/// The frame that `said` begins with, once it is whole, and its length: `same`, `missing <why>`, `unanswered <why>`, or `found <length>`, with
-/// ` <ms since 1970>` where it is known when the source took it, and behind the line's end so many bytes. A time and no age: all may be frozen
-/// between the saying and the hearing.
+/// The frame that `said` begins with, once it is whole, and its length: `same`, `missing <why>`,
+/// `unanswered <why>`, or `found <length>`, with ` <ms since 1970>` if it is known when the source
+/// stored it, and after the line's end that many bytes. It is a time and not an age, because the
+/// environment may be frozen between writing and reading.
 fn frame(said: &[u8]) -> io::Result<Option<(Look, usize)>> {
     let Some(end) = said.iter().position(|byte| *byte == b'\n') else {
         return if said.len() > LONGEST_LINE { Err(io::ErrorKind::InvalidData.into()) } else { Ok(None) };
@@ -220,7 +225,7 @@ mod tests {
         Fetched::new("ssm:/plan".to_owned(), vec![folder.path().join("absent"), program])
     }
 
-    /// The next thing that is said, passing over looks at which nothing was.
+    /// The next result, skipping looks without one.
     fn next(source: &mut Fetched) -> Look {
         for _ in 0..30 {
             match source.look() {
@@ -232,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_understood_wherever_they_are_cut() {
+    fn frames_are_parsed_however_they_are_cut() {
         let said = b"same\nfound 5\nhe\nlofound 1 99999999999999\nxmissing gone\nunanswered late\n";
         for cut in 0..=said.len() {
             let (mut bytes, mut looks) = (Vec::new(), String::new());
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_is_refused() {
+    fn an_invalid_frame_is_refused() {
         for said in [
             &b"hello\n"[..],
             b"found x\n",
@@ -267,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_program_says_is_heard_and_it_is_told_what_to_read() {
+    fn the_programs_output_is_read_and_it_gets_the_address() {
         let folder = tempfile::tempdir().unwrap();
         let mut source = script(&folder, r#"printf "found %d\n%s" "${#1}" "$1"; cat"#);
         assert!(matches!(next(&mut source), Look::Found { plan, age: None } if plan == b"ssm:/plan"));
@@ -276,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_or_babbles_is_started_again_after_a_pause() {
+    fn a_program_that_ends_or_writes_nonsense_is_started_again_after_a_pause() {
         for text in ["exit 3", "echo hello; cat", "yes | head -c 5000000; cat"] {
             let folder = tempfile::tempdir().unwrap();
             let counted = folder.path().join("starts");
@@ -294,13 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_no_plan() {
+    fn a_missing_program_means_no_plan() {
         let mut source = Fetched::new("ssm:/plan".to_owned(), vec!["/nowhere/fetcher".into()]);
         assert!(matches!(source.look(), Look::Missing(_)));
     }
 
     #[test]
-    fn a_program_that_says_nothing_holds_a_look_up_for_a_second_or_so_and_ends_with_the_source() {
+    fn a_silent_program_delays_a_look_by_about_a_second_and_ends_with_the_source() {
         let folder = tempfile::tempdir().unwrap();
         let mut source = script(&folder, "exec sleep 1000");
         assert!(matches!(source.look(), Look::Waiting));
@@ -312,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_a_frame_or_not(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_a_frame_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = frame(&bytes);
         }
     }

@@ -1,4 +1,5 @@
-//! A plan in a file that its writer replaces by renaming; its age is that of the file's content. It must never hang: only a regular file is opened.
+//! A plan in a file that its writer replaces by renaming; its age is that of the file's content. It
+//! must never hang, so it opens only a regular file.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -17,7 +18,7 @@ pub struct PlanFile {
     seen: Option<Stamp>,
 }
 
-/// What changes when a file is written or replaced.
+/// The metadata that change when a file is written or replaced.
 type Stamp = (u64, u64, i64, i64, i64, i64);
 
 fn stamp(metadata: &Metadata) -> Stamp {
@@ -25,7 +26,7 @@ fn stamp(metadata: &Metadata) -> Stamp {
 }
 
 impl PlanFile {
-    /// The file at `path`, which need not be there yet.
+    /// The file at `path`, which need not exist yet.
     pub const fn new(path: PathBuf) -> Self {
         Self { path, seen: None }
     }
@@ -38,23 +39,23 @@ impl PlanFile {
         if !metadata.is_file() {
             return Ok(Look::Missing("the plan's source is not a regular file".to_owned()));
         }
-        // Not blocking, in case it has become a FIFO since.
+        // Non-blocking, in case it has become a FIFO meanwhile.
         let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
         let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
-        // The stamp of what is really read: the file may have been replaced in between.
+        // The stamp of the file that is really read: it may have been replaced in between.
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(Look::Missing("the plan's source is not a regular file".to_owned()));
         }
         let plan = read_limited(&file)?;
         self.seen = Some(stamp(&metadata));
-        // A file of the future counts as new.
+        // A modification time in the future counts as new.
         let age = metadata.modified().ok().map(|written| SystemTime::now().duration_since(written).unwrap_or_default());
         Ok(Look::Found { plan, age })
     }
 }
 
-/// One byte more than a plan may have is enough to see that it is too long.
+/// One byte more than the largest plan is enough to see that it is too long.
 fn read_limited(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(LARGEST_PLAN as u64 + 1).read_to_end(&mut bytes)?;
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_missing_and_does_not_hang() {
+    fn anything_but_a_regular_file_counts_as_missing_and_does_not_hang() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_a_plan_may_have() {
+    fn no_more_is_read_than_the_largest_plan() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan.json");
         std::fs::write(&path, vec![b' '; 3 * LARGEST_PLAN]).unwrap();
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_as_old_as_its_content_and_none_is_younger_than_new() {
+    fn the_age_of_a_file_is_that_of_its_content_and_never_negative() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan.json");
         let hour = std::time::Duration::from_secs(3600);

@@ -1,4 +1,5 @@
-//! A plan in force and when its lease is over, on both clocks: neither a clock that jumps nor a snapshot of the environment may lengthen it.
+//! A plan in force and the end of its lease, on both clocks: neither a clock that jumps nor a
+//! snapshot of the environment may lengthen it.
 
 use std::ops::Add;
 use std::sync::OnceLock;
@@ -17,7 +18,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This moment.
+    /// The current moment.
     pub fn now() -> Self {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
@@ -36,32 +37,33 @@ impl Add<Duration> for Moment {
 pub struct InForce {
     /// The plan.
     pub plan: Plan,
-    /// When its lease is over.
+    /// When its lease ends.
     pub ends: Moment,
     /// The names of its faults, in its order.
     pub names: Vec<Name>,
-    /// What of an event has to be known to decide, found out once.
+    /// The places of an event that are needed to decide, computed once.
     places: OnceLock<Places>,
 }
 
 impl InForce {
-    /// A plan whose lease is over then.
+    /// A plan whose lease ends at this moment.
     pub fn new(plan: Plan, ends: Moment) -> Self {
         let names = plan.faults.iter().map(|fault| Name::from(&fault.name)).collect();
         Self { plan, ends, names, places: OnceLock::new() }
     }
 
-    /// What of an event of the function has to be known to decide. An environment has one function.
+    /// The places of the function's event that are needed to decide. An environment has one
+    /// function.
     pub fn places(&self, function: &str) -> &Places {
         self.places.get_or_init(|| self.plan.places(function))
     }
 
-    /// Whether its lease still runs at `now`: whichever clock says that it is over is right.
+    /// Whether its lease still runs at `now`. It has ended if either clock says so.
     pub fn holds(&self, now: Moment) -> bool {
         now.steady < self.ends.steady && now.wall < self.ends.wall
     }
 
-    /// Whether a fault of this run is in force by it at `now`.
+    /// Whether it has this run's fault in force at `now`.
     pub fn strikes_with(&self, run: &str, fault: &str, now: Moment) -> bool {
         self.holds(now) && self.plan.run == run && self.plan.strikes_with(fault)
     }
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_is_over_when_either_clock_says_so() {
+    fn a_lease_ends_when_either_clock_says_so() {
         let json = r#"{"version":1,"run":"r","sequence":1,"lease_ms":5000,"seed":7,"faults":[]}"#;
         let now = Moment::now();
         let in_force = InForce::new(Plan::read(json.as_bytes()).unwrap(), now + Duration::from_secs(5));
@@ -81,7 +83,8 @@ mod tests {
             wall: now.wall + Duration::from_secs(wall),
         };
         assert!(in_force.holds(now) && in_force.holds(at(4, 4)));
-        // The lease has run; the environment was a snapshot for a week; the wall clock was set back.
+        // The lease has run out; the environment was a snapshot for a week; the wall clock was set
+        // back.
         assert!(!in_force.holds(at(5, 5)) && !in_force.holds(at(0, 604_800)) && !in_force.holds(at(5, 0)));
     }
 }

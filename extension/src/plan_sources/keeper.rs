@@ -1,4 +1,4 @@
-//! Which plan is in force. It holds no clock: it is told what was found, and when.
+//! Which plan is in force. It has no clock: it is given what was found, and when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,20 @@ use faults::plan::PlanError;
 use super::in_force::{InForce, Moment};
 use super::source::Look;
 
-/// The plan that was taken, and what came before it.
+/// The accepted plan, and what came before it.
 ///
-/// A plan of another run takes over only when the one before is over or calm: two harnesses that strike the same function
-/// would spoil each other's experiment, and the second can wait for at most one lease. Its own lease runs all the same.
+/// A plan of another run is accepted only when the previous one has expired or is calm: two
+/// harnesses that strike the same function would spoil each other's experiment, and the second has
+/// to wait for at most one lease. Its own lease runs meanwhile.
 #[derive(Debug, Default)]
 pub struct Keeper {
     current: Option<Arc<InForce>>,
-    /// Run and sequence of the last plan that was taken, also when it is gone.
+    /// Run and sequence of the last accepted plan, even after it has gone.
     last: Option<(String, u64)>,
     waiting: Option<InForce>,
-    /// What was said since the last plan, so that it is said once.
+    /// The notes since the last plan, so that each is written only once.
     said: Vec<String>,
-    /// How many looks in a row had no answer.
+    /// The number of looks in a row without an answer.
     unanswered: u32,
 }
 
@@ -29,7 +30,8 @@ pub struct Keeper {
 const MOST_SAID: usize = 32;
 
 impl Keeper {
-    /// Takes what a look at the source gave at `now`; returns what the reader of the ledger should know and does not know yet.
+    /// Handles the result of a look at the source at `now`; returns new notes for the reader of the
+    /// ledger.
     pub fn take(&mut self, look: Look, now: Moment) -> Vec<String> {
         let news = self.looked(look, now);
         let mut all: Vec<_> = news.filter(|news| self.is_new(news)).into_iter().collect();
@@ -52,7 +54,8 @@ impl Keeper {
         };
         match look {
             Look::Same | Look::Waiting => None,
-            // Once means nothing: the other end may be starting, or everything was frozen in the middle of the call.
+            // A single failure means nothing: the other end may be starting, or the environment was
+            // frozen during the call.
             Look::Unanswered(why) => (self.unanswered > 1).then(|| format!("{why}; a plan in force ends with its lease")),
             Look::Missing(why) => Some(self.nothing(&why)),
             Look::Found { plan, age } => match Plan::read(&plan) {
@@ -67,7 +70,7 @@ impl Keeper {
         format!("{why}: every event passes untouched")
     }
 
-    /// Only the rest of its lease counts: its writer may have died long ago.
+    /// Accepts a plan with only the rest of its lease: its writer may have died long ago.
     fn read(&mut self, plan: Plan, age: Option<Duration>, now: Moment) -> Option<String> {
         match plan.left(age, now.wall) {
             Some(left) => self.offer(InForce::new(plan, now + left), now),
@@ -84,7 +87,7 @@ impl Keeper {
         let (run, sequence) = (&offered.plan.run, offered.plan.sequence);
         if let Some((last_run, last_sequence)) = &self.last {
             if last_run == run && sequence <= *last_sequence {
-                // The same plan once more does not renew its lease.
+                // Reading the same plan again does not renew its lease.
                 return (sequence < *last_sequence)
                     .then(|| format!("plan {sequence} of run `{run}` is older than plan {last_sequence}: it is ignored"));
             }
@@ -110,8 +113,9 @@ impl Keeper {
     }
 }
 
-/// A plan may be the value of a variable, which must not get into the ledger: for a text that is not a plan only the place is named, for a fault
-/// that cannot be carried out only its name, which is in every line of the ledger anyway.
+/// A plan may be the value of a variable, which must not get into the ledger: for an invalid plan
+/// only the position is given, for a refused fault only its name, which is in every line of the
+/// ledger anyway.
 fn complaint(error: &PlanError) -> String {
     match error {
         PlanError::Form(form) => format!("the plan is not understood at line {}, column {}", form.line(), form.column()),
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_in_force_until_its_lease_is_over() {
+    fn a_plan_is_in_force_until_its_lease_ends() {
         let (mut keeper, now) = (Keeper::default(), Moment::now());
         assert_eq!(keeper.take(plan("r", 1, 1), now), QUIET);
         assert_eq!(keeper.take(Look::Same, now + Duration::from_millis(4999)), QUIET);
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn another_run_waits_until_the_first_is_calm_or_over() {
+    fn another_run_waits_until_the_first_is_calm_or_has_expired() {
         let (mut keeper, now) = (Keeper::default(), Moment::now());
         keeper.take(plan("a", 1, 0), now);
         keeper.take(plan("b", 1, 1), now);
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_without_any_end_is_refused_and_one_with_an_end_keeps_to_it() {
+    fn a_plan_without_an_end_is_refused_and_one_with_an_end_stops_then() {
         let (mut keeper, now) = (Keeper::default(), Moment::now());
         assert!(keeper.take(aged(plan("r", 1, 1), None), now)[0].contains("has no end"));
         assert_eq!(holds(&keeper), None);
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_not_understood_ends_the_plan_and_is_said_once() {
+    fn a_missing_or_unreadable_plan_ends_the_one_in_force_and_is_noted_once() {
         for look in [|| Look::Missing("gone".into()), || Look::Found { plan: b"{".to_vec(), age: None }] {
             let (mut keeper, now) = (Keeper::default(), Moment::now());
             keeper.take(plan("r", 1, 1), now);
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_does_not_answer_leaves_the_plan_to_its_lease_and_each_is_said_once() {
+    fn a_plan_lasts_until_its_lease_ends_if_its_source_does_not_answer_and_each_cause_is_noted_once() {
         let (mut keeper, now) = (Keeper::default(), Moment::now());
         keeper.take(plan("r", 1, 1), now);
         let look = |why: &str| Look::Unanswered(why.to_owned());

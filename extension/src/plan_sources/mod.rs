@@ -1,5 +1,5 @@
-//! Where a fault plan comes from. Sources are looked at beside the event path, on a thread of their own: one that hangs
-//! must delay neither listening nor any event.
+//! The sources of fault plans. They are polled on a separate thread, outside the event path: a
+//! source that hangs must delay neither listening nor any event.
 
 pub mod appconfig;
 pub mod fetched;
@@ -23,24 +23,25 @@ use crate::settings::PlanSetting;
 pub use in_force::{InForce, Moment};
 use source::{INTERVAL, Source};
 
-/// How long an event waits after a thaw for the look that is due.
+/// The longest wait of an event, after a thaw, for a look that is due.
 const THAW: Duration = Duration::from_millis(2);
 
-/// What is known after one look.
+/// The state after one look.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     at: Option<Instant>,
     plan: Option<Arc<InForce>>,
-    /// Of which life of the environment it is.
+    /// The life of the environment that it belongs to.
     life: u64,
 }
 
-/// Wakes the thread of the sources before its time.
+/// Wakes the thread of the sources early.
 #[derive(Debug, Default)]
 struct Nudge {
     wanted: Mutex<bool>,
     changed: Condvar,
-    /// How often the environment was restored from a snapshot: what was seen in a life before is forgotten.
+    /// How often the environment was restored from a snapshot: results from an earlier life are
+    /// dropped.
     life: AtomicU64,
 }
 
@@ -63,13 +64,13 @@ impl Nudge {
 pub struct Plans {
     seen: watch::Receiver<Seen>,
     nudge: Arc<Nudge>,
-    /// Whether the source can change, and a look takes so little that an event may wait for one.
+    /// Whether the source can change, and a look is so fast that an event may wait for one.
     changes: bool,
-    /// Set when a look did not come in time: events then no longer wait for any, until one comes.
+    /// Set when a look did not come in time: events then stop waiting until one comes.
     hangs: AtomicBool,
 }
 
-/// Begins to look at the source that is set. It waits for nothing.
+/// Starts polling the configured source, without waiting.
 pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
     let (to, seen) = watch::channel(Seen::default());
     let nudge = Arc::new(Nudge::default());
@@ -82,7 +83,7 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
         }
         PlanSetting::File(path) => Box::new(file::PlanFile::new(path.clone())),
         PlanSetting::Variable(text) => {
-            // It is in memory already: nothing can hang, and the first event finds it.
+            // It is already in memory: nothing can hang, and the first event finds it.
             let mut source = variable::Variable::new(text.clone());
             looking(&mut source, &mut keeper);
             Box::new(source)
@@ -90,7 +91,8 @@ pub fn start(setting: &PlanSetting, ledger: &Arc<Ledger>) -> Plans {
         PlanSetting::AppConfig { configuration, port } => Box::new(appconfig::AppConfig::new(configuration, *port)),
         PlanSetting::Fetched { address, programs } => Box::new(fetched::Fetched::new(address.clone(), programs.clone())),
     };
-    // No event waits for another program: after a thaw the last plan is in force until its lease is over.
+    // No event waits for another program: after a thaw the last plan is in force until its lease
+    // ends.
     let changes = matches!(setting, PlanSetting::File(_));
     let (ledger_there, nudge_there) = (Arc::clone(ledger), Arc::clone(&nudge));
     let thread = std::thread::Builder::new().name("plan".to_owned()).stack_size(256 << 10);
@@ -114,7 +116,7 @@ fn watch_source(mut source: Box<dyn Source>, mut keeper: keeper::Keeper, to: &wa
 }
 
 fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::Sender<Seen>, ledger: &Ledger, life: u64) {
-    // The plan in force ends with its lease; a source that fails once may not fail again.
+    // After a panic, the plan in force ends with its lease, and the source may succeed next time.
     let taken = catch_unwind(AssertUnwindSafe(|| {
         let look = source.look();
         let now = Moment::now();
@@ -128,7 +130,7 @@ fn look_once(source: &mut dyn Source, keeper: &mut keeper::Keeper, to: &watch::S
 }
 
 impl Plans {
-    /// One plan as it is, also one that would be refused when read.
+    /// A fixed plan, even one that would be refused when read.
     #[cfg(test)]
     pub(crate) fn fixed(plan: faults::Plan) -> Self {
         let ends = Moment::now() + plan.lease_ms.duration();
@@ -136,7 +138,8 @@ impl Plans {
         Self { seen: watch::channel(seen).1, nudge: Arc::default(), changes: false, hangs: AtomicBool::new(false) }
     }
 
-    /// The plan in force, if any. After a thaw the last look may be old: then the event waits for the one that is due, 2 ms at most.
+    /// The plan in force, if any. After a thaw the last look may be old: then the event waits at
+    /// most 2 ms for the one that is due.
     pub async fn in_force(&self) -> Option<Arc<InForce>> {
         if self.changes && self.is_stale() && !self.hangs.load(Ordering::Relaxed) {
             self.look_again().await;
@@ -144,20 +147,22 @@ impl Plans {
         self.now()
     }
 
-    /// The same as it is known at this moment.
+    /// The plan in force, without waiting.
     fn now(&self) -> Option<Arc<InForce>> {
         let seen = self.seen.borrow();
         let plan = seen.plan.as_ref().filter(|_| seen.life == self.nudge.life.load(Ordering::Acquire));
         plan.filter(|plan| plan.holds(Moment::now())).cloned()
     }
 
-    /// Forgets the plan: the environment was restored from a snapshot, in which a lease must not survive. The source is read anew.
+    /// Drops the plan and reads the source again: the environment was restored from a snapshot, in
+    /// which a lease must not survive.
     pub fn forget(&self) {
         self.nudge.life.fetch_add(1, Ordering::AcqRel);
         self.nudge.now();
     }
 
-    /// Ends when no fault of `run` that is named by `faults` is in force any more: the plan is calm or gone, its lease is over, or another's.
+    /// Completes when none of the `faults` of `run` is in force any more: the plan is calm or gone,
+    /// its lease has ended, or it belongs to another run.
     pub fn over(&self, run: String, faults: Vec<String>) -> impl Future<Output = ()> + Send + use<> {
         let (mut seen, nudge) = (self.seen.clone(), Arc::clone(&self.nudge));
         async move {
@@ -192,7 +197,7 @@ impl Plans {
     }
 }
 
-/// How long the lease of one of these faults runs yet; `None` if none of them is in force.
+/// The rest of the lease of these faults; `None` if none of them is in force.
 fn left(seen: &Seen, nudge: &Nudge, run: &str, faults: &[String]) -> Option<Duration> {
     let plan = seen.plan.as_ref().filter(|_| seen.life == nudge.life.load(Ordering::Acquire))?;
     let now = Moment::now();
@@ -242,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_is_over_when_its_plan_is_calm_gone_another_runs_or_at_the_end_of_its_lease() {
+    async fn a_fault_ends_when_its_plan_is_calm_gone_or_another_runs_or_its_lease_ends() {
         let plan = faults::Plan::read(STRIKES.as_bytes()).unwrap();
         let calm = faults::Plan { faults: Vec::new(), ..plan.clone() };
         let other = faults::Plan { run: "s".into(), ..plan.clone() };
@@ -289,7 +294,7 @@ mod tests {
         struck(true).await;
         plans.forget();
         struck(true).await;
-        // In the snapshot's time the plan was taken away.
+        // The plan was removed while the snapshot existed.
         std::fs::rename(&path, &aside).unwrap();
         plans.forget();
         struck(false).await;

@@ -1,5 +1,6 @@
-//! A fixed plan in a variable. It is in force from the start until its lease is over, and never again. Nothing tells how old it is: with faults
-//! it needs an end of its own, or every new environment would begin its lease anew.
+//! A fixed plan in a variable. It is in force from the start until its lease ends, and never again.
+//! Its age is unknown, so with faults it must contain its end, or every new environment would begin
+//! its lease again.
 
 use super::source::{Look, Source};
 

@@ -1,4 +1,5 @@
-//! A proxy that passes everything on, but with one bug: it shows that the suite can fail, and that it fails where it should.
+//! A proxy that passes everything on, but with one bug. It shows that the suite can fail, and that
+//! the right cases fail.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -44,7 +45,7 @@ pub enum Bug {
     UsesAClosingConnectionAgain,
 }
 
-/// A proxy with a bug, while it runs.
+/// A running proxy with a bug.
 pub struct FaultyProxy {
     pub address: SocketAddr,
     accepting: AbortHandle,
@@ -77,7 +78,7 @@ impl FaultyProxy {
 
 /// Requests that have no answer yet: how each is answered, and whether it is a `next`.
 type Asked = Arc<Mutex<VecDeque<(Kind, bool)>>>;
-/// Connections to the platform that are used again.
+/// Connections to the platform that are reused.
 type Idle = Arc<Mutex<Vec<Wire>>>;
 
 async fn serve(runtime: TcpStream, upstream: SocketAddr, bug: Bug, idle: Idle) {
@@ -117,12 +118,12 @@ struct Pump {
     writer: OwnedWriteHalf,
     asked: Asked,
     upward: bool,
-    /// Whether a close was asked for.
+    /// Whether a close was requested.
     closing: bool,
 }
 
 impl Pump {
-    /// Ends with the connection, or by an error, which ends both of its connections.
+    /// Runs until the connection ends, or until an error, which ends both connections.
     async fn run(&mut self, reader: &mut Reader) -> Outcome {
         while let Some(head) = self.head(reader).await? {
             let kind = if self.upward { Kind::Request } else { self.asked.lock().unwrap().front().map_or(Kind::Answer, |(kind, _)| *kind) };
@@ -233,7 +234,7 @@ impl Pump {
         written.map_err(|error| error.to_string())
     }
 
-    /// A head as the bug leaves it, or nothing if the call is refused.
+    /// A head as the bug changes it, or an error if the call is refused.
     fn changed(&self, head: String) -> Outcome<String> {
         let (first, rest) = head.split_once("\r\n").unwrap();
         let lines: Vec<&str> = rest.trim_end().split("\r\n").filter(|line| !line.is_empty()).collect();
@@ -304,7 +305,7 @@ fn is_known(line: &str) -> bool {
     }
 }
 
-/// Whether a deadline is not what this machine's clock lets one expect.
+/// Whether a deadline is not plausible by this machine's clock.
 fn is_odd(deadline_ms: &str) -> bool {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     deadline_ms.parse::<u128>().is_ok_and(|at| at.abs_diff(now) > 900_000)

@@ -1,4 +1,4 @@
-//! Which cases must find each bug: these, and no others.
+//! The cases that must find each bug, and no others.
 
 use crate::faulty_proxy::Bug;
 

@@ -1,12 +1,15 @@
-//! The transparency suite: with no fault in force it must not be possible to tell that there is a proxy between a runtime and the Runtime API.
-//! It puts the real binary to the test, or the proxy that the environment names; it must never ask of a proxy what a mock that answers
-//! directly does not pass.
+//! The transparency suite: with no fault in force it must not be possible to tell that there is a
+//! proxy between a runtime and the Runtime API. It tests the real binary, or the proxy that the
+//! environment names. It must never require anything that a mock that answers directly does not
+//! pass.
 //!
-//! - `CONFORMANCE_PROXY=host:port`: where the other proxy listens, with one of
-//! - `CONFORMANCE_COMMAND`: what starts it, by `sh -c`, for each case; it finds the mock in `AWS_LAMBDA_RUNTIME_API`;
-//! - `CONFORMANCE_UPSTREAM=host:port`: where it sends, if it is started by hand, within a minute of the suite; the mock listens there (also with a command,
-//!   if it cannot read the variable).
-//! - `CONFORMANCE_HOLD_SECONDS`: how long a `next` waits for its event, 5 unless set.
+//! - `CONFORMANCE_PROXY=host:port`: where the other proxy listens; needs one of
+//! - `CONFORMANCE_COMMAND`: the command that starts it, by `sh -c`, for each case; it finds the
+//!   mock in `AWS_LAMBDA_RUNTIME_API`;
+//! - `CONFORMANCE_UPSTREAM=host:port`: where it sends, if it is started by hand, within a minute of
+//!   the suite. The mock listens there (also with a command, if the proxy cannot read the
+//!   variable).
+//! - `CONFORMANCE_HOLD_SECONDS`: how long a `next` waits for its event, 5 by default.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -42,12 +45,12 @@ async fn the_proxy_conforms() {
     assert_eq!(results.failed(), Vec::<&str>::new());
 }
 
-/// Faults that look at every event, to its end where it has one, and strike none.
+/// Faults that read every event to its end and strike none.
 const ARMED: &str = r#"
     {"name":"left alone","place":{"function":"f"},"share":0,"kind":{"latency":{"time":"1s"}}},
     {"name":"elsewhere","place":{"function":"f"},"share":1,"when":{"path":"/nowhere","pointer":{"/nothing/0":1}},"kind":{"error":{}}}"#;
 
-/// A fault that strikes every event and changes nothing of it.
+/// A fault that strikes every event without changing it.
 const STRUCK: &str = r#"{"name":"late","place":{"function":"f"},"share":1,"kind":{"latency":{"at":"before","time":"1ms"}}}"#;
 
 async fn conforms_with(faults: &'static str) {
@@ -58,7 +61,7 @@ async fn conforms_with(faults: &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_extension_conforms_with_a_plan_that_looks_at_every_event() {
+async fn the_extension_conforms_with_a_plan_that_reads_every_event() {
     conforms_with(ARMED).await;
 }
 
@@ -76,7 +79,7 @@ async fn a_mock_that_answers_directly_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_with_a_bug_fails_exactly_the_cases_that_find_it() {
     let mut never_failed: BTreeSet<&str> = cases::CASES.iter().map(|case| case.name).collect();
-    // Side by side: most of the time is spent in waits for what never comes.
+    // In parallel: most of the time is spent waiting for something that never comes.
     let turns = Arc::new(Semaphore::new(16));
     let tried: Vec<_> = FINDINGS.iter().map(|(bug, _)| tokio::spawn(suite::run(Subject::FaultyProxy(*bug), Arc::clone(&turns)))).collect();
     let mut wrong = Vec::new();
@@ -95,7 +98,7 @@ async fn a_proxy_with_a_bug_fails_exactly_the_cases_that_find_it() {
 }
 
 #[test]
-fn every_case_has_a_name_of_its_own() {
+fn every_case_has_a_unique_name() {
     let names: BTreeSet<&str> = cases::CASES.iter().map(|case| case.name).collect();
     assert_eq!(names.len(), cases::CASES.len());
     assert!(names.iter().all(|name| !name.contains('\n')));

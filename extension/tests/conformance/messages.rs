@@ -1,4 +1,4 @@
-//! What the two ends say, as Lambda and its runtimes really say it.
+//! The messages of both ends, as Lambda and its runtimes really send them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,7 +30,7 @@ pub fn error(id: &str, headers: &str) -> Vec<u8> {
     message(&format!("{line}\r\n{headers}Content-Type: application/vnd.aws.lambda.error+json"), br#"{"errorMessage":"m","errorType":"T"}"#)
 }
 
-/// An event with more headers; up to 2,048 bytes with its length, beyond as one chunk.
+/// An event with more headers; with its length up to 2,048 bytes, above that as one chunk.
 pub fn event_with(id: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let ahead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() + 30_000;
     event_until(id, ahead, headers, body)
@@ -53,7 +53,7 @@ pub fn event(id: &str, body: &[u8]) -> Vec<u8> {
     event_with(id, "", body)
 }
 
-/// So many bytes without a pattern that a cut would hide.
+/// This many bytes, without a pattern that could hide a cut.
 pub fn noise(size: usize) -> Vec<u8> {
     (0..size).map(|at| (at * 31 + at / 251) as u8).collect()
 }

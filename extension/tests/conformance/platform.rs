@@ -1,5 +1,6 @@
-//! The mock of the Runtime API. It answers nothing by itself: each call goes to the case, which looks at every byte and answers
-//! with bytes of its own. Only what a proxy asks of the Extensions API for itself is answered here.
+//! The mock of the Runtime API. It answers nothing by itself: each call goes to the case, which
+//! checks every byte and answers with its own bytes. Only a proxy's own calls to the Extensions API
+//! are answered here.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,7 +14,8 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::wire::{Body, Kind, Message, Outcome, Piece, Wire, in_time, values};
 
-/// In every head by which a case calls the Extensions API, so that it is not taken for a call of the proxy's own.
+/// Part of every head with which a case calls the Extensions API, so that it is not mistaken for
+/// the proxy's own call.
 pub const MARK: &str = "conformance";
 
 const REGISTERED: &[u8] =
@@ -41,7 +43,7 @@ pub struct Call {
     /// The number of its connection.
     pub connection: usize,
     body: Body,
-    /// What of it came sooner than it was asked for.
+    /// The part that was read ahead.
     ahead: Vec<u8>,
     wire: Wire,
     shared: Arc<Shared>,
@@ -76,7 +78,7 @@ impl Platform {
         in_time("a call to reach the platform", next).await
     }
 
-    /// There must be no call that no case has made.
+    /// Checks that there is no unexpected call.
     pub async fn no_more(&self) -> Outcome {
         tokio::time::sleep(Duration::from_millis(100)).await;
         match self.calls.lock().await.try_recv() {
@@ -104,7 +106,7 @@ impl Platform {
 impl Shared {
     fn listen(self: &Arc<Self>, wire: Wire, connection: usize) {
         let shared = Arc::clone(self);
-        // Held until the task is in the list: it takes itself out of it.
+        // Locked until the task is in the list, because the task removes itself from it.
         let mut idle = self.idle.lock().unwrap();
         let task = tokio::spawn(async move { shared.serve(wire, connection).await });
         idle.insert(connection, task);
@@ -132,7 +134,7 @@ impl Shared {
     }
 }
 
-/// Whether the proxy asks on its own behalf.
+/// Whether it is the proxy's own call.
 fn is_own(head: &str) -> bool {
     let path = head.split(' ').nth(1).unwrap_or_default();
     !head.contains(MARK) && ["/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs"].iter().any(|own| path.starts_with(own))
@@ -148,7 +150,7 @@ impl Call {
         values(&self.head, name)
     }
 
-    /// The next bytes of the body's payload, so many of them.
+    /// The next `count` bytes of the body's payload.
     pub async fn exactly(&mut self, count: usize) -> Outcome<Vec<u8>> {
         let mut got = std::mem::take(&mut self.ahead);
         while got.len() < count {
@@ -163,7 +165,7 @@ impl Call {
         Ok(got)
     }
 
-    /// Reads what is left of the body.
+    /// Reads the rest of the body.
     pub async fn message(&mut self) -> Outcome<Message> {
         let nothing = Body::of("", Kind::Request)?;
         let body = std::mem::replace(&mut self.body, nothing);

@@ -1,5 +1,5 @@
-//! The runtime's side: raw requests, and what every HTTP client does about connections (one that was closed while idle is replaced),
-//! but nothing more. It must never try a call again.
+//! The runtime's side: raw requests, and connection handling like every HTTP client's (one that was
+//! closed while idle is replaced), but nothing more. It must never retry a call.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::wire::{Body, Kind, Message, Outcome, Piece, Wire, in_time, values};
 pub struct Runtime {
     address: SocketAddr,
     wire: Wire,
-    /// Whether the last answer said that its connection ends.
+    /// Whether the last answer announced the end of its connection.
     closing: bool,
     /// How many connections it has needed.
     pub connections: usize,
@@ -36,12 +36,12 @@ impl Runtime {
         self.wire.write(bytes).await
     }
 
-    /// Goes on with a call.
+    /// Continues a call.
     pub async fn write(&mut self, bytes: &[u8]) -> Outcome {
         self.wire.write(bytes).await
     }
 
-    /// The next answer, an interim one as well.
+    /// The next answer, which may be an interim one.
     pub async fn read(&mut self) -> Outcome<Message> {
         self.read_as(Kind::Answer).await
     }
@@ -63,7 +63,7 @@ impl Runtime {
         in_time("the next piece of an answer", self.wire.reader.piece(body)).await
     }
 
-    /// Gives the other end time to close, if it means to.
+    /// Gives the other end time to close, if it is going to.
     pub async fn settle(&self) {
         for _ in 0..50 {
             if self.wire.is_closed() {

@@ -1,5 +1,5 @@
-//! What is tested: the real binary, any other proxy, a proxy with a known bug, or nothing at all.
-//! Whatever is started here ends with its case, also when that fails.
+//! What is tested: the real binary, any other proxy, a proxy with a known bug, or no proxy.
+//! Everything that is started here ends with its case, even if that fails.
 
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
@@ -19,14 +19,14 @@ use crate::wire::{Message, Outcome, in_time};
 pub struct Foreign {
     pub listens: SocketAddr,
     pub upstream: SocketAddr,
-    /// Starts it anew for each case; without it, it runs already.
+    /// The command that starts it for each case; without one, it already runs.
     pub command: Option<String>,
 }
 
 /// What is between the runtime and the mock.
 #[derive(Debug, Clone)]
 pub enum Subject {
-    /// Nothing: the runtime speaks to the mock itself.
+    /// Nothing: the runtime calls the mock directly.
     Nothing,
     /// The real binary with these faults in force.
     Extension(&'static str),
@@ -88,8 +88,8 @@ impl Subject {
         if matches!(self, Self::Foreign(_)) { 1 } else { 6 }
     }
 
-    /// The mock that all cases share, where the proxy cannot be told of another. The proxy may be started now: one that registers as an
-    /// extension ends if it finds no platform.
+    /// The mock that all cases share, if the proxy cannot be given another one. The proxy may be
+    /// started now: one that registers as an extension ends if it finds no platform.
     pub async fn shared_platform(&self) -> Outcome<Option<std::sync::Arc<Platform>>> {
         let Self::Foreign(Foreign { upstream, listens, command: None }) = self else { return Ok(None) };
         let platform = Platform::start(*upstream).await?;
@@ -167,7 +167,8 @@ impl Stage {
         Runtime::start(self.proxy).await
     }
 
-    /// Stops the proxy as the platform freezes an environment. One that was not started here goes on.
+    /// Stops the proxy like the platform freezes an environment. A proxy that was not started here
+    /// keeps running.
     pub fn freeze(&self) {
         self.process.iter().for_each(|process| process.signal(Signal::STOP));
     }
@@ -195,7 +196,7 @@ impl Stage {
         tokio::try_join!(platform, runtime)
     }
 
-    /// The same on a connection of its own.
+    /// The same on a separate connection.
     pub async fn once(&self, request: &[u8], answer: &[u8]) -> Outcome<(Message, Message)> {
         self.exchange(&mut self.runtime().await?, request, answer).await
     }

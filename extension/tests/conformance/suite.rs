@@ -1,4 +1,4 @@
-//! Runs every case against one subject and makes the table of what came out.
+//! Runs every case against one subject and makes the table of the results.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct Case {
     pub run: for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>,
 }
 
-/// How the cases went, in their order.
+/// The results of the cases, in their order.
 pub struct Results(pub Vec<(&'static str, Outcome)>);
 
 impl Results {

@@ -1,4 +1,5 @@
-//! HTTP/1.1 as bytes, for both ends of the suite. It shares no line with the proxy under test, and never makes sense of what makes none.
+//! HTTP/1.1 as bytes, for both ends of the suite. It shares no code with the proxy under test, and
+//! never accepts a malformed message.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// What a case says where it fails.
+/// The result of a case, with the reason if it fails.
 pub type Outcome<T = ()> = Result<T, String>;
 
 /// Longer than anything takes on a busy machine.
@@ -17,7 +18,7 @@ pub async fn in_time<T>(what: &str, future: impl Future<Output = Outcome<T>>) ->
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| Err(format!("waited {} s in vain for {what}", PATIENCE.as_secs())))
 }
 
-/// What says where a body ends.
+/// How the end of a body is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     None,
@@ -50,7 +51,7 @@ enum Rest {
 pub struct Body {
     pub framing: Framing,
     rest: Rest,
-    /// What was read since this was last taken, chunk sizes and trailers included.
+    /// What was read since this was last taken, including chunk sizes and trailers.
     pub raw: Vec<u8>,
     pub trailers: String,
 }
@@ -64,7 +65,7 @@ pub enum Piece {
     Broken,
 }
 
-/// A whole message. Text is Latin-1: one character a byte, so that nothing is lost.
+/// A whole message. Text is Latin-1, one character a byte, so that nothing is lost.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub head: String,
@@ -75,12 +76,12 @@ pub struct Message {
     pub broken: bool,
 }
 
-/// The lines of a head behind its first, as (name, value).
+/// The lines of a head after its first, as (name, value).
 pub fn headers(head: &str) -> Vec<(&str, &str)> {
     head.split("\r\n").skip(1).filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim())).collect()
 }
 
-/// The values of all headers of a name, whatever its case.
+/// The values of all headers with a name, in any case.
 pub fn values<'a>(head: &'a str, name: &str) -> Vec<&'a str> {
     headers(head).into_iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
 }
@@ -102,7 +103,7 @@ impl Message {
         values(&self.head, name)
     }
 
-    /// Everything as it came.
+    /// The whole message as it came.
     pub fn whole(&self) -> Vec<u8> {
         [bytes(&self.head), self.raw.clone()].concat()
     }
@@ -136,7 +137,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads something more; whether there was anything. A reset is an end too.
+    /// Reads more; returns whether there was anything. A reset counts as the end.
     pub async fn more(&mut self) -> bool {
         let mut chunk = [0; 64 << 10];
         let count = self.half.read(&mut chunk).await.unwrap_or(0);
@@ -217,7 +218,7 @@ impl Reader {
 }
 
 impl Body {
-    /// What would end it as if it were whole.
+    /// Bytes that would end the body as if it were complete.
     pub fn ending(&self) -> Vec<u8> {
         match self.rest {
             Rest::Length(left) => vec![b' '; left as usize],
@@ -276,7 +277,7 @@ impl Wire {
     }
 }
 
-/// Both must be the same bytes.
+/// Checks that both are the same bytes.
 pub fn same(what: &str, got: impl AsRef<[u8]>, wanted: impl AsRef<[u8]>) -> Outcome {
     let (got, wanted) = (got.as_ref(), wanted.as_ref());
     if got == wanted {

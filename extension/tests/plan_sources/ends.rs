@@ -1,4 +1,5 @@
-//! A plan has an end: no environment that starts after its writer's death, or is restored from a snapshot, carries it out, whatever its source.
+//! A plan has an end: no environment that starts after its writer's death, or is restored from a
+//! snapshot, carries it out, from any source.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +13,7 @@ use crate::{Bench, LONG, REMOTE};
 const HOUR: Duration = Duration::from_secs(3600);
 const RESTORE: &[u8] = b"GET /2018-06-01/runtime/restore/next HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A plan that strikes everything and says nothing of its end but its lease of a minute.
+/// A plan that strikes everything and has no end except its lease of a minute.
 fn endless() -> String {
     let lost = fault("lost", 1.0, r#"{"error":{"handler-runs":true}}"#);
     format!(r#"{{"version":1,"run":"dead","sequence":1,"lease_ms":60000,"seed":7,"faults":[{lost}]}}"#)
@@ -23,7 +24,7 @@ fn until_ms(end: SystemTime) -> String {
     endless().replace("\"seed\"", &format!("\"until_ms\":{},\"seed\"", unix_ms(end)))
 }
 
-/// A new environment on a source whose content is so old, by a clock that is so many seconds fast.
+/// A new environment on a source whose content has this age, by a clock that is some seconds fast.
 async fn aged(kind: Kind, plan: String, age: Duration, fast: u64) -> Bench {
     let service = Service::start(kind, Content::Absent).await;
     service.put(Content::Plan(plan));
@@ -38,7 +39,7 @@ async fn is_untouched(bench: &mut Bench, why: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plan_of_two_hours_strikes_no_new_environment_whatever_the_services_clock_says() {
+async fn a_two_hour_old_plan_strikes_no_new_environment_under_any_clock_of_the_service() {
     crate::fetcher::must_be_built();
     for kind in REMOTE {
         for fast in [0, 86_400] {
@@ -58,7 +59,8 @@ async fn a_plan_of_two_hours_strikes_no_new_environment_whatever_the_services_cl
 async fn a_new_environment_has_only_the_rest_of_the_lease() {
     crate::fetcher::must_be_built();
     let benches = REMOTE.map(|kind| async move {
-        // A lease of a minute, of which 48 s are gone: begun anew, it would outlast this.
+        // A lease of a minute, of which 48 s are gone: if it began again, it would outlast this
+        // test.
         let mut bench = aged(kind, endless(), Duration::from_secs(48), 0).await;
         bench.until_struck(true).await;
         bench.noted("the lease of plan 1 of run `dead` is over").await;
@@ -70,7 +72,7 @@ async fn a_new_environment_has_only_the_rest_of_the_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plan_that_was_killed_with_its_run_is_over_in_environments_that_start_later() {
+async fn a_plan_of_a_killed_run_has_expired_in_environments_that_start_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.json");
     let lost = fault("lost", 1.0, r#"{"error":{"handler-runs":true}}"#);
@@ -79,7 +81,7 @@ async fn a_plan_that_was_killed_with_its_run_is_over_in_environments_that_start_
     let mut first = Bench::start(Some(&setting), &[], None).await;
     first.until_struck(true).await;
     first.until_struck(false).await;
-    // As a fault would restart it: the file is as it was.
+    // Restarted as after a fault: the file is unchanged.
     for _ in 0..2 {
         let mut next = Bench::start(Some(&setting), &[], None).await;
         is_untouched(&mut next, "the lease of plan 1 of run `r` is over").await;
@@ -87,7 +89,7 @@ async fn a_plan_that_was_killed_with_its_run_is_over_in_environments_that_start_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_nothing_tells_an_end_nothing_is_struck_and_where_the_plan_does_it_counts() {
+async fn a_plan_without_any_end_strikes_nothing_and_a_plans_own_end_counts() {
     let service = Service::start(Kind::AppConfig, Content::Plan(endless())).await;
     let (appconfig, variables) = service.setting();
     let variable = format!("json:{}", endless());
@@ -107,7 +109,7 @@ async fn a_lease_does_not_survive_in_a_snapshot() {
     for kind in REMOTE {
         let mut bench = aged(kind, until_ms(SystemTime::now() + HOUR), Duration::ZERO, 0).await;
         bench.until_struck(true).await;
-        // The snapshot is taken here; where it is restored, the plan's source does not answer.
+        // The snapshot is taken here; when it is restored, the plan's source does not answer.
         bench.put(Content::Hangs);
         bench.runtime.ask(RESTORE).await;
         assert!(!bench.is_struck().await, "{kind:?}");
@@ -118,7 +120,7 @@ async fn a_lease_does_not_survive_in_a_snapshot() {
 
 /// Two environments that are restored from one snapshot: their processes have the same variables.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn environments_of_one_snapshot_roll_for_their_starts_by_names_of_their_own() {
+async fn environments_of_one_snapshot_roll_for_their_starts_by_their_own_names() {
     let slow = fault("slow", 0.5, r#"{"init":{"slow":"1ms"}}"#);
     let plan = format!("json:{}", crate::support::plan(1, 60_000, &[slow]));
     for variables in [&[][..], &[("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[1]one")]] {
@@ -128,7 +130,7 @@ async fn environments_of_one_snapshot_roll_for_their_starts_by_names_of_their_ow
             let extension = Extension::start_with(&platform, Some(&plan), variables).await;
             let mut runtime = extension.connect().await;
             runtime.ask(RESTORE).await;
-            // The plan is read again beside the events.
+            // The plan is read again outside the event path.
             tokio::time::sleep(Duration::from_secs(1)).await;
             platform.send(crate::event("a", crate::ROOT, LONG, b"{}"));
             runtime.next().await;

@@ -1,4 +1,4 @@
-//! The program that fetches: it may be absent, be killed or be throttled, and it ends with the extension.
+//! The fetcher program: it may be missing, killed or throttled, and it ends with the extension.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use crate::service::{self, Content, Kind, Service};
 use crate::support::{PATIENCE, until};
 use crate::{Bench, plan};
 
-/// Where the extension finds it: beside itself.
+/// Its path: the extension finds it in its own folder.
 fn program() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_brownout-extension")).with_file_name("brownout-plan-fetcher")
 }
@@ -56,7 +56,7 @@ async fn a_fetcher_that_is_stopped_delays_nothing_and_the_lease_ends_its_plan() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fetcher_ends_with_its_extension_however_that_ends() {
+async fn a_fetcher_ends_with_its_extension_for_any_reason() {
     for killed in [true, false] {
         let mut bench = Bench::remote(Kind::Object, Content::Hangs).await;
         let fetcher = child_of(&bench).await;
@@ -71,7 +71,7 @@ async fn a_fetcher_ends_with_its_extension_however_that_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fetcher_that_is_not_there_is_noted_once_and_events_pass() {
+async fn a_missing_fetcher_is_noted_once_and_events_pass() {
     let service = Service::start(Kind::Parameter, Content::Absent).await;
     let (setting, mut variables) = service.setting();
     variables.push(("BROWNOUT_PLAN_FETCHER", "/nowhere/plan-fetcher".to_owned()));
@@ -83,8 +83,8 @@ async fn a_fetcher_that_is_not_there_is_noted_once_and_events_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_is_down_is_noted_once_and_read_when_it_comes() {
-    // A port that was free a moment ago.
+async fn a_service_that_is_down_is_noted_once_and_read_when_it_is_back() {
+    // A port that was free just before.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for setting in ["ssm:/brownout/plan", "s3://plans/run/plan.json", "appconfig:my app/prod/faults"] {
         let mut bench = Bench::start(Some(setting), &service::variables(address), None).await;
@@ -95,13 +95,13 @@ async fn a_service_that_is_down_is_noted_once_and_read_when_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_throttles_is_asked_less_often_and_the_plan_lasts_as_long_as_its_lease() {
+async fn a_service_that_throttles_is_called_less_often_and_the_plan_lasts_as_long_as_its_lease() {
     let mut bench = Bench::remote(Kind::Parameter, plan("r", 1, 8_000, true)).await;
     bench.until_struck(true).await;
     bench.put(Content::Throttles);
     bench.noted("the plan's service throttles the requests; a plan in force ends with its lease").await;
     let service = bench.service.clone().unwrap();
-    // Two throttled readings lie behind: the next is 6 s away, where it was 1.5 s.
+    // After two throttled readings, the next one is 6 s away instead of 1.5 s.
     let (asked, began) = (service.asked.load(Ordering::SeqCst), Instant::now());
     until("it is asked again", || (service.asked.load(Ordering::SeqCst) > asked).then_some(())).await;
     assert!(began.elapsed() > Duration::from_secs(2) && began.elapsed() < PATIENCE, "{:?}", began.elapsed());

@@ -1,4 +1,5 @@
-//! Every source of a plan with the real binaries: where it is fine its plan takes effect, and whatever it does wrong delays nothing.
+//! Every source of a plan with the real binaries: if it works its plan takes effect, and no failure
+//! of it delays anything.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -32,7 +33,7 @@ struct Bench {
     platform: Arc<Platform>,
     extension: Extension,
     runtime: Runtime,
-    /// None for a file.
+    /// `None` for a file.
     service: Option<Arc<Service>>,
     events: usize,
 }
@@ -62,7 +63,8 @@ impl Bench {
         }
     }
 
-    /// Sends one event through; whether it was struck. One that was not is the very same.
+    /// Sends one event through; returns whether it was struck, and checks that it is otherwise
+    /// unchanged.
     async fn is_struck(&mut self) -> bool {
         self.events += 1;
         let id = format!("e{}", self.events);
@@ -89,7 +91,8 @@ impl Bench {
         until(&format!("it is noted: {part}"), noted).await;
     }
 
-    /// Waits for two more looks at the source; then exactly these notes are there, and nothing that was planted.
+    /// Waits for two more looks at the source; then checks for exactly these notes, and for nothing
+    /// that was planted.
     async fn only(&self, parts: &[&str]) {
         match &self.service {
             Some(service) => {
@@ -116,7 +119,7 @@ fn plan(run: &str, sequence: u64, lease_ms: u64, strikes: bool) -> Content {
     Content::Plan(format!(r#"{{{head},"seed":7,"faults":[{faults}]}}"#))
 }
 
-/// The same for every source that is polled, at the same time; `None` means a file.
+/// Runs the test for every polled source at the same time; `None` means a file.
 async fn for_each<F: Future<Output = ()> + Send + 'static>(kinds: &[Option<Kind>], test: impl Fn(Option<Kind>) -> F) {
     let running: Vec<_> = kinds.iter().map(|kind| tokio::spawn(test(*kind))).collect();
     for one in running {
@@ -196,12 +199,12 @@ async fn an_absent_plan_is_noted_once_and_ends_the_one_before() {
 async fn a_source_that_hangs_delays_neither_listening_nor_any_event() {
     for content in [|| Content::Hangs, || Content::Stalls] {
         for_remote(content, |mut bench| async move {
-            // It listens: else there were no bench.
+            // It listens, or there would be no bench.
             let service = Arc::clone(bench.service.as_ref().unwrap());
             until("it is asked", || (service.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
             assert!(!bench.is_struck().await);
             assert_eq!(bench.extension.notes(), Vec::<String>::new(), "the first look still hangs");
-            // Three looks are over, and it was said at the second.
+            // After three looks; the note comes at the second.
             while service.asked.load(Ordering::SeqCst) < 4 {
                 assert!(!bench.is_struck().await);
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -215,7 +218,7 @@ async fn a_source_that_hangs_delays_neither_listening_nor_any_event() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_plan_in_force_outlives_a_source_that_begins_to_hang_until_its_lease_is_over() {
+async fn a_plan_in_force_outlives_a_source_that_begins_to_hang_until_its_lease_ends() {
     for_remote(
         || plan("r", 1, 12_000, true),
         |mut bench| async move {

@@ -1,4 +1,5 @@
-//! Small endpoints with the wire form of AppConfig's agent, Systems Manager and S3. Each checks what it is asked and misbehaves on demand.
+//! Small endpoints with the wire form of AppConfig's agent, Systems Manager and S3. Each checks its
+//! requests and misbehaves on demand.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,21 +28,21 @@ pub enum Content {
     Plan(String),
     /// The same after a while.
     Late(String),
-    /// 5 MB that are nothing.
+    /// 5 MB of garbage.
     Garbage,
     /// Accepts and never answers.
     Hangs,
-    /// Answers the head and the first bytes, and then no more.
+    /// Sends the head and the first bytes, and then stops.
     Stalls,
     Throttles,
 }
 
-/// What the service says of time.
+/// The times that the service reports.
 #[derive(Debug, Clone, Copy)]
 pub struct Dates {
-    /// When it took its content.
+    /// When it stored its content.
     pub taken: SystemTime,
-    /// Whether it tells that; Systems Manager and S3 always do, AppConfig's agent need not.
+    /// Whether it reports that; Systems Manager and S3 always do, AppConfig's agent may not.
     pub tells: bool,
     /// How many seconds its clock is fast.
     pub fast: u64,
@@ -54,7 +55,7 @@ pub struct Service {
     dates: Mutex<Dates>,
     /// Requests so far.
     pub asked: AtomicUsize,
-    /// Answers that carried a plan.
+    /// Answers that contained a plan.
     pub carried: AtomicUsize,
     /// What was wrong with requests.
     pub problems: Mutex<Vec<String>>,
@@ -87,12 +88,13 @@ impl Service {
         *self.content.lock().unwrap() = content;
     }
 
-    /// The content was taken so long ago, by a clock that is so many seconds fast, and that is told.
+    /// Sets the age of the content, and how many seconds the service's clock is fast; both are
+    /// reported.
     pub fn age(&self, age: Duration, fast: u64) {
         *self.dates.lock().unwrap() = Dates { taken: SystemTime::now() - age, tells: true, fast };
     }
 
-    /// `Date` and, where it is told, `Last-Modified`; and the latter in ms since 1970.
+    /// `Date` and, if reported, `Last-Modified`; and the latter in ms since 1970.
     fn dates(&self) -> (String, u64) {
         let Dates { taken, tells, fast } = *self.dates.lock().unwrap();
         let fast = Duration::from_secs(fast);
@@ -182,7 +184,7 @@ impl Service {
         if fits { Ok(()) } else { Err(format!("{:?} was asked: {}", self.kind, request.head)) }
     }
 
-    /// The extension's setting that names what is here, and the variables that lead there.
+    /// The extension's setting for this service, and the variables that lead to it.
     pub fn setting(&self) -> (&'static str, Vec<(&'static str, String)>) {
         let setting = match self.kind {
             Kind::AppConfig => "appconfig:my app/prod/faults",
@@ -193,7 +195,8 @@ impl Service {
     }
 }
 
-/// Everything leads to this address; a client that uses the proxy variables reaches nothing.
+/// Variables that lead everything to this address; a client that uses the proxy variables reaches
+/// nothing.
 pub fn variables(address: SocketAddr) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("AWS_APPCONFIG_EXTENSION_HTTP_PORT", address.port().to_string()),

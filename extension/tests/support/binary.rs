@@ -1,4 +1,5 @@
-//! The real binary in front of the small platform, and what it writes. It is killed when the test ends, also when it fails.
+//! The real binary in front of the small platform, and what it writes. It is killed when the test
+//! ends, even if that fails.
 
 use std::io::BufRead;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ pub struct Extension {
     pub child: Child,
     pub listen: SocketAddr,
     lines: Arc<Mutex<Vec<(Instant, String)>>>,
-    /// Ends when standard output has ended and every line of it is there.
+    /// Ends when standard output has ended and every line has been read.
     pub reader: std::thread::JoinHandle<()>,
     pub folder: tempfile::TempDir,
 }
@@ -44,7 +45,7 @@ impl Extension {
         Self::start_by(command, platform, plan).await
     }
 
-    /// The same by a command that runs or becomes the binary, with variables of its own.
+    /// The same with a command that runs or becomes the binary, with its own variables.
     pub async fn start_by(mut command: Command, platform: &Platform, plan: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = platform.address.unwrap();
@@ -90,7 +91,7 @@ impl Extension {
             .collect()
     }
 
-    /// Standard output as it is.
+    /// The lines of standard output so far.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
     }

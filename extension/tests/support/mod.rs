@@ -1,5 +1,5 @@
-//! A small platform (Runtime and Extensions API), a small runtime, and the real binary between them.
-//! Whatever is started here ends with the test, also when it fails.
+//! A small platform (Runtime and Extensions API), a small runtime, and the real binary between
+//! them. Everything that is started here ends with the test, even if that fails.
 #![allow(dead_code, unused_imports, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod binary;
@@ -25,7 +25,7 @@ pub struct Message {
     pub head: String,
     pub raw: Vec<u8>,
     pub body: Vec<u8>,
-    /// Whether it broke off.
+    /// Whether it was cut off.
     pub truncated: bool,
     pub at: Option<Instant>,
 }
@@ -87,17 +87,18 @@ pub struct Platform {
     pub address: Option<SocketAddr>,
     events: Mutex<VecDeque<Vec<u8>>>,
     event_there: Notify,
-    /// Everything that was received, `next` and the Extensions API apart.
+    /// Everything that was received, except `next` and the Extensions API.
     received: Mutex<Vec<Message>>,
     received_there: Notify,
-    /// What the next requests that are not `next` are answered; after that 202.
+    /// The answers to the next requests that are not `next`; after them 202.
     pub answers: Mutex<VecDeque<Vec<u8>>>,
     pub waiting: AtomicUsize,
     pub nexts: Mutex<Vec<Message>>,
-    /// Connections are closed after each answer, as a platform does while the environment is frozen.
+    /// Whether connections are closed after each answer, like a platform does while the environment
+    /// is frozen.
     pub drops_connections: AtomicBool,
     pub refuses_registration: AtomicBool,
-    /// The order of what the Extensions API was asked.
+    /// The requests to the Extensions API, in order.
     pub registrations: Mutex<Vec<Message>>,
     shutdown: Notify,
 }
@@ -217,7 +218,7 @@ pub async fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T
     }
 }
 
-/// An event as the platform sends it: up to 2048 bytes with its length, beyond as one chunk.
+/// An event as the platform sends it: with its length up to 2048 bytes, above that as one chunk.
 pub fn event(id: &str, root: &str, deadline: Duration, body: &[u8]) -> Vec<u8> {
     let deadline = (SystemTime::now() + deadline).duration_since(UNIX_EPOCH).unwrap().as_millis();
     let mut event = format!(
@@ -314,5 +315,5 @@ pub fn error(id: &str, body: &str) -> Vec<u8> {
     format!("POST /2018-06-01/runtime/invocation/{id}/error HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
 }
 
-/// What a runtime that streams sends beside the usual headers.
+/// The header that a streaming runtime sends besides the usual ones.
 pub const STREAMING: &str = "Lambda-Runtime-Function-Response-Mode: streaming\r\n";

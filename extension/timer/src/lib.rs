@@ -9,7 +9,8 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Waits for `time` and says how long it really took. Where no descriptor is left, tokio's own timer serves: late is better than not at all.
+/// Waits for `time` and returns how long it really took. If no descriptor is left, it uses tokio's
+/// own timer: late is better than not at all.
 pub async fn wait(time: Duration) -> Duration {
     let began = Instant::now();
     if !time.is_zero() && exact(began, time).await.is_err() {
@@ -22,27 +23,28 @@ async fn exact(began: Instant, time: Duration) -> io::Result<()> {
     Alarm::new()?.wait_until(began.checked_add(time).ok_or(io::ErrorKind::InvalidInput)?).await
 }
 
-/// An alarm clock, for those who wait often; one a task.
+/// A reusable timer for tasks that wait often; one a task.
 #[derive(Debug)]
 pub struct Alarm {
     timer: AsyncFd<OwnedFd>,
 }
 
 impl Alarm {
-    /// A new one.
+    /// A new timer.
     ///
     /// # Errors
-    /// Where no more files can be opened.
+    /// If no more files can be opened.
     #[expect(deprecated, reason = "its successor is unsafe; an OwnedFd owns its descriptor, which is never replaced")]
     pub fn new() -> io::Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         Ok(Self { timer: AsyncFd::with_interest(timer, Interest::READABLE)? })
     }
 
-    /// Waits until `due`; at once where that is over. May be dropped in mid-wait and used again.
+    /// Waits until `due`; returns at once if that has passed. The wait may be dropped and the timer
+    /// used again.
     ///
     /// # Errors
-    /// Where the kernel refuses the timer.
+    /// If the kernel refuses the timer.
     pub async fn wait_until(&mut self, due: Instant) -> io::Result<()> {
         loop {
             let left = due.saturating_duration_since(Instant::now());
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_alarm_never_rings_early_even_after_a_wait_was_dropped() {
+    async fn an_alarm_is_never_early_even_after_a_dropped_wait() {
         let mut alarm = Alarm::new().unwrap();
         let dropped = tokio::time::timeout(Duration::from_millis(5), alarm.wait_until(Instant::now() + Duration::from_secs(60))).await;
         assert!(dropped.is_err());

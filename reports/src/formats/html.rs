@@ -1,4 +1,5 @@
-//! `report.html`: one file for people. No script, no request to any network; every text from outside is escaped.
+//! `report.html`: one file for people. No script, no network request; every text from outside is
+//! escaped.
 
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,9 +13,9 @@ use crate::rolls::ArmTag;
 use crate::words::{count, seconds};
 
 const STYLE: &str = include_str!("report.css");
-/// More charts than this are not looked at.
+/// The most charts; a reader looks at no more.
 const MOST_CHARTS: usize = 3;
-/// An experiment's text is shown up to here.
+/// The most characters of an experiment's text that are shown.
 const MOST_TEXT: usize = 40_000;
 
 const GLOSSARY: [(&str, &str); 9] = [
@@ -58,7 +59,7 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// The same, with what stands in a pair of backticks as code.
+/// The same, with text in backticks as code.
 pub(crate) fn prose(text: &str) -> String {
     let mut parts: Vec<&str> = text.split('`').collect();
     let odd = if parts.len().is_multiple_of(2) { parts.pop() } else { None };
@@ -154,7 +155,7 @@ fn failed(report: &Report) -> Chip {
     (format!("{} requests failed", count(failed)), small)
 }
 
-/// Of the endpoints of which enough was seen.
+/// The recovery of the endpoints with enough requests.
 fn recovered(report: &Report) -> Chip {
     let seen = || report.recoveries.iter().filter(|one| one.windows > 0);
     let slowest = seen().map(|one| one.after_s).try_fold(0.0_f64, |slowest, after| after.map(|after| slowest.max(after)));
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_small_and_asks_nothing_of_a_network_and_escapes_what_it_shows() {
+    fn the_page_is_small_makes_no_network_request_and_escapes_its_content() {
         for mut measured in [healthy(), slow()] {
             measured.invariants[0].broken = 1;
             measured.experiment.question = "</title><script>alert(1)</script>".into();

@@ -1,4 +1,5 @@
-//! The interval log of HdrHistogram: one line for each second and tag, so that any HdrHistogram tool reads it and several machines merge by adding.
+//! The interval log of HdrHistogram: one line for each second and tag, so that any HdrHistogram
+//! tool can read it and the logs of several machines can be added up.
 
 use std::io::{self, Write};
 
@@ -11,10 +12,10 @@ use crate::counts::lowest_equivalent;
 use crate::latencies::{IntervalHistogram, LONGEST_US, Latencies, Outcome, Phase, Tag};
 use crate::rolls::{ArmTag, FaultSet, Rolls};
 
-/// Where a log cannot be read.
+/// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// Not the form of an interval log.
+    /// Not an interval log.
     #[error("byte {0} of the interval log is not understood")]
     Form(usize),
     /// A tag that this program does not write.
@@ -25,7 +26,7 @@ pub enum LogError {
     Histogram(String),
 }
 
-/// Writes intervals as they are over. The maximum of each line is in seconds.
+/// Writes intervals as they end. The maximum of each line is in seconds.
 #[derive(Debug)]
 pub struct IntervalLogWriter<W: Write> {
     writer: W,
@@ -39,7 +40,7 @@ impl<W: Write> IntervalLogWriter<W> {
     /// Writes the header.
     ///
     /// # Errors
-    /// Where the writer fails.
+    /// If the writer fails.
     pub fn new(mut writer: W, started_unix_ms: u64) -> io::Result<Self> {
         let started = started_unix_ms as f64 / 1000.0;
         writeln!(writer, "#[Histogram log format version 1.3]")?;
@@ -53,7 +54,7 @@ impl<W: Write> IntervalLogWriter<W> {
     /// Writes one interval.
     ///
     /// # Errors
-    /// Where the writer fails, or a count is beyond what the form can hold.
+    /// If the writer fails, or a count is too large for the format.
     pub fn write(&mut self, interval: &IntervalHistogram) -> io::Result<()> {
         let Some(histogram) = self.scratch.as_mut() else { return Ok(()) };
         histogram.reset();
@@ -66,10 +67,10 @@ impl<W: Write> IntervalLogWriter<W> {
         writeln!(self.writer, "Tag={tag},{second}.000,1.000,{max:.3},{}", STANDARD.encode(bytes))
     }
 
-    /// Hands everything on, so that a killed run loses a second at most.
+    /// Flushes, so that a killed run loses at most a second.
     ///
     /// # Errors
-    /// Where the writer fails.
+    /// If the writer fails.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
@@ -90,7 +91,7 @@ fn value<T: Copy>(names: &[(T, &str)], wanted: &str) -> Option<T> {
     names.iter().find(|(_, name)| *name == wanted).map(|(value, _)| *value)
 }
 
-/// What a tag may not hold, and what would not come back.
+/// Characters that a tag must not contain, or that would not be read back.
 const ESCAPED: [(char, &str); 5] = [('%', "%25"), ('_', "%5F"), (',', "%2C"), (';', "%3B"), ('\n', "%0A")];
 
 fn endpoint_text(endpoint: &str) -> String {
@@ -103,8 +104,9 @@ fn read_endpoint(text: &str) -> String {
     ESCAPED.iter().rev().fold(spaced, |text, (c, escaped)| text.replace(escaped, &c.to_string()))
 }
 
-/// `clinic_GET_/appointment/{id};fault;treatment;1.1.1;warm;answered;a`: a tag may hold neither comma nor space nor line break. The fourth part has
-/// the faults that were about the request, those that struck it, and those that struck its first call, as hexadecimal bits.
+/// `clinic_GET_/appointment/{id};fault;treatment;1.1.1;warm;answered;a`: a tag must not contain a
+/// comma, a space or a line break. The fourth part has the faults that were about the request,
+/// those that struck it, and those that struck its first call, as hexadecimal bits.
 fn tag_text(tag: &Tag, half: bool) -> String {
     let (phase, arm, outcome) = (name(&PHASES, &tag.phase), name(&ARMS, &tag.arm()), name(&OUTCOMES, &tag.outcome));
     let [about, struck, first] = [tag.rolls.about, tag.rolls.struck, tag.rolls.first].map(FaultSet::bits);
@@ -134,14 +136,14 @@ fn read_rolls(text: &str) -> Option<Rolls> {
     sets.next().is_none().then_some(rolls)
 }
 
-/// Reads a log back. A last line that was cut off by a kill is left out.
+/// Reads a log back. A last line that was cut off by a kill is skipped.
 ///
 /// # Errors
-/// Where it is not an interval log of ours.
+/// If it is not an interval log that brownout wrote.
 pub fn read_interval_log(text: &str) -> Result<Latencies, LogError> {
     let mut latencies = Latencies::default();
     let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    // The legend is no comment and no interval; the parser knows neither it nor the quotes.
+    // The legend is neither a comment nor an interval; the parser supports neither it nor quotes.
     let lines: String = text.get(..whole).unwrap_or_default().lines().filter(|l| !l.starts_with('"')).flat_map(|l| [l, "\n"]).collect();
     for entry in IntervalLogIterator::new(lines.as_bytes()) {
         let entry = entry.map_err(|error| match error {
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_cut_off_loses_its_last_line_only() {
+    fn a_log_that_was_cut_off_loses_only_its_last_line() {
         let (written, text) = log();
         let read = read_interval_log(&text[..text.len() - 20]).unwrap();
         let before = |latencies: &Latencies| latencies.blocks(|_| true, |second, _| (second < 5).then_some(()));

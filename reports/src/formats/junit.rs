@@ -1,4 +1,5 @@
-//! `junit.xml`: one test case an aim, an invariant, a fault, and one each for the books, the generator, the machine, the method and the undoing.
+//! `junit.xml`: one test case for each aim, invariant and fault, and one each for the ledgers, the
+//! generator, the machine, the method and the restore.
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
@@ -18,7 +19,7 @@ fn skipped(message: &str) -> TestCaseStatus {
     status
 }
 
-/// An error, where there is trouble; else a success.
+/// An error if there is trouble, else a success.
 fn sound(trouble: Option<&str>) -> TestCaseStatus {
     trouble.map_or_else(TestCaseStatus::success, |why| failed(NonSuccessKind::Error, why))
 }
@@ -26,7 +27,7 @@ fn sound(trouble: Option<&str>) -> TestCaseStatus {
 /// The report as JUnit's XML.
 ///
 /// # Errors
-/// Where it cannot be put as XML.
+/// If it cannot be written as XML.
 pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new(report.experiment.name.as_str());
     let mut add = |class: &str, name: String, status: TestCaseStatus| {

@@ -12,7 +12,7 @@ use std::{fs, io};
 use crate::latencies::Latencies;
 use crate::report::Report;
 
-/// One of them.
+/// One format.
 #[derive(Debug)]
 pub struct Format {
     /// Its module.
@@ -25,15 +25,15 @@ pub struct Format {
 /// When it is made.
 #[derive(Debug)]
 enum Made {
-    /// While the run goes on.
+    /// During the run.
     Meanwhile,
-    /// Once, when the run was judged.
+    /// Once, when the run is judged.
     Once(fn(&Report) -> String),
-    /// Then, and whenever the report is rendered again.
+    /// When the run is judged, and whenever the report is rendered again.
     Again(fn(&Report, &Latencies) -> io::Result<String>),
 }
 
-/// All that there are.
+/// All formats.
 pub const FORMATS: [Format; 5] = [
     Format { module: "html", file: "report.html", made: Made::Again(|report, latencies| Ok(html::write(report, latencies))) },
     Format { module: "interval_log", file: "latency.hlog", made: Made::Meanwhile },
@@ -48,10 +48,10 @@ pub enum RenderError {
     /// A file is missing or cannot be written.
     #[error("`{0}` cannot be read or written: {1}")]
     File(&'static str, io::Error),
-    /// `result.json` is of another form.
+    /// `result.json` has another format.
     #[error(transparent)]
     Result(#[from] result_json::ResultError),
-    /// `latency.hlog` is of another form.
+    /// `latency.hlog` has another format.
     #[error(transparent)]
     Log(#[from] interval_log::LogError),
 }
@@ -59,7 +59,7 @@ pub enum RenderError {
 /// Writes all files that are made from a report.
 ///
 /// # Errors
-/// Where a file cannot be written.
+/// If a file cannot be written.
 pub fn write_all(folder: &Path, report: &Report, latencies: &Latencies) -> io::Result<()> {
     for Format { file, made, .. } in FORMATS {
         if let Made::Once(write) = made {
@@ -78,10 +78,11 @@ fn write_rendered(folder: &Path, report: &Report, latencies: &Latencies) -> io::
     Ok(())
 }
 
-/// Renders a folder's report again from its `result.json` and `latency.hlog`, and leaves those two as they are.
+/// Renders a folder's report again from its `result.json` and `latency.hlog`, and does not change
+/// those two.
 ///
 /// # Errors
-/// Where one of the two is missing or of another form, or where a file cannot be written.
+/// If one of the two is missing or has another format, or a file cannot be written.
 pub fn render_again(folder: &Path) -> Result<Report, RenderError> {
     let read = |name: &'static str| fs::read_to_string(folder.join(name)).map_err(|error| RenderError::File(name, error));
     let report = result_json::read(&read("result.json")?)?;
@@ -125,7 +126,7 @@ mod tests {
             assert_eq!(render_again(folder.path()).unwrap(), report);
             let after = ["report.html", "summary.md", "junit.xml"].map(|name| fs::read_to_string(folder.path().join(name)).unwrap());
             assert!(before == after, "a file differs");
-            // For looking at it: BROWNOUT_KEEP_SAMPLE names a folder.
+            // To look at the sample, name a folder in BROWNOUT_KEEP_SAMPLE.
             if let Some(kept) = std::env::var_os("BROWNOUT_KEEP_SAMPLE") {
                 let name = format!("{}.html", report.verdict.name());
                 fs::copy(folder.path().join("report.html"), Path::new(&kept).join(name)).unwrap();

@@ -1,11 +1,12 @@
-//! `result.json`: the report for machines, with its version. What it says must not depend on any other file.
+//! `result.json`: the report for machines, with its version. Its meaning must not depend on any
+//! other file.
 
 use crate::report::{Report, VERSION};
 
 /// Why a result cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultError {
-    /// Not JSON, or not of this form.
+    /// Not JSON, or not in this format.
     #[error("`result.json` is not understood: {0}")]
     Form(#[from] serde_json::Error),
     /// Written by another version.
@@ -26,7 +27,7 @@ pub fn write(report: &Report) -> String {
 /// Reads it back.
 ///
 /// # Errors
-/// Where it is not of this form and version.
+/// If it does not have this format and version.
 pub fn read(text: &str) -> Result<Report, ResultError> {
     let Versioned { version } = serde_json::from_str(text)?;
     if version == VERSION { Ok(serde_json::from_str(text)?) } else { Err(ResultError::Version(version)) }

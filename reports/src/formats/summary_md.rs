@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_of_the_method_that_was_not_made_is_told_with_the_reason() {
+    fn a_check_of_the_method_that_was_not_made_is_shown_with_the_reason() {
         let mut measured = crate::sample::healthy();
         assert!(write(&crate::judge(&measured)).contains("\nThe method's check on itself: the control arm agrees with itself in "));
         measured.phases.retain(|span| span.phase != crate::Phase::Fault);

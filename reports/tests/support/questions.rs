@@ -1,4 +1,4 @@
-//! What the simulation asks the real code, and how often the answer was so.
+//! The questions of the simulation to the real code, and counts of the answers.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +18,11 @@ use super::worlds::{Moment, World};
 pub const BLOCK_S: u32 = 5;
 /// Requests a second and arm: 60 in a block.
 const PER_SECOND: u32 = 12;
-/// The share of requests that fail in the long run: those that take longest.
+/// The share of requests that fail in the long run: the slowest ones.
 const ERRORS: f64 = 0.02;
-/// What aims bound, and the time after which a request has failed.
+/// The quantiles that aims bound, and the quantile after which a request counts as failed.
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 1.0 - ERRORS];
-/// How far the truth lies from the bound of an absolute aim: bound times this is the truth.
+/// The truth of an absolute aim as a multiple of its bound.
 pub const TRUTHS: [(&str, f64); 5] =
     [("at the bound", 1.0), ("11 % better", 1.0 / 1.11), ("11 % worse", 1.11), ("twice as good", 0.5), ("twice as bad", 2.0)];
 /// The kinds of absolute aim.
@@ -33,36 +33,38 @@ pub const KINDS: [&str; 4] = ["p50", "p90", "p99", "errors"];
 pub enum Question {
     /// Absolute aims at each of [`TRUTHS`], one at a time, and the intervals under them.
     Aims,
-    /// Struck requests take so many times as long as control: is it seen?
+    /// Struck requests take this many times as long as control: is it found?
     Effect(f64),
-    /// An aim of a p99 ratio of 2, where it is so much in truth.
+    /// An aim of a p99 ratio of 2, when this is the true ratio.
     Ratio(f64),
-    /// Two faults that do nothing, one about all requests and the other about the slow half only, or both about all.
+    /// Two faults that do nothing, one about all requests and the other only about the slow half,
+    /// or both about all.
     TwoFaults {
         /// Whether both are about all requests.
         about_all: bool,
     },
-    /// Recovery within 5 s to aims of p90 and p99, of which the truth is so much.
+    /// Recovery within 5 s to aims on p90 and p99.
     Recovery {
         /// Requests a second.
         per_second: u32,
-        /// Truth over bound once the system is well.
+        /// Truth over bound once the system is healthy.
         truth: f64,
-        /// For how many seconds of the recovery phase it is not well.
+        /// For how many seconds of the recovery phase it is not healthy.
         bad_s: u32,
-        /// Whether it then fails at once; else it answers 20 times as slow.
+        /// Whether it fails at once during them; else it answers 20 times slower.
         fails: bool,
     },
-    /// Control takes so many times as long as in its baseline: is it named?
+    /// Control takes this many times as long as in its baseline: is it named?
     Interference(f64),
-    /// Aims of p90 and p99 on the baseline, where the truth is so many times the bound: is it noticed?
+    /// Aims on p90 and p99 in the baseline, when the truth is this many times the bound: is it
+    /// noticed?
     Baseline(f64),
 }
 
-/// How often something was so.
+/// How often each answer was given.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// How many runs were made.
+    /// The number of runs.
     pub runs: u64,
     hits: BTreeMap<String, u64>,
 }
@@ -72,18 +74,18 @@ impl Tally {
         *self.hits.entry(what).or_default() += u64::from(is);
     }
 
-    /// In how many runs it was so.
+    /// The number of runs with this answer.
     pub fn hits(&self, what: &str) -> u64 {
         *self.hits.get(what).unwrap_or_else(|| panic!("`{what}` was not asked, but {:?}", self.hits.keys()))
     }
 
-    /// In which share of the runs it was so.
+    /// The share of runs with this answer.
     pub fn share(&self, what: &str) -> f64 {
         self.hits(what) as f64 / self.runs as f64
     }
 }
 
-/// Asks in so many runs of so many blocks; the same seed gives the same runs.
+/// Asks in this many runs of this many blocks; the same seed gives the same runs.
 pub fn ask(question: Question, world: World, blocks: u32, runs: u64, seed: u64) -> Tally {
     let mut tally = Tally { runs, ..Tally::default() };
     let seconds = blocks * BLOCK_S;
@@ -107,20 +109,20 @@ pub fn ask(question: Question, world: World, blocks: u32, runs: u64, seed: u64) 
 struct Run<'a> {
     world: World,
     seconds: u32,
-    /// The true ones, at [`QUANTILES`].
+    /// The true quantiles, at [`QUANTILES`].
     quantiles: [f64; 4],
     random: &'a mut Pcg64Mcg,
     tally: &'a mut Tally,
 }
 
-/// An absolute aim with the truth about it.
+/// An absolute aim and its truth.
 struct Absolute {
     kind: &'static str,
     endpoint: &'static str,
     bound: Bound,
-    /// Misses in the long run.
+    /// The share of misses in the long run.
     long_run: f64,
-    /// Misses in the seconds of this run, as its load was.
+    /// The share of misses in the seconds of this run.
     here: f64,
 }
 
@@ -167,7 +169,7 @@ impl Run<'_> {
                 return Absolute { kind, endpoint: WITH_ERRORS, bound, long_run: ERRORS, here: self.world.above_in(moments, timeout) };
             }
         };
-        // Only asked for at the bound, where it is this.
+        // Used only at the bound, where it is this.
         Absolute { kind, endpoint: OF, bound, long_run: allowed, here: self.world.above_in(moments, limit) }
     }
 
@@ -179,7 +181,7 @@ impl Run<'_> {
         let mut count = |what: &str, is: bool| self.tally.count(format!("{kind} {truth}: {what}"), is);
         count("holds", answer == Answer::Holds);
         count("broken", answer == Answer::Broken);
-        // Where nothing is shared, the two are the same but for the last digits.
+        // If requests share nothing, the two are equal except for the last digits.
         let limit = allowed * 1.01;
         count("holds, but not here", answer == Answer::Holds && one.here > limit);
         count("broken, but not here", answer == Answer::Broken && one.here <= limit);
@@ -194,7 +196,8 @@ impl Run<'_> {
         self.tally.count(format!("{} covers these seconds", one.kind), covers(one.here));
     }
 
-    /// One fault whose dice part the requests of a fault phase; the struck take `times` as long.
+    /// One fault whose rolls divide the requests of a fault phase; struck requests take `times` as
+    /// long.
     fn two_arms(&mut self, times: f64) -> Measurements {
         let mut measured = empty(phases(&[(Phase::Fault, self.seconds)]), vec![delay("slow")], vec![]);
         measured.experiment.seed = self.random.random();

@@ -19,7 +19,7 @@ pub fn aim(bound: Bound) -> Expectation {
     Expectation { of: OF.into(), bound, arm: None, warm: false }
 }
 
-/// So many microseconds, as experiments write them.
+/// This many microseconds, as experiments write them.
 pub fn us(us: f64) -> faults::time::Time {
     Duration::from_micros(us.round() as u64).into()
 }
@@ -36,7 +36,7 @@ pub fn error(name: &str) -> Fault {
     serde_json::from_str(&text.replace("NAME", name)).unwrap()
 }
 
-/// Phases one after the other, in whole seconds.
+/// Phases one after another, in whole seconds.
 pub fn phases(lengths: &[(Phase, u32)]) -> Vec<PhaseSpan> {
     let mut from_s = 0.0;
     let span = |(phase, seconds): &(Phase, u32)| {
@@ -47,7 +47,7 @@ pub fn phases(lengths: &[(Phase, u32)]) -> Vec<PhaseSpan> {
     lengths.iter().map(span).collect()
 }
 
-/// A run without a single request, with its books empty and balanced.
+/// A run without any request, whose counts are empty and balanced.
 pub fn empty(phases: Vec<PhaseSpan>, faults: Vec<Fault>, expectations: Vec<Expectation>) -> Measurements {
     Measurements {
         experiment: Experiment {
@@ -91,7 +91,7 @@ pub fn empty(phases: Vec<PhaseSpan>, faults: Vec<Fault>, expectations: Vec<Expec
     }
 }
 
-/// A rule that was kept in so many checks.
+/// A rule that held in this many checks.
 pub fn rule(id: &str, checked: u64) -> Invariant {
     Invariant { id: id.into(), rule: "Nobody does what is forbidden.".into(), checked, broken: 0, broken_in_baseline: 0, exchanges: vec![] }
 }
@@ -103,7 +103,8 @@ pub fn record(measured: &mut Measurements, second: u32, tag: &Tag, us: f64, half
     measured.service_times.record(second, tag, us, half);
 }
 
-/// Books that agree with what was recorded: every eligible request is in the ledger of each fault that was about it.
+/// Sets counts that agree with the recorded requests: every eligible request is in the ledger of
+/// each fault that was about it.
 pub fn balance(measured: &mut Measurements) {
     let (latencies, books) = (&measured.latencies, &mut measured.books);
     let of = |outcome: Outcome| latencies.count(|tag| tag.outcome == outcome);

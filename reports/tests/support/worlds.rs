@@ -1,21 +1,22 @@
-//! Worlds whose latency is known exactly: the share of requests beyond any bound, in the long run and in the very seconds of one run.
+//! Worlds whose latency is known exactly: the share of requests beyond any bound, in the long run
+//! and in the actual seconds of one run.
 
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-/// Half of all requests take longer than this in a quiet second, in microseconds.
+/// The median in a quiet second, in microseconds.
 pub const BASE_US: f64 = 20_000.0;
-/// How long everybody waits in a common pause, in microseconds.
+/// How long all requests wait in a common pause, in microseconds.
 const PAUSE_US: f64 = 300_000.0;
-/// The chance that a second without a pause is followed by one with a pause, which takes one or two seconds.
+/// The probability that a pause, of one or two seconds, follows a second without one.
 const PAUSE_BEGINS: f64 = 0.02;
 
-/// How the requests of one moment spread around what is common to them.
+/// How the requests of one moment spread around their common part.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// Log-normal with this standard deviation of the logarithm.
     LogNormal(f64),
-    /// Log-normal (0.25); a share of the requests takes so many times as long.
+    /// Log-normal (0.25); a share of the requests takes several times as long.
     Slow {
         /// The share.
         share: f64,
@@ -31,7 +32,7 @@ pub enum Load {
     Steady,
     /// The logarithm of latency follows an autoregression, second by second: its memory and its standard deviation.
     Ar1(f64, f64),
-    /// Now and then all requests of a second or two wait.
+    /// Sometimes all requests of a second or two wait.
     Pauses,
     /// Latency grows by this share over the run.
     Drift(f64),
@@ -73,7 +74,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// A second in which nothing is shared.
+    /// A second in which requests share nothing.
     pub const QUIET: Self = Self { ln_shift: 0.0, wait_us: 0.0 };
 }
 
@@ -110,10 +111,10 @@ impl Shape {
 }
 
 impl World {
-    /// What the requests of each of so many seconds share, drawn from the stationary distribution.
+    /// What the requests of each second share, drawn from the stationary distribution.
     pub fn moments(self, seconds: u32, random: &mut Pcg64Mcg) -> Vec<Moment> {
         let mut level = normal(random);
-        // Long enough that nobody knows any more in which second the world began.
+        // Long enough that the start of the world no longer matters.
         let mut paused = (0..100).fold(0, |paused, _| next_pause(paused, random));
         (0..seconds)
             .map(|second| match self.load {
@@ -146,7 +147,7 @@ impl World {
         moments.iter().map(|moment| self.above(*moment, us)).sum::<f64>() / moments.len() as f64
     }
 
-    /// The latency that this share of all requests stays below in the long run, in microseconds.
+    /// The latency below which this share of all requests is in the long run, in microseconds.
     pub fn quantile(self, quantile: f64, seconds: u32) -> f64 {
         let weighted = self.stationary(seconds);
         let above = |us: f64| weighted.iter().map(|(weight, moment)| weight * self.above(*moment, us)).sum::<f64>();
@@ -168,7 +169,8 @@ impl World {
                 grid.iter().map(|z| ((-z * z / 2.0).exp() / sum, Moment { ln_shift: deviation * z, wait_us: 0.0 })).collect()
             }
             Load::Pauses => {
-                // A pause takes 1.5 s on average, and (1 - p) / p seconds lie between one and the next.
+                // A pause takes 1.5 s on average, and (1 - p) / p seconds are between one and the
+                // next.
                 let paused = 1.5 / (1.5 + (1.0 - PAUSE_BEGINS) / PAUSE_BEGINS);
                 vec![(1.0 - paused, Moment::QUIET), (paused, Moment { wait_us: PAUSE_US, ..Moment::QUIET })]
             }

@@ -1,4 +1,4 @@
-//! A thousand runs, each killed at a random moment and taken back.
+//! A thousand runs, each killed at a random moment, then recovered.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a bench fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! One run against a control plane on this machine: attach, arm, renew, calm, delete the plan, detach. It can be killed at any moment; what it
-//! leaves is what `recover` must find.
+//! One run against a control plane on this machine: attach, arm, renew, calm, delete the plan,
+//! detach. It can be killed at any moment; `recover` must then find what is left behind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an account lets run at once, and what time it is there. It only looks.
+//! Reads an account's concurrency limit and AWS's clock. It changes nothing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -14,13 +14,14 @@ use crate::secret::Variables;
 /// An account in one Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Invocations at once of all functions without a reserved concurrency; none where Lambda does not say.
+    /// The unreserved concurrency of the account; `None` if Lambda does not report it.
     pub at_once: Option<u32>,
-    /// How far this machine's clock is from AWS's, either way; none where no answer told the time. Answers tell it in whole seconds.
+    /// The difference between this machine's clock and AWS's; `None` if no answer had a date. The
+    /// resolution is one second.
     pub clock_off: Option<Duration>,
 }
 
-/// Keeps the header `date` of an answer.
+/// Records the header `date` of an answer.
 #[derive(Debug, Clone, Default)]
 struct Date(Arc<Mutex<Option<String>>>);
 
@@ -41,10 +42,10 @@ impl Intercept for Date {
 }
 
 impl Lambda {
-    /// The account that the credentials are of.
+    /// The account of the credentials.
     ///
     /// # Errors
-    /// What the call says.
+    /// The error of the call.
     pub async fn account(&self) -> Result<Account, CallError> {
         let date = Date::default();
         let asked = self.client.get_account_settings().customize().interceptor(date.clone()).send().await;
@@ -56,7 +57,7 @@ impl Lambda {
     }
 }
 
-/// How far `now` is from what an HTTP date says.
+/// The difference between `now` and an HTTP date.
 fn off(date: &str, now: SystemTime) -> Option<Duration> {
     let there = httpdate::parse_http_date(date).ok()?;
     Some(now.duration_since(there).unwrap_or_else(|behind| behind.duration()))
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_off_either_way_and_a_date_that_is_none_says_nothing() {
+    fn a_clock_can_be_ahead_or_behind_and_an_invalid_date_gives_no_difference() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         for (now, apart) in [(784_111_777, 0), (784_111_787, 10), (784_111_700, 77)] {

@@ -1,5 +1,6 @@
-//! Plans where the extension reads them: an SSM parameter, or an object in S3. Arming, renewing and calming are one look and one small write each.
-//! Whoever deletes or replaces a plan has stopped its faults: it is never written again.
+//! Writes plans where the extension reads them: an SSM parameter, or an object in S3. Arming,
+//! renewing and calming are one read and one small write each. If another user deletes or replaces
+//! a plan, its faults are stopped and it is never written again.
 
 use std::time::SystemTime;
 
@@ -13,7 +14,7 @@ mod store;
 pub use store::Store;
 use store::Written;
 
-/// Where a plan stands.
+/// Where a plan is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A parameter of SSM, up to 8 KB.
@@ -28,7 +29,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// What `BROWNOUT_PLAN` holds for it.
+    /// The value of `BROWNOUT_PLAN` for it.
     pub fn address(&self) -> String {
         match self {
             Self::Parameter(name) => format!("ssm:{name}"),
@@ -36,7 +37,7 @@ impl Place {
         }
     }
 
-    /// The place that `BROWNOUT_PLAN` names, where it is one of these.
+    /// The place that `BROWNOUT_PLAN` names, if it is one of these.
     pub fn parse(address: &str) -> Option<Self> {
         if let Some(name) = address.strip_prefix("ssm:").filter(|name| !name.is_empty()) {
             return Some(Self::Parameter(name.to_owned()));
@@ -45,20 +46,21 @@ impl Place {
         (!bucket.is_empty() && !key.is_empty()).then(|| Self::Object { bucket: bucket.to_owned(), key: key.to_owned() })
     }
 
-    /// Whether nobody but this run writes there: its id is the last part of the name.
+    /// Whether only this run writes there: its id is the last part of the name.
     fn is_named_after(&self, run: &str) -> bool {
         let (Self::Parameter(name) | Self::Object { key: name, .. }) = self;
         name.rsplit('/').next() == Some(run)
     }
 
-    /// Whether nobody wrote between the revision `before`, or nothing, and this one. A parameter is numbered; an object is only ever written
-    /// where the one before is still there.
+    /// Whether there was no other write between `before` (`None`: no revision) and this revision. A
+    /// parameter's versions are numbered; an object is written only if the previous one is still
+    /// there.
     fn follows(&self, before: Option<&str>, revision: &str) -> bool {
         let number = |revision: &str| revision.parse::<i64>().ok();
         matches!(self, Self::Object { .. }) || number(revision) == before.map_or(Some(0), number).map(|before| before + 1)
     }
 
-    /// The most bytes that fit.
+    /// The largest plan, in bytes.
     pub fn most_bytes(&self) -> usize {
         match self {
             Self::Parameter(_) => LONGEST_PARAMETER,
@@ -69,20 +71,20 @@ impl Place {
 
 const LONGEST_PARAMETER: usize = 8192;
 
-/// Why a plan is not in force, or not out of it.
+/// Why a plan could not be put in force, calmed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum ArmError {
     /// It does not fit.
     #[error("the plan has `{bytes}` bytes and `{place}` takes `{most}`; have fewer faults, or keep it in S3 (`s3://<bucket>/<key>`)")]
     TooLong {
-        /// What it has.
+        /// Its size.
         bytes: usize,
-        /// Where it should go.
+        /// Where it should be written.
         place: String,
-        /// What fits.
+        /// The limit.
         most: usize,
     },
-    /// Somebody else's plan, or something else, is there.
+    /// Another run's plan, or something else, is there.
     #[error("`{place}` holds something that is not a plan of run `{run}`; name another place, or delete it")]
     Taken {
         /// Where.
@@ -90,40 +92,41 @@ pub enum ArmError {
         /// The run that wanted it.
         run: String,
     },
-    /// Somebody deleted or replaced the plan: its faults are stopped, and stay so.
+    /// Another user deleted or replaced the plan: its faults are stopped and stay stopped.
     #[error("another process {how} `{place}`, which stops the faults")]
     Stopped {
         /// Where.
         place: String,
-        /// What they did.
+        /// How it was stopped.
         how: Brake,
     },
-    /// A call said no, or nothing for too long. A plan that is in force ends with its lease, within 60 s.
+    /// A call failed, or got no answer in time. A plan that is in force ends with its lease, within
+    /// 60 s.
     #[error("`{place}` was not written")]
     Call {
         /// Where.
         place: String,
-        /// What the last call said.
+        /// The error of the last call.
         #[source]
         cause: CallError,
     },
-    /// The line before the change could not be written.
+    /// The journal's line before the change could not be written.
     #[error("`{place}` was not written")]
     Journal {
         /// Where.
         place: String,
-        /// What the journal said.
+        /// The error of the journal.
         #[source]
         cause: JournalError,
     },
 }
 
-/// What somebody else did to a plan that stops its faults.
+/// How another user stopped the faults of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Brake {
-    /// It is not there any more.
+    /// The plan was deleted.
     Deleted,
-    /// Something else is there.
+    /// Something else was written in its place.
     Replaced,
 }
 
@@ -136,22 +139,23 @@ impl std::fmt::Display for Brake {
     }
 }
 
-/// A plan in its place, or on its way there. Its sequence rises with every write, so that no extension takes an older one for a newer.
+/// A plan in its place, or being written there. Its sequence rises with every write, so that no
+/// extension mistakes an older plan for a newer one.
 #[derive(Debug)]
 pub struct Armed {
     store: Store,
     place: Place,
     plan: Plan,
-    /// The revision that is ours; none before the first write.
+    /// The revision that this run wrote last; `None` before the first write.
     ours: Option<String>,
-    /// What was sent last: where its answer was lost, it may be there all the same.
+    /// What was sent last. If its answer was lost, it may still have been written.
     sent: Option<String>,
-    /// What somebody did that stops the faults for good.
+    /// How another user stopped the faults for good.
     brake: Option<Brake>,
 }
 
 impl Armed {
-    /// A plan that is nowhere yet.
+    /// A plan that is not written yet.
     pub fn new(store: Store, place: Place, plan: Plan) -> Self {
         Self { store, place, plan, ours: None, sent: None, brake: None }
     }
@@ -159,7 +163,7 @@ impl Armed {
     /// Puts a plan in force.
     ///
     /// # Errors
-    /// Where it does not fit, something else is in its place, or it is not written.
+    /// If it is too long, something else is in its place, or the write fails.
     pub async fn arm(store: Store, journal: &dyn Journal, place: Place, plan: Plan) -> Result<Self, ArmError> {
         let mut armed = Self::new(store, place, plan);
         armed.write(journal).await?;
@@ -169,26 +173,28 @@ impl Armed {
     /// Renews the lease.
     ///
     /// # Errors
-    /// Where it is not written; the faults then end with the lease.
+    /// If the write fails; the faults then end with the lease.
     pub async fn renew(&mut self, journal: &dyn Journal) -> Result<(), ArmError> {
         self.plan.sequence += 1;
         self.write(journal).await
     }
 
-    /// Puts another plan of the same run in its place; its sequence becomes the next one, but for the first.
+    /// Replaces the plan by another one of the same run. The sequence is incremented, except at the
+    /// first write.
     ///
     /// # Errors
-    /// Where it is not written; the faults then end with the lease.
+    /// If the write fails; the faults then end with the lease.
     pub async fn replace(&mut self, journal: &dyn Journal, plan: Plan) -> Result<(), ArmError> {
         let sequence = if self.may_stand() { plan.sequence.max(self.plan.sequence + 1) } else { plan.sequence };
         self.plan = Plan { sequence, ..plan };
         self.write(journal).await
     }
 
-    /// Puts a plan without faults in its place: traffic is normal as soon as it is read. Where somebody stopped the faults before, they are.
+    /// Writes a plan without faults: traffic is normal as soon as it is read. If another user
+    /// already stopped the faults, there is nothing to do.
     ///
     /// # Errors
-    /// Where it is not written; the faults then end with the lease.
+    /// If the write fails; the faults then end with the lease.
     pub async fn calm(&mut self, journal: &dyn Journal) -> Result<(), ArmError> {
         if !self.may_stand() {
             return Ok(());
@@ -200,38 +206,40 @@ impl Armed {
         }
     }
 
-    /// Looks whether the plan is still as it was written.
+    /// Checks whether the plan is still as it was written.
     ///
     /// # Errors
-    /// [`ArmError::Stopped`] where it is not; or what the call said.
+    /// [`ArmError::Stopped`] if it is not; otherwise the error of the call.
     pub async fn look(&mut self) -> Result<(), ArmError> {
         let there = self.store.get(&self.place).await.map_err(|cause| self.failed(cause))?;
         self.compare(there.as_ref())
     }
 
-    /// Whether something of ours may be in the place.
+    /// Whether this run's plan may be in the place.
     pub fn may_stand(&self) -> bool {
         self.ours.is_some() || self.sent.is_some()
     }
 
-    /// Deletes what is in the plan's place; where nothing of ours was ever there, or nothing is any more, there is nothing to do.
+    /// Deletes what is in the plan's place. If this run never wrote there, or nothing is there any
+    /// more, it does nothing.
     ///
     /// # Errors
-    /// Where it may still be there.
+    /// If it may still be there.
     pub async fn disarm(self, journal: &dyn Journal) -> Result<(), ArmError> {
         if self.may_stand() { self.store.clear(journal, &self.place).await } else { Ok(()) }
     }
 
-    /// The same with the patience of another store.
+    /// The same plan with another store, which may have another patience.
     #[must_use]
     pub fn with(self, store: Store) -> Self {
         Self { store, ..self }
     }
 
-    /// Takes up the plan that a run of this name left in a place, so that it can be calmed and deleted; none where there is none of its.
+    /// Finds the plan that a run with this name left in a place, so that it can be calmed and
+    /// deleted; `None` if there is no such plan.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub async fn left_by(store: Store, place: Place, run: &str) -> Result<Option<Self>, ArmError> {
         let there = store.get_at_last(&place).await.map_err(|cause| ArmError::Call { place: place.address(), cause })?;
         let plan = |there: &Written| Plan::read(there.text.as_bytes()).ok().filter(|plan| plan.run == run);
@@ -248,7 +256,7 @@ impl Armed {
         ArmError::Stopped { place: self.place.address(), how }
     }
 
-    /// Whether what is there is what we wrote last.
+    /// Checks that the stored plan is the one that this run wrote last.
     fn compare(&mut self, there: Option<&Written>) -> Result<(), ArmError> {
         if let Some(how) = self.brake {
             return Err(self.stopped(how));
@@ -264,7 +272,7 @@ impl Armed {
             (None, Some(_)) => Err(self.stopped(Brake::Deleted)),
             (Some(_), Some(_)) => Err(self.stopped(Brake::Replaced)),
             (Some(_), None) => {
-                // What we sent was refused for it.
+                // The other write came first, so the last one sent was refused.
                 self.sent = None;
                 Err(ArmError::Taken { place: self.place.address(), run: self.plan.run.clone() })
             }
@@ -272,7 +280,8 @@ impl Armed {
     }
 
     async fn write(&mut self, journal: &dyn Journal) -> Result<(), ArmError> {
-        // Its end is written with it: an environment that starts after our death must not begin the lease anew.
+        // The plan contains the end of its lease: an environment that starts after this process
+        // died must not begin the lease again.
         self.plan.begin_lease(SystemTime::now());
         let (place, text, most) = (self.place.address(), self.plan.to_json(), self.place.most_bytes());
         if text.len() > most {
@@ -290,7 +299,8 @@ impl Armed {
         }
     }
 
-    /// Looks first, so that a lost answer is found and nobody else's change is written over.
+    /// Reads first, so that a write whose answer was lost is found and another user's change is not
+    /// overwritten.
     async fn write_once(&mut self, text: &str) -> Result<(), ArmError> {
         let there = self.store.get(&self.place).await.map_err(|cause| self.failed(cause))?;
         self.compare(there.as_ref())?;
@@ -303,7 +313,8 @@ impl Armed {
             self.ours = Some(put);
             return Ok(());
         }
-        // Somebody stopped the faults between our look and our write, and what we wrote must not stand.
+        // Another user stopped the faults between the read and the write; remove what was just
+        // written.
         let stopped = self.stopped(Brake::Replaced);
         let deleted = self.store.patience().insist(|| self.store.delete(&self.place)).await;
         deleted.map_err(|cause| self.failed(cause))?;

@@ -1,4 +1,4 @@
-//! One call that failed: what it means for whoever made it.
+//! A failed call, and what it means for the caller.
 
 use aws_sdk_lambda::config::http::HttpResponse;
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
@@ -10,13 +10,14 @@ use crate::secret::Variables;
 pub enum Meaning {
     /// 409, 412, 429, 5xx, or no answer: it may have been carried out or not. Look, and try again.
     Again,
-    /// What was asked for does not exist.
+    /// The resource does not exist.
     Missing,
     /// Trying again would not help.
     Final,
 }
 
-/// A call that failed. No value of a variable is in it: Lambda's own words quote all of them when they are over 4 KB.
+/// A call that failed. It contains no value of a variable: Lambda's own message quotes all of them
+/// when they are over 4 KB.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{call}` of `{of}` failed with `{code}`: {message}")]
 pub struct CallError {
@@ -26,14 +27,14 @@ pub struct CallError {
     pub of: String,
     /// The exception's name, or how the connection failed.
     pub code: String,
-    /// AWS's words, cut where they begin to quote.
+    /// AWS's message, cut where it begins to quote variables.
     pub message: String,
     /// What it means.
     pub meaning: Meaning,
 }
 
 impl CallError {
-    /// Reads what the SDK says; `hidden` are values that must not be in it.
+    /// Converts an SDK error; `hidden` are values that must not be in it.
     pub fn read<E>(call: &'static str, of: &str, error: &SdkError<E, HttpResponse>, hidden: &Variables) -> Self
     where
         E: ProvideErrorMetadata,
@@ -60,13 +61,14 @@ impl CallError {
 }
 
 impl CallError {
-    /// An answer whose end never came.
+    /// The error for an answer that was cut short.
     pub(crate) fn cut_short(call: &'static str, of: &str) -> Self {
         let (code, message) = ("no answer".to_owned(), "the answer ended too early".to_owned());
         Self { call, of: of.to_owned(), code, message, meaning: Meaning::Again }
     }
 
-    /// Whether the same call may go well later. Somebody else's parameter that came first is found by the next look.
+    /// Whether the same call may succeed later. If another user created the parameter first, the
+    /// next read finds it.
     pub(crate) fn may_pass(&self) -> bool {
         self.meaning == Meaning::Again || self.code == "ParameterAlreadyExists"
     }
@@ -80,7 +82,7 @@ fn said(error: Option<&impl std::error::Error>) -> String {
 fn meaning(status: u16, code: &str) -> Meaning {
     match (status, code) {
         (404, _) | (_, "ResourceNotFoundException" | "ParameterNotFound") => Meaning::Missing,
-        // `Throttling` and its kin come as 400 from some services.
+        // Some services return `Throttling` and similar errors as 400.
         (409 | 412 | 429 | 500.., _) | (_, "ThrottlingException" | "Throttling" | "TooManyUpdates" | "InternalServerError") => {
             Meaning::Again
         }

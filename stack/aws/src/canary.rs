@@ -1,5 +1,7 @@
-//! A version with ours for a share of an alias's calls: treatment and control by Lambda itself. `$LATEST` is touched only until the version is
-//! published; the way back is one update of the alias. What is published is what the alias runs already, and the layer: nothing else.
+//! Publishes a version with the layer and gives it a share of an alias's calls: Lambda itself
+//! separates treatment and control. `$LATEST` is changed only until the version is published; one
+//! update of the alias undoes the share. The version is what the alias already runs, plus the
+//! layer.
 
 mod difference;
 
@@ -18,27 +20,27 @@ use crate::marker::{Marker, Run};
 use crate::secret::Variables;
 use crate::undo::{Proof, UndoError, undo};
 
-/// A version with ours and its share of an alias.
+/// A version with the layer, and its share of an alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canary {
     /// The function.
     pub function: String,
     /// The alias.
     pub alias: String,
-    /// The version with ours.
+    /// The version with the layer.
     pub version: String,
 }
 
 /// Why there is no canary.
 #[derive(Debug, thiserror::Error)]
 pub enum CanaryError {
-    /// The share is none.
+    /// The share is invalid.
     #[error("`{0}` thousandths is not a share; it is 1 to 1000")]
     Share(u16),
-    /// The wish names no alias, by which the way back is found.
+    /// The wish names no alias, which is needed to undo the share.
     #[error("the wish names no alias; give the one that is to be shifted")]
     NoAlias,
-    /// The alias stands for `$LATEST`, which cannot be one of two.
+    /// The alias points to `$LATEST`, which cannot share calls with a version.
     #[error("alias `{0}` points to `$LATEST`, which cannot share its calls; point it to a version")]
     Latest(String),
     /// It already has two versions.
@@ -52,12 +54,12 @@ pub enum CanaryError {
     Differs {
         /// The alias.
         alias: String,
-        /// The version that it stands for.
+        /// The version that it points to.
         version: String,
-        /// What differs, without any value.
+        /// The settings that differ, without their values.
         settings: Vec<String>,
     },
-    /// Somebody was faster.
+    /// Another user published a version first.
     #[error("another deployment published version `{0}` while the layer was on `$LATEST`; it keeps the layer")]
     Published(String),
     /// The version was published and cannot be called.
@@ -65,28 +67,29 @@ pub enum CanaryError {
     NotActive {
         /// The version.
         version: String,
-        /// What Lambda says of it.
+        /// Lambda's reason.
         reason: String,
     },
-    /// A call said no, or nothing for too long; what there is of the canary is taken back where that is possible.
+    /// A call failed, or got no answer in time; the canary is undone as far as possible.
     #[error("the canary was not made")]
     Call(#[from] CallError),
-    /// The line before the change could not be written.
+    /// The journal's line before the change could not be written.
     #[error("the canary was not made")]
     Journal(#[from] crate::journal::JournalError),
-    /// `$LATEST` could not be attached to.
+    /// Attaching to `$LATEST` failed.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// It was begun and could not be taken back.
+    /// It was begun and could not be undone.
     #[error("the canary was begun and is not taken back")]
     Undo(#[from] UndoError),
 }
 
-/// Attaches to `$LATEST`, publishes it, takes ours out of `$LATEST` again, and gives the version a share (in thousandths) of the alias's calls.
-/// The version's own variables hold the way back, so that `recover` finds it wherever this ends.
+/// Attaches to `$LATEST`, publishes it, detaches from `$LATEST` again, and gives the version a
+/// share (in thousandths) of the alias's calls. The version's own variables hold the undo record,
+/// so that `recover` finds it wherever this ends.
 ///
 /// # Errors
-/// Where it is refused, or did not work and was taken back.
+/// If it is refused, or failed and was undone.
 pub async fn begin(lambda: &Lambda, journal: &dyn Journal, function: &str, wish: &Wish, share: u16) -> Result<Canary, CanaryError> {
     if !(1..=1000).contains(&share) {
         return Err(CanaryError::Share(share));
@@ -109,7 +112,7 @@ pub async fn begin(lambda: &Lambda, journal: &dyn Journal, function: &str, wish:
     Ok(Canary { function: function.to_owned(), alias: alias.to_owned(), version })
 }
 
-/// Whether an alias can be shared now, reading only.
+/// Whether an alias can be shared now; read-only.
 ///
 /// # Errors
 /// Why it cannot.
@@ -117,11 +120,11 @@ pub async fn preview(lambda: &Lambda, function: &str, alias: &str) -> Result<(),
     check(lambda, function, alias).await.map(drop)
 }
 
-/// Takes a version's share away, waits until no call comes to it any more, and deletes it. Nothing that is not the run's is touched: other
-/// weights stay.
+/// Sets a version's share to 0, waits until it gets no more calls, and deletes it. It touches only
+/// what belongs to the run: other weights stay.
 ///
 /// # Errors
-/// Where the alias still gives it calls, or it could not be deleted.
+/// If the alias still sends it calls, or it could not be deleted.
 pub async fn take_back(
     lambda: &Lambda,
     journal: &dyn Journal,
@@ -138,7 +141,8 @@ pub async fn take_back(
         Err(CanaryError::Journal(cause)) => return Err(UndoError::Journal { function: function.to_owned(), cause }),
         Err(other) => return Err(UndoError::Unsettled { function: format!("{function}:{alias}"), reason: other.to_string() }),
     }
-    // Not every front end of Lambda knows at once what an alias stands for: a call to a version that is gone fails.
+    // Lambda's front ends learn of an alias's change with a delay, and a call to a deleted version
+    // fails.
     tokio::time::sleep(lambda.grace).await;
     let entry = Entry::DeletingVersion { function: function.to_owned(), run: run.clone(), version: version.to_owned() };
     journal.note(&entry).map_err(|cause| UndoError::Journal { function: function.to_owned(), cause })?;
@@ -150,7 +154,7 @@ pub async fn take_back(
         let error = CallError::read("DeleteFunction", function, &error, &Variables::default());
         match error.meaning {
             Meaning::Missing => return Ok(Proof::OursGone),
-            // 409 is also said while another alias stands for it.
+            // Lambda also returns 409 while another alias points to the version.
             Meaning::Again if pauses.pause().await => (),
             Meaning::Again | Meaning::Final => return Err(failed(error)),
         }
@@ -169,7 +173,8 @@ fn shared_with(alias: &GetAliasOutput) -> Option<&std::collections::HashMap<Stri
     alias.routing_config()?.additional_version_weights().filter(|weights| !weights.is_empty())
 }
 
-/// What the alias stands for, which is what `$LATEST` is.
+/// Checks that the alias can be shared and runs the same as `$LATEST`; returns the configuration it
+/// runs.
 async fn check(lambda: &Lambda, function: &str, name: &str) -> Result<GetFunctionConfigurationOutput, CanaryError> {
     let alias = read_alias(lambda, function, name).await?;
     let version = alias.function_version().unwrap_or("$LATEST");
@@ -200,7 +205,8 @@ async fn configuration(lambda: &Lambda, function: &str, version: Option<&str>) -
     lambda.patience.insist(once).await
 }
 
-/// Waits until a version can be called: a snapshot of SnapStart takes minutes. Somebody may have changed `$LATEST` before it was published.
+/// Waits until a version can be called: a SnapStart snapshot takes minutes. Another user may have
+/// changed `$LATEST` before it was published.
 async fn active(
     lambda: &Lambda,
     function: &str,
@@ -228,7 +234,7 @@ async fn active(
     }
 }
 
-/// Publishes `$LATEST` with ours in it, or finds that this run already has.
+/// Publishes `$LATEST` with the layer, or finds that this run already has.
 async fn publish(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &Run) -> Result<String, CanaryError> {
     let mut pauses = lambda.patience.begin();
     loop {
@@ -252,11 +258,13 @@ async fn publish_once(lambda: &Lambda, journal: &dyn Journal, function: &str, ru
     let call = lambda.client.publish_version().function_name(function).description(description(run)).set_revision_id(latest);
     let published = call.send().await.map_err(|error| CallError::read("PublishVersion", function, &error, &Variables::default()))?;
     let version = published.version().unwrap_or_default().to_owned();
-    // Where nothing changed since somebody published, Lambda gives that version again; it is not ours to delete.
+    // If nothing changed since another user published, Lambda returns that version again; brownout
+    // must not delete it.
     if published.description() == Some(description(run).as_str()) { Ok(version) } else { Err(CanaryError::Published(version)) }
 }
 
-/// The description of a version that a run publishes: one without it was published by somebody else.
+/// The description of a version that a run publishes. A version without it was published by another
+/// user.
 fn description(run: &Run) -> String {
     format!("brownout run {run}")
 }

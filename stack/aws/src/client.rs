@@ -1,4 +1,5 @@
-//! The calls to Lambda that are made here, each once: whoever calls reads again before trying again, so the SDK itself must not retry.
+//! The calls to Lambda, each made once: the caller reads again before a retry, so the SDK itself
+//! must not retry.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::function::Function;
 use crate::patience::Patience;
 use crate::secret::Variables;
 
-/// Lambda, and how patient we are with it.
+/// The Lambda client, and how long calls are retried.
 #[derive(Debug, Clone)]
 pub struct Lambda {
     pub(crate) client: aws_sdk_lambda::Client,
@@ -22,18 +23,19 @@ pub struct Lambda {
     pub(crate) grace: Duration,
 }
 
-/// How long a version may still be called after its alias has let it go: nobody says when the last front end of Lambda knows.
+/// How long a version may still be called after its alias stops sending it calls. AWS does not
+/// document how long Lambda's front ends take to learn of a change.
 pub const GRACE: Duration = Duration::from_secs(60);
 
 impl Lambda {
-    /// Calls are made as `config` says, once each, and given up after 20 s without an answer.
+    /// Calls use `config`, without the SDK's own retries and with a timeout of 20 s.
     pub fn new(config: &SdkConfig, patience: Patience) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
         let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         Self { client: aws_sdk_lambda::Client::from_conf(config.build()), patience, grace: GRACE }
     }
 
-    /// The same with another time than [`GRACE`] for which a version outlives its share of an alias.
+    /// The same client with another grace period than [`GRACE`] before a version is deleted.
     #[must_use]
     pub fn with_grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
@@ -42,7 +44,7 @@ impl Lambda {
     /// `$LATEST` as it is now.
     ///
     /// # Errors
-    /// What the call says.
+    /// The error of the call.
     pub async fn function(&self, name: &str) -> Result<Function, CallError> {
         let read = self.client.get_function_configuration().function_name(name).send().await;
         match read {
@@ -51,10 +53,10 @@ impl Lambda {
         }
     }
 
-    /// The same, tried again while that may help.
+    /// The same, with retries while they may help.
     ///
     /// # Errors
-    /// What the last call says.
+    /// The error of the last call.
     pub async fn function_at_last(&self, name: &str) -> Result<Function, CallError> {
         self.patience.insist(|| self.function(name)).await
     }
@@ -69,10 +71,10 @@ impl Lambda {
         }
     }
 
-    /// What of the surroundings matters to an attach: the layer, code signing, reserved concurrency.
+    /// The surroundings that matter to an attach: the layer, code signing, reserved concurrency.
     ///
     /// # Errors
-    /// What the last call says; a layer that is not there is no error, but a part of the answer.
+    /// The error of the last call; a missing layer is not an error but part of the answer.
     pub async fn surroundings(&self, name: &str, layer: &Layer) -> Result<Surroundings, CallError> {
         self.patience.insist(|| self.surroundings_once(name, layer)).await
     }
@@ -100,14 +102,14 @@ impl Lambda {
         let read = self.client.get_code_signing_config().code_signing_config_arn(arn).send().await;
         let read = read.map_err(|error| CallError::read("GetCodeSigningConfig", arn, &error, &Variables::default()))?;
         let policies = read.code_signing_config().and_then(|config| config.code_signing_policies());
-        // One that says nothing warns.
+        // The default policy is to warn.
         Ok(policies.and_then(|policies| policies.untrusted_artifact_on_deployment()) == Some(&CodeSigningPolicy::Enforce))
     }
 
-    /// Every version of one function, `$LATEST` among them, page by page. States are not told.
+    /// Every version of one function, including `$LATEST`, page by page. The listing has no states.
     ///
     /// # Errors
-    /// What the last call says.
+    /// The error of the last call.
     pub async fn versions(&self, function: &str) -> Result<Vec<Function>, CallError> {
         let (mut all, mut marker) = (Vec::new(), None);
         loop {
@@ -124,10 +126,10 @@ impl Lambda {
         }
     }
 
-    /// Every function of the account and region in every version, page by page.
+    /// Every version of every function in the account and region, page by page.
     ///
     /// # Errors
-    /// What the last call says.
+    /// The error of the last call.
     pub async fn functions(&self) -> Result<Vec<Function>, CallError> {
         let (mut all, mut marker, mut pauses) = (Vec::new(), None, self.patience.begin());
         loop {

@@ -1,4 +1,4 @@
-//! A function as it was read, without the link to its code that `GetFunction` would give.
+//! A function as it was read, without the link to its code that `GetFunction` would return.
 
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration};
@@ -20,20 +20,20 @@ pub enum Package {
 /// The status of the last update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastUpdate {
-    /// It is through.
+    /// It is complete.
     Successful,
-    /// It is under way; every other update is refused.
+    /// It is in progress; every other update is refused.
     InProgress,
     /// It failed, for this reason.
     Failed(String),
 }
 
-/// What is known of the variables.
+/// Whether the variables could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readable {
-    /// All of them.
+    /// They were read.
     Yes(Variables),
-    /// Lambda could not decrypt them for us: writing them whole would lose every one.
+    /// Lambda could not decrypt them for this caller: an update would lose all of them.
     No {
         /// The exception's name, such as `AccessDeniedException`.
         code: String,
@@ -61,9 +61,9 @@ pub struct Function {
     pub state: String,
     /// The status of the last update.
     pub last_update: LastUpdate,
-    /// Changes with every change, and once more when an update is through.
+    /// Changes with every update, and once more when an update completes.
     pub revision: Option<String>,
-    /// A hash of the configuration, where Lambda gives one.
+    /// A hash of the configuration, if Lambda reports one.
     pub config_sha: Option<String>,
     /// A hash of the code.
     pub code_sha: Option<String>,

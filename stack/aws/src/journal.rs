@@ -1,4 +1,5 @@
-//! The second copy of the way back: one JSON line before each change, on the disk before the change is made.
+//! The second copy of the undo records: one JSON line before each change, synced to disk before the
+//! change is made.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,49 +9,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::marker::{Record, Run};
 
-/// What is about to be done. No value of a variable is in it but those of keys of ours.
+/// A change that is about to be made. It contains values only of variables that brownout sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Entry {
-    /// A function is about to be attached to.
+    /// The layer is about to be attached to a function.
     Attaching {
         /// The function.
         function: String,
-        /// What will be set, and the way back.
+        /// What will be set, and how to undo it.
         record: Record,
     },
-    /// A run is about to be taken out of a function.
+    /// A run's changes to a function are about to be undone.
     Undoing {
         /// The function.
         function: String,
-        /// Whose it is.
+        /// The run.
         run: Run,
     },
-    /// A version with ours in it is about to be published.
+    /// A version with the layer is about to be published.
     Publishing {
         /// The function.
         function: String,
-        /// Whose it is.
+        /// The run.
         run: Run,
     },
-    /// An alias is about to give a version with ours a share, or to take it away (`share` 0).
+    /// An alias is about to give a version with the layer a share of its calls, or none (`share`
+    /// 0).
     Shifting {
         /// The function.
         function: String,
-        /// Whose it is.
+        /// The run.
         run: Run,
         /// The alias.
         alias: String,
-        /// The version with ours.
+        /// The version with the layer.
         version: String,
-        /// In thousandths.
+        /// The share in thousandths.
         share_thousandths: u16,
     },
-    /// A version with ours in it is about to be deleted.
+    /// A version with the layer is about to be deleted.
     DeletingVersion {
         /// The function.
         function: String,
-        /// Whose it is.
+        /// The run.
         run: Run,
         /// The version.
         version: String,
@@ -59,7 +61,7 @@ pub enum Entry {
     Arming {
         /// Where, as `BROWNOUT_PLAN` names it.
         plan: String,
-        /// Whose it is.
+        /// The run.
         run: String,
         /// The plan's sequence.
         sequence: u64,
@@ -73,7 +75,7 @@ pub enum Entry {
     },
 }
 
-/// Why a line is not in the journal: the change that it announces must not be made.
+/// A journal line could not be written; the change that it announces must not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("`{path}` cannot be written; choose a writable folder with free space")]
 pub struct JournalError {
@@ -84,12 +86,12 @@ pub struct JournalError {
     pub cause: std::io::Error,
 }
 
-/// Where changes are written down before they are made.
+/// Records changes before they are made.
 pub trait Journal: Send + Sync {
-    /// Writes one line; it is safe once this returns.
+    /// Writes one line; it is on disk once this returns.
     ///
     /// # Errors
-    /// Where it is not known to be safe.
+    /// If it is not known to be on disk.
     fn note(&self, entry: &Entry) -> Result<(), JournalError>;
 }
 
@@ -101,13 +103,13 @@ pub struct File {
 }
 
 impl File {
-    /// Opens a journal to add to it; its folder has to be there.
+    /// Opens a journal to append to it; its folder must exist.
     ///
     /// # Errors
-    /// Where it cannot be opened.
+    /// If it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let opened = std::fs::File::options().create(true).append(true).open(path).and_then(|file| {
-            // The file's name is safe only once its folder is.
+            // The file's name is durable only once its folder is synced.
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             std::fs::File::open(folder)?.sync_all()?;
             Ok(file)
@@ -118,10 +120,10 @@ impl File {
 }
 
 impl File {
-    /// What stands in it.
+    /// Its entries.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn entries(&self) -> std::io::Result<Vec<Entry>> {
         read(&self.path)
     }
@@ -139,16 +141,17 @@ impl Journal for File {
     }
 }
 
-/// The entries of a journal. A line that is not understood is left out: the last one may have been cut short, and its change was not made then.
+/// The entries of a journal. A line that cannot be parsed is skipped: the last one may have been
+/// cut short, and then its change was not made.
 ///
 /// # Errors
-/// Where the file cannot be read.
+/// If the file cannot be read.
 pub fn read(path: &Path) -> std::io::Result<Vec<Entry>> {
     let text = std::fs::read(path)?;
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// The last record that a journal has of each function, for those of `run` if one is named.
+/// The last record of each function in a journal, only those of `run` if one is given.
 pub fn records<'a>(entries: &'a [Entry], run: Option<&'a Run>) -> std::collections::BTreeMap<&'a str, &'a Record> {
     let attaching = entries.iter().filter_map(|entry| match entry {
         Entry::Attaching { function, record } if run.is_none_or(|run| record.run == *run) => Some((function.as_str(), record)),
@@ -162,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_noted_is_read_back_and_a_cut_line_is_left_out() {
+    fn entries_are_read_back_and_a_cut_line_is_skipped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.ndjson");
         let entry = Entry::Undoing { function: "f".to_owned(), run: Run::try_from("r".to_owned()).unwrap() };
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_cannot_be_written_says_which() {
+    fn a_journal_that_cannot_be_written_is_named_in_the_error() {
         let error = File::open(Path::new("/nowhere/journal")).unwrap_err();
         assert!(error.to_string().contains("`/nowhere/journal`"), "{error}");
     }

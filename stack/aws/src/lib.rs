@@ -1,5 +1,6 @@
-//! Attaches the extension to functions in AWS, arms and calms it, and takes everything back as it was. What is decided is decided purely from what
-//! was read, and acted upon elsewhere; a value of somebody's variable is never shown, logged or kept.
+//! Attaches the extension to functions in AWS, arms and calms it, and restores everything.
+//! Decisions are pure functions of what was read, and are carried out elsewhere. The value of a
+//! user's variable is never shown, logged or stored.
 
 pub mod account;
 pub mod arm;
@@ -25,7 +26,8 @@ pub use patience::Patience;
 
 pub use aws_config::SdkConfig;
 
-/// Credentials, Region and endpoint as the SDK finds them; `region` takes precedence where it is given.
+/// Credentials, Region and endpoint as the SDK finds them; `region` takes precedence if it is
+/// given.
 pub async fn config(region: Option<&str>) -> SdkConfig {
     let found = aws_config::defaults(aws_config::BehaviorVersion::latest());
     match region {
@@ -37,7 +39,7 @@ pub async fn config(region: Option<&str>) -> SdkConfig {
 /// Whether the SDK finds credentials.
 ///
 /// # Errors
-/// Where it does not, and why.
+/// Why it does not find them.
 pub async fn credentials(config: &SdkConfig) -> Result<(), String> {
     let provider = config.credentials_provider().ok_or("nothing provides them")?;
     let provided = aws_sdk_lambda::config::ProvideCredentials::provide_credentials(&provider).await;

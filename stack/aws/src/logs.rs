@@ -1,4 +1,5 @@
-//! Reads the ledgers that extensions write on standard output: CloudWatch Logs keeps them, seconds to a minute late and in any order.
+//! Reads the ledgers that extensions write on standard output. CloudWatch Logs delivers them
+//! seconds to a minute late, in any order.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,11 +13,12 @@ use tokio::time::Instant;
 use crate::call::{CallError, Meaning};
 use crate::secret::Variables;
 
-/// Lines with both words: a log in JSON has the ledger's line as it is, within another object, or as a text. What else has them is sorted out here.
-/// Syntax: CloudWatch Logs, filter patterns for terms.
+/// Matches lines with both words: a JSON log contains the ledger's line unchanged, within another
+/// object, or as a string. Other lines that match are filtered out here. Syntax: CloudWatch Logs,
+/// filter patterns for terms.
 const PATTERN: &str = "brownout entry";
 
-/// A line may come so long after newer ones: so far back every look goes again.
+/// How long after newer lines a line may arrive: every look reads this far back again.
 const LATE: Duration = Duration::from_secs(90);
 
 /// The ledger of one function.
@@ -24,19 +26,19 @@ const LATE: Duration = Duration::from_secs(90);
 pub struct Ledger {
     client: aws_sdk_cloudwatchlogs::Client,
     group: String,
-    /// Milliseconds since 1970 from which lines count.
+    /// Lines count from this time on, in milliseconds since 1970.
     from: i64,
-    /// The newest line of the looks that read every page.
+    /// The newest line of all looks that read every page.
     newest: i64,
-    /// Lines that were told already, with their time: they are read again.
+    /// Lines that were already returned, with their time: they are read again.
     told: HashMap<String, i64>,
-    /// A look of which a page could not be read: the next one goes on there.
+    /// A look that failed at a page; the next look continues there.
     interrupted: Option<Sweep>,
-    /// When the last look began that read every page.
+    /// When the last complete look began.
     read_at: Instant,
 }
 
-/// All pages from a time on.
+/// The position in the pages from a time on.
 #[derive(Debug)]
 struct Sweep {
     since: i64,
@@ -45,12 +47,12 @@ struct Sweep {
     begun: Instant,
 }
 
-/// What a look found.
+/// The result of a look.
 #[derive(Debug)]
 pub struct Look {
-    /// The entries that have come since the last look.
+    /// The entries that came since the last look.
     pub entries: Vec<Entry>,
-    /// Why it did not find all of them; the next one goes on where this one ended.
+    /// Why it is incomplete; the next look continues where this one ended.
     pub failed: Option<CallError>,
 }
 
@@ -64,12 +66,12 @@ impl Ledger {
         Self { client, group: group.to_owned(), from, newest: from, told, interrupted: None, read_at }
     }
 
-    /// When the last look began that found all there was.
+    /// When the last complete look began.
     pub fn read_at(&self) -> Instant {
         self.read_at
     }
 
-    /// Looks for entries. A group that is not there yet has none.
+    /// Looks for entries. A group that does not exist yet has no entries.
     pub async fn look(&mut self) -> Look {
         let late = i64::try_from(LATE.as_millis()).unwrap_or(i64::MAX);
         let since = (self.newest - late).max(self.from);
@@ -82,7 +84,7 @@ impl Ledger {
                 Err(error) => match CallError::read("FilterLogEvents", &self.group, &error, &Variables::default()) {
                     missing if missing.meaning == Meaning::Missing => break,
                     error => {
-                        // A token that is not taken any more is of no use: all pages are read again.
+                        // If the service no longer accepts the token, all pages are read again.
                         self.interrupted = (error.meaning == Meaning::Again).then_some(sweep);
                         return Look { entries, failed: Some(error) };
                     }
@@ -107,7 +109,7 @@ impl Ledger {
     }
 }
 
-/// The entry in a line, however the function's log is formatted.
+/// The entry in a line, in any log format.
 fn entry(line: &str) -> Option<Entry> {
     let plain = Entry::from_line(line);
     if plain.is_some() || !line.starts_with('{') {
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_however_the_log_is_formatted() {
+    fn a_line_is_read_in_every_log_format() {
         let written = Entry::Note { place: "orders".into(), what: "said \"so\"".into() };
         let line = written.to_line();
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();

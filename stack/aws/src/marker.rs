@@ -1,4 +1,4 @@
-//! The way back, which stands in the function itself: the variable [`UNDO`].
+//! The undo record, which is stored in the function itself, in the variable [`UNDO`].
 
 use std::collections::BTreeMap;
 
@@ -43,52 +43,53 @@ impl From<Run> for String {
     }
 }
 
-/// What a run did to a function, and what undoes it. Keys are short: all of it counts into the 4 KB.
+/// What a run did to a function, and what undoes it. Keys are short: the record counts towards the
+/// limit of 4 KB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Record {
-    /// Whose it is.
+    /// The run.
     pub run: Run,
     /// When it was attached, in seconds since 1970.
     pub at: u64,
-    /// When it is over at the latest, likewise.
+    /// When it expires, likewise.
     pub until: u64,
-    /// The layer that was added; none where the function had it.
+    /// The layer that was added; `None` if the function already had it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
-    /// What was set, beside [`UNDO`] itself.
+    /// The variables that were set, besides [`UNDO`] itself.
     pub set: BTreeMap<String, String>,
-    /// The values before of those that there were; only of what is in `set`.
+    /// The previous values of variables in `set` that existed before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<String, String>,
-    /// The configuration's hash before.
+    /// The previous hash of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha: Option<String>,
-    /// The alias that a version published with this is given a share of.
+    /// The alias, if a version published with the layer gets a share of its calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
 }
 
 impl Record {
-    /// The record as the variable holds it.
+    /// The record as it is written in the variable.
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Whether it is over at `now`, in seconds since 1970.
+    /// Whether it has expired at `now`, in seconds since 1970.
     pub fn is_over(&self, now: u64) -> bool {
         self.until <= now
     }
 }
 
-/// What [`UNDO`] says.
+/// The content of [`UNDO`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
-    /// Nothing of ours is there.
+    /// There is no marker.
     None,
     /// A record.
     Of(Record),
-    /// It is there and not understood, or the variables cannot be read.
+    /// It cannot be parsed, or the variables cannot be read.
     Unreadable,
 }
 

@@ -1,4 +1,4 @@
-//! How long something is tried again, and how fast.
+//! How long calls are retried, and how fast.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use crate::call::{CallError, Meaning};
 
-/// How long something is tried again. An update of a function takes up to a minute; a function in a VPC, several.
+/// How long a call is retried. An update of a function takes up to a minute; in a VPC, several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// From the first try to the last.
+    /// The time from the first try to the last.
     pub total: Duration,
-    /// The first pause; each one after it is twice as long.
+    /// The first pause; each further one is twice as long.
     pub first: Duration,
     /// The longest pause.
     pub most: Duration,
@@ -33,7 +33,7 @@ pub(crate) struct Pauses {
 }
 
 impl Patience {
-    /// For a person who waits: ten seconds in all.
+    /// For a command that a person waits for: ten seconds in all.
     pub fn brief() -> Self {
         Self { total: Duration::from_secs(10), ..Self::default() }
     }
@@ -42,7 +42,7 @@ impl Patience {
         Pauses { end: Instant::now() + self.total, next: self.first, most: self.most }
     }
 
-    /// Makes a call again while that may help, and gives the last answer.
+    /// Retries a call while that may help, and returns the last answer.
     pub(crate) async fn insist<T, Answer>(self, call: impl Fn() -> Answer) -> Result<T, CallError>
     where
         Answer: Future<Output = Result<T, CallError>>,
@@ -58,7 +58,8 @@ impl Patience {
 }
 
 impl Pauses {
-    /// Waits; false where there is no more time. Half of a pause is by chance, so that two that met do not meet again.
+    /// Waits; false if the time is used up. Half of a pause is random, so that two callers that
+    /// collided do not collide again.
     pub(crate) async fn pause(&mut self) -> bool {
         let chance = RandomState::new().build_hasher().finish() % 1000;
         let time = self.next / 2 + self.next / 2 * u32::try_from(chance).unwrap_or(0) / 1000;

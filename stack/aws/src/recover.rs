@@ -1,4 +1,5 @@
-//! Finds what runs left behind, from the functions alone, and takes it back. A journal only helps where somebody took our marker out.
+//! Finds what runs left behind, from the functions alone, and undoes it. A journal is needed only
+//! if another user removed the marker.
 
 use crate::call::CallError;
 use crate::canary;
@@ -15,14 +16,15 @@ pub struct Found {
     pub function: String,
     /// `$LATEST` or a number.
     pub version: String,
-    /// What its marker says; none where that is not understood.
+    /// The record in its marker; `None` if it cannot be read.
     pub record: Option<Record>,
-    /// Whether it is a version that somebody else published, which nobody can change.
+    /// Whether it is a version that another user published; versions cannot be changed.
     pub published: bool,
 }
 
 impl Found {
-    /// Whether its run is over at `now`, in seconds since 1970. What is not understood is never over: nobody knows whose it is.
+    /// Whether its run has expired at `now`, in seconds since 1970. An unreadable marker never
+    /// expires, because its run is unknown.
     pub fn is_over(&self, now: u64) -> bool {
         self.record.as_ref().is_some_and(|record| record.is_over(now))
     }
@@ -30,7 +32,7 @@ impl Found {
     fn read(function: &Function) -> Option<Self> {
         let record = match Marker::of(function) {
             Marker::Of(record) => Some(record),
-            // Variables that cannot be read are not a marker.
+            // Unreadable variables alone do not mean that there is a marker.
             Marker::Unreadable if matches!(function.variables, crate::function::Readable::Yes(_)) => None,
             Marker::Unreadable | Marker::None => return None,
         };
@@ -39,28 +41,29 @@ impl Found {
         Some(Self { function: function.name.clone(), version: function.version.clone(), record, published })
     }
 
-    /// What is left of it for somebody to do, where it cannot be taken out.
+    /// The error that tells the user what to do, if it is a version that cannot be changed.
     pub fn published(&self) -> Option<UndoError> {
         self.published.then(|| UndoError::Published { function: self.function.clone(), version: self.version.clone() })
     }
 }
 
-/// Versions of a function that somebody published while `is_ours` was on it.
+/// Versions of a function that another user published while a record that matches `is_ours` was in
+/// it.
 ///
 /// # Errors
-/// What the listing says.
+/// The error of the listing.
 pub async fn published(lambda: &Lambda, function: &str, is_ours: impl Fn(&Record) -> bool) -> Result<Vec<UndoError>, CallError> {
     let found = lambda.versions(function).await?;
     let found = found.iter().filter_map(Found::read).filter(|found| found.record.as_ref().is_some_and(&is_ours));
     Ok(found.filter_map(|found| found.published()).collect())
 }
 
-/// Whose leftovers are taken back.
+/// Which leftovers are undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// Those of runs that are over at this time, in seconds since 1970.
+    /// Those of runs that have expired at this time, in seconds since 1970.
     Over(u64),
-    /// Those of one run, over or not: it is known to be dead.
+    /// Those of one run, even if it has not expired: the caller knows that it is dead.
     Of(Run),
     /// All; for an account in which nothing runs.
     All,
@@ -76,16 +79,16 @@ impl Which {
     }
 }
 
-/// What became of one leftover.
+/// The result for one leftover.
 #[derive(Debug)]
 pub struct Recovered {
     /// The function.
     pub function: String,
     /// `$LATEST` or a number.
     pub version: String,
-    /// Whose it was.
+    /// The run that left it.
     pub run: Run,
-    /// Where its plan stood, as `BROWNOUT_PLAN` named it: [`crate::arm::Store::clear_of`] deletes it.
+    /// Where its plan was, as `BROWNOUT_PLAN` named it: [`crate::arm::Store::clear_of`] deletes it.
     pub plan: Option<String>,
     /// How it is known to be clean, or why it is not.
     pub result: Result<Proof, UndoError>,
@@ -98,20 +101,22 @@ impl Recovered {
     }
 }
 
-/// Everything that runs left in the account and region; touches nothing.
+/// Everything that runs left in the account and region; read-only.
 ///
 /// # Errors
-/// What the listing says.
+/// The error of the listing.
 pub async fn list(lambda: &Lambda) -> Result<Vec<Found>, CallError> {
     Ok(lambda.functions().await?.iter().filter_map(Found::read).collect())
 }
 
-/// Takes back what `which` means. `noted` are the entries of journals that are at hand; none are needed.
+/// Undoes the leftovers that `which` selects. `noted` are the entries of available journals; they
+/// are optional.
 ///
-/// Versions that somebody published while ours was attached keep it, since a version never changes: each is an error that says so.
+/// A version that another user published while the layer was attached keeps it, because versions
+/// never change; each gives an error that says so.
 ///
 /// # Errors
-/// What the listing says; what became of each leftover is in the answer.
+/// The error of the listing; the result for each leftover is in the answer.
 pub async fn recover(lambda: &Lambda, journal: &dyn Journal, which: &Which, noted: &[Entry]) -> Result<Vec<Recovered>, CallError> {
     let mut recovered = Vec::new();
     let found = list(lambda).await?;

@@ -1,13 +1,14 @@
-//! Values of variables: handed on, never shown.
+//! Values of variables: passed on, never shown.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// A value that may be somebody's password. It has no `Display` and no `Serialize`, and its `Debug` says nothing.
+/// A value that may be a password. It has no `Display` and no `Serialize`, and its `Debug` prints
+/// nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The value itself, for whoever hands it on.
+    /// The value itself, only to pass it on.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -29,11 +30,11 @@ impl std::fmt::Debug for Secret {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Variables(BTreeMap<String, Secret>);
 
-/// The most that Lambda takes: 4 KB for all of them together, measured as compact JSON.
+/// Lambda's limit: 4 KB for all variables together, measured as compact JSON.
 pub const MOST_BYTES: usize = 4096;
 
 impl Variables {
-    /// The value of one.
+    /// The value of a variable.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(Secret::expose)
     }
@@ -43,12 +44,12 @@ impl Variables {
         self.0.len()
     }
 
-    /// Sets one; its value before, where it had one.
+    /// Sets a variable and returns its previous value, if it had one.
     pub fn set(&mut self, name: &str, value: &str) -> Option<Secret> {
         self.0.insert(name.to_owned(), Secret(value.to_owned()))
     }
 
-    /// Takes one out.
+    /// Removes a variable.
     pub fn unset(&mut self, name: &str) {
         self.0.remove(name);
     }
@@ -59,12 +60,13 @@ impl Variables {
         serde_json::to_string(&plain).map_or(usize::MAX, |json| json.len())
     }
 
-    /// All of them as the SDK takes them.
+    /// All variables in the SDK's type.
     pub fn plain(&self) -> HashMap<String, String> {
         self.0.iter().map(|(name, value)| (name.clone(), value.0.clone())).collect()
     }
 
-    /// `text` with every value of four characters or more replaced, as it stands and as JSON would write it.
+    /// `text` with every value of four characters or more replaced, both raw and as JSON would
+    /// write it.
     pub fn hide_in(&self, text: &str) -> String {
         let mut values: Vec<_> = self.0.values().map(Secret::expose).filter(|value| value.len() >= 4).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));

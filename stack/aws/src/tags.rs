@@ -1,10 +1,10 @@
-//! The tags by which a team says that a function may be struck, and that it is one of production's.
+//! The tags with which a team says that a function may be struck, or belongs to production.
 
 use crate::call::CallError;
 use crate::client::Lambda;
 use crate::secret::Variables;
 
-/// Words that mean that customers are behind a function.
+/// Words that mean that customers use a function.
 const PRODUCTION: [&str; 4] = ["prod", "production", "prd", "live"];
 
 /// A function's tags.
@@ -12,7 +12,7 @@ const PRODUCTION: [&str; 4] = ["prod", "production", "prd", "live"];
 pub struct Tags(Vec<(String, String)>);
 
 impl Tags {
-    /// Whether the function carries `key` with `value`.
+    /// Whether the function has the tag `key` with `value`.
     pub fn has(&self, key: &str, value: &str) -> bool {
         self.0.iter().any(|(name, found)| name == key && found == value)
     }
@@ -23,12 +23,14 @@ impl Tags {
     }
 }
 
-/// Whether one of the words of a name is one of production's: `prod-eu`, `orders_live`, `clinicProd2`, but not `product`.
+/// Whether one of the words of a name means production: `prod-eu`, `orders_live`, `clinicProd2`,
+/// but not `product`.
 pub fn is_production(name: &str) -> bool {
     words(name).iter().any(|word| PRODUCTION.contains(&word.as_str()))
 }
 
-/// The words of a name in small letters: runs of letters, of which a capital after a small one begins the next.
+/// The words of a name in lower case: runs of letters; an upper-case letter after a lower-case one
+/// begins a new word.
 fn words(name: &str) -> Vec<String> {
     let (mut words, mut was_small) = (vec![String::new()], false);
     for c in name.chars() {
@@ -47,7 +49,7 @@ impl Lambda {
     /// The tags of the function with this ARN.
     ///
     /// # Errors
-    /// What the last call says.
+    /// The error of the last call.
     pub async fn tags(&self, arn: &str) -> Result<Tags, CallError> {
         let once = || async {
             let read = self.client.list_tags().resource(arn).send().await;
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_of_production_is_seen_whatever_its_key() {
+    fn a_production_tag_is_found_under_any_key() {
         let tags = |key: &str, value: &str| Tags(vec![("team".into(), "orders".into()), (key.into(), value.into())]);
         for (key, value, seen) in [
             ("env", "prod", true),

@@ -1,4 +1,4 @@
-//! The way back: an inverse patch, never a snapshot. What somebody else changed meanwhile stays.
+//! Undo: an inverse patch, never a snapshot. What another user changed meanwhile stays.
 
 use crate::attach::update::Update;
 use crate::call::{CallError, Meaning};
@@ -10,13 +10,14 @@ use crate::marker::{Marker, Record, Run, UNDO};
 /// How a function is known to be clean of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// Its configuration has the hash that it had before.
+    /// Its configuration has the same hash as before.
     Identical,
-    /// Its hash is another, or is not given: somebody else changed it meanwhile. Our layer and our values are gone.
+    /// Its hash differs or is not reported: another user changed the function meanwhile. brownout's
+    /// layer and values are gone.
     OursGone,
-    /// Nothing of the run was there.
+    /// The run had left nothing.
     NothingThere,
-    /// The function itself is gone.
+    /// The function no longer exists.
     FunctionGone,
 }
 
@@ -31,49 +32,49 @@ impl std::fmt::Display for Proof {
     }
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// It is clean.
     Clean(Proof),
-    /// An update is under way.
+    /// An update is in progress.
     Wait,
-    /// This update takes ours out.
+    /// Remove the layer with this update.
     Update(Update),
-    /// It is clean as it is written, but Lambda failed to put that in force: the same again.
+    /// The configuration is clean, but Lambda failed to apply it: repeat the update.
     Again(Update, String),
 }
 
-/// Why a function is not as it was.
+/// Why a function could not be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum UndoError {
-    /// A call said no, or nothing for too long.
+    /// A call failed, or got no answer in time.
     #[error("`{function}` is not undone yet; `brownout recover` tries again")]
     Call {
         /// The function.
         function: String,
-        /// What the last call said.
+        /// The error of the last call.
         #[source]
         cause: CallError,
     },
-    /// The line before the change could not be written.
+    /// The journal's line before the change could not be written.
     #[error("`{function}` is not undone yet")]
     Journal {
         /// The function.
         function: String,
-        /// What the journal said.
+        /// The error of the journal.
         #[source]
         cause: JournalError,
     },
-    /// An update is under way, or fails, for too long.
+    /// Updates stay in progress, or keep failing, for too long.
     #[error("`{function}` is not settled: {reason}; look at it, then `brownout recover`")]
     Unsettled {
         /// The function.
         function: String,
-        /// How it stands.
+        /// The last state.
         reason: String,
     },
-    /// A version that somebody published meanwhile keeps ours: versions never change.
+    /// A version that another user published meanwhile keeps the layer: versions never change.
     #[error(
         "version {version} of `{function}` was published while the layer was on it, and keeps it, idle; publish anew, let every alias of version \
          {version} stand for that, then delete it"
@@ -84,23 +85,24 @@ pub enum UndoError {
         /// The version.
         version: String,
     },
-    /// What the run set cannot be known.
+    /// The run's changes cannot be determined.
     #[error(
         "`{0}` has a variable `BROWNOUT_UNDO` that is not understood or not readable; give its journal, or take our layer and variables out by hand"
     )]
     Unreadable(String),
 }
 
-/// Decides what is to be done to take `run` out of `function`; `known` is the record where the function's own is gone.
+/// Decides how to remove `run` from `function`; `known` is the record to use if the function's own
+/// is gone.
 ///
 /// # Errors
-/// Where there is a marker that cannot be read, and no record is known.
+/// If there is a marker that cannot be read, and no record is known.
 pub fn decide(function: &Function, run: &Run, known: Option<&Record>) -> Result<Step, UndoError> {
     let unreadable = || UndoError::Unreadable(function.name.clone());
     let Readable::Yes(_) = &function.variables else { return Err(unreadable()) };
     let record = match Marker::of(function) {
         Marker::Of(record) if record.run == *run => record,
-        // Another run could only take hold after nothing of this one was left.
+        // Another run can attach only after this one was removed completely.
         Marker::Of(_) => return Ok(Step::Clean(Proof::NothingThere)),
         Marker::None => match known {
             Some(known) => known.clone(),
@@ -123,7 +125,7 @@ pub fn decide(function: &Function, run: &Run, known: Option<&Record>) -> Result<
     Ok(Step::Clean(if same { Proof::Identical } else { Proof::OursGone }))
 }
 
-/// Whether something that `record` says was done is still there, beside the marker.
+/// Whether any change in `record` is still there, apart from the marker.
 pub fn remains(function: &Function, record: &Record) -> bool {
     let bare = unchanged(function).map(|mut update| {
         update.variables.unset(UNDO);
@@ -132,7 +134,7 @@ pub fn remains(function: &Function, record: &Record) -> bool {
     without(function, record).is_some_and(|update| Some(update) != bare)
 }
 
-/// The function without what `record` says was done; none where nothing of it is left.
+/// The update that undoes the changes in `record`; `None` if none of them is left.
 fn without(function: &Function, record: &Record) -> Option<Update> {
     let mut update = unchanged(function)?;
     if let Some(at) = record.layer.as_ref().and_then(|ours| update.layers.iter().rposition(|layer| layer == ours)) {
@@ -155,10 +157,10 @@ fn unchanged(function: &Function) -> Option<Update> {
     Some(Update { layers: function.layers.clone(), variables: variables.clone(), revision: function.revision.clone() })
 }
 
-/// Takes `run` out of `$LATEST` of a function, and proves it.
+/// Removes `run` from `$LATEST` of a function, and verifies it.
 ///
 /// # Errors
-/// Where it is not known to be clean.
+/// If it is not known to be clean.
 pub async fn undo(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &Run, known: Option<&Record>) -> Result<Proof, UndoError> {
     let (mut pauses, mut sent, mut known) = (lambda.patience.begin(), false, known.cloned());
     let last = loop {
@@ -166,7 +168,8 @@ pub async fn undo(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &
             Err(error) if error.meaning == Meaning::Missing => return Ok(Proof::FunctionGone),
             Err(error) => Last::Call(error),
             Ok(read) => {
-                // Whoever takes the marker out between two of our looks leaves us what we read.
+                // Keep the record that was read: another user may remove the marker between two
+                // reads.
                 if let (Marker::Of(record), true) = (Marker::of(&read), known.is_none()) {
                     known = Some(record).filter(|record| record.run == *run);
                 }
@@ -205,7 +208,7 @@ pub async fn undo(lambda: &Lambda, journal: &dyn Journal, function: &str, run: &
     })
 }
 
-/// What was seen last.
+/// The last observed problem.
 enum Last {
     Call(CallError),
     State(String),

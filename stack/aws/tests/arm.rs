@@ -1,4 +1,4 @@
-//! Plans in SSM: armed, renewed, calmed and deleted, whatever happens at one call.
+//! Plans in SSM: armed, renewed, calmed and deleted, with every failure at one call.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -33,7 +33,7 @@ async fn arm(world: &World, plan: Plan) -> Result<Armed, ArmError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_is_armed_renewed_calmed_and_deleted_whatever_happens_at_one_call() {
+async fn a_plan_is_armed_renewed_calmed_and_deleted_despite_a_failure_at_any_one_call() {
     use Accident::{Busy, Internal, ReplyLost, RequestLost, Throttled};
     for (effect, accident) in
         (0..12).flat_map(|effect| [Busy, Internal, ReplyLost, RequestLost, Throttled].map(|accident| (effect, accident)))
@@ -54,7 +54,7 @@ async fn a_plan_is_armed_renewed_calmed_and_deleted_whatever_happens_at_one_call
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_plan_that_is_written_says_when_its_lease_is_over() {
+async fn every_written_plan_contains_the_end_of_its_lease() {
     let world = World::with(control_plane::Function::new(function()));
     let ends_with_its_lease = |from: SystemTime| {
         let (plan, _) = there(&world).unwrap();
@@ -74,12 +74,12 @@ async fn every_plan_that_is_written_says_when_its_lease_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_of_more_than_4_kb_is_an_advanced_parameter_that_is_calmed_and_of_more_than_8_kb_none() {
+async fn a_plan_above_4_kb_becomes_an_advanced_parameter_and_above_8_kb_is_refused() {
     let world = World::with(control_plane::Function::new(function()));
     let mut armed = arm(&world, plan(60)).await.unwrap();
     assert_eq!(there(&world).unwrap().1, "Advanced");
     armed.renew(&world).await.unwrap();
-    // Fewer bytes than a standard one takes, and it stays an advanced one.
+    // It now fits into a standard parameter, but stays an advanced one.
     armed.calm(&world).await.unwrap();
     let (calm, tier) = there(&world).unwrap();
     assert_eq!((calm.faults.len(), tier.as_str()), (0, "Advanced"));
@@ -89,7 +89,7 @@ async fn a_plan_of_more_than_4_kb_is_an_advanced_parameter_that_is_calmed_and_of
     assert!(error.to_string().contains("s3://<bucket>/<key>"), "{error}");
 }
 
-/// What somebody else does to the parameter: deletes it, or writes something.
+/// What another user does to the parameter: deletes it, or writes something.
 const HANDS: [(Brake, Option<&str>); 3] = [
     (Brake::Deleted, None),
     (Brake::Replaced, Some("off")),
@@ -97,7 +97,7 @@ const HANDS: [(Brake, Option<&str>); 3] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn whoever_deletes_or_replaces_a_plan_has_stopped_its_faults_for_good() {
+async fn deleting_or_replacing_a_plan_stops_its_faults_for_good() {
     for (brake, hand) in HANDS {
         let world = World::with(control_plane::Function::new(function()));
         let mut armed = arm(&world, plan(1)).await.unwrap();
@@ -112,20 +112,20 @@ async fn whoever_deletes_or_replaces_a_plan_has_stopped_its_faults_for_good() {
         }
         armed.calm(&world).await.unwrap();
         assert_eq!(world.scripted.lock().unwrap().plane.parameters, left, "{brake}: nothing is written over it");
-        // It was made by this run and bears its name, so that nothing is left of it in the end.
+        // The parameter was created by this run and has its name, so it is deleted in the end.
         armed.disarm(&world).await.unwrap();
         assert!(world.scripted.lock().unwrap().plane.parameters.is_empty());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_stops_the_faults_between_our_look_and_our_write_is_obeyed() {
+async fn a_stop_between_the_read_and_the_write_is_obeyed() {
     for value in [None, Some("off".to_owned())] {
         let world = World::with(control_plane::Function::new(function()));
         let mut armed = arm(&world, plan(1)).await.unwrap();
         {
             let mut scripted = world.scripted.lock().unwrap();
-            // The journal's line, the look, and then the write.
+            // The journal's line, the read, and then the write.
             let write = scripted.effects + 2;
             scripted.script = Script::from([(write, Accident::Parameter { name: NAME.to_owned(), value })]);
         }
@@ -136,7 +136,7 @@ async fn whoever_stops_the_faults_between_our_look_and_our_write_is_obeyed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_runs_that_begin_together_one_has_the_place_and_the_other_leaves_it_alone() {
+async fn if_two_runs_begin_together_one_gets_the_place_and_the_other_does_not_touch_it() {
     let world = World::with(control_plane::Function::new(function()));
     let store = Store::new(&world.config(), PATIENCE);
     let mut both = ["r1", "r2"].map(|run| {
@@ -154,7 +154,7 @@ async fn of_two_runs_that_begin_together_one_has_the_place_and_the_other_leaves_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_plan_of_another_run_is_left_alone() {
+async fn the_plan_of_another_run_is_not_touched() {
     let world = World::with(control_plane::Function::new(function()));
     arm(&world, Plan { run: "other".to_owned(), ..plan(1) }).await.unwrap();
     let error = arm(&world, plan(1)).await.unwrap_err();

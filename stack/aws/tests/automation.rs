@@ -1,5 +1,6 @@
-//! The exported document is executed, with a failure, a cancel, a stop, an accident and somebody's edit at every step and every call:
-//! the functions are as they were at the end, or the execution failed loudly and `recover` makes them so.
+//! Executes the exported document with a failure, a cancel, a stop, an accident and another user's
+//! edit at every step and every call. At the end the functions are restored, or the execution
+//! failed with an error and `recover` restores them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -27,7 +28,7 @@ fn fate(step: &str, visit: u32, trouble: Trouble) -> Fate {
     Fate { step: step.to_owned(), visit, trouble }
 }
 
-/// Every step of a run where all goes well, with the visit and how many calls it makes.
+/// Every step of a successful run, with the visit and the number of calls.
 fn steps(bench: &mut Bench) -> Vec<(String, u32, u64)> {
     bench.reset();
     let execution = bench.execute(None);
@@ -64,7 +65,7 @@ impl Journal for NoJournal {
 }
 
 #[test]
-fn a_document_that_nobody_disturbs_does_its_steps_and_leaves_nothing() {
+fn an_undisturbed_document_does_its_steps_and_leaves_nothing() {
     let Some(mut bench) = Bench::new() else { return };
     let execution = bench.execute(None);
     assert_eq!(execution.status, Status::Success, "{execution:#?}");
@@ -87,7 +88,7 @@ fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
     let told = |plan: &Value| plan["until_ms"].as_f64().unwrap() / 1000.0;
     assert!(plans.iter().all(|plan| (told(plan) - ends(plan)).abs() < 2.0), "a reader of later must not begin a lease anew: {plans:?}");
     for pair in plans.windows(2) {
-        // Where it lasts until the end anyway, the next one may come when it will.
+        // If a lease lasts until the end anyway, the time of the next renewal does not matter.
         let in_time = begins(&pair[1]) < ends(&pair[0]) - 20.0 || end - ends(&pair[0]) < 1.0;
         assert!(in_time, "too late: {pair:?}");
         assert!(pair[1]["sequence"].as_u64() > pair[0]["sequence"].as_u64(), "{pair:?}");
@@ -97,7 +98,7 @@ fn no_lease_ends_before_it_is_renewed_and_the_last_one_ends_on_time() {
 }
 
 #[test]
-fn a_plan_that_was_calmed_by_whoever_drives_the_run_ends_the_document_early_and_in_good_order() {
+fn a_plan_that_the_driving_run_calmed_ends_the_document_early_and_cleanly() {
     let Some(mut bench) = Bench::new() else { return };
     bench.experiment.duration = std::time::Duration::from_secs(200);
     bench.document = exports::document(&bench.experiment);
@@ -129,7 +130,7 @@ fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_record_th
     assert_eq!(undo.set, BTreeMap::from(set));
     assert_eq!(undo.before, BTreeMap::from([text("AWS_LAMBDA_EXEC_WRAPPER", "/opt/tracing")]));
     assert!(undo.set.iter().all(|(name, value)| authorizer.variables[name] == *value));
-    // OS-only: it points itself.
+    // OS-only: the function points itself at the extension.
     let set = [text("BROWNOUT_PLAN", "ssm:/brownout/slow-authorizer/plan")];
     assert_eq!(record(&bench.latest("appointments")).set, BTreeMap::from(set));
     let plan = faults::Plan::read(bench.plan().unwrap().as_bytes()).unwrap();
@@ -151,7 +152,7 @@ fn a_step_that_fails_once_or_for_good_leaves_nothing() {
 #[test]
 fn a_document_that_is_cancelled_at_any_step_and_call_leaves_nothing() {
     let Some(mut bench) = Bench::new() else { return };
-    // A loop is no moment of its own, its steps are; and the clean-up is the last step: nothing comes after it, and nothing is left before it.
+    // Skip the loop, whose steps are tested one by one, and the clean-up, which is the last step.
     for (step, visit, calls) in steps(&mut bench).into_iter().filter(|(step, ..)| step != "hold" && step != "cleanUp") {
         let mut troubles = vec![Trouble::CancelledBefore, Trouble::CancelledAfter];
         for call in 1..=calls {
@@ -175,7 +176,7 @@ fn a_script_that_is_stopped_at_any_call_leaves_nothing() {
     }
 }
 
-/// Executes with an accident at each effect in turn; the number of scenarios.
+/// Executes with an accident at each effect in turn; returns the number of scenarios.
 fn sweep(accidents: &[Accident]) -> u64 {
     let Some(mut bench) = Bench::new() else { return u64::MAX };
     bench.execute(None);
@@ -192,14 +193,14 @@ fn sweep(accidents: &[Accident]) -> u64 {
 }
 
 #[test]
-fn whatever_becomes_of_one_call_nothing_is_left() {
+fn nothing_is_left_after_any_accident_at_one_call() {
     use Accident::{Busy, Internal, ReplyLost, RequestLost, Stale, Throttled};
     let scenarios = sweep(&[Busy, Internal, ReplyLost, RequestLost, Stale, Throttled]);
     assert!(scenarios > 150, "{scenarios}");
 }
 
 #[test]
-fn whatever_somebody_else_changes_meanwhile_stays() {
+fn a_change_by_another_user_stays() {
     let text = str::to_owned;
     let edits = [
         Edit::Set(text("SOMEBODY"), text("was here")),
@@ -236,7 +237,7 @@ fn an_update_that_lambda_fails_to_put_in_force_is_taken_back_and_one_that_takes_
 }
 
 #[test]
-fn what_a_document_leaves_the_command_recovers() {
+fn the_command_recovers_what_a_document_leaves() {
     let Some(mut bench) = Bench::new() else { return };
     let text =
         bench.document.to_string().replace("def detach(events, context):", "def detach(events, context):\\n    raise Exception('planned')");
@@ -252,12 +253,12 @@ fn what_a_document_leaves_the_command_recovers() {
 }
 
 #[test]
-fn a_record_is_over_after_the_document_has_had_its_time_and_not_before() {
+fn a_record_expires_after_the_documents_longest_time_and_not_before() {
     let Some(mut bench) = Bench::new() else { return };
     bench.without_its_end();
     bench.execute(None);
     let undo = record(&bench.latest("authorizer"));
-    // Also where a run holds the faults for longer than the document says by itself.
+    // Also if a run holds the faults for longer than the document's own duration.
     let hold = bench.experiment.duration + exports::LONGEST_LEAD;
     let waits = exports::run_template(&bench.experiment, hold)["actions"]["strike"]["parameters"]["maxDuration"].clone();
     let minutes: u64 = waits.as_str().unwrap().trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
@@ -265,7 +266,7 @@ fn a_record_is_over_after_the_document_has_had_its_time_and_not_before() {
 }
 
 #[test]
-fn what_the_command_leaves_the_document_cleans() {
+fn the_document_cleans_what_the_command_leaves() {
     let Some(mut bench) = Bench::new() else { return };
     let lambda = bench.lambda();
     for name in NAMES {
@@ -287,7 +288,7 @@ fn what_the_command_leaves_the_document_cleans() {
 }
 
 #[test]
-fn another_runs_marker_and_plan_are_left_alone() {
+fn another_runs_marker_and_plan_are_not_touched() {
     let Some(mut bench) = Bench::new() else { return };
     let plan = bench.experiment.plan.to_json();
     bench.put(&bench.experiment.plan_parameter(), &plan);
@@ -302,7 +303,7 @@ fn another_runs_marker_and_plan_are_left_alone() {
 }
 
 #[test]
-fn anothers_plan_in_our_place_is_not_struck_over() {
+fn another_runs_plan_in_the_same_place_is_not_overwritten() {
     let Some(mut bench) = Bench::new() else { return };
     let plan = bench.experiment.plan.to_json();
     bench.put(&bench.experiment.plan_parameter(), &plan);
@@ -312,11 +313,12 @@ fn anothers_plan_in_our_place_is_not_struck_over() {
 }
 
 #[test]
-fn what_cannot_be_attached_is_refused_before_anything_is_changed() {
+fn a_function_that_cannot_be_attached_is_refused_before_anything_is_changed() {
     let layer = |name: &str| format!("arn:aws:lambda:us-east-1:123456789012:layer:{name}");
     let five = ["a:1", "b:1", "c:1", "d:1", "e:1"].map(layer);
     let Some(mut bench) = Bench::new() else { return };
-    // The one that cannot comes last, so that the other would have been changed.
+    // The function that cannot be attached comes last, so that the other one would already have
+    // been changed.
     bench.document["parameters"]["Functions"]["default"].as_array_mut().unwrap().reverse();
     type Change<'a> = &'a dyn Fn(&mut Configuration);
     let cases: [(&str, Change<'_>); 7] = [
@@ -339,7 +341,7 @@ fn what_cannot_be_attached_is_refused_before_anything_is_changed() {
     }
 }
 
-/// Whether something is left after the document was spoiled: what is tested here would be seen.
+/// Whether something is left after the document was broken: shows that these tests would find it.
 fn is_seen(from: &str, to: &str, fate: Option<&Fate>, accident: Option<(u64, Accident)>) -> bool {
     let Some(mut bench) = Bench::new() else { return true };
     let text = bench.document.to_string();
@@ -351,7 +353,7 @@ fn is_seen(from: &str, to: &str, fate: Option<&Fate>, accident: Option<(u64, Acc
 }
 
 #[test]
-fn a_document_without_its_way_to_the_clean_up_is_seen() {
+fn a_document_without_its_way_to_the_clean_up_is_detected() {
     for (property, trouble) in [("onCancel", Trouble::CancelledAfter), ("onFailure", Trouble::FailsBefore { attempts: 10 })] {
         let (from, to) = (format!(r#""{property}":"step:cleanUp""#), format!(r#""{property}":"Abort""#));
         assert!(is_seen(&from, &to, Some(&fate("arm", 1, trouble)), None), "{property}");
@@ -359,16 +361,16 @@ fn a_document_without_its_way_to_the_clean_up_is_seen() {
 }
 
 #[test]
-fn a_change_without_the_revision_is_seen() {
+fn a_change_without_the_revision_is_detected() {
     let edit = |edit| Accident::Edit { function: "authorizer".into(), edit };
     let gone = edit(Edit::Unset("TABLE_NAME".into()));
-    // `attach` looks at the layer and at both functions with their tags, looks at the first again, and changes it: the edit stands before the
-    // change.
+    // `attach` reads the layer and both functions with their tags, reads the first one again, and
+    // changes it: the edit comes just before the change.
     assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((6, gone))));
 }
 
 #[test]
-fn the_parameters_that_are_declared_are_all_that_is_asked_for() {
+fn exactly_the_declared_parameters_are_used() {
     let document = exports::document(&example::experiment());
     let declared: Vec<_> = document["parameters"].as_object().unwrap().keys().cloned().collect();
     let text = document.to_string();

@@ -1,4 +1,4 @@
-//! A version with ours for a share of an alias, with an accident at every effect.
+//! A version with the layer for a share of an alias, with an accident at every effect.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -29,7 +29,7 @@ fn canary_wish() -> Wish {
     Wish { alias: Some("live".to_owned()), ..wish("r1") }
 }
 
-/// All that a canary may not leave behind.
+/// Whether a canary has left nothing behind.
 fn is_as_it_was(world: &World) -> bool {
     let now = world.scripted.lock().unwrap().plane.functions[FUNCTION].clone();
     let before = beginning().functions[FUNCTION].clone();
@@ -40,7 +40,7 @@ fn is_as_it_was(world: &World) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_alias_gives_a_share_to_a_version_with_ours_and_latest_is_as_it_was() {
+async fn the_alias_gives_a_share_to_a_version_with_the_layer_and_latest_is_restored() {
     let world = World::default();
     world.reset(beginning(), Script::new());
     let lambda = world.lambda();
@@ -52,7 +52,8 @@ async fn the_alias_gives_a_share_to_a_version_with_ours_and_latest_is_as_it_was(
     assert_eq!(now.latest.variables, function().variables);
     take_back(&lambda, &world, FUNCTION, &run("r1"), &canary.alias, &canary.version).await.unwrap();
     assert!(is_as_it_was(&world));
-    // Callers who called all the time came to no version that was not ready yet, or gone.
+    // Callers that called all the time never reached a version that was not ready or already
+    // deleted.
     assert_eq!(broken(&world), Vec::<String>::new());
 }
 
@@ -62,7 +63,7 @@ fn broken(world: &World) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_goes_at_once_or_is_not_waited_for_is_seen() {
+async fn deleting_a_version_at_once_or_not_waiting_for_it_is_detected() {
     let world = World::default();
     world.reset(beginning(), Script::new());
     let lambda = world.lambda().with_grace(std::time::Duration::ZERO);
@@ -72,7 +73,7 @@ async fn a_version_that_goes_at_once_or_is_not_waited_for_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_does_not_become_active_gets_no_share_and_goes() {
+async fn a_version_that_does_not_become_active_gets_no_share_and_is_deleted() {
     let world = World::default();
     let mut plane = beginning();
     plane.publishing.looks = u32::MAX;
@@ -84,7 +85,7 @@ async fn a_version_that_does_not_become_active_gets_no_share_and_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_the_alias_runs_already_is_published() {
+async fn only_what_the_alias_already_runs_is_published() {
     type Change = fn(&mut control_plane::Configuration);
     let changes: [(&str, Change); 8] = [
         ("in code:", |latest| latest.code = "b3RoZXI=".to_owned()),
@@ -112,7 +113,7 @@ async fn only_what_the_alias_runs_already_is_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_somebody_publishes_meanwhile_is_named_and_stays() {
+async fn a_version_that_another_user_publishes_meanwhile_is_named_and_stays() {
     let (world, mut carried) = (World::default(), 0);
     let lambda = world.lambda();
     for effect in 0..40 {
@@ -126,7 +127,7 @@ async fn a_version_that_somebody_publishes_meanwhile_is_named_and_stays() {
         let theirs: Vec<_> = now.versions.values().filter(|version| ours(version)).map(|version| version.version.clone()).collect();
         assert!(now.versions.values().all(|version| version.description.is_empty()), "{effect}: ours is gone");
         assert_eq!(now.latest.variables, function().variables, "{effect}");
-        // Both say the same, and neither touches it.
+        // Listing and recovering report the same, and neither changes it.
         let listed: Vec<_> = list(&lambda).await.unwrap().iter().filter_map(|found| found.published()).map(|it| it.to_string()).collect();
         let recovered = recover(&lambda, &world, &Which::Of(run("r1")), &[]).await.unwrap();
         let said: Vec<_> = recovered.iter().map(|one| one.result.as_ref().unwrap_err().to_string()).collect();
@@ -142,7 +143,7 @@ async fn a_version_that_somebody_publishes_meanwhile_is_named_and_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_happens_at_whichever_effect_recover_finds_the_version_and_the_share() {
+async fn recover_finds_the_version_and_the_share_after_any_accident_at_any_effect() {
     use Accident::{Busy, CrashAfter, CrashBefore, Internal, ReplyLost, RequestLost, Stale, Throttled};
     let accidents = [CrashBefore, CrashAfter, Busy, Stale, Throttled, Internal, ReplyLost, RequestLost];
     let (world, mut count) = (World::default(), 0);

@@ -1,5 +1,6 @@
-//! Every accident at every effect, one and two at a time, on the real code and the real SDK: whatever happens, the function ends as it began plus
-//! what somebody else changed, and no environment that starts after the end strikes anybody.
+//! Every accident at every effect, one and two at a time, with the real code and the real SDK. The
+//! function always ends as it began plus another user's changes, and no environment that starts
+//! after the end injects a fault.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -19,7 +20,7 @@ use support::{FUNCTION, LAYER, SECRET, World, function, plane, run, wish};
 
 const OWN: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// Functions as they are before.
+/// Functions before the run.
 fn beginnings() -> Vec<Configuration> {
     let plain = function();
     let mut wrapped = function();
@@ -55,7 +56,8 @@ fn accidents() -> Vec<Accident> {
     all
 }
 
-/// The beginning plus what somebody else changed. The marker is ours whoever writes to it.
+/// The beginning plus another user's changes. The marker belongs to brownout, even if another user
+/// wrote it.
 fn expected(beginning: &Configuration, edits: &[(String, Edit)]) -> Configuration {
     let mut expected = beginning.clone();
     for (_, edit) in edits {
@@ -71,7 +73,7 @@ fn expected(beginning: &Configuration, edits: &[(String, Edit)]) -> Configuratio
     expected
 }
 
-/// What was said during a scenario: nothing of it may have the secret.
+/// All output of a scenario, which must not contain the secret.
 fn said(world: &World, errors: &[String]) -> String {
     let journal = serde_json::to_string(&*world.journal.lock().unwrap()).unwrap();
     format!("{journal} {errors:?}")
@@ -81,14 +83,14 @@ fn chain(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
-/// Who makes the calls.
+/// The caller under test.
 struct Caller {
     lambda: Lambda,
-    /// Where a plan is put in force too.
+    /// If set, a plan is put in force too.
     store: Option<Store>,
 }
 
-/// Faults for everybody, in force for as long as a plan can be.
+/// Faults for every invocation, with the longest lease.
 fn plan() -> Plan {
     let fault = format!(r#"{{"name":"slow","place":{{"function":"{FUNCTION}"}},"share":1,"kind":{{"latency":{{"time":"300ms"}}}}}}"#);
     let text = format!(r#"{{"version":1,"run":"r1","sequence":1,"lease_ms":60000,"seed":7,"faults":[{fault}]}}"#);
@@ -99,7 +101,7 @@ fn place() -> Place {
     Place::parse(&wish("r1").plan).unwrap()
 }
 
-/// Attach and undo, as a run does.
+/// Attaches and undoes, as a run does.
 async fn whole_run(caller: &Caller, world: &World) -> (Result<(), AttachError>, Result<Proof, UndoError>) {
     let (wish, lambda) = (wish("r1"), &caller.lambda);
     let mut armed = caller.store.clone().map(|store| Armed::new(store, place(), plan()));
@@ -128,7 +130,8 @@ async fn strike_and_calm(armed: &mut Armed, world: &World) -> Result<(), ArmErro
     struck
 }
 
-/// What an environment that starts now would strike by: the versions of the function whose layer reads a plan that is in force.
+/// The versions of the function in which a new environment would inject faults: their layer reads a
+/// plan that is in force.
 fn struck(world: &World) -> Vec<String> {
     let plane = &world.scripted.lock().unwrap().plane;
     let function = &plane.functions[FUNCTION];
@@ -141,7 +144,7 @@ fn struck(world: &World) -> Vec<String> {
     std::iter::once(&function.latest).chain(function.versions.values()).filter(in_force).map(|it| it.version.clone()).collect()
 }
 
-/// One scenario; the number of effects that a run has in it.
+/// Runs one scenario; returns the number of effects.
 async fn scenario(caller: &Caller, world: &World, begin: &ControlPlane, script: &Script) -> u64 {
     world.reset(begin.clone(), script.clone());
     let (ended, mut errors) = (world.until_death(whole_run(caller, world)).await, Vec::new());
@@ -154,7 +157,7 @@ async fn scenario(caller: &Caller, world: &World, begin: &ControlPlane, script: 
             assert_eq!(*proof, Proof::Identical, "{script:?}");
         }
     }
-    // Whoever recovers may die or give up too; the next one finds what there is without asking how it came.
+    // A recovery may die or give up too; the next one recovers from the state that it finds.
     for _ in 0..4 {
         world.revive();
         let noted = world.journal.lock().unwrap().clone();
@@ -167,7 +170,7 @@ async fn scenario(caller: &Caller, world: &World, begin: &ControlPlane, script: 
     }
     let edits = world.scripted.lock().unwrap().edits.clone();
     let (expected, mut ended) = (expected(&begin.functions[FUNCTION].latest, &edits), world.latest());
-    // Of a marker that somebody else wrote it does not matter whether it stays.
+    // A marker that another user wrote may stay or not.
     if edits.iter().any(|(_, edit)| matches!(edit, Edit::Set(name, _) if name == UNDO)) {
         ended.variables.remove(UNDO);
     }
@@ -178,7 +181,7 @@ async fn scenario(caller: &Caller, world: &World, begin: &ControlPlane, script: 
     effects
 }
 
-/// What `brownout recover` does: the functions, and the plans that they read.
+/// What `brownout recover` does: recovers the functions, and the plans that they read.
 async fn recovered(caller: &Caller, world: &World, noted: &[Entry]) -> Result<Vec<Recovered>, CallError> {
     let all = recover(&caller.lambda, world, &Which::Of(run("r1")), noted).await?;
     if let Some(store) = &caller.store {
@@ -203,7 +206,7 @@ fn scenarios(part: usize, parts: usize) -> u64 {
     count
 }
 
-/// All scenarios of one caller.
+/// Runs all scenarios of one caller.
 async fn all_of(caller: &Caller, world: &World, part: usize, parts: usize) -> u64 {
     let (mut accidents, mut count, has_plan) = (accidents(), 0, caller.store.is_some());
     if has_plan {
@@ -220,7 +223,8 @@ async fn all_of(caller: &Caller, world: &World, part: usize, parts: usize) -> u6
                 let script = Script::from([(effect, accident)]);
                 let effects = scenario(caller, world, &begin, &script).await;
                 count += 1;
-                // Two at a time: all of them where a wrapper and four layers are there before and nothing is struck, and a sample elsewhere.
+                // Two accidents at a time: all pairs for the function with a wrapper and four
+                // layers and no faults, a sample otherwise.
                 let seconds = (effect + 1..effects + 4).flat_map(|later| accidents.iter().map(move |second| (later, second.clone())));
                 let is_whole = at == 0 && fails.is_none() && !has_plan;
                 let (skip, step) = if is_whole { (0, 1) } else { ((effect as usize + at) % 97, 97) };
@@ -237,7 +241,7 @@ async fn all_of(caller: &Caller, world: &World, part: usize, parts: usize) -> u6
 }
 
 #[test]
-fn whatever_happens_at_whichever_effect_the_function_ends_as_it_began() {
+fn the_function_ends_as_it_began_after_any_accident_at_any_effect() {
     let begun = std::time::Instant::now();
     let threads: Vec<_> = (0..2).map(|part| std::thread::spawn(move || scenarios(part, 2))).collect();
     let count: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();

@@ -1,4 +1,5 @@
-//! What FIS starts from is made once, whatever happens at one call, and what is there already is used as it is.
+//! What FIS needs is created once, despite a failure at any call, and what already exists is
+//! reused.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -31,7 +32,7 @@ fn changed() -> Experiment {
     Experiment { question: "Another one?".into(), ..example::experiment() }
 }
 
-/// How many documents' versions, templates and parameters there are, and which version is started.
+/// The numbers of document versions, templates and parameters, and the default version.
 fn counted(plane: &Mutex<Scripted>) -> (usize, usize, usize, usize) {
     let plane = &plane.lock().unwrap().plane;
     let document = plane.documents.values().next().unwrap();
@@ -40,14 +41,14 @@ fn counted(plane: &Mutex<Scripted>) -> (usize, usize, usize, usize) {
 }
 
 #[tokio::test]
-async fn what_is_there_is_used_and_what_has_changed_becomes_the_one_that_is_started() {
+async fn what_exists_is_reused_and_a_changed_document_becomes_the_default() {
     let (fis, plane) = fis().await;
     let first = fis.prepare(&example::experiment(), HOLD).await.unwrap();
     assert_eq!(counted(&plane), (1, 1, 1, 1));
     let second = fis.prepare(&example::experiment(), HOLD).await.unwrap();
     assert_eq!((counted(&plane), &second.template), ((1, 1, 1, 1), &first.template));
     assert!(second.said.iter().all(|line| line.contains("there already")), "{:?}", second.said);
-    // The document says what it asks, and so does the template.
+    // The document contains the question, and so does the template.
     let third = fis.prepare(&changed(), HOLD).await.unwrap();
     assert_eq!(counted(&plane), (2, 2, 1, 2));
     let longer = fis.prepare(&changed(), HOLD * 2).await.unwrap();
@@ -58,7 +59,7 @@ async fn what_is_there_is_used_and_what_has_changed_becomes_the_one_that_is_star
 }
 
 #[tokio::test]
-async fn whatever_happens_at_one_call_everything_is_made_once() {
+async fn everything_is_created_once_despite_a_failure_at_any_call() {
     let mut scenarios = 0;
     for accident in [Accident::Busy, Accident::Throttled, Accident::Internal, Accident::ReplyLost, Accident::RequestLost] {
         for at in 0.. {
@@ -75,7 +76,7 @@ async fn whatever_happens_at_one_call_everything_is_made_once() {
             assert_eq!(counted(&plane), (2, before + 1, 1, 2), "{accident:?} at {at}");
             fis.stop(&id).await.unwrap();
             let seen = loop {
-                // The accident may be at this call.
+                // The accident may happen at this call.
                 if let Ok(seen) = fis.look(&id).await {
                     break seen;
                 }
@@ -94,7 +95,7 @@ async fn whatever_happens_at_one_call_everything_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_dry_run_comes_to_its_end_and_a_run_that_is_over_is_as_good_as_stopped() {
+async fn a_dry_run_completes_and_a_run_that_has_ended_counts_as_stopped() {
     let (fis, _plane) = fis().await;
     let prepared = fis.prepare(&example::experiment(), HOLD).await.unwrap();
     let id = fis.start(&prepared.template, Actions::Skip, "dry").await.unwrap();

@@ -1,5 +1,5 @@
-//! The exported document where somebody else has a hand in it: who stops the faults by the parameter, who takes the way back out of a function, and
-//! who has not allowed that it is struck.
+//! The exported document when another user interferes: stops the faults through the parameter,
+//! removes the undo record of a function, or has not allowed faults.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -17,7 +17,7 @@ use bench::{Bench, NAMES, before};
 use control_plane::{Accident, Edit};
 
 #[test]
-fn a_clean_up_survives_whatever_stands_in_the_parameter_and_leaves_it() {
+fn a_clean_up_survives_any_content_of_the_parameter_and_leaves_it() {
     let Some(mut bench) = Bench::new() else { return };
     let whole = bench.document.clone();
     for value in ["off", "[]", "7", "null", r#"{"run":7}"#, r#"{"faults":"#] {
@@ -30,7 +30,7 @@ fn a_clean_up_survives_whatever_stands_in_the_parameter_and_leaves_it() {
         bench.without_its_beginning();
         let execution = bench.execute(None);
         assert_eq!(execution.status, Status::Success, "{value}: {execution:#?}");
-        // It is the brake: who pulled it lets it go.
+        // This parameter is the brake: only the user who wrote it removes it.
         assert_eq!(bench.plan().as_deref(), Some(value));
         bench.plane().plane.set_parameter(&bench.experiment.plan_parameter(), None);
         assert_eq!(bench.dirt(), Vec::<String>::new(), "{value}");
@@ -38,7 +38,7 @@ fn a_clean_up_survives_whatever_stands_in_the_parameter_and_leaves_it() {
 }
 
 #[test]
-fn what_somebody_wrote_to_stop_the_faults_stops_those_that_are_in_force_and_the_next_ones() {
+fn a_value_written_to_stop_the_faults_stops_current_and_later_ones() {
     let Some(mut bench) = Bench::new() else { return };
     let name = bench.experiment.plan_parameter();
     bench.put(&name, "off");
@@ -48,7 +48,7 @@ fn what_somebody_wrote_to_stop_the_faults_stops_those_that_are_in_force_and_the_
     bench.plane().plane.set_parameter(&name, None);
     assert_eq!(bench.dirt(), Vec::<String>::new());
 
-    // At each call while the faults are in force, one after the other.
+    // At each call while the faults are in force, one after another.
     bench.reset();
     bench.execute(None);
     let effects = bench.plane().effects;
@@ -69,7 +69,7 @@ fn what_somebody_wrote_to_stop_the_faults_stops_those_that_are_in_force_and_the_
 }
 
 #[test]
-fn a_layer_whose_marker_somebody_took_out_is_taken_out_too() {
+fn a_layer_whose_marker_another_user_removed_is_removed_too() {
     let Some(mut bench) = Bench::new() else { return };
     let whole = bench.document.clone();
     for gone in [&["BROWNOUT_UNDO"][..], &["BROWNOUT_UNDO", "BROWNOUT_PLAN"]] {
@@ -94,7 +94,7 @@ fn a_layer_whose_marker_somebody_took_out_is_taken_out_too() {
 }
 
 #[test]
-fn a_function_that_had_the_layer_keeps_it() {
+fn a_function_that_already_had_the_layer_keeps_it() {
     let Some(mut bench) = Bench::new() else { return };
     let layer = bench.experiment.layer.to_string();
     for name in NAMES {

@@ -1,4 +1,4 @@
-//! Undo is attach backwards, for any function.
+//! Undo reverses attach, for any function.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -38,7 +38,7 @@ fn variable() -> impl Strategy<Value = (String, String)> {
 
 proptest! {
     #[test]
-    fn attach_and_undo_give_the_function_back(
+    fn attach_and_undo_restore_the_function(
         layers in prop::collection::vec("arn:aws:lambda:r:1:layer:[a-z]{1,5}:[1-9]", 0..4),
         variables in prop::collection::vec(variable(), 0..12),
         runtime in prop::sample::select(vec!["python3.13", "nodejs22.x", "java21", "provided.al2023"]),
@@ -56,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn any_marker_is_read_or_refused(text in "\\PC{0,200}") {
+    fn any_marker_is_parsed_or_refused(text in "\\PC{0,200}") {
         let attached = function(Vec::new(), &[("BROWNOUT_UNDO".to_owned(), text)], "python3.13");
         let _ = undo::decide(&attached, &run("r"), None);
     }

@@ -1,4 +1,4 @@
-//! Ledgers in CloudWatch Logs, whose pages cannot always be read, in groups and formats of every kind.
+//! Ledgers in CloudWatch Logs: pages that fail, log groups and formats of every kind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use faults::Entry;
 use serde_json::json;
 use support::{FUNCTION, World, function};
 
-/// Lines and a page is a hundred.
+/// The number of lines; a page has a hundred.
 const LINES: usize = 1009;
 
 fn what(entry: &Entry) -> String {
@@ -31,12 +31,12 @@ fn print(world: &World, lines: std::ops::Range<usize>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_line_is_lost_where_a_later_page_cannot_be_read_and_the_gap_is_known_until_it_is() {
+async fn no_line_is_lost_if_a_later_page_fails_and_the_gap_is_reported_until_it_is_read() {
     let world = World::with(Function::new(function()));
     print(&world, 0..LINES);
     let (mut ledger, mut told, mut failures) = (Ledger::new(&world.config(), "/aws/lambda/thermostat", 0), Vec::new(), 0);
     let begun = ledger.read_at();
-    // Each call is tried three times, so that five looks in a row end early, each at another page.
+    // Each call is tried three times, so five looks in a row end early, each at another page.
     for _ in 0..5 {
         world.scripted.lock().unwrap().plane.failing_pages = 3;
         let look = ledger.look().await;
@@ -58,7 +58,7 @@ async fn no_line_is_lost_where_a_later_page_cannot_be_read_and_the_gap_is_known_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_with_a_group_of_its_own_and_a_log_in_json_is_read() {
+async fn a_function_with_its_own_log_group_and_a_json_log_is_read() {
     let mut configuration = function();
     configuration.others.insert("LoggingConfig".into(), json!({"LogFormat": "JSON", "LogGroup": "/clinic/thermostat"}));
     let world = World::with(Function::new(configuration));

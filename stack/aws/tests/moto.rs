@@ -1,8 +1,11 @@
-//! Attach, undo, recover and a plan against moto, an implementation of AWS by others, over real HTTP; and the same body against ours.
+//! Attach, undo, recover and a plan against moto, an independent implementation of AWS, over real
+//! HTTP; and the same test against brownout's control plane.
 //!
-//! Where moto is laxer than AWS: it takes any `RevisionId`, is through with every update at once, and counts neither layers nor the variables'
-//! bytes. It has no `ConfigSha256`, so that the proof is that ours is gone, and here the whole configuration is compared.
-//! `.ci/run` brings it (`pip install --target target/moto 'moto[server]'`); without it the test says that it was skipped.
+//! Where moto is laxer than AWS: it accepts any `RevisionId`, completes every update at once, and
+//! counts neither layers nor the variables' bytes. It has no `ConfigSha256`, so the proof is
+//! `OursGone`, and this test compares the whole configuration. `.ci/run` installs it
+//! (`pip install --target target/moto 'moto[server]'`); without it the test prints that it was
+//! skipped.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -59,7 +62,7 @@ fn moto() -> Option<(Server, String)> {
     Some((server, format!("http://127.0.0.1:{port}")))
 }
 
-/// moto wants the function's role to be there; one call is no reason for IAM's SDK.
+/// moto requires the function's role to exist; IAM's SDK is too much for one call.
 fn make_role(port: u16) {
     let body = "Action=CreateRole&Version=2010-05-08&RoleName=function&AssumeRolePolicyDocument=%7B%7D";
     let credential = "Credential=AKIDEXAMPLE/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
@@ -72,7 +75,8 @@ fn make_role(port: u16) {
     assert!(answer.contains("CreateRoleResult"), "{answer}");
 }
 
-/// Makes a layer, a role and a function through the API, as a user would; the layer's ARN.
+/// Creates a layer, a role and a function through the API, as a user would; returns the layer's
+/// ARN.
 async fn bring_up(lambda: &aws_sdk_lambda::Client) -> Layer {
     let empty_zip = || Blob::new([b"PK\x05\x06".as_slice(), &[0; 18]].concat());
     let content = LayerVersionContentInput::builder().zip_file(empty_zip()).build();
@@ -91,7 +95,7 @@ fn variables(function: &Function) -> HashMap<String, String> {
     variables.plain()
 }
 
-/// The body that every control plane goes through.
+/// The test that every control plane must pass.
 async fn conforms(config: &SdkConfig, expected: Proof) {
     let (lambda, sdk, journal) = (Lambda::new(config, PATIENCE), aws_sdk_lambda::Client::new(config), World::default());
     let wish = aws::attach::Wish { layer: bring_up(&sdk).await, ..wish("r1") };
@@ -102,7 +106,7 @@ async fn conforms(config: &SdkConfig, expected: Proof) {
     assert_eq!(with_ours.layers, [wish.layer.arn()]);
     assert_eq!(variables(&with_ours)["BROWNOUT_EXEC_WRAPPER"], "/opt/own");
     assert!(variables(&with_ours).contains_key(UNDO));
-    // Again is the same.
+    // Attaching again changes nothing.
     assert_eq!(attach(&lambda, &journal, FUNCTION, &wish).await.unwrap().record, attached.record);
     let other = aws::attach::Wish { run: run("r2"), ..wish.clone() };
     let locked = attach(&lambda, &journal, FUNCTION, &other).await.unwrap_err();
@@ -129,7 +133,7 @@ async fn conforms(config: &SdkConfig, expected: Proof) {
 }
 
 #[tokio::test]
-async fn attach_and_undo_hold_against_moto() {
+async fn attach_and_undo_work_against_moto() {
     let Some((_server, endpoint)) = moto() else { return };
     let config = config().into_builder().endpoint_url(&endpoint).build();
     conforms(&config, Proof::OursGone).await;
@@ -146,7 +150,7 @@ async fn attach_and_undo_hold_against_moto() {
 }
 
 #[tokio::test]
-async fn attach_and_undo_hold_against_ours_over_http() {
+async fn attach_and_undo_work_against_the_control_plane_over_http() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(control_plane::serve(listener, World::default().scripted));

@@ -1,4 +1,5 @@
-//! What cannot be attached to is told before anything is touched, all at once and without a value of a variable.
+//! A function that cannot be attached is refused before anything is touched, with all reasons at
+//! once and no value of a variable.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -42,7 +43,7 @@ const CASES: [(&str, Change); 16] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn each_reason_is_told_and_nothing_is_touched() {
+async fn each_reason_is_reported_and_nothing_is_touched() {
     for (expected, change) in CASES {
         let (mut function, mut wish) = (latest(|_| ()), wish("r"));
         change(&mut function, &mut wish);
@@ -58,7 +59,7 @@ async fn each_reason_is_told_and_nothing_is_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_reasons_are_told_at_once() {
+async fn all_reasons_are_reported_at_once() {
     let world = World::with(latest(|latest| {
         latest.architecture = "arm64".to_owned();
         latest.runtime = Some("go1.x".to_owned());
@@ -69,7 +70,7 @@ async fn all_reasons_are_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_nothing_runs_on_is_attached_with_a_warning() {
+async fn a_function_with_a_concurrency_of_zero_is_attached_with_a_warning() {
     let mut function = latest(|_| ());
     function.concurrency = Some(0);
     let world = World::with(function);
@@ -78,7 +79,7 @@ async fn a_function_that_nothing_runs_on_is_attached_with_a_warning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_fails_is_taken_back_at_once_and_its_reason_told() {
+async fn an_update_that_fails_is_undone_at_once_and_its_reason_is_reported() {
     let world = World::with(latest(|_| ()));
     let reason = format!("The role has no permission for {SECRET}");
     world.scripted.lock().unwrap().plane.settling = Settling { looks: 2, next_fails: Some(reason) };
@@ -89,8 +90,9 @@ async fn an_update_that_fails_is_taken_back_at_once_and_its_reason_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lambdas_own_words_about_too_many_variables_are_cut_before_they_quote_them() {
-    // Somebody's own update is refused with all variables quoted, as a client of ours would see it.
+async fn lambdas_message_about_too_many_variables_is_cut_before_it_quotes_them() {
+    // Another user's update is refused with all variables quoted, as brownout's client would see
+    // it.
     let world = World::with(latest(|latest| drop(latest.variables.insert("FILLER".to_owned(), "x".repeat(3000)))));
     let lambda = aws_sdk_lambda::Client::new(&world.config());
     let variables = [("DB_PASSWORD".to_owned(), SECRET.to_owned()), ("FILLER".to_owned(), "x".repeat(5000))];

@@ -33,7 +33,7 @@ fn is_as_it_was(world: &World) -> bool {
     (latest.layers, latest.variables) == (before.layers, before.variables)
 }
 
-/// Attaches after so many turns of the others.
+/// Attaches after this many turns of the others.
 async fn attach_after(lambda: &Lambda, world: &World, name: &str, turns: u32) -> Result<(), AttachError> {
     for _ in 0..turns {
         tokio::task::yield_now().await;
@@ -46,7 +46,7 @@ fn is_locked(result: &Result<(), AttachError>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_runs_that_begin_at_once_one_gets_the_function_and_any_order_of_ending_is_clean() {
+async fn one_of_several_simultaneous_runs_gets_the_function_and_any_order_of_ending_is_clean() {
     let (world, mut count) = (World::default(), 0);
     let lambda = world.lambda();
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
@@ -72,7 +72,7 @@ async fn of_runs_that_begin_at_once_one_gets_the_function_and_any_order_of_endin
     println!("{count} times two or three runs at once");
 }
 
-/// A whole run that waits for the others to let go.
+/// A whole run that waits until the others have detached.
 async fn in_turn(lambda: &Lambda, world: &World, name: &str, turns: u32) {
     loop {
         match attach_after(lambda, world, name, turns).await {
@@ -99,7 +99,7 @@ async fn runs_that_wait_for_each_other_all_get_the_function() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recover_takes_back_only_what_is_over_or_named() {
+async fn recover_undoes_only_runs_that_have_expired_or_are_named() {
     let world = World::default();
     let lambda = world.lambda();
     for (which, back) in [

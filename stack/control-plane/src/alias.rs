@@ -18,7 +18,8 @@ pub struct Alias {
     pub weights: BTreeMap<String, f64>,
     /// Changes with every change.
     pub revision: u64,
-    /// Versions that it stood for, each with the time until which some front ends do not know better, in milliseconds since 1970.
+    /// Versions that it pointed to before, each with the time until which some front ends still use
+    /// it, in milliseconds since 1970.
     pub stale: BTreeMap<String, u64>,
 }
 

@@ -27,7 +27,7 @@ impl ControlPlane {
         Ok(Answer::ok(201, shown))
     }
 
-    /// `UpdateAlias`: what is not given stays.
+    /// `UpdateAlias`: what is not given is unchanged.
     pub(crate) fn update_alias(&mut self, named: &str, name: &str, wish: &Value) -> Result<Answer, Answer> {
         let (revision, until) = (self.next_revision(), self.clock_ms + self.publishing.propagation_ms);
         let clock = self.clock_ms;
@@ -64,7 +64,7 @@ impl ControlPlane {
         Ok(Answer::ok(200, json!({"Aliases": shown})))
     }
 
-    /// `DeleteAlias`; one that is not there is as good as deleted.
+    /// `DeleteAlias`; deleting a missing one succeeds.
     pub(crate) fn delete_alias(&mut self, named: &str, name: &str) -> Result<Answer, Answer> {
         self.function(named)?.aliases.remove(name);
         Ok(Answer::ok(204, Value::Null))

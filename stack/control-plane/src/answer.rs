@@ -1,4 +1,4 @@
-//! What comes in and goes out, without a socket.
+//! Requests and answers, without a socket.
 
 use serde_json::{Value, json};
 
@@ -9,11 +9,11 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// The path, percent-encoded as it came.
     pub path: &'a str,
-    /// What follows `?`; empty where nothing does.
+    /// The part after `?`; may be empty.
     pub query: &'a str,
-    /// The header `x-amz-target`, by which SSM's calls are told apart.
+    /// The header `x-amz-target`, which names the operation of SSM's calls.
     pub target: Option<&'a str>,
-    /// The id of the access key that it is signed with.
+    /// The id of the access key that signed it.
     pub caller: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
@@ -25,18 +25,19 @@ impl Request<'_> {
         form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
-    /// The body as JSON; an empty or unreadable one is `null`, which no call accepts where it needs something.
+    /// The body as JSON; an empty or unreadable one is `null`, which no call with required members
+    /// accepts.
     pub fn json(&self) -> Value {
         serde_json::from_slice(self.body).unwrap_or(Value::Null)
     }
 }
 
-/// What is answered to one call.
+/// The answer to one call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The name of the exception, where it is one.
+    /// The name of the exception, if it is one.
     pub error: Option<&'static str>,
     /// The body.
     pub body: Value,
@@ -48,7 +49,7 @@ impl Answer {
         Self { status, error: None, body }
     }
 
-    /// A refusal by its name.
+    /// A refusal with this exception name.
     pub fn refused(status: u16, error: &'static str, message: impl Into<String>) -> Self {
         let who = if status >= 500 { "Service" } else { "User" };
         let message = message.into();
@@ -65,13 +66,13 @@ impl Answer {
         Self::refused(400, "InvalidParameterValueException", message)
     }
 
-    /// 409, as it is while an update is under way.
+    /// 409, while an update is in progress.
     pub fn busy(arn: &str) -> Self {
         let message = format!("The operation cannot be performed at this time. An update is in progress for resource: {arn}");
         Self::refused(409, "ResourceConflictException", message)
     }
 
-    /// 412, where a revision is given that is not the latest.
+    /// 412, if the given revision is not the latest.
     pub fn stale() -> Self {
         let message = "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id";
         Self::refused(412, "PreconditionFailedException", message)

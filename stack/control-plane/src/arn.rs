@@ -1,4 +1,4 @@
-//! Where everything is, and how it is named.
+//! The account and region of everything, and the ARNs.
 
 /// The account that everything is in.
 pub const ACCOUNT: &str = "123456789012";
@@ -10,7 +10,8 @@ pub fn arn_of(function: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
 }
 
-/// The name in a name, a name with a qualifier, or an ARN, and the qualifier where there is one.
+/// The function's name, from a name, a name with a qualifier or an ARN, and the qualifier if there
+/// is one.
 pub(crate) fn names(named: &str) -> (String, Option<String>) {
     let rest = named.split_once(":function:").map_or(named, |(_, rest)| rest);
     match rest.split_once(':') {

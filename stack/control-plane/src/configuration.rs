@@ -1,4 +1,4 @@
-//! One function's configuration: what it may be, and how it is shown.
+//! One function's configuration: its limits, and how the API shows it.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::arn::arn_of;
 /// The status of the last update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastUpdate {
-    /// It is through.
+    /// It is complete.
     Successful,
-    /// It takes so many more looks, and then fails for this reason or succeeds.
+    /// It completes or fails after some more looks.
     InProgress {
-        /// Looks until it is through.
+        /// Looks until it is complete.
         looks: u32,
-        /// Why it will fail, where it will.
+        /// Why it will fail, if it will.
         failing: Option<String>,
     },
     /// It failed.
@@ -32,7 +32,7 @@ pub struct Configuration {
     pub name: String,
     /// `$LATEST`, or a number.
     pub version: String,
-    /// None where the package is an image.
+    /// `None` if the package is an image.
     pub runtime: Option<String>,
     /// `x86_64` or `arm64`.
     pub architecture: String,
@@ -42,7 +42,7 @@ pub struct Configuration {
     pub layers: Vec<String>,
     /// The variables.
     pub variables: BTreeMap<String, String>,
-    /// Where the caller may not decrypt them, they are not shown.
+    /// Whether the caller may not decrypt the variables; they are not shown then.
     pub undecipherable: bool,
     /// Free text.
     pub description: String,
@@ -54,7 +54,7 @@ pub struct Configuration {
     pub state: String,
     /// The status of the last update.
     pub last_update: LastUpdate,
-    /// Changes with every change, and once more when an update is through (aws/aws-sdk issue 377).
+    /// Changes with every update, and once more when an update completes (aws/aws-sdk issue 377).
     pub revision: u64,
 }
 
@@ -80,7 +80,7 @@ const NOT_CONFIGURED: &str =
     "Lambda was unable to configure your environment variables because the environment variables you have provided";
 
 impl Configuration {
-    /// A function as it is after it was made: Python on x86_64, with nothing set.
+    /// A function as it is after its creation: Python on x86_64, with nothing set.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -109,11 +109,11 @@ impl Configuration {
         }
     }
 
-    /// What Lambda would refuse: more than 5 layers, two versions of one, more than 4 KB of variables (their compact JSON is what is measured),
-    /// names that are no names or reserved.
+    /// Checks what Lambda would refuse: more than 5 layers, two versions of one layer, more than 4
+    /// KB of variables (measured as compact JSON), invalid or reserved names.
     ///
     /// # Errors
-    /// The refusal, in Lambda's words, which quote the variables.
+    /// The refusal, with Lambda's message, which quotes the variables.
     pub fn check(&self) -> Result<(), Answer> {
         if self.layers.len() > 5 {
             return Err(Answer::invalid("Cannot reference more than 5 layers."));
@@ -153,7 +153,7 @@ impl Configuration {
         Ok(())
     }
 
-    /// A hash of what is configured, alike for alike configurations.
+    /// A hash of the configuration; equal configurations have equal hashes.
     pub fn sha(&self) -> String {
         let what = json!([self.runtime, self.architecture, self.layers, self.variables, self.description, self.others]).to_string();
         base64::engine::general_purpose::STANDARD.encode(digest(&SHA256, what.as_bytes()))
@@ -164,7 +164,8 @@ impl Configuration {
         format!("00000000-0000-4000-8000-{:012x}", self.revision)
     }
 
-    /// One read by any caller: an update under way comes nearer to its end. True where this read ends it.
+    /// One read by any caller, which advances an update in progress. True if this read completes
+    /// it.
     pub(crate) fn look(&mut self) -> bool {
         let LastUpdate::InProgress { looks, failing } = &mut self.last_update else { return false };
         if *looks > 0 {
@@ -175,7 +176,7 @@ impl Configuration {
         true
     }
 
-    /// Whether an update is under way.
+    /// Whether an update is in progress.
     pub fn is_busy(&self) -> bool {
         matches!(self.last_update, LastUpdate::InProgress { .. })
     }

@@ -1,4 +1,4 @@
-//! One document of SSM with its versions.
+//! An SSM document with its versions.
 
 use serde_json::{Value, json};
 
@@ -9,21 +9,21 @@ use crate::answer::Answer;
 pub struct Document {
     /// Its versions in order, the first of which has the number 1.
     pub versions: Vec<DocumentVersion>,
-    /// The number of the version that is started.
+    /// The number of the default version, which is the one that is started.
     pub default: usize,
 }
 
 /// One version of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentVersion {
-    /// What it is called, where it is called something.
+    /// Its name, if it has one.
     pub name: Option<String>,
     /// The document as it was given.
     pub content: String,
 }
 
 impl Document {
-    /// What is started.
+    /// The content of the default version.
     pub fn content(&self) -> Option<&str> {
         self.versions.get(self.default.checked_sub(1)?).map(|version| version.content.as_str())
     }

@@ -1,4 +1,5 @@
-//! SSM's documents, as far as an automation's needs them: versions with names, one of which is the one that is started.
+//! SSM's documents, as far as an automation needs them: versions with names, one of which is the
+//! default.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::document::Document;
 use crate::state::ControlPlane;
 
 impl ControlPlane {
-    /// One call about a document; `None` where the operation is not one of these.
+    /// One call about a document; `None` if the operation is not one of these.
     pub(crate) fn documents(&mut self, operation: &str, wish: &Value) -> Option<Result<Answer, Answer>> {
         let name = wish["Name"].as_str().unwrap_or_default();
         match operation {

@@ -6,20 +6,20 @@ use crate::state::ControlPlane;
 /// One change by another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// A variable gets this value, whether it was there or not.
+    /// A variable gets this value, whether it existed or not.
     Set(String, String),
-    /// A variable goes.
+    /// A variable is removed.
     Unset(String),
-    /// A layer is added last.
+    /// A layer is added at the end.
     AddLayer(String),
-    /// A layer is taken out.
+    /// A layer is removed.
     RemoveLayer(String),
     /// A version is published.
     Publish,
 }
 
 impl Edit {
-    /// The configuration after it; none where nothing changes or Lambda would refuse.
+    /// The configuration after the edit; `None` if nothing changes or Lambda would refuse.
     pub fn of(&self, before: &Configuration) -> Option<Configuration> {
         let mut after = before.clone();
         match self {
@@ -38,7 +38,8 @@ impl Edit {
 }
 
 impl ControlPlane {
-    /// Carries an edit out at once, also while an update is under way, which AWS would make wait. True where something changed.
+    /// Carries out an edit at once, even while an update is in progress, when AWS would make it
+    /// wait. True if something changed.
     pub fn edit(&mut self, function: &str, edit: &Edit) -> bool {
         let revision = self.revisions + 1;
         let Some(function) = self.functions.get_mut(function) else { return false };

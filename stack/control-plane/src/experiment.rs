@@ -1,4 +1,4 @@
-//! FIS's templates and experiments, as they are kept.
+//! FIS's templates and experiments, as they are stored.
 
 use serde_json::{Value, json};
 
@@ -7,38 +7,38 @@ use serde_json::{Value, json};
 pub struct Template {
     /// Its id.
     pub id: String,
-    /// The call that made it.
+    /// The request that created it.
     pub wish: Value,
 }
 
 impl Template {
-    /// What the call said under a key; null where it said nothing.
+    /// The request's value of a key; null if it has none.
     pub(crate) fn of(&self, key: &str) -> &Value {
         self.wish.get(key).unwrap_or(&Value::Null)
     }
 }
 
-/// How an experiment stands.
+/// The state of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// It was started.
     Pending,
-    /// A dry run on its way.
+    /// A dry run has begun.
     Initiating,
-    /// It is under way.
+    /// It is running.
     Running,
     /// It is being stopped.
     Stopping,
     /// It was stopped.
     Stopped,
-    /// It came to its end.
+    /// It completed.
     Completed,
     /// It failed.
     Failed,
 }
 
 impl Status {
-    /// FIS's word for it.
+    /// FIS's name for it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -61,9 +61,9 @@ pub struct Experiment {
     pub template: String,
     /// Whether its actions are skipped.
     pub skips: bool,
-    /// How it stands.
+    /// Its state.
     pub status: Status,
-    /// Why.
+    /// The reason for its state.
     pub reason: String,
     pub(crate) token: String,
 }

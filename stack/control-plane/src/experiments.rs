@@ -1,4 +1,5 @@
-//! FIS's templates and experiments. Who plays the document is told what was started, and tells how it ended; a dry run goes its way by being looked at.
+//! FIS's templates and experiments. A test plays the document: it takes what was started, and
+//! reports how it ended. A dry run advances with each look.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,7 @@ use crate::answer::{Answer, Request};
 use crate::experiment::{Experiment, Status, Template};
 use crate::state::ControlPlane;
 
-/// What is to be played.
+/// An execution to play.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Play {
     /// The experiment.
@@ -17,11 +18,12 @@ pub struct Play {
     pub parameters: Value,
 }
 
-/// The most characters of a parameter. Source: AWS FIS API Reference, `ExperimentTemplateActionParameter`.
+/// The limit on a parameter, in characters. Source: AWS FIS API Reference,
+/// `ExperimentTemplateActionParameter`.
 const LONGEST_PARAMETER: usize = 1024;
 
 impl ControlPlane {
-    /// One call of FIS; `None` where the path is not one of its.
+    /// One call of FIS; `None` if the path is not FIS's.
     pub(crate) fn fis(&mut self, request: &Request<'_>, parts: &[&str]) -> Option<Result<Answer, Answer>> {
         match (request.method, parts) {
             ("POST", ["experimentTemplates"]) => Some(self.create_template(&request.json())),
@@ -44,7 +46,7 @@ impl ControlPlane {
         if actions.flat_map(|action| action["parameters"].as_object()).flat_map(|parameters| parameters.values()).any(long) {
             return Err(invalid("a parameter of an action has 1 to 1024 characters"));
         }
-        // One token makes one template.
+        // Calls with the same token create one template.
         let there = self.templates.iter().find(|there| *there.of("clientToken") == wish["clientToken"]);
         let id = match there {
             Some(there) => there.id.clone(),
@@ -57,7 +59,7 @@ impl ControlPlane {
         Ok(Answer::ok(200, json!({"experimentTemplate": {"id": id, "tags": wish["tags"], "roleArn": wish["roleArn"]}})))
     }
 
-    /// One a page, so that a caller that reads only the first page finds nothing.
+    /// One template a page, so that a caller that reads only the first page fails its test.
     fn list_templates(&self, next: Option<&str>) -> Answer {
         let from = next.and_then(|next| next.parse::<usize>().ok()).unwrap_or(0);
         let shown: Vec<_> = self.templates.iter().skip(from).take(1).map(|it| json!({"id": it.id, "tags": it.of("tags")})).collect();
@@ -117,7 +119,7 @@ impl ControlPlane {
         Ok(Answer::ok(200, json!({"experiment": self.experiment(id).map(|it| it.shown())?})))
     }
 
-    /// Stops an experiment for this reason, as a stop condition does too; false where it is over.
+    /// Stops an experiment for this reason, as a stop condition would; false if it has ended.
     pub fn halt(&mut self, id: &str, reason: &str) -> bool {
         let Ok(experiment) = self.experiment(id) else { return false };
         if !matches!(experiment.status, Status::Pending | Status::Initiating | Status::Running) {
@@ -127,7 +129,7 @@ impl ControlPlane {
         true
     }
 
-    /// What was started and is not played yet; from now on it is running.
+    /// An experiment that was started and is not played yet; from now on it is running.
     pub fn to_play(&mut self) -> Option<Play> {
         let experiment = self.experiments.iter_mut().find(|it| !it.skips && it.status == Status::Pending)?;
         experiment.status = Status::Running;
@@ -140,7 +142,7 @@ impl ControlPlane {
         Some(Play { experiment: id, document, parameters })
     }
 
-    /// It was played to its end, well or not.
+    /// Reports that it was played to its end, with or without an error.
     pub fn played(&mut self, id: &str, outcome: Result<(), String>) {
         let Ok(experiment) = self.experiment(id) else { return };
         match (experiment.status, outcome) {

@@ -8,11 +8,11 @@ use crate::configuration::Configuration;
 /// What a code-signing configuration does with an unsigned package or layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signing {
-    /// There is none.
+    /// There is no code-signing configuration.
     None,
-    /// It is let in with a warning.
+    /// Accepts it with a warning.
     Warn,
-    /// It is refused.
+    /// Refuses it.
     Enforce,
 }
 
@@ -23,17 +23,17 @@ pub struct Function {
     pub latest: Configuration,
     /// The published versions by number.
     pub versions: BTreeMap<u64, Configuration>,
-    /// The highest number ever given; numbers are never given twice.
+    /// The highest number ever given; numbers are never reused.
     pub last_version: u64,
     /// The aliases by name.
     pub aliases: BTreeMap<String, Alias>,
-    /// The reserved concurrency, where there is one.
+    /// The reserved concurrency, if set.
     pub concurrency: Option<u32>,
     /// Its code-signing configuration.
     pub signing: Signing,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Versions that are not ready, each with the looks until it is.
+    /// Versions that are not active yet, each with the number of looks until it is.
     pub pending: BTreeMap<u64, u32>,
 }
 

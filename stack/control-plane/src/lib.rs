@@ -1,5 +1,7 @@
-//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs and FIS on this machine: what attach and undo are tried on. Strict where AWS is, and at least as nasty;
-//! the core is a deterministic state without a clock or a socket, so that a test can drive it through every accident there is.
+//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs and FIS on this
+//! machine, to test attach and undo. It is as strict as AWS, and fails at least as badly. The core
+//! is a deterministic state without a clock or a socket, so that a test can drive it through every
+//! accident.
 
 mod alias;
 mod aliases;

@@ -6,17 +6,18 @@ use crate::answer::Answer;
 use crate::log_line::LogLine;
 use crate::state::ControlPlane;
 
-/// The most lines of one page; AWS has 10,000 or 1 MB.
+/// The most lines of one page; AWS's limit is 10,000 lines or 1 MB.
 const PAGE: usize = 100;
 
 impl ControlPlane {
-    /// Adds a line to a log group, which there is from then on.
+    /// Adds a line to a log group, which exists from then on.
     pub fn log(&mut self, group: &str, line: LogLine) {
         self.logs.entry(group.to_owned()).or_default().push(line);
     }
 
-    /// Adds what an extension of a function has printed, to the group and in the format that the function's logging says. AWS does not say what
-    /// becomes of a line of JSON in a log in JSON, so it becomes a text or a part of another object by turns.
+    /// Adds a line that a function's extension has printed, in the function's log group and format.
+    /// AWS does not document how a JSON log shows a line of JSON, so it is written as a string and
+    /// as part of another object in turn.
     pub fn print(&mut self, function: &str, line: LogLine) {
         let Some(logging) = self.functions.get(function).and_then(|function| function.latest.others.get("LoggingConfig")) else { return };
         let group = logging["LogGroup"].as_str().unwrap_or_default().to_owned();
@@ -40,7 +41,7 @@ impl ControlPlane {
         let from = wish["startTime"].as_u64().unwrap_or_default();
         let start = match wish["nextToken"].as_str() {
             None => 0,
-            // A token is of one request, and of no other.
+            // A token is valid only for the request that it came from.
             Some(token) => token.strip_prefix(&format!("{from}-")).and_then(|start| start.parse().ok()).ok_or_else(|| invalid("token"))?,
         };
         if start > 0 && self.failing_pages > 0 {

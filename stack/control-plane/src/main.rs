@@ -1,4 +1,5 @@
-//! The control plane as a process, so that whatever talks to it can be killed. It is empty until functions and layers are made in it.
+//! The control plane as a process, so that its callers can be killed. It is empty until functions
+//! and layers are created through its API.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! What a call needs.
+//! The permissions that a call needs.
 
 /// One permission: all of these resources must be allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]

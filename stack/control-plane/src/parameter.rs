@@ -1,10 +1,10 @@
-//! One parameter of SSM.
+//! An SSM parameter.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// One parameter.
+/// An SSM parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// Its value.
@@ -13,9 +13,9 @@ pub struct Parameter {
     pub version: u64,
     /// `Standard` (up to 4 KB) or `Advanced` (up to 8 KB).
     pub tier: String,
-    /// The versions with a label, by label.
+    /// The labelled versions, by label.
     pub labels: BTreeMap<String, u64>,
-    /// When it was written last, by the plane's clock.
+    /// When it was last written, by the control plane's clock.
     pub modified_ms: u64,
 }
 

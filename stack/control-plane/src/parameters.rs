@@ -1,4 +1,4 @@
-//! SSM's parameters, as far as plans need them: JSON 1.1, told apart by `x-amz-target`.
+//! SSM's parameters, as far as plans need them: JSON 1.1, with the operation in `x-amz-target`.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::answer::Answer;
 use crate::parameter::Parameter;
 use crate::state::ControlPlane;
 
-/// The most bytes of a standard parameter, and of an advanced one.
+/// The limits of a standard and an advanced parameter, in bytes.
 const MOST: [(&str, usize); 2] = [("Standard", 4096), ("Advanced", 8192)];
 
 impl ControlPlane {
@@ -48,7 +48,7 @@ impl ControlPlane {
         }
     }
 
-    /// What another user does to a parameter: they write it, or delete it.
+    /// Writes a parameter, or deletes it, as another user would.
     pub fn set_parameter(&mut self, name: &str, value: Option<&str>) {
         match value {
             Some(value) => drop(self.put_parameter(name, &json!({"Value": value, "Overwrite": true}))),

@@ -1,4 +1,5 @@
-//! Policies: as much of IAM as the exported ones use. An element that this does not know is a bug of the test.
+//! Policies: the part of IAM that the exported policies use. An unknown element is a bug in the
+//! test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,8 @@ use serde_json::Value;
 use crate::arn::ACCOUNT;
 use crate::need::Need;
 
-/// The policies of those who are held to one, by the id of their access key, and what of them was used.
+/// The policies that apply, by the id of the caller's access key, and which of their statements
+/// were used.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rights {
     policies: BTreeMap<String, Vec<Statement>>,
@@ -71,7 +73,7 @@ impl Condition {
     }
 }
 
-/// Whether a text is like a pattern with `*` for anything.
+/// Whether a string matches a pattern, in which `*` is anything.
 fn like(pattern: &str, text: &str) -> bool {
     let Some((before, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(text) = text.strip_prefix(before) else { return false };
@@ -79,17 +81,17 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 impl Rights {
-    /// From now on a caller with this access key may do what the policy says, and nothing else.
+    /// From now on a caller with this access key may do only what the policy allows.
     ///
     /// # Errors
-    /// What of the policy is not understood here.
+    /// The part of the policy that is not supported here.
     pub fn hold(&mut self, key: &str, policy: &Value) -> Result<(), String> {
         let statements = policy["Statement"].as_array().into_iter().flatten().map(Statement::read).collect::<Result<_, _>>()?;
         self.policies.insert(key.to_owned(), statements);
         Ok(())
     }
 
-    /// What no call has needed of a policy: each statement with the action.
+    /// The statements and actions of a policy that no call has needed.
     pub fn needless(&self, key: &str) -> Vec<(String, String)> {
         let used = self.used.get(key).cloned().unwrap_or_default();
         let all = self.policies.get(key).into_iter().flatten();
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_anything() {
+    fn a_star_matches_anything() {
         for (pattern, text, is) in [
             ("*", "", true),
             ("a", "a", true),
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_allowed_is_and_what_was_used_is_known() {
+    fn only_allowed_calls_pass_and_their_use_is_recorded() {
         let mut rights = Rights::default();
         let statement = json!({"Sid": "S", "Effect": "Allow", "Action": ["a:One", "a:Two"], "Resource": ["r/*"],
             "Condition": {"ForAllValues:StringLike": {"k": ["x*"]}}});

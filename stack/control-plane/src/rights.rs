@@ -12,13 +12,13 @@ fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
 
-/// The ARN of a function that is named by its name or its ARN.
+/// The ARN of a function, from its name or its ARN.
 fn function(named: &str) -> String {
     if named.starts_with("arn:") { named.to_owned() } else { arn_of(named) }
 }
 
 impl ControlPlane {
-    /// What a call needs; empty where the call is not served here.
+    /// The permissions that a call needs; empty if the call is not served here.
     pub(crate) fn needs(&self, request: &Request<'_>) -> Vec<Need> {
         let wish = &request.json();
         if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
@@ -65,7 +65,8 @@ impl ControlPlane {
                 let template = wish["experimentTemplateId"].as_str().unwrap_or_default();
                 let mut start = Need::new("fis:StartExperiment", experiment("*"));
                 start.resources.push(arn("fis", &format!("experiment-template/{template}")));
-                // The first experiment of an account makes the role that FIS watches by.
+                // The first experiment in an account creates the service-linked role that FIS uses
+                // to watch.
                 let role = format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/fis.amazonaws.com/AWSServiceRoleForFIS");
                 let link = Need::new("iam:CreateServiceLinkedRole", role).with("iam:AWSServiceName", ["fis.amazonaws.com".to_owned()]);
                 if self.experiments.is_empty() { vec![start, link] } else { vec![start] }

@@ -1,4 +1,4 @@
-//! The addresses of Lambda's and FIS's rest-json and of SSM, each to its change.
+//! Routes the requests of Lambda's and FIS's rest-json protocol and of SSM.
 
 use serde_json::json;
 
@@ -7,7 +7,8 @@ use crate::arn::arn_of;
 use crate::function::Signing;
 use crate::state::ControlPlane;
 
-/// Answers one call; the state changes only where the answer is a success, or by a look at an update under way.
+/// Answers one call. The state changes only if the call succeeds, or if it reads an update in
+/// progress.
 pub fn answer(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     let answered = match plane.authorize(request) {
         Ok(()) => routed(plane, request),
@@ -72,7 +73,7 @@ fn concurrency(plane: &mut ControlPlane, name: &str) -> Result<Answer, Answer> {
     Ok(Answer::ok(200, reserved.map_or_else(|| json!({}), |reserved| json!({"ReservedConcurrentExecutions": reserved}))))
 }
 
-/// Of the thousand that a Region has, what functions reserve is kept from all others.
+/// The account's limit of 1,000, less what functions reserve.
 fn account(plane: &ControlPlane) -> Answer {
     let reserved: u32 = plane.functions.values().filter_map(|function| function.concurrency).sum();
     let limit = json!({"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000 - i64::from(reserved)});

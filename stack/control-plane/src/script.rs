@@ -1,4 +1,4 @@
-//! Accidents at the n-th effect: a call, or whatever else a test counts as one.
+//! Accidents at the n-th effect: a call, or anything else that a test counts as one.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use crate::edit::Edit;
 use crate::routes::answer;
 use crate::state::ControlPlane;
 
-/// What goes wrong at one effect.
+/// A failure at one effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accident {
-    /// The caller dies before the call is carried out: no answer ever comes, and nothing changes.
+    /// The caller dies before the call is carried out: it gets no answer, and nothing changes.
     CrashBefore,
-    /// The caller dies after it.
+    /// The caller dies after the call.
     CrashAfter,
     /// 409.
     Busy,
@@ -22,22 +22,22 @@ pub enum Accident {
     Throttled,
     /// 500; nothing changes.
     Internal,
-    /// It is carried out, and the connection closes without an answer.
+    /// The call is carried out, and the connection closes without an answer.
     ReplyLost,
-    /// It never arrives, and the connection closes without an answer.
+    /// The call never arrives, and the connection closes without an answer.
     RequestLost,
-    /// Another user changes a function just before it.
+    /// Another user changes a function just before the call.
     Edit {
         /// The function by name.
         function: String,
-        /// What they do.
+        /// The change.
         edit: Edit,
     },
-    /// Another user writes a parameter just before it, or, without a value, deletes it.
+    /// Another user writes a parameter just before the call, or deletes it if there is no value.
     Parameter {
         /// The parameter by name.
         name: String,
-        /// What they write.
+        /// The new value.
         value: Option<String>,
     },
 }
@@ -45,34 +45,34 @@ pub enum Accident {
 /// Which accident happens at which effect, counted from 0.
 pub type Script = BTreeMap<u64, Accident>;
 
-/// What becomes of one call.
+/// The outcome of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It is answered.
     Answered(Answer),
     /// The connection closes without an answer.
     Closed,
-    /// Nothing ever comes: the caller is dead.
+    /// No answer: the caller is dead.
     Dead,
 }
 
-/// A control plane to which accidents happen.
+/// A control plane with planned accidents.
 #[derive(Debug, Clone, Default)]
 pub struct Scripted {
     /// The state.
     pub plane: ControlPlane,
-    /// What happens when.
+    /// The planned accidents.
     pub script: Script,
     /// The effects so far.
     pub effects: u64,
-    /// Once the caller is dead, nothing of it arrives any more.
+    /// Whether the caller is dead: nothing from it arrives any more.
     pub dead: bool,
-    /// The edits that changed something, in order, with the function.
+    /// The edits that changed something, in order, each with its function.
     pub edits: Vec<(String, Edit)>,
 }
 
 impl Scripted {
-    /// One call, and what happens to it.
+    /// Handles one call, with the accident planned for it.
     pub fn call(&mut self, request: &Request<'_>) -> Outcome {
         match self.happens() {
             _ if self.dead => Outcome::Dead,
@@ -94,8 +94,8 @@ impl Scripted {
         }
     }
 
-    /// Counts one effect that is no call, such as a line in a journal; false where the caller dies instead of doing it. One that dies after it
-    /// is dead for whatever follows.
+    /// Counts one effect that is not a call, such as a line in a journal; false if the caller dies
+    /// instead of doing it. A caller that dies after it is dead for all later effects.
     pub fn effect(&mut self) -> bool {
         if self.dead {
             return false;

@@ -1,4 +1,4 @@
-//! The same over HTTP.
+//! The control plane over HTTP.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,14 +16,14 @@ use crate::script::{Outcome, Scripted};
 /// Serves every connection, until the listener is gone or the future is dropped.
 ///
 /// # Errors
-/// Where the listener fails.
+/// If the listener fails.
 pub async fn serve(listener: TcpListener, plane: Arc<Mutex<Scripted>>) -> std::io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         let plane = Arc::clone(&plane);
         tokio::spawn(async move {
             let service = service_fn(|request| answered(request, &plane));
-            // A caller may go away in the middle of a request.
+            // A caller may disconnect during a request.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -1,4 +1,4 @@
-//! Everything there is, and the changes to a function's configuration.
+//! The whole state, and the changes to a function's configuration.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use crate::policies::Rights;
 /// How updates settle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settling {
-    /// Looks at a function until its update is through.
+    /// The number of looks at a function until its update is complete.
     pub looks: u32,
-    /// Why the next update fails, where it shall; used up by it.
+    /// Why the next update fails, if it should; cleared by that update.
     pub next_fails: Option<String>,
 }
 
@@ -36,39 +36,41 @@ pub struct ControlPlane {
     pub templates: Vec<Template>,
     /// FIS's experiments, likewise.
     pub experiments: Vec<Experiment>,
-    /// The lines of each log group, in the order in which they came.
+    /// The lines of each log group, in order of arrival.
     pub logs: BTreeMap<String, Vec<LogLine>>,
     /// Operations of SSM that are throttled.
     pub throttled: std::collections::BTreeSet<String>,
-    /// So many reads of a page after the first fail.
+    /// This many reads of a page after the first one fail.
     pub failing_pages: u32,
     /// The architectures of each layer's version, by ARN.
     pub layers: BTreeMap<String, Vec<String>>,
-    /// Who may call what.
+    /// The policies of the callers.
     pub rights: Rights,
     /// How updates settle.
     pub settling: Settling,
-    /// The last revision given.
+    /// The last revision that was issued.
     pub revisions: u64,
-    /// What time it is, in milliseconds since 1970. The caller sets it; there is no other clock here.
+    /// The current time, in milliseconds since 1970. The caller sets it; there is no other clock
+    /// here.
     pub clock_ms: u64,
-    /// Looks at a published version until it is `Active`, and how long a change of an alias takes to reach every front end.
+    /// How published versions and aliases settle.
     pub publishing: Publishing,
-    /// Calls of an alias that failed, as they would have come between any two calls here: the version was gone, or not ready.
+    /// Calls of an alias that would have failed between any two calls here, because the version was
+    /// deleted or not ready.
     pub broken: Vec<String>,
 }
 
 /// How published versions and aliases settle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Publishing {
-    /// Looks at a version until it is `Active`.
+    /// The number of looks at a version until it is `Active`.
     pub looks: u32,
     /// How long an alias may still point to its previous version, in milliseconds.
     pub propagation_ms: u64,
 }
 
 impl ControlPlane {
-    /// Adds a function as it is, without Lambda's checks.
+    /// Adds a function without Lambda's checks.
     pub fn add(&mut self, mut function: Function) {
         function.latest.revision = self.next_revision();
         self.functions.insert(function.latest.name.clone(), function);
@@ -85,7 +87,7 @@ impl ControlPlane {
         self.functions.get_mut(&name).ok_or_else(|| Answer::not_found(format!("Function {}", arn_of(&name))))
     }
 
-    /// `GetFunctionConfiguration`: also a look, with which an update comes nearer to its end.
+    /// `GetFunctionConfiguration`: also a look, which advances an update in progress.
     pub(crate) fn get_configuration(&mut self, named: &str, qualifier: Option<&str>) -> Result<Answer, Answer> {
         let next = self.revisions + 1;
         let function = self.function(named)?;
@@ -107,7 +109,8 @@ impl ControlPlane {
         Ok(Answer::ok(200, shown))
     }
 
-    /// `UpdateFunctionConfiguration`: layers and variables are replaced whole, each only where it is given.
+    /// `UpdateFunctionConfiguration`: layers and variables are replaced whole, each only if it is
+    /// given.
     pub(crate) fn update_configuration(&mut self, named: &str, wish: &Value) -> Result<Answer, Answer> {
         let (revision, settling, layers) = (self.revisions + 1, self.settling.clone(), self.layers.clone());
         let function = self.function(named)?;
@@ -141,7 +144,7 @@ impl ControlPlane {
         Ok(Answer::ok(200, shown))
     }
 
-    /// `CreateFunction`, as far as a test needs it to bring a function up.
+    /// `CreateFunction`, as far as a test needs it to create a function.
     pub(crate) fn create_function(&mut self, wish: &Value) -> Result<Answer, Answer> {
         let Some(name) = wish["FunctionName"].as_str() else { return Err(Answer::invalid("FunctionName is required")) };
         if self.functions.contains_key(name) {
@@ -179,7 +182,8 @@ impl ControlPlane {
         Ok(Answer::ok(200, json!({"LayerArn": stem, "LayerVersionArn": arn, "Version": version, "CompatibleArchitectures": architectures})))
     }
 
-    /// `ListFunctions`: `$LATEST` of each, or every version; pages of `size`. Listing is no look.
+    /// `ListFunctions`: `$LATEST` of each, or every version; pages of `size`. Listing does not
+    /// count as a look.
     pub(crate) fn list_functions(&self, marker: Option<&str>, size: usize, all: bool) -> Answer {
         let versions = |function: &Function| {
             let published: Vec<_> = if all { function.versions.values().map(Configuration::listed).collect() } else { Vec::new() };
@@ -189,7 +193,7 @@ impl ControlPlane {
     }
 }
 
-/// A part of a list that begins where `marker` says, under this key.
+/// A page of a list, under this key, beginning at `marker`.
 pub(crate) fn page(key: &str, all: Vec<Value>, marker: Option<&str>, size: usize) -> Answer {
     let (start, count) = (marker.and_then(|marker| marker.parse::<usize>().ok()).unwrap_or_default(), all.len());
     let shown: Vec<_> = all.into_iter().skip(start).take(size).collect();
@@ -197,7 +201,7 @@ pub(crate) fn page(key: &str, all: Vec<Value>, marker: Option<&str>, size: usize
     Answer::ok(200, json!({key: shown, "NextMarker": (end < count).then(|| end.to_string())}))
 }
 
-/// Settings beside layers, variables and description that a call may change.
+/// Settings that a call may change, besides layers, variables and description.
 const OTHERS: [&str; 8] = ["Handler", "Timeout", "MemorySize", "Role", "LoggingConfig", "SnapStart", "TracingConfig", "EphemeralStorage"];
 
 impl Configuration {

@@ -1,4 +1,4 @@
-//! Versions: published from `$LATEST`, never changed, deleted unless an alias points at them.
+//! Versions: published from `$LATEST`, never changed, deleted unless an alias points to them.
 
 use crate::answer::Answer;
 use crate::arn::names;
@@ -17,7 +17,7 @@ impl Function {
         found.ok_or_else(|| Answer::not_found(format!("Function {}:{qualifier}", self.latest.name)))
     }
 
-    /// A version that is not ready comes nearer to it by being looked at.
+    /// A look at a version that is not active yet advances it.
     pub(crate) fn looked_at(&mut self, qualifier: &str) {
         let number = qualifier.parse().unwrap_or_default();
         let Some(looks) = self.pending.get_mut(&number) else { return };
@@ -30,7 +30,8 @@ impl Function {
         }
     }
 
-    /// The versions that a call of an alias may come to now, each with why that call would fail, if it would.
+    /// The versions that a call of an alias may reach now, each with the reason why the call would
+    /// fail, if it would.
     pub(crate) fn reached_by(&self, alias: &crate::alias::Alias, clock_ms: u64) -> Vec<(String, Option<&'static str>)> {
         let stale = alias.stale.iter().filter(|(_, until)| **until > clock_ms).map(|(version, _)| version);
         let reached = std::iter::once(&alias.version).chain(alias.weights.keys()).chain(stale);
@@ -42,13 +43,14 @@ impl Function {
         reached.map(|version| (version.clone(), fails(version))).collect()
     }
 
-    /// Publishes `$LATEST`; the version before where nothing changed since, as Lambda does.
+    /// Publishes `$LATEST`. If nothing changed since the previous version, returns that, as Lambda
+    /// does.
     pub(crate) fn publish(&mut self, description: &str, revision: u64) -> Configuration {
         let mut new = Configuration { last_update: LastUpdate::Successful, revision, ..self.latest.clone() };
         if !description.is_empty() {
             description.clone_into(&mut new.description);
         }
-        // A description alone makes no new version.
+        // A new description alone creates no new version.
         let of = |one: &Configuration| (one.layers.clone(), one.variables.clone(), one.others.clone(), one.code.clone());
         if let Some(before) = self.versions.get(&self.last_version).filter(|before| of(before) == of(&new)) {
             return before.clone();
@@ -88,7 +90,7 @@ impl ControlPlane {
         Ok(page("Versions", all.map(Configuration::listed).collect(), marker, size))
     }
 
-    /// Every alias is called all the time.
+    /// Simulates callers that call every alias all the time.
     pub(crate) fn witness(&mut self) {
         let clock = self.clock_ms;
         for function in self.functions.values() {
@@ -99,7 +101,7 @@ impl ControlPlane {
         }
     }
 
-    /// `DeleteFunction`, with a qualifier one version.
+    /// `DeleteFunction`; with a qualifier it deletes one version.
     pub(crate) fn delete_function(&mut self, named: &str, qualifier: Option<&str>) -> Result<Answer, Answer> {
         let (name, own) = names(named);
         let function = self.function(named)?;

@@ -1,4 +1,4 @@
-//! The control plane is as strict as AWS: each refusal by its status and name.
+//! The control plane is as strict as AWS: checks each refusal's status and name.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -67,7 +67,7 @@ fn an_update_takes_its_looks_and_the_revision_moves_twice() {
 }
 
 #[test]
-fn what_is_not_given_stays_and_what_is_given_is_replaced_whole() {
+fn settings_that_are_not_given_stay_and_given_ones_are_replaced_whole() {
     let mut plane = plane();
     update(&mut plane, &json!({"Layers": [LAYER], "Environment": {"Variables": {"AA": "1", "BB": "2"}}}));
     look(&mut plane);
@@ -118,7 +118,7 @@ fn a_version_that_an_alias_points_at_stays() {
     let mut plane = plane();
     let versions = "/2015-03-31/functions/f/versions";
     assert_eq!(call(&mut plane, "POST", versions, &json!({})).body["Version"], "1");
-    // Nothing changed since: the same again.
+    // Nothing changed since, so it is the same version.
     assert_eq!(call(&mut plane, "POST", versions, &json!({})).body["Version"], "1");
     let alias = json!({"Name": "live", "FunctionVersion": "1"});
     assert_eq!(call(&mut plane, "POST", "/2015-03-31/functions/f/aliases", &alias).status, 201);

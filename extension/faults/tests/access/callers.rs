@@ -1,32 +1,33 @@
-//! Callers that ask a function for permission, written as AWS's own examples are: the event, a handler that denies it, and what counts as a grant.
+//! Callers for which a function decides about access, written like AWS's own examples: the event, a
+//! handler that denies it, and what counts as a grant.
 
 use faults::Trigger;
 use serde_json::{Value, json};
 
 use crate::reading::Reading;
 
-/// What a handler does with an event.
+/// What a handler did with an event.
 pub enum Did {
-    /// It answers.
+    /// It answered.
     Answered(Value),
-    /// It fails: nothing is granted to any caller.
+    /// It failed: no caller is granted anything.
     Failed,
-    /// It does something that needs permission.
+    /// It did something that needs permission.
     Acted,
 }
 
-/// A caller that asks for permission, or could.
+/// A caller for which the function decides about access, or might.
 pub struct Caller {
     pub name: &'static str,
     pub trigger: Trigger,
     pub event: Value,
     pub handler: fn(Reading, &Value) -> Did,
-    /// Whether the answer, if it can be read, is taken for a grant.
+    /// Whether the caller reads the answer, if it can be parsed, as a grant.
     pub takes: fn(Reading, &Value) -> bool,
 }
 
 fn http_takes(reading: Reading, answer: &Value) -> bool {
-    // Without a status an HTTP API and a function's URL take any JSON for the body of a 200.
+    // Without a status, an HTTP API and a function URL use any JSON as the body of a 200.
     reading.number(&reading.at(answer, &["statusCode"])).is_none_or(|status| status < 400.0)
 }
 
@@ -78,7 +79,7 @@ fn by_request(reading: Reading, event: &Value) -> Did {
     Did::Answered(json!({ "statusCode": if is_let_in { 200 } else { 403 } }))
 }
 
-/// AWS's example of a verification: the answer is right where it is the one that was expected.
+/// AWS's example of a verification: the answer is right if it is the expected one.
 fn verify_challenge(reading: Reading, event: &Value) -> Did {
     let expected = reading.at(event, &["request", "privateChallengeParameters", "answer"]);
     let is_right = expected == reading.at(event, &["request", "challengeAnswer"]);
@@ -87,7 +88,8 @@ fn verify_challenge(reading: Reading, event: &Value) -> Did {
     Did::Answered(answer)
 }
 
-/// AWS's example of a definition: tokens after a challenge that was answered right, a failure after one that was not.
+/// AWS's example of a definition: tokens after a challenge with a right answer, a failure after a
+/// wrong one.
 fn define_challenge(reading: Reading, event: &Value) -> Did {
     let mut answer = event.clone();
     let session = reading.at(event, &["request", "session"]);
@@ -112,7 +114,7 @@ fn resolve(reading: Reading, event: &Value) -> Did {
     Did::Answered(if is_owner { json!({ "secret": "s" }) } else { Value::Null })
 }
 
-/// Does what a message asks for if the message says that it may.
+/// Does what a message requests if the message says that it may.
 fn granted_by_message(reading: Reading, event: &Value) -> Did {
     let records = reading.at(event, &["Records"]);
     let text = records.as_array().and_then(|records| records.first()).map(|record| match reading.member(record, "Sns") {
@@ -263,7 +265,7 @@ fn sign_ins() -> Vec<Caller> {
     ]
 }
 
-/// Callers that make something else of an answer.
+/// Callers that use the answer in another way.
 fn others() -> Vec<Caller> {
     vec![
         caller(
@@ -293,7 +295,8 @@ fn others() -> Vec<Caller> {
     ]
 }
 
-/// Services that take no answer for a grant, and handlers that act on what a message says.
+/// Services that never read an answer as a grant, and handlers that act on the content of a
+/// message.
 fn batches() -> Vec<Caller> {
     vec![
         caller(

@@ -1,4 +1,5 @@
-//! No accepted plan turns a denial into a grant: for every caller that asks a function for permission, any fault, and any reader of the answer.
+//! No accepted plan turns a denial into a grant: for every caller for which a function decides
+//! about access, any fault, and any parser of the answer.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod callers;
@@ -45,7 +46,7 @@ const ANSWERS: &[&str] = &[
     "garbage",
 ];
 
-/// What only some readers pass over, before, within and behind an answer.
+/// Text that only some parsers ignore, before, within and after an answer.
 const TWISTS: &[(&str, &str)] = &[
     ("", ""),
     (r#"{"x":"\ud800","#, ""),
@@ -147,7 +148,8 @@ fn plan(kind: &Value) -> Option<Plan> {
         .ok()
 }
 
-/// What the platform gets if this action is done as the extension does it; `None` if that is an error.
+/// What the platform gets if this action is carried out as the extension does; `None` if that is an
+/// error.
 fn posted(action: &Action, caller: &Caller, reading: Reading) -> Option<Vec<u8>> {
     let event = caller.event.to_string().into_bytes();
     let edited = if let Action::EditEvent(edits) = action { edits.apply(&event) } else { None };
@@ -163,7 +165,7 @@ fn posted(action: &Action, caller: &Caller, reading: Reading) -> Option<Vec<u8>>
     match action {
         Action::Replace { body, .. } if action.fits(&event) => Some(body.clone().into_bytes()),
         Action::Alter(Alteration::Cut { bytes }) => Some(answer.into_iter().take(usize::try_from(*bytes).unwrap()).collect()),
-        // The extension strikes the first byte always; here the others are every seventh.
+        // The extension always corrupts the first byte; here the others are every seventh.
         Action::Alter(Alteration::Corrupt { bytes, .. }) => {
             let mut answer = answer;
             answer.iter_mut().step_by(7).take(usize::try_from(*bytes).unwrap()).for_each(|byte| *byte = 0xFF);
@@ -173,7 +175,7 @@ fn posted(action: &Action, caller: &Caller, reading: Reading) -> Option<Vec<u8>>
     }
 }
 
-/// Checks that every caller is still denied; whether the plan was accepted.
+/// Checks that every caller is still denied; returns whether the plan was accepted.
 fn still_denies(kind: &Value) -> bool {
     let Some(plan) = plan(kind) else { return false };
     let decision = plan.decide("f", Identity("1-a-b"), &faults::Facts::default(), &mut Memory::default()).remove(0);
@@ -189,7 +191,7 @@ fn still_denies(kind: &Value) -> bool {
     true
 }
 
-/// An answer behind what only some readers pass over.
+/// An answer with text around it that only some parsers ignore.
 fn twisted(answer: &str, (before, behind): (&str, &str)) -> String {
     let answer = if before.ends_with(',') { answer.strip_prefix('{').unwrap_or(answer) } else { answer };
     let answer = if behind == ",}" { answer.strip_suffix('}').unwrap_or(answer) } else { answer };

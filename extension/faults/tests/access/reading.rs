@@ -1,15 +1,18 @@
-//! Three readers of JSON: one as strict as they come, one that takes whatever it can, and JavaScript's. Which one reads an answer is not known.
+//! Three JSON parsers: a very strict one, one that accepts as much as it can, and JavaScript's.
+//! Which one parses an answer is not known.
 
 use serde_json::{Map, Value};
 
-/// A reader.
+/// A parser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// RFC 8259 and nothing else, not too deep; text is UTF-8.
     Strict,
-    /// Comments, trailing commas, single quotes, bare names, a byte order mark, anything behind the value; names in any case, of several the first.
+    /// Comments, trailing commas, single quotes, bare names, a byte order mark, anything after the
+    /// value; names in any case, the first of several.
     Lenient,
-    /// `JSON.parse`: numbers out of range are infinite, half a character is one, of several members the last counts.
+    /// `JSON.parse`: numbers out of range are infinite, half a surrogate pair is a character, the
+    /// last of several members counts.
     JavaScript,
 }
 
@@ -55,7 +58,7 @@ impl Reading {
         value.as_str().is_some_and(|text| if self == Self::Lenient { text.trim().eq_ignore_ascii_case(word) } else { text == word })
     }
 
-    /// What a value is as a number.
+    /// A value as a number.
     pub fn number(self, value: &Value) -> Option<f64> {
         match value {
             Value::Number(number) => number.as_f64(),
@@ -157,7 +160,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Behind a member: whether another can follow. A lenient reader takes the end of the text for the end of everything.
+    /// After a member: whether another can follow. For a lenient parser the end of the text closes
+    /// everything.
     fn goes_on(&mut self, end: char) -> Option<bool> {
         self.blank();
         if self.take(',') {
@@ -225,7 +229,7 @@ impl Parser<'_> {
 }
 
 #[test]
-fn the_readers_differ_where_they_should() {
+fn the_parsers_differ_as_intended() {
     let reads = |text: &str| Reading::ALL.map(|reading| reading.read(text.as_bytes()).is_some());
     for (text, by) in [
         (r#"{"a":[1,"x\u0041",true,null,-2.5e3]}"#, [true, true, true]),

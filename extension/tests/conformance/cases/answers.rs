@@ -1,4 +1,4 @@
-//! The platform's answers come back as they are, good news and bad.
+//! The platform's answers come back unchanged, successes and errors.
 
 use crate::messages::{ACCEPTED, NEXT, message, response};
 use crate::subject::Stage;

@@ -1,10 +1,11 @@
-//! Every other address: errors, SnapStart, the Extensions and Telemetry APIs of internal extensions, what is newer than any proxy.
+//! Every other address: errors, SnapStart, the Extensions and Telemetry APIs of internal
+//! extensions, and addresses that no proxy knows yet.
 
 use crate::messages::{ACCEPTED, error, event, message, response};
 use crate::subject::Stage;
 use crate::wire::{Kind, Message, Outcome, same};
 
-/// A call passes with its line, body and these headers, and its answer comes back.
+/// Checks that a call passes with its line, body and these headers, and that its answer comes back.
 async fn passes(stage: &Stage, request: &[u8], kept: &[&str], answer: &[u8]) -> Outcome<(Message, Message)> {
     let (got, back) = stage.once(request, answer).await?;
     let text = crate::wire::latin(request);

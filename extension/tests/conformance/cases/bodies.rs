@@ -64,7 +64,7 @@ pub async fn chunked_response_without_streaming_mode(stage: &Stage) -> Outcome {
     check(got.framing == Framing::Chunked, format!("it came with {:?}", got.framing))
 }
 
-/// The strictest of all: order, spacing, reasons, sizes of chunks with their extensions.
+/// The strictest case: order, spacing, reasons, chunk sizes with their extensions.
 pub async fn every_byte_both_ways(stage: &Stage) -> Outcome {
     let path = "/2018-06-01/runtime/invocation/a/response";
     let request = format!(

@@ -65,7 +65,7 @@ pub async fn dropped_while_frozen(stage: &Stage) -> Outcome {
         if !stage.can_freeze() {
             runtime.settle().await;
         }
-        // The call and the news of the drop come to the proxy at the same moment.
+        // The call and the drop reach the proxy at the same moment.
         let late = response(&format!("late-{n}"), b"{}");
         runtime.begin(&late).await?;
         stage.thaw();
@@ -97,7 +97,7 @@ pub async fn connection_said_to_close_is_not_used_again(stage: &Stage) -> Outcom
         let mut call = stage.platform.call().await?;
         call.message().await?;
         let (said, first) = (call.values("connection").concat().eq_ignore_ascii_case("close"), call.connection);
-        // A server may take its time to close: until then it must not be asked anything more.
+        // A server may close later: until then it must not get another request.
         call.answer(ACCEPTED).await?;
         runtime.read().await?;
         drop(runtime);

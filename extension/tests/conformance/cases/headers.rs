@@ -4,7 +4,7 @@ use crate::messages::{ACCEPTED, NEXT, error, event_with, message, response};
 use crate::subject::Stage;
 use crate::wire::{Outcome, bytes, check, headers, latin, same};
 
-/// An event with these headers arrives with each.
+/// Checks that an event with these headers arrives with each of them.
 async fn of_next(stage: &Stage, wanted: &[(&str, &str)]) -> Outcome {
     let lines: String = wanted.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let (_, got) = stage.once(NEXT, &event_with("8476a536", &lines, b"{}")).await?;
@@ -89,7 +89,7 @@ pub async fn header_of_64_kib_on_next(stage: &Stage) -> Outcome {
     of_next(stage, &[("Lambda-Runtime-Client-Context", &"z".repeat(64 << 10))]).await
 }
 
-/// Common HTTP libraries stop at 100.
+/// The limit of common HTTP libraries is 100.
 pub async fn headers_by_the_hundred(stage: &Stage) -> Outcome {
     let many: Vec<_> = (0..150).map(|n| (format!("X-Number-{n}"), n.to_string())).collect();
     of_next(stage, &many.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()).await

@@ -1,4 +1,5 @@
-//! The closed list of the cases. Each looks at one promise alone, so that a proxy that breaks one fails one.
+//! The list of all cases. Each checks only one promise, so that a proxy that breaks one promise
+//! fails one case.
 
 mod answers;
 mod apis;

@@ -7,7 +7,7 @@ use crate::runtime::Runtime;
 use crate::subject::Stage;
 use crate::wire::{Outcome, same};
 
-/// How long a proxy may take to drop a `next` whose runtime is gone. It need not.
+/// How long a proxy may take to drop a `next` whose runtime is gone. It does not have to drop it.
 const LET_GO: Duration = Duration::from_millis(500);
 
 pub async fn cancelled_next_swallows_no_event(stage: &Stage) -> Outcome {
@@ -19,7 +19,7 @@ pub async fn cancelled_next_swallows_no_event(stage: &Stage) -> Outcome {
         tokio::time::sleep(LET_GO).await;
         let (id, mut second) = (format!("id-{n}"), stage.runtime().await?);
         second.begin(NEXT).await?;
-        // The platform gives the event to the first who still asks.
+        // The platform gives the event to the first caller that still waits.
         let call = if call.is_closed() { stage.platform.call().await? } else { call };
         call.answer(&event(&id, b"{}")).await?;
         same("the event's id", second.read().await?.values("lambda-runtime-aws-request-id").concat(), id)?;
@@ -83,7 +83,7 @@ pub async fn sixteen_pollers(stage: &Stage) -> Outcome {
         pollers.push(tokio::spawn(poll(stage.runtime().await?)));
     }
     let (mut given, mut first) = (0, Vec::new());
-    // No answer is sent before all have asked.
+    // No answer is sent before all have called.
     for _ in 0..POLLERS {
         first.push(stage.platform.call().await?);
     }
@@ -120,7 +120,7 @@ pub async fn sixteen_waiting_at_once(stage: &Stage) -> Outcome {
         calls.push(stage.platform.call().await?);
         runtimes.push(runtime);
     }
-    // Answered in another order than asked: each gets what was given to it.
+    // Answered in another order than called: each gets its own event.
     for (n, call) in calls.into_iter().enumerate().rev() {
         call.answer(&event(&format!("id-{n}"), b"{}")).await?;
     }

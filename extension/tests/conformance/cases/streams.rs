@@ -1,4 +1,4 @@
-//! Streamed responses, and whatever breaks off or is refused half-way.
+//! Streamed responses, and messages that end early or are refused half-way.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ pub async fn broken_event_is_seen_as_broken(stage: &Stage) -> Outcome {
         runtime.begin(NEXT).await?;
         let event = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: a\r\n{framing}");
         stage.platform.call().await?.answer_and_close(event.as_bytes()).await?;
-        // No answer at all is as good.
+        // No answer at all is acceptable too.
         if let Ok(got) = runtime.read().await {
             check(got.broken, "the runtime takes it for a complete event")?;
         }
@@ -129,7 +129,8 @@ pub async fn broken_event_is_seen_as_broken(stage: &Stage) -> Outcome {
     Ok(())
 }
 
-/// A proxy that collects takes any amount. Only a writer that is blocked for so long shows that this one does not.
+/// A proxy that buffers accepts any amount. Only a writer that is blocked for this long shows that
+/// this one does not buffer.
 const STILL: Duration = Duration::from_secs(2);
 
 pub async fn unread_stream_is_not_collected(stage: &Stage) -> Outcome {

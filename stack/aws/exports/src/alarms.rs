@@ -1,5 +1,6 @@
-//! Which alarm can tell that a fault struck, and why another cannot. A stop condition that cannot react protects nobody, so an experiment that
-//! has one is refused. Pure: it knows metrics by what AWS says of them and asks no account.
+//! Which alarms can react to a fault, and why others cannot. A stop condition that cannot react
+//! protects no user, so an experiment that has one is refused. Pure: it uses AWS's documentation of
+//! the metrics and calls no account.
 
 use std::time::Duration;
 
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
 pub enum Metric {
     /// `AWS/Lambda Errors`: invocations that ended in a function error, timeouts included.
     LambdaErrors,
-    /// `AWS/Lambda Duration`: from the event to the answer, starts of environments left out.
+    /// `AWS/Lambda Duration`: from the event to the answer, without the start of the environment.
     LambdaDuration,
-    /// `AWS/Lambda Throttles`: invocations that no environment took.
+    /// `AWS/Lambda Throttles`: invocations that Lambda rejected because no environment was free.
     LambdaThrottles,
     /// `AWS/Lambda Invocations`.
     LambdaInvocations,
@@ -38,12 +39,12 @@ pub enum Metric {
     QueueLength,
     /// `AWS/States ExecutionsFailed`.
     ExecutionsFailed,
-    /// Any other: a metric of the team's own, or a composite alarm.
+    /// Any other metric: one of the team's own, or a composite alarm.
     Other,
 }
 
 impl Metric {
-    /// The metric of this namespace and name.
+    /// The metric with this namespace and name.
     pub fn named(namespace: &str, name: &str) -> Self {
         match (namespace, name) {
             ("AWS/Lambda", "Errors") => Self::LambdaErrors,
@@ -75,15 +76,16 @@ impl Metric {
 pub enum Reaction {
     /// It moves.
     Can(&'static str),
-    /// It stays as it is, whatever share is struck.
+    /// It does not move, however many invocations are struck.
     Cannot(&'static str),
-    /// That hangs on what is not known here.
+    /// That depends on something that is not known here.
     Unknown(&'static str),
 }
 
 const DEPENDS: Reaction = Reaction::Unknown("what the caller sees hangs on what the function makes of it");
 
-/// Whether an alarm on `metric` can react to `kind` striking a function that `trigger` invokes and that has this `timeout`.
+/// Whether an alarm on `metric` can react to `kind`, on a function with this `trigger` and
+/// `timeout`.
 pub fn reaction(kind: &Kind, trigger: Trigger, timeout: Duration, metric: Metric) -> Reaction {
     let effect = kind.effect(trigger, timeout);
     match metric {
@@ -192,7 +194,7 @@ fn latency(effect: &Effect) -> Reaction {
     }
 }
 
-/// What waits in a queue or a stream.
+/// Whether a backlog builds up in a queue or a stream.
 fn backlog(effect: &Effect) -> Reaction {
     match (effect.ending, effect.longer) {
         (Ending::FunctionError, _) => Reaction::Can("what failed comes back and grows old"),
@@ -219,23 +221,24 @@ pub struct Alarm {
     pub arn: String,
     /// What it watches.
     pub metric: Metric,
-    /// The function that its `FunctionName` dimension names, where it has one.
+    /// The function that its `FunctionName` dimension names, if it has one.
     pub function: Option<String>,
 }
 
-/// A function as far as an alarm is concerned with it.
+/// The part of a function that matters to an alarm.
 #[derive(Debug, Clone, Copy)]
 pub struct Watched<'a> {
     /// Its name.
     pub name: &'a str,
-    /// What invokes it; all triggers where none is given.
+    /// What invokes it; empty means any trigger.
     pub triggers: &'a [Trigger],
     /// Its timeout.
     pub timeout: Duration,
 }
 
 impl Alarm {
-    /// Why it can react to none of these faults, each with the function that it strikes; `None` where it can, or where that is not known.
+    /// Why the alarm cannot react to any of these faults, each given with the function that it
+    /// strikes. `None` if it can react, or if that is not known.
     pub fn blindness<'a>(&self, struck: impl IntoIterator<Item = (&'a Kind, Watched<'a>)>) -> Option<String> {
         let mut reasons: Vec<String> = Vec::new();
         for (kind, function) in struck {
@@ -380,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn only_longer_than_the_gateway_waits_is_a_server_error_of_a_success() {
+    fn only_a_latency_beyond_the_gateways_timeout_turns_success_into_a_server_error() {
         let slow = kind(r#"{"latency":{"time":"29s"}}"#);
         let reaction = |timeout| reaction(&slow, Trigger::Http, timeout, Metric::GatewayServerErrors);
         assert!(matches!(reaction(Duration::from_secs(60)), Reaction::Can(_)));
@@ -389,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_is_blind_only_where_no_fault_of_the_experiment_can_move_it() {
+    fn an_alarm_is_blind_only_if_no_fault_of_the_experiment_can_move_it() {
         let status = kind(r#"{"response":{"status":500}}"#);
         let error = kind(r#"{"error":{}}"#);
         let function = |name| Watched { name, triggers: &[Trigger::Http], timeout: TIMEOUT };
@@ -404,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_whose_trigger_is_not_known_may_have_any() {
+    fn a_function_with_an_unknown_trigger_may_have_any_trigger() {
         let error = kind(r#"{"error":{}}"#);
         let alarm = Alarm { arn: "arn".into(), metric: Metric::QueueAge, function: None };
         let function = |triggers| Watched { name: "a", triggers, timeout: TIMEOUT };

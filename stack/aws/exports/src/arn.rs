@@ -1,4 +1,4 @@
-//! Amazon Resource Names, taken apart. It knows no service's resources.
+//! Parses Amazon Resource Names. It knows nothing about the resources of a service.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,28 +13,28 @@ pub struct Arn {
     pub partition: String,
     /// `lambda`.
     pub service: String,
-    /// The region, empty where the service has none.
+    /// The region; empty if the service is global.
     pub region: String,
-    /// The account's twelve digits, empty where the resource has none.
+    /// The account's twelve digits; empty if the resource belongs to no account.
     pub account: String,
     /// Everything after the account.
     pub resource: String,
 }
 
 impl Arn {
-    /// The resource's name after `kind:` or `kind/`, where it is of that kind.
+    /// The resource's name after `kind:` or `kind/`, if it is of that kind.
     pub fn named(&self, service: &str, kind: &str) -> Option<&str> {
         let rest = self.resource.strip_prefix(kind)?;
         let name = rest.strip_prefix(':').or_else(|| rest.strip_prefix('/'))?;
         (self.service == service && !name.is_empty()).then_some(name)
     }
 
-    /// Another resource of the same account and region.
+    /// Another resource in the same account and region.
     pub fn beside(&self, service: &str, resource: impl Into<String>) -> Self {
         Self { service: service.to_owned(), resource: resource.into(), ..self.clone() }
     }
 
-    /// A role of the same account.
+    /// A role in the same account.
     pub fn role(&self, name: &str) -> Self {
         Self { region: String::new(), ..self.beside("iam", format!("role/{name}")) }
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_arn_is_refused() {
+    fn an_invalid_arn_is_refused() {
         for text in [
             "",
             "arn",
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_named_by_its_kind() {
+    fn a_resource_is_named_only_for_its_own_kind() {
         let arn: Arn = "arn:aws:lambda:eu-west-1:123456789012:function:authorizer".parse().unwrap();
         assert_eq!(arn.named("lambda", "function"), Some("authorizer"));
         assert_eq!(arn.named("lambda", "layer"), None);

@@ -1,5 +1,6 @@
-//! The SSM Automation document that strikes and calms with no brownout process anywhere. Every step from the first change on leads to the
-//! clean-up, on success, failure and cancel alike; the clean-up looks at the cloud, not at what earlier steps said.
+//! The SSM Automation document that strikes and calms without a brownout process. From the first
+//! change on, every step leads to the clean-up, on success, failure and cancel. The clean-up reads
+//! the actual state in AWS and does not rely on the output of earlier steps.
 
 use std::time::Duration;
 
@@ -7,17 +8,17 @@ use serde_json::{Value, json};
 
 use super::experiment::{Experiment, Function};
 
-/// How long the loop sleeps between two renewals. A lease is 60 s: one renewal may come late by as much.
+/// How long the loop sleeps between two renewals. A lease is 60 s, so one renewal may be this late.
 const ROUND: Duration = Duration::from_secs(30);
 /// The most rounds of `aws:loop`.
 const MOST_ROUNDS: u64 = 100;
-/// What a script may take at the most; `aws:executeScript` itself ends after 600 s.
+/// The timeout of a script, in seconds; `aws:executeScript` itself ends after 600 s.
 const LONGEST_SCRIPT: u64 = 600;
-/// What attaching may take until every function is ready.
+/// The timeout, in seconds, for attaching until every function is ready.
 const ATTACHING: u64 = 540;
-/// What one attempt of cleaning may take. A cancelled automation has two minutes for all of it.
+/// The timeout of one clean-up attempt, in seconds. A cancelled automation has two minutes in all.
 const CLEANING: u64 = 100;
-/// Whoever starts the document and waits for its strike may hold the faults longer by this.
+/// A caller that starts the document and waits for its strike may hold the faults this much longer.
 pub const LONGEST_LEAD: Duration = Duration::from_secs(300);
 /// The longest text of a document, in bytes.
 pub const LONGEST_DOCUMENT: usize = 64 * 1024;
@@ -34,10 +35,10 @@ const DETACH: &str = include_str!("scripts/detach.py");
 
 const CLEAN_UP: &str = "step:cleanUp";
 
-/// What runs as one script; the parts that it is made of, and the function that is called.
+/// A step that runs one script: the parts it is made of, and the function that is called.
 fn script(name: &str, parts: &[&str], handler: &str, payload: Value) -> Value {
     let script = parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n");
-    // A template takes little text, and most of it is this: comments stay here, and the indentation is one.
+    // A template's size is limited and scripts are most of it: drop comments, and indent by one.
     let lines = script.lines().filter(|line| !line.trim_start().starts_with('#')).map(indented_by_one);
     let script = lines.collect::<Vec<_>>().join("\n");
     json!({
@@ -61,12 +62,12 @@ fn with(mut step: Value, properties: Value) -> Value {
     step
 }
 
-/// Leads to the clean-up whatever happens but success.
+/// Goes to the clean-up on failure and on cancel.
 fn guarded(step: Value) -> Value {
     with(step, json!({"onFailure": CLEAN_UP, "onCancel": CLEAN_UP}))
 }
 
-/// The document as a value. Its scripts stand in it, which only a document in YAML may have.
+/// The document as a value. Its scripts are inline, which only a YAML document allows.
 pub fn document(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let faults = json!({
@@ -139,7 +140,8 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
             script("detach", &[SHARED, OURS, PARAMETER, CALM, DETACH], "detach", detach.clone()),
             json!({"maxAttempts": 3, "timeoutSeconds": CLEANING + 20, "nextStep": "cleanUp"}),
         )),
-        // On every path the last: where all went well it finds nothing to do, and has proven that.
+        // The last step on every path. If all went well it finds nothing to do, and has proven
+        // that.
         with(
             script("cleanUp", &[SHARED, OURS, PARAMETER, CALM, DETACH], "detach", detach),
             json!({"maxAttempts": 5, "timeoutSeconds": CLEANING + 20, "onFailure": "Abort", "isEnd": true}),
@@ -147,7 +149,8 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     ]
 }
 
-/// Sleeps and renews the plan's lease, round by round. The lease is cut at the end, so that the faults end on time whatever a round takes.
+/// Sleeps and renews the plan's lease, round by round. The last lease is cut short, so that the
+/// faults end on time however long a round takes.
 fn hold(experiment: &Experiment, run: &str) -> Value {
     let plan = experiment.plan_parameter();
     let sleep = experiment.duration.min(ROUND).as_secs().max(1);
@@ -174,7 +177,9 @@ fn hold(experiment: &Experiment, run: &str) -> Value {
     })
 }
 
-/// From the start until everything is put back, at the most, of faults that are in force for `duration`: after that a marker that is still there is nobody's, and `brownout recover` takes it.
+/// The longest time from the start until everything is restored, for faults that are in force for
+/// `duration`. A marker that is still there after that is left over, and `brownout recover` removes
+/// it.
 pub fn lasts(duration: Duration) -> Duration {
     let steps = LONGEST_SCRIPT + 3 * 60 + 3 * 60 + 8 * (CLEANING + 20);
     duration * 2 + ROUND + Duration::from_secs(steps)
@@ -204,13 +209,13 @@ mod tests {
         assert_eq!((&last["name"], &last["isEnd"], &last["maxAttempts"]), (&json!("cleanUp"), &json!(true), &json!(5)));
         for step in others {
             assert_eq!(step["onFailure"], CLEAN_UP, "{}", step["name"]);
-            // A loop cannot have it; its steps do.
+            // A loop cannot have `onCancel`; its steps do.
             assert_eq!(step["onCancel"] == CLEAN_UP, step["action"] != "aws:loop", "{}", step["name"]);
         }
     }
 
     #[test]
-    fn no_step_leads_back_for_the_service_refuses_circles() {
+    fn no_step_leads_back_because_the_service_refuses_cycles() {
         let document = document(&experiment());
         let steps = document["mainSteps"].as_array().unwrap();
         let at = |name: &str| steps.iter().position(|step| step["name"] == name).unwrap();
@@ -235,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn no_script_has_what_the_service_takes_for_a_variable() {
+    fn no_script_contains_what_the_service_would_expand_as_a_variable() {
         for part in [SHARED, OURS, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, DETACH] {
             assert!(!part.contains("{{"), "{part}");
         }
     }
 
     #[test]
-    fn the_rounds_suffice_for_the_longest_fault() {
+    fn the_rounds_are_enough_for_the_longest_fault() {
         assert!(ROUND * u32::try_from(MOST_ROUNDS).unwrap() >= super::super::experiment::LONGEST + LONGEST_LEAD);
     }
 }

@@ -1,5 +1,5 @@
-//! What the exports are made of: an experiment on functions that exist in AWS. It complains about everything that AWS would refuse later, all
-//! at once, and about every stop condition that could not react.
+//! The input of every export: an experiment on functions that exist in AWS. It reports everything
+//! that AWS would refuse later, all at once, and every stop condition that cannot react.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,15 +12,15 @@ use super::arn::Arn;
 
 /// The longest fault: the document's loop makes 100 rounds of 30 s at most, and each takes longer than its sleep.
 pub const LONGEST: Duration = Duration::from_secs(45 * 60);
-/// So many functions are let go within the two minutes that a cancelled automation has.
+/// A cancelled automation has two minutes, in which this many functions can be detached.
 pub const MOST_FUNCTIONS: usize = 20;
-/// FIS takes so many stop conditions.
+/// FIS's limit on stop conditions.
 pub const MOST_ALARMS: usize = 5;
-/// Lambda takes so many layers.
+/// Lambda's limit on layers.
 pub const MOST_LAYERS: usize = 5;
-/// No run is called so: the plan that a layer names which lies idle is never there.
+/// Reserved: no run has this name, so the plan that an idle layer names never exists.
 pub(super) const IDLE: &str = "idle";
-/// The longest text of a parameter, in bytes; up to half of it a parameter costs nothing.
+/// The longest value of a parameter, in bytes; up to half of that it is free.
 pub const LONGEST_PARAMETER: usize = 8 * 1024;
 
 /// A function in AWS.
@@ -29,19 +29,20 @@ pub const LONGEST_PARAMETER: usize = 8 * 1024;
 pub struct Function {
     /// Its ARN, without a version or an alias.
     pub arn: Arn,
-    /// The role that it runs as: it needs leave to read the plan.
+    /// Its execution role, which needs permission to read the plan.
     pub role: Arn,
-    /// The versions of layers that it has without us.
+    /// The layer versions that it has apart from brownout's.
     pub layers: Vec<Arn>,
-    /// The alias whose calls a version with ours is given a share of, where brownout itself attaches in that way.
+    /// The alias, if brownout attaches to a published version and gives it a share of the alias's
+    /// calls.
     pub alias: Option<String>,
-    /// The key that encrypts its variables, where that is the account's own.
+    /// The key that encrypts its variables, if it is a customer-managed one.
     pub key: Option<Arn>,
-    /// What invokes it; empty where that is not known.
+    /// What invokes it; empty if that is not known.
     pub triggers: Vec<Trigger>,
     /// Its timeout.
     pub timeout: Duration,
-    /// The log group that it writes to, where that is not `/aws/lambda/` and its name.
+    /// The log group that it writes to, if that is not `/aws/lambda/` and its name.
     pub log_group: Option<String>,
 }
 
@@ -51,36 +52,37 @@ impl Function {
         self.log_group.clone().unwrap_or_else(|| format!("/aws/lambda/{}", self.name()))
     }
 
-    /// Its name; empty where the ARN is not a function's.
+    /// Its name; empty if the ARN is not a function's.
     pub fn name(&self) -> &str {
         self.arn.named("lambda", "function").unwrap_or_default()
     }
 }
 
-/// An experiment as it is written out for AWS.
+/// An experiment as it is exported for AWS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
-    /// 1 to 32 of `a-z 0-9 -`, beginning with a letter: what everything in the account is named by.
+    /// 1 to 32 of `a-z 0-9 -`, beginning with a letter. Everything in the account is named after
+    /// it.
     pub name: String,
-    /// What the experiment asks; for people.
+    /// The experiment's question, for people to read.
     pub question: String,
     /// The functions that the extension is attached to, all in one account and region.
     pub functions: Vec<Function>,
-    /// The faults; run, sequence and lease are set anew by whatever arms it.
+    /// The faults. Run, sequence and lease are set again when the plan is armed.
     pub plan: Plan,
     /// How long the faults are in force, 1 s to [`LONGEST`].
     pub duration: Duration,
     /// The version of the layer that is attached.
     pub layer: Arn,
-    /// The tag by which a team allows that its function is struck: key and value.
+    /// The tag with which a team allows faults on its function: key and value.
     pub tag: (String, String),
     /// The alarms that end it, at most [`MOST_ALARMS`].
     pub alarms: Vec<Alarm>,
 }
 
 impl Experiment {
-    /// Everything wrong with it; nothing may be exported unless this is empty.
+    /// Everything that is wrong with it; it can be exported only if this is empty.
     pub fn complaints(&self) -> Vec<Complaint> {
         let mut complaints = self.complaints_of_names();
         complaints.extend(self.complaints_of_functions());
@@ -89,27 +91,28 @@ impl Experiment {
         complaints
     }
 
-    /// The parameter that holds the faults as they were written. The functions never read it.
+    /// The parameter that holds the faults as written. The functions never read it.
     pub fn faults_parameter(&self) -> String {
         format!("/brownout/{}/faults", self.name)
     }
 
-    /// The parameter that the functions read where the document strikes: there only while the faults are in force.
+    /// The parameter that the functions read if the document strikes. It exists only while the
+    /// faults are in force.
     pub fn plan_parameter(&self) -> String {
         format!("/brownout/{}/plan", self.name)
     }
 
-    /// The same where a run strikes by itself: no other run's.
+    /// The parameter that the functions read if `brownout run` strikes; each run has its own.
     pub fn plan_parameter_of(&self, run: &str) -> String {
         format!("{}/{run}", self.plan_parameter())
     }
 
-    /// What everything of it in the account is named.
+    /// The name of one of its resources in the account.
     pub fn named(&self, what: &str) -> String {
         format!("brownout-{}-{what}", self.name)
     }
 
-    /// Any ARN of its account and region.
+    /// An ARN in its account and region.
     pub(super) fn home(&self) -> &Arn {
         self.functions.first().map_or(&self.layer, |function| &function.arn)
     }
@@ -230,7 +233,7 @@ impl Experiment {
         complaints
     }
 
-    /// What is set on a function beside the plan's source and the wrapper.
+    /// The variables that are set on a function, besides the plan's source and the wrapper.
     pub fn settings(&self, function: &Function) -> BTreeMap<&'static str, String> {
         let mut settings = BTreeMap::new();
         let is_disturbed = |fault: &Fault| fault.place.is_function(function.name()) && matches!(fault.kind, Kind::Dependency(_));
@@ -240,7 +243,7 @@ impl Experiment {
         settings
     }
 
-    /// What strikes which function.
+    /// Which fault strikes which function.
     fn struck(&self) -> impl Iterator<Item = (&Kind, Watched<'_>)> {
         self.plan.faults.iter().flat_map(|fault| {
             let functions = self.functions.iter().filter(|function| fault.place.is_function(function.name()));
@@ -249,7 +252,7 @@ impl Experiment {
     }
 }
 
-/// Run, sequence and lease are longer once the plan is armed.
+/// Space in bytes for run, sequence and lease, which are longer once the plan is armed.
 const ROOM: usize = 128;
 
 #[cfg(test)]
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_would_refuse_is_complained_about_first() {
+    fn what_aws_would_refuse_is_reported_first() {
         type Change = fn(&mut Experiment);
         let cases: [(&str, Change); 14] = [
             ("takes for a reference", |e| e.plan.faults[0].name = "{{x}}".into()),

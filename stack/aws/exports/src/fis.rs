@@ -1,5 +1,6 @@
-//! `export fis`: an experiment template of AWS FIS that starts our SSM Automation document, with the roles and the log of both, as one
-//! CloudFormation template and as the single requests that it is made of. FIS stays in charge: its stop conditions, safety lever and log apply.
+//! `export fis`: an AWS FIS experiment template that starts brownout's SSM Automation document,
+//! with the roles and the log of both, as one CloudFormation template and as single API requests.
+//! FIS stays in charge: its stop conditions, safety lever and log apply.
 
 use std::time::Duration;
 
@@ -13,16 +14,16 @@ use super::policies;
 use super::text::{compact_json, json, yaml};
 use super::written::{File, Refused, checked};
 
-/// FIS takes no longer text than this as a parameter of an action.
+/// FIS's limit on a parameter of an action, in characters.
 pub const LONGEST_ACTION_PARAMETER: usize = 1024;
 
-/// CloudFormation takes no longer template than this in a call, in bytes; a longer one has to go through a bucket.
+/// CloudFormation's limit on a template in a call, in bytes; a longer one must go through a bucket.
 pub const LONGEST_TEMPLATE: usize = 51_200;
 
 /// The files of an experiment for FIS.
 ///
 /// # Errors
-/// Where the experiment has complaints, or its template is longer than [`LONGEST_TEMPLATE`].
+/// If the experiment has complaints, or its template is longer than [`LONGEST_TEMPLATE`].
 pub fn fis(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
     let template = yaml(&cloudformation(experiment));
@@ -44,7 +45,7 @@ pub fn fis(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     ])
 }
 
-/// The call of SSM's `CreateDocument`.
+/// The request of SSM's `CreateDocument`.
 pub fn create_document(experiment: &Experiment) -> Value {
     json!({
         "Name": experiment.named("strike"),
@@ -55,7 +56,8 @@ pub fn create_document(experiment: &Experiment) -> Value {
     })
 }
 
-/// What the document's version is called: by its content, so that one that is there already is known without reading it.
+/// The version name of the document. It is derived from the content, so that an existing version is
+/// recognised without reading it.
 pub fn version_name(experiment: &Experiment) -> String {
     format!("brownout-{}", fingerprint(&document(experiment)))
 }
@@ -66,7 +68,8 @@ fn fingerprint(value: &Value) -> String {
     hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The call of FIS's `CreateExperimentTemplate`. Its token is the experiment's name, so that a second call makes no second template.
+/// The request of FIS's `CreateExperimentTemplate`. Its token is the experiment's name, so that a
+/// second call makes no second template.
 pub fn experiment_template(experiment: &Experiment) -> Value {
     let name = experiment.named("template");
     template_request(experiment, &name, None, &json!({"Name": name}))
@@ -87,8 +90,8 @@ fn template_request(experiment: &Experiment, token: &str, hold: Option<Duration>
     })
 }
 
-/// The template of a run that waits for the strike: its faults are in force for `hold`, which begins before the run's own fault phase. The tag
-/// [`FINGERPRINT`] tells one that is there already.
+/// The template for a run that waits for the strike. Its faults are in force for `hold`, which
+/// begins before the run's own fault phase. The tag [`FINGERPRINT`] identifies an existing one.
 pub fn run_template(experiment: &Experiment, hold: Duration) -> Value {
     let name = experiment.named("run");
     let print = fingerprint(&template_request(experiment, &name, Some(hold), &Value::Null));
@@ -101,7 +104,7 @@ pub const FINGERPRINT: &str = "brownout-fingerprint";
 const ACTION: &str = "aws:ssm:start-automation-execution";
 const ACTION_SAID: &str = "Attach, strike, calm and put back, by SSM Automation";
 
-/// The stop conditions, under the keys that the format has for them.
+/// The stop conditions, under the keys of the format.
 fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
     if experiment.alarms.is_empty() {
         return vec![json!({source: "none"})];
@@ -109,7 +112,7 @@ fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
     experiment.alarms.iter().map(|alarm| json!({source: "aws:cloudwatch:alarm", value: alarm.arn})).collect()
 }
 
-/// What the action is given: the plan's name, for FIS takes no long texts.
+/// The parameters of the action: the plan's name instead of the plan, which is too long for FIS.
 fn parameters(experiment: &Experiment, hold: Option<Duration>) -> Value {
     let faults = experiment.faults_parameter();
     let given = match hold {
@@ -123,13 +126,13 @@ fn parameters(experiment: &Experiment, hold: Option<Duration>) -> Value {
     })
 }
 
-/// What FIS shows; it takes 512 characters.
+/// The description that FIS shows; its limit is 512 characters.
 fn description(experiment: &Experiment) -> String {
     let text = format!("{}: {}", experiment.name, experiment.question);
     text.chars().filter(|c| !c.is_control()).take(512).collect()
 }
 
-/// In whole minutes, with everything that attaching and cleaning may take.
+/// The duration in whole minutes, with the time for attaching and cleaning up.
 fn max_duration(duration: Duration) -> String {
     format!("PT{}M", lasts(duration).as_secs().div_ceil(60))
 }
@@ -146,19 +149,19 @@ fn automation_trust(experiment: &Experiment) -> Value {
     policies::trust(experiment, "ssm", "automation-execution/*")
 }
 
-/// The call of SSM's `PutParameter` that keeps the faults as they were written.
+/// The request of SSM's `PutParameter` that stores the faults as written.
 fn faults(experiment: &Experiment) -> Value {
     json!({
         "Name": experiment.faults_parameter(),
         "Type": "String",
-        // An advanced parameter never becomes a standard one again; this tier takes either as it is.
+        // An advanced parameter never becomes a standard one again; this tier accepts both.
         "Tier": "Intelligent-Tiering",
         "Value": experiment.plan.to_json(),
         "Description": "Read by the automation alone",
     })
 }
 
-/// All of it as one stack.
+/// Everything as one stack.
 pub fn cloudformation(experiment: &Experiment) -> Value {
     let parameter = faults(experiment);
     let mut roles: Vec<_> = experiment.functions.iter().filter_map(|f| f.role.resource.rsplit('/').next()).collect();
@@ -222,7 +225,7 @@ fn role(experiment: &Experiment, name: &str, trust: &Value, policy: &Value) -> V
     })
 }
 
-/// The experiment template as CloudFormation writes it: the same as the request, with its keys in capitals and no token.
+/// The experiment template for CloudFormation: the request with capitalised keys and no token.
 fn template(experiment: &Experiment) -> Value {
     json!({
         "Type": "AWS::FIS::ExperimentTemplate",
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_of_a_large_experiment_goes_without_a_bucket() {
+    fn the_template_of_a_large_experiment_needs_no_bucket() {
         let mut experiment = experiment();
         let function = experiment.functions[0].clone();
         let named = |n| function.arn.beside("lambda", format!("function:{}{n:02}", "f".repeat(38)));
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn fis_waits_for_the_faults_and_five_minutes_at_the_least() {
+    fn fis_waits_for_the_faults_and_at_least_five_minutes() {
         for seconds in [1, 100, 2700] {
             let text = max_duration(Duration::from_secs(seconds));
             let minutes: u64 = text.trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_complaints_is_not_written() {
+    fn an_experiment_with_complaints_is_not_exported() {
         let mut experiment = experiment();
         experiment.name = String::new();
         let refused = fis(&experiment).unwrap_err();

@@ -1,4 +1,5 @@
-//! What an experiment can be written out as: one list, from which the command has its values and their help.
+//! The formats an experiment can be exported to: one list, which also gives the command its values
+//! and their help.
 
 use crate::experiment::Experiment;
 use crate::fis::fis;
@@ -8,27 +9,27 @@ use crate::sam::sam;
 use crate::terraform::terraform;
 use crate::written::{File, Refused};
 
-/// One of them.
+/// One format.
 #[derive(Debug)]
 pub struct Format {
-    /// The name under which it is asked for.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What is written.
+    /// What it contains.
     pub about: &'static str,
-    /// Who writes it.
+    /// The function that writes it.
     pub write: Write,
 }
 
-/// What it is written from.
+/// The input of a format.
 #[derive(Debug, Clone, Copy)]
 pub enum Write {
-    /// From one experiment on deployed functions.
+    /// One experiment on deployed functions.
     Experiment(fn(&Experiment) -> Result<Vec<File>, Refused>),
-    /// From the names of experiments on local stacks.
+    /// The names of experiments on local stacks.
     Names(fn(&[String]) -> Vec<File>),
 }
 
-/// All that there are.
+/// All formats.
 pub static FORMATS: [Format; 5] = [
     Format {
         name: "fis",
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_has_a_line_for_each() {
+    fn the_documentation_has_a_line_for_each_format() {
         let page = include_str!("../../../../docs/exports.md");
         let rows = page.lines().skip_while(|line| !line.starts_with("| Export")).skip(2).take_while(|line| line.starts_with('|'));
         let named = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect::<Vec<_>>());

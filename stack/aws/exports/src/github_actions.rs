@@ -1,12 +1,13 @@
-//! `export github-actions`: a workflow that runs experiments on the runner, without an account, and leaves what they found where people look.
+//! `export github-actions`: a workflow that runs experiments on the runner, without an account, and
+//! publishes the results in the job summary and as artifacts.
 
 use serde_json::{Value, json};
 
 use super::text::yaml;
 use super::written::File;
 
-/// A workflow for these experiments, each by name or by its path in the repository. The job fails with the experiment's exit code, after
-/// its report was kept.
+/// A workflow for these experiments, each by name or by its path in the repository. The job fails
+/// with the experiment's exit code, after its report was uploaded.
 pub fn github_actions(experiments: &[String]) -> Vec<File> {
     let keep = "always() && steps.run.outputs.folder != ''";
     let steps = json!([
@@ -18,7 +19,7 @@ pub fn github_actions(experiments: &[String]) -> Vec<File> {
         {"name": "Rust", "run": "rustup update stable --no-self-update && rustup default stable"},
         {"name": "Build", "run": "cargo build --release --workspace --bins"},
         {"name": "Run", "id": "run", "env": {"EXPERIMENT": "${{ matrix.experiment }}"}, "run": RUN},
-        // A run that was not understood leaves none.
+        // A run whose input was invalid leaves no folder.
         {"name": "Summary", "if": keep, "env": {"FOLDER": "${{ steps.run.outputs.folder }}"}, "run": SUMMARY},
         upload("junit", keep, "${{ steps.run.outputs.folder }}/junit.xml"),
         upload("report", keep, "${{ steps.run.outputs.folder }}"),
@@ -36,7 +37,7 @@ pub fn github_actions(experiments: &[String]) -> Vec<File> {
             "name": "${{ matrix.experiment }}",
             "runs-on": "ubuntu-24.04",
             "timeout-minutes": 60,
-            // One result must not hide the others.
+            // One failed experiment must not cancel the others.
             "strategy": {"fail-fast": false, "matrix": {"experiment": experiments}},
             "steps": steps,
         }},

@@ -1,14 +1,15 @@
-//! `export iam-policy`: what brownout itself needs for one experiment, by ARN.
+//! `export iam-policy`: the permissions that brownout itself needs for one experiment, by ARN.
 
 use super::experiment::Experiment;
 use super::policies;
 use super::text::json;
 use super::written::{File, Refused, checked};
 
-/// The policy for whoever runs `brownout run`, `detach` and `recover`, the one for `run --via fis`, and the one for the functions' roles.
+/// Three policies: for the user of `brownout run`, `detach` and `recover`; for `run --via fis`; and
+/// for the functions' roles.
 ///
 /// # Errors
-/// Where the experiment has complaints.
+/// If the experiment has complaints.
 pub fn iam_policy(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
     Ok(vec![

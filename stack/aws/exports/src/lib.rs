@@ -1,4 +1,5 @@
-//! An experiment on functions that exist in AWS, and what is written out from it for AWS's own tools and for CI. Nothing here calls anybody.
+//! An experiment on functions that exist in AWS, and its exports for AWS's own tools and for CI.
+//! Nothing here makes a network call.
 
 #[cfg(test)]
 extern crate self as exports;

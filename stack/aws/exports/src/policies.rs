@@ -1,12 +1,12 @@
-//! Who may do what: policies and trust by ARN, nothing that an experiment does not need. Every action that is ever allowed stands in
-//! `ACTIONS`.
+//! IAM policies and trust by ARN, with nothing that an experiment does not need. `ACTIONS` lists
+//! every action that is ever allowed.
 
 use serde_json::{Value, json};
 
 use super::arn::Arn;
 use super::experiment::{Experiment, Function};
 
-/// Every action that an export allows to anybody.
+/// Every action that any exported policy allows.
 pub const ACTIONS: &[&str] = &[
     "fis:CreateExperimentTemplate",
     "fis:GetExperiment",
@@ -51,12 +51,13 @@ pub const ACTIONS: &[&str] = &[
     "sts:AssumeRole",
 ];
 
-/// A policy of these statements.
+/// A policy with these statements.
 pub fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// Trust in a service that acts for this account and these sources of it alone, so that nobody else's execution can borrow the role.
+/// Trust in a service, only for this account and these sources, so that no other execution can
+/// assume the role.
 pub fn trust(experiment: &Experiment, service: &str, source: &str) -> Value {
     let home = experiment.home();
     let source = home.beside(service, source).to_string();
@@ -80,13 +81,14 @@ fn with_condition(mut statement: Value, condition: Value) -> Value {
     statement
 }
 
-/// The layer without its version, and any version of it.
+/// Any version of the layer.
 fn any_version(layer: &Arn) -> String {
     let text = layer.to_string();
     text.rsplit_once(':').map_or(text.clone(), |(name, _)| format!("{name}:*"))
 }
 
-/// Ours, and whatever the functions have already in any version: an undo has to put back what somebody else changed meanwhile.
+/// brownout's layer and the functions' own layers in any version: an undo must keep a layer version
+/// that another user changed meanwhile.
 fn layers(experiment: &Experiment) -> Vec<String> {
     let mut layers: Vec<_> =
         experiment.functions.iter().flat_map(|f| &f.layers).filter(|l| **l != experiment.layer).map(any_version).collect();
@@ -96,7 +98,7 @@ fn layers(experiment: &Experiment) -> Vec<String> {
     layers
 }
 
-/// What attaching and undoing need.
+/// Permissions to attach and to undo.
 pub fn attach(experiment: &Experiment) -> Vec<Value> {
     let arns = || experiment.functions.iter().map(|function| function.arn.to_string());
     let layers = layers(experiment);
@@ -122,12 +124,12 @@ pub fn attach(experiment: &Experiment) -> Vec<Value> {
     statements
 }
 
-/// What striking and calming need, of the plan in this parameter.
+/// Permissions to strike and calm with the plan in this parameter.
 fn strike(experiment: &Experiment, plan: &str) -> Value {
     allow("StrikeAndCalm", &["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"], [experiment.parameter_arn(plan)])
 }
 
-/// What the automation's role may.
+/// The permissions of the automation's role.
 pub fn of_the_automation(experiment: &Experiment) -> Value {
     let mut statements = attach(experiment);
     statements.push(allow("ReadFaults", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.faults_parameter())]));
@@ -135,9 +137,10 @@ pub fn of_the_automation(experiment: &Experiment) -> Value {
     policy(statements)
 }
 
-/// What FIS's role may: start, watch and stop this document's executions, and write its log.
-/// `StartAutomationExecution` is judged by the document, which IAM calls `document` or `automation-definition`, and by the execution that it
-/// makes (managed policy `AWSFaultInjectionSimulatorSSMAccess`).
+/// The permissions of FIS's role: start, watch and stop this document's executions, and write its
+/// log. `StartAutomationExecution` is authorised on the document, which IAM calls `document` or
+/// `automation-definition`, and on the execution that it creates (managed policy
+/// `AWSFaultInjectionSimulatorSSMAccess`).
 pub fn of_fis(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let document = experiment.named("strike");
@@ -169,14 +172,14 @@ pub fn of_fis(experiment: &Experiment) -> Value {
     ])
 }
 
-/// What the functions' roles need beside what they have: to read the plan.
+/// The permission that the functions' roles need in addition: to read the plan.
 pub fn of_the_functions(experiment: &Experiment) -> Value {
     let plans = [experiment.plan_parameter(), experiment.plan_parameter_of("*")].map(|plan| experiment.parameter_arn(&plan));
     policy(vec![allow("ReadThePlan", &["ssm:GetParameter"], plans)])
 }
 
-/// What `brownout run`, `detach` and `recover` need where they do all of it themselves: as the automation, and to find functions that were left
-/// attached, and to read what their ledgers say.
+/// The permissions of `brownout run`, `detach` and `recover` without FIS: those of the automation,
+/// and to find functions that were left attached, and to read their ledgers.
 pub fn of_brownout(experiment: &Experiment) -> Value {
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
@@ -194,13 +197,14 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     policy(statements)
 }
 
-/// What reading the functions' ledgers needs.
+/// Permissions to read the functions' ledgers.
 fn read_ledgers(experiment: &Experiment) -> Value {
     let logs = |function: &Function| function.arn.beside("logs", format!("log-group:{}:*", function.log_group())).to_string();
     allow("ReadLedgers", &["logs:FilterLogEvents"], experiment.functions.iter().map(logs))
 }
 
-/// What `brownout run --via fis` needs: to make what is missing, to start, watch and stop, and to prove and mend what a failed clean-up left.
+/// The permissions of `brownout run --via fis`: to create what is missing, to start, watch and
+/// stop, and to find and repair what a failed clean-up left.
 pub fn of_the_driver(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let of_fis = |kind: &str| home.beside("fis", format!("{kind}/*")).to_string();
@@ -215,7 +219,7 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     statements.push(allow("KeepTheDocument", &document_calls, [document]));
     statements.push(allow("FindTheTemplate", &["fis:ListExperimentTemplates"], ["*".to_owned()]));
     let templates = ["fis:CreateExperimentTemplate", "fis:StartExperiment", "fis:TagResource"];
-    // Its action is a resource of the call too.
+    // The action is a resource of the call too.
     let action = home.beside("fis", "action/aws:ssm:start-automation-execution").to_string();
     statements.push(allow("MakeAndStart", &templates, [of_fis("experiment-template"), of_fis("experiment"), action]));
     statements.push(allow("WatchAndStop", &["fis:GetExperiment", "fis:StopExperiment"], [of_fis("experiment")]));
@@ -223,7 +227,7 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
         allow("HandTheRoleOver", &["iam:PassRole"], [home.role(&experiment.named("fis")).to_string()]),
         json!({"StringEquals": {"iam:PassedToService": "fis.amazonaws.com"}}),
     ));
-    // The first experiment of an account makes the role that FIS watches by.
+    // The first experiment in an account creates the service-linked role that FIS uses to watch.
     let linked = home.role("aws-service-role/fis.amazonaws.com/AWSServiceRoleForFIS").to_string();
     statements.push(with_condition(
         allow("LetFisMakeItsRole", &["iam:CreateServiceLinkedRole"], [linked]),
@@ -233,7 +237,8 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     policy(statements)
 }
 
-/// What a version with ours for a share of an alias's calls needs. Only a version can be deleted with it, never the function.
+/// Permissions to give a version with the layer a share of an alias's calls. They allow deleting a
+/// version, never the function.
 fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
     let shared: Vec<_> = experiment.functions.iter().filter(|function| function.alias.is_some()).map(|f| f.arn.to_string()).collect();
     if shared.is_empty() {
@@ -271,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn every_action_stands_in_the_list_and_the_list_has_no_other() {
+    fn every_action_is_in_the_list_and_the_list_has_no_other() {
         let mut used: Vec<String> = Vec::new();
         for statement in all() {
             match &statement["Action"] {
@@ -287,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_no_resource_is_allowed_on_all() {
+    fn only_actions_without_a_resource_are_allowed_on_all_resources() {
         for statement in all() {
             let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
             let sid = statement["Sid"].as_str().unwrap_or_default();
@@ -296,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_changed_only_with_the_layers_that_it_has_and_ours() {
+    fn a_function_may_be_given_only_its_own_layers_and_brownouts() {
         let statements = attach(&experiment());
         let change = &statements[1];
         assert_eq!(
@@ -319,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_asked_for_only_where_a_function_has_one() {
+    fn a_key_is_named_only_if_a_function_has_one() {
         let mut experiment = experiment();
         assert!(attach(&experiment).iter().any(|statement| statement["Sid"] == "ReadAndWriteVariables"));
         experiment.functions[1].key = None;
@@ -327,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_trusted_for_this_account_alone() {
+    fn a_service_is_trusted_only_for_this_account() {
         let trust = trust(&experiment(), "ssm", "automation-execution/*");
         let statement = &trust["Statement"][0];
         assert_eq!(statement["Condition"]["StringEquals"]["aws:SourceAccount"], "123456789012");

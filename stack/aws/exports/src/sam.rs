@@ -1,5 +1,6 @@
-//! `export sam`: the layer on the experiment's functions in a SAM template, idle. An idle layer does no harm. `Globals` would give it to functions that
-//! take no layer, and to those with layers of their own the variables alone, so it stands at each function.
+//! `export sam`: the layer on the experiment's functions in a SAM template, idle. An idle layer
+//! does no harm. It is written at each function, because `Globals` would also reach functions that
+//! cannot have a layer, and would give functions with layers of their own only the variables.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::policies;
 use super::text::yaml;
 use super::written::{File, Refused, WRAPPER, checked};
 
-/// What stands above the template; it is no part of the value.
+/// The comment above the template; it is not part of the value.
 const HEADER: &str = "\
 # Merge this into the functions' template: Parameters, Conditions and BrownoutPlanPolicy as they are, and of each function below what its Properties
 # have into those of the function that is called so, whose own layers, variables and policies stay. Every event passes untouched until a run strikes.
@@ -19,11 +20,11 @@ const HEADER: &str = "\
 /// The parts of a SAM template that attach the layer.
 ///
 /// # Errors
-/// Where the experiment has complaints.
+/// If the experiment has complaints.
 pub fn sam(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
     let policy = json!({"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policies::of_the_functions(experiment)}});
-    // It is there without the layer too, so that whoever refers to it always can.
+    // It exists without the layer too, so that other templates can always refer to it.
     let mut resources = serde_json::Map::from_iter([("BrownoutPlanPolicy".to_owned(), policy)]);
     resources.extend(experiment.functions.iter().map(|function| (logical_id(function.name()), with_layer(experiment, function))));
     let template = json!({
@@ -43,7 +44,7 @@ pub fn sam(experiment: &Experiment) -> Result<Vec<File>, Refused> {
 fn with_layer(experiment: &Experiment, function: &Function) -> Value {
     let mut variables = experiment.settings(function);
     variables.insert("BROWNOUT_PLAN", format!("ssm:{}", experiment.plan_parameter_of(IDLE)));
-    // OS-only runtimes leave it alone.
+    // OS-only runtimes ignore it.
     variables.insert("AWS_LAMBDA_EXEC_WRAPPER", WRAPPER.to_owned());
     let variables: serde_json::Map<_, _> =
         variables.iter().map(|(name, value)| ((*name).to_owned(), when_attached(&json!(value)))).collect();
@@ -61,7 +62,7 @@ fn when_attached(value: &Value) -> Value {
     json!({"Fn::If": ["WithBrownout", value, {"Ref": "AWS::NoValue"}]})
 }
 
-/// Letters and digits alone, each word with a capital.
+/// Only letters and digits, each word capitalised.
 fn logical_id(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(|word| word.chars().take(1).map(|first| first.to_ascii_uppercase()).chain(word.chars().skip(1)).collect::<String>()).collect()

@@ -1,5 +1,5 @@
-//! `export terraform`: the layer on the experiment's functions, idle. Terraform changes no function that it does not own, so what is written
-//! here is merged into the functions' own resources.
+//! `export terraform`: the layer on the experiment's functions, idle. Terraform changes no function
+//! that it does not own, so this output is merged into the functions' own resources.
 
 use super::experiment::{Experiment, Function, IDLE};
 use super::policies;
@@ -9,7 +9,7 @@ use super::written::{File, Refused, WRAPPER, checked};
 /// Locals for the functions' resources, and a policy for their roles.
 ///
 /// # Errors
-/// Where the experiment has complaints.
+/// If the experiment has complaints.
 pub fn terraform(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
     let layer = quoted(&experiment.layer.to_string());
@@ -44,7 +44,7 @@ fn role(function: &Function) -> String {
     function.role.resource.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// A text as HCL quotes it: as JSON does, and nothing in it is a template.
+/// A string quoted for HCL: like JSON, with template sequences escaped.
 fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string().replace("${", "$${").replace("%{", "%%{")
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_quoted_text_is_a_template() {
+    fn a_quoted_string_contains_no_template() {
         assert_eq!(quoted(r#"a"${b}%{c}"#), r#""a\"$${b}%%{c}""#);
     }
 }

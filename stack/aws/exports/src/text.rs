@@ -1,12 +1,12 @@
-//! JSON and YAML as they are written out: the same bytes for the same value, whichever map `serde_json` was built with. It decides nothing
-//! about what is written.
+//! Writes JSON and YAML: the same bytes for the same value, whichever map `serde_json` was built
+//! with. It decides nothing about the content.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-/// Keys that people expect first, in this order; all others follow by the alphabet.
+/// Keys that people expect first, in this order; all others follow alphabetically.
 const FIRST: &[&str] = &[
     "AWSTemplateFormatVersion",
     "Transform",
@@ -47,7 +47,7 @@ fn by_rank(a: &str, b: &str) -> Ordering {
     rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
 }
 
-/// The same value with the keys of its maps in the order of the alphabet.
+/// The same value with the keys of its maps sorted alphabetically.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -65,12 +65,13 @@ pub fn json(value: &Value) -> String {
     format!("{:#}\n", sorted(value))
 }
 
-/// JSON without any blank outside its texts.
+/// JSON without whitespace outside its strings.
 pub fn compact_json(value: &Value) -> String {
     sorted(value).to_string()
 }
 
-/// YAML 1.2, and 1.1 as AWS reads it: what could be anything but a text is quoted.
+/// YAML 1.2 that is also 1.1, which AWS reads: a string that could be read as another type is
+/// quoted.
 pub fn yaml(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -93,7 +94,7 @@ fn write_map(out: &mut String, map: &Map<String, Value>, indent: usize, continue
     }
 }
 
-/// What stands after a key: on the same line, or below it.
+/// Writes the value of a key, on the same line or below it.
 fn write_value(out: &mut String, value: &Value, indent: usize) {
     match value {
         Value::Object(map) if !map.is_empty() => {
@@ -102,7 +103,8 @@ fn write_value(out: &mut String, value: &Value, indent: usize) {
         }
         Value::Array(list) if !list.is_empty() => {
             out.push('\n');
-            // As deep as its key: a template takes little text, and much of it is this.
+            // Indented as deep as its key: a template's size is limited, and indentation is much of
+            // it.
             write_list(out, list, indent);
         }
         Value::String(lines) if is_block(lines) => write_block(out, lines, indent + 2),
@@ -128,7 +130,7 @@ fn write_list(out: &mut String, list: &[Value], indent: usize) {
     }
 }
 
-/// A text of several lines that a literal block can hold as it is.
+/// Whether a string has several lines and a literal block can hold it unchanged.
 fn is_block(text: &str) -> bool {
     let plain = |c: char| c == '\n' || !c.is_control();
     text.trim_end_matches('\n').contains('\n')
@@ -160,7 +162,7 @@ fn scalar(value: &Value) -> String {
     }
 }
 
-/// Words that YAML 1.1 takes for something else than a text.
+/// Words that YAML 1.1 reads as another type than a string.
 const TAKEN: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
 fn text(text: &str) -> String {
@@ -169,7 +171,7 @@ fn text(text: &str) -> String {
         && text.chars().all(inside)
         && !text.ends_with(':')
         && !TAKEN.contains(&text.to_ascii_lowercase().as_str());
-    // A JSON text is a double-quoted text of YAML.
+    // A JSON string is a double-quoted YAML string.
     if plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
 }
 
@@ -180,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_something_else_than_a_text_is_quoted() {
+    fn a_string_that_could_be_another_type_is_quoted() {
         for (text, written) in [
             ("Allow", "Allow"),
             ("aws:sleep", "aws:sleep"),
@@ -202,21 +204,21 @@ mod tests {
     }
 
     #[test]
-    fn maps_lists_and_blocks_stand_below_their_key() {
+    fn maps_lists_and_blocks_are_below_their_key() {
         let value = json!({"mainSteps": [{"name": "a", "inputs": {"Script": "def f():\n  return 1\n"}}, "x"], "schemaVersion": "0.3", "none": {}, "no": []});
         let expected = "schemaVersion: \"0.3\"\n\"no\": []\nnone: {}\nmainSteps:\n- name: a\n  inputs:\n    Script: |\n      def f():\n        return 1\n- x\n";
         assert_eq!(yaml(&value), expected);
     }
 
     #[test]
-    fn a_text_that_a_block_would_alter_is_quoted() {
+    fn a_string_that_a_block_would_alter_is_quoted() {
         for text in ["a\n\n", " a\nb", "a \nb", "a\tb\nc", "\na\nb"] {
             assert!(!is_block(text), "{text:?}");
         }
     }
 
     #[test]
-    fn json_is_in_the_order_of_the_alphabet() {
+    fn json_keys_are_in_alphabetical_order() {
         assert_eq!(compact_json(&json!({"b": 1, "a": {"d": 1, "c": 2}})), r#"{"a":{"c":2,"d":1},"b":1}"#);
     }
 }

@@ -1,10 +1,10 @@
-//! Files that are written out, and why they are not.
+//! Exported files, and the error if they cannot be written.
 
 use faults::Complaint;
 
 use crate::experiment::Experiment;
 
-/// Where the layer's wrapper lies, for `AWS_LAMBDA_EXEC_WRAPPER`.
+/// The path of the layer's wrapper, for `AWS_LAMBDA_EXEC_WRAPPER`.
 pub(crate) const WRAPPER: &str = "/opt/brownout/wrapper";
 
 /// A file to be written.
@@ -12,7 +12,7 @@ pub(crate) const WRAPPER: &str = "/opt/brownout/wrapper";
 pub struct File {
     /// Its name, without a folder.
     pub name: &'static str,
-    /// What is in it.
+    /// Its content.
     pub text: String,
 }
 
@@ -22,11 +22,11 @@ impl File {
     }
 }
 
-/// Why an experiment is not written out.
+/// Why an experiment cannot be exported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the experiment cannot be written for AWS: {}", said(.complaints))]
 pub struct Refused {
-    /// Everything wrong with it.
+    /// Everything that is wrong with it.
     pub complaints: Vec<Complaint>,
 }
 

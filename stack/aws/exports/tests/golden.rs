@@ -1,4 +1,5 @@
-//! What is written out for one experiment, byte by byte. `BROWNOUT_BLESS=1` writes the files anew; the difference is then what a reviewer reads.
+//! The exports of one experiment, byte by byte. `BROWNOUT_BLESS=1` rewrites the files; a reviewer
+//! then reads the diff.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -30,26 +31,26 @@ fn compare(folder: &str, files: &[File]) {
 }
 
 #[test]
-fn the_files_for_fis_are_the_kept_ones() {
+fn the_files_for_fis_match_the_golden_files() {
     compare("fis", &exports::fis(&example::experiment()).unwrap());
 }
 
 #[test]
-fn the_policies_are_the_kept_ones() {
+fn the_policies_match_the_golden_files() {
     compare("iam-policy", &exports::iam_policy(&example::experiment()).unwrap());
 }
 
 #[test]
-fn the_sam_template_is_the_kept_one() {
+fn the_sam_template_matches_the_golden_file() {
     compare("sam", &exports::sam(&example::experiment()).unwrap());
 }
 
 #[test]
-fn the_terraform_file_is_the_kept_one() {
+fn the_terraform_file_matches_the_golden_file() {
     compare("terraform", &exports::terraform(&example::experiment()).unwrap());
 }
 
 #[test]
-fn the_workflow_is_the_kept_one() {
+fn the_workflow_matches_the_golden_file() {
     compare("github-actions", &exports::github_actions(&["slow-authorizer".into(), "experiments/ours.toml".into()]));
 }

@@ -1,6 +1,8 @@
-//! What is written out for SAM, merged into a template with functions of every kind, goes through AWS's own translator, with the layer and without.
+//! The SAM export, merged into a template with functions of every kind, passes AWS's own
+//! translator, with and without the layer.
 //!
-//! `.ci/run` brings it (`pip install --target target/lint aws-sam-translator`); without it the test says that it was skipped.
+//! `.ci/run` installs the translator (`pip install --target target/lint aws-sam-translator`);
+//! without it the test prints that it was skipped.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -13,7 +15,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// Merges, translates, and settles the conditions as CloudFormation would: a template and what to merge in, a template out.
+/// Merges two templates, translates the result and evaluates its conditions as CloudFormation
+/// would.
 const TRANSLATE: &str = r#"
 import json, sys, yaml
 from samtranslator.translator.transform import transform
@@ -87,7 +90,8 @@ fn translate(template: &Value, layer: &str) -> Option<Value> {
 
 const TRACING: &str = "arn:aws:lambda:us-east-1:123456789012:layer:tracing:4";
 
-/// A function with layers, variables and policies of its own, an OS-only one, one that is an image, and one that is no part of the experiment.
+/// A function with layers, variables and policies of its own, an OS-only one, a container image,
+/// and one that is not part of the experiment.
 fn template() -> Value {
     let code = json!({"Runtime": "python3.13", "Handler": "app.handler", "InlineCode": "def handler(event, context): pass"});
     let with = |other: Value| {
@@ -128,7 +132,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn the_functions_of_the_experiment_and_no_others_get_the_layer_with_all_that_it_needs_or_nothing_of_it() {
+fn only_the_functions_of_the_experiment_get_the_layer_with_all_that_it_needs_or_nothing() {
     let experiment = example::experiment();
     for layer in [experiment.layer.to_string(), String::new()] {
         let Some(resources) = translate(&template(), &layer) else { return };

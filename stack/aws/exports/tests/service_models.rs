@@ -1,5 +1,5 @@
-//! Every request that is written out is one that AWS's own service models accept: shapes, required members, lengths, patterns, enums. The models
-//! are botocore's; without it the tests say that they were skipped.
+//! AWS's own service models accept every exported request: shapes, required members, lengths,
+//! patterns, enums. The models are botocore's; without it the tests print that they were skipped.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -18,7 +18,7 @@ import glob, gzip, os, sys, botocore
 sys.stdout.buffer.write(gzip.open(path).read())
 ";
 
-/// The model of a service; `None` where botocore is missing.
+/// The model of a service; `None` if botocore is missing.
 fn model(service: &str) -> Option<Value> {
     let output = Command::new("python3").args(["-c", READ, service]).output().ok()?;
     if !output.status.success() {
@@ -28,7 +28,7 @@ fn model(service: &str) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Everything in which `value` is not of the shape.
+/// Every way in which `value` does not match the shape.
 fn wrong(model: &Value, shape: &str, value: &Value, at: &str, out: &mut Vec<String>) {
     let rules = &model["shapes"][shape];
     let mut say = |what: String| out.push(format!("{at}: {what}"));
@@ -70,7 +70,8 @@ fn wrong(model: &Value, shape: &str, value: &Value, at: &str, out: &mut Vec<Stri
                 say(format!("`{text}` is none of {}", rules["enum"]));
             }
             if let Some(pattern) = rules["pattern"].as_str() {
-                // The whole text: a service may read its pattern so, and what passes this passes a search as well.
+                // Match the whole string: a service may do so, and a whole match is also found by a
+                // search.
                 let whole = Regex::new(&format!("^(?:{pattern})$")).unwrap();
                 if !whole.is_match(text) {
                     say(format!("`{text}` is not `{pattern}`"));
@@ -94,7 +95,7 @@ fn assert_accepted(service: &str, operation: &str, request: &Value) {
 }
 
 #[test]
-fn fis_takes_the_experiment_template() {
+fn fis_accepts_the_experiment_template() {
     assert_accepted("fis", "CreateExperimentTemplate", &exports::experiment_template(&example::experiment()));
     let mut experiment = example::experiment();
     experiment.alarms.clear();
@@ -103,7 +104,7 @@ fn fis_takes_the_experiment_template() {
 }
 
 #[test]
-fn fis_takes_the_dry_run_that_the_stack_prints() {
+fn fis_accepts_the_dry_run_that_the_stack_prints() {
     let outputs = exports::cloudformation(&example::experiment())["Outputs"].clone();
     let mode = |name: &str| outputs[name]["Value"]["Fn::Sub"].as_str().unwrap().split("actionsMode=").nth(1).map(str::to_owned);
     assert_eq!(mode("Run"), None);
@@ -113,7 +114,7 @@ fn fis_takes_the_dry_run_that_the_stack_prints() {
 }
 
 #[test]
-fn ssm_takes_the_document_and_starts_it() {
+fn ssm_accepts_the_document_and_the_call_that_starts_it() {
     let experiment = example::experiment();
     let document = exports::create_document(&experiment);
     assert_accepted("ssm", "CreateDocument", &document);
@@ -128,14 +129,14 @@ fn ssm_takes_the_document_and_starts_it() {
 }
 
 #[test]
-fn ssm_takes_the_parameter_that_holds_the_faults() {
+fn ssm_accepts_the_parameter_that_holds_the_faults() {
     let files = exports::fis(&example::experiment()).unwrap();
     let file = files.iter().find(|file| file.name == "faults.json").unwrap();
     assert_accepted("ssm", "PutParameter", &serde_json::from_str(&file.text).unwrap());
 }
 
 #[test]
-fn iam_takes_the_policies_and_the_roles() {
+fn iam_accepts_the_policies_and_the_roles() {
     let experiment = example::experiment();
     let template = exports::cloudformation(&experiment);
     for name in ["FisRole", "AutomationRole"] {
@@ -147,7 +148,7 @@ fn iam_takes_the_policies_and_the_roles() {
             "RoleName": properties["RoleName"], "PolicyName": policy["PolicyName"], "PolicyDocument": policy["PolicyDocument"].to_string(),
         });
         assert_accepted("iam", "PutRolePolicy", &request);
-        // The quota of a role's inline policies, blanks not counted.
+        // The quota of a role's inline policies, without whitespace.
         assert!(policy["PolicyDocument"].to_string().len() <= 10_240);
     }
     for file in exports::iam_policy(&experiment).unwrap() {
@@ -158,10 +159,11 @@ fn iam_takes_the_policies_and_the_roles() {
     }
 }
 
-/// The operations that the policies allow, as far as one of AWS's models has them under their own name.
+/// Checks the actions whose operation has the same name in one of AWS's models.
 #[test]
 fn every_action_that_a_policy_allows_is_an_operation_of_its_service() {
-    // `logs:CreateLogDelivery` is an action without an operation: a service that delivers logs is checked for it.
+    // `logs:CreateLogDelivery` is an action without an operation: AWS checks it on services that
+    // deliver logs.
     for action in exports::ACTIONS.iter().filter(|action| **action != "logs:CreateLogDelivery" && **action != "iam:PassRole") {
         let (service, operation) = action.split_once(':').unwrap();
         let Some(model) = model(service) else { return };
@@ -170,7 +172,7 @@ fn every_action_that_a_policy_allows_is_an_operation_of_its_service() {
 }
 
 #[test]
-fn a_request_that_is_wrong_is_found_out() {
+fn a_wrong_request_is_found() {
     let Some(model) = model("fis") else { return };
     let good = exports::experiment_template(&example::experiment());
     type Spoil = fn(&mut Value);
@@ -193,7 +195,7 @@ fn a_request_that_is_wrong_is_found_out() {
     }
 }
 
-/// The program of this name, where it is: in the folder that CI installs it to, or on the path.
+/// The program with this name, from the folder that CI installs it to, or from `PATH`.
 fn program(name: &str) -> Option<Command> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let installed = root.join("target/lint/bin").join(name);
@@ -219,7 +221,7 @@ fn assert_passes(mut command: Command) {
 fn the_templates_pass_aws_own_lint() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let folder = tempfile::tempdir().unwrap();
-    // What is written for SAM is merged into functions that have their code.
+    // The SAM export is merged into functions that have their code.
     let (function, code) =
         ("    Type: AWS::Serverless::Function\n    Properties:\n", "      Runtime: python3.13\n      Handler: a.b\n      InlineCode: x\n");
     let parts = std::fs::read_to_string(golden.join("sam/sam.yaml")).unwrap();
@@ -233,13 +235,13 @@ fn the_templates_pass_aws_own_lint() {
 }
 
 #[test]
-fn terraform_would_write_its_file_as_we_do() {
+fn terraform_fmt_would_not_change_the_file() {
     let Some(mut terraform) = program("terraform") else { return };
     terraform.args(["fmt", "-check", "-diff"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/terraform/brownout.tf"));
     assert_passes(terraform);
 }
 
-/// Our YAML is what another reader takes it for.
+/// Another YAML parser reads the same value.
 #[test]
 fn the_yaml_reads_as_the_value_that_it_was_written_from() {
     let compare = "import json, sys, yaml\nassert yaml.safe_load(open(sys.argv[1])) == json.loads(sys.argv[2]), 'they differ'";

@@ -1,27 +1,28 @@
 //! What `brownout doctor` finds, on this machine and in an account.
 
-/// What was found of one thing.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// It is as it should be.
+    /// It passed.
     Ok(String),
-    /// It is not.
+    /// It failed.
     Fail {
         /// What was found.
         what: String,
-        /// What would do.
+        /// How to fix it.
         cure: String,
     },
 }
 
 impl Finding {
-    /// What an error says before its semicolon, and what it says would do; `cure` where it says nothing of that.
+    /// Splits an error at its semicolon into what is wrong and the fix; `cure` is used if it names
+    /// no fix.
     pub fn of_error(error: &str, cure: &str) -> Self {
         let (what, cure) = error.split_once("; ").unwrap_or((error, cure));
         Self::Fail { what: what.to_owned(), cure: cure.to_owned() }
     }
 
-    /// Whether it is one of what is wrong.
+    /// Whether the check failed.
     pub const fn is_fail(&self) -> bool {
         matches!(self, Self::Fail { .. })
     }

@@ -1,5 +1,6 @@
-//! What `brownout` and `brownout-aws` say to each other: lines of JSON, a task first. The command links no SDK of AWS's control plane; the other
-//! program makes every call to an account. For a run they go on talking, one answer to each request.
+//! The protocol between `brownout` and `brownout-aws`: lines of JSON, starting with a task. The
+//! command does not link the SDK of AWS's control plane; the other program makes every call to an
+//! account. During a run, each request gets one answer.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,10 +14,10 @@ mod finding;
 
 pub use finding::Finding;
 
-/// The program that calls AWS; it lies beside the command.
+/// The program that calls AWS; it is in the same folder as the command.
 pub const PROGRAM: &str = "brownout-aws";
 
-/// What the program is to do: the first line on its standard input.
+/// What the program must do: the first line on its standard input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Task {
@@ -24,13 +25,13 @@ pub enum Task {
     Plan(AwsPlan),
     /// The account's part of `brownout doctor`: print what is found.
     Doctor(AwsPlan),
-    /// `brownout recover`: take out what dead runs left.
+    /// `brownout recover`: remove what dead runs left.
     Recover(Recover),
-    /// `brownout run`: answer [`Request`]s, and take everything back when standard input ends.
+    /// `brownout run`: answer [`Request`]s, and restore everything when standard input ends.
     Run(Run),
 }
 
-/// An experiment on deployed functions, as it was checked.
+/// A checked experiment on deployed functions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsPlan {
@@ -38,45 +39,45 @@ pub struct AwsPlan {
     pub experiment: Experiment,
     /// The share of an alias's calls that goes to the version with the layer, in thousandths.
     pub alias_thousandths: u16,
-    /// How long a version is kept once its alias has let it go.
+    /// How long a version is kept after its alias stops sending it calls.
     pub alias_grace: Duration,
     /// How late the ledgers may be.
     pub ledger_lag: Duration,
-    /// From the strike until FIS has brought the faults into force, at the most.
+    /// The longest time from the strike until FIS has put the faults in force.
     pub fis_lead: Duration,
     /// From the first arrival to the last.
     pub length: Duration,
-    /// From the attach to the detach, at the most: what is older was left behind.
+    /// The longest time from the attach to the detach: anything older was left behind.
     pub longest: Duration,
     /// Arrivals a second.
     pub rate: f64,
 }
 
-/// Which leftovers are taken out.
+/// Which leftovers are removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recover {
-    /// Only say what is there.
+    /// Only list what is there.
     pub list: bool,
-    /// Of which runs.
+    /// The runs whose leftovers are removed.
     pub which: Which,
     /// The journal of the run.
     pub journal: Option<PathBuf>,
-    /// The folder for the journal of the recovery itself, where it is not added to the run's.
+    /// The folder for the recovery's own journal, if it is not appended to the run's.
     pub folder: PathBuf,
-    /// The Region, where it is not the one that the SDK finds.
+    /// The Region, if it is not the one that the SDK finds.
     pub region: Option<String>,
 }
 
-/// The runs whose leftovers are meant.
+/// Selects runs by whether they have expired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Which {
-    /// Those of runs that are over.
+    /// Expired runs.
     Over,
-    /// Those of one run, over or not.
+    /// One run, even if it is still active.
     Of(String),
-    /// All.
+    /// All runs.
     All,
 }
 
@@ -86,7 +87,7 @@ pub enum Which {
 pub struct Run {
     /// The experiment.
     pub plan: AwsPlan,
-    /// Who strikes.
+    /// What strikes.
     pub via: Via,
     /// The run's id.
     pub run: String,
@@ -96,7 +97,7 @@ pub struct Run {
     pub yes: bool,
 }
 
-/// Who strikes and calms.
+/// What strikes and calms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
@@ -106,7 +107,7 @@ pub enum Via {
     Fis,
 }
 
-/// A request of a run. It cancels the one before it, where that has no answer yet.
+/// A request of a run. It cancels the previous one if that has no answer yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Request {
@@ -114,31 +115,32 @@ pub enum Request {
     Deploy,
     /// Put this plan in force.
     Strike(Plan),
-    /// Say what came since this was asked last.
+    /// Report what came since the last such request.
     Observe,
 }
 
-/// The answer to a request; the first one is to the task itself, the last one to the end of standard input.
+/// The answer to a request. The first answer is to the task itself, the last to the end of standard
+/// input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Answer {
     /// It is done.
     Done,
-    /// It is not, and why.
+    /// It failed, and why.
     Failed(String),
-    /// To [`Request::Observe`].
+    /// The answer to [`Request::Observe`].
     Observed(Observed),
-    /// Once standard input ends: everything is taken back that could be.
+    /// The answer to the end of standard input: everything that could be restored is.
     Restored(Restored),
 }
 
-/// What was seen.
+/// What was observed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observed {
     /// New entries of the ledgers.
     pub entries: Vec<Entry>,
-    /// What of the ledgers could not be read, as things stand.
+    /// The parts of the ledgers that could not be read so far.
     pub gaps: Vec<String>,
     /// Why the faults cannot be kept in force.
     pub down: Option<String>,
@@ -146,27 +148,27 @@ pub struct Observed {
     pub ended: Option<String>,
 }
 
-/// What became of the run's changes.
+/// The result of undoing the run's changes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restored {
-    /// What could not be taken back.
+    /// What could not be restored.
     pub left: Option<Left>,
-    /// What a report is to say.
+    /// Sentences for the report.
     pub story: Vec<String>,
 }
 
-/// What could not be taken back.
+/// What could not be restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Left {
     /// Each thing in words, such as `process 7` or `function orders: ...`.
     pub what: Vec<String>,
-    /// What takes it back.
+    /// The command that restores it.
     pub command: String,
 }
 
-/// A line that is not what the other side may say.
+/// A line that is not a valid message.
 #[derive(Debug, thiserror::Error)]
 #[error("`brownout` and `{PROGRAM}` do not understand each other; install both from one version")]
 pub struct Unreadable(#[from] serde_json::Error);
@@ -180,7 +182,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// A message as its line, the line's end included.
 ///
 /// # Errors
-/// Where a path in it is not UTF-8.
+/// If a path in it is not UTF-8.
 pub fn to_line<T: Serialize>(message: &T) -> std::io::Result<String> {
     Ok(serde_json::to_string(message)? + "\n")
 }
@@ -188,7 +190,7 @@ pub fn to_line<T: Serialize>(message: &T) -> std::io::Result<String> {
 /// The message of a line.
 ///
 /// # Errors
-/// Where it is not one.
+/// If it is not one.
 pub fn read<T: DeserializeOwned>(line: &str) -> Result<T, Unreadable> {
     Ok(serde_json::from_str(line)?)
 }

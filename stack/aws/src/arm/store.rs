@@ -1,4 +1,4 @@
-//! The services that plans stand in: one read, one conditional write, one deletion.
+//! The services that store plans: one read, one conditional write, one deletion.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::journal::{Entry, Journal};
 use crate::patience::Patience;
 use crate::secret::Variables;
 
-/// What stands in a place.
+/// What is stored in a place.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     pub(super) text: String,
@@ -22,7 +22,7 @@ pub(super) struct Written {
     pub(super) revision: String,
 }
 
-/// The services that plans stand in.
+/// The services that store plans.
 #[derive(Debug, Clone)]
 pub struct Store {
     ssm: aws_sdk_ssm::Client,
@@ -31,17 +31,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Calls are made as `config` says, once each and given up after 5 s, and tried again for as long as `patience` says.
+    /// Calls use `config`, without the SDK's own retries and with a timeout of 5 s, and are retried
+    /// for as long as `patience` says.
     pub fn new(config: &SdkConfig, patience: Patience) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(5)).build();
         let ssm = aws_sdk_ssm::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts.clone());
         let s3 = aws_sdk_s3::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        // Servers other than AWS's own have no names below the bucket's.
+        // Servers other than AWS's own have no host name for each bucket.
         let s3 = s3.force_path_style(config.endpoint_url().is_some());
         Self { ssm: aws_sdk_ssm::Client::from_conf(ssm.build()), s3: aws_sdk_s3::Client::from_conf(s3.build()), patience }
     }
 
-    /// The same with another patience.
+    /// The same store with another patience.
     #[must_use]
     pub fn with(&self, patience: Patience) -> Self {
         Self { patience, ..self.clone() }
@@ -74,10 +75,10 @@ impl Store {
         }
     }
 
-    /// The plan that is in a place now; none where there is none, or something else.
+    /// The plan that is in a place now; `None` if there is no plan, or something else.
     ///
     /// # Errors
-    /// What the call says.
+    /// The error of the call.
     pub async fn plan(&self, place: &Place) -> Result<Option<Plan>, CallError> {
         Ok(self.get(place).await?.and_then(|there| Plan::read(there.text.as_bytes()).ok()))
     }
@@ -86,13 +87,15 @@ impl Store {
         self.patience.insist(|| self.get(place)).await
     }
 
-    /// Writes where nothing is, or over the revision `before`, and gives the new one. SSM does not look at that: the number that it gives tells.
+    /// Writes to an empty place, or over the revision `before`, and returns the new revision. SSM
+    /// does not check `before`; the version number that it returns shows whether another write came
+    /// between.
     pub(super) async fn put(&self, place: &Place, plan: &str, before: Option<&str>) -> Result<String, CallError> {
         let (nothing, address) = (Variables::default(), place.address());
         match place {
             Place::Parameter(name) => {
                 let call = self.ssm.put_parameter().name(name).value(plan).r#type(ParameterType::String).overwrite(before.is_some());
-                // An advanced parameter never becomes a standard one again; this tier takes either as it is.
+                // An advanced parameter never becomes a standard one again; this tier accepts both.
                 let put = call.tier(ParameterTier::IntelligentTiering).send().await;
                 let put = put.map_err(|error| CallError::read("PutParameter", &address, &error, &nothing))?;
                 Ok(put.version().to_string())
@@ -127,10 +130,10 @@ impl Store {
         }
     }
 
-    /// Deletes whatever is in a place.
+    /// Deletes what is in a place.
     ///
     /// # Errors
-    /// Where it may still be there.
+    /// If it may still be there.
     pub async fn clear(&self, journal: &dyn Journal, place: &Place) -> Result<(), ArmError> {
         let noted = journal.note(&Entry::Disarming { plan: place.address() });
         noted.map_err(|cause| ArmError::Journal { place: place.address(), cause })?;
@@ -138,10 +141,11 @@ impl Store {
         deleted.map_err(|cause| ArmError::Call { place: place.address(), cause })
     }
 
-    /// Deletes what a run left in a place: its plan, and where the place is named after it, whatever is there.
+    /// Deletes what a run left in a place: its plan, or, if the place is named after the run,
+    /// anything that is there.
     ///
     /// # Errors
-    /// Where it may still be there.
+    /// If it may still be there.
     pub async fn clear_of(&self, journal: &dyn Journal, place: &Place, run: &str) -> Result<(), ArmError> {
         let there = self.get_at_last(place).await.map_err(|cause| ArmError::Call { place: place.address(), cause })?;
         let Some(there) = there else { return Ok(()) };

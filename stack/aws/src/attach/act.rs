@@ -1,4 +1,5 @@
-//! One loop: read, decide, update, wait. Whatever answer is lost, the next look at the function says how it stands.
+//! One loop: read, decide, update, wait. If an answer is lost, the next read of the function shows
+//! its state.
 
 use super::complaint::Complaint;
 use super::decide::{Step, decide};
@@ -10,18 +11,18 @@ use crate::journal::{Entry, Journal, JournalError};
 use crate::marker::{Marker, Record};
 use crate::undo::{Proof, UndoError, remains, undo};
 
-/// A function with ours on it.
+/// A function with the layer attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attached {
     /// The function's name.
     pub function: String,
-    /// What was done, and the way back.
+    /// What was changed, and how to undo it.
     pub record: Record,
-    /// What is worth knowing before anything is struck.
+    /// Warnings to show before anything is struck.
     pub warnings: Vec<String>,
 }
 
-/// Why a function is not attached to.
+/// Why a function could not be attached.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
     /// It was not touched.
@@ -32,53 +33,53 @@ pub enum AttachError {
         /// Every reason.
         complaints: Vec<Complaint>,
     },
-    /// It is as it was, since a call said no.
+    /// A call failed, and the function is unchanged.
     #[error("`{function}` was not attached to")]
     Call {
         /// The function.
         function: String,
-        /// What the call said.
+        /// The error of the call.
         #[source]
         cause: CallError,
     },
-    /// It was not touched, since the way back could not be written down first.
+    /// It was not touched, because the journal could not be written first.
     #[error("`{function}` was not attached to")]
     Journal {
         /// The function.
         function: String,
-        /// What the journal said.
+        /// The error of the journal.
         #[source]
         cause: JournalError,
     },
-    /// It was touched, and taken back.
+    /// It was changed, and the change was undone.
     #[error("`{function}` was attached to and taken back: {reason}")]
     TakenBack {
         /// The function.
         function: String,
         /// Why.
         reason: String,
-        /// How it is known to be as it was.
+        /// How it is known to be restored.
         proof: Proof,
     },
-    /// It was touched, and may still be.
+    /// It was changed, and may still be.
     #[error("`{function}` may still be attached to ({reason}); `brownout recover --run {run}` undoes it")]
     Stuck {
         /// The function.
         function: String,
         /// The run.
         run: String,
-        /// Why it was to be taken back.
+        /// Why it had to be undone.
         reason: String,
-        /// Why it was not.
+        /// Why the undo failed.
         #[source]
         cause: UndoError,
     },
 }
 
-/// Reads a function and decides as [`attach`] would first, touching nothing.
+/// Reads a function and makes the first decision of [`attach`], without changing anything.
 ///
 /// # Errors
-/// What the last call says.
+/// The error of the last call.
 pub async fn preview(lambda: &Lambda, function: &str, wish: &Wish) -> Result<(Function, Step), CallError> {
     let read = lambda.function_at_last(function).await?;
     let around = lambda.surroundings(function, &wish.layer).await?;
@@ -86,10 +87,11 @@ pub async fn preview(lambda: &Lambda, function: &str, wish: &Wish) -> Result<(Fu
     Ok((read, step))
 }
 
-/// Attaches to a function, or finds that this run already has. Whatever happens, the way back stands in the function from the same moment.
+/// Attaches to a function, or finds that this run already has. The same update that attaches also
+/// writes the undo record into the function.
 ///
 /// # Errors
-/// Where it is refused, or was taken back.
+/// If it is refused, or was undone.
 pub async fn attach(lambda: &Lambda, journal: &dyn Journal, function: &str, wish: &Wish) -> Result<Attached, AttachError> {
     let call = |cause| AttachError::Call { function: function.to_owned(), cause };
     let around = lambda.surroundings(function, &wish.layer).await.map_err(call)?;
@@ -114,14 +116,14 @@ pub async fn attach(lambda: &Lambda, journal: &dyn Journal, function: &str, wish
         return Err(stop.untouched(function));
     }
     match (take_back(lambda, journal, function, wish, sent.as_ref(), stop.reason()).await, stop) {
-        // Another run was faster, or the call itself was refused: ours never landed.
+        // Another run was faster, or the call itself was refused: this update was never applied.
         (Err(AttachError::TakenBack { proof: Proof::NothingThere, .. }), stop @ Stop::Refused(_)) => Err(stop.untouched(function)),
         (Err(AttachError::TakenBack { .. }), stop @ Stop::Call(_)) => Err(stop.untouched(function)),
         (taken_back, _) => taken_back,
     }
 }
 
-/// What follows one look at the function.
+/// What follows one read of the function.
 enum Next {
     Attached(Record),
     TakeBack(String),
@@ -130,7 +132,8 @@ enum Next {
 }
 
 async fn next(lambda: &Lambda, journal: &dyn Journal, read: &Function, step: Step, sent: &mut Option<Record>) -> Next {
-    // What landed without its marker must never be taken for what was there before.
+    // An update that was applied but lost its marker must not be mistaken for the function's own
+    // state.
     if sent.as_ref().is_some_and(|sent| lost_its_marker(read, sent)) {
         return Next::TakeBack("somebody took `BROWNOUT_UNDO` out".to_owned());
     }
@@ -155,7 +158,7 @@ fn lost_its_marker(read: &Function, sent: &Record) -> bool {
     !matches!(Marker::of(read), Marker::Of(_)) && remains(read, sent)
 }
 
-/// Why the loop ends without having attached.
+/// Why the loop ended without attaching.
 enum Stop {
     Refused(Vec<Complaint>),
     Call(CallError),

@@ -1,4 +1,4 @@
-//! From what was read to what is to be done; nothing here waits or calls.
+//! Decides the next step from the function as it was read; nothing here waits or calls.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use crate::function::{Function, LastUpdate, Package, Readable};
 use crate::marker::{Marker, Record, UNDO};
 use crate::secret::{MOST_BYTES, Variables};
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// It is attached, and Lambda is through with it.
+    /// It is attached, and the update is complete.
     Done(Record),
-    /// An update is under way, ours or another's.
+    /// An update is in progress, by this run or another user.
     Wait,
-    /// Ours is there and does not work: it has to be taken back at once.
+    /// The layer is attached and does not work: undo at once.
     TakeBack {
         /// What is wrong with it.
         reason: String,
     },
-    /// This update attaches.
+    /// Attach with this update.
     Update {
         /// What is sent.
         update: Update,
-        /// What it did, as it stands in it.
+        /// The undo record that the update contains.
         record: Record,
     },
-    /// It cannot be attached to.
+    /// It cannot be attached.
     Refuse(Vec<Complaint>),
 }
 
@@ -36,7 +36,7 @@ pub enum Step {
 const WRAPPER: &str = "/opt/brownout/wrapper";
 const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
-/// Decides what is to be done for `wish` with `function` as it was just read.
+/// Decides the next step for `wish`, with `function` as it was just read.
 pub fn decide(function: &Function, around: &Surroundings, wish: &Wish) -> Step {
     let mut complaints = Vec::new();
     match Marker::of(function) {
@@ -58,13 +58,13 @@ pub fn decide(function: &Function, around: &Surroundings, wish: &Wish) -> Step {
     if complaints.is_empty() { Step::Update { update, record } } else { Step::Refuse(complaints) }
 }
 
-/// What an attach does to a function that is as it was read; none where that is not known.
+/// What an attach would change in this function; `None` if that is not known.
 pub fn record_of(before: &Function, wish: &Wish) -> Option<Record> {
     let Readable::Yes(variables) = &before.variables else { return None };
     Some(with_ours(before, variables, ours(before, wish, &mut Vec::new()), wish).1)
 }
 
-/// Ours is there: does it stand?
+/// The layer is attached: checks whether it works.
 fn standing(function: &Function, record: Record) -> Step {
     let Readable::Yes(variables) = &function.variables else { return Step::Wait };
     match &function.last_update {
@@ -116,12 +116,13 @@ fn complain(function: &Function, around: &Surroundings, wish: &Wish, complaints:
     complaints.extend(wish.settings.keys().filter(|name| !name.starts_with("BROWNOUT_") || *name == UNDO).cloned().map(Complaint::Setting));
 }
 
-/// What is set, beside the record.
+/// The variables that are set, besides the record.
 fn ours(function: &Function, wish: &Wish, complaints: &mut Vec<Complaint>) -> BTreeMap<String, String> {
     let mut ours = wish.settings.clone();
     ours.insert("BROWNOUT_PLAN".to_owned(), wish.plan.clone());
     let Package::Zip { runtime } = &function.package else { return ours };
-    // No variable leads an OS-only runtime anywhere: it points itself at the extension, or its ledger is silent.
+    // No variable redirects an OS-only runtime: the function must point itself at the extension, or
+    // its ledger stays empty.
     if runtime.starts_with("provided") {
         return ours;
     }
@@ -138,7 +139,8 @@ fn ours(function: &Function, wish: &Wish, complaints: &mut Vec<Complaint>) -> BT
     ours
 }
 
-/// Those on Amazon Linux 1 take none, nor does Go's own ("Modifying the runtime environment", Lambda Developer Guide).
+/// Whether the runtime supports a wrapper: those on Amazon Linux 1 do not, nor does Go's own
+/// ("Modifying the runtime environment", Lambda Developer Guide).
 fn takes_a_wrapper(runtime: &str) -> bool {
     const WITHOUT: [&str; 13] = [
         "nodejs",

@@ -1,4 +1,4 @@
-//! Attaching: one update that brings the change and the way back together.
+//! Attaching: one update that contains both the change and its undo record.
 
 mod act;
 mod complaint;

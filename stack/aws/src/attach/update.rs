@@ -2,7 +2,7 @@
 
 use crate::secret::Variables;
 
-/// One `UpdateFunctionConfiguration`: layers and variables whole, at this revision and no other.
+/// One `UpdateFunctionConfiguration`: all layers and variables, conditional on this revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// All layers, in order.

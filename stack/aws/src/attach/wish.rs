@@ -1,4 +1,4 @@
-//! What an attach shall do, and what was found around the function.
+//! What an attach should do, and what was found around the function.
 
 use std::collections::BTreeMap;
 
@@ -45,31 +45,32 @@ impl Layer {
     }
 }
 
-/// What an attach shall do.
+/// What an attach should do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
-    /// Whose it is.
+    /// The run.
     pub run: Run,
     /// When it is attached, in seconds since 1970.
     pub at: u64,
-    /// When the run is over at the latest, likewise: from then on `recover` takes it back.
+    /// When the run expires, likewise: from then on `recover` undoes it.
     pub until: u64,
     /// The layer.
     pub layer: Layer,
-    /// Where the extension reads its plan: what `BROWNOUT_PLAN` holds, such as `ssm:<name>`.
+    /// Where the extension reads its plan: the value of `BROWNOUT_PLAN`, such as `ssm:<name>`.
     pub plan: String,
     /// Other `BROWNOUT_*` variables, such as `BROWNOUT_OUTBOUND`.
     pub settings: BTreeMap<String, String>,
-    /// The alias that a version published with this is given a share of.
+    /// The alias, if a version published with the layer gets a share of its calls.
     pub alias: Option<String>,
 }
 
 /// What was found around a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The architectures that the layer says it is for, none meaning any; `None` where there is no such layer, or it may not be seen.
+    /// The layer's compatible architectures, empty meaning any; `None` if the layer does not exist
+    /// or may not be read.
     pub architectures: Option<Vec<String>>,
-    /// Whether unsigned layers are refused.
+    /// Whether code signing refuses unsigned layers.
     pub enforced: bool,
     /// Whether the function's reserved concurrency is 0: nothing runs.
     pub switched_off: bool,

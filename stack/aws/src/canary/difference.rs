@@ -1,8 +1,9 @@
-//! In what two versions of a function differ for those who call them. A version's description and dates are its own.
+//! Compares two versions of a function as a caller sees them. Description and dates always differ
+//! and are ignored.
 
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput as Shown;
 
-/// The names of the settings in which they differ, without any value.
+/// The names of the settings that differ, without their values.
 pub(super) fn differences(one: &Shown, other: &Shown) -> Vec<String> {
     let settings = [
         ("code", one.code_sha256() == other.code_sha256()),
@@ -32,12 +33,12 @@ fn layers(shown: &Shown) -> impl Iterator<Item = Option<&str>> {
     shown.layers().iter().map(|layer| layer.arn())
 }
 
-/// Whether there is a snapshot yet is another thing for each version.
+/// The SnapStart setting. Whether a snapshot exists yet differs for each version and is ignored.
 fn snap_start(shown: &Shown) -> &str {
     shown.snap_start().and_then(|snap_start| snap_start.apply_on()).map_or("None", |apply_on| apply_on.as_str())
 }
 
-/// The names of variables that differ; those that cannot be read differ from all others.
+/// The names of the variables that differ; variables that cannot be read count as different.
 fn variables(one: &Shown, other: &Shown) -> Vec<String> {
     let is_unreadable = |shown: &Shown| shown.environment().is_some_and(|environment| environment.error().is_some());
     if is_unreadable(one) || is_unreadable(other) {

@@ -1,4 +1,4 @@
-//! Starts an experiment of FIS, looks at it and stops it.
+//! Starts, reads and stops an experiment of FIS.
 
 use aws_sdk_fis::types::{ActionsMode, ExperimentActionStatus, ExperimentStatus, StartExperimentExperimentOptionsInput};
 
@@ -8,13 +8,13 @@ use crate::call::{CallError, Meaning};
 /// What an experiment does with its actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actions {
-    /// Looks at everything and strikes nothing: FIS's dry run.
+    /// Checks everything and strikes nothing: FIS's dry run.
     Skip,
-    /// Does them.
+    /// Runs them.
     Run,
 }
 
-/// How an experiment stands. Source: AWS FIS User Guide, "Experiment states".
+/// The state of an experiment. Source: AWS FIS User Guide, "Experiment states".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Not begun.
@@ -23,15 +23,15 @@ pub enum Status {
     Initiating,
     /// Its action is under way.
     Running,
-    /// It came to its end.
+    /// It completed.
     Completed,
-    /// Somebody, or an alarm, has stopped it, and its action ends.
+    /// A user or an alarm has stopped it, and its action is ending.
     Stopping,
-    /// And has ended.
+    /// It was stopped, and its action has ended.
     Stopped,
     /// Its action failed, or could not begin.
     Failed,
-    /// It was over before it began.
+    /// It was stopped before it began.
     Cancelled,
 }
 
@@ -45,12 +45,12 @@ impl Status {
             "stopped" => Self::Stopped,
             "failed" => Self::Failed,
             "cancelled" => Self::Cancelled,
-            // Whatever FIS may add is not an end: it is looked at until there is one.
+            // A state that FIS may add later is not treated as an end: polling goes on.
             _ => Self::Pending,
         }
     }
 
-    /// FIS's own word.
+    /// FIS's name for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -64,28 +64,28 @@ impl Status {
         }
     }
 
-    /// Whether nothing comes after it.
+    /// Whether it is a final state.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Completed | Self::Stopped | Self::Failed | Self::Cancelled)
     }
 }
 
-/// A look at an experiment.
+/// An experiment as it was read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// How it stands.
+    /// Its state.
     pub status: Status,
     /// Why, in FIS's words.
     pub reason: Option<String>,
-    /// Why its action stands as it does, where that is told and nothing good.
+    /// Why its action is in its state, if FIS says so and it is a problem.
     pub action: Option<String>,
 }
 
 impl Seen {
-    /// The status with FIS's words, where there are any.
+    /// The status with FIS's reasons, if there are any.
     pub fn said(&self) -> String {
         let mut words: Vec<_> = self.reason.iter().chain(&self.action).map(|text| text.trim_end_matches('.')).collect();
-        // The action's words are often the experiment's too.
+        // The action's reason is often the experiment's too.
         words.dedup();
         let name = self.status.name();
         if words.is_empty() { name.to_owned() } else { format!("{name} ({})", words.join("; ")) }
@@ -93,10 +93,11 @@ impl Seen {
 }
 
 impl Fis {
-    /// Starts an experiment from a template and gives its id. `token` makes it one experiment however often the call is made.
+    /// Starts an experiment from a template and gives its id. Calls with the same `token` start
+    /// only one experiment.
     ///
     /// # Errors
-    /// Where FIS does not start it.
+    /// If FIS does not start it.
     pub async fn start(&self, template: &str, actions: Actions, token: &str) -> Result<String, FisError> {
         let mode = match actions {
             Actions::Skip => ActionsMode::SkipAll,
@@ -111,10 +112,10 @@ impl Fis {
         Ok(self.patience.insist(call).await?)
     }
 
-    /// How an experiment stands.
+    /// The state of an experiment.
     ///
     /// # Errors
-    /// What the call says.
+    /// The error of the call.
     pub async fn look(&self, experiment: &str) -> Result<Seen, CallError> {
         let looked = self.fis.get_experiment().id(experiment).send().await;
         let looked = looked.map_err(|error| failed("GetExperiment", experiment, &error))?;
@@ -130,10 +131,10 @@ impl Fis {
         })
     }
 
-    /// Stops an experiment; one that is over, or going to be, is as good as stopped.
+    /// Stops an experiment; one that has ended or is ending counts as stopped.
     ///
     /// # Errors
-    /// Where it may go on.
+    /// If it may still be running.
     pub async fn stop(&self, experiment: &str) -> Result<(), CallError> {
         let call = || async {
             let stopped = self.fis.stop_experiment().id(experiment).send().await;
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_state_of_fis_is_known_by_its_own_word() {
+    fn every_state_of_fis_is_parsed_from_its_name() {
         for status in ExperimentStatus::values() {
             let status = ExperimentStatus::from(*status);
             assert_eq!(Status::read(&status).name(), status.as_str());
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fis_says_stands_beside_the_state() {
+    fn the_reason_of_fis_is_shown_with_the_state() {
         let seen = Seen { status: Status::Stopped, reason: Some("Experiment halted by stop condition.".into()), action: None };
         assert_eq!(seen.said(), "stopped (Experiment halted by stop condition)");
         assert_eq!(Seen { status: Status::Running, reason: None, action: None }.said(), "running");

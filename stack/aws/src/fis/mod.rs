@@ -1,5 +1,5 @@
-//! AWS FIS drives an experiment: what it needs is made where it is not there, it is started, watched and stopped. FIS decides when it ends;
-//! nothing here touches a function.
+//! Drives an experiment through AWS FIS: creates what is missing, then starts, watches and stops
+//! it. FIS decides when it ends; nothing here touches a function.
 
 mod drive;
 mod prepare;
@@ -19,7 +19,7 @@ use crate::secret::Variables;
 pub use drive::{Actions, Seen, Status};
 pub use prepare::Prepared;
 
-/// FIS, and SSM where its documents are.
+/// The clients of FIS, and of SSM for its documents.
 #[derive(Debug, Clone)]
 pub struct Fis {
     fis: aws_sdk_fis::Client,
@@ -27,19 +27,19 @@ pub struct Fis {
     patience: Patience,
 }
 
-/// Why FIS does not do what it was asked.
+/// Why a request to FIS failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FisError {
-    /// A call said no, or nothing for too long.
+    /// A call failed, or got no answer in time.
     #[error("FIS cannot drive the experiment; the roles and the log come from the stack that `brownout export fis` writes")]
     Call(#[from] CallError),
-    /// What is written for it is not as FIS has it: a mistake of ours.
+    /// brownout's template does not match FIS's format: a bug in brownout.
     #[error("the experiment template lacks `{0}`")]
     Template(String),
 }
 
 impl Fis {
-    /// Calls are made as `config` says, once each, and given up after 20 s without an answer.
+    /// Calls use `config`, without the SDK's own retries and with a timeout of 20 s.
     pub fn new(config: &SdkConfig, patience: Patience) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
         let fis = aws_sdk_fis::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts.clone());
@@ -47,14 +47,14 @@ impl Fis {
         Self { fis: aws_sdk_fis::Client::from_conf(fis.build()), ssm: aws_sdk_ssm::Client::from_conf(ssm.build()), patience }
     }
 
-    /// The same with another patience.
+    /// The same client with another patience.
     #[must_use]
     pub fn with(&self, patience: Patience) -> Self {
         Self { patience, ..self.clone() }
     }
 }
 
-/// What a failed call says; there are no variables that could be in it.
+/// Converts a failed call's error; it cannot contain variables.
 fn failed<E: ProvideErrorMetadata>(call: &'static str, of: &str, error: &SdkError<E, HttpResponse>) -> CallError {
     CallError::read(call, of, error, &Variables::default())
 }

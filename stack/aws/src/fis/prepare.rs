@@ -1,4 +1,5 @@
-//! What an experiment of FIS is made of: the faults in a parameter, the document, the template. What is there already is used as it is.
+//! Creates what an FIS experiment needs: the faults in a parameter, the document, the template.
+//! What already exists is reused.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,20 +17,20 @@ use super::{Fis, FisError, failed};
 use crate::call::{CallError, Meaning};
 use exports::{Experiment, FINGERPRINT, create_document, run_template, version_name};
 
-/// What FIS starts from.
+/// What FIS needs to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     /// The template's id.
     pub template: String,
-    /// What was made or was there, in sentences.
+    /// What was created or found, in sentences.
     pub said: Vec<String>,
 }
 
 impl Fis {
-    /// Makes what is not there yet: faults that are in force for `hold` once they are. Nothing is struck by it.
+    /// Creates what is missing, with faults that stay in force for `hold`. It strikes nothing.
     ///
     /// # Errors
-    /// The call that failed; what was made until then is used the next time.
+    /// The call that failed; what was created until then is used the next time.
     pub async fn prepare(&self, experiment: &Experiment, hold: Duration) -> Result<Prepared, FisError> {
         let said = vec![self.faults(experiment).await?, self.document(experiment).await?];
         let wish = run_template(experiment, hold);
@@ -60,7 +61,7 @@ impl Fis {
         Ok(format!("the faults were written to `{name}`"))
     }
 
-    /// The document in this version, and that as the one which is started.
+    /// Makes sure that the document has this version and that it is the default.
     async fn document(&self, experiment: &Experiment) -> Result<String, FisError> {
         let (name, version) = (experiment.named("strike"), version_name(experiment));
         let (found, made) = match self.version_that_is_there(&name, &version).await? {
@@ -106,7 +107,7 @@ impl Fis {
             call.send().await.map_err(|error| failed("UpdateDocument", name, &error))
         });
         match updated.await {
-            // A call before this one made it, and its answer was lost.
+            // An earlier call created it, and its answer was lost.
             Err(error) if error.code.starts_with("DuplicateDocument") => Ok(()),
             updated => updated.map(drop),
         }
@@ -173,7 +174,7 @@ impl Version {
     }
 }
 
-/// SSM has names of its own for what is not there.
+/// Turns SSM's "does not exist" errors into `None`.
 fn unless_missing<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -1,4 +1,5 @@
-//! The plan of a run in its place, kept there by a task of its own: whoever makes the run waits for no service, and hears whoever asks it to stop.
+//! Keeps the plan of a run in force, in a separate task, so that the run does not wait for a
+//! service and can react to a stop at any time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,29 +16,30 @@ use crate::call::Meaning;
 use crate::journal::Journal;
 use crate::patience::Patience;
 
-/// A call that fails is made again for so long. A plan is renewed four times in its lease, so the next renewal is the next try.
+/// How long a failed call is retried. A plan is renewed four times in its lease, so the next
+/// renewal is another try.
 const PATIENCE: Patience = Patience { total: Duration::from_secs(3), first: Duration::from_millis(200), most: Duration::from_secs(1) };
 
-/// Between two looks whether somebody has stopped the faults.
+/// The interval of checks whether another user has stopped the faults.
 const LOOKS: Duration = Duration::from_secs(2);
 
-/// A plan that is to be in force, with its number among those of the run.
+/// A plan that should be in force, with its number in the run.
 #[derive(Debug, Clone)]
 struct Wished {
     number: u64,
     plan: Plan,
 }
 
-/// What became of it.
+/// The state of the plan.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    /// The number of the plan that was tried last.
+    /// The number of the last plan that was tried.
     tried: u64,
-    /// Why it is not there, and whether trying again may help.
+    /// Why it is not in force, and whether a retry may help.
     trouble: Option<(String, bool)>,
-    /// Since when, and for how long, the faults are in force that were written last.
+    /// Since when, and for how long, the last written faults are in force.
     in_force: Option<(Instant, Duration)>,
-    /// Who stopped the faults, and how.
+    /// How another user stopped the faults.
     stopped: Option<String>,
 }
 
@@ -57,7 +59,8 @@ impl Seen {
         }
     }
 
-    /// A look that fails is made good by the next; one that finds the plan gone is obeyed.
+    /// Handles the error of a check. A failed check is ignored, because the next one follows soon;
+    /// if the plan is gone, the faults stay stopped.
     fn looked(&mut self, error: &ArmError) -> bool {
         let is_stopped = matches!(error, ArmError::Stopped { .. });
         if is_stopped {
@@ -72,19 +75,19 @@ impl Seen {
     }
 }
 
-/// A plan that is kept in its place.
+/// A plan that is kept in force.
 #[derive(Debug)]
 pub(super) struct Arming {
     wished: watch::Sender<Option<Wished>>,
     seen: watch::Receiver<Seen>,
     task: JoinHandle<Armed>,
     number: u64,
-    /// Whether the plan that was wished last has faults.
+    /// Whether the last requested plan has faults.
     strikes: bool,
 }
 
 impl Arming {
-    /// Begins with a first plan, which is tried at once.
+    /// Starts with a first plan, which is written at once.
     pub(super) fn begin(store: &Store, journal: Arc<dyn Journal>, place: Place, first: Plan) -> Self {
         let (wish, wished) = watch::channel(None);
         let (see, seen) = watch::channel(Seen::default());
@@ -95,14 +98,15 @@ impl Arming {
         arming
     }
 
-    /// From now on this plan is to be there; nobody waits for that.
+    /// Requests that this plan be in force from now on, without waiting.
     pub(super) fn wish(&mut self, plan: Plan) {
         self.number += 1;
         self.strikes = !plan.faults.is_empty();
         self.wished.send_replace(Some(Wished { number: self.number, plan }));
     }
 
-    /// Waits until the plan that was wished last is there, or is known not to be. Whoever stopped the faults has calmed them.
+    /// Waits until the last requested plan is in force or has failed. If another user stopped the
+    /// faults, they count as calmed.
     pub(super) async fn settled(&mut self) -> Result<(), Failed> {
         let number = self.number;
         let seen = self.seen.wait_for(|seen| seen.tried >= number || seen.stopped.is_some()).await;
@@ -113,7 +117,7 @@ impl Arming {
         }
     }
 
-    /// Who has stopped the faults, and how; of a calm plan there are none to stop.
+    /// How another user stopped the faults; a calm plan has no faults to stop.
     pub(super) fn stopped(&self) -> Option<String> {
         self.seen.borrow().stopped.clone().filter(|_| self.strikes)
     }
@@ -121,7 +125,7 @@ impl Arming {
     /// Whether the plan is kept in force.
     ///
     /// # Errors
-    /// Where it cannot be written at all, or was not renewed and only a third of its lease is left.
+    /// If it cannot be written at all, or was not renewed and only a third of its lease is left.
     pub(super) fn health(&self) -> Result<(), Failed> {
         let seen = self.seen.borrow();
         if seen.stopped.is_some() {
@@ -135,7 +139,7 @@ impl Arming {
         Err(Failed(format!("the faults cannot be kept in force, and are ended: {why}")))
     }
 
-    /// Ends the task, and gives what it kept to whoever calms and deletes it.
+    /// Ends the task and returns the armed plan, for the caller to calm and delete.
     pub(super) async fn end(self) -> Result<Armed, Failed> {
         let Self { wished, task, .. } = self;
         drop(wished);
@@ -143,7 +147,7 @@ impl Arming {
     }
 }
 
-/// Writes what is wished, the newest first, and looks in between.
+/// Writes the newest requested plan, and checks it in between.
 async fn keep(
     mut armed: Armed,
     journal: Arc<dyn Journal>,
@@ -164,7 +168,7 @@ async fn keep(
         }
         let Some(wish) = wished.borrow_and_update().clone() else { continue };
         let since = Instant::now();
-        // A newer wish does not wait for the end of this one: the next look finds what became of it.
+        // A newer request does not wait for this write: the next check finds its result.
         let written = tokio::select! {
             written = armed.replace(journal.as_ref(), wish.plan.clone()) => Some(written),
             () = newer(&mut wished, wish.number) => None,
@@ -176,7 +180,7 @@ async fn keep(
     }
 }
 
-/// Comes once there is a newer wish; never where nobody wishes any more.
+/// Completes once there is a newer request; never, if the sender is gone.
 async fn newer(wished: &mut watch::Receiver<Option<Wished>>, than: u64) {
     if wished.wait_for(|wish| wish.as_ref().is_some_and(|wish| wish.number > than)).await.is_err() {
         std::future::pending::<()>().await;

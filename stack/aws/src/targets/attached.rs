@@ -1,4 +1,5 @@
-//! One function with ours on it: on `$LATEST`, or on a version of its own that has a share of an alias's calls. It is brought there and taken away.
+//! Attaches the layer to one function, on `$LATEST` or on a separate version that has a share of an
+//! alias's calls, and removes it.
 
 use protocol::chain;
 
@@ -14,15 +15,15 @@ use crate::undo::{Proof, undo};
 /// How far an attach has come.
 #[derive(Debug, Clone)]
 pub enum Attached {
-    /// It was begun; whether it has come to its end is not known.
+    /// It was begun; whether it completed is not known.
     Begun,
-    /// `$LATEST` has ours, and this is the way back.
+    /// `$LATEST` has the layer; the record undoes it.
     Latest(Box<Record>),
-    /// A version has ours, and a share of an alias.
+    /// A version has the layer and a share of an alias.
     Version(Canary),
 }
 
-/// Brings ours onto a function; what is to be said of it comes along.
+/// Attaches the layer to a function; also returns the warnings to show.
 pub(super) async fn bring(lambda: &Lambda, journal: &File, function: &Function) -> Result<(Attached, Vec<String>), String> {
     if function.wish.alias.is_none() {
         let attached = attach(lambda, journal, &function.arn, &function.wish).await.map_err(|error| chain(&error))?;
@@ -35,7 +36,7 @@ pub(super) async fn bring(lambda: &Lambda, journal: &File, function: &Function) 
     Ok((Attached::Version(canary), vec![said]))
 }
 
-/// Takes ours away, and says how it is known to be gone.
+/// Removes the layer, and says how that was verified.
 pub(super) async fn take(lambda: &Lambda, journal: &File, function: &Function, run: &Run, attached: &Attached) -> Result<String, String> {
     let proof = match (attached, &function.wish.alias) {
         (Attached::Version(canary), _) => {
@@ -52,7 +53,7 @@ pub(super) async fn take(lambda: &Lambda, journal: &File, function: &Function, r
     Ok(proof.to_string())
 }
 
-/// A canary that was begun may be on `$LATEST`, on a version, or nowhere: the markers tell.
+/// A canary that was begun may be on `$LATEST`, on a version, or nowhere: the markers show where.
 async fn search(lambda: &Lambda, journal: &File, function: &Function, run: &Run) -> Result<String, String> {
     let noted = journal.entries().unwrap_or_default();
     let found = recover(lambda, journal, &Which::Of(run.clone()), &noted).await.map_err(|error| chain(&error))?;

@@ -1,5 +1,6 @@
-//! Functions that are deployed on AWS: attached to, armed through SSM, watched through CloudWatch Logs, and put back as they were.
-//! It brings nothing up: what answers their callers is somebody else's, and so is what is sent to it.
+//! Functions that are deployed on AWS: attached, armed through SSM, observed through CloudWatch
+//! Logs, and restored. It deploys nothing: the application that callers reach belongs to the user,
+//! and so do its requests.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,14 +22,15 @@ use crate::journal::{self, Journal};
 use crate::marker::Run;
 use crate::recover::published;
 
-/// What one function is attached with.
+/// The attach parameters of one function.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Its ARN.
     pub arn: String,
-    /// Its name, which is the place that faults name.
+    /// Its name, which faults use as their place.
     pub name: String,
-    /// What the attach shall do; where it names an alias, to a version with a share of that.
+    /// What the attach should do. If it names an alias, a version with a share of its calls is
+    /// attached.
     pub wish: Wish,
     /// The share of the alias's calls, in thousandths.
     pub alias_thousandths: u16,
@@ -38,13 +40,14 @@ pub struct Function {
 pub struct Reach {
     /// Lambda.
     pub lambda: Lambda,
-    /// Where plans go.
+    /// Where plans are stored.
     pub store: Store,
-    /// How calls are made.
+    /// The SDK's configuration.
     pub config: crate::SdkConfig,
-    /// What is written down before each change.
+    /// The journal, written before each change.
     pub journal: Arc<journal::File>,
-    /// How late CloudWatch Logs may be with a line; one that comes later belongs to no arm, and the books say so.
+    /// How late a line of CloudWatch Logs may be. A later line belongs to no arm, and the report
+    /// says so.
     pub lag: Duration,
 }
 
@@ -54,21 +57,22 @@ pub struct Deployed {
     place: Place,
     run: Run,
     functions: Vec<Function>,
-    /// Those that were tried, by their place among the functions: each may have ours on it.
+    /// The attempts, in the order of the functions: each function may have the layer.
     tried: Vec<Attached>,
     arming: Option<Arming>,
     ledgers: Option<Ledgers>,
 }
 
 impl Deployed {
-    /// Functions that are not touched yet. `run` is whose the attach is; the plan goes to `place`.
+    /// Functions that are not touched yet, for the attach of `run`; the plan goes to `place`.
     pub fn new(reach: Reach, run: Run, place: Place, functions: Vec<Function>) -> Self {
         Self { reach, place, run, functions, tried: Vec::new(), arming: None, ledgers: None }
     }
 
-    /// All at once: a function in a VPC takes minutes. Each is seen to its end, also where another has failed.
+    /// Attaches all functions at once, because one in a VPC takes minutes. Each attach is awaited,
+    /// even if another fails.
     async fn attach_all(&mut self) -> Result<(), Failed> {
-        // Whatever ends the waiting, `restore` finds them.
+        // However the wait ends, `restore` finds them.
         self.tried = vec![Attached::Begun; self.functions.len()];
         let mut all = JoinSet::new();
         for (place, function) in self.functions.iter().cloned().enumerate() {
@@ -91,7 +95,8 @@ impl Deployed {
         failed.map_or(Ok(()), |why| Err(Failed(why)))
     }
 
-    /// What of a deployment during the run carries ours, now that nothing is published with it any more.
+    /// Versions that another user published during the run and that keep the layer. It is called
+    /// once no further version can be published with it.
     async fn published(&self) -> Vec<String> {
         let mut left = Vec::new();
         for function in &self.functions {
@@ -103,7 +108,8 @@ impl Deployed {
         left
     }
 
-    /// All at once: whoever asked to stop waits for it. What could not be undone is told in words.
+    /// Undoes all functions at once, because the user waits for it. Returns what could not be
+    /// undone, in words.
     async fn undo_all(&mut self) -> Vec<String> {
         let mut all = JoinSet::new();
         for (function, attached) in self.functions.iter().cloned().zip(std::mem::take(&mut self.tried)) {
@@ -138,7 +144,8 @@ impl Driver for Deployed {
         Ok(())
     }
 
-    /// Only a calm plan is waited for: what keeps faults in force may come late, and is then heard of by [`Self::health`].
+    /// Waits only for a calm plan. A write that keeps faults in force may be late; [`Self::health`]
+    /// then reports it.
     async fn strike(&mut self, plan: &Plan) -> Result<(), Failed> {
         let arming = match &mut self.arming {
             Some(arming) => {
@@ -197,7 +204,8 @@ impl Driver for Deployed {
     }
 }
 
-/// A line on standard error. A terminal that is gone is no reason to leave anything attached.
+/// Prints a line on standard error and ignores failures: a closed terminal must not prevent the
+/// detach.
 pub(super) fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,5 +1,7 @@
-//! Functions that are deployed on AWS, struck by an experiment of FIS: FIS's stop conditions, safety lever, permissions and log apply, and its
-//! document attaches, arms, calms and detaches. Here it is started, watched, calmed in time and, where need be, stopped; and its clean-up is proven.
+//! Functions that are deployed on AWS, struck by an experiment of FIS. FIS's stop conditions,
+//! safety lever, permissions and log apply, and its document attaches, arms, calms and detaches.
+//! This module starts and watches the experiment, calms it in time, stops it if needed, and
+//! verifies its clean-up.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -23,28 +25,30 @@ use crate::patience::Patience;
 use crate::recover::published;
 use crate::undo::{Proof, remains, undo};
 
-/// A calm that comes no sooner than this before the faults' own end is that end.
+/// A calm within this time before the faults' own end counts as that end.
 const EARLY: Duration = Duration::from_secs(3);
 
-/// FIS takes up to a minute for a dry run, and its first experiment in an account makes a role.
+/// FIS takes up to a minute for a dry run, and the first experiment in an account creates a role.
 const DRY_RUN: Duration = Duration::from_secs(300);
 
-/// A cancelled automation has two minutes to clean up, a detach as much, and a renewal sleeps for half a minute.
+/// A cancelled automation has two minutes to clean up, a detach as much, and a renewal sleeps for
+/// 30 s.
 const CLEANING: Duration = Duration::from_secs(600);
 
-/// What the driving hangs on.
+/// The parameters of a run that FIS drives.
 #[derive(Debug, Clone)]
 pub struct Wish {
-    /// The experiment as it is written out.
+    /// The experiment as it is exported.
     pub experiment: Experiment,
-    /// From the start until the faults are in force, at the most.
+    /// The longest time from the start until the faults are in force.
     pub lead: Duration,
-    /// Whose run it is; the ledgers name the automation's.
+    /// The id of this run; the ledgers contain the automation's id instead.
     pub run: String,
 }
 
 impl Wish {
-    /// The faults are held until the run's own fault phase is over, however early they were in force.
+    /// How long the faults are held: until the end of the run's own fault phase, even if they were
+    /// in force early.
     fn hold(&self) -> Duration {
         self.lead + self.experiment.duration
     }
@@ -60,7 +64,7 @@ struct Started {
     at: Instant,
     story: Arc<Mutex<Story>>,
     calmed: bool,
-    /// It was stopped before its time, or its end came.
+    /// It was stopped early, or it ended.
     stopped: bool,
     _watch: JoinSet<()>,
 }
@@ -80,20 +84,20 @@ pub struct Driven {
     before: Vec<Function>,
     begun: u64,
     prepared: Option<Prepared>,
-    /// FIS was asked to start; it may have, also where its answer never came.
+    /// The start was requested; FIS may have started it even if no answer came.
     asked: bool,
     started: Option<Started>,
     told: Vec<String>,
 }
 
 impl Driven {
-    /// Nothing is made or started yet.
+    /// A driver that has not created or started anything yet.
     pub fn new(reach: Reach, fis: Fis, wish: Wish) -> Self {
         let (told, before) = (Vec::new(), Vec::new());
         Self { reach, fis, wish, ledgers: None, before, begun: now(), prepared: None, asked: false, started: None, told }
     }
 
-    /// The functions as they are; one that somebody holds is not touched.
+    /// Reads the functions before the run, and fails if another run holds one.
     async fn look_at_functions(&mut self) -> Result<(), Failed> {
         for function in &self.wish.experiment.functions {
             let arn = function.arn.to_string();
@@ -139,7 +143,8 @@ impl Driven {
         Ok(())
     }
 
-    /// Calms, so that traffic is normal at once; before its time the experiment is stopped too, otherwise it comes to its own end.
+    /// Calms, so that traffic is normal at once. An early calm also stops the experiment; otherwise
+    /// it ends by itself.
     async fn calm(&mut self, patience: Patience) -> Result<(), Failed> {
         let hold = self.wish.hold();
         let Some(started) = &mut self.started else { return Ok(()) };
@@ -165,7 +170,7 @@ impl Driven {
         Ok(())
     }
 
-    /// Waits until the experiment is over; says so where it does not end.
+    /// Waits until the experiment has ended; returns a message if it does not end.
     async fn see_it_end(&mut self) -> Option<String> {
         let (id, story) = self.started.as_ref().map(|started| (started.id.clone(), Arc::clone(&started.story)))?;
         tell(&format!("FIS ends the experiment `{id}` and its document cleans up"));
@@ -181,7 +186,8 @@ impl Driven {
         }
     }
 
-    /// Proves that nothing is left in a function; what a failed clean-up left is undone here, also where somebody took its way back out.
+    /// Verifies that nothing is left in a function, and undoes what a failed clean-up left, even if
+    /// another user removed the undo record.
     async fn prove(&self, before: &Function, function: &exports::Function) -> Result<String, String> {
         let arn = function.arn.to_string();
         let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| chain(&error))?;
@@ -198,7 +204,7 @@ impl Driven {
         undone.map(|proof| proof.to_string()).map_err(|error| chain(&error))
     }
 
-    /// What the document does to a function that is as it was before.
+    /// What the document changes in a function, given its state before.
     fn attached(&self, before: &Function, function: &exports::Function) -> Result<Option<Record>, String> {
         let experiment = &self.wish.experiment;
         let wish = attach::Wish {
@@ -225,7 +231,7 @@ impl Driven {
         self.started.as_ref()?.story().automation.as_ref().map(|(run, _)| run.clone())
     }
 
-    /// The plan that the automation has put in its place, where one is there.
+    /// The plan that the automation has armed, if there is one.
     async fn armed(&self, patience: Patience) -> Result<Option<Armed>, ArmError> {
         let Some(run) = self.automation() else { return Ok(None) };
         Armed::left_by(self.reach.store.with(patience), self.wish.place(), &run).await
@@ -250,7 +256,7 @@ fn down(error: &dyn std::error::Error) -> Failed {
     Failed(chain(error))
 }
 
-/// The same entry, as one of `run`, where it is of the automation that strikes for it.
+/// Changes the run of an entry to `run`, if it is from the automation that strikes for this run.
 fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
     let name = match &mut entry {
         Entry::Decided(decided) => &mut decided.run,
@@ -277,7 +283,8 @@ impl Driver for Driven {
         Ok(())
     }
 
-    /// The first plan with faults starts the experiment; its document renews the lease, so that further ones change nothing.
+    /// The first plan with faults starts the experiment; its document renews the lease, so further
+    /// plans change nothing.
     async fn strike(&mut self, plan: &Plan) -> Result<(), Failed> {
         match (plan.faults.is_empty(), self.asked) {
             (true, _) => self.calm(Patience::brief()).await,
@@ -362,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_automation_struck_is_told_as_ours() {
+    fn only_entries_of_the_automation_are_attributed_to_the_run() {
         let line = |run: &str| {
             Entry::Decided(faults::ledger::Decided {
                 run: run.into(),

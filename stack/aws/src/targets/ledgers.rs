@@ -1,4 +1,5 @@
-//! The ledgers of deployed functions, followed in CloudWatch Logs until they are dropped. What is missing in the end, the books show.
+//! The ledgers of deployed functions, followed in CloudWatch Logs until this is dropped. The report
+//! shows what is missing in the end.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +15,11 @@ use super::Failed;
 use crate::SdkConfig;
 use crate::logs::{Ledger, Look};
 
-/// Between two looks at a log group at the most; FilterLogEvents takes 5 to 10 calls a second of a whole account.
+/// The longest pause between two looks at a log group; FilterLogEvents allows 5 to 10 calls a
+/// second for a whole account.
 const LOOKS: Duration = Duration::from_secs(2);
 
-/// Up to when each function's ledger was read, and why not further.
+/// The time up to which each function's ledger was read, and the error that stopped it, if any.
 type Read = Arc<Mutex<BTreeMap<String, (Instant, Option<String>)>>>;
 
 /// The ledgers of some functions.
@@ -42,10 +44,10 @@ impl Ledgers {
         Self { told, read, lag, _tasks: tasks }
     }
 
-    /// What came since this was asked last.
+    /// The entries that came since the last call.
     ///
     /// # Errors
-    /// Where nobody reads them any more.
+    /// If the tasks that read them have ended.
     pub fn new_entries(&mut self) -> Result<Vec<Entry>, Failed> {
         let mut entries = Vec::new();
         loop {
@@ -57,7 +59,7 @@ impl Ledgers {
         }
     }
 
-    /// The ledgers that could not be read to their end for longer than a line may be late.
+    /// The ledgers that could not be read completely for longer than the allowed lag.
     pub fn gaps(&self) -> Vec<String> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let late = read.iter().filter(|(_, (read_at, _))| read_at.elapsed() > self.lag);
@@ -69,7 +71,7 @@ impl Ledgers {
     }
 }
 
-/// A look that fails is made good by the next.
+/// Looks again and again; after a failed look, the next one catches up.
 async fn follow(mut ledger: Ledger, name: String, pause: Duration, tell: UnboundedSender<Entry>, read: Read) {
     while !tell.is_closed() {
         let Look { entries, failed } = ledger.look().await;

@@ -1,4 +1,4 @@
-//! What is known of an experiment of FIS that somebody watches.
+//! What is known about an experiment of FIS while it is watched.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::arm::Place;
 use crate::fis::{Fis, Seen, Status};
 
-/// Between two looks at the experiment.
+/// The interval between two looks at the experiment.
 pub(super) const LOOKS: Duration = Duration::from_secs(1);
 
-/// What is known of an experiment.
+/// The history of an experiment.
 #[derive(Debug, Default)]
 pub(super) struct Story {
     /// Each state as it was first seen, with the time from the start.
@@ -42,7 +42,8 @@ pub(super) fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
     story.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks until it is over: at the experiment, and at the plan that its document writes. A look that fails is made good by the next.
+/// Watches the experiment and the plan that its document writes, until the experiment has ended.
+/// After a failed look, the next one catches up.
 pub(super) async fn watch_over(fis: Fis, store: crate::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
     loop {
         let seen = fis.look(&id).await;
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_told_once_and_the_last_one_is_how_it_stands() {
+    fn each_state_is_recorded_once_and_the_last_is_the_current_one() {
         let mut story = Story::default();
         for (at, status) in [(1, Status::Pending), (2, Status::Pending), (3, Status::Running), (9, Status::Completed)] {
             story.saw(Duration::from_secs(at), seen(status));

@@ -1,6 +1,8 @@
-//! As much of SSM Automation as the exported document uses, with the semantics that AWS documents: `aws:executeScript`, `aws:sleep`
-//! and `aws:loop`; `maxAttempts`, `timeoutSeconds`, `nextStep`, `isEnd`, `isCritical`, `onFailure`, `onCancel`. Time is the script host's,
-//! which only sleeping moves, unless it is asked for the real one. Anything else in a document is a mistake of the test.
+//! The part of SSM Automation that the exported document uses, with the semantics that AWS
+//! documents: `aws:executeScript`, `aws:sleep` and `aws:loop`; `maxAttempts`, `timeoutSeconds`,
+//! `nextStep`, `isEnd`, `isCritical`, `onFailure`, `onCancel`. Time is the script host's, which
+//! only sleeping advances, unless the real clock is requested. Anything else in a document is a bug
+//! in the test.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -18,13 +20,13 @@ pub struct ScriptHost {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// Sleeping takes its time.
+    /// Whether sleeping takes real time.
     real: bool,
 }
 
 const SCRIPT_HOST: &str = include_str!("script_host.py");
 
-/// What a script did.
+/// The result of a script.
 #[derive(Debug)]
 pub struct Ran {
     pub outcome: Result<Value, String>,
@@ -33,7 +35,7 @@ pub struct Ran {
 }
 
 impl ScriptHost {
-    /// `None` where there is no python3 with boto3 and yaml.
+    /// `None` if there is no python3 with boto3 and yaml.
     pub fn start(endpoint: &str) -> Option<Self> {
         Self::with_clock(endpoint, "stopped")
     }
@@ -66,7 +68,7 @@ impl ScriptHost {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the script host said `{line}`: {error}"))
     }
 
-    /// The plans that were written since this was asked last, each with when.
+    /// The plans that were written since the last call, each with its time.
     pub fn plans(&mut self) -> Vec<Value> {
         self.ask(&json!({"plans": true}))["plans"].as_array().unwrap().clone()
     }
@@ -107,13 +109,13 @@ impl Drop for ScriptHost {
 /// What goes wrong with one step.
 #[derive(Debug, Clone)]
 pub enum Trouble {
-    /// So many attempts of it fail before they do anything.
+    /// This many attempts fail before they do anything.
     FailsBefore { attempts: u32 },
-    /// So many attempts of it fail after they did everything.
+    /// This many attempts fail after they did everything.
     FailsAfter { attempts: u32 },
     /// The automation is cancelled before the step does anything.
     CancelledBefore,
-    /// And after it did everything.
+    /// The automation is cancelled after the step did everything.
     CancelledAfter,
     /// The automation is cancelled in the middle: the script is stopped before (`stop-before`) or after (`stop-after`) this call.
     CancelledAt { call: u64, kind: &'static str },
@@ -121,7 +123,7 @@ pub enum Trouble {
     Stopped { call: u64, kind: &'static str },
 }
 
-/// Where it goes wrong: at the `visit`-th time that the step begins, counted from 1.
+/// Where it goes wrong: the `visit`-th time that the step begins, counted from 1.
 #[derive(Debug, Clone)]
 pub struct Fate {
     pub step: String,
@@ -141,9 +143,9 @@ pub enum Status {
 #[derive(Debug)]
 pub struct Execution {
     pub status: Status,
-    /// Each step as it was begun, with how many calls its last attempt made.
+    /// Each step that was begun, with the number of calls of its last attempt.
     pub steps: Vec<(String, u64)>,
-    /// What failed, with why.
+    /// What failed, with the reason.
     pub failures: Vec<String>,
 }
 
@@ -151,11 +153,11 @@ enum Done {
     Success,
     Failure(String),
     Cancelled,
-    /// A step within a loop says where to go on.
+    /// The step within a loop that comes next.
     Within(Next),
 }
 
-/// Where to go on.
+/// Where to continue.
 enum Next {
     Step(String),
     End,
@@ -164,12 +166,12 @@ enum Next {
 pub struct Automation<'a> {
     host: &'a mut ScriptHost,
     fate: Option<&'a Fate>,
-    /// Whether somebody cancels it meanwhile.
+    /// Set when a user cancels it meanwhile.
     cancel: Option<&'a AtomicBool>,
     variables: BTreeMap<String, Value>,
     visits: BTreeMap<String, u32>,
     execution: Execution,
-    /// How much of the two minutes is left, once it is cancelled.
+    /// The rest of the two minutes, once it is cancelled.
     cancelled: Option<f64>,
 }
 
@@ -179,7 +181,8 @@ impl<'a> Automation<'a> {
         Self::execute_with(document, &Value::Null, id, host, fate, None)
     }
 
-    /// The same with values for its parameters; `cancel` cancels it at the next step, or in its sleep.
+    /// The same with values for its parameters; `cancel` cancels it at the next step, or during a
+    /// sleep.
     pub fn execute_with(
         document: &Value,
         given: &Value,
@@ -264,7 +267,7 @@ impl<'a> Automation<'a> {
         self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed))
     }
 
-    /// False where it is cancelled already: a second time changes nothing.
+    /// False if it is already cancelled: a second cancel changes nothing.
     fn cancel(&mut self) -> bool {
         let first = self.cancelled.is_none();
         self.cancelled.get_or_insert(CANCELLING);
@@ -345,7 +348,7 @@ impl<'a> Automation<'a> {
         }
     }
 
-    /// A `do while`: each step's own `onFailure` and `onCancel` hold for the whole loop.
+    /// A `do while`: each step's own `onFailure` and `onCancel` apply to the whole loop.
     fn rounds(&mut self, step: &Value) -> Done {
         let inputs = &step["inputs"];
         let most = inputs["MaxIterations"].as_u64().unwrap();
@@ -365,7 +368,8 @@ impl<'a> Automation<'a> {
         Done::Success
     }
 
-    /// A text that is one variable becomes its value; within a longer text it is written in.
+    /// A string that is one variable becomes its value; within a longer string the variable is
+    /// substituted.
     fn resolved(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => match text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {

@@ -1,4 +1,4 @@
-//! Two functions in a control plane, the exported document, and what of them is not as it was.
+//! Two functions in a control plane, the exported document, and a check of what is not restored.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Bench {
     endpoint: String,
 }
 
-/// The functions as they are before anything: one with a wrapper, a variable and a layer, one with nothing.
+/// The functions before the run: one with a wrapper, a variable and a layer, one with nothing.
 pub fn before(name: &str) -> Configuration {
     let mut function = Configuration::new(name);
     if name == "authorizer" {
@@ -38,7 +38,7 @@ pub fn before(name: &str) -> Configuration {
 }
 
 impl Bench {
-    /// `None` where the scripts cannot be run.
+    /// `None` if the scripts cannot be run.
     pub fn new() -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -57,7 +57,7 @@ impl Bench {
         self.plane.lock().unwrap()
     }
 
-    /// Everything as before, and nothing planned.
+    /// Resets everything to before the run, with no accident planned.
     pub fn reset(&mut self) {
         let settling = Settling { looks: 1, next_fails: None };
         let mut plane = ControlPlane { settling, ..ControlPlane::default() };
@@ -72,13 +72,13 @@ impl Bench {
 
     pub fn put(&self, name: &str, value: &str) {
         let (labels, tier) = (Default::default(), "Standard".into());
-        // The clock of the scripts begins at this time and moves only forward.
+        // The scripts' clock begins at this time and only moves forward.
         let modified_ms = aws::marker::now() * 1000;
         let parameter = control_plane::Parameter { value: value.to_owned(), version: 1, tier, labels, modified_ms };
         self.plane().plane.parameters.insert(name.to_owned(), parameter);
     }
 
-    /// Executes the document as things stand.
+    /// Executes the document in the current state.
     pub fn execute(&mut self, fate: Option<&Fate>) -> Execution {
         Automation::execute(&self.document, RUN, &mut self.host, fate)
     }
@@ -93,7 +93,7 @@ impl Bench {
         self.plane().plane.parameters.get(&name).map(|parameter| parameter.value.clone())
     }
 
-    /// What is not as it was, somebody's edits apart.
+    /// What is not restored, apart from other users' edits.
     pub fn dirt(&self) -> Vec<String> {
         let mut dirt = Vec::new();
         let edits = self.plane().edits.clone();
@@ -122,7 +122,7 @@ impl Bench {
         Lambda::new(&self.runtime.block_on(config.load()), patience)
     }
 
-    /// Everything that undoes is taken out, so that what was there can be seen.
+    /// Removes every step that undoes, so that a test can see the state before.
     pub fn without_its_end(&mut self) {
         let steps = self.document["mainSteps"].as_array_mut().unwrap();
         steps.retain(|step| ["attach", "arm", "hold"].contains(&step["name"].as_str().unwrap()));
@@ -130,7 +130,7 @@ impl Bench {
         self.document = serde_json::from_str(&text).unwrap();
     }
 
-    /// Only the clean-up is left.
+    /// Removes all steps but the clean-up.
     pub fn without_its_beginning(&mut self) {
         self.document["mainSteps"].as_array_mut().unwrap().retain(|step| step["name"] == "cleanUp");
     }

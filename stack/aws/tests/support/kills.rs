@@ -1,4 +1,4 @@
-//! Real processes, killed at random moments of a run, and what `recover` makes of what they leave.
+//! Real processes, killed at random moments of a run, and `recover` on what they leave.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,18 +12,18 @@ use control_plane::{Function, Scripted, Settling};
 
 use crate::support::{FUNCTION, LAYER, World, config, function, plane, run};
 
-/// What became of so many kills.
+/// The outcomes of all kills.
 #[derive(Debug, Default)]
 pub struct Tally {
     /// Killed before anything was attached.
     pub before: u32,
-    /// Killed while ours was there.
+    /// Killed while the layer was attached.
     pub attached: u32,
-    /// Ended by itself.
+    /// Ended before the kill.
     pub ended: u32,
 }
 
-/// The example `driver`, which cargo builds beside the tests.
+/// The example `driver`, which cargo builds with the tests.
 fn driver() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let path = own.parent().and_then(|folder| folder.parent()).unwrap().join("examples/driver");
@@ -31,7 +31,8 @@ fn driver() -> PathBuf {
     path
 }
 
-/// Kills so many drivers, each at a random moment, and recovers after each; panics where a function is not as it was.
+/// Kills this many drivers, each at a random moment, and recovers after each; panics if a function
+/// is not restored.
 pub fn kill(times: u32) -> Tally {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let scripted = Arc::new(Mutex::new(Scripted::default()));
@@ -78,7 +79,7 @@ async fn take_back(endpoint: &str, name: &str) {
     let patience = Patience { total: Duration::from_secs(20), first: Duration::from_millis(2), most: Duration::from_millis(50) };
     let config = config().into_builder().endpoint_url(endpoint).build();
     let journal = World::default();
-    // Twice where the dead one's update was still on its way when the first one looked.
+    // A second recovery is needed if the dead driver's update was still in flight during the first.
     for _ in 0..2 {
         let recovered = recover(&Lambda::new(&config, patience), &journal, &Which::Of(run(name)), &[]).await.unwrap();
         assert!(recovered.iter().all(|one| one.result.is_ok()), "{recovered:?}");

@@ -21,40 +21,40 @@ use aws_smithy_types::body::SdkBody;
 use control_plane::{Configuration, ControlPlane, Function, Outcome, Request, Scripted};
 use tokio::sync::Notify;
 
-/// In every function's variables; in nothing that we show or keep.
+/// A value in every function's variables, which must never be shown or stored.
 pub const SECRET: &str = "hunter2-hunter2-hunter2";
 /// The function under test.
 pub const FUNCTION: &str = "thermostat";
-/// The stem of our layer.
+/// The ARN of brownout's layer.
 pub const LAYER: &str = "arn:aws:lambda:eu-central-1:123456789012:layer:brownout:3";
 
 /// The control plane, and whether its caller is still alive.
 #[derive(Debug, Clone, Default)]
 pub struct World {
-    /// What happens.
+    /// The control plane and its planned accidents.
     pub scripted: Arc<Mutex<Scripted>>,
     /// The lines of the journal.
     pub journal: Arc<Mutex<Vec<Entry>>>,
     died: Arc<Notify>,
-    /// When it began, by the clock that a test has stopped.
+    /// When it began, by the test's stopped clock.
     begun: Arc<OnceLock<tokio::time::Instant>>,
 }
 
 impl World {
-    /// A world with this function in it.
+    /// A world with this function.
     pub fn with(function: Function) -> Self {
         let world = Self::default();
         world.reset(plane(function), BTreeMap::new());
         world
     }
 
-    /// Begins anew.
+    /// Starts again.
     pub fn reset(&self, plane: ControlPlane, script: control_plane::Script) {
         *self.scripted.lock().unwrap() = Scripted { plane, script, ..Scripted::default() };
         self.journal.lock().unwrap().clear();
     }
 
-    /// The function as it stands.
+    /// The current function.
     pub fn latest(&self) -> Configuration {
         self.scripted.lock().unwrap().plane.functions[FUNCTION].latest.clone()
     }
@@ -78,7 +78,7 @@ impl World {
         config().into_builder().http_client(self.clone()).endpoint_url("http://control-plane").build()
     }
 
-    /// Lambda with the patience of a test.
+    /// The Lambda client with the patience of a test.
     pub fn lambda(&self) -> Lambda {
         Lambda::new(&self.config(), PATIENCE)
     }
@@ -87,7 +87,7 @@ impl World {
 /// Long enough for any two accidents.
 pub const PATIENCE: Patience = Patience { total: Duration::from_secs(60), first: Duration::from_millis(200), most: Duration::from_secs(5) };
 
-/// Credentials and a region that nobody has.
+/// Made-up credentials and a region.
 pub fn config() -> SdkConfig {
     let credentials = Credentials::new("AKIDEXAMPLE", "example", None, None, "a test");
     SdkConfig::builder()
@@ -108,7 +108,7 @@ impl HttpConnector for World {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let world = self.clone();
         HttpConnectorFuture::new(async move {
-            // So that callers at once take turns.
+            // So that simultaneous callers take turns.
             tokio::task::yield_now().await;
             world.answered(&request).await
         })
@@ -155,7 +155,7 @@ impl Journal for World {
     }
 }
 
-/// A plane with this function and our layer.
+/// A control plane with this function and brownout's layer.
 pub fn plane(function: Function) -> ControlPlane {
     let mut plane = ControlPlane::default();
     plane.layers.insert(LAYER.to_owned(), vec!["x86_64".to_owned()]);
@@ -175,7 +175,7 @@ pub fn run(name: &str) -> Run {
     Run::try_from(name.to_owned()).unwrap()
 }
 
-/// What a run wishes.
+/// The wish of a run.
 pub fn wish(name: &str) -> Wish {
     Wish {
         run: run(name),

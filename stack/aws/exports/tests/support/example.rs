@@ -1,4 +1,4 @@
-//! The experiment that the tests write out.
+//! The experiment that the tests export.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use faults::{Plan, Trigger};
 use exports::alarms::{Alarm, Metric};
 use exports::{Experiment, Function};
 
-/// A slow authorizer in front of appointments, with an alarm on what the callers wait.
+/// A slow authorizer in front of appointments, with an alarm on the callers' latency.
 pub fn experiment() -> Experiment {
     let plan = r#"{"version":1,"run":"r","sequence":1,"lease_ms":60000,"seed":7,"faults":[
         {"name":"authorizer-latency","place":{"function":"authorizer"},"share":0.5,"when":{"path":"/appointment/*"},

@@ -1,4 +1,4 @@
-//! What of an account an experiment may touch, and what a run touches it with.
+//! Which functions of an account an experiment may touch, and the driver of a run.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use aws::targets::driven::{Driven, Wish};
 use aws::{Lambda, Patience};
 use protocol::{AwsPlan, Via, chain};
 
-/// What `function` is attached with.
+/// The attach parameters of `function`.
 fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attach::Wish, String> {
     let (experiment, at) = (&plan.experiment, now());
     Ok(attach::Wish {
@@ -29,10 +29,10 @@ fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attac
     })
 }
 
-/// The functions with what each is attached with.
+/// The functions, each with its attach parameters.
 ///
 /// # Errors
-/// Where the layer is none.
+/// If the layer's ARN is invalid.
 pub fn wishes(plan: &AwsPlan, run: &Run) -> Result<Vec<Function>, String> {
     let attached = |function: &exports::Function| {
         let (wish, alias_thousandths) = (wish(plan, run, function)?, plan.alias_thousandths);
@@ -41,10 +41,11 @@ pub fn wishes(plan: &AwsPlan, run: &Run) -> Result<Vec<Function>, String> {
     plan.experiment.functions.iter().map(attached).collect()
 }
 
-/// Refuses functions that do not carry the tag by which their team allows this, and those of production unless `yes`.
+/// Refuses functions without the tag with which their team allows faults, and production functions
+/// unless `yes`.
 ///
 /// # Errors
-/// Every function that may not be struck, and why; or the call that failed.
+/// Every function that may not be struck, with the reason; or the call that failed.
 pub async fn allowed(lambda: &Lambda, plan: &AwsPlan, yes: bool) -> Result<(), Box<dyn Error>> {
     let (key, value) = &plan.experiment.tag;
     let mut refused = Vec::new();
@@ -73,10 +74,10 @@ async fn reach(run: &protocol::Run) -> Result<Reach, Box<dyn Error>> {
     Ok(Reach { lambda, store, config, journal: Arc::new(journal), lag })
 }
 
-/// Who makes the run: nothing is made or touched yet.
+/// The driver of a run. It does not create or change anything yet.
 ///
 /// # Errors
-/// Where functions may not be struck, or the journal cannot be written.
+/// If functions may not be struck, or the journal cannot be written.
 pub async fn driver(run: &protocol::Run) -> Result<Box<dyn Driver>, Box<dyn Error>> {
     let (name, reach, plan) = (Run::try_from(run.run.clone())?, reach(run).await?, &run.plan);
     Ok(match run.via {

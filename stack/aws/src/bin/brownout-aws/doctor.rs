@@ -1,4 +1,5 @@
-//! The account's part of `brownout doctor`: it looks, and says for each thing that is wrong what cures it. It changes nothing.
+//! The account's part of `brownout doctor`: it checks the account and names a fix for each problem.
+//! It changes nothing.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use protocol::{AwsPlan, Finding, chain};
 
 use crate::{COULD_NOT_RUN, account};
 
-/// Lines of a ledger are asked for from the time on that this machine has.
+/// The largest accepted clock difference: ledgers are read from this machine's time on.
 const CLOCK_OFF: Duration = Duration::from_secs(5);
 
 /// GetParameter calls a second that an account has in a Region, unless its throughput was raised. Source: AWS General Reference, "AWS Systems
@@ -21,10 +22,10 @@ const PARAMETER_READS: f64 = 40.0;
 
 const RIGHTS: &str = "`brownout export iam-policy` writes the rights that are needed";
 
-/// A name that stands for a run's own.
+/// A stand-in for the run's name.
 const RUN: &str = "doctor";
 
-/// Looks, and prints what it found; the exit code is 2 where something is wrong.
+/// Prints the findings; the exit code is 2 if a check fails.
 pub async fn doctor(plan: &AwsPlan) -> u8 {
     let mut findings = Vec::new();
     look(plan, &mut findings).await;
@@ -69,7 +70,8 @@ fn clock(account: &Account) -> Option<Finding> {
     })
 }
 
-/// At the worst every invocation takes all the time that its function has.
+/// Compares the concurrency limit with the worst case, in which every invocation runs until its
+/// timeout.
 fn at_once(plan: &AwsPlan, account: &Account) -> Option<Finding> {
     let most = account.at_once?;
     let longest = plan.experiment.functions.iter().map(|function| function.timeout).max()?;
@@ -82,7 +84,8 @@ fn at_once(plan: &AwsPlan, account: &Account) -> Option<Finding> {
     })
 }
 
-/// What the environments ask of Systems Manager while a plan is in force. How many there will be is known only where even the worst case fits.
+/// Compares the environments' reads of the plan with the quota of Systems Manager. The number of
+/// environments is known only in the worst case.
 fn reads(plan: &AwsPlan) -> Finding {
     let rate = plan.rate;
     let worst: f64 = plan.experiment.functions.iter().map(|function| (rate * function.timeout.as_secs_f64()).ceil().max(1.0)).sum();
@@ -98,7 +101,8 @@ fn reads(plan: &AwsPlan) -> Finding {
     })
 }
 
-/// Layers, wrapper, size of variables, code signing, state, locks: all that an attach looks at.
+/// Checks all that an attach checks: layers, wrapper, size of variables, code signing, state,
+/// locks.
 async fn function(lambda: &Lambda, wished: &deployed::Function) -> Result<Vec<Finding>, String> {
     let (_, step) = preview(lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
     Ok(match step {
@@ -110,7 +114,7 @@ async fn function(lambda: &Lambda, wished: &deployed::Function) -> Result<Vec<Fi
     })
 }
 
-/// Where callers use an alias, that it can be shared.
+/// If callers use an alias, checks that it can be shared.
 async fn attachable(lambda: &Lambda, wished: &deployed::Function) -> Finding {
     let shared = match &wished.wish.alias {
         Some(alias) => canary::preview(lambda, &wished.arn, alias).await,
@@ -127,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_of_the_plan_are_compared_with_the_quota_as_far_as_they_are_known() {
+    fn reads_of_the_plan_are_compared_with_the_quota_if_they_are_known() {
         let said = |rate| match reads(&AwsPlan { rate, ..crate::tests::plan() }) {
             Finding::Ok(what) => what,
             Finding::Fail { .. } => panic!("it is nothing wrong"),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use protocol::{PROGRAM, Task, chain};
 
-/// A line on standard output. A closed pipe is no reason to stop.
+/// Prints a line on standard output. A closed pipe is not an error.
 macro_rules! say {
     ($($text:tt)*) => {{
         use std::io::Write as _;
@@ -31,7 +31,7 @@ mod run;
 
 use requests::Requests;
 
-/// Not understood, or not carried out.
+/// The task was invalid or could not be carried out.
 const COULD_NOT_RUN: u8 = 2;
 
 fn main() -> ExitCode {
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error),
     };
     let done = runtime.block_on(carry_out());
-    // A read of standard input may still be under way.
+    // A read of standard input may still be pending.
     runtime.shutdown_background();
     done.map_or_else(|error| failed(error.as_ref()), ExitCode::from)
 }
@@ -73,7 +73,7 @@ mod tests {
 
     use protocol::AwsPlan;
 
-    /// The experiment that the tests write out, at 10 arrivals a second.
+    /// The experiment that the tests export, at 10 arrivals a second.
     pub fn plan() -> AwsPlan {
         AwsPlan {
             experiment: crate::example::experiment(),

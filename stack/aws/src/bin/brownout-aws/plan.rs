@@ -1,4 +1,5 @@
-//! `brownout plan`: what `run --target aws` would change and call, from the same decision, reading only. No value of anybody's variable is shown.
+//! `brownout plan`: what `run --target aws` would change and call, from the same decisions,
+//! read-only. It never shows the value of a variable.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -13,13 +14,13 @@ use protocol::{AwsPlan, chain};
 
 use crate::{COULD_NOT_RUN, account};
 
-/// A name that stands for the run's own, which it has only once it begins.
+/// A stand-in for the run's name, which is known only once it begins.
 const RUN: &str = "plan-only";
 
-/// Prints the plan; the exit code is 2 where a function could not be attached to.
+/// Prints the plan; the exit code is 2 if a function cannot be attached.
 ///
 /// # Errors
-/// Where the account cannot be read.
+/// If the account cannot be read.
 pub async fn plan(plan: &AwsPlan) -> Result<u8, Box<dyn Error>> {
     let (text, complaints) = read(plan).await?;
     say!("{}", text.trim_end());
@@ -47,7 +48,7 @@ async fn read(plan: &AwsPlan) -> Result<(String, usize), Box<dyn Error>> {
     Ok((out, complaints))
 }
 
-/// What would become of one function; how much is in the way of it.
+/// Describes what would happen to one function, and returns the number of problems.
 fn told(out: &mut String, wished: &deployed::Function, function: &Function, step: Step) -> usize {
     let _ = writeln!(out, "\n  {}", wished.name);
     match step {

@@ -1,4 +1,5 @@
-//! `brownout recover`: finds what dead runs left in functions on AWS, from the functions alone, and takes it out.
+//! `brownout recover`: finds what dead runs left in functions on AWS, from the functions alone, and
+//! removes it.
 
 use std::error::Error;
 
@@ -10,10 +11,10 @@ use aws::{Lambda, Patience};
 use protocol::{Recover, chain};
 use reports::Verdict;
 
-/// Recovers, or only lists; the exit code is 6 where something is left.
+/// Recovers, or only lists; the exit code is 6 if something is left.
 ///
 /// # Errors
-/// Where the account cannot be reached, or the run or journal is none.
+/// If the account cannot be reached, or the run's name or the journal is invalid.
 pub async fn recover(task: &Recover) -> Result<u8, Box<dyn Error>> {
     let config = aws::config(task.region.as_deref()).await;
     let (lambda, store) = (Lambda::new(&config, Patience::default()), Store::new(&config, Patience::default()));
@@ -44,7 +45,7 @@ fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
     Ok(0)
 }
 
-/// Deletes the plan that a run left, where there is one of its.
+/// Deletes the plan that a run left, if there is one.
 async fn delete(store: &Store, journal: &File, plan: Option<&str>, run: &Run) -> Result<(), ArmError> {
     let Some(place) = plan.and_then(Place::parse) else { return Ok(()) };
     store.clear_of(journal, &place, run.name()).await

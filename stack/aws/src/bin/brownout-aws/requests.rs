@@ -11,7 +11,7 @@ pub struct Requests<Input> {
 }
 
 impl<Input: AsyncRead + Unpin> Requests<Input> {
-    /// Nothing is read yet.
+    /// A reader that has read nothing yet.
     pub fn new(input: Input) -> Self {
         Self { lines: BufReader::new(input).lines() }
     }
@@ -19,7 +19,7 @@ impl<Input: AsyncRead + Unpin> Requests<Input> {
     /// The task, which comes first.
     ///
     /// # Errors
-    /// Where none comes, or it is not understood.
+    /// If no task comes, or it cannot be parsed.
     pub async fn task(&mut self) -> Result<Task, Box<dyn Error>> {
         let line = self.lines.next_line().await?.ok_or("there is no task on standard input")?;
         Ok(protocol::read(&line)?)

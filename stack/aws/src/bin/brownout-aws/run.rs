@@ -1,5 +1,5 @@
-//! `brownout run` on deployed functions, on this side: one answer to each request. When the conversation ends, in whatever way, everything is taken
-//! back before this program exits.
+//! `brownout run` on deployed functions, on the side of AWS: one answer to each request. However
+//! the conversation ends, everything is restored before this program exits.
 
 use std::error::Error;
 use std::pin::pin;
@@ -12,10 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::requests::Requests;
 use crate::{COULD_NOT_RUN, account};
 
-/// Makes the run; the exit code is 2 where it could not begin.
+/// Carries out the run; the exit code is 2 if it could not begin.
 ///
 /// # Errors
-/// Where this process may not listen for signals.
+/// If the signal handlers cannot be installed.
 pub async fn run(run: &protocol::Run, mut requests: Requests<impl AsyncRead + Unpin>) -> Result<u8, Box<dyn Error>> {
     // From here on a signal ends the conversation, not the program.
     let signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
@@ -41,7 +41,7 @@ async fn stopped([mut interrupt, mut terminate, mut hang_up]: [Signal; 3]) {
     }
 }
 
-/// Answers until there is no more to answer, and restores.
+/// Answers requests until they end, then restores.
 async fn serve(
     driver: &mut dyn Driver,
     requests: &mut Requests<impl AsyncRead + Unpin>,
@@ -69,7 +69,7 @@ async fn serve(
     say(answers, &Answer::Restored(Restored { left, story: driver.story() })).await;
 }
 
-/// Does what was asked. Without a request it never returns.
+/// Carries out the request. Without a request it never returns.
 async fn carry_out(driver: &mut dyn Driver, request: Option<Request>) -> Answer {
     let done = match request {
         None => std::future::pending().await,
@@ -86,7 +86,7 @@ fn observe(driver: &mut dyn Driver) -> Result<Answer, Failed> {
     Ok(Answer::Observed(Observed { entries, gaps: driver.gaps(), down, ended: driver.ended() }))
 }
 
-/// A closed pipe is no error here: the requests end with it.
+/// Writes an answer. A closed pipe is not an error: the requests end with it.
 async fn say(answers: &mut (impl AsyncWrite + Unpin), answer: &Answer) {
     if let Ok(line) = protocol::to_line(answer) {
         let _ = answers.write_all(line.as_bytes()).await;
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// A driver that notes each call, and whose attach never ends.
+    /// A driver that records each call, and whose attach never ends.
     struct Told(Arc<Mutex<Vec<&'static str>>>);
 
     impl Told {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_ends_the_conversation_in_the_middle_of_an_attach_restores() {
+    async fn every_end_of_the_conversation_during_an_attach_restores() {
         for is_stopped in [false, true] {
             let (told, answers) = conversation(&[r#""deploy""#], is_stopped).await;
             assert_eq!(told, ["deploy", "restore"], "{is_stopped}");
