@@ -1,7 +1,7 @@
 //! The two buckets: mail comes out of one, attachments go into the other, each with a link that works for as long as it was promised.
 //! At AWS a link also ends with the credentials that signed it: a promise that outlives a role's session needs credentials that do not.
 
-use super::Failure;
+use super::failure::Failure;
 use super::file_name::key;
 use super::mail::Attachment;
 use aws_config::SdkConfig;
