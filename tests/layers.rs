@@ -12,35 +12,36 @@ use serde_json::Value;
 const FUNCTIONS: &str = "-functions";
 
 /// Our crates and those of ours each may lean on, the functions of the systems apart.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("aws", &["exports", "faults", "protocol", "reports"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
     ("dates", &[]),
-    ("engine", &["exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("engine", &["exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack"]),
     ("exports", &["faults"]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
     ("extension", &["faults", "timer"]),
     ("plan-fetcher", &["faults"]),
+    ("load", &["reports", "run-folder", "timer"]),
     ("protocol", &["exports", "faults"]),
     ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
     ("stack", &["dates", "faults", "run-folder", "states", "timer"]),
     ("states", &["faults"]),
-    ("scenarios", &["dates", "faults", "reports", "run-folder", "timer"]),
+    ("scenarios", &["dates", "faults", "load", "reports", "run-folder"]),
     ("timer", &[]),
-    ("brownout", &["dates", "engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("brownout", &["dates", "engine", "exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
-/// Outside crates that have a home. hyper is at home in `scenarios` too: the generator sends by it, which is what makes it honest and cheap.
+/// Outside crates that have a home. hyper is at home in `load` too: the generator sends by it, which is what makes it honest and cheap.
 /// rumqttc is at home in `stack` for its codec, on which the broker stands. The SDKs of SSM and S3 bring TLS, which the extension must not
 /// carry: their home is the program that it starts where a plan stands behind TLS.
 const HOMES: [(&str, &[&str]); 31] = [
-    ("goose", &["scenarios"]),
-    ("rumqttc", &["scenarios", "stack"]),
+    ("goose", &["load"]),
+    ("rumqttc", &["load", "scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
-    ("hyper", &["control-plane", "extension", "functions", "mail-functions", "scenarios", "stack"]),
+    ("hyper", &["control-plane", "extension", "functions", "load", "mail-functions", "scenarios", "stack"]),
     ("cedar-policy", &["scenarios", "stack"]),
     ("lambda_runtime", &["functions", FUNCTIONS]),
     ("aws-sdk-dynamodb", &[FUNCTIONS]),
@@ -120,12 +121,21 @@ fn every_outside_crate_stays_at_home() {
 #[test]
 fn no_sdk_of_aws_is_linked_but_by_what_calls_aws() {
     let of_credentials = ["aws-sdk-sso ", "aws-sdk-ssooidc ", "aws-sdk-sts "];
-    for package in ["brownout", "engine", "exports", "protocol", "scenarios", "stack"] {
+    for package in ["brownout", "engine", "exports", "load", "protocol", "scenarios", "stack"] {
         let all = resolved(&["--package", package], "normal,build").into_keys();
         let sdks: Vec<_> =
             all.filter(|name| name.starts_with("aws-sdk-") && !of_credentials.iter().any(|known| name.starts_with(known))).collect();
         assert_eq!(sdks, Vec::<String>::new(), "`{package}`");
     }
+}
+
+/// What sends requests knows neither what answers them nor what calls an answer right, and is built without either.
+#[test]
+fn the_load_is_built_without_what_is_under_test() {
+    let strangers = ["aws-sdk-", "cedar-policy", "s3s ", "scenarios ", "stack ", "winterbaume-"];
+    let all = resolved(&["--package", "load"], "normal,build").into_keys();
+    let found: Vec<_> = all.filter(|name| strangers.iter().any(|stranger| name.starts_with(stranger))).collect();
+    assert_eq!(found, Vec::<String>::new());
 }
 
 /// Every crate of a build with the features that it is compiled with.
@@ -204,7 +214,7 @@ fn a_system_is_named_in_its_folder_and_in_the_list_alone() {
         .collect();
     assert!(folders.len() >= 6, "{folders:?}");
     let mut all = BTreeMap::new();
-    for folder in ["src", "engine/src", "extension", "reports/src", "scenarios/src", "stack"] {
+    for folder in ["src", "engine/src", "extension", "reports/src", "scenarios/load/src", "scenarios/src", "stack"] {
         code(&root.join(folder), root, &mut all);
     }
     for folder in &folders {

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use load::{TrafficError, plain};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use scenarios::traffic::{TrafficError, plain};
 
 /// Why plain load by `users` users to a listener that accepts no connection ended.
 async fn ends(users: usize) -> TrafficError {

@@ -5,10 +5,10 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use load::sender::NoAnswer;
 use tokio::net::TcpStream;
 
 use crate::systems::audit::traffic::content::Content;
-use crate::traffic::sender::NoAnswer;
 
 /// What hyper holds of a body beside the kernel's buffer.
 const BUFFER: usize = 64 * 1024;

@@ -1,10 +1,9 @@
 //! A look at every member and every record of a sign-in, once everything has settled.
 
 use crate::systems::inactive_users::{POOL, TABLE};
+use load::{TrafficError, http};
 use run_folder::Addresses;
 use serde_json::{Value, json};
-
-use crate::traffic::{TrafficError, http};
 
 /// Every member by name with whether it is enabled, and every record by its key with the end of its life in epoch seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

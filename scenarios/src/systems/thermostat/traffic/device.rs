@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use load::chance::Chance;
+use load::mqtt::Heard;
 use rumqttc::{AsyncClient, QoS};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::exchange::ThermostatState;
-use crate::traffic::chance::Chance;
-use crate::traffic::mqtt::Heard;
 use crate::traffic::voice::whole;
 
 /// What a thermostat shows that was never told anything.
@@ -239,7 +239,7 @@ mod tests {
 
     fn device(dies_on_reject: bool) -> (Device, mpsc::UnboundedSender<Heard>, Wire) {
         let (tell, heard) = mpsc::unbounded_channel();
-        let (client, _, wire) = crate::traffic::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
+        let (client, _, wire) = load::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
         let device = Device {
             thing: "T".to_owned(),
             client,
@@ -253,7 +253,7 @@ mod tests {
         (device, tell, wire)
     }
 
-    use crate::traffic::mqtt::Wire;
+    use load::mqtt::Wire;
 
     fn tell(device: &mut Device, topic: &str, payload: &str) -> Option<String> {
         device.message(&format!("$aws/things/T/shadow{topic}"), payload.as_bytes())
