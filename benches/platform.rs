@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use load::plain;
 use run_folder::Addresses;
-use scenarios::traffic::plain;
 use serde_json::json;
 use support::{Done, Part, has_flag, number, peak_memory, quantile, row, setting, table};
 

@@ -33,7 +33,7 @@ use exit::{COULD_NOT_RUN, INTERNAL};
 use protocol::chain;
 
 fn main() -> ExitCode {
-    scenarios::traffic::keep_signals();
+    load::keep_signals();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(said) => {

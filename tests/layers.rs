@@ -14,36 +14,37 @@ const FUNCTIONS: &str = "-functions";
 
 /// The workspace's crates, and the workspace crates that each may depend on, except the functions
 /// of the systems.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("aws", &["exports", "faults", "protocol", "reports"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
     ("dates", &[]),
-    ("engine", &["exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("engine", &["exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack"]),
     ("exports", &["faults"]),
     ("faults", &[]),
     ("functions", &["brownout-in-process"]),
     ("extension", &["faults", "timer"]),
     ("plan-fetcher", &["faults"]),
+    ("load", &["reports", "run-folder", "timer"]),
     ("protocol", &["exports", "faults"]),
     ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
     ("stack", &["dates", "faults", "run-folder", "states", "timer"]),
     ("states", &["faults"]),
-    ("scenarios", &["dates", "faults", "reports", "run-folder", "timer"]),
+    ("scenarios", &["dates", "faults", "load", "reports", "run-folder"]),
     ("timer", &[]),
-    ("brownout", &["dates", "engine", "exports", "faults", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("brownout", &["dates", "engine", "exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack"]),
 ];
 
-/// Outside crates that may be used only in their home. hyper is also used in `scenarios`: the
+/// Outside crates that may be used only in their home. hyper is also used in `load`: the
 /// generator sends with it, which makes it accurate and cheap. rumqttc is used in `stack` for its
 /// codec, which the broker is built on. The SDKs of SSM and S3 contain TLS, which the extension
 /// must not contain: their home is the program that it starts to read a plan over TLS.
 const HOMES: [(&str, &[&str]); 31] = [
-    ("goose", &["scenarios"]),
-    ("rumqttc", &["scenarios", "stack"]),
+    ("goose", &["load"]),
+    ("rumqttc", &["load", "scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
-    ("hyper", &["control-plane", "extension", "functions", "mail-functions", "scenarios", "stack"]),
+    ("hyper", &["control-plane", "extension", "functions", "load", "mail-functions", "scenarios", "stack"]),
     ("cedar-policy", &["scenarios", "stack"]),
     ("lambda_runtime", &["functions", FUNCTIONS]),
     ("aws-sdk-dynamodb", &[FUNCTIONS]),
@@ -124,12 +125,21 @@ fn every_outside_crate_stays_at_home() {
 #[test]
 fn only_the_program_that_calls_aws_links_an_sdk_of_aws() {
     let of_credentials = ["aws-sdk-sso ", "aws-sdk-ssooidc ", "aws-sdk-sts "];
-    for package in ["brownout", "engine", "exports", "protocol", "scenarios", "stack"] {
+    for package in ["brownout", "engine", "exports", "load", "protocol", "scenarios", "stack"] {
         let all = resolved(&["--package", package], "normal,build").into_keys();
         let sdks: Vec<_> =
             all.filter(|name| name.starts_with("aws-sdk-") && !of_credentials.iter().any(|known| name.starts_with(known))).collect();
         assert_eq!(sdks, Vec::<String>::new(), "`{package}`");
     }
+}
+
+/// What sends requests knows neither what answers them nor what calls an answer right, and is built without either.
+#[test]
+fn the_load_is_built_without_what_is_under_test() {
+    let strangers = ["aws-sdk-", "cedar-policy", "s3s ", "scenarios ", "stack ", "winterbaume-"];
+    let all = resolved(&["--package", "load"], "normal,build").into_keys();
+    let found: Vec<_> = all.filter(|name| strangers.iter().any(|stranger| name.starts_with(stranger))).collect();
+    assert_eq!(found, Vec::<String>::new());
 }
 
 /// Every crate of a build, with its enabled features.
@@ -209,7 +219,7 @@ fn a_system_is_named_only_in_its_folder_and_in_the_list() {
         .collect();
     assert!(folders.len() >= 6, "{folders:?}");
     let mut all = BTreeMap::new();
-    for folder in ["src", "engine/src", "extension", "reports/src", "scenarios/src", "stack"] {
+    for folder in ["src", "engine/src", "extension", "reports/src", "scenarios/load/src", "scenarios/src", "stack"] {
         code(&root.join(folder), root, &mut all);
     }
     for folder in &folders {

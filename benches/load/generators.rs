@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
+use load::plain::{self, Sample};
 use reports::latencies::{Latencies, Outcome, Phase, Tag};
 use reports::rolls::Rolls;
-use scenarios::traffic::plain::{self, Sample};
 use serde_json::json;
 
 use super::server::kept_waiting;

@@ -13,9 +13,9 @@ mod fault;
 mod load;
 mod reading;
 
+pub use self::load::{Arrivals, Load, RequestLoad};
 pub use aws::{Aws, DeployedFunction, StopAlarm};
 pub use fault::{FaultEntry, ServiceRoll};
-pub use load::{Arrivals, Load, RequestLoad};
 pub use reading::{Wrong, line_and_column, read};
 
 /// An experiment file.

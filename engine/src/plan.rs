@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use faults::effect::GATEWAY;
 use faults::{Fault, Lease};
+use load::{Arrivals, JourneyTime, PATIENCE, Timeline};
 use reports::Expectation;
 use run_folder::Deployment;
-use scenarios::Timeline;
 use scenarios::systems::{self, Setup, System};
-use scenarios::traffic::{Arrivals, JourneyTime, Load, PATIENCE};
+use scenarios::traffic::Load;
 
 use super::bounds::MoreThanFor;
 use super::deployed::Deployed;

@@ -6,13 +6,14 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::time::Duration;
 
+use load::Timeline;
 use reports::baseline::Baseline;
 use reports::formats::interval_log::IntervalLogWriter;
 use reports::implied::Asked;
 use reports::measurements::{Books, Exchange as Shown, Invariant as Found, PhaseSpan};
 use reports::{Dispositions, Latencies, Outcome, Phase, Tag};
 use scenarios::invariants::{Ended, Found as News, Invariant, Quiet};
-use scenarios::{Event, Exchange, Timeline};
+use scenarios::{Event, Exchange};
 
 use super::join::{Join, Joined, Traced};
 use super::plan::Plan;

@@ -10,7 +10,7 @@ use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
 use run_folder::Addresses;
 use scenarios::Event;
-use scenarios::invariants::{self, Quiet};
+use scenarios::invariants::Quiet;
 use scenarios::traffic::{self, Order, Traffic};
 
 use super::deploy::deploy;
@@ -142,7 +142,7 @@ async fn measure(
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, invariants::all(&plan.load, &plan.setup)?)?;
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, plan.load.rules(&plan.setup)?)?;
     let lag = target.ledger_lag();
     let mut run = Run {
         plan,

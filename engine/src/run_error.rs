@@ -1,8 +1,8 @@
 //! Why a run could not be carried out.
 
+use load::TrafficError;
 use protocol::Left;
 use scenarios::invariants::cedar::OracleError;
-use scenarios::traffic::TrafficError;
 
 use crate::{Asked, TargetError};
 

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use load::TrafficError;
 use reports::measurements::End;
 use run_folder::Addresses;
 use scenarios::Event;
 use scenarios::invariants::Quiet;
 use scenarios::systems::load::Probed;
-use scenarios::traffic::{Traffic, TrafficError};
+use scenarios::traffic::Traffic;
 
 use super::plan::Plan;
 use super::run::{Run, TICK};

@@ -8,11 +8,9 @@ pub mod records;
 mod right;
 pub mod strike;
 pub mod systems;
-pub mod timeline;
 pub mod traffic;
 pub mod units;
 pub mod users;
 
 pub use exchange::{Asked, Event, Exchange};
 pub use strike::Struck;
-pub use timeline::Timeline;

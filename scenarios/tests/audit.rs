@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
 use scenarios::exchange::{Asked, Record, RecordForm, Verdict};
 use scenarios::systems::audit::API;
 use scenarios::systems::{Setup, System};
-use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order};
-use scenarios::{Event, Exchange, Timeline};
+use scenarios::traffic::{self, Load, Order};
+use scenarios::{Event, Exchange};
 use serde_json::{Value, json};
 use support::{Asked as Request, Server};
 

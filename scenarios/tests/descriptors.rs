@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use load::{TrafficError, plain};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use scenarios::traffic::{TrafficError, plain};
 
 /// The error with which plain load by `users` users ends, against a listener that accepts no
 /// connection.

@@ -7,11 +7,12 @@ mod support;
 
 use std::time::Duration;
 
+use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
 use scenarios::systems::Setup;
-use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order, RequestLoad};
-use scenarios::{Event, Exchange, Timeline};
+use scenarios::traffic::{self, Load, Order, RequestLoad};
+use scenarios::{Event, Exchange};
 use support::Server;
 
 /// Requests to `server` for about a second, with `statuses` as the right ones.

@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use faults::Share;
+use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use run_folder::addresses::Pool;
 use run_folder::{Addresses, Compressed, Seen};
+use scenarios::Event;
 use scenarios::exchange::{Asked, ByHand, Expected, Mail, SignInBy};
 use scenarios::systems::Setup;
 use scenarios::systems::inactive_users::{UsersLoad, member, sub};
 use scenarios::systems::mail::MailLoad;
-use scenarios::traffic::{self, Arrivals, Ended, Glance, JourneyTime, Load, Order};
+use scenarios::traffic::{self, Load, Order};
 use scenarios::units::{Rate, Size};
-use scenarios::{Event, Timeline};
 use serde_json::{Value, json};
 use support::smtp::MailServer;
 use support::{Asked as Request, Server};

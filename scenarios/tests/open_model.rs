@@ -6,8 +6,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use load::plain;
 use reports::Outcome;
-use scenarios::traffic::plain;
 use support::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,13 +6,13 @@ mod support;
 
 use std::time::Duration;
 
-use scenarios::traffic::{self, plain};
+use load::plain;
 use support::Server;
 
 #[test]
 fn both_of_two_interrupts_reach_the_process_and_the_load_goes_on() {
     // As `main` does: before any signal handler of tokio.
-    traffic::keep_signals();
+    load::keep_signals();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let mut interrupts = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap();

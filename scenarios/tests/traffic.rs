@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
 use run_folder::addresses::Pool;
 use scenarios::exchange::{Asked, Caller, ClinicToken, ThermostatRequest};
 use scenarios::invariants::Quiet;
 use scenarios::systems::{Setup, System};
-use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order};
-use scenarios::{Event, Exchange, Timeline};
+use scenarios::traffic::{self, Load, Order};
+use scenarios::{Event, Exchange};
 use serde_json::{Value, json};
 use support::broker::Broker;
 use support::{Asked as Request, Server};

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
-use scenarios::invariants;
 use scenarios::systems::users_api::{SHAPES, VERBS, Verb};
 use scenarios::systems::{Setup, System};
-use scenarios::traffic::{self, Arrivals, JourneyTime, Load, Order};
-use scenarios::{Event, Exchange, Timeline};
+use scenarios::traffic::{self, Load, Order};
+use scenarios::{Event, Exchange};
 use serde_json::{Value, json};
 use support::{Asked, Server};
 
@@ -108,7 +108,7 @@ async fn run(sin: Sin) -> Vec<Event> {
 /// The rules that were broken, and how many checks each made.
 fn judged(events: &[Event]) -> (Vec<&'static str>, BTreeMap<&'static str, u64>) {
     let (mut broken, mut checks) = (Vec::new(), BTreeMap::new());
-    for mut invariant in invariants::all(&load(), &Setup::default()).unwrap() {
+    for mut invariant in load().rules(&Setup::default()).unwrap() {
         let found: Vec<_> = events.iter().map(|event| invariant.see(event).0).collect();
         for (place, (id, _)) in invariant.rules().into_iter().enumerate() {
             checks.insert(id, found.iter().map(|found| found[place].1).sum());

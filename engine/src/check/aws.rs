@@ -7,7 +7,7 @@ use std::time::Duration;
 use exports::alarms::{Alarm, Metric};
 use exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
-use scenarios::traffic::Endpoint;
+use load::Endpoint;
 
 use super::super::deployed::Deployed;
 use super::super::file::{DeployedFunction, File, StopAlarm};

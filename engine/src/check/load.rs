@@ -4,9 +4,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use load::Endpoint;
 use run_folder::Compressed;
 use scenarios::systems::System;
-use scenarios::traffic::{Endpoint, Load, RequestLoad};
+use scenarios::traffic::{Load, RequestLoad};
 use toml::Spanned;
 
 use super::super::file::{self, File};

@@ -11,10 +11,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ::faults::Lease;
+use ::load::{Arrivals, Timeline};
 use reports::{AimArm, Bound, Expectation};
-use scenarios::Timeline;
 use scenarios::systems::{self, Setup, System};
-use scenarios::traffic::Arrivals;
 use toml::Spanned;
 
 use super::bounds::Errors;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use ::faults::time::Time;
 use ::faults::{Fault, Place};
+use load::PATIENCE;
 use reports::{AimArm, Bound};
 use scenarios::systems::System;
-use scenarios::traffic::{Load, PATIENCE};
+use scenarios::traffic::Load;
 use toml::Spanned;
 
 use super::super::bounds::MoreThanFor;
@@ -47,7 +48,7 @@ pub(super) fn faults_about<'a>(plan: &'a Plan, endpoint: &str) -> impl Iterator<
 
 /// Arrivals a second at a system, or at each of its APIs if it has several.
 fn rate(load: &Load, system: System) -> f64 {
-    load.of(system).map_or(0.0, |load| load.rate())
+    load.of(system.name()).map_or(0.0, |load| load.rate())
 }
 
 impl Check<'_> {

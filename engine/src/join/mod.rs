@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use faults::ledger::{Eligible, Started};
 use faults::{Action, ActionName, Arm, Entry, Fault, Identity, Kind, Place};
+use load::PATIENCE;
 use reports::measurements::Injections;
 use reports::{ArmTag, Rolls};
-use scenarios::traffic::PATIENCE;
 use scenarios::{Event, Struck};
 
 use coverage::{Heard, Rehearsed};

@@ -4,29 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use load::open_model::{Arrival, Hands, Scenario};
+use load::{Journey, TrafficError};
 use run_folder::Deployment;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use super::{ENDPOINT, Greeting, rules};
+use super::{ENDPOINT, Greeting, GreetingLoad, rules};
 use crate::Asked;
 use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;
-use crate::systems::{Setup, SystemLoad, UnderTest, template};
-use crate::traffic::TrafficError;
-use crate::traffic::crew::Journey;
-use crate::traffic::open_model::{Arrival, Hands, Scenario};
+use crate::systems::load::{Setup, SystemLoad, template};
+use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
 use crate::traffic::voice::{Line, Voice};
-use crate::units::Rate;
-
-/// What is sent to the greeting: its table under `[load]`.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GreetingLoad {
-    /// Requests a second.
-    pub rate: Rate,
-}
 
 /// One request with a slow answer.
 const JOURNEY: Journey = Journey { time: Duration::from_secs(2), requests: 1 };

@@ -2,14 +2,15 @@
 
 mod load;
 mod rules;
+mod table;
 
 use std::ops::Range;
 
 use faults::Trigger;
 
-use super::{UnderTest, experiments};
+use super::under_test::{UnderTest, experiments};
 
-pub use load::GreetingLoad;
+pub use table::GreetingLoad;
 
 /// One function that greets.
 pub struct Greeting;

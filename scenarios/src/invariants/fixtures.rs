@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
-use crate::traffic::{Load, RequestLoad};
+use crate::traffic::order::{Load, RequestLoad};
 use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::{Compressed, Seen};
 use serde_json::json;
 
 use super::cedar::ThermostatOracle;
-use super::{Book, Breach, Invariant, Judge, Quiet, Rule, all};
+use super::{Book, Breach, Invariant, Judge, Quiet, Rule};
 use crate::Event;
 use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, ThermostatRequest, ThermostatState};
 
@@ -37,7 +37,7 @@ pub(crate) fn setup() -> Setup {
 
 /// All rules.
 pub(crate) fn rules() -> Vec<Box<dyn Invariant>> {
-    all(&load(), &setup()).unwrap()
+    load().rules(&setup()).unwrap()
 }
 
 pub(crate) fn thermostat() -> ThermostatOracle {

@@ -3,7 +3,7 @@
 
 pub mod cedar;
 mod judge;
-mod r1_right_statuses;
+pub(crate) mod r1_right_statuses;
 pub(crate) mod wording;
 
 #[cfg(test)]
@@ -16,9 +16,6 @@ pub(crate) mod fixtures;
 use std::time::Duration;
 
 use crate::Event;
-use crate::systems::Setup;
-use crate::traffic::Load;
-use cedar::OracleError;
 
 pub use judge::{ArmOf, Ended};
 pub(crate) use judge::{Book, Judge, Kind, Moment, Rule, table};
@@ -86,26 +83,12 @@ pub struct Quiet {
     pub rows: Option<Vec<(String, Option<i64>)>>,
 }
 
-/// Every rule of the systems that are running, in the order of their ids.
-///
-/// # Errors
-/// If the policies cannot be read: without them nothing can be judged.
-pub fn all(load: &Load, setup: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
-    let mut rules = Vec::new();
-    for system in &load.systems {
-        rules.extend(system.rules(setup)?);
-    }
-    if !load.requests.is_empty() {
-        rules.push(Box::new(Judge::new((), vec![r1_right_statuses::right_statuses()])));
-    }
-    Ok(rules)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::traffic::order::Load;
 
     #[test]
     fn every_rule_file_of_a_system_is_in_its_list_and_all_share_one_book() {
@@ -128,7 +111,7 @@ mod tests {
     #[test]
     fn a_system_that_is_not_running_has_no_rules() {
         let ids =
-            |load: &Load| -> Vec<_> { fixtures::ids(&all(load, &fixtures::setup()).unwrap()).into_iter().map(str::to_owned).collect() };
+            |load: &Load| -> Vec<_> { fixtures::ids(&load.rules(&fixtures::setup()).unwrap()).into_iter().map(str::to_owned).collect() };
         let Load { systems, requests } = fixtures::load();
         let alone = systems.into_iter().map(|system| Load { systems: vec![system], ..Load::default() });
         let found: Vec<_> = alone.chain([Load { requests, ..Load::default() }]).map(|load| ids(&load)).collect();

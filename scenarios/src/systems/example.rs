@@ -9,14 +9,14 @@ use hyper::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
 use tokio::net::TcpListener;
 
 use super::own_system::GreetingLoad;
 use super::{Setup, SystemLoad};
-use crate::Timeline;
-use crate::invariants;
-use crate::traffic::{self, Arrivals, JourneyTime, Load, Order};
+use crate::traffic;
+use crate::traffic::order::{Load, Order};
 
 /// A gateway that answers everything with this status.
 async fn gateway(status: u16) -> String {
@@ -45,7 +45,7 @@ async fn judged(status: u16) -> (u64, usize) {
         goose_report: None,
         journeys: JourneyTime::default(),
     };
-    let mut rules = invariants::all(&order.load, &order.setup).unwrap();
+    let mut rules = order.load.rules(&order.setup).unwrap();
     assert_eq!(rules.iter().flat_map(|rules| rules.rules()).map(|(id, _)| id).collect::<Vec<_>>(), ["G-1"]);
     let mut traffic = traffic::start(order).await.unwrap();
     let (mut checks, mut breaches) = (0, 0);

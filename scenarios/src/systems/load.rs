@@ -6,13 +6,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use load::TrafficError;
+use run_folder::deployment::{Parameter, Template};
 use run_folder::{Addresses, Compressed, Deployment};
 
-use super::UnderTest;
+use super::under_test::UnderTest;
 use crate::exchange::Probe;
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Quiet};
-use crate::traffic::TrafficError;
 use crate::traffic::preparation::Preparation;
 
 /// How the stack is set up, for all its systems together.
@@ -97,4 +98,9 @@ pub trait SystemLoad: Debug + Send + Sync {
 /// A complaint about a number outside its bounds.
 pub(crate) fn outside(what: &str, number: u64, bounds: RangeInclusive<u64>) -> Option<String> {
     (!bounds.contains(&number)).then(|| format!("`{what} = {number}` is outside {} to {}", bounds.start(), bounds.end()))
+}
+
+/// A system's only template with these parameters.
+pub(crate) fn template<const N: usize>(text: &str, parameters: [(&str, Parameter); N]) -> Vec<Template> {
+    vec![Template { text: text.to_owned(), parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into() }]
 }

@@ -21,11 +21,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use run_folder::Deployment;
-use run_folder::deployment::{Parameter, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-pub use load::{Setup, SystemLoad};
+pub use self::load::{Setup, SystemLoad};
 pub use under_test::{How, UnderTest, Weakness};
 
 /// The list of systems, handed to a macro: the folder, the system, its load, and what it is in a few words.
@@ -90,14 +89,6 @@ impl System {
     }
 }
 
-/// Name and text of each of these experiments, which are in the folder `experiments` beside the file.
-macro_rules! experiments {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("experiments/", $name, ".toml")))),*]
-    };
-}
-use experiments;
-
 /// The system that has a weakness of this name, and how that is switched on.
 pub fn weakness(name: &str) -> Option<(System, How)> {
     System::ALL.into_iter().find_map(|system| Some((system, system.weaknesses().iter().find(|known| known.name == name)?.how)))
@@ -132,11 +123,6 @@ fn switch_on(deployment: &mut Deployment, known: &[Weakness], on: &[String]) {
         }
     }
     named.into_iter().for_each(|(parameter, names)| set(parameter, &names.join(",")));
-}
-
-/// A system's only template with these parameters.
-fn template<const N: usize>(text: &str, parameters: [(&str, Parameter); N]) -> Vec<Template> {
-    vec![Template { text: text.to_owned(), parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into() }]
 }
 
 #[cfg(test)]

@@ -62,3 +62,11 @@ pub enum How {
     /// The system's devices have it, which are the harness's own.
     Device,
 }
+
+/// Name and text of each of these experiments, which are in the folder `experiments` beside the file.
+macro_rules! experiments {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("experiments/", $name, ".toml")))),*]
+    };
+}
+pub(super) use experiments;

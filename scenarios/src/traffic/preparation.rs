@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use load::open_model::{Scenario, System};
+use load::{Journey, Schedule, TrafficError};
 use run_folder::Seen;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use crate::Event;
-use crate::traffic::crew::Journey;
-use crate::traffic::open_model::{Scenario, System};
-use crate::traffic::schedule::Schedule;
+use crate::traffic::order::Order;
 use crate::traffic::voice::Voice;
-use crate::traffic::{Order, TrafficError};
 
 /// The traffic before it begins.
 pub struct Preparation<'a> {

@@ -5,12 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
+use load::chance;
+use load::open_model::{Answer, Arrival, Ask, Hands};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::{Said, UsersSaid};
-use crate::traffic::chance;
-use crate::traffic::open_model::{Answer, Arrival, Ask, Hands};
 use crate::{Asked, Event, Exchange};
 
 /// What the requests of one system have in common.

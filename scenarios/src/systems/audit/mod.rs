@@ -2,6 +2,7 @@
 
 mod load;
 pub(crate) mod rules;
+mod table;
 pub(crate) mod traffic;
 
 use std::ops::Range;
@@ -9,9 +10,9 @@ use std::ops::Range;
 use faults::Trigger;
 use run_folder::Addresses;
 
-use super::{How, UnderTest, Weakness, experiments};
+use super::under_test::{How, UnderTest, Weakness, experiments};
 
-pub use load::AuditLoad;
+pub use table::AuditLoad;
 
 /// Audit records taken in, archived, described and closed.
 pub struct Audit;

@@ -3,29 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use load::TrafficError;
 use run_folder::deployment::{Parameter, Seed, User as Seeded};
 use run_folder::{Addresses, Deployment};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::traffic::journeys::{Clinic as People, JOURNEY};
-use super::{APPOINTMENTS, Appointment, Clinic, NAMESAKES, POLICY_STORE, Pool, TABLE, USERS, policies, probes, rules};
+use super::{APPOINTMENTS, Appointment, Clinic, ClinicLoad, NAMESAKES, POLICY_STORE, Pool, TABLE, USERS, policies, probes, rules};
 use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;
-use crate::systems::load::Probed;
-use crate::systems::{Setup, SystemLoad, UnderTest, template};
-use crate::traffic::TrafficError;
+use crate::systems::load::{Probed, Setup, SystemLoad, template};
+use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
-use crate::units::Rate;
-
-/// What is sent to the clinic.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClinicLoad {
-    /// Journeys begun a second.
-    pub rate: Rate,
-}
 
 #[async_trait]
 impl SystemLoad for ClinicLoad {

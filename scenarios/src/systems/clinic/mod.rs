@@ -3,6 +3,7 @@
 mod load;
 pub(crate) mod probes;
 pub(crate) mod rules;
+mod table;
 pub(crate) mod traffic;
 
 use std::ops::Range;
@@ -11,9 +12,10 @@ use faults::Trigger;
 use run_folder::Addresses;
 use run_folder::deployment::PolicyStore;
 
-use super::{How, UnderTest, Weakness, by_hand, experiments};
+use super::by_hand;
+use super::under_test::{How, UnderTest, Weakness, experiments};
 
-pub use load::ClinicLoad;
+pub use table::ClinicLoad;
 
 /// The clinic's authorizer and appointments.
 pub struct Clinic;

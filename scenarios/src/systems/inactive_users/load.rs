@@ -3,20 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use load::TrafficError;
 use run_folder::deployment::{Seed, User};
 use run_folder::{Addresses, Deployment};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::traffic::members::{self, Members};
-use super::{InactiveUsers, POOL, RECORDS, member, row_life, rules, traffic};
+use super::{InactiveUsers, POOL, RECORDS, UsersLoad, member, row_life, rules, traffic};
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Quiet};
-use crate::systems::load::outside;
-use crate::systems::{Setup, SystemLoad, UnderTest, template};
-use crate::traffic::TrafficError;
+use crate::systems::load::{Setup, SystemLoad, outside, template};
+use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
-use crate::units::Rate;
 
 const MOST_MEMBERS: u64 = 20_000;
 const MOST_IN_COHORTS: u64 = 5_000;
@@ -27,27 +24,6 @@ const MOST_WARM: f64 = 64.0;
 
 /// A thousand members are disabled at 25 a second, and some of them again.
 const DISABLING: Duration = Duration::from_secs(50);
-
-/// Sign-ins of members, and the ends of their records.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct UsersLoad {
-    /// Sign-ins a second.
-    pub rate: Rate,
-    /// Members who sign in; 1 to 20000, 100 unless it is given.
-    #[serde(default = "hundred")]
-    pub members: u32,
-    /// Groups of further members whose records end together in the fault phase, by their sizes; 5000 in all at the most.
-    #[serde(default)]
-    pub cohorts: Vec<u32>,
-    /// Members whose records end in the fault phase and who sign in a moment later; 1000 at the most.
-    #[serde(default)]
-    pub racers: u32,
-}
-
-const fn hundred() -> u32 {
-    100
-}
 
 impl UsersLoad {
     /// How many members the pool must have in all: those who sign in, those of the cohorts, and some for what is done by hand. Those that are

@@ -2,6 +2,7 @@
 
 mod load;
 pub(crate) mod rules;
+mod table;
 pub(crate) mod traffic;
 
 use std::ops::Range;
@@ -10,15 +11,23 @@ use std::time::Duration;
 use faults::Trigger;
 use run_folder::Addresses;
 
-use super::{How, Setup, UnderTest, Weakness, by_hand, experiments};
+use super::by_hand;
+use super::load::Setup;
+use super::under_test::{How, UnderTest, Weakness, experiments};
 
-pub use load::UsersLoad;
+pub use table::UsersLoad;
 
 /// Sign-ins recorded, inactive users disabled.
 pub struct InactiveUsers;
 
 const RECORDS: &str = "record-sign-in";
 const PRUNES: How = How::Named("PruneUsersWeaknesses");
+
+/// The number of those who sign in and refresh: it keeps their arrivals and trace ids apart from those of others.
+const SIGN_INS: u64 = 2;
+
+/// That of those who lose the race.
+const RACERS: u64 = 3;
 
 impl UnderTest for InactiveUsers {
     fn name(&self) -> &'static str {
@@ -55,7 +64,7 @@ impl UnderTest for InactiveUsers {
     }
 
     fn numbers(&self) -> Range<u64> {
-        traffic::SIGN_INS..traffic::RACERS + 1
+        SIGN_INS..RACERS + 1
     }
 }
 

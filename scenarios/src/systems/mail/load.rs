@@ -3,25 +3,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use faults::Share;
+use load::TrafficError;
 use run_folder::Deployment;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use super::{Mail, rules, traffic};
+use super::table::LARGEST;
+use super::{Mail, MailLoad, rules, traffic};
 use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;
-use crate::systems::load::outside;
-use crate::systems::{Setup, SystemLoad, UnderTest, template};
-use crate::traffic::TrafficError;
+use crate::systems::load::{Setup, SystemLoad, outside, template};
+use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
-use crate::units::{Rate, Size};
 
 /// A mail is never smaller than its list of readers and its text.
 const SMALLEST: u64 = 16 << 10;
-
-/// SES takes no larger mail. Source: Amazon SES, service quotas.
-const LARGEST: u64 = 40 << 20;
 
 const MOST_AT_ONCE: u64 = 10_000;
 
@@ -30,38 +24,6 @@ const DELIVERIES: Duration = Duration::from_secs(6 * 30);
 
 /// And then it is moved and seen.
 const SETTLING: Duration = Duration::from_secs(10);
-
-/// Mail; it always comes as a Poisson process.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct MailLoad {
-    /// Mails a second.
-    pub rate: Rate,
-    /// So many more at once in the middle of the fault phase; none unless it is given.
-    #[serde(default)]
-    pub burst: u32,
-    /// No mail is larger; `40MiB` unless it is given, `16KiB` at least.
-    #[serde(default = "largest")]
-    pub largest: Size,
-    /// The share of mails that cannot be processed; 0.02 unless it is given.
-    #[serde(default = "malformed")]
-    pub malformed: Share,
-    /// The share of mails without a list of readers; 0.1 unless it is given.
-    #[serde(default = "without_list")]
-    pub without_list: Share,
-}
-
-const fn largest() -> Size {
-    Size(LARGEST)
-}
-
-fn malformed() -> Share {
-    Share::try_from(0.02).unwrap_or(Share::ALL)
-}
-
-fn without_list() -> Share {
-    Share::try_from(0.1).unwrap_or(Share::ALL)
-}
 
 #[async_trait]
 impl SystemLoad for MailLoad {

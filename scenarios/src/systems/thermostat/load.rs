@@ -3,39 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use load::TrafficError;
 use run_folder::deployment::{Parameter, Seed, User};
 use run_folder::{Addresses, Deployment};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::traffic::convergence::Convergence;
 use super::traffic::devices::{Devices, things};
 use super::traffic::journeys::{JOURNEY, Thermostats};
 use super::traffic::shadows;
-use super::{Device, Home, POLICY_STORE, POOL, TABLE, Thermostat, homes, policies, rules};
+use super::{Device, Home, POLICY_STORE, POOL, TABLE, Thermostat, ThermostatLoad, homes, policies, rules};
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Quiet};
-use crate::systems::load::outside;
-use crate::systems::{Setup, SystemLoad, UnderTest, template};
-use crate::traffic::TrafficError;
+use crate::systems::load::{Setup, SystemLoad, outside, template};
+use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
-use crate::units::Rate;
-
-/// What is sent to the thermostats.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ThermostatLoad {
-    /// Journeys begun a second.
-    pub rate: Rate,
-    /// Homes, each with two devices and three users; 1 to 1000.
-    #[serde(default = "ten")]
-    pub homes: u32,
-}
-
-const fn ten() -> u32 {
-    10
-}
 
 /// The weakness of the devices, which end on a rejected update.
 const DIES_ON_REJECT: &str = "device-dies-on-reject";

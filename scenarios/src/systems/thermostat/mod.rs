@@ -3,6 +3,7 @@
 mod load;
 mod policies;
 pub(crate) mod rules;
+mod table;
 pub(crate) mod traffic;
 
 use std::ops::Range;
@@ -10,9 +11,10 @@ use std::ops::Range;
 use faults::Trigger;
 use run_folder::Addresses;
 
-use super::{How, UnderTest, Weakness, by_hand, experiments};
+use super::by_hand;
+use super::under_test::{How, UnderTest, Weakness, experiments};
 
-pub use load::ThermostatLoad;
+pub use table::ThermostatLoad;
 
 pub use policies::policies;
 

@@ -1,32 +1,18 @@
 //! What is sent to each shape of the users API.
 
 use async_trait::async_trait;
+use load::TrafficError;
 use run_folder::Deployment;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use super::{SHAPES, UsersApi, rules, traffic};
+use super::{SHAPES, UsersApi, UsersApiLoad, rules, traffic};
 use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;
-use crate::systems::load::outside;
-use crate::systems::{Setup, SystemLoad, UnderTest, template};
-use crate::traffic::TrafficError;
+use crate::systems::load::{Setup, SystemLoad, outside, template};
+use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
-use crate::units::Rate;
 
 /// As many environments as a function has here are 64.
 const MOST_AT_ONCE: u64 = 50;
-
-/// What is sent to each shape of the users API.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct UsersApiLoad {
-    /// Journeys begun a second, to each shape.
-    pub rate: Rate,
-    /// So many more at once to each shape in the middle of the recovery, so that cold starts are seen; none unless it is given, 50 at most.
-    #[serde(default)]
-    pub burst: u32,
-}
 
 #[async_trait]
 impl SystemLoad for UsersApiLoad {

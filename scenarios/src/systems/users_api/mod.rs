@@ -3,6 +3,7 @@
 
 mod load;
 pub(crate) mod rules;
+mod table;
 pub(crate) mod traffic;
 
 use std::ops::Range;
@@ -11,14 +12,17 @@ use faults::Trigger;
 use reports::measurements::{Deployment, Route};
 use run_folder::Addresses;
 
-use super::{How, UnderTest, Weakness, experiments};
+use super::under_test::{How, UnderTest, Weakness, experiments};
 
-pub use load::UsersApiLoad;
+pub use table::UsersApiLoad;
 
 /// One users API: as a function per verb, as one function, and as a read and a write function.
 pub struct UsersApi;
 
 const NAMED: How = How::Named("UsersWeaknesses");
+
+/// Keeps the trace ids and the schedules apart from those of other systems.
+const FIRST_NUMBER: u64 = 20;
 
 impl UnderTest for UsersApi {
     fn name(&self) -> &'static str {
@@ -90,7 +94,7 @@ impl UnderTest for UsersApi {
     }
 
     fn numbers(&self) -> Range<u64> {
-        traffic::FIRST_NUMBER..traffic::FIRST_NUMBER + SHAPES.len() as u64
+        FIRST_NUMBER..FIRST_NUMBER + SHAPES.len() as u64
     }
 }
 

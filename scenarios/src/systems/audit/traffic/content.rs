@@ -10,11 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use load::chance::Chance;
 use md5::{Digest, Md5};
 
 use crate::exchange::RecordForm;
 use crate::systems::audit::traffic::draft::{Draft, TAIL};
-use crate::traffic::chance::Chance;
 
 /// Bytes that are made at once. A multiple of 8, because chance comes in eights, and of 3, because
 /// base64 takes threes.

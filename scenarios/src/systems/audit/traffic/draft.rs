@@ -1,13 +1,14 @@
 //! The plan of a record, decided before it is sent: its id, its size, and what is wrong with it.
 //! Pure: the seed and the number decide.
 
+use load::chance::Chance;
+use load::deck::Deck;
+use load::shares;
+
 use crate::systems::audit::LARGEST_EVENT;
 
 use crate::exchange::RecordForm;
 use crate::systems::audit::AuditLoad;
-use crate::traffic::chance::Chance;
-use crate::traffic::deck::Deck;
-use crate::traffic::shares;
 
 /// What an event contains besides the body, including the backslashes before the body's quotes, is
 /// less than this: about 3 KB.

@@ -6,10 +6,10 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use load::sender::NoAnswer;
 use tokio::net::TcpStream;
 
 use crate::systems::audit::traffic::content::Content;
-use crate::traffic::sender::NoAnswer;
 
 /// How much of a body hyper buffers, besides the kernel's buffer.
 const BUFFER: usize = 64 * 1024;

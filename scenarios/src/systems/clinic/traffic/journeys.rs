@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use crate::systems::clinic::{NAMESAKES, Pool, USERS, User};
 use async_trait::async_trait;
+use load::deck::Deck;
+use load::open_model::{Answer, Arrival, Hands, Scenario};
+use load::tokens::{self, Forger};
+use load::{Journey, TrafficError};
 
 use crate::Asked;
 use crate::exchange::ClinicToken;
 use crate::systems::clinic::traffic::stock::{Stock, Token};
-use crate::traffic::crew::Journey;
-use crate::traffic::deck::Deck;
-use crate::traffic::open_model::{Answer, Arrival, Hands, Scenario};
-use crate::traffic::tokens::{self, Forger};
+use crate::traffic::order::Order;
 use crate::traffic::voice::{Line, Voice};
-use crate::traffic::{Order, TrafficError};
 
 const GET: &str = "clinic GET /appointment/{id}";
 const POST: &str = "clinic POST /appointment/{id}";

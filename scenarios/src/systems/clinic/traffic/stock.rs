@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::systems::clinic::User;
+use load::{TrafficError, tokens};
 use tokio::sync::Notify;
-
-use crate::traffic::{TrafficError, tokens};
 
 /// How long ago a token must have been used first, so that the gateway has certainly cached the
 /// decision about it.

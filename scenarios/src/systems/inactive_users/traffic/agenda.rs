@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use load::Timeline;
+
 use crate::systems::inactive_users::{UsersLoad, member};
 
-use crate::Timeline;
 use crate::systems::inactive_users::traffic::people::People;
 
 /// One thing to do.

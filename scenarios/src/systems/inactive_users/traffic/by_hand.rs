@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use load::TrafficError;
 use run_folder::Seen;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
@@ -15,8 +16,8 @@ use crate::systems::inactive_users::traffic::agenda::{Act, What, agenda};
 use crate::systems::inactive_users::traffic::door::{Door, Refused};
 use crate::systems::inactive_users::traffic::people::People;
 use crate::systems::inactive_users::{THRESHOLD_DAYS, UsersLoad, row_life};
+use crate::traffic::order::Order;
 use crate::traffic::preparation::Companion;
-use crate::traffic::{Order, TrafficError};
 
 /// How many workers act in parallel: they put a thousand rows within a second.
 const HANDS: usize = 4;

@@ -4,13 +4,12 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::systems::inactive_users::{POOL, TABLE, sub};
+use load::sender::Connections;
+use load::{TrafficError, http};
 use run_folder::Addresses;
 use run_folder::addresses::PASSWORD;
 use run_folder::addresses::Pool;
 use serde_json::{Value, json};
-
-use crate::traffic::sender::Connections;
-use crate::traffic::{TrafficError, http};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);

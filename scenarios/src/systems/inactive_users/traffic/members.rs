@@ -1,10 +1,9 @@
 //! Reads every member and every sign-in record, once everything has settled.
 
 use crate::systems::inactive_users::{POOL, TABLE};
+use load::{TrafficError, http};
 use run_folder::Addresses;
 use serde_json::{Value, json};
-
-use crate::traffic::{TrafficError, http};
 
 /// Every member by name with whether it is enabled, and every record by its key with its time to
 /// live in epoch seconds.

@@ -10,8 +10,12 @@ mod people;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::systems::inactive_users::{POOL, UsersLoad, member};
+use crate::systems::inactive_users::{POOL, RACERS, SIGN_INS, UsersLoad, member};
 use async_trait::async_trait;
+use load::chance::Chance;
+use load::deck::Deck;
+use load::open_model::{Arrival, Hands, Scenario, System};
+use load::{Journey, Schedule, TrafficError};
 use rand::distr::Distribution;
 use rand_distr::Zipf;
 use rand_pcg::Pcg64Mcg;
@@ -19,23 +23,11 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::SignInBy;
-use crate::traffic::chance::Chance;
-use crate::traffic::crew::Journey;
-use crate::traffic::deck::Deck;
-use crate::traffic::open_model::{Arrival, Hands, Scenario, System};
-use crate::traffic::schedule::Schedule;
+use crate::traffic::order::Order;
 use crate::traffic::voice::{Line, Voice};
-use crate::traffic::{Order, TrafficError};
 use crate::{Asked, Event};
 use door::{Door, Refused};
 use people::People;
-
-/// Number of the system that signs in and refreshes: it keeps its arrivals and trace ids apart from
-/// other systems'.
-pub(crate) const SIGN_INS: u64 = 2;
-
-/// Number of the system whose members lose the race.
-pub(crate) const RACERS: u64 = 3;
 
 const SIGN_IN: &str = "inactive-users sign-in";
 const REFRESH: &str = "inactive-users refresh";

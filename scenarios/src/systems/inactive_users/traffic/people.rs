@@ -4,10 +4,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::systems::inactive_users::{UsersLoad, member};
+use load::Timeline;
+use load::chance::Chance;
 
-use crate::Timeline;
-use crate::traffic::chance::Chance;
+use crate::systems::inactive_users::{UsersLoad, member};
 
 /// One member in this many never enters a password again and continues by refresh token: 5 %.
 const REFRESHES_ONLY: u32 = 20;

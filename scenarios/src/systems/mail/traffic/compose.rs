@@ -6,13 +6,13 @@ use std::io;
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use load::chance::Chance;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::MimePart;
 
 use crate::exchange::{Attachment, MailForm};
 use crate::systems::mail::traffic::draft::Draft;
-use crate::traffic::chance::Chance;
 
 /// How many sensors send mail, in turn.
 const SENSORS: u64 = 40;

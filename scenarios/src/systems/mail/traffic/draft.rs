@@ -1,14 +1,15 @@
 //! The plan of a mail, decided before it is written: form, readers, size, and expected outcome.
 //! Pure: the seed and the number decide.
 
+use load::chance::Chance;
+use load::deck::Deck;
+use load::shares;
+
 use crate::systems::mail::MARKER;
 
 use crate::exchange::{Expected, MailForm};
 use crate::systems::mail::MailLoad;
 use crate::systems::mail::traffic::sizes::{self, Class};
-use crate::traffic::chance::Chance;
-use crate::traffic::deck::Deck;
-use crate::traffic::shares;
 
 /// A mail that is still to be written.
 #[derive(Debug, Clone, PartialEq)]

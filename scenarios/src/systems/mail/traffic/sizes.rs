@@ -1,8 +1,8 @@
 //! How large mails are and how many readers they have: every hundred mails have the shares exactly.
 //! Pure: the seed and the number decide.
 
-use crate::traffic::chance::Chance;
-use crate::traffic::deck::Deck;
+use load::chance::Chance;
+use load::deck::Deck;
 
 const KB: u64 = 1_000;
 const MB: u64 = 1_000_000;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use load::chance::Chance;
+use load::mqtt::Heard;
 use rumqttc::{AsyncClient, QoS};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::exchange::ThermostatState;
-use crate::traffic::chance::Chance;
-use crate::traffic::mqtt::Heard;
 use crate::traffic::voice::whole;
 
 /// The temperature of a thermostat that was never set.
@@ -241,7 +241,7 @@ mod tests {
 
     fn device(dies_on_reject: bool) -> (Device, mpsc::UnboundedSender<Heard>, Wire) {
         let (tell, heard) = mpsc::unbounded_channel();
-        let (client, _, wire) = crate::traffic::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
+        let (client, _, wire) = load::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
         let device = Device {
             thing: "T".to_owned(),
             client,
@@ -255,7 +255,7 @@ mod tests {
         (device, tell, wire)
     }
 
-    use crate::traffic::mqtt::Wire;
+    use load::mqtt::Wire;
 
     fn tell(device: &mut Device, topic: &str, payload: &str) -> Option<String> {
         device.message(&format!("$aws/things/T/shadow{topic}"), payload.as_bytes())

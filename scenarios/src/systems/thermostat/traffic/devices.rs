@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::systems::thermostat::homes;
 use async_trait::async_trait;
+use load::TrafficError;
+use load::chance::Chance;
+use load::mqtt::{self, Heard};
 use rumqttc::{AsyncClient, QoS};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -18,10 +21,8 @@ use crate::Event;
 use crate::exchange::ShadowChange;
 use crate::systems::thermostat::traffic::convergence::Convergence;
 use crate::systems::thermostat::traffic::device::{self, Device, read_state};
-use crate::traffic::chance::Chance;
-use crate::traffic::mqtt::{self, Heard};
+use crate::traffic::order::Order;
 use crate::traffic::preparation::Companion;
-use crate::traffic::{Order, TrafficError};
 
 /// Time between two provocations.
 const PROVOKE_EVERY: Duration = Duration::from_millis(300);

@@ -8,16 +8,15 @@ use std::time::Duration;
 use crate::systems::thermostat::Home;
 use crate::systems::thermostat::homes;
 use async_trait::async_trait;
+use load::deck::Deck;
+use load::open_model::{Answer, Arrival, Hands, Scenario};
+use load::tokens::{self, Forger, Tokens};
+use load::{Journey, TrafficError};
 
 use crate::exchange::{Caller, ThermostatRequest};
 use crate::systems::thermostat::traffic::convergence::Convergence;
 use crate::systems::thermostat::traffic::words::{self as words, Bad, Time};
-use crate::traffic::crew::Journey;
-use crate::traffic::deck::Deck;
-use crate::traffic::open_model::{Answer, Arrival, Hands, Scenario};
-use crate::traffic::tokens::{Forger, Tokens};
 use crate::traffic::voice::{Line, Voice, said};
-use crate::traffic::{TrafficError, tokens};
 use crate::{Asked, Event};
 
 const ITEMS: &str = "thermostat GET /items";
@@ -74,7 +73,7 @@ impl Thermostats {
     /// Signs all users in, at most 16 at a time.
     pub(crate) async fn prepare(
         voice: Voice,
-        order: &crate::traffic::Order,
+        order: &crate::traffic::order::Order,
         count: u32,
         convergence: Arc<Convergence>,
     ) -> Result<Self, TrafficError> {

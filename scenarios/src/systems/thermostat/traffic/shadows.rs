@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
+use load::{TrafficError, http};
 use serde_json::Value;
 
 use crate::exchange::ThermostatState;
 use crate::systems::thermostat::traffic::device::read_state;
-use crate::traffic::{TrafficError, http};
 
 /// A thing's name, its desired state, its reported state, its version.
 pub type Shadow = (String, ThermostatState, ThermostatState, i64);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::systems::users_api::{Shape, Verb};
 use async_trait::async_trait;
+use load::open_model::{Arrival, Hands, Scenario};
 
 use crate::Asked;
-use crate::traffic::open_model::{Arrival, Hands, Scenario};
 use crate::traffic::voice::{Line, Voice};
 use crate::users::{User, UsersRequest};
 

@@ -6,22 +6,18 @@ mod journey;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::systems::users_api::{SHAPES, Shape, UsersApiLoad};
+use crate::systems::users_api::{FIRST_NUMBER, SHAPES, Shape, UsersApiLoad};
+use load::open_model::System;
+use load::{Schedule, crew};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::Event;
-use crate::traffic::Order;
-use crate::traffic::crew;
-use crate::traffic::open_model::System;
-use crate::traffic::schedule::Schedule;
+use crate::traffic::order::Order;
 use crate::traffic::voice::Voice;
 use journey::Journey;
 
 /// Eight requests one after another; in some, the function retries failing calls.
 const JOURNEY: crew::Journey = crew::Journey { time: Duration::from_secs(3), requests: 8 };
-
-/// Keeps the trace ids and the schedules apart from those of other systems.
-pub(crate) const FIRST_NUMBER: u64 = 20;
 
 /// The clients of every shape.
 pub(crate) fn systems(order: &Order, load: &UsersApiLoad, events: &UnboundedSender<Event>) -> Vec<System> {

@@ -1,7 +1,7 @@
 //! What the readers of a mail get: its subject, the links to its attachments, its text. It contains
 //! neither the markers nor the list, nor any other reader's address.
 
-use super::Failure;
+use super::failure::Failure;
 use super::readers::unmarked;
 use super::store::Stored;
 use aws_config::SdkConfig;

@@ -3,6 +3,7 @@
 //! failing, in the dead-letter queue. No mail blocks another.
 
 mod event;
+mod failure;
 mod file_name;
 mod letter;
 mod mail;
@@ -12,6 +13,7 @@ mod sent_mail;
 mod store;
 
 pub use event::NotUnderstood;
+pub use failure::Failure;
 pub use mail::MailError;
 
 use crate::weaknesses::EmailWeakness;
@@ -29,7 +31,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use store::Store;
-use thiserror::Error;
 
 /// The most recipients that SES takes in one call. Source: Amazon SES, service quotas.
 const GROUP: usize = 50;
@@ -84,35 +85,6 @@ impl Settings {
         };
         reader.finish(settings)
     }
-}
-
-/// Why a mail is not finished; the queue delivers it again.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Failure {
-    /// The message contains nothing that can be processed.
-    #[error(transparent)]
-    Event(#[from] NotUnderstood),
-    /// A dependency failed.
-    #[error(transparent)]
-    Dependency(#[from] DependencyFailure),
-    /// The mail cannot be processed.
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    /// The object is larger than any mail.
-    #[error("the object is too large to be a mail")]
-    TooLarge,
-    /// The letter or the notice could not be written.
-    #[error("what was to go out could not be written")]
-    Letter,
-    /// Another attempt may still be working on it.
-    #[error("another attempt has the mail")]
-    Held,
-    /// The invocation is about to end.
-    #[error(transparent)]
-    TooLate(#[from] TooLate),
-    /// The weaknesses `success-raises` and `fallback-raises`.
-    #[error("raised after the mail was done with")]
-    Raised,
 }
 
 /// The function with its clients.

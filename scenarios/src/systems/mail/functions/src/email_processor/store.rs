@@ -2,7 +2,7 @@
 //! that works for the promised time. At AWS a link also ends with the credentials that signed it. A
 //! link that must outlive a role's session needs credentials that do not expire with the session.
 
-use super::Failure;
+use super::failure::Failure;
 use super::file_name::key;
 use super::mail::Attachment;
 use aws_config::SdkConfig;

@@ -17,9 +17,10 @@ use goose::{GooseAttack, GooseError};
 use timer::Alarm;
 use tokio::sync::oneshot;
 
-use crate::traffic::TrafficError;
-use crate::traffic::crew::Share;
-use crate::traffic::open_model::{Hands, Stage, Step, System, is_recorded};
+use crate::crew::Share;
+use crate::error::TrafficError;
+use crate::open_model::{Hands, Stage, Step, System, is_recorded};
+use crate::timeline::Timeline;
 
 /// How long one request may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +31,7 @@ const FIRST_CONNECTION: Duration = Duration::from_secs(5);
 /// How long goose may take to write its report once its users have left.
 const REPORT_TIME: Duration = Duration::from_secs(10);
 
-/// Users of one or more systems at work.
+/// Users of one or more systems at work. Where they are dropped, what is left is cancelled.
 pub struct Users {
     pub(crate) stage: Arc<Stage>,
     pub(crate) shares: Vec<Arc<Share>>,
@@ -49,7 +50,7 @@ pub fn keep_signals() {
 ///
 /// # Errors
 /// Where goose refuses, or its users do not come up within half a minute.
-pub async fn start(systems: Vec<System>, timeline: crate::Timeline, report: Option<PathBuf>) -> Result<Users, TrafficError> {
+pub async fn start(systems: Vec<System>, timeline: Timeline, report: Option<PathBuf>) -> Result<Users, TrafficError> {
     keep_signals();
     let count: usize = systems.iter().map(|system| system.users).sum();
     allow_many_files(count);
@@ -96,9 +97,15 @@ impl Users {
     ///
     /// # Errors
     /// Why the generator could not go on, or what goose complained about.
-    pub async fn finished(self) -> Result<(), TrafficError> {
-        let ended = self.ended.await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())));
+    pub async fn finished(mut self) -> Result<(), TrafficError> {
+        let ended = (&mut self.ended).await.unwrap_or_else(|_| Err(TrafficError::Goose("it ended without a word".to_owned())));
         self.stage.failure().map_or(ended, Err)
+    }
+}
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        self.stage.stop();
     }
 }
 
@@ -288,10 +295,8 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::Timeline;
-    use crate::traffic::Arrivals;
-    use crate::traffic::open_model::{Arrival, Scenario};
-    use crate::traffic::schedule::Schedule;
+    use crate::open_model::{Arrival, Scenario};
+    use crate::schedule::{Arrivals, Schedule};
 
     struct Panics;
 

@@ -4,10 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::traffic::Order;
-use crate::traffic::goose_users::PATIENCE;
-use crate::traffic::open_model::{Arrival, Stage, System, is_recorded};
-use crate::traffic::sender::Connections;
+use crate::goose_users::PATIENCE;
+use crate::open_model::{Arrival, Stage, System, is_recorded};
+use crate::sender::Connections;
 
 /// An arrival may be sent this long after the end of the schedule, and no longer.
 const OVERDUE: Duration = Duration::from_secs(1);
@@ -17,11 +16,11 @@ const MOST_USERS: usize = 4_000;
 
 /// What a scenario's longest journey needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Journey {
+pub struct Journey {
     /// Without a fault.
-    pub(crate) time: Duration,
+    pub time: Duration,
     /// How many of its requests a fault can slow down.
-    pub(crate) requests: u32,
+    pub requests: u32,
 }
 
 /// How long journeys take, from which the number of users follows.
@@ -39,19 +38,15 @@ impl Default for JourneyTime {
     }
 }
 
-impl Order {
+impl JourneyTime {
     /// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
-    pub(crate) fn users(&self, rate: f64, journey: Journey) -> usize {
-        let longest = match self.journeys {
-            JourneyTime::Slowed(added) => journey.time + added * journey.requests,
-            JourneyTime::Fixed(longest) => longest,
+    pub fn users(self, rate: f64, journey: Journey) -> usize {
+        let longest = match self {
+            Self::Slowed(added) => journey.time + added * journey.requests,
+            Self::Fixed(longest) => longest,
         };
-        users_for(rate, longest)
+        ((rate * longest.as_secs_f64()).ceil() as usize).clamp(8, MOST_USERS)
     }
-}
-
-fn users_for(rate: f64, journey: Duration) -> usize {
-    ((rate * journey.as_secs_f64()).ceil() as usize).clamp(8, MOST_USERS)
 }
 
 /// The part of a system that its users share: the next free user takes the next arrival, so that one slow answer delays no other.
@@ -135,10 +130,6 @@ fn free_at(due: Duration, now: Duration, all_busy_since: Option<Duration>) -> Du
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timeline;
-    use crate::systems::Setup;
-    use crate::traffic::{Arrivals, Load};
-    use run_folder::Addresses;
 
     #[test]
     fn users_follow_from_the_rate_the_journey_and_what_the_faults_add_to_each_request() {
@@ -151,17 +142,7 @@ mod tests {
             (JourneyTime::default(), 0.1, 8),
             (JourneyTime::Slowed(29 * second), 1_000.0, MOST_USERS),
         ] {
-            let order = Order {
-                load: Load::default(),
-                setup: Setup::default(),
-                arrivals: Arrivals::Constant,
-                timeline: Timeline { warm_up: second, baseline: second, arming: second, fault: second, recovery: second },
-                seed: 1,
-                addresses: Addresses::default(),
-                goose_report: None,
-                journeys,
-            };
-            assert_eq!(order.users(rate, journey), expected, "{journeys:?} {rate}");
+            assert_eq!(journeys.users(rate, journey), expected, "{journeys:?} {rate}");
         }
     }
 

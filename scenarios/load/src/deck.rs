@@ -1,7 +1,7 @@
 //! Which journey an arrival makes: every block of arrivals holds each kind exactly as often as it weighs, shuffled by the seed.
 //! Pure: an arrival's journey depends on the seed and its number alone.
 
-use crate::traffic::chance::Chance;
+use crate::chance::Chance;
 
 /// Kinds of journeys with their weights.
 #[derive(Debug, Clone)]

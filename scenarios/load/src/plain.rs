@@ -9,11 +9,12 @@ use http_body_util::Full;
 use hyper::Request;
 use reports::Outcome;
 
-use crate::Timeline;
-use crate::traffic::goose_users::{self, Users};
-use crate::traffic::open_model::{Answer, Arrival, Ask, Hands, Scenario, System};
-use crate::traffic::schedule::Schedule;
-use crate::traffic::{Arrivals, LagGlance, TrafficError};
+use crate::books::LagGlance;
+use crate::error::TrafficError;
+use crate::goose_users::{self, Users};
+use crate::open_model::{Answer, Arrival, Ask, Hands, Scenario, System};
+use crate::schedule::{Arrivals, Schedule};
+use crate::timeline::Timeline;
 
 /// One request, measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,6 +68,21 @@ fn upper_bound(bucket: usize) -> u64 {
     if bucket < 16 { bucket } else { ((16 + bucket % 16 + 1) << (bucket / 16 - 1)) - 1 }
 }
 
+/// How late requests were sent so far in the recorded phases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LagGlance {
+    /// Median.
+    pub p50: Duration,
+    /// 99th percentile.
+    pub p99: Duration,
+}
+
+impl LagGlance {
+    pub(crate) fn of(spread: &Spread) -> Self {
+        Self { p50: spread.quantile(0.5), p99: spread.quantile(0.99) }
+    }
+}
+
 /// When the request was due that each user has under way: a place for each user.
 #[derive(Debug)]
 pub struct UnderWay(Box<[AtomicU64]>);

@@ -29,7 +29,7 @@ fn trusted() -> Result<Arc<ClientConfig>, String> {
 }
 
 /// Speaks TLS over `stream` with `host`, whose certificate must be for that name.
-pub(crate) async fn client(host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+pub async fn client(host: &str, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     let config = TRUSTED.get_or_init(trusted).clone().map_err(io::Error::other)?;
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(config).connect(name, stream).await

@@ -6,14 +6,17 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
 
-use crate::traffic::TrafficError;
-use crate::traffic::sender::Connections;
+use crate::error::TrafficError;
+use crate::sender::Connections;
 
 /// How long such a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends one request over a connection of its own and reads the answer.
-pub(crate) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
+///
+/// # Errors
+/// Where there is none.
+pub async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
     let asked = format!("{} {}", request.method(), request.uri().path());
     Connections::new(address, PATIENCE)
         .send(request)
@@ -22,7 +25,10 @@ pub(crate) async fn once(address: &str, request: Request<Full<Bytes>>) -> Result
 }
 
 /// A request of JSON.
-pub(crate) fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
+///
+/// # Errors
+/// Where a header is none.
+pub fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
     let mut request = Request::post(path).header("host", address);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -8,15 +8,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use run_folder::addresses::Pool;
 use serde::Deserialize;
 
-use crate::traffic::{TrafficError, http};
+use crate::error::TrafficError;
+use crate::http;
 
 /// What a sign-in gives. It has no `Debug`, so that it cannot be printed by accident.
 #[derive(Clone, Deserialize)]
-pub(crate) struct Tokens {
+pub struct Tokens {
+    /// For what asks who may do something.
     #[serde(alias = "AccessToken")]
-    pub(crate) access_token: String,
+    pub access_token: String,
+    /// For what asks who somebody is.
     #[serde(alias = "IdToken")]
-    pub(crate) id_token: String,
+    pub id_token: String,
 }
 
 #[derive(Deserialize)]
@@ -26,7 +29,10 @@ struct SignedIn {
 }
 
 /// Signs `user` in at `client` (Cognito's `InitiateAuth` with `USER_PASSWORD_AUTH`).
-pub(crate) async fn sign_in(services: &str, client: &str, user: &str) -> Result<Tokens, TrafficError> {
+///
+/// # Errors
+/// Where it is not answered with tokens.
+pub async fn sign_in(services: &str, client: &str, user: &str) -> Result<Tokens, TrafficError> {
     let body = serde_json::json!({
         "AuthFlow": "USER_PASSWORD_AUTH",
         "ClientId": client,
@@ -43,7 +49,7 @@ pub(crate) async fn sign_in(services: &str, client: &str, user: &str) -> Result<
 }
 
 /// Tokens of `user` whose time is over; `None` where the target cannot make them.
-pub(crate) async fn expired(services: &str, pool: &Pool, user: &str) -> Option<Tokens> {
+pub async fn expired(services: &str, pool: &Pool, user: &str) -> Option<Tokens> {
     let body = serde_json::json!({ "pool": pool.name, "client": pool.client_id, "user": user });
     let request = http::json(services, "/brownout/expired-token", &[("content-type", "application/json")], body.to_string()).ok()?;
     let (status, answer) = http::once(services, request).await.ok()?;
@@ -51,15 +57,22 @@ pub(crate) async fn expired(services: &str, pool: &Pool, user: &str) -> Option<T
 }
 
 /// Signs with a key that no pool knows, made once.
-pub(crate) struct Forger(RsaKeyPair);
+pub struct Forger(RsaKeyPair);
 
 impl Forger {
-    pub(crate) fn new() -> Result<Self, TrafficError> {
+    /// Makes the key.
+    ///
+    /// # Errors
+    /// Where there is no chance to be had.
+    pub fn new() -> Result<Self, TrafficError> {
         RsaKeyPair::generate(KeySize::Rsa2048).map(Self).map_err(|_| TrafficError::Preparation("no RSA key could be made".to_owned()))
     }
 
     /// The header and the claims of `token`, the real `kid` among them, under another signature.
-    pub(crate) fn forge(&self, token: &str) -> Result<String, TrafficError> {
+    ///
+    /// # Errors
+    /// Where `token` is none.
+    pub fn forge(&self, token: &str) -> Result<String, TrafficError> {
         let failed = || TrafficError::Preparation("a token could not be signed anew".to_owned());
         let (said, _) = token.rsplit_once('.').ok_or_else(failed)?;
         let mut signature = vec![0; self.0.public_modulus_len()];

@@ -1,19 +1,19 @@
 //! What happens to a share of all things: evenly, and exactly as often as the share says. Pure: the seed and the number decide.
 
-use crate::traffic::chance::Chance;
+use crate::chance::Chance;
 
 /// Whether a thing that happens to a share of all things happens to thing `number`: to as many of the first n as the share says, within one.
-pub(crate) fn falls_on(number: u64, share: f64, seed: u64) -> bool {
+pub fn falls_on(number: u64, share: f64, seed: u64) -> bool {
     times_before(number + 1, share, seed) > times_before(number, share, seed)
 }
 
 /// How often it happened before thing `number`.
-pub(crate) fn times_before(number: u64, share: f64, seed: u64) -> u64 {
+pub fn times_before(number: u64, share: f64, seed: u64) -> u64 {
     (number as f64 * share.clamp(0.0, 1.0) + Chance::new(&[seed, 0x5aee]).unit()) as u64
 }
 
 /// Which of several things with shares of their own happens to thing `number`; nothing where the shares leave it out.
-pub(crate) fn one_of<K: Copy>(number: u64, kinds: &[(K, f64)], seed: u64) -> Option<K> {
+pub fn one_of<K: Copy>(number: u64, kinds: &[(K, f64)], seed: u64) -> Option<K> {
     let (mut number, mut rest) = (number, 1.0);
     for (nth, (kind, share)) in (0_u64..).zip(kinds) {
         let seed = Chance::new(&[seed, 0x1f0, nth]).number();

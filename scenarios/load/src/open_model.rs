@@ -13,11 +13,11 @@ use reports::{Outcome, Phase};
 use timer::Alarm;
 use tokio::sync::watch;
 
-use crate::Timeline;
-use crate::traffic::TrafficError;
-use crate::traffic::books::{Books, UnderWay};
-use crate::traffic::schedule::Schedule;
-use crate::traffic::sender::{Connections, NoAnswer};
+use crate::books::{Books, UnderWay};
+use crate::error::TrafficError;
+use crate::schedule::Schedule;
+use crate::sender::{Connections, NoAnswer};
+use crate::timeline::Timeline;
 
 /// What a user does at an arrival.
 #[async_trait]
@@ -183,7 +183,7 @@ impl Stage {
     }
 
     /// Ends the run where a connection failed for want of files here: no system is to blame for it.
-    pub(crate) fn not_connected(&self, error: &NoAnswer) {
+    pub fn not_connected(&self, error: &NoAnswer) {
         use rustix::io::Errno;
         if let NoAnswer::Connect(error) = error
             && let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error)
@@ -243,7 +243,8 @@ pub struct Hands<'a> {
     pub(crate) connections: &'a Connections,
     pub(crate) alarm: &'a mut Alarm,
     pub(crate) steps: &'a mut watch::Receiver<Step>,
-    pub(crate) stage: &'a Stage,
+    /// What all users share.
+    pub stage: &'a Stage,
     pub(crate) scenario: &'static str,
     /// This user's place among all of them.
     pub(crate) place: usize,

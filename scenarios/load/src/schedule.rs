@@ -5,7 +5,15 @@ use std::time::Duration;
 use rand::Rng;
 use rand_pcg::Pcg64Mcg;
 
-use crate::traffic::Arrivals;
+/// How arrivals are spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Evenly.
+    #[default]
+    Constant,
+    /// As a Poisson process from the seed.
+    Poisson,
+}
 
 /// The golden ratio's part behind the point: multiples of it lie further apart, taken modulo 1, than those of any other number.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::traffic::tls;
+use crate::tls;
 
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]

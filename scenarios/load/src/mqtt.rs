@@ -5,12 +5,12 @@ use std::time::Duration;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, SubscribeFilter};
 use tokio::sync::mpsc;
 
-use crate::traffic::TrafficError;
-use crate::traffic::chance::Chance;
+use crate::chance::Chance;
+use crate::error::TrafficError;
 
 /// What a connection hears.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub enum Heard {
     /// The subscriptions are in force.
     Subscribed,
     /// A message.
@@ -23,7 +23,7 @@ pub(crate) enum Heard {
 }
 
 /// A connection's two ends: what to say, and what is heard. [`Wire::run`] must be polled for anything to happen.
-pub(crate) struct Wire {
+pub struct Wire {
     events: EventLoop,
     client: AsyncClient,
     topics: Vec<String>,
@@ -32,7 +32,10 @@ pub(crate) struct Wire {
 }
 
 /// Connects with the first poll: persistent session, QoS 1, keep-alive 30 s, at most 20 messages in flight.
-pub(crate) fn wire(
+///
+/// # Errors
+/// Where `address` is none.
+pub fn wire(
     address: &str,
     client_id: &str,
     topics: Vec<String>,
@@ -50,7 +53,7 @@ pub(crate) fn wire(
 
 impl Wire {
     /// Keeps the connection until it is dropped.
-    pub(crate) async fn run(mut self) {
+    pub async fn run(mut self) {
         let (mut failures, mut subscribed) = (0, false);
         loop {
             match self.events.poll().await {

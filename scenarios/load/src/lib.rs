@@ -1,0 +1,30 @@
+//! Requests sent when they are due, whatever became of those before: schedules, users on goose, connections, MQTT, and the generator's own books.
+//! It knows no system under test: what is sent, which answers are right and what is told of them is a [`open_model::Scenario`]'s own.
+
+mod books;
+pub mod chance;
+pub mod crew;
+pub mod deck;
+mod endpoint;
+mod error;
+mod goose_users;
+pub mod http;
+pub mod mqtt;
+pub mod open_model;
+pub mod plain;
+mod schedule;
+pub mod sender;
+mod sending;
+pub mod shares;
+mod timeline;
+mod tls;
+pub mod tokens;
+
+pub use books::LagGlance;
+pub use crew::{Journey, JourneyTime};
+pub use endpoint::Endpoint;
+pub use error::TrafficError;
+pub use goose_users::{PATIENCE, keep_signals};
+pub use schedule::{Arrivals, Schedule};
+pub use sending::{Ended, Glance, Sending};
+pub use timeline::Timeline;
