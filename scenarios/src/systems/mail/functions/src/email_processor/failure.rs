@@ -6,13 +6,13 @@ use functions::clock::TooLate;
 use functions::failure::DependencyFailure;
 use thiserror::Error;
 
-/// Why a mail is not done with; the queue hands it out again.
+/// Why a mail is not finished; the queue delivers it again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// The message tells of nothing that can be processed.
+    /// The message contains nothing that can be processed.
     #[error(transparent)]
     Event(#[from] NotUnderstood),
-    /// A neighbour failed.
+    /// A dependency failed.
     #[error(transparent)]
     Dependency(#[from] DependencyFailure),
     /// The mail cannot be processed.
@@ -24,7 +24,7 @@ pub enum Failure {
     /// The letter or the notice could not be written.
     #[error("what was to go out could not be written")]
     Letter,
-    /// Another attempt may still be at it.
+    /// Another attempt may still be working on it.
     #[error("another attempt has the mail")]
     Held,
     /// The invocation is about to end.
