@@ -15,6 +15,7 @@ pub mod plan;
 pub mod record;
 pub mod run;
 mod run_error;
+mod setting;
 mod settle;
 pub mod shipped;
 mod sighted;

@@ -1,7 +1,6 @@
 //! Runs an experiment: deploy, baseline, strike, calm, recover, settle, restore. What the numbers
 //! mean is decided elsewhere.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +19,7 @@ use super::measured::{deployments, experiment, machine_wait_us, phases, platform
 use super::plan::Plan;
 use super::record::{Recorded, Recorder};
 pub use super::run_error::RunError;
+pub use super::setting::{Done, Setting};
 use super::sighted::Sighted;
 use super::stop::Watch;
 use super::target::Target;
@@ -28,26 +28,6 @@ use crate::stop_requests::{Asked, StopRequests};
 
 /// How often ledgers are read and phases checked.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-
-/// What a run needs besides the plan.
-pub struct Setting {
-    /// Where everything is written.
-    pub folder: PathBuf,
-    /// The run's id.
-    pub run: String,
-    /// The command line that repeats it.
-    pub command: String,
-    /// Ctrl-C and SIGTERM.
-    pub signals: Box<dyn StopRequests>,
-}
-
-/// The result of a run: the measurements, and the signal that ended it, if one did.
-pub struct Done {
-    /// All measurements.
-    pub measurements: Measurements,
-    /// The signal.
-    pub asked: Option<Asked>,
-}
 
 /// The stages of a run; each leads to the next and none leads back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
