@@ -1,4 +1,4 @@
-//! Where requests go that are sent to an endpoint that somebody else runs.
+//! The address of an endpoint that brownout does not run itself.
 
 use std::str::FromStr;
 

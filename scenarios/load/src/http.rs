@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends one request over a connection of its own and reads the answer.
 ///
 /// # Errors
-/// Where there is none.
+/// If no answer comes.
 pub async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, Bytes), TrafficError> {
     let asked = format!("{} {}", request.method(), request.uri().path());
     Connections::new(address, PATIENCE)
@@ -27,7 +27,7 @@ pub async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, 
 /// A request of JSON.
 ///
 /// # Errors
-/// Where a header is none.
+/// If a name or value is not a valid header.
 pub fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
     let mut request = Request::post(path).header("host", address);
     for (name, value) in headers {

@@ -34,7 +34,7 @@ pub struct Wire {
 /// Connects with the first poll: persistent session, QoS 1, keep-alive 30 s, at most 20 messages in flight.
 ///
 /// # Errors
-/// Where `address` is none.
+/// If `address` is not an address.
 pub fn wire(
     address: &str,
     client_id: &str,

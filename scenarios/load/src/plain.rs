@@ -46,7 +46,7 @@ pub async fn start(address: &str, path: &str, rate: f64, duration: Duration, use
 /// The same with `headers` on every request.
 ///
 /// # Errors
-/// Where a header is none, or goose refuses.
+/// If a name or value is not a valid header, or goose refuses.
 pub async fn start_with(
     address: &str,
     path: &str,

@@ -15,7 +15,7 @@ use crate::goose_users::{self, Users};
 use crate::open_model::{Stage, Step, System};
 use crate::timeline::Timeline;
 
-/// A request without an answer for so long counts as failed for whoever watches.
+/// A request without an answer for this long counts as failed while the run goes on.
 const OVERDUE: Duration = Duration::from_secs(5);
 
 /// A moment of the traffic, for the progress line.

@@ -14,10 +14,10 @@ use crate::http;
 /// What a sign-in gives. It has no `Debug`, so that it cannot be printed by accident.
 #[derive(Clone, Deserialize)]
 pub struct Tokens {
-    /// For what asks who may do something.
+    /// Proves what its holder may do.
     #[serde(alias = "AccessToken")]
     pub access_token: String,
-    /// For what asks who somebody is.
+    /// Proves who its holder is.
     #[serde(alias = "IdToken")]
     pub id_token: String,
 }
@@ -71,7 +71,7 @@ impl Forger {
     /// The header and the claims of `token`, the real `kid` among them, under another signature.
     ///
     /// # Errors
-    /// Where `token` is none.
+    /// If `token` is not a token.
     pub fn forge(&self, token: &str) -> Result<String, TrafficError> {
         let failed = || TrafficError::Preparation("a token could not be signed anew".to_owned());
         let (said, _) = token.rsplit_once('.').ok_or_else(failed)?;

@@ -64,7 +64,7 @@ macro_rules! systems {
             /// Its load, read from its table.
             ///
             /// # Errors
-            /// What the format of the table says of one that is none.
+            /// If the table is not a load of this system; the message is that of its format.
             pub fn read_load<'de, D: Deserializer<'de>>(self, table: D) -> Result<Arc<dyn SystemLoad>, D::Error> {
                 match self { $(Self::$System => Ok(Arc::new($folder::$Load::deserialize(table)?)),)* }
             }
