@@ -20,13 +20,7 @@ const POLLERS: usize = 16;
 const SAMPLES: u64 = 10;
 
 fn main() -> Done {
-    if support::is_wanted() { measure(count()?) } else { Ok(()) }
-}
-
-/// `--count N`; ten million by default.
-fn count() -> Done<u64> {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--count").skip(1);
-    arguments.next().map_or(Ok(10_000_000), |text| text.parse().map_err(|_| format!("`--count {text}` is not a number").into()))
+    if support::is_wanted() { measure(support::number_after("--count", 10_000_000)?) } else { Ok(()) }
 }
 
 fn measure(count: u64) -> Done {

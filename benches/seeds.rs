@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::Value;
-use support::{BROWNOUT, Done, program, row, table};
+use support::{BROWNOUT, Done, after, number_after, program, row, table};
 
 /// One run: an experiment and its seed.
 type Run = (&'static str, u64);
@@ -23,7 +23,7 @@ fn main() -> Done {
     if !support::is_wanted() {
         return Ok(());
     }
-    let (seeds, at_once): (u64, usize) = (number("--seeds", 20)?, number("--at-once", 1)?);
+    let (seeds, at_once): (u64, usize) = (number_after("--seeds", 20)?, number_after("--at-once", 1)?);
     let only = after("--only");
     let names = engine::shipped::all().map(|(name, _)| name).filter(|name| only.as_deref().is_none_or(|only| only == *name));
     let names: Vec<_> = names.collect();
@@ -75,13 +75,4 @@ fn print(endings: &BTreeMap<&str, Vec<Ending>>) {
         rows.push(row![name, endings.len(), verdicts.join(", "), reasons.join("; ")]);
     }
     table("Verdicts by seed", &rows);
-}
-
-/// The value after `name` on the command line.
-fn after(name: &str) -> Option<String> {
-    std::env::args().skip_while(|argument| argument != name).nth(1)
-}
-
-fn number<T: std::str::FromStr>(name: &str, otherwise: T) -> Done<T> {
-    after(name).map_or(Ok(otherwise), |text| text.parse().map_err(|_| format!("`{name} {text}` is not a number").into()))
 }

@@ -30,6 +30,16 @@ pub fn has_flag(name: &str) -> bool {
     std::env::args().any(|argument| argument == name)
 }
 
+/// The value after `name` on the command line, such as `--count`; `None` where it is not given.
+pub fn after(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
+}
+
+/// The number after `name` on the command line; `otherwise` where it is not given.
+pub fn number_after<T: std::str::FromStr>(name: &str, otherwise: T) -> Done<T> {
+    after(name).map_or(Ok(otherwise), |text| text.parse().map_err(|_| format!("`{name} {text}` is not a number").into()))
+}
+
 /// The part that this process plays, if it is one.
 pub fn role() -> Option<String> {
     std::env::var(ROLE).ok()
