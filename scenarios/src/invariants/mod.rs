@@ -4,6 +4,7 @@
 pub mod cedar;
 mod judge;
 pub(crate) mod r1_right_statuses;
+mod sweeps;
 pub(crate) mod wording;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::Event;
 
 pub use judge::{ArmOf, Ended};
 pub(crate) use judge::{Book, Judge, Kind, Moment, Rule, table};
+pub(crate) use sweeps::Sweeps;
 
 /// Why an exchange, or its absence, broke a rule.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,7 @@ use crate::{Asked, Event};
 
 use super::dispositions::{self, Account, Way};
 use super::known::{Answer, Cached, Ended as ExecutionEnded, Execution, Known, Rested, Stored, notice};
-use crate::invariants::{ArmOf, Book, Ended, Quiet};
+use crate::invariants::{ArmOf, Book, Ended, Quiet, Sweeps};
 
 /// The functions, and the services that they and the state machine call.
 const FUNCTIONS: [&str; 4] = [INGEST, ARCHIVE, DESCRIBE, CLOSE];
@@ -39,8 +39,7 @@ pub(crate) struct RecordBook {
     executions: HashMap<String, String>,
     strikes: VecDeque<Arc<Struck>>,
     ended: Option<Ended>,
-    clock: Duration,
-    swept: Duration,
+    sweeps: Sweeps,
 }
 
 impl Book for RecordBook {
@@ -48,7 +47,7 @@ impl Book for RecordBook {
 
     /// The records that can now be judged.
     fn see(&mut self, event: &Event) -> Vec<Rested> {
-        self.clock = self.clock.max(event.at());
+        self.sweeps.see(event);
         let about = match event {
             Event::Exchange(exchange) => self.answered(exchange),
             Event::Saw { at, seen } => self.saw(*at, seen),
@@ -59,15 +58,11 @@ impl Book for RecordBook {
             _ => None,
         };
         self.ended = about.and_then(|id| self.first_end(&id));
-        if self.clock < self.swept + Duration::from_millis(250) {
-            return Vec::new();
-        }
-        self.swept = self.clock;
-        self.sweep()
+        self.sweeps.due(Duration::from_millis(250)).map(|now| self.sweep(now)).unwrap_or_default()
     }
 
     fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
-        let at = quiet.at.max(self.clock);
+        let at = self.sweeps.end(quiet);
         std::mem::take(&mut self.all).into_iter().filter_map(|(id, known)| self.close(id, known, at)).collect()
     }
 
@@ -126,8 +121,7 @@ impl RecordBook {
         Some(ended)
     }
 
-    fn sweep(&mut self) -> Vec<Rested> {
-        let clock = self.clock;
+    fn sweep(&mut self, clock: Duration) -> Vec<Rested> {
         let mut rested = Vec::new();
         for known in self.all.values_mut() {
             let ended = known.executions.iter().all(|execution| execution.ended.is_some());

@@ -16,7 +16,7 @@ use crate::strike::Struck;
 
 use super::dispositions::{self, Account};
 use super::rested::{Left, Rested, Sent, Trip};
-use crate::invariants::{ArmOf, Book, Ended, Found, NOTHING, Quiet, Rule};
+use crate::invariants::{ArmOf, Book, Ended, Found, NOTHING, Quiet, Rule, Sweeps};
 
 /// The function that processes mail.
 pub(crate) const FUNCTION: &str = "email-processor";
@@ -69,8 +69,7 @@ pub(crate) struct MailBook {
     /// How many mails a server accepted, as the server reports.
     taken: u64,
     ended: Option<Ended>,
-    clock: Duration,
-    swept: Duration,
+    sweeps: Sweeps,
 }
 
 impl Book for MailBook {
@@ -78,7 +77,7 @@ impl Book for MailBook {
 
     /// The mails that can now be judged.
     fn see(&mut self, event: &Event) -> Vec<Rested> {
-        self.clock = self.clock.max(event.at());
+        self.sweeps.see(event);
         let about = match event {
             Event::Mail(mail) => self.mail(mail),
             Event::Saw { at, seen } => self.saw(*at, seen),
@@ -89,20 +88,17 @@ impl Book for MailBook {
             _ => None,
         };
         self.ended = about.and_then(|id| self.entries.get_mut(&id)?.first_end());
-        if self.clock < self.swept + Duration::from_millis(250) {
-            return Vec::new();
-        }
-        self.swept = self.clock;
-        self.forget(self.clock.saturating_sub(MEMORY));
-        let (entries, clock) = (&self.entries, self.clock);
-        let over = |entry: &Entry| entry.mail.is_some() && entry.trip.left.is_some_and(|(at, _)| at + GRACE <= clock);
+        let Some(now) = self.sweeps.due(Duration::from_millis(250)) else { return Vec::new() };
+        self.forget(now.saturating_sub(MEMORY));
+        let entries = &self.entries;
+        let over = |entry: &Entry| entry.mail.is_some() && entry.trip.left.is_some_and(|(at, _)| at + GRACE <= now);
         let ripe = self.leaving.extract_if(.., |id| entries.get(id).is_some_and(over)).collect();
-        self.judged(ripe, self.clock)
+        self.judged(ripe, now)
     }
 
     fn settled(&mut self, quiet: &Quiet) -> Vec<Rested> {
         let rest = self.entries.iter().filter(|(_, entry)| !entry.is_judged).map(|(id, _)| id.clone()).collect();
-        self.judged(rest, quiet.at.max(self.clock))
+        self.judged(rest, self.sweeps.end(quiet))
     }
 
     fn ended(&mut self) -> Option<Ended> {

@@ -10,7 +10,7 @@ use crate::Event;
 use crate::exchange::{Asked, Caller, Exchange, ShadowChange, ThermostatRequest, ThermostatState};
 
 use crate::invariants::cedar::ThermostatOracle;
-use crate::invariants::{Book, Breach, Found, Quiet, wording};
+use crate::invariants::{Book, Breach, Found, Quiet, Sweeps, wording};
 
 /// How long after its acknowledgement a Set may take to be in `desired`.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -118,8 +118,7 @@ pub(crate) struct Device {
 pub(crate) struct Register {
     pub(crate) oracle: ThermostatOracle,
     devices: HashMap<String, Device>,
-    clock: Duration,
-    swept: Duration,
+    sweeps: Sweeps,
 }
 
 impl Book for Register {
@@ -127,23 +126,19 @@ impl Book for Register {
 
     /// Decides what can be decided now.
     fn see(&mut self, event: &Event) -> Judged {
-        self.clock = self.clock.max(event.at());
+        self.sweeps.see(event);
         match event {
             Event::Exchange(exchange) => self.see_exchange(exchange),
             Event::Shadow(change) if change.desired.is_some() => self.see_change(change),
             _ => {}
         }
         // Once a second is enough, because each sweep goes through whole histories.
-        if self.clock < self.swept + Duration::from_secs(1) {
-            return Judged::default();
-        }
-        self.swept = self.clock;
-        self.judge(self.clock.checked_sub(LONGEST))
+        self.sweeps.due(Duration::from_secs(1)).map(|now| self.judge(now.checked_sub(LONGEST))).unwrap_or_default()
     }
 
     /// Decides everything that is left, and checks the shadows at the end.
     fn settled(&mut self, quiet: &Quiet) -> Judged {
-        let end = quiet.at.max(self.clock);
+        let end = self.sweeps.end(quiet);
         let mut judged = self.judge(Some(end));
         for (thing, desired, ..) in &quiet.shadows {
             if let Some(device) = self.devices.get_mut(thing) {
@@ -156,7 +151,7 @@ impl Book for Register {
 
 impl Register {
     pub(crate) fn new(oracle: ThermostatOracle) -> Self {
-        Self { oracle, devices: HashMap::new(), clock: Duration::ZERO, swept: Duration::ZERO }
+        Self { oracle, devices: HashMap::new(), sweeps: Sweeps::default() }
     }
 
     pub(crate) fn device(&self, thing: &str) -> Option<&Device> {
