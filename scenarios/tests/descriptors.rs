@@ -25,6 +25,6 @@ async fn a_generator_without_files_for_timers_or_connections_ends_with_that_erro
     setrlimit(Resource::Nofile, Rlimit { current: Some(128), maximum: Some(128) }).unwrap();
     // A timer and a connection each: whichever is opened when no file is left gives the error.
     let error = ends(150).await;
-    assert!(matches!(error, TrafficError::Timer(_) | TrafficError::Connections(_)), "{error}");
+    assert!(matches!(error, TrafficError::OpenFiles(_)), "{error}");
     assert!(error.to_string().contains("ulimit -n"), "{error}");
 }

@@ -57,8 +57,7 @@ fn run_with_few_descriptors(answers: Answers) -> Outcome {
 fn a_generator_without_descriptors_blames_itself() {
     let outcome = run_with_few_descriptors(Answers::Always(Answer::After(Duration::from_secs(1), 200)));
     let last = outcome.stderr.lines().last().unwrap_or_default();
-    let says =
-        "error: the load generator cannot open more connections; raise the limit on open files (`ulimit -n`) or lower `longest-journey`: ";
+    let says = "error: the load generator cannot open more connections or timers; raise the limit on open files (`ulimit -n`) or lower `longest-journey`: ";
     assert!(outcome.code == 2 && last.starts_with(says), "{}", outcome.story());
     assert!(!outcome.folder.path().join("result.json").exists(), "nothing was measured, so there is no verdict");
 }

@@ -18,10 +18,9 @@ pub enum TrafficError {
         #[source]
         cause: std::io::Error,
     },
-    /// No more files can be opened for connections.
-    #[error("the load generator cannot open more connections; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
-    Connections(#[source] std::io::Error),
-    /// A user cannot wait for its next arrival.
-    #[error("a user of the load generator has no timer; raise the limit on open files (`ulimit -n`) or lower `longest-journey`")]
-    Timer(#[source] std::io::Error),
+    /// No more files can be opened: for a connection, or for the timer on which a user waits for its next arrival.
+    #[error(
+        "the load generator cannot open more connections or timers; raise the limit on open files (`ulimit -n`) or lower `longest-journey`"
+    )]
+    OpenFiles(#[source] std::io::Error),
 }

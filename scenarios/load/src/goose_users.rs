@@ -230,7 +230,7 @@ async fn serve(user: &mut GooseUser, share: &Share) {
     let stage = &*share.stage;
     let mut alarm = match Alarm::new() {
         Ok(alarm) => alarm,
-        Err(error) => return stage.fail(TrafficError::Timer(error)),
+        Err(error) => return stage.fail(TrafficError::OpenFiles(error)),
     };
     if share.system.scenario.keeps_connections()
         && let Ok(Err(error)) = tokio::time::timeout(FIRST_CONNECTION, share.connections.open_one()).await

@@ -188,7 +188,7 @@ impl Stage {
         if let NoAnswer::Connect(error) = error
             && let Some(known @ (Errno::MFILE | Errno::NFILE)) = Errno::from_io_error(error)
         {
-            self.fail(TrafficError::Connections(known.into()));
+            self.fail(TrafficError::OpenFiles(known.into()));
         }
     }
 
@@ -333,7 +333,7 @@ impl Hands<'_> {
             return false;
         }
         tokio::select! {
-            waited = self.alarm.wait_until(begun + due) => waited.map_err(|error| self.stage.fail(TrafficError::Timer(error))).is_ok(),
+            waited = self.alarm.wait_until(begun + due) => waited.map_err(|error| self.stage.fail(TrafficError::OpenFiles(error))).is_ok(),
             () = stopped(self.steps) => false,
         }
     }
