@@ -31,12 +31,12 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use run_folder::addresses::Pool;
-    use scenarios::systems::audit;
+    use run_folder::addresses::{Api, Pool};
+    use scenarios::systems::{audit, clinic, thermostat, users_api};
 
     use super::*;
 
-    fn addresses(pools: &[&str], smtp: &str, functions: &[&str], key: &str) -> Addresses {
+    fn addresses(pools: &[&str], smtp: &str, apis: &[(&str, &str)], key: &str) -> Addresses {
         let text = |text: &str| text.to_owned();
         let pool = |name: &&str| Pool {
             name: text(name),
@@ -45,34 +45,39 @@ mod tests {
             other_client_id: text("o"),
             issuer: text("i"),
         };
+        let api = |(name, stage): &(&str, &str)| {
+            (text(name), Api { address: text("g:1"), host: text("g:1"), stage: text(stage), key: text(key) })
+        };
         Addresses {
             pid: 1,
             gateway: text("g:1"),
+            apis: apis.iter().map(api).collect(),
             services: text("s:2"),
+            sign_in: text("s:2"),
             lambda: text("l:3"),
             mqtt: text("m:4"),
             smtp: text(smtp),
             redis: text(if key.is_empty() { "" } else { "redis://r:6" }),
-            redis_is_foreign: false,
-            api_keys: (!key.is_empty()).then(|| (text(audit::API), text(key))).into_iter().collect(),
             pools: pools.iter().map(pool).collect(),
-            functions: std::iter::once(&"f").chain(functions).map(|name| text(name)).collect(),
+            functions: vec![text("f")],
+            ..Addresses::default()
         }
     }
 
     #[test]
     fn every_system_that_is_up_has_something_to_try_and_no_other() {
-        let users: Vec<_> = System::UsersApi.functions().iter().map(|(name, _)| *name).collect();
+        let stages = users_api::SHAPES.map(|shape| format!("/{}", shape.name()));
+        let users: Vec<_> = users_api::SHAPES.into_iter().map(users_api::Shape::api).zip(stages.iter().map(String::as_str)).collect();
         let tries = [
-            (&["thermostat"][..], "", &[][..], "", "g:1/prod/items"),
-            (&["clinic-external"][..], "", &[], "", "g:1/dev/appointment"),
+            (&["thermostat"][..], "", &[(thermostat::API, "/prod")][..], "", "g:1/prod/items"),
+            (&["clinic-external"][..], "", &[(clinic::API, "/dev")], "", "g:1/dev/appointment"),
             (&["members"][..], "", &[], "", "client-of-members"),
             (&[][..], "t:5", &[], "", "smtp://t:5"),
             (&[][..], "", &users, "", "g:1/users-read-write/users/u-1"),
-            (&[][..], "", &[], "the-key", "g:1/prod/records -H 'x-api-key: the-key'"),
+            (&[][..], "", &[(audit::API, "/prod")], "the-key", "g:1/prod/records -H 'x-api-key: the-key'"),
         ];
-        for (pools, smtp, functions, key, shown) in tries {
-            let text = greeting(&addresses(pools, smtp, functions, key), Duration::from_millis(1234), false);
+        for (pools, smtp, apis, key, shown) in tries {
+            let text = greeting(&addresses(pools, smtp, apis, key), Duration::from_millis(1234), false);
             assert!(text.contains("after 1.2 s: f") && text.contains("http://s:2/brownout"), "{text}");
             for (_, _, _, _, other) in tries {
                 assert_eq!(text.contains(other), other == shown, "{other} in {text}");

@@ -48,7 +48,8 @@ fn timeline() -> Timeline {
 }
 
 fn addresses(gateway: String) -> Addresses {
-    Addresses { gateway, api_keys: BTreeMap::from([(API.to_owned(), KEY.to_owned())]), ..Addresses::default() }
+    let api = Api { address: gateway.clone(), host: gateway, stage: "/prod".into(), key: KEY.into() };
+    Addresses { apis: [(API.to_owned(), api)].into(), ..Addresses::default() }
 }
 
 async fn run(seed: u64) -> (Vec<Exchange>, Vec<(String, Bytes, u16)>, u64) {
@@ -128,7 +129,8 @@ async fn records_are_sent_as_reported_and_unsettled_ones_are_sent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_key_nothing_is_sent() {
     let load = Load { systems: vec![System::Audit.read_load(json!({"rate": "1/s"})).unwrap()], ..Load::default() };
-    let addresses = Addresses { api_keys: BTreeMap::new(), ..addresses("127.0.0.1:9".into()) };
+    let mut addresses = addresses("127.0.0.1:9".into());
+    addresses.apis.get_mut(API).unwrap().key.clear();
     let order = Order {
         load,
         setup: Setup::default(),

@@ -75,8 +75,13 @@ async fn run(seed: u64) -> Ran {
         other_client_id: String::new(),
         issuer: String::new(),
     };
-    let addresses =
-        Addresses { services: cloud.address.to_string(), smtp: mail_server.address.to_string(), pools: vec![pool], ..Addresses::default() };
+    let addresses = Addresses {
+        services: cloud.address.to_string(),
+        sign_in: cloud.address.to_string(),
+        smtp: mail_server.address.to_string(),
+        pools: vec![pool],
+        ..Addresses::default()
+    };
     let share = Share::try_from(0.1).unwrap();
     let mail = MailLoad { rate: Rate(20.0), burst: 10, largest: Size(20_000), malformed: share, without_list: share };
     let users = UsersLoad { rate: Rate(40.0), members: 40, cohorts: vec![1, 5], racers: 4 };

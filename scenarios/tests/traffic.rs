@@ -79,9 +79,12 @@ async fn stack() -> (Server, Server, Arc<Broker>, Addresses) {
         other_client_id: format!("other-{name}"),
         issuer: String::new(),
     };
+    let at = door.address.to_string();
+    let api = |stage: &str| Api { address: at.clone(), host: at.clone(), stage: stage.to_owned(), key: String::new() };
     let addresses = Addresses {
-        gateway: door.address.to_string(),
+        apis: [("ThermostatApi", "/prod"), ("ClinicApi", "/dev")].map(|(name, stage)| (name.to_owned(), api(stage))).into(),
         services: cloud.address.to_string(),
+        sign_in: cloud.address.to_string(),
         mqtt: broker.address.to_string(),
         pools: ["thermostat", "clinic-internal", "clinic-external"].map(pool).to_vec(),
         ..Addresses::default()

@@ -75,7 +75,11 @@ fn load() -> Load {
 
 fn order(gateway: String) -> Order {
     let second = Duration::from_secs(1);
-    let addresses = Addresses { gateway, ..Addresses::default() };
+    let api = |shape: Shape| {
+        let api = Api { address: gateway.clone(), host: gateway.clone(), stage: format!("/{}", shape.name()), key: String::new() };
+        (shape.api().to_owned(), api)
+    };
+    let addresses = Addresses { apis: SHAPES.map(api).into(), ..Addresses::default() };
     Order {
         load: load(),
         setup: Setup::default(),

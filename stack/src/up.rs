@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use faults::Entry;
 use run_folder::Deployment;
+use run_folder::addresses::PASSWORD;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
 use crate::blueprint::{Mapping, Source};
 use crate::invoke::LateInvoke;
+use crate::platform::gateway::Api;
 use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
@@ -116,7 +118,8 @@ impl Up {
         let redis = cache(&settings, &services);
         let mut template = read(deployment, At { services: &format!("http://{}", services.http), cache: &redis })?;
         let names: Vec<_> = template.functions.iter().map(|function| function.name.clone()).collect();
-        let api_keys = template.routes.make_up_keys().map_err(io::Error::other)?;
+        template.routes.make_up_keys().map_err(io::Error::other)?;
+        let apis = template.routes.apis.clone();
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         invoke.put(platform.door());
@@ -124,17 +127,22 @@ impl Up {
             platform.stop().await;
             return Err(why);
         }
+        let gateway = platform.gateway.to_string();
+        let apis = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &gateway))).collect();
         let addresses = Addresses {
             pid: std::process::id(),
-            gateway: platform.gateway.to_string(),
+            gateway,
+            apis,
             services: services.http.to_string(),
+            sign_in: services.http.to_string(),
             lambda: platform.lambda.to_string(),
             mqtt: services.mqtt.to_string(),
             smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
             redis_is_foreign: deployment.has_cache() && settings.redis.is_some(),
             redis,
-            api_keys,
+            certificates: None,
             pools: services.pools.clone(),
+            password: PASSWORD.to_owned(),
             functions: names,
         };
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
@@ -187,6 +195,12 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
         machine.definition.leave_unhandled(deployment.unhandled.get(&machine.name).map(Vec::as_slice).unwrap_or_default());
     }
     Ok(all)
+}
+
+/// An API at the gateway of this machine.
+fn at_gateway(api: &Api, gateway: &str) -> run_folder::addresses::Api {
+    let (stage, key) = (format!("/{}", api.stage), api.keys.iter().find_map(|key| key.value.clone()).unwrap_or_default());
+    run_folder::addresses::Api { address: gateway.to_owned(), host: gateway.to_owned(), stage, key }
 }
 
 /// The address of the cache; empty without a cache.

@@ -40,8 +40,9 @@ impl SystemLoad for GreetingLoad {
 
     async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
         let number = Greeting.numbers().start;
-        let guests = Guests { voice: traffic.voice(number, "/hello-api") };
-        traffic.send(Arc::new(guests), self.rate.0, number, JOURNEY);
+        let api = traffic.order.api(API)?;
+        let guests = Guests { voice: traffic.voice(number, api) };
+        traffic.send(Arc::new(guests), api, self.rate.0, number, JOURNEY);
         Ok(())
     }
 }

@@ -41,5 +41,8 @@ impl UnderTest for Greeting {
     }
 }
 
+/// The API, as the template names it.
+const API: &str = "HelloApi";
+
 /// What its requests are recorded under.
 const ENDPOINT: &str = "greeting GET /hello";

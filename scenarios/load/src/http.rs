@@ -24,12 +24,12 @@ pub async fn once(address: &str, request: Request<Full<Bytes>>) -> Result<(u16, 
         .map_err(|error| TrafficError::Preparation(format!("`{asked}` at `{address}` was not answered: {error}")))
 }
 
-/// A request of JSON.
+/// A request of JSON to `host:port` in the clear, or to `https://host`.
 ///
 /// # Errors
 /// If a name or value is not a valid header.
 pub fn json(address: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Request<Full<Bytes>>, TrafficError> {
-    let mut request = Request::post(path).header("host", address);
+    let mut request = Request::post(path).header("host", address.strip_prefix("https://").unwrap_or(address));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

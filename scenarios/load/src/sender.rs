@@ -51,6 +51,13 @@ impl Origin {
             _ => Self::Tls { host: authority.to_owned(), address: format!("{authority}:443") },
         }
     }
+
+    async fn dial(&self) -> Result<Box<dyn Stream>, NoAnswer> {
+        match self {
+            Self::Plain(address) => Ok(Box::new(connected(address).await?)),
+            Self::Tls { host, address } => Ok(Box::new(tls::client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?)),
+        }
+    }
 }
 
 /// Connections to one address, kept from request to request. The one that was used last is taken first: those that are not needed lie idle
@@ -124,26 +131,30 @@ impl Connections {
     }
 
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
-        match &self.origin {
-            Origin::Plain(address) => handshake(connected(address).await?).await,
-            Origin::Tls { host, address } => {
-                let stream = tls::client(host, connected(address).await?).await.map_err(NoAnswer::Connect)?;
-                handshake(stream).await
-            }
-        }
+        let stream = self.origin.dial().await?;
+        let (connection, task) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Connection)?;
+        tokio::spawn(task);
+        Ok(connection)
     }
+}
+
+/// A connection, with TLS or without.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects to `host:port` in the clear, or to `https://host`.
+///
+/// # Errors
+/// If the connection cannot be made.
+pub async fn dial(address: &str) -> Result<Box<dyn Stream>, NoAnswer> {
+    Origin::read(address).dial().await
 }
 
 async fn connected(address: &str) -> Result<TcpStream, NoAnswer> {
     let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
     stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
     Ok(stream)
-}
-
-async fn handshake(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<SendRequest<Full<Bytes>>, NoAnswer> {
-    let (connection, task) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(NoAnswer::Connection)?;
-    tokio::spawn(task);
-    Ok(connection)
 }
 
 #[cfg(test)]

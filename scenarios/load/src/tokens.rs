@@ -5,8 +5,10 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use run_folder::Addresses;
 use run_folder::addresses::Pool;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::error::TrafficError;
 use crate::http;
@@ -20,6 +22,9 @@ pub struct Tokens {
     /// Proves who its holder is.
     #[serde(alias = "IdToken")]
     pub id_token: String,
+    /// Gives new tokens; not every sign-in gives one.
+    #[serde(alias = "RefreshToken", default)]
+    pub refresh_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -28,29 +33,59 @@ struct SignedIn {
     result: Tokens,
 }
 
-/// Signs `user` in at `client` (Cognito's `InitiateAuth` with `USER_PASSWORD_AUTH`).
-///
-/// # Errors
-/// Where it is not answered with tokens.
-pub async fn sign_in(services: &str, client: &str, user: &str) -> Result<Tokens, TrafficError> {
-    let body = serde_json::json!({
-        "AuthFlow": "USER_PASSWORD_AUTH",
-        "ClientId": client,
-        "AuthParameters": { "USERNAME": user, "PASSWORD": run_folder::addresses::PASSWORD },
-    });
-    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")];
-    let (status, answer) = http::once(services, http::json(services, "/", &headers, body.to_string())?).await?;
-    if status != 200 {
-        return Err(TrafficError::Preparation(format!("the sign-in of `{user}` was answered with {status}")));
-    }
-    let signed_in: SignedIn = serde_json::from_slice(&answer)
-        .map_err(|error| TrafficError::Preparation(format!("the sign-in of `{user}` was answered with something else: {error}")))?;
-    Ok(signed_in.result)
+/// Where users sign in, and with which password. It has no `Debug`, so that the password cannot be printed by accident.
+#[derive(Clone)]
+pub struct SignIn {
+    address: String,
+    password: String,
 }
 
-/// Tokens of `user` whose time is over; `None` where the target cannot make them.
-pub async fn expired(services: &str, pool: &Pool, user: &str) -> Option<Tokens> {
-    let body = serde_json::json!({ "pool": pool.name, "client": pool.client_id, "user": user });
+impl SignIn {
+    /// As these addresses say.
+    pub fn at(addresses: &Addresses) -> Self {
+        Self { address: addresses.sign_in.clone(), password: addresses.password.clone() }
+    }
+
+    /// The body of a sign-in of `user` at `client`.
+    pub fn body(&self, client: &str, user: &str) -> Value {
+        json!({
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "ClientId": client,
+            "AuthParameters": { "USERNAME": user, "PASSWORD": self.password },
+        })
+    }
+
+    /// Signs `user` in at `client` (Cognito's `InitiateAuth` with `USER_PASSWORD_AUTH`).
+    ///
+    /// # Errors
+    /// Where it is not answered with tokens.
+    pub async fn tokens(&self, client: &str, user: &str) -> Result<Tokens, TrafficError> {
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")];
+        let request = http::json(&self.address, "/", &headers, self.body(client, user).to_string())?;
+        let (status, answer) = http::once(&self.address, request).await?;
+        if status != 200 {
+            let exception = exception(&answer).map(|name| format!(" (`{name}`)")).unwrap_or_default();
+            return Err(TrafficError::Preparation(format!("the sign-in of `{user}` was answered with {status}{exception}")));
+        }
+        let signed_in: SignedIn = serde_json::from_slice(&answer)
+            .map_err(|error| TrafficError::Preparation(format!("the sign-in of `{user}` was answered with something else: {error}")))?;
+        Ok(signed_in.result)
+    }
+}
+
+/// The name of the exception in an answer of AWS JSON.
+fn exception(answer: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    answer.get("__type")?.as_str()?.rsplit('#').next().map(str::to_owned)
+}
+
+/// Tokens of `user` whose time is over; `None` where the target cannot make them, as AWS cannot.
+pub async fn expired(addresses: &Addresses, pool: &Pool, user: &str) -> Option<Tokens> {
+    if !addresses.is_local() {
+        return None;
+    }
+    let services = &addresses.services;
+    let body = json!({ "pool": pool.name, "client": pool.client_id, "user": user });
     let request = http::json(services, "/brownout/expired-token", &[("content-type", "application/json")], body.to_string()).ok()?;
     let (status, answer) = http::once(services, request).await.ok()?;
     if status == 200 { serde_json::from_slice(&answer).ok() } else { None }

@@ -31,6 +31,10 @@ async fn gateway(status: u16) -> String {
     address
 }
 
+fn api(address: String) -> Api {
+    Api { address, stage: "/hello-api".into(), ..Api::default() }
+}
+
 /// How often its rule was checked and broken where the gateway answers with this status.
 async fn judged(status: u16) -> (u64, usize) {
     let greeting: GreetingLoad = serde_json::from_str(r#"{"rate": "40/s"}"#).unwrap();
@@ -41,7 +45,7 @@ async fn judged(status: u16) -> (u64, usize) {
         arrivals: Arrivals::Constant,
         timeline: Timeline { warm_up: Duration::ZERO, baseline: half, arming: Duration::ZERO, fault: half, recovery: Duration::ZERO },
         seed: 7,
-        addresses: Addresses { gateway: gateway(status).await, ..Addresses::default() },
+        addresses: Addresses { apis: [("HelloApi".to_owned(), api(gateway(status).await))].into(), ..Addresses::default() },
         goose_report: None,
         journeys: JourneyTime::default(),
     };

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use load::{Arrivals, Endpoint, Journey, JourneyTime, Timeline};
+use load::{Arrivals, Endpoint, Journey, JourneyTime, Timeline, TrafficError};
 use run_folder::Addresses;
+use run_folder::addresses::{Api, Pool};
 
 use crate::invariants::cedar::OracleError;
 use crate::invariants::r1_right_statuses::right_statuses;
@@ -89,6 +90,22 @@ pub struct Order {
 }
 
 impl Order {
+    /// The API called `name` in the template.
+    ///
+    /// # Errors
+    /// If the stack has none of that name.
+    pub(crate) fn api(&self, name: &str) -> Result<&Api, TrafficError> {
+        self.addresses.api(name).ok_or_else(|| TrafficError::Preparation(format!("the stack has no API `{name}`")))
+    }
+
+    /// The user pool called `name`.
+    ///
+    /// # Errors
+    /// If the stack has none of that name.
+    pub(crate) fn pool(&self, name: &str) -> Result<&Pool, TrafficError> {
+        self.addresses.pool(name).ok_or_else(|| TrafficError::Preparation(format!("the stack has no user pool `{name}`")))
+    }
+
     /// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
     pub(crate) fn users(&self, rate: f64, journey: Journey) -> usize {
         self.journeys.users(rate, journey)

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use load::open_model::{Scenario, System};
 use load::{Journey, Schedule, TrafficError};
 use run_folder::Seen;
+use run_folder::addresses::Api;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
@@ -44,17 +45,23 @@ impl<'a> Preparation<'a> {
         Self { order, events, tasks: JoinSet::new(), systems: Vec::new(), companions: Vec::new() }
     }
 
-    /// Tells of requests to an API at the gateway. `number` is one of the system's own.
-    pub(crate) fn voice(&self, number: u64, stage: &'static str) -> Voice {
-        let Order { seed, addresses, .. } = self.order;
-        Voice { events: self.events.clone(), seed: *seed, system: number, gateway: addresses.gateway.clone(), stage, stamped: false }
+    /// Tells of requests to an API. `number` is one of the system's own.
+    pub(crate) fn voice(&self, number: u64, api: &Api) -> Voice {
+        voice(self.order, &self.events, number, api)
     }
 
-    /// Sends a scenario's requests to the gateway at a rate.
-    pub(crate) fn send(&mut self, scenario: Arc<dyn Scenario>, rate: f64, number: u64, journey: Journey) {
+    /// Sends a scenario's requests to an API at a rate.
+    pub(crate) fn send(&mut self, scenario: Arc<dyn Scenario>, api: &Api, rate: f64, number: u64, journey: Journey) {
         let order = self.order;
         let schedule = Schedule::new(order.arrivals, rate, order.timeline.end(), order.seed, number);
-        let (users, address) = (order.users(rate, journey), order.addresses.gateway.clone());
-        self.systems.push(System { scenario, schedule: Arc::new(schedule), users, address });
+        let users = order.users(rate, journey);
+        self.systems.push(System { scenario, schedule: Arc::new(schedule), users, address: api.address.clone() });
     }
+}
+
+/// Tells of requests to an API of the stack.
+pub(crate) fn voice(order: &Order, events: &UnboundedSender<Event>, number: u64, api: &Api) -> Voice {
+    // API Gateway at AWS takes the time in a trace id for the time of the request.
+    let stamped = !order.addresses.is_local();
+    Voice { events: events.clone(), seed: order.seed, system: number, host: api.host.clone(), stage: api.stage.clone(), stamped }
 }

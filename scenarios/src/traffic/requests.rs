@@ -31,8 +31,14 @@ pub(crate) fn systems(order: &Order, events: &UnboundedSender<Event>) -> Vec<Sys
 
 fn system(order: &Order, load: &RequestLoad, number: u64, events: &UnboundedSender<Event>) -> System {
     // Stamped: X-Ray and API Gateway take the time in a trace id for the time of the request.
-    let voice =
-        Voice { events: events.clone(), seed: order.seed, system: number, gateway: load.endpoint.host.clone(), stage: "", stamped: true };
+    let voice = Voice {
+        events: events.clone(),
+        seed: order.seed,
+        system: number,
+        host: load.endpoint.host.clone(),
+        stage: String::new(),
+        stamped: true,
+    };
     let schedule = Schedule::new(order.arrivals, load.rate, order.timeline.end(), order.seed, number);
     let scenario = Requests { voice, load: load.clone() };
     let users = order.users(load.rate, JOURNEY);

@@ -20,9 +20,10 @@ pub(crate) struct Voice {
     pub(crate) seed: u64,
     /// Keeps the trace ids of the systems apart.
     pub(crate) system: u64,
-    /// `host:port` to which the requests go.
-    pub(crate) gateway: String,
-    pub(crate) stage: &'static str,
+    /// The value of the header `Host`.
+    pub(crate) host: String,
+    /// What every path begins with.
+    pub(crate) stage: String,
     /// Whether the trace ids tell when they were made: a trigger reads the time of a sign-in there.
     pub(crate) stamped: bool,
 }
@@ -52,7 +53,7 @@ impl Voice {
         let mut request = Request::builder()
             .method(line.method)
             .uri(format!("{}{}", self.stage, line.path))
-            .header("host", self.gateway.as_str())
+            .header("host", self.host.as_str())
             .header("x-amzn-trace-id", format!("Root={root}"));
         for (name, value) in &line.headers {
             request = request.header(*name, *value);

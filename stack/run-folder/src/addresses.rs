@@ -1,6 +1,7 @@
 //! The addresses and keys of a running stack. A process that can read this file can call the stack.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,16 +13,23 @@ pub const PASSWORD: &str = "Brownout-1!";
 pub struct Addresses {
     /// The process that serves them.
     pub pid: u32,
-    /// The HTTP gateway, `host:port`. The thermostats' and the audit's APIs are at `/prod`, the
-    /// clinic's at `/dev`, the shapes of the users API at `/users-per-verb`, `/users-one` and
-    /// `/users-read-write`.
+    /// The HTTP gateway on this machine, `host:port`; empty if the stack is elsewhere.
     pub gateway: String,
-    /// All cloud services at one address, `host:port`: the value of `AWS_ENDPOINT_URL`.
+    /// The HTTP APIs by their names in the template.
+    #[serde(default)]
+    pub apis: BTreeMap<String, Api>,
+    /// All cloud services at one address on this machine, `host:port`: the value of `AWS_ENDPOINT_URL`; empty if the stack is elsewhere.
     pub services: String,
-    /// The Lambda Invoke API, `host:port`.
+    /// Where users sign in: `host:port` in the clear, or `https://host`.
+    #[serde(default)]
+    pub sign_in: String,
+    /// The Lambda Invoke API on this machine, `host:port`; empty if the stack is elsewhere.
     pub lambda: String,
-    /// The MQTT broker with the shadows, `host:port`.
+    /// The MQTT broker with the shadows: `host:port` in the clear, or `mqtts://host:port`.
     pub mqtt: String,
+    /// The folder of the certificates with which devices connect, if they connect over TLS.
+    #[serde(default)]
+    pub certificates: Option<PathBuf>,
     /// The SMTP address for incoming mail, `host:port`; empty if no running system takes mail.
     #[serde(default)]
     pub smtp: String,
@@ -32,14 +40,27 @@ pub struct Addresses {
     /// faulted.
     #[serde(default)]
     pub redis_is_foreign: bool,
-    /// The keys of the APIs that require one (`x-api-key`), by the API names in the template. Every
-    /// start makes new keys.
-    #[serde(default, rename = "api-keys")]
-    pub api_keys: BTreeMap<String, String>,
     /// The user pools.
     pub pools: Vec<Pool>,
+    /// The password of every user who is there for the load.
+    #[serde(default)]
+    pub password: String,
     /// The deployed functions.
     pub functions: Vec<String>,
+}
+
+/// An HTTP API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Api {
+    /// Where to connect: `host:port` in the clear, or `https://host`.
+    pub address: String,
+    /// The value of the header `Host`.
+    pub host: String,
+    /// What every path begins with, such as `/prod`; empty at a domain of the API's own.
+    pub stage: String,
+    /// The key (`x-api-key`) of an API that requires one; empty otherwise.
+    #[serde(default)]
+    pub key: String,
 }
 
 /// A user pool and its app clients.
@@ -51,7 +72,7 @@ pub struct Pool {
     pub id: String,
     /// The client that the functions accept.
     pub client_id: String,
-    /// Another client of the same pool, whose tokens the functions must not accept.
+    /// Another client of the same pool, whose tokens the functions must not accept; empty if there is none.
     pub other_client_id: String,
     /// The value of `iss`; the keys are at `<issuer>/.well-known/jwks.json`.
     pub issuer: String,
@@ -84,6 +105,16 @@ impl Addresses {
     /// The addresses for functions deployed elsewhere: no part of them runs on this machine.
     pub fn elsewhere<'a>(functions: impl Iterator<Item = &'a str>) -> Self {
         Self { pid: std::process::id(), functions: functions.map(str::to_owned).collect(), ..Self::default() }
+    }
+
+    /// The API called `name` in the template.
+    pub fn api(&self, name: &str) -> Option<&Api> {
+        self.apis.get(name)
+    }
+
+    /// Whether the stack is on this machine, where services tell and do more than AWS's.
+    pub const fn is_local(&self) -> bool {
+        !self.services.is_empty()
     }
 
     /// The pool called `name`.

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use faults::Trigger;
 use run_folder::Addresses;
+use run_folder::addresses::Api;
 
 use super::under_test::{How, UnderTest, Weakness, experiments};
 
@@ -52,11 +53,10 @@ impl UnderTest for Audit {
     }
 
     fn example(&self, a: &Addresses) -> Option<String> {
-        let key = a.api_keys.get(API)?;
+        let Api { address, stage, key, .. } = a.api(API)?;
         Some(format!(
-            "  curl -i http://{}/prod{PATH} -H 'x-api-key: {key}' -d '{{\"sourceTransactionID\":\"one\",\"sourceSystem\":\"till\",\\\n    \
-             \"occurredAt\":\"2026-01-31T12:00:00Z\",\"contentType\":\"text/plain\",\"content\":\"aGVsbG8=\"}}'\n\n",
-            a.gateway
+            "  curl -i http://{address}{stage}{PATH} -H 'x-api-key: {key}' -d '{{\"sourceTransactionID\":\"one\",\"sourceSystem\":\"till\",\\\n    \
+             \"occurredAt\":\"2026-01-31T12:00:00Z\",\"contentType\":\"text/plain\",\"content\":\"aGVsbG8=\"}}'\n\n"
         ))
     }
 
@@ -65,7 +65,7 @@ impl UnderTest for Audit {
     }
 }
 
-/// The REST API, as named in [`run_folder::Addresses::api_keys`].
+/// The REST API, as the template names it.
 pub const API: &str = "AuditApi";
 
 /// The path under the API's stage that records are sent to.

@@ -9,7 +9,7 @@ use run_folder::{Addresses, Deployment};
 use serde_json::{Value, json};
 
 use super::traffic::journeys::{Clinic as People, JOURNEY};
-use super::{APPOINTMENTS, Appointment, Clinic, ClinicLoad, NAMESAKES, POLICY_STORE, Pool, TABLE, USERS, policies, probes, rules};
+use super::{API, APPOINTMENTS, Appointment, Clinic, ClinicLoad, NAMESAKES, POLICY_STORE, Pool, TABLE, USERS, policies, probes, rules};
 use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;
 use crate::systems::load::{Probed, Setup, SystemLoad, template};
@@ -52,13 +52,17 @@ impl SystemLoad for ClinicLoad {
 
     async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
         let number = Clinic.numbers().start;
-        let (people, stock) = People::prepare(traffic.voice(number, "/dev"), traffic.order, self.rate.0).await?;
+        let api = traffic.order.api(API)?;
+        let (people, stock) = People::prepare(traffic.voice(number, api), traffic.order, self.rate.0).await?;
         traffic.tasks.spawn(stock.keep_filled());
-        traffic.send(Arc::new(people), self.rate.0, number, JOURNEY);
+        traffic.send(Arc::new(people), api, self.rate.0, number, JOURNEY);
         Ok(())
     }
 
     async fn probe(&self, addresses: &Addresses, setup: &Setup) -> Vec<Probed> {
+        if !addresses.is_local() {
+            return Vec::new();
+        }
         probes::all(addresses, setup.authorizer_cache).await.map(|probed| probed.map_err(Into::into)).into()
     }
 }

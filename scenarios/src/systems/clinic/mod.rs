@@ -54,8 +54,8 @@ impl UnderTest for Clinic {
     }
 
     fn example(&self, a: &Addresses) -> Option<String> {
-        let request = "dev/appointment/PI-T123 -H \"Authorization: Bearer $TOKEN\" -H 'ClientType: external'";
-        a.pool(Pool::External.name()).map(|pool| by_hand::asked(a, pool, "Dave", "IdToken", request))
+        let request = "/appointment/PI-T123 -H \"Authorization: Bearer $TOKEN\" -H 'ClientType: external'";
+        by_hand::asked(a, (API, Pool::External.name()), "Dave", "IdToken", request)
     }
 
     fn numbers(&self) -> Range<u64> {
@@ -81,6 +81,9 @@ const GETS: f64 = 1.02;
 
 /// The namespace of the Cedar entities.
 pub const NAMESPACE: &str = "Clinic";
+
+/// The REST API, as the template names it.
+pub const API: &str = "ClinicApi";
 
 /// The table of appointments.
 pub const TABLE: &str = "AppointmentsTable";

@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::systems::clinic::{Pool, REVOCABLE, TABLE};
+use crate::systems::clinic::{API, Pool, REVOCABLE, TABLE};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use load::tokens::SignIn;
 use run_folder::Addresses;
-use run_folder::addresses::PASSWORD;
 use serde_json::{Value, json};
 
 use crate::exchange::Probe;
@@ -30,6 +30,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Why a probe could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
+    /// The stack has no API of the clinic.
+    #[error("the stack has no API `{API}`")]
+    NoApi,
     /// A service or the gateway did not answer.
     #[error("{0} did not answer: {1}")]
     NoAnswer(&'static str, String),
@@ -132,7 +135,8 @@ impl<'a> Prober<'a> {
     }
 
     async fn look(&self, token: &str, pool: Pool, appointment: &str) -> Result<u16, ProbeError> {
-        let request = Request::get(format!("http://{}/dev/appointment/{appointment}", self.addresses.gateway))
+        let api = self.addresses.api(API).ok_or(ProbeError::NoApi)?;
+        let request = Request::get(format!("http://{}{}/appointment/{appointment}", api.address, api.stage))
             .header("authorization", format!("Bearer {token}"))
             .header("clienttype", pool.client_type())
             .body(Full::default());
@@ -141,11 +145,7 @@ impl<'a> Prober<'a> {
 
     async fn sign_in(&self, pool: Pool, user: &str) -> Result<String, ProbeError> {
         let client = self.addresses.pool(pool.name()).ok_or(ProbeError::NoToken(pool.name()))?;
-        let body = json!({
-            "AuthFlow": "USER_PASSWORD_AUTH",
-            "ClientId": client.client_id,
-            "AuthParameters": { "USERNAME": user, "PASSWORD": PASSWORD },
-        });
+        let body = SignIn::at(self.addresses).body(&client.client_id, user);
         let target = [("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth"), ("content-type", "application/x-amz-json-1.1")];
         let (_, answer) = self.post("the user pool", "/", &target, &body).await?;
         let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
@@ -200,7 +200,7 @@ mod tests {
     use hyper::server::conn::http1;
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
-    use run_folder::addresses::Pool as PoolAddress;
+    use run_folder::addresses::{Api, Pool as PoolAddress};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
 
@@ -231,7 +231,12 @@ mod tests {
         });
         let (name, text) = (Pool::Internal.name().to_owned(), String::new);
         let pool = PoolAddress { name, id: text(), client_id: text(), other_client_id: text(), issuer: text() };
-        let addresses = Addresses { gateway: at.clone(), services: at, pools: vec![pool], ..Addresses::default() };
+        let addresses = Addresses {
+            apis: [(API.to_owned(), Api { address: at.clone(), stage: "/dev".into(), ..Api::default() })].into(),
+            services: at,
+            pools: vec![pool],
+            ..Addresses::default()
+        };
         (addresses, rotated, tasks)
     }
 

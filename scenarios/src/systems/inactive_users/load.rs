@@ -80,13 +80,17 @@ impl SystemLoad for UsersLoad {
     async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
         let systems = traffic::prepare(traffic.order, self, &traffic.events).await?;
         traffic.systems.extend(systems);
-        traffic.companions.push(Box::new(traffic::by_hand::ByHand::new(self.clone(), traffic.events.clone())));
+        if traffic.order.addresses.is_local() {
+            traffic.companions.push(Box::new(traffic::by_hand::ByHand::new(self.clone(), traffic.events.clone())));
+        }
         Ok(())
     }
 
     async fn look(&self, addresses: &Addresses, quiet: &mut Quiet) -> Result<(), TrafficError> {
-        let Members { users, rows } = members::read(addresses).await?;
-        (quiet.users, quiet.rows) = (Some(users), Some(rows));
+        if addresses.is_local() {
+            let Members { users, rows } = members::read(addresses).await?;
+            (quiet.users, quiet.rows) = (Some(users), Some(rows));
+        }
         Ok(())
     }
 }

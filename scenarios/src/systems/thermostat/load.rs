@@ -66,15 +66,19 @@ impl SystemLoad for ThermostatLoad {
     async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
         let number = Thermostat.numbers().start;
         let convergence = Arc::new(Convergence::default());
-        let people = Thermostats::prepare(traffic.voice(number, "/prod"), traffic.order, self.homes, Arc::clone(&convergence)).await?;
+        let api = traffic.order.api(API)?;
+        let people = Thermostats::prepare(traffic.voice(number, api), traffic.order, self.homes, Arc::clone(&convergence)).await?;
         let dies = traffic.order.setup.weaknesses.iter().any(|name| name == DIES_ON_REJECT);
         let devices = Devices::connect(traffic.order, self.homes, dies, traffic.events.clone(), convergence).await?;
         traffic.companions.push(Box::new(devices));
-        traffic.send(Arc::new(people), self.rate.0, number, JOURNEY);
+        traffic.send(Arc::new(people), api, self.rate.0, number, JOURNEY);
         Ok(())
     }
 
     async fn at_rest(&self, addresses: &Addresses, quiet: &mut Quiet) -> Result<bool, TrafficError> {
+        if !addresses.is_local() {
+            return Ok(true);
+        }
         quiet.shadows = shadows::read(&addresses.services, &things(self.homes)).await?;
         let follows =
             |(_, desired, reported, _): &shadows::Shadow| desired.temperature.is_none() || desired.temperature == reported.temperature;

@@ -61,8 +61,8 @@ impl UnderTest for Thermostat {
     }
 
     fn example(&self, a: &Addresses) -> Option<String> {
-        let request = "prod/items -H \"Authorization: Bearer $TOKEN\"";
-        a.pool(POOL).map(|pool| by_hand::asked(a, pool, "john_doe", "AccessToken", request))
+        let request = "/items -H \"Authorization: Bearer $TOKEN\"";
+        by_hand::asked(a, (API, POOL), "john_doe", "AccessToken", request)
     }
 
     fn numbers(&self) -> Range<u64> {
@@ -84,6 +84,9 @@ pub const NAMESPACE: &str = "AwsIotAvpWebApp";
 
 /// The table of device owners.
 pub const TABLE: &str = "UserMappingTable";
+
+/// The REST API, as the template names it.
+pub const API: &str = "ThermostatApi";
 
 /// The user pool.
 pub const POOL: &str = "thermostat";

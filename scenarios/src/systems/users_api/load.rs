@@ -41,7 +41,7 @@ impl SystemLoad for UsersApiLoad {
     }
 
     async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError> {
-        traffic.systems.extend(traffic::systems(traffic.order, self, &traffic.events));
+        traffic.systems.extend(traffic::systems(traffic.order, self, &traffic.events)?);
         Ok(())
     }
 }

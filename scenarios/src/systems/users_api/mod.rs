@@ -11,6 +11,7 @@ use std::ops::Range;
 use faults::Trigger;
 use reports::measurements::{Deployment, Route};
 use run_folder::Addresses;
+use run_folder::addresses::Api;
 
 use super::under_test::{How, UnderTest, Weakness, experiments};
 
@@ -86,11 +87,12 @@ impl UnderTest for UsersApi {
     fn example(&self, a: &Addresses) -> Option<String> {
         let body = r#"{"id":"u-1","name":"Jane","email":"jane@example.com"}"#;
         let create = |shape: Shape| {
-            let shape = shape.name();
-            format!("  curl -i http://{0}/{shape}/users -d '{body}'\n  curl -i http://{0}/{shape}/users/u-1\n", a.gateway)
+            let Api { address, stage, .. } = a.api(shape.api())?;
+            let at = format!("http://{address}{stage}/users");
+            Some(format!("  curl -i {at} -d '{body}'\n  curl -i {at}/u-1\n"))
         };
-        let is_up = self.functions().iter().all(|(name, _)| a.functions.iter().any(|up| up == name));
-        is_up.then(|| SHAPES.map(create).concat() + "\n")
+        let tries: Option<String> = SHAPES.into_iter().map(create).collect();
+        tries.map(|tries| tries + "\n")
     }
 
     fn numbers(&self) -> Range<u64> {
@@ -162,6 +164,15 @@ impl Shape {
             Self::PerVerb => "users-per-verb",
             Self::One => "users-one",
             Self::ReadWrite => "users-read-write",
+        }
+    }
+
+    /// Its API, as the template names it.
+    pub const fn api(self) -> &'static str {
+        match self {
+            Self::PerVerb => "UsersPerVerbApi",
+            Self::One => "UsersOneApi",
+            Self::ReadWrite => "UsersReadWriteApi",
         }
     }
 

@@ -14,6 +14,7 @@ use hyper::Request;
 use load::open_model::{Arrival, Carried, Hands, Scenario, Stage, System};
 use load::{Journey, PATIENCE, Schedule, TrafficError, chance};
 use reports::Outcome;
+use run_folder::addresses::Api;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::exchange::{Asked, Record, RecordForm, Said, Verdict};
@@ -25,9 +26,6 @@ use draft::Draft;
 
 /// The endpoint under which the sending of a record is recorded.
 const ENDPOINT: &str = "audit POST /records";
-
-/// The stage of the API.
-const STAGE: &str = "/prod";
 
 /// How long after an answer that does not settle the record it is sent again: twice, then no more.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
@@ -43,8 +41,7 @@ pub(crate) struct Records {
     events: UnboundedSender<Event>,
     seed: u64,
     load: AuditLoad,
-    gateway: String,
-    key: String,
+    api: Api,
     /// Keeps the trace ids of the systems apart.
     number: u64,
 }
@@ -52,33 +49,35 @@ pub(crate) struct Records {
 /// The sources of `load` with their schedule.
 ///
 /// # Errors
-/// If the API's key is not known.
+/// If the stack has no such API, or its key is not known.
 pub(crate) fn system(order: &Order, load: &AuditLoad, number: u64, events: UnboundedSender<Event>) -> Result<System, TrafficError> {
-    let key = order.addresses.api_keys.get(API).cloned();
-    let key = key.ok_or_else(|| TrafficError::Preparation(format!("the stack has no key of `{API}`")))?;
-    let gateway = order.addresses.gateway.clone();
+    let api = order.api(API)?.clone();
+    if api.key.is_empty() {
+        return Err(TrafficError::Preparation(format!("the stack has no key of `{API}`")));
+    }
+    let address = api.address.clone();
     let schedule = Schedule::new(order.arrivals, load.rate.0, order.timeline.end(), order.seed, number);
-    let scenario = Records { events, seed: order.seed, load: load.clone(), gateway: gateway.clone(), key, number };
+    let scenario = Records { events, seed: order.seed, load: load.clone(), api, number };
     let users = order.users(load.rate.0, JOURNEY);
-    Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: gateway })
+    Ok(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address })
 }
 
 impl Records {
     fn request(&self, draft: &Draft, root: &str, content: Content) -> Option<Request<Content>> {
-        let request = Request::post(format!("{STAGE}{PATH}"))
-            .header("host", self.gateway.as_str())
+        let request = Request::post(format!("{}{PATH}", self.api.stage))
+            .header("host", self.api.host.as_str())
             .header("content-type", "application/json")
             .header("x-amzn-trace-id", format!("Root={root}"));
         let request = match draft.form {
             RecordForm::NoKey => request,
             RecordForm::WrongKey => request.header("x-api-key", NO_KEY_OF_OURS),
-            _ => request.header("x-api-key", self.key.as_str()),
+            _ => request.header("x-api-key", self.api.key.as_str()),
         };
         request.body(content).ok()
     }
 
     async fn hand_in(&self, request: Request<Content>, form: RecordForm, stage: &Stage) -> (Outcome, Option<u16>, Option<u16>) {
-        match tokio::time::timeout(PATIENCE, send::send(&self.gateway, request)).await {
+        match tokio::time::timeout(PATIENCE, send::send(&self.api.address, request)).await {
             Ok(Ok((status, _))) => {
                 let is_right = statuses_of_record(form).contains(&status);
                 (if is_right { Outcome::Answered } else { Outcome::Failed }, Some(status), Some(status))

@@ -6,18 +6,16 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use load::sender::NoAnswer;
-use tokio::net::TcpStream;
+use load::sender::{self, NoAnswer};
 
 use crate::systems::audit::traffic::content::Content;
 
 /// How much of a body hyper buffers, besides the kernel's buffer.
 const BUFFER: usize = 64 * 1024;
 
-/// Sends `request` to `host:port` and reads the whole answer.
+/// Sends `request` to `host:port` or `https://host` and reads the whole answer.
 pub(crate) async fn send(address: &str, request: Request<Content>) -> Result<(u16, Bytes), NoAnswer> {
-    let stream = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
-    stream.set_nodelay(true).map_err(NoAnswer::Connect)?;
+    let stream = sender::dial(address).await?;
     let handshake = http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream));
     let (mut connection, task) = handshake.await.map_err(NoAnswer::Connection)?;
     tokio::spawn(task);

@@ -80,15 +80,10 @@ struct Turn {
 impl Clinic {
     /// Signs all users in. The second value keeps the stock of tokens filled while it is polled.
     pub(crate) async fn prepare(voice: Voice, order: &Order, rate: f64) -> Result<(Self, Arc<Stock>), TrafficError> {
-        let services = &order.addresses.services;
-        let client = |user: User| {
-            let name = user.pool.name();
-            let pool = order.addresses.pool(name).ok_or_else(|| TrafficError::Preparation(format!("there is no pool `{name}`")))?;
-            Ok::<_, TrafficError>((user, pool.client_id.clone()))
-        };
+        let client = |user: User| Ok::<_, TrafficError>((user, order.pool(user.pool.name())?.client_id.clone()));
         let users = USERS.into_iter().chain(NAMESAKES).map(client).collect::<Result<Vec<_>, _>>()?;
         // About 5 s worth: 68 of 100 journeys take a fresh token, of one of four users.
-        let stock = Stock::filled(services, users, (rate.ceil() as usize).clamp(4, 200)).await?;
+        let stock = Stock::filled(SignIn::at(&order.addresses), users, (rate.ceil() as usize).clamp(4, 200)).await?;
         let mut bad = Vec::new();
         let forger = Forger::new()?;
         for user in USERS {
@@ -247,20 +242,17 @@ fn permitted(user: User) -> &'static str {
 
 /// The bad tokens of one user; an expired one only if the target can make it.
 async fn bad_tokens(order: &Order, user: User, forger: &Forger) -> Result<Vec<Bad>, TrafficError> {
-    let services = &order.addresses.services;
-    let pool = order.addresses.pool(user.pool.name()).ok_or_else(|| TrafficError::Preparation("a pool is missing".to_owned()))?;
-    let own = tokens::sign_in(services, &pool.client_id, user.name).await?;
-    let of_other_client = tokens::sign_in(services, &pool.other_client_id, user.name).await?;
+    let (pool, sign_in) = (order.pool(user.pool.name())?, SignIn::at(&order.addresses));
+    let own = sign_in.tokens(&pool.client_id, user.name).await?;
+    let of_other_client =
+        if pool.other_client_id.is_empty() { None } else { Some(sign_in.tokens(&pool.other_client_id, user.name).await?) };
     let bad = |what, text| Bad { user, what, text };
-    let expired = tokens::expired(services, pool, user.name).await;
+    let expired = tokens::expired(&order.addresses, pool, user.name).await;
     Ok([bad("signed by another key", forger.forge(&own.id_token)?)]
         .into_iter()
         .chain(expired.map(|tokens| bad("expired", tokens.id_token)))
-        .chain([
-            bad("of another client", of_other_client.id_token),
-            bad("an access token", own.access_token),
-            bad("not a token", "not.a.token".to_owned()),
-        ])
+        .chain(of_other_client.map(|tokens| bad("of another client", tokens.id_token)))
+        .chain([bad("an access token", own.access_token), bad("not a token", "not.a.token".to_owned())])
         .collect())
 }
 

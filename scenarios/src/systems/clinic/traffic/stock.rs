@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::systems::clinic::User;
-use load::{TrafficError, tokens};
+use load::TrafficError;
+use load::tokens::SignIn;
 use tokio::sync::Notify;
 
 /// How long ago a token must have been used first, so that the gateway has certainly cached the
@@ -33,7 +34,7 @@ struct Shelf {
 
 /// The stock.
 pub(crate) struct Stock {
-    services: String,
+    sign_in: SignIn,
     /// Users with the client that they sign in with.
     users: Vec<(User, String)>,
     depth: usize,
@@ -44,15 +45,8 @@ pub(crate) struct Stock {
 
 impl Stock {
     /// A stock filled with `depth` tokens for each user.
-    pub(crate) async fn filled(services: &str, users: Vec<(User, String)>, depth: usize) -> Result<Arc<Self>, TrafficError> {
-        let stock = Arc::new(Self {
-            services: services.to_owned(),
-            users,
-            depth,
-            shelves: Mutex::default(),
-            next_id: AtomicU64::new(0),
-            taken: Notify::new(),
-        });
+    pub(crate) async fn filled(sign_in: SignIn, users: Vec<(User, String)>, depth: usize) -> Result<Arc<Self>, TrafficError> {
+        let stock = Arc::new(Self { sign_in, users, depth, shelves: Mutex::default(), next_id: AtomicU64::new(0), taken: Notify::new() });
         stock.refill().await?;
         Ok(stock)
     }
@@ -124,7 +118,7 @@ impl Stock {
                 return Ok(());
             }
             let sign_ins = wanted.iter().map(|(user, client)| async move {
-                let tokens = tokens::sign_in(&self.services, client, user.name).await?;
+                let tokens = self.sign_in.tokens(client, user.name).await?;
                 let token = Token { id: self.next_id.fetch_add(1, Relaxed), text: tokens.id_token.into() };
                 self.shelves.lock().unwrap_or_else(PoisonError::into_inner).entry(*user).or_default().fresh.push_back(token);
                 Ok::<(), TrafficError>(())

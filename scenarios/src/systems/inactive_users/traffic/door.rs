@@ -7,7 +7,6 @@ use crate::systems::inactive_users::{POOL, TABLE, sub};
 use load::sender::Connections;
 use load::{TrafficError, http};
 use run_folder::Addresses;
-use run_folder::addresses::PASSWORD;
 use run_folder::addresses::Pool;
 use serde_json::{Value, json};
 
@@ -53,6 +52,7 @@ pub(crate) struct Door {
     connections: Connections,
     services: String,
     pool: Pool,
+    password: String,
 }
 
 impl Door {
@@ -60,7 +60,8 @@ impl Door {
     pub(crate) fn new(addresses: &Addresses) -> Result<Self, TrafficError> {
         let pool = addresses.pool(POOL).ok_or_else(|| TrafficError::Preparation(format!("there is no pool `{POOL}`")))?;
         let services = addresses.services.clone();
-        Ok(Self { connections: Connections::new(&services, PATIENCE), services, pool: pool.clone() })
+        let (connections, password) = (Connections::new(&services, PATIENCE), addresses.password.clone());
+        Ok(Self { connections, services, pool: pool.clone(), password })
     }
 
     /// Creates a member who can sign in; an existing one stays unchanged.
@@ -75,7 +76,7 @@ impl Door {
             Err(refused) if refused.is("UsernameExistsException") => return Ok(()),
             Err(refused) => return Err(refused),
         }
-        let body = json!({"UserPoolId": self.pool.id, "Username": user, "Password": PASSWORD, "Permanent": true});
+        let body = json!({"UserPoolId": self.pool.id, "Username": user, "Password": self.password, "Permanent": true});
         self.call(Service::Cognito, "AdminSetUserPassword", &body).await.map(drop)
     }
 
@@ -92,14 +93,6 @@ impl Door {
     async fn of_member(&mut self, operation: &'static str, user: &str) -> Result<(), Refused> {
         let body = json!({"UserPoolId": self.pool.id, "Username": user});
         self.call(Service::Cognito, operation, &body).await.map(drop)
-    }
-
-    /// Signs a member in and returns the refresh token.
-    pub(crate) async fn refresh_token(&mut self, user: &str) -> Result<String, Refused> {
-        let body = sign_in(&self.pool.client_id, user);
-        let answer = self.call(Service::Cognito, "InitiateAuth", &body).await?;
-        let token = answer.pointer("/AuthenticationResult/RefreshToken").and_then(Value::as_str);
-        token.map(str::to_owned).ok_or_else(|| Refused::Silent("InitiateAuth", "it gave no refresh token".to_owned()))
     }
 
     /// Puts a member's row as a sign-in at `signed_in` would have written it; both times in epoch
@@ -136,11 +129,6 @@ impl Door {
         let exception = answer.get("__type").and_then(Value::as_str).and_then(|name| name.rsplit('#').next());
         Err(Refused::Answered { operation, status, exception: exception.unwrap_or("without a name").to_owned() })
     }
-}
-
-/// The body of a sign-in with the password.
-pub(crate) fn sign_in(client: &str, user: &str) -> Value {
-    json!({"AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client, "AuthParameters": {"USERNAME": user, "PASSWORD": PASSWORD}})
 }
 
 /// The body of a refresh.

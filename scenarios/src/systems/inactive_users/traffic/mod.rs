@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use load::chance::Chance;
 use load::deck::Deck;
 use load::open_model::{Arrival, Hands, Scenario, System};
+use load::tokens::SignIn;
 use load::{Journey, Schedule, TrafficError};
 use rand::distr::Distribution;
 use rand_distr::Zipf;
@@ -48,6 +49,7 @@ const PREPARING: usize = 8;
 struct Teller {
     voice: Voice,
     client: String,
+    sign_in: SignIn,
 }
 
 impl Teller {
@@ -84,28 +86,48 @@ pub(crate) fn members(load: &UsersLoad) -> u32 {
     People::new(load).count()
 }
 
-/// Creates the missing members, and signs in those who only refresh from then on.
+/// Signs in the members who only refresh from then on. On this machine it creates the missing members first, and members race against the end of
+/// their row: elsewhere members are seeded, and rows end when the service says.
 pub(crate) async fn prepare(order: &Order, load: &UsersLoad, events: &UnboundedSender<Event>) -> Result<Vec<System>, TrafficError> {
     let people = People::new(load);
     let failed = |refused: Refused| TrafficError::Preparation(format!("the members could not be made ready: {refused}"));
-    let members: Vec<String> = (0..people.count()).map(member).collect();
-    each(order, members, |mut door, user| async move { (door.create(&user).await, door) })
-        .await?
-        .into_iter()
-        .collect::<Result<Vec<()>, _>>()
-        .map_err(failed)?;
-    let refreshers: Vec<String> = (0..people.refreshing()).map(|rank| member(people.refresher(rank))).collect();
-    let tokens = each(order, refreshers, |mut door, user| async move { (door.refresh_token(&user).await, door) }).await?;
-    let tokens = tokens.into_iter().collect::<Result<Vec<String>, _>>().map_err(failed)?;
-    let client = order.addresses.pool(POOL).map(|pool| pool.client_id.clone()).unwrap_or_default();
-    let teller = |system: u64| Teller { voice: voice(order, events, system), client: client.clone() };
-    let racers = racers(order, &people, teller(RACERS));
+    let is_local = order.addresses.is_local();
+    if is_local {
+        let members: Vec<String> = (0..people.count()).map(member).collect();
+        let created = each(order, members, |mut door, user| async move { (door.create(&user).await, door) }).await?;
+        created.into_iter().collect::<Result<Vec<()>, _>>().map_err(failed)?;
+    }
+    let (client, sign_in) = (order.pool(POOL)?.client_id.clone(), SignIn::at(&order.addresses));
+    let tokens = refresh_tokens(&people, &client, &sign_in).await?;
+    let teller = |system: u64| Teller { voice: voice(order, events, system), client: client.clone(), sign_in: sign_in.clone() };
+    let racers = if is_local { racers(order, &people, teller(RACERS)) } else { None };
     let scenario = SignIns { teller: teller(SIGN_INS), seed: order.seed, deck: Deck::new(order.seed, &WEIGHTS), people, tokens };
     Ok(std::iter::once(signing_in(order, load, scenario)).chain(racers).collect())
 }
 
+/// The refresh tokens of the members who only refresh, by rank.
+async fn refresh_tokens(people: &People, client: &str, sign_in: &SignIn) -> Result<Vec<String>, TrafficError> {
+    let refreshers: Vec<String> = (0..people.refreshing()).map(|rank| member(people.refresher(rank))).collect();
+    let mut tokens = Vec::with_capacity(refreshers.len());
+    for some in refreshers.chunks(PREPARING) {
+        let given = some.iter().map(|user| async move {
+            let token = sign_in.tokens(client, user).await?.refresh_token;
+            token.ok_or_else(|| TrafficError::Preparation(format!("the sign-in of `{user}` gave no refresh token")))
+        });
+        tokens.extend(futures::future::try_join_all(given).await?);
+    }
+    Ok(tokens)
+}
+
+/// Where members sign in.
+fn address(order: &Order) -> &str {
+    &order.addresses.sign_in
+}
+
 fn voice(order: &Order, events: &UnboundedSender<Event>, system: u64) -> Voice {
-    Voice { events: events.clone(), seed: order.seed, system, gateway: order.addresses.services.clone(), stage: "", stamped: true }
+    let host = address(order);
+    let host = host.strip_prefix("https://").unwrap_or(host).to_owned();
+    Voice { events: events.clone(), seed: order.seed, system, host, stage: String::new(), stamped: true }
 }
 
 /// Runs `work` for each user over a few parallel connections; the results are in the order of the
@@ -143,7 +165,7 @@ fn signing_in(order: &Order, load: &UsersLoad, scenario: SignIns) -> System {
     let bursts = times.into_iter().flat_map(|at| std::iter::repeat_n(at, burst));
     let schedule = Schedule::new(order.arrivals, load.rate.0, timeline.end(), order.seed, SIGN_INS).with(bursts);
     let users = order.users(load.rate.0, JOURNEY) + burst.min(1_000);
-    System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: order.addresses.services.clone() }
+    System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: address(order).to_owned() }
 }
 
 fn racers(order: &Order, people: &People, teller: Teller) -> Option<System> {
@@ -157,7 +179,7 @@ fn racers(order: &Order, people: &People, teller: Teller) -> Option<System> {
     let users = order.users(racers.len() as f64 / order.timeline.fault.as_secs_f64().max(1.0), JOURNEY);
     let schedule = Schedule::Drawn(Vec::new()).with(times);
     let scenario = Racers { teller, racers };
-    Some(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: order.addresses.services.clone() })
+    Some(System { scenario: Arc::new(scenario), schedule: Arc::new(schedule), users, address: address(order).to_owned() })
 }
 
 impl SignIns {
@@ -171,7 +193,7 @@ impl SignIns {
             return Some((member(self.people.refresher(rank)), by, door::refresh(&self.teller.client, token)));
         }
         let user = member(self.people.signer(rank(self.people.signing_in())?));
-        let body = door::sign_in(&self.teller.client, &user);
+        let body = self.teller.sign_in.body(&self.teller.client, &user);
         Some((user, SignInBy::Password, body))
     }
 }
@@ -204,7 +226,7 @@ impl Scenario for Racers {
 
     async fn journey(&self, arrival: Arrival, hands: &mut Hands<'_>) {
         let Some(user) = usize::try_from(arrival.number).ok().and_then(|n| self.racers.get(n)).cloned() else { return };
-        let body = door::sign_in(&self.teller.client, &user);
+        let body = self.teller.sign_in.body(&self.teller.client, &user);
         self.teller.say(hands, arrival, user, SignInBy::Password, body).await;
     }
 }
@@ -213,6 +235,8 @@ impl Scenario for Racers {
 mod tests {
     use std::collections::BTreeMap;
 
+    use run_folder::Addresses;
+
     use super::*;
     use crate::units::Rate;
 
@@ -220,9 +244,15 @@ mod tests {
         let load = UsersLoad { rate: Rate(10.0), members, cohorts: vec![], racers: 0 };
         let people = People::new(&load);
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let voice = Voice { events, seed: 7, system: 2, gateway: String::new(), stage: "", stamped: true };
+        let voice = Voice { events, seed: 7, system: 2, host: String::new(), stage: String::new(), stamped: true };
         let tokens = (0..people.refreshing()).map(|rank| format!("token-{rank}")).collect();
-        SignIns { teller: Teller { voice, client: "c".into() }, seed: 7, deck: Deck::new(7, &WEIGHTS), people, tokens }
+        SignIns {
+            teller: Teller { voice, client: "c".into(), sign_in: SignIn::at(&Addresses::default()) },
+            seed: 7,
+            deck: Deck::new(7, &WEIGHTS),
+            people,
+            tokens,
+        }
     }
 
     #[test]

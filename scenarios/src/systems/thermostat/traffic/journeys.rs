@@ -78,21 +78,19 @@ impl Thermostats {
         convergence: Arc<Convergence>,
     ) -> Result<Self, TrafficError> {
         let homes = homes(count);
-        let services = &order.addresses.services;
-        let pool =
-            order.addresses.pool("thermostat").ok_or_else(|| TrafficError::Preparation("there is no pool `thermostat`".to_owned()))?;
+        let (pool, sign_in) = (order.pool("thermostat")?, &SignIn::at(&order.addresses));
         let users: Vec<String> = homes.iter().flat_map(|home| home.users().map(ToOwned::to_owned)).collect();
         let mut signed_in = HashMap::new();
         for some in users.chunks(16) {
             let entries = some.iter().map(|user| async move {
-                Ok::<_, TrafficError>((user.clone(), tokens::sign_in(services, &pool.client_id, user).await?.access_token))
+                Ok::<_, TrafficError>((user.clone(), sign_in.tokens(&pool.client_id, user).await?.access_token))
             });
             signed_in.extend(futures::future::try_join_all(entries).await?);
         }
         let first = homes.first().ok_or_else(|| TrafficError::Preparation("there are no homes".to_owned()))?;
         let own = signed_in.get(&first.john).cloned().unwrap_or_default();
         let forged = Forger::new()?.forge(&own)?;
-        let expired = tokens::expired(services, pool, &first.john).await;
+        let expired = tokens::expired(&order.addresses, pool, &first.john).await;
         let bad = bad_variants(forged, expired);
         Ok(Self { voice, deck: Deck::new(order.seed, &WEIGHTS), homes, tokens: signed_in, bad, sets: Mutex::default(), convergence })
     }
