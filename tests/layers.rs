@@ -26,7 +26,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("extension", &["faults", "timer"]),
     ("plan-fetcher", &["faults"]),
     ("load", &["reports", "run-folder", "timer"]),
-    ("protocol", &["exports", "faults"]),
+    ("protocol", &["exports", "faults", "run-folder"]),
     ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
     ("stack", &["dates", "faults", "run-folder", "states", "timer"]),

@@ -256,7 +256,7 @@ fn done(answer: Answer) -> Result<(), TargetError> {
 fn unexpected(answer: Answer) -> TargetError {
     TargetError::Down(match answer {
         Answer::Failed(why) => why,
-        Answer::Done | Answer::Observed(_) | Answer::Restored(_) => format!("`{PROGRAM}` gave the answer to another request"),
+        Answer::Done | Answer::Observed(_) | Answer::Restored(_) | Answer::Resolved(_) => format!("`{PROGRAM}` gave the answer to another request"),
     })
 }
 

@@ -11,8 +11,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 mod finding;
+mod named_stack;
 
 pub use finding::Finding;
+pub use named_stack::{Resolve, Resolved, Seed, Unseed};
 
 /// The program that calls AWS; it is in the same folder as the command.
 pub const PROGRAM: &str = "brownout-aws";
@@ -29,6 +31,12 @@ pub enum Task {
     Recover(Recover),
     /// `brownout run`: answer [`Request`]s, and restore everything when standard input ends.
     Run(Run),
+    /// `--stack`: find what a CloudFormation stack consists of, with one [`Answer`]; nothing is changed.
+    Resolve(Resolve),
+    /// `brownout seed`: create the data that a load needs, and print what was created.
+    Seed(Box<Seed>),
+    /// `brownout unseed`: delete what `brownout seed` created, and print it.
+    Unseed(Unseed),
 }
 
 /// A checked experiment on deployed functions.
@@ -132,6 +140,8 @@ pub enum Answer {
     Observed(Observed),
     /// The answer to the end of standard input: everything that could be restored is.
     Restored(Restored),
+    /// The answer to [`Task::Resolve`].
+    Resolved(Box<Resolved>),
 }
 
 /// What was observed.

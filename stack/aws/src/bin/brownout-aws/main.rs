@@ -60,6 +60,7 @@ async fn carry_out() -> Result<u8, Box<dyn Error>> {
         Task::Doctor(plan) => Ok(doctor::doctor(&plan).await),
         Task::Recover(recover) => recover::recover(&recover).await,
         Task::Run(run) => run::run(&run, requests).await,
+        Task::Resolve(_) | Task::Seed(_) | Task::Unseed(_) => Err("stacks cannot be named yet".into()),
     }
 }
 
