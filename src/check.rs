@@ -4,14 +4,20 @@ use engine::check::power;
 use engine::file::{Wrong, line_and_column};
 use engine::{Plan, shipped};
 
-/// Checks experiments and prints what is wrong with each; the exit code is 0 or 2.
-pub fn check(experiments: &[String]) -> u8 {
+use crate::cli::Target;
+
+/// Checks experiments and prints what is wrong with each; the exit code is 0 or 2. For AWS it prints
+/// which rules can be checked there, too.
+pub fn check(experiments: &[String], target: Target) -> u8 {
     let mut code = 0;
     for wanted in experiments {
         match read(wanted) {
             Ok(plan) => {
                 println!("{wanted}: ok: {}", plan.question);
                 power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
+                if target == Target::Aws && !on_aws(wanted, &plan) {
+                    code = crate::exit::COULD_NOT_RUN;
+                }
             }
             Err(complaints) => {
                 eprint!("{complaints}");
@@ -20,6 +26,24 @@ pub fn check(experiments: &[String]) -> u8 {
         }
     }
     code
+}
+
+/// Prints what can be checked on AWS, and returns whether the experiment can run there.
+fn on_aws(wanted: &str, plan: &Plan) -> bool {
+    let reasons = if plan.deployed.is_some() { Vec::new() } else { plan.only_local() };
+    for reason in &reasons {
+        eprintln!("error: {wanted}: on AWS: {reason}");
+    }
+    match plan.rules_on_aws() {
+        Ok((checked, unchecked)) => {
+            checked.iter().for_each(|(id, text)| println!("  {id} is checked on AWS: {text}"));
+            unchecked
+                .iter()
+                .for_each(|(id, text)| println!("  {id} is not checked on AWS, where services do not tell what it needs: {text}"));
+        }
+        Err(error) => eprintln!("error: {wanted}: {}", protocol::chain(&error)),
+    }
+    reasons.is_empty()
 }
 
 /// Finds, reads and checks an experiment.

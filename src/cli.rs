@@ -45,18 +45,27 @@ pub enum Command {
         /// Names of experiments that come with brownout, or paths of files
         #[arg(required = true, value_parser = utf8())]
         experiments: Vec<String>,
+        /// Say what can run and be checked there, too
+        #[arg(long, value_enum, default_value = "local")]
+        target: Target,
     },
     /// Show what `run --target aws` would change and call; read-only
     Plan {
-        /// Path of an experiment with `[aws]`
+        /// Name of an experiment that comes with brownout, or path of a file
         #[arg(value_parser = utf8())]
         experiment: String,
+        /// The stack, if the file names none
+        #[command(flatten)]
+        on: OnStack,
     },
-    /// Check this machine, and the account of an experiment with `[aws]`, for what a run needs; every failed check says how to fix it
+    /// Check this machine, and the account of an experiment on AWS, for what a run needs; every failed check says how to fix it
     Doctor {
         /// Path of an experiment
         #[arg(value_parser = utf8())]
         experiment: Option<String>,
+        /// The stack, if the file names none
+        #[command(flatten)]
+        on: OnStack,
     },
     /// Restore functions on AWS that a killed run left changed
     Recover(Recover),
@@ -129,6 +138,9 @@ pub struct Run {
     /// Let AWS FIS start and end the faults; implies `--target aws`; the stack from `export fis` must be deployed
     #[arg(long, value_enum)]
     pub via: Option<Via>,
+    /// The stack on AWS
+    #[command(flatten)]
+    pub on: OnStack,
     /// Allow functions whose name or tag says production
     #[arg(long)]
     pub yes: bool,
@@ -144,6 +156,17 @@ pub struct Run {
     /// Print result.json on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// A stack on AWS.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct OnStack {
+    /// CloudFormation stack that the experiment's systems are deployed in [default: `stack` of `[aws]`]
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// AWS Region of the stack [default: what the AWS SDK finds]
+    #[arg(long, value_name = "REGION", requires = "stack")]
+    pub region: Option<String>,
 }
 
 /// Reports, folders and commands show an experiment's name, so it is text.

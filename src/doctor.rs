@@ -11,7 +11,8 @@ use protocol::{Finding, Task};
 use rustix::process::{Resource, getrlimit};
 use scenarios::systems::System;
 
-use crate::{artifacts, aws_program, check};
+use crate::cli::OnStack;
+use crate::{artifacts, aws_program, aws_stack, check};
 
 /// One connection for each user of the generator, and a few for each environment.
 const DESCRIPTORS: u64 = 4096;
@@ -30,7 +31,7 @@ const PORTS: usize = 64;
 ///
 /// # Errors
 /// If the experiment cannot be read.
-pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
+pub fn doctor(experiment: Option<&str>, on: &OnStack) -> Result<u8, Box<dyn Error>> {
     let plan = match experiment.map(check::read).transpose() {
         Ok(plan) => plan,
         Err(complaints) => {
@@ -44,6 +45,10 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
     }
     findings.iter().for_each(|finding| println!("{finding}"));
     let code = if findings.iter().any(Finding::is_fail) { crate::exit::COULD_NOT_RUN } else { 0 };
+    let plan = match plan {
+        Some(plan) if on.stack.is_some() => Some(aws_stack::on_aws(plan, on)?),
+        plan => plan,
+    };
     match plan.and_then(|plan| plan.aws_plan()) {
         Some(plan) => Ok(code.max(aws_program::carry_out(&Task::Doctor(plan))?)),
         None => Ok(code),

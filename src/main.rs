@@ -6,6 +6,7 @@ mod print;
 
 mod artifacts;
 mod aws_program;
+mod aws_stack;
 mod check;
 mod cli;
 mod doctor;
@@ -67,9 +68,9 @@ fn written(code: u8) -> ExitCode {
 fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
-        Command::Check { experiments } => Ok(check::check(&experiments)),
-        Command::Plan { experiment } => plan::plan(&experiment),
-        Command::Doctor { experiment } => doctor::doctor(experiment.as_deref()),
+        Command::Check { experiments, target } => Ok(check::check(&experiments, target)),
+        Command::Plan { experiment, on } => plan::plan(&experiment, &on),
+        Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),
         Command::Recover(arguments) => recover::recover(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Up(arguments) => up::up(&arguments),

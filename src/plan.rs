@@ -4,13 +4,14 @@ use std::error::Error;
 
 use protocol::Task;
 
-use crate::{aws_program, check};
+use crate::cli::OnStack;
+use crate::{aws_program, aws_stack, check};
 
 /// Prints the plan; the exit code is 2 if a function cannot be attached.
 ///
 /// # Errors
 /// If the experiment is not on deployed functions, or the program that calls AWS is missing.
-pub fn plan(wanted: &str) -> Result<u8, Box<dyn Error>> {
+pub fn plan(wanted: &str, on: &OnStack) -> Result<u8, Box<dyn Error>> {
     let plan = match check::read(wanted) {
         Ok(plan) => plan,
         Err(complaints) => {
@@ -18,6 +19,6 @@ pub fn plan(wanted: &str) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
-    let plan = plan.aws_plan().ok_or_else(|| format!("{wanted} names no deployed function; write `[aws]`"))?;
+    let plan = aws_stack::on_aws(plan, on)?.aws_plan().ok_or(aws_stack::NOT_DEPLOYED)?;
     aws_program::carry_out(&Task::Plan(plan))
 }

@@ -18,15 +18,13 @@ use run_folder::{FolderError, RunFolder};
 use crate::cli::{Target, Via};
 use crate::progress::Progress;
 use crate::signals::Signals;
-use crate::{artifacts, check, cli, up};
+use crate::{artifacts, aws_stack, check, cli, up};
 
 /// How long a stack whose harness died stays after the lease.
 const AFTER_THE_LEASE: Duration = Duration::from_secs(5);
 
 /// No process of brownout survives a dead harness by a minute.
 const LONGEST_GRACE: Duration = Duration::from_secs(50);
-
-const NOT_DEPLOYED: &str = "the experiment names no deployed function; write `[aws]`";
 
 /// The target of a run, and what strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +41,7 @@ impl Way {
     fn of(arguments: &cli::Run, plan: &Plan) -> Result<Self, &'static str> {
         match (arguments.via, arguments.target, plan.deployed.is_some()) {
             (Some(Via::Fis), ..) => Ok(Self::Deployed(protocol::Via::Fis)),
-            (None, Target::Aws, true) => Ok(Self::Deployed(protocol::Via::Plan)),
-            (None, Target::Aws, false) => Err(NOT_DEPLOYED),
+            (None, Target::Aws, _) => Ok(Self::Deployed(protocol::Via::Plan)),
             (None, Target::Local, true) => Err("the experiment is on functions deployed on AWS; `--target aws` strikes them"),
             (None, Target::Local, false) if plan.systems.is_empty() => Ok(Self::Bare),
             (None, Target::Local, false) => Ok(Self::Local),
@@ -69,6 +66,7 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
             return Ok(crate::exit::COULD_NOT_RUN);
         }
     };
+    let plan = on_target(arguments, plan)?;
     let way = Way::of(arguments, &plan)?;
     let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -106,6 +104,15 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         eprintln!("stopped as asked: the faults were ended, the stack is down, nothing is left running");
     }
     Ok(done.asked.map_or(report.verdict.exit_code(), |asked| asked.exit_code()))
+}
+
+/// On AWS, the experiment on the stack that is named.
+fn on_target(arguments: &cli::Run, plan: Plan) -> Result<Plan, Box<dyn Error>> {
+    match (arguments.via, arguments.target) {
+        (None, Target::Local) if arguments.on.stack.is_some() => Err("`--stack` is on AWS; add `--target aws` or `--via fis`".into()),
+        (None, Target::Local) => Ok(plan),
+        (Some(Via::Fis), _) | (None, Target::Aws) => aws_stack::on_aws(plan, &arguments.on),
+    }
 }
 
 /// The stack's own process looks for its programs again.
@@ -157,9 +164,10 @@ fn go(
     let marker = up::new_marker();
     let mut target: Box<dyn engine::Target> = match way {
         Way::Deployed(via) => {
-            let aws_plan = plan.aws_plan().ok_or(NOT_DEPLOYED)?;
+            let aws_plan = plan.aws_plan().ok_or(aws_stack::NOT_DEPLOYED)?;
+            let addresses = plan.deployed.as_ref().and_then(|deployed| deployed.addresses.clone());
             let run = Run { plan: aws_plan, via, run: marker.clone(), folder: folder.path().to_owned(), yes: arguments.yes };
-            Box::new(runtime.block_on(Remote::start(&artifacts::beside(PROGRAM)?, run))?)
+            Box::new(runtime.block_on(Remote::start(&artifacts::beside(PROGRAM)?, run, addresses))?)
         }
         Way::Bare => Box::new(Bare),
         Way::Local => Box::new(Local::new(folder.clone(), launch(arguments, plan, folder, &marker)?)),
@@ -195,6 +203,11 @@ fn command_line(arguments: &cli::Run, way: Way) -> String {
         Way::Deployed(protocol::Via::Plan) => " --target aws",
         Way::Local | Way::Bare => "",
     });
+    for (option, value) in [("stack", &arguments.on.stack), ("region", &arguments.on.region)] {
+        if let Some(value) = value {
+            line.push_str(&format!(" --{option} {value}"));
+        }
+    }
     if let Some(seed) = arguments.seed {
         line.push_str(&format!(" --seed {seed}"));
     }

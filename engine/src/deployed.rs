@@ -7,6 +7,8 @@ use exports::{Arn, Experiment, Function};
 use faults::plan::VERSION;
 use faults::{By, Lease, Place, Plan as FaultPlan, Trigger};
 use protocol::AwsPlan;
+use run_folder::Addresses;
+use scenarios::systems::System;
 
 use super::plan::Plan;
 
@@ -18,10 +20,21 @@ const ROOM: Duration = Duration::from_secs(15 * 60);
 pub struct Deployed {
     /// The version of the layer that is attached.
     pub layer: Arn,
-    /// The tag that each function must have: key and value.
-    pub tag: (String, String),
     /// The functions that may be touched.
     pub functions: Vec<Function>,
+    /// How they are touched.
+    pub how: OnAws,
+    /// Where the stack that they belong to is reached, if the experiment is on a stack.
+    pub addresses: Option<Addresses>,
+    /// The endpoints whose aims cannot be measured there: no request waits for what they time.
+    pub unmeasured: Vec<String>,
+}
+
+/// How an experiment runs on AWS, whatever it runs on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnAws {
+    /// The tag that each function must have: key and value.
+    pub tag: (String, String),
     /// How late the ledgers may be.
     pub ledger_lag: Duration,
     /// The share of an alias's calls that goes to the version with the layer, in thousandths.
@@ -32,6 +45,20 @@ pub struct Deployed {
     pub fis_lead: Duration,
     /// The alarms that end the experiment if FIS drives it.
     pub alarms: Vec<Alarm>,
+}
+
+impl Default for OnAws {
+    /// What holds for an experiment without `[aws]`.
+    fn default() -> Self {
+        Self {
+            tag: ("brownout".to_owned(), "allowed".to_owned()),
+            ledger_lag: Duration::from_secs(30),
+            alias_thousandths: 100,
+            alias_grace: Duration::from_secs(60),
+            fis_lead: Duration::from_secs(120),
+            alarms: Vec::new(),
+        }
+    }
 }
 
 impl Deployed {
@@ -55,10 +82,14 @@ impl Deployed {
 
 impl Plan {
     /// Whether a deployed function that serves any request of an endpoint serves all of them: only
-    /// HTTP invokes it, and it has no other version. On a local stack the platform reports what
-    /// each request invoked.
+    /// HTTP invokes it, no authorizer answers in its place, and it has no other version. On a local
+    /// stack the platform reports what each request invoked.
     pub fn serves_all(&self, place: &Place) -> bool {
         let Place::Function(name) = place else { return false };
+        let authorizes = |system: &System| system.functions().iter().any(|(_, trigger)| *trigger == Trigger::Authorizer);
+        if self.systems.iter().any(authorizes) {
+            return false;
+        }
         let function = self.deployed.as_ref().and_then(|deployed| deployed.function(name));
         function.is_some_and(|function| function.alias.is_none() && function.triggers.iter().all(|trigger| *trigger == Trigger::Http))
     }
@@ -82,8 +113,8 @@ impl Plan {
             plan,
             duration: self.timeline.fault,
             layer: deployed.layer.clone(),
-            tag: deployed.tag.clone(),
-            alarms: deployed.alarms.clone(),
+            tag: deployed.how.tag.clone(),
+            alarms: deployed.how.alarms.clone(),
         })
     }
 
@@ -92,10 +123,10 @@ impl Plan {
         let deployed = self.deployed.as_ref()?;
         Some(AwsPlan {
             experiment: self.for_aws()?,
-            alias_thousandths: deployed.alias_thousandths,
-            alias_grace: deployed.alias_grace,
-            ledger_lag: deployed.ledger_lag,
-            fis_lead: deployed.fis_lead,
+            alias_thousandths: deployed.how.alias_thousandths,
+            alias_grace: deployed.how.alias_grace,
+            ledger_lag: deployed.how.ledger_lag,
+            fis_lead: deployed.how.fis_lead,
             length: self.timeline.end(),
             longest: self.timeline.end() + ROOM,
             rate: self.load.arrivals(),
@@ -120,7 +151,7 @@ impl Plan {
             let name = function.name();
             return Err(format!("`{name}` names an alias, and FIS's document changes `$LATEST` alone; let `--target aws` drive it"));
         }
-        self.timeline.arming = deployed.fis_lead;
+        self.timeline.arming = deployed.how.fis_lead;
         Ok(self)
     }
 }

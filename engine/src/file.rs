@@ -42,7 +42,7 @@ pub struct File {
     /// How the stack is set up.
     #[serde(default)]
     pub stack: Stack,
-    /// Functions deployed on AWS, in place of `systems`.
+    /// How the experiment runs on AWS.
     #[serde(default)]
     #[schemars(with = "Option<Aws>")]
     pub aws: Option<Spanned<Aws>>,

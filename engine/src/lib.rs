@@ -9,6 +9,7 @@ pub mod file;
 pub mod join;
 pub mod lease;
 pub mod measured;
+pub mod named_stack;
 pub mod nearest;
 pub mod observer;
 pub mod plan;

@@ -40,12 +40,14 @@ pub fn deployments(plan: &Plan) -> Vec<Deployment> {
     plan.systems.iter().flat_map(|system| system.compared()).collect()
 }
 
-/// What no rule can check on the target, for the text of a green verdict.
-pub fn unchecked(plan: &Plan, addresses: &Addresses) -> Vec<String> {
+/// What no rule can check on the target, for the text of a green verdict; `rules` are those that the target cannot show.
+pub fn unchecked(plan: &Plan, addresses: &Addresses, rules: &[&str]) -> Vec<String> {
     // Functions on AWS, and a server of the user, are known only by their answers.
     let behind = plan.systems.is_empty().then(|| "what happens behind the answers".to_owned());
     let cache = addresses.redis_is_foreign.then(|| "what leaves the cache, which is somebody else's".to_owned());
-    behind.into_iter().chain(cache).collect()
+    let rules = (!rules.is_empty()).then(|| format!("what services do, which {} would", rules.join(", ")));
+    let aims = plan.deployed.iter().flat_map(|deployed| deployed.unmeasured.iter().map(|endpoint| format!("the aims of `{endpoint}`")));
+    behind.into_iter().chain(cache).chain(rules).chain(aims).collect()
 }
 
 /// The recorded phases, in seconds from the start of the baseline; without phases that were not
@@ -105,9 +107,10 @@ mod tests {
         };
         let deployed = crate::check("orders", include_str!("../../docs/examples/orders.toml")).unwrap();
         let (own, foreign) = (Addresses::default(), Addresses { redis_is_foreign: true, ..Addresses::default() });
-        assert_eq!(unchecked(&plan("slow-cache"), &own), Vec::<String>::new());
-        assert_eq!(unchecked(&plan("audit-sizes"), &foreign), ["what leaves the cache, which is somebody else's"]);
-        assert_eq!(unchecked(&deployed, &own), ["what happens behind the answers"]);
+        assert_eq!(unchecked(&plan("slow-cache"), &own, &[]), Vec::<String>::new());
+        assert_eq!(unchecked(&plan("slow-cache"), &own, &["B-4", "B-6"]), ["what services do, which B-4, B-6 would"]);
+        assert_eq!(unchecked(&plan("audit-sizes"), &foreign, &[]), ["what leaves the cache, which is somebody else's"]);
+        assert_eq!(unchecked(&deployed, &own, &[]), ["what happens behind the answers"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use scenarios::traffic::Load;
 
 use super::bounds::MoreThanFor;
 use super::deployed::Deployed;
+use super::named_stack::NamedStack;
 use super::windows::Windows;
 
 /// A checked experiment.
@@ -26,8 +27,10 @@ pub struct Plan {
     pub text: String,
     /// The systems to start.
     pub systems: Vec<System>,
-    /// Functions deployed on AWS, instead of systems.
+    /// Functions deployed on AWS: in place of systems, or those of the systems in a stack.
     pub deployed: Option<Deployed>,
+    /// The stack on AWS that the file names.
+    pub stack: NamedStack,
     /// What every roll depends on.
     pub seed: u64,
     /// The times of the phases.

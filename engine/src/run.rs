@@ -9,7 +9,7 @@ use reports::measurements::{End, Measurements, Restored};
 use reports::{Outcome, Phase};
 use run_folder::Addresses;
 use scenarios::Event;
-use scenarios::invariants::Quiet;
+use scenarios::invariants::{Invariant, Quiet};
 use scenarios::traffic::{self, Order, Traffic};
 
 use super::deploy::deploy;
@@ -122,7 +122,9 @@ async fn measure(
         asked = setting.signals.asked() => return Err(RunError::Asked(asked)),
     };
     let started_unix_ms = unix_ms().saturating_sub(ms(traffic.started().elapsed())) + ms(plan.timeline.recording_from());
-    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, plan.load.rules(&plan.setup)?)?;
+    let mut rules = plan.load.rules(&plan.setup)?;
+    let uncheckable = if addresses.is_local() { Vec::new() } else { by_answers_alone(&mut rules) };
+    let recorder = Recorder::begin(&setting.folder, plan.timeline, started_unix_ms, rules)?;
     let lag = target.ledger_lag();
     let mut run = Run {
         plan,
@@ -150,8 +152,13 @@ async fn measure(
     }
     let quiet = run.settle(&mut traffic, &addresses, setting.signals.as_mut()).await;
     let (mut measurements, asked) = run.close(traffic, quiet, started_unix_ms).await?;
-    measurements.unchecked = unchecked(plan, &addresses);
+    measurements.unchecked = unchecked(plan, &addresses, &uncheckable);
     Ok((measurements, asked))
+}
+
+/// Goes on without the rules that need services of this machine, and names them.
+fn by_answers_alone(rules: &mut [Box<dyn Invariant>]) -> Vec<&'static str> {
+    rules.iter_mut().flat_map(|rules| rules.by_answers_alone()).collect()
 }
 
 impl Run<'_> {

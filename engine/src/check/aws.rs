@@ -9,8 +9,9 @@ use exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
 use load::Endpoint;
 
-use super::super::deployed::Deployed;
-use super::super::file::{DeployedFunction, File, StopAlarm};
+use super::super::deployed::{Deployed, OnAws};
+use super::super::file::{Aws, DeployedFunction, File, StopAlarm};
+use super::super::named_stack::NamedStack;
 use super::super::plan::Plan;
 use super::Check;
 
@@ -21,17 +22,41 @@ const SHORTEST_LEAD: Duration = Duration::from_secs(5);
 const LATEST: Duration = Duration::from_secs(300);
 
 impl Check<'_> {
-    pub(super) fn deployed(&mut self, file: &File) -> Option<Deployed> {
-        let Some(spanned) = &file.aws else {
+    /// Functions by their ARNs.
+    pub(super) fn deployed(&mut self, file: &File, how: &OnAws) -> Option<Deployed> {
+        let Some((span, aws)) = by_arn(file) else {
             self.requests_alone(file);
             return None;
         };
-        let (span, aws) = (spanned.span(), spanned.get_ref());
         self.nothing_local(file);
         self.baseline_is_known(file, span.clone(), aws.ledger_lag);
         let functions = aws.function.iter().filter_map(|function| self.deployed_function(span.clone(), function)).collect();
+        let Some(layer) = &aws.layer else {
+            self.complain(span, "`layer` is missing; write the ARN of a version of brownout's layer");
+            return None;
+        };
+        Some(Deployed { layer: self.arn(span, layer)?, functions, how: how.clone(), addresses: None, unmeasured: Vec::new() })
+    }
+
+    /// The stack that is named.
+    pub(super) fn named_stack(&mut self, file: &File, how: OnAws) -> NamedStack {
+        let Some(spanned) = &file.aws else { return NamedStack { how, ..NamedStack::default() } };
+        let (span, aws) = (spanned.span(), spanned.get_ref());
+        if aws.stack.is_some() && !aws.function.is_empty() {
+            self.complain(span.clone(), "`stack` and `[[aws.function]]` exclude each other: a stack names its functions; remove one");
+        }
+        if aws.stack.is_some() && file.systems.is_empty() {
+            self.missing(span.clone(), "a `stack` needs `systems`: what is sent, and what must hold");
+        }
+        let layer = aws.layer.as_ref().filter(|_| aws.stack.is_some());
+        NamedStack { name: aws.stack.clone(), layer: layer.and_then(|layer| self.arn(span, layer)), how }
+    }
+
+    /// How the experiment runs on AWS.
+    pub(super) fn on_aws(&mut self, file: &File) -> OnAws {
+        let Some(spanned) = &file.aws else { return OnAws::default() };
+        let (span, aws) = (spanned.span(), spanned.get_ref());
         let alarms = aws.alarm.iter().filter_map(|alarm| self.alarm(span.clone(), alarm)).collect();
-        let layer = self.arn(span.clone(), &aws.layer);
         if !(SHORTEST_LEAD..=LONGEST_LEAD).contains(&aws.fis_lead.duration()) {
             self.complain(span.clone(), format!("`fis-lead` is `{}`; it is `5s` to `5m`", aws.fis_lead));
         }
@@ -42,22 +67,22 @@ impl Check<'_> {
         if aws.alias_grace.duration() > LATEST {
             self.complain(span.clone(), format!("`alias-grace` is `{}`; it is up to `5m`", aws.alias_grace));
         }
+        if !(Duration::from_secs(1)..=LATEST).contains(&aws.ledger_lag.duration()) {
+            self.complain(span.clone(), format!("`ledger-lag` is `{}`; it is `1s` to `5m`", aws.ledger_lag));
+        }
         let tag = aws.tag.split_once('=').filter(|(key, _)| !key.is_empty());
         if tag.is_none() {
             self.complain(span, format!("`{}` is not a tag; write for example `brownout=allowed`", aws.tag));
         }
-        let (key, value) = tag?;
-        let (ledger_lag, fis_lead) = (aws.ledger_lag.duration(), aws.fis_lead.duration());
-        Some(Deployed {
-            layer: layer?,
+        let (key, value) = tag.unwrap_or_default();
+        OnAws {
             tag: (key.to_owned(), value.to_owned()),
-            functions,
-            ledger_lag,
+            ledger_lag: aws.ledger_lag.duration(),
             alias_thousandths,
             alias_grace: aws.alias_grace.duration(),
-            fis_lead,
+            fis_lead: aws.fis_lead.duration(),
             alarms,
-        })
+        }
     }
 
     /// Without functions on AWS, requests may go only to a server on this machine.
@@ -88,9 +113,6 @@ impl Check<'_> {
 
     /// Ledgers arrive late on AWS, and a broken baseline must be known before anything is struck.
     fn baseline_is_known(&mut self, file: &File, span: Range<usize>, lag: Time) {
-        if !(Duration::from_secs(1)..=LATEST).contains(&lag.duration()) {
-            self.complain(span.clone(), format!("`ledger-lag` is `{lag}`; it is `1s` to `5m`"));
-        }
         let (baseline, shortest) = (&file.phases.baseline, Time::from(2 * lag.duration()));
         if baseline.get_ref().duration() < shortest.duration() {
             let what = format!(
@@ -138,6 +160,12 @@ impl Check<'_> {
             self.complain(span.clone(), complaint.to_string());
         }
     }
+}
+
+/// The section `[aws]` of an experiment on functions by their ARNs, and where it is.
+pub(super) fn by_arn(file: &File) -> Option<(Range<usize>, &Aws)> {
+    let aws = file.aws.as_ref()?;
+    aws.get_ref().stack.is_none().then(|| (aws.span(), aws.get_ref()))
 }
 
 /// The section's position, for complaints about all of it.

@@ -104,11 +104,12 @@ impl Check<'_> {
             self.missing(0..0, "`question` is missing; write `question = \"...?\"`");
         }
         let systems = self.systems(file);
-        let deployed = self.deployed(file);
+        let how = self.on_aws(file);
+        let (deployed, by_arn) = (self.deployed(file, &how), aws::by_arn(file).is_some());
         let ground = match (&deployed, systems.is_empty()) {
             (Some(deployed), _) => Ground::Deployed(deployed),
-            (None, false) if file.aws.is_none() => Ground::Systems(&systems),
-            (None, true) if file.aws.is_none() && self.has_form && !file.load.requests.is_empty() => Ground::Bare,
+            (None, false) if !by_arn => Ground::Systems(&systems),
+            (None, true) if !by_arn && self.has_form && !file.load.requests.is_empty() => Ground::Bare,
             (None, _) => Ground::Unread,
         };
         let (faults, windows) = self.faults(file, &ground);
@@ -139,6 +140,7 @@ impl Check<'_> {
             stop: file.stop.errors.as_ref().map(|stop| *stop.get_ref()),
             systems,
             deployed,
+            stack: self.named_stack(file, how),
         };
         self.would_be_refused(aws::section(file), &plan);
         self.reach(file, &plan);

@@ -4,12 +4,15 @@ use faults::{Share, Trigger, time::Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// An experiment on functions that are deployed on AWS, in one account and Region: `run --target aws` and `export` are for it.
+/// How an experiment runs on AWS, in one account and Region: by the name of a stack, with the same systems as on this machine, or on functions by
+/// their ARNs, with requests in place of `systems`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Aws {
-    /// The version of brownout's layer that is attached, by its ARN.
-    pub layer: String,
+    /// The CloudFormation stack that the `systems` are deployed in; `--stack` names another. Without it the functions are named by their ARNs.
+    pub stack: Option<String>,
+    /// The version of brownout's layer that is attached, by its ARN; with a `stack`, the newest one in the account unless it is given.
+    pub layer: Option<String>,
     /// The tag by which a team allows that a function is struck, `key=value`; each function must carry it. `brownout=allowed` unless it is given.
     #[serde(default = "allowed")]
     pub tag: String,
@@ -27,7 +30,7 @@ pub struct Aws {
     /// `5m`.
     #[serde(default = "a_minute")]
     pub alias_grace: Time,
-    /// The functions that may be touched; no other is.
+    /// The functions that may be touched, where no `stack` is named; no other is.
     #[serde(default)]
     pub function: Vec<DeployedFunction>,
     /// Alarms of CloudWatch that end the experiment where FIS drives it.

@@ -113,7 +113,7 @@ async fn functions_on_aws_conform() {
     for via in [Via::Plan, Via::Fis] {
         let plan = crate::check("orders", ORDERS).unwrap().aws_plan().unwrap();
         let run = Run { plan, via, run: "run".into(), folder: folder.path().to_owned(), yes: false };
-        conforms("remote", &mut Remote::start(&program, run).await.unwrap(), Ledger::Kept).await;
+        conforms("remote", &mut Remote::start(&program, run, None).await.unwrap(), Ledger::Kept).await;
     }
 }
 

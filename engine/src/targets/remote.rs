@@ -45,20 +45,22 @@ pub struct Remote {
     run: String,
     via: Via,
     plan: AwsPlan,
+    addresses: Addresses,
     seen: Observed,
     story: Vec<String>,
 }
 
 impl Remote {
     /// Starts `program`, which checks whether the functions may be struck; nothing is changed yet.
+    /// `addresses` are those of the stack that the functions belong to, if it is known.
     ///
     /// # Errors
     /// If it cannot be started, the functions may not be struck, or the journal cannot be written.
-    pub fn start(program: &Path, run: Run) -> Pin<Box<dyn Future<Output = Result<Self, TargetError>> + '_>> {
-        Box::pin(Self::started(program, run))
+    pub fn start(program: &Path, run: Run, addresses: Option<Addresses>) -> Pin<Box<dyn Future<Output = Result<Self, TargetError>> + '_>> {
+        Box::pin(Self::started(program, run, addresses))
     }
 
-    async fn started(program: &Path, run: Run) -> Result<Self, TargetError> {
+    async fn started(program: &Path, run: Run, addresses: Option<Addresses>) -> Result<Self, TargetError> {
         let task = Task::Run(run.clone());
         let Run { plan, via, run, .. } = run;
         let mut conversation = Conversation::start(program)?;
@@ -66,7 +68,9 @@ impl Remote {
             conversation.end().await;
             return Err(why);
         }
-        Ok(Self { conversation: Some(conversation), run, via, plan, seen: Observed::default(), story: Vec::new() })
+        let elsewhere = || Addresses::elsewhere(plan.experiment.functions.iter().map(exports::Function::name));
+        let addresses = addresses.unwrap_or_else(elsewhere);
+        Ok(Self { conversation: Some(conversation), run, via, plan, addresses, seen: Observed::default(), story: Vec::new() })
     }
 
     async fn ask(&mut self, request: &Request) -> Result<Answer, TargetError> {
@@ -97,7 +101,7 @@ impl Remote {
 impl Target for Remote {
     async fn deploy(&mut self) -> Result<Addresses, TargetError> {
         done(self.ask(&Request::Deploy).await?)?;
-        Ok(Addresses::elsewhere(self.plan.experiment.functions.iter().map(exports::Function::name)))
+        Ok(self.addresses.clone())
     }
 
     async fn strike(&mut self, plan: &Plan) -> Result<(), TargetError> {
@@ -256,7 +260,9 @@ fn done(answer: Answer) -> Result<(), TargetError> {
 fn unexpected(answer: Answer) -> TargetError {
     TargetError::Down(match answer {
         Answer::Failed(why) => why,
-        Answer::Done | Answer::Observed(_) | Answer::Restored(_) | Answer::Resolved(_) => format!("`{PROGRAM}` gave the answer to another request"),
+        Answer::Done | Answer::Observed(_) | Answer::Restored(_) | Answer::Resolved(_) => {
+            format!("`{PROGRAM}` gave the answer to another request")
+        }
     })
 }
 

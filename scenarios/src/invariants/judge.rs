@@ -75,17 +75,32 @@ pub(crate) enum Moment<'a> {
 /// How a rule checks its book.
 type Asks<B> = dyn FnMut(&B, &<B as Book>::Ripe, Moment<'_>) -> Found + Send;
 
+/// Where the facts come from that a rule needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Facts {
+    /// Answers, and what the harness's own devices are told: known on every target.
+    Answers,
+    /// Reports of services and trials on them: known of services on this machine only.
+    Services,
+}
+
 /// A rule over a book.
 pub(crate) struct Rule<B: Book> {
     id: &'static str,
     text: &'static str,
+    facts: Facts,
     asks: Box<Asks<B>>,
 }
 
 impl<B: Book> Rule<B> {
     /// `asks` is called after each event and once at the end.
     pub(crate) fn new(id: &'static str, text: &'static str, asks: impl FnMut(&B, &B::Ripe, Moment<'_>) -> Found + Send + 'static) -> Self {
-        Self { id, text, asks: Box::new(asks) }
+        Self { id, text, facts: Facts::Answers, asks: Box::new(asks) }
+    }
+
+    /// A rule that needs what only services on this machine tell.
+    pub(crate) fn of_services(self) -> Self {
+        Self { facts: Facts::Services, ..self }
     }
 }
 
@@ -93,12 +108,14 @@ impl<B: Book> Rule<B> {
 pub(crate) struct Judge<B: Book> {
     book: B,
     rules: Vec<Rule<B>>,
+    /// Whether services tell what became of accepted work.
+    ends_are_known: bool,
 }
 
 impl<B: Book> Judge<B> {
     /// `rules` in the order of their ids.
     pub(crate) fn new(book: B, rules: Vec<Rule<B>>) -> Self {
-        Self { book, rules }
+        Self { book, rules, ends_are_known: true }
     }
 
     fn ask(&mut self, ripe: &B::Ripe, moment: Moment<'_>) -> Vec<Found> {
@@ -121,16 +138,23 @@ impl<B: Book> Invariant for Judge<B> {
         self.ask(&ripe, Moment::Quiet(quiet))
     }
 
+    fn by_answers_alone(&mut self) -> Vec<&'static str> {
+        let (unchecked, checked) = std::mem::take(&mut self.rules).into_iter().partition(|rule| rule.facts == Facts::Services);
+        self.rules = checked;
+        self.ends_are_known = false;
+        unchecked.iter().map(|rule: &Rule<B>| rule.id).collect()
+    }
+
     fn under_way(&self) -> usize {
-        self.book.under_way()
+        if self.ends_are_known { self.book.under_way() } else { 0 }
     }
 
     fn unfinished(&self) -> Vec<Ended> {
-        self.book.unfinished()
+        if self.ends_are_known { self.book.unfinished() } else { Vec::new() }
     }
 
     fn tables(&self, arm: ArmOf<'_>) -> Vec<Table> {
-        self.book.tables(arm)
+        if self.ends_are_known { self.book.tables(arm) } else { Vec::new() }
     }
 }
 

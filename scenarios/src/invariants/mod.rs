@@ -47,6 +47,9 @@ pub type Found = (Vec<Breach>, u64);
 pub trait Invariant: Send {
     /// The id of each rule, for example `A-1`, and the rule in a sentence.
     fn rules(&self) -> Vec<(&'static str, &'static str)>;
+    /// Goes on without what only services on this machine tell: what became of accepted work is not known then. Returns the ids of the rules that
+    /// cannot be checked, which are no longer among `rules`.
+    fn by_answers_alone(&mut self) -> Vec<&'static str>;
     /// Records one event. Returns what each rule found, in the order of `rules`, and what ended
     /// with it; only the first end of a thing counts.
     fn see(&mut self, event: &Event) -> (Vec<Found>, Option<Ended>);

@@ -26,13 +26,13 @@ use crate::invariants::{Invariant, Judge};
 /// The rules in the order of their ids.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     let rules = vec![
-        e1_nothing_lost::nothing_lost(),
-        e2_refused_is_refused::refused_is_refused(),
-        e3_failure_is_no_success::failure_is_no_success(),
-        e4_byte_for_byte::byte_for_byte(),
-        e5_once::once(),
-        e6_cache_holds_it::cache_holds_it(),
-        e7_never_more_than_four::never_more_than_four(),
+        e1_nothing_lost::nothing_lost().of_services(),
+        e2_refused_is_refused::refused_is_refused().of_services(),
+        e3_failure_is_no_success::failure_is_no_success().of_services(),
+        e4_byte_for_byte::byte_for_byte().of_services(),
+        e5_once::once().of_services(),
+        e6_cache_holds_it::cache_holds_it().of_services(),
+        e7_never_more_than_four::never_more_than_four().of_services(),
     ];
     vec![Box::new(Judge::new(book::RecordBook::default(), rules))]
 }

@@ -24,9 +24,9 @@ pub(crate) fn all(cache: Duration) -> Result<Vec<Box<dyn Invariant>>, OracleErro
         b1_never_opens::never_opens(),
         b2_never_wrongly_closes::never_wrongly_closes(),
         b3_no_amplification::no_amplification(),
-        b4_revoked_right_ends::revoked_right_ends(cache),
+        b4_revoked_right_ends::revoked_right_ends(cache).of_services(),
         b5_namesakes::namesakes(),
-        b6_rotated_key_heals::rotated_key_heals(),
+        b6_rotated_key_heals::rotated_key_heals().of_services(),
     ];
     Ok(vec![Box::new(Judge::new(denials::Denials::new(ClinicOracle::new(&policies())?), rules))])
 }

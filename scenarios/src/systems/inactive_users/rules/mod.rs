@@ -29,14 +29,14 @@ use crate::invariants::{Invariant, Judge};
 /// The rules in the order of their ids; a row lives for `life` after a sign-in.
 pub(crate) fn all(life: Duration) -> Vec<Box<dyn Invariant>> {
     let rules = vec![
-        d1_expired_is_disabled::expired_is_disabled(),
-        d2_active_stays_enabled::active_stays_enabled(life),
-        d3_sign_in_is_recorded::sign_in_is_recorded(life),
-        d4_only_expiry_disables::only_expiry_disables(),
-        d5_bad_record_blocks_none::bad_record_blocks_none(),
-        d6_re_enable_stands::re_enable_stands(),
-        d7_newest_wins::newest_wins(),
-        d8_within_quota::within_quota(),
+        d1_expired_is_disabled::expired_is_disabled().of_services(),
+        d2_active_stays_enabled::active_stays_enabled(life).of_services(),
+        d3_sign_in_is_recorded::sign_in_is_recorded(life).of_services(),
+        d4_only_expiry_disables::only_expiry_disables().of_services(),
+        d5_bad_record_blocks_none::bad_record_blocks_none().of_services(),
+        d6_re_enable_stands::re_enable_stands().of_services(),
+        d7_newest_wins::newest_wins().of_services(),
+        d8_within_quota::within_quota().of_services(),
     ];
     vec![Box::new(Judge::new(book::MemberBook::default(), rules))]
 }

@@ -27,15 +27,15 @@ use crate::invariants::{Invariant, Judge};
 /// The rules in the order of their ids.
 pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     let rules = vec![
-        c1_nothing_lost::nothing_lost(),
-        c2_one_end::one_end(),
-        c3_no_duplicates::no_duplicates(),
-        c4_right_readers::right_readers(),
-        c5_own_object_working_link::own_object_working_link(),
-        c6_no_blocking::no_blocking(),
-        c7_none_expires::none_expires(),
-        c8_list_stays_inside::list_stays_inside(),
-        c9_dead_letters::dead_letters(),
+        c1_nothing_lost::nothing_lost().of_services(),
+        c2_one_end::one_end().of_services(),
+        c3_no_duplicates::no_duplicates().of_services(),
+        c4_right_readers::right_readers().of_services(),
+        c5_own_object_working_link::own_object_working_link().of_services(),
+        c6_no_blocking::no_blocking().of_services(),
+        c7_none_expires::none_expires().of_services(),
+        c8_list_stays_inside::list_stays_inside().of_services(),
+        c9_dead_letters::dead_letters().of_services(),
     ];
     vec![Box::new(Judge::new(book::MailBook::default(), rules))]
 }
