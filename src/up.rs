@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use engine::StopRequests;
 use engine::bounds::Factor;
 use engine::check::system_of;
+use run_folder::deployment::Seed;
 use run_folder::{Compressed, Deployment, FolderError, RunFolder};
 use scenarios::systems::{self, Setup, System, SystemLoad};
 use serde_json::json;
@@ -74,6 +75,9 @@ fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     let loads = arguments.systems.iter().map(|system| load(*system, arguments)).collect::<Result<Vec<_>, _>>();
     let loads = loads.map_err(|error| error.to_string())?;
     let mut deployment = systems::deployment(loads.iter().map(AsRef::as_ref), &setup);
+    if arguments.unseeded {
+        deployment.seed = Seed::default();
+    }
     deployment.warm.values_mut().for_each(|environments| *environments = arguments.sign_ins_at_once);
     Ok(deployment)
 }

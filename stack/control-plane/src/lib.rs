@@ -42,5 +42,5 @@ pub use parameter::Parameter;
 pub use policies::Rights;
 pub use routes::answer;
 pub use script::{Accident, Outcome, Script, Scripted};
-pub use server::serve;
+pub use server::{respond, serve};
 pub use state::{ControlPlane, Publishing, Settling};

@@ -22,14 +22,18 @@ pub async fn serve(listener: TcpListener, plane: Arc<Mutex<Scripted>>) -> std::i
         let (stream, _) = listener.accept().await?;
         let plane = Arc::clone(&plane);
         tokio::spawn(async move {
-            let service = service_fn(|request| answered(request, &plane));
+            let service = service_fn(|request| respond(request, &plane));
             // A caller may disconnect during a request.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answered(request: HttpRequest<Incoming>, plane: &Mutex<Scripted>) -> std::io::Result<Response<Full<Bytes>>> {
+/// Answers one request.
+///
+/// # Errors
+/// If the request cannot be read, or an accident closes the connection without an answer.
+pub async fn respond(request: HttpRequest<Incoming>, plane: &Mutex<Scripted>) -> std::io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let request = Request {

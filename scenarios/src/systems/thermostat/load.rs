@@ -12,7 +12,7 @@ use super::traffic::convergence::Convergence;
 use super::traffic::devices::{Devices, things};
 use super::traffic::journeys::{JOURNEY, Thermostats};
 use super::traffic::shadows;
-use super::{Device, Home, POLICY_STORE, POOL, TABLE, Thermostat, ThermostatLoad, homes, policies, rules};
+use super::{API, Device, Home, POLICY_STORE, POOL, TABLE, Thermostat, ThermostatLoad, homes, policies, rules};
 use crate::invariants::cedar::OracleError;
 use crate::invariants::{Invariant, Quiet};
 use crate::systems::load::{Setup, SystemLoad, outside, template};

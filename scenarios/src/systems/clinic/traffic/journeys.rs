@@ -7,7 +7,7 @@ use crate::systems::clinic::{NAMESAKES, Pool, USERS, User};
 use async_trait::async_trait;
 use load::deck::Deck;
 use load::open_model::{Answer, Arrival, Hands, Scenario};
-use load::tokens::{self, Forger};
+use load::tokens::{self, Forger, SignIn};
 use load::{Journey, TrafficError};
 
 use crate::Asked;

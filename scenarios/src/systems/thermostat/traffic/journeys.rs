@@ -10,7 +10,7 @@ use crate::systems::thermostat::homes;
 use async_trait::async_trait;
 use load::deck::Deck;
 use load::open_model::{Answer, Arrival, Hands, Scenario};
-use load::tokens::{self, Forger, Tokens};
+use load::tokens::{self, Forger, SignIn, Tokens};
 use load::{Journey, TrafficError};
 
 use crate::exchange::{Caller, ThermostatRequest};
