@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
+use run_folder::addresses::Api;
 use scenarios::exchange::{Asked, Record, RecordForm, Verdict};
 use scenarios::systems::audit::API;
 use scenarios::systems::{Setup, System};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
-use run_folder::addresses::Pool;
+use run_folder::addresses::{Api, Pool};
 use scenarios::exchange::{Asked, Caller, ClinicToken, ThermostatRequest};
 use scenarios::invariants::Quiet;
 use scenarios::systems::{Setup, System};

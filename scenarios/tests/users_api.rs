@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
-use scenarios::systems::users_api::{SHAPES, VERBS, Verb};
+use run_folder::addresses::Api;
+use scenarios::systems::users_api::{SHAPES, Shape, VERBS, Verb};
 use scenarios::systems::{Setup, System};
 use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};

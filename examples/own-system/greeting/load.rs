@@ -8,7 +8,7 @@ use load::open_model::{Arrival, Hands, Scenario};
 use load::{Journey, TrafficError};
 use run_folder::Deployment;
 
-use super::{ENDPOINT, Greeting, GreetingLoad, rules};
+use super::{API, ENDPOINT, Greeting, GreetingLoad, rules};
 use crate::Asked;
 use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;

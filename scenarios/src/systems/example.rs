@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use load::{Arrivals, JourneyTime, Timeline};
 use run_folder::Addresses;
+use run_folder::addresses::Api;
 use tokio::net::TcpListener;
 
 use super::own_system::GreetingLoad;
