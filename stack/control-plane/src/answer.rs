@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::query;
+
 /// One call as it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -25,6 +27,16 @@ impl Request<'_> {
         form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
+    /// The operation of a call in the query protocol.
+    pub fn action(&self) -> Option<String> {
+        if self.target.is_none() && self.method == "POST" && self.path == "/" { self.form("Action") } else { None }
+    }
+
+    /// One value of a body that is a form.
+    pub fn form(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
     /// The body as JSON; an empty or unreadable one is `null`, which no call with required members
     /// accepts.
     pub fn json(&self) -> Value {
@@ -44,6 +56,20 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The body as it is sent in the protocol of its request, with its content type.
+    pub fn written(&self, request: &Request<'_>) -> (&'static str, String) {
+        match (request.action(), self.error) {
+            (Some(_), Some(error)) => {
+                let message = self.body.get("message").and_then(Value::as_str).unwrap_or_default();
+                ("text/xml", query::error(self.status, error, message))
+            }
+            (Some(operation), None) => ("text/xml", query::response(&operation, &self.body)),
+            _ if self.body.is_null() => ("application/json", String::new()),
+            _ if request.target.is_some() => ("application/x-amz-json-1.1", self.body.to_string()),
+            _ => ("application/json", self.body.to_string()),
+        }
+    }
+
     /// A success.
     pub fn ok(status: u16, body: Value) -> Self {
         Self { status, error: None, body }

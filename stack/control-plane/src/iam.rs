@@ -10,7 +10,8 @@ impl ControlPlane {
         let needs = self.needs(request);
         for need in &needs {
             let status = if request.target.is_some() { 400 } else { 403 };
-            self.rights.allow(key, need).map_err(|why| Answer::refused(status, "AccessDeniedException", why))?;
+            let error = if request.action().is_some() { "AccessDenied" } else { "AccessDeniedException" };
+            self.rights.allow(key, need).map_err(|why| Answer::refused(status, error, why))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::answer::Request;
 use crate::arn::{ACCOUNT, REGION, arn_of};
 use crate::need::Need;
 use crate::routes::{layer_arn, parts};
+use crate::stack_rights;
 use crate::state::ControlPlane;
 
 fn arn(service: &str, resource: &str) -> String {
@@ -23,6 +24,9 @@ impl ControlPlane {
         let wish = &request.json();
         if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
             return ssm(operation, wish);
+        }
+        if let Some(needs) = stack_rights::needs(request) {
+            return needs;
         }
         if request.target.is_some() {
             let group = wish["logGroupName"].as_str().unwrap_or_default();

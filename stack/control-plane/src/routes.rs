@@ -25,8 +25,17 @@ fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     if let Some(operation) = request.target.and_then(|target| target.strip_prefix("Logs_20140328.")) {
         return plane.cloudwatch_logs(operation, &request.json()).unwrap_or_else(|refusal| refusal);
     }
+    if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AWSCognitoIdentityProviderService.")) {
+        return plane.cognito(operation, &request.json()).unwrap_or_else(|refusal| refusal);
+    }
+    if let Some(operation) = request.action() {
+        return plane.cloudformation(&operation, request).unwrap_or_else(|refusal| refusal);
+    }
     let parts = parts(request);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if let Some(answered) = plane.apis.answer(request, &parts) {
+        return answered.unwrap_or_else(|refusal| refusal);
+    }
     if let Some(answered) = plane.fis(request, &parts) {
         return answered.unwrap_or_else(|refusal| refusal);
     }
@@ -34,11 +43,17 @@ fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
         ["2015-03-31", "functions", rest @ ..] => functions(plane, request, rest),
         ["2018-10-31", "layers"] => plane.get_layer(&request.parameter("Arn").unwrap_or_default()),
         ["2018-10-31", "layers", name, "versions"] if request.method == "POST" => Ok(plane.publish_layer(name, &request.json())),
+        ["2018-10-31", "layers", name, "versions"] => {
+            Ok(plane.list_layer_versions(name, request.parameter("Marker").as_deref(), size(request)))
+        }
         ["2018-10-31", "layers", name, "versions", number] => plane.get_layer(&layer_arn(name, number)),
         ["2016-08-19", "account-settings"] => Ok(account(plane)),
         ["2019-09-30", "functions", name, "concurrency"] => concurrency(plane, name),
         ["2020-06-30", "functions", name, "code-signing-config"] => signing_of(plane, name),
         ["2020-04-22", "code-signing-configs", arn] => Ok(signing(arn)),
+        ["endpoint"] if request.parameter("endpointType").as_deref() == Some("iot:Data-ATS") => {
+            Ok(Answer::ok(200, json!({"endpointAddress": plane.broker})))
+        }
         ["2017-03-31", "tags", arn] => plane.function(arn).map(|function| Answer::ok(200, json!({"Tags": function.tags}))),
         _ => Err(unknown(request)),
     };
@@ -47,7 +62,7 @@ fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
 
 fn functions(plane: &mut ControlPlane, request: &Request<'_>, rest: &[&str]) -> Result<Answer, Answer> {
     let qualifier = request.parameter("Qualifier");
-    let size = request.parameter("MaxItems").and_then(|size| size.parse().ok()).unwrap_or(50).clamp(1, 50);
+    let size = size(request);
     match (request.method, rest) {
         ("GET", []) => {
             let all = request.parameter("FunctionVersion").as_deref() == Some("ALL");
@@ -66,6 +81,11 @@ fn functions(plane: &mut ControlPlane, request: &Request<'_>, rest: &[&str]) -> 
         ("DELETE", [name, "aliases", alias]) => plane.delete_alias(name, alias),
         _ => Err(unknown(request)),
     }
+}
+
+/// How many items a page of Lambda has.
+fn size(request: &Request<'_>) -> usize {
+    request.parameter("MaxItems").and_then(|size| size.parse().ok()).unwrap_or(50).clamp(1, 50)
 }
 
 fn concurrency(plane: &mut ControlPlane, name: &str) -> Result<Answer, Answer> {

@@ -50,7 +50,7 @@ pub async fn respond(request: HttpRequest<Incoming>, plane: &Mutex<Scripted>) ->
         scripted.call(&request)
     };
     match outcome {
-        Outcome::Answered(answer) => written(answer, request.target.is_some()).map_err(std::io::Error::other),
+        Outcome::Answered(answer) => written(&answer, &request).map_err(std::io::Error::other),
         Outcome::Closed => Err(std::io::Error::other("the connection closes without an answer")),
         Outcome::Dead => std::future::pending().await,
     }
@@ -66,12 +66,11 @@ fn unix_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn written(answer: Answer, ssm: bool) -> hyper::http::Result<Response<Full<Bytes>>> {
-    let form = if ssm { "application/x-amz-json-1.1" } else { "application/json" };
+fn written(answer: &Answer, request: &Request<'_>) -> hyper::http::Result<Response<Full<Bytes>>> {
+    let (form, body) = answer.written(request);
     let mut response = Response::builder().status(answer.status).header("content-type", form);
     if let Some(error) = answer.error {
         response = response.header("x-amzn-errortype", error);
     }
-    let body = if answer.body.is_null() { Bytes::new() } else { Bytes::from(answer.body.to_string()) };
-    response.body(Full::new(body))
+    response.body(Full::new(Bytes::from(body)))
 }

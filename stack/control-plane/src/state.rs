@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::apis::Apis;
 use crate::arn::{ACCOUNT, REGION, arn_of, names};
 use crate::configuration::{Configuration, LastUpdate};
 use crate::document::Document;
@@ -13,6 +14,9 @@ use crate::function::{Function, Signing};
 use crate::log_line::LogLine;
 use crate::parameter::Parameter;
 use crate::policies::Rights;
+use crate::pools::UserPool;
+use crate::routes::layer_arn;
+use crate::stack::Stack;
 
 /// How updates settle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +42,16 @@ pub struct ControlPlane {
     pub experiments: Vec<Experiment>,
     /// The lines of each log group, in order of arrival.
     pub logs: BTreeMap<String, Vec<LogLine>>,
+    /// CloudFormation's stacks, nested and deleted ones too.
+    pub stacks: Vec<Stack>,
+    /// The APIs of API Gateway.
+    pub apis: Apis,
+    /// Cognito's user pools by id.
+    pub pools: BTreeMap<String, UserPool>,
+    /// The host of AWS IoT's broker; a stand-in's may have a port.
+    pub broker: String,
+    /// How many of the next calls of an operation of CloudFormation are throttled.
+    pub throttling: BTreeMap<String, u32>,
     /// Operations of SSM that are throttled.
     pub throttled: std::collections::BTreeSet<String>,
     /// This many reads of a page after the first one fail.
@@ -180,6 +194,18 @@ impl ControlPlane {
         let (stem, number) = arn.rsplit_once(':').unwrap_or((arn, "0"));
         let version = number.parse::<u64>().unwrap_or_default();
         Ok(Answer::ok(200, json!({"LayerArn": stem, "LayerVersionArn": arn, "Version": version, "CompatibleArchitectures": architectures})))
+    }
+
+    /// `ListLayerVersions`: the newest first, in pages; a layer that does not exist has none.
+    pub(crate) fn list_layer_versions(&self, name: &str, marker: Option<&str>, size: usize) -> Answer {
+        let stem = layer_arn(name, "");
+        let number = |arn: &str| arn.strip_prefix(&stem).and_then(|number| number.parse::<u64>().ok());
+        let mut found: Vec<_> = self.layers.iter().filter_map(|(arn, fits)| Some((number(arn)?, arn, fits))).collect();
+        found.sort_by_key(|(number, ..)| std::cmp::Reverse(*number));
+        let shown = found
+            .into_iter()
+            .map(|(number, arn, fits)| json!({"LayerVersionArn": arn, "Version": number, "CompatibleArchitectures": fits}));
+        page("LayerVersions", shown.collect(), marker, size)
     }
 
     /// `ListFunctions`: `$LATEST` of each, or every version; pages of `size`. Listing does not

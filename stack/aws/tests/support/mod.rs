@@ -130,7 +130,7 @@ impl World {
         };
         match outcome {
             Outcome::Answered(answer) => {
-                let body = if answer.body.is_null() { String::new() } else { answer.body.to_string() };
+                let (_, body) = answer.written(&call);
                 let mut response = HttpResponse::new(answer.status.try_into().unwrap(), SdkBody::from(body));
                 if let Some(error) = answer.error {
                     response.headers_mut().insert("x-amzn-errortype", error);
