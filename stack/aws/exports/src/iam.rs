@@ -5,8 +5,8 @@ use super::policies;
 use super::text::json;
 use super::written::{File, Refused, checked};
 
-/// Three policies: for the user of `brownout run`, `detach` and `recover`; for `run --via fis`; and
-/// for the functions' roles.
+/// Four policies: for the user of `brownout run`, `detach` and `recover`; for `run --via fis`; what
+/// both need in addition for `--stack`; and for the functions' roles.
 ///
 /// # Errors
 /// If the experiment has complaints.
@@ -15,6 +15,7 @@ pub fn iam_policy(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     Ok(vec![
         File::new("brownout-policy.json", json(&policies::of_brownout(experiment))),
         File::new("brownout-via-fis-policy.json", json(&policies::of_the_driver(experiment))),
+        File::new("stack-policy.json", json(&policies::of_the_lookup(experiment))),
         File::new("function-role-policy.json", json(&policies::of_the_functions(experiment))),
     ])
 }

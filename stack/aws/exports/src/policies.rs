@@ -8,6 +8,11 @@ use super::experiment::{Experiment, Function};
 
 /// Every action that any exported policy allows.
 pub const ACTIONS: &[&str] = &[
+    "apigateway:GET",
+    "cloudformation:DescribeStacks",
+    "cloudformation:ListStackResources",
+    "cognito-idp:DescribeUserPool",
+    "cognito-idp:ListUserPoolClients",
     "fis:CreateExperimentTemplate",
     "fis:GetExperiment",
     "fis:ListExperimentTemplates",
@@ -16,6 +21,7 @@ pub const ACTIONS: &[&str] = &[
     "fis:TagResource",
     "iam:CreateServiceLinkedRole",
     "iam:PassRole",
+    "iot:DescribeEndpoint",
     "kms:CreateGrant",
     "kms:Decrypt",
     "kms:Encrypt",
@@ -28,6 +34,7 @@ pub const ACTIONS: &[&str] = &[
     "lambda:GetFunctionConfiguration",
     "lambda:GetLayerVersion",
     "lambda:ListFunctions",
+    "lambda:ListLayerVersions",
     "lambda:ListTags",
     "lambda:ListVersionsByFunction",
     "lambda:PublishVersion",
@@ -197,6 +204,21 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     policy(statements)
 }
 
+/// The permissions that a run on a stack by its name needs in addition: to look the stack up. A policy cannot know the ids in it, so it is for
+/// the account's stacks in one Region.
+pub fn of_the_lookup(experiment: &Experiment) -> Value {
+    let home = experiment.home();
+    let here = |service: &str, resource: &str| home.beside(service, resource).to_string();
+    // API Gateway's resources are paths, which belong to no account.
+    let path = |path: &str| Arn { account: String::new(), ..home.beside("apigateway", path) }.to_string();
+    policy(vec![
+        allow("ReadStacks", &["cloudformation:DescribeStacks", "cloudformation:ListStackResources"], [here("cloudformation", "stack/*")]),
+        allow("ReadApis", &["apigateway:GET"], ["/restapis/*/stages", "/apis/*", "/usageplans/*", "/apikeys/*"].map(path)),
+        allow("ReadPools", &["cognito-idp:DescribeUserPool", "cognito-idp:ListUserPoolClients"], [here("cognito-idp", "userpool/*")]),
+        allow("FindLayerAndBroker", &["iot:DescribeEndpoint", "lambda:ListLayerVersions"], ["*".to_owned()]),
+    ])
+}
+
 /// Permissions to read the functions' ledgers.
 fn read_ledgers(experiment: &Experiment) -> Value {
     let logs = |function: &Function| function.arn.beside("logs", format!("log-group:{}:*", function.log_group())).to_string();
@@ -270,6 +292,7 @@ mod tests {
             of_the_functions(&experiment),
             of_brownout(&experiment),
             of_the_driver(&experiment),
+            of_the_lookup(&experiment),
             trust(&experiment, "fis", "experiment/*"),
         ];
         policies.iter().flat_map(statements).collect()
@@ -296,7 +319,10 @@ mod tests {
         for statement in all() {
             let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
             let sid = statement["Sid"].as_str().unwrap_or_default();
-            assert!(!on_all || ["WriteTheLog", "FindWhatIsAttached", "FindTheTemplate"].contains(&sid), "{statement}");
+            assert!(
+                !on_all || ["WriteTheLog", "FindWhatIsAttached", "FindTheTemplate", "FindLayerAndBroker"].contains(&sid),
+                "{statement}"
+            );
         }
     }
 
