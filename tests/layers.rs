@@ -15,7 +15,7 @@ const FUNCTIONS: &str = "-functions";
 /// The workspace's crates, and the workspace crates that each may depend on, except the functions
 /// of the systems.
 const ARROWS: [(&str, &[&str]); 19] = [
-    ("aws", &["exports", "faults", "protocol", "reports"]),
+    ("aws", &["exports", "faults", "protocol", "reports", "run-folder"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
     ("dates", &[]),
@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
 /// generator sends with it, which makes it accurate and cheap. rumqttc is used in `stack` for its
 /// codec, which the broker is built on. The SDKs of SSM and S3 contain TLS, which the extension
 /// must not contain: their home is the program that it starts to read a plan over TLS.
-const HOMES: [(&str, &[&str]); 31] = [
+const HOMES: [(&str, &[&str]); 32] = [
     ("goose", &["load"]),
     ("rumqttc", &["load", "scenarios", "stack"]),
     ("hdrhistogram", &["reports"]),
@@ -55,7 +55,8 @@ const HOMES: [(&str, &[&str]); 31] = [
     ("aws-sdk-sns", &["mail-functions", "audit-functions"]),
     ("aws-sdk-sfn", &["audit-functions"]),
     ("redis", &["audit-functions"]),
-    ("aws-sdk-cognitoidentityprovider", &["inactive-users-functions"]),
+    ("aws-sdk-cloudformation", &["aws"]),
+    ("aws-sdk-cognitoidentityprovider", &["aws", "inactive-users-functions"]),
     ("mail-parser", &["mail-functions", "scenarios", "stack"]),
     ("mail-builder", &["mail-functions", "scenarios"]),
     ("lettre", &["scenarios"]),

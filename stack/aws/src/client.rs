@@ -27,11 +27,15 @@ pub struct Lambda {
 /// document how long Lambda's front ends take to learn of a change.
 pub const GRACE: Duration = Duration::from_secs(60);
 
+/// How long one call may take.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build()
+}
+
 impl Lambda {
     /// Calls use `config`, without the SDK's own retries and with a timeout of 20 s.
     pub fn new(config: &SdkConfig, patience: Patience) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
-        let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        let config = aws_sdk_lambda::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts());
         Self { client: aws_sdk_lambda::Client::from_conf(config.build()), patience, grace: GRACE }
     }
 

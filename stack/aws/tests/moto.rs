@@ -1,5 +1,5 @@
-//! Attach, undo, recover and a plan against moto, an independent implementation of AWS, over real
-//! HTTP; and the same test against brownout's control plane.
+//! Attach, undo, recover, a plan and the look-up of a stack against moto, an independent
+//! implementation of AWS, over real HTTP; and the first test against brownout's control plane too.
 //!
 //! Where moto is laxer than AWS: it accepts any `RevisionId`, completes every update at once, and
 //! counts neither layers nor the variables' bytes. It has no `ConfigSha256`, so the proof is
@@ -9,6 +9,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "support/moto_stack.rs"]
+mod moto_stack;
 mod support;
 
 use std::collections::HashMap;
@@ -147,6 +149,14 @@ async fn attach_and_undo_work_against_moto() {
     armed.renew(&journal).await.unwrap();
     armed.disarm(&journal).await.unwrap();
     assert!(Armed::left_by(store, place, "r1").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_stack_in_moto_is_looked_up_by_its_name() {
+    let Some((_server, endpoint)) = moto() else { return };
+    let config = config().into_builder().endpoint_url(&endpoint).build();
+    let layer = bring_up(&aws_sdk_lambda::Client::new(&config)).await;
+    moto_stack::is_looked_up(&config, PATIENCE, layer.arn()).await;
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod doctor;
 mod plan;
 mod recover;
 mod requests;
+mod resolve;
 mod run;
 
 use requests::Requests;
@@ -60,7 +61,8 @@ async fn carry_out() -> Result<u8, Box<dyn Error>> {
         Task::Doctor(plan) => Ok(doctor::doctor(&plan).await),
         Task::Recover(recover) => recover::recover(&recover).await,
         Task::Run(run) => run::run(&run, requests).await,
-        Task::Resolve(_) | Task::Seed(_) | Task::Unseed(_) => Err("stacks cannot be named yet".into()),
+        Task::Resolve(wish) => Ok(resolve::resolve(&wish).await?),
+        Task::Seed(_) | Task::Unseed(_) => Err("stacks cannot be seeded yet".into()),
     }
 }
 
