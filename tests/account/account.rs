@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use control_plane::{Configuration, ControlPlane, Function, Publishing, Scripted, Settling};
+use control_plane::{Configuration, ControlPlane, Function, Publishing, Scripted, Settling, Stack, UserPool};
 use run_folder::{Addresses, RunFolder};
 
 use crate::support::{BROWNOUT, Outcome, within};
@@ -31,8 +31,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// One with these systems deployed in a stack; `up` are further arguments of `brownout up`.
-    pub fn with(systems: &str, up: &[&str]) -> Self {
+    /// One with these systems, which have these templates, deployed in a stack; `up` are further arguments of `brownout up`.
+    pub fn with(systems: &str, templates: &[&str], up: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("stack");
         let mut command = Command::new(BROWNOUT);
@@ -43,7 +43,7 @@ impl Account {
             serde_json::from_slice(&text).ok()
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let plane = Arc::new(Mutex::new(Scripted { plane: plane(&addresses), ..Scripted::default() }));
+        let plane = Arc::new(Mutex::new(Scripted { plane: plane(&addresses, templates), ..Scripted::default() }));
         let endpoint = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -96,7 +96,7 @@ impl Drop for Account {
     }
 }
 
-fn plane(addresses: &Addresses) -> ControlPlane {
+fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
     let (settling, publishing) = (Settling { looks: 2, next_fails: None }, Publishing { looks: 2, propagation_ms: 1_500 });
     let mut plane = ControlPlane { settling, publishing, ..ControlPlane::default() };
     plane.layers.insert(LAYER.into(), vec!["x86_64".into()]);
@@ -105,5 +105,47 @@ fn plane(addresses: &Addresses) -> ControlPlane {
         function.tags.insert("brownout".into(), "allowed".into());
         plane.add(function);
     }
+    let mut resources: Vec<Declared> = templates.iter().flat_map(|text| declared(text)).collect();
+    for (name, api) in &addresses.apis {
+        let (id, stage) = (name.to_lowercase(), api.stage.trim_start_matches('/').to_owned());
+        let of_api = |suffix: &str, kind: &str, physical: &str| (format!("{name}{suffix}"), kind.to_owned(), physical.to_owned());
+        resources.push(of_api("", "AWS::ApiGateway::RestApi", &id));
+        resources.push(of_api(&format!("{stage}Stage"), "AWS::ApiGateway::Stage", &stage));
+        plane.apis.rest.insert(id, vec![stage]);
+    }
+    for pool in &addresses.pools {
+        let logical = |suffix: &str| format!("{}{suffix}", pool.name.replace('-', ""));
+        resources.push((logical("Pool"), "AWS::Cognito::UserPool".to_owned(), pool.id.clone()));
+        resources.push((logical("Client"), "AWS::Cognito::UserPoolClient".to_owned(), pool.client_id.clone()));
+        let clients = [&pool.other_client_id, &pool.client_id].map(Clone::clone).into();
+        plane.pools.insert(pool.id.clone(), UserPool { name: pool.name.clone(), clients });
+    }
+    let resources: Vec<_> =
+        resources.iter().map(|(logical, kind, physical)| (logical.as_str(), kind.as_str(), physical.as_str())).collect();
+    plane.stacks.push(Stack::new(STACK, &resources));
     plane
+}
+
+/// A resource: its logical id, its type and its physical id.
+type Declared = (String, String, String);
+
+/// The functions, tables and policy stores of a template, whose physical ids are their names.
+fn declared(template: &str) -> Vec<Declared> {
+    let mut found: Vec<Declared> = Vec::new();
+    for line in template.lines() {
+        let word = line.trim();
+        if let Some(logical) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.strip_suffix(':')) {
+            found.push((logical.to_owned(), String::new(), logical.to_owned()));
+        } else if let (Some(kind), Some(last)) = (word.strip_prefix("Type: AWS::"), found.last_mut().filter(|last| last.1.is_empty())) {
+            last.1 = format!("AWS::{}", kind.replace("Serverless::Function", "Lambda::Function"));
+        } else if let (Some((_, name)), Some(last)) =
+            (word.split_once("Name: ").filter(|(key, _)| ["Function", "Table"].contains(key)), found.last_mut())
+        {
+            name.clone_into(&mut last.2);
+        }
+    }
+    found.retain(|(_, kind, _)| {
+        ["AWS::Lambda::Function", "AWS::DynamoDB::Table", "AWS::VerifiedPermissions::PolicyStore"].contains(&kind.as_str())
+    });
+    found
 }

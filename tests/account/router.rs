@@ -15,6 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 /// The services of the local stack, by the prefix of `X-Amz-Target`; everything else that is called is of the control plane.
 const SERVICES: [&str; 3] = ["AWSCognitoIdentityProviderService.", "DynamoDB_20120810.", "VerifiedPermissions."];
 
+/// What the control plane tells of the pools that a stack declares.
+const OF_THE_PLANE: [&str; 2] = [".DescribeUserPool", ".ListUserPoolClients"];
+
 /// Serves every connection until the future is dropped.
 pub async fn serve(listener: TcpListener, plane: Arc<Mutex<Scripted>>, addresses: Addresses) {
     let addresses = Arc::new(addresses);
@@ -34,7 +37,8 @@ async fn answered(request: Request<Incoming>, plane: &Mutex<Scripted>, addresses
         return forwarded(&addresses.gateway, request).await;
     }
     let target = header("x-amz-target");
-    if SERVICES.iter().any(|service| target.starts_with(service)) {
+    let is_declared = OF_THE_PLANE.iter().any(|operation| target.ends_with(operation));
+    if !is_declared && SERVICES.iter().any(|service| target.starts_with(service)) {
         return forwarded(&addresses.services, request).await;
     }
     respond(request, plane).await
