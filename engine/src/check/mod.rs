@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ::faults::Lease;
 use ::load::{Arrivals, Timeline};
-use reports::{AimArm, Bound, Expectation};
+use reports::{AimArm, Bound, Expectation, Starts};
 use scenarios::systems::{self, Setup, System};
 use toml::Spanned;
 
@@ -244,8 +244,9 @@ impl Check<'_> {
             if bounds.is_empty() && entry.get_ref().errors.is_none() {
                 self.missing(entry.span(), "nothing is expected of this endpoint; write for example `p99 = \"<= 1s\"`");
             }
-            let (arm, warm) = (entry.get_ref().arm.map(AimArm::from), entry.get_ref().warm);
-            expectations.extend(bounds.into_iter().map(|bound| Expectation { of: of.get_ref().clone(), bound, arm, warm }));
+            let arm = entry.get_ref().arm.map(AimArm::from);
+            let starts = if entry.get_ref().warm { Starts::Warm } else { Starts::All };
+            expectations.extend(bounds.into_iter().map(|bound| Expectation { of: of.get_ref().clone(), bound, arm, starts }));
         }
         expectations
     }
