@@ -10,7 +10,7 @@ pub fn check(experiments: &[String]) -> u8 {
     for wanted in experiments {
         match read(wanted) {
             Ok(plan) => {
-                println!("{wanted}: ok: {}", plan.question);
+                page!("{wanted}: ok: {}\n", plan.question);
                 power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
             }
             Err(complaints) => {

@@ -42,7 +42,7 @@ pub fn doctor(experiment: Option<&str>) -> Result<u8, Box<dyn Error>> {
     if let Some(wanted) = experiment {
         findings.push(Finding::Ok(format!("`{wanted}` is an experiment")));
     }
-    findings.iter().for_each(|finding| println!("{finding}"));
+    findings.iter().for_each(|finding| page!("{finding}\n"));
     let code = if findings.iter().any(Finding::is_fail) { crate::exit::COULD_NOT_RUN } else { 0 };
     match plan.and_then(|plan| plan.aws_plan()) {
         Some(plan) => Ok(code.max(aws_program::carry_out(&Task::Doctor(plan))?)),

@@ -38,7 +38,9 @@ pub fn endpoints() -> impl Iterator<Item = (&'static str, System, f64)> {
 pub fn system_of(weakness: &str) -> Result<System, String> {
     let found = systems::weakness(weakness).map(|(system, _)| system);
     let all = || System::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|known| known.name);
-    found.ok_or_else(|| format!("there is no weakness `{weakness}`; {}", there_are(weakness, all())))
+    found.ok_or_else(|| {
+        format!("there is no weakness `{weakness}`; {}", there_are(weakness, all(), "`brownout list weaknesses` lists them"))
+    })
 }
 
 /// Checks an experiment's text.
@@ -226,10 +228,10 @@ impl Check<'_> {
             Some(system) if systems.contains(&system) => {}
             Some(system) if !systems.is_empty() => self.not_among(of.span(), &format!("`{name}` is an endpoint of"), system),
             // Its request may be in a line that could not be read.
-            None if !self.has_form && self.text.contains("requests") => {}
+            None if !self.has_form && self.text.contains("request") => {}
             _ => {
                 let recorded = endpoints().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| name);
-                let there = there_are(name, recorded.chain(requested()));
+                let there = there_are(name, recorded.chain(requested()), "`brownout list endpoints` lists those of all systems");
                 self.complain(of.span(), format!("there is no endpoint `{name}` in this experiment; {there}"));
             }
         }
@@ -288,7 +290,7 @@ mod tests {
     #[test]
     fn what_does_not_exist_is_named_with_what_does() {
         for (from, to, says) in [
-            ("\"authorizer\"", "\"authoriser\"", "there are: `thermostat-api`, `authorizer`, `appointments`"),
+            ("\"authorizer\"", "\"authoriser\"", "did you mean `authorizer`?"),
             ("clinic GET /appointment/{id}", "clinic GET /appointments", "there is no endpoint"),
             ("fault = \"40s\"", "fault = \"40ms\"", "it needs `1s` at least"),
             ("rate = \"15/s\"", "rate = \"90000/s\"", "more than one machine can send"),
