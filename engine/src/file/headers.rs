@@ -151,7 +151,7 @@ mod tests {
     fn a_mistyped_header_is_one_complaint_however_often_it_comes() {
         assert_eq!(read(AWS).wrong, []);
         for (right, typos) in [
-            ("[aws]", &["[awz]", "[asw]", "[AWS]", "[aws1]"][..]),
+            ("[aws]", &["[awz]", "[aw]", "[AWS]", "[aws1]"][..]),
             ("[[aws.function]]", &["[[aws.functions]]", "[[aws.fucntion]]", "[[aws.func]]"]),
             ("[[load.requests]]", &["[[load.request]]", "[[load.requsts]]"]),
             ("[phases]", &["[phase]", "[fases]", "[[phase]]"]),
