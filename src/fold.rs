@@ -126,7 +126,7 @@ mod tests {
     fn a_table_that_is_too_wide_becomes_a_list_and_loses_nothing() {
         let table = "| Of | Asked | |\n|---|---|---|\n| clinic GET /a\\|b | errors at most 2 % | holds |\n| mail | | not shown |\nend";
         assert_eq!(fold(table, 60), table);
-        let folded = "Of: clinic GET\n  /a\\|b\n  Asked: errors at\n    most 2 %\n  holds\n\nOf: mail\n  not shown\nend";
+        let folded = "Of: clinic GET /a\\|b\n  Asked: errors at\n    most 2 %\n  holds\n\nOf: mail\n  not shown\nend";
         assert_eq!(fold(table, 20), folded);
     }
 }
