@@ -46,7 +46,11 @@ impl Mistake {
     /// The mistake in the header at the place of the parser's error; `None` if the error is not
     /// about a header.
     pub(super) fn at(text: &str, span: &Range<usize>, message: &str) -> Option<Self> {
-        let header = Header::of(text.get(line_range(text, span))?)?;
+        let line = line_range(text, span);
+        // In a table that should be no list, any of its lines may be what the parser trips over.
+        let above =
+            || text.get(..line.start)?.lines().rev().find_map(Header::of).filter(|above| above.is_list && !LISTS.contains(&above.path));
+        let header = Header::of(text.get(line.clone())?).or_else(above)?;
         let path = header.path;
         let of = |what: String, is_list| Some(Self { what, path: path.to_owned(), is_list: Some(is_list) });
         let is_single = |line: &str| Header::of(line).is_some_and(|other| other.path == path && !other.is_list);
