@@ -13,7 +13,7 @@ pub fn check(experiments: &[String], target: Target) -> u8 {
     for wanted in experiments {
         match read(wanted) {
             Ok(plan) => {
-                println!("{wanted}: ok: {}", plan.question);
+                page!("{wanted}: ok: {}\n", plan.question);
                 power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
                 if target == Target::Aws && !on_aws(wanted, &plan) {
                     code = crate::exit::COULD_NOT_RUN;

@@ -14,7 +14,7 @@ use crate::layer::toolchain::{Arch, Linker};
 
 /// Chaos and load testing for serverless stacks on AWS Lambda, with a verdict you can trust.
 #[derive(Debug, Parser)]
-#[command(name = "brownout", version, term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "brownout", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -84,6 +84,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Layer,
     },
+    /// List the names that an experiment, or the command line, can use
+    List {
+        /// What to list
+        #[arg(value_enum)]
+        names: Names,
+    },
     /// Print the JSON Schema of experiment files
     Schema,
     /// Print every fault with its settings and what the caller sees
@@ -111,6 +117,21 @@ pub enum Target {
     Local,
     /// Functions deployed on AWS
     Aws,
+}
+
+/// Names that can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Names {
+    /// The experiments that come with brownout
+    Experiments,
+    /// The weaknesses of the sample systems
+    Weaknesses,
+    /// The functions of the sample systems, and what invokes each
+    Functions,
+    /// The endpoints of the sample systems
+    Endpoints,
+    /// The services that a fault can strike, and their operations
+    Services,
 }
 
 /// What starts and ends the faults of deployed functions.

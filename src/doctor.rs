@@ -43,7 +43,7 @@ pub fn doctor(experiment: Option<&str>, on: &OnStack) -> Result<u8, Box<dyn Erro
     if let Some(wanted) = experiment {
         findings.push(Finding::Ok(format!("`{wanted}` is an experiment")));
     }
-    findings.iter().for_each(|finding| println!("{finding}"));
+    findings.iter().for_each(|finding| page!("{finding}\n"));
     let code = if findings.iter().any(Finding::is_fail) { crate::exit::COULD_NOT_RUN } else { 0 };
     let plan = match plan {
         Some(plan) if on.stack.is_some() => Some(aws_stack::on_aws(plan, on)?),

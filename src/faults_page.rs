@@ -14,9 +14,15 @@ use serde_json::{Map, Value};
 /// Prints the page, or the part about one kind.
 pub fn faults(kind: Option<&str>) -> Result<u8, Box<dyn Error>> {
     match kind.map(|name| (name, described(name))) {
-        None => print!("{}", page()?),
-        Some((_, Some(kind))) => print!("{}", section(&Schema::new(), kind)?),
-        Some((name, None)) => return Err(format!("there is no fault `{name}`; {}", there_are(name, NAMES.iter().copied())).into()),
+        None => page!("{}", page()?),
+        Some((_, Some(kind))) => page!("{}", section(&Schema::new(), kind)?),
+        Some((name, None)) => {
+            return Err(format!(
+                "there is no fault `{name}`; {}",
+                there_are(name, NAMES.iter().copied(), "`brownout faults` describes them")
+            )
+            .into());
+        }
     }
     Ok(0)
 }

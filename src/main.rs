@@ -13,8 +13,10 @@ mod doctor;
 mod exit;
 mod export;
 mod faults_page;
+mod fold;
 mod greeting;
 mod layer;
+mod list;
 mod plan;
 mod progress;
 mod recover;
@@ -76,6 +78,10 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),
         Command::Layer { command: cli::Layer::Build(arguments) } => layer::build(&arguments),
+        Command::List { names } => {
+            page!("{}", list::list(names));
+            Ok(0)
+        }
         Command::Schema => schema::schema(),
         Command::Faults { kind } => faults_page::faults(kind.as_deref()),
         Command::Completions { shell } => {

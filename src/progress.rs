@@ -9,16 +9,26 @@ use engine::Observer;
 use engine::observer::Moment;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::fold::{columns, fold};
+
 /// The shortest time between two lines outside a terminal; a line also comes at every phase.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// With fewer columns there is no room for a bar.
-const NARROW: u16 = 100;
+const NARROW: usize = 100;
 
 /// Prints a line on standard error and ignores failures: a closed terminal must not prevent the
 /// restore.
 fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", fitting(line));
+}
+
+/// A line that is too long for its terminal is folded.
+fn fitting(line: &str) -> String {
+    match columns(&console::Term::stderr()) {
+        Some(columns) if columns < line.chars().count() => fold(line.trim_start(), columns),
+        _ => line.to_owned(),
+    }
 }
 
 fn words(moment: &Moment, narrow: bool) -> String {
@@ -57,7 +67,7 @@ impl Progress {
     /// A live line for a run of `length`; silent if `json` is set and there is no terminal.
     pub fn new(length: Duration) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(5);
-        let narrow = console::Term::stderr().size_checked().is_some_and(|(_, columns)| columns < NARROW);
+        let narrow = columns(&console::Term::stderr()).is_some_and(|columns| columns < NARROW);
         let bar = is_live(std::io::stderr().is_terminal(), std::env::var_os("TERM").as_deref()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(length.as_millis().try_into().unwrap_or(u64::MAX)), target);
             let template = template(narrow, std::env::var_os("NO_COLOR").is_none());
@@ -71,7 +81,7 @@ impl Progress {
 
 impl Observer for Progress {
     fn show(&mut self, moment: &Moment) {
-        let message = words(moment, self.narrow && self.bar.is_some());
+        let message = words(moment, self.narrow);
         if let Some(bar) = &self.bar {
             bar.set_prefix(moment.phase);
             bar.set_position(moment.at.as_millis().try_into().unwrap_or(u64::MAX));
@@ -87,7 +97,7 @@ impl Observer for Progress {
 
     fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(fitting(text)),
             None => tell(&format!("{:>6.1}s {text}", self.started.elapsed().as_secs_f64())),
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 pub fn report(folder: &Path) -> Result<u8, Box<dyn Error>> {
     let report = reports::render_again(folder)
         .map_err(|error| format!("`{}` is not the folder of a run: {}", folder.display(), protocol::chain(&error)))?;
-    println!("{}: {}", report.verdict.name(), report.sentence);
+    page!("{}: {}\n", report.verdict.name(), report.sentence);
     println!("{}", folder.join("report.html").display());
     Ok(0)
 }

@@ -226,8 +226,8 @@ fn finish(arguments: &cli::Run, report: &Report, folder: &RunFolder) -> Result<(
         print!("{}", std::fs::read_to_string(folder.path().join("result.json"))?);
         return Ok(());
     }
-    print!("{}", std::fs::read_to_string(folder.path().join("summary.md"))?);
-    println!("\n{}: {}", report.verdict.name(), report.sentence);
+    page!("{}", std::fs::read_to_string(folder.path().join("summary.md"))?);
+    page!("\n{}: {}\n", report.verdict.name(), report.sentence);
     println!("report: {}", shown(&folder.path().join("report.html")));
     Ok(())
 }

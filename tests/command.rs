@@ -5,8 +5,6 @@
 mod support;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,7 +17,9 @@ fn brownout(arguments: &[&str]) -> (i32, String, String) {
 
 #[test]
 fn the_readme_lists_the_exit_codes_that_the_command_lists() {
-    let (_, help, _) = brownout(&["--help"]);
+    // Wide enough for one line each.
+    let output = Command::new(support::BROWNOUT).arg("--help").env("COLUMNS", "200").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let rows: Vec<_> = readme
         .lines()
@@ -46,7 +46,28 @@ fn every_shipped_experiment_checks_and_an_unknown_one_is_named() {
     assert_eq!((code, out.lines().count()), (0, names.len()), "{err}");
     let (code, _, err) = brownout(&["check", "slow-authoriser"]);
     assert_eq!(code, 2);
-    assert!(err.contains("`slow-authorizer`"), "{err}");
+    assert_eq!(err, "error: there is no experiment `slow-authoriser`, and no such file; did you mean `slow-authorizer`?\n");
+}
+
+#[test]
+fn a_name_like_no_other_is_answered_with_how_many_there_are_and_the_command_that_lists_them() {
+    let weather = |kind: &str| format!("question = \"?\"\nsystems = [\"clinic\"]\n[load]\nclinic = {{ rate = \"1/s\" }}\n{kind}\n");
+    let service = file(&weather("[[fault]]\nservice = \"weather\"\nerror = {}"));
+    let weakness = file(&weather("[stack]\nweaknesses = [\"weather\"]"));
+    for arguments in [&["check", "weather"][..], &["faults", "weather"], &["check", &service.1], &["check", &weakness.1]] {
+        let (code, _, err) = brownout(arguments);
+        assert_eq!(code, 2, "{err}");
+        let line = err.lines().find(|line| line.contains("there are ")).unwrap_or_else(|| panic!("{arguments:?}: {err}"));
+        let (count, after) = line.split_once("there are ").unwrap().1.split_once(", such as ").unwrap();
+        let (names, command) = after.split_once("; `brownout ").unwrap();
+        assert_eq!(names.matches('`').count(), 6, "{line}");
+        let command: Vec<_> = command.split_once('`').unwrap().0.split(' ').collect();
+        let (code, all, err) = brownout(&command);
+        assert_eq!(code, 0, "{err}");
+        let lines = all.lines().filter(|line| command[0] == "list" || line.starts_with("## ") && !line.starts_with("## Settings"));
+        assert_eq!(lines.count().to_string(), count, "{command:?}: {all}");
+        names.split('`').skip(1).step_by(2).for_each(|name| assert!(all.contains(name), "{name}: {all}"));
+    }
 }
 
 #[test]
@@ -138,6 +159,10 @@ fn one_typo_is_one_complaint_with_its_position_and_its_fix() {
         (quiet.replace("\"clinic\"]", "\"klinik\"]"), "did you mean `clinic`?"),
         (quiet.replace("seed = 19", "seed = -1"), "a whole number, 0 or more"),
         (quiet.replace("seed = 19", "fault = 40"), "write `[[fault]]`"),
+        (quiet.replacen("rate = \"15/s\"", "rate = 15", 1), "`15` is not a rate; write `\"15/s\"`"),
+        (quiet.replace("[phases]", "[fases]"), "there is no table `fases`; did you mean `[phases]`?"),
+        (quiet.replace("[[expect]]", "[expect]"), "`expect` is a list of tables; write `[[expect]]`"),
+        (quiet.replace("[[expect]]", "[[expct]]"), "there is no table `expct`; did you mean `[[expect]]`?"),
     ] {
         let (_folder, path) = file(&text);
         let (code, _, err) = brownout(&["check", &path]);
@@ -248,39 +273,6 @@ fn a_copied_command_says_how_to_get_its_programs_and_finds_them_by_one_variable(
     assert!(doctor(&programs).contains(&format!("ok    the functions and the extension are in `{}`", programs.display())));
 }
 
-/// A server that answers every request with 200 until the test ends.
-fn server() -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            std::thread::spawn(move || {
-                let (mut read, mut some) = (Vec::new(), [0; 4096]);
-                while let Ok(count @ 1..) = stream.read(&mut some) {
-                    read.extend_from_slice(&some[..count]);
-                    while let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
-                        read.drain(..end + 4);
-                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
-                            return;
-                        }
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-/// An experiment that sends requests to its own [`server`] for some seconds.
-fn shop() -> String {
-    format!(
-        "question = \"Does it answer?\"\n[phases]\nwarm-up = \"1s\"\nbaseline = \"3s\"\nfault = \"3s\"\nrecovery = \"1s\"\n\
-         [[load.requests]]\nof = \"shop GET /\"\nurl = \"http://{}/\"\nrate = \"20/s\"\n[[expect]]\nof = \"shop GET /\"\np50 = \"<= 20s\"\n",
-        server()
-    )
-}
-
 #[test]
 fn a_full_disk_is_reported_with_the_path_and_a_fix() {
     let _turn = support::turn_beside_others();
@@ -289,7 +281,7 @@ fn a_full_disk_is_reported_with_the_path_and_a_fix() {
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"", support::BROWNOUT]);
     let folder = tempfile::tempdir().unwrap();
-    let running = support::start_by(shell, folder.path(), &shop(), &[]);
+    let running = support::start_by(shell, folder.path(), &support::shop(), &[]);
     let outcome = support::ended(running, folder);
     assert_eq!(outcome.code, 2, "{}", outcome.story());
     let last = outcome.stderr.lines().last().unwrap_or_default();
@@ -300,7 +292,7 @@ fn a_full_disk_is_reported_with_the_path_and_a_fix() {
 
 #[test]
 fn requests_to_this_machine_run_without_a_stack_and_a_second_run_in_the_folder_is_refused() {
-    let outcome = support::run_beside_others(&shop(), &[]);
+    let outcome = support::run_beside_others(&support::shop(), &[]);
     // A busy machine may send too late for a verdict.
     assert!([0, 4].contains(&outcome.code), "{}", outcome.story());
     let result = outcome.result();

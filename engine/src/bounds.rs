@@ -1,28 +1,37 @@
 //! Bounds as people write them: `"<= 1s"`, `"<= 1%"`, `"30x"`, `"> 50% for 5s"`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use faults::{Share, time::Time};
+use faults::{Found, Share, time::Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// An upper limit on a time, written `"<= 1s"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub struct AtMostTime(pub Time);
 
-impl TryFrom<String> for AtMostTime {
+impl TryFrom<Found> for AtMostTime {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        after_at_most(&text, "<= 1s")?.parse().map(Self)
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a bound", "<= 1s", |seconds| format!("<= {seconds}s"))
+    }
+}
+
+impl FromStr for AtMostTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        after_at_most(text, "<= 1s")?.parse().map(Self)
     }
 }
 
 /// What is asked of errors: an upper limit on their share, written `"<= 1%"`, or `"any"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub enum Errors {
     /// At most this share.
@@ -31,10 +40,18 @@ pub enum Errors {
     Any,
 }
 
-impl TryFrom<String> for Errors {
+impl TryFrom<Found> for Errors {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a bound", "<= 1%", |number| format!("<= {}%", percent_of(number)))
+    }
+}
+
+impl FromStr for Errors {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         if text.trim() == "any" {
             return Ok(Self::Any);
         }
@@ -49,15 +66,23 @@ impl TryFrom<String> for Errors {
 
 /// An upper limit on a ratio, written `"<= 1.5x"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub struct AtMostRatio(pub f64);
 
-impl TryFrom<String> for AtMostRatio {
+impl TryFrom<Found> for AtMostRatio {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        let number = after_at_most(&text, "<= 1.5x")?;
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a ratio", "<= 1.5x", |number| format!("<= {number}x"))
+    }
+}
+
+impl FromStr for AtMostRatio {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = after_at_most(text, "<= 1.5x")?;
         let ratio = number.strip_suffix('x').and_then(|n| n.trim().parse::<f64>().ok()).filter(|r| r.is_finite() && *r > 0.0);
         ratio.map(Self).ok_or_else(|| format!("`{text}` is not a ratio; write for example `<= 1.5x`"))
     }
@@ -65,7 +90,7 @@ impl TryFrom<String> for AtMostRatio {
 
 /// How many times faster, written `"30x"`; 1 to 1,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub struct Factor(pub u32);
 
@@ -74,7 +99,7 @@ impl Factor {
     pub const ONE: Self = Self(1);
 }
 
-impl std::str::FromStr for Factor {
+impl FromStr for Factor {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -83,11 +108,11 @@ impl std::str::FromStr for Factor {
     }
 }
 
-impl TryFrom<String> for Factor {
+impl TryFrom<Found> for Factor {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a factor", "30x", |number| format!("{number}x"))
     }
 }
 
@@ -99,7 +124,7 @@ impl std::fmt::Display for Factor {
 
 /// A share of failed requests that must not be exceeded for a while, written `"> 50% for 5s"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub struct MoreThanFor {
     /// The share.
@@ -108,10 +133,18 @@ pub struct MoreThanFor {
     pub span: Duration,
 }
 
-impl TryFrom<String> for MoreThanFor {
+impl TryFrom<Found> for MoreThanFor {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a stop condition", "> 50% for 5s", |number| format!("> {}% for 5s", percent_of(number)))
+    }
+}
+
+impl FromStr for MoreThanFor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a stop condition; write for example `> 50% for 5s`");
         let (share, span) = text.strip_prefix('>').and_then(|rest| rest.split_once(" for ")).ok_or_else(wrong)?;
         let span: Time = span.trim().parse()?;
@@ -120,6 +153,13 @@ impl TryFrom<String> for MoreThanFor {
         }
         Ok(Self { share: percent(share.trim())?, span: span.duration() })
     }
+}
+
+/// A bare number below 1 is a share, any other a percentage.
+fn percent_of(number: f64) -> f64 {
+    let percent = if number < 1.0 { number * 100.0 } else { number };
+    // 0.07 x 100 is not quite 7.
+    (percent * 1e6).round() / 1e6
 }
 
 fn after_at_most<'a>(text: &'a str, example: &str) -> Result<&'a str, String> {
@@ -138,24 +178,24 @@ mod tests {
 
     #[test]
     fn bounds_read_as_they_are_written() {
-        assert_eq!(AtMostTime::try_from("<= 1s".to_owned()).unwrap().0.duration(), Duration::from_secs(1));
-        assert_eq!(Errors::try_from("<= 1%".to_owned()), Ok(Errors::AtMost(Share::try_from(0.01).unwrap())));
-        assert_eq!(Errors::try_from("any".to_owned()), Ok(Errors::Any));
-        assert!((AtMostRatio::try_from("<= 1.5x".to_owned()).unwrap().0 - 1.5).abs() < 1e-12);
-        let stop = MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap();
+        assert_eq!("<= 1s".parse::<AtMostTime>().unwrap().0.duration(), Duration::from_secs(1));
+        assert_eq!("<= 1%".parse::<Errors>(), Ok(Errors::AtMost(Share::try_from(0.01).unwrap())));
+        assert_eq!("any".parse::<Errors>(), Ok(Errors::Any));
+        assert!(("<= 1.5x".parse::<AtMostRatio>().unwrap().0 - 1.5).abs() < 1e-12);
+        let stop = "> 50% for 5s".parse::<MoreThanFor>().unwrap();
         assert_eq!((stop.share.value(), stop.span), (0.5, Duration::from_secs(5)));
     }
 
     #[test]
     fn what_is_no_bound_says_what_would_be() {
         for text in ["1s", "< 1s", "<= ", "<= 1", ""] {
-            assert!(AtMostTime::try_from(text.to_owned()).is_err(), "{text}");
+            assert!(text.parse::<AtMostTime>().is_err(), "{text}");
         }
         for text in ["<= 101%", "<= -1%", "1%", "<= 1"] {
-            assert!(Errors::try_from(text.to_owned()).is_err(), "{text}");
+            assert!(text.parse::<Errors>().is_err(), "{text}");
         }
         for text in ["50% for 5s", "> 50%", "> 50% for 5", "> 50% for 10ms"] {
-            assert!(MoreThanFor::try_from(text.to_owned()).is_err(), "{text}");
+            assert!(text.parse::<MoreThanFor>().is_err(), "{text}");
         }
     }
 }

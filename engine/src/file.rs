@@ -10,6 +10,7 @@ use super::bounds::{AtMostRatio, AtMostTime, Errors, Factor, MoreThanFor};
 
 mod aws;
 mod fault;
+mod headers;
 mod load;
 mod reading;
 
@@ -79,7 +80,8 @@ pub struct Phases {
     /// How long a plan is in force without being renewed; 1s to 60s.
     #[schemars(with = "Time")]
     pub lease: Spanned<Time>,
-    /// Strike although the baseline already broke an invariant, to find what else is wrong; false unless it is given.
+    /// Strike although the baseline already broke an invariant or missed an aim, to find what else is wrong; the verdict is `broken` all the same. False
+    /// unless it is given.
     pub strike_a_broken_baseline: bool,
 }
 
@@ -145,7 +147,8 @@ pub struct ExpectEntry {
     /// Whose requests `p50`, `p90`, `p99` and `errors` judge: `struck`, `control` (could have been struck and were not), `not-struck` (control, and those
     /// that no fault was about), or `all`. Unless it is given: `struck` where a fault with a share below 1 is about the endpoint, else `all`.
     pub arm: Option<Arm>,
-    /// Leave out requests in whose way a new environment stood; false unless it is given.
+    /// Leave out requests in whose way a new environment stood; false unless it is given. Their failures are judged all the same, as those of requests
+    /// that `errors` is not about.
     #[serde(default)]
     pub warm: bool,
     /// Median in the fault phase. A failed request counts as slower than any bound.
@@ -156,8 +159,9 @@ pub struct ExpectEntry {
     pub p99: Option<AtMostTime>,
     /// p99 of treatment against control, for every fault.
     pub p99_ratio: Option<AtMostRatio>,
-    /// Failed or timed out in the fault phase; `any` lets them go. Unless it is given, what no fault struck may fail as often as in the baseline and 2 %
-    /// more, and so may what was struck by faults that only take time.
+    /// The share that may fail or time out in the fault phase, of the requests of its `arm`; `any` lets all failures of the endpoint go. Each arm is judged
+    /// by itself: where `errors` is about one arm, or about warm requests, the others keep the bound that is there without it. By that, what no fault struck
+    /// may fail as often as in the baseline and 2 % more, and so may what was struck by faults that only take time.
     pub errors: Option<Errors>,
     /// From the calm until the aims hold again, errors included.
     pub recovery: Option<AtMostTime>,

@@ -242,3 +242,172 @@ fn keep(all: &mut [Found], news: Vec<News>, timeline: &Timeline) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use faults::ledger::{Decided, Entry, OfFault};
+    use faults::{Arm, Identity, Start};
+    use reports::{ArmTag, read_interval_log};
+    use scenarios::exchange::Said;
+
+    use super::*;
+
+    /// 3 s of warm-up, then 20 s of baseline.
+    const SLOW: &str = include_str!("../../scenarios/experiments/slow-authorizer.toml");
+
+    const OF: &str = "clinic GET /appointment/{id}";
+
+    /// Work that never ends, due when and begun by what the test says.
+    struct Endless(Vec<(Option<String>, Duration)>);
+
+    impl Invariant for Endless {
+        fn rules(&self) -> Vec<(&'static str, &'static str)> {
+            Vec::new()
+        }
+
+        fn see(&mut self, _: &Event) -> (Vec<News>, Option<Ended>) {
+            (Vec::new(), None)
+        }
+
+        fn settled(&mut self, _: &Quiet) -> Vec<News> {
+            Vec::new()
+        }
+
+        fn under_way(&self) -> usize {
+            self.0.len()
+        }
+
+        fn unfinished(&self) -> Vec<Ended> {
+            let ended = |(identity, due): &(Option<String>, Duration)| Ended {
+                endpoint: "mail delivery",
+                identity: identity.clone(),
+                due: *due,
+                since: *due + Duration::from_millis(250),
+                end: None,
+            };
+            self.0.iter().map(ended).collect()
+        }
+
+        fn tables(&self, _: scenarios::invariants::ArmOf<'_>) -> Vec<Dispositions> {
+            Vec::new()
+        }
+    }
+
+    /// Second, tag and count of everything that was recorded, and the lowest latency in it.
+    fn seconds(latencies: &Latencies) -> Vec<(u32, Tag, u64, u32)> {
+        let mut all = Vec::new();
+        latencies.visit(
+            |_| true,
+            |second, tag, _, pairs| all.push((second, tag.clone(), pairs.iter().map(|(_, n)| u64::from(*n)).sum(), pairs[0].0)),
+        );
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn what_has_not_ended_when_the_run_ends_is_recorded_as_too_late_in_the_phase_and_arm_in_which_it_began() {
+        let plan = crate::check("slow-authorizer", SLOW).unwrap();
+        let mut join = Join::new("run", &plan, Duration::ZERO);
+        let root = |n: u64| format!("1-00000000-{n:024x}");
+        let arm = |n: u64| plan.faults[0].decide(plan.seed, Identity(&root(n))).arm;
+        let find = |wanted: Arm| (0..).find(|n| arm(*n) == wanted).unwrap();
+        let (struck, left) = (find(Arm::Treatment), find(Arm::Control));
+        for n in [struck, left] {
+            let of = OfFault { arm: arm(n), ..OfFault::control(plan.faults[0].name.clone()) };
+            let line = Decided {
+                run: "run".into(),
+                sequence: 2,
+                request_id: format!("request-{n}"),
+                root: Some(root(n)),
+                place: "authorizer".into(),
+                start: Start::Warm,
+                faults: vec![of],
+                control: Vec::new(),
+            };
+            join.entry(Entry::Decided(line), Instant::now());
+        }
+        let Timeline { warm_up, arming, .. } = plan.timeline;
+        let (baseline, fault) = (plan.timeline.recording_from(), plan.timeline.fault_from());
+        let at = |from: Duration, s: u64| from + Duration::from_secs(s);
+        let work = vec![
+            (None, warm_up / 2),
+            (None, at(baseline, 4)),
+            (None, plan.timeline.strike_at() + arming / 2),
+            (Some(root(struck)), at(fault, 5)),
+            (Some(root(left)), at(fault, 6)),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let recorder = Recorder::begin(folder.path(), plan.timeline, 0, vec![Box::new(Endless(work))]).unwrap();
+        assert_eq!(recorder.under_way(), 5);
+        let over = at(plan.timeline.end(), 7);
+        let recorded = recorder.end(&Quiet { at: over, ..Quiet::default() }, &join).unwrap();
+        for latencies in [&recorded.latencies, &recorded.service_times] {
+            let found: Vec<_> = seconds(latencies)
+                .into_iter()
+                .map(|(second, tag, count, us)| {
+                    assert_eq!((tag.endpoint.as_str(), tag.outcome, count), ("mail delivery", Outcome::TimedOut, 1));
+                    (second, tag.phase, tag.arm(), us)
+                })
+                .collect();
+            let since = |second: u32| {
+                let took = over - baseline - Duration::from_secs(second.into()) - Duration::from_millis(250);
+                u32::try_from(took.as_micros()).unwrap()
+            };
+            let fault = u32::try_from((fault - baseline).as_secs()).unwrap();
+            let wanted = [
+                (4, Phase::Baseline, ArmTag::Untouched),
+                (fault + 5, Phase::Fault, ArmTag::Treatment),
+                (fault + 6, Phase::Fault, ArmTag::Control),
+            ];
+            assert_eq!(found.len(), wanted.len(), "{found:?}");
+            for ((second, phase, arm, us), wanted) in found.into_iter().zip(wanted) {
+                assert_eq!((second, phase, arm), wanted);
+                // The resolution of a histogram.
+                assert!(us <= since(second) && f64::from(us) > 0.998 * f64::from(since(second)), "{us} for {}", since(second));
+            }
+        }
+        assert_eq!(recorded.books, Books::default(), "no request was sent");
+    }
+
+    #[test]
+    fn each_of_few_arrivals_is_recorded_in_the_second_in_which_it_was_due_however_late_its_answer_comes() {
+        let plan = crate::check("slow-authorizer", SLOW).unwrap();
+        let join = Join::new("run", &plan, Duration::ZERO);
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::begin(folder.path(), plan.timeline, 0, Vec::new()).unwrap();
+        let from = plan.timeline.recording_from();
+        let ms = Duration::from_millis;
+        // Due, sent and answered after the start of the recording. Most seconds have no arrival, and
+        // the answers do not come in order.
+        let arrivals = [(0, 0, 30), (7_900, 7_950, 8_100), (7_999, 8_000, 8_200), (400, 400, 12_400), (13_000, 13_000, 13_010)];
+        for (due, sent, done) in arrivals.map(|(due, sent, done)| (from + ms(due), from + ms(sent), from + ms(done))) {
+            // All before this is written as if it were complete.
+            recorder.flush_before(done).unwrap();
+            let exchange = Exchange {
+                endpoint: OF,
+                root: "1-00000000-000000000000000000000000".into(),
+                phase: plan.timeline.phase_at(due),
+                due,
+                sent,
+                done,
+                outcome: Outcome::Answered,
+                status: Some(200),
+                method: "GET",
+                path: "/appointment/PI-T123".into(),
+                asked: scenarios::Asked::Other,
+                said: Said::default(),
+                struck: Vec::new(),
+            };
+            recorder.see(&Joined { event: Event::Exchange(Box::new(exchange)), traced: Traced::default() }, &join);
+        }
+        let recorded = recorder.end(&Quiet::default(), &join).unwrap();
+        let found = |latencies: &Latencies| seconds(latencies).into_iter().map(|(second, _, n, us)| (second, n, us)).collect::<Vec<_>>();
+        assert_eq!(found(&recorded.latencies), [(0, 2, 30_000), (7, 2, 199_936), (13, 1, 10_000)]);
+        assert_eq!(found(&recorded.service_times), [(0, 2, 30_000), (7, 2, 149_888), (13, 1, 10_000)]);
+        assert_eq!(recorded.books.answered, 5);
+        let log = std::fs::read_to_string(folder.path().join("latency.hlog")).unwrap();
+        assert_eq!(found(&read_interval_log(&log).unwrap()), found(&recorded.latencies));
+    }
+}

@@ -24,11 +24,11 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// Neither a file nor a name.
-    #[error("there is no experiment `{name}`: it is not a file, and of those that come with brownout {there}")]
+    #[error("there is no experiment `{name}`, and no such file; {there}")]
     Unknown {
         /// The name that was given.
         name: String,
-        /// The names that exist.
+        /// What it should have been.
         there: String,
     },
     /// A path that does not exist.
@@ -69,7 +69,10 @@ pub fn find(wanted: &str) -> Result<(String, String), FindError> {
         Some((name, text)) => Ok((name.to_owned(), text.to_owned())),
         None if path.is_dir() => Err(FindError::Folder(wanted.to_owned())),
         None if wanted.contains('/') => Err(FindError::NoFile(wanted.to_owned())),
-        None => Err(FindError::Unknown { name: wanted.to_owned(), there: there_are(wanted, all().map(|(name, _)| name)) }),
+        None => {
+            let there = there_are(wanted, all().map(|(name, _)| name), "`brownout list experiments` lists them");
+            Err(FindError::Unknown { name: wanted.to_owned(), there })
+        }
     }
 }
 
@@ -83,7 +86,8 @@ mod tests {
         let binary = folder.path().join("x.toml");
         std::fs::write(&binary, [0xff, 0xfe, 0x00]).unwrap();
         for (wanted, says) in [
-            ("slow-authoriser", "did you mean `slow-authorizer`?"),
+            ("slow-authoriser", "and no such file; did you mean `slow-authorizer`?"),
+            ("weather", "; `brownout list experiments` lists them"),
             ("nowhere/x.toml", "there is no file `nowhere/x.toml`"),
             (folder.path().to_str().unwrap(), "is a folder; name an experiment's file in it"),
             (binary.to_str().unwrap(), "is not UTF-8 text"),

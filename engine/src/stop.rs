@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     fn watch() -> Watch {
-        Watch::new(MoreThanFor::try_from("> 50% for 5s".to_owned()).unwrap())
+        Watch::new("> 50% for 5s".parse::<MoreThanFor>().unwrap())
     }
 
     /// When it fires, in milliseconds, with an answer every `gap` milliseconds, of which `failed` says which failed.

@@ -113,7 +113,7 @@ fn more_time(span: PhaseSpan, reach: f64, distance: f64) -> String {
 
 impl Question<'_> {
     fn wants(&self, tag: &Tag, arm: AimArm) -> bool {
-        tag.endpoint == self.expectation.of && arm.has(tag, self.errors) && !(self.expectation.warm && tag.cold)
+        tag.endpoint == self.expectation.of && arm.has(tag, self.errors) && self.expectation.starts.has(tag.cold)
     }
 
     /// A bound on time or errors, judged on the fault phase.
@@ -280,7 +280,7 @@ impl Question<'_> {
             return Finding::undecided("not measured", self.no_recovery());
         };
         if recovery.windows == 0 {
-            return Finding::undecided("too few requests", format!("no 5 s of the recovery had 5 requests to `{of}`"));
+            return Finding::undecided("too few requests", format!("the recovery had fewer than {} requests to `{of}`", recovery::FEWEST));
         }
         let watched = format!("watched for {}", seconds(recovery.watched_s));
         let finding = |found: String, answer, why, p_broken| Finding { found, interval: watched.clone(), answer, why, p_broken };
@@ -292,7 +292,7 @@ impl Question<'_> {
                     finding(found, Answer::Broken, String::new(), 0.0)
                 } else if !recovery.lacks.is_empty() && self.source == Source::Experiment {
                     finding(found, Answer::NotShown, recovery.lacks.clone(), 1.0)
-                } else if kept < recovery::KEPT_S {
+                } else if kept < f64::from(recovery::KEPT_S) {
                     finding(found, Answer::Holds, format!("seen to hold for {} only, as the run then ended", seconds(kept)), 1.0)
                 } else {
                     finding(found, Answer::Holds, String::new(), 1.0)
@@ -311,6 +311,7 @@ impl Question<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expectation::Starts;
     use crate::latencies::Outcome;
     use crate::measurements::Measurements;
     use crate::rolls::Rolls;
@@ -321,7 +322,7 @@ mod tests {
     fn answer(bound: Bound, change: impl FnOnce(&mut Measurements)) -> Aim {
         let mut measured = healthy();
         measured.experiment.expectations.truncate(1);
-        measured.experiment.expectations.push(Expectation { of: OF.into(), bound, arm: None, warm: false });
+        measured.experiment.expectations.push(Expectation { of: OF.into(), bound, arm: None, starts: Starts::All });
         change(&mut measured);
         let recoveries: Vec<_> = recovery::of(&measured, OF).into_iter().collect();
         judge(&measured, &recoveries).remove(1)
@@ -435,13 +436,13 @@ mod tests {
                 }
             }
         };
-        let p90 = |warm: bool| {
+        let p90 = |starts: Starts| {
             answer(Bound::P90("1s".parse().unwrap()), |m| {
-                m.experiment.expectations[1].warm = warm;
+                m.experiment.expectations[1].starts = starts;
                 with_starts(m);
             })
         };
-        assert_eq!((p90(false).answer, p90(true).answer), (Answer::Broken, Answer::Holds));
+        assert_eq!((p90(Starts::All).answer, p90(Starts::Warm).answer), (Answer::Broken, Answer::Holds));
         let mut measured = healthy();
         with_starts(&mut measured);
         let rows = crate::tables::endpoints(&measured);

@@ -1,6 +1,7 @@
 //! Problems before any fault: endpoints that serve nothing, and aims that are already missed.
 //! Judged by the same rules as the fault phase.
 
+use crate::expectation::Starts;
 use crate::implied::{self, Asked};
 use crate::intervals::{ONE_SIDE, holm};
 use crate::latencies::{Latencies, Tag};
@@ -52,19 +53,21 @@ impl Baseline<'_> {
         let mut asked_of: Vec<(String, f64)> = Vec::new();
         for aim in self.asked.expectations {
             let Some((miss, allowed)) = aim.bound.allows() else { continue };
-            let p = self.p_missed(&aim.of, miss, allowed, aim.warm);
+            let p = self.p_missed(&aim.of, miss, allowed, aim.starts);
             asked_of.push((format!("`{}` misses {}", aim.of, aim.bound.asked()), p));
         }
-        for of in endpoints.iter().filter(|of| implied::is_about_the_rest(of, &self.asked, self.span.phase)) {
-            let what = format!("`{of}` fails more than {} of its requests", percent(implied::BASELINE));
-            asked_of.push((what, self.p_missed(of, Miss::Failed, implied::BASELINE, false)));
+        for of in endpoints {
+            let Some(starts) = implied::without_faults(of, &self.asked, self.span.phase) else { continue };
+            let cold = if starts == Starts::Cold { "cold " } else { "" };
+            let what = format!("`{of}` fails more than {} of its {cold}requests", percent(implied::BASELINE));
+            asked_of.push((what, self.p_missed(of, Miss::Failed, implied::BASELINE, starts)));
         }
         let adjusted = holm(&asked_of.iter().map(|(_, p)| *p).collect::<Vec<_>>());
         asked_of.into_iter().zip(adjusted).filter(|(_, p)| *p < ONE_SIDE).map(|((what, _), _)| what).collect()
     }
 
-    fn p_missed(&self, of: &str, miss: Miss, allowed: f64, warm: bool) -> f64 {
-        let wanted = |tag: &Tag| tag.endpoint == of && !(warm && tag.cold);
+    fn p_missed(&self, of: &str, miss: Miss, allowed: f64, starts: Starts) -> f64 {
+        let wanted = |tag: &Tag| tag.endpoint == of && starts.has(tag.cold);
         let p = |latencies, miss| Misses::of(latencies, self.span, miss, wanted).p_above(allowed);
         p(self.asked.latencies, miss).max(p(self.service_times, miss.later_by(self.machine_wait_us)))
     }

@@ -19,9 +19,33 @@ pub struct Expectation {
     /// about the endpoint, else [`AimArm::All`].
     #[serde(default)]
     pub arm: Option<AimArm>,
-    /// Whether requests that waited for a new environment are left out.
+    /// The requests that are judged, by whether they waited for a new environment.
     #[serde(default)]
-    pub warm: bool,
+    pub starts: Starts,
+}
+
+/// Which requests an aim judges, by whether they waited for a new environment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Starts {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that did not wait for one.
+    Warm,
+    /// Those that did.
+    Cold,
+}
+
+impl Starts {
+    /// Whether it includes a request; `cold` says that the request waited for a new environment.
+    pub const fn has(self, cold: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Warm => !cold,
+            Self::Cold => cold,
+        }
+    }
 }
 
 /// The requests that an aim judges.

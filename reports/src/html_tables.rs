@@ -7,7 +7,7 @@ use crate::dispositions::Row;
 use crate::formats::html::{escape, prose};
 use crate::latencies::Phase;
 use crate::measurements::Invariant;
-use crate::report::{Aim, Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Report, Source};
+use crate::report::{Answer, EndpointRow, InjectionRow, MethodCheck, Quantile, Report, Source};
 use crate::rolls::ArmTag;
 use crate::words::{count, percent, seconds, time};
 
@@ -66,14 +66,9 @@ pub(crate) fn aims(out: &mut String, report: &Report) {
             let asked = with_note(escape(&aim.asked), if aim.source == Source::Implied { "implied" } else { "" });
             let [of, found, interval] = [&aim.expectation.of, &aim.found, &aim.interval].map(|text| escape(text));
             let before = aim.baseline.map_or_else(|| NONE.to_owned(), answer);
-            vec![of, asked, whose(aim), found, interval, with_note(answer(aim.answer), &aim.why), before]
+            vec![of, asked, aim.whose(), found, interval, with_note(answer(aim.answer), &aim.why), before]
         }),
     );
-}
-
-fn whose(aim: &Aim) -> String {
-    let warm = if aim.expectation.warm { ", warm" } else { "" };
-    format!("{}{warm}", aim.arm.words())
 }
 
 /// What the oracles found, with the exchanges that broke a rule.

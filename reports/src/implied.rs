@@ -8,7 +8,7 @@ use faults::time::Time;
 use faults::{Fault, Kind, Share};
 
 use crate::aims;
-use crate::expectation::{AimArm, Bound, Expectation};
+use crate::expectation::{AimArm, Bound, Expectation, Starts};
 use crate::intervals::exact_share;
 use crate::latencies::{Latencies, Phase, Tag};
 use crate::measurements::{Experiment, Measurements};
@@ -21,6 +21,9 @@ pub const MARGIN: f64 = 0.02;
 
 /// The share that may fail in the baseline, if the experiment has no aim of its own.
 pub const BASELINE: f64 = 0.05;
+
+/// The bound for an endpoint's only request: if that fails, nothing is shown.
+pub const ONLY: f64 = 0.999;
 
 /// The aims of an experiment, with the requests that show which of them a fault is about.
 #[derive(Debug, Clone, Copy)]
@@ -59,51 +62,61 @@ pub fn aims(measured: &Measurements, recoveries: &[Recovered]) -> Vec<Expectatio
 }
 
 /// An endpoint must meet its aims again when the run ends, unless the experiment sets a time for
-/// it, or the recovery phase is shorter than a second.
+/// it, or the recovery phase is shorter than a second. Of fewer requests than it takes to see that,
+/// one must be served.
 fn recovery(measured: &Measurements, recovered: &Recovered) -> Option<Expectation> {
     let of = &recovered.endpoint;
     let has_own = measured.experiment.expectations.iter().any(|aim| aim.of == *of && matches!(aim.bound, Bound::Recovery(_)));
     let limit = Time::from(Duration::from_secs(recovered.watched_s as u64));
-    (!has_own && recovered.windows > 0 && !limit.duration().is_zero()).then(|| Expectation {
+    let is_watched = !has_own && !limit.duration().is_zero();
+    let in_recovery = |tag: &Tag| tag.phase == Phase::Recovery && tag.endpoint == *of && tag.ended();
+    let all_fail = || measured.latencies.count(in_recovery) > 0 && measured.latencies.count(|tag| in_recovery(tag) && !tag.is_error()) == 0;
+    (is_watched && (recovered.windows > 0 || all_fail())).then(|| Expectation {
         of: of.clone(),
         bound: Bound::Recovery(limit),
         arm: None,
-        warm: false,
+        starts: Starts::All,
     })
 }
 
-/// The arms of an endpoint whose errors the experiment neither bounds nor accepts: an aim on one
-/// arm does not cover another. `phase` shows which requests are struck.
-pub fn arms(of: &str, asked: &Asked<'_>, phase: Phase) -> Vec<AimArm> {
+/// The requests of an endpoint whose errors the experiment neither bounds nor accepts: an aim on
+/// one arm does not cover another, and an aim on warm requests does not cover cold ones. `phase`
+/// shows which requests are struck.
+pub fn rest(of: &str, asked: &Asked<'_>, phase: Phase) -> Vec<(AimArm, Starts)> {
     if asked.any_errors.iter().any(|free| free == of) {
         return Vec::new();
     }
     let own = asked.expectations.iter().filter(|aim| aim.of == of && matches!(aim.bound, Bound::Errors(_)));
-    let own: Vec<AimArm> = own.map(|aim| aims::arm_of(aim, asked.faults, asked.latencies, phase)).collect();
-    let has = |arms: &[AimArm]| own.iter().any(|arm| arms.contains(arm));
-    let not_struck = if has(&[AimArm::All, AimArm::NotStruck]) {
-        None
-    } else if has(&[AimArm::Control]) {
-        Some(AimArm::Untouched)
-    } else {
-        Some(AimArm::NotStruck)
+    let own: Vec<_> = own.map(|aim| (aims::arm_of(aim, asked.faults, asked.latencies, phase), aim.starts)).collect();
+    let left_by_aims_on = |arms: &[AimArm]| {
+        let mut judged = own.iter().filter(|(arm, _)| arms.contains(arm)).peekable();
+        let left = if judged.peek().is_some() { Starts::Cold } else { Starts::All };
+        (!judged.any(|(_, starts)| *starts == Starts::All)).then_some(left)
     };
-    let delayed = (!has(&[AimArm::All, AimArm::Struck])).then_some(AimArm::Delayed);
-    not_struck.into_iter().chain(delayed).collect()
+    let untouched = left_by_aims_on(&[AimArm::All, AimArm::NotStruck]);
+    let control = left_by_aims_on(&[AimArm::All, AimArm::NotStruck, AimArm::Control]);
+    let delayed = (AimArm::Delayed, left_by_aims_on(&[AimArm::All, AimArm::Struck]));
+    let arms = if untouched == control {
+        vec![(AimArm::NotStruck, untouched), delayed]
+    } else {
+        vec![(AimArm::Untouched, untouched), (AimArm::Control, control), delayed]
+    };
+    arms.into_iter().filter_map(|(arm, starts)| Some((arm, starts?))).collect()
 }
 
-/// Whether the experiment does not say how many requests without a fault may fail. Before the
-/// strike and after the calm, all requests are such.
-pub fn is_about_the_rest(of: &str, asked: &Asked<'_>, phase: Phase) -> bool {
-    arms(of, asked, phase).iter().any(|arm| *arm != AimArm::Delayed)
+/// The requests of which the experiment does not say how many may fail without a fault, if there
+/// are such. Before the strike and after the calm, no request is struck.
+pub fn without_faults(of: &str, asked: &Asked<'_>, phase: Phase) -> Option<Starts> {
+    let left: Vec<_> = rest(of, asked, phase).into_iter().filter(|(arm, _)| *arm != AimArm::Delayed).map(|(_, starts)| starts).collect();
+    if left.contains(&Starts::All) { Some(Starts::All) } else { left.first().copied() }
 }
 
-/// The share of `requests` of the endpoint that may fail without a fault; `None` for a single
-/// request, and if the baseline served nothing.
+/// The share of `requests` of the endpoint that may fail without a fault; `None` for less than two.
+/// Of few requests many may have failed in the baseline: that allows no more than it may.
 pub fn bound(measured: &Measurements, of: &str, requests: u64) -> Option<f64> {
     let in_baseline = |tag: &Tag| tag.phase == Phase::Baseline && tag.endpoint == of && tag.ended();
     let (all, failed) = (measured.latencies.count(in_baseline), measured.latencies.count(|tag| in_baseline(tag) && tag.is_error()));
-    let share = failed as f64 / all.max(1) as f64;
+    let share = (failed as f64 / all.max(1) as f64).min(BASELINE);
     let bound = share + (1.0 - share) * margin(requests);
     (bound < 1.0).then_some(bound)
 }
@@ -117,13 +130,13 @@ pub fn margin(requests: u64) -> f64 {
 
 fn of_endpoint(measured: &Measurements, of: &str) -> Vec<Expectation> {
     let errors = errors(&measured.experiment.faults);
-    let requests = |arm: AimArm| {
-        let wanted = |tag: &Tag| tag.phase == Phase::Fault && tag.endpoint == of && tag.ended() && arm.has(tag, errors);
-        measured.latencies.count(wanted)
+    let under_fault = |tag: &Tag| tag.phase == Phase::Fault && tag.endpoint == of && tag.ended();
+    let is_only = measured.latencies.count(under_fault) == 1;
+    let aim = |(arm, starts): (AimArm, Starts)| {
+        let requests = measured.latencies.count(|tag| under_fault(tag) && arm.has(tag, errors) && starts.has(tag.cold));
+        let only = (is_only && requests == 1).then_some(ONLY);
+        let share = Share::try_from(bound(measured, of, requests).or(only)?).ok()?;
+        Some(Expectation { of: of.to_owned(), bound: Bound::Errors(share), arm: Some(arm), starts })
     };
-    let aim = |arm: AimArm| {
-        let share = Share::try_from(bound(measured, of, requests(arm))?).ok()?;
-        Some(Expectation { of: of.to_owned(), bound: Bound::Errors(share), arm: Some(arm), warm: false })
-    };
-    arms(of, &Asked::of(measured), Phase::Fault).into_iter().filter_map(aim).collect()
+    rest(of, &Asked::of(measured), Phase::Fault).into_iter().filter_map(aim).collect()
 }

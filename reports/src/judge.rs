@@ -141,6 +141,10 @@ fn decide(report: &Report, is_dead: bool) -> Decided {
     if let Some(first) = broken.first() {
         return (Verdict::Broken, sentence::broken(report, first, broken.len() - 1), both());
     }
+    // `strike-a-broken-baseline` strikes all the same, but a certain miss stays one.
+    if !report.before_any_fault.is_empty() {
+        return (Verdict::Broken, sentence::broken_baseline(report), report.before_any_fault.iter().cloned().chain(doubts).collect());
+    }
     if report.end == End::Interrupted {
         let why = "the run was interrupted before its end".to_owned();
         return (Verdict::NotShown, "Nothing can be concluded: the run was interrupted before its end.".to_owned(), vec![why]);
@@ -170,7 +174,7 @@ fn missed(aim: &Aim) -> String {
 
 fn whose(aim: &Aim) -> String {
     let implied = if aim.source == Source::Implied { ", implied" } else { "" };
-    format!("{} requests{implied}", aim.arm.words())
+    format!("{} requests{implied}", aim.whose())
 }
 
 /// A comparison of arms counts only if the two halves of the control arm agree.
@@ -522,6 +526,52 @@ mod tests {
             },
             Verdict::Broken,
             "broken without any fault: in the baseline `clinic GET",
+        );
+    }
+
+    #[test]
+    fn a_baseline_that_certainly_misses_an_aim_is_broken_even_if_the_system_was_struck_all_the_same() {
+        let slow_before = |m: &mut Measurements| {
+            for latencies in [&mut m.latencies, &mut m.service_times] {
+                let mut slow = crate::latencies::Latencies::default();
+                latencies.visit(
+                    |_| true,
+                    |second, tag, half, pairs| {
+                        let more = if tag.phase == Phase::Baseline && tag.endpoint == CLINIC { 3_000_000 } else { 0 };
+                        pairs.iter().for_each(|(value, n)| (0..*n).for_each(|_| slow.record(second, tag, u64::from(*value) + more, half)));
+                    },
+                );
+                *latencies = slow;
+            }
+        };
+        verdict(
+            slow_before,
+            Verdict::Broken,
+            "broken without any fault: in the baseline `clinic GET /appointment/{id}` misses p99 at most 1s. It was struck all the same.",
+        );
+        verdict(
+            |m| {
+                slow_before(m);
+                break_a_rule(m);
+            },
+            Verdict::Broken,
+            "Some of it needs no fault: in the baseline `clinic GET /appointment/{id}` misses p99 at most 1s.",
+        );
+        verdict(
+            |m| {
+                slow_before(m);
+                m.end = End::Interrupted;
+            },
+            Verdict::Broken,
+            "broken without any fault",
+        );
+        verdict(
+            |m| {
+                slow_before(m);
+                m.books.sent += 1;
+            },
+            Verdict::NotShown,
+            "fault of the harness",
         );
     }
 

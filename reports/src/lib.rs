@@ -31,7 +31,7 @@ pub mod verdict;
 pub mod words;
 
 pub use dispositions::Dispositions;
-pub use expectation::{AimArm, Bound, Expectation};
+pub use expectation::{AimArm, Bound, Expectation, Starts};
 pub use formats::interval_log::{IntervalLogWriter, read_interval_log};
 pub use formats::{render_again, write_all};
 pub use judge::judge;

@@ -135,13 +135,17 @@ impl Misses {
     /// requests. Unless the share is far beyond the bound, blocks must agree too.
     pub fn p_above(&self, bound: f64) -> f64 {
         let exact = p_of_at_least(self.missed(), self.total(), bound);
-        // Equivalent to: the exact interval is above it.
-        let is_gross = p_of_at_least(self.missed(), self.total(), gross(bound)) < 0.025;
         match self.error() {
-            _ if is_gross => exact,
+            // Equivalent to: the exact interval is above it.
+            _ if self.p_far_above(bound) < 0.025 => exact,
             Some(error) if error > 0.0 => exact.max(1.0 - student_at_most((self.share() - bound) / error, self.freedom())),
             _ => exact,
         }
+    }
+
+    /// The same for a share so far beyond the bound that clustering cannot explain it.
+    pub fn p_far_above(&self, bound: f64) -> f64 {
+        p_of_at_least(self.missed(), self.total(), gross(bound))
     }
 }
 

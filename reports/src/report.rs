@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deployment_row::DeploymentRow;
 use crate::dispositions::Dispositions;
-use crate::expectation::{AimArm, Expectation};
+use crate::expectation::{AimArm, Expectation, Starts};
 use crate::intervals::Interval;
 use crate::latencies::Phase;
 use crate::measurements::{Books, End, Experiment, Generator, Injections, Invariant, PhaseSpan, Platform, Restored};
@@ -135,6 +135,18 @@ pub struct Aim {
     /// The same aim in the baseline; `None` if that had no request, or if the aim compares phases
     /// or arms.
     pub baseline: Option<Answer>,
+}
+
+impl Aim {
+    /// The requests that were judged, in words.
+    pub fn whose(&self) -> String {
+        let starts = match self.expectation.starts {
+            Starts::All => "",
+            Starts::Warm => ", warm",
+            Starts::Cold => ", cold",
+        };
+        format!("{}{starts}", self.arm.words())
+    }
 }
 
 /// Where an aim comes from.

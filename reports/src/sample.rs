@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use crate::dispositions::{Dispositions, Row};
-use crate::expectation::{Bound, Expectation};
+use crate::expectation::{Bound, Expectation, Starts};
 use crate::latencies::{Latencies, Outcome, Phase, Tag};
 use crate::measurements::{
     Books, Deployment, End, Exchange, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored, Route,
@@ -59,7 +59,7 @@ fn latencies(slowness: f64) -> (Latencies, Latencies, Books) {
 fn experiment() -> Experiment {
     let fault = r#"{"name":"slow-authorizer","place":{"function":"authorizer"},"share":0.5,"when":{"path":"/appointment/*"},
         "kind":{"latency":{"at":"before","time":"300ms","jitter":{"lognormal":0.2}}}}"#;
-    let aim = |of: &str, bound| Expectation { of: of.into(), bound, arm: None, warm: false };
+    let aim = |of: &str, bound| Expectation { of: of.into(), bound, arm: None, starts: Starts::All };
     Experiment {
         name: "slow-authorizer".into(),
         question: "Do appointments stay readable while the authorizer is slow?".into(),

@@ -20,8 +20,7 @@ pub fn held(report: &Report) -> String {
         format!(" while the faults struck {} of {} eligible invocations.", count(report.struck), count(eligible))
     };
     let no_aim = if has_aim { "" } else { " No aim was set." };
-    let before = report.before_any_fault.first().map_or_else(String::new, |first| format!(" But in the baseline {first}."));
-    format!("{what}{faults}{no_aim}{before}{}", uncovered(report))
+    format!("{what}{faults}{no_aim}{}", uncovered(report))
 }
 
 /// Something broke; `first` says what.
@@ -37,7 +36,11 @@ pub fn broken(report: &Report, first: &str, more: usize) -> String {
 /// The baseline was broken.
 pub fn broken_baseline(report: &Report) -> String {
     let first = report.before_any_fault.first().map_or("it missed an aim", String::as_str);
-    let struck = if report.end == End::BrokenBaseline { " So nothing was struck." } else { "" };
+    let struck = match report.end {
+        End::BrokenBaseline => " So nothing was struck.",
+        _ if report.struck > 0 => " It was struck all the same.",
+        _ => "",
+    };
     format!("The system is broken without any fault: in the baseline {first}.{struck}")
 }
 

@@ -1,18 +1,29 @@
 //! Numbers of a load as people write them: `"40/s"`, `"64KiB"`.
 
+use std::str::FromStr;
+
+use faults::Found;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Arrivals a second, written `"40/s"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub struct Rate(pub f64);
 
-impl TryFrom<String> for Rate {
+impl TryFrom<Found> for Rate {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a rate", "40/s", |number| format!("{number}/s"))
+    }
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a rate; write arrivals a second, such as `40/s`, or a minute, such as `90/m`");
         let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
         let number: f64 = number.trim().parse().map_err(|_| wrong())?;
@@ -27,14 +38,22 @@ impl TryFrom<String> for Rate {
 
 /// Bytes, written `"64KiB"` or `"40MiB"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Found")]
 #[schemars(with = "String")]
 pub struct Size(pub u64);
 
-impl TryFrom<String> for Size {
+impl TryFrom<Found> for Size {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a size", "64KiB", |number| format!("{number}KiB"))
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let units = [("KiB", 1_u64 << 10), ("MiB", 1 << 20)];
         let read = |(unit, bytes): (&str, u64)| text.strip_suffix(unit)?.trim().parse::<u64>().ok()?.checked_mul(bytes);
         units.into_iter().find_map(read).map(Self).ok_or_else(|| format!("`{text}` is not a size; write for example `64KiB` or `40MiB`"))
@@ -47,19 +66,19 @@ mod tests {
 
     #[test]
     fn a_rate_is_read_as_it_is_written_or_refused() {
-        assert!((Rate::try_from("40/s".to_owned()).unwrap().0 - 40.0).abs() < 1e-12);
-        assert!((Rate::try_from("90/m".to_owned()).unwrap().0 - 1.5).abs() < 1e-12);
+        assert!(("40/s".parse::<Rate>().unwrap().0 - 40.0).abs() < 1e-12);
+        assert!(("90/m".parse::<Rate>().unwrap().0 - 1.5).abs() < 1e-12);
         for text in ["40", "0/s", "-1/s", "40/h", "NaN/s", "inf/s"] {
-            assert!(Rate::try_from(text.to_owned()).is_err(), "{text}");
+            assert!(text.parse::<Rate>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_size_is_read_as_it_is_written_or_refused() {
-        assert_eq!(Size::try_from("64KiB".to_owned()), Ok(Size(64 << 10)));
-        assert_eq!(Size::try_from("40 MiB".to_owned()), Ok(Size(40 << 20)));
+        assert_eq!("64KiB".parse(), Ok(Size(64 << 10)));
+        assert_eq!("40 MiB".parse(), Ok(Size(40 << 20)));
         for text in ["64", "64KB", "-1KiB", "99999999999999999MiB"] {
-            assert!(Size::try_from(text.to_owned()).is_err(), "{text}");
+            assert!(text.parse::<Size>().is_err(), "{text}");
         }
     }
 }

@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
 use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -264,4 +266,37 @@ pub fn everything_below(folder: &Path) -> String {
         }
     }
     text
+}
+
+/// A server that answers every request with 200 until the test ends.
+fn server() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let (mut read, mut some) = (Vec::new(), [0; 4096]);
+                while let Ok(count @ 1..) = stream.read(&mut some) {
+                    read.extend_from_slice(&some[..count]);
+                    while let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                        read.drain(..end + 4);
+                        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// An experiment that sends requests to its own [`server`] for some seconds.
+pub fn shop() -> String {
+    format!(
+        "question = \"Does it answer?\"\n[phases]\nwarm-up = \"1s\"\nbaseline = \"3s\"\nfault = \"3s\"\nrecovery = \"1s\"\n\
+         [[load.requests]]\nof = \"shop GET /\"\nurl = \"http://{}/\"\nrate = \"20/s\"\n[[expect]]\nof = \"shop GET /\"\np50 = \"<= 20s\"\n",
+        server()
+    )
 }

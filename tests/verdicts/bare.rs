@@ -160,6 +160,19 @@ fn slow() -> Vec<Case> {
     ]
 }
 
+/// A server that is slow in the baseline alone, struck all the same: a certain miss stays one.
+fn slow_before() -> Vec<Case> {
+    let answers = Some(Answers::Turning { well: SLOW, after: TURN, then: WELL });
+    vec![Case {
+        answers,
+        rate: 80,
+        more: format!("strike-a-broken-baseline = true\n{}", expects("p90 = \"<= 1s\"")),
+        headline: &["broken without any fault: in the baseline `shop GET /` misses p90 at most 1s"],
+        reasons: &["`shop GET /` misses p90 at most 1s"],
+        ..always("slow in the baseline", SLOW)
+    }]
+}
+
 /// A healthy server, as the control of all these.
 fn well() -> Vec<Case> {
     let held = |name, more, headline| Case { rate: 80, more, verdict: HELD, headline, reasons: &[], ..always(name, WELL) };
@@ -171,7 +184,7 @@ fn well() -> Vec<Case> {
 
 #[test]
 fn a_stack_that_is_wrong_without_faults_is_called_so_and_one_that_is_well_is_held() {
-    let cases: Vec<Case> = [dead(), dying(), slow(), well()].into_iter().flatten().collect();
+    let cases: Vec<Case> = [dead(), dying(), slow(), slow_before(), well()].into_iter().flatten().collect();
     std::thread::scope(|scope| {
         let runs: Vec<_> = cases.iter().map(|case| scope.spawn(|| case.run())).collect();
         for (run, case) in runs.into_iter().zip(&cases) {

@@ -204,7 +204,7 @@ mod tests {
             ("[aws]", "[aws]\ntag = \"\"", "is not a tag"),
             ("[aws]", "[aws]\nalias-share = 0.0001", "`alias-share` is `0.0001`; it is `0.001` to `1`"),
             ("[aws]", "[aws]\nfis-lead = \"6m\"", "`fis-lead` is `6m`; it is `5s` to `5m`"),
-            ("function = \"orders\"", "function = \"order\"", "there is no function `order` under `[aws]`; there are: `orders`"),
+            ("function = \"orders\"", "function = \"order\"", "there is no function `order` under `[aws]`; did you mean `orders`?"),
             ("function = \"orders\"", "service = \"dynamodb\"", "which nobody can strike there"),
             ("baseline = \"60s\"", "baseline = \"20s\"", "on AWS it needs `1m` at least"),
             ("seed = 7", "seed = 7\nsystems = [\"clinic\"]", "an experiment with `[aws]` brings nothing up"),

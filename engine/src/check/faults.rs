@@ -23,7 +23,7 @@ pub fn functions() -> impl Iterator<Item = (&'static str, System, Trigger)> {
 }
 
 /// The services that functions call.
-fn services() -> impl Iterator<Item = &'static Described> {
+pub fn services() -> impl Iterator<Item = &'static Described> {
     SERVICES.into_iter().filter(|service| !service.operations.is_empty())
 }
 
@@ -158,7 +158,8 @@ impl Check<'_> {
         let systems = match ground {
             Ground::Deployed(deployed) => {
                 if deployed.function(name).is_none() {
-                    let there = there_are(name, deployed.functions.iter().map(|function| function.name()));
+                    let there =
+                        there_are(name, deployed.functions.iter().map(|function| function.name()), "they are under `[[aws.function]]`");
                     self.complain(function.span(), format!("there is no function `{name}` under `[aws]`; {there}"));
                 }
                 return place;
@@ -171,7 +172,7 @@ impl Check<'_> {
             Some((_, system, _)) => self.not_among(function.span(), &format!("`{name}` is a function of"), system),
             None => {
                 let there = functions().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| name);
-                let there = there_are(name, there);
+                let there = there_are(name, there, "`brownout list functions` lists those of all systems");
                 self.complain(function.span(), format!("there is no function `{name}` in these systems; {there}"));
             }
         }
@@ -181,14 +182,14 @@ impl Check<'_> {
     fn service(&mut self, service: &Spanned<String>, operation: Option<&Spanned<String>>) -> Option<Place> {
         let name = service.get_ref();
         let Some(Described { operations, .. }) = services().find(|known| known.name == name) else {
-            let there = there_are(name, services().map(|known| known.name));
+            let there = there_are(name, services().map(|known| known.name), "`brownout list services` lists them");
             self.complain(service.span(), format!("there is no service `{name}`; {there}"));
             return None;
         };
         if let Some(operation) = operation
             && !operations.contains(&operation.get_ref().as_str())
         {
-            let there = there_are(operation.get_ref(), operations.iter().copied());
+            let there = there_are(operation.get_ref(), operations.iter().copied(), "`brownout list services` lists them");
             self.complain(operation.span(), format!("`{name}` has no operation `{}` here; {there}", operation.get_ref()));
             return None;
         }

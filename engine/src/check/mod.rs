@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ::faults::Lease;
 use ::load::{Arrivals, Timeline};
-use reports::{AimArm, Bound, Expectation};
+use reports::{AimArm, Bound, Expectation, Starts};
 use scenarios::systems::{self, Setup, System};
 use toml::Spanned;
 
@@ -38,7 +38,9 @@ pub fn endpoints() -> impl Iterator<Item = (&'static str, System, f64)> {
 pub fn system_of(weakness: &str) -> Result<System, String> {
     let found = systems::weakness(weakness).map(|(system, _)| system);
     let all = || System::ALL.into_iter().flat_map(|system| system.weaknesses()).map(|known| known.name);
-    found.ok_or_else(|| format!("there is no weakness `{weakness}`; {}", there_are(weakness, all())))
+    found.ok_or_else(|| {
+        format!("there is no weakness `{weakness}`; {}", there_are(weakness, all(), "`brownout list weaknesses` lists them"))
+    })
 }
 
 /// Checks an experiment's text.
@@ -228,10 +230,10 @@ impl Check<'_> {
             Some(system) if systems.contains(&system) => {}
             Some(system) if !systems.is_empty() => self.not_among(of.span(), &format!("`{name}` is an endpoint of"), system),
             // Its request may be in a line that could not be read.
-            None if !self.has_form && self.text.contains("requests") => {}
+            None if !self.has_form && self.text.contains("request") => {}
             _ => {
                 let recorded = endpoints().filter(|(_, system, _)| systems.contains(system)).map(|(name, ..)| name);
-                let there = there_are(name, recorded.chain(requested()));
+                let there = there_are(name, recorded.chain(requested()), "`brownout list endpoints` lists those of all systems");
                 self.complain(of.span(), format!("there is no endpoint `{name}` in this experiment; {there}"));
             }
         }
@@ -246,8 +248,9 @@ impl Check<'_> {
             if bounds.is_empty() && entry.get_ref().errors.is_none() {
                 self.missing(entry.span(), "nothing is expected of this endpoint; write for example `p99 = \"<= 1s\"`");
             }
-            let (arm, warm) = (entry.get_ref().arm.map(AimArm::from), entry.get_ref().warm);
-            expectations.extend(bounds.into_iter().map(|bound| Expectation { of: of.get_ref().clone(), bound, arm, warm }));
+            let arm = entry.get_ref().arm.map(AimArm::from);
+            let starts = if entry.get_ref().warm { Starts::Warm } else { Starts::All };
+            expectations.extend(bounds.into_iter().map(|bound| Expectation { of: of.get_ref().clone(), bound, arm, starts }));
         }
         expectations
     }
@@ -289,7 +292,7 @@ mod tests {
     #[test]
     fn what_does_not_exist_is_named_with_what_does() {
         for (from, to, says) in [
-            ("\"authorizer\"", "\"authoriser\"", "there are: `thermostat-api`, `authorizer`, `appointments`"),
+            ("\"authorizer\"", "\"authoriser\"", "did you mean `authorizer`?"),
             ("clinic GET /appointment/{id}", "clinic GET /appointments", "there is no endpoint"),
             ("fault = \"40s\"", "fault = \"40ms\"", "it needs `1s` at least"),
             ("rate = \"15/s\"", "rate = \"90000/s\"", "more than one machine can send"),

@@ -46,12 +46,12 @@ fn notice(plan: &Plan, aim: &Expectation, share: f64) -> Option<String> {
     Some(format!("{what} of `{of}` needs {needs} requests, this gives at most {gives}{arm}: it can be broken, but not held; {cure}"))
 }
 
-/// Recovery is judged in windows, and windows with fewer requests are skipped.
+/// Recovery is judged in windows with enough requests.
 fn rare(plan: &Plan, of: &str) -> Option<String> {
     let gives = a_second(&plan.load, of) * f64::from(WINDOW_S);
     (gives < FEWEST as f64).then(|| {
         format!(
-            "recovery of `{of}` is seen in {WINDOW_S} s with {FEWEST} requests, this gives {gives:.1}: it may not be shown; raise the rate"
+            "recovery of `{of}` is seen in {FEWEST} requests, this gives {gives:.1} in {WINDOW_S} s: it may be seen late or not at all; raise the rate"
         )
     })
 }
@@ -143,7 +143,7 @@ mod tests {
         let told = notices(&check("x", &rare).unwrap());
         let says = |what: &str| told.iter().any(|one| one.contains(what));
         assert!(says("p50 of `clinic GET /appointment/{id}` needs 10 requests, this gives at most 8"), "{told:?}");
-        assert!(says("recovery of `clinic GET /appointment/{id}` is seen in 5 s with 5 requests, this gives 2.0"), "{told:?}");
+        assert!(says("recovery of `clinic GET /appointment/{id}` is seen in 5 requests, this gives 2.0 in 5 s"), "{told:?}");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::File;
-use crate::nearest::did_you_mean;
+use super::headers::{LISTS, Mistake, blank, is_a_list};
+use crate::nearest::there_are;
 
 /// Something wrong with the file, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,9 @@ const MOST_COMPLAINTS: usize = 40;
 /// More lines than this that are not TOML are one slip: the file is something else.
 const MOST_BROKEN_LINES: usize = 5;
 
+/// What the parser says of a key or a table that is there twice.
+const DUPLICATE: &str = "duplicate key";
+
 const EXAMPLE: &str = "an experiment is TOML, such as `systems = [\"clinic\"]`; `brownout schema` describes it";
 
 /// Reads an experiment. After a complaint its lines are blanked and the rest is read again, so that all complaints come at once, each under its own place.
@@ -44,18 +48,23 @@ pub fn read(text: &str) -> Reading {
             Ok(file) => return Reading { file: Some(file), wrong },
             Err(error) => error,
         };
-        let span = error.span().unwrap_or(0..0);
-        if rest.parse::<toml::Table>().is_err() {
+        let (span, message) = (error.span().unwrap_or(0..0), error.message().trim());
+        if message != DUPLICATE && rest.parse::<toml::Table>().is_err() {
             broken_lines += 1;
             if let Some(other) = other_language(text).or((broken_lines > MOST_BROKEN_LINES).then_some("not TOML")) {
                 let first = wrong.first().map_or(span.start, |wrong: &Wrong| wrong.span.start);
                 return Reading { file: None, wrong: vec![Wrong { span: first..first, what: format!("this is {other}; {EXAMPLE}") }] };
             }
         }
+        if let Some(mistake) = Mistake::at(&rest, &span, message) {
+            wrong.retain(|earlier| !mistake.is_at(text, &earlier.span));
+            wrong.push(mistake.take_from(&mut rest));
+            continue;
+        }
         // A required key that is missing is a slip of its own only where its neighbours were not blanked.
-        let fresh = !error.message().starts_with("missing field") || wrong.is_empty();
+        let fresh = !message.starts_with("missing field") || wrong.is_empty();
         if fresh {
-            wrong.push(Wrong { span: span.clone(), what: plain(error.message(), lines(text, &span)) });
+            wrong.push(Wrong { span: span.clone(), what: plain(message, key_of(text, &span)) });
         }
         if !blank_lines(&mut rest, &span) {
             break;
@@ -79,31 +88,49 @@ fn other_language(text: &str) -> Option<&'static str> {
     }
 }
 
+/// The key whose value is at this place, or the place itself if that is a key.
+fn key_of<'a>(text: &'a str, span: &Range<usize>) -> &'a str {
+    let before = text.get(..span.start).unwrap_or_default().trim_end();
+    let key = before.strip_suffix('=').map_or_else(|| text.get(span.clone()).unwrap_or_default(), str::trim_end);
+    key.rsplit(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_')).next().unwrap_or_default()
+}
+
 /// The parser's message in plain words, with the right name where one is near.
-fn plain(message: &str, lines: &str) -> String {
-    let message = message.trim().replace('\n', ", ");
-    let key = lines.trim_start().trim_start_matches('[').split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '.')).next();
-    if message.ends_with("expected a sequence")
-        && let Some(key) = key.filter(|key| ["fault", "expect", "load.requests", "aws.function", "aws.alarm"].contains(key))
-    {
-        return format!("`{key}` is a list of tables; write `[[{key}]]` and its settings below");
+fn plain(message: &str, key: &str) -> String {
+    let message = message.replace('\n', ", ");
+    if message == DUPLICATE {
+        return format!("`{key}` is there twice; keep one");
     }
-    for number in ["expected u64", "expected u32", "expected u16"] {
-        if let Some(found) = message.strip_suffix(number) {
-            return format!("{found}expected a whole number, 0 or more");
+    if let Some(found) = message.strip_prefix("invalid type: ").and_then(|rest| rest.strip_suffix(", expected a sequence")) {
+        let list = LISTS.into_iter().find(|list| list.rsplit('.').next() == Some(key));
+        let one = found.split_once(' ').map_or(found, |(_, value)| value.trim_matches('`'));
+        return list.map_or_else(|| format!("`{key}` is a list; write it in brackets: `[{one}]`"), is_a_list);
+    }
+    if let Some(found) = message.strip_suffix(", expected a string") {
+        return format!("{found}, expected a text in quotes");
+    }
+    for (number, plain) in [
+        ("u64", "a whole number, 0 or more"),
+        ("u32", "a whole number, 0 or more"),
+        ("u16", "a whole number, 0 or more"),
+        ("f64", "a number"),
+    ] {
+        if let Some(found) = message.strip_suffix(&format!("expected {number}")) {
+            return format!("{found}expected {plain}");
         }
     }
     if message.starts_with("unknown field `ledger-lag`") {
         return "`ledger-lag` is a setting of `[aws]`; write it there".to_owned();
     }
     let mut names = message.split('`').skip(1).step_by(2);
-    let wanted = names.next().filter(|_| message.starts_with("unknown "));
-    let hint = wanted.map(|wanted| did_you_mean(wanted, names)).unwrap_or_default();
-    format!("{message}{hint}")
+    match names.next().filter(|_| message.starts_with("unknown ")) {
+        Some(wanted) => format!("there is no `{wanted}` here; {}", there_are(wanted, names, "`brownout schema` describes them")),
+        None => message,
+    }
 }
 
 /// The whole lines of a span.
-fn line_range(text: &str, span: &Range<usize>) -> Range<usize> {
+pub(super) fn line_range(text: &str, span: &Range<usize>) -> Range<usize> {
     let end = span.end.max(span.start + 1).min(text.len());
     let start = text.get(..span.start.min(text.len())).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
     let end = text.get(end..).and_then(|after| after.find('\n')).map_or(text.len(), |at| end + at);
@@ -122,7 +149,7 @@ fn blank_lines(text: &mut String, span: &Range<usize>) -> bool {
         let rest = text.get(range.end..).unwrap_or_default();
         range.end = rest.find("\n[").map_or(text.len(), |at| range.end + at);
     }
-    let blanked: String = text.get(range.clone()).unwrap_or_default().bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
+    let blanked = blank(text.get(range.clone()).unwrap_or_default());
     let changed = text.get(range.clone()).is_some_and(|old| old != blanked);
     if changed {
         text.replace_range(range, &blanked);
@@ -202,6 +229,77 @@ mod tests {
             }
             let reading = read(&text);
             assert!(reading.wrong.iter().any(|wrong| wrong.what.contains(says)), "{to}: {:?}", reading.wrong);
+        }
+    }
+
+    /// Every setting with a unit: where it is, with `@` for its value, what it is, and what `5` in
+    /// its place should be.
+    const WITH_UNIT: [(&str, &str, &str); 26] = [
+        ("[phases]\nwarm-up = @\n", "a time", "5s"),
+        ("[phases]\nbaseline = @\n", "a time", "5s"),
+        ("[phases]\nfault = @\n", "a time", "5s"),
+        ("[phases]\nrecovery = @\n", "a time", "5s"),
+        ("[phases]\nlease = @\n", "a time", "5s"),
+        ("[load]\nlongest-journey = @\n", "a time", "5s"),
+        ("[load]\nclinic = { rate = @ }\n", "a rate", "5/s"),
+        ("[load.audit]\nrate = \"1/s\"\nlargest = @\n", "a size", "5KiB"),
+        ("[[load.requests]]\nof = \"shop GET /\"\nurl = \"http://x/\"\nrate = @\n", "a rate", "5/s"),
+        ("[stack]\nauthorizer-cache = @\n", "a time", "5s"),
+        ("[stack]\ncompressed-time = { queues = @ }\n", "a factor", "5x"),
+        ("[stack]\ncompressed-time = { expiry = @ }\n", "a factor", "5x"),
+        ("[aws]\nlayer = \"l\"\nledger-lag = @\n", "a time", "5s"),
+        ("[aws]\nlayer = \"l\"\nfis-lead = @\n", "a time", "5s"),
+        ("[aws]\nlayer = \"l\"\n[[aws.function]]\narn = \"a\"\nrole = \"r\"\ntimeout = @\n", "a time", "5s"),
+        ("[[fault]]\nfunction = \"f\"\nfrom = @\n", "a time", "5s"),
+        ("[[fault]]\nfunction = \"f\"\nlatency = { time = @ }\n", "a time", "5s"),
+        ("[[fault]]\nfunction = \"f\"\nresource = { cpu-threads = 1, time = @ }\n", "a time", "5s"),
+        ("[[fault]]\nfunction = \"f\"\nstream = { first-byte = @ }\n", "a time", "5s"),
+        ("[[expect]]\nof = \"x\"\np50 = @\n", "a bound", "<= 5s"),
+        ("[[expect]]\nof = \"x\"\np90 = @\n", "a bound", "<= 5s"),
+        ("[[expect]]\nof = \"x\"\np99-ratio = @\n", "a ratio", "<= 5x"),
+        ("[[expect]]\nof = \"x\"\nerrors = @\n", "a bound", "<= 5%"),
+        ("[[expect]]\nof = \"x\"\nrecovery = @\n", "a bound", "<= 5s"),
+        ("[stop]\nerrors = @\n", "a stop condition", "> 5% for 5s"),
+        ("[[fault]]\nfunction = \"f\"\nshare = @\n", "a share", "0.05"),
+    ];
+
+    #[test]
+    fn a_value_without_its_unit_is_one_complaint_at_its_place_that_says_what_to_write() {
+        for (with, what, five) in WITH_UNIT {
+            for (value, found) in [("5", "`5`"), ("true", "`true`"), ("[5]", "a list"), ("{ a = 5 }", "a table")] {
+                let text = format!("seed = 1\n{}", with.replace('@', value));
+                let wrong = read(&text).wrong;
+                assert_eq!(wrong.len(), 1, "{text}: {wrong:?}");
+                let (line, column) = line_and_column(&text, wrong[0].span.start);
+                let (before, _) = text.split_once(&format!("{value}{}", if with.contains("@ }") { " }" } else { "\n" })).unwrap();
+                assert_eq!((line, column), line_and_column(&text, before.len()), "{text}: {wrong:?}");
+                let says = &wrong[0].what;
+                assert!(says.starts_with(&format!("{found} is not {what}; write ")), "{text}: {says}");
+                assert!(value != "5" || says.contains(five), "{text}: {says}");
+                // What it says to write is read.
+                let written = says.split('`').rfind(|part| !part.is_empty()).unwrap();
+                let mended = read(&text.replace(&format!("= {value}"), &format!("= {written}"))).wrong;
+                assert_eq!(mended, [], "{text}: {written}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_value_for_a_list_and_a_number_for_a_text_say_how_to_write_them() {
+        for (with, says) in [
+            ("systems = \"clinic\"\n", "`systems` is a list; write it in brackets: `[\"clinic\"]`"),
+            ("[stack]\nweaknesses = \"x\"\n", "`weaknesses` is a list; write it in brackets: `[\"x\"]`"),
+            ("[load]\ninactive-users = { rate = \"1/s\", cohorts = 5 }\n", "`cohorts` is a list; write it in brackets: `[5]`"),
+            ("[load]\nrequests = 5\n", "`load.requests` is a list of tables; write `[[load.requests]]`"),
+            ("expect = \"x\"\n", "`expect` is a list of tables; write `[[expect]]`"),
+            ("question = 5\n", "integer `5`, expected a text in quotes"),
+            ("[[fault]]\nfunction = true\n", "boolean `true`, expected a text in quotes"),
+            ("[[fault]]\nfunction = \"f\"\ntimeout = { share-of-deadline = \"1\" }\n", "expected a number"),
+            ("seed = 1\nseed = 2\n", "`seed` is there twice; keep one"),
+            ("[stop]\n[stop]\n", "`stop` is there twice; keep one"),
+        ] {
+            let wrong = read(with).wrong;
+            assert!(wrong.len() == 1 && wrong[0].what.contains(says), "{with}: {wrong:?}");
         }
     }
 

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::found::Found;
+
 /// A span of time written as text with a unit; at most 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Found", into = "String")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(with = "String"))]
 pub struct Time(Duration);
@@ -29,11 +31,11 @@ impl From<Duration> for Time {
     }
 }
 
-impl TryFrom<String> for Time {
+impl TryFrom<Found> for Time {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    fn try_from(found: Found) -> Result<Self, String> {
+        found.read("a time", "40s", |seconds| format!("{seconds}s"))
     }
 }
 
@@ -100,6 +102,22 @@ mod tests {
     fn an_invalid_time_is_refused() {
         for text in ["", "300", "ms", "-1s", "1 parsec", "1e9h", "25h", "..s"] {
             assert!(text.parse::<Time>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_says_what_to_write() {
+        for (json, says) in [
+            ("40", "`40` is not a time; write `\"40s\"`"),
+            ("0.3", "`0.3` is not a time; write `\"0.3s\"`"),
+            ("-1", "`-1` is not a time; write for example `\"40s\"`"),
+            ("99999999", "`99999999` is not a time; write for example `\"40s\"`"),
+            ("true", "`true` is not a time; write for example `\"40s\"`"),
+            ("[40]", "a list is not a time; write for example `\"40s\"`"),
+            ("{\"s\": 40}", "a table is not a time; write for example `\"40s\"`"),
+        ] {
+            let error = serde_json::from_str::<Time>(json).unwrap_err().to_string();
+            assert!(error.starts_with(says), "{json}: {error}");
         }
     }
 }

@@ -47,7 +47,7 @@ pub fn write(report: &Report) -> Result<String, quick_junit::SerializeError> {
             Answer::Broken => failed(NonSuccessKind::Failure, &format!("found {}", aim.found)),
             Answer::NotShown => skipped(&format!("not shown: {}", aim.why)),
         };
-        add("aims", format!("{}: {} ({})", aim.expectation.of, aim.asked, aim.arm.words()), status);
+        add("aims", format!("{}: {} ({})", aim.expectation.of, aim.asked, aim.whose()), status);
     }
     for rule in &report.invariants {
         let status = match (rule.broken, rule.checked) {

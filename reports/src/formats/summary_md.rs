@@ -27,7 +27,7 @@ pub fn write(report: &Report) -> String {
         for aim in &report.aims {
             let answer = if aim.why.is_empty() { aim.answer.words().to_owned() } else { format!("{} ({})", aim.answer.words(), aim.why) };
             let asked = if aim.source == Source::Implied { format!("{} (implied)", aim.asked) } else { aim.asked.clone() };
-            let row = [&aim.expectation.of, &asked, aim.arm.words(), &aim.found, &aim.interval, &answer].map(cell).join(" | ");
+            let row = [&aim.expectation.of, &asked, &aim.whose(), &aim.found, &aim.interval, &answer].map(|text| cell(text)).join(" | ");
             let _ = writeln!(out, "| {row} |");
         }
     }

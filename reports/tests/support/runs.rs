@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use faults::Fault;
 use reports::measurements::{Books, End, Experiment, Generator, Injections, Invariant, Measurements, PhaseSpan, Platform, Restored};
-use reports::{Bound, Expectation, Latencies, Outcome, Phase, Rolls, Tag};
+use reports::{Bound, Expectation, Latencies, Outcome, Phase, Rolls, Starts, Tag};
 
 /// The endpoint under test.
 pub const OF: &str = "clinic GET /appointment/{id}";
@@ -16,7 +16,7 @@ pub fn tag(phase: Phase, rolls: Rolls) -> Tag {
 
 /// An aim of [`OF`] on the default arm.
 pub fn aim(bound: Bound) -> Expectation {
-    Expectation { of: OF.into(), bound, arm: None, warm: false }
+    Expectation { of: OF.into(), bound, arm: None, starts: Starts::All }
 }
 
 /// This many microseconds, as experiments write them.

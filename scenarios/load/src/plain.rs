@@ -114,3 +114,49 @@ impl Scenario for Get {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_connections_of_all_users_are_open_before_the_first_request_is_due() {
+        const USERS: usize = 12;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let opened: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (open, ask) = (Arc::clone(&opened), Arc::clone(&asked));
+        let server = tokio::spawn(async move {
+            while let Ok((mut wire, _)) = listener.accept().await {
+                open.lock().unwrap().push(Instant::now());
+                let ask = Arc::clone(&ask);
+                tokio::spawn(async move {
+                    while wire.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {
+                        ask.fetch_add(1, SeqCst);
+                        wire.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                    }
+                });
+            }
+        });
+        // One request at once, and the next one in a minute: it alone would open one connection.
+        let load = start(&address, "/", 1.0 / 60.0, Duration::from_secs(60), USERS).await.unwrap();
+        let first_due = load.started().unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while (asked.load(SeqCst) == 0 || opened.lock().unwrap().len() < USERS) && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        load.stop();
+        server.abort();
+        let opened = opened.lock().unwrap().clone();
+        assert_eq!((opened.len(), asked.load(SeqCst)), (USERS, 1));
+        // This server may be told of the last of them a little later.
+        let late = opened.iter().filter(|at| **at > first_due + Duration::from_millis(100)).count();
+        assert_eq!(late, 0, "of {USERS} connections");
+    }
+}
