@@ -41,7 +41,7 @@ const THINGS: [&str; 4] = ["Thermostat1", "Thermostat2", "Thermostat-1", "Thermo
 struct Stack {
     services: Services,
     authority: Authority,
-    registry: Arc<Registry>,
+    registry: Registry,
     addresses: Addresses,
     _servers: [Server; 2],
     folder: TempDir,
@@ -51,14 +51,15 @@ impl Stack {
     async fn up() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
-        let (authority, registry) = (Authority::new().unwrap(), Arc::<Registry>::default());
+        let (authority, registry) = (Authority::new().unwrap(), Registry::within(folder.path()));
+        authority.write(folder.path()).unwrap();
         let services = start(Settings {
             seed: Seed::default(),
             cache: false,
             folder: run.path().to_owned(),
             blueprint: Blueprint::default(),
             invoke: LateInvoke::default(),
-            secured: Some(Arc::new(Secured::new(&authority, Arc::clone(&registry)).unwrap())),
+            secured: Some(Arc::new(Secured::new(&authority, registry.clone()).unwrap())),
             compressed: Compressed::default(),
             sightings: Sightings::nowhere(),
             plan: run.plan(),
@@ -92,7 +93,6 @@ impl Stack {
             ..Addresses::default()
         };
         let stack = Self { services, authority, registry, addresses, _servers: [cloud, door], folder };
-        std::fs::write(stack.path("ca.pem"), stack.authority.pem()).unwrap();
         THINGS.iter().for_each(|thing| stack.issue(thing, Validity::Current));
         stack
     }
@@ -103,9 +103,8 @@ impl Stack {
 
     fn issue(&self, thing: &str, validity: Validity) {
         let identity = self.authority.device(thing, validity).unwrap();
-        self.registry.register(&identity.der, thing, Policy::OwnShadow);
-        std::fs::write(self.path(&format!("{thing}.pem")), identity.certificate).unwrap();
-        std::fs::write(self.path(&format!("{thing}.key")), identity.key).unwrap();
+        self.registry.register(&identity.der, thing, Policy::OwnShadow).unwrap();
+        identity.write(self.folder.path(), thing).unwrap();
     }
 
     /// Why the traffic does not start.
@@ -251,7 +250,7 @@ async fn a_certificate_that_is_missing_wrong_or_expired_is_told_before_anything_
     assert!(refusal.contains("`Thermostat2`") && refusal.contains("UnknownCA"), "{refusal}");
 
     stack.issue("Thermostat2", Validity::Current);
-    std::fs::write(stack.path("ca.pem"), stranger.pem()).unwrap();
+    stranger.write(stack.folder.path()).unwrap();
     let refusal = stack.refusal().await;
     assert!(refusal.contains("the broker's certificate is not accepted") && refusal.contains("ca.pem"), "{refusal}");
     assert!(began.elapsed() < Duration::from_secs(20), "none of these waits for the end of its patience: {:?}", began.elapsed());
@@ -265,7 +264,7 @@ impl Mosquitto {
         let at = |name: &str| folder.join(name).display().to_string();
         let (ca, certificate, key) = (at("ca.pem"), at("server.pem"), at("server.key"));
         let settings = format!(
-            "listener {port} 127.0.0.1\ncafile {ca}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\nuse_identity_as_username true\n"
+            "user root\nlistener {port} 127.0.0.1\ncafile {ca}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\nuse_identity_as_username true\n"
         );
         std::fs::write(folder.join("mosquitto.conf"), settings).unwrap();
         let program = ["mosquitto", "/usr/sbin/mosquitto"]
@@ -289,11 +288,9 @@ async fn mosquitto_lets_a_device_in_with_its_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for (name, identity) in [("server", authority.server(&[HOST]).unwrap()), ("T", authority.device("T", Validity::Current).unwrap())] {
-        std::fs::write(folder.path().join(format!("{name}.pem")), identity.certificate).unwrap();
-        std::fs::write(folder.path().join(format!("{name}.key")), identity.key).unwrap();
-    }
-    std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    authority.write(folder.path()).unwrap();
+    authority.server(&[HOST]).unwrap().write(folder.path(), "server").unwrap();
+    authority.device("T", Validity::Current).unwrap().write(folder.path(), "T").unwrap();
     let Some(_mosquitto) = Mosquitto::start(folder.path(), port) else {
         println!("skipped: `mosquitto` is not installed");
         return;

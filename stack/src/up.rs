@@ -20,7 +20,6 @@ use crate::platform::gateway::Api;
 use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
-use crate::services::iot::registry::Registry;
 use crate::services::iot::secured::Secured;
 use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
@@ -70,8 +69,6 @@ pub enum UpError {
 pub struct Up {
     /// Its addresses.
     pub addresses: Addresses,
-    /// The certificates with which devices may connect, if they need any.
-    pub registry: Option<Arc<Registry>>,
     platform: Platform,
     services: Services,
     sinks: [JoinHandle<io::Result<()>>; 2],
@@ -154,8 +151,7 @@ impl Up {
         };
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace_private(&settings.folder.addresses(), &json)?;
-        let registry = secured.map(|secured| Arc::clone(&secured.registry));
-        Ok(Self { addresses, registry, platform, services, sinks, folder: settings.folder })
+        Ok(Self { addresses, platform, services, sinks, folder: settings.folder })
     }
 
     /// Writes the platform's counts into the folder.

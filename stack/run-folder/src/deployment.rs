@@ -24,8 +24,8 @@ pub struct Deployment {
     /// definition says.
     #[serde(default)]
     pub unhandled: BTreeMap<String, Vec<String>>,
-    /// The things whose devices connect over TLS, each with a certificate of its own, which the stack issues. Absent: devices connect
-    /// in the clear, and need no certificate.
+    /// The things whose devices connect over TLS, each with a certificate of its own, which the stack issues; none if an account's
+    /// control plane registers them later. Absent: devices connect in the clear, and need no certificate.
     #[serde(default)]
     pub things: Option<Vec<String>>,
     /// How many times faster than at AWS long waits run.

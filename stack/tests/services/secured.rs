@@ -18,20 +18,23 @@ use crate::Stage;
 struct Guarded {
     stage: Stage,
     authority: Authority,
-    registry: Arc<Registry>,
+    registry: Registry,
+    _folder: tempfile::TempDir,
 }
 
 impl Guarded {
     async fn up() -> Self {
-        let (authority, registry) = (Authority::new().unwrap(), Arc::<Registry>::default());
-        let stage = Stage::up_with(Some(Secured::new(&authority, Arc::clone(&registry)).unwrap())).await;
-        Self { stage, authority, registry }
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Stage::up_with(Some(Secured::with_things(&[], folder.path()).unwrap())).await;
+        // As another process does it.
+        let (authority, registry) = (Authority::read(folder.path()).unwrap(), Registry::within(folder.path()));
+        Self { stage, authority, registry, _folder: folder }
     }
 
     /// A certificate that is registered for `thing`.
     fn device(&self, thing: &str, policy: Policy) -> Identity {
         let identity = self.authority.device(thing, Validity::Current).unwrap();
-        self.registry.register(&identity.der, thing, policy);
+        self.registry.register(&identity.der, thing, policy).unwrap();
         identity
     }
 
@@ -67,12 +70,12 @@ async fn only_a_valid_registered_and_active_certificate_connects_and_only_as_its
     let own = guarded.device("T", Policy::OwnShadow);
     let wide = guarded.device("wide", Policy::Everything);
     let former = guarded.device("former", Policy::OwnShadow);
-    let id = guarded.registry.register(&former.der, "former", Policy::OwnShadow);
-    assert!(guarded.registry.deactivate(&id));
+    let id = guarded.registry.register(&former.der, "former", Policy::OwnShadow).unwrap();
+    guarded.registry.deactivate(&id).unwrap();
     let expired = guarded.authority.device("expired", Validity::Expired).unwrap();
-    guarded.registry.register(&expired.der, "expired", Policy::OwnShadow);
+    guarded.registry.register(&expired.der, "expired", Policy::OwnShadow).unwrap();
     let stranger = Authority::new().unwrap().device("stranger", Validity::Current).unwrap();
-    guarded.registry.register(&stranger.der, "stranger", Policy::OwnShadow);
+    guarded.registry.register(&stranger.der, "stranger", Policy::OwnShadow).unwrap();
     let unregistered = guarded.authority.device("unregistered", Validity::Current).unwrap();
     for (client_id, identity, refused) in [
         ("T", Some(&own), None),

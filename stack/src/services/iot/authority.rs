@@ -1,13 +1,20 @@
 //! Certificates for devices and for the broker that they connect to over TLS, signed by an authority of this machine's own.
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
 
-/// An authority, new with each start.
+/// The authority's files.
+const CERTIFICATE: &str = "ca.pem";
+const KEY: &str = "ca.key";
+
+/// An authority.
 pub struct Authority {
     certificate: Certificate,
     key: KeyPair,
@@ -33,13 +40,51 @@ pub enum Validity {
     Expired,
 }
 
+impl Identity {
+    /// Writes `<name>.pem` and `<name>.key` into this folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write(&self, folder: &Path, name: &str) -> io::Result<()> {
+        std::fs::write(folder.join(format!("{name}.pem")), &self.certificate)?;
+        write_private(&folder.join(format!("{name}.key")), &self.key)
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    std::fs::write(path, text)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
+}
+
 impl Authority {
     /// A new authority.
     ///
     /// # Errors
     /// If no key can be generated.
     pub fn new() -> io::Result<Self> {
-        let key = KeyPair::generate().map_err(io::Error::other)?;
+        Self::of(KeyPair::generate().map_err(io::Error::other)?)
+    }
+
+    /// The authority that another process has written into this folder.
+    ///
+    /// # Errors
+    /// If the folder holds none.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let key = std::fs::read_to_string(folder.join(KEY))?;
+        Self::of(KeyPair::from_pem(&key).map_err(io::Error::other)?)
+    }
+
+    /// Writes its certificate and its key into this folder.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(folder.join(CERTIFICATE), self.certificate.pem())?;
+        write_private(&folder.join(KEY), &self.key.serialize_pem())
+    }
+
+    fn of(key: KeyPair) -> io::Result<Self> {
         // Each has a name of its own, or a certificate of one would seem to be a forged one of another.
         let number: String = key.public_key_raw().iter().rev().take(8).map(|byte| format!("{byte:02x}")).collect();
         let mut parameters = named(&format!("brownout's authority {number}"));
@@ -47,11 +92,6 @@ impl Authority {
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let certificate = parameters.self_signed(&key).map_err(io::Error::other)?;
         Ok(Self { certificate, key })
-    }
-
-    /// Its own certificate, PEM.
-    pub fn pem(&self) -> String {
-        self.certificate.pem()
     }
 
     /// Its own certificate, DER.

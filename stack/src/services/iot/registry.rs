@@ -1,12 +1,13 @@
 //! The certificates that devices may connect with, each attached to a thing and a policy, as in the registry of AWS IoT.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 
 /// What a certificate allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Policy {
     /// To connect with the thing's name as client id, and to use the topics of its own shadow: what AWS's guide recommends, with
     /// `${iot:Connection.Thing.ThingName}` in every resource.
@@ -15,45 +16,49 @@ pub enum Policy {
     Everything,
 }
 
-#[derive(Debug)]
-struct Registered {
-    caller: Caller,
-    active: bool,
-}
-
 /// A device whose certificate is registered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     thing: String,
     policy: Policy,
 }
 
-/// All certificates, by their ids.
-#[derive(Debug, Default)]
-pub struct Registry(Mutex<HashMap<String, Registered>>);
+/// All active certificates, a file each by its id, so that another process, such as an account's control plane, can register more.
+#[derive(Debug, Clone)]
+pub struct Registry(PathBuf);
 
 impl Registry {
-    /// Registers an active certificate (DER) for `thing`; returns its id.
-    pub fn register(&self, certificate: &[u8], thing: &str, policy: Policy) -> String {
-        let id = id(certificate);
-        let caller = Caller { thing: thing.to_owned(), policy };
-        self.all().insert(id.clone(), Registered { caller, active: true });
-        id
+    /// The registry within this folder.
+    pub fn within(folder: &Path) -> Self {
+        Self(folder.join("registered"))
     }
 
-    /// Nobody can connect with this certificate any more. False if it is not registered.
-    pub fn deactivate(&self, id: &str) -> bool {
-        self.all().get_mut(id).map(|registered| registered.active = false).is_some()
+    /// Registers an active certificate (DER) for `thing`; returns its id.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn register(&self, certificate: &[u8], thing: &str, policy: Policy) -> io::Result<String> {
+        let id = id(certificate);
+        let caller = Caller { thing: thing.to_owned(), policy };
+        std::fs::create_dir_all(&self.0)?;
+        // Renamed into its place, so that a connection never finds half a file.
+        let draft = self.0.join(format!("{id}.new"));
+        std::fs::write(&draft, serde_json::to_vec(&caller)?)?;
+        std::fs::rename(draft, self.0.join(&id))?;
+        Ok(id)
+    }
+
+    /// Nobody can connect with the certificate of this id any more.
+    ///
+    /// # Errors
+    /// If it is not registered.
+    pub fn deactivate(&self, id: &str) -> io::Result<()> {
+        std::fs::remove_file(self.0.join(id))
     }
 
     /// Whose certificate (DER) this is, if it is registered and active.
     pub fn caller(&self, certificate: &[u8]) -> Option<Caller> {
-        let all = self.all();
-        all.get(&id(certificate)).filter(|registered| registered.active).map(|registered| registered.caller.clone())
-    }
-
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Registered>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        serde_json::from_slice(&std::fs::read(self.0.join(id(certificate))).ok()?).ok()
     }
 }
 
@@ -81,9 +86,10 @@ mod tests {
 
     #[test]
     fn a_certificate_may_what_its_policy_says() {
-        let registry = Registry::default();
-        registry.register(b"narrow", "T", Policy::OwnShadow);
-        registry.register(b"wide", "T", Policy::Everything);
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::within(folder.path());
+        registry.register(b"narrow", "T", Policy::OwnShadow).unwrap();
+        registry.register(b"wide", "T", Policy::Everything).unwrap();
         let narrow = registry.caller(b"narrow").unwrap();
         let wide = registry.caller(b"wide").unwrap();
         for (client_id, may) in [("T", true), ("T2", false), ("", false)] {
@@ -104,11 +110,12 @@ mod tests {
 
     #[test]
     fn only_a_registered_and_active_certificate_belongs_to_a_thing() {
-        let registry = Registry::default();
-        let id = registry.register(b"", "T", Policy::OwnShadow);
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::within(folder.path());
+        let id = registry.register(b"", "T", Policy::OwnShadow).unwrap();
         assert_eq!(id, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert!(registry.caller(b"").is_some() && registry.caller(b"x").is_none());
-        assert!(registry.deactivate(&id) && !registry.deactivate("x"));
+        assert!(registry.deactivate(&id).is_ok() && registry.deactivate("x").is_err());
         assert_eq!(registry.caller(b""), None);
     }
 }

@@ -1,9 +1,7 @@
 //! The broker's TLS: as at AWS IoT, a client names the host (SNI) and shows a certificate that the authority signed, that is valid now,
 //! and that is registered and active.
 
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +36,7 @@ const PARTING: Duration = Duration::from_secs(1);
 /// TLS with client certificates.
 pub struct Secured {
     acceptor: TlsAcceptor,
-    /// Who may connect.
-    pub registry: Arc<Registry>,
+    registry: Registry,
 }
 
 impl Secured {
@@ -47,7 +44,7 @@ impl Secured {
     ///
     /// # Errors
     /// If no key can be generated.
-    pub fn new(authority: &Authority, registry: Arc<Registry>) -> io::Result<Self> {
+    pub fn new(authority: &Authority, registry: Registry) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(authority.der().to_vec())).map_err(io::Error::other)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -65,27 +62,22 @@ impl Secured {
     }
 
     /// TLS for these things, each with a certificate of its own. What the devices need is written into `folder`: `ca.pem`, and
-    /// `<thing>.pem` and `<thing>.key` for each.
+    /// `<thing>.pem` and `<thing>.key` for each; and what another process needs to register more: `ca.key` and the registry.
     ///
     /// # Errors
     /// If a name is none of a thing, no key can be generated, or the folder cannot be written.
     pub fn with_things(things: &[String], folder: &Path) -> io::Result<Self> {
-        let authority = Authority::new()?;
-        let secured = Self::new(&authority, Arc::default())?;
-        std::fs::create_dir_all(folder)?;
-        std::fs::write(folder.join("ca.pem"), authority.pem())?;
+        let (authority, registry) = (Authority::new()?, Registry::within(folder));
+        authority.write(folder)?;
         for thing in things {
             if !is_thing(thing) {
                 return Err(io::Error::other(format!("a thing cannot be called `{thing}`")));
             }
             let identity = authority.device(thing, Validity::Current)?;
-            secured.registry.register(&identity.der, thing, Policy::OwnShadow);
-            let key = folder.join(format!("{thing}.key"));
-            std::fs::write(folder.join(format!("{thing}.pem")), identity.certificate)?;
-            std::fs::write(&key, identity.key)?;
-            std::fs::set_permissions(&key, Permissions::from_mode(0o600))?;
+            registry.register(&identity.der, thing, Policy::OwnShadow)?;
+            identity.write(folder, thing)?;
         }
-        Ok(secured)
+        Self::new(&authority, registry)
     }
 
     /// A client that may connect.
