@@ -77,6 +77,7 @@ fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     let mut deployment = systems::deployment(loads.iter().map(AsRef::as_ref), &setup);
     if arguments.unseeded {
         deployment.seed = Seed::default();
+        deployment.things = Some(Vec::new());
     }
     deployment.warm.values_mut().for_each(|environments| *environments = arguments.sign_ins_at_once);
     Ok(deployment)

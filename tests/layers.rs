@@ -43,6 +43,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
 const HOMES: [(&str, &[&str]); 32] = [
     ("goose", &["load"]),
     ("rumqttc", &["load", "scenarios", "stack"]),
+    ("rcgen", &["stack"]),
     ("hdrhistogram", &["reports"]),
     ("hyper", &["control-plane", "extension", "functions", "load", "mail-functions", "scenarios", "stack"]),
     ("cedar-policy", &["scenarios", "stack"]),

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use load::TrafficError;
 use reports::measurements::End;
 use run_folder::Addresses;
 use scenarios::Event;
@@ -38,7 +37,7 @@ impl Run<'_> {
         let mut quiet = Quiet::default();
         while Instant::now() < deadline && self.asked.is_none() {
             self.drain(traffic).await;
-            let at_rest = match self.at_rest(addresses, &mut quiet).await {
+            let at_rest = match traffic.at_rest(&mut quiet).await {
                 Ok(at_rest) => at_rest,
                 Err(error) => {
                     self.fail(&error);
@@ -65,14 +64,6 @@ impl Run<'_> {
             }
         }
         Quiet { at: traffic.started().elapsed(), calmed: self.calmed, ..quiet }
-    }
-
-    async fn at_rest(&self, addresses: &Addresses, quiet: &mut Quiet) -> Result<bool, TrafficError> {
-        let mut at_rest = true;
-        for load in &self.plan.load.systems {
-            at_rest &= load.at_rest(addresses, quiet).await?;
-        }
-        Ok(at_rest)
     }
 
     /// Checks what no traffic shows, and follows links.

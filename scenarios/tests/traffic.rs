@@ -18,24 +18,7 @@ use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};
 use serde_json::{Value, json};
 use support::broker::Broker;
-use support::{Asked as Request, Server};
-
-fn services(request: &Request, broker: &Broker) -> (u16, String) {
-    let said: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    if request.path == "/brownout/expired-token" {
-        return (200, json!({"access_token": "expired.a.x", "id_token": "expired.i.x"}).to_string());
-    }
-    if let Some(thing) = request.path.strip_prefix("/things/").and_then(|rest| rest.strip_suffix("/shadow")) {
-        let shadows = broker.shadows.lock().unwrap();
-        let state = json!({"reported": {"temperature": shadows.reported.get(thing)}});
-        return (200, json!({"state": state, "version": shadows.versions.get(thing)}).to_string());
-    }
-    assert!(request.target.ends_with("InitiateAuth"), "{}", request.target);
-    let user = said["AuthParameters"]["USERNAME"].as_str().unwrap();
-    let client = said["ClientId"].as_str().unwrap();
-    let token = |kind| format!("{user}.{kind}-{client}.sig");
-    (200, json!({"AuthenticationResult": {"AccessToken": token("access"), "IdToken": token("id")}}).to_string())
-}
+use support::{Asked as Request, Server, sign_in};
 
 fn gateway(request: &Request, broker: &Broker) -> (u16, String) {
     assert!(request.trace.as_deref().is_some_and(|trace| trace.starts_with("Root=1-")));
@@ -61,9 +44,9 @@ fn gateway(request: &Request, broker: &Broker) -> (u16, String) {
 
 async fn stack() -> (Server, Server, Arc<Broker>, Addresses) {
     let broker = Arc::new(Broker::start().await);
-    let (one, other) = (Arc::clone(&broker), Arc::clone(&broker));
-    let cloud = Server::start(move |request| {
-        let answer = services(&request, &one);
+    let other = Arc::clone(&broker);
+    let cloud = Server::start(|request| {
+        let answer = sign_in::answer(&request);
         async move { answer }
     })
     .await;
@@ -125,7 +108,6 @@ async fn a_whole_run_makes_every_kind_of_request_adds_up_and_settles() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("goose.json");
     let order = Order { goose_report: Some(report.clone()), ..order(addresses.clone(), 7, false) };
-    let load = order.load.clone();
     let mut traffic = traffic::start(order).await.unwrap();
     let mut events = Vec::new();
     while let Some(event) = traffic.next().await {
@@ -136,9 +118,7 @@ async fn a_whole_run_makes_every_kind_of_request_adds_up_and_settles() {
         events.push(event);
     }
     let mut quiet = Quiet::default();
-    for system in &load.systems {
-        system.at_rest(&addresses, &mut quiet).await.unwrap();
-    }
+    traffic.at_rest(&mut quiet).await.unwrap();
     assert_eq!(quiet.shadows.len(), 8);
     let glance = traffic.glance();
     let ended = traffic.finished().await.unwrap();

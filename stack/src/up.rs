@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use faults::Entry;
@@ -19,6 +20,7 @@ use crate::platform::gateway::Api;
 use crate::platform::mappings::MappingError;
 use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
+use crate::services::iot::secured::Secured;
 use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
@@ -103,12 +105,14 @@ impl Up {
         let Settings { folder, deployment, .. } = &settings;
         // The declarations depend on no address, so they are known before the addresses are.
         let blueprint = read(deployment, At::default())?.blueprint;
+        let secured = secured(&settings)?;
         let services = services::start(services::Settings {
             seed: deployment.seed.clone(),
             cache: deployment.has_cache() && settings.redis.is_none(),
             folder: folder.path().to_owned(),
             blueprint,
             invoke: invoke.clone(),
+            secured: secured.clone(),
             compressed: deployment.compressed,
             sightings: sightings.clone(),
             plan: folder.plan(),
@@ -136,11 +140,11 @@ impl Up {
             services: services.http.to_string(),
             sign_in: services.http.to_string(),
             lambda: platform.lambda.to_string(),
-            mqtt: services.mqtt.to_string(),
+            mqtt: services.mqtt_address(),
+            certificates: secured.is_some().then(|| certificates(&settings)),
             smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
             redis_is_foreign: deployment.has_cache() && settings.redis.is_some(),
             redis,
-            certificates: None,
             pools: services.pools.clone(),
             password: PASSWORD.to_owned(),
             functions: names,
@@ -201,6 +205,17 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
 fn at_gateway(api: &Api, gateway: &str) -> run_folder::addresses::Api {
     let (stage, key) = (format!("/{}", api.stage), api.keys.iter().find_map(|key| key.value.clone()).unwrap_or_default());
     run_folder::addresses::Api { address: gateway.to_owned(), host: gateway.to_owned(), stage, key }
+}
+
+/// The folder of the devices' certificates.
+fn certificates(settings: &Settings) -> PathBuf {
+    settings.folder.path().join("certificates")
+}
+
+/// TLS for devices, if the deployment asks for it.
+fn secured(settings: &Settings) -> io::Result<Option<Arc<Secured>>> {
+    let things = settings.deployment.things.as_ref();
+    things.map(|things| Secured::with_things(things, &certificates(settings)).map(Arc::new)).transpose()
 }
 
 /// The address of the cache; empty without a cache.

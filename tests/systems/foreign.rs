@@ -1,8 +1,11 @@
 //! A template that belongs to no shipped system: the stack knows only what it is given.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use load::chance::Chance;
+use load::mqtt::{self, Broker, Heard};
 use run_folder::deployment::{Deployment, Parameter, Seed, Template, User};
 use run_folder::{Compressed, RunFolder, addresses};
 use serde_json::{Value, json};
@@ -97,6 +100,26 @@ async fn an_unknown_stack_starts_with_its_rows_and_its_users() {
     // It does not return a valid answer for a REST API.
     let refused = post(&format!("http://{}/shop/orders/7", up.addresses.gateway), None, &order).await;
     assert_eq!(refused, json!({"message": "Internal server error"}));
+    assert_eq!(up.stop().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn things_connect_over_tls_with_the_certificates_that_the_stack_issued() {
+    let folder = tempfile::tempdir().unwrap();
+    let things = Some(vec!["Lamp".to_owned()]);
+    let settings = settings(folder.path(), Deployment { templates: vec![], seed: Seed::default(), things, ..deployment() });
+    let _left = Left(settings.marker.clone());
+    let up = Up::start(settings).await.unwrap();
+    assert!(up.addresses.mqtt.starts_with("mqtts://"), "{}", up.addresses.mqtt);
+    let key = up.addresses.certificates.clone().unwrap().join("Lamp.key");
+    assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+    let broker = Broker::of(&up.addresses).unwrap();
+    let topics = vec!["$aws/things/Lamp/shadow/get/rejected".to_owned()];
+    let (_client, mut heard, wire) = mqtt::wire(&broker, "Lamp", topics, Chance::new(&[1])).unwrap();
+    tokio::select! {
+        () = wire.run() => {}
+        heard = heard.recv() => assert!(matches!(heard, Some(Heard::Subscribed)), "{heard:?}"),
+    }
     assert_eq!(up.stop().await, Vec::<String>::new());
 }
 

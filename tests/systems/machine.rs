@@ -106,6 +106,7 @@ impl Stage {
             folder: run.path().to_owned(),
             blueprint: blueprint(weaknesses),
             invoke,
+            secured: None,
             compressed: Compressed::default(),
             sightings,
             plan: run.plan(),

@@ -75,13 +75,6 @@ pub trait SystemLoad: Debug + Send + Sync {
     /// # Errors
     /// Where the stack does not let it.
     async fn prepare(&self, traffic: &mut Preparation<'_>) -> Result<(), TrafficError>;
-    /// Looks whether it is at rest, after the last answer; what it saw goes into `quiet`.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    async fn at_rest(&self, _addresses: &Addresses, _quiet: &mut Quiet) -> Result<bool, TrafficError> {
-        Ok(true)
-    }
     /// Tries what no traffic shows, once all is at rest.
     async fn probe(&self, _addresses: &Addresses, _setup: &Setup) -> Vec<Probed> {
         Vec::new()

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
 use crate::Event;
+use crate::invariants::Quiet;
 use crate::traffic::order::Order;
 use crate::traffic::voice::Voice;
 
@@ -38,6 +39,13 @@ pub(crate) trait Companion: Send + Sync {
     fn saw(&self, _seen: &Seen) {}
     /// Waits until it has nothing to report, not for long.
     async fn quiet(&self) {}
+    /// Looks whether it is at rest, after the last answer; what it saw goes into `quiet`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn at_rest(&self, _quiet: &mut Quiet) -> Result<bool, TrafficError> {
+        Ok(true)
+    }
 }
 
 impl<'a> Preparation<'a> {

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 
 use crate::Event;
+use crate::invariants::Quiet;
 use crate::traffic::order::Order;
 use crate::traffic::preparation::{Companion, Preparation};
 use crate::traffic::requests;
@@ -20,7 +21,7 @@ pub struct Traffic {
     tasks: JoinSet<()>,
 }
 
-/// Signs users in, connects devices and watcher, then begins. [`load::keep_signals`] is to be called first thing in the process.
+/// Signs users in, connects devices, then begins. [`load::keep_signals`] is to be called first thing in the process.
 ///
 /// # Errors
 /// Where users cannot sign in, devices cannot connect, or goose refuses.
@@ -70,6 +71,18 @@ impl Traffic {
         for companion in &self.companions {
             companion.quiet().await;
         }
+    }
+
+    /// Whether everything beside the scenarios is at rest; what was seen of it goes into `quiet`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn at_rest(&self, quiet: &mut Quiet) -> Result<bool, TrafficError> {
+        let mut at_rest = true;
+        for companion in &self.companions {
+            at_rest &= companion.at_rest(quiet).await?;
+        }
+        Ok(at_rest)
     }
 
     /// Waits for the last request and for goose's report, then disconnects the devices.

@@ -1,6 +1,6 @@
-//! A minimal broker with shadows. It acknowledges every publish; `get` finds nothing; an `update`
-//! is reported as accepted to the watcher, one with a version as rejected to the thing. It ends
-//! when dropped.
+//! A minimal broker with shadows. It acknowledges every publish; `get` finds what was reported; an
+//! `update` is accepted, one with a version is rejected. Everything goes to the thing that it is
+//! about. It ends when dropped.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -55,9 +55,9 @@ impl Shadows {
     /// What the service does when a caller sets a desired state.
     pub fn desire(&mut self, thing: &str, state: &Value) -> i64 {
         let version = self.next(thing);
-        self.publish("brownout-watcher", thing, "update/accepted", &json!({"state": {"desired": state}, "version": version}));
+        self.publish(thing, "update/accepted", &json!({"state": {"desired": state}, "version": version}));
         if self.reported.get(thing) != Some(&state["temperature"]) {
-            self.publish(thing, thing, "update/delta", &json!({"state": state, "version": version, "timestamp": 1}));
+            self.publish(thing, "update/delta", &json!({"state": state, "version": version, "timestamp": 1}));
         }
         version
     }
@@ -68,7 +68,7 @@ impl Shadows {
         *version
     }
 
-    fn publish(&self, client: &str, thing: &str, topic: &str, payload: &Value) {
+    fn publish(&self, thing: &str, topic: &str, payload: &Value) {
         let topic = format!("$aws/things/{thing}/shadow/{topic}");
         let payload = payload.to_string();
         let length = 2 + topic.len() + payload.len();
@@ -78,7 +78,7 @@ impl Shadows {
         packet.extend((topic.len() as u16).to_be_bytes());
         packet.extend(topic.as_bytes());
         packet.extend(payload.as_bytes());
-        if let Some(tell) = self.clients.get(client) {
+        if let Some(tell) = self.clients.get(thing) {
             let _ = tell.send(packet);
         }
     }
@@ -87,11 +87,20 @@ impl Shadows {
         let said: Value = serde_json::from_slice(payload).unwrap_or_default();
         if said.get("version").is_some() {
             let refusal = json!({"code": 409, "message": "Version conflict", "clientToken": said["clientToken"]});
-            return self.publish(thing, thing, "update/rejected", &refusal);
+            return self.publish(thing, "update/rejected", &refusal);
         }
         let version = self.next(thing);
         self.reported.insert(thing.to_owned(), said["state"]["reported"]["temperature"].clone());
-        self.publish("brownout-watcher", thing, "update/accepted", &json!({"state": said["state"], "version": version}));
+        self.publish(thing, "update/accepted", &json!({"state": said["state"], "version": version}));
+    }
+
+    fn asked(&self, thing: &str, payload: &[u8]) {
+        let said: Value = serde_json::from_slice(payload).unwrap_or_default();
+        let Some(reported) = self.reported.get(thing) else {
+            return self.publish(thing, "get/rejected", &json!({"code": 404, "message": "No shadow exists"}));
+        };
+        let state = json!({"reported": {"temperature": reported}});
+        self.publish(thing, "get/accepted", &json!({"state": state, "version": self.versions[thing], "clientToken": said["clientToken"]}));
     }
 }
 
@@ -129,7 +138,7 @@ async fn serve(mut reader: OwnedReadHalf, tell: UnboundedSender<Vec<u8>>, shadow
                 let thing = topic.split('/').nth(2).unwrap_or_default();
                 let mut shadows = shadows.lock().unwrap();
                 if topic.ends_with("/get") {
-                    shadows.publish(thing, thing, "get/rejected", &json!({"code": 404, "message": "No shadow exists"}));
+                    shadows.asked(thing, &body[after + 2..]);
                 } else {
                     shadows.updated(thing, &body[after + 2..]);
                 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 pub mod broker;
+pub mod sign_in;
 pub mod smtp;
 
 use std::net::SocketAddr;

@@ -24,6 +24,10 @@ pub struct Deployment {
     /// definition says.
     #[serde(default)]
     pub unhandled: BTreeMap<String, Vec<String>>,
+    /// The things whose devices connect over TLS, each with a certificate of its own, which the stack issues; none if an account's
+    /// control plane registers them later. Absent: devices connect in the clear, and need no certificate.
+    #[serde(default)]
+    pub things: Option<Vec<String>>,
     /// How many times faster than at AWS long waits run.
     #[serde(default)]
     pub compressed: Compressed,
@@ -115,6 +119,9 @@ impl Deployment {
         self.seed.policies.extend(other.seed.policies);
         self.warm.extend(other.warm);
         self.unhandled.extend(other.unhandled);
+        if let Some(things) = other.things {
+            self.things.get_or_insert_default().extend(things);
+        }
     }
 
     /// Whether a template uses a cache.

@@ -38,6 +38,7 @@ use self::dynamodb::DynamoDb;
 use self::front::Front;
 use self::iot::IotData;
 use self::iot::broker::Broker;
+use self::iot::secured::{HOST, Secured};
 use self::iot::sessions::Sessions;
 use self::iot::shadows::Shadows;
 use self::neighbour::Striker;
@@ -84,6 +85,8 @@ pub struct Settings {
     pub blueprint: Blueprint,
     /// The interface through which services invoke functions, set once the platform is up.
     pub invoke: LateInvoke,
+    /// TLS for devices, which then need certificates; `None`: they connect in the clear.
+    pub secured: Option<Arc<Secured>>,
     /// How many times faster than at AWS long waits run.
     pub compressed: Compressed,
     /// Where the services report what they observe.
@@ -98,8 +101,10 @@ pub struct Settings {
 pub struct Services {
     /// The HTTP address: what `AWS_ENDPOINT_URL` names.
     pub http: SocketAddr,
-    /// The MQTT address.
+    /// Where the broker listens.
     pub mqtt: SocketAddr,
+    /// Whether it speaks TLS.
+    pub mqtt_is_secured: bool,
     /// The address for incoming mail, if a receipt rule stores it.
     pub smtp: Option<SocketAddr>,
     /// The address of the cache, if there is one.
@@ -126,6 +131,11 @@ pub struct Services {
 }
 
 impl Services {
+    /// The address of the broker, as devices are told.
+    pub fn mqtt_address(&self) -> String {
+        if self.mqtt_is_secured { format!("mqtts://{HOST}:{}", self.mqtt.port()) } else { self.mqtt.to_string() }
+    }
+
     /// Ends every connection and waits until all have ended.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
@@ -137,7 +147,7 @@ impl Services {
 /// # Errors
 /// If no port is free, no key can be generated, or the seed is refused.
 pub async fn start(settings: Settings) -> io::Result<Services> {
-    let Settings { mut seed, cache, folder, blueprint, invoke, compressed, sightings, plan, ledger } = settings;
+    let Settings { mut seed, cache, folder, blueprint, invoke, secured, compressed, sightings, plan, ledger } = settings;
     declared::check(&blueprint, &seed).map_err(io::Error::other)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let http = listener.local_addr()?;
@@ -187,13 +197,14 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let redis = if cache { Some(start_cache(striker, sightings.clone(), &mut tasks).await?) } else { None };
     let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let mqtt = broker.local_addr()?;
-    tasks.spawn(Arc::new(Broker::new(sessions, shadows)).serve(broker));
+    let mqtt_is_secured = secured.is_some();
+    tasks.spawn(Arc::new(Broker::new(sessions, shadows, secured)).serve(broker));
     let smtp = take_mail(blueprint.receipts, &buckets, sightings, &mut tasks).await?;
     tasks.spawn(Arc::clone(&tables).expire());
     tasks.spawn(Arc::clone(&sqs).sweep());
     tasks.spawn(Arc::clone(&alarms).watch());
     let pools = cognito.addresses();
-    Ok(Services { http, mqtt, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
+    Ok(Services { http, mqtt, mqtt_is_secured, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
 }
 
 /// Starts the cache and returns its address.

@@ -35,6 +35,7 @@ async fn queues() -> Services {
         plan: PathBuf::from("there-is-none"),
         ledger,
         blueprint: Blueprint { queues: vec![queue(QUEUE, redrive), queue(DEAD, None)], ..Blueprint::default() },
+        secured: None,
         compressed: Compressed { queues: 10, expiry: 1 },
         sightings: Sightings::nowhere(),
         invoke: LateInvoke::default(),

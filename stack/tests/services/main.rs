@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,9 +18,11 @@ use run_folder::{Compressed, RunFolder, Sightings};
 use serde_json::{Value, json};
 use stack::blueprint::{Blueprint, Table, UserPool};
 use stack::invoke::LateInvoke;
+use stack::services::iot::secured::Secured;
 use stack::services::{Services, Settings, start};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+mod secured;
 mod seed;
 
 use seed::{STORE, seed};
@@ -34,6 +37,10 @@ struct Stage {
 
 impl Stage {
     async fn up() -> Self {
+        Self::up_with(None).await
+    }
+
+    async fn up_with(secured: Option<Secured>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sender, ledger) = unbounded_channel();
@@ -45,6 +52,7 @@ impl Stage {
             folder: run.path().to_owned(),
             blueprint: Blueprint { tables: vec![table], pools: vec![pool], policy_stores: vec![STORE.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),
+            secured: secured.map(Arc::new),
             compressed: Compressed::default(),
             sightings: Sightings::nowhere(),
             plan: run.plan(),

@@ -90,6 +90,7 @@ impl Stage {
             folder: run.path().to_owned(),
             blueprint: blueprint(),
             invoke: LateInvoke::default(),
+            secured: None,
             compressed,
             sightings: told,
             plan: run.plan(),

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use load::TrafficError;
+use run_folder::Deployment;
 use run_folder::deployment::{Parameter, Seed, User};
-use run_folder::{Addresses, Deployment};
 use serde_json::json;
 
 use super::traffic::convergence::Convergence;
-use super::traffic::devices::{Devices, things};
+use super::traffic::devices::Devices;
 use super::traffic::journeys::{JOURNEY, Thermostats};
-use super::traffic::shadows;
 use super::{API, Device, Home, POLICY_STORE, POOL, TABLE, Thermostat, ThermostatLoad, homes, policies, rules};
+use crate::invariants::Invariant;
 use crate::invariants::cedar::OracleError;
-use crate::invariants::{Invariant, Quiet};
 use crate::systems::load::{Setup, SystemLoad, outside, template};
 use crate::systems::under_test::UnderTest;
 use crate::traffic::preparation::Preparation;
@@ -73,15 +72,5 @@ impl SystemLoad for ThermostatLoad {
         traffic.companions.push(Box::new(devices));
         traffic.send(Arc::new(people), api, self.rate.0, number, JOURNEY);
         Ok(())
-    }
-
-    async fn at_rest(&self, addresses: &Addresses, quiet: &mut Quiet) -> Result<bool, TrafficError> {
-        if !addresses.is_local() {
-            return Ok(true);
-        }
-        quiet.shadows = shadows::read(&addresses.services, &things(self.homes)).await?;
-        let follows =
-            |(_, desired, reported, _): &shadows::Shadow| desired.temperature.is_none() || desired.temperature == reported.temperature;
-        Ok(quiet.shadows.iter().all(follows))
     }
 }

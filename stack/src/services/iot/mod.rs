@@ -1,7 +1,10 @@
 //! IoT data: device shadows over HTTP and over MQTT, from one state. Classic (unnamed) shadows only.
 
+pub mod authority;
 pub mod broker;
 pub mod document;
+pub mod registry;
+pub mod secured;
 pub mod sessions;
 pub mod shadows;
 pub mod topics;

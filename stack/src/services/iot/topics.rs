@@ -1,5 +1,11 @@
 //! Topic names and filters, and which topics belong to the shadows.
 
+/// The longest topic or filter, in bytes. Source: AWS IoT Core quotas, as in AWS's own device clients.
+const LONGEST: usize = 256;
+
+/// The most levels of a topic or filter: seven slashes. Source: AWS IoT Core quotas.
+const MOST_LEVELS: usize = 8;
+
 /// Whether a message on `topic` goes to a subscriber of `filter`. A filter that begins with a
 /// wildcard does not match `$` topics. Source: MQTT 3.1.1, section 4.7.
 pub fn matches(filter: &str, topic: &str) -> bool {
@@ -21,7 +27,8 @@ pub fn matches(filter: &str, topic: &str) -> bool {
 pub fn is_filter(filter: &str) -> bool {
     let levels: Vec<_> = filter.split('/').collect();
     let last = levels.len().saturating_sub(1);
-    !filter.is_empty()
+    (1..=LONGEST).contains(&filter.len())
+        && levels.len() <= MOST_LEVELS
         && levels.iter().enumerate().all(|(n, level)| match *level {
             "#" => n == last,
             "+" => true,
@@ -31,7 +38,7 @@ pub fn is_filter(filter: &str) -> bool {
 
 /// Whether `topic` may be published to.
 pub fn is_topic(topic: &str) -> bool {
-    !topic.is_empty() && !topic.contains(['+', '#', '\0'])
+    (1..=LONGEST).contains(&topic.len()) && topic.split('/').count() <= MOST_LEVELS && !topic.contains(['+', '#', '\0'])
 }
 
 /// A device's operation on its shadow.

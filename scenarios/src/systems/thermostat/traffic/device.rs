@@ -1,5 +1,5 @@
 //! One thermostat on MQTT, as the contract says: it starts, applies the desired state, reports, and
-//! survives every message.
+//! survives every message. It waits for nothing: who runs it tells it what it hears and what time it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -9,7 +9,6 @@ use load::chance::Chance;
 use load::mqtt::Heard;
 use rumqttc::{AsyncClient, QoS};
 use serde_json::{Map, Value};
-use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::exchange::ThermostatState;
@@ -21,7 +20,7 @@ const DEFAULT_TEMPERATURE: i64 = 82;
 /// A report comes at least this often, give or take a tenth.
 const REPORT_EVERY: Duration = Duration::from_secs(30);
 
-/// How long after a rejected update a device tries again.
+/// How long after a rejected request a device tries again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The topics that a device subscribes to, without `$aws/things/<thing>/shadow`.
@@ -36,12 +35,9 @@ pub(crate) fn topics(thing: &str) -> Vec<String> {
 pub(crate) struct Device {
     pub(crate) thing: String,
     pub(crate) client: AsyncClient,
-    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
     pub(crate) chance: Chance,
     /// The weakness `device-dies-on-reject`.
     pub(crate) dies_on_reject: bool,
-    /// How many devices are ready.
-    pub(crate) ready: Arc<watch::Sender<usize>>,
     /// How many devices still have something to report.
     pub(crate) unsettled: Arc<AtomicUsize>,
     pub(crate) state: State,
@@ -52,7 +48,8 @@ pub(crate) struct Device {
 pub(crate) struct State {
     known: ThermostatState,
     started: bool,
-    subscribed: bool,
+    /// When the shadow is asked for again.
+    ask_at: Option<Instant>,
     /// The version of the newest delta that was applied.
     version: i64,
     report_at: Option<Instant>,
@@ -62,36 +59,29 @@ pub(crate) struct State {
 }
 
 impl Device {
-    /// Runs until a message ends it, which is a weakness; returns the cause.
-    pub(crate) async fn live(mut self) -> String {
-        loop {
-            let wake = [self.state.report_at, self.state.periodic_at].into_iter().flatten().min();
-            let heard = tokio::select! {
-                heard = self.heard.recv() => heard,
-                () = tokio::time::sleep_until(wake.unwrap_or_else(|| Instant::now() + REPORT_EVERY)), if wake.is_some() => {
-                    self.report();
-                    continue;
-                }
-            };
-            match heard {
-                None => return "its connection is gone".to_owned(),
-                Some(Heard::Subscribed) => self.subscribed(),
-                Some(Heard::Message { topic, payload }) => {
-                    if let Some(why) = self.message(&topic, &payload) {
-                        return why;
-                    }
-                }
-            }
+    /// When it has something to do unasked.
+    pub(crate) fn wake(&self) -> Option<Instant> {
+        [self.state.ask_at, self.state.report_at, self.state.periodic_at].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn awake(&mut self) {
+        if self.state.ask_at.take_if(|at| *at <= Instant::now()).is_some() {
+            self.publish("/get", String::new());
+        } else {
+            self.report();
         }
     }
 
-    fn subscribed(&mut self) {
-        // Also after a lost session: the device asks for the desired state instead of waiting for
-        // it.
-        self.publish("/get", String::new());
-        if !std::mem::replace(&mut self.state.subscribed, true) {
-            self.ready.send_modify(|ready| *ready += 1);
+    /// Handles what its connection hears. A message that ends it, which is a weakness, returns the cause.
+    pub(crate) fn hears(&mut self, heard: &Heard) -> Option<String> {
+        match heard {
+            // Also after a lost session: the device asks for the desired state instead of waiting for it.
+            Heard::Subscribed => self.publish("/get", String::new()),
+            Heard::Message { topic, payload } => return self.message(topic, payload),
+            Heard::Failed(_) => {}
         }
+        None
     }
 
     fn message(&mut self, topic: &str, payload: &[u8]) -> Option<String> {
@@ -101,9 +91,12 @@ impl Device {
         } else if topic.ends_with("/get/accepted") {
             self.start(&said);
         } else if topic.ends_with("/get/rejected") {
-            if said.get("code").and_then(Value::as_i64) == Some(404) && !self.state.started {
+            let missing = said.get("code").and_then(Value::as_i64) == Some(404);
+            if missing && !self.state.started {
                 self.state.known.temperature.get_or_insert(DEFAULT_TEMPERATURE);
                 self.begin(Duration::ZERO);
+            } else if !missing {
+                self.state.ask_at = Some(Instant::now() + TRY_AGAIN + self.reaction());
             }
         } else if topic.ends_with("/update/rejected") {
             if self.dies_on_reject {
@@ -237,25 +230,25 @@ fn written(state: &ThermostatState) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use load::mqtt::{Broker, Wire};
+    use run_folder::Addresses;
+
     use super::*;
 
-    fn device(dies_on_reject: bool) -> (Device, mpsc::UnboundedSender<Heard>, Wire) {
-        let (tell, heard) = mpsc::unbounded_channel();
-        let (client, _, wire) = load::mqtt::wire("127.0.0.1:1", "T", Vec::new(), Chance::new(&[1])).unwrap();
+    /// A device that speaks into its end of a connection that is never made.
+    fn device(dies_on_reject: bool) -> (Device, Wire) {
+        let broker = Broker::of(&Addresses { mqtt: "127.0.0.1:1".to_owned(), ..Addresses::default() }).unwrap();
+        let (client, _, wire) = load::mqtt::wire(&broker, "T", Vec::new(), Chance::new(&[1])).unwrap();
         let device = Device {
             thing: "T".to_owned(),
             client,
-            heard,
             chance: Chance::new(&[1]),
             dies_on_reject,
-            ready: Arc::new(watch::Sender::new(0)),
             unsettled: Arc::default(),
             state: State::default(),
         };
-        (device, tell, wire)
+        (device, wire)
     }
-
-    use load::mqtt::Wire;
 
     fn tell(device: &mut Device, topic: &str, payload: &str) -> Option<String> {
         device.message(&format!("$aws/things/T/shadow{topic}"), payload.as_bytes())
@@ -273,7 +266,7 @@ mod tests {
             ("/get/accepted", r#"{"state":{"reported":{"temperature":70}}}"#, 70, false),
             ("/get/rejected", r#"{"code":404,"message":"No shadow exists with name: 'T'"}"#, 82, true),
         ] {
-            let (mut device, _tell, _wire) = device(false);
+            let (mut device, _wire) = device(false);
             assert_eq!(tell(&mut device, topic, payload), None);
             assert_eq!(device.state.known.temperature, Some(temperature), "{payload}");
             assert_eq!(device.state.report_at.is_some(), reports, "{payload}");
@@ -282,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_delta_is_reported_after_50_to_500_ms_with_its_keys() {
-        let (mut device, _tell, _wire) = device(false);
+        let (mut device, _wire) = device(false);
         let before = Instant::now();
         tell(&mut device, "/update/delta", r#"{"state":{"temperature":75,"mode":"Heat"},"version":3,"timestamp":1}"#);
         let at = device.state.report_at.unwrap();
@@ -293,8 +286,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_start_that_is_throttled_is_tried_again() {
+        let (mut device, _wire) = device(false);
+        assert_eq!(tell(&mut device, "/get/rejected", r#"{"code":429,"message":"Too Many Requests"}"#), None);
+        let at = device.wake().unwrap();
+        assert!((Duration::from_millis(900)..Duration::from_secs(2)).contains(&(at - Instant::now())));
+        assert_eq!(device.state.report_at, None, "it does not know yet what to report");
+    }
+
+    #[tokio::test]
     async fn no_message_ends_a_device_but_a_rejection_ends_a_weak_one() {
-        let (mut sound, _tell, _wire) = device(false);
+        let (mut sound, _wire) = device(false);
         for topic in TOPICS {
             for payload in
                 ["", "{", "null", "[1]", r#"{"state":7}"#, r#"{"code":409,"clientToken":"T-1"}"#, r#"{"state":{"temperature":"x"}}"#]
@@ -302,7 +304,7 @@ mod tests {
                 assert_eq!(tell(&mut sound, topic, payload), None, "{topic} {payload}");
             }
         }
-        let (mut weak, _tell, _wire) = device(true);
+        let (mut weak, _wire) = device(true);
         assert!(tell(&mut weak, "/update/rejected", r#"{"code":409}"#).is_some());
     }
 }

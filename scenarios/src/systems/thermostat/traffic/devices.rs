@@ -1,64 +1,53 @@
-//! All devices, the watcher that receives every change of a shadow, and the provoker that sends
-//! messages that a device must survive.
+//! All devices on their connections, each under its thing's name as AWS IoT's usual policies want it. No other client connects: the
+//! changes of a shadow are seen, and messages that a device must survive are sent, on the device's own connection.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::systems::thermostat::homes;
 use async_trait::async_trait;
 use load::TrafficError;
 use load::chance::Chance;
-use load::mqtt::{self, Heard};
+use load::mqtt::{self, Broker, Heard};
 use rumqttc::{AsyncClient, QoS};
-use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinSet;
 
 use crate::Event;
-use crate::exchange::ShadowChange;
+use crate::invariants::Quiet;
+use crate::systems::thermostat::homes;
+use crate::systems::thermostat::traffic::board::{Board, Watch};
 use crate::systems::thermostat::traffic::convergence::Convergence;
-use crate::systems::thermostat::traffic::device::{self, Device, read_state};
+use crate::systems::thermostat::traffic::device::{self, Device};
+use crate::systems::thermostat::traffic::shadows::Shadow;
 use crate::traffic::order::Order;
 use crate::traffic::preparation::Companion;
 
 /// Time between two provocations.
 const PROVOKE_EVERY: Duration = Duration::from_millis(300);
 
-/// How long all devices may take to connect.
-const CONNECT_TIME: Duration = Duration::from_secs(20);
+/// How long all devices may take to connect and to learn what their shadows say.
+const CONNECT_TIME: Duration = Duration::from_secs(30);
 
 /// The longest wait for the devices to become quiet.
 const LONGEST_REPORT: Duration = Duration::from_secs(10);
 
+/// How many shadows are read at once.
+const READ_AT_ONCE: usize = 50;
+
 /// Everything on MQTT; it ends when dropped.
 pub(crate) struct Devices {
     homes: u32,
+    clients: HashMap<String, AsyncClient>,
     tasks: JoinSet<()>,
     unsettled: Arc<AtomicUsize>,
     board: Arc<Board>,
 }
 
-/// What the tasks share.
-struct Board {
-    events: UnboundedSender<Event>,
-    /// Offset 0, once it is known.
-    begun: OnceCell<Instant>,
-    versions: Mutex<HashMap<String, i64>>,
-    convergence: Arc<Convergence>,
-}
-
-impl Board {
-    fn now(&self) -> Duration {
-        self.begun.get().map_or(Duration::ZERO, Instant::elapsed)
-    }
-}
-
 impl Devices {
-    /// Connects the watcher first, then every device, and waits until all have subscribed. A device
-    /// may stop on a rejected update, as the published ones do.
+    /// Connects every device, and waits until all know what their shadows say. A device may stop on a rejected update, as the published
+    /// ones do.
     pub(crate) async fn connect(
         order: &Order,
         homes: u32,
@@ -66,71 +55,90 @@ impl Devices {
         events: UnboundedSender<Event>,
         convergence: Arc<Convergence>,
     ) -> Result<Self, TrafficError> {
-        let board = Arc::new(Board { events, begun: OnceCell::new(), versions: Mutex::default(), convergence });
-        let mut devices = Self { homes, tasks: JoinSet::new(), unsettled: Arc::default(), board };
-        let ready = Arc::new(watch::Sender::new(0));
-        devices.watch(order, Arc::clone(&ready))?;
-        wait_for(&ready, 1, "the watcher").await?;
-        let things = things(homes);
-        for (number, thing) in things.iter().enumerate() {
-            devices.add(order, dies_on_reject, number as u64, thing, Arc::clone(&ready))?;
+        let broker = Broker::of(&order.addresses)?;
+        let board = Arc::new(Board::new(events, convergence));
+        let mut devices = Self { homes, clients: HashMap::new(), tasks: JoinSet::new(), unsettled: Arc::default(), board };
+        for (number, thing) in things(homes).into_iter().enumerate() {
+            devices.add(&broker, order.seed, dies_on_reject, number as u64, thing)?;
         }
-        wait_for(&ready, things.len() + 1, "the devices").await?;
+        devices.connected(&order.addresses.mqtt).await?;
         Ok(devices)
     }
 
-    fn watch(&mut self, order: &Order, ready: Arc<watch::Sender<usize>>) -> Result<(), TrafficError> {
-        let topics = vec!["$aws/things/+/shadow/update/accepted".to_owned()];
-        let (_client, mut heard, wire) = mqtt::wire(&order.addresses.mqtt, "brownout-watcher", topics, Chance::new(&[order.seed, 2]))?;
+    fn add(&mut self, broker: &Broker, seed: u64, dies_on_reject: bool, number: u64, thing: String) -> Result<(), TrafficError> {
+        let chance = |what| Chance::new(&[seed, what, number]);
+        let (client, heard, wire) = mqtt::wire(broker, &thing, device::topics(&thing), chance(0))?;
+        let device = Device {
+            thing: thing.clone(),
+            client: client.clone(),
+            chance: chance(1),
+            dies_on_reject,
+            unsettled: Arc::clone(&self.unsettled),
+            state: device::State::default(),
+        };
+        self.clients.insert(thing.clone(), client);
         let board = Arc::clone(&self.board);
         self.tasks.spawn(async move {
-            let listen = async {
-                let mut first = true;
-                while let Some(heard) = heard.recv().await {
-                    match heard {
-                        Heard::Subscribed if std::mem::take(&mut first) => ready.send_modify(|ready| *ready += 1),
-                        Heard::Subscribed => {}
-                        Heard::Message { topic, payload } => changed(&board, &topic, &payload),
-                    }
-                }
-            };
             tokio::select! {
                 () = wire.run() => {}
-                () = listen => {}
+                () = live(thing, device, heard, board) => {}
             }
         });
         Ok(())
     }
 
-    fn add(
-        &mut self,
-        order: &Order,
-        dies_on_reject: bool,
-        number: u64,
-        thing: &str,
-        ready: Arc<watch::Sender<usize>>,
-    ) -> Result<(), TrafficError> {
-        let chance = |what| Chance::new(&[order.seed, what, number]);
-        let (client, heard, wire) = mqtt::wire(&order.addresses.mqtt, thing, device::topics(thing), chance(0))?;
-        let thing = thing.to_owned();
-        let board = Arc::clone(&self.board);
-        let device = Device {
-            thing: thing.clone(),
-            client,
-            heard,
-            chance: chance(1),
-            dies_on_reject,
-            ready,
-            unsettled: Arc::clone(&self.unsettled),
-            state: device::State::default(),
+    async fn connected(&self, address: &str) -> Result<(), TrafficError> {
+        let mut seen = self.board.progress.subscribe();
+        let (count, all) = (self.clients.len(), "the devices could not connect");
+        let waited = tokio::time::timeout(
+            CONNECT_TIME,
+            seen.wait_for(|progress| progress.ready >= count || progress.failure.as_ref().is_some_and(|(_, failure)| failure.lasting)),
+        );
+        let in_time = waited.await.is_ok();
+        let progress = self.board.progress.borrow();
+        let said = match &progress.failure {
+            _ if progress.ready >= count => return Ok(()),
+            Some((thing, failure)) => format!("{all} to `{address}`: `{thing}`: {}", failure.why),
+            None => format!("{all} to `{address}`: the shadow service did not answer"),
         };
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = wire.run() => {}
-                why = device.live() => drop(board.events.send(Event::DeviceEnded { thing, at: board.now(), why })),
+        let late = if in_time { String::new() } else { format!("; {} of {count} did within {CONNECT_TIME:?}", progress.ready) };
+        Err(TrafficError::Preparation(said + &late))
+    }
+
+    async fn shadows(&self) -> Result<Vec<Shadow>, TrafficError> {
+        let mut shadows = Vec::with_capacity(self.clients.len());
+        for some in things(self.homes).chunks(READ_AT_ONCE) {
+            let known = some.iter().filter_map(|thing| Some((thing, self.clients.get(thing)?)));
+            let looks = known.map(|(thing, client)| self.board.reader.read(thing, client));
+            shadows.extend(futures::future::try_join_all(looks).await?.into_iter().flatten());
+        }
+        Ok(shadows)
+    }
+}
+
+/// Runs a device on its connection. The connection outlives a device that ends.
+async fn live(thing: String, device: Device, mut heard: UnboundedReceiver<Heard>, board: Arc<Board>) {
+    let (mut device, mut watch) = (Some(device), Watch::new(thing.clone(), Arc::clone(&board)));
+    loop {
+        let wake = device.as_ref().and_then(Device::wake);
+        let message = tokio::select! {
+            message = heard.recv() => message,
+            () = tokio::time::sleep_until(wake.unwrap_or_else(tokio::time::Instant::now)), if wake.is_some() => {
+                device.iter_mut().for_each(Device::awake);
+                continue;
             }
-        });
-        Ok(())
+        };
+        let Some(message) = message else { return };
+        match &message {
+            Heard::Message { topic, payload } if watch.sees(topic, payload) => continue,
+            Heard::Subscribed => watch.subscribed(),
+            Heard::Failed(failure) => board.progress.send_modify(|progress| progress.failure = Some((thing.clone(), failure.clone()))),
+            Heard::Message { .. } => {}
+        }
+        if let Some(why) = device.as_mut().and_then(|device| device.hears(&message)) {
+            device = None;
+            board.tell(Event::DeviceEnded { thing: thing.clone(), at: board.now(), why });
+        }
     }
 }
 
@@ -139,16 +147,10 @@ impl Companion for Devices {
     /// Sets offset 0 and starts the provocations with the baseline.
     fn begin(&mut self, order: &Order, begun: Instant) -> Result<(), TrafficError> {
         let _ = self.board.begun.set(begun);
-        let (client, heard, wire) = mqtt::wire(&order.addresses.mqtt, "brownout-provoker", Vec::new(), Chance::new(&[order.seed, 3]))?;
-        let board = Arc::clone(&self.board);
         let (from, to) = (begun + order.timeline.recording_from(), begun + order.timeline.end());
-        let things = homes(self.homes).into_iter().map(|home| home.first.id).collect();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = wire.run() => {}
-                () = provoke(client, heard, board, things, from, to) => {}
-            }
-        });
+        let firsts = homes(self.homes).into_iter().map(|home| home.first.id);
+        let firsts = firsts.filter_map(|thing| self.clients.get(&thing).cloned().map(|client| (thing, client))).collect();
+        self.tasks.spawn(provoke(firsts, Arc::clone(&self.board), from, to));
         Ok(())
     }
 
@@ -162,6 +164,13 @@ impl Companion for Devices {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+
+    /// At rest when every device reports what is desired.
+    async fn at_rest(&self, quiet: &mut Quiet) -> Result<bool, TrafficError> {
+        quiet.shadows = self.shadows().await?;
+        let follows = |(_, desired, reported, _): &Shadow| desired.temperature.is_none() || desired.temperature == reported.temperature;
+        Ok(quiet.shadows.iter().all(follows))
+    }
 }
 
 /// The things of this many homes.
@@ -169,45 +178,16 @@ pub(crate) fn things(count: u32) -> Vec<String> {
     homes(count).iter().flat_map(|home| home.devices().map(|device| device.id.clone())).collect()
 }
 
-async fn wait_for(ready: &watch::Sender<usize>, count: usize, who: &str) -> Result<(), TrafficError> {
-    let mut seen = ready.subscribe();
-    let waited = tokio::time::timeout(CONNECT_TIME, seen.wait_for(|ready| *ready >= count)).await;
-    match waited {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(TrafficError::Preparation(format!("{who} could not connect to the broker within {CONNECT_TIME:?}"))),
-    }
-}
-
-fn changed(board: &Board, topic: &str, payload: &[u8]) {
-    let Some(thing) = topic.strip_prefix("$aws/things/").and_then(|rest| rest.strip_suffix("/shadow/update/accepted")) else { return };
-    let Ok(said) = serde_json::from_slice::<Value>(payload) else { return };
-    let part = |name| said.pointer(name).filter(|value| value.is_object()).map(read_state);
-    let (desired, reported) = (part("/state/desired"), part("/state/reported"));
-    let version = said.get("version").and_then(Value::as_i64).unwrap_or(0);
-    let at = board.now();
-    board.versions.lock().unwrap_or_else(PoisonError::into_inner).insert(thing.to_owned(), version);
-    let temperature = reported.as_ref().and_then(|reported| reported.temperature);
-    let _ = board.events.send(Event::Shadow(ShadowChange { thing: thing.to_owned(), at, version, desired, reported }));
-    if let Some(temperature) = temperature
-        && let Some(acknowledged) = board.convergence.reported(thing, temperature, at)
-    {
-        let _ = board.events.send(Event::Converged { thing: thing.to_owned(), acknowledged, reported: at });
-    }
-}
-
 /// Sends each thing in turn an update with an outdated version: the service rejects it on the
 /// device's own topic, and nothing changes.
-async fn provoke(client: AsyncClient, heard: UnboundedReceiver<Heard>, board: Arc<Board>, things: Vec<String>, from: Instant, to: Instant) {
-    // Kept alive, so that the wire can deliver.
-    let _heard = heard;
+async fn provoke(things: Vec<(String, AsyncClient)>, board: Arc<Board>, from: Instant, to: Instant) {
     tokio::time::sleep_until(from.into()).await;
-    for (number, thing) in things.iter().cycle().enumerate() {
+    for (number, (thing, client)) in things.iter().cycle().enumerate() {
         if Instant::now() >= to {
             break;
         }
-        let version = board.versions.lock().unwrap_or_else(PoisonError::into_inner).get(thing).copied();
         // There is no version before the first.
-        if let Some(stale) = version.map(|version| version - 1).filter(|stale| *stale > 0) {
+        if let Some(stale) = board.version(thing).map(|version| version - 1).filter(|stale| *stale > 0) {
             let body = serde_json::json!({
                 "state": { "reported": { "provoked": true } },
                 "version": stale,
@@ -215,31 +195,9 @@ async fn provoke(client: AsyncClient, heard: UnboundedReceiver<Heard>, board: Ar
             });
             let topic = format!("$aws/things/{thing}/shadow/update");
             if client.try_publish(topic, QoS::AtLeastOnce, false, body.to_string()).is_ok() {
-                let _ = board.events.send(Event::DeviceProvoked { thing: thing.clone(), at: board.now() });
+                board.tell(Event::DeviceProvoked { thing: thing.clone(), at: board.now() });
             }
         }
         tokio::time::sleep(PROVOKE_EVERY).await;
-    }
-    // The last messages may still be in flight.
-    std::future::pending().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_of_a_shadow_is_reported_and_ends_the_wait_for_it() {
-        let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let board = Board { events, begun: OnceCell::new(), versions: Mutex::default(), convergence: Arc::default() };
-        assert_eq!(board.convergence.acknowledged("T", 75, Duration::ZERO, Duration::ZERO), None);
-        changed(&board, "$aws/things/T/shadow/update/accepted", br#"{"state":{"reported":{"temperature":75}},"version":8,"timestamp":1}"#);
-        let Ok(Event::Shadow(change)) = told.try_recv() else { panic!("no change") };
-        assert_eq!((change.version, change.desired), (8, None));
-        assert_eq!(change.reported.and_then(|state| state.temperature), Some(75));
-        assert!(matches!(told.try_recv(), Ok(Event::Converged { .. })));
-        changed(&board, "$aws/things/T/shadow/update/rejected", b"{}");
-        changed(&board, "$aws/things/T/shadow/update/accepted", b"{");
-        assert!(told.try_recv().is_err());
     }
 }
