@@ -69,6 +69,10 @@ pub enum Command {
     },
     /// Restore functions on AWS that a killed run left changed
     Recover(Recover),
+    /// Create the users, rows, policies and things that an experiment's load needs in a deployed stack
+    Seed(Seed),
+    /// Delete exactly what `seed` created
+    Unseed(Unseed),
     /// Export an experiment with `[aws]` for AWS's own tools, or as a workflow for CI
     Export(Export),
     /// Start the local stack, print its addresses, run until Ctrl-C
@@ -234,6 +238,34 @@ pub struct Recover {
     /// AWS Region [default: what the AWS SDK finds]
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
+}
+
+/// `brownout seed`
+#[derive(Debug, clap::Args)]
+pub struct Seed {
+    /// Name of an experiment that comes with brownout, or path of a file
+    #[arg(value_parser = utf8())]
+    pub experiment: String,
+    /// The stack on AWS
+    #[command(flatten)]
+    pub on: OnStack,
+    /// Folder for the journal, the users' password and the devices' keys [default: brownout-seeds/<stack>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Only print the IAM policy that `seed` and `unseed` need for this
+    #[arg(long)]
+    pub policy: bool,
+}
+
+/// `brownout unseed`
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Unseed {
+    /// The folder that `seed` printed
+    pub folder: Option<PathBuf>,
+    /// The stack by its name or ARN, if `seed` wrote to its default folder
+    #[arg(long, value_name = "NAME")]
+    pub stack: Option<String>,
 }
 
 /// `brownout export`

@@ -23,6 +23,7 @@ mod recover;
 mod report;
 mod run;
 mod schema;
+mod seed;
 mod signals;
 mod up;
 
@@ -74,6 +75,8 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
         Command::Plan { experiment, on } => plan::plan(&experiment, &on),
         Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),
         Command::Recover(arguments) => recover::recover(&arguments),
+        Command::Seed(arguments) => seed::seed(&arguments),
+        Command::Unseed(arguments) => seed::unseed(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Up(arguments) => up::up(&arguments),
         Command::Report { run } => report::report(&run),

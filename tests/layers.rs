@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
 /// generator sends with it, which makes it accurate and cheap. rumqttc is used in `stack` for its
 /// codec, which the broker is built on. The SDKs of SSM and S3 contain TLS, which the extension
 /// must not contain: their home is the program that it starts to read a plan over TLS.
-const HOMES: [(&str, &[&str]); 32] = [
+const HOMES: [(&str, &[&str]); 34] = [
     ("goose", &["load"]),
     ("rumqttc", &["load", "scenarios", "stack"]),
     ("rcgen", &["stack"]),
@@ -49,7 +49,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("cedar-policy", &["scenarios", "stack"]),
     ("lambda_runtime", &["functions", FUNCTIONS]),
     ("aws-sdk-dynamodb", &[FUNCTIONS]),
-    ("aws-sdk-verifiedpermissions", &["thermostat-functions", "clinic-functions"]),
+    ("aws-sdk-verifiedpermissions", &["aws", "thermostat-functions", "clinic-functions"]),
     ("aws-sdk-iotdataplane", &["thermostat-functions"]),
     ("aws-sdk-s3", &["audit-functions", "aws", "mail-functions", "plan-fetcher"]),
     ("aws-sdk-sesv2", &["mail-functions"]),
@@ -69,6 +69,8 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("aws-sdk-fis", &["aws"]),
     ("aws-sdk-lambda", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),
+    ("aws-sigv4", &["aws"]),
+    ("aws-smithy-runtime", &["aws"]),
     ("time", &["dates"]),
     ("httpdate", &["aws", "extension", "plan-fetcher"]),
     ("clap", &["brownout"]),
@@ -144,8 +146,9 @@ fn the_load_is_built_without_what_is_under_test() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// Every crate of a build, with its enabled features.
-fn resolved(of: &[&str], edges: &str) -> BTreeMap<String, String> {
+/// Every crate of a build, with its enabled features; a crate that build scripts use too may have
+/// others there.
+fn resolved(of: &[&str], edges: &str) -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
         .arg("tree")
         .args(of)
@@ -157,7 +160,11 @@ fn resolved(of: &[&str], edges: &str) -> BTreeMap<String, String> {
     let lines = String::from_utf8(output.stdout).unwrap();
     // cargo marks a crate that it has already printed.
     let parts = lines.lines().filter_map(|line| line.trim_end_matches(" (*)").split_once('\t'));
-    parts.map(|(name, features)| (name.to_owned(), features.to_owned())).collect()
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, features) in parts {
+        all.entry(name.to_owned()).or_default().insert(features.to_owned());
+    }
+    all
 }
 
 /// `brownout run` builds the functions while tests run. If only the tests enabled some feature,

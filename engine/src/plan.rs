@@ -8,6 +8,7 @@ use faults::{Fault, Lease};
 use load::{Arrivals, JourneyTime, PATIENCE, Timeline};
 use reports::Expectation;
 use run_folder::Deployment;
+use run_folder::deployment::Seed;
 use scenarios::systems::{self, Setup, System};
 use scenarios::traffic::Load;
 
@@ -75,6 +76,13 @@ impl Plan {
     /// What the stack deploys for this experiment.
     pub fn deployment(&self) -> Deployment {
         systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup)
+    }
+
+    /// The data that the load needs in a stack elsewhere, and the things that connect to AWS IoT there.
+    pub fn data(&self) -> (Seed, Vec<String>) {
+        let mut data = Seed::default();
+        self.load.systems.iter().for_each(|load| data.extend(load.seed(&self.setup)));
+        (data, self.load.systems.iter().flat_map(|load| load.things()).collect())
     }
 
     /// Switches on a weakness, which must belong to one of these systems.

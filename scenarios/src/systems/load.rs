@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use load::TrafficError;
-use run_folder::deployment::{Parameter, Template};
+use run_folder::deployment::{Parameter, Seed, Template};
 use run_folder::{Addresses, Compressed, Deployment};
 
 use super::under_test::UnderTest;
@@ -53,6 +53,14 @@ pub trait SystemLoad: Debug + Send + Sync {
     }
     /// What a stack deploys for the system, the weaknesses apart.
     fn deployment(&self, setup: &Setup) -> Deployment;
+    /// The data that the load needs in a stack elsewhere, where nothing makes it on the way.
+    fn seed(&self, setup: &Setup) -> Seed {
+        self.deployment(setup).seed
+    }
+    /// The things that connect to AWS IoT, by name.
+    fn things(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// What must always hold.
     ///
     /// # Errors

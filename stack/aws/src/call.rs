@@ -61,10 +61,25 @@ impl CallError {
 }
 
 impl CallError {
+    /// The error for a request that cannot be built.
+    pub(crate) fn unsendable(call: &'static str, of: &str, why: &dyn std::error::Error) -> Self {
+        Self { call, of: of.to_owned(), code: "not sent".to_owned(), message: why.to_string(), meaning: Meaning::Final }
+    }
+
     /// The error for an answer that was cut short.
     pub(crate) fn cut_short(call: &'static str, of: &str) -> Self {
         let (code, message) = ("no answer".to_owned(), "the answer ended too early".to_owned());
         Self { call, of: of.to_owned(), code, message, meaning: Meaning::Again }
+    }
+
+    /// Whether the thing that the call is about does not exist.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.meaning == Meaning::Missing || self.code == "UserNotFoundException"
+    }
+
+    /// Whether the call was not carried out because there were too many.
+    pub(crate) fn is_throttled(&self) -> bool {
+        matches!(self.code.as_str(), "ThrottlingException" | "Throttling" | "TooManyRequestsException")
     }
 
     /// Whether the same call may succeed later. If another user created the parameter first, the
@@ -79,7 +94,7 @@ fn said(error: Option<&impl std::error::Error>) -> String {
     cause.map_or_else(|| "the connection failed".to_owned(), ToString::to_string)
 }
 
-fn meaning(status: u16, code: &str) -> Meaning {
+pub(crate) fn meaning(status: u16, code: &str) -> Meaning {
     match (status, code) {
         (404, _) | (_, "ResourceNotFoundException" | "ParameterNotFound") => Meaning::Missing,
         // Some services return `Throttling` and similar errors as 400.

@@ -17,6 +17,7 @@ pub mod named_stack;
 pub mod patience;
 pub mod recover;
 pub mod secret;
+pub mod seed;
 pub mod signed;
 pub mod tags;
 pub mod targets;

@@ -1,4 +1,4 @@
-//! Attach, undo, recover, a plan and the look-up of a stack against moto, an independent
+//! Attach, undo, recover, a plan, the look-up of a stack and a seed against moto, an independent
 //! implementation of AWS, over real HTTP; and the first test against brownout's control plane too.
 //!
 //! Where moto is laxer than AWS: it accepts any `RevisionId`, completes every update at once, and
@@ -25,11 +25,15 @@ use aws::attach::{Layer, attach};
 use aws::function::Function;
 use aws::marker::UNDO;
 use aws::recover::{Which, list, recover};
+use aws::seed::{Journal as SeedJournal, JournalError, Services, seed, unseed};
 use aws::undo::{Proof, undo};
 use aws::{Lambda, Patience};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LayerVersionContentInput, Runtime};
+use protocol::{Resolved, Seed};
+use run_folder::deployment::User;
+use serde_json::{Value, json};
 use support::{FUNCTION, SECRET, World, config, run, wish};
 
 const PATIENCE: Patience = Patience { total: Duration::from_secs(60), first: Duration::from_millis(5), most: Duration::from_millis(200) };
@@ -149,6 +153,116 @@ async fn attach_and_undo_work_against_moto() {
     armed.renew(&journal).await.unwrap();
     armed.disarm(&journal).await.unwrap();
     assert!(Armed::left_by(store, place, "r1").await.unwrap().is_none());
+}
+
+/// One JSON call, signed by nobody: moto does not check.
+fn called(endpoint: &str, target: &str, body: &Value) -> Value {
+    let service = if target.starts_with("DynamoDB") { "dynamodb" } else { "cognito-idp" };
+    let signed =
+        format!("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-central-1/{service}/aws4_request, SignedHeaders=host, Signature=0");
+    sent(endpoint, "POST /", &format!("X-Amz-Target: {target}\r\nAuthorization: {signed}"), &body.to_string())
+}
+
+/// One call of AWS IoT, likewise.
+fn iot(endpoint: &str, line: &str, body: &str) -> Value {
+    let signed = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-central-1/iot/aws4_request, SignedHeaders=host, Signature=0";
+    sent(endpoint, line, &format!("Authorization: {signed}"), body)
+}
+
+fn sent(endpoint: &str, line: &str, headers: &str, body: &str) -> Value {
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let json = if headers.contains("X-Amz-Target") { "x-amz-json-1.1" } else { "json" };
+    let head = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/{json}\r\n{headers}\r\nContent-Length: {}",
+        body.len()
+    );
+    write!(stream, "{head}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or(Value::Null)
+}
+
+/// All that the seed could change: rows, users, groups, things, certificates, policies of AWS IoT.
+fn seedable(endpoint: &str, pool: &str) -> [Value; 6] {
+    let cognito =
+        |operation: &str| called(endpoint, &format!("AWSCognitoIdentityProviderService.{operation}"), &json!({"UserPoolId": pool}));
+    [
+        called(endpoint, "DynamoDB_20120810.Scan", &json!({"TableName": "appointments"}))["Items"].clone(),
+        cognito("ListUsers")["Users"].clone(),
+        cognito("ListGroups")["Groups"].clone(),
+        iot(endpoint, "GET /things", "")["things"].clone(),
+        iot(endpoint, "GET /certificates", "")["certificates"].clone(),
+        iot(endpoint, "GET /policies", "")["policies"].clone(),
+    ]
+}
+
+/// moto has no Verified Permissions.
+#[tokio::test]
+async fn a_seed_and_its_end_work_against_moto_also_if_answers_were_lost() {
+    let Some((_server, endpoint)) = moto() else { return };
+    let config = config().into_builder().endpoint_url(&endpoint).build();
+    let key = json!([{"AttributeName": "id", "KeyType": "HASH"}]);
+    let attributes = json!([{"AttributeName": "id", "AttributeType": "S"}]);
+    let table =
+        json!({"TableName": "appointments", "BillingMode": "PAY_PER_REQUEST", "KeySchema": key, "AttributeDefinitions": attributes});
+    called(&endpoint, "DynamoDB_20120810.CreateTable", &table);
+    let row = json!({"id": {"S": "theirs"}});
+    called(&endpoint, "DynamoDB_20120810.PutItem", &json!({"TableName": "appointments", "Item": row}));
+    let made = called(&endpoint, "AWSCognitoIdentityProviderService.CreateUserPool", &json!({"PoolName": "clinic"}));
+    let pool = made["UserPool"]["Id"].as_str().unwrap().to_owned();
+    iot(&endpoint, "POST /things/Thermostat1", "{}");
+    let (services, folder) = (Services::new(&config, "aws", PATIENCE, 4), tempfile::tempdir().unwrap());
+    let row = json!({"id": {"S": "PI-1"}, "owner": {"S": "jane"}, "pets": {"SS": ["b", "a"]}});
+    let user = User { name: "jane".to_owned(), groups: vec!["Doctor".to_owned()] };
+    let task = |folder: &Path| Seed {
+        stack: Resolved {
+            stack: "clinic-dev".to_owned(),
+            region: "eu-central-1".to_owned(),
+            account: "123456789012".to_owned(),
+            layer: support::LAYER.parse().unwrap(),
+            functions: Vec::new(),
+            addresses: run_folder::Addresses::default(),
+            resources: [("Table", "appointments"), ("clinic", &pool), ("First", "Thermostat1")]
+                .map(|(logical, physical)| (logical.to_owned(), physical.to_owned()))
+                .into(),
+        },
+        data: run_folder::deployment::Seed {
+            rows: [("Table".to_owned(), vec![row.clone()])].into(),
+            users: [("clinic".to_owned(), vec![user.clone()])].into(),
+            ..run_folder::deployment::Seed::default()
+        },
+        things: vec!["Thermostat1".to_owned(), "Thermostat-1:2".to_owned()],
+        folder: folder.to_owned(),
+    };
+    let before = seedable(&endpoint, &pool);
+    for answers_lost in [false, true] {
+        let folder = folder.path().join(answers_lost.to_string());
+        seed(&services, &task(&folder)).await.unwrap();
+        let seeded = seedable(&endpoint, &pool);
+        assert_eq!(seeded.each_ref().map(|list| list.as_array().unwrap().len()), [2, 1, 1, 2, 2, 1]);
+        assert_eq!(seeded[1][0]["UserStatus"], "CONFIRMED");
+        let path = folder.join("journal.ndjson");
+        if answers_lost {
+            let text = std::fs::read_to_string(&path).unwrap();
+            // moto gives a certificate a key of its own, so without its id it cannot be known.
+            let is_lost = |line: &&str| line.starts_with("{\"created\"") && line.len() < 80;
+            let without: String = text.lines().filter(|line| !is_lost(line)).map(|line| format!("{line}\n")).collect();
+            assert!(without.len() < text.len());
+            std::fs::write(&path, without).unwrap();
+        }
+        // A process that another test starts has the lock until it runs its own program.
+        let (journal, noted) = loop {
+            match SeedJournal::resume(&folder) {
+                Err(JournalError::Busy(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                resumed => break resumed.unwrap(),
+            }
+        };
+        let undoing = unseed(&services, &folder, &journal, noted.unwrap()).await.unwrap();
+        assert_eq!((undoing.deleted, undoing.gone, undoing.left.as_slice()), (7, 0, [].as_slice()));
+        assert_eq!(seedable(&endpoint, &pool), before);
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// The header `x-amz-target`, which names the operation of SSM's calls.
     pub target: Option<&'a str>,
+    /// The header `x-amzn-principal`, which names the certificate in AWS IoT's calls.
+    pub principal: Option<&'a str>,
     /// The id of the access key that signed it.
     pub caller: Option<&'a str>,
     /// The body.

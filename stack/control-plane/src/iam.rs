@@ -5,7 +5,10 @@ use crate::state::ControlPlane;
 
 impl ControlPlane {
     /// Refuses a call that its caller's policy does not allow.
-    pub(crate) fn authorize(&mut self, request: &Request<'_>) -> Result<(), Answer> {
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn authorize(&mut self, request: &Request<'_>) -> Result<(), Answer> {
         let Some(key) = request.caller else { return Ok(()) };
         let needs = self.needs(request);
         for need in &needs {

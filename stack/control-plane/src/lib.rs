@@ -1,5 +1,6 @@
-//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs and FIS on this
-//! machine, to test attach and undo. It is as strict as AWS, and fails at least as badly. The core
+//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs, FIS, AWS IoT's
+//! registry and Verified Permissions' policies on this machine, to test attach, undo, seed and
+//! unseed. It is as strict as AWS, and fails at least as badly. The core
 //! is a deterministic state without a clock or a socket, so that a test can drive it through every
 //! accident.
 
@@ -16,17 +17,20 @@ mod experiment;
 mod experiments;
 mod function;
 mod iam;
+mod iot;
 mod log_line;
 mod logs;
 mod need;
 mod parameter;
 mod parameters;
 mod policies;
+mod policy_stores;
 mod pools;
 mod query;
 mod rights;
 mod routes;
 mod script;
+mod seed_rights;
 mod server;
 mod stack;
 mod stack_rights;
@@ -44,9 +48,11 @@ pub use edit::Edit;
 pub use experiment::{Experiment, Status, Template};
 pub use experiments::Play;
 pub use function::{Function, Signing};
+pub use iot::{Certificate, Iot, Thing};
 pub use log_line::LogLine;
 pub use parameter::Parameter;
 pub use policies::Rights;
+pub use policy_stores::PolicyStore;
 pub use pools::UserPool;
 pub use routes::answer;
 pub use script::{Accident, Outcome, Script, Scripted};

@@ -59,7 +59,7 @@ impl Statement {
     }
 
     fn allows(&self, need: &Need, resource: &str) -> bool {
-        self.actions.iter().any(|action| like(action, need.action))
+        self.actions.iter().any(|action| like(action, &need.action))
             && self.resources.iter().any(|pattern| like(pattern, resource))
             && self.conditions.iter().all(|condition| condition.holds(&need.context))
     }
@@ -104,10 +104,10 @@ impl Rights {
         for resource in &need.resources {
             let allowing = statements.iter().find(|statement| statement.allows(need, resource));
             let statement = allowing.ok_or_else(|| {
-                let (user, action) = (format!("arn:aws:iam::{}:user/{key}", ACCOUNT), need.action);
+                let (user, action) = (format!("arn:aws:iam::{}:user/{key}", ACCOUNT), &need.action);
                 format!("User: {user} is not authorized to perform: {action} on resource: {resource}")
             })?;
-            self.used.entry(key.to_owned()).or_default().insert((statement.sid.clone(), need.action.to_owned()));
+            self.used.entry(key.to_owned()).or_default().insert((statement.sid.clone(), need.action.clone().into_owned()));
         }
         Ok(())
     }
@@ -141,8 +141,8 @@ mod tests {
         let statement = json!({"Sid": "S", "Effect": "Allow", "Action": ["a:One", "a:Two"], "Resource": ["r/*"],
             "Condition": {"ForAllValues:StringLike": {"k": ["x*"]}}});
         rights.hold("key", &json!({"Statement": [statement]})).unwrap();
-        let need = |action, resource: &str, value: Option<&str>| Need {
-            action,
+        let need = |action: &'static str, resource: &str, value: Option<&str>| Need {
+            action: action.into(),
             resources: vec![resource.to_owned()],
             context: value.map(|value| ("k", value.to_owned())).into_iter().collect(),
         };

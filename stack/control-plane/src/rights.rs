@@ -1,4 +1,5 @@
-//! The permissions that each call needs. Source: Service Authorization Reference, of Lambda, Systems Manager, CloudWatch Logs and FIS.
+//! The permissions that each call needs. Source: Service Authorization Reference, of Lambda, Systems Manager, CloudWatch Logs and FIS. Those of a
+//! seed's calls are in `seed_rights`.
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::routes::{layer_arn, parts};
 use crate::stack_rights;
 use crate::state::ControlPlane;
 
-fn arn(service: &str, resource: &str) -> String {
+pub(crate) fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
 
@@ -24,6 +25,9 @@ impl ControlPlane {
         let wish = &request.json();
         if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
             return ssm(operation, wish);
+        }
+        if let Some(needs) = request.target.and_then(|target| crate::seed_rights::of_target(target, wish)) {
+            return needs;
         }
         if let Some(needs) = stack_rights::needs(request) {
             return needs;
@@ -50,7 +54,7 @@ impl ControlPlane {
             }
             (_, ["2020-04-22", "code-signing-configs", arn]) => vec![Need::new("lambda:GetCodeSigningConfig", *arn)],
             (_, ["2017-03-31", "tags", arn]) => vec![Need::new("lambda:ListTags", *arn)],
-            _ => Vec::new(),
+            (method, parts) => crate::seed_rights::of_iot(method, parts),
         }
     }
 

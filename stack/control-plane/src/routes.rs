@@ -31,12 +31,18 @@ fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     if let Some(operation) = request.action() {
         return plane.cloudformation(&operation, request).unwrap_or_else(|refusal| refusal);
     }
+    if let Some(operation) = request.target.and_then(|target| target.strip_prefix("VerifiedPermissions.")) {
+        return plane.verified_permissions(operation, &request.json()).unwrap_or_else(|refusal| refusal);
+    }
     let parts = parts(request);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if let Some(answered) = plane.apis.answer(request, &parts) {
         return answered.unwrap_or_else(|refusal| refusal);
     }
     if let Some(answered) = plane.fis(request, &parts) {
+        return answered.unwrap_or_else(|refusal| refusal);
+    }
+    if let Some(answered) = plane.iot(request, &parts) {
         return answered.unwrap_or_else(|refusal| refusal);
     }
     let answered = match parts.as_slice() {

@@ -41,6 +41,7 @@ pub async fn respond(request: HttpRequest<Incoming>, plane: &Mutex<Scripted>) ->
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         target: head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()),
+        principal: head.headers.get("x-amzn-principal").and_then(|arn| arn.to_str().ok()),
         caller: head.headers.get("authorization").and_then(|signed| access_key(signed.to_str().ok()?)),
         body: &body,
     };

@@ -40,6 +40,10 @@ pub struct ControlPlane {
     pub templates: Vec<Template>,
     /// FIS's experiments, likewise.
     pub experiments: Vec<Experiment>,
+    /// AWS IoT's registry.
+    pub iot: crate::iot::Iot,
+    /// The policy stores of Verified Permissions by id.
+    pub stores: BTreeMap<String, crate::policy_stores::PolicyStore>,
     /// The lines of each log group, in order of arrival.
     pub logs: BTreeMap<String, Vec<LogLine>>,
     /// CloudFormation's stacks, nested and deleted ones too.

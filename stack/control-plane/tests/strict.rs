@@ -16,7 +16,7 @@ fn plane() -> ControlPlane {
 
 fn call(plane: &mut ControlPlane, method: &str, path: &str, body: &Value) -> Answer {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    answer(plane, &Request { method, path, query, target: None, caller: None, body: body.to_string().as_bytes() })
+    answer(plane, &Request { method, path, query, target: None, principal: None, caller: None, body: body.to_string().as_bytes() })
 }
 
 fn update(plane: &mut ControlPlane, body: &Value) -> Answer {
@@ -84,7 +84,10 @@ fn settings_that_are_not_given_stay_and_given_ones_are_replaced_whole() {
 
 fn ssm(plane: &mut ControlPlane, operation: &str, body: &Value) -> Answer {
     let (target, body) = (format!("AmazonSSM.{operation}"), body.to_string());
-    answer(plane, &Request { method: "POST", path: "/", query: "", target: Some(&target), caller: None, body: body.as_bytes() })
+    answer(
+        plane,
+        &Request { method: "POST", path: "/", query: "", target: Some(&target), principal: None, caller: None, body: body.as_bytes() },
+    )
 }
 
 #[test]
@@ -125,4 +128,61 @@ fn a_version_that_an_alias_points_at_stays() {
     assert_eq!(call(&mut plane, "DELETE", "/2015-03-31/functions/f?Qualifier=1", &Value::Null).status, 409);
     assert_eq!(call(&mut plane, "DELETE", "/2015-03-31/functions/f/aliases/live", &Value::Null).status, 204);
     assert_eq!(call(&mut plane, "DELETE", "/2015-03-31/functions/f?Qualifier=1", &Value::Null).status, 204);
+}
+
+/// One call of AWS IoT: method, path, certificate, body; and the status and exception of its answer.
+type IotCall<'a> = (&'a str, &'a str, &'a str, Value, u16, Option<&'a str>);
+
+#[test]
+fn a_certificate_is_deleted_only_once_it_is_detached_and_inactive() {
+    let mut plane = ControlPlane::default();
+    // The algorithm and the head of a point on P-256 are looked for, no more.
+    let request = "KoZIzj0DAQcDQgAE".to_owned();
+    let request = format!("-----BEGIN CERTIFICATE REQUEST-----\n{request}\n-----END CERTIFICATE REQUEST-----\n");
+    let asked = json!({"certificateSigningRequest": request});
+    let mut call = |(method, path, principal, body, status, error): IotCall<'_>| {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let body = body.to_string();
+        let request = Request { method, path, query, target: None, principal: Some(principal), caller: None, body: body.as_bytes() };
+        let answer = answer(&mut plane, &request);
+        assert_eq!((answer.status, answer.error), (status, error), "{method} {path}: {}", answer.body);
+        answer.body
+    };
+    let made = call(("POST", "/certificates?setAsActive=true", "", asked, 200, None));
+    let (id, arn) = (made["certificateId"].as_str().unwrap(), made["certificateArn"].as_str().unwrap());
+    let (certificate, policy) = (format!("/certificates/{id}"), json!({"policyDocument": "{\"Statement\": []}"}));
+    let (inactive, target) = (format!("{certificate}?newStatus=INACTIVE"), json!({"target": arn}));
+    let thing = |name: &str| json!({"attributePayload": {"attributes": {"brownout": name}}});
+    for step in [
+        ("POST", "/certificates", "", json!({"certificateSigningRequest": "none"}), 400, Some("InvalidRequestException")),
+        ("POST", "/things/a b", "", json!({}), 400, Some("InvalidRequestException")),
+        ("POST", "/things/a", "", thing("1"), 200, None),
+        ("POST", "/things/a", "", thing("1"), 200, None),
+        ("POST", "/things/a", "", thing("2"), 409, Some("ResourceAlreadyExistsException")),
+        ("GET", "/things/b", "", Value::Null, 404, Some("ResourceNotFoundException")),
+        ("DELETE", "/things/b", "", Value::Null, 200, None),
+        ("POST", "/policies/p", "", json!({"policyDocument": "none"}), 400, Some("MalformedPolicyException")),
+        ("POST", "/policies/p", "", policy.clone(), 200, None),
+        ("POST", "/policies/p", "", policy, 409, Some("ResourceAlreadyExistsException")),
+        ("PUT", "/target-policies/q", "", target.clone(), 404, Some("ResourceNotFoundException")),
+        ("PUT", "/target-policies/p", "", target.clone(), 200, None),
+        ("PUT", "/things/b/principals", arn, Value::Null, 404, Some("ResourceNotFoundException")),
+        ("PUT", "/things/a/principals", "x", Value::Null, 400, Some("InvalidRequestException")),
+        ("PUT", "/things/a/principals", arn, Value::Null, 200, None),
+        ("DELETE", "/things/a", "", Value::Null, 400, Some("InvalidRequestException")),
+        ("DELETE", "/policies/p", "", Value::Null, 409, Some("DeleteConflictException")),
+        ("DELETE", &certificate, "", Value::Null, 406, Some("CertificateStateException")),
+        ("PUT", &inactive, "", Value::Null, 200, None),
+        ("DELETE", &certificate, "", Value::Null, 409, Some("DeleteConflictException")),
+        ("POST", "/target-policies/p", "", target, 200, None),
+        ("DELETE", &certificate, "", Value::Null, 409, Some("DeleteConflictException")),
+        ("DELETE", "/things/a/principals", arn, Value::Null, 200, None),
+        ("DELETE", &certificate, "", Value::Null, 200, None),
+        ("DELETE", &certificate, "", Value::Null, 404, Some("ResourceNotFoundException")),
+        ("DELETE", "/policies/p", "", Value::Null, 200, None),
+        ("DELETE", "/things/a", "", Value::Null, 200, None),
+    ] {
+        call(step);
+    }
+    assert_eq!(plane, ControlPlane { revisions: plane.revisions, ..ControlPlane::default() });
 }

@@ -114,9 +114,7 @@ impl Deployment {
     /// Adds everything of `other`, whose names must differ.
     pub fn extend(&mut self, other: Self) {
         self.templates.extend(other.templates);
-        self.seed.rows.extend(other.seed.rows);
-        self.seed.users.extend(other.seed.users);
-        self.seed.policies.extend(other.seed.policies);
+        self.seed.extend(other.seed);
         self.warm.extend(other.warm);
         self.unhandled.extend(other.unhandled);
         if let Some(things) = other.things {
@@ -127,6 +125,15 @@ impl Deployment {
     /// Whether a template uses a cache.
     pub fn has_cache(&self) -> bool {
         self.templates.iter().any(|template| template.parameters.values().any(|value| *value == Parameter::CacheAddress))
+    }
+}
+
+impl Seed {
+    /// Adds everything of `other`, whose names must differ.
+    pub fn extend(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.users.extend(other.users);
+        self.policies.extend(other.policies);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod compressed;
 pub mod deployment;
 pub mod folder;
 pub mod health;
+pub mod seed_folder;
 pub mod sightings;
 
 pub use addresses::{Addresses, Pool};
@@ -13,4 +14,5 @@ pub use compressed::Compressed;
 pub use deployment::Deployment;
 pub use folder::{FolderError, RunFolder};
 pub use health::Health;
+pub use seed_folder::{SeedFolder, SeedFolderError};
 pub use sightings::{Seen, Sighting, Sightings};

@@ -54,15 +54,18 @@ impl SystemLoad for UsersLoad {
     }
 
     fn deployment(&self, _: &Setup) -> Deployment {
-        let users = (0..self.members).map(|n| User { name: member(n), groups: Vec::new() }).collect();
         // Lambda starts a hundred environments at once, this machine two: a burst is what else comes in a second.
         let at_once = (self.rate.0 * 1.25).ceil().min(MOST_WARM) as u32;
         Deployment {
             templates: template(InactiveUsers.template(), []),
-            seed: Seed { users: [(POOL.to_owned(), users)].into(), ..Seed::default() },
+            seed: seed(self.members),
             warm: [(RECORDS.to_owned(), at_once)].into(),
             ..Deployment::default()
         }
+    }
+
+    fn seed(&self, _: &Setup) -> Seed {
+        seed(self.everyone())
     }
 
     fn rules(&self, setup: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
@@ -93,4 +96,10 @@ impl SystemLoad for UsersLoad {
         }
         Ok(())
     }
+}
+
+/// The first members of the pool.
+fn seed(members: u32) -> Seed {
+    let users = (0..members).map(|n| User { name: member(n), groups: Vec::new() }).collect();
+    Seed { users: [(POOL.to_owned(), users)].into(), ..Seed::default() }
 }

@@ -58,6 +58,10 @@ impl SystemLoad for ThermostatLoad {
         }
     }
 
+    fn things(&self) -> Vec<String> {
+        things(self.homes)
+    }
+
     fn rules(&self, _: &Setup) -> Result<Vec<Box<dyn Invariant>>, OracleError> {
         rules::all(self.homes)
     }

@@ -76,7 +76,7 @@ pub fn trust(experiment: &Experiment, service: &str, source: &str) -> Value {
     })])
 }
 
-fn allow(sid: &str, actions: &[&str], resources: impl IntoIterator<Item = String>) -> Value {
+pub(crate) fn allow(sid: &str, actions: &[&str], resources: impl IntoIterator<Item = String>) -> Value {
     let resources: Vec<_> = resources.into_iter().collect();
     json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use exports::{Arn, Function};
+use exports::{Arn, Function, SeedScope};
 use run_folder::{Addresses, deployment};
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +53,34 @@ pub struct Seed {
     pub things: Vec<String>,
     /// The folder that records what was created, with the password of the users and the certificates of the things.
     pub folder: PathBuf,
+}
+
+impl Resolved {
+    /// The physical id of a logical one; a name that is physical itself stays.
+    pub fn resource(&self, name: &str) -> Option<&str> {
+        let resources = &self.resources;
+        resources.get(name).or_else(|| resources.values().find(|physical| *physical == name)).map(String::as_str)
+    }
+
+    /// The id of a user pool, by its name.
+    pub fn pool(&self, name: &str) -> Option<&str> {
+        self.addresses.pool(name).map(|pool| pool.id.as_str()).or_else(|| self.resource(name))
+    }
+}
+
+impl Seed {
+    /// What the seed touches. What the stack has not is left out: the seed refuses it.
+    pub fn scope(&self) -> SeedScope {
+        let names = |all: Vec<Option<&str>>| all.into_iter().flatten().map(str::to_owned).collect();
+        let Seed { stack, data, .. } = self;
+        SeedScope {
+            home: Arn { region: stack.region.clone(), account: stack.account.clone(), ..stack.layer.clone() },
+            tables: names(data.rows.keys().map(|name| stack.resource(name)).collect()),
+            pools: names(data.users.keys().map(|name| stack.pool(name)).collect()),
+            stores: names(data.policies.keys().map(|name| stack.resource(name)).collect()),
+            things: self.things.clone(),
+        }
+    }
 }
 
 /// What is deleted again.

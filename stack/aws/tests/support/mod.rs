@@ -121,7 +121,7 @@ impl World {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let target = request.headers().get("x-amz-target");
         let body = request.body().bytes().unwrap_or_default();
-        let call = Request { method: request.method(), path, query, target, caller: None, body };
+        let call = Request { method: request.method(), path, query, target, principal: None, caller: None, body };
         let outcome = {
             let clock = u64::try_from(self.begun.get_or_init(tokio::time::Instant::now).elapsed().as_millis()).unwrap();
             let mut scripted = self.scripted.lock().unwrap();

@@ -75,6 +75,10 @@ impl Cognito {
             "AdminDisableUser" => self.within_quota(call, now).and_then(|()| read(call)).and_then(|asked| self.set_enabled(asked, false)),
             "AdminEnableUser" => read(call).and_then(|asked| self.set_enabled(asked, true)),
             "AdminDeleteUser" => read(call).and_then(|asked| self.delete(&asked)),
+            "CreateGroup" => read(call).and_then(|asked| self.create_group(asked)),
+            "GetGroup" => read(call).and_then(|asked| self.look_at_group(&asked)),
+            "DeleteGroup" => read(call).and_then(|asked| self.delete_group(&asked)),
+            "AdminAddUserToGroup" => read(call).and_then(|asked| self.add_to_group(&asked)),
             "ListUsers" => read(call).and_then(|asked| self.list(&asked)),
             _ => return None,
         })
@@ -89,7 +93,7 @@ impl Cognito {
         Err(Refusal::new("TooManyRequestsException", "Too many requests"))
     }
 
-    fn pool_of(&self, id: &str) -> Result<&Arc<UserPool>, Refusal> {
+    pub(super) fn pool_of(&self, id: &str) -> Result<&Arc<UserPool>, Refusal> {
         let found = self.pools.iter().find(|pool| pool.address.id == id);
         found.ok_or_else(|| Refusal::new("ResourceNotFoundException", format!("User pool {id} does not exist.")))
     }

@@ -3,6 +3,7 @@
 //! expired already.
 
 mod admin;
+pub mod groups;
 pub mod keys;
 pub mod pool;
 mod quota;

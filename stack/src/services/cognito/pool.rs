@@ -12,6 +12,7 @@ use run_folder::addresses;
 use run_folder::deployment::User as Seeded;
 use serde_json::{Value, json};
 
+use super::groups::Groups;
 use super::keys::SigningKey;
 use super::users::{User, Users};
 
@@ -26,6 +27,8 @@ pub struct UserPool {
     pub address: addresses::Pool,
     /// The users.
     pub users: Users,
+    /// The groups.
+    pub groups: Groups,
     key: RwLock<Arc<SigningKey>>,
     /// Signs refresh tokens, so that the pool need not store them.
     seal: hmac::Key,
@@ -50,8 +53,11 @@ impl UserPool {
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| io::Error::other("no random bytes could be had"))?;
         let key = RwLock::new(Arc::new(SigningKey::generate()?));
         let seal = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        let pool = Self { address, users: Users::new(BTreeMap::new()), key, seal };
+        let pool = Self { address, users: Users::new(BTreeMap::new()), groups: Groups::default(), key, seal };
         for user in users {
+            for group in &user.groups {
+                pool.groups.add(group, None);
+            }
             pool.add_confirmed(&user.name, user.groups);
         }
         Ok(pool)

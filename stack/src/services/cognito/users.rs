@@ -114,6 +114,11 @@ impl Users {
         true
     }
 
+    /// Changes every user.
+    pub fn change_all(&self, change: impl Fn(&mut User)) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).values_mut().for_each(change);
+    }
+
     /// Removes a user; false if it does not exist.
     pub fn remove(&self, name: &str) -> bool {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name).is_some()

@@ -29,6 +29,8 @@ mod recover;
 mod requests;
 mod resolve;
 mod run;
+mod seed;
+mod unseed;
 
 use requests::Requests;
 
@@ -62,7 +64,8 @@ async fn carry_out() -> Result<u8, Box<dyn Error>> {
         Task::Recover(recover) => recover::recover(&recover).await,
         Task::Run(run) => run::run(&run, requests).await,
         Task::Resolve(wish) => Ok(resolve::resolve(&wish).await?),
-        Task::Seed(_) | Task::Unseed(_) => Err("stacks cannot be seeded yet".into()),
+        Task::Seed(task) => seed::seed(&task).await,
+        Task::Unseed(task) => unseed::unseed(&task).await,
     }
 }
 
