@@ -166,6 +166,9 @@ pub struct Run {
     /// The stack on AWS
     #[command(flatten)]
     pub on: OnStack,
+    /// Folder of the data in the stack, as `seed` printed it [default: brownout-seeds/<stack>]
+    #[arg(long, value_name = "DIR")]
+    pub seed_folder: Option<PathBuf>,
     /// Allow functions whose name or tag says production
     #[arg(long)]
     pub yes: bool,

@@ -111,7 +111,9 @@ fn on_target(arguments: &cli::Run, plan: Plan) -> Result<Plan, Box<dyn Error>> {
     match (arguments.via, arguments.target) {
         (None, Target::Local) if arguments.on.stack.is_some() => Err("`--stack` is on AWS; add `--target aws` or `--via fis`".into()),
         (None, Target::Local) => Ok(plan),
-        (Some(Via::Fis), _) | (None, Target::Aws) => aws_stack::on_aws(plan, &arguments.on),
+        (Some(Via::Fis), _) | (None, Target::Aws) => {
+            aws_stack::with_seed(aws_stack::on_aws(plan, &arguments.on)?, &arguments.on, arguments.seed_folder.as_deref())
+        }
     }
 }
 

@@ -46,12 +46,12 @@ pub fn unseed(arguments: &cli::Unseed) -> Result<u8, Box<dyn Error>> {
 }
 
 /// The default folder of a stack's seed.
-fn folder_of(stack: &str) -> PathBuf {
+pub fn folder_of(stack: &str) -> PathBuf {
     PathBuf::from("brownout-seeds").join(stack)
 }
 
 /// The name of a stack, from its name or its ARN.
-fn name_of(stack: &str) -> &str {
+pub fn name_of(stack: &str) -> &str {
     stack.split_once(":stack/").map_or(stack, |(_, rest)| rest.split('/').next().unwrap_or(rest))
 }
 

@@ -47,6 +47,17 @@ pub struct OnAws {
     pub alarms: Vec<Alarm>,
 }
 
+/// The stack on AWS that an experiment names, and how it runs there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NamedStack {
+    /// Its name or ARN, if the file names one.
+    pub name: Option<String>,
+    /// The layer version that is attached, if the file names one.
+    pub layer: Option<Arn>,
+    /// How functions are touched.
+    pub how: OnAws,
+}
+
 impl Default for OnAws {
     /// What holds for an experiment without `[aws]`.
     fn default() -> Self {

@@ -11,22 +11,11 @@ use run_folder::Compressed;
 use scenarios::invariants::cedar::OracleError;
 
 use super::check::faults::functions;
-use super::deployed::{Deployed, OnAws};
+use super::deployed::Deployed;
 use super::plan::Plan;
 
 /// A rule's id and text.
 pub type RuleText = (&'static str, &'static str);
-
-/// The stack on AWS that an experiment names, and how it runs there.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NamedStack {
-    /// Its name or ARN, if the file names one.
-    pub name: Option<String>,
-    /// The layer version that is attached, if the file names one.
-    pub layer: Option<Arn>,
-    /// How functions are touched.
-    pub how: OnAws,
-}
 
 impl Plan {
     /// What is looked up to run on the stack of this name in a Region.

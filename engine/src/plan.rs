@@ -13,8 +13,7 @@ use scenarios::systems::{self, Setup, System};
 use scenarios::traffic::Load;
 
 use super::bounds::MoreThanFor;
-use super::deployed::Deployed;
-use super::named_stack::NamedStack;
+use super::deployed::{Deployed, NamedStack};
 use super::windows::Windows;
 
 /// A checked experiment.

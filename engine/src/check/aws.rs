@@ -9,9 +9,8 @@ use exports::{Arn, Function, LONGEST_LEAD};
 use faults::time::Time;
 use load::Endpoint;
 
-use super::super::deployed::{Deployed, OnAws};
+use super::super::deployed::{Deployed, NamedStack, OnAws};
 use super::super::file::{Aws, DeployedFunction, File, StopAlarm};
-use super::super::named_stack::NamedStack;
 use super::super::plan::Plan;
 use super::Check;
 

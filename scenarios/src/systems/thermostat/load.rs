@@ -9,7 +9,7 @@ use run_folder::deployment::{Parameter, Seed, User};
 use serde_json::json;
 
 use super::traffic::convergence::Convergence;
-use super::traffic::devices::Devices;
+use super::traffic::devices::{Devices, things};
 use super::traffic::journeys::{JOURNEY, Thermostats};
 use super::{API, Device, Home, POLICY_STORE, POOL, TABLE, Thermostat, ThermostatLoad, homes, policies, rules};
 use crate::invariants::Invariant;
