@@ -50,6 +50,7 @@ impl Stage {
             folder: run.path().to_owned(),
             blueprint: Blueprint { buckets: vec![bucket], receipts: vec![receipt], senders: vec![SENDER.into()], ..Blueprint::default() },
             invoke: LateInvoke::default(),
+            secured: None,
             compressed: Compressed::default(),
             sightings,
             plan: run.plan(),

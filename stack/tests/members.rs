@@ -69,6 +69,7 @@ impl Stage {
             folder: run.path().to_owned(),
             blueprint: Blueprint { tables: vec![records, table(DISABLES_TABLE, "id")], pools: vec![pool], ..Blueprint::default() },
             invoke: invoke.clone(),
+            secured: None,
             compressed: Compressed { queues: 1, expiry },
             sightings,
             plan: run.plan(),

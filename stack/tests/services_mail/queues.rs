@@ -156,6 +156,7 @@ async fn services_with_inconsistent_declarations_do_not_start() {
         plan: std::path::PathBuf::from("none"),
         ledger,
         blueprint: Blueprint { queues, ..Blueprint::default() },
+        secured: None,
         compressed: Compressed::default(),
         sightings: Sightings::nowhere(),
     };
