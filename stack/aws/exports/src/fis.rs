@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use faults::Complaint;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::document::{document, lasts};
 use super::experiment::Experiment;
 use super::policies;
 use super::text::{compact_json, json, yaml};
-use super::written::{File, Refused, checked};
+use super::written::{File, Refused, checked, refused_unless_empty};
 
 /// FIS's limit on a parameter of an action, in characters.
 pub const LONGEST_ACTION_PARAMETER: usize = 1024;
@@ -26,6 +26,7 @@ pub const LONGEST_TEMPLATE: usize = 51_200;
 /// If the experiment has complaints, or its template is longer than [`LONGEST_TEMPLATE`].
 pub fn fis(experiment: &Experiment) -> Result<Vec<File>, Refused> {
     checked(experiment)?;
+    refused_unless_empty(experiment.complaints_of_document())?;
     let template = yaml(&cloudformation(experiment));
     if template.len() > LONGEST_TEMPLATE {
         let what = format!("the template has {} bytes, and CloudFormation takes {LONGEST_TEMPLATE}: take fewer functions", template.len());
@@ -161,15 +162,41 @@ fn faults(experiment: &Experiment) -> Value {
     })
 }
 
+/// Moves the scripts of a document to a mapping, each once: scripts are most of a template, whose size
+/// is limited, and two steps have the same one.
+fn keep_scripts_once(value: &mut Value, scripts: &mut Map<String, Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                if key != "Script" {
+                    keep_scripts_once(value, scripts);
+                    continue;
+                }
+                let there = scripts.iter().find(|(_, script)| script["Python"] == *value).map(|(name, _)| name.clone());
+                let name = there.unwrap_or_else(|| format!("Script{}", scripts.len() + 1));
+                let script = value.take();
+                *value = json!({"Fn::FindInMap": ["Scripts", name, "Python"]});
+                scripts.insert(name, json!({"Python": script}));
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| keep_scripts_once(value, scripts)),
+        _ => (),
+    }
+}
+
 /// Everything as one stack.
 pub fn cloudformation(experiment: &Experiment) -> Value {
     let parameter = faults(experiment);
     let mut roles: Vec<_> = experiment.functions.iter().filter_map(|f| f.role.resource.rsplit('/').next()).collect();
     roles.sort_unstable();
     roles.dedup();
+    let mut content = document(experiment);
+    let mut scripts = Map::new();
+    keep_scripts_once(&mut content, &mut scripts);
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": description(experiment),
+        "Mappings": {"Scripts": scripts},
         "Resources": {
             "Faults": {"Type": "AWS::SSM::Parameter", "Properties": parameter},
             "PlanReaders": {
@@ -191,7 +218,7 @@ pub fn cloudformation(experiment: &Experiment) -> Value {
                     "DocumentFormat": "YAML",
                     "UpdateMethod": "NewVersion",
                     "VersionName": version_name(experiment),
-                    "Content": document(experiment),
+                    "Content": content,
                 },
             },
             "Log": {
@@ -254,6 +281,31 @@ mod tests {
         let parameters = template["actions"]["strike"]["parameters"].as_object().unwrap();
         assert_eq!(parameters["documentParameters"], r#"{"Faults":"/brownout/slow-authorizer/faults"}"#);
         assert!(parameters.values().all(|value| value.as_str().unwrap().len() <= LONGEST_ACTION_PARAMETER));
+    }
+
+    /// The value as CloudFormation makes it of a template.
+    fn resolved(value: &Value, scripts: &Value) -> Value {
+        match value {
+            Value::Object(map) if map.contains_key("Fn::FindInMap") => {
+                let path = &map["Fn::FindInMap"];
+                assert_eq!(path[0], "Scripts");
+                scripts[path[1].as_str().unwrap()][path[2].as_str().unwrap()].clone()
+            }
+            Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), resolved(value, scripts))).collect(),
+            Value::Array(list) => list.iter().map(|value| resolved(value, scripts)).collect(),
+            other => other.clone(),
+        }
+    }
+
+    #[test]
+    fn the_stacks_document_is_the_document_with_each_script_once() {
+        let template = cloudformation(&experiment());
+        let scripts = &template["Mappings"]["Scripts"];
+        // `detach` and `cleanUp` have the same one.
+        assert_eq!(scripts.as_object().unwrap().len(), 5);
+        let content = &template["Resources"]["Document"]["Properties"]["Content"];
+        assert!(!content.to_string().contains("import boto3"), "{content}");
+        assert_eq!(resolved(content, scripts), document(&experiment()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod example;
 
 pub use arn::Arn;
 pub use document::{LONGEST_DOCUMENT, LONGEST_LEAD, document};
-pub use experiment::{Experiment, Function, LONGEST, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
+pub use experiment::{Experiment, Function, LONGEST, LONGEST_GRACE, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
 pub use fis::{
     FINGERPRINT, LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_template,
     version_name,

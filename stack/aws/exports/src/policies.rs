@@ -134,6 +134,10 @@ pub fn of_the_automation(experiment: &Experiment) -> Value {
     let mut statements = attach(experiment);
     statements.push(allow("ReadFaults", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.faults_parameter())]));
     statements.push(strike(experiment, &experiment.plan_parameter()));
+    statements.extend(share_an_alias(
+        experiment,
+        &["lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:PublishVersion", "lambda:UpdateAlias"],
+    ));
     policy(statements)
 }
 
@@ -190,7 +194,7 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     ));
     let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();
     statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
-    statements.extend(share_an_alias(experiment));
+    statements.extend(share_an_alias(experiment, &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"]));
     statements.push(strike(experiment, &experiment.plan_parameter_of("*")));
     statements.push(allow("FindWhatIsAttached", &["lambda:GetAccountSettings", "lambda:ListFunctions"], ["*".to_owned()]));
     statements.push(read_ledgers(experiment));
@@ -213,6 +217,7 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     let faults = experiment.parameter_arn(&experiment.faults_parameter());
     statements.push(allow("LookAround", &["lambda:ListVersionsByFunction"], arns));
+    statements.extend(share_an_alias(experiment, &["lambda:GetAlias", "lambda:UpdateAlias"]));
     statements.push(strike(experiment, &experiment.plan_parameter()));
     statements.push(allow("KeepFaults", &["ssm:GetParameter", "ssm:PutParameter"], [faults]));
     let document_calls = ["ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion"];
@@ -237,9 +242,9 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     policy(statements)
 }
 
-/// Permissions to give a version with the layer a share of an alias's calls. They allow deleting a
-/// version, never the function.
-fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
+/// Permissions for these calls about an alias and its function, to read versions and to delete one,
+/// never the function.
+fn share_an_alias(experiment: &Experiment, calls: &[&str]) -> Vec<Value> {
     let shared: Vec<_> = experiment.functions.iter().filter(|function| function.alias.is_some()).map(|f| f.arn.to_string()).collect();
     if shared.is_empty() {
         return Vec::new();
@@ -247,7 +252,7 @@ fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
     let versions: Vec<_> = shared.iter().map(|arn| format!("{arn}:*")).collect();
     let both: Vec<_> = shared.iter().chain(&versions).cloned().collect();
     vec![
-        allow("ShareTheAlias", &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"], both),
+        allow("ShareTheAlias", calls, both),
         allow("ReadVersions", &["lambda:GetFunctionConfiguration"], versions.clone()),
         allow("DeleteTheVersion", &["lambda:DeleteFunction"], versions),
     ]

@@ -37,10 +37,6 @@ pub enum Task {
 pub struct AwsPlan {
     /// The functions, the faults, the layer and the tag that allows both.
     pub experiment: Experiment,
-    /// The share of an alias's calls that goes to the version with the layer, in thousandths.
-    pub alias_thousandths: u16,
-    /// How long a version is kept after its alias stops sending it calls.
-    pub alias_grace: Duration,
     /// How late the ledgers may be.
     pub ledger_lag: Duration,
     /// The longest time from the strike until FIS has put the faults in force.

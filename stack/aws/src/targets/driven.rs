@@ -18,6 +18,7 @@ use super::story::{LOOKS, Story, locked, watch_over};
 use super::{Driver, Failed};
 use crate::arm::{ArmError, Armed, Place};
 use crate::attach;
+use crate::canary;
 use crate::fis::{Actions, Fis, Prepared, Status};
 use crate::function::Function;
 use crate::marker::{Marker, Record, Run, now};
@@ -106,6 +107,9 @@ impl Driven {
                 let what = format!("`{}` is held by run {}; `brownout recover --run {1}` lets it go", found.name, record.run);
                 return Err(Failed(what));
             }
+            if let Some(alias) = &function.alias {
+                canary::preview(&self.reach.lambda, &arn, alias).await.map_err(|error| down(&error))?;
+            }
             self.before.push(found);
         }
         Ok(())
@@ -186,9 +190,24 @@ impl Driven {
         }
     }
 
+    /// Verifies that nothing is left of a function's alias, and takes back what a failed clean-up
+    /// left.
+    async fn prove_alias(&self, function: &exports::Function) -> Result<(), String> {
+        if function.alias.is_none() {
+            return Ok(());
+        }
+        let (arn, is_ours) = (function.arn.to_string(), |record: &Record| record.at >= self.begun);
+        let taken = canary::take_all_back(&self.reach.lambda, self.reach.journal.as_ref(), &arn, is_ours).await;
+        if taken.map_err(|error| chain(&error))? > 0 {
+            tell(&format!("`{}` was left sharing its calls by FIS's document; that is taken back now", function.name()));
+        }
+        Ok(())
+    }
+
     /// Verifies that nothing is left in a function, and undoes what a failed clean-up left, even if
     /// another user removed the undo record.
     async fn prove(&self, before: &Function, function: &exports::Function) -> Result<String, String> {
+        self.prove_alias(function).await?;
         let arn = function.arn.to_string();
         let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| chain(&error))?;
         let (left, known) = match Marker::of(&found) {
@@ -214,7 +233,7 @@ impl Driven {
             layer: experiment.layer.to_string().try_into()?,
             plan: self.wish.place().address(),
             settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            alias: None,
+            alias: function.alias.clone(),
         };
         Ok(attach::record_of(before, &wish))
     }

@@ -43,5 +43,7 @@ pub fn experiment() -> Experiment {
             metric: Metric::GatewayLatency,
             function: None,
         }],
+        alias_thousandths: 100,
+        alias_grace: Duration::from_secs(60),
     }
 }

@@ -35,7 +35,7 @@ fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attac
 /// If the layer's ARN is invalid.
 pub fn wishes(plan: &AwsPlan, run: &Run) -> Result<Vec<Function>, String> {
     let attached = |function: &exports::Function| {
-        let (wish, alias_thousandths) = (wish(plan, run, function)?, plan.alias_thousandths);
+        let (wish, alias_thousandths) = (wish(plan, run, function)?, plan.experiment.alias_thousandths);
         Ok(Function { arn: function.arn.to_string(), name: function.name().to_owned(), wish, alias_thousandths })
     };
     plan.experiment.functions.iter().map(attached).collect()
@@ -67,7 +67,7 @@ pub async fn allowed(lambda: &Lambda, plan: &AwsPlan, yes: bool) -> Result<(), B
 async fn reach(run: &protocol::Run) -> Result<Reach, Box<dyn Error>> {
     let plan = &run.plan;
     let config = aws::config(Some(&plan.experiment.layer.region)).await;
-    let lambda = Lambda::new(&config, Patience::default()).with_grace(plan.alias_grace);
+    let lambda = Lambda::new(&config, Patience::default()).with_grace(plan.experiment.alias_grace);
     allowed(&lambda, plan, run.yes).await?;
     let journal = journal::File::open(&run.folder.join("journal.ndjson")).map_err(|error| chain(&error))?;
     let (store, lag) = (Store::new(&config, Patience::default()), plan.ledger_lag);
