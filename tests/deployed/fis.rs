@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use crate::player::Player;
 use crate::support::{self, Outcome, signal, within};
-use crate::{LIMIT, cloud};
+use crate::{LIMIT, REGION, cloud};
 
 const VIA_FIS: [&str; 2] = ["--via", "fis"];
 
@@ -26,13 +26,59 @@ fn an_experiment_that_fis_drives_holds_and_leaves_the_functions_as_they_were() {
     assert_eq!((result["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
     assert!(result["struck"].as_u64().unwrap() > 20, "{}", outcome.story());
     assert_eq!(statuses(&cloud), ["completed"]);
-    assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+    assert_eq!((cloud.function(), cloud.plan(), made(&cloud)), (before, None, (0, 0)), "{}", outcome.stderr);
     let report = std::fs::read_to_string(outcome.folder.path().join("report.html")).unwrap();
     for text in ["driven by AWS FIS, experiment", "completed (Experiment completed)"] {
         assert!(report.contains(text), "{report}");
     }
     assert!(outcome.stderr.contains("FIS's dry run found nothing wrong"), "{}", outcome.stderr);
     assert!(!crate::support::everything_below(outcome.folder.path()).contains(cloud::SECRET));
+}
+
+/// What runs have made in FIS and Systems Manager.
+fn made(cloud: &Cloud) -> (usize, usize) {
+    let plane = cloud.plane();
+    let plane = &plane.lock().unwrap().plane;
+    (plane.templates.len(), plane.documents.len())
+}
+
+#[test]
+fn an_experiment_on_an_alias_that_fis_drives_leaves_no_version_and_no_share() {
+    let _turn = support::turn_beside_others();
+    let cloud = Cloud::new();
+    let Some(_player) = Player::start(&cloud) else { return };
+    cloud.call_it_by_an_alias();
+    cloud.rewrite("fis-lead = \"8s\"", "fis-lead = \"40s\"");
+    let before = cloud.function();
+    let running = cloud.run_by(&VIA_FIS, &[]);
+    within(LIMIT, "a share of the alias", || Some(cloud.versions()).filter(|(_, weights)| weights.get("2") == Some(&0.1)));
+    assert_eq!(cloud.function(), before, "`$LATEST` is as it was while the version is struck");
+    let outcome = running.end();
+    assert_eq!((outcome.result()["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
+    assert!(outcome.result()["struck"].as_u64().unwrap() > 5, "{}", outcome.story());
+    assert_eq!(cloud.versions(), (vec![1], std::collections::BTreeMap::new()), "{}", outcome.stderr);
+    assert_eq!((cloud.function(), cloud.plan(), made(&cloud)), (before, None, (0, 0)), "{}", outcome.stderr);
+    let broken = cloud.plane().lock().unwrap().plane.broken.clone();
+    assert_eq!(broken, Vec::<String>::new(), "callers of the alias never saw a version that was gone or not ready");
+}
+
+#[test]
+fn what_a_killed_run_made_for_fis_is_listed_and_deleted() {
+    let _turn = support::turn_beside_others();
+    let cloud = Cloud::new();
+    let running = cloud.run_by(&VIA_FIS, &[]);
+    within(LIMIT, "a template", || (made(&cloud) == (1, 1)).then_some(()));
+    support::kill_all(running.pid());
+    drop(running);
+    let (code, listed, errors) = cloud.brownout(&["recover", "--list", "--region", REGION]);
+    assert_eq!(code, 0, "{listed}{errors}");
+    for line in ["experiment template EXT000000000000001 of FIS: run ", "document brownout-orders-strike: run "] {
+        assert!(listed.contains(line), "{line}: {listed}");
+    }
+    let (code, said, errors) = cloud.brownout(&["recover", "--region", REGION]);
+    assert_eq!((code, made(&cloud)), (0, (1, 1)), "a run that may still go on needs them: {said}{errors}");
+    let (code, said, errors) = cloud.brownout(&["recover", "--all", "--region", REGION]);
+    assert_eq!((code, made(&cloud)), (0, (0, 0)), "{said}{errors}");
 }
 
 /// Runs it until a plan with faults is there, disturbs it, and returns the outcome.

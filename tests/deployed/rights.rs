@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use control_plane::Signing;
+use control_plane::{Request, Signing};
 use serde_json::Value;
 
 use crate::cloud::{self, Cloud};
@@ -31,6 +31,27 @@ fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
     needless.into_iter().map(|(sid, action)| format!("{sid} {action}")).collect()
 }
 
+/// Makes a template and a document with the mark of a run.
+fn leave_a_template(cloud: &Cloud) {
+    let plane = cloud.plane();
+    let plane = &mut plane.lock().unwrap().plane;
+    let mark = exports::Mark { run: "r".into(), until: 1 };
+    let [run, until] = mark.tags().map(|(key, value)| serde_json::json!({"Key": key, "Value": value}));
+    let document = serde_json::json!({
+        "Name": "brownout-orders-strike", "Content": "x", "VersionName": mark.version_name(), "Tags": [run, until],
+    });
+    let (wait, tags) = (serde_json::json!({"actionId": "aws:fis:wait", "parameters": {"duration": "PT1M"}}), mark.tags());
+    let tags: serde_json::Map<_, _> = tags.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+    let template = serde_json::json!({
+        "clientToken": "t", "description": "d", "roleArn": "r", "stopConditions": [{"source": "none"}], "actions": {"wait": wait}, "tags": tags,
+    });
+    for (target, path, body) in [(Some("AmazonSSM.CreateDocument"), "/", document), (None, "/experimentTemplates", template)] {
+        let body = body.to_string();
+        let request = Request { method: "POST", path, query: "", target, caller: None, body: body.as_bytes() };
+        assert_eq!(control_plane::answer(plane, &request).status, 200);
+    }
+}
+
 #[test]
 fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
     let _turn = support::turn_beside_others();
@@ -50,8 +71,11 @@ fn a_run_a_canary_and_a_recovery_need_exactly_what_the_policy_allows() {
     within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
     support::kill_all(running.pid());
     drop(running);
+    // A run that FIS drove has left what it made.
+    leave_a_template(&cloud);
     let (code, said, errors) = cloud.brownout(&["recover", "--all", "--region", REGION]);
     assert_eq!(code, 0, "{said}{errors}");
+    assert!(said.contains("experiment template") && said.contains("document brownout-orders-strike"), "{said}");
     assert_eq!((cloud.function(), cloud.plan(), cloud.versions().0), (before, None, vec![1]));
     assert_eq!(needless(&cloud, cloud::KEY), Vec::<String>::new());
 }

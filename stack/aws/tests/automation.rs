@@ -23,6 +23,7 @@ use aws::recover::{Which, recover};
 use aws::undo::Proof;
 use bench::{Bench, NAMES, RUN, SHARED, before};
 use control_plane::{Accident, Configuration, Edit};
+use exports::Mark;
 use serde_json::{Value, json};
 
 fn fate(step: &str, visit: u32, trouble: Trouble) -> Fate {
@@ -268,7 +269,9 @@ fn a_record_expires_after_the_documents_longest_time_and_not_before() {
     let undo = record(&bench.latest("authorizer"));
     // Also if a run holds the faults for longer than the document's own duration.
     let hold = bench.experiment.duration + exports::LONGEST_LEAD;
-    let waits = exports::run_template(&bench.experiment, hold)["actions"]["strike"]["parameters"]["maxDuration"].clone();
+    let waits = exports::run_template(&bench.experiment, hold, "1", &Mark { run: "r".into(), until: 0 })["actions"]["strike"]["parameters"]
+        ["maxDuration"]
+        .clone();
     let minutes: u64 = waits.as_str().unwrap().trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
     assert!((minutes - 1..=minutes).contains(&((undo.until - undo.at) / 60)), "{} {} {waits}", undo.at, undo.until);
 }

@@ -34,7 +34,7 @@ pub use arn::{ACCOUNT, REGION, arn_of};
 pub use configuration::{Configuration, LastUpdate};
 pub use document::{Document, DocumentVersion};
 pub use edit::Edit;
-pub use experiment::{Experiment, Status, Template};
+pub use experiment::{Action, Experiment, Status, Template};
 pub use experiments::Play;
 pub use function::{Function, Signing};
 pub use log_line::LogLine;

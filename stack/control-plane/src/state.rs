@@ -34,7 +34,9 @@ pub struct ControlPlane {
     pub documents: BTreeMap<String, Document>,
     /// FIS's templates, in the order in which they were made.
     pub templates: Vec<Template>,
-    /// FIS's experiments, likewise.
+    /// The template that each token created; kept if the template is deleted.
+    pub template_tokens: BTreeMap<String, String>,
+    /// FIS's experiments, in the order in which they were started.
     pub experiments: Vec<Experiment>,
     /// The lines of each log group, in order of arrival.
     pub logs: BTreeMap<String, Vec<LogLine>>,

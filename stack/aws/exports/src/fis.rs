@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{document, lasts};
 use super::experiment::Experiment;
+use super::mark::Mark;
 use super::policies;
 use super::text::{compact_json, json, yaml};
 use super::written::{File, Refused, checked, refused_unless_empty};
@@ -57,33 +58,29 @@ pub fn create_document(experiment: &Experiment) -> Value {
     })
 }
 
-/// The version name of the document. It is derived from the content, so that an existing version is
-/// recognised without reading it.
+/// The version name of the document. It is derived from the content (64 bits of its SHA-256), so
+/// that an existing version is recognised without reading it.
 pub fn version_name(experiment: &Experiment) -> String {
-    format!("brownout-{}", fingerprint(&document(experiment)))
-}
-
-/// The first 64 bits of the SHA-256, in hexadecimal.
-fn fingerprint(value: &Value) -> String {
-    let hash = digest(&SHA256, value.to_string().as_bytes());
-    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let hash = digest(&SHA256, document(experiment).to_string().as_bytes());
+    let fingerprint: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("brownout-{fingerprint}")
 }
 
 /// The request of FIS's `CreateExperimentTemplate`. Its token is the experiment's name, so that a
 /// second call makes no second template.
 pub fn experiment_template(experiment: &Experiment) -> Value {
     let name = experiment.named("template");
-    template_request(experiment, &name, None, &json!({"Name": name}))
+    template_request(experiment, &name, &parameters(experiment, None), &json!({"Name": name}))
 }
 
-fn template_request(experiment: &Experiment, token: &str, hold: Option<Duration>, tags: &Value) -> Value {
+fn template_request(experiment: &Experiment, token: &str, parameters: &Value, tags: &Value) -> Value {
     let home = experiment.home();
     let log = home.beside("logs", format!("log-group:{}:*", log_group(experiment)));
     json!({
         "clientToken": token,
         "description": description(experiment),
         "stopConditions": stops(experiment, "source", "value"),
-        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters(experiment, hold)}},
+        "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters}},
         "roleArn": home.role(&experiment.named("fis")).to_string(),
         "experimentOptions": {"accountTargeting": "single-account"},
         "logConfiguration": {"logSchemaVersion": 2, "cloudWatchLogsConfiguration": {"logGroupArn": log.to_string()}},
@@ -91,16 +88,31 @@ fn template_request(experiment: &Experiment, token: &str, hold: Option<Duration>
     })
 }
 
-/// The template for a run that waits for the strike. Its faults are in force for `hold`, which
-/// begins before the run's own fault phase. The tag [`FINGERPRINT`] identifies an existing one.
-pub fn run_template(experiment: &Experiment, hold: Duration) -> Value {
+/// The template of one run, which waits for the strike. Its faults are in force for `hold`, which
+/// begins before the run's own fault phase. It starts this version of the document, whichever the
+/// default is.
+pub fn run_template(experiment: &Experiment, hold: Duration, version: &str, mark: &Mark) -> Value {
     let name = experiment.named("run");
-    let print = fingerprint(&template_request(experiment, &name, Some(hold), &Value::Null));
-    template_request(experiment, &format!("{name}-{print}"), Some(hold), &json!({"Name": name, FINGERPRINT: print}))
+    let mut parameters = parameters(experiment, Some(hold));
+    if let Value::Object(parameters) = &mut parameters {
+        parameters.insert("documentVersion".to_owned(), json!(version));
+    }
+    let mut tags = json!({"Name": name});
+    if let Value::Object(tags) = &mut tags {
+        tags.extend(mark.tags().map(|(key, value)| (key.to_owned(), json!(value))));
+    }
+    template_request(experiment, &format!("{name}-{}", mark.run), &parameters, &tags)
 }
 
-/// The tag that holds the fingerprint of a run's template.
-pub const FINGERPRINT: &str = "brownout-fingerprint";
+/// The document of one run, as text. It names the run: Systems Manager refuses a second version with
+/// the same content.
+pub fn run_document(experiment: &Experiment, mark: &Mark) -> String {
+    let mut document = document(experiment);
+    if let Some(Value::String(description)) = document.get_mut("description") {
+        description.push_str(&format!("\n\nMade for run {} alone.", mark.run));
+    }
+    yaml(&document)
+}
 
 const ACTION: &str = "aws:ssm:start-automation-execution";
 const ACTION_SAID: &str = "Attach, strike, calm and put back, by SSM Automation";

@@ -12,6 +12,7 @@ mod fis;
 mod formats;
 mod github_actions;
 mod iam;
+mod mark;
 mod policies;
 mod sam;
 mod terraform;
@@ -26,12 +27,13 @@ pub use arn::Arn;
 pub use document::{LONGEST_DOCUMENT, LONGEST_LEAD, document};
 pub use experiment::{Experiment, Function, LONGEST, LONGEST_GRACE, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
 pub use fis::{
-    FINGERPRINT, LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_template,
+    LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_document, run_template,
     version_name,
 };
 pub use formats::{FORMATS, Format, Write};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
+pub use mark::{Mark, RUN_TAG};
 pub use policies::ACTIONS;
 pub use sam::sam;
 pub use terraform::terraform;

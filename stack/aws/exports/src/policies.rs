@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 
 use super::arn::Arn;
 use super::experiment::{Experiment, Function};
+use super::mark::RUN_TAG;
 
 /// Every action that any exported policy allows.
 pub const ACTIONS: &[&str] = &[
     "fis:CreateExperimentTemplate",
+    "fis:DeleteExperimentTemplate",
     "fis:GetExperiment",
     "fis:ListExperimentTemplates",
     "fis:StartExperiment",
@@ -38,16 +40,19 @@ pub const ACTIONS: &[&str] = &[
     "logs:DescribeResourcePolicies",
     "logs:FilterLogEvents",
     "logs:PutResourcePolicy",
+    "ssm:AddTagsToResource",
     "ssm:CreateDocument",
+    "ssm:DeleteDocument",
     "ssm:DeleteParameter",
     "ssm:DescribeDocument",
     "ssm:GetAutomationExecution",
     "ssm:GetParameter",
+    "ssm:ListDocumentVersions",
+    "ssm:ListDocuments",
     "ssm:PutParameter",
     "ssm:StartAutomationExecution",
     "ssm:StopAutomationExecution",
     "ssm:UpdateDocument",
-    "ssm:UpdateDocumentDefaultVersion",
     "sts:AssumeRole",
 ];
 
@@ -197,8 +202,26 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     statements.extend(share_an_alias(experiment, &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"]));
     statements.push(strike(experiment, &experiment.plan_parameter_of("*")));
     statements.push(allow("FindWhatIsAttached", &["lambda:GetAccountSettings", "lambda:ListFunctions"], ["*".to_owned()]));
+    statements.extend(delete_what_runs_made(experiment));
     statements.push(read_ledgers(experiment));
     policy(statements)
+}
+
+/// The ARN of the document.
+fn document(experiment: &Experiment) -> String {
+    experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string()
+}
+
+/// Permissions to find and delete what runs that FIS drove made for themselves. They allow deleting
+/// a template only if it carries a run's mark.
+fn delete_what_runs_made(experiment: &Experiment) -> Vec<Value> {
+    let templates = experiment.home().beside("fis", "experiment-template/*").to_string();
+    let marked = json!({"StringLike": {format!("aws:ResourceTag/{RUN_TAG}"): "*"}});
+    vec![
+        allow("FindWhatRunsMade", &["fis:ListExperimentTemplates", "ssm:ListDocuments"], ["*".to_owned()]),
+        with_condition(allow("DeleteTheirTemplates", &["fis:DeleteExperimentTemplate"], [templates]), marked),
+        allow("DeleteTheirVersions", &["ssm:DeleteDocument", "ssm:ListDocumentVersions"], [document(experiment)]),
+    ]
 }
 
 /// Permissions to read the functions' ledgers.
@@ -212,7 +235,6 @@ fn read_ledgers(experiment: &Experiment) -> Value {
 pub fn of_the_driver(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let of_fis = |kind: &str| home.beside("fis", format!("{kind}/*")).to_string();
-    let document = home.beside("ssm", format!("document/{}", experiment.named("strike"))).to_string();
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     let faults = experiment.parameter_arn(&experiment.faults_parameter());
@@ -220,9 +242,9 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
     statements.extend(share_an_alias(experiment, &["lambda:GetAlias", "lambda:UpdateAlias"]));
     statements.push(strike(experiment, &experiment.plan_parameter()));
     statements.push(allow("KeepFaults", &["ssm:GetParameter", "ssm:PutParameter"], [faults]));
-    let document_calls = ["ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion"];
-    statements.push(allow("KeepTheDocument", &document_calls, [document]));
-    statements.push(allow("FindTheTemplate", &["fis:ListExperimentTemplates"], ["*".to_owned()]));
+    let document_calls = ["ssm:AddTagsToResource", "ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument"];
+    statements.push(allow("MakeTheDocument", &document_calls, [document(experiment)]));
+    statements.extend(delete_what_runs_made(experiment));
     let templates = ["fis:CreateExperimentTemplate", "fis:StartExperiment", "fis:TagResource"];
     // The action is a resource of the call too.
     let action = home.beside("fis", "action/aws:ssm:start-automation-execution").to_string();
@@ -301,7 +323,7 @@ mod tests {
         for statement in all() {
             let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
             let sid = statement["Sid"].as_str().unwrap_or_default();
-            assert!(!on_all || ["WriteTheLog", "FindWhatIsAttached", "FindTheTemplate"].contains(&sid), "{statement}");
+            assert!(!on_all || ["WriteTheLog", "FindWhatIsAttached", "FindWhatRunsMade"].contains(&sid), "{statement}");
         }
     }
 

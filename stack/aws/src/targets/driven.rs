@@ -7,24 +7,23 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use exports::Experiment;
+use exports::{Experiment, Mark};
 use faults::{Entry, Plan};
 use protocol::{Left, chain};
 use tokio::task::JoinSet;
 
+use super::cleaned::Cleaned;
 use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
 use super::story::{LOOKS, Story, locked, watch_over};
 use super::{Driver, Failed};
 use crate::arm::{ArmError, Armed, Place};
-use crate::attach;
 use crate::canary;
 use crate::fis::{Actions, Fis, Prepared, Status};
 use crate::function::Function;
-use crate::marker::{Marker, Record, Run, now};
+use crate::marker::{Marker, now};
 use crate::patience::Patience;
 use crate::recover::published;
-use crate::undo::{Proof, remains, undo};
 
 /// A calm within this time before the faults' own end counts as that end.
 const EARLY: Duration = Duration::from_secs(3);
@@ -43,8 +42,9 @@ pub struct Wish {
     pub experiment: Experiment,
     /// The longest time from the start until the faults are in force.
     pub lead: Duration,
-    /// The id of this run; the ledgers contain the automation's id instead.
-    pub run: String,
+    /// The mark of what the run makes for itself. The ledgers contain the automation's id instead of
+    /// the run's.
+    pub mark: Mark,
 }
 
 impl Wish {
@@ -54,7 +54,7 @@ impl Wish {
         self.lead + self.experiment.duration
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         Place::Parameter(self.experiment.plan_parameter())
     }
 }
@@ -84,6 +84,8 @@ pub struct Driven {
     ledgers: Option<Ledgers>,
     before: Vec<Function>,
     begun: u64,
+    /// Something may have been made in FIS or Systems Manager.
+    preparing: bool,
     prepared: Option<Prepared>,
     /// The start was requested; FIS may have started it even if no answer came.
     asked: bool,
@@ -95,7 +97,7 @@ impl Driven {
     /// A driver that has not created or started anything yet.
     pub fn new(reach: Reach, fis: Fis, wish: Wish) -> Self {
         let (told, before) = (Vec::new(), Vec::new());
-        Self { reach, fis, wish, ledgers: None, before, begun: now(), prepared: None, asked: false, started: None, told }
+        Self { reach, fis, wish, ledgers: None, before, begun: now(), preparing: false, prepared: None, asked: false, started: None, told }
     }
 
     /// Reads the functions before the run, and fails if another run holds one.
@@ -116,7 +118,7 @@ impl Driven {
     }
 
     async fn dry_run(&self, template: &str) -> Result<(), Failed> {
-        let token = format!("{}-dry", self.wish.run);
+        let token = format!("{}-dry", self.wish.mark.run);
         let id = self.fis.start(template, Actions::Skip, &token).await.map_err(|error| down(&error))?;
         let begun = Instant::now();
         loop {
@@ -138,7 +140,7 @@ impl Driven {
         let Some(prepared) = &self.prepared else { return Err(Failed("nothing is prepared for FIS".into())) };
         self.asked = true;
         let fis = self.fis.with(Patience::brief());
-        let id = fis.start(&prepared.template, Actions::Run, &self.wish.run).await.map_err(|error| down(&error))?;
+        let id = fis.start(&prepared.template, Actions::Run, &self.wish.mark.run).await.map_err(|error| down(&error))?;
         let (story, at) = (Arc::new(Mutex::new(Story::default())), Instant::now());
         let mut watch = JoinSet::new();
         let watched = watch_over(self.fis.clone(), self.reach.store.clone(), self.wish.place(), id.clone(), at, Arc::clone(&story));
@@ -190,59 +192,29 @@ impl Driven {
         }
     }
 
-    /// Verifies that nothing is left of a function's alias, and takes back what a failed clean-up
-    /// left.
-    async fn prove_alias(&self, function: &exports::Function) -> Result<(), String> {
-        if function.alias.is_none() {
-            return Ok(());
-        }
-        let (arn, is_ours) = (function.arn.to_string(), |record: &Record| record.at >= self.begun);
-        let taken = canary::take_all_back(&self.reach.lambda, self.reach.journal.as_ref(), &arn, is_ours).await;
-        if taken.map_err(|error| chain(&error))? > 0 {
-            tell(&format!("`{}` was left sharing its calls by FIS's document; that is taken back now", function.name()));
-        }
-        Ok(())
-    }
-
-    /// Verifies that nothing is left in a function, and undoes what a failed clean-up left, even if
-    /// another user removed the undo record.
-    async fn prove(&self, before: &Function, function: &exports::Function) -> Result<String, String> {
-        self.prove_alias(function).await?;
-        let arn = function.arn.to_string();
-        let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| chain(&error))?;
-        let (left, known) = match Marker::of(&found) {
-            Marker::Of(record) if record.at >= self.begun => (record.run, None),
-            _ if before.config_sha.is_some() && before.config_sha == found.config_sha => return Ok(Proof::Identical.to_string()),
-            _ => match self.attached(before, function)?.filter(|record| remains(&found, record)) {
-                Some(record) => (record.run.clone(), Some(record)),
-                None => return Ok("nothing of brownout is in it".to_owned()),
-            },
-        };
-        tell(&format!("`{}` was left attached by FIS's document; it is undone now", found.name));
-        let undone = undo(&self.reach.lambda, self.reach.journal.as_ref(), &arn, &left, known.as_ref()).await;
-        undone.map(|proof| proof.to_string()).map_err(|error| chain(&error))
-    }
-
-    /// What the document changes in a function, given its state before.
-    fn attached(&self, before: &Function, function: &exports::Function) -> Result<Option<Record>, String> {
-        let experiment = &self.wish.experiment;
-        let wish = attach::Wish {
-            run: Run::try_from(self.wish.run.clone())?,
-            at: self.begun,
-            until: self.begun,
-            layer: experiment.layer.to_string().try_into()?,
-            plan: self.wish.place().address(),
-            settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            alias: function.alias.clone(),
-        };
-        Ok(attach::record_of(before, &wish))
-    }
-
     async fn delete_the_plan(&self) -> Result<(), ArmError> {
         match self.armed(Patience::default()).await? {
             Some(armed) => armed.disarm(self.reach.journal.as_ref()).await,
             None => Ok(()),
         }
+    }
+
+    /// Deletes what this run made in FIS and Systems Manager for itself, and what earlier runs of the
+    /// experiment left there. Returns what may still be there, in words.
+    async fn delete_what_no_run_needs(&self) -> Vec<String> {
+        let found = match self.fis.leftovers(Some(&self.wish.experiment)).await {
+            Ok(found) => found,
+            Err(error) => return vec![format!("what was made for FIS: {}", chain(&error))],
+        };
+        let (own, now) = (&self.wish.mark.run, now());
+        let mut left = Vec::new();
+        for leftover in found.select(|mark| mark.run == *own || mark.until <= now) {
+            match self.fis.delete(&leftover).await {
+                Ok(()) => tell(&format!("{leftover} was deleted")),
+                Err(error) => left.push(format!("{leftover}: {}", chain(&error))),
+            }
+        }
+        left
     }
 
     /// The automation whose plan was seen in force.
@@ -292,7 +264,8 @@ fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
 impl Driver for Driven {
     async fn deploy(&mut self) -> Result<(), Failed> {
         self.look_at_functions().await?;
-        let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold()).await.map_err(|error| down(&error))?;
+        self.preparing = true;
+        let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold(), &self.wish.mark).await.map_err(|error| down(&error))?;
         prepared.said.iter().for_each(|line| tell(line));
         self.dry_run(&prepared.template).await?;
         tell("FIS's dry run found nothing wrong");
@@ -316,7 +289,7 @@ impl Driver for Driven {
         let Some(ledgers) = &mut self.ledgers else { return Ok(Vec::new()) };
         let entries = ledgers.new_entries()?;
         let Some(automation) = self.automation() else { return Ok(entries) };
-        Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.run)).collect())
+        Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.mark.run)).collect())
     }
 
     fn gaps(&self) -> Vec<String> {
@@ -360,10 +333,14 @@ impl Driver for Driven {
         if self.asked && self.started.is_none() {
             what.push("FIS was asked to start an experiment and never answered: look for it in its console".to_owned());
         }
-        what.extend(self.see_it_end().await);
+        let goes_on = self.see_it_end().await;
+        // A document that may still be executed is left to `brownout recover`.
+        let is_over = goes_on.is_none() && (!self.asked || self.started.is_some());
+        what.extend(goes_on);
         let mut command = "brownout recover".to_owned();
+        let cleaned = Cleaned { reach: &self.reach, wish: &self.wish, begun: self.begun };
         for (before, function) in self.before.iter().zip(&self.wish.experiment.functions) {
-            match self.prove(before, function).await {
+            match cleaned.prove(before, function).await {
                 Ok(proof) => tell(&format!("`{}` is as it was: {proof}", before.name)),
                 Err(error) => what.push(format!("function {}: {error}", before.name)),
             }
@@ -374,6 +351,9 @@ impl Driver for Driven {
         }
         if let Err(error) = self.delete_the_plan().await {
             what.push(format!("the plan: {}", chain(&error)));
+        }
+        if self.preparing && is_over {
+            what.extend(self.delete_what_no_run_needs().await);
         }
         self.tell_the_story();
         if let Some(run) = self.automation() {

@@ -13,6 +13,7 @@ use aws::targets::Driver;
 use aws::targets::deployed::{Deployed, Function, Reach};
 use aws::targets::driven::{Driven, Wish};
 use aws::{Lambda, Patience};
+use exports::Mark;
 use protocol::{AwsPlan, Via, chain};
 
 /// The attach parameters of `function`.
@@ -88,7 +89,8 @@ pub async fn driver(run: &protocol::Run) -> Result<Box<dyn Driver>, Box<dyn Erro
         }
         Via::Fis => {
             let fis = Fis::new(&reach.config, Patience::default());
-            let wish = Wish { experiment: plan.experiment.clone(), lead: plan.fis_lead, run: run.run.clone() };
+            let mark = Mark { run: run.run.clone(), until: now() + plan.longest.as_secs() };
+            let wish = Wish { experiment: plan.experiment.clone(), lead: plan.fis_lead, mark };
             Box::new(Driven::new(reach, fis, wish))
         }
     })
