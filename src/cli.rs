@@ -51,6 +51,9 @@ pub enum Command {
         /// Path of an experiment with `[aws]`
         #[arg(value_parser = utf8())]
         experiment: String,
+        /// Show it for `run --via fis`: the calls of FIS and of its document too
+        #[arg(long, value_enum)]
+        via: Option<Via>,
     },
     /// Check this machine, and the account of an experiment with `[aws]`, for what a run needs; every failed check says how to fix it
     Doctor {

@@ -68,7 +68,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { experiments } => Ok(check::check(&experiments)),
-        Command::Plan { experiment } => plan::plan(&experiment),
+        Command::Plan { experiment, via } => plan::plan(&experiment, via),
         Command::Doctor { experiment } => doctor::doctor(experiment.as_deref()),
         Command::Recover(arguments) => recover::recover(&arguments),
         Command::Export(arguments) => export::export(&arguments),

@@ -31,10 +31,28 @@ fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
     needless.into_iter().map(|(sid, action)| format!("{sid} {action}")).collect()
 }
 
+/// `plan` has named every call of the run, and of FIS's document, in the order of first use.
+fn assert_told(cloud: &Cloud) {
+    let used = |key: &str| cloud.plane().lock().unwrap().plane.rights.used(key);
+    let (by_brownout, by_the_document) = (used(cloud::KEY), used("automation"));
+    let (code, said, errors) = cloud.brownout(&["plan", &cloud.file(), "--via", "fis"]);
+    assert_eq!(code, 0, "{said}{errors}");
+    // They are rights, and no call has their name.
+    let rights = ["iam:PassRole", "iam:CreateServiceLinkedRole", "fis:TagResource", "ssm:AddTagsToResource"];
+    for (actor, used) in [("  brownout ", by_brownout), ("  document ", by_the_document)] {
+        let text: String = said.lines().filter(|line| line.starts_with(actor)).collect();
+        let mut last = 0;
+        for action in used.into_iter().filter(|action| !rights.contains(action)) {
+            let at = text.find(action.split_once(':').unwrap().1).unwrap_or_else(|| panic!("{action} is not in {text}"));
+            assert!(at >= last, "{action} comes earlier in {text}");
+            last = at;
+        }
+        assert!(last > text.len() / 2, "few calls were made: {text}");
+    }
+}
+
 /// Makes a template and a document with the mark of a run.
 fn leave_a_template(cloud: &Cloud) {
-    let plane = cloud.plane();
-    let plane = &mut plane.lock().unwrap().plane;
     let mark = exports::Mark { run: "r".into(), until: 1 };
     let [run, until] = mark.tags().map(|(key, value)| serde_json::json!({"Key": key, "Value": value}));
     let document = serde_json::json!({
@@ -45,11 +63,15 @@ fn leave_a_template(cloud: &Cloud) {
     let template = serde_json::json!({
         "clientToken": "t", "description": "d", "roleArn": "r", "stopConditions": [{"source": "none"}], "actions": {"wait": wait}, "tags": tags,
     });
-    for (target, path, body) in [(Some("AmazonSSM.CreateDocument"), "/", document), (None, "/experimentTemplates", template)] {
-        let body = body.to_string();
-        let request = Request { method: "POST", path, query: "", target, caller: None, body: body.as_bytes() };
-        assert_eq!(control_plane::answer(plane, &request).status, 200);
-    }
+    create(cloud, Some("AmazonSSM.CreateDocument"), "/", &document);
+    create(cloud, None, "/experimentTemplates", &template);
+}
+
+/// Makes a call as another user.
+fn create(cloud: &Cloud, target: Option<&str>, path: &str, body: &Value) {
+    let body = body.to_string();
+    let request = Request { method: "POST", path, query: "", target, caller: None, body: body.as_bytes() };
+    assert_eq!(control_plane::answer(&mut cloud.plane().lock().unwrap().plane, &request).status, 200, "{body}");
 }
 
 #[test]
@@ -85,23 +107,33 @@ fn fis_its_document_and_the_command_need_exactly_what_their_policies_allow() {
     let _turn = support::turn_beside_others();
     let cloud = Cloud::new();
     let Some(_player) = Player::start(&cloud) else { return };
+    cloud.call_it_by_an_alias();
+    cloud.rewrite("fis-lead = \"8s\"", "fis-lead = \"40s\"");
+    // The stack's document is there, of another question.
+    let document = serde_json::json!({"Name": "brownout-orders-strike", "Content": "x", "VersionName": "brownout-0123456789abcdef"});
+    create(&cloud, Some("AmazonSSM.CreateDocument"), "/", &document);
     let before = cloud.function();
     hold(&cloud, cloud::KEY, &exported(&cloud, "iam-policy", "brownout-via-fis-policy.json"));
     hold(&cloud, "automation", &exported(&cloud, "fis", "automation-role-policy.json"));
     let outcome = cloud.run_by(&["--via", "fis"], &[]).end();
     assert_eq!((outcome.result()["verdict"].as_str(), outcome.code), (Some("held"), 0), "{}", outcome.story());
-    // Another question gives another document, and this run is stopped.
-    cloud.rewrite("Do orders keep", "Will orders keep");
+    assert_told(&cloud);
+    // This run is stopped.
     let running = cloud.run_by(&["--via", "fis"], &[]);
     within(LIMIT, "a plan with faults", || cloud.plan().filter(|plan| plan.contains("latency")));
     signal(running.pid(), "INT");
     let outcome = running.end();
     assert_eq!(outcome.code, 130, "{}", outcome.story());
-    assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
+    assert_eq!((cloud.function(), cloud.plan(), cloud.versions().0), (before, None, vec![1]), "{}", outcome.stderr);
     assert_eq!(needless(&cloud, "automation"), Vec::<String>::new());
     // The rest is for leftovers of the document's clean-up.
-    let mending =
-        ["ChangeFunctions lambda:UpdateFunctionConfiguration", "UseLayers lambda:GetLayerVersion", "StrikeAndCalm ssm:DeleteParameter"];
+    let mending = [
+        "ChangeFunctions lambda:UpdateFunctionConfiguration",
+        "UseLayers lambda:GetLayerVersion",
+        "ShareTheAlias lambda:UpdateAlias",
+        "DeleteTheVersion lambda:DeleteFunction",
+        "StrikeAndCalm ssm:DeleteParameter",
+    ];
     assert_eq!(needless(&cloud, cloud::KEY), mending);
 }
 

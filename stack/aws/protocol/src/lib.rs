@@ -22,7 +22,7 @@ pub const PROGRAM: &str = "brownout-aws";
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Task {
     /// `brownout plan`: print what a run would change and call.
-    Plan(AwsPlan),
+    Plan(Preview),
     /// The account's part of `brownout doctor`: print what is found.
     Doctor(AwsPlan),
     /// `brownout recover`: remove what dead runs left.
@@ -47,6 +47,16 @@ pub struct AwsPlan {
     pub longest: Duration,
     /// Arrivals a second.
     pub rate: f64,
+}
+
+/// The plan that is printed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    /// The experiment.
+    pub plan: AwsPlan,
+    /// What would strike.
+    pub via: Via,
 }
 
 /// Which leftovers are removed.

@@ -16,15 +16,15 @@ use aws::{Lambda, Patience};
 use exports::Mark;
 use protocol::{AwsPlan, Via, chain};
 
-/// The attach parameters of `function`.
-fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attach::Wish, String> {
+/// The attach parameters of `function`, for a plan in this parameter.
+fn wish(plan: &AwsPlan, run: &Run, parameter: String, function: &exports::Function) -> Result<attach::Wish, String> {
     let (experiment, at) = (&plan.experiment, now());
     Ok(attach::Wish {
         run: run.clone(),
         at,
         until: at + plan.longest.as_secs(),
         layer: Layer::try_from(experiment.layer.to_string())?,
-        plan: Place::Parameter(experiment.plan_parameter_of(run.name())).address(),
+        plan: Place::Parameter(parameter).address(),
         settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         alias: function.alias.clone(),
     })
@@ -34,9 +34,13 @@ fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attac
 ///
 /// # Errors
 /// If the layer's ARN is invalid.
-pub fn wishes(plan: &AwsPlan, run: &Run) -> Result<Vec<Function>, String> {
+pub fn wishes(plan: &AwsPlan, run: &Run, via: Via) -> Result<Vec<Function>, String> {
+    let parameter = || match via {
+        Via::Plan => plan.experiment.plan_parameter_of(run.name()),
+        Via::Fis => plan.experiment.plan_parameter(),
+    };
     let attached = |function: &exports::Function| {
-        let (wish, alias_thousandths) = (wish(plan, run, function)?, plan.experiment.alias_thousandths);
+        let (wish, alias_thousandths) = (wish(plan, run, parameter(), function)?, plan.experiment.alias_thousandths);
         Ok(Function { arn: function.arn.to_string(), name: function.name().to_owned(), wish, alias_thousandths })
     };
     plan.experiment.functions.iter().map(attached).collect()
@@ -84,7 +88,7 @@ pub async fn driver(run: &protocol::Run) -> Result<Box<dyn Driver>, Box<dyn Erro
     Ok(match run.via {
         Via::Plan => {
             let place = Place::Parameter(plan.experiment.plan_parameter_of(name.name()));
-            let functions = wishes(plan, &name)?;
+            let functions = wishes(plan, &name, Via::Plan)?;
             Box::new(Deployed::new(reach, name, place, functions))
         }
         Via::Fis => {

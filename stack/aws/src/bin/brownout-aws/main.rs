@@ -23,6 +23,7 @@ macro_rules! complain {
 }
 
 mod account;
+mod calls;
 mod doctor;
 mod plan;
 mod recover;
