@@ -1,6 +1,8 @@
 //! `run --via fis`: the command starts FIS, whose document is played with the real boto3, and
 //! however it ends, the function is restored.
 
+use control_plane::Alarm;
+
 use crate::cloud::Cloud;
 use crate::player::Player;
 use crate::support::{self, Outcome, signal, within};
@@ -81,6 +83,46 @@ fn what_a_killed_run_made_for_fis_is_listed_and_deleted() {
     assert_eq!((code, made(&cloud)), (0, (0, 0)), "{said}{errors}");
 }
 
+/// Gives the experiment a stop alarm, which is in this state if it exists.
+pub fn with_an_alarm(cloud: &Cloud, state: Option<&'static str>) {
+    let arn = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:slow-orders";
+    cloud.rewrite(
+        "[[load.requests]]\nof = \"orders GET",
+        &format!("[[aws.alarm]]\narn = \"{arn}\"\nmetric = \"AWS/ApiGateway Latency\"\n\n[[load.requests]]\nof = \"orders GET"),
+    );
+    raise(cloud, state);
+}
+
+fn raise(cloud: &Cloud, state: Option<&'static str>) {
+    let alarm = state.map(|state| ("slow-orders".to_owned(), Alarm { state, is_composite: false }));
+    cloud.plane().lock().unwrap().plane.alarms = alarm.into_iter().collect();
+}
+
+#[test]
+fn a_stop_alarm_that_is_raised_missing_or_unreadable_ends_the_run_before_anything_is_made() {
+    let _turn = support::turn_beside_others();
+    for (state, is_readable, says) in [
+        (Some("ALARM"), true, "alarm `slow-orders` is already in ALARM"),
+        (None, true, "there is no alarm `slow-orders`"),
+        (Some("OK"), false, "not authorized to perform: cloudwatch:DescribeAlarms"),
+    ] {
+        let cloud = Cloud::new();
+        with_an_alarm(&cloud, state);
+        if !is_readable {
+            let allow = serde_json::json!({"Sid": "S", "Effect": "Allow", "Action": "*", "Resource": "arn:aws:lambda:*"});
+            let policy = serde_json::json!({"Statement": [allow]});
+            cloud.plane().lock().unwrap().plane.rights.hold(cloud::KEY, &policy).unwrap();
+        }
+        let before = cloud.function();
+        let outcome = cloud.run_by(&VIA_FIS, &[]).end();
+        assert_eq!(outcome.code, 2, "{}", outcome.story());
+        assert!(outcome.stdout.contains(says) || outcome.stderr.contains(says), "{says}: {}", outcome.story());
+        assert_eq!((cloud.function(), cloud.plan(), made(&cloud), statuses(&cloud)), (before, None, (0, 0), Vec::new()));
+        let parameters = cloud.plane().lock().unwrap().plane.parameters.len();
+        assert_eq!(parameters, 0, "{says}");
+    }
+}
+
 /// Runs it until a plan with faults is there, disturbs it, and returns the outcome.
 fn disturbed(cloud: &Cloud, disturb: impl FnOnce(u32)) -> Outcome {
     let running = cloud.run_by(&VIA_FIS, &[]);
@@ -105,7 +147,11 @@ fn every_stop_restores_everything_first_and_the_verdict_says_what_stopped_it() {
             let cloud = Cloud::new();
             let Some(_player) = Player::start(&cloud) else { return };
             let before = cloud.function();
+            with_an_alarm(&cloud, Some("OK"));
             let outcome = disturbed(&cloud, |_| {
+                raise(&cloud, Some("ALARM"));
+                // FIS and brownout see it in the next seconds.
+                std::thread::sleep(std::time::Duration::from_secs(2));
                 let plane = cloud.plane();
                 let plane = &mut plane.lock().unwrap().plane;
                 let id = plane.experiments.iter().find(|it| !it.skips).unwrap().id.clone();
@@ -113,6 +159,9 @@ fn every_stop_restores_everything_first_and_the_verdict_says_what_stopped_it() {
             });
             assert_eq!((outcome.code, statuses(&cloud)), (5, vec!["stopped"]), "{}", outcome.story());
             assert!(outcome.stdout.contains("halted by stop condition"), "{}", outcome.story());
+            let report = std::fs::read_to_string(outcome.folder.path().join("report.html")).unwrap();
+            let told = report.split("stop alarm <code>slow-orders</code>: ").nth(1).unwrap_or_else(|| panic!("{report}"));
+            assert!(told.starts_with("OK before the experiment, ALARM after ") && told.contains("s, ALARM afterwards"), "{told}");
             assert_eq!((cloud.function(), cloud.plan()), (before, None), "{}", outcome.stderr);
         });
         scope.spawn(|| {

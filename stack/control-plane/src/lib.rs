@@ -1,8 +1,9 @@
-//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs and FIS on this
-//! machine, to test attach and undo. It is as strict as AWS, and fails at least as badly. The core
+//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs and alarms and FIS on
+//! this machine, to test attach and undo. It is as strict as AWS, and fails at least as badly. The core
 //! is a deterministic state without a clock or a socket, so that a test can drive it through every
 //! accident.
 
+mod alarms;
 mod alias;
 mod aliases;
 mod answer;
@@ -28,6 +29,7 @@ mod server;
 mod state;
 mod versions;
 
+pub use alarms::Alarm;
 pub use alias::Alias;
 pub use answer::{Answer, Request};
 pub use arn::{ACCOUNT, REGION, arn_of};

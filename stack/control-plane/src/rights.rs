@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::alarms::alarm_arn;
 use crate::answer::Request;
 use crate::arn::{ACCOUNT, REGION, arn_of};
 use crate::need::Need;
@@ -23,6 +24,9 @@ impl ControlPlane {
         let wish = &request.json();
         if let Some(operation) = request.target.and_then(|target| target.strip_prefix("AmazonSSM.")) {
             return ssm(operation, wish);
+        }
+        if request.target == Some("GraniteServiceVersion20100801.DescribeAlarms") {
+            return vec![describe_alarms(wish)];
         }
         if request.target.is_some() {
             let group = wish["logGroupName"].as_str().unwrap_or_default();
@@ -104,6 +108,17 @@ fn ssm(operation: &str, wish: &Value) -> Vec<Need> {
         _ => return Vec::new(),
     };
     vec![need]
+}
+
+/// Composite alarms are told only to a caller who may read all alarms. Source: Amazon CloudWatch API
+/// Reference, `DescribeAlarms`.
+fn describe_alarms(wish: &Value) -> Need {
+    let texts = |key: &str| wish[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let resources = match texts("AlarmTypes").any(|kind| kind == "CompositeAlarm") {
+        true => vec!["*".to_owned()],
+        false => texts("AlarmNames").map(alarm_arn).collect(),
+    };
+    Need { action: "cloudwatch:DescribeAlarms", resources, context: Vec::new() }
 }
 
 fn functions(request: &Request<'_>, rest: &[&str], wish: &Value) -> Vec<Need> {

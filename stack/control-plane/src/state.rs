@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::alarms::Alarm;
 use crate::answer::Answer;
 use crate::arn::{ACCOUNT, REGION, arn_of, names};
 use crate::configuration::{Configuration, LastUpdate};
@@ -38,6 +39,8 @@ pub struct ControlPlane {
     pub template_tokens: BTreeMap<String, String>,
     /// FIS's experiments, in the order in which they were started.
     pub experiments: Vec<Experiment>,
+    /// CloudWatch's alarms by name.
+    pub alarms: BTreeMap<String, Alarm>,
     /// The lines of each log group, in order of arrival.
     pub logs: BTreeMap<String, Vec<LogLine>>,
     /// Operations of SSM that are throttled.

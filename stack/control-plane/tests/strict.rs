@@ -193,3 +193,21 @@ fn the_default_version_of_a_document_cannot_be_deleted_alone_and_numbers_are_not
     assert_eq!(ssm("DeleteDocument", json!({"Name": "d"})).status, 200);
     assert_eq!(ssm("DescribeDocument", json!({"Name": "d"})).error, Some("InvalidDocument"));
 }
+
+#[test]
+fn composite_alarms_are_told_only_to_a_caller_who_asks_for_them() {
+    let mut plane = plane();
+    for (name, is_composite) in [("metric", false), ("composite", true)] {
+        plane.alarms.insert(name.into(), control_plane::Alarm { state: "OK", is_composite });
+    }
+    let target = Some("GraniteServiceVersion20100801.DescribeAlarms");
+    let mut told = |types: Value| {
+        let body = json!({"AlarmNames": ["metric", "composite", "missing"], "AlarmTypes": types}).to_string();
+        let request = Request { method: "POST", path: "/", query: "", target, caller: None, body: body.as_bytes() };
+        let found = answer(&mut plane, &request).body;
+        ["MetricAlarms", "CompositeAlarms"].map(|key| found[key].as_array().unwrap().len())
+    };
+    assert_eq!(told(Value::Null), [1, 0]);
+    assert_eq!(told(json!(["MetricAlarm", "CompositeAlarm"])), [1, 1]);
+    assert_eq!(told(json!(["CompositeAlarm"])), [0, 1]);
+}

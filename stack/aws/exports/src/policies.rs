@@ -3,12 +3,14 @@
 
 use serde_json::{Value, json};
 
+use super::alarms::Alarm;
 use super::arn::Arn;
 use super::experiment::{Experiment, Function};
 use super::mark::RUN_TAG;
 
 /// Every action that any exported policy allows.
 pub const ACTIONS: &[&str] = &[
+    "cloudwatch:DescribeAlarms",
     "fis:CreateExperimentTemplate",
     "fis:DeleteExperimentTemplate",
     "fis:GetExperiment",
@@ -261,7 +263,18 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
         json!({"StringEquals": {"iam:AWSServiceName": "fis.amazonaws.com"}}),
     ));
     statements.push(read_ledgers(experiment));
+    statements.extend(read_alarms(experiment));
     policy(statements)
+}
+
+/// The permission to read the stop alarms. Composite alarms are told only to a caller who may read
+/// all alarms.
+fn read_alarms(experiment: &Experiment) -> Option<Value> {
+    let resources = match experiment.alarms.iter().any(Alarm::may_be_composite) {
+        true => vec!["*".to_owned()],
+        false => experiment.alarms.iter().map(|alarm| alarm.arn.clone()).collect(),
+    };
+    (!experiment.alarms.is_empty()).then(|| allow("ReadAlarms", &["cloudwatch:DescribeAlarms"], resources))
 }
 
 /// Permissions for these calls about an alias and its function, to read versions and to delete one,
@@ -348,6 +361,17 @@ mod tests {
         assert_eq!(delete(&experiment).unwrap()["Resource"], json!(["arn:aws:lambda:us-east-1:123456789012:function:appointments:*"]));
         experiment.functions[1].alias = None;
         assert_eq!(delete(&experiment), None);
+    }
+
+    #[test]
+    fn all_alarms_may_be_read_only_if_one_may_be_composite() {
+        let mut experiment = experiment();
+        let read = |experiment: &Experiment| statements(&of_the_driver(experiment)).into_iter().find(|s| s["Sid"] == "ReadAlarms");
+        assert_eq!(read(&experiment).unwrap()["Resource"], json!([experiment.alarms[0].arn]));
+        experiment.alarms[0].metric = crate::alarms::Metric::Other;
+        assert_eq!(read(&experiment).unwrap()["Resource"], json!(["*"]));
+        experiment.alarms.clear();
+        assert_eq!(read(&experiment), None);
     }
 
     #[test]

@@ -15,9 +15,11 @@ use tokio::task::JoinSet;
 use super::cleaned::Cleaned;
 use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
-use super::story::{LOOKS, Story, locked, watch_over};
+use super::story::{LOOKS, Story, Watching, locked};
 use super::{Driver, Failed};
+use crate::alarms::{Alarms, States};
 use crate::arm::{ArmError, Armed, Place};
+use crate::call::CallError;
 use crate::canary;
 use crate::fis::{Actions, Fis, Prepared, Status};
 use crate::function::Function;
@@ -83,6 +85,8 @@ pub struct Driven {
     wish: Wish,
     ledgers: Option<Ledgers>,
     before: Vec<Function>,
+    alarms: Alarms,
+    alarms_before: States,
     begun: u64,
     /// Something may have been made in FIS or Systems Manager.
     preparing: bool,
@@ -96,8 +100,23 @@ pub struct Driven {
 impl Driven {
     /// A driver that has not created or started anything yet.
     pub fn new(reach: Reach, fis: Fis, wish: Wish) -> Self {
-        let (told, before) = (Vec::new(), Vec::new());
-        Self { reach, fis, wish, ledgers: None, before, begun: now(), preparing: false, prepared: None, asked: false, started: None, told }
+        let alarms = Alarms::new(&reach.config, Patience::brief(), &wish.experiment.alarms);
+        let (told, before, alarms_before) = (Vec::new(), Vec::new(), States::new());
+        Self {
+            reach,
+            fis,
+            wish,
+            ledgers: None,
+            before,
+            alarms,
+            alarms_before,
+            begun: now(),
+            preparing: false,
+            prepared: None,
+            asked: false,
+            started: None,
+            told,
+        }
     }
 
     /// Reads the functions before the run, and fails if another run holds one.
@@ -141,9 +160,11 @@ impl Driven {
         self.asked = true;
         let fis = self.fis.with(Patience::brief());
         let id = fis.start(&prepared.template, Actions::Run, &self.wish.mark.run).await.map_err(|error| down(&error))?;
-        let (story, at) = (Arc::new(Mutex::new(Story::default())), Instant::now());
+        let (story, at) = (Arc::new(Mutex::new(Story::since(self.alarms_before.clone()))), Instant::now());
         let mut watch = JoinSet::new();
-        let watched = watch_over(self.fis.clone(), self.reach.store.clone(), self.wish.place(), id.clone(), at, Arc::clone(&story));
+        let watching =
+            Watching { fis: self.fis.clone(), store: self.reach.store.clone(), place: self.wish.place(), alarms: self.alarms.at_once() };
+        let watched = watching.over(id.clone(), at, Arc::clone(&story));
         watch.spawn(watched);
         self.started = Some(Started { id, at, story, calmed: false, stopped: false, _watch: watch });
         Ok(())
@@ -228,7 +249,7 @@ impl Driven {
         Armed::left_by(self.reach.store.with(patience), self.wish.place(), &run).await
     }
 
-    fn tell_the_story(&mut self) {
+    fn tell_the_story(&mut self, alarms_after: &Result<States, CallError>) {
         let Some(started) = &self.started else { return };
         let template = self.prepared.as_ref().map(|prepared| prepared.template.clone()).unwrap_or_default();
         let story = started.story();
@@ -238,8 +259,10 @@ impl Driven {
             |(run, at)| format!("its faults were in force after {} s, by automation `{run}`", at.as_secs()),
         );
         let told = format!("driven by AWS FIS, experiment `{}` of template `{template}`: {}; {struck}", started.id, states.join(", "));
+        let alarms = story.alarms.told(alarms_after);
         drop(story);
         self.told.push(told);
+        self.told.extend(alarms);
     }
 }
 
@@ -264,6 +287,7 @@ fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
 impl Driver for Driven {
     async fn deploy(&mut self) -> Result<(), Failed> {
         self.look_at_functions().await?;
+        self.alarms_before = self.alarms.before().await.map_err(|error| down(&error))?;
         self.preparing = true;
         let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold(), &self.wish.mark).await.map_err(|error| down(&error))?;
         prepared.said.iter().for_each(|line| tell(line));
@@ -355,7 +379,8 @@ impl Driver for Driven {
         if self.preparing && is_over {
             what.extend(self.delete_what_no_run_needs().await);
         }
-        self.tell_the_story();
+        let alarms = self.alarms.states().await;
+        self.tell_the_story(&alarms);
         if let Some(run) = self.automation() {
             command = format!("brownout recover --run {run}");
         }

@@ -12,19 +12,19 @@ pub fn calls(plan: &AwsPlan, via: Via) -> String {
     let mut out = "\ncalls, in this order:\n".to_owned();
     let policy = match via {
         Via::Plan => {
-            let _ = write!(out, "{}", own(plan));
+            out.push_str(&own(plan));
             "`brownout export iam-policy` writes down who may do that, and that the functions may read the parameter.\n"
         }
         Via::Fis => {
-            let _ = write!(out, "{}", by_fis(plan));
+            out.push_str(&by_fis(plan));
             "`brownout export iam-policy` and `export fis` write down who may do that, and that the functions may read the parameter.\n"
         }
     };
     let length = Time::from(plan.length);
-    let _ = write!(
+    let _ = writeln!(
         out,
         "{policy}It takes about {length} and two updates of up to a minute; a fault ends 60 s after the last renewal whatever becomes of this \
-         machine.\n"
+         machine."
     );
     out
 }
@@ -42,20 +42,20 @@ fn own(plan: &AwsPlan) -> String {
         let _ =
             writeln!(out, "  {aliases} x GetAlias, PublishVersion, UpdateFunctionConfiguration ($LATEST goes back), UpdateAlias (share)");
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
         "  {} x PutParameter {parameter} (calm, strike, renew, calm), and GetParameter every 2 s: who deletes or replaces it stops the faults\n  \
-         FilterLogEvents of the functions' log groups every 2 s\n",
+         FilterLogEvents of the functions' log groups every 2 s",
         renewals + 3,
     );
     if aliases > 0 {
         let _ = writeln!(out, "  {aliases} x UpdateAlias (share back), then DeleteFunction of the version after `alias-grace`");
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
         "  {} x UpdateFunctionConfiguration (detach), then GetFunctionConfiguration until it is as it was\n  \
          {count} x ListVersionsByFunction: what was deployed meanwhile is named\n  \
-         1 x DeleteParameter {parameter}\n",
+         1 x DeleteParameter {parameter}",
         count - aliases,
     );
     out
@@ -74,24 +74,29 @@ fn by_fis(plan: &AwsPlan) -> String {
     if aliases > 0 {
         let _ = writeln!(out, "  brownout   {aliases} x GetAlias, and GetFunctionConfiguration of its version");
     }
-    let _ = write!(
+    if !experiment.alarms.is_empty() {
+        out.push_str(
+            "  brownout   DescribeAlarms: one that is missing or in ALARM ends the run here; then again every second, and at the end\n",
+        );
+    }
+    let _ = writeln!(
         out,
         "  brownout   GetParameter {faults}, and PutParameter if the faults are others\n  \
          brownout   DescribeDocument {document}; if it is of other content, CreateDocument or UpdateDocument: a version for this run alone\n  \
          brownout   CreateExperimentTemplate: a template for this run alone\n  \
          brownout   StartExperiment with `skip-all` (the dry run), then GetExperiment every second\n  \
          brownout   FilterLogEvents of the functions' log groups every 2 s\n  \
-         brownout   StartExperiment, then GetExperiment and GetParameter {} every second\n",
+         brownout   StartExperiment, then GetExperiment and GetParameter {} every second",
         experiment.plan_parameter(),
     );
     out.push_str(&by_the_document(plan));
-    let _ = write!(
+    let _ = writeln!(
         out,
         "  brownout   PutParameter {} (calm), at the end of the fault phase; StopExperiment if that comes early\n  \
          FIS        GetAutomationExecution until the document has ended; StopAutomationExecution if an alarm or a user stops the experiment\n  \
          brownout   {count} x GetFunctionConfiguration, ListVersionsByFunction: nothing is left; what the document left is taken out\n  \
          brownout   ListExperimentTemplates, ListDocuments, ListDocumentVersions, then DeleteExperimentTemplate, DeleteDocument: only what \
-         runs made\n",
+         runs made",
         experiment.plan_parameter(),
     );
     out
@@ -105,7 +110,7 @@ fn by_the_document(plan: &AwsPlan) -> String {
     let renewals = (plan.fis_lead + experiment.duration).as_secs().div_ceil(30);
     let mut out = format!(
         "  FIS        StartAutomationExecution of {}\n  \
-         document   1 x GetLayerVersion; {count} x GetFunctionConfiguration, ListTags\n",
+         document   1 x GetLayerVersion; {count} x GetFunctionConfiguration, ListTags",
         experiment.named("strike"),
     );
     if aliases > 0 {
@@ -118,11 +123,11 @@ fn by_the_document(plan: &AwsPlan) -> String {
             "  document   {aliases} x ListVersionsByFunction, PublishVersion, UpdateFunctionConfiguration ($LATEST goes back), UpdateAlias (share)"
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
         "  document   GetParameter {}, then PutParameter {plan_parameter} (strike)\n  \
          document   {renewals} x GetParameter, PutParameter {plan_parameter} (renew), at most\n  \
-         document   DeleteParameter {plan_parameter}\n",
+         document   DeleteParameter {plan_parameter}",
         experiment.faults_parameter(),
     );
     if aliases > 0 {
