@@ -144,8 +144,7 @@ impl Experiment {
 
     fn complaints_of_names(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
-        let plain = self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !plain || self.name.len() > 32 || !self.name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        if !is_name(&self.name) {
             let what = format!("`{}` is not a name; it has 1 to 32 of `a-z 0-9 -` and begins with a letter", self.name);
             complaints.push(Complaint::new("name", what));
         }
@@ -270,6 +269,13 @@ impl Experiment {
             functions.map(|f| (&fault.kind, Watched { name: f.name(), triggers: &f.triggers, timeout: f.timeout }))
         })
     }
+}
+
+/// Whether things in the account can be named after it: 1 to 32 of `a-z 0-9 -`, beginning with a
+/// letter.
+pub(super) fn is_name(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    plain && name.len() <= 32 && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
 /// Space in bytes for run, sequence and lease, which are longer once the plan is armed.

@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use faults::Complaint;
 use serde_json::{Map, Value, json};
 
+use super::alarms::Alarm;
 use super::document::{document, lasts};
 use super::experiment::Experiment;
 use super::mark::Mark;
@@ -40,7 +41,7 @@ pub fn fis(experiment: &Experiment) -> Result<Vec<File>, Refused> {
         File::new("experiment-template.json", json(&experiment_template(experiment))),
         File::new("faults.json", json(&faults(experiment))),
         File::new("fis-role-trust.json", json(&fis_trust(experiment))),
-        File::new("fis-role-policy.json", json(&policies::of_fis(experiment))),
+        File::new("fis-role-policy.json", json(&policies::of_fis(std::slice::from_ref(experiment)))),
         File::new("automation-role-trust.json", json(&automation_trust(experiment))),
         File::new("automation-role-policy.json", json(&policies::of_the_automation(experiment))),
         File::new("function-role-policy.json", json(&policies::of_the_functions(experiment))),
@@ -79,7 +80,7 @@ fn template_request(experiment: &Experiment, token: &str, parameters: &Value, ta
     json!({
         "clientToken": token,
         "description": description(experiment),
-        "stopConditions": stops(experiment, "source", "value"),
+        "stopConditions": stops(&experiment.alarms, "source", "value"),
         "actions": {"strike": {"actionId": ACTION, "description": ACTION_SAID, "parameters": parameters}},
         "roleArn": home.role(&experiment.named("fis")).to_string(),
         "experimentOptions": {"accountTargeting": "single-account"},
@@ -114,19 +115,19 @@ pub fn run_document(experiment: &Experiment, mark: &Mark) -> String {
     yaml(&document)
 }
 
-const ACTION: &str = "aws:ssm:start-automation-execution";
+pub(super) const ACTION: &str = "aws:ssm:start-automation-execution";
 const ACTION_SAID: &str = "Attach, strike, calm and put back, by SSM Automation";
 
 /// The stop conditions, under the keys of the format.
-fn stops(experiment: &Experiment, source: &str, value: &str) -> Vec<Value> {
-    if experiment.alarms.is_empty() {
+pub(super) fn stops(alarms: &[Alarm], source: &str, value: &str) -> Vec<Value> {
+    if alarms.is_empty() {
         return vec![json!({source: "none"})];
     }
-    experiment.alarms.iter().map(|alarm| json!({source: "aws:cloudwatch:alarm", value: alarm.arn})).collect()
+    alarms.iter().map(|alarm| json!({source: "aws:cloudwatch:alarm", value: alarm.arn})).collect()
 }
 
 /// The parameters of the action: the plan's name instead of the plan, which is too long for FIS.
-fn parameters(experiment: &Experiment, hold: Option<Duration>) -> Value {
+pub(super) fn parameters(experiment: &Experiment, hold: Option<Duration>) -> Value {
     let faults = experiment.faults_parameter();
     let given = match hold {
         Some(hold) => json!({"Faults": faults, "Seconds": hold.as_secs().to_string()}),
@@ -146,7 +147,7 @@ fn description(experiment: &Experiment) -> String {
 }
 
 /// The duration in whole minutes, with the time for attaching and cleaning up.
-fn max_duration(duration: Duration) -> String {
+pub(super) fn max_duration(duration: Duration) -> String {
     format!("PT{}M", lasts(duration).as_secs().div_ceil(60))
 }
 
@@ -219,8 +220,8 @@ pub fn cloudformation(experiment: &Experiment) -> Value {
                     "PolicyDocument": policies::of_the_functions(experiment),
                 },
             },
-            "AutomationRole": role(experiment, "automation", &automation_trust(experiment), &policies::of_the_automation(experiment)),
-            "FisRole": role(experiment, "fis", &fis_trust(experiment), &policies::of_fis(experiment)),
+            "AutomationRole": role(&experiment.named("automation"), &automation_trust(experiment), &policies::of_the_automation(experiment)),
+            "FisRole": role(&experiment.named("fis"), &fis_trust(experiment), &policies::of_fis(std::slice::from_ref(experiment))),
             "Document": {
                 "Type": "AWS::SSM::Document",
                 "DependsOn": "AutomationRole",
@@ -251,13 +252,13 @@ pub fn cloudformation(experiment: &Experiment) -> Value {
     })
 }
 
-const START: &str = "aws fis start-experiment --experiment-template-id ${Template}";
+pub(super) const START: &str = "aws fis start-experiment --experiment-template-id ${Template}";
 
-fn role(experiment: &Experiment, name: &str, trust: &Value, policy: &Value) -> Value {
+pub(super) fn role(name: &str, trust: &Value, policy: &Value) -> Value {
     json!({
         "Type": "AWS::IAM::Role",
         "Properties": {
-            "RoleName": experiment.named(name),
+            "RoleName": name,
             "AssumeRolePolicyDocument": trust,
             "Policies": [{"PolicyName": "least", "PolicyDocument": policy}],
         },
@@ -271,7 +272,7 @@ fn template(experiment: &Experiment) -> Value {
         "DependsOn": ["Document", "Faults", "PlanReaders"],
         "Properties": {
             "Description": description(experiment),
-            "StopConditions": stops(experiment, "Source", "Value"),
+            "StopConditions": stops(&experiment.alarms, "Source", "Value"),
             "Targets": {},
             "Actions": {"strike": {"ActionId": ACTION, "Description": ACTION_SAID, "Parameters": parameters(experiment, None)}},
             "RoleArn": {"Fn::GetAtt": ["FisRole", "Arn"]},

@@ -10,6 +10,7 @@ mod document;
 mod experiment;
 mod fis;
 mod formats;
+mod game_day;
 mod github_actions;
 mod iam;
 mod mark;
@@ -31,6 +32,7 @@ pub use fis::{
     version_name,
 };
 pub use formats::{FORMATS, Format, Write};
+pub use game_day::{GameDay, fis_game_day, game_day_template};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
 pub use mark::{Mark, RUN_TAG};

@@ -148,31 +148,23 @@ pub fn of_the_automation(experiment: &Experiment) -> Value {
     policy(statements)
 }
 
-/// The permissions of FIS's role: start, watch and stop this document's executions, and write its
+/// The permissions of FIS's role: start, watch and stop these experiments' documents, and write its
 /// log. `StartAutomationExecution` is authorised on the document, which IAM calls `document` or
 /// `automation-definition`, and on the execution that it creates (managed policy
 /// `AWSFaultInjectionSimulatorSSMAccess`).
-pub fn of_fis(experiment: &Experiment) -> Value {
-    let home = experiment.home();
-    let document = experiment.named("strike");
-    let role = home.role(&experiment.named("automation")).to_string();
+pub fn of_fis(experiments: &[Experiment]) -> Value {
+    let Some(home) = experiments.first().map(Experiment::home) else { return policy(Vec::new()) };
+    let executions = home.beside("ssm", "automation-execution/*").to_string();
+    let documents = experiments.iter().flat_map(|experiment| {
+        let definition = home.beside("ssm", format!("automation-definition/{}:*", experiment.named("strike")));
+        [definition.to_string(), document(experiment)]
+    });
+    let roles = experiments.iter().map(|experiment| home.role(&experiment.named("automation")).to_string());
     policy(vec![
-        allow(
-            "StartTheDocument",
-            &["ssm:StartAutomationExecution"],
-            [
-                home.beside("ssm", format!("automation-definition/{document}:*")).to_string(),
-                home.beside("ssm", format!("document/{document}")).to_string(),
-                home.beside("ssm", "automation-execution/*").to_string(),
-            ],
-        ),
-        allow(
-            "WatchAndStopIt",
-            &["ssm:GetAutomationExecution", "ssm:StopAutomationExecution"],
-            [home.beside("ssm", "automation-execution/*").to_string()],
-        ),
+        allow("StartTheDocument", &["ssm:StartAutomationExecution"], documents.chain([executions.clone()])),
+        allow("WatchAndStopIt", &["ssm:GetAutomationExecution", "ssm:StopAutomationExecution"], [executions]),
         with_condition(
-            allow("HandTheRoleOver", &["iam:PassRole"], [role]),
+            allow("HandTheRoleOver", &["iam:PassRole"], roles),
             json!({"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}),
         ),
         allow(
@@ -306,7 +298,7 @@ mod tests {
         let experiment = experiment();
         let policies = [
             of_the_automation(&experiment),
-            of_fis(&experiment),
+            of_fis(std::slice::from_ref(&experiment)),
             of_the_functions(&experiment),
             of_brownout(&experiment),
             of_the_driver(&experiment),
