@@ -57,6 +57,9 @@ pub enum Command {
         /// The stack, if the file names none
         #[command(flatten)]
         on: OnStack,
+        /// Show it for `run --via fis`: the calls of FIS and of its document too
+        #[arg(long, value_enum)]
+        via: Option<Via>,
     },
     /// Check this machine, and the account of an experiment on AWS, for what a run needs; every failed check says how to fix it
     Doctor {
@@ -277,9 +280,15 @@ pub struct Export {
     /// What to write
     #[arg(value_parser = format())]
     pub form: &'static Format,
-    /// Paths of experiments; more than one only for `github-actions`
+    /// Paths of experiments; more than one only for `fis-game-day`, in their order, and `github-actions`
     #[arg(required = true, value_parser = utf8())]
     pub experiments: Vec<String>,
+    /// Time between two experiments of a game day, in whole minutes [default: 5m]
+    #[arg(long, value_name = "TIME")]
+    pub wait: Option<Time>,
+    /// Name of a game day [default: game-day]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
     /// Folder for the files [default: brownout-export/<form>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

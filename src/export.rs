@@ -3,11 +3,16 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use exports::{Experiment, File, Write};
+use exports::{Experiment, File, GameDay, Write};
+use faults::time::Time;
 
 use crate::check;
 use crate::cli::Export;
+
+/// The time between two experiments of a game day, unless it is given.
+const WAIT: Duration = Duration::from_secs(300);
 
 /// Writes the files and prints their names.
 ///
@@ -36,10 +41,20 @@ fn files(arguments: &Export) -> Result<Vec<File>, String> {
         [wanted] => deployed(wanted),
         _ => Err(format!("error: `{}` is written for one experiment\n", arguments.form.name)),
     };
+    if (arguments.wait.is_some() || arguments.name.is_some()) && !matches!(arguments.form.write, Write::GameDay(_)) {
+        return Err(format!("error: `--wait` and `--name` are for a game day, and `{}` writes none\n", arguments.form.name));
+    }
     match arguments.form.write {
+        Write::GameDay(write) => write(&game_day(arguments)?).map_err(|error| format!("error: {error}\n")),
         Write::Experiment(write) => write(&one()?).map_err(|error| format!("error: {error}\n")),
         Write::Names(write) => local(&arguments.experiments).map(write),
     }
+}
+
+fn game_day(arguments: &Export) -> Result<GameDay, String> {
+    let experiments = arguments.experiments.iter().map(|wanted| deployed(wanted)).collect::<Result<_, _>>()?;
+    let wait = arguments.wait.map_or(WAIT, Time::duration);
+    Ok(GameDay { name: arguments.name.clone().unwrap_or_else(|| "game-day".to_owned()), experiments, wait })
 }
 
 fn local(experiments: &[String]) -> Result<&[String], String> {

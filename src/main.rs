@@ -72,7 +72,7 @@ fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { experiments, target } => Ok(check::check(&experiments, target)),
-        Command::Plan { experiment, on } => plan::plan(&experiment, &on),
+        Command::Plan { experiment, on, via } => plan::plan(&experiment, &on, via),
         Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),
         Command::Recover(arguments) => recover::recover(&arguments),
         Command::Seed(arguments) => seed::seed(&arguments),

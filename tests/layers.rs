@@ -40,7 +40,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
 /// generator sends with it, which makes it accurate and cheap. rumqttc is used in `stack` for its
 /// codec, which the broker is built on. The SDKs of SSM and S3 contain TLS, which the extension
 /// must not contain: their home is the program that it starts to read a plan over TLS.
-const HOMES: [(&str, &[&str]); 35] = [
+const HOMES: [(&str, &[&str]); 36] = [
     ("goose", &["load"]),
     ("rumqttc", &["load", "scenarios", "stack"]),
     ("rcgen", &["stack"]),
@@ -68,6 +68,7 @@ const HOMES: [(&str, &[&str]); 35] = [
     ("aws-sdk-ssm", &["aws", "plan-fetcher"]),
     ("aws-sdk-fis", &["aws"]),
     ("aws-sdk-lambda", &["aws"]),
+    ("aws-runtime", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),
     ("aws-sigv4", &["aws"]),
     ("aws-smithy-runtime", &["aws"]),

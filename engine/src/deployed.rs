@@ -126,6 +126,8 @@ impl Plan {
             layer: deployed.layer.clone(),
             tag: deployed.how.tag.clone(),
             alarms: deployed.how.alarms.clone(),
+            alias_thousandths: deployed.how.alias_thousandths,
+            alias_grace: deployed.how.alias_grace,
         })
     }
 
@@ -134,8 +136,6 @@ impl Plan {
         let deployed = self.deployed.as_ref()?;
         Some(AwsPlan {
             experiment: self.for_aws()?,
-            alias_thousandths: deployed.how.alias_thousandths,
-            alias_grace: deployed.how.alias_grace,
             ledger_lag: deployed.how.ledger_lag,
             fis_lead: deployed.how.fis_lead,
             length: self.timeline.end(),
@@ -158,9 +158,9 @@ impl Plan {
                 "a fault is in force for a part of the phase only, which FIS's document cannot do; let `--target aws` drive it".to_owned()
             );
         }
-        if let Some(function) = deployed.functions.iter().find(|function| function.alias.is_some()) {
-            let name = function.name();
-            return Err(format!("`{name}` names an alias, and FIS's document changes `$LATEST` alone; let `--target aws` drive it"));
+        let complaints = self.for_aws().map(|experiment| experiment.complaints_of_document()).unwrap_or_default();
+        if let Some(complaint) = complaints.first() {
+            return Err(format!("{}, or let `--target aws` drive it", complaint.what));
         }
         self.timeline.arming = deployed.how.fis_lead;
         Ok(self)

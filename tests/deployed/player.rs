@@ -69,5 +69,5 @@ fn play(plane: &Arc<Mutex<Scripted>>, host: &mut ScriptHost, play: &Play, over: 
         execution
     });
     let outcome = if execution.status == Status::Failed { Err(execution.failures.join("; ")) } else { Ok(()) };
-    plane.lock().unwrap().plane.played(&play.experiment, outcome);
+    plane.lock().unwrap().plane.played(play, outcome);
 }

@@ -16,7 +16,7 @@ use crate::call::{CallError, Meaning};
 use crate::client::Lambda;
 use crate::function::Function;
 use crate::journal::{Entry, Journal};
-use crate::marker::{Marker, Run};
+use crate::marker::{Marker, Record, Run};
 use crate::secret::Variables;
 use crate::undo::{Proof, UndoError, undo};
 
@@ -159,6 +159,29 @@ pub async fn take_back(
             Meaning::Again | Meaning::Final => return Err(failed(error)),
         }
     }
+}
+
+/// Takes back every version of a function that a run published for a share of an alias, if its record
+/// is one of ours. Returns how many there were.
+///
+/// # Errors
+/// The first that may still be there.
+pub async fn take_all_back(
+    lambda: &Lambda,
+    journal: &dyn Journal,
+    function: &str,
+    is_ours: impl Fn(&Record) -> bool,
+) -> Result<usize, UndoError> {
+    let failed = |cause| UndoError::Call { function: function.to_owned(), cause };
+    let mut taken = 0;
+    for one in lambda.versions(function).await.map_err(failed)? {
+        let Marker::Of(record) = Marker::of(&one) else { continue };
+        if let Some(alias) = record.alias.as_ref().filter(|_| is_ours(&record) && is_canary_of(&one, &record.run)) {
+            take_back(lambda, journal, function, &record.run, alias, &one.version).await?;
+            taken += 1;
+        }
+    }
+    Ok(taken)
 }
 
 async fn read_alias(lambda: &Lambda, function: &str, alias: &str) -> Result<GetAliasOutput, CallError> {

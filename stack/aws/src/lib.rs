@@ -3,6 +3,7 @@
 //! user's variable is never shown, logged or stored.
 
 pub mod account;
+pub mod alarms;
 pub mod arm;
 pub mod attach;
 pub mod call;
@@ -24,6 +25,7 @@ pub mod targets;
 pub mod undo;
 
 mod client;
+mod cloudwatch;
 
 pub use client::{GRACE, Lambda};
 pub use patience::Patience;

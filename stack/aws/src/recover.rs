@@ -70,12 +70,17 @@ pub enum Which {
 }
 
 impl Which {
-    fn means(&self, record: &Record) -> bool {
+    /// Whether it selects what this run left, which may be needed until then.
+    pub fn selects(&self, run: &str, until: u64) -> bool {
         match self {
-            Self::Over(now) => record.is_over(*now),
-            Self::Of(run) => record.run == *run,
+            Self::Over(now) => until <= *now,
+            Self::Of(of) => of.name() == run,
             Self::All => true,
         }
+    }
+
+    fn means(&self, record: &Record) -> bool {
+        self.selects(record.run.name(), record.until)
     }
 }
 

@@ -16,12 +16,14 @@ use std::collections::BTreeMap;
 
 use automation::{Execution, Fate, Status, Trouble};
 use aws::attach::{Wish, attach};
+use aws::canary::begin;
 use aws::journal::{Entry, Journal, JournalError};
 use aws::marker::{Marker, Record, Run};
 use aws::recover::{Which, recover};
 use aws::undo::Proof;
-use bench::{Bench, NAMES, RUN, before};
+use bench::{Bench, NAMES, RUN, SHARED, before};
 use control_plane::{Accident, Configuration, Edit};
+use exports::Mark;
 use serde_json::{Value, json};
 
 fn fate(step: &str, visit: u32, trouble: Trouble) -> Fate {
@@ -130,9 +132,13 @@ fn while_it_strikes_the_functions_have_the_layer_the_variables_and_the_record_th
     assert_eq!(undo.set, BTreeMap::from(set));
     assert_eq!(undo.before, BTreeMap::from([text("AWS_LAMBDA_EXEC_WRAPPER", "/opt/tracing")]));
     assert!(undo.set.iter().all(|(name, value)| authorizer.variables[name] == *value));
-    // OS-only: the function points itself at the extension.
+    // OS-only: the function points itself at the extension. Its callers use an alias.
     let set = [text("BROWNOUT_PLAN", "ssm:/brownout/slow-authorizer/plan")];
-    assert_eq!(record(&bench.latest("appointments")).set, BTreeMap::from(set));
+    let shared = bench.plane().plane.functions[SHARED].clone();
+    let undo = record(&shared.versions[&2]);
+    assert_eq!((undo.set, undo.alias.as_deref()), (BTreeMap::from(set), Some("live")));
+    assert_eq!(shared.aliases["live"].weights, BTreeMap::from([text("2", "")]).into_keys().map(|version| (version, 0.1)).collect());
+    assert_eq!(shared.latest.variables, before(SHARED).variables);
     let plan = faults::Plan::read(bench.plan().unwrap().as_bytes()).unwrap();
     assert_eq!((plan.run.as_str(), plan.sequence, plan.faults.len()), (RUN, 2, 1));
 }
@@ -210,9 +216,11 @@ fn a_change_by_another_user_stays() {
         Edit::RemoveLayer(text("arn:aws:lambda:us-east-1:123456789012:layer:tracing:4")),
         Edit::Publish,
     ];
-    let edits = edits.map(|edit| Accident::Edit { function: text("authorizer"), edit });
-    let scenarios = sweep(&edits);
-    assert!(scenarios > 150, "{scenarios}");
+    for function in NAMES {
+        let edits = edits.clone().map(|edit| Accident::Edit { function: text(function), edit });
+        let scenarios = sweep(&edits);
+        assert!(scenarios > 150, "{scenarios}");
+    }
 }
 
 #[test]
@@ -244,11 +252,12 @@ fn the_command_recovers_what_a_document_leaves() {
     bench.document = serde_json::from_str(&text).unwrap();
     let execution = bench.execute(None);
     assert_eq!(execution.status, Status::Failed, "{execution:#?}");
-    assert!(NAMES.into_iter().all(|name| bench.latest(name).variables.contains_key("BROWNOUT_UNDO")));
+    assert!(bench.latest("authorizer").variables.contains_key("BROWNOUT_UNDO"));
+    assert_eq!(bench.plane().plane.functions[SHARED].aliases["live"].weights.len(), 1);
     let (lambda, which) = (bench.lambda(), Which::Of(run()));
     let recovered = bench.runtime.block_on(recover(&lambda, &NoJournal, &which, &[])).unwrap();
     let proofs: Vec<_> = recovered.iter().map(|one| one.result.as_ref().unwrap()).collect();
-    assert_eq!(proofs, [&Proof::Identical, &Proof::Identical]);
+    assert_eq!(proofs, [&Proof::OursGone, &Proof::Identical]);
     assert_eq!(bench.dirt(), Vec::<String>::new());
 }
 
@@ -260,7 +269,9 @@ fn a_record_expires_after_the_documents_longest_time_and_not_before() {
     let undo = record(&bench.latest("authorizer"));
     // Also if a run holds the faults for longer than the document's own duration.
     let hold = bench.experiment.duration + exports::LONGEST_LEAD;
-    let waits = exports::run_template(&bench.experiment, hold)["actions"]["strike"]["parameters"]["maxDuration"].clone();
+    let waits = exports::run_template(&bench.experiment, hold, "1", &Mark { run: "r".into(), until: 0 })["actions"]["strike"]["parameters"]
+        ["maxDuration"]
+        .clone();
     let minutes: u64 = waits.as_str().unwrap().trim_start_matches("PT").trim_end_matches('M').parse().unwrap();
     assert!((minutes - 1..=minutes).contains(&((undo.until - undo.at) / 60)), "{} {} {waits}", undo.at, undo.until);
 }
@@ -270,6 +281,7 @@ fn the_document_cleans_what_the_command_leaves() {
     let Some(mut bench) = Bench::new() else { return };
     let lambda = bench.lambda();
     for name in NAMES {
+        let alias = (name == SHARED).then(|| "live".to_owned());
         let wish = Wish {
             run: run(),
             at: 1,
@@ -277,11 +289,14 @@ fn the_document_cleans_what_the_command_leaves() {
             layer: bench.experiment.layer.to_string().try_into().unwrap(),
             plan: "ssm:/brownout/slow-authorizer/plan".into(),
             settings: BTreeMap::new(),
-            alias: None,
+            alias,
         };
-        bench.runtime.block_on(attach(&lambda, &NoJournal, name, &wish)).unwrap();
+        match &wish.alias {
+            Some(_) => drop(bench.runtime.block_on(begin(&lambda, &NoJournal, name, &wish, 100)).unwrap()),
+            None => drop(bench.runtime.block_on(attach(&lambda, &NoJournal, name, &wish)).unwrap()),
+        }
     }
-    assert!(!bench.dirt().is_empty());
+    assert!(bench.dirt().len() > 2, "{:?}", bench.dirt());
     bench.without_its_beginning();
     let execution = bench.execute(None);
     assert_eq!((execution.status, bench.dirt()), (Status::Success, Vec::new()), "{execution:#?}");
@@ -364,9 +379,9 @@ fn a_document_without_its_way_to_the_clean_up_is_detected() {
 fn a_change_without_the_revision_is_detected() {
     let edit = |edit| Accident::Edit { function: "authorizer".into(), edit };
     let gone = edit(Edit::Unset("TABLE_NAME".into()));
-    // `attach` reads the layer and both functions with their tags, reads the first one again, and
-    // changes it: the edit comes just before the change.
-    assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((6, gone))));
+    // `attach` reads the layer, both functions with their tags, and the alias with its version; reads
+    // the first function again, and changes it: the edit comes just before the change.
+    assert!(is_seen(r#"RevisionId=found[\"RevisionId\"], "#, "", None, Some((8, gone))));
 }
 
 #[test]

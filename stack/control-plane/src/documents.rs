@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::document::Document;
+use crate::document::{Document, DocumentVersion};
 use crate::state::ControlPlane;
 
 impl ControlPlane {
@@ -15,7 +15,9 @@ impl ControlPlane {
             "CreateDocument" => Some(self.create_document(name, wish)),
             "DescribeDocument" => Some(self.describe_document(name, wish)),
             "UpdateDocument" => Some(self.update_document(name, wish)),
-            "UpdateDocumentDefaultVersion" => Some(self.update_default(name, wish)),
+            "ListDocuments" => Some(self.list_documents(wish)),
+            "ListDocumentVersions" => Some(self.list_document_versions(name, wish)),
+            "DeleteDocument" => Some(self.delete_document(name, wish)),
             _ => None,
         }
     }
@@ -31,8 +33,12 @@ impl ControlPlane {
         if wish["Content"].as_str().is_none_or(|content| content.is_empty() || content.len() > 64 * 1024) {
             return Err(Answer::refused(400, "MaxDocumentSizeExceeded", "The size limit of a document is 64 KB."));
         }
-        let mut document = Document { versions: Vec::new(), default: 1 };
+        let mut document = Document { default: 1, ..Document::default() };
         document.add(wish)?;
+        for tag in wish["Tags"].as_array().into_iter().flatten() {
+            let text = |key: &str| tag[key].as_str().unwrap_or_default().to_owned();
+            document.tags.insert(text("Key"), text("Value"));
+        }
         let shown = document.shown(name, 1);
         self.documents.insert(name.to_owned(), document);
         Ok(Answer::ok(200, json!({"DocumentDescription": shown})))
@@ -40,12 +46,7 @@ impl ControlPlane {
 
     fn describe_document(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
         let document = self.document(name)?;
-        let number = match wish["VersionName"].as_str() {
-            Some(called) => document.versions.iter().position(|version| version.name.as_deref() == Some(called)).map(|index| index + 1),
-            None => Some(document.default),
-        };
-        let number =
-            number.ok_or_else(|| Answer::refused(400, "InvalidDocumentVersion", "The document version isn't valid or doesn't exist."))?;
+        let number = wish["VersionName"].as_str().map_or(Ok(document.default), |called| document.called(called))?;
         Ok(Answer::ok(200, json!({"Document": document.shown(name, number)})))
     }
 
@@ -58,11 +59,47 @@ impl ControlPlane {
         Ok(Answer::ok(200, json!({"DocumentDescription": document.shown(name, number)})))
     }
 
-    fn update_default(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
-        let document = self.document(name)?;
-        let number = wish["DocumentVersion"].as_str().and_then(|number| number.parse().ok());
-        let number = number.filter(|number| (1..=document.versions.len()).contains(number));
-        document.default = number.ok_or_else(|| Answer::refused(400, "InvalidDocumentVersion", "There is no such version."))?;
-        Ok(Answer::ok(200, json!({"Description": {"Name": name, "DefaultVersion": document.default.to_string()}})))
+    /// One document a page, so that a caller that reads only the first page fails its test.
+    fn list_documents(&self, wish: &Value) -> Result<Answer, Answer> {
+        for filter in wish["Filters"].as_array().into_iter().flatten() {
+            if !["Owner", "DocumentType"].contains(&filter["Key"].as_str().unwrap_or_default()) {
+                return Err(Answer::refused(400, "InvalidFilterKey", format!("{filter} is not understood here")));
+            }
+        }
+        let all = self.documents.iter().map(|(name, document)| document.listed(name)).collect();
+        Ok(one_a_page("DocumentIdentifiers", all, wish))
     }
+
+    fn list_document_versions(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        let document = self.document(name)?;
+        let shown = |(number, version): (&usize, &DocumentVersion)| {
+            let is_default = *number == document.default;
+            json!({"Name": name, "DocumentVersion": number.to_string(), "VersionName": version.name, "IsDefaultVersion": is_default})
+        };
+        let all = document.versions.iter().map(shown).collect();
+        Ok(one_a_page("DocumentVersions", all, wish))
+    }
+
+    /// `DeleteDocument`: one version, which may not be the default, or all of it.
+    fn delete_document(&mut self, name: &str, wish: &Value) -> Result<Answer, Answer> {
+        let document = self.document(name)?;
+        match wish["VersionName"].as_str() {
+            None => drop(self.documents.remove(name)),
+            Some(called) => {
+                let number = document.called(called)?;
+                if number == document.default {
+                    return Err(Answer::refused(400, "InvalidDocumentOperation", "The default version of a document cannot be deleted."));
+                }
+                document.versions.remove(&number);
+            }
+        }
+        Ok(Answer::ok(200, json!({})))
+    }
+}
+
+fn one_a_page(key: &str, all: Vec<Value>, wish: &Value) -> Answer {
+    let from = wish["NextToken"].as_str().and_then(|next| next.parse::<usize>().ok()).unwrap_or(0);
+    let more = (from + 1 < all.len()).then(|| (from + 1).to_string());
+    let shown: Vec<_> = all.into_iter().skip(from).take(1).collect();
+    Answer::ok(200, json!({key: shown, "NextToken": more}))
 }

@@ -1,9 +1,10 @@
-//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs, FIS, AWS IoT's
-//! registry and Verified Permissions' policies on this machine, to test attach, undo, seed and
+//! Lambda's control plane, SSM's parameters and documents, CloudWatch's logs and alarms, FIS, AWS
+//! IoT's registry and Verified Permissions' policies on this machine, to test attach, undo, seed and
 //! unseed. It is as strict as AWS, and fails at least as badly. The core
 //! is a deterministic state without a clock or a socket, so that a test can drive it through every
 //! accident.
 
+mod alarms;
 mod alias;
 mod aliases;
 mod answer;
@@ -38,6 +39,7 @@ mod stacks;
 mod state;
 mod versions;
 
+pub use alarms::Alarm;
 pub use alias::Alias;
 pub use answer::{Answer, Request};
 pub use apis::{Apis, UsagePlan};
@@ -45,7 +47,7 @@ pub use arn::{ACCOUNT, REGION, arn_of};
 pub use configuration::{Configuration, LastUpdate};
 pub use document::{Document, DocumentVersion};
 pub use edit::Edit;
-pub use experiment::{Experiment, Status, Template};
+pub use experiment::{Action, Experiment, Status, Template};
 pub use experiments::Play;
 pub use function::{Function, Signing};
 pub use iot::{Certificate, Iot, Thing};

@@ -1,7 +1,7 @@
 //! Policies: the part of IAM that the exported policies use. An unknown element is a bug in the
 //! test.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -13,8 +13,8 @@ use crate::need::Need;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rights {
     policies: BTreeMap<String, Vec<Statement>>,
-    /// Statement and action of every call that was allowed.
-    used: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// Statement and action of every call that was allowed, in the order of first use.
+    used: BTreeMap<String, Vec<(String, String)>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +96,12 @@ impl Rights {
         let used = self.used.get(key).cloned().unwrap_or_default();
         let all = self.policies.get(key).into_iter().flatten();
         let all = all.flat_map(|statement| statement.actions.iter().map(|action| (statement.sid.clone(), action.clone())));
-        all.filter(|one| !used.contains(one)).collect()
+        all.filter(|(sid, action)| !used.iter().any(|(of, used)| of == sid && used == action)).collect()
+    }
+
+    /// The actions that a caller with a policy has used, in the order of first use.
+    pub fn used(&self, key: &str) -> Vec<&str> {
+        self.used.get(key).into_iter().flatten().map(|(_, action)| action.as_str()).collect()
     }
 
     pub(crate) fn allow(&mut self, key: &str, need: &Need) -> Result<(), String> {
@@ -107,7 +112,10 @@ impl Rights {
                 let (user, action) = (format!("arn:aws:iam::{}:user/{key}", ACCOUNT), &need.action);
                 format!("User: {user} is not authorized to perform: {action} on resource: {resource}")
             })?;
-            self.used.entry(key.to_owned()).or_default().insert((statement.sid.clone(), need.action.clone().into_owned()));
+            let (one, used) = ((statement.sid.clone(), need.action.clone().into_owned()), self.used.entry(key.to_owned()).or_default());
+            if !used.contains(&one) {
+                used.push(one);
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::alarms::alarm_arn;
 use crate::answer::Request;
 use crate::arn::{ACCOUNT, REGION, arn_of};
 use crate::need::Need;
@@ -28,6 +29,9 @@ impl ControlPlane {
         }
         if let Some(needs) = request.target.and_then(|target| crate::seed_rights::of_target(target, wish)) {
             return needs;
+        }
+        if request.target == Some("GraniteServiceVersion20100801.DescribeAlarms") {
+            return vec![describe_alarms(wish)];
         }
         if let Some(needs) = stack_rights::needs(request) {
             return needs;
@@ -64,11 +68,18 @@ impl ControlPlane {
             ("POST", ["experimentTemplates"]) => {
                 let (template, role) = (arn("fis", "experiment-template/*"), wish["roleArn"].as_str().unwrap_or_default());
                 let mut create = Need::new("fis:CreateExperimentTemplate", template.clone());
-                create.resources.push(arn("fis", "action/aws:ssm:start-automation-execution"));
+                let actions = wish["actions"].as_object().into_iter().flat_map(|actions| actions.values());
+                create.resources.extend(actions.filter_map(|action| Some(arn("fis", &format!("action/{}", action["actionId"].as_str()?)))));
                 let pass = Need::new("iam:PassRole", role).with("iam:PassedToService", ["fis.amazonaws.com".to_owned()]);
                 vec![create, Need::new("fis:TagResource", template), pass]
             }
             ("GET", ["experimentTemplates"]) => vec![Need::new("fis:ListExperimentTemplates", "*")],
+            ("DELETE", ["experimentTemplates", id]) => {
+                let tags = self.templates.iter().find(|there| there.id == *id).and_then(|there| there.of("tags").as_object());
+                let run = tags.and_then(|tags| tags.get("brownout-run")).and_then(Value::as_str).map(str::to_owned);
+                let delete = Need::new("fis:DeleteExperimentTemplate", arn("fis", &format!("experiment-template/{id}")));
+                vec![delete.with("aws:ResourceTag/brownout-run", run)]
+            }
             ("POST", ["experiments"]) => {
                 let template = wish["experimentTemplateId"].as_str().unwrap_or_default();
                 let mut start = Need::new("fis:StartExperiment", experiment("*"));
@@ -93,13 +104,29 @@ fn ssm(operation: &str, wish: &Value) -> Vec<Need> {
         "GetParameter" => Need::new("ssm:GetParameter", parameter),
         "PutParameter" => Need::new("ssm:PutParameter", parameter),
         "DeleteParameter" => Need::new("ssm:DeleteParameter", parameter),
+        "CreateDocument" if wish["Tags"].is_array() => {
+            return vec![Need::new("ssm:CreateDocument", document.clone()), Need::new("ssm:AddTagsToResource", document)];
+        }
         "CreateDocument" => Need::new("ssm:CreateDocument", document),
         "DescribeDocument" => Need::new("ssm:DescribeDocument", document),
         "UpdateDocument" => Need::new("ssm:UpdateDocument", document),
-        "UpdateDocumentDefaultVersion" => Need::new("ssm:UpdateDocumentDefaultVersion", document),
+        "ListDocuments" => Need::new("ssm:ListDocuments", "*"),
+        "ListDocumentVersions" => Need::new("ssm:ListDocumentVersions", document),
+        "DeleteDocument" => Need::new("ssm:DeleteDocument", document),
         _ => return Vec::new(),
     };
     vec![need]
+}
+
+/// Composite alarms are told only to a caller who may read all alarms. Source: Amazon CloudWatch API
+/// Reference, `DescribeAlarms`.
+fn describe_alarms(wish: &Value) -> Need {
+    let texts = |key: &str| wish[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let resources = match texts("AlarmTypes").any(|kind| kind == "CompositeAlarm") {
+        true => vec!["*".to_owned()],
+        false => texts("AlarmNames").map(alarm_arn).collect(),
+    };
+    Need { action: "cloudwatch:DescribeAlarms", resources, context: Vec::new() }
 }
 
 fn functions(request: &Request<'_>, rest: &[&str], wish: &Value) -> Vec<Need> {

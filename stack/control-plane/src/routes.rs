@@ -1,4 +1,4 @@
-//! Routes the requests of Lambda's and FIS's rest-json protocol and of SSM.
+//! Routes the requests of Lambda's and FIS's rest-json protocol, of SSM, and of CloudWatch.
 
 use serde_json::json;
 
@@ -33,6 +33,9 @@ fn routed(plane: &mut ControlPlane, request: &Request<'_>) -> Answer {
     }
     if let Some(operation) = request.target.and_then(|target| target.strip_prefix("VerifiedPermissions.")) {
         return plane.verified_permissions(operation, &request.json()).unwrap_or_else(|refusal| refusal);
+    }
+    if request.target == Some("GraniteServiceVersion20100801.DescribeAlarms") {
+        return plane.describe_alarms(&request.json()).unwrap_or_else(|refusal| refusal);
     }
     let parts = parts(request);
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::alarms::Alarm;
 use crate::answer::Answer;
 use crate::apis::Apis;
 use crate::arn::{ACCOUNT, REGION, arn_of, names};
@@ -38,12 +39,16 @@ pub struct ControlPlane {
     pub documents: BTreeMap<String, Document>,
     /// FIS's templates, in the order in which they were made.
     pub templates: Vec<Template>,
-    /// FIS's experiments, likewise.
+    /// The template that each token created; kept if the template is deleted.
+    pub template_tokens: BTreeMap<String, String>,
+    /// FIS's experiments, in the order in which they were started.
     pub experiments: Vec<Experiment>,
     /// AWS IoT's registry.
     pub iot: crate::iot::Iot,
     /// The policy stores of Verified Permissions by id.
     pub stores: BTreeMap<String, crate::policy_stores::PolicyStore>,
+    /// CloudWatch's alarms by name.
+    pub alarms: BTreeMap<String, Alarm>,
     /// The lines of each log group, in order of arrival.
     pub logs: BTreeMap<String, Vec<LogLine>>,
     /// CloudFormation's stacks, nested and deleted ones too.

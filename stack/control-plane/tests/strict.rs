@@ -186,3 +186,88 @@ fn a_certificate_is_deleted_only_once_it_is_detached_and_inactive() {
     }
     assert_eq!(plane, ControlPlane { revisions: plane.revisions, ..ControlPlane::default() });
 }
+
+fn template(token: &str, change: impl FnOnce(&mut Value)) -> Value {
+    let wait = |after: &[&str]| json!({"actionId": "aws:fis:wait", "parameters": {"duration": "PT5M"}, "startAfter": after});
+    let actions = json!({"a": wait(&[]), "b": wait(&["a"])});
+    let stops = json!([{"source": "none"}]);
+    let mut wish = json!({"clientToken": token, "description": "d", "roleArn": "r", "stopConditions": stops, "actions": actions});
+    change(&mut wish);
+    wish
+}
+
+#[test]
+fn what_fis_refuses_in_a_template_is_refused() {
+    let many = |count: usize| -> Value {
+        let wait = json!({"actionId": "aws:fis:wait", "parameters": {"duration": "PT1M"}});
+        (0..count).map(|n| (format!("a{n}"), wait.clone())).collect::<serde_json::Map<_, _>>().into()
+    };
+    type Change<'a> = &'a dyn Fn(&mut Value);
+    let cases: [(&str, Change<'_>); 8] = [
+        ("1 to 20 actions", &|wish| wish["actions"] = many(21)),
+        ("1 to 20 actions", &|wish| wish["actions"] = json!({})),
+        ("1 to 5 stop conditions", &|wish| wish["stopConditions"] = json!(vec![json!({"source": "none"}); 6])),
+        ("one minute to 12 hours", &|wish| wish["actions"]["a"]["parameters"]["duration"] = json!("PT13H")),
+        ("one minute to 12 hours", &|wish| wish["actions"]["a"]["parameters"]["duration"] = json!("PT30S")),
+        ("that is not there", &|wish| wish["actions"]["b"]["startAfter"] = json!(["c"])),
+        ("does not exist", &|wish| wish["actions"]["a"]["actionId"] = json!("aws:lambda:invocation-error")),
+        ("must not be null", &|wish| wish["roleArn"] = Value::Null),
+    ];
+    let mut plane = plane();
+    for (words, change) in cases {
+        let answer = call(&mut plane, "POST", "/experimentTemplates", &template("t", change));
+        assert_eq!((answer.status, plane.templates.len()), (400, 0), "{words}");
+        assert!(answer.body.to_string().contains(words), "{words}: {}", answer.body);
+    }
+    assert_eq!(call(&mut plane, "POST", "/experimentTemplates", &template("t", |wish| wish["actions"] = many(20))).status, 200);
+}
+
+#[test]
+fn a_token_names_the_template_that_it_made_also_after_that_was_deleted() {
+    let mut plane = plane();
+    let id = |answer: Answer| answer.body["experimentTemplate"]["id"].as_str().unwrap().to_owned();
+    let first = id(call(&mut plane, "POST", "/experimentTemplates", &template("t", |_| ())));
+    assert_eq!(call(&mut plane, "DELETE", &format!("/experimentTemplates/{first}"), &Value::Null).status, 200);
+    assert_eq!(call(&mut plane, "DELETE", &format!("/experimentTemplates/{first}"), &Value::Null).status, 404);
+    assert_eq!(id(call(&mut plane, "POST", "/experimentTemplates", &template("t", |_| ()))), first);
+    assert!(plane.templates.is_empty());
+    assert_ne!(id(call(&mut plane, "POST", "/experimentTemplates", &template("u", |_| ()))), first);
+}
+
+#[test]
+fn the_default_version_of_a_document_cannot_be_deleted_alone_and_numbers_are_not_used_again() {
+    let mut plane = plane();
+    let mut ssm = |operation: &str, body: Value| {
+        let (target, body) = (format!("AmazonSSM.{operation}"), body.to_string());
+        answer(&mut plane, &Request { method: "POST", path: "/", query: "", target: Some(&target), caller: None, body: body.as_bytes() })
+    };
+    let version = |name: &str| json!({"Name": "d", "Content": name, "VersionName": name, "DocumentVersion": "$LATEST"});
+    assert_eq!(ssm("CreateDocument", version("one")).status, 200);
+    assert_eq!(ssm("UpdateDocument", version("two")).status, 200);
+    assert_eq!(ssm("DeleteDocument", version("one")).error, Some("InvalidDocumentOperation"));
+    assert_eq!(ssm("DeleteDocument", version("two")).status, 200);
+    assert_eq!(ssm("DeleteDocument", version("two")).error, Some("InvalidDocumentVersion"));
+    assert_eq!(ssm("UpdateDocument", version("three")).body["DocumentDescription"]["DocumentVersion"], "3");
+    let page = ssm("ListDocumentVersions", json!({"Name": "d"})).body;
+    assert_eq!((page["DocumentVersions"].as_array().unwrap().len(), &page["NextToken"]), (1, &json!("1")));
+    assert_eq!(ssm("DeleteDocument", json!({"Name": "d"})).status, 200);
+    assert_eq!(ssm("DescribeDocument", json!({"Name": "d"})).error, Some("InvalidDocument"));
+}
+
+#[test]
+fn composite_alarms_are_told_only_to_a_caller_who_asks_for_them() {
+    let mut plane = plane();
+    for (name, is_composite) in [("metric", false), ("composite", true)] {
+        plane.alarms.insert(name.into(), control_plane::Alarm { state: "OK", is_composite });
+    }
+    let target = Some("GraniteServiceVersion20100801.DescribeAlarms");
+    let mut told = |types: Value| {
+        let body = json!({"AlarmNames": ["metric", "composite", "missing"], "AlarmTypes": types}).to_string();
+        let request = Request { method: "POST", path: "/", query: "", target, caller: None, body: body.as_bytes() };
+        let found = answer(&mut plane, &request).body;
+        ["MetricAlarms", "CompositeAlarms"].map(|key| found[key].as_array().unwrap().len())
+    };
+    assert_eq!(told(Value::Null), [1, 0]);
+    assert_eq!(told(json!(["MetricAlarm", "CompositeAlarm"])), [1, 1]);
+    assert_eq!(told(json!(["CompositeAlarm"])), [0, 1]);
+}

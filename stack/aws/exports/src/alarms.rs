@@ -237,6 +237,11 @@ pub struct Watched<'a> {
 }
 
 impl Alarm {
+    /// Whether its rule may be about other alarms; a composite alarm has no metric.
+    pub fn may_be_composite(&self) -> bool {
+        self.metric == Metric::Other
+    }
+
     /// Why the alarm cannot react to any of these faults, each given with the function that it
     /// strikes. `None` if it can react, or if that is not known.
     pub fn blindness<'a>(&self, struck: impl IntoIterator<Item = (&'a Kind, Watched<'a>)>) -> Option<String> {

@@ -31,7 +31,11 @@ const LEASE: &str = include_str!("scripts/lease.py");
 const ARM: &str = include_str!("scripts/arm.py");
 const RENEW: &str = include_str!("scripts/renew.py");
 const CALM: &str = include_str!("scripts/calm.py");
+const CLEAN: &str = include_str!("scripts/clean.py");
 const DETACH: &str = include_str!("scripts/detach.py");
+const VERSION: &str = include_str!("scripts/version.py");
+const SHARE: &str = include_str!("scripts/share.py");
+const UNSHARE: &str = include_str!("scripts/unshare.py");
 
 const CLEAN_UP: &str = "step:cleanUp";
 
@@ -39,7 +43,8 @@ const CLEAN_UP: &str = "step:cleanUp";
 fn script(name: &str, parts: &[&str], handler: &str, payload: Value) -> Value {
     let script = parts.iter().map(|part| part.trim_end()).collect::<Vec<_>>().join("\n\n");
     // A template's size is limited and scripts are most of it: drop comments, and indent by one.
-    let lines = script.lines().filter(|line| !line.trim_start().starts_with('#')).map(indented_by_one);
+    let is_comment = |line: &str| line.trim_start().starts_with('#') || line.trim_start().starts_with(r#"""""#);
+    let lines = script.lines().filter(|line| !is_comment(line)).map(indented_by_one);
     let script = lines.collect::<Vec<_>>().join("\n");
     json!({
         "name": name,
@@ -111,14 +116,19 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
     let settings = experiment.functions.iter().map(|function| (function.arn.to_string(), json!(experiment.settings(function))));
     let settings: Value = settings.filter(|(_, settings)| *settings != json!({})).collect();
     let ours = json!({"Run": run, "Functions": names, "Layer": experiment.layer.to_string(), "Plan": plan, "Settings": settings});
+    let (ours, attach_parts, detach_parts) = match aliases(experiment) {
+        None => (ours, vec![SHARED, OURS, ATTACH], vec![SHARED, OURS, PARAMETER, CALM, CLEAN, DETACH]),
+        Some(aliases) => (
+            with(ours, aliases),
+            vec![SHARED, OURS, CLEAN, VERSION, SHARE, ATTACH],
+            vec![SHARED, OURS, PARAMETER, CALM, CLEAN, VERSION, UNSHARE, DETACH],
+        ),
+    };
     let (tag, lasts) = (format!("{}={}", experiment.tag.0, experiment.tag.1), lasts(experiment.duration + LONGEST_LEAD).as_secs());
     let attach = with(ours.clone(), json!({"Seconds": ATTACHING, "LastsSeconds": lasts, "Tag": tag}));
     let detach = with(ours, json!({"Seconds": CLEANING}));
     vec![
-        guarded(with(
-            script("attach", &[SHARED, OURS, ATTACH], "attach", attach),
-            json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}),
-        )),
+        guarded(with(script("attach", &attach_parts, "attach", attach), json!({"timeoutSeconds": LONGEST_SCRIPT, "nextStep": "arm"}))),
         guarded(with(
             script(
                 "arm",
@@ -137,16 +147,25 @@ fn steps(experiment: &Experiment) -> Vec<Value> {
             json!({"maxAttempts": 3, "timeoutSeconds": 60, "nextStep": "detach"}),
         )),
         guarded(with(
-            script("detach", &[SHARED, OURS, PARAMETER, CALM, DETACH], "detach", detach.clone()),
+            script("detach", &detach_parts, "detach", detach.clone()),
             json!({"maxAttempts": 3, "timeoutSeconds": CLEANING + 20, "nextStep": "cleanUp"}),
         )),
         // The last step on every path. If all went well it finds nothing to do, and has proven
         // that.
         with(
-            script("cleanUp", &[SHARED, OURS, PARAMETER, CALM, DETACH], "detach", detach),
+            script("cleanUp", &detach_parts, "detach", detach),
             json!({"maxAttempts": 5, "timeoutSeconds": CLEANING + 20, "onFailure": "Abort", "isEnd": true}),
         ),
     ]
+}
+
+/// What the scripts need to know about functions that are called by an alias; `None` if there are
+/// none.
+fn aliases(experiment: &Experiment) -> Option<Value> {
+    let named = experiment.functions.iter().filter_map(|function| Some((function.arn.to_string(), json!(function.alias.as_ref()?))));
+    let named: serde_json::Map<_, _> = named.collect();
+    let (share, grace) = (f64::from(experiment.alias_thousandths) / 1000.0, experiment.alias_grace.as_secs());
+    (!named.is_empty()).then(|| json!({"Aliases": named, "Share": share, "Grace": grace}))
 }
 
 /// Sleeps and renews the plan's lease, round by round. The last lease is cut short, so that the
@@ -241,9 +260,23 @@ mod tests {
 
     #[test]
     fn no_script_contains_what_the_service_would_expand_as_a_variable() {
-        for part in [SHARED, OURS, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, DETACH] {
+        for part in [SHARED, OURS, PARAMETER, LEASE, ATTACH, ARM, RENEW, CALM, CLEAN, DETACH, VERSION, SHARE, UNSHARE] {
             assert!(!part.contains("{{"), "{part}");
         }
+    }
+
+    #[test]
+    fn only_a_document_for_an_alias_has_the_scripts_for_it() {
+        let mut experiment = experiment();
+        assert!(text::yaml(&document(&experiment)).contains("publish_version"));
+        experiment.functions[1].alias = None;
+        let text = text::yaml(&document(&experiment));
+        assert!(!text.contains("publish_version") && !text.contains("update_alias"), "{text}");
+    }
+
+    #[test]
+    fn the_clean_up_of_a_cancelled_automation_outlasts_the_grace_of_a_version() {
+        assert!(super::super::experiment::LONGEST_GRACE.as_secs() + 20 < CLEANING);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use super::arn::Arn;
 pub const LONGEST: Duration = Duration::from_secs(45 * 60);
 /// A cancelled automation has two minutes, in which this many functions can be detached.
 pub const MOST_FUNCTIONS: usize = 20;
+/// The longest time that a version is kept after its alias let it go: the clean-up of a cancelled
+/// automation waits that long.
+pub const LONGEST_GRACE: Duration = Duration::from_secs(60);
 /// FIS's limit on stop conditions.
 pub const MOST_ALARMS: usize = 5;
 /// Lambda's limit on layers.
@@ -79,6 +82,10 @@ pub struct Experiment {
     pub tag: (String, String),
     /// The alarms that end it, at most [`MOST_ALARMS`].
     pub alarms: Vec<Alarm>,
+    /// The share of an alias's calls that goes to the version with the layer, in thousandths.
+    pub alias_thousandths: u16,
+    /// How long a version is kept after its alias stops sending it calls.
+    pub alias_grace: Duration,
 }
 
 impl Experiment {
@@ -89,6 +96,19 @@ impl Experiment {
         complaints.extend(self.complaints_of_plan());
         complaints.extend(self.complaints_of_alarms());
         complaints
+    }
+
+    /// What the document of SSM Automation could not do.
+    pub fn complaints_of_document(&self) -> Vec<Complaint> {
+        let shared = self.functions.iter().find(|function| function.alias.is_some());
+        let shared = shared.filter(|_| self.alias_grace > LONGEST_GRACE);
+        let what = shared.map(|function| {
+            let (grace, name) = (self.alias_grace, function.name());
+            format!(
+                "`{name}` names an alias and `alias-grace` is {grace:?}; a cancelled automation has the time for 60s, so write up to that"
+            )
+        });
+        what.map(|what| Complaint::new("alias-grace", what)).into_iter().collect()
     }
 
     /// The parameter that holds the faults as written. The functions never read it.
@@ -124,8 +144,7 @@ impl Experiment {
 
     fn complaints_of_names(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
-        let plain = self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !plain || self.name.len() > 32 || !self.name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        if !is_name(&self.name) {
             let what = format!("`{}` is not a name; it has 1 to 32 of `a-z 0-9 -` and begins with a letter", self.name);
             complaints.push(Complaint::new("name", what));
         }
@@ -252,6 +271,13 @@ impl Experiment {
     }
 }
 
+/// Whether things in the account can be named after it: 1 to 32 of `a-z 0-9 -`, beginning with a
+/// letter.
+pub(super) fn is_name(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    plain && name.len() <= 32 && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
 /// Space in bytes for run, sequence and lease, which are longer once the plan is armed.
 const ROOM: usize = 128;
 
@@ -306,6 +332,16 @@ mod tests {
         let expected = [("BROWNOUT_OUTBOUND", "on".to_owned())];
         assert_eq!(experiment.settings(&experiment.functions[0]), BTreeMap::from(expected));
         assert!(!experiment.settings(&experiment.functions[1]).contains_key("BROWNOUT_OUTBOUND"));
+    }
+
+    #[test]
+    fn a_grace_that_a_cancelled_automation_has_no_time_for_is_refused_for_the_document_alone() {
+        let mut experiment = experiment();
+        assert_eq!(experiment.complaints_of_document(), []);
+        experiment.alias_grace = Duration::from_secs(61);
+        assert_eq!((experiment.complaints(), experiment.complaints_of_document().len()), (Vec::new(), 1));
+        experiment.functions[1].alias = None;
+        assert_eq!(experiment.complaints_of_document(), []);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::experiment::Experiment;
 use crate::fis::fis;
+use crate::game_day::{GameDay, fis_game_day};
 use crate::github_actions::github_actions;
 use crate::iam::iam_policy;
 use crate::sam::sam;
@@ -25,16 +26,23 @@ pub struct Format {
 pub enum Write {
     /// One experiment on deployed functions.
     Experiment(fn(&Experiment) -> Result<Vec<File>, Refused>),
+    /// Several experiments on deployed functions, in order.
+    GameDay(fn(&GameDay) -> Result<Vec<File>, Refused>),
     /// The names of experiments on local stacks.
     Names(fn(&[String]) -> Vec<File>),
 }
 
 /// All formats.
-pub static FORMATS: [Format; 5] = [
+pub static FORMATS: [Format; 6] = [
     Format {
         name: "fis",
         about: "FIS experiment template with the SSM document that it starts, roles, log and stop conditions",
         write: Write::Experiment(fis),
+    },
+    Format {
+        name: "fis-game-day",
+        about: "One FIS experiment template for several experiments, in order, with waits between; each has its stack from `fis`",
+        write: Write::GameDay(fis_game_day),
     },
     Format {
         name: "iam-policy",

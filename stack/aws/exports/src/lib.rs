@@ -10,8 +10,10 @@ mod document;
 mod experiment;
 mod fis;
 mod formats;
+mod game_day;
 mod github_actions;
 mod iam;
+mod mark;
 mod policies;
 mod sam;
 mod seed_policy;
@@ -25,14 +27,16 @@ mod example;
 
 pub use arn::Arn;
 pub use document::{LONGEST_DOCUMENT, LONGEST_LEAD, document};
-pub use experiment::{Experiment, Function, LONGEST, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
+pub use experiment::{Experiment, Function, LONGEST, LONGEST_GRACE, LONGEST_PARAMETER, MOST_ALARMS, MOST_FUNCTIONS, MOST_LAYERS};
 pub use fis::{
-    FINGERPRINT, LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_template,
+    LONGEST_ACTION_PARAMETER, LONGEST_TEMPLATE, cloudformation, create_document, experiment_template, fis, run_document, run_template,
     version_name,
 };
 pub use formats::{FORMATS, Format, Write};
+pub use game_day::{GameDay, fis_game_day, game_day_template};
 pub use github_actions::github_actions;
 pub use iam::iam_policy;
+pub use mark::{Mark, RUN_TAG};
 pub use policies::ACTIONS;
 pub use sam::sam;
 pub use seed_policy::{SEED_ACTIONS, SeedScope, seed_policy};

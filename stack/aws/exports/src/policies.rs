@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::alarms::Alarm;
 use super::arn::Arn;
 use super::experiment::{Experiment, Function};
+use super::mark::RUN_TAG;
 
 /// Every action that any exported policy allows.
 pub const ACTIONS: &[&str] = &[
@@ -13,7 +15,9 @@ pub const ACTIONS: &[&str] = &[
     "cloudformation:ListStackResources",
     "cognito-idp:DescribeUserPool",
     "cognito-idp:ListUserPoolClients",
+    "cloudwatch:DescribeAlarms",
     "fis:CreateExperimentTemplate",
+    "fis:DeleteExperimentTemplate",
     "fis:GetExperiment",
     "fis:ListExperimentTemplates",
     "fis:StartExperiment",
@@ -45,16 +49,19 @@ pub const ACTIONS: &[&str] = &[
     "logs:DescribeResourcePolicies",
     "logs:FilterLogEvents",
     "logs:PutResourcePolicy",
+    "ssm:AddTagsToResource",
     "ssm:CreateDocument",
+    "ssm:DeleteDocument",
     "ssm:DeleteParameter",
     "ssm:DescribeDocument",
     "ssm:GetAutomationExecution",
     "ssm:GetParameter",
+    "ssm:ListDocumentVersions",
+    "ssm:ListDocuments",
     "ssm:PutParameter",
     "ssm:StartAutomationExecution",
     "ssm:StopAutomationExecution",
     "ssm:UpdateDocument",
-    "ssm:UpdateDocumentDefaultVersion",
     "sts:AssumeRole",
 ];
 
@@ -141,34 +148,30 @@ pub fn of_the_automation(experiment: &Experiment) -> Value {
     let mut statements = attach(experiment);
     statements.push(allow("ReadFaults", &["ssm:GetParameter"], [experiment.parameter_arn(&experiment.faults_parameter())]));
     statements.push(strike(experiment, &experiment.plan_parameter()));
+    statements.extend(share_an_alias(
+        experiment,
+        &["lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:PublishVersion", "lambda:UpdateAlias"],
+    ));
     policy(statements)
 }
 
-/// The permissions of FIS's role: start, watch and stop this document's executions, and write its
+/// The permissions of FIS's role: start, watch and stop these experiments' documents, and write its
 /// log. `StartAutomationExecution` is authorised on the document, which IAM calls `document` or
 /// `automation-definition`, and on the execution that it creates (managed policy
 /// `AWSFaultInjectionSimulatorSSMAccess`).
-pub fn of_fis(experiment: &Experiment) -> Value {
-    let home = experiment.home();
-    let document = experiment.named("strike");
-    let role = home.role(&experiment.named("automation")).to_string();
+pub fn of_fis(experiments: &[Experiment]) -> Value {
+    let Some(home) = experiments.first().map(Experiment::home) else { return policy(Vec::new()) };
+    let executions = home.beside("ssm", "automation-execution/*").to_string();
+    let documents = experiments.iter().flat_map(|experiment| {
+        let definition = home.beside("ssm", format!("automation-definition/{}:*", experiment.named("strike")));
+        [definition.to_string(), document(experiment)]
+    });
+    let roles = experiments.iter().map(|experiment| home.role(&experiment.named("automation")).to_string());
     policy(vec![
-        allow(
-            "StartTheDocument",
-            &["ssm:StartAutomationExecution"],
-            [
-                home.beside("ssm", format!("automation-definition/{document}:*")).to_string(),
-                home.beside("ssm", format!("document/{document}")).to_string(),
-                home.beside("ssm", "automation-execution/*").to_string(),
-            ],
-        ),
-        allow(
-            "WatchAndStopIt",
-            &["ssm:GetAutomationExecution", "ssm:StopAutomationExecution"],
-            [home.beside("ssm", "automation-execution/*").to_string()],
-        ),
+        allow("StartTheDocument", &["ssm:StartAutomationExecution"], documents.chain([executions.clone()])),
+        allow("WatchAndStopIt", &["ssm:GetAutomationExecution", "ssm:StopAutomationExecution"], [executions]),
         with_condition(
-            allow("HandTheRoleOver", &["iam:PassRole"], [role]),
+            allow("HandTheRoleOver", &["iam:PassRole"], roles),
             json!({"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}),
         ),
         allow(
@@ -197,9 +200,10 @@ pub fn of_brownout(experiment: &Experiment) -> Value {
     ));
     let signing = experiment.home().beside("lambda", "code-signing-config:*").to_string();
     statements.push(allow("LookAtSigning", &["lambda:GetCodeSigningConfig"], [signing]));
-    statements.extend(share_an_alias(experiment));
+    statements.extend(share_an_alias(experiment, &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"]));
     statements.push(strike(experiment, &experiment.plan_parameter_of("*")));
     statements.push(allow("FindWhatIsAttached", &["lambda:GetAccountSettings", "lambda:ListFunctions"], ["*".to_owned()]));
+    statements.extend(delete_what_runs_made(experiment));
     statements.push(read_ledgers(experiment));
     policy(statements)
 }
@@ -219,6 +223,23 @@ pub fn of_the_lookup(experiment: &Experiment) -> Value {
     ])
 }
 
+/// The ARN of the document.
+fn document(experiment: &Experiment) -> String {
+    experiment.home().beside("ssm", format!("document/{}", experiment.named("strike"))).to_string()
+}
+
+/// Permissions to find and delete what runs that FIS drove made for themselves. They allow deleting
+/// a template only if it carries a run's mark.
+fn delete_what_runs_made(experiment: &Experiment) -> Vec<Value> {
+    let templates = experiment.home().beside("fis", "experiment-template/*").to_string();
+    let marked = json!({"StringLike": {format!("aws:ResourceTag/{RUN_TAG}"): "*"}});
+    vec![
+        allow("FindWhatRunsMade", &["fis:ListExperimentTemplates", "ssm:ListDocuments"], ["*".to_owned()]),
+        with_condition(allow("DeleteTheirTemplates", &["fis:DeleteExperimentTemplate"], [templates]), marked),
+        allow("DeleteTheirVersions", &["ssm:DeleteDocument", "ssm:ListDocumentVersions"], [document(experiment)]),
+    ]
+}
+
 /// Permissions to read the functions' ledgers.
 fn read_ledgers(experiment: &Experiment) -> Value {
     let logs = |function: &Function| function.arn.beside("logs", format!("log-group:{}:*", function.log_group())).to_string();
@@ -230,16 +251,16 @@ fn read_ledgers(experiment: &Experiment) -> Value {
 pub fn of_the_driver(experiment: &Experiment) -> Value {
     let home = experiment.home();
     let of_fis = |kind: &str| home.beside("fis", format!("{kind}/*")).to_string();
-    let document = home.beside("ssm", format!("document/{}", experiment.named("strike"))).to_string();
     let mut statements = attach(experiment);
     let arns = experiment.functions.iter().map(|function| function.arn.to_string());
     let faults = experiment.parameter_arn(&experiment.faults_parameter());
     statements.push(allow("LookAround", &["lambda:ListVersionsByFunction"], arns));
+    statements.extend(share_an_alias(experiment, &["lambda:GetAlias", "lambda:UpdateAlias"]));
     statements.push(strike(experiment, &experiment.plan_parameter()));
     statements.push(allow("KeepFaults", &["ssm:GetParameter", "ssm:PutParameter"], [faults]));
-    let document_calls = ["ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument", "ssm:UpdateDocumentDefaultVersion"];
-    statements.push(allow("KeepTheDocument", &document_calls, [document]));
-    statements.push(allow("FindTheTemplate", &["fis:ListExperimentTemplates"], ["*".to_owned()]));
+    let document_calls = ["ssm:AddTagsToResource", "ssm:CreateDocument", "ssm:DescribeDocument", "ssm:UpdateDocument"];
+    statements.push(allow("MakeTheDocument", &document_calls, [document(experiment)]));
+    statements.extend(delete_what_runs_made(experiment));
     let templates = ["fis:CreateExperimentTemplate", "fis:StartExperiment", "fis:TagResource"];
     // The action is a resource of the call too.
     let action = home.beside("fis", "action/aws:ssm:start-automation-execution").to_string();
@@ -256,12 +277,23 @@ pub fn of_the_driver(experiment: &Experiment) -> Value {
         json!({"StringEquals": {"iam:AWSServiceName": "fis.amazonaws.com"}}),
     ));
     statements.push(read_ledgers(experiment));
+    statements.extend(read_alarms(experiment));
     policy(statements)
 }
 
-/// Permissions to give a version with the layer a share of an alias's calls. They allow deleting a
-/// version, never the function.
-fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
+/// The permission to read the stop alarms. Composite alarms are told only to a caller who may read
+/// all alarms.
+fn read_alarms(experiment: &Experiment) -> Option<Value> {
+    let resources = match experiment.alarms.iter().any(Alarm::may_be_composite) {
+        true => vec!["*".to_owned()],
+        false => experiment.alarms.iter().map(|alarm| alarm.arn.clone()).collect(),
+    };
+    (!experiment.alarms.is_empty()).then(|| allow("ReadAlarms", &["cloudwatch:DescribeAlarms"], resources))
+}
+
+/// Permissions for these calls about an alias and its function, to read versions and to delete one,
+/// never the function.
+fn share_an_alias(experiment: &Experiment, calls: &[&str]) -> Vec<Value> {
     let shared: Vec<_> = experiment.functions.iter().filter(|function| function.alias.is_some()).map(|f| f.arn.to_string()).collect();
     if shared.is_empty() {
         return Vec::new();
@@ -269,7 +301,7 @@ fn share_an_alias(experiment: &Experiment) -> Vec<Value> {
     let versions: Vec<_> = shared.iter().map(|arn| format!("{arn}:*")).collect();
     let both: Vec<_> = shared.iter().chain(&versions).cloned().collect();
     vec![
-        allow("ShareTheAlias", &["lambda:GetAlias", "lambda:PublishVersion", "lambda:UpdateAlias"], both),
+        allow("ShareTheAlias", calls, both),
         allow("ReadVersions", &["lambda:GetFunctionConfiguration"], versions.clone()),
         allow("DeleteTheVersion", &["lambda:DeleteFunction"], versions),
     ]
@@ -288,7 +320,7 @@ mod tests {
         let experiment = experiment();
         let policies = [
             of_the_automation(&experiment),
-            of_fis(&experiment),
+            of_fis(std::slice::from_ref(&experiment)),
             of_the_functions(&experiment),
             of_brownout(&experiment),
             of_the_driver(&experiment),
@@ -320,7 +352,7 @@ mod tests {
             let on_all = statement["Resource"].as_array().is_some_and(|list| list.contains(&json!("*")));
             let sid = statement["Sid"].as_str().unwrap_or_default();
             assert!(
-                !on_all || ["WriteTheLog", "FindWhatIsAttached", "FindTheTemplate", "FindLayerAndBroker"].contains(&sid),
+                !on_all || ["WriteTheLog", "FindWhatIsAttached", "FindWhatRunsMade", "FindLayerAndBroker"].contains(&sid),
                 "{statement}"
             );
         }
@@ -347,6 +379,17 @@ mod tests {
         assert_eq!(delete(&experiment).unwrap()["Resource"], json!(["arn:aws:lambda:us-east-1:123456789012:function:appointments:*"]));
         experiment.functions[1].alias = None;
         assert_eq!(delete(&experiment), None);
+    }
+
+    #[test]
+    fn all_alarms_may_be_read_only_if_one_may_be_composite() {
+        let mut experiment = experiment();
+        let read = |experiment: &Experiment| statements(&of_the_driver(experiment)).into_iter().find(|s| s["Sid"] == "ReadAlarms");
+        assert_eq!(read(&experiment).unwrap()["Resource"], json!([experiment.alarms[0].arn]));
+        experiment.alarms[0].metric = crate::alarms::Metric::Other;
+        assert_eq!(read(&experiment).unwrap()["Resource"], json!(["*"]));
+        experiment.alarms.clear();
+        assert_eq!(read(&experiment), None);
     }
 
     #[test]

@@ -35,6 +35,9 @@ fn said(complaints: &[Complaint]) -> String {
 }
 
 pub(crate) fn checked(experiment: &Experiment) -> Result<(), Refused> {
-    let complaints = experiment.complaints();
+    refused_unless_empty(experiment.complaints())
+}
+
+pub(crate) fn refused_unless_empty(complaints: Vec<Complaint>) -> Result<(), Refused> {
     if complaints.is_empty() { Ok(()) } else { Err(Refused { complaints }) }
 }

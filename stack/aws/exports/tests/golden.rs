@@ -36,6 +36,11 @@ fn the_files_for_fis_match_the_golden_files() {
 }
 
 #[test]
+fn the_files_for_a_game_day_match_the_golden_files() {
+    compare("fis-game-day", &exports::fis_game_day(&example::game_day()).unwrap());
+}
+
+#[test]
 fn the_policies_match_the_golden_files() {
     compare("iam-policy", &exports::iam_policy(&example::experiment()).unwrap());
 }

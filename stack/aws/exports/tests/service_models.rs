@@ -104,6 +104,31 @@ fn fis_accepts_the_experiment_template() {
 }
 
 #[test]
+fn fis_accepts_the_template_of_a_game_day() {
+    let mut day = example::game_day();
+    assert_accepted("fis", "CreateExperimentTemplate", &exports::game_day_template(&day));
+    for experiment in &mut day.experiments {
+        experiment.question = "?".repeat(2000);
+        experiment.name = format!("{}{}", experiment.name, "x".repeat(32 - experiment.name.len()));
+    }
+    assert_accepted("fis", "CreateExperimentTemplate", &exports::game_day_template(&day));
+}
+
+#[test]
+fn fis_accepts_the_template_of_one_run() {
+    let mark = exports::Mark { run: "r".repeat(64), until: 4_000_000_000 };
+    let experiment = example::experiment();
+    let request = exports::run_template(&experiment, experiment.duration, "7", &mark);
+    assert_accepted("fis", "CreateExperimentTemplate", &request);
+    let tags = mark.tags().map(|(key, value)| json!({"Key": key, "Value": value}));
+    let document = json!({
+        "Name": experiment.named("strike"), "VersionName": mark.version_name(), "Content": exports::run_document(&experiment, &mark),
+        "DocumentType": "Automation", "DocumentFormat": "YAML", "Tags": tags,
+    });
+    assert_accepted("ssm", "CreateDocument", &document);
+}
+
+#[test]
 fn fis_accepts_the_dry_run_that_the_stack_prints() {
     let outputs = exports::cloudformation(&example::experiment())["Outputs"].clone();
     let mode = |name: &str| outputs[name]["Value"]["Fn::Sub"].as_str().unwrap().split("actionsMode=").nth(1).map(str::to_owned);
@@ -156,6 +181,20 @@ fn iam_accepts_the_policies_and_the_roles() {
         assert_accepted("iam", "CreatePolicy", &json!({"PolicyName": "p", "PolicyDocument": policy.to_string()}));
         // The quota of a managed policy.
         assert!(policy.to_string().len() <= 6_144, "{}", file.name);
+    }
+}
+
+/// The program makes this call without the service's SDK.
+#[test]
+fn cloudwatch_accepts_the_call_that_reads_alarms() {
+    let request = json!({"AlarmNames": ["clinic-latency"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]});
+    assert_accepted("cloudwatch", "DescribeAlarms", &request);
+    let Some(model) = model("cloudwatch") else { return };
+    let said = &model["metadata"];
+    assert!(said["protocols"].as_array().unwrap().contains(&json!("json")), "{said}");
+    assert_eq!((&said["jsonVersion"], &said["targetPrefix"]), (&json!("1.0"), &json!("GraniteServiceVersion20100801")));
+    for (shape, member) in [("MetricAlarm", "AlarmName"), ("MetricAlarm", "StateValue"), ("CompositeAlarm", "StateValue")] {
+        assert!(model["shapes"][shape]["members"].get(member).is_some(), "{shape}.{member}");
     }
 }
 
@@ -228,7 +267,7 @@ fn the_templates_pass_aws_own_lint() {
     let parts = std::fs::read_to_string(golden.join("sam/sam.yaml")).unwrap();
     let whole = folder.path().join("sam.yaml");
     std::fs::write(&whole, parts.replace(function, &format!("{function}{code}"))).unwrap();
-    for file in [golden.join("fis/cloudformation.yaml"), whole] {
+    for file in [golden.join("fis/cloudformation.yaml"), golden.join("fis-game-day/cloudformation.yaml"), whole] {
         let Some(mut lint) = program("cfn-lint") else { return };
         lint.arg(file);
         assert_passes(lint);

@@ -24,7 +24,7 @@ pub const PROGRAM: &str = "brownout-aws";
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Task {
     /// `brownout plan`: print what a run would change and call.
-    Plan(AwsPlan),
+    Plan(Preview),
     /// The account's part of `brownout doctor`: print what is found.
     Doctor(AwsPlan),
     /// `brownout recover`: remove what dead runs left.
@@ -45,10 +45,6 @@ pub enum Task {
 pub struct AwsPlan {
     /// The functions, the faults, the layer and the tag that allows both.
     pub experiment: Experiment,
-    /// The share of an alias's calls that goes to the version with the layer, in thousandths.
-    pub alias_thousandths: u16,
-    /// How long a version is kept after its alias stops sending it calls.
-    pub alias_grace: Duration,
     /// How late the ledgers may be.
     pub ledger_lag: Duration,
     /// The longest time from the strike until FIS has put the faults in force.
@@ -59,6 +55,16 @@ pub struct AwsPlan {
     pub longest: Duration,
     /// Arrivals a second.
     pub rate: f64,
+}
+
+/// The plan that is printed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    /// The experiment.
+    pub plan: AwsPlan,
+    /// What would strike.
+    pub via: Via,
 }
 
 /// Which leftovers are removed.

@@ -2,7 +2,7 @@
 
 use aws_sdk_fis::types::{ActionsMode, ExperimentActionStatus, ExperimentStatus, StartExperimentExperimentOptionsInput};
 
-use super::{Fis, FisError, failed};
+use super::client::{Fis, FisError, failed};
 use crate::call::{CallError, Meaning};
 
 /// What an experiment does with its actions.

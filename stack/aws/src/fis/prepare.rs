@@ -1,5 +1,5 @@
 //! Creates what an FIS experiment needs: the faults in a parameter, the document, the template.
-//! What already exists is reused.
+//! What the exported stack contains is used; what is made beside it is the run's own.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,13 +9,12 @@ use aws_sdk_fis::types::{
     CreateExperimentTemplateLogConfigurationInput, CreateExperimentTemplateStopConditionInput,
     ExperimentTemplateCloudWatchLogsLogConfigurationInput,
 };
-use aws_sdk_ssm::operation::describe_document::DescribeDocumentOutput;
-use aws_sdk_ssm::types::{DocumentFormat, DocumentType, ParameterTier, ParameterType};
+use aws_sdk_ssm::types::{DocumentFormat, DocumentType, ParameterTier, ParameterType, Tag};
 use serde_json::Value;
 
-use super::{Fis, FisError, failed};
+use super::client::{Fis, FisError, failed};
 use crate::call::{CallError, Meaning};
-use exports::{Experiment, FINGERPRINT, create_document, run_template, version_name};
+use exports::{Experiment, Mark, run_document, run_template, version_name};
 
 /// What FIS needs to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +26,18 @@ pub struct Prepared {
 }
 
 impl Fis {
-    /// Creates what is missing, with faults that stay in force for `hold`. It strikes nothing.
+    /// Creates what is missing, with faults that stay in force for `hold`. The template is the run's
+    /// own, and so is a version of the document if the stack's is of another experiment; both carry
+    /// `mark`. It strikes nothing.
     ///
     /// # Errors
-    /// The call that failed; what was created until then is used the next time.
-    pub async fn prepare(&self, experiment: &Experiment, hold: Duration) -> Result<Prepared, FisError> {
-        let said = vec![self.faults(experiment).await?, self.document(experiment).await?];
-        let wish = run_template(experiment, hold);
-        let (template, made) = match self.template_that_is_there(&wish).await? {
-            Some(template) => (template, "is there already"),
-            None => (self.make_template(&wish).await?, "was made"),
-        };
-        let template_said = format!("the experiment template `{template}` {made}");
-        Ok(Prepared { said: said.into_iter().chain([template_said]).collect(), template })
+    /// The call that failed; [`Fis::leftovers`] finds what was created until then.
+    pub async fn prepare(&self, experiment: &Experiment, hold: Duration, mark: &Mark) -> Result<Prepared, FisError> {
+        let faults = self.faults(experiment).await?;
+        let (version, document) = self.document(experiment, mark).await?;
+        let template = self.make_template(&run_template(experiment, hold, &version, mark)).await?;
+        let said = vec![faults, document, format!("the experiment template `{template}` was made")];
+        Ok(Prepared { template, said })
     }
 
     async fn faults(&self, experiment: &Experiment) -> Result<String, CallError> {
@@ -61,75 +59,51 @@ impl Fis {
         Ok(format!("the faults were written to `{name}`"))
     }
 
-    /// Makes sure that the document has this version and that it is the default.
-    async fn document(&self, experiment: &Experiment) -> Result<String, FisError> {
-        let (name, version) = (experiment.named("strike"), version_name(experiment));
-        let (found, made) = match self.version_that_is_there(&name, &version).await? {
-            Some(found) => (found, "is there already"),
-            None => {
-                self.make_document(&name, &version, experiment).await?;
-                let made = self.version_that_is_there(&name, &version).await?;
-                (made.ok_or_else(|| FisError::Template(format!("version {version} of the document {name}")))?, "was made")
-            }
-        };
-        if !found.is_default {
-            let promoted = self.patience.insist(|| async {
-                let call = self.ssm.update_document_default_version().name(&name).document_version(&found.number);
-                call.send().await.map_err(|error| failed("UpdateDocumentDefaultVersion", &name, &error))
-            });
-            promoted.await?;
+    /// The number of a version of the document with this content: the stack's, or one for this run.
+    async fn document(&self, experiment: &Experiment, mark: &Mark) -> Result<(String, String), FisError> {
+        let name = experiment.named("strike");
+        if let Some(number) = self.version_called(&name, &version_name(experiment)).await? {
+            let said = format!("version {number} of the document `{name}` is there already");
+            return Ok((number, said));
         }
-        Ok(format!("version {} of the document `{name}` {made}", found.number))
+        self.make_version(&name, experiment, mark).await?;
+        let made = self.version_called(&name, &mark.version_name()).await?;
+        let number = made.ok_or_else(|| FisError::Template(format!("version {} of the document {name}", mark.version_name())))?;
+        let said = format!("version {number} of the document `{name}` was made");
+        Ok((number, said))
     }
 
-    async fn version_that_is_there(&self, name: &str, version: &str) -> Result<Option<Version>, CallError> {
+    async fn version_called(&self, name: &str, version: &str) -> Result<Option<String>, CallError> {
         let described = self.patience.insist(|| async {
             let described = self.ssm.describe_document().name(name).version_name(version).send().await;
             described.map_err(|error| failed("DescribeDocument", name, &error))
         });
-        Ok(unless_missing(described.await)?.and_then(|found| Version::read(&found)))
+        let described = unless_missing(described.await)?;
+        Ok(described.and_then(|found| found.document()?.document_version().map(str::to_owned)))
     }
 
-    async fn make_document(&self, name: &str, version: &str, experiment: &Experiment) -> Result<(), CallError> {
-        let content = create_document(experiment).get("Content").and_then(Value::as_str).unwrap_or_default().to_owned();
+    async fn make_version(&self, name: &str, experiment: &Experiment, mark: &Mark) -> Result<(), FisError> {
+        let (content, version) = (run_document(experiment, mark), mark.version_name());
+        let tags = mark.tags().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let tags = tags.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| FisError::Template(error.to_string()))?;
         let created = self.patience.insist(|| async {
-            let call = self.ssm.create_document().name(name).version_name(version).content(&content);
+            let call = self.ssm.create_document().name(name).version_name(&version).content(&content).set_tags(Some(tags.clone()));
             let call = call.document_type(DocumentType::Automation).document_format(DocumentFormat::Yaml);
             call.send().await.map_err(|error| failed("CreateDocument", name, &error))
         });
         match created.await {
             Err(error) if error.code == "DocumentAlreadyExists" => (),
-            created => return created.map(drop),
+            created => return Ok(created.map(drop)?),
         }
         let updated = self.patience.insist(|| async {
-            let call = self.ssm.update_document().name(name).version_name(version).content(&content);
+            let call = self.ssm.update_document().name(name).version_name(&version).content(&content);
             let call = call.document_version("$LATEST").document_format(DocumentFormat::Yaml);
             call.send().await.map_err(|error| failed("UpdateDocument", name, &error))
         });
         match updated.await {
             // An earlier call created it, and its answer was lost.
             Err(error) if error.code.starts_with("DuplicateDocument") => Ok(()),
-            updated => updated.map(drop),
-        }
-    }
-
-    async fn template_that_is_there(&self, wish: &Value) -> Result<Option<String>, FisError> {
-        let (mine, mut next) = (tags(wish), None);
-        loop {
-            let listed = self.patience.insist(|| async {
-                let listed = self.fis.list_experiment_templates().set_next_token(next.clone()).send().await;
-                listed.map_err(|error| failed("ListExperimentTemplates", "FIS", &error))
-            });
-            let listed = listed.await?;
-            let same = |there: &HashMap<String, String>| mine.iter().all(|(key, value)| there.get(key) == Some(value));
-            let found = listed.experiment_templates().iter().find(|template| template.tags().is_some_and(same));
-            if let Some(found) = found {
-                return Ok(found.id().map(str::to_owned));
-            }
-            next = listed.next_token;
-            if next.is_none() {
-                return Ok(None);
-            }
+            updated => Ok(updated.map(drop)?),
         }
     }
 
@@ -149,28 +123,15 @@ impl Fis {
         let options = CreateExperimentTemplateExperimentOptionsInput::builder().account_targeting(AccountTargeting::SingleAccount).build();
         let (token, description) = (text(wish, "/clientToken")?, text(wish, "/description")?);
         let (role, stops) = (text(wish, "/roleArn")?, stop_conditions(wish)?);
+        let tags = texts(wish, "/tags")?;
         let made = self.patience.insist(|| async {
             let call = self.fis.create_experiment_template().client_token(&token).description(&description).role_arn(&role);
             let call = call.actions("strike", action.clone()).set_stop_conditions(Some(stops.clone())).log_configuration(log.clone());
-            let call = call.experiment_options(options.clone()).set_tags(Some(tags(wish)));
+            let call = call.experiment_options(options.clone()).set_tags(Some(tags.clone()));
             call.send().await.map_err(|error| failed("CreateExperimentTemplate", &token, &error))
         });
         let id = made.await?.experiment_template.and_then(|template| template.id);
         id.ok_or_else(|| FisError::Template("id".into()))
-    }
-}
-
-/// A version of a document.
-struct Version {
-    number: String,
-    is_default: bool,
-}
-
-impl Version {
-    fn read(described: &DescribeDocumentOutput) -> Option<Self> {
-        let document = described.document()?;
-        let number = document.document_version()?;
-        Some(Self { number: number.to_owned(), is_default: document.default_version() == Some(number) })
     }
 }
 
@@ -190,12 +151,6 @@ fn text(wish: &Value, at: &str) -> Result<String, FisError> {
 fn texts(wish: &Value, at: &str) -> Result<HashMap<String, String>, FisError> {
     let map = wish.pointer(at).and_then(Value::as_object).ok_or_else(|| FisError::Template(at.to_owned()))?;
     Ok(map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect())
-}
-
-fn tags(wish: &Value) -> HashMap<String, String> {
-    let mut tags = texts(wish, "/tags").unwrap_or_default();
-    tags.retain(|key, _| key == "Name" || key == FINGERPRINT);
-    tags
 }
 
 fn stop_conditions(wish: &Value) -> Result<Vec<CreateExperimentTemplateStopConditionInput>, FisError> {

@@ -7,23 +7,25 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use exports::Experiment;
+use exports::{Experiment, Mark};
 use faults::{Entry, Plan};
 use protocol::{Left, chain};
 use tokio::task::JoinSet;
 
+use super::cleaned::Cleaned;
 use super::deployed::{Reach, tell};
 use super::ledgers::Ledgers;
-use super::story::{LOOKS, Story, locked, watch_over};
+use super::story::{LOOKS, Story, Watching, locked};
 use super::{Driver, Failed};
+use crate::alarms::{Alarms, States};
 use crate::arm::{ArmError, Armed, Place};
-use crate::attach;
+use crate::call::CallError;
+use crate::canary;
 use crate::fis::{Actions, Fis, Prepared, Status};
 use crate::function::Function;
-use crate::marker::{Marker, Record, Run, now};
+use crate::marker::{Marker, now};
 use crate::patience::Patience;
 use crate::recover::published;
-use crate::undo::{Proof, remains, undo};
 
 /// A calm within this time before the faults' own end counts as that end.
 const EARLY: Duration = Duration::from_secs(3);
@@ -42,8 +44,9 @@ pub struct Wish {
     pub experiment: Experiment,
     /// The longest time from the start until the faults are in force.
     pub lead: Duration,
-    /// The id of this run; the ledgers contain the automation's id instead.
-    pub run: String,
+    /// The mark of what the run makes for itself. The ledgers contain the automation's id instead of
+    /// the run's.
+    pub mark: Mark,
 }
 
 impl Wish {
@@ -53,7 +56,7 @@ impl Wish {
         self.lead + self.experiment.duration
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         Place::Parameter(self.experiment.plan_parameter())
     }
 }
@@ -82,7 +85,11 @@ pub struct Driven {
     wish: Wish,
     ledgers: Option<Ledgers>,
     before: Vec<Function>,
+    alarms: Alarms,
+    alarms_before: States,
     begun: u64,
+    /// Something may have been made in FIS or Systems Manager.
+    preparing: bool,
     prepared: Option<Prepared>,
     /// The start was requested; FIS may have started it even if no answer came.
     asked: bool,
@@ -93,8 +100,23 @@ pub struct Driven {
 impl Driven {
     /// A driver that has not created or started anything yet.
     pub fn new(reach: Reach, fis: Fis, wish: Wish) -> Self {
-        let (told, before) = (Vec::new(), Vec::new());
-        Self { reach, fis, wish, ledgers: None, before, begun: now(), prepared: None, asked: false, started: None, told }
+        let alarms = Alarms::new(&reach.config, Patience::brief(), &wish.experiment.alarms);
+        let (told, before, alarms_before) = (Vec::new(), Vec::new(), States::new());
+        Self {
+            reach,
+            fis,
+            wish,
+            ledgers: None,
+            before,
+            alarms,
+            alarms_before,
+            begun: now(),
+            preparing: false,
+            prepared: None,
+            asked: false,
+            started: None,
+            told,
+        }
     }
 
     /// Reads the functions before the run, and fails if another run holds one.
@@ -106,13 +128,16 @@ impl Driven {
                 let what = format!("`{}` is held by run {}; `brownout recover --run {1}` lets it go", found.name, record.run);
                 return Err(Failed(what));
             }
+            if let Some(alias) = &function.alias {
+                canary::preview(&self.reach.lambda, &arn, alias).await.map_err(|error| down(&error))?;
+            }
             self.before.push(found);
         }
         Ok(())
     }
 
     async fn dry_run(&self, template: &str) -> Result<(), Failed> {
-        let token = format!("{}-dry", self.wish.run);
+        let token = format!("{}-dry", self.wish.mark.run);
         let id = self.fis.start(template, Actions::Skip, &token).await.map_err(|error| down(&error))?;
         let begun = Instant::now();
         loop {
@@ -134,10 +159,12 @@ impl Driven {
         let Some(prepared) = &self.prepared else { return Err(Failed("nothing is prepared for FIS".into())) };
         self.asked = true;
         let fis = self.fis.with(Patience::brief());
-        let id = fis.start(&prepared.template, Actions::Run, &self.wish.run).await.map_err(|error| down(&error))?;
-        let (story, at) = (Arc::new(Mutex::new(Story::default())), Instant::now());
+        let id = fis.start(&prepared.template, Actions::Run, &self.wish.mark.run).await.map_err(|error| down(&error))?;
+        let (story, at) = (Arc::new(Mutex::new(Story::since(self.alarms_before.clone()))), Instant::now());
         let mut watch = JoinSet::new();
-        let watched = watch_over(self.fis.clone(), self.reach.store.clone(), self.wish.place(), id.clone(), at, Arc::clone(&story));
+        let watching =
+            Watching { fis: self.fis.clone(), store: self.reach.store.clone(), place: self.wish.place(), alarms: self.alarms.at_once() };
+        let watched = watching.over(id.clone(), at, Arc::clone(&story));
         watch.spawn(watched);
         self.started = Some(Started { id, at, story, calmed: false, stopped: false, _watch: watch });
         Ok(())
@@ -186,44 +213,29 @@ impl Driven {
         }
     }
 
-    /// Verifies that nothing is left in a function, and undoes what a failed clean-up left, even if
-    /// another user removed the undo record.
-    async fn prove(&self, before: &Function, function: &exports::Function) -> Result<String, String> {
-        let arn = function.arn.to_string();
-        let found = self.reach.lambda.function_at_last(&arn).await.map_err(|error| chain(&error))?;
-        let (left, known) = match Marker::of(&found) {
-            Marker::Of(record) if record.at >= self.begun => (record.run, None),
-            _ if before.config_sha.is_some() && before.config_sha == found.config_sha => return Ok(Proof::Identical.to_string()),
-            _ => match self.attached(before, function)?.filter(|record| remains(&found, record)) {
-                Some(record) => (record.run.clone(), Some(record)),
-                None => return Ok("nothing of brownout is in it".to_owned()),
-            },
-        };
-        tell(&format!("`{}` was left attached by FIS's document; it is undone now", found.name));
-        let undone = undo(&self.reach.lambda, self.reach.journal.as_ref(), &arn, &left, known.as_ref()).await;
-        undone.map(|proof| proof.to_string()).map_err(|error| chain(&error))
-    }
-
-    /// What the document changes in a function, given its state before.
-    fn attached(&self, before: &Function, function: &exports::Function) -> Result<Option<Record>, String> {
-        let experiment = &self.wish.experiment;
-        let wish = attach::Wish {
-            run: Run::try_from(self.wish.run.clone())?,
-            at: self.begun,
-            until: self.begun,
-            layer: experiment.layer.to_string().try_into()?,
-            plan: self.wish.place().address(),
-            settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            alias: None,
-        };
-        Ok(attach::record_of(before, &wish))
-    }
-
     async fn delete_the_plan(&self) -> Result<(), ArmError> {
         match self.armed(Patience::default()).await? {
             Some(armed) => armed.disarm(self.reach.journal.as_ref()).await,
             None => Ok(()),
         }
+    }
+
+    /// Deletes what this run made in FIS and Systems Manager for itself, and what earlier runs of the
+    /// experiment left there. Returns what may still be there, in words.
+    async fn delete_what_no_run_needs(&self) -> Vec<String> {
+        let found = match self.fis.leftovers(Some(&self.wish.experiment)).await {
+            Ok(found) => found,
+            Err(error) => return vec![format!("what was made for FIS: {}", chain(&error))],
+        };
+        let (own, now) = (&self.wish.mark.run, now());
+        let mut left = Vec::new();
+        for leftover in found.select(|mark| mark.run == *own || mark.until <= now) {
+            match self.fis.delete(&leftover).await {
+                Ok(()) => tell(&format!("{leftover} was deleted")),
+                Err(error) => left.push(format!("{leftover}: {}", chain(&error))),
+            }
+        }
+        left
     }
 
     /// The automation whose plan was seen in force.
@@ -237,7 +249,7 @@ impl Driven {
         Armed::left_by(self.reach.store.with(patience), self.wish.place(), &run).await
     }
 
-    fn tell_the_story(&mut self) {
+    fn tell_the_story(&mut self, alarms_after: &Result<States, CallError>) {
         let Some(started) = &self.started else { return };
         let template = self.prepared.as_ref().map(|prepared| prepared.template.clone()).unwrap_or_default();
         let story = started.story();
@@ -247,8 +259,10 @@ impl Driven {
             |(run, at)| format!("its faults were in force after {} s, by automation `{run}`", at.as_secs()),
         );
         let told = format!("driven by AWS FIS, experiment `{}` of template `{template}`: {}; {struck}", started.id, states.join(", "));
+        let alarms = story.alarms.told(alarms_after);
         drop(story);
         self.told.push(told);
+        self.told.extend(alarms);
     }
 }
 
@@ -273,7 +287,9 @@ fn renamed(mut entry: Entry, automation: &str, run: &str) -> Entry {
 impl Driver for Driven {
     async fn deploy(&mut self) -> Result<(), Failed> {
         self.look_at_functions().await?;
-        let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold()).await.map_err(|error| down(&error))?;
+        self.alarms_before = self.alarms.before().await.map_err(|error| down(&error))?;
+        self.preparing = true;
+        let prepared = self.fis.prepare(&self.wish.experiment, self.wish.hold(), &self.wish.mark).await.map_err(|error| down(&error))?;
         prepared.said.iter().for_each(|line| tell(line));
         self.dry_run(&prepared.template).await?;
         tell("FIS's dry run found nothing wrong");
@@ -297,7 +313,7 @@ impl Driver for Driven {
         let Some(ledgers) = &mut self.ledgers else { return Ok(Vec::new()) };
         let entries = ledgers.new_entries()?;
         let Some(automation) = self.automation() else { return Ok(entries) };
-        Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.run)).collect())
+        Ok(entries.into_iter().map(|entry| renamed(entry, &automation, &self.wish.mark.run)).collect())
     }
 
     fn gaps(&self) -> Vec<String> {
@@ -341,10 +357,14 @@ impl Driver for Driven {
         if self.asked && self.started.is_none() {
             what.push("FIS was asked to start an experiment and never answered: look for it in its console".to_owned());
         }
-        what.extend(self.see_it_end().await);
+        let goes_on = self.see_it_end().await;
+        // A document that may still be executed is left to `brownout recover`.
+        let is_over = goes_on.is_none() && (!self.asked || self.started.is_some());
+        what.extend(goes_on);
         let mut command = "brownout recover".to_owned();
+        let cleaned = Cleaned { reach: &self.reach, wish: &self.wish, begun: self.begun };
         for (before, function) in self.before.iter().zip(&self.wish.experiment.functions) {
-            match self.prove(before, function).await {
+            match cleaned.prove(before, function).await {
                 Ok(proof) => tell(&format!("`{}` is as it was: {proof}", before.name)),
                 Err(error) => what.push(format!("function {}: {error}", before.name)),
             }
@@ -356,7 +376,11 @@ impl Driver for Driven {
         if let Err(error) = self.delete_the_plan().await {
             what.push(format!("the plan: {}", chain(&error)));
         }
-        self.tell_the_story();
+        if self.preparing && is_over {
+            what.extend(self.delete_what_no_run_needs().await);
+        }
+        let alarms = self.alarms.states().await;
+        self.tell_the_story(&alarms);
         if let Some(run) = self.automation() {
             command = format!("brownout recover --run {run}");
         }

@@ -6,6 +6,7 @@ use protocol::Left;
 
 mod arming;
 mod attached;
+mod cleaned;
 pub mod deployed;
 pub mod driven;
 mod ledgers;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::alarms::{Alarms, States, Watched};
 use crate::arm::Place;
 use crate::fis::{Fis, Seen, Status};
 
@@ -16,9 +17,16 @@ pub(super) struct Story {
     pub(super) states: Vec<(Duration, Seen)>,
     /// The automation whose plan is in force, and when that was seen.
     pub(super) automation: Option<(String, Duration)>,
+    /// What its stop alarms did.
+    pub(super) alarms: Watched,
 }
 
 impl Story {
+    /// The history of an experiment before which the alarms had these states.
+    pub(super) fn since(alarms: States) -> Self {
+        Self { alarms: Watched::since(alarms), ..Self::default() }
+    }
+
     pub(super) fn saw(&mut self, at: Duration, seen: Seen) {
         if self.states.last().is_none_or(|(_, last)| *last != seen) {
             self.states.push((at, seen));
@@ -42,26 +50,44 @@ pub(super) fn locked(story: &Mutex<Story>) -> MutexGuard<'_, Story> {
     story.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Watches the experiment and the plan that its document writes, until the experiment has ended.
-/// After a failed look, the next one catches up.
-pub(super) async fn watch_over(fis: Fis, store: crate::arm::Store, place: Place, id: String, from: Instant, story: Arc<Mutex<Story>>) {
-    loop {
-        let seen = fis.look(&id).await;
-        let in_force = store.plan(&place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
-        {
-            let mut story = locked(&story);
-            let at = from.elapsed();
-            if let Some(plan) = in_force {
-                story.automation.get_or_insert((plan.run, at));
+/// What an experiment is watched with.
+pub(super) struct Watching {
+    /// FIS, which tells the experiment's state.
+    pub(super) fis: Fis,
+    /// Where the plan is read.
+    pub(super) store: crate::arm::Store,
+    /// Where the document writes its plan.
+    pub(super) place: Place,
+    /// The stop alarms.
+    pub(super) alarms: Alarms,
+}
+
+impl Watching {
+    /// Watches the experiment, the plan that its document writes and its alarms, until the experiment
+    /// has ended. After a failed look, the next one catches up.
+    pub(super) async fn over(self, id: String, from: Instant, story: Arc<Mutex<Story>>) {
+        loop {
+            let seen = self.fis.look(&id).await;
+            let in_force = self.store.plan(&self.place).await.ok().flatten().filter(|plan| !plan.faults.is_empty());
+            let alarms = self.alarms.states().await;
+            {
+                let mut story = locked(&story);
+                let at = from.elapsed();
+                if let Ok(alarms) = alarms {
+                    story.alarms.saw(at, &alarms);
+                }
+                if let Some(plan) = in_force {
+                    story.automation.get_or_insert((plan.run, at));
+                }
+                if let Ok(seen) = seen {
+                    story.saw(at, seen);
+                }
+                if story.status().is_end() {
+                    return;
+                }
             }
-            if let Ok(seen) = seen {
-                story.saw(at, seen);
-            }
-            if story.status().is_end() {
-                return;
-            }
+            tokio::time::sleep(LOOKS).await;
         }
-        tokio::time::sleep(LOOKS).await;
     }
 }
 

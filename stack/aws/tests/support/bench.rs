@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws::{Lambda, Patience};
 use aws_sdk_lambda::config::{Credentials, Region};
-use control_plane::{Configuration, ControlPlane, Function, Scripted, Settling};
+use control_plane::{Alias, Configuration, ControlPlane, Function, Publishing, Scripted, Settling};
 use exports::Experiment;
 use serde_json::Value;
 
@@ -14,6 +14,9 @@ use crate::example;
 
 pub const RUN: &str = "11111111-2222-3333-4444-555555555555";
 pub const NAMES: [&str; 2] = ["authorizer", "appointments"];
+
+/// The function whose callers use an alias.
+pub const SHARED: &str = "appointments";
 
 pub struct Bench {
     pub runtime: tokio::runtime::Runtime,
@@ -60,11 +63,16 @@ impl Bench {
     /// Resets everything to before the run, with no accident planned.
     pub fn reset(&mut self) {
         let settling = Settling { looks: 1, next_fails: None };
-        let mut plane = ControlPlane { settling, ..ControlPlane::default() };
+        let publishing = Publishing { looks: 2, propagation_ms: 0 };
+        let mut plane = ControlPlane { settling, publishing, ..ControlPlane::default() };
         plane.layers.insert(self.experiment.layer.to_string(), vec!["x86_64".into()]);
         for name in NAMES {
             plane.add(Function { tags: [("brownout".into(), "allowed".into())].into(), ..Function::new(before(name)) });
         }
+        let shared = plane.functions.get_mut(SHARED).unwrap();
+        shared.versions.insert(1, Configuration { version: "1".into(), ..shared.latest.clone() });
+        shared.last_version = 1;
+        shared.aliases.insert("live".into(), Alias::new("1"));
         *self.plane() = Scripted { plane, ..Scripted::default() };
         self.put(&self.experiment.faults_parameter(), &self.experiment.plan.to_json());
         self.host.plans();
@@ -107,6 +115,14 @@ impl Bench {
                 dirt.push(format!("{name}: {:?} {:?}", found.layers, found.variables));
             }
         }
+        let shared = self.plane().plane.functions[SHARED].clone();
+        let alias = &shared.aliases["live"];
+        if (alias.version.as_str(), alias.weights.len()) != ("1", 0) {
+            dirt.push(format!("{SHARED}: {alias:?}"));
+        }
+        // A version that another user published keeps the layer.
+        let ours = shared.versions.iter().filter(|(_, version)| version.description.starts_with("brownout"));
+        dirt.extend(ours.map(|(number, _)| format!("{SHARED}: version {number}")));
         dirt.extend(self.plan().map(|plan| format!("the plan is there: {plan}")));
         dirt
     }
@@ -119,7 +135,7 @@ impl Bench {
             .credentials_provider(Credentials::new("test", "test", None, None, "test"));
         let pause = Duration::from_millis(1);
         let patience = Patience { total: Duration::from_secs(10), first: pause, most: pause };
-        Lambda::new(&self.runtime.block_on(config.load()), patience)
+        Lambda::new(&self.runtime.block_on(config.load()), patience).with_grace(Duration::ZERO)
     }
 
     /// Removes every step that undoes, so that a test can see the state before.

@@ -11,6 +11,8 @@ def attach(events, context):
         insist(lambda: attach_one(cloud, name, events), name, deadline)
     for name in events["Functions"]:
         insist(lambda: ready(cloud, name), name, deadline)
+    if "Aliases" in events:
+        share(cloud, events, deadline)
     return {"Attached": len(events["Functions"])}
 
 
@@ -45,6 +47,8 @@ def fit(cloud, name, events, architectures):
     try:
         found, variables, layers = look(cloud, name)
         tags = cloud.list_tags(Resource=name).get("Tags", {})
+        if name in events.get("Aliases", {}):
+            fit_to_share(cloud, name, events, found)
     except (ClientError, BotoCoreError) as error:
         if may_pass(error):
             return False
@@ -88,6 +92,8 @@ def attach_one(cloud, name, events):
         undo = {"run": events["Run"], "at": at, "until": at + int(events["LastsSeconds"]), "set": ours, "before": before}
         if "ConfigSha256" in found:
             undo["sha"] = found["ConfigSha256"]
+        if name in events.get("Aliases", {}):
+            undo["alias"] = events["Aliases"][name]
         if events["Layer"] not in layers:
             undo["layer"] = events["Layer"]
             layers.append(events["Layer"])

@@ -1,11 +1,26 @@
 //! The experiment that the tests export.
 
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
 use std::time::Duration;
 
-use faults::{Plan, Trigger};
+use faults::{Place, Plan, Trigger};
 
 use exports::alarms::{Alarm, Metric};
-use exports::{Experiment, Function};
+use exports::{Experiment, Function, GameDay};
+
+/// The example, and after five minutes slow appointments with an alarm of their own.
+pub fn game_day() -> GameDay {
+    let mut second = Experiment {
+        name: "slow-appointments".into(),
+        question: "Does the clinic keep answering while appointments are slow?".into(),
+        ..experiment()
+    };
+    let fault = &mut second.plan.faults[0];
+    (fault.name, fault.place) = ("appointments-latency".into(), Place::Function("appointments".into()));
+    second.alarms.push(Alarm { arn: second.alarms[0].arn.replace("clinic", "appointments"), ..second.alarms[0].clone() });
+    GameDay { name: "clinic".into(), experiments: vec![experiment(), second], wait: Duration::from_secs(300) }
+}
 
 /// A slow authorizer in front of appointments, with an alarm on the callers' latency.
 pub fn experiment() -> Experiment {
@@ -43,5 +58,7 @@ pub fn experiment() -> Experiment {
             metric: Metric::GatewayLatency,
             function: None,
         }],
+        alias_thousandths: 100,
+        alias_grace: Duration::from_secs(60),
     }
 }

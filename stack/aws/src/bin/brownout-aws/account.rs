@@ -13,17 +13,18 @@ use aws::targets::Driver;
 use aws::targets::deployed::{Deployed, Function, Reach};
 use aws::targets::driven::{Driven, Wish};
 use aws::{Lambda, Patience};
+use exports::Mark;
 use protocol::{AwsPlan, Via, chain};
 
-/// The attach parameters of `function`.
-fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attach::Wish, String> {
+/// The attach parameters of `function`, for a plan in this parameter.
+fn wish(plan: &AwsPlan, run: &Run, parameter: String, function: &exports::Function) -> Result<attach::Wish, String> {
     let (experiment, at) = (&plan.experiment, now());
     Ok(attach::Wish {
         run: run.clone(),
         at,
         until: at + plan.longest.as_secs(),
         layer: Layer::try_from(experiment.layer.to_string())?,
-        plan: Place::Parameter(experiment.plan_parameter_of(run.name())).address(),
+        plan: Place::Parameter(parameter).address(),
         settings: experiment.settings(function).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         alias: function.alias.clone(),
     })
@@ -33,9 +34,13 @@ fn wish(plan: &AwsPlan, run: &Run, function: &exports::Function) -> Result<attac
 ///
 /// # Errors
 /// If the layer's ARN is invalid.
-pub fn wishes(plan: &AwsPlan, run: &Run) -> Result<Vec<Function>, String> {
+pub fn wishes(plan: &AwsPlan, run: &Run, via: Via) -> Result<Vec<Function>, String> {
+    let parameter = || match via {
+        Via::Plan => plan.experiment.plan_parameter_of(run.name()),
+        Via::Fis => plan.experiment.plan_parameter(),
+    };
     let attached = |function: &exports::Function| {
-        let (wish, alias_thousandths) = (wish(plan, run, function)?, plan.alias_thousandths);
+        let (wish, alias_thousandths) = (wish(plan, run, parameter(), function)?, plan.experiment.alias_thousandths);
         Ok(Function { arn: function.arn.to_string(), name: function.name().to_owned(), wish, alias_thousandths })
     };
     plan.experiment.functions.iter().map(attached).collect()
@@ -67,7 +72,7 @@ pub async fn allowed(lambda: &Lambda, plan: &AwsPlan, yes: bool) -> Result<(), B
 async fn reach(run: &protocol::Run) -> Result<Reach, Box<dyn Error>> {
     let plan = &run.plan;
     let config = aws::config(Some(&plan.experiment.layer.region)).await;
-    let lambda = Lambda::new(&config, Patience::default()).with_grace(plan.alias_grace);
+    let lambda = Lambda::new(&config, Patience::default()).with_grace(plan.experiment.alias_grace);
     allowed(&lambda, plan, run.yes).await?;
     let journal = journal::File::open(&run.folder.join("journal.ndjson")).map_err(|error| chain(&error))?;
     let (store, lag) = (Store::new(&config, Patience::default()), plan.ledger_lag);
@@ -83,12 +88,13 @@ pub async fn driver(run: &protocol::Run) -> Result<Box<dyn Driver>, Box<dyn Erro
     Ok(match run.via {
         Via::Plan => {
             let place = Place::Parameter(plan.experiment.plan_parameter_of(name.name()));
-            let functions = wishes(plan, &name)?;
+            let functions = wishes(plan, &name, Via::Plan)?;
             Box::new(Deployed::new(reach, name, place, functions))
         }
         Via::Fis => {
             let fis = Fis::new(&reach.config, Patience::default());
-            let wish = Wish { experiment: plan.experiment.clone(), lead: plan.fis_lead, run: run.run.clone() };
+            let mark = Mark { run: run.run.clone(), until: now() + plan.longest.as_secs() };
+            let wish = Wish { experiment: plan.experiment.clone(), lead: plan.fis_lead, mark };
             Box::new(Driven::new(reach, fis, wish))
         }
     })

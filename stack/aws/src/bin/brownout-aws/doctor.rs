@@ -9,7 +9,7 @@ use aws::marker::Run;
 use aws::targets::deployed;
 use aws::{Lambda, Patience, canary};
 use faults::plan::READ_EVERY;
-use protocol::{AwsPlan, Finding, chain};
+use protocol::{AwsPlan, Finding, Via, chain};
 
 use crate::{COULD_NOT_RUN, account};
 
@@ -51,7 +51,7 @@ async fn look(plan: &AwsPlan, findings: &mut Vec<Finding>) {
         Err(error) => findings.push(Finding::Fail { what: chain(&error), cure: RIGHTS.to_owned() }),
     }
     findings.push(reads(plan));
-    let wishes = Run::try_from(RUN.to_owned()).and_then(|run| account::wishes(plan, &run));
+    let wishes = Run::try_from(RUN.to_owned()).and_then(|run| account::wishes(plan, &run, Via::Plan));
     for wished in wishes.unwrap_or_default() {
         let found = function(&lambda, &wished).await;
         findings.extend(found.unwrap_or_else(|error| {

@@ -23,6 +23,7 @@ macro_rules! complain {
 }
 
 mod account;
+mod calls;
 mod doctor;
 mod plan;
 mod recover;
@@ -83,8 +84,6 @@ mod tests {
     pub fn plan() -> AwsPlan {
         AwsPlan {
             experiment: crate::example::experiment(),
-            alias_thousandths: 100,
-            alias_grace: Duration::ZERO,
             ledger_lag: Duration::from_secs(10),
             fis_lead: Duration::from_secs(60),
             length: Duration::from_secs(300),

@@ -1,4 +1,4 @@
-//! `brownout plan`: what `run --target aws` would change and call, from the same decisions,
+//! `brownout plan`: what a run would change and call, from the same decisions,
 //! read-only. It never shows the value of a variable.
 
 use std::error::Error;
@@ -9,9 +9,9 @@ use aws::function::{Function, Readable};
 use aws::marker::{Record, Run};
 use aws::targets::deployed;
 use aws::{Lambda, Patience};
-use faults::time::Time;
-use protocol::{AwsPlan, chain};
+use protocol::{Preview, chain};
 
+use crate::calls::calls;
 use crate::{COULD_NOT_RUN, account};
 
 /// A stand-in for the run's name, which is known only once it begins.
@@ -21,8 +21,8 @@ const RUN: &str = "plan-only";
 ///
 /// # Errors
 /// If the account cannot be read.
-pub async fn plan(plan: &AwsPlan) -> Result<u8, Box<dyn Error>> {
-    let (text, complaints) = read(plan).await?;
+pub async fn plan(preview: &Preview) -> Result<u8, Box<dyn Error>> {
+    let (text, complaints) = read(preview).await?;
     say!("{}", text.trim_end());
     if complaints > 0 {
         complain!("error: {complaints} in the way; nothing was touched");
@@ -31,7 +31,7 @@ pub async fn plan(plan: &AwsPlan) -> Result<u8, Box<dyn Error>> {
     Ok(0)
 }
 
-async fn read(plan: &AwsPlan) -> Result<(String, usize), Box<dyn Error>> {
+async fn read(Preview { plan, via }: &Preview) -> Result<(String, usize), Box<dyn Error>> {
     let experiment = &plan.experiment;
     let lambda = Lambda::new(&aws::config(Some(&experiment.layer.region)).await, Patience::default());
     let mut out = format!("{}\n\nin account {}, Region {}:\n", experiment.question, experiment.layer.account, experiment.layer.region);
@@ -40,11 +40,11 @@ async fn read(plan: &AwsPlan) -> Result<(String, usize), Box<dyn Error>> {
         let _ = writeln!(out, "  not allowed: {error}");
         complaints += 1;
     }
-    for wished in account::wishes(plan, &Run::try_from(RUN.to_owned())?)? {
+    for wished in account::wishes(plan, &Run::try_from(RUN.to_owned())?, *via)? {
         let (function, step) = preview(&lambda, &wished.arn, &wished.wish).await.map_err(|error| chain(&error))?;
         complaints += told(&mut out, &wished, &function, step);
     }
-    calls(&mut out, plan);
+    out.push_str(&calls(plan, *via));
     Ok((out, complaints))
 }
 
@@ -88,26 +88,4 @@ fn difference(out: &mut String, function: &Function, update: &Update, record: &R
         let _ = writeln!(out, "    variables  {sign} {name}={value}");
     }
     out.push_str("    variables  + BROWNOUT_UNDO (the way back)\n");
-}
-
-fn calls(out: &mut String, plan: &AwsPlan) {
-    let experiment = &plan.experiment;
-    let count = experiment.functions.len();
-    let renewals = experiment.duration.as_secs() / 15 + 1;
-    let parameter = experiment.plan_parameter_of("<run>");
-    let _ = write!(
-        out,
-        "\ncalls, in this order:\n  \
-         {count} x ListTags, GetLayerVersion, GetFunctionCodeSigningConfig, GetFunctionConcurrency, GetFunctionConfiguration\n  \
-         {count} x UpdateFunctionConfiguration (attach): new environments start, and the layer lies idle\n  \
-         {} x PutParameter {parameter} (calm, strike, renew, calm), and GetParameter every 2 s: who deletes or replaces it stops the faults\n  \
-         FilterLogEvents of the functions' log groups every 2 s\n  \
-         {count} x UpdateFunctionConfiguration (detach), then GetFunctionConfiguration until it is as it was\n  \
-         {count} x ListVersionsByFunction: what was deployed meanwhile is named\n  \
-         1 x DeleteParameter {parameter}\n\
-         `brownout export iam-policy` writes down who may do that, and that the functions may read the parameter.\n\
-         It takes about {} and two updates of up to a minute; a fault ends 60 s after the last renewal whatever becomes of this machine.\n",
-        renewals + 3,
-        Time::from(plan.length),
-    );
 }

@@ -4,6 +4,7 @@
 use std::error::Error;
 
 use aws::arm::{ArmError, Place, Store};
+use aws::fis::Fis;
 use aws::journal::{self, Entry, File};
 use aws::marker::{Run, now};
 use aws::recover::{Found, Recovered, Which, list, recover as take_out};
@@ -18,31 +19,62 @@ use reports::Verdict;
 pub async fn recover(task: &Recover) -> Result<u8, Box<dyn Error>> {
     let config = aws::config(task.region.as_deref()).await;
     let (lambda, store) = (Lambda::new(&config, Patience::default()), Store::new(&config, Patience::default()));
-    if task.list { tell(&list(&lambda).await.map_err(|error| chain(&error))?) } else { undo(&lambda, &store, task).await }
+    let fis = Fis::new(&config, Patience::default());
+    if task.list { tell(&lambda, &fis).await } else { undo(&lambda, &store, &fis, task).await }
 }
 
-fn tell(found: &[Found]) -> Result<u8, Box<dyn Error>> {
+async fn tell(lambda: &Lambda, fis: &Fis) -> Result<u8, Box<dyn Error>> {
+    let found = list(lambda).await.map_err(|error| chain(&error))?;
     if found.is_empty() {
         say!("nothing of brownout is in any function");
     }
     let now = now();
-    for found in found {
+    for found in &found {
         let Found { function, version, record, .. } = found;
         if let Some(published) = found.published() {
             say!("{published}");
             continue;
         }
         match record {
-            Some(record) if record.is_over(now) => {
-                say!("{function} {version}: run {}, over: `brownout recover` takes it out", record.run)
-            }
-            Some(record) => {
-                say!("{function} {version}: run {}, for another {} s at most", record.run, record.until.saturating_sub(now))
-            }
+            Some(record) => say!("{function} {version}: {}", needed(record.run.name(), record.until, now)),
             None => say!("{function} {version}: a `BROWNOUT_UNDO` that is not understood; `--journal` may help"),
         }
     }
+    for leftover in fis.leftovers(None).await.map_err(|error| chain(&error))?.select(|_| true) {
+        say!("{leftover}: {}", needed(&leftover.mark.run, leftover.mark.until, now));
+    }
     Ok(0)
+}
+
+/// Whose it is, and for how long.
+fn needed(run: &str, until: u64, now: u64) -> String {
+    match until.saturating_sub(now) {
+        0 => format!("run {run}, over: `brownout recover` takes it out"),
+        rest => format!("run {run}, for another {rest} s at most"),
+    }
+}
+
+/// Deletes what runs made in FIS and Systems Manager for themselves; the exit code is 6 if something
+/// may be left.
+async fn delete_made(fis: &Fis, which: &Which) -> (usize, u8) {
+    let found = match fis.leftovers(None).await {
+        Ok(found) => found.select(|mark| which.selects(&mark.run, mark.until)),
+        Err(error) => {
+            complain!("error: what runs made for FIS may still be there: {}", chain(&error));
+            return (0, Verdict::NotRestored.exit_code());
+        }
+    };
+    let mut code = 0;
+    for leftover in &found {
+        match fis.delete(leftover).await {
+            Ok(()) => say!("{leftover}: run {} is out: it was deleted", leftover.mark.run),
+            Err(error) => {
+                complain!("error: {leftover}: {}", chain(&error));
+                code = Verdict::NotRestored.exit_code();
+            }
+        }
+    }
+    (found.len(), code)
 }
 
 /// Deletes the plan that a run left, if there is one.
@@ -51,7 +83,7 @@ async fn delete(store: &Store, journal: &File, plan: Option<&str>, run: &Run) ->
     store.clear_of(journal, &place, run.name()).await
 }
 
-async fn undo(lambda: &Lambda, store: &Store, task: &Recover) -> Result<u8, Box<dyn Error>> {
+async fn undo(lambda: &Lambda, store: &Store, fis: &Fis, task: &Recover) -> Result<u8, Box<dyn Error>> {
     let which = match &task.which {
         protocol::Which::Over => Which::Over(now()),
         protocol::Which::Of(run) => Which::Of(Run::try_from(run.clone())?),
@@ -66,10 +98,10 @@ async fn undo(lambda: &Lambda, store: &Store, task: &Recover) -> Result<u8, Box<
     };
     let journal = journal.map_err(|error| chain(&error))?;
     let recovered = take_out(lambda, &journal, &which, &noted).await.map_err(|error| chain(&error))?;
-    if recovered.is_empty() {
+    let (made, mut code) = delete_made(fis, &which).await;
+    if recovered.is_empty() && made == 0 {
         say!("there was nothing to take out");
     }
-    let mut code = 0;
     for Recovered { function, version, run, plan, result } in recovered {
         if let Err(error) = delete(store, &journal, plan.as_deref(), &run).await {
             complain!("error: the plan of run {run} may still be there, without effect: {}", chain(&error));
