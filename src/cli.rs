@@ -333,7 +333,7 @@ pub struct Up {
     /// Started by a harness: `stop` on standard input takes the stack down; when standard input ends, the stack waits this long and goes
     #[arg(long, hide = true, value_name = "TIME")]
     pub harness: Option<Time>,
-    /// Leave out the data that exists before the first request, as a stack on AWS is without `seed`; devices need certificates
+    /// Leave out the rows and users that exist before the first request, as a stack on AWS is without `seed`; devices need certificates
     #[arg(long, hide = true)]
     pub unseeded: bool,
     /// The stack's mark

@@ -76,7 +76,8 @@ fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
     let loads = loads.map_err(|error| error.to_string())?;
     let mut deployment = systems::deployment(loads.iter().map(AsRef::as_ref), &setup);
     if arguments.unseeded {
-        deployment.seed = Seed::default();
+        // A template declares its policies itself.
+        deployment.seed = Seed { policies: std::mem::take(&mut deployment.seed.policies), ..Seed::default() };
         deployment.things = Some(Vec::new());
     }
     deployment.warm.values_mut().for_each(|environments| *environments = arguments.sign_ins_at_once);

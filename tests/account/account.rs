@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use control_plane::{Configuration, ControlPlane, Function, Publishing, Scripted, Settling, Stack, UserPool};
+use control_plane::{Configuration, ControlPlane, Function, PolicyStore, Publishing, Scripted, Settling, Stack, UserPool};
 use run_folder::{Addresses, RunFolder};
 
 use crate::support::{BROWNOUT, Outcome, within};
@@ -120,6 +120,8 @@ fn plane(addresses: &Addresses, templates: &[&str]) -> ControlPlane {
         let clients = [&pool.other_client_id, &pool.client_id].map(Clone::clone).into();
         plane.pools.insert(pool.id.clone(), UserPool { name: pool.name.clone(), clients });
     }
+    let stores = resources.iter().filter(|(_, kind, _)| kind == "AWS::VerifiedPermissions::PolicyStore");
+    plane.stores = stores.map(|(_, _, id)| (id.clone(), PolicyStore::default())).collect();
     let resources: Vec<_> =
         resources.iter().map(|(logical, kind, physical)| (logical.as_str(), kind.as_str(), physical.as_str())).collect();
     plane.stacks.push(Stack::new(STACK, &resources));

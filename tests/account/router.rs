@@ -13,7 +13,7 @@ use run_folder::Addresses;
 use tokio::net::{TcpListener, TcpStream};
 
 /// The services of the local stack, by the prefix of `X-Amz-Target`; everything else that is called is of the control plane.
-const SERVICES: [&str; 3] = ["AWSCognitoIdentityProviderService.", "DynamoDB_20120810.", "VerifiedPermissions."];
+const SERVICES: [&str; 2] = ["AWSCognitoIdentityProviderService.", "DynamoDB_20120810."];
 
 /// What the control plane tells of the pools that a stack declares.
 const OF_THE_PLANE: [&str; 2] = [".DescribeUserPool", ".ListUserPoolClients"];
