@@ -126,7 +126,7 @@ fn describe_alarms(wish: &Value) -> Need {
         true => vec!["*".to_owned()],
         false => texts("AlarmNames").map(alarm_arn).collect(),
     };
-    Need { action: "cloudwatch:DescribeAlarms", resources, context: Vec::new() }
+    Need { action: "cloudwatch:DescribeAlarms".into(), resources, context: Vec::new() }
 }
 
 fn functions(request: &Request<'_>, rest: &[&str], wish: &Value) -> Vec<Need> {
