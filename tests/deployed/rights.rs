@@ -33,7 +33,7 @@ fn needless(cloud: &Cloud, key: &str) -> Vec<String> {
 
 /// `plan` has named every call of the run, and of FIS's document, in the order of first use.
 fn assert_told(cloud: &Cloud) {
-    let used = |key: &str| cloud.plane().lock().unwrap().plane.rights.used(key);
+    let used = |key: &str| -> Vec<String> { cloud.plane().lock().unwrap().plane.rights.used(key).into_iter().map(str::to_owned).collect() };
     let (by_brownout, by_the_document) = (used(cloud::KEY), used("automation"));
     // `plan` looks at more than a run that FIS drives; what it needs is in the other policy.
     let rights = std::mem::take(&mut cloud.plane().lock().unwrap().plane.rights);
@@ -45,8 +45,8 @@ fn assert_told(cloud: &Cloud) {
     for (actor, used) in [("  brownout ", by_brownout), ("  document ", by_the_document)] {
         let text: String = said.lines().filter(|line| line.starts_with(actor)).collect();
         // One action may be allowed by two statements.
-        let (mut last, mut seen) = (0, std::collections::BTreeSet::from(rights));
-        for action in used.into_iter().filter(|action| seen.insert(*action)) {
+        let (mut last, mut seen) = (0, std::collections::BTreeSet::from(rights.map(str::to_owned)));
+        for action in used.into_iter().filter(|action| seen.insert(action.clone())) {
             let at = text.find(action.split_once(':').unwrap().1).unwrap_or_else(|| panic!("{action} is not in {text}"));
             assert!(at >= last, "{action} comes earlier in {text}");
             last = at;
@@ -74,7 +74,7 @@ fn leave_a_template(cloud: &Cloud) {
 /// Makes a call as another user.
 fn create(cloud: &Cloud, target: Option<&str>, path: &str, body: &Value) {
     let body = body.to_string();
-    let request = Request { method: "POST", path, query: "", target, caller: None, body: body.as_bytes() };
+    let request = Request { method: "POST", path, query: "", target, principal: None, caller: None, body: body.as_bytes() };
     assert_eq!(control_plane::answer(&mut cloud.plane().lock().unwrap().plane, &request).status, 200, "{body}");
 }
 

@@ -40,7 +40,7 @@ fn deploy(plane: &Mutex<Scripted>, experiment: &Experiment) {
         (Some("AmazonSSM.CreateDocument"), "/", json),
         (None, "/experimentTemplates", exports::experiment_template(experiment).to_string()),
     ] {
-        let request = Request { method: "POST", path, query: "", target, caller: None, body: body.as_bytes() };
+        let request = Request { method: "POST", path, query: "", target, principal: None, caller: None, body: body.as_bytes() };
         assert_eq!(control_plane::answer(plane, &request).status, 200);
     }
 }

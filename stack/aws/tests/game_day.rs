@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 /// Makes a call, which must succeed.
 fn call(bench: &Bench, target: Option<&str>, path: &str, body: &Value) -> Value {
     let body = body.to_string();
-    let request = Request { method: "POST", path, query: "", target, caller: None, body: body.as_bytes() };
+    let request = Request { method: "POST", path, query: "", target, principal: None, caller: None, body: body.as_bytes() };
     let answer = control_plane::answer(&mut bench.plane().plane, &request);
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     answer.body

@@ -15,7 +15,8 @@ fn plane() -> ControlPlane {
 /// The status and the XML of a call.
 fn call(plane: &mut ControlPlane, operation: &str, more: &str) -> (u16, String) {
     let body = format!("Action={operation}&Version=2010-05-15{more}");
-    let request = Request { method: "POST", path: "/", query: "", target: None, caller: Some("user"), body: body.as_bytes() };
+    let request =
+        Request { method: "POST", path: "/", query: "", target: None, principal: None, caller: Some("user"), body: body.as_bytes() };
     let answered = answer(plane, &request);
     (answered.status, answered.written(&request).1)
 }

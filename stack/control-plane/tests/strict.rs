@@ -239,7 +239,10 @@ fn the_default_version_of_a_document_cannot_be_deleted_alone_and_numbers_are_not
     let mut plane = plane();
     let mut ssm = |operation: &str, body: Value| {
         let (target, body) = (format!("AmazonSSM.{operation}"), body.to_string());
-        answer(&mut plane, &Request { method: "POST", path: "/", query: "", target: Some(&target), caller: None, body: body.as_bytes() })
+        answer(
+            &mut plane,
+            &Request { method: "POST", path: "/", query: "", target: Some(&target), principal: None, caller: None, body: body.as_bytes() },
+        )
     };
     let version = |name: &str| json!({"Name": "d", "Content": name, "VersionName": name, "DocumentVersion": "$LATEST"});
     assert_eq!(ssm("CreateDocument", version("one")).status, 200);
@@ -263,7 +266,7 @@ fn composite_alarms_are_told_only_to_a_caller_who_asks_for_them() {
     let target = Some("GraniteServiceVersion20100801.DescribeAlarms");
     let mut told = |types: Value| {
         let body = json!({"AlarmNames": ["metric", "composite", "missing"], "AlarmTypes": types}).to_string();
-        let request = Request { method: "POST", path: "/", query: "", target, caller: None, body: body.as_bytes() };
+        let request = Request { method: "POST", path: "/", query: "", target, principal: None, caller: None, body: body.as_bytes() };
         let found = answer(&mut plane, &request).body;
         ["MetricAlarms", "CompositeAlarms"].map(|key| found[key].as_array().unwrap().len())
     };

@@ -118,6 +118,7 @@ impl Account {
                 ..Blueprint::default()
             },
             invoke: stack::invoke::LateInvoke::default(),
+            secured: None,
             compressed: Compressed::default(),
             sightings: Sightings::channel().0,
             plan: run.plan(),
