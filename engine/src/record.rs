@@ -263,6 +263,10 @@ mod tests {
     struct Endless(Vec<(Option<String>, Duration)>);
 
     impl Invariant for Endless {
+        fn by_answers_alone(&mut self) -> Vec<&'static str> {
+            Vec::new()
+        }
+
         fn rules(&self) -> Vec<(&'static str, &'static str)> {
             Vec::new()
         }
