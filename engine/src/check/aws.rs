@@ -47,7 +47,7 @@ impl Check<'_> {
         if aws.stack.is_some() && file.systems.is_empty() {
             self.missing(span.clone(), "a `stack` needs `systems`: what is sent, and what must hold");
         }
-        let layer = aws.layer.as_ref().filter(|_| aws.stack.is_some());
+        let layer = aws.layer.as_ref().filter(|_| by_arn(file).is_none());
         NamedStack { name: aws.stack.clone(), layer: layer.and_then(|layer| self.arn(span, layer)), how }
     }
 
@@ -161,10 +161,13 @@ impl Check<'_> {
     }
 }
 
-/// The section `[aws]` of an experiment on functions by their ARNs, and where it is.
+/// The section `[aws]` of an experiment on functions by their ARNs, and where it is; with `systems`
+/// and without such functions it is on a stack, which `--stack` names.
 pub(super) fn by_arn(file: &File) -> Option<(Range<usize>, &Aws)> {
-    let aws = file.aws.as_ref()?;
-    aws.get_ref().stack.is_none().then(|| (aws.span(), aws.get_ref()))
+    let spanned = file.aws.as_ref()?;
+    let aws = spanned.get_ref();
+    let is_by_arn = aws.stack.is_none() && (file.systems.is_empty() || !aws.function.is_empty());
+    is_by_arn.then(|| (spanned.span(), aws))
 }
 
 /// The section's position, for complaints about all of it.

@@ -3,6 +3,7 @@
 //! expired already.
 
 mod admin;
+mod group_calls;
 pub mod groups;
 pub mod keys;
 pub mod pool;
