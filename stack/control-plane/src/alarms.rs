@@ -6,15 +6,6 @@ use crate::answer::Answer;
 use crate::arn::{ACCOUNT, REGION};
 use crate::state::ControlPlane;
 
-/// One alarm.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alarm {
-    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
-    pub state: &'static str,
-    /// Whether its rule is about other alarms.
-    pub is_composite: bool,
-}
-
 /// The ARN of the alarm with this name.
 pub(crate) fn alarm_arn(name: &str) -> String {
     format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")

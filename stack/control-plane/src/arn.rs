@@ -19,3 +19,9 @@ pub(crate) fn names(named: &str) -> (String, Option<String>) {
         None => (rest.to_owned(), None),
     }
 }
+
+/// The ARN of a version of a layer, from its name or ARN and its number.
+pub(crate) fn layer_arn(name: &str, number: &str) -> String {
+    let stem = if name.starts_with("arn:") { name.to_owned() } else { arn_of("").replace("function:", &format!("layer:{name}")) };
+    format!("{stem}:{number}")
+}

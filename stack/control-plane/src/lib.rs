@@ -4,6 +4,7 @@
 //! is a deterministic state without a clock or a socket, so that a test can drive it through every
 //! accident.
 
+mod alarm;
 mod alarms;
 mod alias;
 mod aliases;
@@ -25,9 +26,12 @@ mod need;
 mod parameter;
 mod parameters;
 mod policies;
+mod policy_store;
 mod policy_stores;
+mod pool;
 mod pools;
 mod query;
+mod registry;
 mod rights;
 mod routes;
 mod script;
@@ -39,7 +43,7 @@ mod stacks;
 mod state;
 mod versions;
 
-pub use alarms::Alarm;
+pub use alarm::Alarm;
 pub use alias::Alias;
 pub use answer::{Answer, Request};
 pub use apis::{Apis, UsagePlan};
@@ -50,12 +54,12 @@ pub use edit::Edit;
 pub use experiment::{Action, Experiment, Status, Template};
 pub use experiments::Play;
 pub use function::{Function, Signing};
-pub use iot::{Certificate, Iot, Thing};
 pub use log_line::LogLine;
 pub use parameter::Parameter;
 pub use policies::Rights;
-pub use policy_stores::PolicyStore;
-pub use pools::UserPool;
+pub use policy_store::PolicyStore;
+pub use pool::UserPool;
+pub use registry::{Certificate, Iot, Thing};
 pub use routes::answer;
 pub use script::{Accident, Outcome, Script, Scripted};
 pub use server::{respond, serve};

@@ -1,30 +1,10 @@
 //! The policies of Verified Permissions. Nothing here decides. Source: Amazon Verified Permissions API Reference.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::policy_store::PolicyStore;
 use crate::state::ControlPlane;
-
-/// A policy store.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct PolicyStore {
-    /// The policies by id, each with its definition.
-    pub policies: BTreeMap<String, Value>,
-    /// The templates by id: description and text.
-    pub templates: BTreeMap<String, (Option<String>, String)>,
-    /// What each idempotency token made, and of what. The service forgets it after eight hours.
-    tokens: BTreeMap<String, (String, Value)>,
-}
-
-impl PolicyStore {
-    /// The policies and templates without what the service remembers of calls.
-    #[must_use]
-    pub fn content(&self) -> Self {
-        Self { tokens: BTreeMap::new(), ..self.clone() }
-    }
-}
 
 /// When everything was made: nothing here depends on it.
 const DATE: &str = "2026-01-01T00:00:00Z";

@@ -3,16 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::pool::UserPool;
 use crate::state::ControlPlane;
-
-/// A user pool.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UserPool {
-    /// Its name.
-    pub name: String,
-    /// The ids of its app clients.
-    pub clients: Vec<String>,
-}
 
 impl ControlPlane {
     /// One call of Cognito.

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::alarms::alarm_arn;
 use crate::answer::Request;
-use crate::arn::{ACCOUNT, REGION, arn_of};
+use crate::arn::{ACCOUNT, REGION, arn_of, layer_arn};
 use crate::need::Need;
-use crate::routes::{layer_arn, parts};
+use crate::routes::parts;
 use crate::stack_rights;
 use crate::state::ControlPlane;
 

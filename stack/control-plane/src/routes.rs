@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::answer::{Answer, Request};
-use crate::arn::arn_of;
+use crate::arn::layer_arn;
 use crate::function::Signing;
 use crate::state::ControlPlane;
 
@@ -131,11 +131,6 @@ fn signing(arn: &str) -> Answer {
 /// The parts of the path.
 pub(crate) fn parts(request: &Request<'_>) -> Vec<String> {
     request.path.trim_matches('/').split('/').map(decoded).collect()
-}
-
-pub(crate) fn layer_arn(name: &str, number: &str) -> String {
-    let stem = if name.starts_with("arn:") { name.to_owned() } else { arn_of("").replace("function:", &format!("layer:{name}")) };
-    format!("{stem}:{number}")
 }
 
 fn unknown(request: &Request<'_>) -> Answer {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::alarms::Alarm;
+use crate::alarm::Alarm;
 use crate::answer::Answer;
 use crate::apis::Apis;
-use crate::arn::{ACCOUNT, REGION, arn_of, names};
+use crate::arn::{ACCOUNT, REGION, arn_of, layer_arn, names};
 use crate::configuration::{Configuration, LastUpdate};
 use crate::document::Document;
 use crate::experiment::{Experiment, Template};
@@ -15,8 +15,9 @@ use crate::function::{Function, Signing};
 use crate::log_line::LogLine;
 use crate::parameter::Parameter;
 use crate::policies::Rights;
-use crate::pools::UserPool;
-use crate::routes::layer_arn;
+use crate::policy_store::PolicyStore;
+use crate::pool::UserPool;
+use crate::registry::Iot;
 use crate::stack::Stack;
 
 /// How updates settle.
@@ -44,9 +45,9 @@ pub struct ControlPlane {
     /// FIS's experiments, in the order in which they were started.
     pub experiments: Vec<Experiment>,
     /// AWS IoT's registry.
-    pub iot: crate::iot::Iot,
+    pub iot: Iot,
     /// The policy stores of Verified Permissions by id.
-    pub stores: BTreeMap<String, crate::policy_stores::PolicyStore>,
+    pub stores: BTreeMap<String, PolicyStore>,
     /// CloudWatch's alarms by name.
     pub alarms: BTreeMap<String, Alarm>,
     /// The lines of each log group, in order of arrival.
