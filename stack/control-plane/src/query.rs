@@ -50,9 +50,10 @@ mod tests {
 
     #[test]
     fn lists_are_of_members_and_text_is_escaped() {
-        let body = json!({"Stacks": [{"StackName": "a<b", "Rollback": false, "Token": null}]});
-        let expected =
-            "<XResponse><XResult><Stacks><member><Rollback>false</Rollback><StackName>a&lt;b</StackName></member></Stacks></XResult>";
+        // One field: other crates of a build decide whether JSON keeps its order.
+        let body = json!({"Stacks": [{"StackName": "a<b", "Token": null}, {"Rollback": false}]});
+        let expected = "<XResponse><XResult><Stacks><member><StackName>a&lt;b</StackName></member>\
+            <member><Rollback>false</Rollback></member></Stacks></XResult>";
         assert!(response("X", &body).starts_with(expected), "{}", response("X", &body));
         assert!(error(400, "Throttling", "a & b").contains("<Type>Sender</Type><Code>Throttling</Code><Message>a &amp; b</Message>"));
     }
