@@ -76,12 +76,17 @@ fn phases(experiment: &str) -> &'static str {
 /// Each weakness of a system, switched on alone, is found under its own name.
 fn finds_all_of(system: &str) {
     let of_it: Vec<_> = FOUND.iter().filter(|(name, _, _)| weakness(name).is_some_and(|(owner, _)| owner.name() == system)).collect();
-    for_each(&of_it, |(weakness, experiment, invariant)| {
-        let outcome = run_beside_others(&shortened(experiment, phases(experiment)), &["--weakness", weakness]);
+    // Hundreds of requests a second: three such runs at once saturate a small machine, and what is late looks wrong.
+    let is_heavy = system == "users-api";
+    let finds = |(weakness, experiment, invariant): &&(&str, &str, &str)| {
+        let text = shortened(experiment, phases(experiment));
+        let run = if is_heavy { support::run } else { run_beside_others };
+        let outcome = run(&text, &["--weakness", weakness]);
         assert_eq!(outcome.broken(), [*invariant], "{weakness}: {}", outcome.story());
         assert_eq!(outcome.result()["verdict"], "broken", "{weakness}: {}", outcome.story());
         assert_eq!(outcome.code, 3, "{weakness}: {}", outcome.story());
-    });
+    };
+    if is_heavy { of_it.iter().for_each(finds) } else { for_each(&of_it, finds) }
 }
 
 #[test]
