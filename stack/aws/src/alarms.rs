@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
 use exports::Arn;
 use exports::alarms::Alarm;
 use serde_json::{Value, json};
@@ -79,7 +78,7 @@ fn quoted(names: &[String]) -> String {
 impl Alarms {
     /// The reader of these alarms. Calls use `config`.
     pub fn new(config: &SdkConfig, patience: Patience, alarms: &[Alarm]) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
+        let timeouts = crate::client::timeouts();
         let arns: Vec<Arn> = alarms.iter().filter_map(|alarm| alarm.arn.parse().ok()).collect();
         // Composite alarms can be read only with a permission for all alarms, so they are asked for
         // only if one may be among these.

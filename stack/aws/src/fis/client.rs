@@ -1,10 +1,7 @@
 //! The clients that an experiment of FIS needs.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_fis::config::http::HttpResponse;
 use aws_sdk_fis::error::{ProvideErrorMetadata, SdkError};
 
@@ -34,7 +31,7 @@ pub enum FisError {
 impl Fis {
     /// Calls use `config`, without the SDK's own retries and with a timeout of 20 s.
     pub fn new(config: &SdkConfig, patience: Patience) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
+        let timeouts = crate::client::timeouts();
         let fis = aws_sdk_fis::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts.clone());
         let ssm = aws_sdk_ssm::config::Builder::from(config).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         Self { fis: aws_sdk_fis::Client::from_conf(fis.build()), ssm: aws_sdk_ssm::Client::from_conf(ssm.build()), patience }

@@ -1,10 +1,7 @@
 //! The services that a seed calls. Each call is made once, and repeated by this program alone, which looks before it does.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 
 use super::signed::Signed;
 use crate::call::CallError;
@@ -29,7 +26,7 @@ pub const AT_ONCE: usize = 4;
 impl Services {
     /// The services of a partition; so many things are created at once.
     pub fn new(config: &SdkConfig, partition: &str, patience: Patience, at_once: usize) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
+        let timeouts = crate::client::timeouts();
         let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
         Self {
             dynamodb: Signed::new(config, "dynamodb", "application/x-amz-json-1.0", partition),

@@ -1,8 +1,7 @@
 //! Single JSON calls to a service whose SDK is too large for the few calls that are made: signed with Signature Version 4, sent by the SDK's HTTP client.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_lambda::config::ProvideCredentials as _;
 use aws_sdk_lambda::error::SdkError;
@@ -115,7 +114,7 @@ impl Signed {
     }
 
     async fn send(&self, name: &'static str, request: HttpRequest) -> Result<Answer, SdkError<std::convert::Infallible, HttpResponse>> {
-        let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(20)).connect_timeout(Duration::from_secs(5)).build();
+        let timeouts = crate::client::timeouts();
         let mut operation = Operation::builder().service_name(self.service).operation_name(name);
         operation = operation.behavior_version(BehaviorVersion::latest()).endpoint_url(&self.endpoint).no_auth().no_retry();
         operation = operation.timeout_config(timeouts);
