@@ -14,7 +14,7 @@ const FUNCTIONS: &str = "-functions";
 
 /// The workspace's crates, and the workspace crates that each may depend on, except the functions
 /// of the systems.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("aws", &["exports", "faults", "protocol", "reports", "run-folder"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
@@ -29,8 +29,9 @@ const ARROWS: [(&str, &[&str]); 19] = [
     ("protocol", &["exports", "faults", "run-folder"]),
     ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
-    ("stack", &["dates", "faults", "run-folder", "states", "timer"]),
+    ("stack", &["dates", "faults", "run-folder", "states", "template", "timer"]),
     ("states", &["faults"]),
+    ("template", &["faults", "run-folder", "states"]),
     ("scenarios", &["dates", "faults", "load", "reports", "run-folder"]),
     ("timer", &[]),
     ("brownout", &["dates", "engine", "exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack"]),

@@ -24,7 +24,6 @@ use scenarios::invariants::Quiet;
 use scenarios::systems::{Setup, System};
 use scenarios::traffic::{self, Load, Order};
 use serde_json::{Value, json};
-use stack::blueprint::Blueprint;
 use stack::invoke::LateInvoke;
 use stack::services::iot::authority::{Authority, Validity};
 use stack::services::iot::registry::{Policy, Registry};
@@ -32,6 +31,7 @@ use stack::services::iot::secured::{HOST, Secured};
 use stack::services::{Services, Settings, start};
 use support::{Asked, Server, sign_in};
 use tempfile::TempDir;
+use template::blueprint::Blueprint;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 

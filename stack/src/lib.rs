@@ -3,7 +3,6 @@
 
 pub mod account;
 pub mod artifacts;
-pub mod blueprint;
 pub mod guard;
 pub mod invoke;
 pub mod line_sink;

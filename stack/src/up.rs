@@ -14,16 +14,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
-use crate::blueprint::{Mapping, Source};
 use crate::invoke::LateInvoke;
-use crate::platform::gateway::Api;
+use crate::platform::gateway::make_up;
 use crate::platform::mappings::MappingError;
-use crate::platform::template::{Template, TemplateError};
 use crate::platform::{self, Platform};
 use crate::services::iot::secured::Secured;
 use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
+use template::apis::Api;
+use template::blueprint::{Mapping, Source};
+use template::{Template, TemplateError};
 
 /// The script that `AWS_LAMBDA_EXEC_WRAPPER` names, from brownout's layer.
 const WRAPPER: &str = include_str!("../../extension/layer/wrapper");
@@ -121,9 +122,9 @@ impl Up {
         .await?;
         let redis = cache(&settings, &services);
         let mut template = read(deployment, At { services: &format!("http://{}", services.http), cache: &redis })?;
-        let names: Vec<_> = template.functions.iter().map(|function| function.name.clone()).collect();
-        template.routes.make_up_keys().map_err(io::Error::other)?;
-        let apis = template.routes.apis.clone();
+        let names: Vec<_> = template.blueprint.functions.iter().map(|function| function.name.clone()).collect();
+        make_up(&mut template.apis).map_err(io::Error::other)?;
+        let apis = template.apis.clone();
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         invoke.put(platform.door());
@@ -249,11 +250,13 @@ fn platform_settings(
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
     let concurrency = |name: &str| concurrency(&template.blueprint.mappings, name);
     let functions = template
+        .blueprint
         .functions
-        .into_iter()
+        .iter()
+        .cloned()
         .map(|function| platform::Function {
             // A built-in template has its folders next to the programs.
-            code: function.code.code(&settings.artifacts.folder, &settings.artifacts.folder),
+            code: platform::Code::of(&function, &settings.artifacts.folder, &settings.artifacts.folder),
             concurrency: concurrency(&function.name),
             name: function.name,
             memory_mb: function.memory_mb,
@@ -265,7 +268,7 @@ fn platform_settings(
         .collect();
     Ok(platform::Settings {
         functions,
-        routes: template.routes,
+        apis: template.apis,
         run_folder: settings.folder.clone(),
         extension: Some(settings.artifacts.extension()),
         wrapper,
@@ -282,7 +285,7 @@ fn platform_settings(
 fn concurrency(mappings: &[Mapping], function: &str) -> u32 {
     let used = mappings.iter().filter(|mapping| mapping.function == function).map(|mapping| match mapping.source {
         Source::Queue { max_concurrency, .. } => max_concurrency.unwrap_or(CONCURRENCY),
-        Source::Stream { .. } => 1,
+        Source::Stream { .. } | Source::DataStream { .. } => 1,
     });
     used.reduce(u32::saturating_add).map_or(CONCURRENCY, |used| used.min(CONCURRENCY))
 }
@@ -300,8 +303,8 @@ fn write_script(folder: &RunFolder, name: &str, text: &str) -> io::Result<PathBu
 fn variables(services: &Services) -> BTreeMap<String, String> {
     [
         ("AWS_ENDPOINT_URL", format!("http://{}", services.http)),
-        ("AWS_REGION", account::REGION.to_owned()),
-        ("AWS_DEFAULT_REGION", account::REGION.to_owned()),
+        ("AWS_REGION", template::account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", template::account::REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", account::ACCESS_KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", account::SECRET_KEY.to_owned()),
     ]

@@ -16,9 +16,9 @@ use hyper_util::rt::TokioExecutor;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::{Blueprint, Bucket, Receipt};
 use stack::invoke::LateInvoke;
 use stack::services::{Services, Settings, start};
+use template::blueprint::{Blueprint, Bucket, Receipt};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -42,7 +42,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sightings, seen) = Sightings::channel();
-        let bucket = Bucket { name: INCOMING.into(), notifies: vec![] };
+        let bucket = Bucket { name: INCOMING.into(), ..Bucket::default() };
         let receipt = Receipt { bucket: INCOMING.into(), prefix: String::new() };
         let settings = Settings {
             seed: Seed::default(),

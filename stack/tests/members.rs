@@ -18,10 +18,10 @@ use run_folder::addresses::{PASSWORD, Pool};
 use run_folder::deployment::{Seed, User};
 use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::{Blueprint, Table, UserPool};
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
 use stack::services::{Services, Settings, start};
+use template::blueprint::{Blueprint, Table, UserPool, View};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const POOL: &str = "members";
@@ -59,10 +59,10 @@ impl Stage {
         let (ledger, entries) = unbounded_channel();
         let (sightings, seen) = Sightings::channel();
         let invoke = LateInvoke::default();
-        let table = |name: &str, key: &str| Table { name: name.to_owned(), key: key.to_owned(), expires_by: None, streams: false };
+        let table = |name: &str, key: &str| Table::keyed(name, key);
         let pool = UserPool { name: POOL.into(), post_authentication: Some("record-sign-in".into()) };
         let user = |n: u32| User { name: member(n), groups: Vec::new() };
-        let records = Table { expires_by: Some("ttl".to_owned()), streams: true, ..table(TABLE, "sub") };
+        let records = Table { expires_by: Some("ttl".to_owned()), streams: Some(View::Both), ..table(TABLE, "sub") };
         let services = start(Settings {
             seed: Seed { users: [(POOL.to_owned(), (0..members).map(user).collect())].into(), ..Seed::default() },
             cache: false,

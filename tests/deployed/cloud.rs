@@ -15,8 +15,8 @@ use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, Lo
 use faults::Entry;
 use run_folder::{Compressed, RunFolder};
 use stack::guard;
-use stack::platform::gateway::{Api, Route, Routes};
 use stack::platform::{Code, Function, Platform, Settings};
+use template::apis::{Api, ApiKind, Route};
 
 use crate::child::{self, Behaviour};
 use crate::support::{BROWNOUT, Outcome};
@@ -273,16 +273,8 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
     let behaviour = if let Lie::Function(behaviour) = lie { behaviour } else { Behaviour::Well };
     let variables = [(child::BEHAVIOUR, behaviour.name()), (child::PLAN, plan.display().to_string())];
     let layer = Path::new(env!("CARGO_MANIFEST_DIR")).join("extension/layer");
-    let route = Route { resource: "/{api+}".into(), method: None, function: "orders".into(), authorizer: None, key_required: false };
-    let api = Api {
-        name: "Api".into(),
-        id: "abc123".into(),
-        stage: "prod".into(),
-        variables: BTreeMap::new(),
-        authorizers: BTreeMap::new(),
-        keys: Vec::new(),
-        routes: vec![route],
-    };
+    let route = Route::to_function(None, "/{api+}", "orders");
+    let api = Api { id: "abc123".into(), routes: vec![route], ..Api::new(ApiKind::Rest, "Api", "prod") };
     Settings {
         functions: vec![Function {
             name: "orders".into(),
@@ -294,7 +286,7 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
             variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             idle: Duration::from_secs(600),
         }],
-        routes: Routes { apis: vec![api] },
+        apis: vec![api],
         run_folder: RunFolder::create(folder.path().join("platform")).unwrap(),
         extension: Some(extension(folder.path(), lie)),
         wrapper: layer.join("wrapper"),

@@ -137,8 +137,8 @@ async fn seed_data_for_an_undeclared_resource_stops_the_stack_before_anything_st
 #[test]
 fn two_templates_with_one_name_are_refused() {
     let parameters = [("Issuer".to_owned(), "x".to_owned())].into();
-    let shop = stack::platform::template::Template::read(SHOP, &parameters).unwrap();
-    let error = stack::platform::template::Template::join(vec![shop.clone(), shop]).unwrap_err().to_string();
+    let shop = template::Template::read(SHOP, &parameters).unwrap();
+    let error = template::Template::join(vec![shop.clone(), shop]).unwrap_err().to_string();
     for kind in ["function", "table", "user pool"] {
         assert!(error.contains(&format!("another {kind} of the stack has this name")), "{error}");
     }

@@ -17,11 +17,11 @@ use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use scenarios::systems::audit::{ARCHIVE, CLOSE, DEAD_LETTERS, DESCRIBE, NOTICES, STATE_MACHINE};
 use scenarios::systems::{Setup, System};
 use serde_json::{Value, json};
-use stack::blueprint::Blueprint;
 use stack::invoke::{Invoke, LateInvoke};
 use stack::platform::{InvokeError, Invoked};
 use stack::services::stepfunctions::{execution_arn, machine_arn, root_of_execution, root_of_try};
 use stack::services::{Services, Settings, start};
+use template::blueprint::Blueprint;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const ROOT: &str = "1-5759e988-bd862e3fe1be46a994272793";

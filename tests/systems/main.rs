@@ -16,7 +16,7 @@ use run_folder::Deployment;
 use run_folder::deployment::Parameter;
 use scenarios::systems::{self, Setup, System};
 use serde_json::json;
-use stack::platform::template::{Template, TemplateError};
+use template::{Template, TemplateError};
 
 /// What a stack deploys for a system.
 fn deployment(system: System, setup: &Setup) -> Deployment {
@@ -42,6 +42,6 @@ fn deployed(parameters: &[(&str, &str)]) -> Template {
 #[test]
 fn the_template_of_the_example_is_read() {
     let template = Template::read(include_str!("../../examples/own-system/greeting/template.yaml"), &BTreeMap::new()).unwrap();
-    let functions: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    let functions: Vec<_> = template.blueprint.functions.iter().map(|function| function.name.as_str()).collect();
     assert_eq!(functions, ["greet"]);
 }

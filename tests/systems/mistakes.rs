@@ -2,7 +2,7 @@
 //! never just left out.
 
 use scenarios::systems::System;
-use stack::platform::template::{Template, TemplateError};
+use template::{Template, TemplateError};
 
 use super::read;
 
@@ -114,8 +114,8 @@ fn a_resource_that_is_switched_off_is_absent_without_a_complaint() {
 fn a_key_that_is_not_enabled_grants_nothing() {
     for to in ["Enabled: false", "Name: unused"] {
         let template = changed("AuditApiKey", "Enabled: true", to);
-        let routes = template.map(|template| template.routes);
-        assert!(routes.is_ok_and(|routes| routes.apis.iter().all(|api| api.keys.is_empty())), "{to}");
+        let routes = template.map(|template| template.apis);
+        assert!(routes.is_ok_and(|routes| routes.iter().all(|api| api.keys.is_empty())), "{to}");
     }
 }
 

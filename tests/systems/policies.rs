@@ -7,8 +7,8 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpr
 use run_folder::deployment::PolicyStore;
 use scenarios::systems::{System, clinic, thermostat};
 use serde_json::Value;
-use stack::platform::template::yaml;
 use stack::services::verifiedpermissions::store::{CompiledStore, Judgement};
+use template::yaml;
 
 /// A template-linked policy: template, principal, resource.
 type Linked = (String, String, String);

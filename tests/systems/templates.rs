@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use scenarios::systems::{System, audit, inactive_users, mail, users_api};
 use serde_json::{Value, json};
-use stack::blueprint::{Alarm, Bucket, Mapping, Metric, Queue, Receipt, Redrive, Source, Table, Topic, UserPool};
-use stack::platform::template::{Package, Template};
+use template::Template;
+use template::blueprint::{
+    Alarm, Bucket, Code, Mapping, Metric, Notification, Queue, Receipt, RecordLimits, Redrive, Source, Table, Target, Topic, UserPool, View,
+};
 
 use super::deployed;
 
@@ -21,8 +23,13 @@ const fn seconds(seconds: u64) -> Duration {
 
 #[test]
 fn the_queues_keep_mail_for_the_configured_time() {
-    let queue =
-        |name: &str, retention, redrive| Queue { name: name.into(), visibility: seconds(30), retention: seconds(retention), redrive };
+    let queue = |name: &str, retention, redrive| Queue {
+        name: name.into(),
+        visibility: seconds(30),
+        retention: seconds(retention),
+        redrive,
+        ..Queue::named(name)
+    };
     let days = 4 * 86_400;
     for (parameters, max_receives, retention) in
         [(&[][..], 5, days), (&[("MaxReceiveCount", "1")], 1, days), (&[("IncomingRetentionSeconds", "900")], 5, 900)]
@@ -42,12 +49,16 @@ fn the_queues_keep_mail_for_the_configured_time() {
 #[test]
 fn mail_is_stored_notified_and_monitored() {
     let blueprint = deployed(&[]).blueprint;
-    let bucket = |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|&name| name.into()).collect() };
+    let bucket = |name: &str, notifies: &[&str]| Bucket {
+        name: name.into(),
+        notifies: notifies.iter().map(|&name| Notification::created(name)).collect(),
+        ..Bucket::default()
+    };
     let buckets = sorted(blueprint.buckets, |bucket| bucket.name.clone());
     assert_eq!(buckets, [bucket(mail::ATTACHMENTS, &[]), bucket(audit::ARCHIVE_BUCKET, &[]), bucket(mail::INCOMING, &[mail::QUEUE])]);
     assert_eq!(blueprint.receipts, [Receipt { bucket: mail::INCOMING.into(), prefix: String::new() }]);
     let topics = sorted(blueprint.topics, |topic| topic.name.clone());
-    assert_eq!(topics, [mail::ALARMS, audit::NOTICES, mail::FALLBACK].map(|name| Topic { name: name.into() }));
+    assert_eq!(topics, [mail::ALARMS, audit::NOTICES, mail::FALLBACK].map(Topic::named));
     let alarm = |name: &str, queue: &str, metric, period, inclusive, threshold| {
         let (name, queue, tells) = (name.to_owned(), queue.to_owned(), Some(mail::ALARMS.to_owned()));
         Alarm { name, queue, metric, period: seconds(period), inclusive, threshold, tells }
@@ -64,7 +75,7 @@ fn mail_is_stored_notified_and_monitored() {
 #[test]
 fn on_aws_the_buckets_have_globally_unique_names_that_everything_uses() {
     let template = deployed(&[("BucketPrefix", "acme-")]);
-    let function = template.functions.iter().find(|function| function.name == "email-processor").unwrap();
+    let function = template.blueprint.functions.iter().find(|function| function.name == "email-processor").unwrap();
     assert_eq!(
         (function.variables["INCOMING_BUCKET"].as_str(), template.blueprint.receipts[0].bucket.as_str()),
         ("acme-incoming", "acme-incoming")
@@ -91,9 +102,12 @@ fn queue_and_stream_invoke_as_the_contracts_say() {
             function: "prune-users".into(),
             source: Source::Stream {
                 table: inactive_users::TABLE.into(),
-                bisect: true,
-                retries: Some(10),
-                on_failure: Some(inactive_users::FAILED.into()),
+                records: RecordLimits {
+                    bisect: true,
+                    retries: Some(10),
+                    on_failure: Some(Target::Queue(inactive_users::FAILED.into())),
+                    ..RecordLimits::default()
+                },
             },
             batch: 25,
             window: Duration::ZERO,
@@ -111,9 +125,9 @@ fn queue_and_stream_invoke_as_the_contracts_say() {
 
 #[test]
 fn tables_have_their_keys_their_expiry_and_their_stream() {
-    let table = |name: &str, key: &str, expires: bool, streams| {
+    let table = |name: &str, key: &str, expires: bool, streams: bool| {
         let expires_by = expires.then(|| "ttl".to_owned());
-        Table { name: name.into(), key: key.into(), expires_by, streams }
+        Table { expires_by, streams: streams.then_some(View::Both), ..Table::keyed(name, key) }
     };
     let tables = sorted(deployed(&[]).blueprint.tables, |table| table.name.clone());
     let expected = [
@@ -131,7 +145,7 @@ fn tables_have_their_keys_their_expiry_and_their_stream() {
 #[test]
 fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
     let template = deployed(&[("EmailWeaknesses", "success-raises"), ("ThresholdDays", "0"), ("AuditWeaknesses", "closes-at-once")]);
-    let find = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
+    let find = |name: &str| template.blueprint.functions.iter().find(|function| function.name == name).unwrap();
     for (name, timeout, memory_mb) in [
         ("email-processor", 15, 240),
         ("record-sign-in", 5, 128),
@@ -145,7 +159,7 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
     ] {
         let function = find(name);
         assert_eq!((function.timeout, function.memory_mb), (seconds(timeout), memory_mb), "{name}");
-        assert_eq!(function.code, Package::Binary(name.into()));
+        assert_eq!(function.code, Code::Binary(name.into()));
     }
     let topic = format!("arn:aws:sns:us-east-1:123456789012:{}", mail::FALLBACK);
     let notices = format!("arn:aws:sns:us-east-1:123456789012:{}", audit::NOTICES);
@@ -179,7 +193,7 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
     ] {
         assert_eq!(find(name).variables[variable], value, "{name} {variable}");
     }
-    let days = deployed(&[]).functions.into_iter().find(|function| function.name == "record-sign-in").unwrap();
+    let days = deployed(&[]).blueprint.functions.into_iter().find(|function| function.name == "record-sign-in").unwrap();
     assert_eq!(days.variables["THRESHOLD_DAYS"], inactive_users::THRESHOLD_DAYS.to_string());
 }
 
@@ -187,14 +201,15 @@ fn the_functions_have_the_time_the_memory_and_the_settings_of_the_contracts() {
 fn the_shapes_of_the_users_api_are_one_program_and_differ_in_who_serves_what() {
     let template = deployed(&[("UsersWeaknesses", "create-overwrites")]);
     for shape in users_api::SHAPES {
-        let api = template.routes.apis.iter().find(|api| api.stage == shape.name()).unwrap();
+        let api = template.apis.iter().find(|api| api.stage == shape.name()).unwrap();
         assert_eq!(api.routes.len(), users_api::VERBS.len(), "{shape:?}");
         for verb in users_api::VERBS {
             let (method, resource) = verb.route();
             let found = api.routes.iter().find(|route| route.method.as_deref() == Some(method) && route.resource == resource).unwrap();
             assert_eq!(found.function, shape.function(verb), "{shape:?} {verb:?}");
-            let function = template.functions.iter().find(|function| function.name == found.function).unwrap();
-            assert_eq!(function.code, Package::Binary(users_api::PROGRAM.into()));
+            let function =
+                template.blueprint.functions.iter().find(|function| Some(function.name.as_str()) == found.integration.function()).unwrap();
+            assert_eq!(function.code, Code::Binary(users_api::PROGRAM.into()));
             assert_eq!((function.timeout, function.memory_mb), (seconds(10), 128));
             for (variable, value) in [
                 ("TABLE_NAME", users_api::TABLE),
@@ -251,7 +266,7 @@ fn the_audit_s_machine_retries_and_gives_up_as_the_contract_says() {
 fn functions_have_the_layers_plan_exactly_if_there_is_a_layer() {
     let layer = "arn:aws:lambda:us-east-1:123456789012:layer:brownout:1";
     for (parameters, plan) in [(&[][..], None), (&[("BrownoutLayerArn", layer)], Some("ssm:/brownout/plan"))] {
-        let functions = deployed(parameters).functions;
+        let functions = deployed(parameters).blueprint.functions;
         assert_eq!(functions.len(), System::ALL.into_iter().flat_map(|system| system.functions()).count());
         for function in functions {
             assert_eq!(function.variables.get("BROWNOUT_PLAN").map(String::as_str), plan, "{}", function.name);
@@ -261,14 +276,17 @@ fn functions_have_the_layers_plan_exactly_if_there_is_a_layer() {
 
 #[test]
 fn records_are_sent_with_the_key_of_their_plan_and_with_no_other() {
-    let routes = deployed(&[]).routes;
-    let api = routes.apis.iter().find(|api| api.name == audit::API).unwrap();
+    let routes = deployed(&[]).apis;
+    let api = routes.iter().find(|api| api.name == audit::API).unwrap();
     assert_eq!((api.stage.as_str(), api.id.as_str()), ("prod", "auditapi"));
     let [key] = api.keys.as_slice() else { panic!("{:?}", api.keys) };
     assert_eq!((key.id.as_str(), &key.value), ("AuditApiKey", &None), "the template holds no secret");
     let [route] = api.routes.as_slice() else { panic!("{:?}", api.routes) };
-    assert_eq!((route.resource.as_str(), route.method.as_deref(), route.function.as_str()), (audit::PATH, Some("POST"), audit::INGEST));
+    assert_eq!(
+        (route.resource.as_str(), route.method.as_deref(), route.integration.function()),
+        (audit::PATH, Some("POST"), Some(audit::INGEST))
+    );
     assert!(route.key_required);
-    let others = routes.apis.iter().filter(|api| api.name != audit::API);
+    let others = routes.iter().filter(|api| api.name != audit::API);
     assert!(others.flat_map(|api| &api.routes).all(|route| !route.key_required));
 }

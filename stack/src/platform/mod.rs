@@ -23,7 +23,6 @@ mod pool;
 mod process;
 mod runtime_api;
 pub mod runtimes;
-pub mod template;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -43,7 +42,6 @@ pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
 pub use runtimes::Code;
 
-use crate::blueprint::Mapping;
 use crate::invoke::Invoke;
 use crate::{Compressed, Health, RunFolder, Sightings, guard};
 use asynchronous::Asynchronous;
@@ -52,6 +50,8 @@ use functions::Functions;
 use invocation::Waits;
 use mappings::{MappingError, Mappings, Sources};
 use pool::Pool;
+use template::apis::Api;
+use template::blueprint::Mapping;
 
 /// How often idle environments are looked for.
 const SWEEP: Duration = Duration::from_millis(100);
@@ -64,7 +64,7 @@ pub struct Settings {
     /// The functions to deploy.
     pub functions: Vec<Function>,
     /// What the HTTP gateway serves.
-    pub routes: gateway::Routes,
+    pub apis: Vec<Api>,
     /// Where the logs go.
     pub run_folder: RunFolder,
     /// The extension's binary; without one the runtimes speak to the platform directly.
@@ -120,13 +120,13 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
     let functions = Arc::new(Functions { machine, pools, asynchronous: Asynchronous::new(settings.compressed) });
-    if let Some(missing) = settings.routes.functions().find(|name| !functions.has(name)) {
+    if let Some(missing) = settings.apis.iter().flat_map(Api::functions).find(|name| !functions.has(name)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
     }
     let gateway_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let lambda_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let (gateway, lambda) = (gateway_listener.local_addr()?, lambda_listener.local_addr()?);
-    let served = Arc::new(gateway::Gateway::new(settings.routes, Arc::clone(&functions), gateway));
+    let served = Arc::new(gateway::Gateway::new(settings.apis, Arc::clone(&functions), gateway));
     let invoked = Arc::clone(&functions);
     let servers = vec![
         http::serve(gateway_listener, move |request, peer| gateway::answer(Arc::clone(&served), request, peer)),

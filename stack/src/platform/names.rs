@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) use crate::account::{ACCOUNT, REGION};
+pub(crate) use template::account::{ACCOUNT, REGION, function_name};
 
 /// 64 random bits: std takes its hash keys from the system once per thread and changes them with
 /// every call. Not for secrets.
@@ -56,13 +56,6 @@ pub(crate) fn log_stream() -> String {
     format!("{}/[$LATEST]{:016x}{:016x}", dates::day_folder(SystemTime::now()), random(), random())
 }
 
-/// A function's name from a name, a partial ARN or an ARN, with or without a qualifier.
-pub(crate) fn function_name(text: &str) -> &str {
-    let name = text.split_once(":function:").map_or(text, |(_, name)| name);
-    let name = name.strip_prefix("function:").unwrap_or(name);
-    name.split(':').next().unwrap_or(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,13 +77,6 @@ mod tests {
         for header in [None, Some(""), Some("Self=1")] {
             let made = trace_of(header);
             assert_eq!(faults::trace_root(&made).map(str::len), Some(35), "{made}");
-        }
-    }
-
-    #[test]
-    fn a_function_is_found_by_name_and_by_arn() {
-        for text in ["f", "function:f", "arn:aws:lambda:us-east-1:123456789012:function:f", "123456789012:function:f:$LATEST", "f:1"] {
-            assert_eq!(function_name(text), "f", "{text}");
         }
     }
 }

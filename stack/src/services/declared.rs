@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use run_folder::deployment::Seed;
 
-use super::stepfunctions::resource::{Needs, needs};
-use crate::blueprint::{Blueprint, Machine};
+use template::blueprint::{Blueprint, Machine};
+use template::integrations::{Needs, needs};
 
 /// Everything that is named but not declared.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub fn check(blueprint: &Blueprint, seed: &Seed) -> Result<(), Dangling> {
     let redrives =
         blueprint.queues.iter().filter_map(|it| Some((format!("the redrive of queue `{}`", it.name), it.redrive.as_ref()?.to.as_str())));
     let notifies =
-        blueprint.buckets.iter().flat_map(|it| it.notifies.iter().map(move |to| (format!("the bucket `{}`", it.name), to.as_str())));
+        blueprint.buckets.iter().flat_map(|it| it.notifies.iter().map(move |to| (format!("the bucket `{}`", it.name), to.to.name())));
     let measured = blueprint.alarms.iter().map(|it| (format!("the alarm `{}`", it.name), it.queue.as_str()));
     let told = blueprint.alarms.iter().filter_map(|it| Some((format!("the alarm `{}`", it.name), it.tells.as_deref()?)));
     let needed: Vec<(String, Needs)> = blueprint.machines.iter().flat_map(needs_of).collect();
@@ -63,7 +63,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::blueprint::{Alarm, Bucket, Metric, Queue, Redrive, Topic};
+    use template::blueprint::{Alarm, Bucket, MachineKind, Metric, Notification, Queue, Redrive, Topic};
 
     fn machine() -> Machine {
         let task = |resource: &str, key: &str, name: &str, rest: &str, next: serde_json::Value| {
@@ -79,7 +79,7 @@ mod tests {
         let publish =
             task("arn:aws:states:::sns:publish", "TopicArn", "arn:aws:sns:us-east-1:1:notices", "Message", serde_json::Value::Null);
         let definition = serde_json::json!({"StartAt": "S", "States": {"S": send, "P": publish}});
-        Machine { name: "m".into(), definition: states::Definition::read(&definition).unwrap() }
+        Machine { kind: MachineKind::Standard, name: "m".into(), definition: states::Definition::read(&definition).unwrap() }
     }
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let redrive = Redrive { to: "dead".into(), max_receives: 5 };
         let mut blueprint = Blueprint {
-            queues: vec![Queue { name: "in".into(), visibility: day, retention: day, redrive: Some(redrive) }],
-            buckets: vec![Bucket { name: "b".into(), notifies: vec!["in".into(), "q".into()] }],
+            queues: vec![Queue { redrive: Some(redrive), ..Queue::named("in") }],
+            buckets: vec![Bucket { name: "b".into(), notifies: ["in", "q"].map(Notification::created).into(), ..Bucket::default() }],
             alarms: vec![Alarm {
                 name: "a".into(),
                 queue: "x".into(),
@@ -109,9 +109,9 @@ mod tests {
              the state `P` of `m` names the topic `notices`, which is not there"
         );
         for name in ["dead", "q", "x", "letters"] {
-            blueprint.queues.push(Queue { name: name.into(), visibility: day, retention: day, redrive: None });
+            blueprint.queues.push(Queue::named(name));
         }
-        blueprint.topics.extend(["t", "notices"].map(|name| Topic { name: name.into() }));
+        blueprint.topics.extend(["t", "notices"].map(|name| Topic::named(name)));
         assert!(check(&blueprint, &Seed::default()).is_ok());
     }
 }

@@ -51,11 +51,11 @@ use self::sns::Sns;
 use self::sqs::Sqs;
 use self::stepfunctions::StepFunctions;
 use self::verifiedpermissions::VerifiedPermissions;
-use crate::blueprint::{Blueprint, Receipt};
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
 use crate::{Compressed, Sightings};
 use run_folder::addresses::Pool;
+use template::blueprint::{Blueprint, Receipt};
 
 /// All services, those that functions call first.
 pub const SERVICES: [&Described; 11] = [

@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use faults::Entry;
-use stack::platform::gateway::Routes;
 use stack::platform::{Function, InvokeError};
 
 use crate::support::{Up, function, until, up};
@@ -21,7 +20,7 @@ async fn event(up: &Up, name: &'static str, body: &'static str) -> u16 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_event_is_retried_twice_under_one_request_id() {
-    let up = up(vec![function("f")], Routes::default(), false).await;
+    let up = up(vec![function("f")], Vec::new(), false).await;
     assert_eq!(event(&up, "f", r#"{"do":"error"}"#).await, 202);
     until("three tries", || up.platform.health().invocations == 3).await;
     assert_eq!(event(&up, "f", "{}").await, 202);
@@ -42,7 +41,7 @@ async fn a_failed_event_is_retried_twice_under_one_request_id() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_for_a_throttled_function_is_accepted_and_retried() {
     let reserved = Function { reserved: Some(0), ..function("f") };
-    let up = up(vec![reserved], Routes::default(), false).await;
+    let up = up(vec![reserved], Vec::new(), false).await;
     assert_eq!(event(&up, "f", "{}").await, 202);
     assert_eq!(event(&up, "other", "{}").await, 404);
     until("another try", || up.platform.health().throttled >= 3).await;
@@ -51,7 +50,7 @@ async fn an_event_for_a_throttled_function_is_accepted_and_retried() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_interface_invokes_the_functions_and_fails_once_they_are_gone() {
-    let up = up(vec![function("f")], Routes::default(), false).await;
+    let up = up(vec![function("f")], Vec::new(), false).await;
     let door = up.platform.door();
     let empty = || Bytes::from_static(b"{}");
     assert!(!door.invoke("f", empty(), None).await.unwrap().failed);

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use faults::Entry;
 use serde_json::json;
-use stack::platform::gateway::Routes;
 use stack::platform::{Function, InvokeError};
 
 use crate::support::{function, until, up};
@@ -24,7 +23,7 @@ async fn frozen(pid: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_environment_is_started_once_and_then_used_again() {
-    let up = up(vec![function("f")], Routes::default(), false).await;
+    let up = up(vec![function("f")], Vec::new(), false).await;
     let root = "1-5759e988-bd862e3fe1be46a994272793";
     let (_, first) = up.invoke("f", json!({})).await;
     let pid = first["pid"].as_u64().unwrap();
@@ -52,7 +51,7 @@ async fn an_environment_is_started_once_and_then_used_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_events_are_chunked_and_small_ones_are_not() {
-    let up = up(vec![function("f")], Routes::default(), false).await;
+    let up = up(vec![function("f")], Vec::new(), false).await;
     for (size, chunked) in [(2000, false), (3000, true), (6_000_000, true)] {
         let (_, payload) = up.invoke("f", json!({ "fill": "x".repeat(size) })).await;
         assert_eq!(payload["headers"].get("transfer-encoding").is_some(), chunked, "{size}");
@@ -64,7 +63,7 @@ async fn large_events_are_chunked_and_small_ones_are_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_above_the_limit_is_a_function_error_and_the_environment_survives() {
-    let up = up(vec![one("f")], Routes::default(), false).await;
+    let up = up(vec![one("f")], Vec::new(), false).await;
     let (fits, _) = up.invoke("f", json!({ "do": "large", "size": 6_291_556 })).await;
     assert_eq!((fits.failed, fits.payload.len()), (false, 6_291_556));
     let (invoked, error) = up.invoke("f", json!({ "do": "large", "size": 6_291_557 })).await;
@@ -76,7 +75,7 @@ async fn a_response_above_the_limit_is_a_function_error_and_the_environment_surv
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_runtime_api_refuses_as_lambda_does() {
-    let up = up(vec![function("f")], Routes::default(), false).await;
+    let up = up(vec![function("f")], Vec::new(), false).await;
     let (_, statuses) = up.invoke("f", json!({ "do": "wrong-id" })).await;
     assert_eq!(statuses, json!([400, "InvalidRequestID", 403, 404]));
     up.down().await;
@@ -84,7 +83,7 @@ async fn the_runtime_api_refuses_as_lambda_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unfinished_work_is_frozen_until_the_next_event() {
-    let up = up(vec![one("f")], Routes::default(), false).await;
+    let up = up(vec![one("f")], Vec::new(), false).await;
     let file = up.folder.path().join("dots");
     up.invoke("f", json!({ "do": "later", "file": file })).await;
     let size = || std::fs::metadata(&file).map_or(0, |file| file.len());
@@ -107,7 +106,7 @@ async fn unfinished_work_is_frozen_until_the_next_event() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_over_the_timeout_ends_the_environment_with_its_children() {
     let f = Function { timeout: Duration::from_millis(500), ..one("f") };
-    let up = up(vec![f], Routes::default(), false).await;
+    let up = up(vec![f], Vec::new(), false).await;
     let (_, first) = up.invoke("f", json!({ "do": "child" })).await;
     let (invoked, error) = up.invoke("f", json!({ "do": "sleep", "ms": 60_000 })).await;
     assert!(invoked.failed);
@@ -122,7 +121,7 @@ async fn an_event_over_the_timeout_ends_the_environment_with_its_children() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_and_an_error_are_distinguished() {
-    let up = up(vec![one("f")], Routes::default(), false).await;
+    let up = up(vec![one("f")], Vec::new(), false).await;
     let (invoked, error) = up.invoke("f", json!({ "do": "error" })).await;
     assert!(invoked.failed);
     assert_eq!(error["errorType"], "Own.Error");
@@ -138,7 +137,7 @@ async fn a_crash_and_an_error_are_distinguished() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_start_is_what_the_caller_sees() {
     let with = |name: &str, init: &str| Function { variables: [("CHILD_INIT".to_owned(), init.to_owned())].into(), ..function(name) };
-    let up = up(vec![with("exits", "exit"), with("errs", "error")], Routes::default(), false).await;
+    let up = up(vec![with("exits", "exit"), with("errs", "error")], Vec::new(), false).await;
     assert_eq!(up.invoke("exits", json!({})).await.1["errorType"], "Runtime.ExitError");
     assert_eq!(up.invoke("errs", json!({})).await.1["errorType"], "Own.Init");
     assert!(up.platform.warm("exits", 1).await.unwrap_err().to_string().contains("exit status 7"));
@@ -149,7 +148,7 @@ async fn a_failed_start_is_what_the_caller_sees() {
 async fn reserved_concurrency_throttles_and_the_machines_limit_lets_wait() {
     let reserved = Function { reserved: Some(1), ..function("reserved") };
     let limited = Function { concurrency: 1, ..function("limited") };
-    let up = up(vec![reserved, limited], Routes::default(), false).await;
+    let up = up(vec![reserved, limited], Vec::new(), false).await;
     let sleep = || Bytes::from(json!({ "do": "sleep", "ms": 300 }).to_string());
     let (one, two) = tokio::join!(up.platform.invoke("reserved", sleep(), None), up.platform.invoke("reserved", sleep(), None));
     assert!(one.is_ok());
@@ -166,7 +165,7 @@ async fn reserved_concurrency_throttles_and_the_machines_limit_lets_wait() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn idle_environments_end_and_the_one_used_last_is_used_first() {
     let f = Function { idle: Duration::from_millis(500), ..function("f") };
-    let up = up(vec![f], Routes::default(), false).await;
+    let up = up(vec![f], Vec::new(), false).await;
     up.platform.warm("f", 3).await.unwrap();
     let (_, first) = up.invoke("f", json!({})).await;
     let pid = first["pid"].as_u64().unwrap();
@@ -181,7 +180,7 @@ async fn idle_environments_end_and_the_one_used_last_is_used_first() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_extension_registers_first_and_all_its_ledger_lines_arrive() {
-    let up = up(vec![one("f")], Routes::default(), true).await;
+    let up = up(vec![one("f")], Vec::new(), true).await;
     let (_, payload) = up.invoke("f", json!({})).await;
     let variable = |name: &str| payload["variables"][name].as_str().unwrap().to_owned();
     let port = variable("AWS_LAMBDA_RUNTIME_API").rsplit(':').next().unwrap().to_owned();
@@ -203,7 +202,7 @@ async fn the_extension_registers_first_and_all_its_ledger_lines_arrive() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_extension_that_never_registers_fails_the_start() {
     let f = Function { variables: [("CHILD_EXTENSION".to_owned(), "silent".to_owned())].into(), ..function("f") };
-    let up = up(vec![f], Routes::default(), true).await;
+    let up = up(vec![f], Vec::new(), true).await;
     let began = std::time::Instant::now();
     let (invoked, error) = up.invoke("f", json!({})).await;
     assert!(invoked.failed && began.elapsed() >= Duration::from_secs(10));
@@ -214,7 +213,7 @@ async fn an_extension_that_never_registers_fails_the_start() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_invoke_api_answers_as_lambda_does() {
     let reserved = Function { reserved: Some(0), ..function("reserved") };
-    let up = up(vec![function("f"), reserved], Routes::default(), false).await;
+    let up = up(vec![function("f"), reserved], Vec::new(), false).await;
     let address = up.platform.lambda.to_string();
     let answers = tokio::task::spawn_blocking(move || {
         let mut wire = Wire::connect(&address).unwrap();
@@ -246,7 +245,7 @@ async fn the_invoke_api_answers_as_lambda_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopping_during_an_invocation_answers_the_caller_and_leaves_nothing() {
-    let up = up(vec![function("f")], Routes::default(), true).await;
+    let up = up(vec![function("f")], Vec::new(), true).await;
     up.platform.warm("f", 4).await.unwrap();
     let address = up.platform.lambda.to_string();
     let caller = tokio::task::spawn_blocking(move || {

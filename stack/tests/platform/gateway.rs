@@ -5,51 +5,45 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stack::platform::Function;
-use stack::platform::gateway::{Api, ApiKey, Authorizer, Route, Routes};
+use template::apis::{Api, ApiKey, ApiKind, Authorizer, Identity, Payload, Route};
 
 use crate::support::{Up, function, up};
 use crate::wire::{Answer, Wire};
 
-fn routes() -> Routes {
-    let authorizer = |every| Authorizer {
+fn apis() -> Vec<Api> {
+    let authorizer = |every| Authorizer::Request {
         function: "authorizer".into(),
-        identity_headers: vec!["authorization".into()],
-        reauthorize_every: Duration::from_secs(every),
+        identity: vec![Identity::Header("authorization".into())],
+        cached: Duration::from_secs(every),
+        payload: Payload::V1,
+        simple: false,
     };
     let route = |resource: &str, authorizer: Option<&str>| Route {
-        resource: resource.into(),
-        method: None,
-        function: "web".into(),
         authorizer: authorizer.map(str::to_owned),
-        key_required: false,
+        ..Route::to_function(None, resource, "web")
     };
     let api = |stage: &str, routes| Api {
-        name: "Api".into(),
         id: "abc123".into(),
-        stage: stage.into(),
-        variables: BTreeMap::new(),
         authorizers: [("kept".to_owned(), authorizer(300)), ("asked".to_owned(), authorizer(0))].into(),
-        keys: Vec::new(),
         routes,
+        ..Api::new(ApiKind::Rest, "Api", stage)
     };
-    Routes {
-        apis: vec![
-            api("dev", vec![route("/{api+}", Some("kept")), route("/asked/{id}", Some("asked"))]),
-            api("prod", vec![route("/items", None), route("/control/{deviceId}", None)]),
-        ],
-    }
+    vec![
+        api("dev", vec![route("/{api+}", Some("kept")), route("/asked/{id}", Some("asked"))]),
+        api("prod", vec![route("/items", None), route("/control/{deviceId}", None)]),
+    ]
 }
 
 /// The same with an API that requires a key, at the stage of another API.
-fn with_key() -> Routes {
-    let mut routes = routes();
-    let mut keyed = routes.apis[1].clone();
+fn with_key() -> Vec<Api> {
+    let mut apis = apis();
+    let mut keyed = apis[1].clone();
     keyed.id = "keyed1".into();
     keyed.keys = vec![ApiKey { id: "key".into(), value: Some("abcdefghijklmnopqrstuvwxyz".into()) }];
     let route = Route { resource: "/records".into(), key_required: true, ..keyed.routes.remove(0) };
     keyed.routes = vec![route];
-    routes.apis.push(keyed);
-    routes
+    apis.push(keyed);
+    apis
 }
 
 type Request = (&'static str, &'static str, Vec<(&'static str, String)>, &'static str);
@@ -73,7 +67,7 @@ pub async fn ask(up: &Up, requests: Vec<Request>) -> Vec<Answer> {
 }
 
 async fn gateway() -> Up {
-    up(vec![function("web"), function("authorizer")], routes(), false).await
+    up(vec![function("web"), function("authorizer")], apis(), false).await
 }
 
 fn event(answer: &Answer) -> Value {
@@ -194,7 +188,7 @@ async fn every_outcome_of_a_function_has_the_gateways_answer() {
 async fn a_throttled_function_is_500_and_a_late_one_is_502() {
     let throttled = Function { reserved: Some(0), ..function("authorizer") };
     let late = Function { timeout: Duration::from_millis(300), ..function("web") };
-    let up = up(vec![late, throttled], routes(), false).await;
+    let up = up(vec![late, throttled], apis(), false).await;
     let answers = ask(&up, vec![get("/dev/a", "token"), ("GET", "/prod/items", vec![("x-sleep", "60000".to_owned())], "")]).await;
     assert_eq!((answers[0].status, answers[0].text().as_str()), (500, r#"{"message":null}"#));
     assert_eq!(answers[1].status, 502);

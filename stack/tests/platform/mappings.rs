@@ -7,12 +7,11 @@ use std::time::Duration;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::{Blueprint, Mapping, Queue, Redrive, Source};
 use stack::invoke::LateInvoke;
 use stack::platform::Function;
-use stack::platform::gateway::Routes;
 use stack::services::sqs::Sqs;
 use stack::services::{self, Services};
+use template::blueprint::{Blueprint, Mapping, Queue, Redrive, Source};
 
 use crate::support::{Up, function, until, up};
 
@@ -21,10 +20,10 @@ const DEAD: &str = "dead";
 
 async fn queues() -> Services {
     let queue = |name: &str, redrive| Queue {
-        name: name.into(),
         visibility: Duration::from_secs(4),
         retention: Duration::from_secs(3600),
         redrive,
+        ..Queue::named(name)
     };
     let redrive = Some(Redrive { to: DEAD.into(), max_receives: 2 });
     let (ledger, _) = tokio::sync::mpsc::unbounded_channel();
@@ -56,7 +55,7 @@ fn mapping(batch: u32) -> Mapping {
 
 async fn platform() -> Up {
     // An environment starts within this time, even on a busy machine.
-    up(vec![Function { concurrency: 2, timeout: Duration::from_secs(20), ..function("batch") }], Routes::default(), false).await
+    up(vec![Function { concurrency: 2, timeout: Duration::from_secs(20), ..function("batch") }], Vec::new(), false).await
 }
 
 fn send(sqs: &Sqs, bodies: &[Value]) -> Vec<String> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use faults::Entry;
 use serde_json::{Value, json};
 use stack::platform::Function;
-use stack::platform::template::Template;
+use template::Template;
 
 use crate::support::{Layer, Up, function, layered};
 
@@ -38,7 +38,7 @@ pub fn layer() -> Layer {
 fn declared(name: &str) -> Function {
     let text = std::fs::read_to_string(root().join("echo.yaml")).unwrap();
     let template = Template::read(&text, &BTreeMap::new()).unwrap();
-    let found = template.functions.into_iter().find(|function| function.name == name).unwrap();
+    let found = template.blueprint.functions.into_iter().find(|function| function.name == name).unwrap();
     let timeout = found.timeout;
     Function { code: found.code.code(&programs(), &root()), timeout, concurrency: 1, ..function(name) }
 }

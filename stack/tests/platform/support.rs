@@ -11,8 +11,8 @@ use faults::Entry;
 use run_folder::{Compressed, RunFolder};
 use serde_json::Value;
 use stack::guard;
-use stack::platform::gateway::Routes;
 use stack::platform::{Code, Function, Invoked, Platform, Settings};
+use template::apis::Api;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub struct Up {
@@ -60,22 +60,22 @@ pub struct Layer {
 /// A platform of these functions, unchanged.
 pub async fn layered(functions: Vec<Function>, layer: Option<Layer>) -> std::io::Result<Up> {
     let folder = tempfile::tempdir().unwrap();
-    start(functions, Routes::default(), layer, folder).await
+    start(functions, Vec::new(), layer, folder).await
 }
 
 /// A platform whose functions are this test binary, with the real extension in front of them and a
 /// plan that is in force from the start.
-pub async fn struck(functions: Vec<Function>, routes: Routes, layer: Layer, plan: &Value) -> Up {
+pub async fn struck(functions: Vec<Function>, apis: Vec<Api>, layer: Layer, plan: &Value) -> Up {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("plan.json"), plan.to_string()).unwrap();
     let exe = std::env::current_exe().unwrap();
     let binary = script(&folder, "function", &format!("exec '{}' --ignored --exact --nocapture child::runtime", exe.display()));
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
-    start(functions, routes, Some(layer), folder).await.unwrap()
+    start(functions, apis, Some(layer), folder).await.unwrap()
 }
 
 /// A platform whose functions are this test binary.
-pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up {
+pub async fn up(functions: Vec<Function>, apis: Vec<Api>, extension: bool) -> Up {
     let folder = tempfile::tempdir().unwrap();
     let exe = std::env::current_exe().unwrap();
     let this = |test: &str| format!("exec '{}' --ignored --exact --nocapture child::{test}", exe.display());
@@ -84,17 +84,17 @@ pub async fn up(functions: Vec<Function>, routes: Routes, extension: bool) -> Up
     let wrapper = script(&folder, "wrapper", "exec \"$@\"");
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
     let layer = extension.then_some(Layer { extension: stand_in, wrapper });
-    start(functions, routes, layer, folder).await.unwrap()
+    start(functions, apis, layer, folder).await.unwrap()
 }
 
-async fn start(functions: Vec<Function>, routes: Routes, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
+async fn start(functions: Vec<Function>, apis: Vec<Api>, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let (extension, wrapper) = layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.wrapper));
     let (ledger, entries) = tokio::sync::mpsc::unbounded_channel();
     let settings = Settings {
         functions,
-        routes,
+        apis,
         run_folder: RunFolder::create(folder.path().join("run")).unwrap(),
         extension,
         wrapper,

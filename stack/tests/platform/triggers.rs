@@ -9,7 +9,7 @@ use faults::Trigger;
 use faults::kinds::{KINDS, described};
 use serde_json::{Value, json};
 use stack::platform::Function;
-use stack::platform::gateway::{Api, Authorizer, Route, Routes};
+use template::apis::{Api, ApiKind, Authorizer, Identity, Payload, Route};
 
 use crate::gateway::ask;
 use crate::runtimes::layer;
@@ -58,29 +58,22 @@ fn every_way_of_every_kind_is_tested() {
     }
 }
 
-fn routes() -> Routes {
-    let authorizer =
-        Authorizer { function: "authorizer".into(), identity_headers: vec!["authorization".into()], reauthorize_every: Duration::ZERO };
-    let route = |resource: &str, function: &str, authorizer: Option<&str>| Route {
-        resource: resource.into(),
-        method: None,
-        function: function.into(),
-        authorizer: authorizer.map(str::to_owned),
-        key_required: false,
+fn apis() -> Vec<Api> {
+    let authorizer = Authorizer::Request {
+        function: "authorizer".into(),
+        identity: vec![Identity::Header("authorization".into())],
+        cached: Duration::ZERO,
+        payload: Payload::V1,
+        simple: false,
     };
-    let routes = vec![route("/open", "web", None), route("/sealed", "behind", Some("asked"))];
-    let authorizers = [("asked".to_owned(), authorizer)].into();
-    Routes {
-        apis: vec![Api {
-            name: "Api".into(),
-            id: "abc123".into(),
-            stage: "dev".into(),
-            variables: BTreeMap::new(),
-            authorizers,
-            keys: Vec::new(),
-            routes,
-        }],
-    }
+    let sealed = Route { authorizer: Some("asked".to_owned()), ..Route::to_function(None, "/sealed", "behind") };
+    let routes = vec![Route::to_function(None, "/open", "web"), sealed];
+    vec![Api {
+        id: "abc123".into(),
+        authorizers: [("asked".to_owned(), authorizer)].into(),
+        routes,
+        ..Api::new(ApiKind::Rest, "Api", "dev")
+    }]
 }
 
 async fn started(kind: &str, settings: &Value) -> Up {
@@ -90,7 +83,7 @@ async fn started(kind: &str, settings: &Value) -> Up {
     let fault = |place: &str| json!({ "name": place, "place": { "function": place }, "share": 1, "kind": { kind: settings } });
     let faults = ["f", "web", "authorizer"].map(fault);
     let plan = json!({ "version": 1, "run": "r", "sequence": 1, "lease_ms": 60_000, "seed": 7, "faults": faults });
-    struck(functions.into(), routes(), layer(), &plan).await
+    struck(functions.into(), apis(), layer(), &plan).await
 }
 
 /// The HTTP status at the beginning of a promise.

@@ -16,10 +16,10 @@ use hyper_util::rt::TokioExecutor;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use run_folder::{Compressed, RunFolder, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::{Blueprint, Table, UserPool};
 use stack::invoke::LateInvoke;
 use stack::services::iot::secured::Secured;
 use stack::services::{Services, Settings, start};
+use template::blueprint::{Blueprint, Table, UserPool};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 mod secured;
@@ -44,7 +44,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sender, ledger) = unbounded_channel();
-        let table = Table { name: "UserMappingTable".into(), key: "deviceId".into(), expires_by: None, streams: false };
+        let table = Table::keyed("UserMappingTable", "deviceId");
         let pool = UserPool { name: "thermostat".into(), post_authentication: None };
         let services = start(Settings {
             seed: seed(),

@@ -6,9 +6,9 @@ use run_folder::Seen;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::Blueprint;
 use stack::invoke::LateInvoke;
 use stack::services::{Settings, start};
+use template::blueprint::Blueprint;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::stage::{Stage, blueprint};

@@ -13,9 +13,9 @@ use hyper_util::rt::TokioExecutor;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::{Alarm, Blueprint, Bucket, Metric, Queue, Redrive, Topic};
 use stack::invoke::LateInvoke;
 use stack::services::{Services, Settings, start};
+use template::blueprint::{Alarm, Blueprint, Bucket, Metric, Notification, Queue, Redrive, Topic};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -50,16 +50,21 @@ impl Answered {
 }
 
 pub fn blueprint() -> Blueprint {
-    let queue =
-        |name: &str, redrive: Option<Redrive>| Queue { name: name.to_owned(), visibility: 30 * SECOND, retention: 900 * SECOND, redrive };
+    let queue = |name: &str, redrive: Option<Redrive>| Queue {
+        name: name.to_owned(),
+        visibility: 30 * SECOND,
+        retention: 900 * SECOND,
+        redrive,
+        ..Queue::named(name)
+    };
     Blueprint {
         queues: vec![queue("incoming", Some(Redrive { to: "dead".into(), max_receives: 1 })), queue("dead", None)],
         buckets: vec![
-            Bucket { name: "incoming".into(), notifies: vec!["incoming".into()] },
-            Bucket { name: "attachments".into(), notifies: vec![] },
+            Bucket { name: "incoming".into(), notifies: vec![Notification::created("incoming")], ..Bucket::default() },
+            Bucket { name: "attachments".into(), ..Bucket::default() },
         ],
         senders: vec!["sensors@brownout.example".into()],
-        topics: vec![Topic { name: "fallback".into() }],
+        topics: vec![Topic::named("fallback")],
         alarms: vec![Alarm {
             name: "oldest".into(),
             queue: "dead".into(),

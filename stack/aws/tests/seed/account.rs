@@ -24,8 +24,8 @@ use run_folder::addresses::Pool;
 use run_folder::deployment::{self, Link, User};
 use run_folder::{Addresses, Compressed, RunFolder, Sightings};
 use serde_json::{Value, json};
-use stack::blueprint::{Blueprint, Table, UserPool};
 use stack::services::{Settings, start};
+use template::blueprint::{Blueprint, Table, UserPool};
 use tokio::sync::Notify;
 
 /// The access key whose policy is enforced.
@@ -101,7 +101,7 @@ impl Account {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (ledger, _) = tokio::sync::mpsc::unbounded_channel();
-        let table = Table { name: TABLE.to_owned(), key: "id".to_owned(), expires_by: None, streams: false };
+        let table = Table::keyed(TABLE, "id");
         let somebodys = json!({"id": {"S": "somebodys"}, "owner": {"S": "them"}});
         let user = User { name: "somebody".to_owned(), groups: vec!["Nurse".to_owned()] };
         let local = start(Settings {

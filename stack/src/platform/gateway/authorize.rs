@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::INTEGRATION;
 use super::answers::Refusal;
 use super::event::Call;
 use super::policy::{Decision, Policy};
-use super::routes::Authorizer;
 use crate::platform::functions::Functions;
+use template::apis::{Authorizer, Identity};
 
 /// Above this number, expired results are removed whenever a new one is added.
 const MANY: usize = 10_000;
@@ -26,18 +26,20 @@ pub(crate) struct Kept(Mutex<HashMap<Key, (Instant, Arc<Policy>)>>);
 impl Kept {
     /// The policy that allows this call, from the authorizer or from the cache.
     pub(crate) async fn authorize(&self, functions: &Functions, authorizer: &Authorizer, call: &Call<'_>) -> Result<Arc<Policy>, Refusal> {
-        let identity = authorizer.identity_headers.iter().map(|name| {
+        let Authorizer::Request { function, identity, cached, .. } = authorizer else { return Err(Refusal::AuthorizerFailed) };
+        let values = identity.iter().map(|source| {
+            let Identity::Header(name) = source else { return None };
             let value = call.headers.get(name)?.to_str().ok()?;
             (!value.is_empty()).then(|| value.to_owned())
         });
-        let identity: Vec<String> = identity.collect::<Option<_>>().ok_or(Refusal::Unauthorized)?;
-        let key = (call.api.id.clone(), call.found.route.authorizer.clone().unwrap_or_default(), identity);
+        let values: Vec<String> = values.collect::<Option<_>>().ok_or(Refusal::Unauthorized)?;
+        let key = (call.api.id.clone(), call.found.route.authorizer.clone().unwrap_or_default(), values);
         let method_arn = call.method_arn();
         let policy = match self.find(&key) {
             Some(policy) => policy,
             None => {
-                let policy = Arc::new(ask(functions, authorizer, call, &method_arn).await?);
-                self.keep(key, authorizer, &policy);
+                let policy = Arc::new(ask(functions, function, call, &method_arn).await?);
+                self.keep(key, *cached, &policy);
                 policy
             }
         };
@@ -53,9 +55,9 @@ impl Kept {
         kept.get(key).filter(|(until, _)| *until > Instant::now()).map(|(_, policy)| Arc::clone(policy))
     }
 
-    fn keep(&self, key: Key, authorizer: &Authorizer, policy: &Arc<Policy>) {
+    fn keep(&self, key: Key, cached: Duration, policy: &Arc<Policy>) {
         // Without identity sources there is no key to cache a result under.
-        if authorizer.reauthorize_every.is_zero() || authorizer.identity_headers.is_empty() {
+        if cached.is_zero() || key.2.is_empty() {
             return;
         }
         let now = Instant::now();
@@ -63,13 +65,13 @@ impl Kept {
         if kept.len() >= MANY {
             kept.retain(|_, (until, _)| *until > now);
         }
-        kept.insert(key, (now + authorizer.reauthorize_every, Arc::clone(policy)));
+        kept.insert(key, (now + cached, Arc::clone(policy)));
     }
 }
 
-async fn ask(functions: &Functions, authorizer: &Authorizer, call: &Call<'_>, method_arn: &str) -> Result<Policy, Refusal> {
+async fn ask(functions: &Functions, function: &str, call: &Call<'_>, method_arn: &str) -> Result<Policy, Refusal> {
     let event = call.authorizer_event(method_arn);
-    let invoked = tokio::time::timeout(INTEGRATION, functions.invoke(&authorizer.function, event, Some(call.trace), None)).await;
+    let invoked = tokio::time::timeout(INTEGRATION, functions.invoke(function, event, Some(call.trace), None)).await;
     let invoked = invoked.map_err(|_| Refusal::AuthorizerFailed)?.map_err(|_| Refusal::AuthorizerFailed)?;
     if invoked.failed {
         // The one error that the gateway understands: an authorizer that throws exactly this word.

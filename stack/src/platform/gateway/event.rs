@@ -11,9 +11,9 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use serde::Serialize;
 
-use super::keys::ApiKey;
-use super::routes::{Api, Found};
+use super::routes::Found;
 use crate::platform::names::ACCOUNT;
+use template::apis::{Api, ApiKey};
 
 /// The usual size of an event without its body, in bytes.
 const AROUND: usize = 2048;

@@ -1,11 +1,12 @@
 //! API keys, which give access to methods that require one. A key is a secret: it is never printed,
 //! and compared in constant time.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::error::Unspecified;
 use hyper::header::HeaderMap;
+use template::apis::{Api, ApiKey};
 
 /// The characters of a key; API Gateway accepts 20 to 128 characters and generates 40.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789ab";
@@ -14,50 +15,45 @@ const LENGTH: usize = 40;
 /// The header that carries a key.
 const HEADER: &str = "x-api-key";
 
-/// One key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// Its id, which is not secret.
-    pub id: String,
-    /// Its value; without one the key gives no access.
-    pub value: Option<String>,
+/// Generates the values of keys that have none, as API Gateway does.
+///
+/// # Errors
+/// If the system provides no randomness.
+pub fn make_up(apis: &mut [Api]) -> Result<(), Unspecified> {
+    let mut made = BTreeMap::new();
+    for key in apis.iter_mut().flat_map(|api| &mut api.keys) {
+        // One key may be valid for several APIs.
+        let value = match key.value.take().or_else(|| made.get(&key.id).cloned()) {
+            Some(value) => value,
+            None => generated()?,
+        };
+        made.insert(key.id.clone(), value.clone());
+        key.value = Some(value);
+    }
+    Ok(())
 }
 
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiKey").field("id", &self.id).field("has_value", &self.value.is_some()).finish()
-    }
+fn generated() -> Result<String, Unspecified> {
+    let mut bytes = [0; LENGTH];
+    aws_lc_rs::rand::fill(&mut bytes)?;
+    let letter = |byte: u8| ALPHABET.get(usize::from(byte & 63)).copied().map(char::from);
+    Ok(bytes.into_iter().filter_map(letter).collect())
 }
 
-impl ApiKey {
-    /// Generates the value if it is missing, as API Gateway does.
-    ///
-    /// # Errors
-    /// If the system provides no randomness.
-    pub fn make_up(&mut self) -> Result<(), Unspecified> {
-        if self.value.is_none() {
-            let mut bytes = [0; LENGTH];
-            aws_lc_rs::rand::fill(&mut bytes)?;
-            let letter = |byte: u8| ALPHABET.get(usize::from(byte & 63)).copied().map(char::from);
-            self.value = Some(bytes.into_iter().filter_map(letter).collect());
-        }
-        Ok(())
-    }
-
-    fn is(&self, given: &[u8]) -> bool {
-        self.value.as_ref().is_some_and(|value| verify_slices_are_equal(value.as_bytes(), given).is_ok())
-    }
+fn is(key: &ApiKey, given: &[u8]) -> bool {
+    key.value.as_ref().is_some_and(|value| verify_slices_are_equal(value.as_bytes(), given).is_ok())
 }
 
 /// The key that a request carries, if it is one of these. All are compared, even after one matches.
 pub(crate) fn given<'a>(keys: &'a [ApiKey], headers: &HeaderMap) -> Option<&'a ApiKey> {
     let given = headers.get(HEADER)?.as_bytes();
-    keys.iter().fold(None, |found, key| if key.is(given) { Some(key) } else { found })
+    keys.iter().fold(None, |found, key| if is(key, given) { Some(key) } else { found })
 }
 
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
+    use template::apis::ApiKind;
 
     use super::*;
 
@@ -86,14 +82,17 @@ mod tests {
 
     #[test]
     fn a_key_is_generated_once_is_unique_and_is_never_printed() {
-        let (mut one, mut other) = (key("a", None), key("a", None));
-        one.make_up().unwrap();
-        other.make_up().unwrap();
-        let value = one.value.clone().unwrap();
-        assert!(value.len() == LENGTH && value.chars().all(|letter| letter.is_ascii_alphanumeric()), "{value}");
-        assert_ne!(one, other);
-        one.make_up().unwrap();
-        assert_eq!(one.value.as_ref(), Some(&value));
-        assert!(!format!("{one:?}").contains(&value));
+        let with = |name: &str, keys: Vec<ApiKey>| Api { keys, ..Api::new(ApiKind::Rest, name, "dev") };
+        let (said, shared) = (key("said", Some("a-key-that-the-template-says")), key("shared", None));
+        let mut apis =
+            vec![with("A", vec![shared.clone(), said.clone()]), with("B", vec![shared, key("other", None)]), with("C", vec![said])];
+        make_up(&mut apis).unwrap();
+        let made: Vec<_> = apis.iter().map(|api| api.keys[0].value.clone().unwrap()).collect();
+        assert!(made[0] == made[1] && made[0].len() == LENGTH && made[2] == "a-key-that-the-template-says");
+        assert_ne!(apis[1].keys[1].value.as_ref(), Some(&made[0]));
+        assert!(made[0].chars().all(|letter| letter.is_ascii_alphanumeric()) && !format!("{apis:?}").contains(&made[0]));
+        let before = apis.clone();
+        make_up(&mut apis).unwrap();
+        assert_eq!(apis, before, "what is made up stays");
     }
 }

@@ -14,8 +14,9 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, Response, body::Incoming, http::request::Parts};
 
-pub use keys::ApiKey;
-pub use routes::{Api, Authorizer, Route, Routes};
+pub use keys::make_up;
+
+use template::apis::{Api, Integration};
 
 use super::functions::Functions;
 use super::http::{self, Piece};
@@ -23,7 +24,7 @@ use super::invocation::InvokeError;
 use super::names;
 use answers::Refusal;
 use event::Call;
-use routes::NotFound;
+use routes::{NotFound, Routes};
 
 /// The gateway's limit for an integration. Source: API Gateway's quotas.
 const INTEGRATION: Duration = Duration::from_secs(29);
@@ -41,8 +42,8 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     /// A gateway for these routes.
-    pub(crate) fn new(routes: Routes, functions: Arc<Functions>, address: SocketAddr) -> Self {
-        Self { routes, functions, kept: authorize::Kept::default(), port: address.port() }
+    pub(crate) fn new(apis: Vec<Api>, functions: Arc<Functions>, address: SocketAddr) -> Self {
+        Self { routes: Routes(apis), functions, kept: authorize::Kept::default(), port: address.port() }
     }
 }
 
@@ -104,10 +105,11 @@ async fn carry(
         Some(None) => return Err(Refusal::AuthorizerFailed),
         Some(Some(authorizer)) => Some(gateway.kept.authorize(&gateway.functions, authorizer, &call).await?),
     };
+    let Integration::Function { name: function, .. } = &route.integration else { return Err(Refusal::NoRoute) };
     let event = call.event(policy.as_ref().map(|policy| &policy.context), &body);
     // Up to 10 MB that are not needed while the function works.
     drop(body);
-    let invoked = tokio::time::timeout(INTEGRATION, gateway.functions.invoke(&route.function, event, Some(trace), None)).await;
+    let invoked = tokio::time::timeout(INTEGRATION, gateway.functions.invoke(function, event, Some(trace), None)).await;
     match invoked {
         Err(_) => Err(Refusal::TimedOut),
         Ok(Err(InvokeError::Throttled)) => Err(Refusal::Throttled),

@@ -1,67 +1,16 @@
 //! What the gateway serves, and the route of each path. It answers nothing itself.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use aws_lc_rs::error::Unspecified;
-
-use super::keys::ApiKey;
+use template::apis::{Api, Route};
 
 /// The prefix of a path that names an API by its id: `/_aws/execute-api/<id>/<stage>/...`, as other
 /// local AWS emulators have it too.
 const BY_ID: &str = "/_aws/execute-api/";
 
-/// Everything that the gateway serves.
+/// Everything that the gateway serves; the ids of the APIs differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Routes {
-    /// The APIs; their ids differ.
-    pub apis: Vec<Api>,
-}
-
-/// A REST API at its stage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Api {
-    /// The name that the template gives it.
-    pub name: String,
-    /// Its id, as in method ARNs.
-    pub id: String,
-    /// The first segment of every path.
-    pub stage: String,
-    /// The stage's variables.
-    pub variables: BTreeMap<String, String>,
-    /// Request authorizers by name.
-    pub authorizers: BTreeMap<String, Authorizer>,
-    /// The keys that give access to its methods that require one.
-    pub keys: Vec<ApiKey>,
-    /// The methods.
-    pub routes: Vec<Route>,
-}
-
-/// A request authorizer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorizer {
-    /// The function's name.
-    pub function: String,
-    /// The headers that must be present; a result is cached for their values.
-    pub identity_headers: Vec<String>,
-    /// How long a result is cached; zero means not at all.
-    pub reauthorize_every: Duration,
-}
-
-/// A method of an API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Such as `/items`, `/control/{deviceId}` or `/{api+}`.
-    pub resource: String,
-    /// Such as `GET`; `None` for any.
-    pub method: Option<String>,
-    /// The function's name.
-    pub function: String,
-    /// The authorizer's name.
-    pub authorizer: Option<String>,
-    /// Whether it requires one of the API's keys.
-    pub key_required: bool,
-}
+pub struct Routes(pub(super) Vec<Api>);
 
 /// The matching route, with the values in its path.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,33 +20,6 @@ pub(crate) struct Found<'a> {
 }
 
 impl Routes {
-    /// Generates the values of keys that have none.
-    ///
-    /// # Errors
-    /// If the system provides no randomness.
-    pub fn make_up_keys(&mut self) -> Result<(), Unspecified> {
-        let mut made = BTreeMap::new();
-        for api in &mut self.apis {
-            for key in &mut api.keys {
-                // One key may be valid for several APIs.
-                key.value = key.value.take().or_else(|| made.get(&key.id).cloned());
-                key.make_up()?;
-                if let Some(value) = &key.value {
-                    made.insert(key.id.clone(), value.clone());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// All functions that are called from here.
-    pub fn functions(&self) -> impl Iterator<Item = &str> {
-        self.apis.iter().flat_map(|api| {
-            let handlers = api.routes.iter().map(|route| route.function.as_str());
-            handlers.chain(api.authorizers.values().map(|authorizer| authorizer.function.as_str()))
-        })
-    }
-
     /// The API, the route and the rest of the path, which begins with `/`. A path names its API by
     /// id, as each API has an address of its own at AWS. Or it begins with a stage: then the first
     /// API of that stage with a matching route is used.
@@ -107,9 +29,9 @@ impl Routes {
             None => (None, path.strip_prefix('/').ok_or(NotFound::Stage)?),
         };
         let (stage, rest) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
-        let mut apis = self.apis.iter().filter(|api| api.stage == stage && id.is_none_or(|id| api.id == id)).peekable();
+        let mut apis = self.0.iter().filter(|api| api.stage == stage && id.is_none_or(|id| api.id == id)).peekable();
         apis.peek().ok_or(NotFound::Stage)?;
-        apis.find_map(|api| Some((api, api.find(method, rest)?, rest))).ok_or(NotFound::Route)
+        apis.find_map(|api| Some((api, find(api, method, rest)?, rest))).ok_or(NotFound::Route)
     }
 }
 
@@ -122,17 +44,15 @@ pub(crate) enum NotFound {
     Route,
 }
 
-impl Api {
-    /// The route of a request. Literal segments take precedence over parameters, parameters over
-    /// greedy ones, a named method over any.
-    pub(crate) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
-        let fits = |route: &&Route| route.method.as_deref().is_none_or(|named| named == method);
-        let found = self.routes.iter().filter(fits).filter_map(|route| {
-            let (kinds, parameters) = parameters(&route.resource, path)?;
-            Some(((kinds, route.method.is_none()), Found { route, parameters }))
-        });
-        found.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, found)| found)
-    }
+/// The route of a request. Literal segments take precedence over parameters, parameters over greedy
+/// ones, a named method over any.
+fn find<'a>(api: &'a Api, method: &str, path: &str) -> Option<Found<'a>> {
+    let fits = |route: &&Route| route.method.as_deref().is_none_or(|named| named == method);
+    let found = api.routes.iter().filter(fits).filter_map(|route| {
+        let (kinds, parameters) = parameters(&route.resource, path)?;
+        Some(((kinds, route.method.is_none()), Found { route, parameters }))
+    });
+    found.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, found)| found)
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -171,16 +91,12 @@ fn parameters<'a>(resource: &'a str, path: &str) -> Option<(Vec<Kind>, BTreeMap<
 
 #[cfg(test)]
 mod tests {
+    use template::apis::ApiKind;
+
     use super::*;
 
     fn api() -> Api {
-        let route = |method: Option<&str>, resource: &str| Route {
-            resource: resource.into(),
-            method: method.map(str::to_owned),
-            function: "f".into(),
-            authorizer: None,
-            key_required: false,
-        };
+        let route = |method: Option<&str>, resource: &str| Route::to_function(method, resource, "f");
         let routes = vec![
             route(None, "/{api+}"),
             route(Some("GET"), "/items"),
@@ -188,8 +104,7 @@ mod tests {
             route(None, "/control/{any}"),
             route(Some("GET"), "/"),
         ];
-        let (variables, authorizers) = (BTreeMap::new(), BTreeMap::new());
-        Api { name: "A".into(), id: "a".into(), stage: "dev".into(), variables, authorizers, keys: Vec::new(), routes }
+        Api { routes, ..Api::new(ApiKind::Rest, "A", "dev") }
     }
 
     #[test]
@@ -203,16 +118,16 @@ mod tests {
             ("GET", "/appointment/PI-T123", "/{api+}", Some("appointment/PI-T123")),
             ("GET", "/", "/", None),
         ] {
-            let found = api.find(method, path).unwrap();
+            let found = find(&api, method, path).unwrap();
             assert_eq!(found.route.resource, resource, "{method} {path}");
             assert_eq!(found.parameters.values().next().map(String::as_str), value, "{method} {path}");
         }
-        assert_eq!(api.find("POST", "/"), None);
+        assert_eq!(find(&api, "POST", "/"), None);
     }
 
     #[test]
     fn the_stage_decides_which_api_is_meant() {
-        let routes = Routes { apis: vec![api()] };
+        let routes = Routes(vec![api()]);
         for (path, rest) in [
             ("/dev/a/b", Ok("/a/b")),
             ("/dev", Ok("/")),
@@ -228,33 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_for_two_apis_is_one_key() {
-        let key = |id: &str, value: Option<&str>| ApiKey { id: id.into(), value: value.map(str::to_owned) };
-        let with = |name: &str, keys: Vec<ApiKey>| Api { name: name.into(), keys, ..api() };
-        let (said, shared) = (key("said", Some("a-key-that-the-template-says")), key("shared", None));
-        let mut routes =
-            Routes { apis: vec![with("A", vec![shared.clone(), said.clone()]), with("B", vec![shared]), with("C", vec![said])] };
-        routes.make_up_keys().unwrap();
-        let made: Vec<_> = routes.apis.iter().map(|api| api.keys[0].value.clone().unwrap()).collect();
-        assert!(made[0] == made[1] && made[0].len() == 40 && made[2] == "a-key-that-the-template-says");
-        let before = routes.apis.clone();
-        routes.make_up_keys().unwrap();
-        assert_eq!(routes.apis, before, "what is made up stays");
-    }
-
-    #[test]
     fn the_first_api_of_a_stage_with_the_route_is_used_or_the_named_one() {
         let only = |id: &str, resources: &[&str]| {
-            let route = |resource: &&str| Route {
-                resource: (*resource).into(),
-                method: None,
-                function: id.into(),
-                authorizer: None,
-                key_required: false,
-            };
+            let route = |resource: &&str| Route::to_function(None, *resource, id);
             Api { id: id.into(), routes: resources.iter().map(route).collect(), ..api() }
         };
-        let routes = Routes { apis: vec![only("a", &["/items", "/users"]), only("b", &["/records", "/users"])] };
+        let routes = Routes(vec![only("a", &["/items", "/users"]), only("b", &["/records", "/users"])]);
         for (path, found) in [
             ("/dev/items", Ok("a")),
             ("/dev/records", Ok("b")),

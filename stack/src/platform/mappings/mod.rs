@@ -23,10 +23,10 @@ use super::functions::Functions;
 use super::invocation::Waits;
 use super::names;
 use crate::Sightings;
-use crate::blueprint::{Mapping, Source};
 use called::Called;
 use filter::Filter;
 pub use polled::{Message, Queue, Record, Sources, Stream};
+use template::blueprint::{Mapping, Source};
 
 /// All mappings that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +112,8 @@ fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>,
             partial: mapping.partial,
             at_once: max_concurrency.map_or(at_once, |most| usize::try_from(most.max(1)).unwrap_or(usize::MAX)),
         })),
-        Source::Stream { table, bisect, retries, on_failure } => Ok(Poller::Stream(stream::Poller {
+        Source::DataStream { name, .. } => Err(format!("found no data stream `{name}`")),
+        Source::Stream { table, records } => Ok(Poller::Stream(stream::Poller {
             stream: sources.stream(table).ok_or_else(|| format!("found no table `{table}` with a stream"))?,
             table: table.clone(),
             function,
@@ -120,9 +121,9 @@ fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>,
             batch,
             window: mapping.window,
             partial: mapping.partial,
-            bisect: *bisect,
-            retries: *retries,
-            on_failure: on_failure.as_ref().map(|name| Ok::<_, String>((name.clone(), queue(name)?))).transpose()?,
+            bisect: records.bisect,
+            retries: records.retries,
+            on_failure: records.on_failure.as_ref().map(|to| Ok::<_, String>((to.name().to_owned(), queue(to.name())?))).transpose()?,
             sightings: sightings.clone(),
         })),
     }

@@ -7,6 +7,8 @@ mod python;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use template::blueprint::{self, Managed, Runtime};
+
 /// A function's code, and the runtime that runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
@@ -21,16 +23,6 @@ pub enum Code {
         /// What a deployment unpacks at `/var/task`.
         folder: PathBuf,
     },
-}
-
-/// A runtime that reads the function from a folder. The version comes from the template; the
-/// machine's interpreter runs it, whatever its own version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Managed {
-    /// `python3.x`, by PyPI's `awslambdaric`.
-    Python(String),
-    /// `nodejsNN.x`, by npm's `aws-lambda-ric`.
-    Node(String),
 }
 
 /// The command that starts a runtime.
@@ -57,25 +49,20 @@ pub struct MissingRuntime {
 /// Looks up a variable of this process; such variables name the machine's interpreters.
 type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-impl Managed {
-    /// From a template's `Runtime`; `None` if it is not one of these.
-    pub fn read(text: &str) -> Option<Self> {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if text.strip_prefix("python3.").is_some_and(digits) {
-            return Some(Self::Python(text.to_owned()));
-        }
-        let node = text.strip_prefix("nodejs").and_then(|rest| rest.strip_suffix(".x"));
-        node.is_some_and(digits).then(|| Self::Node(text.to_owned()))
-    }
-
-    /// The name in a template.
-    pub fn name(&self) -> &str {
-        let (Self::Python(name) | Self::Node(name)) = self;
-        name
-    }
-}
-
 impl Code {
+    /// The code of a declared function: a binary in `binaries`, or a folder relative to `template`,
+    /// the folder of the template.
+    pub fn of(function: &blueprint::Function, binaries: &Path, template: &Path) -> Self {
+        match (&function.code, &function.runtime) {
+            (blueprint::Code::Binary(name), _) => Self::Provided(binaries.join(name)),
+            (blueprint::Code::Path(path), Runtime::Managed(runtime)) => {
+                Self::Managed { runtime: runtime.clone(), handler: function.handler.clone(), folder: template.join(path) }
+            }
+            (blueprint::Code::Path(path), Runtime::Provided) => Self::Provided(template.join(path).join("bootstrap")),
+            (blueprint::Code::Inline(_), _) => Self::Provided(PathBuf::new()),
+        }
+    }
+
     /// Finds the command; asks the interpreter once whether it has the client.
     ///
     /// # Errors
@@ -129,23 +116,6 @@ fn find(program: &Path, variable: Variable<'_>) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_runtime_is_read_from_its_name_in_a_template() {
-        for (text, read) in [
-            ("python3.13", Some(Managed::Python("python3.13".into()))),
-            ("nodejs22.x", Some(Managed::Node("nodejs22.x".into()))),
-            ("python2.7", None),
-            ("python3.", None),
-            ("python3.x", None),
-            ("nodejs.x", None),
-            ("nodejs22", None),
-            ("java21", None),
-            ("provided.al2023", None),
-        ] {
-            assert_eq!(Managed::read(text), read, "{text}");
-        }
-    }
 
     #[test]
     fn a_missing_runtime_is_named_with_how_to_install_it() {

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::watch::Change;
-use crate::account::{ACCOUNT, arn};
-use crate::blueprint::{Alarm, Metric};
+use template::account::{ACCOUNT, arn};
+use template::blueprint::{Alarm, Metric};
 
 /// The region's name for people.
 const REGION_FOR_PEOPLE: &str = "US East (N. Virginia)";

@@ -20,9 +20,9 @@ use super::described::{Described, Protocol};
 use super::sns::Sns;
 use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service};
-use crate::blueprint::{Alarm, Metric};
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
+use template::blueprint::{Alarm, Metric};
 
 /// The description of this service.
 pub const DESCRIBED: Described =
@@ -161,7 +161,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::blueprint::{Queue, Topic};
+    use template::blueprint::{Queue, Topic};
 
     /// One queue, a thousand times faster, with an alarm on the age of its oldest message and one
     /// on its length.
@@ -171,7 +171,7 @@ mod tests {
         let queue = Queue { name: "in".into(), visibility: 3600 * second, retention: 1_209_600 * second, redrive: None };
         let (sightings, seen) = Sightings::channel();
         let sqs = Sqs::new(&[queue], compressed, Sightings::nowhere(), SocketAddr::from(([127, 0, 0, 1], 1)));
-        let sns = Sns::new(&[Topic { name: "alarms".into() }], Sightings::nowhere());
+        let sns = Sns::new(&[Topic::named("alarms")], Sightings::nowhere());
         let alarm = |name: &str, metric, threshold, tells: Option<&str>| Alarm {
             name: name.into(),
             queue: "in".into(),

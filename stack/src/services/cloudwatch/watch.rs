@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::blueprint::{Alarm, Metric};
+use template::blueprint::{Alarm, Metric};
 
 /// How often SQS's metrics have a new value, and standard alarms are evaluated. Source: Amazon SQS,
 /// available CloudWatch metrics.

@@ -31,9 +31,9 @@ use self::trigger::{Authentication, Trigger};
 use self::users::User;
 use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, JSON_1_1, REST_JSON, Service};
-use crate::blueprint::UserPool as Declared;
 use crate::invoke::LateInvoke;
 use crate::{Seen, Sightings};
+use template::blueprint::UserPool as Declared;
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described {

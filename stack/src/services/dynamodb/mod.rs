@@ -34,9 +34,9 @@ use self::streams::Stream;
 use self::writes::Staged;
 use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, JSON_1_0, Service};
-use crate::blueprint::Table;
 use crate::platform::names::{ACCOUNT, REGION};
 use crate::{Compressed, Seen, Sightings};
+use template::blueprint::Table;
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described {
@@ -212,9 +212,9 @@ impl DynamoDb {
 impl Watched {
     fn of(table: &Table) -> Self {
         Self {
-            key: table.key.clone(),
+            key: table.key.partition.name.clone(),
             expires_by: table.expires_by.clone(),
-            stream: table.streams.then(|| Arc::new(Stream::new(&table.name))),
+            stream: table.streams.map(|_| Arc::new(Stream::new(&table.name))),
         }
     }
 
@@ -273,7 +273,7 @@ mod tests {
 
     /// A table with `devices` devices, and one of appointments.
     async fn plain(devices: usize) -> DynamoDb {
-        let table = |name: &str, key: &str| Table { name: name.into(), key: key.into(), expires_by: None, streams: false };
+        let table = |name: &str, key: &str| Table::keyed(name, key);
         let device = |n: usize| {
             json!({
                 "deviceId": {"S": format!("Thermostat{n}")},
@@ -381,11 +381,10 @@ mod tests {
     /// Tables of the inactive users: `Watched` expires by `ttl` and has a stream, `Expiring` only
     /// expires, `Plain` does neither.
     async fn watched(expiry: u32) -> (Arc<DynamoDb>, UnboundedReceiver<Sighting>) {
-        let table = |name: &str, expires: bool, streams| Table {
-            name: name.to_owned(),
-            key: "id".to_owned(),
+        let table = |name: &str, expires: bool, streams: bool| Table {
             expires_by: expires.then(|| "ttl".to_owned()),
-            streams,
+            streams: streams.then_some(View::Both),
+            ..Table::keyed(name, "id")
         };
         let declared = [table("Watched", true, true), table("Expiring", true, false), table("Plain", false, false)];
         let (sightings, seen) = Sightings::channel();

@@ -22,8 +22,8 @@ pub use self::wire::Objects;
 use super::described::{Described, Protocol};
 use super::sqs::Sqs;
 use super::wire::hexadecimal;
-use crate::blueprint::Bucket;
 use run_folder::sightings::{Seen, Sightings};
+use template::blueprint::Bucket;
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described { name: "s3", title: "S3", protocol: Protocol::S3, operations: &["GetObject", "PutObject"] };
@@ -64,7 +64,7 @@ impl Buckets {
         let made = SystemTime::now();
         for bucket in buckets {
             for queue in &bucket.notifies {
-                sqs.send(queue, notification::test_event(&bucket.name, made), None);
+                sqs.send(queue.to.name(), notification::test_event(&bucket.name, made), None);
             }
         }
         let shelf = |bucket: &Bucket| (bucket.name.clone(), Shelf { declared: bucket.clone(), objects: Mutex::default() });
@@ -93,7 +93,7 @@ impl Buckets {
         drop(objects);
         self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size, etag });
         for queue in &shelf.declared.notifies {
-            self.sqs.send(queue, event.clone(), Some(key.to_owned()));
+            self.sqs.send(queue.to.name(), event.clone(), Some(key.to_owned()));
         }
         Ok(())
     }
@@ -145,16 +145,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::blueprint::Queue;
     use run_folder::compressed::Compressed;
+    use template::blueprint::Queue;
 
     #[tokio::test]
     async fn storing_is_reported_before_the_queue_gets_the_event() {
         let (sightings, mut seen) = Sightings::channel();
         let queue = Queue { name: "q".into(), visibility: Duration::from_secs(30), retention: Duration::from_secs(900), redrive: None };
         let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));
-        let bucket =
-            |name: &str, notifies: &[&str]| Bucket { name: name.into(), notifies: notifies.iter().map(|it| (*it).into()).collect() };
+        let bucket = |name: &str, notifies: &[&str]| Bucket {
+            name: name.into(),
+            notifies: notifies.iter().map(|it| Notification::created(*it)).collect(),
+            ..Bucket::default()
+        };
         let spool = Spool::within(&std::env::temp_dir()).unwrap();
         let buckets = Buckets::new(&[bucket("incoming", &["q"]), bucket("quiet", &[])], Arc::clone(&sqs), spool, sightings);
         let test: Value = serde_json::from_str(&sqs.receive("q", 1).remove(0).body).unwrap();

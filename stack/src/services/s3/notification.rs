@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::object::Object;
-use crate::account::{ACCOUNT, REGION};
 use crate::services::wire::request_id;
+use template::account::{ACCOUNT, REGION};
 
 /// A key as in events and listings: form-encoded, with its slashes unchanged.
 pub fn encoded(key: &str) -> String {

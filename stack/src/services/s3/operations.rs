@@ -14,8 +14,8 @@ use super::notification::encoded;
 use super::object::{Object, ObjectHeaders};
 use super::upload::Upload;
 use super::{Buckets, NotStored};
-use crate::account::REGION;
 use crate::services::wire::hexadecimal;
+use template::account::REGION;
 
 /// The most keys on one page. Source: Amazon S3 API reference, `ListObjectsV2`.
 const MOST_KEYS: i32 = 1000;

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 
 use super::described::{Described, Protocol};
 use super::wire::{Answer, Call, QUERY_XML, Service, form};
-use crate::account::arn;
-use crate::blueprint::Topic;
 use run_folder::sightings::{Seen, Sightings};
+use template::account::arn;
+use template::blueprint::Topic;
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described { name: "sns", title: "SNS", protocol: Protocol::Query, operations: &["Publish"] };
@@ -138,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn an_invalid_publish_is_refused_with_its_reason() {
         let (sightings, mut seen) = Sightings::channel();
-        let sns = Sns::new(&[Topic { name: "alarms".into() }], sightings);
+        let sns = Sns::new(&[Topic::named("alarms")], sightings);
         let topic = "TopicArn=arn:aws:sns:us-east-1:123456789012:alarms";
         let long = "x".repeat(LARGEST);
         for (body, status, code) in [
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn only_the_newest_are_kept() {
-        let sns = Sns::new(&[Topic { name: "t".into() }], Sightings::nowhere());
+        let sns = Sns::new(&[Topic::named("t")], Sightings::nowhere());
         assert_eq!(sns.publish("nowhere", None, "m".into()), None);
         for n in 0..=KEPT {
             sns.publish("t", None, n.to_string()).unwrap();

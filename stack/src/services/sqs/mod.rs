@@ -21,10 +21,11 @@ use self::queue::{Gauge, Held, Unchanged};
 use self::queues::{Outgoing, Queues, message_id};
 use super::described::{Described, Protocol};
 use super::wire::hexadecimal;
-use crate::account::{ACCESS_KEY, ACCOUNT, arn};
-use crate::blueprint;
+use crate::account::ACCESS_KEY;
 use run_folder::compressed::Compressed;
 use run_folder::sightings::Sightings;
+use template::account::{ACCOUNT, arn};
+use template::blueprint;
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described { name: "sqs", title: "SQS", protocol: Protocol::Json10("AmazonSQS"), operations: &[] };
@@ -272,7 +273,7 @@ mod tests {
     use super::*;
 
     fn sqs(visibility: Duration, compressed: u32) -> Arc<Sqs> {
-        let queue = blueprint::Queue { name: "in".into(), visibility, retention: Duration::from_secs(900), redrive: None };
+        let queue = blueprint::Queue { visibility, retention: Duration::from_secs(900), redrive: None, ..blueprint::Queue::named("in") };
         let compressed = Compressed { queues: compressed, expiry: 1 };
         Sqs::new(&[queue], compressed, Sightings::nowhere(), SocketAddr::from(([127, 0, 0, 1], 4566)))
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::blueprint;
 use run_folder::compressed::Compressed;
+use template::blueprint;
 
 /// From its third receive on, a message that returns goes to the end of the line and does not count
 /// for the age of the oldest any more. Source: Amazon SQS, available CloudWatch metrics,
@@ -300,7 +300,7 @@ mod tests {
     /// Visibility 30 s, retention 900 s, here ten times faster: 3 s and 90 s.
     fn queue(max_receives: Option<u32>) -> Queue {
         let redrive = max_receives.map(|max_receives| blueprint::Redrive { to: "dead".into(), max_receives });
-        let declared = blueprint::Queue { name: "q".into(), visibility: 30 * SECOND, retention: 900 * SECOND, redrive };
+        let declared = blueprint::Queue { visibility: 30 * SECOND, retention: 900 * SECOND, redrive, ..blueprint::Queue::named("q") };
         Queue::new(declared, Compressed { queues: 10, expiry: 1 })
     }
 
@@ -366,7 +366,8 @@ mod tests {
         assert!(taken.messages.is_empty());
         let given_up = taken.given_up.remove(0);
         assert_eq!((given_up.number, given_up.receives, given_up.sent), (1, 2, start));
-        let declared = blueprint::Queue { name: "dead".into(), visibility: 30 * SECOND, retention: 100 * SECOND, redrive: None };
+        let declared =
+            blueprint::Queue { visibility: 30 * SECOND, retention: 100 * SECOND, redrive: None, ..blueprint::Queue::named("dead") };
         let mut dead = Queue::new(declared, Compressed::default());
         dead.adopt(given_up, "q", now);
         assert_eq!((dead.gauge(now + SECOND).oldest, dead.gauge(now).sent), (Some(SECOND), 0), "its age counts from the move");

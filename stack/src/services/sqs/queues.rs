@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::queue::{Held, Queue, Taken};
-use crate::blueprint;
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
+use template::blueprint;
 
 /// A message to send.
 #[derive(Debug, Default)]
@@ -147,10 +147,10 @@ mod tests {
     #[test]
     fn the_whole_life_of_a_message_is_reported_in_order() {
         let queue = |name: &str, to: Option<&str>| blueprint::Queue {
-            name: name.into(),
             visibility: 3 * SECOND,
             retention: 900 * SECOND,
             redrive: to.map(|to| blueprint::Redrive { to: to.into(), max_receives: 1 }),
+            ..blueprint::Queue::named(name)
         };
         let (sightings, mut seen) = Sightings::channel();
         let mut queues = Queues::new(&[queue("in", Some("dead")), queue("dead", None)], Compressed::default(), sightings);

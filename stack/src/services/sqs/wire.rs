@@ -12,8 +12,8 @@ use super::super::described::Described;
 use super::queue::Unchanged;
 use super::queues::Outgoing;
 use super::{Message, Receipt, Sqs, md5, typed};
-use crate::account::arn;
 use crate::services::wire::{Answer, Call, JSON_1_0, Service};
+use template::account::arn;
 
 /// The most bytes of a message with its attributes, and of all messages of a batch together.
 /// Source: Amazon SQS, message quotas.

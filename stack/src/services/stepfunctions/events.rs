@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use states::{Event, Failure, Kind, What};
 
-use super::resource::Resource;
-use crate::account::REGION;
+use template::account::REGION;
+use template::integrations::Resource;
 
 /// A time in the JSON protocol: seconds since 1970.
 pub(super) fn epoch_seconds(at: SystemTime) -> Value {

@@ -5,7 +5,6 @@
 mod book;
 mod events;
 mod requests;
-pub mod resource;
 mod tasks;
 mod trace;
 
@@ -24,10 +23,10 @@ use super::described::{Described, Protocol};
 use super::sns::Sns;
 use super::sqs::Sqs;
 use super::wire::{Answer, Call, JSON_1_0, Service};
-use crate::blueprint;
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
 use run_folder::sightings::{Seen, Sightings};
+use template::blueprint;
 
 pub use self::book::{How, Shown};
 pub use self::requests::{execution_arn, machine_arn};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::book::{How, Shown};
 use super::events::epoch_seconds;
-use crate::account::arn;
+use template::account::arn;
 
 /// The results on a page, by default and at most.
 const PAGE: usize = 100;

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use states::{Attempt, Failure, Tasks};
 
-use super::resource::Resource;
 use super::trace::root_of_try;
-use crate::account::arn;
 use crate::invoke::LateInvoke;
 use crate::platform::names::function_name;
 use crate::platform::{InvokeError, Invoked};
 use crate::services::sns::Sns;
 use crate::services::sqs::Sqs;
+use template::account::arn;
+use template::integrations::Resource;
 
 /// The error of a function that reported none: it timed out, ran out of memory or was ended.
 /// Source: Step Functions developer guide, "Handling errors".
@@ -138,9 +138,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::blueprint::{Queue, Topic};
     use crate::invoke::Invoke;
     use crate::{Compressed, Sightings};
+    use template::blueprint::{Queue, Topic};
 
     /// Answers by the name of the function.
     struct Door;
@@ -170,7 +170,7 @@ mod tests {
         Reach {
             invoke,
             sqs: Sqs::new(&[queue], Compressed::default(), Sightings::nowhere(), SocketAddr::from(([127, 0, 0, 1], 1))),
-            sns: Sns::new(&[Topic { name: "notices".into() }], Sightings::nowhere()),
+            sns: Sns::new(&[Topic::named("notices")], Sightings::nowhere()),
         }
     }
 

@@ -5,7 +5,7 @@ use faults::Complaint;
 use serde_json::Value;
 use states::{Definition, Payload, Task};
 
-use crate::platform::names::function_name;
+use crate::account::function_name;
 
 /// What a task does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use std::time::Duration;
 use faults::Complaint;
 use serde_json::{Map, Value};
 
-use super::intrinsics::Names;
 use super::physical::{Arns, Kind};
+use crate::intrinsics::Names;
 
 /// What is known while parts are read, and the complaints so far.
-pub(super) struct Known<'a> {
+pub(crate) struct Known<'a> {
     pub names: &'a Names,
     pub arns: &'a Arns,
     pub complaints: RefCell<Vec<Complaint>>,
@@ -21,26 +21,26 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// The properties of a resource.
-    pub(super) fn properties(&'a self, resource: &str, declared: &'a Value) -> Section<'a> {
+    pub(crate) fn properties(&'a self, resource: &str, declared: &'a Value) -> Section<'a> {
         Section { path: resource.to_owned(), fields: declared.get("Properties").and_then(Value::as_object), known: self }
     }
 }
 
 /// A map of the template; a missing one has no fields.
 #[derive(Clone)]
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     path: String,
     fields: Option<&'a Map<String, Value>>,
     known: &'a Known<'a>,
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn complain(&self, key: &str, what: impl Into<String>) {
+    pub(crate) fn complain(&self, key: &str, what: impl Into<String>) {
         self.known.complaints.borrow_mut().push(Complaint::new(format!("{}.{key}", self.path), what));
     }
 
     /// Complains about every field that is neither read nor known to have no effect here.
-    pub(super) fn only(&self, read: &[&str], without_effect: &[&str]) {
+    pub(crate) fn only(&self, read: &[&str], without_effect: &[&str]) {
         for key in self.fields.into_iter().flat_map(Map::keys) {
             if !read.contains(&key.as_str()) && !without_effect.contains(&key.as_str()) {
                 self.complain(key, format!("this is not understood here, there are: {}", read.join(", ")));
@@ -48,7 +48,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
@@ -58,12 +58,12 @@ impl<'a> Section<'a> {
 
     /// Text, with all intrinsics resolved; `None` if it is missing, or not understood, which is a
     /// complaint.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.known.names.text(self.value(key)?).map_err(|why| self.complain(key, why)).ok()
     }
 
     /// The same for a field that must exist.
-    pub(super) fn needed(&self, key: &str) -> String {
+    pub(crate) fn needed(&self, key: &str) -> String {
         if !self.has(key) {
             self.complain(key, "found none");
         }
@@ -72,7 +72,7 @@ impl<'a> Section<'a> {
 
     /// Complains if the field has another value than one of these; if it is missing, AWS takes the
     /// first.
-    pub(super) fn served(&self, key: &str, values: &[&str]) -> Option<String> {
+    pub(crate) fn served(&self, key: &str, values: &[&str]) -> Option<String> {
         let found = self.text(key)?;
         if !values.contains(&found.as_str()) {
             self.complain(key, format!("found `{found}`, only these are served here: {}", values.join(", ")));
@@ -80,7 +80,7 @@ impl<'a> Section<'a> {
         Some(found)
     }
 
-    pub(super) fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, key: &str, bounds: RangeInclusive<T>) -> Option<T> {
+    pub(crate) fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, key: &str, bounds: RangeInclusive<T>) -> Option<T> {
         let text = self.text(key)?;
         let number = text.parse().ok().filter(|number| bounds.contains(number));
         if number.is_none() {
@@ -89,12 +89,12 @@ impl<'a> Section<'a> {
         number
     }
 
-    pub(super) fn seconds(&self, key: &str, bounds: RangeInclusive<u64>) -> Option<Duration> {
+    pub(crate) fn seconds(&self, key: &str, bounds: RangeInclusive<u64>) -> Option<Duration> {
         self.number(key, bounds).map(Duration::from_secs)
     }
 
     /// Whether a switch is on; a missing one is off, as at AWS.
-    pub(super) fn flag(&self, key: &str) -> bool {
+    pub(crate) fn flag(&self, key: &str) -> bool {
         self.text(key).is_some_and(|text| {
             if !matches!(text.as_str(), "true" | "false") {
                 self.complain(key, format!("found `{text}`, expected true or false"));
@@ -104,7 +104,7 @@ impl<'a> Section<'a> {
     }
 
     /// A map within this one; empty if it is missing.
-    pub(super) fn within(&self, key: &str) -> Self {
+    pub(crate) fn within(&self, key: &str) -> Self {
         self.part(key, self.value(key))
     }
 
@@ -116,7 +116,7 @@ impl<'a> Section<'a> {
     }
 
     /// The maps of a list.
-    pub(super) fn each(&self, key: &str) -> Vec<Self> {
+    pub(crate) fn each(&self, key: &str) -> Vec<Self> {
         self.list(key).iter().enumerate().map(|(index, value)| self.part(&format!("{key}[{index}]"), Some(value))).collect()
     }
 
@@ -132,13 +132,13 @@ impl<'a> Section<'a> {
     }
 
     /// The texts of a list.
-    pub(super) fn texts(&self, key: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
         self.list(key).iter().filter_map(|value| self.known.names.text(value).map_err(|why| self.complain(key, why)).ok()).collect()
     }
 
     /// A field with everything resolved: intrinsics, and `${name}` in its texts by `substitutions`.
     /// What is not understood is a complaint and `null`.
-    pub(super) fn resolved(&self, key: &str, substitutions: &BTreeMap<String, String>) -> Option<Value> {
+    pub(crate) fn resolved(&self, key: &str, substitutions: &BTreeMap<String, String>) -> Option<Value> {
         Some(self.resolve(key, self.value(key)?, substitutions))
     }
 
@@ -160,23 +160,23 @@ impl<'a> Section<'a> {
     }
 
     /// The fields of this map as text.
-    pub(super) fn text_fields(&self) -> BTreeMap<String, String> {
+    pub(crate) fn text_fields(&self) -> BTreeMap<String, String> {
         self.fields.into_iter().flat_map(Map::keys).filter_map(|key| Some((key.clone(), self.text(key)?))).collect()
     }
 
     /// The maps in the fields of this one, each with its name.
-    pub(super) fn children(&self) -> Vec<(&'a str, Self)> {
+    pub(crate) fn children(&self) -> Vec<(&'a str, Self)> {
         self.fields.into_iter().flatten().map(|(key, value)| (key.as_str(), self.part(key, Some(value)))).collect()
     }
 
     /// The name of the resource whose ARN is in a field.
-    pub(super) fn resource(&self, kind: Kind, key: &str) -> Option<String> {
+    pub(crate) fn resource(&self, kind: Kind, key: &str) -> Option<String> {
         let arn = self.text(key)?;
         self.name(kind, key, &arn)
     }
 
     /// The name of the resource with an ARN from a field.
-    pub(super) fn name(&self, kind: Kind, key: &str, arn: &str) -> Option<String> {
+    pub(crate) fn name(&self, kind: Kind, key: &str, arn: &str) -> Option<String> {
         self.known.arns.name(kind, arn).map_err(|why| self.complain(key, why)).ok()
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::physical::Kind;
 use super::section::Section;
-use crate::blueprint::{Mapping, Source};
+use crate::blueprint::{Mapping, RecordLimits, Source, Target};
 
 /// The most messages and records in a batch. Source: Lambda API reference,
 /// CreateEventSourceMapping.
@@ -17,7 +17,7 @@ const LARGEST_BATCH: u32 = 10_000;
 const BOTH: [&str; 5] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FilterCriteria", "FunctionResponseTypes", "Enabled"];
 
 /// The mappings of a function's events; events of other types are read elsewhere.
-pub(super) fn read(function: &Section<'_>, name: &str) -> Vec<Mapping> {
+pub(crate) fn read(function: &Section<'_>, name: &str) -> Vec<Mapping> {
     let events = function.within("Events").children().into_iter();
     let mappings = events.filter_map(|(_, event)| {
         let properties = event.within("Properties");
@@ -64,9 +64,12 @@ fn stream(event: &Section<'_>) -> Option<Source> {
     let retries = event.number("MaximumRetryAttempts", -1..=10_000_i64).and_then(|number| u32::try_from(number).ok());
     Some(Source::Stream {
         table: event.resource(Kind::Stream, "Stream")?,
-        bisect: event.flag("BisectBatchOnFunctionError"),
-        retries,
-        on_failure: on_failure(&event.within("DestinationConfig")),
+        records: RecordLimits {
+            bisect: event.flag("BisectBatchOnFunctionError"),
+            retries,
+            on_failure: on_failure(&event.within("DestinationConfig")).map(Target::Queue),
+            ..RecordLimits::default()
+        },
     })
 }
 

@@ -1,9 +1,9 @@
 //! `AWS::DynamoDB::Table`, and `AWS::SNS::Topic`, of which only the name is read.
 
 use super::section::Section;
-use crate::blueprint::{Table, Topic};
+use crate::blueprint::{Table, Topic, View};
 
-pub(super) fn read(table: &Section<'_>, name: String) -> Table {
+pub(crate) fn read(table: &Section<'_>, name: String) -> Table {
     table.only(
         &["TableName", "AttributeDefinitions", "KeySchema", "TimeToLiveSpecification", "StreamSpecification"],
         &[
@@ -21,10 +21,9 @@ pub(super) fn read(table: &Section<'_>, name: String) -> Table {
     stream.only(&["StreamViewType"], &[]);
     stream.served("StreamViewType", &["NEW_AND_OLD_IMAGES"]);
     Table {
-        name,
-        key: key(table),
         expires_by: expiry.flag("Enabled").then(|| expiry.needed("AttributeName")),
-        streams: stream.has("StreamViewType"),
+        streams: stream.has("StreamViewType").then_some(View::Both),
+        ..Table::keyed(name, key(table))
     }
 }
 
@@ -45,7 +44,7 @@ fn key(table: &Section<'_>) -> String {
     key
 }
 
-pub(super) fn topic(topic: &Section<'_>, name: String) -> Topic {
+pub(crate) fn topic(topic: &Section<'_>, name: String) -> Topic {
     topic.only(&["TopicName"], &["DisplayName", "KmsMasterKeyId", "Tags"]);
-    Topic { name }
+    Topic::named(name)
 }

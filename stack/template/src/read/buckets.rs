@@ -3,9 +3,9 @@
 
 use super::physical::Kind;
 use super::section::Section;
-use crate::blueprint::{Bucket, Receipt};
+use crate::blueprint::{Bucket, Notification, Receipt};
 
-pub(super) fn read(bucket: &Section<'_>, name: String) -> Bucket {
+pub(crate) fn read(bucket: &Section<'_>, name: String) -> Bucket {
     bucket.only(
         &["BucketName", "NotificationConfiguration"],
         &["BucketEncryption", "PublicAccessBlockConfiguration", "OwnershipControls", "LifecycleConfiguration", "Tags"],
@@ -17,13 +17,13 @@ pub(super) fn read(bucket: &Section<'_>, name: String) -> Bucket {
         told.needed("Queue");
         told.needed("Event");
         told.served("Event", &["s3:ObjectCreated:*"]);
-        told.resource(Kind::Queue, "Queue")
+        told.resource(Kind::Queue, "Queue").map(Notification::created)
     });
-    Bucket { name, notifies: told.collect() }
+    Bucket { name, notifies: told.collect(), ..Bucket::default() }
 }
 
 /// Where a rule stores mail; a disabled rule takes none.
-pub(super) fn receipts(resource: &Section<'_>) -> Vec<Receipt> {
+pub(crate) fn receipts(resource: &Section<'_>) -> Vec<Receipt> {
     resource.only(&["Rule"], &["RuleSetName", "After"]);
     let rule = resource.within("Rule");
     rule.only(&["Enabled", "Actions"], &["Name", "ScanEnabled", "TlsPolicy"]);

@@ -7,12 +7,12 @@ use faults::Complaint;
 use run_folder::addresses::{APP, client_id, pool_id};
 use serde_json::{Map, Value, json};
 
-use super::intrinsics::Names;
-use crate::platform::names::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::intrinsics::Names;
 
 /// The kinds of resources that an ARN may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Function,
     Queue,
     Bucket,
@@ -58,11 +58,11 @@ impl Kind {
 
 /// The ARNs of a template's own resources.
 #[derive(Debug, Default)]
-pub(super) struct Arns(BTreeMap<String, (Kind, String)>);
+pub(crate) struct Arns(BTreeMap<String, (Kind, String)>);
 
 impl Arns {
     /// The name of the resource with this ARN.
-    pub(super) fn name(&self, kind: Kind, arn: &str) -> Result<String, String> {
+    pub(crate) fn name(&self, kind: Kind, arn: &str) -> Result<String, String> {
         match self.0.get(arn) {
             Some((found, name)) if *found == kind => Ok(name.clone()),
             _ => Err(format!("found `{arn}`, which is no {} of the template", kind.word())),
@@ -71,12 +71,12 @@ impl Arns {
 }
 
 /// The binary that a function is built from.
-pub(super) fn binary(declared: &Value) -> Option<&str> {
+pub(crate) fn binary(declared: &Value) -> Option<&str> {
     declared.get("Metadata")?.get("BuildProperties")?.get("Binary")?.as_str()
 }
 
 /// Adds every resource's name, ARN and attributes to `names`.
-pub(super) fn name_all(resources: &Map<String, Value>, names: &mut Names, complaints: &mut Vec<Complaint>) -> Arns {
+pub(crate) fn name_all(resources: &Map<String, Value>, names: &mut Names, complaints: &mut Vec<Complaint>) -> Arns {
     let region = names.0.get("AWS::Region").map_or(REGION, String::as_str).to_owned();
     let mut arns = Arns::default();
     for (resource, declared) in resources {

@@ -5,11 +5,11 @@ use states::{Definition, DefinitionError};
 use super::physical::Kind;
 use super::section::Section;
 use crate::account::arn;
-use crate::blueprint::Machine;
-use crate::services::stepfunctions::resource::{Needs, complaints, needs};
+use crate::blueprint::{Machine, MachineKind};
+use crate::integrations::{Needs, complaints, needs};
 
 /// Reads a machine; `None` if its definition is not understood, which is a complaint.
-pub(super) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
+pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
     machine.only(
         &["Name", "Type", "Definition", "DefinitionSubstitutions"],
         &["Policies", "Role", "Logging", "Tracing", "Tags", "PermissionsBoundary", "RolePath", "PropagateTags"],
@@ -38,5 +38,5 @@ pub(super) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
         };
         machine.name(kind, &format!("Definition.{state}"), &arn);
     }
-    Some(Machine { name, definition })
+    Some(Machine { name, definition, kind: MachineKind::Standard })
 }

@@ -1,6 +1,11 @@
 //! Reads a whole template in the form that is deployed.
 
-use super::*;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::Template;
+use crate::apis::{Authorizer, Identity};
+use crate::blueprint::{Code, Managed, Runtime};
 
 const TEMPLATE: &str = r#"
 AWSTemplateFormatVersion: "2010-09-09"
@@ -51,18 +56,18 @@ Resources:
 fn a_template_becomes_functions_and_routes() {
     let parameters = [("Weaknesses".to_owned(), "keys-fetched-once".to_owned())].into();
     let template = Template::read(TEMPLATE, &parameters).unwrap();
-    let function = |name: &str| template.functions.iter().find(|function| function.name == name).unwrap();
+    let function = |name: &str| template.blueprint.functions.iter().find(|function| function.name == name).unwrap();
     let authorizer = function("authorizer");
-    assert_eq!((&authorizer.code, authorizer.memory_mb), (&Package::Binary("authorizer".into()), 256));
+    assert_eq!((&authorizer.code, authorizer.memory_mb), (&Code::Binary("authorizer".into()), 256));
     assert_eq!(authorizer.timeout, Duration::from_secs(3));
     assert_eq!(authorizer.variables["WEAKNESSES"], "keys-fetched-once");
     let appointments = function("brownout-appointments");
     assert_eq!((appointments.reserved, appointments.timeout), (Some(5), Duration::from_secs(25)));
     assert_eq!(appointments.variables["TABLE"], "appointments");
-    let api = &template.routes.apis[0];
+    let api = &template.apis[0];
     assert_eq!((api.id.as_str(), api.stage.as_str()), ("clinicapi", "dev"));
-    assert_eq!(api.authorizers["Both"].function, "authorizer");
-    assert_eq!(api.authorizers["Both"].identity_headers, ["authorization"]);
+    let Authorizer::Request { function, identity, .. } = &api.authorizers["Both"] else { panic!("{api:?}") };
+    assert_eq!((function.as_str(), identity.as_slice()), ("authorizer", &[Identity::Header("authorization".into())][..]));
     assert_eq!(api.routes[0].authorizer.as_deref(), Some("Both"));
     assert_eq!((api.routes[0].resource.as_str(), &api.routes[0].method), ("/{api+}", &None));
 }
@@ -92,8 +97,7 @@ fn what_is_not_understood_is_a_complaint_with_its_resource() {
 fn a_managed_runtime_is_a_folder_and_a_handler() {
     let managed = TEMPLATE.replace("Timeout: 3,", "Runtime: python3.13, Handler: echo.handler, CodeUri: python/,");
     let template = Template::read(&managed, &BTreeMap::new()).unwrap();
-    let authorizer = template.functions.into_iter().find(|function| function.resource == "AuthorizerFunction").unwrap();
-    let code = authorizer.code.code(Path::new("/bin"), Path::new("/stack"));
-    let runtime = Managed::Python("python3.13".into());
-    assert_eq!(code, Code::Managed { runtime, handler: "echo.handler".into(), folder: "/stack/python/".into() });
+    let authorizer = template.blueprint.functions.into_iter().find(|function| function.resource == "AuthorizerFunction").unwrap();
+    let runtime = Runtime::Managed(Managed::Python("python3.13".into()));
+    assert_eq!((authorizer.code, authorizer.runtime, authorizer.handler.as_str()), (Code::Path("python/".into()), runtime, "echo.handler"));
 }

@@ -5,25 +5,25 @@ use faults::Complaint;
 use serde_json::Value;
 
 use super::apis::Resource;
-use super::intrinsics::Names;
-use crate::platform::gateway::ApiKey;
+use crate::apis::ApiKey;
+use crate::intrinsics::Names;
 
 /// The shortest and the longest value of a key. Source: API Gateway API reference, CreateApiKey.
 const SHORTEST: usize = 20;
 const LONGEST: usize = 128;
 
 /// The parts of a template that make up keys.
-pub(super) struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// `AWS::ApiGateway::ApiKey`.
-    pub(super) keys: Vec<Resource<'a>>,
+    pub(crate) keys: Vec<Resource<'a>>,
     /// `AWS::ApiGateway::UsagePlan`.
-    pub(super) plans: Vec<Resource<'a>>,
+    pub(crate) plans: Vec<Resource<'a>>,
     /// `AWS::ApiGateway::UsagePlanKey`.
-    pub(super) joins: Vec<Resource<'a>>,
+    pub(crate) joins: Vec<Resource<'a>>,
 }
 
 /// The keys, each with the logical id of an API that it gives access to.
-pub(super) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Complaint>) -> Vec<(String, ApiKey)> {
+pub(crate) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Complaint>) -> Vec<(String, ApiKey)> {
     let mut complain = |at: String, what: String| complaints.push(Complaint::new(at, what));
     let keys: Vec<_> = parts.keys.iter().map(|(resource, declared)| key(resource, declared, names, &mut complain)).collect();
     let plans: Vec<_> = parts.plans.iter().map(|(resource, declared)| plan(resource, declared, &mut complain)).collect();

@@ -14,7 +14,7 @@ const METRICS: [(&str, Metric, &str); 3] = [
 ];
 
 /// Reads an alarm; `resource` is its name if it declares none.
-pub(super) fn read(alarm: &Section<'_>, resource: &str) -> Option<Alarm> {
+pub(crate) fn read(alarm: &Section<'_>, resource: &str) -> Option<Alarm> {
     alarm.only(
         &[
             "AlarmName",

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::physical::Kind;
 use super::section::Known;
-use super::{Declared, alarms, buckets, machines, mappings, pools, queues, tables};
-use crate::blueprint::{Blueprint, Source};
+use super::{alarms, buckets, machines, mappings, pools, queues, tables};
+use crate::blueprint::{Blueprint, Function, Source};
 
 /// Types that are read elsewhere or have no effect on this machine: permissions, settings that the
 /// services get when they start, and what only AWS needs.
@@ -31,8 +31,8 @@ const WITHOUT_EFFECT: [&str; 17] = [
 ];
 
 /// Reads everything besides functions and routes.
-pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known: &Known<'_>) -> Blueprint {
-    let mut blueprint = Blueprint::default();
+pub(crate) fn read(resources: &Map<String, Value>, functions: Vec<Function>, known: &Known<'_>) -> Blueprint {
+    let mut blueprint = Blueprint { functions, ..Blueprint::default() };
     for (resource, declared) in resources {
         let section = known.properties(resource, declared);
         // `Ref` gives the name, except for queues and topics.
@@ -55,13 +55,13 @@ pub(super) fn read(resources: &Map<String, Value>, functions: &[Declared], known
             other => section.complain("Type", format!("found `{other}`, which is not served here")),
         }
     }
-    consistent(&blueprint, functions, known);
+    consistent(&blueprint, known);
     blueprint
 }
 
 /// What AWS itself refuses: unknown names, and a queue whose messages become visible again while
 /// its function may still be working on them.
-fn consistent(blueprint: &Blueprint, functions: &[Declared], known: &Known<'_>) {
+fn consistent(blueprint: &Blueprint, known: &Known<'_>) {
     let complain = |key: &str, what: String| known.complaints.borrow_mut().push(faults::Complaint::new(key, what));
     for alarm in blueprint.alarms.iter().filter(|alarm| !blueprint.queues.iter().any(|queue| queue.name == alarm.queue)) {
         complain(&alarm.name, format!("found the queue `{}`, which the template does not declare", alarm.queue));
@@ -70,7 +70,7 @@ fn consistent(blueprint: &Blueprint, functions: &[Declared], known: &Known<'_>) 
         complain("AWS::SES::ReceiptRule", format!("found the bucket `{}`, which the template does not declare", receipt.bucket));
     }
     for mapping in &blueprint.mappings {
-        let Some(function) = functions.iter().find(|function| function.name == mapping.function) else { continue };
+        let Some(function) = blueprint.functions.iter().find(|function| function.name == mapping.function) else { continue };
         match &mapping.source {
             Source::Queue { name, .. } => {
                 let queue = blueprint.queues.iter().find(|queue| queue.name == *name);
@@ -81,8 +81,9 @@ fn consistent(blueprint: &Blueprint, functions: &[Declared], known: &Known<'_>) 
                     complain(&function.resource, what);
                 }
             }
+            Source::DataStream { .. } => {}
             Source::Stream { table, .. } => {
-                if !blueprint.tables.iter().any(|known| known.name == *table && known.streams) {
+                if !blueprint.tables.iter().any(|known| known.name == *table && known.streams.is_some()) {
                     complain(&function.resource, format!("found the table `{table}`, which has no stream"));
                 }
             }

@@ -7,16 +7,16 @@ use std::time::Duration;
 use faults::Complaint;
 use serde_json::Value;
 
-use super::intrinsics::Names;
 use super::keys;
-use crate::platform::gateway::{Api, Authorizer, Route, Routes};
-use crate::platform::names::function_name;
+use crate::account::function_name;
+use crate::apis::{Api, ApiKind, Authorizer, Identity, Payload, Route};
+use crate::intrinsics::Names;
 
 /// SAM's default for `ReauthorizeEvery`.
 const REAUTHORIZE: u64 = 300;
 
 /// A resource: its logical id and what is declared.
-pub(super) type Resource<'a> = (&'a String, &'a Value);
+pub(crate) type Resource<'a> = (&'a String, &'a Value);
 
 /// An API, with the defaults of its methods.
 struct Declared {
@@ -27,15 +27,15 @@ struct Declared {
 }
 
 /// The parts of a template that make up its APIs.
-pub(super) struct Parts<'a> {
-    pub(super) apis: Vec<Resource<'a>>,
-    pub(super) functions: Vec<Resource<'a>>,
+pub(crate) struct Parts<'a> {
+    pub(crate) apis: Vec<Resource<'a>>,
+    pub(crate) functions: Vec<Resource<'a>>,
     /// The parts that make up their keys.
-    pub(super) keys: keys::Parts<'a>,
+    pub(crate) keys: keys::Parts<'a>,
 }
 
 /// Reads the APIs, and their methods from the functions' events.
-pub(super) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Complaint>) -> Routes {
+pub(crate) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Complaint>) -> Vec<Api> {
     let mut declared: Vec<Declared> = parts.apis.iter().map(|(resource, api)| read_api(resource, api, names, complaints)).collect();
     for (index, one) in declared.iter().enumerate() {
         if declared.iter().take(index).any(|other| other.api.id == one.api.id) {
@@ -62,20 +62,12 @@ pub(super) fn read(parts: &Parts<'_>, names: &Names, complaints: &mut Vec<Compla
             }
         }
     }
-    Routes { apis: declared.into_iter().map(|declared| declared.api).collect() }
+    declared.into_iter().map(|declared| declared.api).collect()
 }
 
 fn read_api(resource: &str, api: &Value, names: &Names, complaints: &mut Vec<Complaint>) -> Declared {
     let mut complain = |key: &str, what: String| complaints.push(Complaint::new(format!("{resource}.{key}"), what));
-    let mut read = Api {
-        name: resource.to_owned(),
-        id: resource.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(10).collect(),
-        stage: String::new(),
-        variables: BTreeMap::new(),
-        authorizers: BTreeMap::new(),
-        keys: Vec::new(),
-        routes: Vec::new(),
-    };
+    let mut read = Api::new(ApiKind::Rest, resource, "");
     let mut auth = Auth::default();
     let properties = api.get("Properties").and_then(Value::as_object);
     if properties.is_none_or(|properties| !properties.contains_key("StageName")) {
@@ -159,26 +151,22 @@ fn read_authorizer(authorizer: &Value, names: &Names) -> Result<Authorizer, Stri
         return Err("only `REQUEST` authorizers are served here, write `FunctionPayloadType: REQUEST`".to_owned());
     }
     let arn = names.text(fields.get("FunctionArn").ok_or("found no `FunctionArn`")?)?;
-    let mut read = Authorizer {
-        function: function_name(&arn).to_owned(),
-        identity_headers: Vec::new(),
-        reauthorize_every: Duration::from_secs(REAUTHORIZE),
-    };
+    let (mut identity, mut cached) = (Vec::new(), Duration::from_secs(REAUTHORIZE));
     for (key, value) in fields.get("Identity").and_then(Value::as_object).into_iter().flatten() {
         match (key.as_str(), value) {
             ("Headers", Value::Array(headers)) => {
-                let headers = headers.iter().map(|header| names.text(header).map(|header| header.to_lowercase()));
-                read.identity_headers = headers.collect::<Result<_, _>>()?;
+                let headers = headers.iter().map(|header| names.text(header).map(|header| Identity::Header(header.to_lowercase())));
+                identity = headers.collect::<Result<_, _>>()?;
             }
             ("ReauthorizeEvery", value) => {
                 let text = names.text(value)?;
                 let seconds = text.parse().map_err(|_| format!("found `{text}` for `ReauthorizeEvery`, expected seconds"))?;
-                read.reauthorize_every = Duration::from_secs(seconds);
+                cached = Duration::from_secs(seconds);
             }
             (other, _) => return Err(format!("found `Identity.{other}`, there are: Headers (a list), ReauthorizeEvery")),
         }
     }
-    Ok(read)
+    Ok(Authorizer::Request { function: function_name(&arn).to_owned(), identity, cached, payload: Payload::V1, simple: false })
 }
 
 fn read_event(key: &str, event: &Value, function: &str, apis: &mut [Declared]) -> Result<(), Complaint> {
@@ -210,7 +198,7 @@ fn read_event(key: &str, event: &Value, function: &str, apis: &mut [Declared]) -
     };
     let method = text("Method")?.to_uppercase();
     let method = Some(method).filter(|method| method != "ANY" && method != "X-AMAZON-APIGATEWAY-ANY-METHOD");
-    let (function, key_required) = (function.to_owned(), key_required.unwrap_or(api.key_required));
-    api.api.routes.push(Route { resource: text("Path")?.to_owned(), method, function, authorizer, key_required });
+    let key_required = key_required.unwrap_or(api.key_required);
+    api.api.routes.push(Route { authorizer, key_required, ..Route::to_function(method.as_deref(), text("Path")?, function) });
     Ok(())
 }

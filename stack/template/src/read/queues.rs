@@ -13,12 +13,15 @@ const RETENTION: Duration = Duration::from_secs(345_600);
 const SHORTEST_RETENTION: u64 = 60;
 const LONGEST_RETENTION: u64 = 1_209_600;
 
-pub(super) fn read(queue: &Section<'_>, name: String) -> Queue {
+pub(crate) fn read(queue: &Section<'_>, name: String) -> Queue {
     queue.only(
         &["QueueName", "VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"],
         &["SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "Tags"],
     );
     Queue {
+        delay: Duration::ZERO,
+        wait: Duration::ZERO,
+        fifo: None,
         name,
         visibility: queue.seconds("VisibilityTimeout", 0..=LONGEST_VISIBILITY).unwrap_or(VISIBILITY),
         retention: queue.seconds("MessageRetentionPeriod", SHORTEST_RETENTION..=LONGEST_RETENTION).unwrap_or(RETENTION),

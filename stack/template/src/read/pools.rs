@@ -4,7 +4,7 @@ use super::physical::Kind;
 use super::section::Section;
 use crate::blueprint::UserPool;
 
-pub(super) fn read(pool: &Section<'_>, name: String) -> UserPool {
+pub(crate) fn read(pool: &Section<'_>, name: String) -> UserPool {
     let triggers = pool.within("LambdaConfig");
     triggers.only(&["PostAuthentication"], &[]);
     UserPool { name, post_authentication: triggers.resource(Kind::Function, "PostAuthentication") }

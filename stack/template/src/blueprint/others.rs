@@ -1,0 +1,57 @@
+//! State machines, user pools, parameters and secrets.
+
+use states::Definition;
+
+/// A state machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Machine {
+    /// `StateMachineName`.
+    pub name: String,
+    /// The parsed definition.
+    pub definition: Definition,
+    /// `StateMachineType`.
+    pub kind: MachineKind,
+}
+
+impl Eq for Machine {}
+
+/// `StateMachineType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MachineKind {
+    /// `STANDARD`.
+    #[default]
+    Standard,
+    /// `EXPRESS`: it may be started and waited for.
+    Express,
+}
+
+/// A user pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPool {
+    /// `UserPoolName`.
+    pub name: String,
+    /// The name of the function that the pool invokes after an authentication.
+    pub post_authentication: Option<String>,
+}
+
+/// A parameter of Systems Manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// `Name`.
+    pub name: String,
+    /// `Value`.
+    pub value: String,
+    /// Whether `Type` is `StringList`; else it is `String`.
+    pub list: bool,
+}
+
+/// A secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// `Name`.
+    pub name: String,
+    /// `SecretString`; or what `GenerateSecretString` makes.
+    pub value: Option<String>,
+    /// `GenerateSecretString`, if the value must be made: an object as in the template.
+    pub generate: Option<serde_json::Value>,
+}
