@@ -1,5 +1,7 @@
 //! `brownout check`: everything that `run` checks, without changing anything.
 
+use std::path::Path;
+
 use engine::check::power;
 use engine::file::{Wrong, line_and_column};
 use engine::{Plan, shipped};
@@ -52,7 +54,8 @@ fn on_aws(wanted: &str, plan: &Plan) -> bool {
 /// Everything that is wrong, ready to print, each line with its position.
 pub fn read(wanted: &str) -> Result<Plan, String> {
     let (name, text) = shipped::find(wanted).map_err(|error| format!("error: {}\n", protocol::chain(&error)))?;
-    engine::check(&name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
+    let folder = Path::new(wanted).parent().filter(|_| Path::new(wanted).is_file()).unwrap_or(Path::new("."));
+    engine::check_in(folder, &name, &text).map_err(|wrong| complaints(wanted, &text, &wrong))
 }
 
 fn complaints(file: &str, text: &str, wrong: &[Wrong]) -> String {

@@ -297,9 +297,18 @@ pub struct Export {
 /// `brownout up`
 #[derive(Debug, clap::Args)]
 pub struct Up {
-    /// Systems to start
-    #[arg(long, visible_alias = "system", value_delimiter = ',', default_value = "thermostat,clinic", value_parser = system())]
+    /// Sample systems to start [default: the template of this folder, or thermostat,clinic if there is none]
+    #[arg(long, visible_alias = "system", value_delimiter = ',', value_parser = system())]
     pub systems: Vec<System>,
+    /// Your own SAM or CloudFormation template, or the folder that has it
+    #[arg(long, value_name = "PATH", conflicts_with = "systems")]
+    pub template: Option<PathBuf>,
+    /// A parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
+    pub parameters: Vec<(String, String)>,
+    /// A layer of another account that the template names: a folder or a .zip
+    #[arg(long = "layer", value_name = "ARN=PATH", value_parser = pair)]
+    pub layers: Vec<(String, String)>,
     /// Homes with thermostats, 1 to 1000
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub homes: u32,
@@ -339,6 +348,12 @@ pub struct Up {
     /// The stack's mark
     #[arg(long, hide = true)]
     pub marker: Option<String>,
+}
+
+/// A name and its value.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    pair.map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(|| "write NAME=VALUE".to_owned())
 }
 
 /// `brownout layer`

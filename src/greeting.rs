@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use run_folder::Addresses;
 use scenarios::systems::System;
+use template::apis::{Api, ApiKind};
 
 /// The text, with bold letters if `bold`.
-pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
+pub fn greeting(a: &Addresses, apis: &[Api], took: Duration, bold: bool) -> String {
     let title = if bold { "\u{1b}[1mThe stack is up\u{1b}[0m" } else { "The stack is up" };
     let mut text = format!("{title} after {:.1} s: {}\n\n", took.as_secs_f64(), a.functions.join(", "));
     let mut place = |name: &str, at: &str| text.push_str(&format!("  {name:<15} {at}\n"));
@@ -24,8 +25,32 @@ pub fn greeting(a: &Addresses, took: Duration, bold: bool) -> String {
         place("cache", &format!("{}{whose}", a.redis));
     }
     text.push('\n');
-    System::ALL.into_iter().filter_map(|system| system.example(a)).for_each(|one| text.push_str(&one));
+    let examples: String = System::ALL.into_iter().filter_map(|system| system.example(a)).collect();
+    text.push_str(if examples.is_empty() { routes(a, apis) } else { examples }.as_str());
     text.push_str("Ctrl-C takes it down.\n");
+    text
+}
+
+/// Every route with its address.
+fn routes(a: &Addresses, apis: &[Api]) -> String {
+    let mut text = String::new();
+    for api in apis {
+        let Some(at) = a.api(&api.name) else { continue };
+        text.push_str(&format!(
+            "{} ({})\n",
+            api.name,
+            match api.kind {
+                ApiKind::Rest => "REST API",
+                ApiKind::Http => "HTTP API",
+            }
+        ));
+        for route in &api.routes {
+            let guarded = route.authorizer.as_ref().map(|name| format!("   (authorizer {name})")).unwrap_or_default();
+            let (method, path) = (route.method.as_deref().unwrap_or("ANY"), &route.resource);
+            let to = route.integration.function().unwrap_or("a fixed answer");
+            text.push_str(&format!("  {method:<7} http://{}{}{path} -> {to}{guarded}\n", at.address, at.stage));
+        }
+    }
     text
 }
 
@@ -77,7 +102,7 @@ mod tests {
             (&[][..], "", &[(audit::API, "/prod")], "the-key", "g:1/prod/records -H 'x-api-key: the-key'"),
         ];
         for (pools, smtp, apis, key, shown) in tries {
-            let text = greeting(&addresses(pools, smtp, apis, key), Duration::from_millis(1234), false);
+            let text = greeting(&addresses(pools, smtp, apis, key), &[], Duration::from_millis(1234), false);
             assert!(text.contains("after 1.2 s: f") && text.contains("http://s:2/brownout"), "{text}");
             for (_, _, _, _, other) in tries {
                 assert_eq!(text.contains(other), other == shown, "{other} in {text}");

@@ -39,11 +39,14 @@ enum Way {
 
 impl Way {
     fn of(arguments: &cli::Run, plan: &Plan) -> Result<Self, &'static str> {
+        if plan.own.is_some() && (arguments.via.is_some() || arguments.target == Target::Aws) {
+            return Err("the template of `[stack]` is started on this machine; `[aws] stack` names the deployed stack");
+        }
         match (arguments.via, arguments.target, plan.deployed.is_some()) {
             (Some(Via::Fis), ..) => Ok(Self::Deployed(protocol::Via::Fis)),
             (None, Target::Aws, _) => Ok(Self::Deployed(protocol::Via::Plan)),
             (None, Target::Local, true) => Err("the experiment is on functions deployed on AWS; `--target aws` strikes them"),
-            (None, Target::Local, false) if plan.systems.is_empty() => Ok(Self::Bare),
+            (None, Target::Local, false) if plan.systems.is_empty() && plan.own.is_none() => Ok(Self::Bare),
             (None, Target::Local, false) => Ok(Self::Local),
         }
     }
@@ -67,6 +70,9 @@ pub fn run(arguments: &cli::Run) -> Result<u8, Box<dyn Error>> {
         }
     };
     let plan = on_target(arguments, plan)?;
+    if let Some(own) = &plan.own {
+        own.notices.iter().for_each(|notice| eprintln!("note: {notice}"));
+    }
     let way = Way::of(arguments, &plan)?;
     let plan = if way == Way::Deployed(protocol::Via::Fis) { plan.driven_by_fis()? } else { plan };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

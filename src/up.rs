@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,9 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use engine::StopRequests;
 use engine::bounds::Factor;
 use engine::check::system_of;
+use engine::own_stack::OwnStack;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, Deployment, FolderError, RunFolder};
-use scenarios::systems::{self, Setup, System, SystemLoad};
+use scenarios::systems::{Setup, System, SystemLoad};
 use serde_json::json;
 use stack::up::{Settings, Up};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -46,12 +48,22 @@ pub fn up(arguments: &cli::Up) -> Result<u8, Box<dyn Error>> {
 }
 
 fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
-    let folder = folder(arguments)?;
-    let systems = || arguments.systems.iter().copied();
     // A harness has already built the programs of its systems.
-    let (deployment, artifacts) = match arguments.harness {
-        Some(_) => (folder.read_deployment()?, artifacts::look([])?),
-        None => (deployment(arguments)?, artifacts::find(systems())?),
+    let (folder, deployment, artifacts) = if arguments.harness.is_some() {
+        let folder = folder(arguments)?;
+        let deployment = folder.read_deployment()?;
+        (folder, deployment, artifacts::look([])?)
+    } else {
+        let (deployment, systems) = match own_stack(arguments)? {
+            Some(own) => {
+                (Deployment { templates: vec![own.deploys], compressed: how_fast(arguments)?, ..Deployment::default() }, Vec::new())
+            }
+            None => {
+                let systems = systems(arguments);
+                (deployment(arguments, &systems)?, systems)
+            }
+        };
+        (folder(arguments)?, deployment, artifacts::find(systems)?)
     };
     Ok(Settings {
         folder,
@@ -62,19 +74,52 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
     })
 }
 
-/// The deployment that the arguments describe.
-fn deployment(arguments: &cli::Up) -> Result<Deployment, String> {
+/// The template that is named, or that of this folder if no system is named.
+fn own_stack(arguments: &cli::Up) -> Result<Option<OwnStack>, Box<dyn Error>> {
+    let path = match &arguments.template {
+        Some(path) => path.clone(),
+        None if arguments.systems.is_empty() => match template_in(Path::new(".")) {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+        None => return Ok(None),
+    };
+    let path = if path.is_dir() {
+        template_in(&path).ok_or_else(|| format!("`{}` has no template; it is called one of: {}", path.display(), TEMPLATES.join(", ")))?
+    } else {
+        path
+    };
+    let parameters = arguments.parameters.iter().cloned().collect();
+    let layers = arguments.layers.iter().map(|(arn, path)| (arn.clone(), PathBuf::from(path))).collect();
+    let own = OwnStack::read(&path, &parameters, &layers)?;
+    own.notices.iter().for_each(|notice| eprintln!("note: {notice}"));
+    Ok(Some(own))
+}
+
+/// The names that a folder's template has.
+const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
+
+fn template_in(folder: &Path) -> Option<PathBuf> {
+    TEMPLATES.into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+fn systems(arguments: &cli::Up) -> Vec<System> {
+    if arguments.systems.is_empty() { vec![System::Thermostat, System::Clinic] } else { arguments.systems.clone() }
+}
+
+/// The deployment of these systems that the arguments describe.
+fn deployment(arguments: &cli::Up, systems: &[System]) -> Result<Deployment, String> {
     for weakness in &arguments.weaknesses {
         system_of(weakness)?;
     }
     let setup = Setup {
         authorizer_cache: arguments.authorizer_cache.duration(),
-        compressed: compressed(arguments.queue_time, arguments.expiry_time)?,
+        compressed: how_fast(arguments)?,
         weaknesses: arguments.weaknesses.clone(),
     };
-    let loads = arguments.systems.iter().map(|system| load(*system, arguments)).collect::<Result<Vec<_>, _>>();
+    let loads = systems.iter().map(|system| load(*system, arguments)).collect::<Result<Vec<_>, _>>();
     let loads = loads.map_err(|error| error.to_string())?;
-    let mut deployment = systems::deployment(loads.iter().map(AsRef::as_ref), &setup);
+    let mut deployment = scenarios::systems::deployment(loads.iter().map(AsRef::as_ref), &setup);
     if arguments.unseeded {
         // A template declares its policies itself.
         deployment.seed = Seed { policies: std::mem::take(&mut deployment.seed.policies), ..Seed::default() };
@@ -100,6 +145,10 @@ fn folder(arguments: &cli::Up) -> Result<RunFolder, FolderError> {
         Some(folder) => RunFolder::claim(folder, arguments.force),
         None => RunFolder::claim_new(&crate::run::runs_folder().join(format!("{}-up", dates::file_name(SystemTime::now())))),
     }
+}
+
+fn how_fast(arguments: &cli::Up) -> Result<Compressed, String> {
+    compressed(arguments.queue_time, arguments.expiry_time)
 }
 
 fn compressed(queue_time: Factor, expiry_time: Factor) -> Result<Compressed, String> {
@@ -147,7 +196,7 @@ async fn serve(arguments: &cli::Up, settings: Settings) -> Result<Ended, Box<dyn
     if arguments.harness.is_none() {
         let dumb = std::env::var_os("NO_COLOR").is_some() || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let bold = std::io::stdout().is_terminal() && !dumb;
-        print!("{}", greeting(&up.addresses, started.elapsed(), bold));
+        print!("{}", greeting(&up.addresses, &up.apis, started.elapsed(), bold));
     }
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {

@@ -1,5 +1,8 @@
 //! An experiment as it was written.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use faults::time::Time;
 use scenarios::systems::System;
 use schemars::JsonSchema;
@@ -123,6 +126,16 @@ const fn as_it_is() -> Factor {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Stack {
+    /// Your own SAM or CloudFormation template, in place of `systems`: a path that begins at this file's folder.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub template: Option<Spanned<PathBuf>>,
+    /// The parameters of the template that differ from their defaults.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Layers of other accounts that the template names: a folder or a `.zip` file for each ARN.
+    #[serde(default)]
+    pub layers: BTreeMap<String, PathBuf>,
     /// Weaknesses of the published form to switch on.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

@@ -12,6 +12,7 @@ pub mod measured;
 pub mod named_stack;
 pub mod nearest;
 pub mod observer;
+pub mod own_stack;
 pub mod plan;
 pub mod record;
 pub mod run;
@@ -26,7 +27,7 @@ pub mod target;
 pub mod targets;
 pub mod windows;
 
-pub use check::check;
+pub use check::{check, check_in};
 pub use observer::Observer;
 pub use plan::Plan;
 pub use stop_requests::{Asked, StopRequests};

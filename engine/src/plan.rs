@@ -14,6 +14,7 @@ use scenarios::traffic::Load;
 
 use super::bounds::MoreThanFor;
 use super::deployed::{Deployed, NamedStack};
+use super::own_stack::OwnStack;
 use super::windows::Windows;
 
 /// A checked experiment.
@@ -27,6 +28,8 @@ pub struct Plan {
     pub text: String,
     /// The systems to start.
     pub systems: Vec<System>,
+    /// The user's own stack, in place of systems.
+    pub own: Option<OwnStack>,
     /// Functions deployed on AWS: in place of systems, or those of the systems in a stack.
     pub deployed: Option<Deployed>,
     /// The stack on AWS that the file names.
@@ -74,7 +77,9 @@ impl Plan {
 
     /// What the stack deploys for this experiment.
     pub fn deployment(&self) -> Deployment {
-        systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup)
+        let mut all = systems::deployment(self.load.systems.iter().map(AsRef::as_ref), &self.setup);
+        all.templates.extend(self.own.iter().map(|own| own.deploys.clone()));
+        all
     }
 
     /// The data that the load needs in a stack elsewhere, and the things that connect to AWS IoT there.

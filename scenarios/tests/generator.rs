@@ -11,7 +11,7 @@ use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
 use scenarios::systems::Setup;
-use scenarios::traffic::{self, Load, Order, RequestLoad};
+use scenarios::traffic::{self, Load, Order, RequestLoad, To};
 use scenarios::{Event, Exchange};
 use support::Server;
 
@@ -20,7 +20,7 @@ fn order(server: &Server, statuses: &[u16]) -> Order {
     let half = Duration::from_millis(500);
     let request = RequestLoad {
         of: "orders GET /orders",
-        endpoint: format!("http://{}/orders", server.address).parse().unwrap(),
+        to: To::Elsewhere(format!("http://{}/orders", server.address).parse().unwrap()),
         method: "GET",
         headers: Vec::new(),
         body: String::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
 use template::apis::Api;
-use template::blueprint::{Mapping, Source};
+use template::blueprint::{Code, Layer, Mapping, Source};
 use template::{Template, TemplateError};
 
 /// The script that `AWS_LAMBDA_EXEC_WRAPPER` names, from brownout's layer.
@@ -70,6 +70,8 @@ pub enum UpError {
 pub struct Up {
     /// Its addresses.
     pub addresses: Addresses,
+    /// What its gateway serves.
+    pub apis: Vec<Api>,
     platform: Platform,
     services: Services,
     sinks: [JoinHandle<io::Result<()>>; 2],
@@ -133,11 +135,11 @@ impl Up {
             return Err(why);
         }
         let gateway = platform.gateway.to_string();
-        let apis = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &gateway))).collect();
+        let at = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &gateway))).collect();
         let addresses = Addresses {
             pid: std::process::id(),
             gateway,
-            apis,
+            apis: at,
             services: services.http.to_string(),
             sign_in: services.http.to_string(),
             lambda: platform.lambda.to_string(),
@@ -152,7 +154,7 @@ impl Up {
         };
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace_private(&settings.folder.addresses(), &json)?;
-        Ok(Self { addresses, platform, services, sinks, folder: settings.folder })
+        Ok(Self { addresses, apis, platform, services, sinks, folder: settings.folder })
     }
 
     /// Writes the platform's counts into the folder.
@@ -193,13 +195,29 @@ struct At<'a> {
 fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {
     let read = |template: &run_folder::deployment::Template| {
         let parameters = template.parameters.iter().map(|(name, value)| (name.clone(), value.text(at.services, at.cache))).collect();
-        Template::read(&template.text, &parameters)
+        Ok(located(Template::read(&template.text, &parameters)?, template.folder.as_deref()))
     };
     let mut all = Template::join(deployment.templates.iter().map(read).collect::<Result<_, _>>()?)?;
     for machine in &mut all.blueprint.machines {
         machine.definition.leave_unhandled(deployment.unhandled.get(&machine.name).map(Vec::as_slice).unwrap_or_default());
     }
     Ok(all)
+}
+
+/// The template with paths of code that begin at its folder.
+fn located(mut template: Template, folder: Option<&Path>) -> Template {
+    let Some(folder) = folder else { return template };
+    for function in &mut template.blueprint.functions {
+        if let Code::Path(path) = &mut function.code {
+            *path = folder.join(&path).display().to_string();
+        }
+        for layer in &mut function.layers {
+            if let Layer::Path(path) = layer {
+                *path = folder.join(&path).display().to_string();
+            }
+        }
+    }
+    template
 }
 
 /// An API at the gateway of this machine.

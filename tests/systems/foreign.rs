@@ -51,7 +51,7 @@ Resources:
 fn deployment() -> Deployment {
     let parameters = [("Issuer".to_owned(), Parameter::ServicesAddress)].into();
     Deployment {
-        templates: vec![Template { text: SHOP.into(), parameters }],
+        templates: vec![Template { text: SHOP.into(), parameters, ..Template::default() }],
         seed: Seed {
             rows: [("stock".into(), vec![json!({"sku": {"S": "tea"}, "count": {"N": "3"}})])].into(),
             users: [("customers".into(), vec![User { name: "ann".into(), groups: vec![] }])].into(),

@@ -97,7 +97,7 @@ impl Check<'_> {
         if fault.share.value() <= 0.0 {
             self.complain(spanned.span(), "a `share` of `0` never strikes; give more, or remove the fault");
         }
-        if matches!((&fault.kind, ground), (Kind::Dependency(_), Ground::Systems(_))) {
+        if matches!((&fault.kind, ground), (Kind::Dependency(_), Ground::Systems(_) | Ground::Own(_))) {
             let what = "`dependency` is for deployed functions; here strike the service itself, such as `service = \"dynamodb\"`";
             self.complain(spanned.span(), what);
         }
@@ -117,6 +117,7 @@ impl Check<'_> {
         let (Place::Function(name), kind) = (&fault.place, fault.kind.name()) else { return };
         let triggers = match ground {
             Ground::Systems(_) => functions().filter(|(known, ..)| known == name).map(|(.., trigger)| trigger).collect(),
+            Ground::Own(own) => own.functions.get(name).cloned().unwrap_or_default(),
             Ground::Deployed(deployed) => deployed.function(name).map(|function| function.triggers.clone()).unwrap_or_default(),
             Ground::Bare | Ground::Unread => return,
         };
@@ -156,6 +157,13 @@ impl Check<'_> {
         let name = function.get_ref();
         let place = Some(Place::Function(name.clone()));
         let systems = match ground {
+            Ground::Own(own) => {
+                if !own.functions.contains_key(name) {
+                    let there = there_are(name, own.functions.keys().map(String::as_str), "`brownout check` of the template lists them");
+                    self.complain(function.span(), format!("there is no function `{name}` in the template; {there}"));
+                }
+                return place;
+            }
             Ground::Deployed(deployed) => {
                 if deployed.function(name).is_none() {
                     let there =
@@ -204,8 +212,13 @@ fn by(place: &Place, roll: Option<ServiceRoll>, kind: &Kind, ground: &Ground<'_>
         (Place::Service { .. }, _) | (Place::Function(_), Some(ServiceRoll::EachCall)) => return By::Call,
         (Place::Function(_), _) => {}
     }
-    if let (Ground::Deployed(deployed), Place::Function(name)) = (ground, place) {
-        return if matches!(kind, Kind::Init(_)) { By::Trace } else { deployed.by(name) };
+    let declared = match (ground, place) {
+        (Ground::Deployed(deployed), Place::Function(name)) => Some(deployed.by(name)),
+        (Ground::Own(own), Place::Function(name)) => Some(own.by(name)),
+        _ => None,
+    };
+    if let Some(by) = declared {
+        return if matches!(kind, Kind::Init(_)) { By::Trace } else { by };
     }
     let of = |(name, _, trigger): (&str, System, Trigger)| place.is_function(name).then_some(By::from(trigger));
     if matches!(kind, Kind::Init(_)) { By::Trace } else { functions().find_map(of).unwrap_or_default() }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use load::Endpoint;
 use run_folder::Compressed;
 use scenarios::systems::System;
-use scenarios::traffic::{Load, RequestLoad};
+use scenarios::traffic::{Load, RequestLoad, To};
 use toml::Spanned;
 
 use super::super::file::{self, File};
+use super::super::own_stack::OwnStack;
 use super::Check;
+use crate::nearest::there_are;
 
 /// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
 const HIGHEST_RATE: f64 = 50_000.0;
@@ -25,7 +27,7 @@ const LONGEST_JOURNEY: Duration = Duration::from_secs(600);
 const FASTEST_QUEUES: u32 = 10_000;
 
 impl Check<'_> {
-    pub(super) fn load(&mut self, file: &File, systems: &[System]) -> Load {
+    pub(super) fn load(&mut self, file: &File, systems: &[System], own: Option<&OwnStack>) -> Load {
         let loads = file.load.systems();
         for system in System::ALL {
             let place = loads.iter().find(|(_, load)| load.system().name() == system.name()).map(|(place, _)| place.clone());
@@ -37,7 +39,7 @@ impl Check<'_> {
         }
         Load {
             systems: loads.into_iter().map(|(_, load)| load).collect(),
-            requests: file.load.requests.iter().filter_map(|load| self.request(load)).collect(),
+            requests: file.load.requests.iter().filter_map(|load| self.request(load, own)).collect(),
         }
     }
 
@@ -61,7 +63,7 @@ impl Check<'_> {
         }
     }
 
-    fn request(&mut self, spanned: &Spanned<file::RequestLoad>) -> Option<RequestLoad> {
+    fn request(&mut self, spanned: &Spanned<file::RequestLoad>, own: Option<&OwnStack>) -> Option<RequestLoad> {
         let load = spanned.get_ref();
         self.rate(spanned.span(), load.rate.0);
         let of = load.of.get_ref();
@@ -75,22 +77,45 @@ impl Check<'_> {
             self.complain(spanned.span(), "`statuses` names those that are right, `100` to `499`");
         }
         let headers = load.headers.iter().filter_map(|(name, value)| self.header(spanned.span(), name, value)).collect();
-        let endpoint = match load.url.get_ref().parse::<Endpoint>() {
-            Ok(endpoint) => endpoint,
-            Err(what) => {
-                self.complain(load.url.span(), what);
-                return None;
-            }
-        };
+        let to = self.to(load, own)?;
         Some(RequestLoad {
             of: kept(of),
-            endpoint,
+            to,
             method: load.method.name(),
             headers,
             body: load.body.clone(),
             rate: load.rate.0,
             statuses: load.statuses.clone(),
         })
+    }
+
+    /// Where a request goes.
+    fn to(&mut self, load: &file::RequestLoad, own: Option<&OwnStack>) -> Option<To> {
+        let url = load.url.get_ref();
+        let Some(own) = own.filter(|_| url.starts_with('/')) else {
+            let read = url.parse::<Endpoint>().map(To::Elsewhere);
+            return read.map_err(|what| self.complain(load.url.span(), what)).ok();
+        };
+        let named = load.api.as_ref().map(|api| (api.span(), api.get_ref().as_str()));
+        let api = match (named, own.apis.as_slice()) {
+            (Some((_, name)), apis) if apis.iter().any(|api| api == name) => name,
+            (Some((span, name)), apis) => {
+                let there = there_are(name, apis.iter().map(String::as_str), "`brownout check` of the template lists them");
+                self.complain(span, format!("there is no API `{name}` in the template; {there}"));
+                return None;
+            }
+            (None, [only]) => only,
+            (None, []) => {
+                self.complain(load.url.span(), "the template has no API and no function with a URL, so nothing answers requests");
+                return None;
+            }
+            (None, apis) => {
+                let all = super::list(apis.iter().map(String::as_str));
+                self.complain(load.url.span(), format!("the template has several APIs; say which: `api` is one of {all}"));
+                return None;
+            }
+        };
+        Some(To::Api { name: api.to_owned(), path: url.clone() })
     }
 
     fn header(&mut self, span: Range<usize>, name: &str, value: &str) -> Option<(&'static str, String)> {

@@ -4,10 +4,12 @@
 mod aws;
 pub mod faults;
 mod load;
+mod own_stack;
 pub mod power;
 mod reach;
 
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use ::faults::Lease;
@@ -19,6 +21,7 @@ use toml::Spanned;
 use super::bounds::Errors;
 use super::deployed::Deployed;
 use super::file::{self, ExpectEntry, File, Wrong};
+use super::own_stack::OwnStack;
 use super::plan::Plan;
 use crate::nearest::there_are;
 
@@ -48,8 +51,16 @@ pub fn system_of(weakness: &str) -> Result<System, String> {
 /// # Errors
 /// Everything that is wrong with it, in the order of the text; never empty.
 pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
+    check_in(Path::new("."), name, text)
+}
+
+/// The same for an experiment in a folder, at which the path of its template begins.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_in(folder: &Path, name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
     let reading = file::read(text);
-    let mut check = Check { has_form: reading.wrong.is_empty(), wrong: reading.wrong, text, not_among: Vec::new() };
+    let mut check = Check { has_form: reading.wrong.is_empty(), wrong: reading.wrong, text, folder, not_among: Vec::new() };
     let plan = reading.file.map(|file| check.plan(name, &file));
     check.wrong.sort_by_key(|wrong| wrong.span.start);
     check.wrong.dedup();
@@ -62,6 +73,8 @@ pub fn check(name: &str, text: &str) -> Result<Plan, Vec<Wrong>> {
 struct Check<'a> {
     wrong: Vec<Wrong>,
     text: &'a str,
+    /// Where the experiment's file is.
+    folder: &'a Path,
     /// Whether all of the text could be read; otherwise something that seems to be missing may just
     /// not have been read.
     has_form: bool,
@@ -73,6 +86,8 @@ struct Check<'a> {
 enum Ground<'a> {
     /// Systems on this machine.
     Systems(&'a [System]),
+    /// The user's own stack on this machine.
+    Own(&'a OwnStack),
     /// Functions on AWS.
     Deployed(&'a Deployed),
     /// Only requests: nothing can be struck.
@@ -108,7 +123,9 @@ impl Check<'_> {
         let systems = self.systems(file);
         let how = self.on_aws(file);
         let (deployed, by_arn) = (self.deployed(file, &how), aws::by_arn(file).is_some());
+        let own = self.own_stack(file);
         let ground = match (&deployed, systems.is_empty()) {
+            _ if file.stack.template.is_some() => own.as_ref().map_or(Ground::Unread, Ground::Own),
             (Some(deployed), _) => Ground::Deployed(deployed),
             (None, false) if !by_arn => Ground::Systems(&systems),
             (None, true) if !by_arn && self.has_form && !file.load.requests.is_empty() => Ground::Bare,
@@ -121,7 +138,7 @@ impl Check<'_> {
             text: self.text.to_owned(),
             seed: file.seed,
             timeline: self.timeline(file),
-            load: self.load(file, &systems),
+            load: self.load(file, &systems, own.as_ref()),
             arrivals: match file.load.arrivals {
                 file::Arrivals::Constant => Arrivals::Constant,
                 file::Arrivals::Poisson => Arrivals::Poisson,
@@ -141,6 +158,7 @@ impl Check<'_> {
             strike_a_broken_baseline: file.phases.strike_a_broken_baseline,
             stop: file.stop.errors.as_ref().map(|stop| *stop.get_ref()),
             systems,
+            own,
             deployed,
             stack: self.named_stack(file, how),
         };
@@ -150,7 +168,7 @@ impl Check<'_> {
     }
 
     fn systems(&mut self, file: &File) -> Vec<System> {
-        if file.systems.is_empty() && file.aws.is_none() && file.load.requests.is_empty() {
+        if file.systems.is_empty() && file.aws.is_none() && file.load.requests.is_empty() && file.stack.template.is_none() {
             self.missing(0..0, "no system is named; write for example `systems = [\"clinic\"]`");
         }
         let mut systems = Vec::new();
@@ -222,7 +240,7 @@ impl Check<'_> {
         let known = endpoints().find(|(known, ..)| *known == name).map(|(_, system, _)| system);
         let systems = match ground {
             Ground::Systems(systems) => *systems,
-            Ground::Deployed(_) | Ground::Bare if self.has_form => &[],
+            Ground::Own(_) | Ground::Deployed(_) | Ground::Bare if self.has_form => &[],
             _ => &System::ALL,
         };
         match known {

@@ -23,7 +23,7 @@ macro_rules! load {
                 #[serde(default)]
                 pub $folder: Option<Table<systems::$folder::$Load>>,
             )*
-            /// Requests to endpoints of functions that are deployed, with `[aws]`; or, without it and without `systems`, to an address of this machine.
+            /// Requests to the stack of `[stack] template`; to endpoints of functions that are deployed, with `[aws]`; or, without these and without `systems`, to an address of this machine.
             #[serde(default)]
             #[schemars(with = "Vec<RequestLoad>")]
             pub requests: Vec<Spanned<RequestLoad>>,
@@ -91,9 +91,13 @@ pub struct RequestLoad {
     /// The endpoint's name in reports and aims: one word, a blank, the rest, such as `orders GET /orders/{id}`.
     #[schemars(with = "String")]
     pub of: Spanned<String>,
-    /// `https://` or `http://`, with path and query.
+    /// `https://` or `http://`, with path and query; or, for the stack of `[stack] template`, the path alone, such as `/orders/7?full=1`, without the stage.
     #[schemars(with = "String")]
     pub url: Spanned<String>,
+    /// Which API of the template answers, by its logical id, or which function's own URL; needed where the template has several.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub api: Option<Spanned<String>>,
     /// Requests a second.
     pub rate: Rate,
     /// The HTTP method; `GET` unless it is given.

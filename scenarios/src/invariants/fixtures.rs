@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
-use crate::traffic::order::{Load, RequestLoad};
+use crate::traffic::order::{Load, RequestLoad, To};
 use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::{Compressed, Seen};
@@ -20,7 +20,7 @@ pub(crate) fn load() -> Load {
     let homes = |system| if system == System::Thermostat { json!({"rate": "1/s", "homes": 2}) } else { json!({"rate": "1/s"}) };
     let request = RequestLoad {
         of: "shop GET /",
-        endpoint: "http://127.0.0.1:1/".parse().unwrap(),
+        to: To::Elsewhere("http://127.0.0.1:1/".parse().unwrap()),
         method: "GET",
         headers: Vec::new(),
         body: String::new(),

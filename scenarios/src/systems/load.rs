@@ -103,5 +103,9 @@ pub(crate) fn outside(what: &str, number: u64, bounds: RangeInclusive<u64>) -> O
 
 /// A system's only template with these parameters.
 pub(crate) fn template<const N: usize>(text: &str, parameters: [(&str, Parameter); N]) -> Vec<Template> {
-    vec![Template { text: text.to_owned(), parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into() }]
+    vec![Template {
+        text: text.to_owned(),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value)).into(),
+        ..Template::default()
+    }]
 }

@@ -6,5 +6,5 @@ mod requests;
 mod under_way;
 pub(crate) mod voice;
 
-pub use order::{Load, Order, RequestLoad};
+pub use order::{Load, Order, RequestLoad, To};
 pub use under_way::{Traffic, start};

@@ -49,13 +49,13 @@ impl Load {
     }
 }
 
-/// One request again and again, to an endpoint that somebody else runs.
+/// One request again and again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestLoad {
     /// The endpoint's name in reports, such as `orders GET /orders/{id}`: a word, a blank, the rest.
     pub of: &'static str,
     /// Where.
-    pub endpoint: Endpoint,
+    pub to: To,
     /// The HTTP method.
     pub method: &'static str,
     /// Headers. Their values are in no report.
@@ -66,6 +66,20 @@ pub struct RequestLoad {
     pub rate: f64,
     /// The statuses that are right. Any other is a failure, and below 500 it breaks R-1 too, but for refusals by a fault.
     pub statuses: Vec<u16>,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// To an address that the file names.
+    Elsewhere(Endpoint),
+    /// To an API of the stack, whose address is known once it is up.
+    Api {
+        /// Its name in the template.
+        name: String,
+        /// Path and query, without the stage.
+        path: String,
+    },
 }
 
 /// What to send, where, and when.

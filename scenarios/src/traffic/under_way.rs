@@ -32,7 +32,7 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         load.prepare(&mut prepared).await?;
     }
     let Preparation { tasks, mut systems, mut companions, .. } = prepared;
-    systems.extend(requests::systems(&order, &tell));
+    systems.extend(requests::systems(&order, &tell)?);
     let sending = Sending::start(systems, order.timeline, order.goose_report.clone()).await?;
     for companion in &mut companions {
         companion.begin(&order, sending.started())?;

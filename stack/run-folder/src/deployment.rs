@@ -3,6 +3,7 @@
 //! else of the system under test.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,14 +34,20 @@ pub struct Deployment {
     pub compressed: Compressed,
 }
 
-/// A SAM template and its parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A SAM or CloudFormation template and its parameters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// Its text.
     pub text: String,
     /// The parameters that differ from their defaults.
     pub parameters: BTreeMap<String, Parameter>,
+    /// The folder that the code's paths begin at; `None`: the programs' own folder.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+    /// Layers of other accounts: a folder or a `.zip` file for each ARN.
+    #[serde(default)]
+    pub layers: BTreeMap<String, PathBuf>,
 }
 
 /// The value of a template's parameter.
