@@ -41,10 +41,11 @@ const ARROWS: [(&str, &[&str]); 20] = [
 /// generator sends with it, which makes it accurate and cheap. rumqttc is used in `stack` for its
 /// codec, which the broker is built on. The SDKs of SSM and S3 contain TLS, which the extension
 /// must not contain: their home is the program that it starts to read a plan over TLS.
-const HOMES: [(&str, &[&str]); 36] = [
+const HOMES: [(&str, &[&str]); 37] = [
     ("goose", &["load"]),
     ("rumqttc", &["load", "scenarios", "stack"]),
     ("rcgen", &["stack"]),
+    ("csv", &["engine"]),
     ("hdrhistogram", &["reports"]),
     ("hyper", &["control-plane", "extension", "functions", "load", "mail-functions", "scenarios", "stack"]),
     ("cedar-policy", &["scenarios", "stack"]),

@@ -14,12 +14,14 @@ use super::bounds::{AtMostRatio, AtMostTime, Errors, Factor, MoreThanFor};
 mod aws;
 mod fault;
 mod headers;
+pub mod journey;
 mod load;
 mod reading;
 
 pub use self::load::{Arrivals, Load, RequestLoad};
 pub use aws::{Aws, DeployedFunction, StopAlarm};
 pub use fault::{FaultEntry, ServiceRoll};
+pub use journey::JourneyEntry;
 pub use reading::{Wrong, line_and_column, read};
 
 /// An experiment file.
@@ -50,6 +52,10 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "Option<Aws>")]
     pub aws: Option<Spanned<Aws>>,
+    /// Journeys that users make: requests one after another.
+    #[serde(default)]
+    #[schemars(with = "Vec<JourneyEntry>")]
+    pub journey: Vec<Spanned<JourneyEntry>>,
     /// What goes wrong.
     #[serde(default)]
     #[schemars(with = "Vec<FaultEntry>")]
@@ -64,6 +70,26 @@ pub struct File {
     /// When to end early.
     #[serde(default)]
     pub stop: Stop,
+}
+
+impl File {
+    /// Whether it has requests of its own.
+    pub fn sends_requests(&self) -> bool {
+        !self.load.requests.is_empty() || !self.journey.is_empty()
+    }
+
+    /// The endpoints of its own requests.
+    pub fn requested(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.load.requests.iter().map(|load| load.get_ref().of.get_ref().clone()).collect();
+        for journey in self.journey.iter().map(Spanned::get_ref) {
+            for request in journey.request.iter().map(Spanned::get_ref) {
+                let of = format!("{} {}", journey.name.get_ref(), request.name.get_ref());
+                all.extend(request.retry.is_some().then(|| format!("{of} settled")));
+                all.push(of);
+            }
+        }
+        all
+    }
 }
 
 /// The lengths of the phases.

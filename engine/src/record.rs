@@ -109,6 +109,10 @@ impl Recorder {
                 self.count(mail.phase, mail.outcome);
                 self.record(HANDED_IN, &came(mail.due, mail.done, mail.phase, mail.outcome), &Traced::default());
             }
+            Event::Settled { endpoint, since, at, outcome } => {
+                let phase = self.timeline.phase_at(*since);
+                self.record(endpoint, &came(*since, *at, phase, *outcome), &Traced::default());
+            }
             // The rest is only for the oracles.
             _ => {}
         }
@@ -402,6 +406,7 @@ mod tests {
                 path: "/appointment/PI-T123".into(),
                 asked: scenarios::Asked::Other,
                 said: Said::default(),
+                missed: None,
                 struck: Vec::new(),
             };
             recorder.see(&Joined { event: Event::Exchange(Box::new(exchange)), traced: Traced::default() }, &join);

@@ -81,6 +81,17 @@ pub enum Event {
         /// When.
         at: Duration,
     },
+    /// A request that is repeated until it is answered as expected came to its end.
+    Settled {
+        /// The endpoint under which the whole time is recorded.
+        endpoint: &'static str,
+        /// When the first request was due.
+        since: Duration,
+        /// When the last was answered.
+        at: Duration,
+        /// Whether the answer was as expected in time.
+        outcome: Outcome,
+    },
     /// Something was tried out beside the traffic.
     Probe {
         /// When it ended.
@@ -106,6 +117,7 @@ impl Event {
             | Self::RowSeeded { at, .. }
             | Self::ByHand { at, .. }
             | Self::Calmed { at }
+            | Self::Settled { at, .. }
             | Self::Probe { at, .. } => *at,
         }
     }
@@ -168,6 +180,8 @@ pub struct Exchange {
     pub asked: Asked,
     /// What the answer said, as far as an oracle needs it.
     pub said: Said,
+    /// What of the body is not as the request expected, in a phrase.
+    pub missed: Option<String>,
     /// The faults that struck on its way, filled in from the ledgers before an oracle sees it.
     pub struck: Vec<(String, Place)>,
 }
@@ -228,7 +242,7 @@ pub enum Asked {
     },
     /// To take in an audit record.
     Record(Box<Record>),
-    /// Of an endpoint that somebody else runs.
+    /// What the experiment's file describes.
     Request {
         /// The statuses that are right.
         statuses: Vec<u16>,

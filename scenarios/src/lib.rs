@@ -2,6 +2,7 @@
 
 pub mod exchange;
 pub mod invariants;
+pub mod journeys;
 pub mod links;
 pub mod mails;
 pub mod records;

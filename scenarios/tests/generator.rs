@@ -5,30 +5,40 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use load::{Arrivals, Ended, Glance, JourneyTime, Timeline};
 use reports::Outcome;
 use run_folder::Addresses;
+use scenarios::journeys::{Body, Expected, Journey, Step, Text, To};
 use scenarios::systems::Setup;
-use scenarios::traffic::{self, Load, Order, RequestLoad, To};
+use scenarios::traffic::{self, Load, Order};
 use scenarios::{Event, Exchange};
 use support::Server;
 
 /// Requests to `server` for about a second, with `statuses` as the right ones.
 fn order(server: &Server, statuses: &[u16]) -> Order {
     let half = Duration::from_millis(500);
-    let request = RequestLoad {
-        of: "orders GET /orders",
-        to: To::Elsewhere(format!("http://{}/orders", server.address).parse().unwrap()),
-        method: "GET",
-        headers: Vec::new(),
-        body: String::new(),
+    let journey = Journey {
+        name: "orders",
         rate: 40.0,
-        statuses: statuses.to_vec(),
+        to: To::Elsewhere(format!("http://{}/orders", server.address).parse().unwrap()),
+        rows: Arc::default(),
+        steps: vec![Step {
+            of: "orders GET /orders",
+            method: "GET",
+            path: Text::literal("/orders"),
+            headers: Vec::new(),
+            body: Body::Empty,
+            expected: Expected { statuses: statuses.to_vec(), json: Vec::new() },
+            keep: Vec::new(),
+            retry: None,
+            pause: Duration::ZERO,
+        }],
     };
     Order {
-        load: Load { requests: vec![request], ..Load::default() },
+        load: Load { journeys: vec![journey], ..Load::default() },
         setup: Setup::default(),
         arrivals: Arrivals::Constant,
         timeline: Timeline { warm_up: Duration::ZERO, baseline: half, arming: Duration::ZERO, fault: half, recovery: Duration::ZERO },

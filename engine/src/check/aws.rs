@@ -105,7 +105,7 @@ impl Check<'_> {
             let what = format!("`{}` is brought up on this machine; an experiment with `[aws]` brings nothing up", system.get_ref().name());
             self.complain(system.span(), what);
         }
-        if file.load.requests.is_empty() {
+        if !file.sends_requests() {
             self.missing(0..0, "nothing is sent; write `[[load.requests]]` with `of`, `url` and `rate`");
         }
     }
@@ -188,7 +188,7 @@ mod tests {
         let experiment = plan.for_aws().unwrap();
         assert_eq!(experiment.complaints(), []);
         assert_eq!(experiment.functions[0].name(), "orders");
-        assert_eq!(plan.load.requests.len(), 2);
+        assert_eq!(plan.load.journeys.len(), 2);
     }
 
     #[test]

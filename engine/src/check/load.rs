@@ -4,16 +4,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use load::Endpoint;
 use run_folder::Compressed;
 use scenarios::systems::System;
-use scenarios::traffic::{Load, RequestLoad, To};
-use toml::Spanned;
+use scenarios::traffic::Load;
 
-use super::super::file::{self, File};
+use super::super::file::File;
 use super::super::own_stack::OwnStack;
 use super::Check;
-use crate::nearest::there_are;
 
 /// No single machine sends more than this a second (a hyper connection per user: 64,000 to 82,000 requests a CPU-second).
 const HIGHEST_RATE: f64 = 50_000.0;
@@ -37,10 +34,7 @@ impl Check<'_> {
             self.rate(place.clone(), load.rate());
             load.check().into_iter().for_each(|what| self.complain(place.clone(), what));
         }
-        Load {
-            systems: loads.into_iter().map(|(_, load)| load).collect(),
-            requests: file.load.requests.iter().filter_map(|load| self.request(load, own)).collect(),
-        }
+        Load { systems: loads.into_iter().map(|(_, load)| load).collect(), journeys: self.journeys(file, own) }
     }
 
     pub(super) fn longest_journey(&mut self, file: &File) -> Option<Duration> {
@@ -63,62 +57,7 @@ impl Check<'_> {
         }
     }
 
-    fn request(&mut self, spanned: &Spanned<file::RequestLoad>, own: Option<&OwnStack>) -> Option<RequestLoad> {
-        let load = spanned.get_ref();
-        self.rate(spanned.span(), load.rate.0);
-        let of = load.of.get_ref();
-        if !of.split_once(' ').is_some_and(|(word, rest)| !word.is_empty() && !rest.trim().is_empty()) {
-            self.complain(
-                load.of.span(),
-                format!("`{of}` is not a name; write a word and the request, such as `orders GET /orders/{{id}}`"),
-            );
-        }
-        if load.statuses.is_empty() || load.statuses.iter().any(|status| !(100..500).contains(status)) {
-            self.complain(spanned.span(), "`statuses` names those that are right, `100` to `499`");
-        }
-        let headers = load.headers.iter().filter_map(|(name, value)| self.header(spanned.span(), name, value)).collect();
-        let to = self.to(load, own)?;
-        Some(RequestLoad {
-            of: kept(of),
-            to,
-            method: load.method.name(),
-            headers,
-            body: load.body.clone(),
-            rate: load.rate.0,
-            statuses: load.statuses.clone(),
-        })
-    }
-
-    /// Where a request goes.
-    fn to(&mut self, load: &file::RequestLoad, own: Option<&OwnStack>) -> Option<To> {
-        let url = load.url.get_ref();
-        let Some(own) = own.filter(|_| url.starts_with('/')) else {
-            let read = url.parse::<Endpoint>().map(To::Elsewhere);
-            return read.map_err(|what| self.complain(load.url.span(), what)).ok();
-        };
-        let named = load.api.as_ref().map(|api| (api.span(), api.get_ref().as_str()));
-        let api = match (named, own.apis.as_slice()) {
-            (Some((_, name)), apis) if apis.iter().any(|api| api == name) => name,
-            (Some((span, name)), apis) => {
-                let there = there_are(name, apis.iter().map(String::as_str), "`brownout check` of the template lists them");
-                self.complain(span, format!("there is no API `{name}` in the template; {there}"));
-                return None;
-            }
-            (None, [only]) => only,
-            (None, []) => {
-                self.complain(load.url.span(), "the template has no API and no function with a URL, so nothing answers requests");
-                return None;
-            }
-            (None, apis) => {
-                let all = super::list(apis.iter().map(String::as_str));
-                self.complain(load.url.span(), format!("the template has several APIs; say which: `api` is one of {all}"));
-                return None;
-            }
-        };
-        Some(To::Api { name: api.to_owned(), path: url.clone() })
-    }
-
-    fn header(&mut self, span: Range<usize>, name: &str, value: &str) -> Option<(&'static str, String)> {
+    pub(super) fn header(&mut self, span: Range<usize>, name: &str, value: &str) -> Option<(&'static str, String)> {
         let value = match value.strip_prefix('$') {
             None => value.to_owned(),
             Some(variable) => match std::env::var(variable) {
@@ -135,10 +74,10 @@ impl Check<'_> {
             self.complain(span, format!("the header `{name}` cannot be sent: brownout sets it, or its name or value is invalid in HTTP"));
             return None;
         }
-        Some((kept(name), value))
+        Some((super::kept(name), value))
     }
 
-    fn rate(&mut self, span: Range<usize>, rate: f64) {
+    pub(super) fn rate(&mut self, span: Range<usize>, rate: f64) {
         if rate > HIGHEST_RATE {
             self.complain(span, format!("`{rate}/s` is more than one machine can send; `{HIGHEST_RATE}/s` is the most"));
         }
@@ -153,12 +92,6 @@ impl Check<'_> {
         }
         compressed
     }
-}
-
-/// Leaks a name, because reports, goose and the join hold endpoint and header names by reference
-/// for the whole process; a file has only a few.
-fn kept(name: &str) -> &'static str {
-    Box::leak(name.to_owned().into_boxed_str())
 }
 
 #[cfg(test)]

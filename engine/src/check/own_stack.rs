@@ -37,8 +37,8 @@ impl Check<'_> {
         if !file.systems.is_empty() {
             self.complain(template.span(), "`template` is in place of `systems`; remove one of them");
         }
-        if file.load.requests.is_empty() {
-            self.missing(template.span(), "nothing is sent to the stack; add `[[load.requests]]`");
+        if !file.sends_requests() {
+            self.missing(template.span(), "nothing is sent to the stack; add `[[journey]]` or `[[load.requests]]`");
         }
     }
 }

@@ -24,8 +24,8 @@ const SHORTEST_WINDOW: Duration = Duration::from_secs(5);
 
 /// Requests a second to `endpoint` in this load.
 pub(super) fn a_second(load: &Load, endpoint: &str) -> f64 {
-    if let Some(request) = load.requests.iter().find(|request| request.of == endpoint) {
-        return request.rate;
+    if let Some(rate) = load.journeys.iter().find_map(|journey| journey.a_second(endpoint)) {
+        return rate;
     }
     let known = endpoints().find(|(name, ..)| *name == endpoint);
     known.map_or(0.0, |(_, system, requests)| rate(load, system) * requests)
@@ -137,7 +137,7 @@ impl Check<'_> {
         }
         // A journey sends at least one request.
         let answers = endpoints().map(|(name, ..)| a_second(&plan.load, name)).sum::<f64>().max(plan.load.arrivals());
-        let answers = (answers + plan.load.requests.iter().map(|load| load.rate).sum::<f64>()) * window.as_secs_f64();
+        let answers = (answers + plan.load.journeys.iter().map(|journey| journey.rate).sum::<f64>()) * window.as_secs_f64();
         if answers < FEWEST {
             let window = Time::from(window);
             let what = format!(

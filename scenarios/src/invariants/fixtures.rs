@@ -1,10 +1,12 @@
 //! Fixtures for the tests of the rules.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::journeys::{Body, Expected, Journey, Step, Text, To};
 use crate::systems::clinic::{Pool, User};
 use crate::systems::{Setup, System, thermostat};
-use crate::traffic::order::{Load, RequestLoad, To};
+use crate::traffic::order::Load;
 use faults::Place;
 use reports::{Outcome, Phase};
 use run_folder::{Compressed, Seen};
@@ -18,16 +20,24 @@ use crate::exchange::{Asked, Caller, ClinicToken, Exchange, Said, ShadowChange, 
 /// A load for every system, and a request.
 pub(crate) fn load() -> Load {
     let homes = |system| if system == System::Thermostat { json!({"rate": "1/s", "homes": 2}) } else { json!({"rate": "1/s"}) };
-    let request = RequestLoad {
-        of: "shop GET /",
-        to: To::Elsewhere("http://127.0.0.1:1/".parse().unwrap()),
-        method: "GET",
-        headers: Vec::new(),
-        body: String::new(),
+    let journey = Journey {
+        name: "shop",
         rate: 1.0,
-        statuses: vec![200],
+        to: To::Elsewhere("http://127.0.0.1:1/".parse().unwrap()),
+        rows: Arc::default(),
+        steps: vec![Step {
+            of: "shop GET /",
+            method: "GET",
+            path: Text::literal("/"),
+            headers: Vec::new(),
+            body: Body::Empty,
+            expected: Expected { statuses: vec![200], json: Vec::new() },
+            keep: Vec::new(),
+            retry: None,
+            pause: Duration::ZERO,
+        }],
     };
-    Load { systems: System::ALL.map(|system| system.read_load(homes(system)).unwrap()).into(), requests: vec![request] }
+    Load { systems: System::ALL.map(|system| system.read_load(homes(system)).unwrap()).into(), journeys: vec![journey] }
 }
 
 /// A row lives for 30 s.
@@ -88,6 +98,7 @@ pub(crate) fn exchange(asked: Asked, sent: f64, done: f64, status: u16) -> Excha
         path,
         asked,
         said: Said::default(),
+        missed: None,
         struck: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 pub mod cedar;
 mod judge;
 pub(crate) mod r1_right_statuses;
+pub(crate) mod r2_expected_bodies;
 mod sweeps;
 pub(crate) mod wording;
 

@@ -2,9 +2,8 @@
 
 pub mod order;
 pub mod preparation;
-mod requests;
 mod under_way;
 pub(crate) mod voice;
 
-pub use order::{Load, Order, RequestLoad, To};
+pub use order::{Load, Order};
 pub use under_way::{Traffic, start};

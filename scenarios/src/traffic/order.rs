@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use load::{Arrivals, Endpoint, Journey, JourneyTime, Timeline, TrafficError};
+use load::{Arrivals, JourneyTime, Timeline, TrafficError};
 use run_folder::Addresses;
 use run_folder::addresses::{Api, Pool};
 
 use crate::invariants::cedar::OracleError;
 use crate::invariants::r1_right_statuses::right_statuses;
+use crate::invariants::r2_expected_bodies::expected_bodies;
 use crate::invariants::{Invariant, Judge};
+use crate::journeys::Journey;
 use crate::systems::load::{Setup, SystemLoad};
 
 /// What is sent, checked.
@@ -17,8 +19,8 @@ use crate::systems::load::{Setup, SystemLoad};
 pub struct Load {
     /// To each system that is up, in the order of their list.
     pub systems: Vec<Arc<dyn SystemLoad>>,
-    /// Requests to endpoints that are no part of the stack here.
-    pub requests: Vec<RequestLoad>,
+    /// Journeys that the experiment's file describes.
+    pub journeys: Vec<Journey>,
 }
 
 impl Load {
@@ -30,7 +32,7 @@ impl Load {
     /// Arrivals a second of all together.
     pub fn arrivals(&self) -> f64 {
         let systems = self.systems.iter().map(|load| load.arrivals());
-        systems.chain(self.requests.iter().map(|load| load.rate)).sum()
+        systems.chain(self.journeys.iter().map(|journey| journey.rate)).sum()
     }
 
     /// Every rule about what is sent, in the order of their ids.
@@ -42,44 +44,11 @@ impl Load {
         for system in &self.systems {
             rules.extend(system.rules(setup)?);
         }
-        if !self.requests.is_empty() {
-            rules.push(Box::new(Judge::new((), vec![right_statuses()])));
+        if !self.journeys.is_empty() {
+            rules.push(Box::new(Judge::new((), vec![right_statuses(), expected_bodies()])));
         }
         Ok(rules)
     }
-}
-
-/// One request again and again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RequestLoad {
-    /// The endpoint's name in reports, such as `orders GET /orders/{id}`: a word, a blank, the rest.
-    pub of: &'static str,
-    /// Where.
-    pub to: To,
-    /// The HTTP method.
-    pub method: &'static str,
-    /// Headers. Their values are in no report.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: String,
-    /// Requests a second.
-    pub rate: f64,
-    /// The statuses that are right. Any other is a failure, and below 500 it breaks R-1 too, but for refusals by a fault.
-    pub statuses: Vec<u16>,
-}
-
-/// Where a request goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum To {
-    /// To an address that the file names.
-    Elsewhere(Endpoint),
-    /// To an API of the stack, whose address is known once it is up.
-    Api {
-        /// Its name in the template.
-        name: String,
-        /// Path and query, without the stage.
-        path: String,
-    },
 }
 
 /// What to send, where, and when.
@@ -121,7 +90,7 @@ impl Order {
     }
 
     /// The users needed at `rate` arrivals a second whose journeys take up to `journey`.
-    pub(crate) fn users(&self, rate: f64, journey: Journey) -> usize {
+    pub(crate) fn users(&self, rate: f64, journey: load::Journey) -> usize {
         self.journeys.users(rate, journey)
     }
 }

@@ -49,6 +49,19 @@ impl Voice {
         due: std::time::Duration,
         line: Line<'_>,
     ) -> Option<Answer> {
+        self.say_expecting(hands, arrival, step, due, line, &|_| None).await
+    }
+
+    /// The same for a request that expects something of the body: `missed` says what is not as expected.
+    pub(crate) async fn say_expecting(
+        &self,
+        hands: &mut Hands<'_>,
+        arrival: Arrival,
+        step: u64,
+        due: std::time::Duration,
+        line: Line<'_>,
+        missed: &(dyn Fn(&[u8]) -> Option<String> + Send + Sync),
+    ) -> Option<Answer> {
         let root = self.root(chance::trace_root(self.seed, self.system, arrival.number, step));
         let mut request = Request::builder()
             .method(line.method)
@@ -60,7 +73,7 @@ impl Voice {
         }
         let request = request.body(Full::new(Bytes::from(line.body))).ok()?;
         let row = line.endpoint.split_once(' ').map_or(line.endpoint, |(_, row)| row);
-        let is_right = |status, body: &[u8]| line.asked.is_right(line.method, status, || said(body));
+        let is_right = |status, body: &[u8]| line.asked.is_right(line.method, status, || said(body)) && missed(body).is_none();
         let answer = hands.ask(Ask { due, row, request, is_right: &is_right }).await?;
         let exchange = Exchange {
             endpoint: line.endpoint,
@@ -75,6 +88,7 @@ impl Voice {
             path: line.path,
             asked: line.asked,
             said: said(&answer.body),
+            missed: answer.status.and_then(|_| missed(&answer.body)),
             struck: Vec::new(),
         };
         // Nobody listens once the harness has gone on.

@@ -76,6 +76,7 @@ impl Story {
             path: "/records".into(),
             asked: Asked::Record(Box::new(self.record.clone())),
             said: Said::default(),
+            missed: None,
             struck: Vec::new(),
         }
     }

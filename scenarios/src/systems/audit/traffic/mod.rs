@@ -120,6 +120,7 @@ impl Records {
             path: PATH.to_owned(),
             asked: Asked::Record(Box::new(record)),
             said: Said::default(),
+            missed: None,
             struck: Vec::new(),
         };
         // The receiver is gone once the harness has moved on.

@@ -1,0 +1,166 @@
+//! A journey as it was written: requests one after another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use faults::time::Time;
+use scenarios::units::Rate;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use toml::Spanned;
+
+/// What a user does at each arrival: requests one after another, to one API.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct JourneyEntry {
+    /// One word; the endpoint of a request is this name and its own, such as `buy place`.
+    #[schemars(with = "String")]
+    pub name: Spanned<String>,
+    /// Arrivals a second.
+    pub rate: Rate,
+    /// Which API of the template answers, by its logical id, or which function's own URL; needed where the template has several.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub api: Option<Spanned<String>>,
+    /// Where the requests go without a template, such as `http://127.0.0.1:3000`; paths are added to it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub url: Option<Spanned<String>>,
+    /// A file of rows, `.csv` with a header or `.jsonl`: each arrival takes the next row, and its columns are values. The path begins at this file's folder.
+    #[serde(default)]
+    #[schemars(with = "Option<PathBuf>")]
+    pub data: Option<Spanned<PathBuf>>,
+    /// The requests.
+    #[serde(default)]
+    #[schemars(with = "Vec<RequestEntry>")]
+    pub request: Vec<Spanned<RequestEntry>>,
+}
+
+/// A request of a journey. Its texts may have values: `{{name}}` of a column or of what was kept, `{{uuid}}`, `{{now}}`, `{{int 1 9}}`, `{{env NAME}}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RequestEntry {
+    /// Its name in reports.
+    #[schemars(with = "String")]
+    pub name: Spanned<String>,
+    /// `GET` this path.
+    #[serde(default)]
+    pub get: Option<String>,
+    /// `HEAD` this path.
+    #[serde(default)]
+    pub head: Option<String>,
+    /// `POST` to this path.
+    #[serde(default)]
+    pub post: Option<String>,
+    /// `PUT` to this path.
+    #[serde(default)]
+    pub put: Option<String>,
+    /// `PATCH` this path.
+    #[serde(default)]
+    pub patch: Option<String>,
+    /// `DELETE` this path.
+    #[serde(default)]
+    pub delete: Option<String>,
+    /// Headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A JSON body, with `Content-Type: application/json` unless the headers name another. A text that is `{{int 1 9}}` and nothing else becomes a number.
+    #[serde(default)]
+    #[schemars(with = "Option<serde_json::Value>")]
+    pub json: Option<toml::Value>,
+    /// A body of text.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// Which answers are right; status 200 unless it says otherwise.
+    #[serde(default)]
+    pub expect: Expected,
+    /// What later requests use of the answer: a name and a JSON pointer, such as `{ order = "/id" }`.
+    #[serde(default)]
+    pub keep: BTreeMap<String, String>,
+    /// Repeat the request until its answer is right; the whole time is recorded as an endpoint of its own, such as `buy look settled`.
+    #[serde(default)]
+    #[schemars(with = "Option<Retry>")]
+    pub retry: Option<Spanned<Retry>>,
+    /// How long the user waits before it; no time unless it is given.
+    #[serde(default)]
+    pub pause: Option<Time>,
+}
+
+impl RequestEntry {
+    /// The methods that it names, each with its path.
+    pub fn methods(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("GET", &self.get),
+            ("HEAD", &self.head),
+            ("POST", &self.post),
+            ("PUT", &self.put),
+            ("PATCH", &self.patch),
+            ("DELETE", &self.delete),
+        ];
+        all.into_iter().filter_map(|(method, path)| Some((method, path.as_deref()?))).collect()
+    }
+}
+
+/// Which answers are right.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Expected {
+    /// The status, or several, each below 500.
+    #[serde(default)]
+    pub status: Statuses,
+    /// What stands at JSON pointers of the body, such as `{ "/state" = "PLACED" }`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub json: BTreeMap<String, toml::Value>,
+}
+
+/// One status or a list.
+#[derive(Debug, JsonSchema)]
+#[schemars(with = "Vec<u16>")]
+pub struct Statuses(pub Vec<u16>);
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self(vec![200])
+    }
+}
+
+impl<'de> Deserialize<'de> for Statuses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Statuses;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a status such as `201`, or a list such as `[200, 404]`")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<Statuses, E> {
+                u16::try_from(status).map(|status| Statuses(vec![status])).map_err(|_| E::custom(format!("`{status}` is not a status")))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Statuses, A::Error> {
+                let mut all = Vec::new();
+                while let Some(status) = list.next_element()? {
+                    all.push(status);
+                }
+                Ok(Statuses(all))
+            }
+        }
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+/// How a request is repeated.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retry {
+    /// How long after an answer the next is sent; `200ms` unless it is given.
+    #[serde(default)]
+    pub every: Option<Time>,
+    /// How long after the first the last may be sent, at most 5m.
+    #[serde(rename = "for")]
+    pub within: Time,
+}
