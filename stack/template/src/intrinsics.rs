@@ -27,6 +27,24 @@ impl Names {
         }
     }
 
+    /// A value with everything in it resolved: text, a list or a map.
+    ///
+    /// # Errors
+    /// If a name is unknown, or a function invalid.
+    pub(crate) fn value(&self, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::Object(map) if map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::")) => {
+                Value::String(self.text(value)?)
+            }
+            Value::Object(map) => {
+                let each = map.iter().map(|(key, value)| Ok((key.clone(), self.value(value)?)));
+                Value::Object(each.collect::<Result<_, String>>()?)
+            }
+            Value::Array(list) => list.iter().map(|one| self.value(one)).collect::<Result<_, _>>()?,
+            other => other.clone(),
+        })
+    }
+
     fn intrinsic(&self, name: &str, argument: &Value) -> Result<String, String> {
         match (name, argument) {
             ("Ref", Value::String(name)) => self.find(name),
