@@ -1,6 +1,6 @@
 //! A corpus of small templates: each is read as expected, and as AWS's own translator reads it.
 
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use template::{Beside, Template, TemplateError};
+use template::files::Folder;
+use template::{Source, Template, TemplateError};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -22,16 +23,13 @@ fn corpus() -> BTreeMap<String, String> {
     templates.map(read).collect()
 }
 
-fn read(name: &str, text: &str) -> Result<Template, TemplateError> {
-    let file = |path: &str| std::fs::read_to_string(folder().join(path)).map_err(|why| why.to_string());
-    let assets = std::fs::read_to_string(folder().join(format!("{name}.assets.json"))).ok();
-    let beside = Beside { file: &file, has_file: &|path| folder().join(path).exists(), assets };
-    Template::read_beside(text, &BTreeMap::new(), &beside)
+fn read(text: &str) -> Result<Template, TemplateError> {
+    Template::read_source(Source { text, parameters: &BTreeMap::new(), files: &Folder::new(folder()) })
 }
 
 /// What was read, with one line for each part, in order.
 fn lines(template: &Template) -> String {
-    let Template { apis, blueprint: it, notices } = template;
+    let Template { apis, blueprint: it, notices, outputs } = template;
     let mut lines: Vec<String> = Vec::new();
     let mut add = |parts: Vec<String>| lines.extend(parts);
     for api in apis {
@@ -61,6 +59,7 @@ fn lines(template: &Template) -> String {
     add(each(&it.machines));
     add(each(&it.parameters));
     add(each(&it.secrets));
+    add(each(outputs));
     add(notices.iter().map(|notice| format!("Notice {notice}")).collect());
     lines.sort();
     lines.join("\n") + "\n"
@@ -72,7 +71,7 @@ fn each_template_is_read_as_expected() {
     assert!(corpus.len() >= 40, "{} templates", corpus.len());
     let mut wrong = Vec::new();
     for (name, text) in &corpus {
-        let found = match read(name, text) {
+        let found = match read(text) {
             Ok(read) => lines(&read),
             Err(why) => {
                 wrong.push(format!("{name}: {why}"));
@@ -145,7 +144,7 @@ fn translate(templates: &BTreeMap<String, Value>) -> Option<BTreeMap<String, Val
 #[test]
 fn aws_own_translator_gives_the_same_blueprint() {
     let sam = corpus().into_iter().filter(|(_, text)| text.contains("AWS::Serverless-2016-10-31"));
-    let sam: BTreeMap<_, _> = sam.map(|(name, text)| (name, template::yaml::read(&text).unwrap())).collect();
+    let sam: BTreeMap<_, _> = sam.map(|(name, text)| (name, template::yaml::read(&text).unwrap().value)).collect();
     let Some(translated) = translate(&sam) else { return };
     let mut wrong = Vec::new();
     for (name, theirs) in translated {
@@ -154,7 +153,7 @@ fn aws_own_translator_gives_the_same_blueprint() {
             continue;
         }
         let read = |text: &str| {
-            let read = read(&name, text).map(|mut read| {
+            let read = read(text).map(|mut read| {
                 // Not all that is missing is told alike, such as properties that only SAM has.
                 read.notices.clear();
                 lines(&read)
@@ -172,4 +171,21 @@ fn aws_own_translator_gives_the_same_blueprint() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_shipped_templates_are_served_whole() {
+    let systems = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/src/systems");
+    let folders: Vec<_> = std::fs::read_dir(systems).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut read = 0;
+    for template in folders.iter().map(|folder| folder.join("template.yaml")).filter(|path| path.exists()) {
+        let text = std::fs::read_to_string(&template).unwrap();
+        let asked =
+            if text.contains("BucketPrefix:") { BTreeMap::from([("BucketPrefix".to_owned(), String::new())]) } else { BTreeMap::new() };
+        let found = Template::read(&text, &asked).map(|found| found.notices);
+        let found = found.unwrap_or_else(|why| panic!("{}: {why}", template.display()));
+        assert_eq!(found, [], "{}", template.display());
+        read += 1;
+    }
+    assert_eq!(read, 6);
 }

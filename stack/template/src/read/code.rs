@@ -33,7 +33,7 @@ pub(crate) fn stored(section: &Section<'_>, key: &str, declared: Option<&Value>)
         let file = name.rsplit('/').next().unwrap_or(&name).to_owned();
         let hash = file.split('.').next().unwrap_or(&file);
         // A package that `serverless package` wrote is beside the template.
-        section.known.assets.get(hash).cloned().or_else(|| (section.known.has_file)(&file).then_some(file))
+        section.known.assets.get(hash).cloned().or_else(|| section.known.files.has(&file).then_some(file))
     });
     if found.is_none() {
         section.notice(key, "it is in S3, which is not read: it is missing, and so is what invokes it");

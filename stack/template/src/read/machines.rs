@@ -6,7 +6,7 @@ use serde_json::Value;
 use states::{Definition, DefinitionError};
 
 use super::physical::Kind;
-use super::section::{Section, substituted, substituted_text};
+use super::section::{Section, read_yaml, substituted, substituted_text};
 use crate::account::arn;
 use crate::blueprint::{Machine, MachineKind};
 use crate::integrations::{Needs, complaints, needs};
@@ -70,7 +70,7 @@ fn from_file(machine: &Section<'_>, key: &str, by: &BTreeMap<String, String>) ->
         machine.notice(key, "the definition is in S3, which is not read: the state machine is missing");
         return None;
     };
-    Some((machine.known.file)(path).and_then(|text| parsed(&text, by)))
+    Some(machine.known.file(path).and_then(|text| parsed(&text, by)))
 }
 
 /// A definition from text: JSON, or YAML in a file.
@@ -80,6 +80,6 @@ fn parsed(text: &str, by: &BTreeMap<String, String>) -> Result<Value, String> {
     match serde_json::from_str(&text) {
         Ok(value) => Ok(value),
         Err(why) if text.trim_start().starts_with('{') => Err(why.to_string()),
-        Err(_) => crate::yaml::read(&text),
+        Err(_) => read_yaml(&text),
     }
 }

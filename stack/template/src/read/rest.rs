@@ -10,7 +10,7 @@ use super::declared::Resources;
 use super::integrations::{self, Names};
 use super::keys;
 use super::openapi::{self, Document};
-use super::section::Section;
+use super::section::{Section, read_yaml};
 use crate::apis::{Api, ApiKind, Authorizer, Route};
 
 /// Properties of an API without effect here.
@@ -74,7 +74,7 @@ pub(crate) fn document(resources: &Resources<'_>, api: &Section<'_>, kind: ApiKi
         (Some(Value::String(text)), _) => serde_json::from_str(text).map_err(|why| why.to_string()),
         (Some(body), _) => Ok(body.clone()),
         (None, Some(Value::String(path))) if !path.contains("://") => {
-            (api.known.file)(path).and_then(|text| crate::yaml::read(&text)).map(|body| resources.resolve(&api.place(place), &body))
+            api.known.file(path).and_then(|text| read_yaml(&text)).map(|body| resources.resolve(&api.place(place), &body))
         }
         (None, Some(_)) => {
             api.notice(place, "the document is in S3, which is not read: the API has no methods");

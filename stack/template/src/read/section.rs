@@ -11,18 +11,14 @@ use serde_json::{Map, Value};
 
 use super::physical::{Arns, Kind};
 use crate::blueprint::Target;
+use crate::files::Files;
 use crate::findings::Findings;
-
-/// Reads a file that the template names; the error says why not.
-pub(crate) type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// What is known while parts are read, and the findings so far.
 pub(crate) struct Known<'a> {
     pub arns: &'a Arns,
     pub findings: RefCell<Findings>,
-    pub file: ReadFile<'a>,
-    /// Whether a file is beside the template.
-    pub has_file: &'a dyn Fn(&str) -> bool,
+    pub files: &'a dyn Files,
     /// Where the code of each asset of a CDK app is, by the asset's hash.
     pub assets: BTreeMap<String, String>,
 }
@@ -35,6 +31,11 @@ impl<'a> Known<'a> {
             self.complain(&path, "expected a map");
         }
         Section { path, fields: value.and_then(Value::as_object), known: self }
+    }
+
+    /// The text of a file that the template names.
+    pub(crate) fn file(&self, path: &str) -> Result<String, String> {
+        self.files.read(path).map_err(|why| why.to_string())
     }
 
     pub(crate) fn complain(&self, place: impl Into<String>, what: impl Into<String>) {
@@ -240,6 +241,11 @@ impl<'a> Section<'a> {
         }
         found
     }
+}
+
+/// A document of YAML or JSON.
+pub(crate) fn read_yaml(text: &str) -> Result<Value, String> {
+    crate::yaml::read(text).map(|document| document.value).map_err(|why| why.what)
 }
 
 fn plain_text(value: &Value) -> Option<String> {

@@ -112,7 +112,7 @@ fn what_is_not_served_is_a_notice_and_what_needs_it_is_missing() {
         assert!(TEMPLATE.contains(from), "{from}");
         let changed = TEMPLATE.replace(from, to).replace("StageName: dev, Domain: {}", "StageName: dev\n      Domain: {}");
         let template = Template::read(&changed, &BTreeMap::new()).unwrap();
-        assert!(template.notices.iter().any(|found| found.key == notice), "{from} -> {to}: {:?}", template.notices);
+        assert!(template.notices.iter().any(|found| found.place == notice), "{from} -> {to}: {:?}", template.notices);
         assert_eq!(template.apis[0].routes.len(), routes, "{from} -> {to}");
     }
 }

@@ -44,8 +44,14 @@ struct Expansion<'a> {
     findings: &'a mut Findings,
 }
 
-/// The resources of a template in plain CloudFormation.
-pub(crate) fn expand(mut resources: Map<String, Value>, globals: &Map<String, Value>, findings: &mut Findings) -> Map<String, Value> {
+/// The resources of a template in plain CloudFormation. In the outputs the names of generated
+/// resources, such as `Api.Stage`, are replaced.
+pub(crate) fn expand(
+    mut resources: Map<String, Value>,
+    globals: &Map<String, Value>,
+    outputs: &mut Map<String, Value>,
+    findings: &mut Findings,
+) -> Map<String, Value> {
     add_implicit_apis(&mut resources);
     globals::merge(&mut resources, globals, findings);
     let (declared, made): (Map<_, _>, Map<_, _>) =
@@ -80,6 +86,9 @@ pub(crate) fn expand(mut resources: Map<String, Value>, globals: &Map<String, Va
         }
     }
     let renamed = work.renamed;
+    for output in outputs.values_mut() {
+        *output = rename(output.take(), &renamed);
+    }
     work.made.into_iter().map(|(id, value)| (id, rename(value, &renamed))).collect()
 }
 
