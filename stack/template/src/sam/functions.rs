@@ -55,7 +55,7 @@ impl Expansion<'_> {
         }
         self.add(id, made);
         let alias = self.alias(id, fields);
-        self.asynchronous(id, alias.as_deref(), fields.get("EventInvokeConfig"));
+        self.asynchronous(id, fields.get("AutoPublishAlias"), fields.get("EventInvokeConfig"));
         if let Some(url) = fields.get("FunctionUrlConfig") {
             self.url(id, alias.as_deref(), fields.get("AutoPublishAlias"), url);
         }
@@ -100,7 +100,7 @@ impl Expansion<'_> {
         Some(alias)
     }
 
-    fn asynchronous(&mut self, id: &str, alias: Option<&str>, config: Option<&Value>) {
+    fn asynchronous(&mut self, id: &str, alias: Option<&Value>, config: Option<&Value>) {
         let Some(config) = config.and_then(Value::as_object) else { return };
         let mut made = config.clone();
         for event in ["OnSuccess", "OnFailure"] {
@@ -126,8 +126,7 @@ impl Expansion<'_> {
             self.add(name, resource(made, json!({})));
         }
         made.insert("FunctionName".to_owned(), reference(id));
-        let qualifier = alias.map_or_else(|| json!("$LATEST"), |alias| attribute(alias, "Name"));
-        made.insert("Qualifier".to_owned(), qualifier);
+        made.insert("Qualifier".to_owned(), alias.cloned().unwrap_or_else(|| json!("$LATEST")));
         self.add(format!("{id}EventInvokeConfig"), resource("AWS::Lambda::EventInvokeConfig", Value::Object(made)));
     }
 
