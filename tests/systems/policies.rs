@@ -15,7 +15,7 @@ type Linked = (String, String, String);
 
 /// What the template puts into a store: policies, policy templates, links, schema.
 fn deployed(system: System, store: &str) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<Linked>, String) {
-    let template = yaml::read(system.template()).unwrap();
+    let template = yaml::read(system.template()).unwrap().value;
     let resources = &template["Resources"];
     let (mut policies, mut templates, mut links) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for resource in resources.as_object().unwrap().values().filter(|resource| resource["Properties"]["PolicyStoreId"]["Ref"] == store) {

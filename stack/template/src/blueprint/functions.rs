@@ -17,7 +17,7 @@ pub struct Function {
     pub code: Code,
     /// What runs it.
     pub runtime: Runtime,
-    /// `Handler`; empty for an OS-only runtime.
+    /// `Handler`; empty for a Rust binary. An OS-only runtime gets it as `_HANDLER` only.
     pub handler: String,
     /// `Layers`, in their order: a later one covers an earlier one in `/opt`.
     pub layers: Vec<Layer>,

@@ -1,122 +1,226 @@
-//! `AWS::Serverless::Function`: its code and its settings.
+//! `AWS::Lambda::Function`: its code and its settings; and the types that add to a function: URLs,
+//! aliases and the settings of asynchronous events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use faults::Complaint;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::physical::binary;
-use crate::blueprint::{Asynchronous, Code, Function, LogFormat, Managed, Runtime};
-use crate::intrinsics::Names;
+use super::code::{Stored, stored};
+use super::physical::{Kind, binary};
+use super::section::Section;
+use crate::account::function_name;
+use crate::apis::Cors;
+use crate::blueprint::{Asynchronous, Code, Function, Layer, LogFormat, Managed, Runtime, Url};
 
-/// Properties of a function that have no effect on this platform.
-const WITHOUT_EFFECT: [&str; 13] = [
-    "Description",
-    "Policies",
-    "Role",
-    "Tags",
-    "Tracing",
-    "Architectures",
-    "Layers",
-    "LoggingConfig",
-    "Handler",
-    "CodeUri",
+/// The properties that are read.
+const READ: [&str; 14] = [
+    "FunctionName",
+    "Code",
     "Runtime",
-    "Events",
-    "VpcConfig",
+    "Handler",
+    "PackageType",
+    "ImageConfig",
+    "Layers",
+    "MemorySize",
+    "Timeout",
+    "ReservedConcurrentExecutions",
+    "Environment",
+    "LoggingConfig",
+    "DeadLetterConfig",
+    "EphemeralStorage",
 ];
 
-/// Reads functions.
-pub(crate) struct Reader<'a> {
-    pub resource: &'a str,
-    pub names: &'a Names,
-    pub complaints: &'a mut Vec<Complaint>,
+/// Properties without effect here: permissions and networks are not checked, processes run on this
+/// machine's processor, and what is kept is not encrypted.
+const WITHOUT_EFFECT: [&str; 12] = [
+    "Description",
+    "Role",
+    "Tags",
+    "TracingConfig",
+    "Architectures",
+    "VpcConfig",
+    "KmsKeyArn",
+    "CodeSigningConfigArn",
+    "RuntimeManagementConfig",
+    "SnapStart",
+    "RecursiveLoop",
+    "TenancyConfig",
+];
+
+/// The kinds of resources that may get the outcome of an asynchronous event. Source: Lambda
+/// developer guide, "Adding a destination".
+const DESTINATIONS: [Kind; 5] = [Kind::Function, Kind::Queue, Kind::Topic, Kind::Bus, Kind::Bucket];
+
+/// Reads a function; `None` if it cannot run here, which is a notice.
+pub(crate) fn read(function: &Section<'_>, resource: &str, declared: &Value, layers: &BTreeMap<String, Stored>) -> Option<Function> {
+    function.only(&READ, &WITHOUT_EFFECT);
+    let (code, runtime, handler) = code(function, declared)?;
+    let logging = function.within("LoggingConfig");
+    logging.only(&["LogFormat", "LogGroup"], &["ApplicationLogLevel", "SystemLogLevel"]);
+    let format = logging.one_of("LogFormat", &["Text", "JSON"]);
+    if format.as_deref() == Some("JSON") {
+        for key in
+            ["ApplicationLogLevel", "SystemLogLevel"].into_iter().filter(|key| logging.text(key).is_some_and(|level| level != "INFO"))
+        {
+            logging.notice(key, "levels of log lines are not served here: every line is kept");
+        }
+    }
+    let dead = function.within("DeadLetterConfig");
+    let storage = function.within("EphemeralStorage");
+    // Source: Lambda API reference, EphemeralStorage.
+    storage.number("Size", 512..=10_240_u32);
+    Some(Function {
+        resource: resource.to_owned(),
+        name: function.known.arns.name(resource),
+        code,
+        runtime,
+        handler,
+        layers: function.texts("Layers").into_iter().filter_map(|arn| layer(function, arn, layers)).collect(),
+        // Source: Lambda API reference, CreateFunction.
+        memory_mb: function.number("MemorySize", 128..=10_240).unwrap_or(128),
+        timeout: function.seconds("Timeout", 1..=900).unwrap_or(Duration::from_secs(3)),
+        reserved: function.number("ReservedConcurrentExecutions", 0..=u32::MAX),
+        variables: variables(function),
+        log_format: if format.as_deref() == Some("JSON") { LogFormat::Json } else { LogFormat::Text },
+        asynchronous: Asynchronous { dead_letters: dead.target("TargetArn", &[Kind::Queue, Kind::Topic]), ..Asynchronous::default() },
+        url: None,
+        aliases: Vec::new(),
+    })
 }
 
-impl Reader<'_> {
-    fn complain(&mut self, key: &str, what: impl Into<String>) {
-        self.complaints.push(Complaint::new(format!("{}.{key}", self.resource), what));
+fn code(function: &Section<'_>, declared: &Value) -> Option<(Code, Runtime, String)> {
+    // The code may also be a text, with a path of this machine.
+    let in_code = |key: &str| function.value("Code").and_then(|code| code.get(key));
+    if function.text("PackageType").is_some_and(|kind| kind == "Image") || in_code("ImageUri").is_some() {
+        function.notice("", "container images are not served here: the function and what invokes it are missing");
+        return None;
     }
-
-    pub(crate) fn function(&mut self, declared: &Value, globals: &Map<String, Value>) -> Function {
-        let mut properties = globals.clone();
-        let own = declared.get("Properties").and_then(Value::as_object).cloned().unwrap_or_default();
-        let mut variables = self.variables(globals.get("Environment"));
-        variables.extend(self.variables(own.get("Environment")));
-        properties.extend(own);
-        let (code, runtime, handler) = self.code(declared, &properties);
-        let mut function = Function {
-            resource: self.resource.to_owned(),
-            name: self.names.0.get(self.resource).cloned().unwrap_or_default(),
-            code,
-            runtime,
-            handler,
-            layers: Vec::new(),
-            memory_mb: 128,
-            timeout: Duration::from_secs(3),
-            reserved: None,
-            log_format: LogFormat::default(),
-            asynchronous: Asynchronous::default(),
-            url: None,
-            aliases: Vec::new(),
-            variables,
-        };
-        for (key, value) in &properties {
-            self.property(key, value, &mut function);
+    let runtime = function.needed("Runtime");
+    let handler = function.text("Handler").unwrap_or_default();
+    if let (true, Some(binary)) = (runtime.starts_with("provided"), binary(declared)) {
+        return Some((Code::Binary(binary.to_owned()), Runtime::Provided, String::new()));
+    }
+    let managed = Managed::read(&runtime);
+    if managed.is_none() && !runtime.starts_with("provided") {
+        if !runtime.is_empty() {
+            function.notice(
+                "Runtime",
+                format!("found `{runtime}`, there are: provided.*, python3.*, nodejs*.x; the function and what invokes it are missing"),
+            );
         }
-        function
+        return None;
     }
-
-    fn code(&mut self, declared: &Value, properties: &Map<String, Value>) -> (Code, Runtime, String) {
-        let text = |key: &str| properties.get(key).and_then(Value::as_str);
-        let Some(runtime) = text("Runtime").and_then(Managed::read) else {
-            let found = binary(declared).map(str::to_owned);
-            if found.is_none() {
-                self.complain("Metadata.BuildProperties.Binary", "found none, it names the binary that runs here");
-            }
-            return (Code::Binary(found.unwrap_or_default()), Runtime::Provided, String::new());
-        };
-        let (handler, folder) = (text("Handler"), text("CodeUri"));
-        if !handler.is_some_and(|handler| handler.contains('.')) {
-            self.complain("Handler", format!("expected `file.function`, as `{}` wants it", runtime.name()));
+    let inline = in_code("ZipFile").and_then(Value::as_str).map(str::to_owned);
+    // Source: CloudFormation, resource `AWS::Lambda::Function`, `Code.ZipFile`: Node.js and Python,
+    // up to 4 MB.
+    if inline.is_some() && managed.is_none() {
+        function.complain("Code.ZipFile", format!("`{runtime}` does not take its code from the template"));
+    }
+    let code = match inline {
+        Some(text) => Code::Inline(text),
+        None => Code::Path(stored(function, "Code", Some(declared))?),
+    };
+    if let Some(managed) = managed {
+        if !handler.contains('.') {
+            function.complain("Handler", format!("expected `file.function`, as `{}` wants it", managed.name()));
         }
-        if folder.is_none() {
-            self.complain("CodeUri", "found none, it names the folder of the function's code; only a folder is served here");
-        }
-        let (handler, folder) = (handler.unwrap_or_default().to_owned(), folder.unwrap_or_default().to_owned());
-        (Code::Path(folder), Runtime::Managed(runtime), handler)
+        return Some((code, Runtime::Managed(managed), handler));
     }
+    Some((code, Runtime::Provided, handler))
+}
 
-    fn property(&mut self, key: &str, value: &Value, function: &mut Function) {
-        match key {
-            "MemorySize" => function.memory_mb = self.number(key, value).unwrap_or(function.memory_mb),
-            "Timeout" => function.timeout = self.number(key, value).map_or(function.timeout, |seconds| Duration::from_secs(seconds.into())),
-            "ReservedConcurrentExecutions" => function.reserved = self.number(key, value),
-            "PackageType" if value != "Zip" => self.complain(key, format!("found `{value}`, only `Zip` runs here")),
-            "Runtime" if !value.as_str().is_some_and(|name| name.starts_with("provided") || Managed::read(name).is_some()) => {
-                self.complain(key, format!("found {value}, there are: provided.*, python3.*, nodejs*.x"));
-            }
-            "FunctionName" | "Environment" | "PackageType" => {}
-            other if WITHOUT_EFFECT.contains(&other) => {}
-            other => self.complain(other, "this property is not understood here"),
+fn layer(function: &Section<'_>, arn: String, layers: &BTreeMap<String, Stored>) -> Option<Layer> {
+    match layers.get(&arn) {
+        Some(Stored::Path(path)) => Some(Layer::Path(path.clone())),
+        Some(Stored::Elsewhere) => {
+            function.notice("Layers", format!("found `{arn}`, whose content is not on this machine"));
+            None
         }
+        None => Some(Layer::Arn(arn)),
     }
+}
 
-    fn number(&mut self, key: &str, value: &Value) -> Option<u32> {
-        let number = self.names.text(value).and_then(|text| text.parse().map_err(|_| format!("found `{text}`, expected a number")));
-        number.map_err(|why| self.complain(key, why)).ok()
-    }
+fn variables(function: &Section<'_>) -> BTreeMap<String, String> {
+    let environment = function.within("Environment");
+    environment.only(&["Variables"], &[]);
+    environment.within("Variables").text_fields()
+}
 
-    fn variables(&mut self, environment: Option<&Value>) -> BTreeMap<String, String> {
-        let mut variables = BTreeMap::new();
-        let declared = environment.and_then(|environment| environment.get("Variables")).and_then(Value::as_object);
-        for (name, value) in declared.into_iter().flatten() {
-            match self.names.text(value) {
-                Ok(value) => drop(variables.insert(name.clone(), value)),
-                Err(why) => self.complain(&format!("Environment.{name}"), why),
-            }
-        }
-        variables
+/// Adds a function's URL.
+pub(crate) fn url(url: &Section<'_>, functions: &mut [Function]) {
+    url.only(&["TargetFunctionArn", "Qualifier", "AuthType", "Cors", "InvokeMode"], &[]);
+    url.needed("TargetFunctionArn");
+    // Source: Lambda API reference, CreateFunctionUrlConfig.
+    if !url.has("AuthType") {
+        url.complain("AuthType", "found none");
     }
+    let kind = url.one_of("AuthType", &["NONE", "AWS_IAM"]);
+    let mode = url.one_of("InvokeMode", &["BUFFERED", "RESPONSE_STREAM"]);
+    let read = Url {
+        // What is not understood must not let anyone in.
+        signed: kind.as_deref() != Some("NONE"),
+        streams: mode.as_deref() == Some("RESPONSE_STREAM"),
+        cors: url.has("Cors").then(|| cors(&url.within("Cors"), false)),
+    };
+    let Some(function) = of(url, "TargetFunctionArn", functions) else { return };
+    if function.url.is_some() {
+        url.notice("", "the function has an address already, one is served here");
+        return;
+    }
+    function.url = Some(read);
+}
+
+/// `Cors` of a URL or an HTTP API; an OpenAPI document has the names with a small first letter.
+pub(crate) fn cors(cors: &Section<'_>, in_document: bool) -> Cors {
+    let names = if in_document {
+        ["allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders", "maxAge", "allowCredentials"]
+    } else {
+        ["AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders", "MaxAge", "AllowCredentials"]
+    };
+    cors.only(&names, &[]);
+    let [origins, methods, headers, exposed, age, credentials] = names;
+    Cors {
+        origins: cors.texts(origins),
+        methods: cors.texts(methods),
+        headers: cors.texts(headers),
+        exposed: cors.texts(exposed),
+        // Source: Lambda and API Gateway V2 API references, Cors: at most a day.
+        max_age: cors.number(age, -1..=86_400_i64).and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
+        credentials: cors.flag(credentials),
+    }
+}
+
+/// Adds an alias.
+pub(crate) fn alias(alias: &Section<'_>, functions: &mut [Function]) {
+    alias.only(&["Name", "FunctionName", "FunctionVersion", "RoutingConfig"], &["Description", "ProvisionedConcurrencyConfig"]);
+    if alias.has("RoutingConfig") {
+        alias.notice("RoutingConfig", "the alias invokes the function's one version here");
+    }
+    let name = alias.needed("Name");
+    if let Some(function) = of(alias, "FunctionName", functions) {
+        function.aliases.push(name);
+    }
+}
+
+/// Adds the settings of asynchronous events. Bounds: Lambda API reference,
+/// PutFunctionEventInvokeConfig.
+pub(crate) fn asynchronous(config: &Section<'_>, functions: &mut [Function]) {
+    config.only(&["FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"], &[]);
+    let destinations = config.within("DestinationConfig");
+    destinations.only(&["OnSuccess", "OnFailure"], &[]);
+    let target = |key: &str| destinations.within(key).target("Destination", &DESTINATIONS);
+    let (on_success, on_failure) = (target("OnSuccess"), target("OnFailure"));
+    let retries = config.number("MaximumRetryAttempts", 0..=2);
+    let oldest = config.seconds("MaximumEventAgeInSeconds", 60..=21_600);
+    if let Some(function) = of(config, "FunctionName", functions) {
+        let dead_letters = function.asynchronous.dead_letters.take();
+        function.asynchronous = Asynchronous { retries, oldest, on_success, on_failure, dead_letters };
+    }
+}
+
+/// The function that a field names; a missing one was told already.
+fn of<'a>(section: &Section<'_>, key: &str, functions: &'a mut [Function]) -> Option<&'a mut Function> {
+    let name = section.function(key)?;
+    functions.iter_mut().find(|function| function.name == function_name(&name))
 }

@@ -1,25 +1,25 @@
-//! `AWS::Serverless::StateMachine` with its definition written in the template.
+//! `AWS::StepFunctions::StateMachine`, with its definition in the template or in a file of it.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use states::{Definition, DefinitionError};
 
 use super::physical::Kind;
-use super::section::Section;
+use super::section::{Section, read_yaml, substituted, substituted_text};
 use crate::account::arn;
 use crate::blueprint::{Machine, MachineKind};
 use crate::integrations::{Needs, complaints, needs};
 
-/// Reads a machine; `None` if its definition is not understood, which is a complaint.
+/// Reads a machine; `None` if its definition is not understood or not on this machine.
 pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
     machine.only(
-        &["Name", "Type", "Definition", "DefinitionSubstitutions"],
-        &["Policies", "Role", "Logging", "Tracing", "Tags", "PermissionsBoundary", "RolePath", "PropagateTags"],
+        &["StateMachineName", "StateMachineType", "Definition", "DefinitionString", "DefinitionS3Location", "DefinitionSubstitutions"],
+        &["RoleArn", "LoggingConfiguration", "TracingConfiguration", "EncryptionConfiguration", "Tags"],
     );
-    machine.served("Type", &["STANDARD"]);
-    if !machine.has("Definition") {
-        machine.complain("Definition", "found none, it is written in the template here");
-    }
-    let substitutions = machine.within("DefinitionSubstitutions").text_fields();
-    let definition = match Definition::read(&machine.resolved("Definition", &substitutions)?) {
+    let kind = machine.one_of("StateMachineType", &["STANDARD", "EXPRESS"]);
+    let (key, definition) = definition(machine)?;
+    let definition = match Definition::read(&definition) {
         Ok(definition) => definition,
         Err(DefinitionError(complaints)) => {
             complaints.into_iter().for_each(|complaint| machine.complain(&complaint.key, complaint.what));
@@ -27,7 +27,7 @@ pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
         }
     };
     for complaint in complaints(&definition) {
-        machine.complain(&format!("Definition.{}", complaint.key), complaint.what);
+        machine.complain(&format!("{key}.{}", complaint.key), complaint.what);
     }
     for (state, need) in needs(&definition) {
         let (kind, arn) = match need {
@@ -36,7 +36,50 @@ pub(crate) fn read(machine: &Section<'_>, name: String) -> Option<Machine> {
             Needs::Queue(url) => (Kind::Queue, arn("sqs", url.rsplit('/').next().unwrap_or_default())),
             Needs::Topic(topic) => (Kind::Topic, topic),
         };
-        machine.name(kind, &format!("Definition.{state}"), &arn);
+        machine.name(kind, &format!("{key}.{state}"), &arn);
     }
-    Some(Machine { name, definition, kind: MachineKind::Standard })
+    let kind = if kind.as_deref() == Some("EXPRESS") { MachineKind::Express } else { MachineKind::Standard };
+    Some(Machine { name, definition, kind })
+}
+
+/// The definition, and the property that it is in.
+fn definition(machine: &Section<'_>) -> Option<(&'static str, Value)> {
+    let by = machine.within("DefinitionSubstitutions").text_fields();
+    let ways = ["Definition", "DefinitionString", "DefinitionS3Location"];
+    let given: Vec<_> = ways.into_iter().filter(|key| machine.has(key)).collect();
+    let [key] = given.as_slice() else {
+        machine.complain("Definition", format!("expected one of {}", ways.join(", ")));
+        return None;
+    };
+    let read = match *key {
+        "Definition" => machine.value(key).map(|value| substituted(value, &by)),
+        "DefinitionString" => machine.text(key).map(|text| parsed(&text, &by)),
+        _ => from_file(machine, key, &by),
+    };
+    match read? {
+        Ok(value) => Some((key, value)),
+        Err(why) => {
+            machine.complain(key, why);
+            None
+        }
+    }
+}
+
+fn from_file(machine: &Section<'_>, key: &str, by: &BTreeMap<String, String>) -> Option<Result<Value, String>> {
+    let Some(path) = machine.value(key).and_then(Value::as_str).filter(|path| !path.contains("://")) else {
+        machine.notice(key, "the definition is in S3, which is not read: the state machine is missing");
+        return None;
+    };
+    Some(machine.known.file(path).and_then(|text| parsed(&text, by)))
+}
+
+/// A definition from text: JSON, or YAML in a file.
+fn parsed(text: &str, by: &BTreeMap<String, String>) -> Result<Value, String> {
+    // Substitution comes first: `${Count}` may be a number.
+    let text = substituted_text(text, by)?;
+    match serde_json::from_str(&text) {
+        Ok(value) => Ok(value),
+        Err(why) if text.trim_start().starts_with('{') => Err(why.to_string()),
+        Err(_) => read_yaml(&text),
+    }
 }

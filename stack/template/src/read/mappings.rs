@@ -1,5 +1,4 @@
-//! The queues and streams in a function's events, and how they invoke it; and the functions that a
-//! user pool invokes.
+//! `AWS::Lambda::EventSourceMapping`: queues and streams that invoke a function.
 
 use std::time::Duration;
 
@@ -7,82 +6,107 @@ use serde_json::Value;
 
 use super::physical::Kind;
 use super::section::Section;
-use crate::blueprint::{Mapping, RecordLimits, Source, Target};
+use crate::blueprint::{Beginning, Mapping, RecordLimits, Source};
 
 /// The most messages and records in a batch. Source: Lambda API reference,
 /// CreateEventSourceMapping.
 const LARGEST_BATCH: u32 = 10_000;
 
-/// The fields that both kinds of events have.
-const BOTH: [&str; 5] = ["BatchSize", "MaximumBatchingWindowInSeconds", "FilterCriteria", "FunctionResponseTypes", "Enabled"];
+/// A FIFO queue's batches are smaller. Source: the same.
+const LARGEST_FIFO_BATCH: u32 = 10;
 
-/// The mappings of a function's events; events of other types are read elsewhere.
-pub(crate) fn read(function: &Section<'_>, name: &str) -> Vec<Mapping> {
-    let events = function.within("Events").children().into_iter();
-    let mappings = events.filter_map(|(_, event)| {
-        let properties = event.within("Properties");
-        match event.text("Type").as_deref() {
-            Some("SQS") => mapping(&properties, name, 10, queue(&properties)?),
-            Some("DynamoDB") => mapping(&properties, name, 100, stream(&properties)?),
-            _ => None,
-        }
-    });
-    mappings.collect()
-}
+/// The properties of every mapping.
+const ALL: [&str; 7] =
+    ["EventSourceArn", "FunctionName", "BatchSize", "MaximumBatchingWindowInSeconds", "FilterCriteria", "FunctionResponseTypes", "Enabled"];
 
-/// `None` if the mapping is disabled.
-fn mapping(event: &Section<'_>, function: &str, batch: u32, source: Source) -> Option<Mapping> {
-    let mapping = Mapping {
-        function: function.to_owned(),
-        source,
-        batch: event.number("BatchSize", 1..=LARGEST_BATCH).unwrap_or(batch),
-        window: event.seconds("MaximumBatchingWindowInSeconds", 0..=300).unwrap_or(Duration::ZERO),
-        filters: filters(event),
-        partial: partial(event),
+/// Properties that only streams have.
+const OF_STREAMS: [&str; 6] = [
+    "StartingPosition",
+    "ParallelizationFactor",
+    "BisectBatchOnFunctionError",
+    "MaximumRetryAttempts",
+    "MaximumRecordAgeInSeconds",
+    "DestinationConfig",
+];
+
+/// Reads a mapping; `None` if it is disabled, or its source is not served, which is a notice.
+pub(crate) fn read(mapping: &Section<'_>) -> Option<Mapping> {
+    let without_effect = ["Tags", "KmsKeyArn", "MetricsConfig"];
+    mapping.needed("FunctionName");
+    let function = mapping.function("FunctionName");
+    let Some(arn) = mapping.text("EventSourceArn") else {
+        mapping.notice("", "events of Kafka outside AWS are not served here");
+        return None;
     };
-    let off = event.has("Enabled") && !event.flag("Enabled");
-    (!off).then_some(mapping)
+    let (source, batch, largest) = match mapping.known.arns.target(&arn) {
+        Some((Kind::Queue, name)) => {
+            mapping.only(&[&["ScalingConfig"][..], &ALL[..]].concat(), &without_effect);
+            let scaling = mapping.within("ScalingConfig");
+            scaling.only(&["MaximumConcurrency"], &[]);
+            let largest = if name.ends_with(".fifo") { LARGEST_FIFO_BATCH } else { LARGEST_BATCH };
+            (Source::Queue { name, max_concurrency: scaling.number("MaximumConcurrency", 2..=1000) }, 10, largest)
+        }
+        Some((Kind::Stream, table)) => {
+            mapping.only(&[&ALL[..], &OF_STREAMS[..]].concat(), &without_effect);
+            (Source::Stream { table, records: records(mapping)? }, 100, LARGEST_BATCH)
+        }
+        Some((Kind::DataStream, name)) => {
+            mapping.only(&[&ALL[..], &OF_STREAMS[..]].concat(), &without_effect);
+            (Source::DataStream { name, records: records(mapping)? }, 100, LARGEST_BATCH)
+        }
+        _ => {
+            mapping.notice("EventSourceArn", format!("found `{arn}`, which is no queue or stream of the template"));
+            return None;
+        }
+    };
+    let read = Mapping {
+        function: function?,
+        source,
+        batch: mapping.number("BatchSize", 1..=largest).unwrap_or(batch),
+        window: mapping.seconds("MaximumBatchingWindowInSeconds", 0..=300).unwrap_or(Duration::ZERO),
+        filters: filters(mapping),
+        partial: partial(mapping),
+    };
+    (mapping.switch("Enabled") != Some(false)).then_some(read)
 }
 
-fn queue(event: &Section<'_>) -> Option<Source> {
-    event.only(&[&["Queue", "ScalingConfig"][..], &BOTH[..]].concat(), &[]);
-    event.needed("Queue");
-    let scaling = event.within("ScalingConfig");
-    scaling.only(&["MaximumConcurrency"], &[]);
-    Some(Source::Queue { name: event.resource(Kind::Queue, "Queue")?, max_concurrency: scaling.number("MaximumConcurrency", 2..=1000) })
-}
-
-fn stream(event: &Section<'_>) -> Option<Source> {
-    let own =
-        ["Stream", "StartingPosition", "ParallelizationFactor", "BisectBatchOnFunctionError", "MaximumRetryAttempts", "DestinationConfig"];
-    event.only(&[&own[..], &BOTH[..]].concat(), &[]);
-    event.needed("Stream");
-    event.needed("StartingPosition");
-    event.served("StartingPosition", &["TRIM_HORIZON"]);
-    event.served("ParallelizationFactor", &["1"]);
-    // -1 retries without limit, and so does a missing value.
-    let retries = event.number("MaximumRetryAttempts", -1..=10_000_i64).and_then(|number| u32::try_from(number).ok());
-    Some(Source::Stream {
-        table: event.resource(Kind::Stream, "Stream")?,
-        records: RecordLimits {
-            bisect: event.flag("BisectBatchOnFunctionError"),
-            retries,
-            on_failure: on_failure(&event.within("DestinationConfig")).map(Target::Queue),
-            ..RecordLimits::default()
-        },
+/// Bounds: Lambda API reference, CreateEventSourceMapping.
+fn records(mapping: &Section<'_>) -> Option<RecordLimits> {
+    mapping.needed("StartingPosition");
+    let beginning = match mapping.text("StartingPosition").as_deref() {
+        Some("TRIM_HORIZON") => Beginning::Oldest,
+        Some("LATEST") => Beginning::Latest,
+        Some("AT_TIMESTAMP") => {
+            mapping.notice("StartingPosition", "`AT_TIMESTAMP` is not served here: the mapping is missing");
+            return None;
+        }
+        other => {
+            let found = other.unwrap_or_default();
+            mapping.complain("StartingPosition", format!("found `{found}`, there are: TRIM_HORIZON, LATEST, AT_TIMESTAMP"));
+            return None;
+        }
+    };
+    // -1 is without a limit, and so is a missing value.
+    let limit = |key: &str, largest: i64| mapping.number(key, -1..=largest).and_then(|number| u32::try_from(number).ok());
+    let destination = mapping.within("DestinationConfig");
+    destination.only(&["OnFailure"], &[]);
+    let failure = destination.within("OnFailure");
+    let oldest = limit("MaximumRecordAgeInSeconds", 604_800);
+    if oldest.is_some_and(|seconds| seconds < 60) {
+        mapping.complain("MaximumRecordAgeInSeconds", "expected -1, or a number from 60 to 604800");
+    }
+    Some(RecordLimits {
+        beginning,
+        bisect: mapping.flag("BisectBatchOnFunctionError"),
+        retries: limit("MaximumRetryAttempts", 10_000),
+        oldest: oldest.map(|seconds| Duration::from_secs(seconds.into())),
+        parallel: mapping.number("ParallelizationFactor", 1..=10).unwrap_or(1),
+        on_failure: failure.target("Destination", &[Kind::Queue, Kind::Topic, Kind::Bucket]),
     })
 }
 
-fn on_failure(destination: &Section<'_>) -> Option<String> {
-    destination.only(&["OnFailure"], &[]);
-    let failure = destination.within("OnFailure");
-    failure.only(&["Type", "Destination"], &[]);
-    failure.served("Type", &["SQS"]);
-    failure.resource(Kind::Queue, "Destination")
-}
-
-fn filters(event: &Section<'_>) -> Vec<Value> {
-    let criteria = event.within("FilterCriteria");
+fn filters(mapping: &Section<'_>) -> Vec<Value> {
+    let criteria = mapping.within("FilterCriteria");
     criteria.only(&["Filters"], &[]);
     let patterns = criteria.each("Filters").into_iter().filter_map(|filter| {
         filter.only(&["Pattern"], &[]);
@@ -97,10 +121,10 @@ fn filters(event: &Section<'_>) -> Vec<Value> {
     patterns.collect()
 }
 
-fn partial(event: &Section<'_>) -> bool {
-    let types = event.texts("FunctionResponseTypes");
+fn partial(mapping: &Section<'_>) -> bool {
+    let types = mapping.texts("FunctionResponseTypes");
     if let Some(other) = types.iter().find(|name| *name != "ReportBatchItemFailures") {
-        event.complain("FunctionResponseTypes", format!("found `{other}`, there is: ReportBatchItemFailures"));
+        mapping.complain("FunctionResponseTypes", format!("found `{other}`, there is: ReportBatchItemFailures"));
     }
     !types.is_empty()
 }

@@ -1,4 +1,5 @@
-//! A part of the template with its path: reads fields, and reports complaints under that path.
+//! A part of the template with its path, its intrinsics resolved: reads fields, and reports
+//! findings under that path.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,23 +7,43 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use faults::Complaint;
 use serde_json::{Map, Value};
 
 use super::physical::{Arns, Kind};
-use crate::intrinsics::Names;
+use crate::blueprint::Target;
+use crate::files::Files;
+use crate::findings::Findings;
 
-/// What is known while parts are read, and the complaints so far.
+/// What is known while parts are read, and the findings so far.
 pub(crate) struct Known<'a> {
-    pub names: &'a Names,
     pub arns: &'a Arns,
-    pub complaints: RefCell<Vec<Complaint>>,
+    pub findings: RefCell<Findings>,
+    pub files: &'a dyn Files,
+    /// Where the code of each asset of a CDK app is, by the asset's hash.
+    pub assets: BTreeMap<String, String>,
 }
 
 impl<'a> Known<'a> {
-    /// The properties of a resource.
-    pub(crate) fn properties(&'a self, resource: &str, declared: &'a Value) -> Section<'a> {
-        Section { path: resource.to_owned(), fields: declared.get("Properties").and_then(Value::as_object), known: self }
+    /// A map under a path; another value is a complaint.
+    pub(crate) fn section(&'a self, path: impl Into<String>, value: Option<&'a Value>) -> Section<'a> {
+        let path = path.into();
+        if value.is_some_and(|value| !value.is_object() && !value.is_null()) {
+            self.complain(&path, "expected a map");
+        }
+        Section { path, fields: value.and_then(Value::as_object), known: self }
+    }
+
+    /// The text of a file that the template names.
+    pub(crate) fn file(&self, path: &str) -> Result<String, String> {
+        self.files.read(path).map_err(|why| why.to_string())
+    }
+
+    pub(crate) fn complain(&self, place: impl Into<String>, what: impl Into<String>) {
+        self.findings.borrow_mut().complain(place, what);
+    }
+
+    pub(crate) fn notice(&self, place: impl Into<String>, what: impl Into<String>) {
+        self.findings.borrow_mut().notice(place, what);
     }
 }
 
@@ -31,19 +52,29 @@ impl<'a> Known<'a> {
 pub(crate) struct Section<'a> {
     path: String,
     fields: Option<&'a Map<String, Value>>,
-    known: &'a Known<'a>,
+    pub known: &'a Known<'a>,
 }
 
 impl<'a> Section<'a> {
-    pub(crate) fn complain(&self, key: &str, what: impl Into<String>) {
-        self.known.complaints.borrow_mut().push(Complaint::new(format!("{}.{key}", self.path), what));
+    pub(crate) fn place(&self, key: &str) -> String {
+        if key.is_empty() { self.path.clone() } else { format!("{}.{key}", self.path) }
     }
 
-    /// Complains about every field that is neither read nor known to have no effect here.
+    /// AWS would refuse this.
+    pub(crate) fn complain(&self, key: &str, what: impl Into<String>) {
+        self.known.complain(self.place(key), what);
+    }
+
+    /// This is not served here.
+    pub(crate) fn notice(&self, key: &str, what: impl Into<String>) {
+        self.known.notice(self.place(key), what);
+    }
+
+    /// Notices every field that is neither read nor known to have no effect here.
     pub(crate) fn only(&self, read: &[&str], without_effect: &[&str]) {
         for key in self.fields.into_iter().flat_map(Map::keys) {
-            if !read.contains(&key.as_str()) && !without_effect.contains(&key.as_str()) {
-                self.complain(key, format!("this is not understood here, there are: {}", read.join(", ")));
+            if !read.contains(&key.as_str()) && !without_effect.contains(&key.as_str()) && self.value(key).is_some() {
+                self.notice(key, "this property is not served here");
             }
         }
     }
@@ -52,14 +83,18 @@ impl<'a> Section<'a> {
         self.value(key).is_some()
     }
 
-    fn value(&self, key: &str) -> Option<&'a Value> {
-        self.fields?.get(key)
+    /// The value of a field; `null` is the same as a missing one.
+    pub(crate) fn value(&self, key: &str) -> Option<&'a Value> {
+        self.fields?.get(key).filter(|value| !value.is_null())
     }
 
-    /// Text, with all intrinsics resolved; `None` if it is missing, or not understood, which is a
-    /// complaint.
+    /// Text; `None` if it is missing, or something else, which is a complaint.
     pub(crate) fn text(&self, key: &str) -> Option<String> {
-        self.known.names.text(self.value(key)?).map_err(|why| self.complain(key, why)).ok()
+        let text = plain_text(self.value(key)?);
+        if text.is_none() {
+            self.complain(key, "expected text");
+        }
+        text
     }
 
     /// The same for a field that must exist.
@@ -70,14 +105,25 @@ impl<'a> Section<'a> {
         self.text(key).unwrap_or_default()
     }
 
-    /// Complains if the field has another value than one of these; if it is missing, AWS takes the
-    /// first.
-    pub(crate) fn served(&self, key: &str, values: &[&str]) -> Option<String> {
+    /// Text that is one of a closed list at AWS; another one is a complaint and `None`.
+    pub(crate) fn one_of(&self, key: &str, values: &[&str]) -> Option<String> {
         let found = self.text(key)?;
-        if !values.contains(&found.as_str()) {
-            self.complain(key, format!("found `{found}`, only these are served here: {}", values.join(", ")));
+        let known = values.contains(&found.as_str());
+        if !known {
+            self.complain(key, format!("found `{found}`, there are: {}", values.join(", ")));
         }
-        Some(found)
+        known.then_some(found)
+    }
+
+    /// Whether the field is missing or has one of the values that are served; another one is a
+    /// notice.
+    pub(crate) fn is_served(&self, key: &str, values: &[&str]) -> bool {
+        let Some(found) = self.text(key) else { return true };
+        let served = values.contains(&found.as_str());
+        if !served {
+            self.notice(key, format!("found `{found}`, only these are served here: {}", values.join(", ")));
+        }
+        served
     }
 
     pub(crate) fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, key: &str, bounds: RangeInclusive<T>) -> Option<T> {
@@ -95,68 +141,52 @@ impl<'a> Section<'a> {
 
     /// Whether a switch is on; a missing one is off, as at AWS.
     pub(crate) fn flag(&self, key: &str) -> bool {
-        self.text(key).is_some_and(|text| {
-            if !matches!(text.as_str(), "true" | "false") {
+        self.switch(key).unwrap_or_default()
+    }
+
+    /// A switch, if it is there.
+    pub(crate) fn switch(&self, key: &str) -> Option<bool> {
+        let text = self.text(key)?;
+        match text.as_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => {
                 self.complain(key, format!("found `{text}`, expected true or false"));
+                None
             }
-            text == "true"
-        })
+        }
     }
 
     /// A map within this one; empty if it is missing.
     pub(crate) fn within(&self, key: &str) -> Self {
-        self.part(key, self.value(key))
-    }
-
-    fn part(&self, key: &str, value: Option<&'a Value>) -> Self {
-        if value.is_some_and(|value| !value.is_object()) {
-            self.complain(key, "expected a map");
-        }
-        Self { path: format!("{}.{key}", self.path), fields: value.and_then(Value::as_object), known: self.known }
+        self.known.section(self.place(key), self.value(key))
     }
 
     /// The maps of a list.
     pub(crate) fn each(&self, key: &str) -> Vec<Self> {
-        self.list(key).iter().enumerate().map(|(index, value)| self.part(&format!("{key}[{index}]"), Some(value))).collect()
+        let one = |(index, value)| self.known.section(self.place(&format!("{key}[{index}]")), Some(value));
+        self.list(key).iter().enumerate().map(one).collect()
     }
 
     fn list(&self, key: &str) -> &'a [Value] {
         match self.value(key) {
             None => &[],
             Some(Value::Array(list)) => list,
-            Some(_) => {
-                self.complain(key, "expected a list");
-                &[]
-            }
+            // CloudFormation takes a single value for a list of one.
+            Some(other) => std::slice::from_ref(other),
         }
     }
 
     /// The texts of a list.
     pub(crate) fn texts(&self, key: &str) -> Vec<String> {
-        self.list(key).iter().filter_map(|value| self.known.names.text(value).map_err(|why| self.complain(key, why)).ok()).collect()
-    }
-
-    /// A field with everything resolved: intrinsics, and `${name}` in its texts by `substitutions`.
-    /// What is not understood is a complaint and `null`.
-    pub(crate) fn resolved(&self, key: &str, substitutions: &BTreeMap<String, String>) -> Option<Value> {
-        Some(self.resolve(key, self.value(key)?, substitutions))
-    }
-
-    fn resolve(&self, at: &str, value: &Value, substitutions: &BTreeMap<String, String>) -> Value {
-        let understood = |text: Result<String, String>| text.map(Value::String).map_err(|why| self.complain(at, why)).unwrap_or_default();
-        match value {
-            Value::String(text) => understood(substituted(text, substitutions)),
-            Value::Object(fields) if is_intrinsic(fields) => understood(self.known.names.text(value)),
-            Value::Object(fields) => {
-                let resolved = |(key, value): (&String, &Value)| (key.clone(), self.resolve(&format!("{at}.{key}"), value, substitutions));
-                Value::Object(fields.iter().map(resolved).collect())
+        let texts = self.list(key).iter().filter(|value| !value.is_null()).filter_map(|value| {
+            let text = plain_text(value);
+            if text.is_none() {
+                self.complain(key, format!("found `{value}`, expected text"));
             }
-            Value::Array(list) => {
-                let resolved = |(index, value): (usize, &Value)| self.resolve(&format!("{at}[{index}]"), value, substitutions);
-                Value::Array(list.iter().enumerate().map(resolved).collect())
-            }
-            other => other.clone(),
-        }
+            text
+        });
+        texts.collect()
     }
 
     /// The fields of this map as text.
@@ -166,32 +196,86 @@ impl<'a> Section<'a> {
 
     /// The maps in the fields of this one, each with its name.
     pub(crate) fn children(&self) -> Vec<(&'a str, Self)> {
-        self.fields.into_iter().flatten().map(|(key, value)| (key.as_str(), self.part(key, Some(value)))).collect()
+        let fields = self.fields.into_iter().flatten().filter(|(_, value)| value.is_object());
+        fields.map(|(key, value)| (key.as_str(), self.known.section(self.place(key), Some(value)))).collect()
     }
 
-    /// The name of the resource whose ARN is in a field.
+    /// The names of the fields.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.fields.into_iter().flat_map(Map::keys).map(String::as_str)
+    }
+
+    /// What a field with an ARN names, if it is one of these kinds; anything else is a notice.
+    pub(crate) fn target(&self, key: &str, kinds: &[Kind]) -> Option<Target> {
+        let text = self.text(key)?;
+        let found = self.known.arns.target(&text).filter(|(kind, _)| kinds.contains(kind));
+        if found.is_none() {
+            let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
+            self.notice(key, format!("found `{text}`, which is none of the template that is served here: {}", words.join(", ")));
+        }
+        let (kind, name) = found?;
+        kind.target(name)
+    }
+
+    /// The name of the resource of one kind whose ARN is in a field; anything else is a notice.
     pub(crate) fn resource(&self, kind: Kind, key: &str) -> Option<String> {
-        let arn = self.text(key)?;
-        self.name(kind, key, &arn)
+        let text = self.text(key)?;
+        self.name(kind, key, &text)
     }
 
-    /// The name of the resource with an ARN from a field.
+    /// The name of the resource of one kind with an ARN from a field.
     pub(crate) fn name(&self, kind: Kind, key: &str, arn: &str) -> Option<String> {
-        self.known.arns.name(kind, arn).map_err(|why| self.complain(key, why)).ok()
+        let found = self.known.arns.target(arn).filter(|(found, _)| *found == kind);
+        if found.is_none() {
+            self.notice(key, format!("found `{arn}`, which is no {} of the template", kind.word()));
+        }
+        Some(found?.1)
+    }
+
+    /// The name of the function in a field, from a name, an ARN, or an address for API Gateway.
+    pub(crate) fn function(&self, key: &str) -> Option<String> {
+        let text = self.text(key)?;
+        let found = self.known.arns.function(&text);
+        if found.is_none() {
+            self.notice(key, format!("found `{text}`, which is no function of the template"));
+        }
+        found
     }
 }
 
-fn is_intrinsic(fields: &Map<String, Value>) -> bool {
-    fields.len() == 1 && fields.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
+/// A document of YAML or JSON.
+pub(crate) fn read_yaml(text: &str) -> Result<Value, String> {
+    crate::yaml::read(text).map(|document| document.value).map_err(|why| why.what)
 }
 
-/// Replaces each `${name}` by its value. AWS would keep an unknown name as text; here it is an
-/// error.
-fn substituted(text: &str, substitutions: &BTreeMap<String, String>) -> Result<String, String> {
+fn plain_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
+/// Replaces each `${name}` of `DefinitionSubstitutions`. Source: CloudFormation, resource
+/// `AWS::StepFunctions::StateMachine`. A name without a value is an error, as it is there.
+pub(crate) fn substituted(value: &Value, by: &BTreeMap<String, String>) -> Result<Value, String> {
+    Ok(match value {
+        Value::String(text) => Value::String(substituted_text(text, by)?),
+        Value::Array(list) => Value::Array(list.iter().map(|one| substituted(one, by)).collect::<Result<_, _>>()?),
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(key, value)| Ok((key.clone(), substituted(value, by)?)));
+            Value::Object(each.collect::<Result<_, String>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+/// The same in one text.
+pub(crate) fn substituted_text(text: &str, by: &BTreeMap<String, String>) -> Result<String, String> {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once("${") {
         let (name, after) = after.split_once('}').ok_or_else(|| format!("found `{text}`, a brace is not closed"))?;
-        let value = substitutions.get(name).ok_or_else(|| format!("found `${{{name}}}`, which `DefinitionSubstitutions` does not name"))?;
+        let value = by.get(name).ok_or_else(|| format!("found `${{{name}}}`, which `DefinitionSubstitutions` does not name"))?;
         out.push_str(before);
         out.push_str(value);
         rest = after;

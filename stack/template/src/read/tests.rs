@@ -16,6 +16,7 @@ Globals:
   Function:
     Runtime: provided.al2023
     Timeout: 25
+    CodeUri: functions/
     Environment: { Variables: { WEAKNESSES: { Ref: Weaknesses } } }
 Resources:
   ClinicApi:
@@ -70,26 +71,49 @@ fn a_template_becomes_functions_and_routes() {
     assert_eq!((function.as_str(), identity.as_slice()), ("authorizer", &[Identity::Header("authorization".into())][..]));
     assert_eq!(api.routes[0].authorizer.as_deref(), Some("Both"));
     assert_eq!((api.routes[0].resource.as_str(), &api.routes[0].method), ("/{api+}", &None));
+    assert_eq!(template.notices, []);
 }
 
 #[test]
-fn what_is_not_understood_is_a_complaint_with_its_resource() {
+fn what_aws_would_refuse_is_a_complaint_with_its_resource() {
     for (from, to, complaint) in [
-        ("Type: Api\n", "Type: SQS\n", "AppointmentsFunction.Events.Any"),
-        ("{ Ref: Table }", "{ Ref: Nowhere }", "AppointmentsFunction.Environment.TABLE"),
-        ("ReservedConcurrentExecutions: 5", "FileSystemConfigs: []", "AppointmentsFunction.FileSystemConfigs"),
-        ("Binary: authorizer", "Other: authorizer", "AuthorizerFunction.Metadata"),
-        ("provided.al2023", "java21", "AuthorizerFunction.Runtime"),
-        ("provided.al2023", "python3.13", "AuthorizerFunction.Handler"),
-        ("Timeout: 3,", "Runtime: nodejs22.x, Handler: a.b,", "AuthorizerFunction.CodeUri"),
+        ("Type: Api\n", "Type: Apis\n", "AppointmentsFunction.Events.Any"),
+        ("Type: Api\n", "Type: SQS\n", "AppointmentsFunction.Events.Any.Queue"),
+        ("{ Ref: Table }", "{ Ref: Nowhere }", "AppointmentsFunction.Environment.Variables.TABLE"),
+        ("Runtime: provided.al2023", "Runtime: python3.13", "AuthorizerFunction.Handler"),
+        ("CodeUri: functions/", "Description: none", "AuthorizerFunction.CodeUri"),
         ("DefaultAuthorizer: Both", "DefaultAuthorizer: None", "ClinicApi.Auth.DefaultAuthorizer"),
-        ("Headers: [Authorization]", "QueryStrings: [a]", "ClinicApi.Auth.Authorizers.Both"),
+        ("Headers: [Authorization]", "Header: a", "ClinicApi.Auth.Authorizers.Both"),
         ("StageName: dev", "Cors: \"'*'\"", "ClinicApi.StageName"),
         ("{ Ref: ClinicApi }", "{ Ref: Other }", "AppointmentsFunction.Events.Any"),
+        ("Timeout: 3,", "Timeout: 901,", "AuthorizerFunction.Timeout"),
+        ("MemorySize: 256", "MemorySize: 127", "AuthorizerFunction.MemorySize"),
+        ("KeyType: HASH", "KeyType: RANGE", "Table.KeySchema"),
+        ("AttributeName: id, KeyType", "AttributeName: di, KeyType", "Table.AttributeDefinitions"),
+        ("AWS::Serverless::Api\n", "AWS::Serverless::Apis\n", "ClinicApi"),
     ] {
         assert!(TEMPLATE.contains(from), "{from}");
         let error = Template::read(&TEMPLATE.replace(from, to), &BTreeMap::new()).unwrap_err();
         assert!(error.to_string().contains(complaint), "{from} -> {to}: {error}");
+    }
+}
+
+#[test]
+fn what_is_not_served_is_a_notice_and_what_needs_it_is_missing() {
+    for (from, to, notice, routes) in [
+        ("ReservedConcurrentExecutions: 5", "FileSystemConfigs: []", "AppointmentsFunction.FileSystemConfigs", 1),
+        ("Runtime: provided.al2023", "Runtime: java21", "AuthorizerFunction.Runtime", 0),
+        ("Timeout: 3,", "PackageType: Image,", "AuthorizerFunction", 0),
+        ("ReservedConcurrentExecutions: 5", "PackageType: Image", "AppointmentsFunction", 0),
+        ("StageName: dev", "StageName: dev, Domain: {}", "ClinicApi.Domain", 1),
+        ("TableName: appointments", "KinesisStreamSpecification: {}", "Table.KinesisStreamSpecification", 1),
+        ("  Table:\n", "  Pipe: { Type: AWS::Pipes::Pipe }\n  Table:\n", "Pipe", 1),
+    ] {
+        assert!(TEMPLATE.contains(from), "{from}");
+        let changed = TEMPLATE.replace(from, to).replace("StageName: dev, Domain: {}", "StageName: dev\n      Domain: {}");
+        let template = Template::read(&changed, &BTreeMap::new()).unwrap();
+        assert!(template.notices.iter().any(|found| found.place == notice), "{from} -> {to}: {:?}", template.notices);
+        assert_eq!(template.apis[0].routes.len(), routes, "{from} -> {to}");
     }
 }
 
