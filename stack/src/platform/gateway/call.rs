@@ -313,7 +313,7 @@ pub(crate) mod tests {
             });
             assert_eq!(body, (text.to_owned(), is_base64), "{front:?} {media}");
         }
-        assert_eq!(with_nothing(Front::Http, |call| call.body(&Bytes::new()).1), false);
+        assert!(!with_nothing(Front::Http, |call| call.body(&Bytes::new()).1));
     }
 
     #[test]

@@ -18,13 +18,15 @@ use crate::platform::http::Piece;
 use crate::platform::invocation::InvokeError;
 use crate::platform::invoke_stream;
 
-/// How long an integration may take unless its route says less. Sources: "Quotas for REST APIs",
-/// "Quotas for HTTP APIs"; a URL waits as long as the function may run.
-fn limit(front: Front) -> Option<Duration> {
-    match front {
-        Front::Rest => Some(Duration::from_secs(29)),
-        Front::Http => Some(Duration::from_secs(30)),
-        Front::Url => None,
+/// How long an integration may take unless its route says otherwise. Sources: "Quotas for REST
+/// APIs", "Quotas for HTTP APIs"; "Stream the integration response for your proxy integrations": up to
+/// 15 minutes; a URL waits as long as the function may run.
+fn limit(front: Front, streams: bool) -> Option<Duration> {
+    match (front, streams) {
+        (Front::Rest, false) => Some(Duration::from_secs(29)),
+        (Front::Rest, true) => Some(Duration::from_secs(15 * 60)),
+        (Front::Http, _) => Some(Duration::from_secs(30)),
+        (Front::Url, _) => None,
     }
 }
 
@@ -43,7 +45,7 @@ pub(crate) async fn answer(functions: &Functions, call: &Call<'_>, grant: &Grant
     };
     // Up to 10 MB that are not needed while the function works.
     drop(body);
-    let limit = timeout.or_else(|| limit(call.front));
+    let limit = timeout.or_else(|| limit(call.front, streams));
     if streams {
         let (sink, pieces) = invoke_stream::pieces();
         let end = functions.submit(name, event, Some(call.trace), None, Some(sink)).map_err(not_run)?;

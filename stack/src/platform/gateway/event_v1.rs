@@ -286,7 +286,7 @@ mod tests {
                     "cognitoAuthenticationType": null, "cognitoIdentityId": null, "cognitoIdentityPoolId": null, "principalOrgId": null,
                     "sourceIp": "192.0.2.1", "user": null, "userAgent": null, "userArn": null,
                 },
-                "path": "/", "protocol": "HTTP/1.1", "requestId": "id", "requestTime": "04/Mar/2020:18:50:38 +0000",
+                "path": "/", "protocol": "HTTP/1.1", "requestId": "id", "requestTime": "04/Mar/2020:19:03:58 +0000",
                 "requestTimeEpoch": 1_583_348_638_390_u64, "resourceId": null, "resourcePath": "/my/{id}", "stage": "$default",
             },
             "pathParameters": { "id": "1" }, "stageVariables": null, "body": "SGVsbG8gZnJvbSBMYW1iZGEh", "isBase64Encoded": true,

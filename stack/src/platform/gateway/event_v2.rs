@@ -194,7 +194,7 @@ mod tests {
             "domainName": "api.execute-api.us-east-1.amazonaws.com", "domainPrefix": "api",
             "http": { "method": "GET", "path": "/my/path", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "agent" },
             "requestId": "id", "routeKey": "GET /my/{id}", "stage": "$default",
-            "time": "04/Mar/2020:18:50:38 +0000", "timeEpoch": 1_583_348_638_390_u64,
+            "time": "04/Mar/2020:19:03:58 +0000", "timeEpoch": 1_583_348_638_390_u64,
         })
     }
 

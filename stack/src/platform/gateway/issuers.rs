@@ -91,6 +91,8 @@ impl Issuers {
         validation.validate_nbf = true;
         // An audience may be in `aud` or in `client_id`: the authorizer looks at both.
         validation.validate_aud = false;
+        // Without it a token that names no issuer would pass.
+        validation.set_required_spec_claims(&["exp", "iss"]);
         validation.set_issuer(&[issuer]);
         let decoded = decode::<Map<String, Value>>(token, &key, &validation).map_err(|error| match error.kind() {
             jsonwebtoken::errors::ErrorKind::ExpiredSignature => TokenError::Expired,

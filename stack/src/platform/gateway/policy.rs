@@ -88,8 +88,8 @@ impl Granted {
         match &self.verdict {
             Verdict::Policy(policy) => policy.decide(method_arn, facts),
             Verdict::Simple(true) => Decision::Allow,
-            // HTTP APIs answer both denials alike.
-            Verdict::Simple(false) => Decision::ImplicitDeny,
+            // Nothing else may allow what it denies.
+            Verdict::Simple(false) => Decision::ExplicitDeny,
         }
     }
 }
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_simple_result_decides_for_all_methods() {
-        for (yes, decision) in [(true, Decision::Allow), (false, Decision::ImplicitDeny)] {
+        for (yes, decision) in [(true, Decision::Allow), (false, Decision::ExplicitDeny)] {
             let result = json!({ "isAuthorized": yes, "context": { "a": [1] } });
             let granted = Granted::read(result.to_string().as_bytes(), Form::Simple).unwrap();
             assert_eq!((granted.decide(ARN, &facts()), &granted.context["a"]), (decision, &json!([1])));

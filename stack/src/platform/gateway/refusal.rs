@@ -8,6 +8,9 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use super::routes::Front;
 use crate::platform::http::{self, Piece};
 
+/// Source: the answer of a URL to a call that it does not allow, github.com/awsdocs/aws-lambda-developer-guide/issues/494.
+const URL_FORBIDDEN: &str = r#"{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"}"#;
+
 /// An answer that did not come from a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -134,7 +137,7 @@ impl Refusal {
             | Self::BadSignature(..)
             | Self::ImplicitDeny
             | Self::ExplicitDeny
-            | Self::PolicyDeny { .. } => (403, r#"{"Message":"Forbidden"}"#),
+            | Self::PolicyDeny { .. } => (403, URL_FORBIDDEN),
             Self::TooLarge => (413, r#"{"Message":"Request must be smaller than 6291456 bytes for the InvokeFunction operation"}"#),
             Self::Throttled => {
                 (429, r#"{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}"#)
@@ -142,8 +145,10 @@ impl Refusal {
             Self::AuthorizerFailed | Self::BadGateway | Self::TimedOut => (502, "Internal Server Error"),
         };
         let mut response = http::json(status, Bytes::from_static(body.as_bytes()));
-        if status == 502 {
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        match status {
+            403 => drop(response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static("AccessDeniedException"))),
+            502 => drop(response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))),
+            _ => {}
         }
         response
     }

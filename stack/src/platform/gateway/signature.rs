@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     const DAY: &str = "20200304";
-    const DATE: &str = "20200304T185038Z";
+    const DATE: &str = "20200304T190358Z";
 
     /// Signs what a test call holds, by the same rules.
     fn authorization(service: &str, headers: &[(&str, &str)], body: &Bytes) -> String {
