@@ -135,7 +135,7 @@ impl Up {
             return Err(why);
         }
         let gateway = platform.gateway.to_string();
-        let at = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &gateway))).collect();
+        let at = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &platform))).collect();
         let addresses = Addresses {
             pid: std::process::id(),
             gateway,
@@ -220,10 +220,14 @@ fn located(mut template: Template, folder: Option<&Path>) -> Template {
     template
 }
 
-/// An API at the gateway of this machine.
-fn at_gateway(api: &Api, gateway: &str) -> run_folder::addresses::Api {
-    let (stage, key) = (format!("/{}", api.stage), api.keys.iter().find_map(|key| key.value.clone()).unwrap_or_default());
-    run_folder::addresses::Api { address: gateway.to_owned(), host: gateway.to_owned(), stage, key }
+/// An API at the gateway of this machine, at an address of its own if no stage tells it apart.
+fn at_gateway(api: &Api, platform: &Platform) -> run_folder::addresses::Api {
+    let (address, stage) = match platform.apis.get(&api.id) {
+        Some(own) => (own.to_string(), String::new()),
+        None => (platform.gateway.to_string(), format!("/{}", api.stage)),
+    };
+    let key = api.keys.iter().find_map(|key| key.value.clone()).unwrap_or_default();
+    run_folder::addresses::Api { host: address.clone(), address, stage, key }
 }
 
 /// The folder of the devices' certificates.
@@ -267,6 +271,7 @@ fn platform_settings(
 ) -> Result<platform::Settings, UpError> {
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
     let concurrency = |name: &str| concurrency(&template.blueprint.mappings, name);
+    let urls = template.blueprint.functions.iter().filter_map(|function| Some((function.name.clone(), function.url.clone()?))).collect();
     let functions = template
         .blueprint
         .functions
@@ -287,6 +292,8 @@ fn platform_settings(
     Ok(platform::Settings {
         functions,
         apis: template.apis,
+        urls,
+        pools: services.pools.clone(),
         run_folder: settings.folder.clone(),
         extension: Some(settings.artifacts.extension()),
         wrapper,

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::HeaderMap;
@@ -19,12 +20,19 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::spelling::Spelled;
+
 /// Room for one header of 1 MiB (`Lambda-Runtime-Function-XRay-Error-Cause`); hyper's own limit
 /// would answer 431.
 const BUFFER: usize = 2 * 1024 * 1024;
 /// How much of a body that is too large is read and discarded, so that its sender can read the
 /// answer.
 const PATIENCE: usize = 64 * 1024 * 1024;
+
+/// A body broke off: then its connection does too, so that its reader can tell.
+#[derive(Debug, thiserror::Error)]
+#[error("the body broke off")]
+pub(crate) struct Broken;
 
 /// A body that is one piece, one that is sent as one chunk of chunked encoding, or one of many
 /// chunks.
@@ -36,6 +44,8 @@ pub(crate) enum Piece {
     Chunked(Option<Bytes>),
     /// Sent chunk by chunk as they come.
     Streamed(mpsc::Receiver<Bytes>),
+    /// Sent chunk by chunk as they come; it may break off.
+    Relayed(UnsyncBoxBody<Bytes, Broken>),
 }
 
 impl From<Bytes> for Piece {
@@ -46,11 +56,12 @@ impl From<Bytes> for Piece {
 
 impl Body for Piece {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
-            Self::Sized(full) => Pin::new(full).poll_frame(context),
+            Self::Sized(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
+            Self::Relayed(body) => Pin::new(body).poll_frame(context),
             Self::Chunked(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Streamed(chunks) => chunks.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes)))),
         }
@@ -60,14 +71,14 @@ impl Body for Piece {
         match self {
             Self::Sized(full) => full.is_end_stream(),
             Self::Chunked(bytes) => bytes.is_none(),
-            Self::Streamed(_) => false,
+            Self::Streamed(_) | Self::Relayed(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Sized(full) => full.size_hint(),
-            Self::Chunked(_) | Self::Streamed(_) => SizeHint::default(),
+            Self::Chunked(_) | Self::Streamed(_) | Self::Relayed(_) => SizeHint::default(),
         }
     }
 }
@@ -82,16 +93,35 @@ impl Drop for Served {
     }
 }
 
+/// Whether handlers learn how the names of headers were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// They get them in lower case, as hyper hands them on.
+    Lower,
+    /// The request's extensions have a [`Spelling`](super::spelling::Spelling), unless all are in
+    /// lower case.
+    AsSent,
+}
+
 /// Serves `listener` in the background until the handle is dropped; the connections end with it.
 pub(crate) fn serve<H, F>(listener: TcpListener, handler: H) -> Served
 where
     H: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Piece>> + Send + 'static,
 {
-    Served(tokio::spawn(accept(listener, handler)))
+    Served(tokio::spawn(accept(listener, handler, Names::Lower)))
 }
 
-async fn accept<H, F>(listener: TcpListener, handler: H)
+/// The same for handlers that need the names of headers as they were sent.
+pub(crate) fn serve_spelled<H, F>(listener: TcpListener, handler: H) -> Served
+where
+    H: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<Piece>> + Send + 'static,
+{
+    Served(tokio::spawn(accept(listener, handler, Names::AsSent)))
+}
+
+async fn accept<H, F>(listener: TcpListener, handler: H, names: Names)
 where
     H: Fn(Request<Incoming>, IpAddr) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Piece>> + Send + 'static,
@@ -105,7 +135,7 @@ where
                     // Without it an answer may wait 40 ms for the peer's delayed acknowledgement.
                     // If the socket refuses, it is only slower.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(connection(stream, peer, handler.clone()));
+                    connections.spawn(connection(stream, peer, handler.clone(), names));
                 }
                 // Out of file descriptors: those in use are freed soon.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -115,14 +145,33 @@ where
     }
 }
 
-async fn connection<S, H, F>(stream: S, peer: IpAddr, handler: H)
+async fn connection<S, H, F>(stream: S, peer: IpAddr, handler: H, names: Names)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     H: Fn(Request<Incoming>, IpAddr) -> F,
     F: Future<Output = Response<Piece>>,
 {
+    if names == Names::Lower {
+        return requests(stream, |request| handler(request, peer)).await;
+    }
+    let (stream, spellings) = Spelled::new(stream);
+    let spelled = |mut request: Request<Incoming>| {
+        if let Some(spelling) = spellings.next().filter(|spelling| !spelling.is_plain()) {
+            request.extensions_mut().insert(spelling);
+        }
+        handler(request, peer)
+    };
+    requests(stream, spelled).await;
+}
+
+async fn requests<S, H, F>(stream: S, handler: H)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Piece>>,
+{
     let service = service_fn(|request| {
-        let answer = handler(request, peer);
+        let answer = handler(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     // The peer may be gone, which needs no answer; a caller that waits has a timeout of its own.
@@ -211,7 +260,7 @@ mod tests {
     async fn a_request_is_answered_on_a_connection_that_stays() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut client, server) = tokio::io::duplex(1024);
-        let task = tokio::spawn(connection(server, IpAddr::V4(Ipv4Addr::LOCALHOST), |_, _| async { json(200, "{}") }));
+        let task = tokio::spawn(connection(server, IpAddr::V4(Ipv4Addr::LOCALHOST), |_, _| async { json(200, "{}") }, Names::AsSent));
         for _ in 0..2 {
             client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
             let mut text = Vec::new();

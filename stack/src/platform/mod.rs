@@ -23,6 +23,7 @@ mod pool;
 mod process;
 mod runtime_api;
 pub mod runtimes;
+mod spelling;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ use invocation::Waits;
 use mappings::{MappingError, Mappings, Sources};
 use pool::Pool;
 use template::apis::Api;
-use template::blueprint::Mapping;
+use template::blueprint::{Mapping, Url};
 
 /// How often idle environments are looked for.
 const SWEEP: Duration = Duration::from_millis(100);
@@ -65,6 +66,10 @@ pub struct Settings {
     pub functions: Vec<Function>,
     /// What the HTTP gateway serves.
     pub apis: Vec<Api>,
+    /// The functions that have a URL, by name.
+    pub urls: BTreeMap<String, Url>,
+    /// The user pools whose tokens authorizers take.
+    pub pools: Vec<run_folder::addresses::Pool>,
     /// Where the logs go.
     pub run_folder: RunFolder,
     /// The extension's binary; without one the runtimes speak to the platform directly.
@@ -86,8 +91,13 @@ pub struct Settings {
 /// A running platform.
 #[derive(Debug)]
 pub struct Platform {
-    /// Where the HTTP gateway listens.
+    /// Where the HTTP gateway listens for all APIs whose stage is in the path, and for every `Host`
+    /// as AWS forms it.
     pub gateway: SocketAddr,
+    /// Where the HTTP APIs without a stage in the path listen, by their ids.
+    pub apis: BTreeMap<String, SocketAddr>,
+    /// Where the functions' URLs listen, by the functions' names.
+    pub urls: BTreeMap<String, SocketAddr>,
     /// Where the Lambda Invoke API listens.
     pub lambda: SocketAddr,
     functions: Arc<Functions>,
@@ -123,17 +133,31 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
     if let Some(missing) = settings.apis.iter().flat_map(Api::functions).find(|name| !functions.has(name)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
     }
-    let gateway_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    if let Some(missing) = settings.urls.keys().find(|name| !functions.has(name)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a URL and is not deployed")));
+    }
+    let served = Arc::new(gateway::Gateway::new(settings.apis, settings.urls, settings.pools, Arc::clone(&functions)));
     let lambda_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let (gateway, lambda) = (gateway_listener.local_addr()?, lambda_listener.local_addr()?);
-    let served = Arc::new(gateway::Gateway::new(settings.apis, Arc::clone(&functions), gateway));
+    let lambda = lambda_listener.local_addr()?;
     let invoked = Arc::clone(&functions);
-    let servers = vec![
-        http::serve(gateway_listener, move |request, peer| gateway::answer(Arc::clone(&served), request, peer)),
-        http::serve(lambda_listener, move |request, _| invoke_api::answer(Arc::clone(&invoked), request)),
-    ];
+    let (gateway, all) = listen(&served, None).await?;
+    let mut servers = vec![all, http::serve(lambda_listener, move |request, _| invoke_api::answer(Arc::clone(&invoked), request))];
+    let (mut apis, mut urls) = (BTreeMap::new(), BTreeMap::new());
+    for apart in served.apart() {
+        let (address, server) = listen(&served, Some(apart.number)).await?;
+        servers.push(server);
+        if apart.is_url { &mut urls } else { &mut apis }.insert(apart.name, address);
+    }
     let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
-    Ok(Platform { gateway, lambda, functions, servers, sweeper, mappings: Vec::new() })
+    Ok(Platform { gateway, apis, urls, lambda, functions, servers, sweeper, mappings: Vec::new() })
+}
+
+/// Listens for one of what the gateway serves, or for all.
+async fn listen(served: &Arc<gateway::Gateway>, number: Option<usize>) -> io::Result<(SocketAddr, http::Served)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let (served, door) = (Arc::clone(served), gateway::Door { port: address.port(), number });
+    Ok((address, http::serve_spelled(listener, move |request, peer| gateway::answer(Arc::clone(&served), door, request, peer))))
 }
 
 async fn sweep(functions: Arc<Functions>) {

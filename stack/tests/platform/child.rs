@@ -31,6 +31,10 @@ fn runtime() {
         assert_eq!(next.status, 200, "{}", next.text());
         let event: Value = serde_json::from_slice(&next.body).unwrap();
         let id = next.headers["lambda-runtime-aws-request-id"].clone();
+        if let Some(stream) = header(&event, "x-stream") {
+            wire.stream(&format!("{RUNTIME}/invocation/{id}/response"), &stream).unwrap();
+            continue;
+        }
         let (what, payload) = match std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap().as_str() {
             "authorizer" => authorize(&event),
             "web" | "behind" => web(&event, count),
@@ -91,8 +95,9 @@ fn batch(event: &Value) -> Outcome {
 }
 
 fn authorize(event: &Value) -> Outcome {
-    let arn = event["methodArn"].as_str().unwrap();
-    let token = event["headers"]["authorization"].as_str().unwrap();
+    let arn = event["methodArn"].as_str().or(event["routeArn"].as_str()).unwrap();
+    let token = header(event, "authorization").or(event["authorizationToken"].as_str().map(str::to_owned)).unwrap_or_default();
+    let token = token.as_str();
     let policy = |effect: &str, resource: &str| {
         let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
         json!({ "principalId": token, "policyDocument": { "Statement": statement }, "context": { "pid": std::process::id(), "seen": event.to_string() } })
@@ -101,6 +106,7 @@ fn authorize(event: &Value) -> Outcome {
         "error" => return ("error", json!({ "errorMessage": "no key" }).to_string()),
         "unauthorized" => return ("error", json!({ "errorMessage": "Unauthorized" }).to_string()),
         "junk" => json!({ "statusCode": 500 }),
+        "yes" | "no" => json!({ "isAuthorized": token == "yes", "context": { "list": [1], "seen": event } }),
         "exit" => exit(1),
         "deny" => policy("Deny", arn),
         "slow" => {
@@ -114,13 +120,24 @@ fn authorize(event: &Value) -> Outcome {
     ("response", result.to_string())
 }
 
+/// A header, however its name is written.
+fn header(event: &Value, name: &str) -> Option<String> {
+    let (_, value) = event["headers"].as_object()?.iter().find(|(written, _)| written.eq_ignore_ascii_case(name))?;
+    value.as_str().map(str::to_owned)
+}
+
 fn web(event: &Value, count: u32) -> Outcome {
-    let header = |name: &str| event["headers"][name].as_str().map(str::to_owned);
+    let header = |name: &str| header(event, name);
     if let Some(ms) = header("x-sleep") {
         std::thread::sleep(Duration::from_millis(ms.parse().unwrap()));
     }
     if header("x-fail").is_some() {
         return ("error", json!({ "errorMessage": "as asked" }).to_string());
+    }
+    if let Some(size) = header("x-size") {
+        let around = json!({ "statusCode": 200, "body": "" }).to_string().len();
+        let body = "x".repeat(size.parse::<usize>().unwrap() - around);
+        return ("response", json!({ "statusCode": 200, "body": body }).to_string());
     }
     let plain = || json!({ "statusCode": 200, "body": json!({ "count": count, "event": event }).to_string() }).to_string();
     ("response", header("x-result").unwrap_or_else(plain))

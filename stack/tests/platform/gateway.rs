@@ -1,5 +1,6 @@
 //! The HTTP gateway in front of real functions.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -45,14 +46,18 @@ fn with_key() -> Vec<Api> {
     apis
 }
 
-type Request = (&'static str, &'static str, Vec<(&'static str, String)>, &'static str);
+pub type Request = (&'static str, &'static str, Vec<(&'static str, String)>, &'static str);
 
-fn get(path: &'static str, token: &str) -> Request {
+pub fn get(path: &'static str, token: &str) -> Request {
     ("GET", path, vec![("Authorization", token.to_owned())], "")
 }
 
 pub async fn ask(up: &Up, requests: Vec<Request>) -> Vec<Answer> {
-    let address = up.platform.gateway.to_string();
+    ask_at(up.platform.gateway, requests).await
+}
+
+pub async fn ask_at(address: SocketAddr, requests: Vec<Request>) -> Vec<Answer> {
+    let address = address.to_string();
     let answers = tokio::task::spawn_blocking(move || {
         let mut wire = Wire::connect(&address).unwrap();
         let mut answers = Vec::new();
@@ -69,7 +74,8 @@ async fn gateway() -> Up {
     up(vec![function("web"), function("authorizer")], apis(), false).await
 }
 
-fn event(answer: &Answer) -> Value {
+/// The event that the function got.
+pub fn event(answer: &Answer) -> Value {
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["event"].clone()
 }
@@ -86,8 +92,8 @@ async fn the_function_gets_the_event_of_a_rest_proxy() {
         ("/resource", json!("/control/{deviceId}")),
         ("/path", json!("/control/Thermostat1")),
         ("/httpMethod", json!("POST")),
-        ("/headers/x-two", json!("2")),
-        ("/multiValueHeaders/x-two", json!(["1", "2"])),
+        ("/headers/X-Two", json!("2")),
+        ("/multiValueHeaders/X-Two", json!(["1", "2"])),
         ("/queryStringParameters", json!({ "a": "2", "b": "x y" })),
         ("/multiValueQueryStringParameters/a", json!(["1", "2"])),
         ("/pathParameters", json!({ "deviceId": "Thermostat1" })),
@@ -166,13 +172,19 @@ async fn a_body_whose_event_exceeds_lambdas_limit_is_413() {
 async fn every_outcome_of_a_function_has_the_gateways_answer() {
     let up = gateway().await;
     let with = |name, value: &str| ("GET", "/prod/items", vec![(name, value.to_owned())], "");
-    let answers = ask(&up, vec![
-        with("x-result", r#"{"statusCode":404,"headers":{"Retry-After":"1"},"multiValueHeaders":{"Set-Cookie":["a","b"]},"body":"aGk=","isBase64Encoded":true}"#),
-        with("x-result", r#"{"body":"no status"}"#),
-        with("x-fail", "yes"),
-        ("GET", "/prod/nothing", vec![], ""),
-        ("GET", "/nowhere/items", vec![], ""),
-    ])
+    let answers = ask(
+        &up,
+        vec![
+            with(
+                "x-result",
+                r#"{"statusCode":404,"headers":{"Retry-After":"1"},"multiValueHeaders":{"Set-Cookie":["a","b"]},"body":"hi"}"#,
+            ),
+            with("x-result", r#"{"body":"no status"}"#),
+            with("x-fail", "yes"),
+            ("GET", "/prod/nothing", vec![], ""),
+            ("GET", "/nowhere/items", vec![], ""),
+        ],
+    )
     .await;
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [404, 502, 502, 403, 403]);
     assert_eq!((answers[0].text().as_str(), answers[0].headers["retry-after"].as_str()), ("hi", "1"));

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use faults::Entry;
+use run_folder::addresses::Pool;
 use run_folder::{Compressed, RunFolder};
 use serde_json::Value;
 use stack::guard;
 use stack::platform::{Code, Function, Invoked, Platform, Settings};
 use template::apis::Api;
+use template::blueprint::Url;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub struct Up {
@@ -60,7 +62,7 @@ pub struct Layer {
 /// A platform of these functions, unchanged.
 pub async fn layered(functions: Vec<Function>, layer: Option<Layer>) -> std::io::Result<Up> {
     let folder = tempfile::tempdir().unwrap();
-    start(functions, Vec::new(), layer, folder).await
+    start(functions, Front::default(), layer, folder).await
 }
 
 /// A platform whose functions are this test binary, with the real extension in front of them and a
@@ -71,11 +73,25 @@ pub async fn struck(functions: Vec<Function>, apis: Vec<Api>, layer: Layer, plan
     let exe = std::env::current_exe().unwrap();
     let binary = script(&folder, "function", &format!("exec '{}' --ignored --exact --nocapture child::runtime", exe.display()));
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
-    start(functions, apis, Some(layer), folder).await.unwrap()
+    start(functions, apis.into(), Some(layer), folder).await.unwrap()
+}
+
+/// What the gateway of a platform serves.
+#[derive(Default)]
+pub struct Front {
+    pub apis: Vec<Api>,
+    pub urls: BTreeMap<String, Url>,
+    pub pools: Vec<Pool>,
+}
+
+impl From<Vec<Api>> for Front {
+    fn from(apis: Vec<Api>) -> Self {
+        Self { apis, ..Self::default() }
+    }
 }
 
 /// A platform whose functions are this test binary.
-pub async fn up(functions: Vec<Function>, apis: Vec<Api>, extension: bool) -> Up {
+pub async fn up(functions: Vec<Function>, front: impl Into<Front>, extension: bool) -> Up {
     let folder = tempfile::tempdir().unwrap();
     let exe = std::env::current_exe().unwrap();
     let this = |test: &str| format!("exec '{}' --ignored --exact --nocapture child::{test}", exe.display());
@@ -84,17 +100,19 @@ pub async fn up(functions: Vec<Function>, apis: Vec<Api>, extension: bool) -> Up
     let wrapper = script(&folder, "wrapper", "exec \"$@\"");
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
     let layer = extension.then_some(Layer { extension: stand_in, wrapper });
-    start(functions, apis, layer, folder).await.unwrap()
+    start(functions, front.into(), layer, folder).await.unwrap()
 }
 
-async fn start(functions: Vec<Function>, apis: Vec<Api>, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
+async fn start(functions: Vec<Function>, front: Front, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let (extension, wrapper) = layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.wrapper));
     let (ledger, entries) = tokio::sync::mpsc::unbounded_channel();
     let settings = Settings {
         functions,
-        apis,
+        apis: front.apis,
+        urls: front.urls,
+        pools: front.pools,
         run_folder: RunFolder::create(folder.path().join("run")).unwrap(),
         extension,
         wrapper,

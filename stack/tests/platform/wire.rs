@@ -31,7 +31,8 @@ impl Wire {
     }
 
     pub fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n", body.len());
+        let host = if headers.iter().any(|(name, _)| *name == "Host") { "" } else { "Host: test\r\n" };
+        let mut head = format!("{method} {path} HTTP/1.1\r\n{host}Content-Length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -40,6 +41,30 @@ impl Wire {
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
         self.read(method)
+    }
+
+    /// Streams an answer: a prelude unless the text begins with `raw`, a piece, then, once the file that the text
+    /// names is there, another.
+    pub fn stream(&mut self, path: &str, text: &str) -> io::Result<()> {
+        let (file, prelude) = match text.strip_prefix("raw ") {
+            Some(file) => (file, ""),
+            None => (text, "{\"statusCode\":201,\"headers\":{\"x-own\":\"1\"},\"cookies\":[\"a=1\",\"b=2\"]}\0\0\0\0\0\0\0\0"),
+        };
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n\r\n"
+        );
+        self.0.get_mut().write_all(head.as_bytes())?;
+        self.chunk(&format!("{prelude}first"))?;
+        while !std::path::Path::new(file).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        self.chunk("second")?;
+        self.0.get_mut().write_all(b"0\r\n\r\n")?;
+        self.read("POST").map(drop)
+    }
+
+    fn chunk(&mut self, text: &str) -> io::Result<()> {
+        self.0.get_mut().write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes())
     }
 
     fn line(&mut self) -> io::Result<String> {
@@ -62,7 +87,12 @@ impl Wire {
         loop {
             let line = self.line()?;
             match line.split_once(':') {
-                Some((name, value)) => drop(headers.insert(name.to_lowercase(), value.trim().to_owned())),
+                // Several values of one name are lines of one value.
+                Some((name, value)) => {
+                    let all: &mut String = headers.entry(name.to_lowercase()).or_default();
+                    all.push_str(if all.is_empty() { "" } else { "\n" });
+                    all.push_str(value.trim());
+                }
                 None => break,
             }
         }

@@ -1,26 +1,40 @@
-//! An authorizer's result: parsed once into a policy, then checked for every method ARN. Anything
-//! that is not understood is not a policy.
+//! Policies: an authorizer's result and an API's resource policy. Each is parsed once and then
+//! checked for every method ARN. What is not understood is not a policy, and grants nothing.
 
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 
-use serde_json::Value;
+use super::condition::{Condition, Facts};
 
-/// The one action in a gateway's policy.
-const INVOKE: &str = "execute-api:Invoke";
+/// The one action in a gateway's policy, in lower case: actions are compared without case.
+const INVOKE: &str = "execute-api:invoke";
 
 /// An authorizer's result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Policy {
-    /// What is passed on in `requestContext.authorizer`, including the principal.
-    pub context: BTreeMap<String, String>,
-    statements: Vec<Statement>,
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Granted {
+    /// Whom the token is of; simple responses do not say.
+    pub principal: Option<String>,
+    /// What is passed on to the function.
+    pub context: Map<String, Value>,
+    verdict: Verdict,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Statement {
-    allow: bool,
-    actions: Vec<String>,
-    resources: Vec<String>,
+#[derive(Debug, Clone, PartialEq)]
+enum Verdict {
+    /// A policy.
+    Policy(Policy),
+    /// `isAuthorized`.
+    Simple(bool),
+}
+
+/// How an authorizer answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A policy, with a context of plain values: REST APIs.
+    Rest,
+    /// A policy, with any context: HTTP APIs.
+    Http,
+    /// `isAuthorized`: HTTP APIs.
+    Simple,
 }
 
 /// A policy's decision on one method.
@@ -34,36 +48,101 @@ pub(crate) enum Decision {
     ExplicitDeny,
 }
 
-impl Policy {
-    /// Reads an authorizer's result; `None` if it is not a policy.
-    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
-        let result: Value = serde_json::from_slice(payload).ok()?;
-        let mut context = BTreeMap::new();
-        match result.get("context") {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(values)) => {
-                for (name, value) in values {
-                    context.insert(name.clone(), scalar(value)?);
-                }
-            }
-            Some(_) => return None,
+impl Decision {
+    /// The decision of two policies together: one that denies decides, else one that allows. Source:
+    /// "How API Gateway resource policies affect authorization workflow", table A.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::ExplicitDeny, _) | (_, Self::ExplicitDeny) => Self::ExplicitDeny,
+            (Self::Allow, _) | (_, Self::Allow) => Self::Allow,
+            (Self::ImplicitDeny, Self::ImplicitDeny) => Self::ImplicitDeny,
         }
-        context.insert("principalId".to_owned(), result.get("principalId")?.as_str()?.to_owned());
-        let statements = match result.get("policyDocument")?.get("Statement")? {
-            Value::Array(statements) => statements.iter().map(Statement::read).collect::<Option<Vec<_>>>()?,
-            statement => vec![Statement::read(statement)?],
+    }
+}
+
+impl Granted {
+    /// A result that allows everything.
+    #[cfg(test)]
+    pub(crate) fn allowing(principal: Option<&str>, context: Map<String, Value>) -> Self {
+        Self { principal: principal.map(str::to_owned), context, verdict: Verdict::Simple(true) }
+    }
+
+    /// Reads an authorizer's result; `None` if it does not have the form.
+    pub(crate) fn read(payload: &[u8], form: Form) -> Option<Self> {
+        let Value::Object(mut result) = serde_json::from_slice(payload).ok()? else { return None };
+        let context = match result.remove("context") {
+            None | Some(Value::Null) => Map::new(),
+            // REST APIs refuse lists and objects. Source: "Output from an API Gateway Lambda authorizer".
+            Some(Value::Object(values)) if form != Form::Rest || values.values().all(is_scalar) => values,
+            Some(_) => return None,
         };
-        Some(Self { context, statements })
+        if form == Form::Simple {
+            return Some(Self { principal: None, context, verdict: Verdict::Simple(result.get("isAuthorized")?.as_bool()?) });
+        }
+        let principal = Some(result.get("principalId")?.as_str()?.to_owned());
+        Some(Self { principal, context, verdict: Verdict::Policy(Policy::read(result.get("policyDocument")?, Whose::Authorizers)?) })
     }
 
     /// Its decision on a method.
-    pub(crate) fn decide(&self, method_arn: &str) -> Decision {
-        let about = |statement: &&Statement| {
-            statement.actions.iter().any(|pattern| fits(&pattern.to_ascii_lowercase(), &INVOKE.to_ascii_lowercase()))
-                && statement.resources.iter().any(|pattern| fits(pattern, method_arn))
+    pub(crate) fn decide(&self, method_arn: &str, facts: &Facts<'_>) -> Decision {
+        match &self.verdict {
+            Verdict::Policy(policy) => policy.decide(method_arn, facts),
+            Verdict::Simple(true) => Decision::Allow,
+            // Nothing else may allow what it denies.
+            Verdict::Simple(false) => Decision::ExplicitDeny,
+        }
+    }
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !(value.is_array() || value.is_object())
+}
+
+/// Whose policy it is: only an API's names principals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Authorizers,
+    Apis,
+}
+
+/// The statements of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Policy(Vec<Statement>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Statement {
+    allow: bool,
+    /// `None` is anyone.
+    principals: Option<Vec<String>>,
+    actions: Vec<String>,
+    resources: Vec<String>,
+    conditions: Vec<Condition>,
+}
+
+impl Policy {
+    /// An API's resource policy, as in the template; `None` if it is not understood.
+    pub(crate) fn of_api(document: &Value) -> Option<Self> {
+        Self::read(document, Whose::Apis)
+    }
+
+    /// A policy that denies everything.
+    pub(crate) fn denying() -> Self {
+        let any = || vec!["*".to_owned()];
+        Self(vec![Statement { allow: false, principals: None, actions: any(), resources: any(), conditions: Vec::new() }])
+    }
+
+    fn read(document: &Value, whose: Whose) -> Option<Self> {
+        let statements = match document.get("Statement")? {
+            Value::Array(statements) => statements.iter().map(|it| Statement::read(it, whose)).collect::<Option<Vec<_>>>()?,
+            statement => vec![Statement::read(statement, whose)?],
         };
+        Some(Self(statements))
+    }
+
+    /// Its decision on a method.
+    pub(crate) fn decide(&self, method_arn: &str, facts: &Facts<'_>) -> Decision {
         let mut decision = Decision::ImplicitDeny;
-        for statement in self.statements.iter().filter(about) {
+        for statement in self.0.iter().filter(|statement| statement.is_about(method_arn, facts)) {
             if !statement.allow {
                 return Decision::ExplicitDeny;
             }
@@ -74,9 +153,14 @@ impl Policy {
 }
 
 impl Statement {
-    fn read(value: &Value) -> Option<Self> {
+    fn read(value: &Value, whose: Whose) -> Option<Self> {
         // A field that is not understood may narrow the statement, so it must not be ignored.
-        if !value.as_object()?.keys().all(|key| matches!(key.as_str(), "Sid" | "Effect" | "Action" | "Resource")) {
+        let known = |key: &String| match key.as_str() {
+            "Sid" | "Effect" | "Action" | "Resource" | "Condition" => true,
+            "Principal" => whose == Whose::Apis,
+            _ => false,
+        };
+        if !value.as_object()?.keys().all(known) {
             return None;
         }
         let effect = value.get("Effect")?.as_str()?;
@@ -84,11 +168,46 @@ impl Statement {
         if !allow && !effect.eq_ignore_ascii_case("deny") {
             return None;
         }
-        Some(Self { allow, actions: texts(value.get("Action")?)?, resources: texts(value.get("Resource")?)? })
+        let principals = match whose {
+            Whose::Authorizers => None,
+            Whose::Apis => principals(value.get("Principal")?)?,
+        };
+        let actions = texts(value.get("Action")?)?.iter().map(|action| action.to_ascii_lowercase()).collect();
+        let conditions = value.get("Condition").map_or(Some(Vec::new()), Condition::read_all)?;
+        Some(Self { allow, principals, actions, resources: texts(value.get("Resource")?)?, conditions })
+    }
+
+    fn is_about(&self, method_arn: &str, facts: &Facts<'_>) -> bool {
+        self.actions.iter().any(|pattern| fits(pattern, INVOKE))
+            && self.resources.iter().any(|pattern| covers(pattern, method_arn))
+            && self
+                .principals
+                .as_ref()
+                .is_none_or(|names| facts.principal.is_some_and(|who| names.iter().any(|name| who.contains(&name.as_str()))))
+            && self.conditions.iter().all(|condition| condition.holds(facts))
     }
 }
 
-fn texts(value: &Value) -> Option<Vec<String>> {
+/// The principals of a statement; `Some(None)` is anyone.
+fn principals(value: &Value) -> Option<Option<Vec<String>>> {
+    let names = match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Object(kinds) if kinds.len() == 1 => texts(kinds.get("AWS")?)?,
+        _ => return None,
+    };
+    Some((!names.iter().any(|name| name == "*")).then_some(names))
+}
+
+/// Whether a resource is that of the method: an ARN, or an API's own in short, `execute-api:/<stage>/...`.
+fn covers(pattern: &str, method_arn: &str) -> bool {
+    match pattern.strip_prefix("execute-api:/") {
+        Some(short) => method_arn.split_once('/').is_some_and(|(_, method)| fits(short, method)),
+        None => fits(pattern, method_arn),
+    }
+}
+
+/// One text or a list of them.
+pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
         Value::Array(texts) => texts.iter().map(|text| text.as_str().map(str::to_owned)).collect(),
@@ -96,18 +215,9 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Context values are passed on as text; lists and objects are refused, as the gateway does.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) | Value::Null => Some(value.to_string()),
-        Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
 /// True if `text` matches `pattern`, in which `*` is any text and `?` any one character. The worst
 /// case takes the product of their lengths.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut last_star: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
     loop {
@@ -141,9 +251,13 @@ mod tests {
 
     const ARN: &str = "arn:aws:execute-api:us-east-1:123456789012:abc123/dev/GET/appointment/PI-T123";
 
-    fn decide(statement: Value) -> Option<Decision> {
+    fn facts() -> Facts<'static> {
+        Facts { source: "127.0.0.1".parse().unwrap(), agent: None, referer: None, principal: None }
+    }
+
+    fn read(statement: &Value) -> Option<Granted> {
         let result = json!({ "principalId": "u", "policyDocument": { "Version": "2012-10-17", "Statement": statement } });
-        Policy::read(result.to_string().as_bytes()).map(|policy| policy.decide(ARN))
+        Granted::read(result.to_string().as_bytes(), Form::Rest)
     }
 
     #[test]
@@ -162,32 +276,63 @@ mod tests {
             (json!([]), Some(Decision::ImplicitDeny)),
             (json!({ "Action": "s3:GetObject", "Effect": "Allow", "Resource": "*" }), Some(Decision::ImplicitDeny)),
             (json!({ "Action": "*", "Effect": "Perhaps", "Resource": "*" }), None),
-            (json!({ "Action": "*", "Effect": "Allow", "Resource": "*", "Condition": {} }), None),
+            (json!({ "Action": "*", "Effect": "Allow", "Resource": "*", "Condition": { "Unknown": {} } }), None),
             (json!({ "Action": "*", "Effect": "Allow", "NotResource": "*" }), None),
+            (json!({ "Action": "*", "Effect": "Allow", "Resource": "*", "Principal": "*" }), None),
         ] {
-            assert_eq!(decide(statement.clone()), decision, "{statement}");
+            assert_eq!(read(&statement).map(|granted| granted.decide(ARN, &facts())), decision, "{statement}");
         }
     }
 
     #[test]
-    fn an_invalid_policy_is_refused() {
+    fn an_invalid_result_is_refused() {
         for result in [
             json!({ "statusCode": 500 }),
             json!(null),
             json!({ "policyDocument": { "Statement": [] } }),
             json!({ "principalId": "u", "policyDocument": "x" }),
             json!({ "principalId": "u", "policyDocument": { "Statement": [] }, "context": { "a": [1] } }),
+            json!({ "isAuthorized": true }),
         ] {
-            assert_eq!(Policy::read(result.to_string().as_bytes()), None, "{result}");
+            assert_eq!(Granted::read(result.to_string().as_bytes(), Form::Rest), None, "{result}");
+        }
+        for result in [json!({ "isAuthorized": "true" }), json!({}), json!({ "isAuthorized": true, "context": "x" })] {
+            assert_eq!(Granted::read(result.to_string().as_bytes(), Form::Simple), None, "{result}");
         }
     }
 
     #[test]
-    fn the_context_is_handed_on_as_text() {
-        let result = json!({ "principalId": "u", "policyDocument": { "Statement": [] }, "context": { "n": 1, "b": true, "s": "x" } });
-        let context = Policy::read(result.to_string().as_bytes()).unwrap().context;
-        let context: Vec<(&str, &str)> = context.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(context, [("b", "true"), ("n", "1"), ("principalId", "u"), ("s", "x")]);
+    fn a_simple_result_decides_for_all_methods() {
+        for (yes, decision) in [(true, Decision::Allow), (false, Decision::ExplicitDeny)] {
+            let result = json!({ "isAuthorized": yes, "context": { "a": [1] } });
+            let granted = Granted::read(result.to_string().as_bytes(), Form::Simple).unwrap();
+            assert_eq!((granted.decide(ARN, &facts()), &granted.context["a"]), (decision, &json!([1])));
+        }
+    }
+
+    #[test]
+    fn an_apis_policy_looks_at_the_address_the_principal_and_the_short_resource() {
+        let statement = |more: Value| {
+            let mut statement =
+                json!({ "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*" });
+            statement.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            statement
+        };
+        let ip = |operator: &str, range: &str| json!({ "Condition": { operator: { "aws:SourceIp": [range] } } });
+        for (statement, decision) in [
+            (statement(json!({})), Some(Decision::Allow)),
+            (statement(json!({ "Resource": "execute-api:/prod/*" })), Some(Decision::ImplicitDeny)),
+            (statement(json!({ "Resource": "execute-api:/dev/GET/appointment/*" })), Some(Decision::Allow)),
+            (statement(ip("IpAddress", "127.0.0.0/8")), Some(Decision::Allow)),
+            (statement(ip("IpAddress", "203.0.113.0/24")), Some(Decision::ImplicitDeny)),
+            (statement(ip("NotIpAddress", "203.0.113.0/24")), Some(Decision::Allow)),
+            (statement(json!({ "Principal": { "AWS": "arn:aws:iam::123456789012:root" } })), Some(Decision::ImplicitDeny)),
+            (statement(json!({ "Principal": { "Service": "x" } })), None),
+            (json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }), None),
+        ] {
+            let policy = Policy::of_api(&json!({ "Statement": [statement] }));
+            assert_eq!(policy.map(|policy| policy.decide(ARN, &facts())), decision, "{statement}");
+        }
     }
 
     #[test]
