@@ -5,6 +5,7 @@ mod calls;
 pub mod cloudwatch;
 pub mod cognito;
 mod declared;
+pub mod deliver;
 pub mod described;
 pub mod dynamodb;
 pub mod front;
@@ -33,6 +34,7 @@ use tokio::task::JoinSet;
 
 use self::cloudwatch::Alarms;
 use self::cognito::Cognito;
+use self::deliver::Deliver;
 use self::described::Described;
 use self::dynamodb::DynamoDb;
 use self::front::Front;
@@ -127,6 +129,8 @@ pub struct Services {
     pub alarms: Arc<Alarms>,
     /// The state machines.
     pub machines: Arc<StepFunctions>,
+    /// Delivers to all of these and to functions.
+    pub deliver: Deliver,
     tasks: JoinSet<()>,
 }
 
@@ -159,6 +163,7 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
     let mailbox = Arc::new(Mailbox::default());
     let sending = Ses::new(blueprint.senders, Arc::clone(&mailbox), sightings.clone());
+    let deliver = Deliver::new(invoke.clone());
     let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
     let sns = Sns::new(&blueprint.topics, sightings.clone());
     let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), Spool::within(&folder)?, sightings.clone());
@@ -204,7 +209,24 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     tasks.spawn(Arc::clone(&sqs).sweep());
     tasks.spawn(Arc::clone(&alarms).watch());
     let pools = cognito.addresses();
-    Ok(Services { http, mqtt, mqtt_is_secured, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
+    Ok(Services {
+        http,
+        mqtt,
+        mqtt_is_secured,
+        smtp,
+        redis,
+        mailbox,
+        pools,
+        tables,
+        cognito,
+        sqs,
+        sns,
+        buckets,
+        alarms,
+        machines,
+        deliver,
+        tasks,
+    })
 }
 
 /// Starts the cache and returns its address.
