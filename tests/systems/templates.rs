@@ -206,7 +206,7 @@ fn the_shapes_of_the_users_api_are_one_program_and_differ_in_who_serves_what() {
         for verb in users_api::VERBS {
             let (method, resource) = verb.route();
             let found = api.routes.iter().find(|route| route.method.as_deref() == Some(method) && route.resource == resource).unwrap();
-            assert_eq!(found.function, shape.function(verb), "{shape:?} {verb:?}");
+            assert_eq!(found.integration.function(), Some(shape.function(verb)), "{shape:?} {verb:?}");
             let function =
                 template.blueprint.functions.iter().find(|function| Some(function.name.as_str()) == found.integration.function()).unwrap();
             assert_eq!(function.code, Code::Binary(users_api::PROGRAM.into()));

@@ -111,7 +111,7 @@ mod tests {
         for name in ["dead", "q", "x", "letters"] {
             blueprint.queues.push(Queue::named(name));
         }
-        blueprint.topics.extend(["t", "notices"].map(|name| Topic::named(name)));
+        blueprint.topics.extend(["t", "notices"].map(Topic::named));
         assert!(check(&blueprint, &Seed::default()).is_ok());
     }
 }

@@ -1,6 +1,5 @@
 //! The HTTP gateway in front of real functions.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use stack::invoke::LateInvoke;
 use stack::platform::Function;
 use stack::services::sqs::Sqs;
 use stack::services::{self, Services};
-use template::blueprint::{Blueprint, Mapping, Queue, Redrive, Source};
+use template::blueprint::{Blueprint, Mapping, Queue, RecordLimits, Redrive, Source};
 
 use crate::support::{Up, function, until, up};
 
@@ -127,7 +127,7 @@ async fn everything_that_cannot_be_carried_out_is_reported_at_once() {
         change(&mut mapping);
         mapping
     };
-    let stream = Source::Stream { table: "none".into(), bisect: false, retries: None, on_failure: None };
+    let stream = Source::Stream { table: "none".into(), records: RecordLimits::default() };
     let wrong = [
         other(|mapping| mapping.function = "other".into()),
         other(|mapping| mapping.source = Source::Queue { name: "nowhere".into(), max_concurrency: None }),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use faults::Entry;
 use serde_json::{Value, json};
-use stack::platform::Function;
+use stack::platform::{Code, Function};
 use template::Template;
 
 use crate::support::{Layer, Up, function, layered};
@@ -40,7 +40,7 @@ fn declared(name: &str) -> Function {
     let template = Template::read(&text, &BTreeMap::new()).unwrap();
     let found = template.blueprint.functions.into_iter().find(|function| function.name == name).unwrap();
     let timeout = found.timeout;
-    Function { code: found.code.code(&programs(), &root()), timeout, concurrency: 1, ..function(name) }
+    Function { code: Code::of(&found, &programs(), &root()), timeout, concurrency: 1, ..function(name) }
 }
 
 /// A platform with the function, or `None` if this machine lacks the runtime.

@@ -1,7 +1,6 @@
 //! What the caller of a struck invocation sees, by trigger: the promises of docs/faults.md, checked
 //! with the real extension.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
-use stack::account::{ACCESS_KEY, REGION, SECRET_KEY};
+use stack::account::{ACCESS_KEY, SECRET_KEY};
 use stack::services::wire::hexadecimal;
+use template::account::REGION;
 
 /// The signer's key, and the time.
 pub struct Signer {

@@ -168,7 +168,7 @@ mod tests {
     fn alarms() -> (Arc<Sqs>, Arc<Sns>, Arc<Alarms>, tokio::sync::mpsc::UnboundedReceiver<crate::Sighting>) {
         let second = Duration::from_secs(1);
         let compressed = Compressed { queues: 1000, expiry: 1 };
-        let queue = Queue { name: "in".into(), visibility: 3600 * second, retention: 1_209_600 * second, redrive: None };
+        let queue = Queue { visibility: 3600 * second, retention: 1_209_600 * second, ..Queue::named("in") };
         let (sightings, seen) = Sightings::channel();
         let sqs = Sqs::new(&[queue], compressed, Sightings::nowhere(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let sns = Sns::new(&[Topic::named("alarms")], Sightings::nowhere());

@@ -268,6 +268,8 @@ fn error_type(body: &[u8]) -> Option<String> {
 mod tests {
     use tokio::sync::mpsc::UnboundedReceiver;
 
+    use template::blueprint::View;
+
     use super::*;
     use crate::Sighting;
 

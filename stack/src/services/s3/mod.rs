@@ -146,12 +146,12 @@ mod tests {
 
     use super::*;
     use run_folder::compressed::Compressed;
-    use template::blueprint::Queue;
+    use template::blueprint::{Notification, Queue};
 
     #[tokio::test]
     async fn storing_is_reported_before_the_queue_gets_the_event() {
         let (sightings, mut seen) = Sightings::channel();
-        let queue = Queue { name: "q".into(), visibility: Duration::from_secs(30), retention: Duration::from_secs(900), redrive: None };
+        let queue = Queue { retention: Duration::from_secs(900), ..Queue::named("q") };
         let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let bucket = |name: &str, notifies: &[&str]| Bucket {
             name: name.into(),

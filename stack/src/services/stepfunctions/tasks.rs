@@ -164,7 +164,7 @@ mod tests {
 
     fn reach() -> Reach {
         let day = Duration::from_secs(86_400);
-        let queue = Queue { name: "dead".into(), visibility: day, retention: day, redrive: None };
+        let queue = Queue { visibility: day, retention: day, ..Queue::named("dead") };
         let invoke = LateInvoke::default();
         invoke.put(Arc::new(Door));
         Reach {
