@@ -60,8 +60,11 @@ fn structured(message: &str) -> Result<(String, BTreeMap<String, String>), Refus
     Ok((texts.remove("default").ok_or_else(wrong)?, texts))
 }
 
-/// The entries of a batch, each with its id.
-pub fn batch(fields: &Fields) -> Result<Vec<(String, Result<Published, Refused>)>, Refused> {
+/// An entry of a batch: its id, and what it publishes.
+pub type Entry = (String, Result<Published, Refused>);
+
+/// The entries of a batch.
+pub fn batch(fields: &Fields) -> Result<Vec<Entry>, Refused> {
     let prefix = |n: usize| format!("PublishBatchRequestEntries.member.{n}.");
     let count = (1..).take_while(|n| fields.keys().any(|key| key.starts_with(&prefix(*n)))).count();
     if count == 0 {
