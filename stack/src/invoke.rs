@@ -14,6 +14,14 @@ pub trait Invoke: Send + Sync {
     /// Submits an event and waits for the result. `trace` is an X-Ray trace header whose root is
     /// passed on.
     async fn invoke(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<Invoked, InvokeError>;
+
+    /// Accepts an event for an asynchronous invocation, which Lambda retries. `trace` as above.
+    ///
+    /// # Errors
+    /// If the function does not exist or takes no asynchronous events.
+    fn accept(&self, function: &str, _event: Bytes, _trace: Option<&str>) -> Result<(), InvokeError> {
+        Err(InvokeError::Unknown(function.to_owned()))
+    }
 }
 
 /// The platform's interface, set once.

@@ -6,6 +6,7 @@ pub mod artifacts;
 pub mod guard;
 pub mod invoke;
 pub mod line_sink;
+pub mod pattern;
 pub mod plan_watch;
 pub mod platform;
 pub mod services;

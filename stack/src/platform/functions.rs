@@ -104,4 +104,9 @@ impl Invoke for Door {
         };
         answer.await.map_err(|_| InvokeError::Stopped)
     }
+
+    fn accept(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<(), InvokeError> {
+        let functions = self.functions.upgrade().ok_or(InvokeError::Stopped)?;
+        Asynchronous::accept(&functions, function, event, names::trace_of(trace), None)
+    }
 }

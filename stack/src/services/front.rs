@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 
 use super::cognito::Cognito;
 use super::described::Described;
+use super::events::{self, Events};
 use super::neighbour::Striker;
 use super::page::{self, Window};
 use super::s3::{self, Objects};
@@ -28,6 +29,8 @@ pub struct Front {
     pub services: Vec<Arc<dyn Service>>,
     /// Cognito without its faults, for the operations of this machine only.
     pub controls: Arc<Cognito>,
+    /// EventBridge without its faults, likewise.
+    pub events: Arc<Events>,
     /// The page about all services.
     pub window: Window,
     /// S3, whose bodies are not collected here, behind its own faults.
@@ -108,6 +111,7 @@ impl Front {
                 }
                 self.striker.answer(service, call).await
             }
+            Route::Control if parts.uri.path() == events::FIRE => self.events.control(&call(String::new())),
             Route::Control => self.controls.control(&call(parts.uri.path().to_owned())).await,
             Route::Window => self.window.answer(parts.uri.path()),
             Route::Objects | Route::Nowhere => {

@@ -5,8 +5,11 @@ mod calls;
 pub mod cloudwatch;
 pub mod cognito;
 mod declared;
+mod deduplication;
+pub mod deliver;
 pub mod described;
 pub mod dynamodb;
+pub mod events;
 pub mod front;
 pub mod iot;
 pub mod neighbour;
@@ -33,8 +36,10 @@ use tokio::task::JoinSet;
 
 use self::cloudwatch::Alarms;
 use self::cognito::Cognito;
+use self::deliver::{Deliver, Kind};
 use self::described::Described;
 use self::dynamodb::DynamoDb;
+use self::events::Events;
 use self::front::Front;
 use self::iot::IotData;
 use self::iot::broker::Broker;
@@ -58,7 +63,7 @@ use run_folder::addresses::Pool;
 use template::blueprint::{Blueprint, Receipt};
 
 /// All services, those that functions call first.
-pub const SERVICES: [&Described; 11] = [
+pub const SERVICES: [&Described; 12] = [
     &dynamodb::DESCRIBED,
     &verifiedpermissions::DESCRIBED,
     &iot::DESCRIBED,
@@ -66,6 +71,7 @@ pub const SERVICES: [&Described; 11] = [
     &s3::DESCRIBED,
     &ses::DESCRIBED,
     &sns::DESCRIBED,
+    &events::DESCRIBED,
     &stepfunctions::DESCRIBED,
     &redis::DESCRIBED,
     &sqs::DESCRIBED,
@@ -123,10 +129,14 @@ pub struct Services {
     pub sns: Arc<Sns>,
     /// The buckets.
     pub buckets: Arc<Buckets>,
+    /// The event buses, rules and schedules.
+    pub events: Arc<Events>,
     /// The alarms.
     pub alarms: Arc<Alarms>,
     /// The state machines.
     pub machines: Arc<StepFunctions>,
+    /// Delivers to all of these and to functions.
+    pub deliver: Deliver,
     tasks: JoinSet<()>,
 }
 
@@ -134,6 +144,38 @@ impl Services {
     /// The address of the broker, as devices are told.
     pub fn mqtt_address(&self) -> String {
         if self.mqtt_is_secured { format!("mqtts://{HOST}:{}", self.mqtt.port()) } else { self.mqtt.to_string() }
+    }
+
+    /// The front before all of them and `others`.
+    fn front(&self, others: Vec<Arc<dyn wire::Service>>, striker: &Arc<Striker>) -> Front {
+        let mut services = others;
+        services.extend([
+            Arc::clone(&self.tables) as Arc<dyn wire::Service>,
+            Arc::clone(&self.cognito) as Arc<dyn wire::Service>,
+            Arc::clone(&self.sqs) as Arc<dyn wire::Service>,
+            Arc::clone(&self.sns) as Arc<dyn wire::Service>,
+            Arc::clone(&self.events) as Arc<dyn wire::Service>,
+            Arc::clone(&self.alarms) as Arc<dyn wire::Service>,
+            Arc::clone(&self.machines) as Arc<dyn wire::Service>,
+        ]);
+        let window = Window {
+            mailbox: Arc::clone(&self.mailbox),
+            sns: Arc::clone(&self.sns),
+            buckets: Arc::clone(&self.buckets),
+            sqs: Arc::clone(&self.sqs),
+            cognito: Arc::clone(&self.cognito),
+            alarms: Arc::clone(&self.alarms),
+            machines: Arc::clone(&self.machines),
+        };
+        let objects = Objects::new(Arc::clone(&self.buckets), Arc::clone(striker));
+        Front {
+            services,
+            controls: Arc::clone(&self.cognito),
+            events: Arc::clone(&self.events),
+            window,
+            objects,
+            striker: Arc::clone(striker),
+        }
     }
 
     /// Ends every connection and waits until all have ended.
@@ -150,7 +192,8 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let Settings { mut seed, cache, folder, blueprint, invoke, secured, compressed, sightings, plan, ledger } = settings;
     declared::check(&blueprint, &seed).map_err(io::Error::other)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let http = listener.local_addr()?;
+    let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let (http, mqtt, mqtt_is_secured) = (listener.local_addr()?, broker.local_addr()?, secured.is_some());
     let stores: Vec<_> = blueprint.policy_stores.iter().map(|id| (id.as_str(), seed.policies.remove(id).unwrap_or_default())).collect();
     let decisions = VerifiedPermissions::new(&stores).map_err(io::Error::other)?;
     let tables = Arc::new(DynamoDb::start(&blueprint.tables, &seed.rows, compressed, sightings.clone()).await?);
@@ -159,52 +202,51 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
     let mailbox = Arc::new(Mailbox::default());
     let sending = Ses::new(blueprint.senders, Arc::clone(&mailbox), sightings.clone());
+    let deliver = Deliver::new(invoke.clone());
     let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
-    let sns = Sns::new(&blueprint.topics, sightings.clone());
-    let buckets = Buckets::new(&blueprint.buckets, Arc::clone(&sqs), Spool::within(&folder)?, sightings.clone());
+    deliver.connect(Kind::Queues, &sqs);
+    let sns = Sns::with(&blueprint.topics, &blueprint.subscriptions, deliver.clone(), sightings.clone()).map_err(io::Error::other)?;
+    deliver.connect(Kind::Topics, &sns);
+    let events = Events::new(&blueprint.buses, &blueprint.rules, deliver.clone(), compressed).map_err(io::Error::other)?;
+    deliver.connect(Kind::Buses, &events);
+    let buckets = Buckets::new(&blueprint.buckets, deliver.clone(), Spool::within(&folder)?, sightings.clone());
+    deliver.connect(Kind::Buckets, &buckets);
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
     let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
-
-    let window = Window {
-        mailbox: Arc::clone(&mailbox),
-        sns: Arc::clone(&sns),
-        buckets: Arc::clone(&buckets),
-        sqs: Arc::clone(&sqs),
-        cognito: Arc::clone(&cognito),
-        alarms: Arc::clone(&alarms),
-        machines: Arc::clone(&machines),
+    deliver.connect(Kind::Machines, &machines);
+    let (pools, tasks, smtp, redis) = (cognito.addresses(), JoinSet::new(), None, None);
+    let mut services = Services {
+        http,
+        mqtt,
+        mqtt_is_secured,
+        smtp,
+        redis,
+        mailbox,
+        pools,
+        tables,
+        cognito,
+        sqs,
+        sns,
+        buckets,
+        events,
+        alarms,
+        machines,
+        deliver,
+        tasks,
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
-    let front = Arc::new(Front {
-        services: vec![
-            Arc::clone(&tables) as Arc<dyn wire::Service>,
-            Arc::new(decisions),
-            Arc::clone(&cognito) as Arc<dyn wire::Service>,
-            Arc::new(IotData::new(Arc::clone(&shadows))),
-            Arc::new(sending),
-            Arc::clone(&sqs) as Arc<dyn wire::Service>,
-            Arc::clone(&sns) as Arc<dyn wire::Service>,
-            Arc::clone(&alarms) as Arc<dyn wire::Service>,
-            Arc::clone(&machines) as Arc<dyn wire::Service>,
-        ],
-        controls: Arc::clone(&cognito),
-        window,
-        objects: Objects::new(Arc::clone(&buckets), Arc::clone(&striker)),
-        striker: Arc::clone(&striker),
-    });
-    let mut tasks = JoinSet::new();
-    tasks.spawn(front.serve(listener));
-    let redis = if cache { Some(start_cache(striker, sightings.clone(), &mut tasks).await?) } else { None };
-    let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let mqtt = broker.local_addr()?;
-    let mqtt_is_secured = secured.is_some();
-    tasks.spawn(Arc::new(Broker::new(sessions, shadows, secured)).serve(broker));
-    let smtp = take_mail(blueprint.receipts, &buckets, sightings, &mut tasks).await?;
-    tasks.spawn(Arc::clone(&tables).expire());
-    tasks.spawn(Arc::clone(&sqs).sweep());
-    tasks.spawn(Arc::clone(&alarms).watch());
-    let pools = cognito.addresses();
-    Ok(Services { http, mqtt, mqtt_is_secured, smtp, redis, mailbox, pools, tables, cognito, sqs, sns, buckets, alarms, machines, tasks })
+    let front = services.front(vec![Arc::new(decisions), Arc::new(IotData::new(Arc::clone(&shadows))), Arc::new(sending)], &striker);
+    services.tasks.spawn(Arc::new(front).serve(listener));
+    if cache {
+        services.redis = Some(start_cache(striker, sightings.clone(), &mut services.tasks).await?);
+    }
+    services.tasks.spawn(Arc::new(Broker::new(sessions, shadows, secured)).serve(broker));
+    services.smtp = take_mail(blueprint.receipts, &services.buckets, sightings, &mut services.tasks).await?;
+    services.tasks.spawn(Arc::clone(&services.tables).expire());
+    services.tasks.spawn(Arc::clone(&services.sqs).sweep());
+    services.tasks.spawn(Arc::clone(&services.alarms).watch());
+    services.tasks.spawn(Arc::clone(&services.events).keep_time());
+    Ok(services)
 }
 
 /// Starts the cache and returns its address.

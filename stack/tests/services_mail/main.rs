@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bus;
+mod fan_out;
 mod objects;
+mod ordered;
+mod parts;
 mod queues;
 mod signing;
 mod stage;

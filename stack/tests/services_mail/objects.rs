@@ -15,7 +15,7 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 impl Stage {
     /// A signed call to S3.
-    async fn s3(&self, method: &str, target: &str, more: &[(&str, &str)], body: &'static [u8]) -> Answered {
+    pub async fn s3(&self, method: &str, target: &str, more: &[(&str, &str)], body: &'static [u8]) -> Answered {
         let headers = Signer::new(self.host()).headers("s3", method, target, UNSIGNED, more);
         self.send(method, target, &headers, body).await
     }

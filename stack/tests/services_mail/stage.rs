@@ -1,7 +1,9 @@
 //! The services with the queues, buckets, topics and alarms of a small mail system, and a plain HTTP client.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use faults::Entry;
 use faults::ledger::Eligible;
@@ -13,7 +15,8 @@ use hyper_util::rt::TokioExecutor;
 use run_folder::deployment::Seed;
 use run_folder::{Compressed, RunFolder, Seen, Sighting, Sightings};
 use serde_json::{Value, json};
-use stack::invoke::LateInvoke;
+use stack::invoke::{Invoke, LateInvoke};
+use stack::platform::{InvokeError, Invoked};
 use stack::services::{Services, Settings, start};
 use template::blueprint::{Alarm, Blueprint, Bucket, Metric, Notification, Queue, Redrive, Topic};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -84,6 +87,11 @@ impl Stage {
     }
 
     pub async fn up_compressed(queues: u32) -> Self {
+        Self::up_with(blueprint(), queues, LateInvoke::default()).await
+    }
+
+    /// With other declarations, and with functions that `invoke` invokes.
+    pub async fn up_with(blueprint: Blueprint, queues: u32, invoke: LateInvoke) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::create(folder.path()).unwrap();
         let (sender, ledger) = unbounded_channel();
@@ -93,8 +101,8 @@ impl Stage {
             seed: Seed::default(),
             cache: false,
             folder: run.path().to_owned(),
-            blueprint: blueprint(),
-            invoke: LateInvoke::default(),
+            blueprint,
+            invoke,
             secured: None,
             compressed,
             sightings: told,
@@ -129,6 +137,31 @@ impl Stage {
         self.send("POST", "/", &headers, body.to_string()).await
     }
 
+    /// A call of EventBridge.
+    pub async fn events(&self, operation: &str, body: Value) -> Answered {
+        let headers = [
+            ("content-type".to_owned(), "application/x-amz-json-1.1".to_owned()),
+            ("x-amz-target".to_owned(), format!("AWSEvents.{operation}")),
+        ];
+        self.send("POST", "/", &headers, body.to_string()).await
+    }
+
+    /// The bodies of the next messages of a queue, once there are `count`; they are deleted.
+    pub async fn bodies(&self, queue: &str, count: usize) -> Vec<String> {
+        let all = async {
+            let mut bodies = Vec::new();
+            while bodies.len() < count {
+                self.services.sqs.arrival(queue).await;
+                for message in self.services.sqs.receive(queue, 10) {
+                    self.services.sqs.delete(queue, &message.receipt);
+                    bodies.push(message.body);
+                }
+            }
+            bodies
+        };
+        tokio::time::timeout(30 * SECOND, all).await.unwrap()
+    }
+
     pub fn url(&self, queue: &str) -> String {
         format!("http://{}/123456789012/{queue}", self.services.http)
     }
@@ -158,5 +191,47 @@ impl Stage {
             }
         };
         tokio::time::timeout(30 * SECOND, next).await.unwrap()
+    }
+}
+
+/// A function's name, an event and its trace header.
+type Accepted = (String, Value, Option<String>);
+
+/// Functions that record the events which they accept; `gone` does not exist.
+#[derive(Default)]
+pub struct Functions(Mutex<Vec<Accepted>>);
+
+impl Functions {
+    /// Them, and the interface that invokes them.
+    pub fn new() -> (Arc<Self>, LateInvoke) {
+        let (functions, invoke) = (Arc::new(Self::default()), LateInvoke::default());
+        invoke.put(Arc::clone(&functions) as Arc<dyn Invoke>);
+        (functions, invoke)
+    }
+
+    /// The accepted events of a function.
+    pub fn accepted(&self, function: &str) -> Vec<Value> {
+        self.0.lock().unwrap().iter().filter(|(name, ..)| name == function).map(|(_, event, _)| event.clone()).collect()
+    }
+
+    /// The trace headers of a function's events.
+    pub fn traces(&self, function: &str) -> Vec<Option<String>> {
+        self.0.lock().unwrap().iter().filter(|(name, ..)| name == function).map(|(.., trace)| trace.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl Invoke for Functions {
+    async fn invoke(&self, function: &str, _: Bytes, _: Option<&str>) -> Result<Invoked, InvokeError> {
+        Err(InvokeError::Unknown(function.to_owned()))
+    }
+
+    fn accept(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<(), InvokeError> {
+        if function == "gone" {
+            return Err(InvokeError::Unknown(function.to_owned()));
+        }
+        let event = serde_json::from_slice(&event).unwrap();
+        self.0.lock().unwrap().push((function.to_owned(), event, trace.map(str::to_owned)));
+        Ok(())
     }
 }

@@ -7,7 +7,8 @@ use super::signing::Signer;
 use super::stage::{Answered, Stage};
 
 impl Stage {
-    async fn sns(&self, form: &str) -> Answered {
+    /// A signed form to SNS.
+    pub async fn sns(&self, form: &str) -> Answered {
         let mut headers = Signer::new(self.host()).headers("sns", "POST", "/", "UNSIGNED-PAYLOAD", &[]);
         headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
         self.send("POST", "/", &headers, form.to_owned()).await

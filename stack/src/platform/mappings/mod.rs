@@ -4,7 +4,6 @@
 mod backoff;
 mod batch_answer;
 mod called;
-mod filter;
 mod given_up;
 mod polled;
 mod queue;
@@ -22,7 +21,7 @@ use tokio::task::JoinSet;
 use super::functions::Functions;
 use super::invocation::Waits;
 use super::names;
-use crate::Sightings;
+use crate::{Sightings, pattern as filter};
 use called::Called;
 use filter::Filter;
 pub use polled::{Message, Queue, Record, Sources, Stream};

@@ -72,7 +72,11 @@ impl Poller {
                     Ok(Ended::Ran) | Err(_) => rest.ran(),
                 },
                 () = poller.gather(&mut held, rest.until), if room => {
-                    under_way.spawn(Arc::clone(&poller).invoke(held.next(poller.batch)));
+                    let batch = held.next(poller.batch);
+                    for behind in held.behind(&batch) {
+                        poller.queue.make_visible(&behind.message.receipt, Duration::ZERO);
+                    }
+                    under_way.spawn(Arc::clone(&poller).invoke(batch));
                 }
             }
         }
@@ -168,6 +172,26 @@ impl Held {
             self.since = None;
         }
         batch
+    }
+
+    /// Parts with the messages that had no room in `batch` and follow one of it in its group: if the
+    /// batch fails, they must not be ahead of it.
+    fn behind(&mut self, batch: &[Taken]) -> Vec<Taken> {
+        let groups: BTreeSet<&str> = batch.iter().filter_map(Taken::group).collect();
+        let is_behind = |taken: &mut Taken| taken.group().is_some_and(|group| groups.contains(group));
+        let behind = self.messages.extract_if(.., is_behind).collect();
+        if self.messages.is_empty() {
+            self.since = None;
+        }
+        behind
+    }
+}
+
+impl Taken {
+    /// The group that must not be overtaken; a standard queue has none, whatever its senders say.
+    fn group(&self) -> Option<&str> {
+        let attributes = &self.message.attributes;
+        attributes.get("MessageGroupId").filter(|_| attributes.contains_key("SequenceNumber")).map(String::as_str)
     }
 }
 
@@ -320,5 +344,28 @@ mod tests {
         door.release(9);
         polling.stop().await;
         assert_eq!((queue.deleted(), queue.received()), (vec!["m0".to_owned()], 1));
+    }
+
+    #[test]
+    fn what_has_no_room_in_a_batch_does_not_overtake_its_group() {
+        let taken = |id: &str, group: &str, ordered: bool, size: usize| {
+            let mut attributes = std::collections::BTreeMap::from([("MessageGroupId".to_owned(), group.to_owned())]);
+            if ordered {
+                attributes.insert("SequenceNumber".to_owned(), "1".to_owned());
+            }
+            let (body, typed) = (String::new(), Default::default());
+            let message = Message { id: id.into(), receipt: id.into(), body, md5: String::new(), attributes, typed };
+            Taken { message, record: "x".repeat(size) }
+        };
+        let half = crate::platform::invocation::LARGEST_EVENT / 2;
+        for (ordered, expected) in [(true, vec!["2"]), (false, vec![])] {
+            let messages = [("1", "a"), ("2", "a"), ("3", "b")].map(|(id, group)| taken(id, group, ordered, half)).into();
+            let mut held = Held { messages, since: Some(Instant::now()) };
+            let batch = held.next(10);
+            assert_eq!(batch.len(), 1);
+            let behind: Vec<_> = held.behind(&batch).into_iter().map(|taken| taken.message.id).collect();
+            assert_eq!(behind, expected);
+            assert_eq!(held.messages.len(), 2 - expected.len());
+        }
     }
 }

@@ -155,6 +155,18 @@ impl Content {
         Ok(all.freeze())
     }
 
+    /// Appends it to a content that is being written.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written.
+    pub fn append_to(&self, writer: &mut Writer) -> io::Result<()> {
+        let mut part = self.part(0..self.size());
+        while let Some(piece) = part.next() {
+            writer.add(&piece?)?;
+        }
+        Ok(())
+    }
+
     /// A part of it, read as it is sent. Bytes beyond the end are left out.
     pub fn part(&self, range: Range<usize>) -> Part {
         let end = range.end.min(self.size());

@@ -1,6 +1,6 @@
 //! One object.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
 use super::content::Content;
@@ -14,8 +14,14 @@ pub struct ObjectHeaders {
     pub content_disposition: Option<String>,
     /// `Content-Encoding`.
     pub content_encoding: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// `Content-Language`.
+    pub content_language: Option<String>,
     /// `x-amz-meta-*`.
     pub metadata: Option<HashMap<String, String>>,
+    /// `x-amz-tagging`, and what was tagged later.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An object.
@@ -23,7 +29,8 @@ pub struct ObjectHeaders {
 pub struct Object {
     /// Its content, shared.
     pub content: Content,
-    /// The MD5 of the content, in hexadecimal.
+    /// The MD5 of the content, in hexadecimal; of an upload in parts the MD5 of their MD5s, and their
+    /// number.
     pub etag: String,
     /// When it was stored.
     pub modified: SystemTime,

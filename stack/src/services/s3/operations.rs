@@ -3,49 +3,82 @@
 use std::time::SystemTime;
 
 use s3s::dto::{
-    Bucket, CommonPrefix, DeleteObjectInput, DeleteObjectOutput, ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadBucketInput,
-    HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input, ListObjectsV2Output,
-    Object as Listed, ObjectStorageClass, PutObjectInput, PutObjectOutput, StreamingBlob,
+    Bucket, CommonPrefix, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag,
+    ETagCondition, GetBucketLocationInput, GetBucketLocationOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput,
+    HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, Object as Listed, ObjectCannedACL, ObjectStorageClass, PutObjectInput, PutObjectOutput, StreamingBlob,
 };
-use s3s::{Body, S3Result, s3_error};
+use s3s::{Body, S3Error, S3Result, s3_error};
 
+use super::buckets::{Buckets, Condition, NotStored};
 use super::listing::{Asked, page};
-use super::notification::encoded;
+use super::notification::{Happening, encoded};
 use super::object::{Object, ObjectHeaders};
+use super::tags::read_header;
 use super::upload::Upload;
-use super::{Buckets, NotStored};
 use crate::services::wire::hexadecimal;
 use template::account::REGION;
 
 /// The most keys on one page. Source: Amazon S3 API reference, `ListObjectsV2`.
 const MOST_KEYS: i32 = 1000;
 
-pub fn put(buckets: &Buckets, (input, upload): (PutObjectInput, Upload)) -> S3Result<PutObjectOutput> {
+pub fn put(buckets: &Buckets, (input, upload, what): (PutObjectInput, Upload, Happening)) -> S3Result<PutObjectOutput> {
     let etag = hexadecimal(&upload.md5);
+    canned(input.acl.as_ref())?;
     let described = ObjectHeaders {
         content_type: input.content_type,
         content_disposition: input.content_disposition,
         content_encoding: input.content_encoding,
+        cache_control: input.cache_control,
+        content_language: input.content_language,
         metadata: input.metadata,
+        tags: read_header(input.tagging.as_deref())?,
     };
     let object = Object { content: upload.content, etag: etag.clone(), modified: SystemTime::now(), described };
-    let only_new = input.if_none_match == Some(ETagCondition::Any);
-    match buckets.store(&input.bucket, &input.key, object, only_new) {
-        Ok(()) => Ok(PutObjectOutput {
-            e_tag: Some(ETag::Strong(etag)),
-            checksum_crc32: upload.checksum.checksum_crc32,
-            checksum_crc32c: upload.checksum.checksum_crc32c,
-            checksum_crc64nvme: upload.checksum.checksum_crc64nvme,
-            checksum_sha1: upload.checksum.checksum_sha1,
-            checksum_sha256: upload.checksum.checksum_sha256,
-            ..PutObjectOutput::default()
-        }),
-        Err(NotStored::NoSuchBucket) => Err(s3_error!(NoSuchBucket, "The specified bucket does not exist")),
-        Err(NotStored::Exists) => Err(s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold")),
+    let condition = condition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
+    buckets.store(&input.bucket, &input.key, object, &condition, what).map_err(not_stored)?;
+    Ok(PutObjectOutput {
+        e_tag: Some(ETag::Strong(etag)),
+        checksum_crc32: upload.checksum.checksum_crc32,
+        checksum_crc32c: upload.checksum.checksum_crc32c,
+        checksum_crc64nvme: upload.checksum.checksum_crc64nvme,
+        checksum_sha1: upload.checksum.checksum_sha1,
+        checksum_sha256: upload.checksum.checksum_sha256,
+        ..PutObjectOutput::default()
+    })
+}
+
+/// Why an object was not stored, as S3 words it.
+pub fn not_stored(why: NotStored) -> S3Error {
+    match why {
+        NotStored::NoSuchBucket => s3_error!(NoSuchBucket, "The specified bucket does not exist"),
+        NotStored::NoSuchKey => s3_error!(NoSuchKey, "The specified key does not exist."),
+        NotStored::Condition => s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold"),
     }
 }
 
-fn existing(buckets: &Buckets, bucket: &str, key: &str) -> S3Result<Object> {
+/// The condition of a write. Source: Amazon S3 user guide, "How to prevent object overwrites with
+/// conditional writes".
+pub fn condition(matches: Option<&ETagCondition>, none_matches: Option<&ETagCondition>) -> S3Result<Condition> {
+    match (matches, none_matches) {
+        (None, None) => Ok(Condition::Always),
+        (None, Some(ETagCondition::Any)) => Ok(Condition::New),
+        (Some(ETagCondition::ETag(etag)), None) => Ok(Condition::Is(etag.value().to_owned())),
+        _ => Err(s3_error!(NotImplemented, "A header you provided implies functionality that is not implemented")),
+    }
+}
+
+/// Access is not decided here, so an object can only belong to its bucket's owner, as in a bucket of
+/// today's default. Source: Amazon S3 user guide, "Controlling ownership of objects".
+pub fn canned(acl: Option<&ObjectCannedACL>) -> S3Result<()> {
+    match acl.map(ObjectCannedACL::as_str) {
+        None | Some("private" | "bucket-owner-full-control") => Ok(()),
+        Some(_) => Err(s3_error!(AccessControlListNotSupported, "The bucket does not allow ACLs")),
+    }
+}
+
+/// The object of a key.
+pub fn existing(buckets: &Buckets, bucket: &str, key: &str) -> S3Result<Object> {
     if !buckets.has(bucket) {
         return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
     }
@@ -74,7 +107,10 @@ pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput
         content_type: object.described.content_type,
         content_disposition: object.described.content_disposition,
         content_encoding: object.described.content_encoding,
+        cache_control: object.described.cache_control,
+        content_language: object.described.content_language,
         metadata: object.described.metadata,
+        tag_count: i32::try_from(object.described.tags.len()).ok().filter(|count| *count > 0),
         e_tag: Some(ETag::Strong(object.etag)),
         last_modified: Some(object.modified.into()),
         body: Some(StreamingBlob::from(Body::http_body(object.content.part(shown)))),
@@ -90,6 +126,8 @@ pub fn head(buckets: &Buckets, input: HeadObjectInput) -> S3Result<HeadObjectOut
         content_type: object.described.content_type,
         content_disposition: object.described.content_disposition,
         content_encoding: object.described.content_encoding,
+        cache_control: object.described.cache_control,
+        content_language: object.described.content_language,
         metadata: object.described.metadata,
         e_tag: Some(ETag::Strong(object.etag)),
         last_modified: Some(object.modified.into()),
@@ -106,6 +144,30 @@ pub fn delete(buckets: &Buckets, input: DeleteObjectInput) -> S3Result<DeleteObj
     Ok(DeleteObjectOutput::default())
 }
 
+pub fn delete_all(buckets: &Buckets, input: DeleteObjectsInput) -> S3Result<DeleteObjectsOutput> {
+    if !buckets.has(&input.bucket) {
+        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+    }
+    let objects = input.delete.objects;
+    if objects.is_empty() || objects.len() > 1000 {
+        return Err(s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema"));
+    }
+    for object in &objects {
+        buckets.delete(&input.bucket, &object.key);
+    }
+    let deleted = objects.into_iter().map(|object| DeletedObject { key: Some(object.key), ..DeletedObject::default() });
+    let deleted = (!input.delete.quiet.unwrap_or(false)).then(|| deleted.collect());
+    Ok(DeleteObjectsOutput { deleted, ..DeleteObjectsOutput::default() })
+}
+
+/// Source: Amazon S3 API reference, `GetBucketLocation`: `us-east-1` has no constraint.
+pub fn location(buckets: &Buckets, input: GetBucketLocationInput) -> S3Result<GetBucketLocationOutput> {
+    if !buckets.has(&input.bucket) {
+        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+    }
+    Ok(GetBucketLocationOutput::default())
+}
+
 pub fn head_bucket(buckets: &Buckets, input: HeadBucketInput) -> S3Result<HeadBucketOutput> {
     if !buckets.has(&input.bucket) {
         return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
@@ -116,6 +178,35 @@ pub fn head_bucket(buckets: &Buckets, input: HeadBucketInput) -> S3Result<HeadBu
 pub fn list_buckets(buckets: &Buckets, _: ListBucketsInput) -> S3Result<ListBucketsOutput> {
     let bucket = |name: String| Bucket { name: Some(name), creation_date: Some(buckets.made.into()), ..Bucket::default() };
     Ok(ListBucketsOutput { buckets: Some(buckets.names().into_iter().map(bucket).collect()), ..ListBucketsOutput::default() })
+}
+
+/// The first version of the listing, by the second.
+pub fn list_first(buckets: &Buckets, input: ListObjectsInput) -> S3Result<ListObjectsOutput> {
+    let (marker, delimiter) = (input.marker, input.delimiter);
+    let second = ListObjectsV2Input {
+        bucket: input.bucket,
+        prefix: input.prefix,
+        delimiter: delimiter.clone(),
+        start_after: marker.clone().filter(|marker| !marker.is_empty()),
+        max_keys: input.max_keys,
+        encoding_type: input.encoding_type,
+        ..ListObjectsV2Input::default()
+    };
+    let listed = list(buckets, second)?;
+    Ok(ListObjectsOutput {
+        name: listed.name,
+        prefix: listed.prefix,
+        marker,
+        max_keys: listed.max_keys,
+        is_truncated: listed.is_truncated,
+        contents: listed.contents,
+        common_prefixes: listed.common_prefixes,
+        // Without a delimiter the caller continues after the last key. Source: API reference, `ListObjects`.
+        next_marker: listed.next_continuation_token.filter(|_| delimiter.is_some()),
+        delimiter,
+        encoding_type: listed.encoding_type,
+        ..ListObjectsOutput::default()
+    })
 }
 
 pub fn list(buckets: &Buckets, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {

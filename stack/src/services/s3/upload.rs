@@ -6,11 +6,12 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt;
+use hyper::HeaderMap;
 use hyper::StatusCode;
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Md5};
-use s3s::dto::{Checksum, PutObjectInput};
-use s3s::{Body, S3Error, S3ErrorCode, S3Request, S3Result, s3_error};
+use s3s::dto::{Checksum, PutObjectInput, StreamingBlob, UploadPartInput};
+use s3s::{Body, S3Error, S3ErrorCode, S3Result, TrailingHeaders, s3_error};
 
 use super::content::{Content, Spool, Writer};
 
@@ -24,14 +25,21 @@ pub struct Upload {
     pub checksum: Checksum,
 }
 
+/// A body that is to be read, and what its sender promised about it.
+pub struct Sent {
+    body: Option<StreamingBlob>,
+    md5: Option<String>,
+    promised: Checksum,
+}
+
 /// Reads the body of a request to its end and checks it.
-pub async fn read(request: &mut S3Request<PutObjectInput>, spool: &Arc<Spool>) -> S3Result<Upload> {
-    let announced = request.headers.get_all("x-amz-trailer").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-    let mut expected = promised(&request.input);
+pub async fn read(headers: &HeaderMap, trailing: Option<TrailingHeaders>, sent: Sent, spool: &Arc<Spool>) -> S3Result<Upload> {
+    let announced = headers.get_all("x-amz-trailer").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let mut expected = sent.promised;
     let mut hasher = hasher(&expected, &announced);
     let mut md5 = Md5::new();
     let mut writer = Writer::new(spool);
-    let mut body = request.input.body.take().map(Body::from).unwrap_or_default();
+    let mut body = sent.body.map(Body::from).unwrap_or_default();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(unreadable)?.into_data() {
             hasher.update(&data);
@@ -39,7 +47,7 @@ pub async fn read(request: &mut S3Request<PutObjectInput>, spool: &Arc<Spool>) -
             writer.add(&data).map_err(not_kept)?;
         }
     }
-    if let Some(trailers) = request.trailing_headers.take().and_then(|trailers| trailers.take()) {
+    if let Some(trailers) = trailing.and_then(|trailers| trailers.take()) {
         for (name, of) in FIELDS {
             if let Some(value) = trailers.get(name).and_then(|value| value.to_str().ok()) {
                 *of(&mut expected) = Some(value.to_owned());
@@ -47,7 +55,7 @@ pub async fn read(request: &mut S3Request<PutObjectInput>, spool: &Arc<Spool>) -
         }
     }
     let md5 = md5.finalize().as_ref().to_vec();
-    if request.input.content_md5.as_ref().is_some_and(|promised| *promised != STANDARD.encode(&md5)) {
+    if sent.md5.as_ref().is_some_and(|promised| *promised != STANDARD.encode(&md5)) {
         return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."));
     }
     let mut checksum = hasher.finalize();
@@ -71,14 +79,31 @@ const FIELDS: [Field; 5] = [
     ("x-amz-checksum-sha256", |it| &mut it.checksum_sha256),
 ];
 
-fn promised(input: &PutObjectInput) -> Checksum {
-    Checksum {
-        checksum_crc32: input.checksum_crc32.clone(),
-        checksum_crc32c: input.checksum_crc32c.clone(),
-        checksum_crc64nvme: input.checksum_crc64nvme.clone(),
-        checksum_sha1: input.checksum_sha1.clone(),
-        checksum_sha256: input.checksum_sha256.clone(),
-        ..Checksum::default()
+impl From<&mut PutObjectInput> for Sent {
+    fn from(input: &mut PutObjectInput) -> Self {
+        let promised = Checksum {
+            checksum_crc32: input.checksum_crc32.clone(),
+            checksum_crc32c: input.checksum_crc32c.clone(),
+            checksum_crc64nvme: input.checksum_crc64nvme.clone(),
+            checksum_sha1: input.checksum_sha1.clone(),
+            checksum_sha256: input.checksum_sha256.clone(),
+            ..Checksum::default()
+        };
+        Self { body: input.body.take(), md5: input.content_md5.clone(), promised }
+    }
+}
+
+impl From<&mut UploadPartInput> for Sent {
+    fn from(input: &mut UploadPartInput) -> Self {
+        let promised = Checksum {
+            checksum_crc32: input.checksum_crc32.clone(),
+            checksum_crc32c: input.checksum_crc32c.clone(),
+            checksum_crc64nvme: input.checksum_crc64nvme.clone(),
+            checksum_sha1: input.checksum_sha1.clone(),
+            checksum_sha256: input.checksum_sha256.clone(),
+            ..Checksum::default()
+        };
+        Self { body: input.body.take(), md5: input.content_md5.clone(), promised }
     }
 }
 

@@ -5,16 +5,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use s3s::auth::SimpleAuth;
 use s3s::dto::{
-    DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput,
-    HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyObjectInput,
+    CopyObjectOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectTaggingInput, DeleteObjectTaggingOutput, DeleteObjectsInput, DeleteObjectsOutput, GetBucketLocationInput,
+    GetBucketLocationOutput, GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput, HeadBucketInput,
+    HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListBucketsInput, ListBucketsOutput, ListObjectsInput, ListObjectsOutput,
+    ListObjectsV2Input, ListObjectsV2Output, ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, PutObjectTaggingInput,
+    PutObjectTaggingOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::{Buckets, operations, upload};
+use super::buckets::Buckets;
+use super::notification::Happening;
+use super::{copy, multipart, operations, tags, upload};
 use crate::account::{ACCESS_KEY, SECRET_KEY};
 use crate::services::neighbour::{Striker, failure_status};
 use crate::services::wire::trace_root;
@@ -97,8 +104,10 @@ impl S3 for Behind {
     /// The fault applies once the body is complete: then the sender reads the answer, and the work
     /// does not depend on the connection.
     async fn put_object(&self, mut request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-        let upload = upload::read(&mut request, self.buckets.spool()).await?;
-        self.act("PutObject", request.map_input(|input| (input, upload)), operations::put).await
+        let what = if request.method == Method::POST { Happening::Post } else { Happening::Put };
+        let (sent, trailing) = (upload::Sent::from(&mut request.input), request.trailing_headers.take());
+        let upload = upload::read(&request.headers, trailing, sent, self.buckets.spool()).await?;
+        self.act("PutObject", request.map_input(|input| (input, upload, what)), operations::put).await
     }
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
@@ -123,5 +132,64 @@ impl S3 for Behind {
 
     async fn list_buckets(&self, request: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
         self.act("ListBuckets", request, operations::list_buckets).await
+    }
+
+    async fn upload_part(&self, mut request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        let (sent, trailing) = (upload::Sent::from(&mut request.input), request.trailing_headers.take());
+        let upload = upload::read(&request.headers, trailing, sent, self.buckets.spool()).await?;
+        self.act("UploadPart", request.map_input(|input| (input, upload)), multipart::part).await
+    }
+
+    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        self.act("CopyObject", request, copy::copy).await
+    }
+
+    async fn delete_objects(&self, request: S3Request<DeleteObjectsInput>) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        self.act("DeleteObjects", request, operations::delete_all).await
+    }
+
+    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> S3Result<S3Response<ListObjectsOutput>> {
+        self.act("ListObjects", request, operations::list_first).await
+    }
+
+    async fn get_bucket_location(&self, request: S3Request<GetBucketLocationInput>) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.act("GetBucketLocation", request, operations::location).await
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        self.act("CreateMultipartUpload", request, multipart::create).await
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        self.act("CompleteMultipartUpload", request, multipart::complete).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        self.act("AbortMultipartUpload", request, multipart::abort).await
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        self.act("ListParts", request, multipart::list_parts).await
+    }
+
+    async fn put_object_tagging(&self, request: S3Request<PutObjectTaggingInput>) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+        self.act("PutObjectTagging", request, tags::put).await
+    }
+
+    async fn get_object_tagging(&self, request: S3Request<GetObjectTaggingInput>) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+        self.act("GetObjectTagging", request, tags::get).await
+    }
+
+    async fn delete_object_tagging(&self, request: S3Request<DeleteObjectTaggingInput>) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
+        self.act("DeleteObjectTagging", request, tags::delete).await
     }
 }

@@ -43,18 +43,16 @@ impl Store for Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Sightings;
+    use crate::services::deliver::Deliver;
     use crate::services::s3::Spool;
-    use crate::services::sqs::Sqs;
-    use crate::{Compressed, Sightings};
     use template::blueprint::Bucket;
 
     #[test]
     fn every_rule_stores_the_mail_under_its_prefix_and_without_rules_it_is_not_stored() {
-        let address = ([127, 0, 0, 1], 1).into();
-        let sqs = Sqs::new(&[], Compressed::default(), Sightings::nowhere(), address);
         let bucket = |name: &str| Bucket { name: name.into(), ..Bucket::default() };
         let spool = Spool::within(&std::env::temp_dir()).unwrap();
-        let buckets = Buckets::new(&[bucket("a"), bucket("b")], sqs, spool, Sightings::nowhere());
+        let buckets = Buckets::new(&[bucket("a"), bucket("b")], Deliver::default(), spool, Sightings::nowhere());
         let rule = |bucket: &str, prefix: &str| Receipt { bucket: bucket.into(), prefix: prefix.into() };
         let rules = Rules::new(vec![rule("a", ""), rule("b", "mail/")], Arc::clone(&buckets)).unwrap();
         rules.store("id", Bytes::from_static(b"raw"));

@@ -1,8 +1,9 @@
-//! SQS: standard queues in memory, for the functions over HTTP and for other parts of the stack in
-//! process.
+//! SQS: queues in memory, for the functions over HTTP and for other parts of the stack in process.
 
+mod order;
 pub mod queue;
 mod queues;
+mod requests;
 mod typed;
 mod wire;
 
@@ -17,15 +18,17 @@ use s3s::crypto::{Checksum, Md5};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use self::queue::{Gauge, Held, Unchanged};
+use self::order::{Unfit, fit, sequence_number};
+use self::queue::{Gauge, Held, Marks, Unchanged};
 use self::queues::{Outgoing, Queues, message_id};
+use super::deliver::{Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
 use super::wire::hexadecimal;
 use crate::account::ACCESS_KEY;
 use run_folder::compressed::Compressed;
 use run_folder::sightings::Sightings;
 use template::account::{ACCOUNT, arn};
-use template::blueprint;
+use template::blueprint::{self, Target};
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described { name: "sqs", title: "SQS", protocol: Protocol::Json10("AmazonSQS"), operations: &[] };
@@ -56,8 +59,9 @@ pub struct Message {
     /// The MD5 of the body, in hexadecimal.
     pub md5: String,
     /// The system's attributes: `ApproximateReceiveCount`, `SentTimestamp`,
-    /// `ApproximateFirstReceiveTimestamp`, `SenderId`, and in a dead-letter queue
-    /// `DeadLetterQueueSourceArn`.
+    /// `ApproximateFirstReceiveTimestamp`, `SenderId`, and where they apply
+    /// `DeadLetterQueueSourceArn`, `MessageGroupId`, `MessageDeduplicationId`, `SequenceNumber` and
+    /// `AWSTraceHeader`.
     pub attributes: BTreeMap<String, String>,
     /// The attributes that its sender set, each with its `DataType` and value.
     pub typed: BTreeMap<String, Value>,
@@ -121,27 +125,42 @@ impl Sqs {
     }
 
     /// Sends `body`; `about` is the key of the object that it is about. Returns the message id, or
-    /// `None` if the queue does not exist.
+    /// `None` if the queue does not exist, or needs a group for every message.
     pub fn send(&self, queue: &str, body: String, about: Option<String>) -> Option<String> {
         let md5 = md5(body.as_bytes());
-        self.dispatch(queue, Outgoing { body, md5, about, ..Outgoing::default() })
+        let number = self.dispatch(queue, Outgoing { body, md5, about, ..Outgoing::default() }).ok()??;
+        Some(message_id(number))
     }
 
-    fn dispatch(&self, queue: &str, outgoing: Outgoing) -> Option<String> {
-        let number = self.queues().send(queue, outgoing, Instant::now())?;
+    /// Sends what fits the queue; `None` if the queue does not exist.
+    fn dispatch(&self, queue: &str, mut outgoing: Outgoing) -> Result<Option<u64>, Unfit> {
+        let mut queues = self.queues();
+        if let Some(queue) = queues.queue(queue) {
+            fit(&queue.declared, &mut outgoing)?;
+        }
+        let number = queues.send(queue, outgoing, Instant::now());
+        drop(queues);
         self.ring(queue);
-        Some(message_id(number))
+        Ok(number)
     }
 
     /// Receives at most `most` of the messages that are available now. Each then stays invisible
     /// for the queue's visibility timeout.
     pub fn receive(&self, queue: &str, most: usize) -> Vec<Message> {
-        self.receive_for(queue, most, None)
+        self.receive_for(queue, most, None, None)
     }
 
-    fn receive_for(&self, queue: &str, most: usize, visibility: Option<Duration>) -> Vec<Message> {
-        let handed = self.queues().receive(queue, most, visibility, Instant::now());
+    fn receive_for(&self, queue: &str, most: usize, visibility: Option<Duration>, attempt: Option<&str>) -> Vec<Message> {
+        let (now, mut queues) = (Instant::now(), self.queues());
+        if let Some(again) = attempt.and_then(|attempt| queues.queue(queue)?.take_again(attempt, visibility, now)) {
+            return again.iter().map(|held| self.message(queue, held)).collect();
+        }
+        let handed = queues.receive(queue, most, visibility, now);
         let Some(handed) = handed else { return Vec::new() };
+        if let (Some(attempt), Some(queue)) = (attempt, queues.queue(queue)) {
+            queue.keep_attempt(attempt, &handed.messages, now);
+        }
+        drop(queues);
         if let Some(dead) = handed.moved_to {
             self.ring(&dead);
         }
@@ -172,8 +191,14 @@ impl Sqs {
     /// Deletes a message by its latest receipt. An older receipt, or one of a message that is gone,
     /// deletes nothing.
     pub fn delete(&self, queue: &str, receipt: &str) -> bool {
-        let receipt = Receipt::read(receipt, queue);
-        receipt.is_some_and(|it| self.queues().delete(queue, it.number, it.receives, Instant::now()))
+        Receipt::read(receipt, queue).is_some_and(|receipt| self.delete_by(queue, &receipt))
+    }
+
+    /// The rest of the message's group may be available now.
+    fn delete_by(&self, queue: &str, receipt: &Receipt) -> bool {
+        let deleted = self.queues().delete(queue, receipt.number, receipt.receives, Instant::now());
+        self.ring(queue);
+        deleted
     }
 
     /// Makes a message in flight available again after `after`, a time at AWS. `false` if it is not
@@ -244,9 +269,15 @@ impl Sqs {
             ("ApproximateFirstReceiveTimestamp".to_owned(), self.epoch_ms(held.first_received.unwrap_or(held.sent))),
             ("SenderId".to_owned(), ACCESS_KEY.to_owned()),
         ]);
-        if let Some(from) = &held.from {
-            attributes.insert("DeadLetterQueueSourceArn".to_owned(), arn("sqs", from));
-        }
+        let Marks { group, deduplication, trace } = &*held.marks;
+        let given = [
+            ("DeadLetterQueueSourceArn", held.from.as_ref().map(|from| arn("sqs", from))),
+            ("MessageGroupId", group.clone()),
+            ("SequenceNumber", deduplication.as_ref().map(|_| sequence_number(held.number))),
+            ("MessageDeduplicationId", deduplication.clone()),
+            ("AWSTraceHeader", trace.clone()),
+        ];
+        attributes.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         Message {
             id: message_id(held.number),
             receipt: Receipt::text(queue, held),
@@ -260,6 +291,20 @@ impl Sqs {
     fn epoch_ms(&self, at: Instant) -> String {
         let since = at.saturating_duration_since(self.began.0);
         (self.began.1 + since).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string()
+    }
+}
+
+impl Receives for Sqs {
+    fn receive_delivery(&self, to: &Target, delivery: &Delivery) -> Result<(), Undelivered> {
+        let Delivery { body, about, trace, group, deduplication, .. } = delivery.clone();
+        let (md5, marks) = (md5(body.as_bytes()), Marks { group, deduplication, trace });
+        let outgoing = Outgoing { body, md5, typed: delivery.attributes.clone(), delay: None, marks, about };
+        let size = outgoing.body.len() + typed::size(&outgoing.typed).map_err(Undelivered::Refused)?;
+        if size > requests::LARGEST {
+            return Err(Undelivered::Refused(format!("a message has at most {} bytes", requests::LARGEST)));
+        }
+        let sent = self.dispatch(to.name(), outgoing).map_err(|why| Undelivered::Refused(why.to_string()))?;
+        sent.map(drop).ok_or_else(|| Undelivered::Missing(to.clone()))
     }
 }
 

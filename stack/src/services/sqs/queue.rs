@@ -1,5 +1,6 @@
-//! One queue at a time that the caller gives: pure, without clock, lock or socket. A standard
-//! queue: order is best effort, and a message may be delivered again.
+//! One queue at a time that the caller gives: pure, without clock, lock or socket. In a standard
+//! queue order is best effort, and a message may be delivered again. In one that is first in, first
+//! out, a group's next message waits until those in flight are deleted or visible again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::services::deduplication::{Deduplication, INTERVAL};
 use run_folder::compressed::Compressed;
 use template::blueprint;
 
@@ -14,6 +16,20 @@ use template::blueprint;
 /// for the age of the oldest any more. Source: Amazon SQS, available CloudWatch metrics,
 /// `ApproximateAgeOfOldestMessage`.
 const POISON: u32 = 3;
+
+/// How soon a queue can be purged again. Source: Amazon SQS API reference, `PurgeQueue`.
+const PURGES_APART: Duration = Duration::from_secs(60);
+
+/// What a sender said about a message's order and cause.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// `MessageGroupId`.
+    pub group: Option<String>,
+    /// `MessageDeduplicationId`, or what is made of the content.
+    pub deduplication: Option<String>,
+    /// `AWSTraceHeader`.
+    pub trace: Option<String>,
+}
 
 /// A message in a queue.
 #[derive(Debug, Clone)]
@@ -26,6 +42,8 @@ pub struct Held {
     pub md5: Arc<str>,
     /// The typed attributes that its sender set.
     pub typed: Arc<BTreeMap<String, Value>>,
+    /// Its order and cause.
+    pub marks: Arc<Marks>,
     /// When it was sent. Its retention counts from here, in a dead-letter queue too.
     pub sent: Instant,
     /// How often it was received, in all queues that it was in.
@@ -52,6 +70,7 @@ impl Held {
             body: body.into(),
             md5: md5.into(),
             typed: Arc::new(typed),
+            marks: Arc::default(),
             sent: now,
             receives: 0,
             first_received: None,
@@ -102,8 +121,16 @@ pub enum Unchanged {
 pub struct Queue {
     /// Its declaration.
     pub declared: blueprint::Queue,
+    /// The tags that callers set.
+    pub tags: BTreeMap<String, String>,
     visibility: Duration,
     retention: Duration,
+    delay: Duration,
+    purges_apart: Duration,
+    purged: Option<Instant>,
+    accepted: Deduplication<u64>,
+    /// The messages of a `ReceiveRequestAttemptId`, with their receives.
+    attempts: Deduplication<Vec<(u64, u32)>>,
     held: BTreeMap<u64, Held>,
     /// Position and number of the messages in the line.
     line: BTreeSet<(u64, u64)>,
@@ -123,7 +150,13 @@ impl Queue {
         Self {
             visibility: compressed.queue(declared.visibility),
             retention: compressed.queue(declared.retention),
+            delay: compressed.queue(declared.delay),
+            purges_apart: compressed.queue(PURGES_APART),
+            purged: None,
+            accepted: Deduplication::new(compressed.queue(INTERVAL)),
+            attempts: Deduplication::new(compressed.queue(INTERVAL)),
             declared,
+            tags: BTreeMap::new(),
             held: BTreeMap::new(),
             line: BTreeSet::new(),
             away: BTreeSet::new(),
@@ -134,9 +167,18 @@ impl Queue {
         }
     }
 
-    /// Adds a message, available after `delay`.
-    pub fn send(&mut self, held: Held, delay: Duration, now: Instant) {
+    /// The number of the message that was accepted with this deduplication id.
+    pub fn duplicate(&mut self, id: &str, now: Instant) -> Option<u64> {
+        self.accepted.find(id, now)
+    }
+
+    /// Adds a message, available after `delay`, or after the queue's own delay.
+    pub fn send(&mut self, held: Held, delay: Option<Duration>, now: Instant) {
         self.sent += 1;
+        let delay = delay.unwrap_or(self.delay);
+        if let Some(id) = &held.marks.deduplication {
+            self.accepted.keep(id.clone(), held.number, now);
+        }
         let away = (!delay.is_zero()).then(|| now + delay);
         self.enter(held, away, now);
     }
@@ -201,7 +243,7 @@ impl Queue {
         let last = self.next_place();
         let Some(held) = self.held.get_mut(&number) else { return };
         held.away_until = None;
-        if held.received_here >= POISON {
+        if held.received_here >= POISON && self.declared.fifo.is_none() {
             held.place = last;
             self.ages.remove(&(held.entered, number));
         }
@@ -215,8 +257,9 @@ impl Queue {
         let until = now + visibility.unwrap_or(self.visibility);
         let max_receives = self.declared.redrive.as_ref().map(|redrive| redrive.max_receives);
         let mut taken = Taken::default();
+        let busy = self.busy_groups();
         while taken.messages.len() < most
-            && let Some(&(place, number)) = self.line.first()
+            && let Some(&(place, number)) = self.line.iter().find(|(_, number)| self.is_free(*number, &busy))
         {
             let Some(held) = self.held.get_mut(&number) else { break };
             if max_receives.is_some_and(|max| held.received_here >= max) {
@@ -234,6 +277,43 @@ impl Queue {
         // With a visibility of 0 they are available again at once.
         self.settle(now);
         taken
+    }
+
+    /// The groups of which a message is in flight; in a standard queue groups do not wait.
+    fn busy_groups(&self) -> BTreeSet<String> {
+        if self.declared.fifo.is_none() {
+            return BTreeSet::new();
+        }
+        let away = self.away.iter().filter_map(|(_, number)| self.held.get(number));
+        away.filter(|held| held.received_here > 0).filter_map(|held| held.marks.group.clone()).collect()
+    }
+
+    fn is_free(&self, number: u64, busy: &BTreeSet<String>) -> bool {
+        busy.is_empty() || !self.held.get(&number).and_then(|held| held.marks.group.as_ref()).is_some_and(|group| busy.contains(group))
+    }
+
+    /// The messages of an earlier receive with this attempt id, if all of them are in flight since:
+    /// again with the same receipts, and invisible from now on. Source: Amazon SQS API reference,
+    /// `ReceiveMessage`, `ReceiveRequestAttemptId`.
+    pub fn take_again(&mut self, attempt: &str, visibility: Option<Duration>, now: Instant) -> Option<Vec<Held>> {
+        self.settle(now);
+        let taken = self.attempts.find(attempt, now)?;
+        let all: Option<Vec<Held>> = taken
+            .iter()
+            .map(|(number, receives)| self.held.get(number).filter(|it| it.receives == *receives && it.away_until.is_some()).cloned())
+            .collect();
+        let all = all?;
+        for held in &all {
+            let _ = self.change_visibility(held.number, held.receives, visibility.unwrap_or(self.visibility), now);
+        }
+        Some(all)
+    }
+
+    /// Remembers what an attempt received.
+    pub fn keep_attempt(&mut self, attempt: &str, taken: &[Held], now: Instant) {
+        if self.attempts.find(attempt, now).is_none() && !taken.is_empty() {
+            self.attempts.keep(attempt.to_owned(), taken.iter().map(|held| (held.number, held.receives)).collect(), now);
+        }
     }
 
     /// Deletes the message by its latest receipt, whether or not it returned to the line since. An
@@ -255,20 +335,26 @@ impl Queue {
         Ok(())
     }
 
-    /// Deletes all of them.
-    pub fn purge(&mut self) -> Vec<Held> {
+    /// Deletes all of them; `None` if that was done within the last minute.
+    pub fn purge(&mut self, now: Instant) -> Option<Vec<Held>> {
+        if self.purged.is_some_and(|last| now.saturating_duration_since(last) < self.purges_apart) {
+            return None;
+        }
+        self.purged = Some(now);
         for index in [&mut self.away, &mut self.ends, &mut self.ages] {
             index.clear();
         }
         self.line.clear();
-        std::mem::take(&mut self.held).into_values().collect()
+        Some(std::mem::take(&mut self.held).into_values().collect())
     }
 
     /// When the next message is available: now or earlier, later, or `None` if not before another
     /// is sent.
     pub fn next(&mut self, now: Instant) -> Option<Instant> {
         self.settle(now);
-        if self.line.is_empty() { self.away.first().map(|&(until, _)| until) } else { Some(now) }
+        let busy = self.busy_groups();
+        let is_ready = self.line.iter().any(|(_, number)| self.is_free(*number, &busy));
+        if is_ready { Some(now) } else { self.away.first().map(|&(until, _)| until) }
     }
 
     /// Its counts.
@@ -305,7 +391,7 @@ mod tests {
     }
 
     fn send(queue: &mut Queue, number: u64, now: Instant) {
-        queue.send(Held::new(number, "body", "md5", BTreeMap::new(), now), Duration::ZERO, now);
+        queue.send(Held::new(number, "body", "md5", BTreeMap::new(), now), None, now);
     }
 
     fn take(queue: &mut Queue, most: usize, now: Instant) -> Vec<(u64, u32)> {
@@ -393,7 +479,7 @@ mod tests {
     #[test]
     fn a_delayed_message_waits_and_a_poison_message_goes_behind_the_others() {
         let (mut queue, start) = (queue(None), Instant::now());
-        queue.send(Held::new(1, "late", "md5", BTreeMap::new(), start), SECOND, start);
+        queue.send(Held::new(1, "late", "md5", BTreeMap::new(), start), Some(SECOND), start);
         assert_eq!(queue.gauge(start), Gauge { delayed: 1, oldest: Some(Duration::ZERO), sent: 1, ..Gauge::default() });
         let mut now = start + SECOND;
         for receives in 1..=3 {
@@ -403,7 +489,62 @@ mod tests {
         send(&mut queue, 2, now - SECOND);
         assert_eq!(queue.gauge(now).oldest, Some(SECOND), "of the message that is not poisonous");
         assert_eq!(take(&mut queue, 10, now), [(2, 1), (1, 4)]);
-        assert_eq!(queue.purge().len(), 2);
+        assert_eq!(queue.purge(now).map(|all| all.len()), Some(2));
+        assert!(queue.purge(now + 5 * SECOND).is_none() && queue.purge(now + 6 * SECOND).is_some(), "once a minute, here 6 s");
         assert_eq!(queue.gauge(now), Gauge { sent: 2, ..Gauge::default() });
+    }
+
+    fn ordered(max_receives: Option<u32>) -> Queue {
+        let redrive = max_receives.map(|max_receives| blueprint::Redrive { to: "dead.fifo".into(), max_receives });
+        let fifo = Some(blueprint::Fifo { by_content: false });
+        Queue::new(blueprint::Queue { redrive, fifo, ..blueprint::Queue::named("q.fifo") }, Compressed { queues: 10, expiry: 1 })
+    }
+
+    fn send_to(queue: &mut Queue, number: u64, group: &str, now: Instant) {
+        let marks = Marks { group: Some(group.into()), deduplication: Some(number.to_string()), trace: None };
+        queue.send(Held { marks: Arc::new(marks), ..Held::new(number, "body", "md5", BTreeMap::new(), now) }, None, now);
+    }
+
+    #[test]
+    fn a_group_waits_for_its_messages_in_flight_and_no_other_group_does() {
+        let (mut queue, start) = (ordered(None), Instant::now());
+        for (number, group) in [(1, "a"), (2, "a"), (3, "b"), (4, "a")] {
+            send_to(&mut queue, number, group, start);
+        }
+        assert_eq!(take(&mut queue, 2, start), [(1, 1), (2, 1)], "several of a group in one receive, in order");
+        assert_eq!(take(&mut queue, 10, start), [(3, 1)]);
+        assert_eq!(queue.next(start), Some(start + 3 * SECOND), "the rest waits for the visibility timeout");
+        assert!(queue.delete(1, 1));
+        assert_eq!(take(&mut queue, 10, start), [], "the second is in flight");
+        assert!(queue.delete(2, 1));
+        assert_eq!(queue.next(start), Some(start));
+        assert_eq!(take(&mut queue, 10, start), [(4, 1)]);
+    }
+
+    #[test]
+    fn a_failed_message_is_not_overtaken_however_often_it_fails() {
+        let (mut queue, mut now) = (ordered(Some(4)), Instant::now());
+        send_to(&mut queue, 1, "a", now);
+        send_to(&mut queue, 2, "a", now);
+        for receives in 1..=4 {
+            assert_eq!(take(&mut queue, 1, now), [(1, receives)]);
+            assert_eq!(take(&mut queue, 1, now), []);
+            now += 3 * SECOND;
+        }
+        let taken = queue.take(1, None, now);
+        assert_eq!((taken.given_up.len(), taken.messages.first().map(|held| held.number)), (1, Some(2)), "then the next one comes");
+    }
+
+    #[test]
+    fn a_repeated_attempt_gets_the_same_messages_until_one_of_them_changes() {
+        let (mut queue, start) = (ordered(None), Instant::now());
+        send_to(&mut queue, 1, "a", start);
+        let taken = queue.take(1, None, start).messages;
+        queue.keep_attempt("r", &taken, start);
+        let numbers = |all: Option<Vec<Held>>| all.map(|all| all.iter().map(|held| (held.number, held.receives)).collect::<Vec<_>>());
+        assert_eq!(numbers(queue.take_again("r", None, start + 2 * SECOND)), Some(vec![(1, 1)]));
+        assert_eq!(queue.next(start), Some(start + 5 * SECOND), "its timeout began anew");
+        assert_eq!(numbers(queue.take_again("other", None, start)), None);
+        assert_eq!(numbers(queue.take_again("r", None, start + 5 * SECOND)), None, "it is visible again");
     }
 }

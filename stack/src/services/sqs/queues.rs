@@ -2,11 +2,12 @@
 //! reported about them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::queue::{Held, Queue, Taken};
+use super::queue::{Held, Marks, Queue, Taken};
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint;
@@ -20,8 +21,10 @@ pub struct Outgoing {
     pub md5: String,
     /// Typed attributes.
     pub typed: BTreeMap<String, Value>,
-    /// How long it is not available, on this machine's clock.
-    pub delay: Duration,
+    /// How long it is not available, on this machine's clock; `None`: as long as the queue says.
+    pub delay: Option<Duration>,
+    /// Its order and cause.
+    pub marks: Marks,
     /// The key of the object that it is about.
     pub about: Option<String>,
 }
@@ -70,12 +73,17 @@ impl Queues {
         self.all.get_mut(name)
     }
 
-    /// Sends; returns the message's number.
+    /// Sends; returns the message's number, or that of the message that it repeats.
     pub fn send(&mut self, queue: &str, outgoing: Outgoing, now: Instant) -> Option<u64> {
         let into = self.all.get_mut(queue)?;
+        if let Some(number) = outgoing.marks.deduplication.as_deref().and_then(|id| into.duplicate(id, now)) {
+            return Some(number);
+        }
         self.last += 1;
         let number = self.last;
-        into.send(Held::new(number, &outgoing.body, &outgoing.md5, outgoing.typed, now), outgoing.delay, now);
+        let mut held = Held::new(number, &outgoing.body, &outgoing.md5, outgoing.typed, now);
+        held.marks = Arc::new(outgoing.marks);
+        into.send(held, outgoing.delay, now);
         // Reported before the message is available, so that readers of the sightings see it arrive
         // before it is received.
         let about = outgoing.about.or_else(|| subject(&outgoing.body));
@@ -116,12 +124,15 @@ impl Queues {
         deleted
     }
 
-    /// Deletes all messages of a queue.
-    pub fn purge(&mut self, queue: &str, now: Instant) {
+    /// Deletes all messages of a queue; `false` if that was done within the last minute.
+    pub fn purge(&mut self, queue: &str, now: Instant) -> bool {
         self.expire(queue, now);
-        for held in self.all.get_mut(queue).map(Queue::purge).unwrap_or_default() {
+        let purged = self.all.get_mut(queue).and_then(|queue| queue.purge(now));
+        let done = purged.is_some();
+        for held in purged.unwrap_or_default() {
             self.sightings.tell(Seen::Deleted { queue: queue.to_owned(), message: message_id(held.number) });
         }
+        done
     }
 
     /// Drops messages past their retention.

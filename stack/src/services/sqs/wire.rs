@@ -4,189 +4,45 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::super::described::Described;
+use super::order::sequence_number;
 use super::queue::Unchanged;
-use super::queues::Outgoing;
-use super::{Message, Receipt, Sqs, md5, typed};
+use super::queues::message_id;
+use super::requests::{
+    Asked, Checked, Handle, LARGEST, LONGEST_VISIBILITY, LONGEST_WAIT, MOST, Refused, Sent, entries, missing, query_code, query_error,
+    read, refused, text, within,
+};
+use super::{Receipt, Sqs, typed};
 use crate::services::wire::{Answer, Call, JSON_1_0, Service};
 use template::account::arn;
 
-/// The most bytes of a message with its attributes, and of all messages of a batch together.
-/// Source: Amazon SQS, message quotas.
-const LARGEST: usize = 1024 * 1024;
-/// The most messages in one call.
-const MOST: usize = 10;
-/// The longest delay, in seconds.
-const LONGEST_DELAY: u64 = 900;
-/// The longest long poll, in seconds.
-const LONGEST_WAIT: u64 = 20;
-/// The longest visibility timeout, in seconds.
-const LONGEST_VISIBILITY: u64 = 43_200;
-
-/// Why a call was refused: the exception and its message.
-#[derive(Debug)]
-struct Refused {
-    kind: &'static str,
-    message: String,
-}
-
-fn refused(kind: &'static str, message: impl Into<String>) -> Refused {
-    Refused { kind, message: message.into() }
-}
-
-fn missing(parameter: &str) -> Refused {
-    refused("MissingRequiredParameterException", format!("The request must contain the parameter {parameter}."))
-}
-
-fn query_error(exception: &str, status: u16) -> String {
-    format!("{};{}", query_code(exception), if status < 500 { "Sender" } else { "Receiver" })
-}
-
-fn query_code(exception: &str) -> &str {
-    match exception {
-        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
-        "MessageNotInflight" => "AWS.SimpleQueueService.MessageNotInflight",
-        "EmptyBatchRequest" => "AWS.SimpleQueueService.EmptyBatchRequest",
-        "TooManyEntriesInBatchRequest" => "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-        "BatchEntryIdsNotDistinct" => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-        "BatchRequestTooLong" => "AWS.SimpleQueueService.BatchRequestTooLong",
-        "MissingRequiredParameterException" => "MissingParameter",
-        "InvalidParameterValueException" => "InvalidParameterValue",
-        other => other,
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Batch<T> {
-    #[serde(default = "Vec::new")]
-    entries: Vec<T>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Sent {
-    id: Option<String>,
-    message_body: Option<String>,
-    #[serde(default)]
-    delay_seconds: u64,
-    #[serde(default)]
-    message_attributes: BTreeMap<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Asked {
-    #[serde(default = "one")]
-    max_number_of_messages: u64,
-    visibility_timeout: Option<u64>,
-    #[serde(default)]
-    wait_time_seconds: u64,
-    #[serde(default)]
-    attribute_names: BTreeSet<String>,
-    #[serde(default)]
-    message_system_attribute_names: BTreeSet<String>,
-    #[serde(default)]
-    message_attribute_names: BTreeSet<String>,
-}
-
-const fn one() -> u64 {
-    1
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Handle {
-    id: Option<String>,
-    receipt_handle: Option<String>,
-    visibility_timeout: Option<u64>,
-}
-
-fn read<T: DeserializeOwned>(body: &Value) -> Result<T, Refused> {
-    T::deserialize(body).map_err(|error| refused("SerializationException", error.to_string()))
-}
-
-fn text<'a>(body: &'a Value, name: &str) -> Option<&'a str> {
-    body.get(name).and_then(Value::as_str)
-}
-
-/// The rules for every batch: not empty, not too many entries, each with a unique id.
-fn entries<T: DeserializeOwned>(body: &Value, id: impl Fn(&T) -> Option<&str>) -> Result<Vec<T>, Refused> {
-    let Batch { entries } = read::<Batch<T>>(body)?;
-    let ids: BTreeSet<_> = entries.iter().filter_map(&id).collect();
-    match entries.len() {
-        0 => Err(refused("EmptyBatchRequest", "There should be at least one entry in the request.")),
-        n if n > MOST => Err(refused("TooManyEntriesInBatchRequest", format!("Maximum number of entries per request are {MOST}."))),
-        n if ids.len() < n => Err(refused("BatchEntryIdsNotDistinct", "Each entry needs an Id of its own.")),
-        _ => Ok(entries),
-    }
-}
-
-fn within(parameter: &str, value: u64, least: u64, most: u64) -> Result<u64, Refused> {
-    if (least..=most).contains(&value) {
-        return Ok(value);
-    }
-    let message = format!("Value {value} for parameter {parameter} is invalid. Reason: Must be between {least} and {most}, if provided.");
-    Err(refused("InvalidParameterValueException", message))
-}
-
-/// The characters of XML 1.0, which are those that a message may have.
-fn is_sendable(body: &str) -> bool {
-    body.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..))
-}
-
-impl Sent {
-    /// The message to send and its size.
-    fn checked(self, sqs: &Sqs) -> Result<(Outgoing, usize), Refused> {
-        let body = self.message_body.filter(|body| !body.is_empty()).ok_or_else(|| missing("MessageBody"))?;
-        if !is_sendable(&body) {
-            return Err(refused("InvalidMessageContents", "Invalid characters found. Valid unicode characters are those of XML 1.0."));
-        }
-        let typed_size = typed::size(&self.message_attributes).map_err(|why| refused("InvalidParameterValueException", why))?;
-        let size = body.len() + typed_size;
-        if size > LARGEST {
-            let message = format!("One or more parameters are invalid. Reason: Message must be shorter than {LARGEST} bytes.");
-            return Err(refused("InvalidParameterValueException", message));
-        }
-        let delay = sqs.compressed.queue(Duration::from_secs(within("DelaySeconds", self.delay_seconds, 0, LONGEST_DELAY)?));
-        Ok((Outgoing { md5: md5(body.as_bytes()), body, typed: self.message_attributes, delay, about: None }, size))
-    }
-}
-
-impl Asked {
-    fn shown(&self, message: Message) -> Value {
-        let wants = |name: &str| {
-            [&self.attribute_names, &self.message_system_attribute_names].iter().any(|it| it.contains("All") || it.contains(name))
-        };
-        let attributes: Map<String, Value> =
-            message.attributes.into_iter().filter(|(name, _)| wants(name)).map(|(name, value)| (name, value.into())).collect();
-        let wants_typed = |name: &str| {
-            let names = &self.message_attribute_names;
-            names.contains("All")
-                || names.contains(name)
-                || names.iter().any(|it| it.strip_suffix(".*").is_some_and(|start| name.starts_with(start)))
-        };
-        let typed: BTreeMap<_, _> = message.typed.into_iter().filter(|(name, _)| wants_typed(name)).collect();
-        let mut shown = Map::from_iter([
-            ("MessageId".to_owned(), message.id.into()),
-            ("ReceiptHandle".to_owned(), message.receipt.into()),
-            ("MD5OfBody".to_owned(), message.md5.into()),
-            ("Body".to_owned(), message.body.into()),
-        ]);
-        if !attributes.is_empty() {
-            shown.insert("Attributes".to_owned(), attributes.into());
-        }
-        if let Some(digest) = typed::digest(&typed) {
-            shown.insert("MD5OfMessageAttributes".to_owned(), digest.into());
-            shown.insert("MessageAttributes".to_owned(), json!(typed));
-        }
-        shown.into()
-    }
-}
+/// The names that `GetQueueAttributes` knows. Source: Amazon SQS API reference.
+const ATTRIBUTES: [&str; 22] = [
+    "All",
+    "Policy",
+    "VisibilityTimeout",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "CreatedTimestamp",
+    "LastModifiedTimestamp",
+    "QueueArn",
+    "ApproximateNumberOfMessagesDelayed",
+    "DelaySeconds",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedrivePolicy",
+    "FifoQueue",
+    "ContentBasedDeduplication",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
+    "RedriveAllowPolicy",
+    "SqsManagedSseEnabled",
+];
 
 #[async_trait]
 impl Service for Sqs {
@@ -220,16 +76,18 @@ impl Sqs {
         let url = text(&body, "QueueUrl").ok_or_else(|| missing("QueueUrl"))?;
         let queue = self.existing(url.rsplit('/').next().unwrap_or_default())?;
         match call.operation.as_str() {
-            "SendMessage" => self.send_message(&queue, read(&body)?),
-            "SendMessageBatch" => self.send_message_batch(&queue, &body),
+            "SendMessage" => self.send_message(&queue, read(&body)?, call.root.as_deref()),
+            "SendMessageBatch" => self.send_message_batch(&queue, &body, call.root.as_deref()),
             "ReceiveMessage" => self.receive_message(&queue, read(&body)?).await,
             "DeleteMessage" => self.delete_message(&queue, read(&body)?).map(|()| json!({})),
             "DeleteMessageBatch" => self.delete_message_batch(&queue, &body),
             "ChangeMessageVisibility" => self.change_message_visibility(&queue, read(&body)?),
+            "ChangeMessageVisibilityBatch" => self.change_message_visibility_batch(&queue, &body),
+            "TagQueue" | "UntagQueue" | "ListQueueTags" => self.tags(&queue, &call.operation, &body),
             "GetQueueAttributes" => self.queue_attributes(&queue, &body),
+            "PurgeQueue" if self.queues().purge(&queue, Instant::now()) => Ok(json!({})),
             "PurgeQueue" => {
-                self.queues().purge(&queue, Instant::now());
-                Ok(json!({}))
+                Err(refused("PurgeQueueInProgress", format!("Only one PurgeQueue operation on {queue} is allowed every 60 seconds.")))
             }
             other => Err(refused("UnknownOperationException", format!("this machine's SQS has no `{other}`"))),
         }
@@ -246,28 +104,34 @@ impl Sqs {
         json!({"QueueUrls": urls})
     }
 
-    fn send_message(&self, queue: &str, sent: Sent) -> Result<Value, Refused> {
-        let (outgoing, _) = sent.checked(self)?;
-        Ok(self.dispatched(queue, outgoing).into())
+    fn send_message(&self, queue: &str, sent: Sent, root: Option<&str>) -> Result<Value, Refused> {
+        let checked = sent.checked(self, root)?;
+        self.dispatched(queue, checked).map(Value::from)
     }
 
-    fn dispatched(&self, queue: &str, outgoing: Outgoing) -> Map<String, Value> {
-        let mut answer = Map::from_iter([("MD5OfMessageBody".to_owned(), outgoing.md5.as_str().into())]);
-        if let Some(digest) = typed::digest(&outgoing.typed) {
-            answer.insert("MD5OfMessageAttributes".to_owned(), digest.into());
-        }
-        answer.insert("MessageId".to_owned(), self.dispatch(queue, outgoing).into());
-        answer
+    fn dispatched(&self, queue: &str, checked: Checked) -> Result<Map<String, Value>, Refused> {
+        let Checked { outgoing, system_digest, .. } = checked;
+        let (md5, digest) = (outgoing.md5.clone(), typed::digest(&outgoing.typed));
+        let number = self.dispatch(queue, outgoing)?;
+        let is_ordered = self.queues().queue(queue).is_some_and(|queue| queue.declared.fifo.is_some());
+        let fields = [
+            ("MD5OfMessageBody", Some(md5)),
+            ("MD5OfMessageAttributes", digest),
+            ("MD5OfMessageSystemAttributes", system_digest),
+            ("MessageId", number.map(message_id)),
+            ("SequenceNumber", number.filter(|_| is_ordered).map(sequence_number)),
+        ];
+        Ok(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect())
     }
 
-    fn send_message_batch(&self, queue: &str, body: &Value) -> Result<Value, Refused> {
+    fn send_message_batch(&self, queue: &str, body: &Value, root: Option<&str>) -> Result<Value, Refused> {
         let (mut good, mut failed, mut size) = (Vec::new(), Vec::new(), 0);
         for mut entry in entries::<Sent>(body, |entry| entry.id.as_deref())? {
             let id = entry.id.take().unwrap_or_default();
-            match entry.checked(self) {
-                Ok((outgoing, bytes)) => {
-                    size += bytes;
-                    good.push((id, outgoing));
+            match entry.checked(self, root) {
+                Ok(checked) => {
+                    size += checked.size;
+                    good.push((id, checked));
                 }
                 Err(refused) => failed.push(failure(id, &refused)),
             }
@@ -275,27 +139,39 @@ impl Sqs {
         if size > LARGEST {
             return Err(refused("BatchRequestTooLong", format!("Batch requests cannot be longer than {LARGEST} bytes.")));
         }
-        let successful: Vec<_> = good
-            .into_iter()
-            .map(|(id, outgoing)| {
-                let mut answer = self.dispatched(queue, outgoing);
-                answer.insert("Id".to_owned(), id.into());
-                answer
-            })
-            .collect();
-        Ok(json!({"Successful": successful, "Failed": failed}))
+        let mut successful = Vec::new();
+        for (id, checked) in good {
+            match self.dispatched(queue, checked) {
+                Ok(mut answer) => {
+                    answer.insert("Id".to_owned(), id.into());
+                    successful.push(answer);
+                }
+                Err(refused) => failed.push(failure(id, &refused)),
+            }
+        }
+        Ok(results(successful, failed))
     }
 
     async fn receive_message(&self, queue: &str, asked: Asked) -> Result<Value, Refused> {
         let most = within("MaxNumberOfMessages", asked.max_number_of_messages, 1, MOST as u64)?;
-        let wait = Duration::from_secs(within("WaitTimeSeconds", asked.wait_time_seconds, 0, LONGEST_WAIT)?);
+        let (declared_wait, is_ordered) =
+            self.queues().queue(queue).map(|queue| (queue.declared.wait, queue.declared.fifo.is_some())).unwrap_or_default();
+        let wait = match asked.wait_time_seconds {
+            Some(seconds) => Duration::from_secs(within("WaitTimeSeconds", seconds, 0, LONGEST_WAIT)?),
+            None => declared_wait,
+        };
+        if asked.receive_request_attempt_id.is_some() && !is_ordered {
+            let message = "The request include parameter that is not valid for this queue type: ReceiveRequestAttemptId";
+            return Err(refused("InvalidParameterValueException", message));
+        }
         let visibility = match asked.visibility_timeout {
             Some(seconds) => Some(self.compressed.queue(Duration::from_secs(within("VisibilityTimeout", seconds, 0, LONGEST_VISIBILITY)?))),
             None => None,
         };
         let until = tokio::time::Instant::now() + wait;
         loop {
-            let messages = self.receive_for(queue, usize::try_from(most).unwrap_or(MOST), visibility);
+            let attempt = asked.receive_request_attempt_id.as_deref();
+            let messages = self.receive_for(queue, usize::try_from(most).unwrap_or(MOST), visibility, attempt);
             // Another caller may have been faster; then it waits again.
             if !messages.is_empty() || tokio::time::timeout_at(until, self.arrival(queue)).await.is_err() {
                 let shown: Vec<_> = messages.into_iter().map(|message| asked.shown(message)).collect();
@@ -306,20 +182,16 @@ impl Sqs {
 
     fn delete_message(&self, queue: &str, handle: Handle) -> Result<(), Refused> {
         let receipt = receipt(queue, handle.receipt_handle)?;
-        self.queues().delete(queue, receipt.number, receipt.receives, Instant::now());
+        self.delete_by(queue, &receipt);
         Ok(())
     }
 
     fn delete_message_batch(&self, queue: &str, body: &Value) -> Result<Value, Refused> {
-        let (mut successful, mut failed) = (Vec::new(), Vec::new());
-        for mut entry in entries::<Handle>(body, |entry| entry.id.as_deref())? {
-            let id = entry.id.take().unwrap_or_default();
-            match self.delete_message(queue, entry) {
-                Ok(()) => successful.push(json!({"Id": id})),
-                Err(refused) => failed.push(failure(id, &refused)),
-            }
-        }
-        Ok(json!({"Successful": successful, "Failed": failed}))
+        each(body, |handle| self.delete_message(queue, handle))
+    }
+
+    fn change_message_visibility_batch(&self, queue: &str, body: &Value) -> Result<Value, Refused> {
+        each(body, |handle| self.change_message_visibility(queue, handle).map(drop))
     }
 
     fn change_message_visibility(&self, queue: &str, handle: Handle) -> Result<Value, Refused> {
@@ -338,6 +210,9 @@ impl Sqs {
 
     fn queue_attributes(&self, queue: &str, body: &Value) -> Result<Value, Refused> {
         let names: BTreeSet<String> = body.get("AttributeNames").map_or_else(|| Ok(BTreeSet::new()), read)?;
+        if let Some(unknown) = names.iter().find(|name| !ATTRIBUTES.contains(&name.as_str())) {
+            return Err(refused("InvalidAttributeName", format!("Unknown Attribute {unknown}.")));
+        }
         let gauge = self.gauge(queue).unwrap_or_default();
         let Some(declared) = self.queues().queue(queue).map(|queue| queue.declared.clone()) else { return Ok(json!({})) };
         let began = self.began.1.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -351,9 +226,18 @@ impl Sqs {
             ("VisibilityTimeout", declared.visibility.as_secs().to_string()),
             ("MessageRetentionPeriod", declared.retention.as_secs().to_string()),
             ("MaximumMessageSize", LARGEST.to_string()),
-            ("DelaySeconds", "0".to_owned()),
-            ("ReceiveMessageWaitTimeSeconds", "0".to_owned()),
+            ("DelaySeconds", declared.delay.as_secs().to_string()),
+            ("ReceiveMessageWaitTimeSeconds", declared.wait.as_secs().to_string()),
+            ("SqsManagedSseEnabled", "true".to_owned()),
         ];
+        if let Some(fifo) = declared.fifo {
+            attributes.extend([
+                ("FifoQueue", "true".to_owned()),
+                ("ContentBasedDeduplication", fifo.by_content.to_string()),
+                ("DeduplicationScope", "queue".to_owned()),
+                ("FifoThroughputLimit", "perQueue".to_owned()),
+            ]);
+        }
         if let Some(redrive) = &declared.redrive {
             let policy = json!({"deadLetterTargetArn": arn("sqs", &redrive.to), "maxReceiveCount": redrive.max_receives});
             attributes.push(("RedrivePolicy", policy.to_string()));
@@ -361,6 +245,37 @@ impl Sqs {
         attributes.retain(|(name, _)| names.contains("All") || names.contains(*name));
         Ok(json!({"Attributes": attributes.into_iter().collect::<BTreeMap<_, _>>()}))
     }
+
+    fn tags(&self, queue: &str, operation: &str, body: &Value) -> Result<Value, Refused> {
+        let mut queues = self.queues();
+        let Some(queue) = queues.queue(queue) else { return Ok(json!({})) };
+        match operation {
+            "TagQueue" => queue.tags.extend(read::<BTreeMap<String, String>>(body.get("Tags").ok_or_else(|| missing("Tags"))?)?),
+            "UntagQueue" => {
+                let keys: BTreeSet<String> = read(body.get("TagKeys").ok_or_else(|| missing("TagKeys"))?)?;
+                queue.tags.retain(|key, _| !keys.contains(key));
+            }
+            _ => return Ok(json!({"Tags": queue.tags})),
+        }
+        Ok(json!({}))
+    }
+}
+
+/// Applies `act` to each entry of a batch of receipts.
+fn each(body: &Value, act: impl Fn(Handle) -> Result<(), Refused>) -> Result<Value, Refused> {
+    let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    for mut entry in entries::<Handle>(body, |entry| entry.id.as_deref())? {
+        let id = entry.id.take().unwrap_or_default();
+        match act(entry) {
+            Ok(()) => successful.push(Map::from_iter([("Id".to_owned(), id.into())])),
+            Err(refused) => failed.push(failure(id, &refused)),
+        }
+    }
+    Ok(results(successful, failed))
+}
+
+fn results(successful: Vec<Map<String, Value>>, failed: Vec<Value>) -> Value {
+    json!({"Successful": successful, "Failed": failed})
 }
 
 fn failure(id: String, refused: &Refused) -> Value {

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use self::book::{Book, Opened};
 use self::requests::{Asked, Refusal, description, is_name, named, summary, token};
 use self::tasks::{Doing, Reach};
+use super::deliver::{Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
 use super::sns::Sns;
 use super::sqs::Sqs;
@@ -26,7 +27,7 @@ use super::wire::{Answer, Call, JSON_1_0, Service};
 use crate::invoke::LateInvoke;
 use crate::platform::names::uuid;
 use run_folder::sightings::{Seen, Sightings};
-use template::blueprint;
+use template::blueprint::{self, Target};
 
 pub use self::book::{How, Shown};
 pub use self::requests::{execution_arn, machine_arn};
@@ -203,6 +204,18 @@ impl Under {
             error,
             tries: history.tries().into_iter().map(|(state, tries)| (state.to_string(), tries)).collect(),
         });
+    }
+}
+
+impl Receives for StepFunctions {
+    fn receive_delivery(&self, to: &Target, delivery: &Delivery) -> Result<(), Undelivered> {
+        let asked = json!({"stateMachineArn": machine_arn(to.name()), "input": delivery.body});
+        let root = delivery.trace.as_deref().and_then(faults::trace_root);
+        let started = Asked::read(asked.to_string().as_bytes()).and_then(|asked| self.start(&asked, root));
+        started.map(drop).map_err(|refusal| match refusal.kind {
+            "StateMachineDoesNotExist" => Undelivered::Missing(to.clone()),
+            _ => Undelivered::Refused(refusal.message),
+        })
     }
 }
 

@@ -11,12 +11,14 @@ pub struct Topic {
     pub name: String,
     /// `FifoTopic`.
     pub fifo: bool,
+    /// `ContentBasedDeduplication`, of a topic that is first in, first out.
+    pub by_content: bool,
 }
 
 impl Topic {
     /// A standard topic.
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), fifo: false }
+        Self { name: name.into(), fifo: false, by_content: false }
     }
 }
 

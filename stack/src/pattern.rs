@@ -1,10 +1,43 @@
-//! Filter patterns of event source mappings: which records a function wants. Pure; a pattern that
-//! is not understood is refused, never guessed. Source: Lambda, "Control which events Lambda sends
-//! to your function"; what it does not specify works as in EventBridge's event patterns.
+//! Patterns: which records, events or messages a receiver wants. Pure; a pattern that is not
+//! understood is refused, never guessed. Sources: EventBridge user guide, "Comparison operators";
+//! Lambda, "Control which events Lambda sends to your function"; SNS, "String value matching". What
+//! the last two do not specify works as in EventBridge.
+
+use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-/// The patterns of one mapping, of which one must match; without patterns everything matches.
+/// Who reads the pattern, which decides what it may contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// An event source mapping.
+    Mapping,
+    /// A rule of an event bus.
+    Bus,
+    /// A subscription of a topic.
+    Topic,
+}
+
+impl Dialect {
+    /// The operators on a value.
+    const fn operators(self) -> &'static [&'static str] {
+        match self {
+            Self::Mapping => &["prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists"],
+            Self::Topic => &["prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "cidr"],
+            Self::Bus => &["prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "cidr", "wildcard"],
+        }
+    }
+
+    /// The operators within `anything-but`.
+    const fn within_anything_but(self) -> &'static [&'static str] {
+        match self {
+            Self::Mapping | Self::Topic => &["prefix", "suffix", "equals-ignore-case"],
+            Self::Bus => &["prefix", "suffix", "equals-ignore-case", "wildcard"],
+        }
+    }
+}
+
+/// The patterns of one receiver, of which one must match; without patterns everything matches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter(Vec<Object>);
 
@@ -34,6 +67,16 @@ enum Condition {
     NoneOf(Vec<Condition>),
     Numeric(Vec<(Comparison, f64)>),
     Exists(bool),
+    /// The texts between the wildcards, in order.
+    Wildcard(Vec<String>),
+    Within(Network),
+}
+
+/// A block of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Network {
+    address: IpAddr,
+    bits: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,12 +89,20 @@ enum Comparison {
 }
 
 impl Filter {
-    /// Reads patterns.
+    /// Reads the patterns of a mapping.
     ///
     /// # Errors
     /// What is not understood in one of them, and where.
     pub fn read(patterns: &[Value]) -> Result<Self, String> {
-        patterns.iter().map(|pattern| Object::read(pattern, "pattern")).collect::<Result<_, _>>().map(Self)
+        patterns.iter().map(|pattern| Object::read(pattern, "pattern", Dialect::Mapping)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Reads one pattern.
+    ///
+    /// # Errors
+    /// What is not understood, and where.
+    pub fn of(pattern: &Value, dialect: Dialect) -> Result<Self, String> {
+        Object::read(pattern, "pattern", dialect).map(|pattern| Self(vec![pattern]))
     }
 
     /// True if there is no pattern.
@@ -59,14 +110,14 @@ impl Filter {
         self.0.is_empty()
     }
 
-    /// True if the function wants the record.
+    /// True if the receiver wants the record.
     pub fn takes(&self, record: &Value) -> bool {
         self.takes_all() || self.0.iter().any(|pattern| pattern.matches(record.as_object()))
     }
 }
 
 impl Object {
-    fn read(pattern: &Value, at: &str) -> Result<Self, String> {
+    fn read(pattern: &Value, at: &str, dialect: Dialect) -> Result<Self, String> {
         let Some(pattern) = pattern.as_object().filter(|pattern| !pattern.is_empty()) else {
             return Err(format!("`{at}`: found `{pattern}`, expected an object that asks something"));
         };
@@ -78,13 +129,13 @@ impl Object {
                     if patterns.len() < 2 {
                         return Err(format!("`{at}`: found {} pattern, expected two or more", patterns.len()));
                     }
-                    either.push(patterns.iter().map(|one| Self::read(one, &at)).collect::<Result<_, _>>()?);
+                    either.push(patterns.iter().map(|one| Self::read(one, &at, dialect)).collect::<Result<_, _>>()?);
                 }
                 Value::Array(conditions) if !conditions.is_empty() => {
-                    let conditions = conditions.iter().map(|one| Condition::read(one, &at)).collect::<Result<_, _>>()?;
+                    let conditions = conditions.iter().map(|one| Condition::read(one, &at, dialect)).collect::<Result<_, _>>()?;
                     fields.push((name.clone(), Test::AnyOf(conditions)));
                 }
-                Value::Object(_) if name != "$or" => fields.push((name.clone(), Test::Within(Self::read(value, &at)?))),
+                Value::Object(_) if name != "$or" => fields.push((name.clone(), Test::Within(Self::read(value, &at, dialect)?))),
                 other => return Err(format!("`{at}`: found `{other}`, expected an array of what the value may be")),
             }
         }
@@ -129,7 +180,7 @@ fn collect_leaves<'a>(value: Option<&'a Value>, leaves: &mut Vec<&'a Value>) {
 }
 
 impl Condition {
-    fn read(condition: &Value, at: &str) -> Result<Self, String> {
+    fn read(condition: &Value, at: &str, dialect: Dialect) -> Result<Self, String> {
         let Some(operator) = condition.as_object() else {
             let plain = !condition.is_array();
             return plain.then(|| Self::Is(condition.clone())).ok_or_else(|| format!("`{at}`: found an array within an array"));
@@ -139,16 +190,26 @@ impl Condition {
             return Err(format!("`{at}`: found `{condition}`, expected one operator"));
         };
         let at = format!("{at}.{name}");
-        match name.as_str() {
-            "prefix" => Self::affix(value, &at, Self::Prefix, Self::PrefixInAnyCase),
-            "suffix" => Self::affix(value, &at, Self::Suffix, Self::SuffixInAnyCase),
-            "equals-ignore-case" => text(value, &at).map(Self::InAnyCase),
-            "anything-but" => Self::anything_but(value, &at).map(Self::NoneOf),
-            "numeric" => numeric(value, &at).map(Self::Numeric),
-            "exists" => value.as_bool().map(Self::Exists).ok_or_else(|| format!("`{at}`: found `{value}`, expected `true` or `false`")),
-            _ => Err(format!(
-                "`{at}`: there is no such operator; there are: prefix, suffix, equals-ignore-case, anything-but, numeric, exists"
-            )),
+        let operators = dialect.operators();
+        if !operators.contains(&name.as_str()) {
+            return Err(format!("`{at}`: there is no such operator; there are: {}", operators.join(", ")));
+        }
+        Self::operator(name, value, &at, dialect)
+    }
+
+    /// The condition of an operator that the dialect has.
+    fn operator(name: &str, value: &Value, at: &str, dialect: Dialect) -> Result<Self, String> {
+        match name {
+            "prefix" => Self::affix(value, at, Self::Prefix, Self::PrefixInAnyCase),
+            "suffix" => Self::affix(value, at, Self::Suffix, Self::SuffixInAnyCase),
+            "equals-ignore-case" => text(value, at).map(Self::InAnyCase),
+            "anything-but" => Self::anything_but(value, at, dialect).map(Self::NoneOf),
+            "numeric" => numeric(value, at).map(Self::Numeric),
+            "cidr" => {
+                Network::read(value).map(Self::Within).ok_or_else(|| format!("`{at}`: found `{value}`, expected for example `10.0.0.0/24`"))
+            }
+            "wildcard" => wildcard(value, at).map(Self::Wildcard),
+            _ => value.as_bool().map(Self::Exists).ok_or_else(|| format!("`{at}`: found `{value}`, expected `true` or `false`")),
         }
     }
 
@@ -160,7 +221,7 @@ impl Condition {
     }
 
     /// One value, several, or an operator with one or several texts.
-    fn anything_but(value: &Value, at: &str) -> Result<Vec<Self>, String> {
+    fn anything_but(value: &Value, at: &str, dialect: Dialect) -> Result<Vec<Self>, String> {
         let one_or_more = |value: &Value| match value {
             Value::Array(values) if !values.is_empty() => Ok(values.clone()),
             Value::Array(_) => Err(format!("`{at}`: found an empty array")),
@@ -175,11 +236,12 @@ impl Condition {
         };
         let mut conditions = Vec::new();
         for (name, value) in operator {
-            if !matches!(name.as_str(), "prefix" | "suffix" | "equals-ignore-case") {
-                return Err(format!("`{at}.{name}`: there is no such operator here; there are: prefix, suffix, equals-ignore-case"));
+            let operators = dialect.within_anything_but();
+            if !operators.contains(&name.as_str()) {
+                return Err(format!("`{at}.{name}`: there is no such operator here; there are: {}", operators.join(", ")));
             }
             for value in one_or_more(value)? {
-                conditions.push(Self::read(&Value::Object(Map::from_iter([(name.clone(), value)])), at)?);
+                conditions.push(Self::operator(name, &value, &format!("{at}.{name}"), dialect)?);
             }
         }
         if conditions.is_empty() { Err(format!("`{at}`: found an empty object")) } else { Ok(conditions) }
@@ -199,8 +261,58 @@ impl Condition {
                 value.as_f64().is_some_and(|number| bounds.iter().all(|(comparison, bound)| comparison.holds(number, *bound)))
             }
             Self::Exists(wanted) => *wanted,
+            Self::Wildcard(pieces) => text(&|text| has_pieces(text, pieces)),
+            Self::Within(network) => text(&|text| text.parse().is_ok_and(|address| network.has(address))),
         }
     }
+}
+
+impl Network {
+    fn read(value: &Value) -> Option<Self> {
+        let (address, bits) = value.as_str()?.split_once('/')?;
+        let network = Self { address: address.parse().ok()?, bits: bits.parse().ok()? };
+        (network.bits <= if network.address.is_ipv4() { 32 } else { 128 }).then_some(network)
+    }
+
+    fn has(self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(of), IpAddr::V4(address)) => (of.to_bits() ^ address.to_bits()).leading_zeros() >= self.bits,
+            (IpAddr::V6(of), IpAddr::V6(address)) => (of.to_bits() ^ address.to_bits()).leading_zeros() >= self.bits,
+            _ => false,
+        }
+    }
+}
+
+/// The texts between the stars; a star or a backslash after a backslash means itself. Two stars in a row are not
+/// allowed. Source: EventBridge user guide, "Matching using wildcards".
+fn wildcard(value: &Value, at: &str) -> Result<Vec<String>, String> {
+    let (text, mut pieces, mut last) = (text(value, at)?, vec![String::new()], None);
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '*' if last == Some('*') => return Err(format!("`{at}`: found two wildcards in a row")),
+            '*' => pieces.push(String::new()),
+            letter => {
+                let escaped = if letter == '\\' { letters.next().filter(|it| matches!(it, '*' | '\\')) } else { Some(letter) };
+                let escaped = escaped.ok_or_else(|| format!("`{at}`: found a backslash before neither a star nor a backslash"))?;
+                pieces.last_mut().map(|piece| piece.push(escaped)).unwrap_or_default();
+            }
+        }
+        last = Some(letter);
+    }
+    Ok(pieces)
+}
+
+/// Whether `text` is the pieces in order, with anything between them.
+fn has_pieces(text: &str, pieces: &[String]) -> bool {
+    let (Some((first, rest)), last) = (pieces.split_first(), pieces.last()) else { return false };
+    let Some(mut left) = text.strip_prefix(first.as_str()) else { return false };
+    let Some((_, between)) = rest.split_last() else { return left.is_empty() };
+    for piece in between {
+        let Some((_, after)) = left.split_once(piece.as_str()) else { return false };
+        left = after;
+    }
+    last.is_some_and(|last| left.ends_with(last.as_str()))
 }
 
 impl Comparison {
@@ -301,6 +413,43 @@ mod tests {
         for (pattern, record, taken) in cases {
             let filter = Filter::read(std::slice::from_ref(&pattern)).unwrap();
             assert_eq!(filter.takes(&record), taken, "{pattern} of {record}");
+        }
+    }
+
+    #[test]
+    fn a_bus_and_a_topic_have_operators_of_their_own() {
+        let a = |value: Value| json!({ "a": value });
+        let cases = [
+            (Dialect::Bus, json!([{ "wildcard": "dir/*.png" }]), "dir/x/y.png", true),
+            (Dialect::Bus, json!([{ "wildcard": "dir/*.png" }]), "dir/x.pngs", false),
+            (Dialect::Bus, json!([{ "wildcard": "*a*b*" }]), "xxaxxbxx", true),
+            (Dialect::Bus, json!([{ "wildcard": "*a*b*" }]), "ba", false),
+            (Dialect::Bus, json!([{ "wildcard": "ab*ba" }]), "aba", false),
+            (Dialect::Bus, json!([{ "wildcard": "plain" }]), "plain", true),
+            (Dialect::Bus, json!([{ "wildcard": "plain" }]), "plainer", false),
+            (Dialect::Bus, json!([{ "wildcard": r"a\*b" }]), "a*b", true),
+            (Dialect::Bus, json!([{ "wildcard": r"a\*b" }]), "axb", false),
+            (Dialect::Bus, json!([{ "anything-but": { "wildcard": "*/lib/*" } }]), "a/lib/b", false),
+            (Dialect::Bus, json!([{ "anything-but": { "wildcard": ["*/lib/*"] } }]), "a/bin/b", true),
+            (Dialect::Bus, json!([{ "cidr": "10.0.0.0/24" }]), "10.0.0.255", true),
+            (Dialect::Bus, json!([{ "cidr": "10.0.0.0/24" }]), "10.0.1.0", false),
+            (Dialect::Topic, json!([{ "cidr": "0.0.0.0/0" }]), "no address", false),
+            (Dialect::Topic, json!([{ "cidr": "2001:db8::/32" }]), "2001:db8:1::1", true),
+        ];
+        for (dialect, condition, value, taken) in cases {
+            let pattern = a(condition);
+            assert_eq!(Filter::of(&pattern, dialect).unwrap().takes(&a(json!(value))), taken, "{pattern} of {value}");
+        }
+        for (dialect, condition) in [
+            (Dialect::Topic, json!({ "wildcard": "*" })),
+            (Dialect::Mapping, json!({ "cidr": "10.0.0.0/24" })),
+            (Dialect::Bus, json!({ "wildcard": "a**b" })),
+            (Dialect::Bus, json!({ "wildcard": r"a\b" })),
+            (Dialect::Bus, json!({ "cidr": "10.0.0.0/33" })),
+            (Dialect::Bus, json!({ "cidr": "10.0.0.0" })),
+            (Dialect::Topic, json!({ "anything-but": { "wildcard": "*" } })),
+        ] {
+            assert!(Filter::of(&a(json!([condition.clone()])), dialect).is_err(), "{condition}");
         }
     }
 

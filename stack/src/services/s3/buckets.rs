@@ -1,0 +1,239 @@
+//! The buckets of one machine, and what happens when an object is stored or removed: it is reported
+//! first, then the receivers of the bucket's notifications are told.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use s3s::crypto::{Checksum, Md5};
+
+use super::content::{Content, Spool};
+use super::multipart::Uploads;
+use super::notification::{Happened, Happening, test_event};
+use super::object::{Object, ObjectHeaders};
+use crate::services::deliver::{Deliver, Delivery, Receives, Undelivered};
+use crate::services::wire::hexadecimal;
+use run_folder::sightings::{Seen, Sightings};
+use template::blueprint::{Bucket, Target};
+
+/// The subject of what a topic gets. Source: Amazon S3 user guide, "Walkthrough: Configuring a bucket
+/// for notifications (SNS topic or SQS queue)".
+const SUBJECT: &str = "Amazon S3 Notification";
+
+/// When an object is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// In any case.
+    Always,
+    /// If the key is new: `If-None-Match: *`.
+    New,
+    /// If the key has an object with this ETag: `If-Match`.
+    Is(String),
+}
+
+/// Why an object was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotStored {
+    /// The bucket does not exist.
+    NoSuchBucket,
+    /// The condition asks for an object that is not there.
+    NoSuchKey,
+    /// The condition does not hold.
+    Condition,
+}
+
+/// One bucket.
+pub struct Shelf {
+    declared: Bucket,
+    objects: Mutex<Contents>,
+}
+
+/// A bucket's objects, and the number of things that ever happened in it.
+#[derive(Default)]
+pub struct Contents {
+    /// The objects by their keys.
+    pub by_key: BTreeMap<String, Object>,
+    sequence: u64,
+}
+
+/// All buckets of one machine.
+pub struct Buckets {
+    /// The buckets by name.
+    pub(super) shelves: BTreeMap<String, Shelf>,
+    /// The uploads in parts.
+    pub(super) uploads: Uploads,
+    deliver: Deliver,
+    sightings: Sightings,
+    spool: Arc<Spool>,
+    /// When they were made.
+    pub(super) made: SystemTime,
+}
+
+impl Buckets {
+    /// The declared buckets, empty; large contents go to `spool`. The queues and topics that they
+    /// notify get the test event that S3 sends when a notification is configured.
+    pub fn new(buckets: &[Bucket], deliver: Deliver, spool: Arc<Spool>, sightings: Sightings) -> Arc<Self> {
+        let made = SystemTime::now();
+        let shelf = |bucket: &Bucket| (bucket.name.clone(), Shelf { declared: bucket.clone(), objects: Mutex::default() });
+        let shelves = buckets.iter().map(shelf).collect();
+        let all = Self { shelves, uploads: Uploads::default(), deliver, sightings, spool, made };
+        for bucket in buckets {
+            for notified in bucket.notifies.iter().filter(|it| !matches!(it.to, Target::Function(_))) {
+                all.notify(&notified.to, None, test_event(&bucket.name, made));
+            }
+        }
+        Arc::new(all)
+    }
+
+    /// A receiver that is gone or refuses loses the event, as at AWS.
+    fn notify(&self, to: &Target, key: Option<&str>, body: String) {
+        let delivery = Delivery { about: key.map(str::to_owned), subject: Some(SUBJECT.to_owned()), ..Delivery::of(body) };
+        let _ = self.deliver.deliver(to, &delivery);
+    }
+
+    /// Stores an object in process; `false` if the bucket does not exist.
+    pub fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> bool {
+        let etag = hexadecimal(Md5::checksum(&bytes).as_ref());
+        let object =
+            Object { content: Content::new(&self.spool, bytes), etag, modified: SystemTime::now(), described: ObjectHeaders::default() };
+        self.store(bucket, key, object, &Condition::Always, Happening::Put).is_ok()
+    }
+
+    /// Stores and reports: the sighting first, then the notifications.
+    pub(super) fn store(&self, bucket: &str, key: &str, object: Object, condition: &Condition, what: Happening) -> Result<(), NotStored> {
+        let shelf = self.shelves.get(bucket).ok_or(NotStored::NoSuchBucket)?;
+        let (size, etag) = (object.content.size() as u64, object.etag.clone());
+        let mut objects = shelf.objects();
+        match (condition, objects.by_key.get(key)) {
+            (Condition::Always, _) | (Condition::New, None) => {}
+            (Condition::Is(wanted), Some(found)) if found.etag == *wanted => {}
+            (Condition::Is(_), None) => return Err(NotStored::NoSuchKey),
+            (Condition::New | Condition::Is(_), Some(_)) => return Err(NotStored::Condition),
+        }
+        objects.sequence += 1;
+        let sequence = objects.sequence;
+        objects.by_key.insert(key.to_owned(), object.clone());
+        drop(objects);
+        self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size, etag });
+        self.tell(shelf, &Happened { what, bucket, key, object: Some(&object), sequence, at: object.modified });
+        Ok(())
+    }
+
+    fn tell(&self, shelf: &Shelf, happened: &Happened<'_>) {
+        for notified in shelf.declared.notifies.iter().filter(|it| happened.what.is_told(it, happened.key)) {
+            self.notify(&notified.to, Some(happened.key), happened.event());
+        }
+        if shelf.declared.to_event_bridge {
+            self.notify(&Target::Bus("default".to_owned()), Some(happened.key), happened.bus_event().to_string());
+        }
+    }
+
+    /// Changes what describes an object; `None` if it does not exist.
+    pub(super) fn change<T>(&self, bucket: &str, key: &str, act: impl FnOnce(&mut Object) -> T) -> Option<T> {
+        self.shelves.get(bucket)?.objects().by_key.get_mut(key).map(act)
+    }
+
+    /// An object.
+    pub fn get(&self, bucket: &str, key: &str) -> Option<Object> {
+        self.shelves.get(bucket)?.objects().by_key.get(key).cloned()
+    }
+
+    /// All objects of a bucket with their keys, in the keys' order.
+    pub fn list(&self, bucket: &str) -> Vec<(String, Object)> {
+        let Some(shelf) = self.shelves.get(bucket) else { return Vec::new() };
+        shelf.objects().by_key.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
+    }
+
+    /// The store of the contents.
+    pub fn spool(&self) -> &Arc<Spool> {
+        &self.spool
+    }
+
+    /// The buckets' names.
+    pub fn names(&self) -> Vec<String> {
+        self.shelves.keys().cloned().collect()
+    }
+
+    /// Whether the bucket exists.
+    pub fn has(&self, bucket: &str) -> bool {
+        self.shelves.contains_key(bucket)
+    }
+
+    /// Removes an object and reports it if it was there.
+    pub(super) fn delete(&self, bucket: &str, key: &str) {
+        let Some(shelf) = self.shelves.get(bucket) else { return };
+        let mut objects = shelf.objects();
+        if objects.by_key.remove(key).is_none() {
+            return;
+        }
+        objects.sequence += 1;
+        let sequence = objects.sequence;
+        drop(objects);
+        self.tell(shelf, &Happened { what: Happening::Delete, bucket, key, object: None, sequence, at: SystemTime::now() });
+    }
+}
+
+impl Receives for Buckets {
+    fn receive_delivery(&self, to: &Target, delivery: &Delivery) -> Result<(), Undelivered> {
+        let key = delivery.about.as_deref().ok_or_else(|| Undelivered::Refused("an object needs a key".to_owned()))?;
+        let stored = self.put(to.name(), key, Bytes::from(delivery.body.clone()));
+        if stored { Ok(()) } else { Err(Undelivered::Missing(to.clone())) }
+    }
+}
+
+impl Shelf {
+    /// Its objects.
+    pub(super) fn objects(&self) -> MutexGuard<'_, Contents> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::services::deliver::Kind;
+    use crate::services::sqs::Sqs;
+    use run_folder::compressed::Compressed;
+    use template::blueprint::{Notification, Queue};
+
+    #[tokio::test]
+    async fn storing_is_reported_before_the_queue_gets_the_event() {
+        let (sightings, mut seen) = Sightings::channel();
+        let queue = Queue { retention: Duration::from_secs(900), ..Queue::named("q") };
+        let sqs = Sqs::new(&[queue], Compressed::default(), sightings.clone(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let bucket = |name: &str, notifies: &[&str]| Bucket {
+            name: name.into(),
+            notifies: notifies.iter().map(|it| Notification::created(*it)).collect(),
+            ..Bucket::default()
+        };
+        let spool = Spool::within(&std::env::temp_dir()).unwrap();
+        let deliver = Deliver::default();
+        deliver.connect(Kind::Queues, &sqs);
+        let buckets = Buckets::new(&[bucket("incoming", &["q"]), bucket("quiet", &[])], deliver, spool, sightings);
+        let test: Value = serde_json::from_str(&sqs.receive("q", 1).remove(0).body).unwrap();
+        assert_eq!((&test["Event"], &test["Bucket"], &test["Service"]), (&json!("s3:TestEvent"), &json!("incoming"), &json!("Amazon S3")));
+
+        assert!(buckets.put("incoming", "a b/ü.eml", Bytes::from_static(b"hello")));
+        assert!(buckets.put("quiet", "k", Bytes::new()) && !buckets.put("nowhere", "k", Bytes::new()));
+        let event: Value = serde_json::from_str(&sqs.receive("q", 10).remove(0).body).unwrap();
+        let record = &event["Records"][0];
+        assert_eq!((&record["eventSource"], &record["eventName"]), (&json!("aws:s3"), &json!("ObjectCreated:Put")));
+        assert_eq!(record["s3"]["object"]["key"], "a+b/%C3%BC.eml");
+        assert_eq!((&record["s3"]["object"]["size"], &record["s3"]["bucket"]["arn"]), (&json!(5), &json!("arn:aws:s3:::incoming")));
+        assert_eq!(record["s3"]["object"]["eTag"], "5d41402abc4b2a76b9719d911017c592");
+        let told: Vec<_> = std::iter::from_fn(|| seen.try_recv().ok()).map(|sighting| sighting.seen).collect();
+        let stored = told.iter().position(|seen| matches!(seen, Seen::ObjectStored { key, size: 5, etag, .. } if key == "a b/ü.eml" && etag == "5d41402abc4b2a76b9719d911017c592"));
+        let queued = told.iter().position(|seen| matches!(seen, Seen::Queued { about: Some(key), .. } if key == "a b/ü.eml"));
+        assert!(stored.unwrap() < queued.unwrap(), "{told:?}");
+        assert!(matches!(&told[0], Seen::Queued { about: None, .. }), "the test event is about no object");
+        assert_eq!(buckets.list("incoming").len(), 1);
+        buckets.delete("incoming", "a b/ü.eml");
+        assert!(buckets.get("incoming", "a b/ü.eml").is_none());
+    }
+}
