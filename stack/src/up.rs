@@ -23,7 +23,7 @@ use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
 use template::apis::Api;
-use template::blueprint::{Code, Layer, Mapping, Source};
+use template::blueprint::{Code, DataStream, Layer, Mapping, Source};
 use template::{Template, TemplateError};
 
 /// The script that `AWS_LAMBDA_EXEC_WRAPPER` names, from brownout's layer.
@@ -130,6 +130,7 @@ impl Up {
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
         invoke.put(platform.door());
+        services.lambda.put(platform.lambda);
         if let Err(why) = make_ready(&mut platform, (&names, &deployment.warm), &services, &mappings, &sightings).await {
             platform.stop().await;
             return Err(why);
@@ -270,7 +271,7 @@ fn platform_settings(
     ledger: mpsc::UnboundedSender<Entry>,
 ) -> Result<platform::Settings, UpError> {
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
-    let concurrency = |name: &str| concurrency(&template.blueprint.mappings, name);
+    let concurrency = |name: &str| concurrency(&template.blueprint.mappings, &template.blueprint.data_streams, name);
     let urls = template.blueprint.functions.iter().filter_map(|function| Some((function.name.clone(), function.url.clone()?))).collect();
     let functions = template
         .blueprint
@@ -306,11 +307,13 @@ fn platform_settings(
 }
 
 /// The most environments of a function: as many as its mappings use at once, if it has mappings. A
-/// stream has one shard and uses one.
-fn concurrency(mappings: &[Mapping], function: &str) -> u32 {
-    let used = mappings.iter().filter(|mapping| mapping.function == function).map(|mapping| match mapping.source {
+/// table's stream has one shard.
+fn concurrency(mappings: &[Mapping], streams: &[DataStream], function: &str) -> u32 {
+    let shards = |name: &str| streams.iter().find(|stream| stream.name == name).map_or(1, |stream| stream.shards.max(1));
+    let used = mappings.iter().filter(|mapping| mapping.function == function).map(|mapping| match &mapping.source {
         Source::Queue { max_concurrency, .. } => max_concurrency.unwrap_or(CONCURRENCY),
-        Source::Stream { .. } | Source::DataStream { .. } => 1,
+        Source::Stream { records, .. } => records.parallel.max(1),
+        Source::DataStream { name, records } => shards(name).saturating_mul(records.parallel.max(1)),
     });
     used.reduce(u32::saturating_add).map_or(CONCURRENCY, |used| used.min(CONCURRENCY))
 }

@@ -170,9 +170,9 @@ async fn a_row_expires_by_itself_and_its_record_says_so() {
     assert_eq!(stage.dynamodb("PutItem", &row("soon", now + month / 300)).await.0, 200);
     assert_eq!(stage.dynamodb("PutItem", &row("late", now + 1000 * month)).await.0, 200);
     let stream = stage.services.tables.stream(TABLE).unwrap();
-    let third = stream.read(0, 1)[0].sequence + 2;
-    tokio::time::timeout(Duration::from_secs(60), stream.arrival(third)).await.unwrap();
-    let records = stream.read(0, 10);
+    let third = stream.shard().read(0, 1)[0].sequence + 2;
+    tokio::time::timeout(Duration::from_secs(60), stream.shard().arrival(third)).await.unwrap();
+    let records = stream.shard().read(0, 10);
     let removed: Vec<_> = records.iter().map(|record| &record.value).filter(|record| record["eventName"] == "REMOVE").collect();
     let [record] = removed[..] else { panic!("{removed:?}") };
     assert_eq!(record["dynamodb"]["Keys"], json!({"sub": {"S": "soon"}}));

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::cognito::Cognito;
 use super::described::Described;
 use super::events::{self, Events};
+use super::lambda::{self, Lambda};
 use super::neighbour::Striker;
 use super::page::{self, Window};
 use super::s3::{self, Objects};
@@ -35,6 +36,8 @@ pub struct Front {
     pub window: Window,
     /// S3, whose bodies are not collected here, behind its own faults.
     pub objects: Objects,
+    /// Lambda, whose bodies are not collected here, behind its own faults.
+    pub lambda: Lambda,
     /// Applies faults to them.
     pub striker: Arc<Striker>,
 }
@@ -48,6 +51,7 @@ enum Route<'a> {
         operation: Option<&'a str>,
     },
     Objects,
+    Lambda(&'static str),
     Control,
     Window,
     Nowhere,
@@ -92,6 +96,9 @@ impl Front {
         if matches!(route, Route::Objects) {
             return self.objects.answer(Request::from_parts(parts, Body::from(body)), &id).await;
         }
+        if let Route::Lambda(operation) = route {
+            return self.lambda.answer(operation, Request::from_parts(parts, Body::from(body)), &id).await;
+        }
         let largest = if let Route::Service { service, .. } = route { service.largest_request() } else { LARGEST_REQUEST };
         let Ok(body) = Limited::new(body, largest).collect().await else {
             return response(Answer::error(JSON_1_0, 413, "RequestEntityTooLargeException", "the request is too large"), &id);
@@ -114,7 +121,7 @@ impl Front {
             Route::Control if parts.uri.path() == events::FIRE => self.events.control(&call(String::new())),
             Route::Control => self.controls.control(&call(parts.uri.path().to_owned())).await,
             Route::Window => self.window.answer(parts.uri.path()),
-            Route::Objects | Route::Nowhere => {
+            Route::Objects | Route::Lambda(_) | Route::Nowhere => {
                 Answer::error(REST_JSON, 404, "UnknownOperationException", "no service of this machine has such an operation")
             }
         };
@@ -134,6 +141,9 @@ impl Front {
         let signed = signed_for(uri, headers);
         if signed == Some(s3::DESCRIBED.name) {
             return Route::Objects;
+        }
+        if let Some(operation) = lambda::operation(method, uri) {
+            return Route::Lambda(operation);
         }
         if let Some(service) = signed.and_then(|name| self.services.iter().find(|service| service.described().takes_forms_for(name))) {
             return Route::Service { service, operation: None };

@@ -10,16 +10,25 @@ pub mod deliver;
 pub mod described;
 pub mod dynamodb;
 pub mod events;
+pub mod dynamodbstreams;
 pub mod front;
 pub mod iot;
+pub mod kinesis;
+pub mod kms;
+pub mod lambda;
+pub mod logs;
 pub mod neighbour;
 pub mod page;
 pub mod redis;
 pub mod s3;
+pub mod secrets;
 pub mod ses;
+pub(crate) mod shard;
 pub mod sns;
 pub mod sqs;
+pub mod ssm;
 pub mod stepfunctions;
+pub mod sts;
 pub mod verifiedpermissions;
 pub mod wire;
 
@@ -40,21 +49,29 @@ use self::deliver::{Deliver, Kind};
 use self::described::Described;
 use self::dynamodb::DynamoDb;
 use self::events::Events;
+use self::dynamodbstreams::Streams;
 use self::front::Front;
 use self::iot::IotData;
 use self::iot::broker::Broker;
 use self::iot::secured::{HOST, Secured};
 use self::iot::sessions::Sessions;
 use self::iot::shadows::Shadows;
+use self::kinesis::Kinesis;
+use self::kms::Kms;
+use self::lambda::Lambda;
+use self::logs::Logs;
 use self::neighbour::Striker;
 use self::page::Window;
 use self::redis::Redis;
 use self::s3::{Buckets, Objects, Spool};
+use self::secrets::Secrets;
 use self::ses::smtp::Smtp;
 use self::ses::{Incoming, Mailbox, Rules, Ses};
 use self::sns::Sns;
 use self::sqs::Sqs;
+use self::ssm::Parameters;
 use self::stepfunctions::StepFunctions;
+use self::sts::Sts;
 use self::verifiedpermissions::VerifiedPermissions;
 use crate::invoke::LateInvoke;
 use crate::plan_watch::PlanWatch;
@@ -63,7 +80,7 @@ use run_folder::addresses::Pool;
 use template::blueprint::{Blueprint, Receipt};
 
 /// All services, those that functions call first.
-pub const SERVICES: [&Described; 12] = [
+pub const SERVICES: [&Described; 20] = [
     &dynamodb::DESCRIBED,
     &verifiedpermissions::DESCRIBED,
     &iot::DESCRIBED,
@@ -75,6 +92,14 @@ pub const SERVICES: [&Described; 12] = [
     &stepfunctions::DESCRIBED,
     &redis::DESCRIBED,
     &sqs::DESCRIBED,
+    &dynamodbstreams::DESCRIBED,
+    &kinesis::DESCRIBED,
+    &lambda::DESCRIBED,
+    &ssm::DESCRIBED,
+    &secrets::DESCRIBED,
+    &kms::DESCRIBED,
+    &sts::DESCRIBED,
+    &logs::DESCRIBED,
     &cloudwatch::DESCRIBED,
 ];
 
@@ -121,6 +146,10 @@ pub struct Services {
     pub pools: Vec<Pool>,
     /// The tables and their streams.
     pub tables: Arc<DynamoDb>,
+    /// The data streams.
+    pub kinesis: Arc<Kinesis>,
+    /// Where calls of Lambda's Invoke API go, to be set.
+    pub lambda: lambda::Address,
     /// The user pools themselves.
     pub cognito: Arc<Cognito>,
     /// The queues.
@@ -174,6 +203,7 @@ impl Services {
             events: Arc::clone(&self.events),
             window,
             objects,
+            lambda: Lambda::new(self.lambda.clone(), Arc::clone(striker)),
             striker: Arc::clone(striker),
         }
     }
@@ -196,8 +226,11 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let (http, mqtt, mqtt_is_secured) = (listener.local_addr()?, broker.local_addr()?, secured.is_some());
     let stores: Vec<_> = blueprint.policy_stores.iter().map(|id| (id.as_str(), seed.policies.remove(id).unwrap_or_default())).collect();
     let decisions = VerifiedPermissions::new(&stores).map_err(io::Error::other)?;
-    let tables = Arc::new(DynamoDb::start(&blueprint.tables, &seed.rows, compressed, sightings.clone()).await?);
+    let tables = Arc::new(DynamoDb::start(&blueprint.tables, &seed.rows, compressed, sightings.clone())?);
     let cognito = Arc::new(Cognito::start(&blueprint.pools, &seed.users, &invoke, &sightings, http).await?);
+    let kinesis = Kinesis::new(&blueprint.data_streams);
+    let others = others(&blueprint, &kinesis)?;
+    let lambda = lambda::Address::default();
     let sessions = Arc::new(Sessions::default());
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
     let mailbox = Arc::new(Mailbox::default());
@@ -224,6 +257,8 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         mailbox,
         pools,
         tables,
+        kinesis,
+        lambda,
         cognito,
         sqs,
         sns,
@@ -235,7 +270,10 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         tasks,
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
-    let front = services.front(vec![Arc::new(decisions), Arc::new(IotData::new(Arc::clone(&shadows))), Arc::new(sending)], &striker);
+    let mut apart: Vec<Arc<dyn wire::Service>> = vec![Arc::new(decisions), Arc::new(IotData::new(Arc::clone(&shadows))), Arc::new(sending)];
+    apart.push(Arc::new(Streams(Arc::clone(&services.tables))));
+    apart.extend(others);
+    let front = services.front(apart, &striker);
     services.tasks.spawn(Arc::new(front).serve(listener));
     if cache {
         services.redis = Some(start_cache(striker, sightings.clone(), &mut services.tasks).await?);
@@ -247,6 +285,19 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     services.tasks.spawn(Arc::clone(&services.alarms).watch());
     services.tasks.spawn(Arc::clone(&services.events).keep_time());
     Ok(services)
+}
+
+/// The services that know none of the others.
+fn others(blueprint: &Blueprint, kinesis: &Arc<Kinesis>) -> io::Result<Vec<Arc<dyn wire::Service>>> {
+    let functions = blueprint.functions.iter().map(|function| function.name.clone());
+    Ok(vec![
+        Arc::clone(kinesis) as Arc<dyn wire::Service>,
+        Arc::new(Parameters::new(&blueprint.parameters)),
+        Arc::new(Secrets::new(&blueprint.secrets).map_err(io::Error::other)?),
+        Arc::new(Kms::new(&blueprint.encryption_keys)?),
+        Arc::new(Sts),
+        Arc::new(Logs::new(&blueprint.log_groups, functions)),
+    ])
 }
 
 /// Starts the cache and returns its address.

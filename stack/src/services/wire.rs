@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 use quick_xml::escape::escape;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::described::Described;
@@ -67,7 +68,7 @@ pub struct Answer {
 
 /// The content type of the JSON protocol 1.0: DynamoDB, Verified Permissions, SQS, CloudWatch and Step Functions.
 pub const JSON_1_0: &str = "application/x-amz-json-1.0";
-/// The content type of the JSON protocol 1.1: Cognito.
+/// The content type of the JSON protocol 1.1: Cognito, Kinesis, parameters, secrets, keys and logs.
 pub const JSON_1_1: &str = "application/x-amz-json-1.1";
 /// The content type of REST services: IoT data.
 pub const REST_JSON: &str = "application/json";
@@ -90,6 +91,42 @@ impl Answer {
         };
         Self { status, content_type, error_type: Some(error_type.to_owned()), body: body.into() }
     }
+}
+
+/// Why a call is refused: the exception, and its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub &'static str, pub String);
+
+impl Refused {
+    /// An exception.
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self(kind, message.into())
+    }
+}
+
+/// The answer of a JSON protocol to a call whose body `act` reads.
+pub fn json_answer(content_type: &'static str, call: &Call, act: impl FnOnce(&Value) -> Result<Value, Refused>) -> Answer {
+    let body: Value = if call.body.is_empty() { json!({}) } else { serde_json::from_slice(&call.body).unwrap_or_default() };
+    if !body.is_object() {
+        return Answer::error(content_type, 400, "SerializationException", "the body is no JSON object");
+    }
+    match act(&body) {
+        Ok(answer) => Answer::ok(content_type, &answer),
+        Err(Refused(kind, message)) => Answer::error(content_type, 400, kind, &message),
+    }
+}
+
+/// The refusal of an operation that a service does not have on this machine.
+pub fn no_such_operation(operation: &str) -> Refused {
+    Refused("UnknownOperationException", format!("this machine has no `{operation}`"))
+}
+
+/// A part of a request in its form.
+///
+/// # Errors
+/// If it does not have the form.
+pub fn parsed<T: DeserializeOwned>(body: &Value) -> Result<T, Refused> {
+    T::deserialize(body).map_err(|why| Refused("SerializationException", why.to_string()))
 }
 
 fn query_failure(status: u16, code: &str, message: &str) -> String {

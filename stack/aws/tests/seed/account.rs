@@ -171,7 +171,7 @@ impl Account {
 
     /// All that a seed could change, as it is now.
     pub async fn state(&self) -> State {
-        let mut rows: Vec<_> = self.local.tables.rows(TABLE, 1_000).await.iter().map(ToString::to_string).collect();
+        let mut rows: Vec<_> = self.local.tables.rows(TABLE, 1_000).iter().map(ToString::to_string).collect();
         rows.sort();
         let mut groups = Vec::new();
         for name in ["Doctor", "Nurse"] {

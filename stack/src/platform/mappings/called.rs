@@ -39,8 +39,7 @@ pub(super) enum Call {
 impl Called {
     /// Invokes the function with these records, each as JSON, under a new trace.
     pub(super) async fn call<'a>(&self, records: impl Iterator<Item = &'a str>) -> Call {
-        let event = format!(r#"{{"Records":[{}]}}"#, records.collect::<Vec<_>>().join(","));
-        match self.door.invoke(&self.name, Bytes::from(event), None).await {
+        match self.door.invoke(&self.name, Bytes::from(event(records)), None).await {
             Ok(invoked) => Call::Ran(invoked),
             Err(InvokeError::Throttled) => Call::Throttled,
             // A single record that is too large for any event: treated as a record that the
@@ -49,6 +48,11 @@ impl Called {
             Err(InvokeError::Unknown(_) | InvokeError::Stopped) => Call::Stopped,
         }
     }
+}
+
+/// The event of these records, each as JSON.
+pub(super) fn event<'a>(records: impl Iterator<Item = &'a str>) -> String {
+    format!(r#"{{"Records":[{}]}}"#, records.collect::<Vec<_>>().join(","))
 }
 
 /// The room that is left in one event.

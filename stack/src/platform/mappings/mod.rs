@@ -24,8 +24,8 @@ use super::names;
 use crate::{Sightings, pattern as filter};
 use called::Called;
 use filter::Filter;
-pub use polled::{Message, Queue, Record, Sources, Stream};
-use template::blueprint::{Mapping, Source};
+pub use polled::{Message, Origin, Queue, Receiver, Record, Sources, Stream};
+use template::blueprint::{Beginning, Mapping, RecordLimits, Source};
 
 /// All mappings that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ impl Mappings {
         let (mut ready, mut complaints) = (Vec::new(), Vec::new());
         for mapping in declared {
             match prepare(mapping, sources, functions, sightings) {
-                Ok(poller) => ready.push(poller),
+                Ok(pollers) => ready.extend(pollers),
                 Err(what) => complaints.push(Complaint::new(format!("mapping of {}", mapping.function), what)),
             }
         }
@@ -89,7 +89,7 @@ impl Mappings {
     }
 }
 
-fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>, sightings: &Sightings) -> Result<Poller, String> {
+fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>, sightings: &Sightings) -> Result<Vec<Poller>, String> {
     let at_once = functions.at_once(&mapping.function).ok_or("found no such function, it is not deployed here")?;
     let function = Called {
         name: mapping.function.clone(),
@@ -98,32 +98,65 @@ fn prepare(mapping: &Mapping, sources: &dyn Sources, functions: &Arc<Functions>,
         door: functions.door(Waits::Caller),
     };
     let filter = Filter::read(&mapping.filters)?;
-    let queue = |name: &str| sources.queue(name).ok_or_else(|| format!("found no queue `{name}`"));
     let batch = usize::try_from(mapping.batch.max(1)).unwrap_or(usize::MAX);
     match &mapping.source {
-        Source::Queue { name, max_concurrency } => Ok(Poller::Queue(queue::Poller {
+        Source::Queue { name, max_concurrency } => Ok(vec![Poller::Queue(queue::Poller {
             arn: format!("arn:aws:sqs:{}:{}:{name}", functions.region(), names::ACCOUNT),
-            queue: queue(name)?,
+            queue: sources.queue(name).ok_or_else(|| format!("found no queue `{name}`"))?,
             function,
             filter,
             batch,
             window: mapping.window,
             partial: mapping.partial,
             at_once: max_concurrency.map_or(at_once, |most| usize::try_from(most.max(1)).unwrap_or(usize::MAX)),
-        })),
-        Source::DataStream { name, .. } => Err(format!("found no data stream `{name}`")),
-        Source::Stream { table, records } => Ok(Poller::Stream(stream::Poller {
-            stream: sources.stream(table).ok_or_else(|| format!("found no table `{table}` with a stream"))?,
-            table: table.clone(),
-            function,
-            filter,
-            batch,
+        })]),
+        Source::DataStream { name, records } => {
+            let shards = sources.data_stream(name);
+            if shards.is_empty() {
+                return Err(format!("found no data stream `{name}`"));
+            }
+            lanes(mapping, records, &shards, (&function, &filter), sources, sightings)
+        }
+        Source::Stream { table, records } => {
+            let stream = sources.stream(table).ok_or_else(|| format!("found no table `{table}` with a stream"))?;
+            lanes(mapping, records, &[stream], (&function, &filter), sources, sightings)
+        }
+    }
+}
+
+/// A poller for each lane of each shard.
+fn lanes(
+    mapping: &Mapping,
+    records: &RecordLimits,
+    shards: &[Arc<dyn Stream>],
+    (function, filter): (&Called, &Filter),
+    sources: &dyn Sources,
+    sightings: &Sightings,
+) -> Result<Vec<Poller>, String> {
+    let on_failure = records.on_failure.as_ref().map(|to| {
+        let receiver = sources.receiver(to).ok_or_else(|| format!("found no queue, topic or bucket `{}`", to.name()))?;
+        Ok::<_, String>((to.name().to_owned(), receiver))
+    });
+    let (on_failure, id) = (on_failure.transpose()?, names::uuid());
+    let of = u64::from(records.parallel.max(1));
+    let each = shards.iter().flat_map(|shard| (0..of).map(move |number| (shard, stream::Lane { number, of })));
+    let poller = |(shard, lane): (&Arc<dyn Stream>, stream::Lane)| {
+        Poller::Stream(stream::Poller {
+            stream: Arc::clone(shard),
+            beginning: if records.beginning == Beginning::Latest { shard.next() } else { 0 },
+            lane,
+            function: function.clone(),
+            filter: filter.clone(),
+            batch: usize::try_from(mapping.batch.max(1)).unwrap_or(usize::MAX),
             window: mapping.window,
             partial: mapping.partial,
             bisect: records.bisect,
             retries: records.retries,
-            on_failure: records.on_failure.as_ref().map(|to| Ok::<_, String>((to.name().to_owned(), queue(to.name())?))).transpose()?,
+            oldest: records.oldest,
+            on_failure: on_failure.clone(),
+            mapping: id.clone(),
             sightings: sightings.clone(),
-        })),
-    }
+        })
+    };
+    Ok(each.map(poller).collect())
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use template::blueprint::Target;
 use tokio::sync::watch;
 
 /// A message received from a queue.
@@ -44,27 +45,64 @@ pub trait Queue: Send + Sync {
 /// A record of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Its place in the stream.
+    /// Its place in the shard.
     pub sequence: u64,
+    /// Its `SequenceNumber`, by which a function reports it.
+    pub id: String,
+    /// What it is about: records of one key keep their order.
+    pub key: String,
+    /// When it was written.
+    pub written: SystemTime,
     /// As the function gets it.
     pub value: Value,
+    /// As filters see it, if that differs.
+    pub filtered: Option<Value>,
 }
 
-/// A stream of one shard.
+/// Which shard records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Whether it is a table's stream; else it is a data stream of Kinesis.
+    pub of_table: bool,
+    /// The name of the table or of the data stream.
+    pub name: String,
+    /// The stream's ARN.
+    pub arn: String,
+    /// The shard's id.
+    pub shard: String,
+}
+
+/// A shard of a stream.
 #[async_trait]
 pub trait Stream: Send + Sync {
+    /// Which one it is.
+    fn origin(&self) -> Origin;
+    /// The place of the next record to come.
+    fn next(&self) -> u64;
     /// At most `most` of the records from `from` on, oldest first.
     fn read(&self, from: u64, most: usize) -> Vec<Record>;
     /// Returns once there is a record from `from` on.
     async fn arrival(&self, from: u64);
 }
 
-/// Finds queues and streams.
+/// Gets what was given up.
+pub trait Receiver: Send + Sync {
+    /// Takes a notice; for a bucket, to be stored under `key`. Returns the id of a queue's message.
+    fn take(&self, key: &str, notice: String) -> Option<String>;
+    /// Whether it also gets the records.
+    fn takes_records(&self) -> bool;
+}
+
+/// Finds queues and streams, and what gets notices.
 pub trait Sources {
     /// The queue of this name.
     fn queue(&self, name: &str) -> Option<Arc<dyn Queue>>;
     /// The stream of the table of this name.
     fn stream(&self, table: &str) -> Option<Arc<dyn Stream>>;
+    /// The shards of the data stream of this name; none if it does not exist.
+    fn data_stream(&self, name: &str) -> Vec<Arc<dyn Stream>>;
+    /// What gets notices about records that were given up.
+    fn receiver(&self, target: &Target) -> Option<Arc<dyn Receiver>>;
 }
 
 /// Returns once the mappings must stop.

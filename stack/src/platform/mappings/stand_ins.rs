@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::called::Called;
-use super::polled::{Message, Queue, Record, Stream};
+use super::polled::{Message, Origin, Queue, Receiver, Record, Stream};
 use crate::invoke::Invoke;
 use crate::platform::{InvokeError, Invoked};
 
@@ -121,6 +121,18 @@ pub struct FakeStream {
     records: AtomicU64,
     waited_for: AtomicU64,
     came: Notify,
+    /// When its records were written; `None` for now.
+    pub written: Option<SystemTime>,
+}
+
+impl Receiver for FakeQueue {
+    fn take(&self, _key: &str, notice: String) -> Option<String> {
+        self.send(notice)
+    }
+
+    fn takes_records(&self) -> bool {
+        true
+    }
 }
 
 impl FakeStream {
@@ -141,14 +153,31 @@ impl FakeStream {
 
 #[async_trait]
 impl Stream for FakeStream {
+    fn origin(&self) -> Origin {
+        Origin { of_table: true, name: "T".into(), arn: "arn:stream".into(), shard: "shardId-0".into() }
+    }
+
+    fn next(&self) -> u64 {
+        100 + self.records.load(Ordering::SeqCst)
+    }
+
     fn read(&self, from: u64, most: usize) -> Vec<Record> {
         // Sequence numbers begin somewhere.
         let records = (100..100 + self.records.load(Ordering::SeqCst)).filter(|sequence| *sequence >= from).take(most);
-        let record = |sequence: u64| {
+        let value = |sequence: u64| {
             let keys = json!({ "sub": { "S": (sequence - 100).to_string() } });
             json!({ "eventName": "REMOVE", "dynamodb": { "Keys": keys, "SequenceNumber": format!("{sequence:021}") }, "eventSourceARN": "arn:stream" })
         };
-        records.map(|sequence| Record { sequence, value: record(sequence) }).collect()
+        let record = |sequence: u64| Record {
+            sequence,
+            id: format!("{sequence:021}"),
+            // Each key has two records.
+            key: ((sequence - 100) / 2).to_string(),
+            written: self.written.unwrap_or_else(SystemTime::now),
+            value: value(sequence),
+            filtered: None,
+        };
+        records.map(record).collect()
     }
 
     async fn arrival(&self, from: u64) {

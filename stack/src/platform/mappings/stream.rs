@@ -1,29 +1,33 @@
 //! A stream that invokes a function: its records in order, one batch at a time. A batch that fails
 //! blocks what is behind it until it succeeds or is given up; nothing is skipped silently.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::backoff;
 use super::batch_answer::Processed;
-use super::called::{Call, Called, Room};
+use super::called::{self, Call, Called, Room};
 use super::filter::Filter;
-use super::given_up::{self, Failure};
-use super::polled::{Queue, Record, Stream, asked};
+use super::given_up::{self, Condition, Failure, Notice};
+use super::polled::{Receiver, Record, Stream, asked};
 use crate::{Seen, Sightings};
 
-/// Polls the one shard of a stream for one function.
+/// Polls a shard of a stream, or a lane of it, for one function.
 pub(super) struct Poller {
     /// The function.
     pub function: Called,
-    /// The stream.
+    /// The shard.
     pub stream: Arc<dyn Stream>,
-    /// The table of the stream.
-    pub table: String,
+    /// Where in it reading begins.
+    pub beginning: u64,
+    /// Which of its records are this poller's.
+    pub lane: Lane,
     /// Which records the function gets; the others are skipped.
     pub filter: Filter,
     /// The most records of an event.
@@ -36,10 +40,32 @@ pub(super) struct Poller {
     pub bisect: bool,
     /// How often a batch is retried; `None` retries without limit.
     pub retries: Option<u32>,
-    /// The queue that gets the notices about records that were given up, with its name.
-    pub on_failure: Option<(String, Arc<dyn Queue>)>,
+    /// The age at which a record is given up; `None` for never.
+    pub oldest: Option<Duration>,
+    /// What gets the notices about records that were given up, with its name.
+    pub on_failure: Option<(String, Arc<dyn Receiver>)>,
+    /// The mapping's id.
+    pub mapping: String,
     /// Where those are reported too.
     pub sightings: Sightings,
+}
+
+/// A part of a shard's records that is read on its own, by `ParallelizationFactor`: all records of
+/// a key are in one lane, so that they keep their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lane {
+    /// From 0.
+    pub number: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+impl Lane {
+    fn has(self, key: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        hasher.finish() % self.of.max(1) == self.number
+    }
 }
 
 /// A record, and the text that the function gets.
@@ -55,6 +81,8 @@ struct Piece {
     failures: u32,
     /// How often in a row it could not be invoked.
     throttled: u32,
+    /// Its last failure.
+    last: Option<Failure>,
 }
 
 /// The result of trying a piece.
@@ -71,7 +99,7 @@ impl Poller {
     /// Polls until it must stop; a batch under way is then finished or failed, and no other is
     /// started.
     pub(super) async fn poll(self, mut stop: watch::Receiver<bool>) {
-        let mut from = 0;
+        let mut from = self.beginning;
         loop {
             let batch = tokio::select! {
                 biased;
@@ -92,7 +120,7 @@ impl Poller {
             let caught_up = records.is_empty();
             for record in records {
                 let next = record.sequence + 1;
-                if self.filter.takes(&record.value) {
+                if self.lane.has(&record.key) && self.filter.takes(record.filtered.as_ref().unwrap_or(&record.value)) {
                     let text = record.value.to_string();
                     if !room.take(&text) {
                         return batch;
@@ -118,12 +146,13 @@ impl Poller {
         // A stack: the next piece is the last one.
         let mut pieces = vec![Piece::of(batch)];
         while let Some(piece) = pieces.pop() {
+            let Some(piece) = self.young(piece) else { continue };
             let wait = match self.attempt(&piece).await {
                 Outcome::Done => continue,
                 Outcome::Stopped => return ControlFlow::Break(()),
                 Outcome::Throttled => piece.throttled(&mut pieces),
                 Outcome::DoneUntil(at) => piece.from(at, &mut pieces),
-                Outcome::Failed(failure) => self.failed(piece, &failure, &mut pieces),
+                Outcome::Failed(failure) => self.failed(piece, failure, &mut pieces),
             };
             tokio::select! {
                 biased;
@@ -147,7 +176,7 @@ impl Poller {
         if !self.partial {
             return Outcome::Done;
         }
-        let ids: Vec<_> = piece.records.iter().map(|taken| taken.sequence_number()).collect();
+        let ids: Vec<_> = piece.records.iter().map(|taken| taken.record.id.as_str()).collect();
         match Processed::read(&invoked.payload, &ids) {
             Processed::All => Outcome::Done,
             Processed::Nothing => Outcome::Failed(failure),
@@ -162,8 +191,9 @@ impl Poller {
 
     /// A piece failed as a whole: it is halved if that is configured and possible, which is not a
     /// retry; else it is retried or given up.
-    fn failed(&self, mut piece: Piece, failure: &Failure, pieces: &mut Vec<Piece>) -> Duration {
+    fn failed(&self, mut piece: Piece, failure: Failure, pieces: &mut Vec<Piece>) -> Duration {
         piece.failures += 1;
+        piece.last = Some(failure);
         if self.bisect && piece.records.len() > 1 {
             let second = piece.records.split_off(piece.records.len() / 2);
             pieces.push(Piece::of(second));
@@ -171,7 +201,7 @@ impl Poller {
             return backoff::after(1);
         }
         if self.retries.is_some_and(|most| piece.failures > most) {
-            self.give_up(piece, failure);
+            self.give_up(&piece, Condition::Retries);
             return Duration::ZERO;
         }
         let wait = backoff::after(piece.failures);
@@ -179,31 +209,44 @@ impl Poller {
         wait
     }
 
-    fn give_up(&self, piece: Piece, failure: &Failure) {
-        let records: Vec<_> = piece.records.into_iter().map(|taken| taken.record).collect();
-        let told = self.on_failure.as_ref().map(|(name, queue)| {
-            let notice = given_up::notice(&self.function.arn, failure, &records, piece.failures);
-            (name.clone(), queue.send(notice))
+    /// The rest of a piece once the records that are too old are given up.
+    fn young(&self, mut piece: Piece) -> Option<Piece> {
+        let Some(oldest) = self.oldest else { return Some(piece) };
+        let old = |taken: &Taken| taken.record.written.elapsed().is_ok_and(|age| age >= oldest);
+        let young = piece.records.iter().position(|taken| !old(taken)).unwrap_or(piece.records.len());
+        let rest = piece.records.split_off(young);
+        if !piece.records.is_empty() {
+            self.give_up(&piece, Condition::Age);
+        }
+        piece.records = rest;
+        (!piece.records.is_empty()).then_some(piece)
+    }
+
+    fn give_up(&self, piece: &Piece, condition: Condition) {
+        let records: Vec<_> = piece.records.iter().map(|taken| taken.record.clone()).collect();
+        let origin = self.stream.origin();
+        let told = self.on_failure.as_ref().map(|(name, receiver)| {
+            let notice = Notice {
+                function: &self.function.arn,
+                origin: &origin,
+                condition,
+                failure: piece.last.as_ref(),
+                records: &records,
+                invocations: piece.failures,
+            };
+            let payload = receiver.takes_records().then(|| called::event(piece.records.iter().map(|taken| taken.text.as_str())));
+            let key = given_up::key(&self.mapping, &origin.shard, SystemTime::now());
+            (name.clone(), receiver.take(&key, notice.text(payload)))
         });
         let (to, message) = told.unzip();
-        self.sightings.tell(Seen::StreamGivenUp {
-            table: self.table.clone(),
-            keys: given_up::keys(&records),
-            to,
-            message: message.flatten(),
-        });
-    }
-}
-
-impl Taken {
-    fn sequence_number(&self) -> &str {
-        self.record.value.pointer("/dynamodb/SequenceNumber").and_then(serde_json::Value::as_str).unwrap_or_default()
+        let keys = given_up::keys(&records);
+        self.sightings.tell(Seen::StreamGivenUp { table: origin.name, keys, to, message: message.flatten() });
     }
 }
 
 impl Piece {
     fn of(records: Vec<Taken>) -> Self {
-        Self { records, failures: 0, throttled: 0 }
+        Self { records, failures: 0, throttled: 0, last: None }
     }
 
     /// It did not reach the function. That does not count as a retry; it is tried again.
@@ -225,6 +268,7 @@ impl Piece {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::polled::Queue as _;
     use super::super::stand_ins::{Door, FakeQueue, FakeStream, Polling, called, failed, said, until};
     use super::*;
     use crate::platform::{InvokeError, Invoked};
@@ -233,14 +277,17 @@ mod tests {
         Poller {
             function: called(door),
             stream: Arc::clone(stream) as Arc<dyn Stream>,
-            table: "T".into(),
+            beginning: 0,
+            lane: Lane { number: 0, of: 1 },
             filter: Filter::read(&[]).unwrap(),
             batch: 4,
             window: Duration::ZERO,
             partial: false,
             bisect: false,
             retries: None,
+            oldest: None,
             on_failure: None,
+            mapping: "m".into(),
             sightings: Sightings::nowhere(),
         }
     }
@@ -316,7 +363,7 @@ mod tests {
     async fn bisecting_finds_the_one_bad_record_and_the_rest_is_processed() {
         let (stream, queue, door) = (FakeStream::of(5), FakeQueue::with(&[]), cannot(2, |_, _| failed()));
         let (sightings, mut seen) = Sightings::channel();
-        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Queue>));
+        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Receiver>));
         let polling = start(Poller { bisect: true, retries: Some(1), on_failure, sightings, ..poller(&stream, &door) });
         until("all calls", || door.answered() == 7).await;
         polling.stop().await;
@@ -332,7 +379,7 @@ mod tests {
     async fn a_partial_answer_moves_on_to_the_record_that_failed() {
         let door = cannot(2, names_it);
         let (stream, queue) = (FakeStream::of(4), FakeQueue::with(&[]));
-        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Queue>));
+        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Receiver>));
         let polling = start(Poller { partial: true, retries: Some(1), on_failure, ..poller(&stream, &door) });
         until("all calls", || door.answered() == 3).await;
         until("the notice", || queue.len() == 1).await;
@@ -379,5 +426,61 @@ mod tests {
         let polling = start(poller(&stream, &door));
         until("a failure", || door.answered() >= 1).await;
         polling.stop().await;
+    }
+    #[tokio::test]
+    async fn reading_begins_where_it_is_told_to() {
+        let (stream, door) = (FakeStream::of(3), Door::new(|_| said("{}")));
+        let polling = start(Poller { beginning: stream.next(), ..poller(&stream, &door) });
+        until("it waits", || stream.waited_for(3)).await;
+        stream.write();
+        until("a call", || door.answered() == 1).await;
+        polling.stop().await;
+        assert_eq!(batches(&door), [[3]]);
+    }
+
+    #[tokio::test]
+    async fn lanes_share_the_records_by_their_keys_and_one_that_fails_blocks_no_other() {
+        let (stream, mut lanes) = (FakeStream::of(40), Vec::new());
+        for number in 0..4 {
+            let door = if number == 0 { Door::new(|_| failed()) } else { Door::new(|_| said("{}")) };
+            let polling = start(Poller { batch: 100, lane: Lane { number, of: 4 }, ..poller(&stream, &door) });
+            lanes.push((polling, door));
+        }
+        until("a call of each", || lanes.iter().all(|(_, door)| door.answered() > 0)).await;
+        let mut all = Vec::new();
+        for (polling, door) in lanes {
+            polling.stop().await;
+            let records = batches(&door).remove(0);
+            assert!(records.chunks(2).all(|pair| matches!(pair, [a, b] if a / 2 == b / 2 && a < b)), "{records:?}");
+            all.extend(records);
+        }
+        all.sort_unstable();
+        assert_eq!(all, (0..40).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn records_that_are_too_old_are_given_up_untried_and_the_rest_once_it_is() {
+        let stream = Arc::new(FakeStream { written: Some(SystemTime::UNIX_EPOCH), ..FakeStream::default() });
+        stream.write();
+        let (queue, door) = (FakeQueue::with(&[]), Door::new(|_| failed()));
+        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Receiver>));
+        let polling = start(Poller { oldest: Some(Duration::from_secs(60)), on_failure, ..poller(&stream, &door) });
+        until("the notice", || queue.len() == 1).await;
+        polling.stop().await;
+        assert_eq!(door.answered(), 0);
+        let told: Value = serde_json::from_str(&queue.receive(1)[0].body).unwrap();
+        assert_eq!(told["requestContext"]["condition"], "RecordAgeExceeded");
+        let payload: Value = serde_json::from_str(told["payload"].as_str().unwrap()).unwrap();
+        assert_eq!(numbers(&payload), [0]);
+
+        let stream = Arc::new(FakeStream { written: Some(SystemTime::now()), ..FakeStream::default() });
+        stream.write();
+        let (queue, door) = (FakeQueue::with(&[]), Door::new(|_| failed()));
+        let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Receiver>));
+        let polling = start(Poller { oldest: Some(Duration::from_millis(500)), on_failure, ..poller(&stream, &door) });
+        until("the notice", || queue.len() == 1).await;
+        polling.stop().await;
+        let told: Value = serde_json::from_str(&queue.receive(1)[0].body).unwrap();
+        assert_eq!(told["requestContext"]["approximateInvokeCount"], door.answered());
     }
 }

@@ -1,8 +1,10 @@
 //! CloudWatch's alarms on queues: samples as often as CloudWatch does, in compressed time, and
-//! reports every change of state. Over HTTP it serves only `DescribeAlarms`, in JSON 1.0, which
-//! botocore 1.44 speaks. aws-sdk-cloudwatch 1.140 speaks RPC v2 CBOR, which this does not.
+//! reports every change of state; and metrics that functions put. Over HTTP it serves only
+//! `DescribeAlarms` and `PutMetricData`, in JSON 1.0, which botocore 1.44 speaks. aws-sdk-cloudwatch
+//! 1.140 speaks RPC v2 CBOR, which this does not.
 
 mod message;
+mod metrics;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -14,19 +16,24 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+pub use self::metrics::{Datum, Metrics};
 pub use self::watch::State;
 use self::watch::{Change, Watch};
 use super::described::{Described, Protocol};
 use super::sns::Sns;
 use super::sqs::Sqs;
-use super::wire::{Answer, Call, JSON_1_0, Service};
+use super::wire::{Answer, Call, JSON_1_0, Service, json_answer, no_such_operation};
 use run_folder::compressed::Compressed;
 use run_folder::sightings::{Seen, Sightings};
 use template::blueprint::{Alarm, Metric};
 
 /// The description of this service.
-pub const DESCRIBED: Described =
-    Described { name: "cloudwatch", title: "CloudWatch", protocol: Protocol::Json10("GraniteServiceVersion20100801"), operations: &[] };
+pub const DESCRIBED: Described = Described {
+    name: "cloudwatch",
+    title: "CloudWatch",
+    protocol: Protocol::Json10("GraniteServiceVersion20100801"),
+    operations: &["PutMetricData"],
+};
 
 /// The reason for an alarm's state before anything was measured.
 const UNMEASURED: &str = "Unchecked: Initial alarm creation";
@@ -38,6 +45,8 @@ pub struct Alarms {
     sqs: Arc<Sqs>,
     sns: Arc<Sns>,
     sightings: Sightings,
+    /// What functions put.
+    pub metrics: Metrics,
 }
 
 struct Watched {
@@ -51,7 +60,7 @@ impl Alarms {
     /// The declared alarms on these queues.
     pub fn new(alarms: &[Alarm], compressed: Compressed, sqs: Arc<Sqs>, sns: Arc<Sns>, sightings: Sightings) -> Arc<Self> {
         let watched = |alarm: &Alarm| Mutex::new(Watched { watch: Watch::new(alarm.clone()), reason: UNMEASURED.to_owned(), sent: 0 });
-        Arc::new(Self { watched: alarms.iter().map(watched).collect(), compressed, sqs, sns, sightings })
+        Arc::new(Self { watched: alarms.iter().map(watched).collect(), compressed, sqs, sns, sightings, metrics: Metrics::default() })
     }
 
     /// Samples and reports for as long as it is polled.
@@ -144,14 +153,11 @@ impl Service for Alarms {
     }
 
     async fn answer(&self, call: &Call) -> Answer {
-        if call.operation != "DescribeAlarms" {
-            let message = format!("this machine's CloudWatch has no `{}`", call.operation);
-            return Answer::error(JSON_1_0, 400, "UnknownOperationException", &message);
-        }
-        match serde_json::from_slice(&call.body) {
-            Ok(asked) => Answer::ok(JSON_1_0, &self.describe(&asked)),
-            Err(error) => Answer::error(JSON_1_0, 400, "SerializationException", &error.to_string()),
-        }
+        json_answer(JSON_1_0, call, |body| match call.operation.as_str() {
+            "DescribeAlarms" => Ok(self.describe(body)),
+            "PutMetricData" => self.metrics.put(body).map(|()| json!({})),
+            other => Err(no_such_operation(other)),
+        })
     }
 }
 

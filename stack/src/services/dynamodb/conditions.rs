@@ -1,4 +1,4 @@
-//! Conditions on writes: parsed by the crate, evaluated here. The crate (0.3.0) compares numbers as
+//! Conditions on writes and filters of reads: parsed by the crate, evaluated here. The crate (0.3.0) compares numbers as
 //! floats, never compares sets and bytes, and evaluates `<>` with a missing attribute to false,
 //! where DynamoDB evaluates it to true.
 
@@ -8,8 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use winterbaume_dynamodb::Item;
 use winterbaume_dynamodb::expr::{CompOp, Expr, Operand};
-use winterbaume_dynamodb::types::{AttributeValue, PathSegment};
+use winterbaume_dynamodb::types::AttributeValue;
 
+use super::paths::at;
 use super::values::{compare, equal, size};
 
 /// Whether the condition holds for a row; a missing row is empty.
@@ -35,16 +36,6 @@ pub fn holds(condition: &Expr, row: &Item) -> bool {
         Expr::Contains(path, part) => at(row, path).zip(resolve(part, row)).is_some_and(|(whole, part)| contains(whole, &part)),
         Expr::BeginsWith(path, start) => at(row, path).zip(resolve(start, row)).is_some_and(|(whole, start)| begins_with(whole, &start)),
     }
-}
-
-/// The value at a path.
-pub fn at<'a>(row: &'a Item, path: &[PathSegment]) -> Option<&'a AttributeValue> {
-    let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(row.get(first.as_attr()?)?, |within, segment| match (within, segment) {
-        (AttributeValue::M(map), PathSegment::Attr(name)) => map.get(name),
-        (AttributeValue::L(list), PathSegment::Index(n)) => list.get(*n),
-        _ => None,
-    })
 }
 
 fn resolve(operand: &Operand, row: &Item) -> Option<AttributeValue> {

@@ -1,7 +1,7 @@
 //! When rows expire: each has at most one time, which the next write of the row resets. It deletes
 //! nothing itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,44 +14,37 @@ use crate::Compressed;
 /// to live.
 const TOO_OLD: Duration = Duration::from_secs(5 * 365 * 86_400);
 
-/// A table and the text of the partition key.
-type Place = (String, String);
-
-/// The rows that will expire.
-pub struct Expiry {
+/// The rows that will expire, by their places.
+pub struct Expiry<P> {
     compressed: Compressed,
-    lives: Mutex<Lives>,
+    lives: Mutex<Lives<P>>,
     /// Notified when another row may be the first to expire.
     changed: Notify,
 }
 
-#[derive(Default)]
-struct Lives {
-    by_row: HashMap<Place, (Instant, i64)>,
-    queue: BTreeSet<(Instant, Place)>,
+struct Lives<P> {
+    by_row: BTreeMap<P, (Instant, i64)>,
+    queue: BTreeSet<(Instant, P)>,
 }
 
 /// A row that has expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    /// The table.
-    pub table: String,
-    /// The key.
-    pub key: String,
+pub struct Due<P> {
+    /// Its place.
+    pub place: P,
     /// The time to live that was written last.
     pub ttl: i64,
 }
 
-impl Expiry {
+impl<P: Ord + Clone> Expiry<P> {
     /// No rows.
     pub fn new(compressed: Compressed) -> Self {
-        Self { compressed, lives: Mutex::default(), changed: Notify::new() }
+        Self { compressed, lives: Mutex::new(Lives { by_row: BTreeMap::new(), queue: BTreeSet::new() }), changed: Notify::new() }
     }
 
     /// A row was written at `now`, which is `since_1970` on the calendar, with this time to live.
     /// `None` if the row is gone, or has none.
-    pub fn set(&self, table: &str, key: &str, ttl: Option<i64>, now: Instant, since_1970: Duration) {
-        let place = (table.to_owned(), key.to_owned());
+    pub fn set(&self, place: P, ttl: Option<i64>, now: Instant, since_1970: Duration) {
         let due = ttl.and_then(|ttl| Some((now.checked_add(self.compressed.life(left(ttl, since_1970)?))?, ttl)));
         let mut lives = self.lives();
         if let Some((at, _)) = lives.by_row.remove(&place) {
@@ -66,7 +59,7 @@ impl Expiry {
     }
 
     /// Takes out at most `most` expired rows, the earliest first.
-    pub fn take(&self, now: Instant, most: usize) -> Vec<Due> {
+    pub fn take(&self, now: Instant, most: usize) -> Vec<Due<P>> {
         let mut lives = self.lives();
         let mut taken = Vec::new();
         while taken.len() < most
@@ -74,7 +67,7 @@ impl Expiry {
             && let Some((_, place)) = lives.queue.pop_first()
         {
             if let Some((_, ttl)) = lives.by_row.remove(&place) {
-                taken.push(Due { table: place.0, key: place.1, ttl });
+                taken.push(Due { place, ttl });
             }
         }
         taken
@@ -92,7 +85,7 @@ impl Expiry {
         }
     }
 
-    fn lives(&self) -> MutexGuard<'_, Lives> {
+    fn lives(&self) -> MutexGuard<'_, Lives<P>> {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -110,8 +103,8 @@ mod tests {
 
     const NOW: Duration = Duration::from_millis(1_700_000_000_500);
 
-    fn due(key: &str, ttl: i64) -> Due {
-        Due { table: "T".into(), key: key.into(), ttl }
+    fn due(place: &'static str, ttl: i64) -> Due<&'static str> {
+        Due { place, ttl }
     }
 
     #[test]
@@ -133,15 +126,15 @@ mod tests {
         let expiry = Expiry::new(Compressed { queues: 1, expiry: 100 });
         let start = Instant::now();
         let after = |seconds: f64| start + Duration::from_secs_f64(seconds);
-        expiry.set("T", "a", Some(1_700_000_100), start, NOW);
-        expiry.set("T", "b", Some(1_700_000_200), start, NOW);
-        expiry.set("T", "gone", Some(1_700_000_100), start, NOW);
-        expiry.set("T", "gone", None, start, NOW);
-        expiry.set("T", "never", Some(i64::MAX), start, NOW);
+        expiry.set("a", Some(1_700_000_100), start, NOW);
+        expiry.set("b", Some(1_700_000_200), start, NOW);
+        expiry.set("gone", Some(1_700_000_100), start, NOW);
+        expiry.set("gone", None, start, NOW);
+        expiry.set("never", Some(i64::MAX), start, NOW);
         assert_eq!(expiry.take(after(0.99), 10), []);
         // Rewritten just before its end, with the same time to live: the rest of its life counts
         // anew.
-        expiry.set("T", "a", Some(1_700_000_100), after(0.99), NOW + Duration::from_secs(9));
+        expiry.set("a", Some(1_700_000_100), after(0.99), NOW + Duration::from_secs(9));
         assert_eq!(expiry.take(after(1.0), 10), []);
         assert_eq!(expiry.take(after(1.9), 10), [due("a", 1_700_000_100)]);
         assert_eq!(expiry.take(after(2.0), 10), [due("b", 1_700_000_200)]);
@@ -152,13 +145,13 @@ mod tests {
     async fn a_waiting_task_is_told_of_the_next_row_even_if_it_was_written_meanwhile() {
         let expiry = std::sync::Arc::new(Expiry::new(Compressed::default()));
         let start = Instant::now();
-        expiry.set("T", "late", Some(1_700_000_100), start, NOW);
+        expiry.set("late", Some(1_700_000_100), start, NOW);
         let waiting = tokio::spawn({
             let expiry = std::sync::Arc::clone(&expiry);
             async move { expiry.arrival().await }
         });
         tokio::task::yield_now().await;
-        expiry.set("T", "soon", Some(1_700_000_000), start, NOW);
+        expiry.set("soon", Some(1_700_000_000), start, NOW);
         tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it does not wait for the row that is due late").unwrap();
         assert_eq!(expiry.take(Instant::now(), 10), [due("soon", 1_700_000_000)]);
     }

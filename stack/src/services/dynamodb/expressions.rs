@@ -1,8 +1,7 @@
 //! Checks a request's expressions before any row is read: refuses what DynamoDB refuses but the
-//! crate (0.3.0) accepts, and what the crate would evaluate wrongly. A refusal is noticed, a wrong
-//! row is not.
+//! crate (0.3.0) accepts.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -22,43 +21,63 @@ const GRAMMAR: [&str; 9] = ["add", "and", "between", "delete", "in", "not", "or"
 /// Why this body is refused, as the text of a `ValidationException`; `None` if it is accepted.
 pub fn complaint(operation: &str, body: &Value) -> Option<String> {
     let body = body.as_object()?;
-    if let Some(name) = LEGACY.iter().find(|name| body.contains_key(**name)) {
-        return Some(format!("`{name}` is not served on this machine: say it by an expression"));
+    if let Some(complaint) = legacy(body) {
+        return Some(complaint);
     }
     match operation {
-        "BatchGetItem" | "TransactGetItems" => asks_projection(body).then(|| format!("{operation} gives whole rows on this machine")),
-        "TransactWriteItems" => {
+        "BatchGetItem" => body.get("RequestItems")?.as_object()?.values().filter_map(Value::as_object).find_map(of_table),
+        "TransactWriteItems" | "TransactGetItems" => {
             let actions = body.get("TransactItems")?.as_array()?.iter().filter_map(Value::as_object);
-            actions.flat_map(Map::values).filter_map(Value::as_object).find_map(of_expressions)
+            actions.flat_map(Map::values).filter_map(Value::as_object).find_map(of_table)
         }
         _ => of_expressions(body),
     }
 }
 
-fn asks_projection(body: &Map<String, Value>) -> bool {
-    let text = Value::Object(body.clone()).to_string();
-    ["\"ProjectionExpression\":", "\"AttributesToGet\":"].iter().any(|key| text.contains(key))
+/// One table's or one row's part of a request.
+fn of_table(part: &Map<String, Value>) -> Option<String> {
+    legacy(part).or_else(|| of_expressions(part))
+}
+
+fn legacy(body: &Map<String, Value>) -> Option<String> {
+    let name = LEGACY.iter().find(|name| body.contains_key(**name))?;
+    Some(format!("`{name}` is not served on this machine: use an expression"))
 }
 
 fn of_expressions(body: &Map<String, Value>) -> Option<String> {
-    let mut used = BTreeSet::new();
+    let mut used = BTreeMap::new();
     for (name, expression) in EXPRESSIONS.iter().filter_map(|name| Some((*name, body.get(*name)?.as_str()?))) {
+        if expression.trim().is_empty() {
+            return Some(format!("Invalid {name}: The expression can not be empty;"));
+        }
         for (word, calls) in words(expression) {
             let grammar = calls || GRAMMAR.iter().any(|known| known.eq_ignore_ascii_case(word));
             if word.starts_with(['#', ':']) {
-                used.insert(word);
+                used.insert(word, name);
             } else if !grammar && is_reserved(word) {
                 return Some(format!("Invalid {name}: Attribute name is a reserved keyword; reserved keyword: {word}"));
             }
         }
-        if name == "FilterExpression" && (expression.contains("contains") || expression.contains("<>")) {
-            return Some("filters by `contains` and `<>` are not served on this machine: the tables here would answer wrongly".to_owned());
-        }
     }
-    for parameter in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
-        let given = body.get(parameter).and_then(Value::as_object).into_iter().flat_map(Map::keys);
-        if let Some(unused) = given.map(String::as_str).find(|given| !used.contains(given)) {
-            return Some(format!("Value provided in {parameter} unused in expressions: keys: {{{unused}}}"));
+    for (parameter, sign, undefined) in [
+        ("ExpressionAttributeNames", '#', "An expression attribute name used in the document path is not defined; attribute name: "),
+        ("ExpressionAttributeValues", ':', "An expression attribute value used in expression is not defined; attribute value: "),
+    ] {
+        let given = body.get(parameter).and_then(Value::as_object);
+        let defined = |word: &str| given.is_some_and(|given| given.contains_key(word));
+        if let Some((word, name)) = used.iter().find(|(word, _)| word.starts_with(sign) && !defined(word)) {
+            return Some(format!("Invalid {name}: {undefined}{word}"));
+        }
+        let Some(given) = given else { continue };
+        if used.is_empty() && !EXPRESSIONS.iter().any(|name| body.contains_key(*name)) {
+            return Some(format!("{parameter} can only be specified when using expressions"));
+        }
+        if given.is_empty() {
+            return Some(format!("{parameter} must not be empty"));
+        }
+        let unused: Vec<&str> = given.keys().map(String::as_str).filter(|key| !used.contains_key(key)).collect();
+        if !unused.is_empty() {
+            return Some(format!("Value provided in {parameter} unused in expressions: keys: {{{}}}", unused.join(", ")));
         }
     }
     None
@@ -122,17 +141,19 @@ mod tests {
                 json!({"ConditionExpression": "attribute_not_exists(id)", "ExpressionAttributeValues": {":o": {"N": "1"}}}),
                 Some("unused in expressions: keys: {:o}"),
             ),
-            ("PutItem", json!({"ExpressionAttributeNames": {"#a": "a"}}), Some("ExpressionAttributeNames unused")),
+            ("PutItem", json!({"ExpressionAttributeNames": {"#a": "a"}}), Some("ExpressionAttributeNames can only be specified when")),
+            ("Scan", json!({"FilterExpression": "a = :o"}), Some("attribute value: :o")),
+            ("Scan", json!({"FilterExpression": "attribute_exists(#a)"}), Some("attribute name: #a")),
+            ("Scan", json!({"FilterExpression": ""}), Some("can not be empty")),
             ("PutItem", json!({"Expected": {}}), Some("`Expected` is not served")),
             ("UpdateItem", json!({"AttributeUpdates": {}}), Some("`AttributeUpdates` is not served")),
-            ("Scan", json!({"FilterExpression": "a <> :o", "ExpressionAttributeValues": {":o": {"N": "1"}}}), Some("filters by")),
-            ("Scan", json!({"FilterExpression": "contains(a, :o)", "ExpressionAttributeValues": {":o": {"N": "1"}}}), Some("filters by")),
             (
                 "PutItem",
                 json!({"ConditionExpression": "contains(a, :o) AND a <> :o", "ExpressionAttributeValues": {":o": {"N": "1"}}}),
                 None,
             ),
-            ("BatchGetItem", json!({"RequestItems": {"T": {"Keys": [], "ProjectionExpression": "id"}}}), Some("whole rows")),
+            ("BatchGetItem", json!({"RequestItems": {"T": {"Keys": [], "ProjectionExpression": "status"}}}), Some("reserved")),
+            ("BatchGetItem", json!({"RequestItems": {"T": {"Keys": [], "AttributesToGet": ["id"]}}}), Some("not served")),
             (
                 "TransactWriteItems",
                 json!({"TransactItems": [{"Put": {"ConditionExpression": "attribute_not_exists(ttl)"}}]}),

@@ -1,10 +1,13 @@
 //! A change of a row in the form that Lambda gets: old and new image, and the principal who made
 //! it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use template::blueprint::View;
 use winterbaume_dynamodb::Item;
 
-use super::values;
+use super::{tables, values};
 use crate::platform::names::REGION;
 
 /// A change of a row.
@@ -20,20 +23,27 @@ pub struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// The record of `NEW_AND_OLD_IMAGES`. `seconds` is the time since 1970.
-    pub fn record(&self, arn: &str, event: &str, sequence: u64, seconds: u64) -> Value {
+    /// The key as one text: in the order of its names, the same for the same row.
+    pub fn key(&self) -> String {
+        json!(self.key.iter().collect::<BTreeMap<_, _>>()).to_string()
+    }
+
+    /// The record with the images of a view. `seconds` is the time since 1970.
+    pub fn record(&self, view: View, arn: &str, event: &str, sequence: u64, seconds: u64) -> Value {
         let name = match (self.before, self.after) {
             (None, _) => "INSERT",
             (Some(_), Some(_)) => "MODIFY",
             (Some(_), None) => "REMOVE",
         };
-        let size: usize = [Some(self.key), self.before, self.after].into_iter().flatten().map(values::bytes).sum();
+        let old = self.before.filter(|_| matches!(view, View::Old | View::Both));
+        let new = self.after.filter(|_| matches!(view, View::New | View::Both));
+        let size: usize = [Some(self.key), old, new].into_iter().flatten().map(values::bytes).sum();
         let mut images = json!({
             "ApproximateCreationDateTime": seconds,
             "Keys": self.key,
             "SequenceNumber": sequence.to_string(),
             "SizeBytes": size,
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
+            "StreamViewType": tables::view(view),
         });
         let mut record = json!({
             "eventID": event,
@@ -44,7 +54,7 @@ impl Change<'_> {
             "eventSourceARN": arn,
         });
         if let Some(images) = images.as_object_mut() {
-            let both = [("OldImage", self.before), ("NewImage", self.after)];
+            let both = [("OldImage", old), ("NewImage", new)];
             images.extend(both.into_iter().filter_map(|(name, image)| Some((name.to_owned(), json!(image?)))));
         }
         if let Some(record) = record.as_object_mut() {

@@ -54,6 +54,8 @@ pub struct Write {
     pub returns: Returns,
     /// Whether the row is returned if the condition fails for it.
     pub shows_old: bool,
+    /// `ReturnConsumedCapacity`.
+    pub capacity: Option<String>,
 }
 
 /// The change that a write makes.
@@ -111,8 +113,7 @@ struct Asked {
     return_values: Returns,
     #[serde(default)]
     return_values_on_condition_check_failure: OnFailure,
-    #[serde(rename = "ReturnConsumedCapacity")]
-    _capacity: Option<IgnoredAny>,
+    return_consumed_capacity: Option<String>,
     #[serde(rename = "ReturnItemCollectionMetrics")]
     _metrics: Option<IgnoredAny>,
 }
@@ -123,6 +124,10 @@ pub struct Transaction {
     pub writes: Vec<Write>,
     /// `ClientRequestToken`: with the same token it is carried out once.
     pub token: Option<String>,
+    /// Its writes as they were sent, by which a token is compared.
+    pub text: String,
+    /// `ReturnConsumedCapacity`.
+    pub capacity: Option<String>,
 }
 
 /// The single write of a `PutItem`, `UpdateItem` or `DeleteItem`.
@@ -165,12 +170,17 @@ pub fn batch(call: &Call) -> Result<Vec<Write>, Refusal> {
     let requests = batch.request_items.into_iter().flat_map(|(table, all)| all.into_iter().map(move |request| (table.clone(), request)));
     let plain = |(table, request)| {
         let change = match request {
-            Request::PutRequest { item } => Change::Put(item),
-            Request::DeleteRequest { key } => Change::Delete(key),
+            Request::PutRequest { item } => Change::Put(values::row(item).map_err(Refusal::invalid)?),
+            Request::DeleteRequest { key } => Change::Delete(values::row(key).map_err(Refusal::invalid)?),
         };
-        Write { table, change, condition: None, returns: Returns::None, shows_old: false }
+        Ok(Write { table, change, condition: None, returns: Returns::None, shows_old: false, capacity: None })
     };
-    sized(requests.map(plain).collect(), 25)
+    let writes: Vec<Write> = requests.map(plain).collect::<Result<_, _>>()?;
+    match writes.len() {
+        1..=25 => Ok(writes),
+        0 => Err(Refusal::invalid("The batch write request list cannot be empty")),
+        _ => Err(Refusal::invalid("Too many items requested for the BatchWriteItem call")),
+    }
 }
 
 /// The writes of a `TransactWriteItems`.
@@ -180,7 +190,10 @@ pub fn batch(call: &Call) -> Result<Vec<Write>, Refusal> {
 pub fn transaction(call: &Call) -> Result<Transaction, Refusal> {
     let mut body = checked(call)?;
     let token = body.get("ClientRequestToken").and_then(Value::as_str).map(str::to_owned);
-    let actions: Vec<BTreeMap<String, Value>> = read(body.get_mut("TransactItems").map(Value::take).unwrap_or_default())?;
+    let capacity = body.get("ReturnConsumedCapacity").and_then(Value::as_str).map(str::to_owned);
+    let actions = body.get_mut("TransactItems").map(Value::take).unwrap_or_default();
+    let text = actions.to_string();
+    let actions: Vec<BTreeMap<String, Value>> = read(actions)?;
     let mut writes = Vec::new();
     for action in actions {
         let mut action = action.into_iter();
@@ -189,18 +202,50 @@ pub fn transaction(call: &Call) -> Result<Transaction, Refusal> {
             _ => return Err(Refusal::invalid("TransactItems can only contain one of Check, Put, Update or Delete")),
         }
     }
-    Ok(Transaction { writes: sized(writes, 100)?, token })
+    let fits = (1..=100).contains(&writes.len());
+    if fits { Ok(Transaction { writes, token, text, capacity }) } else { Err(Refusal::invalid(length("transactItems", 100))) }
 }
 
-fn sized(writes: Vec<Write>, most: usize) -> Result<Vec<Write>, Refusal> {
-    if (1..=most).contains(&writes.len()) {
-        Ok(writes)
-    } else {
-        Err(Refusal::invalid(format!("Member must have length between 1 and {most}")))
+/// The message about a list of the wrong length.
+pub fn length(name: &str, most: usize) -> String {
+    format!(
+        "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to \
+         {most}, Member must have length greater than or equal to 1"
+    )
+}
+
+/// Adds `ConsumedCapacity` to an answer if it is asked for: the units of each table, as a list for
+/// calls on several tables.
+///
+/// # Errors
+/// If what is asked for is unknown.
+pub fn add_capacity(answer: &mut Value, asked: Option<&str>, units: &[(&str, f64)], several: bool) -> Result<(), Refusal> {
+    let of_table = |(table, units): &(&str, f64)| match asked {
+        Some("INDEXES") => json!({"TableName": table, "CapacityUnits": units, "Table": {"CapacityUnits": units}}),
+        _ => json!({"TableName": table, "CapacityUnits": units}),
+    };
+    let consumed = match asked {
+        None | Some("NONE") => return Ok(()),
+        Some("TOTAL" | "INDEXES") if several => units.iter().map(of_table).collect(),
+        Some("TOTAL" | "INDEXES") => units.first().map(of_table).unwrap_or_default(),
+        Some(other) => {
+            return Err(Refusal::invalid(format!(
+                "1 validation error detected: Value '{other}' at 'returnConsumedCapacity' failed to satisfy constraint: Member must \
+                 satisfy enum value set: [INDEXES, TOTAL, NONE]"
+            )));
+        }
+    };
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("ConsumedCapacity".to_owned(), consumed);
     }
+    Ok(())
 }
 
-fn checked(call: &Call) -> Result<Value, Refusal> {
+/// The body, whose expressions are checked.
+///
+/// # Errors
+/// If it is no JSON or DynamoDB would refuse an expression.
+pub fn checked(call: &Call) -> Result<Value, Refusal> {
     let body: Value = serde_json::from_slice(&call.body).map_err(not_read)?;
     match expressions::complaint(&call.operation, &body) {
         Some(complaint) => Err(Refusal::invalid(complaint)),
@@ -208,7 +253,11 @@ fn checked(call: &Call) -> Result<Value, Refusal> {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Refusal> {
+/// A part of a request.
+///
+/// # Errors
+/// If it does not have the form.
+pub fn read<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Refusal> {
     serde_json::from_value(body).map_err(not_read)
 }
 
@@ -217,12 +266,12 @@ fn not_read(error: serde_json::Error) -> Refusal {
 }
 
 fn write(kind: &str, body: Value) -> Result<Write, Refusal> {
-    let asked: Asked = read(body)?;
-    let (names, placeholders) = (&asked.expression_attribute_names, &asked.expression_attribute_values);
-    let kept = asked.item.iter().flat_map(Item::values).chain(placeholders.values());
-    if let Some(complaint) = kept.into_iter().find_map(values::complaint) {
-        return Err(Refusal::invalid(format!("One or more parameter values were invalid: {complaint}")));
-    }
+    let mut asked: Asked = read(body)?;
+    asked.item = asked.item.map(values::row).transpose().map_err(Refusal::invalid)?;
+    asked.key = asked.key.map(values::row).transpose().map_err(Refusal::invalid)?;
+    let placeholders = values::row(std::mem::take(&mut asked.expression_attribute_values))
+        .map_err(|why| Refusal::invalid(format!("ExpressionAttributeValues contains invalid value: {why}")))?;
+    let (names, placeholders) = (&asked.expression_attribute_names, &placeholders);
     let condition = asked.condition_expression.as_deref().map(|text| parse_expression(text, names, placeholders));
     let condition = condition.transpose().map_err(|error| Refusal::invalid(format!("Invalid ConditionExpression: {error}")))?;
     let actions = asked.update_expression.as_deref().map(|text| parse_update_expression(text, names, placeholders));
@@ -235,5 +284,12 @@ fn write(kind: &str, body: Value) -> Result<Write, Refusal> {
         _ => return Err(Refusal::invalid(format!("`{kind}` is not what this request asks, or its row or key is missing"))),
     };
     let shows_old = asked.return_values_on_condition_check_failure == OnFailure::AllOld;
-    Ok(Write { table: asked.table_name, change, condition, returns: asked.return_values, shows_old })
+    Ok(Write {
+        table: asked.table_name,
+        change,
+        condition,
+        returns: asked.return_values,
+        shows_old,
+        capacity: asked.return_consumed_capacity,
+    })
 }

@@ -8,64 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use winterbaume_dynamodb::Item;
 use winterbaume_dynamodb::types::AttributeValue;
 
-/// The most digits of a number in DynamoDB. Source: Amazon DynamoDB, data types.
-const MOST_DIGITS: usize = 38;
+use super::decimal::Decimal;
 
-/// A number, exactly: `0.digits` times ten to the `power`, the digits without zeros at either end.
-/// No digits mean 0.
-#[derive(Debug, PartialEq, Eq)]
-struct Decimal {
-    negative: bool,
-    digits: String,
-    power: i32,
-}
-
-impl Decimal {
-    /// Reads `-12.5e3`; `None` if it is not a number, or one that DynamoDB does not store.
-    fn read(text: &str) -> Option<Self> {
-        let (negative, rest) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (rest, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let all = format!("{whole}{fraction}");
-        if all.is_empty() || !all.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let digits = all.trim_start_matches('0');
-        let power = exponent.checked_add(i32::try_from(whole.len()).ok()? - i32::try_from(all.len() - digits.len()).ok()?)?;
-        let digits = digits.trim_end_matches('0');
-        if digits.is_empty() {
-            return Some(Self { negative: false, digits: String::new(), power: 0 });
-        }
-        (digits.len() <= MOST_DIGITS && (-129..=126).contains(&power)).then(|| Self { negative, digits: digits.to_owned(), power })
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        let size = |it: &Self| (!it.digits.is_empty(), it.power, it.digits.clone());
-        match (self.negative, other.negative) {
-            (false, false) => size(self).cmp(&size(other)),
-            (true, true) => size(other).cmp(&size(self)),
-            (negative, _) => {
-                if negative {
-                    Ordering::Less
-                } else {
-                    Ordering::Greater
-                }
-            }
-        }
-    }
-}
+/// How most refusals of a value begin.
+pub const INVALID: &str = "One or more parameter values were invalid";
 
 /// The order of two values; `None` if they have none. Only text, numbers and bytes have an order.
 pub fn compare(a: &AttributeValue, b: &AttributeValue) -> Option<Ordering> {
     match (a, b) {
         (AttributeValue::S(a), AttributeValue::S(b)) => Some(a.cmp(b)),
-        (AttributeValue::N(a), AttributeValue::N(b)) => Some(Decimal::read(a)?.compare(&Decimal::read(b)?)),
+        (AttributeValue::N(a), AttributeValue::N(b)) => Some(Decimal::read(a).ok()?.cmp(&Decimal::read(b).ok()?)),
         (AttributeValue::B(a), AttributeValue::B(b)) => Some(STANDARD.decode(a).ok()?.cmp(&STANDARD.decode(b).ok()?)),
         _ => None,
     }
@@ -111,7 +63,7 @@ pub fn bytes(item: &Item) -> usize {
 }
 
 fn bytes_of(value: &AttributeValue) -> usize {
-    let number = |text: &str| text.bytes().filter(u8::is_ascii_digit).count().div_ceil(2) + 1;
+    let number = |text: &str| Decimal::read(text).map_or(1, |number| number.significant().div_ceil(2) + 1);
     let binary = |text: &str| STANDARD.decode(text).map_or(0, |bytes| bytes.len());
     match value {
         AttributeValue::S(text) => text.len(),
@@ -126,24 +78,45 @@ fn bytes_of(value: &AttributeValue) -> usize {
     }
 }
 
-/// Why DynamoDB would refuse a value; `None` if it accepts it.
-pub fn complaint(value: &AttributeValue) -> Option<String> {
-    let number = |text: &String| Decimal::read(text).is_none().then(|| format!("`{text}` is no number of at most {MOST_DIGITS} digits"));
-    let binary = |text: &String| STANDARD.decode(text).is_err().then(|| "a binary value is not in base64".to_owned());
-    let set = |set: &Vec<String>| {
-        let twice = set.iter().collect::<BTreeSet<_>>().len() < set.len();
-        (set.is_empty() || twice).then(|| "a set may not be empty nor hold anything twice".to_owned())
+/// A value as DynamoDB stores it: numbers without an exponent and without needless zeros.
+///
+/// # Errors
+/// DynamoDB's message, if it refuses the value.
+pub fn accepted(value: AttributeValue) -> Result<AttributeValue, String> {
+    let number = |text: String| Decimal::read(&text).map(|number| number.plain());
+    let binary = |text: String| match STANDARD.decode(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(format!("{INVALID}: a binary value is not in base64")),
     };
-    match value {
-        AttributeValue::N(text) => number(text),
-        AttributeValue::B(text) => binary(text),
-        AttributeValue::SS(all) => set(all),
-        AttributeValue::NS(all) => set(all).or_else(|| all.iter().find_map(number)),
-        AttributeValue::BS(all) => set(all).or_else(|| all.iter().find_map(binary)),
-        AttributeValue::L(list) => list.iter().find_map(complaint),
-        AttributeValue::M(map) => map.values().find_map(complaint),
-        AttributeValue::S(_) | AttributeValue::Bool(_) | AttributeValue::Null(_) => None,
+    Ok(match value {
+        AttributeValue::N(text) => AttributeValue::N(number(text)?),
+        AttributeValue::B(text) => AttributeValue::B(binary(text)?),
+        AttributeValue::SS(all) => AttributeValue::SS(set(all, "string")?),
+        AttributeValue::NS(all) => AttributeValue::NS(set(all.into_iter().map(number).collect::<Result<_, _>>()?, "number")?),
+        AttributeValue::BS(all) => AttributeValue::BS(set(all.into_iter().map(binary).collect::<Result<_, _>>()?, "binary")?),
+        AttributeValue::L(list) => AttributeValue::L(list.into_iter().map(accepted).collect::<Result<_, _>>()?),
+        AttributeValue::M(map) => AttributeValue::M(row(map)?),
+        AttributeValue::Null(false) => return Err(format!("{INVALID}: Null attribute value types must have the value of true")),
+        AttributeValue::S(_) | AttributeValue::Bool(_) | AttributeValue::Null(true) => value,
+    })
+}
+
+/// A row, or another map, as DynamoDB stores it.
+///
+/// # Errors
+/// DynamoDB's message, if it refuses a value.
+pub fn row(row: Item) -> Result<Item, String> {
+    row.into_iter().map(|(name, value)| Ok((name, accepted(value)?))).collect()
+}
+
+fn set(all: Vec<String>, kind: &str) -> Result<Vec<String>, String> {
+    if all.is_empty() {
+        return Err(format!("{INVALID}: An {kind} set  may not be empty"));
     }
+    if all.iter().collect::<BTreeSet<_>>().len() < all.len() {
+        return Err(format!("{INVALID}: Input collection [{}] contains duplicates.", all.join(", ")));
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -201,9 +174,11 @@ mod tests {
             (json!({"SS": ["a", "a"]}), false),
             (json!({"B": "%"}), false),
             (json!({"M": {"a": {"L": [{"N": "x"}]}}}), false),
+            (json!({"NS": ["1", "1.0"]}), false),
+            (json!({"NULL": false}), false),
             (json!({"S": ""}), true),
         ] {
-            assert_eq!(complaint(&value(json.clone())).is_none(), fine, "{json}");
+            assert_eq!(accepted(value(json.clone())).is_ok(), fine, "{json}");
         }
     }
 

@@ -20,7 +20,7 @@ pub use data_streams::DataStream;
 pub use events::{Bus, Given, Rule, RuleTarget, Schedule, Trigger};
 pub use functions::{Asynchronous, Code, Function, Layer, LogFormat, Managed, Runtime, Url};
 pub use mappings::{Beginning, Mapping, RecordLimits, Source};
-pub use others::{Machine, MachineKind, Parameter, Secret, UserPool};
+pub use others::{EncryptionKey, Machine, MachineKind, Parameter, Secret, UserPool};
 pub use queues::{Fifo, Queue, Redrive};
 pub use tables::{Attribute, AttributeType, Index, Key, Table, View};
 pub use target::Target;
@@ -65,6 +65,10 @@ pub struct Blueprint {
     pub parameters: Vec<Parameter>,
     /// `AWS::SecretsManager::Secret`.
     pub secrets: Vec<Secret>,
+    /// `AWS::KMS::Key`, with its aliases; the aliases `alias/aws/...` exist always.
+    pub encryption_keys: Vec<EncryptionKey>,
+    /// `AWS::Logs::LogGroup`, by name; those of functions exist always.
+    pub log_groups: Vec<String>,
 }
 
 impl Blueprint {
@@ -88,6 +92,8 @@ impl Blueprint {
         self.machines.extend(other.machines);
         self.parameters.extend(other.parameters);
         self.secrets.extend(other.secrets);
+        self.encryption_keys.extend(other.encryption_keys);
+        self.log_groups.extend(other.log_groups);
     }
 
     /// The names that must be unique within their kind: the kind and the name.

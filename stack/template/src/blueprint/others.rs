@@ -1,4 +1,4 @@
-//! State machines, user pools, parameters and secrets.
+//! State machines, user pools, parameters, secrets and keys.
 
 use states::Definition;
 
@@ -54,4 +54,13 @@ pub struct Secret {
     pub value: Option<String>,
     /// `GenerateSecretString`, if the value must be made: an object as in the template.
     pub generate: Option<serde_json::Value>,
+}
+
+/// A symmetric key of KMS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptionKey {
+    /// Its id: the last part of its ARN.
+    pub id: String,
+    /// The `AliasName`s of its aliases, such as `alias/orders`.
+    pub aliases: Vec<String>,
 }
