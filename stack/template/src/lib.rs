@@ -158,7 +158,7 @@ impl Template {
 /// From the second stage on: the resources' names and references, then the resources.
 fn read_declared(declared: Declared, document: &Document, files: &dyn Files) -> Result<Template, TemplateError> {
     let Declared { resources, globals, mut outputs, names, missing, mut findings } = declared;
-    let resources = sam::expand(resources, &globals, &mut outputs, &mut findings);
+    let sam::Expanded { resources, origins } = sam::expand(resources, &globals, &mut outputs, &mut findings);
     let mut names = Names(names);
     let arns = physical::name_all(&resources, &mut names, &mut findings.complaints);
     let references = References::of(&resources);
@@ -173,7 +173,10 @@ fn read_declared(declared: Declared, document: &Document, files: &dyn Files) -> 
     if !missing.is_empty() {
         return Err(placed.error(findings, missing));
     }
-    let (apis, blueprint, findings) = read_resources(&resources, &names, &arns, files, findings);
+    let (apis, blueprint, mut findings) = read_resources(&resources, &names, &arns, files, findings);
+    for found in findings.complaints.iter_mut().chain(&mut findings.notices) {
+        found.key = origins.place(std::mem::take(&mut found.key));
+    }
     let outputs = outputs.iter().filter_map(|(name, output)| {
         let value = names.text(output.get("Value")?).ok()?;
         let description = output.get("Description").and_then(|text| names.text(text).ok());

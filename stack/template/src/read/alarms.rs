@@ -31,9 +31,6 @@ const READ: [&str; 11] = [
 /// Reads an alarm; `None` if it is not served, which is a notice.
 pub(crate) fn read(alarm: &Section<'_>, resource: &str) -> Option<Alarm> {
     alarm.only(&READ, &["AlarmDescription", "Tags", "Unit", "ActionsEnabled"]);
-    for key in ["EvaluationPeriods", "ComparisonOperator"].into_iter().filter(|key| !alarm.has(key)) {
-        alarm.complain(key, "found none");
-    }
     let metric = alarm.text("MetricName").unwrap_or_default();
     let found = METRICS.into_iter().find(|(name, ..)| *name == metric);
     let dimensions = alarm.each("Dimensions");
@@ -45,6 +42,10 @@ pub(crate) fn read(alarm: &Section<'_>, resource: &str) -> Option<Alarm> {
             .notice("", format!("this alarm never fires: only alarms on these metrics of one queue are served here: {}", names.join(", ")));
         return None;
     };
+    let needed = ["Period", "Statistic", "Threshold", "EvaluationPeriods", "ComparisonOperator"];
+    for key in needed.into_iter().filter(|key| !alarm.has(key)) {
+        alarm.complain(key, "found none");
+    }
     let served = [
         only.is_served("Name", &["QueueName"]),
         alarm.is_served("Statistic", &[statistic]),

@@ -31,7 +31,9 @@ pub(crate) fn read(bucket: &Section<'_>, name: String) -> Bucket {
         notifications.each(list).into_iter().filter_map(move |one| notification(&one, key, kind)).collect::<Vec<_>>()
     });
     let bridge = notifications.within("EventBridgeConfiguration");
-    let versions = bucket.within("VersioningConfiguration").one_of("Status", &["Enabled", "Suspended"]);
+    let versioning = bucket.within("VersioningConfiguration");
+    versioning.only(&["Status"], &[]);
+    let versions = versioning.one_of("Status", &["Enabled", "Suspended"]);
     Bucket {
         name,
         notifies: notifies.collect(),

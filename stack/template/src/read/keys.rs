@@ -20,7 +20,8 @@ pub(crate) struct Assigned {
 /// The keys, each with a stage that it gives access to.
 pub(crate) fn read(resources: &Resources<'_>) -> Vec<Assigned> {
     let keys: Vec<_> = resources.of("AWS::ApiGateway::ApiKey").map(|(resource, key)| read_key(resource, &key)).collect();
-    let plans: Vec<_> = resources.of("AWS::ApiGateway::UsagePlan").map(|(resource, plan)| (resource, stages(&plan))).collect();
+    let apis: Vec<_> = resources.of("AWS::ApiGateway::RestApi").map(|(id, _)| resources.known.arns.name(id)).collect();
+    let plans: Vec<_> = resources.of("AWS::ApiGateway::UsagePlan").map(|(resource, plan)| (resource, stages(&plan, &apis))).collect();
     let mut assigned = Vec::new();
     for (_, join) in resources.of("AWS::ApiGateway::UsagePlanKey") {
         join.only(&["KeyId", "KeyType", "UsagePlanId"], &[]);
@@ -56,10 +57,17 @@ fn read_key(resource: &str, key: &Section<'_>) -> (ApiKey, bool) {
 }
 
 /// The stages that a plan is for: ids of APIs and names.
-fn stages(plan: &Section<'_>) -> Vec<(String, String)> {
+fn stages(plan: &Section<'_>, apis: &[String]) -> Vec<(String, String)> {
     plan.only(&["ApiStages", "Quota", "Throttle"], &["UsagePlanName", "Description", "Tags"]);
     for key in ["Quota", "Throttle"].into_iter().filter(|key| plan.has(key)) {
         plan.notice(key, "requests are not limited here");
     }
-    plan.each("ApiStages").into_iter().map(|stage| (stage.needed("ApiId"), stage.needed("Stage"))).collect()
+    let stage = |stage: Section<'_>| {
+        let api = stage.needed("ApiId");
+        if !apis.contains(&api) {
+            stage.notice("ApiId", format!("found `{api}`, which is no REST API of the template"));
+        }
+        (api, stage.needed("Stage"))
+    };
+    plan.each("ApiStages").into_iter().map(stage).collect()
 }

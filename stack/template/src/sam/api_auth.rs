@@ -6,6 +6,19 @@ use super::Expansion;
 use super::methods::each_method;
 use super::tree::{invocation, listed};
 
+/// The keys of `Auth`. Source: AWS SAM developer guide, ApiAuth and HttpApiAuth.
+const OF_REST: [&str; 8] = [
+    "Authorizers",
+    "DefaultAuthorizer",
+    "InvokeRole",
+    "AddDefaultAuthorizerToCorsPreflight",
+    "AddApiKeyRequiredToCorsPreflight",
+    "ApiKeyRequired",
+    "ResourcePolicy",
+    "UsagePlan",
+];
+const OF_HTTP: [&str; 3] = ["Authorizers", "DefaultAuthorizer", "EnableIamAuthorizer"];
+
 /// The scheme of requests that are signed.
 fn signed() -> Value {
     json!({"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"})
@@ -116,6 +129,15 @@ impl Expansion<'_> {
     pub(super) fn add_auth(&mut self, api: &str, auth: &Map<String, Value>, body: &mut Value, http: bool) {
         let authorizers = auth.get("Authorizers").and_then(Value::as_object).cloned().unwrap_or_default();
         let mut schemes = Map::new();
+        // AWS's translator refuses other keys, and a switch that is neither on nor off.
+        let known: &[&str] = if http { &OF_HTTP } else { &OF_REST };
+        for key in auth.keys().filter(|key| !known.contains(&key.as_str())) {
+            self.findings.complain(format!("{api}.Auth.{key}"), format!("there are: {}", known.join(", ")));
+        }
+        let is_switch = |on: &Value| on.is_boolean() || on == "true" || on == "false";
+        if let Some(on) = auth.get("ApiKeyRequired").filter(|on| !is_switch(on)) {
+            self.findings.complain(format!("{api}.Auth.ApiKeyRequired"), format!("found `{on}`, expected true or false"));
+        }
         for (name, authorizer) in &authorizers {
             match if http { http_scheme(authorizer) } else { rest_scheme(authorizer) } {
                 Ok(scheme) => drop(schemes.insert(name.clone(), scheme)),

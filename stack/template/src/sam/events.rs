@@ -14,6 +14,9 @@ impl Expansion<'_> {
         let fields = fields.and_then(Value::as_object).unwrap_or(&none);
         let (place, id) = (format!("{function}.Events.{name}"), format!("{function}{name}"));
         let arn = alias_or_arn(function, alias);
+        for made in ["", "Queue", "EventSourceMapping"] {
+            self.origins.insert(format!("{id}{made}"), format!("{place}.Properties"));
+        }
         match kind {
             "SQS" | "DynamoDB" | "Kinesis" | "MSK" | "MQ" | "SelfManagedKafka" | "DocumentDB" => {
                 self.source(&place, &id, function, alias, kind, fields);

@@ -30,6 +30,7 @@ impl Expansion<'_> {
         }
         for (name, event) in fields.get("Events").and_then(Value::as_object).into_iter().flatten() {
             let (place, event_id) = (format!("{id}.Events.{name}"), format!("{id}{name}"));
+            self.origins.insert(event_id.clone(), format!("{place}.Properties"));
             let none = Map::new();
             let properties = event.get("Properties").and_then(Value::as_object).unwrap_or(&none);
             match kind(event) {

@@ -96,6 +96,10 @@ impl Expansion<'_> {
                     self.findings.complain(format!("{}.Auth.{key}", method.place), format!("there are: {}", known.join(", ")));
                 }
             }
+            let is_switch = |on: &Value| on.is_boolean() || on == "true" || on == "false";
+            if let Some(on) = method.auth.get("ApiKeyRequired").filter(|on| !is_switch(on)) {
+                self.findings.complain(format!("{}.Auth.ApiKeyRequired", method.place), format!("found `{on}`, expected true or false"));
+            }
             if let Some(name) = method.auth.get("Authorizer").and_then(Value::as_str)
                 && !matches!(name, "NONE" | "AWS_IAM")
                 && authorizers.is_none_or(|all| !all.contains_key(name))

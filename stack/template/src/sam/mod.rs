@@ -39,9 +39,31 @@ struct Expansion<'a> {
     methods: BTreeMap<String, Vec<Method>>,
     /// What `Ref: Api.Stage` and the like mean: another logical id.
     renamed: BTreeMap<String, String>,
+    /// Where the generated resource of an event is declared.
+    origins: BTreeMap<String, String>,
     /// The declared SAM resources, with their globals.
     declared: &'a Map<String, Value>,
     findings: &'a mut Findings,
+}
+
+/// What SAM's resources become.
+pub(crate) struct Expanded {
+    /// The resources in plain CloudFormation.
+    pub resources: Map<String, Value>,
+    /// Where the generated ones are declared.
+    pub origins: Origins,
+}
+
+/// Where generated resources are declared, by logical id.
+pub(crate) struct Origins(BTreeMap<String, String>);
+
+impl Origins {
+    /// A place as the template has it.
+    pub(crate) fn place(&self, place: String) -> String {
+        let end = place.find(['.', '[']).unwrap_or(place.len());
+        let (id, rest) = place.split_at(end);
+        self.0.get(id).map_or_else(|| place.clone(), |origin| format!("{origin}{rest}"))
+    }
 }
 
 /// The resources of a template in plain CloudFormation. In the outputs the names of generated
@@ -51,12 +73,13 @@ pub(crate) fn expand(
     globals: &Map<String, Value>,
     outputs: &mut Map<String, Value>,
     findings: &mut Findings,
-) -> Map<String, Value> {
+) -> Expanded {
     add_implicit_apis(&mut resources);
     globals::merge(&mut resources, globals, findings);
     let (declared, made): (Map<_, _>, Map<_, _>) =
         resources.into_iter().partition(|(_, resource)| kind(resource).starts_with("AWS::Serverless::"));
-    let mut work = Expansion { made, methods: BTreeMap::new(), renamed: BTreeMap::new(), declared: &declared, findings };
+    let mut work =
+        Expansion { made, methods: BTreeMap::new(), renamed: BTreeMap::new(), origins: BTreeMap::new(), declared: &declared, findings };
     let of = |name: &'static str| declared.iter().filter(move |(_, one)| kind(one).strip_prefix("AWS::Serverless::") == Some(name));
     let none = Map::new();
     for (id, function) in of("Function") {
@@ -89,7 +112,8 @@ pub(crate) fn expand(
     for output in outputs.values_mut() {
         *output = rename(output.take(), &renamed);
     }
-    work.made.into_iter().map(|(id, value)| (id, rename(value, &renamed))).collect()
+    let origins = work.origins;
+    Expanded { resources: work.made.into_iter().map(|(id, value)| (id, rename(value, &renamed))).collect(), origins: Origins(origins) }
 }
 
 /// Adds the implicit APIs where an event needs them, so that globals apply to them too.
