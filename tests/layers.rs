@@ -34,7 +34,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("template", &["faults", "run-folder", "states"]),
     ("scenarios", &["dates", "faults", "load", "reports", "run-folder"]),
     ("timer", &[]),
-    ("brownout", &["dates", "engine", "exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack"]),
+    ("brownout", &["dates", "engine", "exports", "faults", "load", "protocol", "reports", "run-folder", "scenarios", "stack", "template"]),
 ];
 
 /// Outside crates that may be used only in their home. hyper is also used in `load`: the

@@ -2,7 +2,7 @@
 //! `Fn::GetAtt` and `Fn::Sub` of resources stay, and so do functions of them. Of `Fn::If` and
 //! `AWS::NoValue` nothing stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use faults::Complaint;
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) extended: bool,
     /// Values of exports of other stacks, by the export's name.
     pub(crate) exports: &'a BTreeMap<String, String>,
+    /// The exports that the template imports.
+    pub(crate) imported: BTreeSet<String>,
     pub(crate) files: &'a dyn Files,
     pub(crate) complaints: Vec<Complaint>,
     pub(crate) notices: Vec<Notice>,
@@ -67,8 +69,14 @@ impl Resolver<'_> {
 
     /// A template of 1 MB could ask for a text of 4 KB at a hundred thousand places.
     fn counted(&mut self, value: Option<Value>) -> Result<Option<Value>, String> {
+        let before = self.made.0;
         self.made.0 += value.as_ref().map_or(0, size);
-        if self.made.0 > MOST_BYTES { Err(format!("the functions of the template make more than {MOST_BYTES} bytes")) } else { Ok(value) }
+        match (before > MOST_BYTES, self.made.0 > MOST_BYTES) {
+            // Told already.
+            (true, _) => Ok(None),
+            (false, true) => Err(format!("the functions of the template make more than {MOST_BYTES} bytes")),
+            (false, false) => Ok(value),
+        }
     }
 
     /// The fields of a map, with its loops and its `Fn::Transform` carried out.
@@ -227,6 +235,7 @@ impl Resolver<'_> {
     fn import(&mut self, place: &str, argument: &Value) -> Result<Value, String> {
         let name = self.resolve(place, argument).and_then(|name| text(&name));
         let name = name.ok_or_else(|| format!("found `{argument}` in `Fn::ImportValue`, its name must be known before the stack is"))?;
+        self.imported.insert(name.clone());
         if let Some(value) = self.exports.get(&name) {
             return Ok(value.clone().into());
         }
@@ -319,6 +328,7 @@ pub(crate) mod testing {
             conditions: [("Yes".to_owned(), true), ("No".to_owned(), false)].into(),
             extended: true,
             exports: &NONE,
+            imported: BTreeSet::new(),
             files: &crate::files::NoFiles,
             complaints: Vec::new(),
             notices: Vec::new(),
