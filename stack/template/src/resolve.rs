@@ -67,6 +67,13 @@ impl Resolver<'_> {
         }
     }
 
+    /// `{{resolve:ssm:name}}` and the like. Source: CloudFormation User Guide, dynamic references.
+    fn tell_dynamic(&mut self, place: &str, text: &str) {
+        if text.contains("{{resolve:") {
+            self.notices.push(Notice::new(place, format!("the dynamic reference `{text}` is not resolved here; the value is this text")));
+        }
+    }
+
     /// A template of 1 MB could ask for a text of 4 KB at a hundred thousand places.
     fn counted(&mut self, value: Option<Value>) -> Result<Option<Value>, String> {
         let before = self.made.0;
@@ -195,6 +202,7 @@ impl Resolver<'_> {
     /// A text, as soon as every variable in it is known; else `Fn::Sub` of what is left.
     fn substitute(&mut self, place: &str, argument: &Value) -> Result<Value, String> {
         let (whole, variables) = sub_parts(argument)?;
+        self.tell_dynamic(place, whole);
         let mut own = BTreeMap::new();
         for (name, value) in &variables {
             own.insert(name.as_str(), self.resolve(place, value).ok_or_else(|| format!("found no value for `{name}` in `Fn::Sub`"))?);
