@@ -1,4 +1,7 @@
-//! `brownout check`: everything that `run` checks, without changing anything.
+//! `brownout check`: everything that `run` and `up` check, without changing anything.
+
+use std::error::Error;
+use std::path::Path;
 
 use std::path::Path;
 
@@ -6,28 +9,52 @@ use engine::check::power;
 use engine::file::{Wrong, line_and_column};
 use engine::{Plan, shipped};
 
-use crate::cli::Target;
+use crate::check_template;
+use crate::cli::{Check, Target};
 
-/// Checks experiments and prints what is wrong with each; the exit code is 0 or 2. For AWS it prints
-/// which rules can be checked there, too.
-pub fn check(experiments: &[String], target: Target) -> u8 {
+/// Checks experiments and templates, and prints what is wrong with each; the exit code is 0 or 2. For
+/// AWS it prints which rules can be checked there, too.
+///
+/// # Errors
+/// If an option does not apply to what is checked.
+pub fn check(arguments: &Check) -> Result<u8, Box<dyn Error>> {
+    let is_shipped = |file: &str| shipped::all().any(|(name, _)| name == file);
+    let is_template = |file: &&String| !is_shipped(file) && template::find::is_template(Path::new(file));
+    let (templates, experiments): (Vec<_>, Vec<_>) = arguments.files.iter().partition(is_template);
+    let Check { target, template, strict, json, .. } = arguments;
+    let of_template = *strict || *json || !template.parameters.is_empty() || template.config_env.is_some();
+    if of_template && !experiments.is_empty() {
+        let what = "`--parameter`, `--config-env`, `--strict` and `--json` are for templates; check experiments by themselves";
+        return Err(what.into());
+    }
+    if *target == Target::Aws && !templates.is_empty() {
+        return Err("`--target aws` is for experiments; check templates by themselves".into());
+    }
+    if *json && templates.len() > 1 {
+        return Err("`--json` is for one template".into());
+    }
     let mut code = 0;
+    for file in templates {
+        code = code.max(check_template::check(file, arguments)?);
+    }
     for wanted in experiments {
-        match read(wanted) {
-            Ok(plan) => {
-                page!("{wanted}: ok: {}\n", plan.question);
-                power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
-                if target == Target::Aws && !on_aws(wanted, &plan) {
-                    code = crate::exit::COULD_NOT_RUN;
-                }
-            }
-            Err(complaints) => {
-                eprint!("{complaints}");
-                code = crate::exit::COULD_NOT_RUN;
-            }
+        code = code.max(experiment(wanted, *target));
+    }
+    Ok(code)
+}
+
+fn experiment(wanted: &str, target: Target) -> u8 {
+    match read(wanted) {
+        Ok(plan) => {
+            page!("{wanted}: ok: {}\n", plan.question);
+            power::notices(&plan).iter().for_each(|notice| eprintln!("note: {wanted}: {notice}"));
+            if target == Target::Aws && !on_aws(wanted, &plan) { crate::exit::COULD_NOT_RUN } else { 0 }
+        }
+        Err(complaints) => {
+            eprint!("{complaints}");
+            crate::exit::COULD_NOT_RUN
         }
     }
-    code
 }
 
 /// Prints what can be checked on AWS, and returns whether the experiment can run there.

@@ -40,15 +40,8 @@ Exit codes:
 pub enum Command {
     /// Run an experiment: start the stack, send load, inject faults, judge, write a report, stop the stack
     Run(Run),
-    /// Check an experiment file, as `run` does before it starts anything
-    Check {
-        /// Names of experiments that come with brownout, or paths of files
-        #[arg(required = true, value_parser = utf8())]
-        experiments: Vec<String>,
-        /// Say what can run and be checked there, too
-        #[arg(long, value_enum, default_value = "local")]
-        target: Target,
-    },
+    /// Check an experiment file as `run` does, or a SAM or CloudFormation template as `up` does, before anything starts
+    Check(Check),
     /// Show what `run --target aws` would change and call; read-only
     Plan {
         /// Name of an experiment that comes with brownout, or path of a file
@@ -146,6 +139,41 @@ pub enum Names {
 pub enum Via {
     /// An AWS FIS experiment, which starts brownout's SSM Automation document
     Fis,
+}
+
+/// `brownout check`
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Names of experiments that come with brownout, paths of experiments, of templates, or of folders with a template
+    #[arg(required = true, value_parser = utf8())]
+    pub files: Vec<String>,
+    /// Say what can run and be checked there, too; for experiments
+    #[arg(long, value_enum, default_value = "local")]
+    pub target: Target,
+    /// What a template is read with
+    #[command(flatten)]
+    pub template: TemplateOptions,
+    /// Refuse what is not served here; for templates
+    #[arg(long)]
+    pub strict: bool,
+    /// Print JSON on standard output and nothing else; for one template
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a template is read with.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TemplateOptions {
+    /// Value of a parameter of the template, or of another stack's export [default: `parameter_overrides` in samconfig.toml, then the template's]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
+    /// Environment in samconfig.toml [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub config_env: Option<String>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    template::samconfig::pair(text).ok_or_else(|| "write `NAME=VALUE`".to_owned())
 }
 
 /// `brownout run`

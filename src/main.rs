@@ -8,6 +8,7 @@ mod artifacts;
 mod aws_program;
 mod aws_stack;
 mod check;
+mod check_template;
 mod cli;
 mod doctor;
 mod exit;
@@ -71,7 +72,7 @@ fn written(code: u8) -> ExitCode {
 fn carry_out(command: Command) -> Result<u8, Box<dyn Error>> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
-        Command::Check { experiments, target } => Ok(check::check(&experiments, target)),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Plan { experiment, on, via } => plan::plan(&experiment, &on, via),
         Command::Doctor { experiment, on } => doctor::doctor(experiment.as_deref(), &on),
         Command::Recover(arguments) => recover::recover(&arguments),

@@ -68,6 +68,7 @@ fn a_terminal_of_forty_columns_shows_whole_words_and_all_of_them() {
     for (arguments, code) in [
         (&["check", "slow-authorizer", "mail"][..], 2),
         (&["check", path], 2),
+        (&["check", "examples/own-system/greeting/template.yaml"], 0),
         (&["faults", "latency"], 0),
         (&["list", "experiments"], 0),
         (&["list", "services"], 0),

@@ -65,6 +65,7 @@ fn every_mistake_is_reported_with_its_resource() {
         ("PruneUsersFunction", "[LatestPostAuthTable, StreamArn]", "[LatestPostAuthTable, Arn]", "Properties.EventSourceArn"),
         ("PruneUsersFunction", "OnFailure", "OnSuccess", "DestinationConfig.OnSuccess"),
         ("PruneUsersFunction", "{\"userIdentity\"", "{userIdentity", "FilterCriteria.Filters[0].Pattern"),
+        ("PruneUsersFunction", "BisectBatchOnFunctionError: true", "BisectBatchOnFunctionError: often", "BisectBatchOnFunctionError"),
         ("MembersPool", "PostAuthentication", "PreSignUp", "MembersPool.LambdaConfig.PreSignUp"),
         ("MembersPool", "[RecordSignInFunction, Arn]", "[MembersPool, Arn]", "MembersPool.LambdaConfig.PostAuthentication"),
         ("BrownoutPlanPolicy", "Condition: WithBrownout", "Condition: Sometimes", "BrownoutPlanPolicy"),

@@ -7,7 +7,7 @@ use crate::functions::{single, text};
 use crate::resolve::Resolver;
 
 /// A condition may name another; a chain longer than this must be a circle.
-const DEEPEST: usize = 32;
+const DEEPEST: usize = 128;
 
 /// Evaluates every condition of the template.
 pub(crate) fn evaluate_all(declared: &Map<String, Value>, resolver: &mut Resolver<'_>) {

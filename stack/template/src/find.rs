@@ -42,6 +42,25 @@ pub enum Writer {
     Serverless,
 }
 
+impl Found {
+    /// The template's text.
+    ///
+    /// # Errors
+    /// If it is larger than a template may be, not a file, or not UTF-8.
+    pub fn read(&self) -> Result<String, FindError> {
+        let unreadable = |why| FindError::Unreadable { path: self.file.clone(), why };
+        let details = self.file.metadata().map_err(unreadable)?;
+        // A device or a pipe might never end.
+        if !details.is_file() {
+            return Err(FindError::Ending(self.file.clone()));
+        }
+        if details.len() > crate::yaml::LARGEST {
+            return Err(FindError::Large(self.file.clone()));
+        }
+        std::fs::read_to_string(&self.file).map_err(unreadable)
+    }
+}
+
 /// Why no template was found.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
@@ -57,6 +76,9 @@ pub enum FindError {
     /// The file is no template by its name.
     #[error("`{}` is no template; its name must end in .yaml, .yml, .json or .template", .0.display())]
     Ending(PathBuf),
+    /// The file is larger than CloudFormation takes.
+    #[error("`{}` has more than {} bytes, which a template has at most", .0.display(), crate::yaml::LARGEST)]
+    Large(PathBuf),
     /// A folder without one.
     #[error(
         "no template in `{}`; it may be template.yaml, template.yml, template.json, .aws-sam/build/template.yaml, cdk.out/*.template.json or {SERVERLESS}",
@@ -106,6 +128,12 @@ pub fn find(path: &Path) -> Result<Found, FindError> {
 fn found(file: PathBuf, writer: Writer) -> Found {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Found { folder: folder.to_owned(), file, writer }
+}
+
+/// Whether a path is meant as a template: a folder, or a file with the ending of one.
+pub fn is_template(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending)) || path.is_dir()
 }
 
 /// Who wrote a file, from where it is.
@@ -174,6 +202,16 @@ mod tests {
             assert_eq!(find(folder.path()).unwrap(), expected, "{files:?}");
             assert_eq!(find(&file).unwrap(), expected, "{files:?}");
         }
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("template.yaml");
+        std::fs::write(&file, "x".repeat(1_000_001)).unwrap();
+        assert!(matches!(find(&file).unwrap().read(), Err(FindError::Large(_))));
+        std::fs::write(&file, [0xff, 0xfe]).unwrap();
+        assert!(matches!(find(&file).unwrap().read(), Err(FindError::Unreadable { .. })));
     }
 
     #[test]

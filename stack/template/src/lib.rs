@@ -15,13 +15,16 @@ mod functions;
 pub mod integrations;
 mod intrinsics;
 pub mod notices;
+mod nulls;
 mod parameters;
 mod read;
 mod references;
 mod resolve;
 mod sam;
+pub mod samconfig;
 mod schema;
 mod sections;
+pub mod summary;
 pub mod yaml;
 
 use std::cell::RefCell;
@@ -155,6 +158,12 @@ impl Template {
     }
 }
 
+/// The names of a template's parameters; empty if it is not readable.
+pub fn parameter_names(text: &str) -> BTreeSet<String> {
+    let declared = yaml::read(text).ok().and_then(|document| document.value.get("Parameters")?.as_object().cloned());
+    declared.into_iter().flatten().map(|(name, _)| name).collect()
+}
+
 /// From the second stage on: the resources' names and references, then the resources.
 fn read_declared(declared: Declared, document: &Document, files: &dyn Files) -> Result<Template, TemplateError> {
     let Declared { resources, globals, mut outputs, names, missing, mut findings } = declared;
@@ -229,9 +238,11 @@ impl Placed<'_> {
             let kind = self.resources.get(name).and_then(|resource| resource.get("Type")).and_then(Value::as_str);
             matches!(kind, Some("AWS::Lambda::Function" | "AWS::Serverless::Function"))
         };
+        let mut near: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let placed = notices.into_iter().map(|Complaint { key, what }| {
             let resource = key.split(['.', '[']).next().unwrap_or_default();
-            let functions = self.references.functions_near(resource, is_function);
+            let near = near.entry(resource.to_owned()).or_insert_with(|| self.references.functions_near(resource, is_function));
+            let functions = near.clone();
             Notice { functions, position: self.spots.find(&key), ..Notice::new(key, what) }
         });
         placed.collect()

@@ -161,6 +161,9 @@ pub(crate) fn check(
             continue;
         }
         let Some(resource) = resources.get(to) else {
+            if is_of_sam(to, resources) {
+                continue;
+            }
             findings.complain(place, format!("found `{to}`, which is neither a resource nor a parameter of the template"));
             continue;
         };
@@ -185,6 +188,12 @@ pub(crate) fn check(
             names.insert(key, value);
         }
     }
+}
+
+/// `Api.Stage` and the like name what the SAM transform makes of `Api`.
+fn is_of_sam(name: &str, resources: &Map<String, Value>) -> bool {
+    let declared = name.split_once('.').and_then(|(resource, _)| resources.get(resource)?.get("Type")?.as_str());
+    declared.is_some_and(|kind| kind.starts_with("AWS::Serverless::"))
 }
 
 /// A value for an attribute that only AWS knows; an ARN has the form of one.

@@ -2,7 +2,7 @@
 //! `Fn::GetAtt` and `Fn::Sub` of resources stay, and so do functions of them. Of `Fn::If` and
 //! `AWS::NoValue` nothing stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use faults::Complaint;
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) extended: bool,
     /// Values of exports of other stacks, by the export's name.
     pub(crate) exports: &'a BTreeMap<String, String>,
+    /// The exports that the template imports.
+    pub(crate) imported: BTreeSet<String>,
     pub(crate) files: &'a dyn Files,
     pub(crate) complaints: Vec<Complaint>,
     pub(crate) notices: Vec<Notice>,
@@ -65,10 +67,23 @@ impl Resolver<'_> {
         }
     }
 
+    /// `{{resolve:ssm:name}}` and the like. Source: CloudFormation User Guide, dynamic references.
+    fn tell_dynamic(&mut self, place: &str, text: &str) {
+        if text.contains("{{resolve:") {
+            self.notices.push(Notice::new(place, format!("the dynamic reference `{text}` is not resolved here; the value is this text")));
+        }
+    }
+
     /// A template of 1 MB could ask for a text of 4 KB at a hundred thousand places.
     fn counted(&mut self, value: Option<Value>) -> Result<Option<Value>, String> {
+        let before = self.made.0;
         self.made.0 += value.as_ref().map_or(0, size);
-        if self.made.0 > MOST_BYTES { Err(format!("the functions of the template make more than {MOST_BYTES} bytes")) } else { Ok(value) }
+        match (before > MOST_BYTES, self.made.0 > MOST_BYTES) {
+            // Told already.
+            (true, _) => Ok(None),
+            (false, true) => Err(format!("the functions of the template make more than {MOST_BYTES} bytes")),
+            (false, false) => Ok(value),
+        }
     }
 
     /// The fields of a map, with its loops and its `Fn::Transform` carried out.
@@ -187,6 +202,7 @@ impl Resolver<'_> {
     /// A text, as soon as every variable in it is known; else `Fn::Sub` of what is left.
     fn substitute(&mut self, place: &str, argument: &Value) -> Result<Value, String> {
         let (whole, variables) = sub_parts(argument)?;
+        self.tell_dynamic(place, whole);
         let mut own = BTreeMap::new();
         for (name, value) in &variables {
             own.insert(name.as_str(), self.resolve(place, value).ok_or_else(|| format!("found no value for `{name}` in `Fn::Sub`"))?);
@@ -227,6 +243,7 @@ impl Resolver<'_> {
     fn import(&mut self, place: &str, argument: &Value) -> Result<Value, String> {
         let name = self.resolve(place, argument).and_then(|name| text(&name));
         let name = name.ok_or_else(|| format!("found `{argument}` in `Fn::ImportValue`, its name must be known before the stack is"))?;
+        self.imported.insert(name.clone());
         if let Some(value) = self.exports.get(&name) {
             return Ok(value.clone().into());
         }
@@ -319,6 +336,7 @@ pub(crate) mod testing {
             conditions: [("Yes".to_owned(), true), ("No".to_owned(), false)].into(),
             extended: true,
             exports: &NONE,
+            imported: BTreeSet::new(),
             files: &crate::files::NoFiles,
             complaints: Vec::new(),
             notices: Vec::new(),

@@ -1,7 +1,7 @@
 //! The first stage: from text to the resources of a template, with everything resolved that depends
 //! on parameters, mappings and conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -9,6 +9,7 @@ use crate::account::{ACCOUNT, REGION};
 use crate::conditions::evaluate_all;
 use crate::files::Files;
 use crate::findings::Findings;
+use crate::nulls;
 use crate::parameters::{self, Missing};
 use crate::resolve::Resolver;
 use crate::schema::{self, Unknown};
@@ -76,6 +77,10 @@ pub(crate) fn read(document: &Document, given: &BTreeMap<String, String>, files:
     let root = document.value.as_object().cloned().unwrap_or_default();
     let transforms = transforms(&root, &mut findings);
     sections(&root, &transforms, &mut findings);
+    let extended = transforms.iter().any(|name| name == EXTENSIONS);
+    if !extended {
+        nulls::check(&root, &mut findings);
+    }
     let section = |name: &str| root.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
     let parameters = section("Parameters");
     let read = parameters::read(&parameters, given);
@@ -93,8 +98,9 @@ pub(crate) fn read(document: &Document, given: &BTreeMap<String, String>, files:
         values,
         mappings: Map::new(),
         conditions: BTreeMap::new(),
-        extended: transforms.iter().any(|name| name == EXTENSIONS),
+        extended,
         exports: given,
+        imported: BTreeSet::new(),
         files,
         complaints: Vec::new(),
         notices: Vec::new(),
@@ -108,7 +114,7 @@ pub(crate) fn read(document: &Document, given: &BTreeMap<String, String>, files:
     let resources = resources(&declared, &transforms, &mut resolver, &mut findings);
     let globals = resolver.fields("Globals", &section("Globals"));
     let outputs = outputs(&looped(&mut resolver, "Outputs", section("Outputs")), &mut resolver);
-    unused(given, &parameters, &document.value, &mut findings);
+    unused(given, &parameters, &resolver, &mut findings);
     findings.complaints.extend(resolver.complaints);
     for notice in resolver.notices {
         findings.notice(notice.place, notice.what);
@@ -155,7 +161,10 @@ fn sections(root: &Map<String, Value>, transforms: &[String], findings: &mut Fin
     for (key, value) in root {
         if !SECTIONS.contains(&key.as_str()) {
             findings.complain(key, format!("this is no section of a template, there are: {}", SECTIONS.join(", ")));
-        } else if !matches!(key.as_str(), "AWSTemplateFormatVersion" | "Description" | "Transform") && !value.is_object() {
+        } else if !matches!(key.as_str(), "AWSTemplateFormatVersion" | "Description" | "Transform")
+            && !value.is_object()
+            && !value.is_null()
+        {
             findings.complain(key, "expected a map");
         }
     }
@@ -292,20 +301,9 @@ fn outputs(declared: &Map<String, Value>, resolver: &mut Resolver<'_>) -> Map<St
     outputs
 }
 
-/// A value that was given for no parameter must be one for an export of another stack.
-fn unused(given: &BTreeMap<String, String>, parameters: &Map<String, Value>, whole: &Value, findings: &mut Findings) {
-    let mut imports = None;
-    for name in given.keys().filter(|name| !parameters.contains_key(*name)) {
-        if !*imports.get_or_insert_with(|| has_import(whole)) {
-            findings.complain(name, "the template has no such parameter");
-        }
-    }
-}
-
-fn has_import(value: &Value) -> bool {
-    match value {
-        Value::Array(list) => list.iter().any(has_import),
-        Value::Object(fields) => fields.iter().any(|(key, value)| key == "Fn::ImportValue" || has_import(value)),
-        _ => false,
+/// A value that was given for no parameter must be one of an export of another stack.
+fn unused(given: &BTreeMap<String, String>, parameters: &Map<String, Value>, resolver: &Resolver<'_>, findings: &mut Findings) {
+    for name in given.keys().filter(|name| !parameters.contains_key(*name) && !resolver.imported.contains(*name)) {
+        findings.complain(name, "the template has no such parameter");
     }
 }

@@ -9,13 +9,13 @@ use crate::blueprint::{FilterOn, Subscription, Topic};
 /// Reads a topic, and the subscriptions that it declares itself.
 pub(crate) fn read(topic: &Section<'_>, name: String) -> (Topic, Vec<Subscription>) {
     topic
-        .only(&["TopicName", "FifoTopic", "Subscription"], &["DisplayName", "KmsMasterKeyId", "TracingConfig", "SignatureVersion", "Tags"]);
+        .only(&["TopicName", "FifoTopic", "ContentBasedDeduplication", "Subscription"], &["DisplayName", "KmsMasterKeyId", "TracingConfig", "SignatureVersion", "Tags"]);
     let fifo = topic.flag("FifoTopic");
     if fifo != name.ends_with(".fifo") {
         topic.complain("TopicName", format!("found `{name}`: the name of a FIFO topic, and of no other, ends in `.fifo`"));
     }
     let own = topic.each("Subscription").into_iter().filter_map(|one| read_subscription(&one, name.clone())).collect();
-    (Topic { name, fifo }, own)
+    (Topic { name, fifo, by_content: topic.flag("ContentBasedDeduplication") }, own)
 }
 
 pub(crate) fn subscription(subscription: &Section<'_>) -> Option<Subscription> {

@@ -79,6 +79,19 @@ fn an_invalid_function_is_a_complaint_at_its_place() {
 }
 
 #[test]
+fn a_dynamic_reference_is_a_notice() {
+    for value in [
+        json!("{{resolve:ssm:/a}}"),
+        json!({"Fn::Sub": "{{resolve:secretsmanager:${Table}}}"}),
+        json!({"Fn::Join": ["", ["x", "{{resolve:ssm:/a}}"]]}),
+    ] {
+        let mut resolver = resolver();
+        resolver.resolve("X", &value);
+        assert_eq!((resolver.notices.len(), resolver.complaints.len()), (1, 0), "{value}");
+    }
+}
+
+#[test]
 fn language_extensions_must_be_asked_for() {
     for value in [
         json!({"Fn::Length": ["a"]}),

@@ -9,7 +9,6 @@ mod tags;
 use serde_json::Value;
 
 use crate::notices::{Notice, Position};
-use nodes::Builder;
 pub use spots::Spot;
 
 /// The longest template, in bytes. Source: CloudFormation quotas, template body in an S3 object (1 MB).
@@ -45,7 +44,7 @@ pub fn read(text: &str) -> Result<Document, TextError> {
         return Err(TextError { what: format!("found {} bytes, a template has at most {LARGEST}", text.len()), position: None });
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let document = Builder::read(text);
+    let document = nodes::read(text);
     if !text.trim_start().starts_with('{') {
         return document;
     }

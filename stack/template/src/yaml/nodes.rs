@@ -45,7 +45,7 @@ enum Kind {
 }
 
 #[derive(Default)]
-pub(super) struct Builder {
+struct Builder {
     open: Vec<Open>,
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
@@ -62,13 +62,48 @@ fn position(span: Span) -> Position {
     Position { line: span.start.line(), column: span.start.col() + 1 }
 }
 
+/// Why reading ended.
+enum Ended {
+    Wrong(TextError),
+    /// At a `-` that is a text, by its number in characters.
+    AtDash(usize, TextError),
+}
+
+impl From<TextError> for Ended {
+    fn from(wrong: TextError) -> Self {
+        Self::Wrong(wrong)
+    }
+}
+
+/// The most texts `-` without quotes in a document.
+const MOST_DASHES: usize = 200;
+
+/// YAML 1.2, which the parser reads, does not take `-` for a text in `!Join [-, [a, b]]`. The readers of
+/// YAML 1.1 do, and templates use it, so it is read as if it had quotes.
+pub(super) fn read(text: &str) -> Result<Document, TextError> {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..MOST_DASHES {
+        match Builder::read(&text) {
+            Ok(document) => return Ok(document),
+            Err(Ended::Wrong(wrong)) => return Err(wrong),
+            Err(Ended::AtDash(number, wrong)) => {
+                let (at, _) = text.char_indices().nth(number).filter(|(_, c)| *c == '-').ok_or(wrong)?;
+                text.to_mut().replace_range(at..=at, "'-'");
+            }
+        }
+    }
+    Err(TextError { what: format!("found more than {MOST_DASHES} texts `-`, write them in quotes"), position: None })
+}
+
 impl Builder {
-    pub(super) fn read(text: &str) -> Result<Document, TextError> {
+    fn read(text: &str) -> Result<Document, Ended> {
         let mut builder = Self::default();
         for event in Parser::new_from_str(text) {
             let (event, span) = event.map_err(|why| {
                 let at = Position { line: why.marker().line(), column: why.marker().col() + 1 };
-                error(format!("this is neither YAML nor JSON: {}", why.info()), at)
+                let wrong = error(format!("this is neither YAML nor JSON: {}", why.info()), at);
+                let is_dash = why.info().starts_with("plain scalar cannot start with '-'");
+                if is_dash { Ended::AtDash(why.marker().index(), wrong) } else { Ended::Wrong(wrong) }
             })?;
             builder.event(event, position(span))?;
         }

@@ -51,10 +51,12 @@ impl Spot {
     /// The deepest place along a path, and what is left of the path. Keys may contain dots.
     fn walk<'a>(&self, path: &'a str) -> (&Self, &'a str) {
         let path = path.strip_prefix('.').unwrap_or(path);
-        let next = self.below.iter().filter_map(|(key, spot)| Some((key, spot, path.strip_prefix(key.as_str())?)));
-        let next = next.filter(|(_, _, rest)| rest.is_empty() || rest.starts_with(['.', '[']));
-        match next.max_by_key(|(key, ..)| key.len()) {
-            Some((_, spot, rest)) => spot.walk(rest),
+        // The longest key first: `a.b` before `a`.
+        let ends = path.char_indices().skip(1).filter(|(_, c)| ['.', '['].contains(c)).map(|(at, _)| at).chain([path.len()]);
+        let mut parts: Vec<_> = ends.filter_map(|end| path.split_at_checked(end)).collect();
+        parts.reverse();
+        match parts.into_iter().find_map(|(key, rest)| Some((self.below.get(key)?, rest))) {
+            Some((spot, rest)) => spot.walk(rest),
             None => (self, path),
         }
     }

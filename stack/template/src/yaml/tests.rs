@@ -29,6 +29,7 @@ fn short_forms_are_long_ones() {
         ("!Sub\n  - ${a}\n  - a: !Ref B", json!({"Fn::Sub": ["${a}", {"a": {"Ref": "B"}}]})),
         ("!If [C, !Ref A, !Ref 'AWS::NoValue']", json!({"Fn::If": ["C", {"Ref": "A"}, {"Ref": "AWS::NoValue"}]})),
         ("!Join ['', [a, !Select [0, !GetAZs '']]]", json!({"Fn::Join": ["", ["a", {"Fn::Select": [0, {"Fn::GetAZs": ""}]}]]})),
+        ("!Join [-, [a, -]]", json!({"Fn::Join": ["-", ["a", "-"]]})),
         ("!Equals [!Ref A, '']", json!({"Fn::Equals": [{"Ref": "A"}, ""]})),
         ("!Base64\n  Fn::Sub: x", json!({"Fn::Base64": {"Fn::Sub": "x"}})),
         (
