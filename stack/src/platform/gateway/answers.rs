@@ -136,7 +136,7 @@ fn put(front: Front, headers: &mut HeaderMap, name: &str, value: &Value) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::tests::with_call;
+    use super::super::sample::with_call;
     use super::*;
     use serde_json::json;
 
@@ -207,7 +207,7 @@ mod tests {
             (vec!["image/png"], "*/*", "aGk="),
             (vec!["*/*"], "text/html", "hi"),
         ] {
-            let response = super::super::call::tests::with_binary(&binary, accept, |call| from_result(call, Payload::V1, result.clone()));
+            let response = super::super::sample::with_binary(&binary, accept, |call| from_result(call, Payload::V1, result.clone()));
             assert_eq!(text(response.unwrap()).await, body, "{binary:?} {accept}");
         }
     }

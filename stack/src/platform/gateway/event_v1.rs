@@ -226,7 +226,7 @@ pub(super) fn to_bytes(body: usize, event: &impl Serialize) -> Bytes {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::call::tests::{with_call, with_nothing};
+    use super::super::sample::{with_call, with_nothing};
     use super::*;
 
     fn read(event: &Bytes) -> Value {

@@ -164,8 +164,8 @@ fn written(call: &Call<'_>, grant: &Grant, asked: Option<Asked<'_>>, body: Optio
 mod tests {
     use serde_json::json;
 
-    use super::super::call::tests::{with_call, with_nothing};
     use super::super::routes::Front;
+    use super::super::sample::{with_call, with_nothing};
     use super::*;
 
     fn read(event: &Bytes) -> Value {

@@ -15,6 +15,8 @@ mod keys;
 mod policy;
 mod refusal;
 mod routes;
+#[cfg(test)]
+mod sample;
 mod signature;
 mod stream;
 

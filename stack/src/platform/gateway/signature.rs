@@ -123,7 +123,7 @@ fn seal(key: &hmac::Tag, text: &[u8]) -> hmac::Tag {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::tests::with_call;
+    use super::super::sample::with_call;
     use super::*;
 
     const DAY: &str = "20200304";
