@@ -114,14 +114,16 @@ pub fn complete(buckets: &Buckets, input: CompleteMultipartUploadInput) -> S3Res
         part.content.append_to(&mut writer).map_err(unreadable)?;
     }
     let etag = format!("{}-{}", hexadecimal(md5.finalize().as_ref()), parts.len());
-    let object = Object { content: writer.end().map_err(unreadable)?, etag: etag.clone(), modified: SystemTime::now(), described };
-    buckets.store(&input.bucket, &input.key, object, &condition, Happening::Complete).map_err(not_stored)?;
+    let object =
+        Object { content: writer.end().map_err(unreadable)?, etag: etag.clone(), modified: SystemTime::now(), version: None, described };
+    let version_id = buckets.store(&input.bucket, &input.key, object, &condition, Happening::Complete).map_err(not_stored)?;
     buckets.uploads.all().remove(&input.upload_id);
     Ok(CompleteMultipartUploadOutput {
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(ETag::Strong(etag)),
+        version_id,
         ..CompleteMultipartUploadOutput::default()
     })
 }
