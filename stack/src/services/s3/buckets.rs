@@ -10,9 +10,9 @@ use s3s::crypto::{Checksum, Md5};
 
 use super::content::{Content, Spool};
 use super::contents::{Contents, Found, Removed};
-use super::multipart::Uploads;
 use super::notification::{Happened, Happening, test_event};
 use super::object::{Object, ObjectHeaders};
+use super::uploads::Uploads;
 use crate::services::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::services::wire::hexadecimal;
 use run_folder::sightings::{Seen, Sightings};

@@ -12,6 +12,7 @@ mod object;
 mod operations;
 mod tags;
 mod upload;
+mod uploads;
 mod versions;
 mod wire;
 
