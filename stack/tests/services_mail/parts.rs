@@ -122,6 +122,33 @@ async fn several_objects_are_deleted_and_both_listings_show_the_rest() {
     stage.services.stop().await;
 }
 
+#[tokio::test]
+async fn a_bucket_with_versions_keeps_what_is_overwritten_or_deleted() {
+    let removed = Notification { event: "s3:ObjectRemoved:*".into(), ..Notification::created("q") };
+    let bucket = Bucket { name: "old".into(), notifies: vec![removed], versioned: true, ..Bucket::default() };
+    let blueprint = Blueprint { queues: vec![Queue::named("q")], buckets: vec![bucket], ..Blueprint::default() };
+    let stage = Stage::up_with(blueprint, 1, LateInvoke::default()).await;
+    assert!(stage.s3("GET", "/old?versioning=", &[], b"").await.text().contains("<Status>Enabled</Status>"));
+    let first = stage.s3("PUT", "/old/k", &[], b"first").await.header("x-amz-version-id").unwrap().to_owned();
+    stage.s3("PUT", "/old/k", &[], b"second").await;
+    let of_first = format!("/old/k?versionId={first}");
+    assert_eq!((stage.s3("GET", "/old/k", &[], b"").await.text(), stage.s3("GET", &of_first, &[], b"").await.text()), ("second", "first"));
+    let hidden = stage.s3("DELETE", "/old/k", &[], b"").await;
+    assert_eq!((hidden.status, hidden.header("x-amz-delete-marker")), (204, Some("true")));
+    let marker = hidden.header("x-amz-version-id").unwrap().to_owned();
+    assert_eq!(stage.s3("GET", "/old/k", &[], b"").await.status, 404);
+    assert_eq!(stage.s3("GET", &format!("/old/k?versionId={marker}"), &[], b"").await.status, 405);
+    assert!(stage.s3("GET", "/old/k?versionId=none", &[], b"").await.text().contains("<Code>NoSuchVersion</Code>"));
+    let listed = stage.s3("GET", "/old?versions=", &[], b"").await;
+    assert_eq!((listed.text().matches("<Version>").count(), listed.text().matches("<DeleteMarker>").count()), (2, 1), "{}", listed.text());
+    assert_eq!(stage.s3("DELETE", &format!("/old/k?versionId={marker}"), &[], b"").await.status, 204);
+    assert_eq!(stage.s3("GET", "/old/k", &[], b"").await.text(), "second");
+    let told = stage.bodies("q", 3).await;
+    assert!(told[1].contains("ObjectRemoved:DeleteMarkerCreated") && told[1].contains(&marker), "{}", told[1]);
+    assert!(told[2].contains("ObjectRemoved:Delete\""), "{}", told[2]);
+    stage.services.stop().await;
+}
+
 fn base64_md5(bytes: &[u8]) -> String {
     use base64::Engine;
     use s3s::crypto::{Checksum, Md5};

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use s3s::crypto::{Checksum, Md5};
 
 use super::content::{Content, Spool};
-use super::multipart::Uploads;
+use super::contents::{Contents, Found, Removed};
 use super::notification::{Happened, Happening, test_event};
 use super::object::{Object, ObjectHeaders};
+use super::uploads::Uploads;
 use crate::services::deliver::{Deliver, Delivery, Receives, Undelivered};
 use crate::services::wire::hexadecimal;
 use run_folder::sightings::{Seen, Sightings};
@@ -49,14 +50,6 @@ pub struct Shelf {
     objects: Mutex<Contents>,
 }
 
-/// A bucket's objects, and the number of things that ever happened in it.
-#[derive(Default)]
-pub struct Contents {
-    /// The objects by their keys.
-    pub by_key: BTreeMap<String, Object>,
-    sequence: u64,
-}
-
 /// All buckets of one machine.
 pub struct Buckets {
     /// The buckets by name.
@@ -75,7 +68,9 @@ impl Buckets {
     /// notify get the test event that S3 sends when a notification is configured.
     pub fn new(buckets: &[Bucket], deliver: Deliver, spool: Arc<Spool>, sightings: Sightings) -> Arc<Self> {
         let made = SystemTime::now();
-        let shelf = |bucket: &Bucket| (bucket.name.clone(), Shelf { declared: bucket.clone(), objects: Mutex::default() });
+        let shelf = |bucket: &Bucket| {
+            (bucket.name.clone(), Shelf { declared: bucket.clone(), objects: Mutex::new(Contents::new(bucket.versioned)) })
+        };
         let shelves = buckets.iter().map(shelf).collect();
         let all = Self { shelves, uploads: Uploads::default(), deliver, sightings, spool, made };
         for bucket in buckets {
@@ -95,13 +90,26 @@ impl Buckets {
     /// Stores an object in process; `false` if the bucket does not exist.
     pub fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> bool {
         let etag = hexadecimal(Md5::checksum(&bytes).as_ref());
-        let object =
-            Object { content: Content::new(&self.spool, bytes), etag, modified: SystemTime::now(), described: ObjectHeaders::default() };
+        let object = Object {
+            content: Content::new(&self.spool, bytes),
+            etag,
+            modified: SystemTime::now(),
+            version: None,
+            described: ObjectHeaders::default(),
+        };
         self.store(bucket, key, object, &Condition::Always, Happening::Put).is_ok()
     }
 
     /// Stores and reports: the sighting first, then the notifications.
-    pub(super) fn store(&self, bucket: &str, key: &str, object: Object, condition: &Condition, what: Happening) -> Result<(), NotStored> {
+    /// Returns the version, if the bucket keeps versions.
+    pub(super) fn store(
+        &self,
+        bucket: &str,
+        key: &str,
+        mut object: Object,
+        condition: &Condition,
+        what: Happening,
+    ) -> Result<Option<String>, NotStored> {
         let shelf = self.shelves.get(bucket).ok_or(NotStored::NoSuchBucket)?;
         let (size, etag) = (object.content.size() as u64, object.etag.clone());
         let mut objects = shelf.objects();
@@ -111,13 +119,12 @@ impl Buckets {
             (Condition::Is(_), None) => return Err(NotStored::NoSuchKey),
             (Condition::New | Condition::Is(_), Some(_)) => return Err(NotStored::Condition),
         }
-        objects.sequence += 1;
-        let sequence = objects.sequence;
-        objects.by_key.insert(key.to_owned(), object.clone());
+        let sequence = objects.keep(key, &mut object);
         drop(objects);
         self.sightings.tell(Seen::ObjectStored { bucket: bucket.to_owned(), key: key.to_owned(), size, etag });
-        self.tell(shelf, &Happened { what, bucket, key, object: Some(&object), sequence, at: object.modified });
-        Ok(())
+        let version = object.version.as_deref();
+        self.tell(shelf, &Happened { what, bucket, key, version, object: Some(&object), sequence, at: object.modified });
+        Ok(object.version)
     }
 
     fn tell(&self, shelf: &Shelf, happened: &Happened<'_>) {
@@ -160,17 +167,24 @@ impl Buckets {
         self.shelves.contains_key(bucket)
     }
 
-    /// Removes an object and reports it if it was there.
-    pub(super) fn delete(&self, bucket: &str, key: &str) {
-        let Some(shelf) = self.shelves.get(bucket) else { return };
-        let mut objects = shelf.objects();
-        if objects.by_key.remove(key).is_none() {
-            return;
-        }
-        objects.sequence += 1;
-        let sequence = objects.sequence;
-        drop(objects);
-        self.tell(shelf, &Happened { what: Happening::Delete, bucket, key, object: None, sequence, at: SystemTime::now() });
+    /// Removes a version, or without one the object of a key, and reports it.
+    pub(super) fn delete(&self, bucket: &str, key: &str, version: Option<&str>) -> Removed {
+        let Some(shelf) = self.shelves.get(bucket) else { return Removed::Nothing };
+        let at = SystemTime::now();
+        let (removed, sequence) = shelf.objects().remove(key, version, at);
+        let (what, version) = match &removed {
+            Removed::Nothing => return removed,
+            Removed::Object => (Happening::Delete, None),
+            Removed::Hidden { marker } => (Happening::Hide, Some(marker.as_str())),
+            Removed::Version { id, .. } => (Happening::Delete, Some(id.as_str())),
+        };
+        self.tell(shelf, &Happened { what, bucket, key, version, object: None, sequence, at });
+        removed
+    }
+
+    /// What a key and perhaps a version name; `None` if the bucket does not exist.
+    pub(super) fn find(&self, bucket: &str, key: &str, version: Option<&str>) -> Option<Found> {
+        self.shelves.get(bucket).map(|shelf| shelf.objects().find(key, version))
     }
 }
 
@@ -233,7 +247,7 @@ mod tests {
         assert!(stored.unwrap() < queued.unwrap(), "{told:?}");
         assert!(matches!(&told[0], Seen::Queued { about: None, .. }), "the test event is about no object");
         assert_eq!(buckets.list("incoming").len(), 1);
-        buckets.delete("incoming", "a b/ü.eml");
+        assert_eq!(buckets.delete("incoming", "a b/ü.eml", None), Removed::Object);
         assert!(buckets.get("incoming", "a b/ü.eml").is_none());
     }
 }

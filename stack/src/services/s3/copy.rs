@@ -12,8 +12,8 @@ use super::operations::{canned, existing, not_stored};
 use super::tags::read_header;
 
 pub fn copy(buckets: &Buckets, input: CopyObjectInput) -> S3Result<CopyObjectOutput> {
-    let CopySource::Bucket { bucket, key, version_id: None } = &input.copy_source else {
-        return Err(s3_error!(NotImplemented, "this machine's S3 copies neither versions nor from access points"));
+    let CopySource::Bucket { bucket, key, version_id } = &input.copy_source else {
+        return Err(s3_error!(NotImplemented, "this machine's S3 does not copy from access points"));
     };
     let has_condition = [input.copy_source_if_match.is_some(), input.copy_source_if_none_match.is_some()].contains(&true)
         || input.copy_source_if_modified_since.is_some()
@@ -22,10 +22,10 @@ pub fn copy(buckets: &Buckets, input: CopyObjectInput) -> S3Result<CopyObjectOut
         return Err(s3_error!(NotImplemented, "this machine's S3 copies without conditions on the source"));
     }
     canned(input.acl.as_ref())?;
-    let source = existing(buckets, bucket, key)?;
+    let source = existing(buckets, bucket, key, version_id.as_deref())?;
     let replaces = input.metadata_directive.as_ref().is_some_and(|it| it.as_str() == MetadataDirective::REPLACE);
     let replaces_tags = input.tagging_directive.as_ref().is_some_and(|it| it.as_str() == TaggingDirective::REPLACE);
-    if !replaces && **bucket == *input.bucket && **key == *input.key {
+    if !replaces && version_id.is_none() && **bucket == *input.bucket && **key == *input.key {
         return Err(s3_error!(
             InvalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, \
@@ -47,8 +47,13 @@ pub fn copy(buckets: &Buckets, input: CopyObjectInput) -> S3Result<CopyObjectOut
         ObjectHeaders { tags, ..source.described }
     };
     let (etag, modified) = (source.etag, SystemTime::now());
-    let object = Object { content: source.content, etag: etag.clone(), modified, described };
-    buckets.store(&input.bucket, &input.key, object, &Condition::Always, Happening::Copy).map_err(not_stored)?;
+    let object = Object { content: source.content, etag: etag.clone(), modified, version: None, described };
+    let version_id = buckets.store(&input.bucket, &input.key, object, &Condition::Always, Happening::Copy).map_err(not_stored)?;
     let result = CopyObjectResult { e_tag: Some(ETag::Strong(etag)), last_modified: Some(modified.into()), ..CopyObjectResult::default() };
-    Ok(CopyObjectOutput { copy_object_result: Some(result), ..CopyObjectOutput::default() })
+    Ok(CopyObjectOutput {
+        copy_object_result: Some(result),
+        version_id,
+        copy_source_version_id: source.version,
+        ..CopyObjectOutput::default()
+    })
 }

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod content;
+mod contents;
 mod copy;
 mod listing;
 mod multipart;
@@ -11,6 +12,8 @@ mod object;
 mod operations;
 mod tags;
 mod upload;
+mod uploads;
+mod versions;
 mod wire;
 
 pub use self::buckets::Buckets;

@@ -2,7 +2,6 @@
 //! upload"; API reference, `CompleteMultipartUpload`.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use s3s::crypto::{Checksum, Md5};
@@ -14,44 +13,19 @@ use s3s::dto::{
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::buckets::Buckets;
-use super::content::{Content, Writer};
+use super::content::Writer;
 use super::notification::Happening;
 use super::object::{Object, ObjectHeaders};
 use super::operations::{canned, condition, not_stored};
 use super::tags::read_header;
 use super::upload::Upload;
+use super::uploads::{Begun, Part};
 use crate::services::wire::{hexadecimal, request_id};
 
 /// The smallest part, except for the last one. Source: Amazon S3 multipart upload limits.
 const SMALLEST: usize = 5 * 1024 * 1024;
 /// The highest number of a part. Source: as above.
 const MOST: i32 = 10_000;
-
-/// The uploads under way.
-#[derive(Default)]
-pub struct Uploads(Mutex<BTreeMap<String, Begun>>);
-
-/// An upload under way.
-struct Begun {
-    bucket: String,
-    key: String,
-    described: ObjectHeaders,
-    parts: BTreeMap<i32, Part>,
-}
-
-/// A received part.
-#[derive(Clone)]
-struct Part {
-    content: Content,
-    md5: Vec<u8>,
-    at: SystemTime,
-}
-
-impl Uploads {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Begun>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 fn gone() -> S3Error {
     s3_error!(
@@ -114,14 +88,16 @@ pub fn complete(buckets: &Buckets, input: CompleteMultipartUploadInput) -> S3Res
         part.content.append_to(&mut writer).map_err(unreadable)?;
     }
     let etag = format!("{}-{}", hexadecimal(md5.finalize().as_ref()), parts.len());
-    let object = Object { content: writer.end().map_err(unreadable)?, etag: etag.clone(), modified: SystemTime::now(), described };
-    buckets.store(&input.bucket, &input.key, object, &condition, Happening::Complete).map_err(not_stored)?;
+    let object =
+        Object { content: writer.end().map_err(unreadable)?, etag: etag.clone(), modified: SystemTime::now(), version: None, described };
+    let version_id = buckets.store(&input.bucket, &input.key, object, &condition, Happening::Complete).map_err(not_stored)?;
     buckets.uploads.all().remove(&input.upload_id);
     Ok(CompleteMultipartUploadOutput {
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(ETag::Strong(etag)),
+        version_id,
         ..CompleteMultipartUploadOutput::default()
     })
 }

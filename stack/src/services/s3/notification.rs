@@ -24,6 +24,8 @@ pub enum Happening {
     Complete,
     /// `DeleteObject` or `DeleteObjects`.
     Delete,
+    /// The same without a version, in a bucket that keeps versions: a marker hides the object.
+    Hide,
 }
 
 impl Happening {
@@ -35,6 +37,7 @@ impl Happening {
             Self::Copy => "ObjectCreated:Copy",
             Self::Complete => "ObjectCreated:CompleteMultipartUpload",
             Self::Delete => "ObjectRemoved:Delete",
+            Self::Hide => "ObjectRemoved:DeleteMarkerCreated",
         }
     }
 
@@ -45,7 +48,7 @@ impl Happening {
             Self::Post => "POST Object",
             Self::Copy => "CopyObject",
             Self::Complete => "CompleteMultipartUpload",
-            Self::Delete => "DeleteObject",
+            Self::Delete | Self::Hide => "DeleteObject",
         }
     }
 
@@ -65,6 +68,8 @@ pub struct Happened<'a> {
     pub bucket: &'a str,
     /// The key.
     pub key: &'a str,
+    /// The version, in a bucket that keeps versions.
+    pub version: Option<&'a str>,
     /// The object; `None` if it is gone.
     pub object: Option<&'a Object>,
     /// Grows with everything that happens in the bucket.
@@ -105,7 +110,10 @@ impl Happened<'_> {
             fields.insert("size".to_owned(), json!(stored.content.size()));
             fields.insert("eTag".to_owned(), json!(stored.etag));
         }
-        let kind = if self.what == Happening::Delete { "removed" } else { "created" };
+        if let (Some(version), Some(fields)) = (self.version, object.as_object_mut()) {
+            fields.insert("versionId".to_owned(), json!(version));
+        }
+        let kind = if self.object.is_none() { "removed" } else { "created" };
         let bucket = self.bucket;
         json!({"Records": [{
             "eventVersion": "2.1",
@@ -133,6 +141,9 @@ impl Happened<'_> {
             fields.insert("size".to_owned(), json!(stored.content.size()));
             fields.insert("etag".to_owned(), json!(stored.etag));
         }
+        if let (Some(version), Some(fields)) = (self.version, object.as_object_mut()) {
+            fields.insert("version-id".to_owned(), json!(version));
+        }
         let mut detail = json!({
             "version": "0",
             "bucket": {"name": self.bucket},
@@ -142,9 +153,10 @@ impl Happened<'_> {
             "source-ip-address": "127.0.0.1",
             "reason": self.what.reason(),
         });
-        let is_gone = self.what == Happening::Delete;
+        let is_gone = self.object.is_none();
         if let (true, Some(detail)) = (is_gone, detail.as_object_mut()) {
-            detail.insert("deletion-type".to_owned(), json!("Permanently Deleted"));
+            let how = if self.what == Happening::Hide { "Delete Marker Created" } else { "Permanently Deleted" };
+            detail.insert("deletion-type".to_owned(), json!(how));
         }
         json!({
             "source": "aws.s3",
@@ -180,6 +192,7 @@ mod tests {
             ("s3:ObjectCreated:Put", "", "", Happening::Copy, false),
             ("s3:ObjectRemoved:*", "in/", ".jpg", Happening::Delete, true),
             ("s3:ObjectRemoved:DeleteMarkerCreated", "", "", Happening::Delete, false),
+            ("s3:ObjectRemoved:*", "", "", Happening::Hide, true),
             ("s3:ObjectCreated:Post", "in/", "", Happening::Post, true),
             ("s3:ObjectCreated:*", "out/", "", Happening::Put, false),
             ("s3:ObjectCreated:*", "", ".png", Happening::Put, false),
@@ -191,7 +204,15 @@ mod tests {
 
     #[test]
     fn a_removed_object_has_neither_size_nor_etag() {
-        let gone = Happened { what: Happening::Delete, bucket: "b", key: "a b", object: None, sequence: 7, at: SystemTime::UNIX_EPOCH };
+        let gone = Happened {
+            what: Happening::Delete,
+            bucket: "b",
+            key: "a b",
+            version: None,
+            object: None,
+            sequence: 7,
+            at: SystemTime::UNIX_EPOCH,
+        };
         let event: Value = serde_json::from_str(&gone.event()).unwrap();
         assert_eq!(event["Records"][0]["s3"]["object"], json!({"key": "a+b", "sequencer": "000000000000000007"}));
         let event = gone.bus_event();

@@ -34,6 +34,8 @@ pub struct Object {
     pub etag: String,
     /// When it was stored.
     pub modified: SystemTime,
+    /// Its version, in a bucket that keeps versions.
+    pub version: Option<String>,
     /// The sender's headers.
     pub described: ObjectHeaders,
 }

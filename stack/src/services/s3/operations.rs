@@ -11,6 +11,7 @@ use s3s::dto::{
 use s3s::{Body, S3Error, S3Result, s3_error};
 
 use super::buckets::{Buckets, Condition, NotStored};
+use super::contents::{Found, Removed};
 use super::listing::{Asked, page};
 use super::notification::{Happening, encoded};
 use super::object::{Object, ObjectHeaders};
@@ -34,10 +35,11 @@ pub fn put(buckets: &Buckets, (input, upload, what): (PutObjectInput, Upload, Ha
         metadata: input.metadata,
         tags: read_header(input.tagging.as_deref())?,
     };
-    let object = Object { content: upload.content, etag: etag.clone(), modified: SystemTime::now(), described };
+    let object = Object { content: upload.content, etag: etag.clone(), modified: SystemTime::now(), version: None, described };
     let condition = condition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
-    buckets.store(&input.bucket, &input.key, object, &condition, what).map_err(not_stored)?;
+    let version_id = buckets.store(&input.bucket, &input.key, object, &condition, what).map_err(not_stored)?;
     Ok(PutObjectOutput {
+        version_id,
         e_tag: Some(ETag::Strong(etag)),
         checksum_crc32: upload.checksum.checksum_crc32,
         checksum_crc32c: upload.checksum.checksum_crc32c,
@@ -77,12 +79,17 @@ pub fn canned(acl: Option<&ObjectCannedACL>) -> S3Result<()> {
     }
 }
 
-/// The object of a key.
-pub fn existing(buckets: &Buckets, bucket: &str, key: &str) -> S3Result<Object> {
-    if !buckets.has(bucket) {
-        return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
+/// The object of a key, or a version of it.
+pub fn existing(buckets: &Buckets, bucket: &str, key: &str, version: Option<&str>) -> S3Result<Object> {
+    match buckets.find(bucket, key, version) {
+        None => Err(s3_error!(NoSuchBucket, "The specified bucket does not exist")),
+        Some(Found::Object(object)) => Ok(*object),
+        Some(Found::Marker) if version.is_some() => {
+            Err(s3_error!(MethodNotAllowed, "The specified method is not allowed against this resource."))
+        }
+        Some(Found::Marker | Found::NoSuchKey) => Err(s3_error!(NoSuchKey, "The specified key does not exist.")),
+        Some(Found::NoSuchVersion) => Err(s3_error!(NoSuchVersion, "The specified version does not exist.")),
     }
-    buckets.get(bucket, key).ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))
 }
 
 fn length(size: usize) -> i64 {
@@ -90,7 +97,7 @@ fn length(size: usize) -> i64 {
 }
 
 pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput> {
-    let object = existing(buckets, &input.bucket, &input.key)?;
+    let object = existing(buckets, &input.bucket, &input.key, input.version_id.as_deref())?;
     let size = object.content.size();
     let (mut shown, mut content_range) = (0..size, None);
     if let Some(range) = input.range {
@@ -112,6 +119,7 @@ pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput
         metadata: object.described.metadata,
         tag_count: i32::try_from(object.described.tags.len()).ok().filter(|count| *count > 0),
         e_tag: Some(ETag::Strong(object.etag)),
+        version_id: object.version,
         last_modified: Some(object.modified.into()),
         body: Some(StreamingBlob::from(Body::http_body(object.content.part(shown)))),
         ..GetObjectOutput::default()
@@ -119,7 +127,7 @@ pub fn get(buckets: &Buckets, input: GetObjectInput) -> S3Result<GetObjectOutput
 }
 
 pub fn head(buckets: &Buckets, input: HeadObjectInput) -> S3Result<HeadObjectOutput> {
-    let object = existing(buckets, &input.bucket, &input.key)?;
+    let object = existing(buckets, &input.bucket, &input.key, input.version_id.as_deref())?;
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         content_length: Some(length(object.content.size())),
@@ -130,6 +138,7 @@ pub fn head(buckets: &Buckets, input: HeadObjectInput) -> S3Result<HeadObjectOut
         content_language: object.described.content_language,
         metadata: object.described.metadata,
         e_tag: Some(ETag::Strong(object.etag)),
+        version_id: object.version,
         last_modified: Some(object.modified.into()),
         ..HeadObjectOutput::default()
     })
@@ -140,8 +149,17 @@ pub fn delete(buckets: &Buckets, input: DeleteObjectInput) -> S3Result<DeleteObj
         return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
     }
     // Deleting a missing object succeeds too.
-    buckets.delete(&input.bucket, &input.key);
-    Ok(DeleteObjectOutput::default())
+    let (version_id, delete_marker) = deleted(buckets.delete(&input.bucket, &input.key, input.version_id.as_deref()));
+    Ok(DeleteObjectOutput { version_id, delete_marker, ..DeleteObjectOutput::default() })
+}
+
+/// The version or marker that a deletion was about, and whether it is a marker.
+fn deleted(removed: Removed) -> (Option<String>, Option<bool>) {
+    match removed {
+        Removed::Nothing | Removed::Object => (None, None),
+        Removed::Hidden { marker } => (Some(marker), Some(true)),
+        Removed::Version { id, was_marker } => (Some(id), was_marker.then_some(true)),
+    }
 }
 
 pub fn delete_all(buckets: &Buckets, input: DeleteObjectsInput) -> S3Result<DeleteObjectsOutput> {
@@ -152,11 +170,17 @@ pub fn delete_all(buckets: &Buckets, input: DeleteObjectsInput) -> S3Result<Dele
     if objects.is_empty() || objects.len() > 1000 {
         return Err(s3_error!(MalformedXML, "The XML you provided was not well-formed or did not validate against our published schema"));
     }
-    for object in &objects {
-        buckets.delete(&input.bucket, &object.key);
-    }
-    let deleted = objects.into_iter().map(|object| DeletedObject { key: Some(object.key), ..DeletedObject::default() });
-    let deleted = (!input.delete.quiet.unwrap_or(false)).then(|| deleted.collect());
+    let done: Vec<_> = objects
+        .into_iter()
+        .map(|object| {
+            let removed = buckets.delete(&input.bucket, &object.key, object.version_id.as_deref());
+            let hidden = if let Removed::Hidden { marker } = &removed { Some(marker.clone()) } else { None };
+            let (version, delete_marker) = deleted(removed);
+            let delete_marker_version_id = hidden.or_else(|| version.filter(|_| delete_marker.is_some()));
+            DeletedObject { key: Some(object.key), version_id: object.version_id, delete_marker, delete_marker_version_id }
+        })
+        .collect();
+    let deleted = (!input.delete.quiet.unwrap_or(false)).then_some(done);
     Ok(DeleteObjectsOutput { deleted, ..DeleteObjectsOutput::default() })
 }
 

@@ -46,7 +46,10 @@ fn checked(tags: Vec<(String, String)>) -> S3Result<Tags> {
     Ok(read)
 }
 
-fn change<T>(buckets: &Buckets, bucket: &str, key: &str, act: impl FnOnce(&mut Tags) -> T) -> S3Result<T> {
+fn change<T>(buckets: &Buckets, (bucket, key, version): (&str, &str, Option<&String>), act: impl FnOnce(&mut Tags) -> T) -> S3Result<T> {
+    if version.is_some() {
+        return Err(s3_error!(NotImplemented, "this machine's S3 tags current objects only"));
+    }
     if !buckets.has(bucket) {
         return Err(s3_error!(NoSuchBucket, "The specified bucket does not exist"));
     }
@@ -58,18 +61,18 @@ fn change<T>(buckets: &Buckets, bucket: &str, key: &str, act: impl FnOnce(&mut T
 pub fn put(buckets: &Buckets, input: PutObjectTaggingInput) -> S3Result<PutObjectTaggingOutput> {
     let given = input.tagging.tag_set.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
     let given = checked(given.collect())?;
-    change(buckets, &input.bucket, &input.key, |tags| *tags = given)?;
+    change(buckets, (&input.bucket, &input.key, input.version_id.as_ref()), |tags| *tags = given)?;
     Ok(PutObjectTaggingOutput::default())
 }
 
 pub fn get(buckets: &Buckets, input: GetObjectTaggingInput) -> S3Result<GetObjectTaggingOutput> {
-    let tags = change(buckets, &input.bucket, &input.key, |tags| tags.clone())?;
+    let tags = change(buckets, (&input.bucket, &input.key, input.version_id.as_ref()), |tags| tags.clone())?;
     let tag_set = tags.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
     Ok(GetObjectTaggingOutput { tag_set, ..GetObjectTaggingOutput::default() })
 }
 
 pub fn delete(buckets: &Buckets, input: DeleteObjectTaggingInput) -> S3Result<DeleteObjectTaggingOutput> {
-    change(buckets, &input.bucket, &input.key, Tags::clear)?;
+    change(buckets, (&input.bucket, &input.key, input.version_id.as_ref()), Tags::clear)?;
     Ok(DeleteObjectTaggingOutput::default())
 }
 
