@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod artifacts;
+pub mod deliver;
 pub mod guard;
 pub mod invoke;
 pub mod line_sink;

@@ -14,7 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
+use crate::deliver::ToServices;
 use crate::invoke::LateInvoke;
+use crate::platform::code::Place;
 use crate::platform::gateway::make_up;
 use crate::platform::mappings::MappingError;
 use crate::platform::{self, Platform};
@@ -23,7 +25,7 @@ use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
 use template::apis::Api;
-use template::blueprint::{Mapping, Source};
+use template::blueprint::{self, Mapping, Source};
 use template::{Template, TemplateError};
 
 /// The script that `AWS_LAMBDA_EXEC_WRAPPER` names, from brownout's layer.
@@ -127,6 +129,7 @@ impl Up {
         let apis = template.apis.clone();
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
+        platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
         invoke.put(platform.door());
         if let Err(why) = make_ready(&mut platform, (&names, &deployment.warm), &services, &mappings, &sightings).await {
             platform.stop().await;
@@ -248,24 +251,19 @@ fn platform_settings(
     ledger: mpsc::UnboundedSender<Entry>,
 ) -> Result<platform::Settings, UpError> {
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
-    let concurrency = |name: &str| concurrency(&template.blueprint.mappings, name);
+    let place = Place::new(
+        &settings.artifacts.folder,
+        // A built-in template has its folders next to the programs.
+        &settings.artifacts.folder,
+        settings.folder.path().join("code"),
+        BTreeMap::new(),
+    );
     let functions = template
         .blueprint
         .functions
         .iter()
-        .cloned()
-        .map(|function| platform::Function {
-            // A built-in template has its folders next to the programs.
-            code: platform::Code::of(&function, &settings.artifacts.folder, &settings.artifacts.folder),
-            concurrency: concurrency(&function.name),
-            name: function.name,
-            memory_mb: function.memory_mb,
-            timeout: function.timeout,
-            reserved: function.reserved,
-            variables: function.variables,
-            idle: IDLE,
-        })
-        .collect();
+        .map(|function| deployed(function, &place, concurrency(&template.blueprint.mappings, &function.name)))
+        .collect::<Result<_, _>>()?;
     Ok(platform::Settings {
         functions,
         apis: template.apis,
@@ -277,6 +275,27 @@ fn platform_settings(
         marker: settings.marker.clone(),
         ledger,
         compressed: settings.deployment.compressed,
+        deliver: ToServices::new(services),
+        namespace: settings.artifacts.namespace(),
+    })
+}
+
+/// A declared function with its code, in at most `concurrency` environments.
+fn deployed(function: &blueprint::Function, place: &Place, concurrency: u32) -> Result<platform::Function, UpError> {
+    let prepared = place.prepare(function).map_err(|why| UpError::Start { function: function.name.clone(), why: why.to_string() })?;
+    prepared.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+    Ok(platform::Function {
+        memory_mb: function.memory_mb,
+        timeout: function.timeout,
+        concurrency,
+        reserved: function.reserved,
+        variables: function.variables.clone(),
+        idle: IDLE,
+        opt: prepared.opt,
+        log_format: function.log_format,
+        asynchronous: function.asynchronous.clone(),
+        aliases: function.aliases.clone(),
+        ..platform::Function::new(&function.name, prepared.code)
     })
 }
 

@@ -15,6 +15,17 @@ use super::names;
 use super::pool::Pool;
 use crate::invoke::Invoke;
 
+/// What a caller of the Invoke API asks for besides an answer.
+#[derive(Debug, Default)]
+pub(crate) struct OfCaller {
+    /// The answer in pieces.
+    pub sink: Option<Sink>,
+    /// The end of the log.
+    pub tail: Option<oneshot::Sender<Bytes>>,
+    /// The alias or version.
+    pub qualifier: Option<String>,
+}
+
 /// The functions by name.
 #[derive(Debug)]
 pub(crate) struct Functions {
@@ -57,12 +68,24 @@ impl Functions {
         event: Bytes,
         trace: Option<&str>,
         client_context: Option<String>,
-        sink: Option<Sink>,
+        of_caller: OfCaller,
     ) -> Result<oneshot::Receiver<Invoked>, InvokeError> {
         let (mut invocation, answer) = Invocation::new(event, trace, client_context);
-        invocation.sink = sink;
+        invocation.sink = of_caller.sink;
+        invocation.tail = of_caller.tail;
+        invocation.qualifier = of_caller.qualifier;
         self.take(name, invocation)?;
         Ok(answer)
+    }
+
+    /// The function, if it is deployed and can be invoked with the qualifier.
+    ///
+    /// # Errors
+    /// [`InvokeError::Unknown`] with the qualifier in the name.
+    pub(crate) fn find(&self, name: &str, qualifier: Option<&str>) -> Result<&Pool, InvokeError> {
+        let whole = || qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
+        let pool = self.pools.get(name).filter(|pool| qualifier.is_none_or(|qualifier| pool.deployed.has(qualifier)));
+        pool.map(|pool| &**pool).ok_or_else(|| InvokeError::Unknown(whole()))
     }
 
     /// Takes an invocation for a function.
@@ -82,7 +105,7 @@ impl Functions {
         trace: Option<&str>,
         client_context: Option<String>,
     ) -> Result<Invoked, InvokeError> {
-        self.submit(name, event, trace, client_context, None)?.await.map_err(|_| InvokeError::Stopped)
+        self.submit(name, event, trace, client_context, OfCaller::default())?.await.map_err(|_| InvokeError::Stopped)
     }
 }
 

@@ -2,6 +2,7 @@
 //! invoke them, and the HTTP gateway.
 
 mod asynchronous;
+pub mod code;
 mod counts;
 mod deployed;
 mod environment;
@@ -16,11 +17,14 @@ pub(crate) mod invocation;
 mod invoke_api;
 mod invoke_stream;
 mod life;
+mod lines;
 mod log;
 pub mod mappings;
 pub(crate) mod names;
 mod pool;
 mod process;
+mod report;
+mod room;
 mod runtime_api;
 pub mod runtimes;
 mod variables;
@@ -42,6 +46,7 @@ pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
 pub use runtimes::Code;
 
+use crate::deliver::Deliver;
 use crate::invoke::Invoke;
 use crate::{Compressed, Health, RunFolder, Sightings, guard};
 use asynchronous::Asynchronous;
@@ -81,6 +86,11 @@ pub struct Settings {
     pub ledger: mpsc::UnboundedSender<Entry>,
     /// How much sooner an asynchronous event is retried.
     pub compressed: Compressed,
+    /// Who takes what becomes of asynchronous events.
+    pub deliver: Arc<dyn Deliver>,
+    /// The program `brownout-namespace`, which gives environments folders of their own; without it
+    /// variables lead to the folders.
+    pub namespace: Option<PathBuf>,
 }
 
 /// A running platform.
@@ -90,6 +100,8 @@ pub struct Platform {
     pub gateway: SocketAddr,
     /// Where the Lambda Invoke API listens.
     pub lambda: SocketAddr,
+    /// What differs from Lambda on this machine, each told once.
+    pub notices: Vec<String>,
     functions: Arc<Functions>,
     servers: Vec<http::Served>,
     sweeper: JoinHandle<()>,
@@ -102,7 +114,19 @@ pub struct Platform {
 /// If a log cannot be opened, no port is free, this machine lacks a function's runtime, or a route
 /// or authorizer names a function that does not exist.
 pub async fn start(settings: Settings) -> io::Result<Platform> {
+    let mut notices = Vec::new();
+    let folder = settings.run_folder.path().to_owned();
+    let tried = settings.namespace.map(|program| room::try_out(&program, &folder).map(|()| program));
+    let namespace = tried.and_then(|tried| {
+        tried
+            .map_err(|why| {
+                notices.push(format!("functions find their layers and temporary files by variables, not at `/opt` and `/tmp`: {why}"))
+            })
+            .ok()
+    });
     let machine = Arc::new(Machine {
+        folder,
+        namespace,
         extension: settings.extension,
         wrapper: settings.wrapper,
         plan: settings.plan,
@@ -112,14 +136,20 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         counts: counts::Counts::default(),
         alive: Arc::new(()),
     });
-    let mut pools = BTreeMap::new();
+    let (mut pools, asked) = (BTreeMap::new(), runtimes::Asked::default());
     for function in settings.functions {
         let log = log::Log::open(&settings.run_folder.log(&function.name))?;
-        let launch = function.code.launch(&function.name).map_err(|missing| io::Error::new(io::ErrorKind::NotFound, missing))?;
-        let deployed = Deployed { function, launch, machine: Arc::clone(&machine), log };
+        let launch = function.code.launch(&function.name, function.opt.as_deref(), &asked);
+        let launch = launch.map_err(|missing| io::Error::new(io::ErrorKind::NotFound, missing))?;
+        notices.extend(launch.notice.clone());
+        let extensions = extensions::programs(function.opt.as_deref());
+        let deployed = Deployed { function, launch, extensions, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
-    let functions = Arc::new(Functions { machine, pools, asynchronous: Asynchronous::new(settings.compressed) });
+    notices.sort();
+    notices.dedup();
+    let asynchronous = Asynchronous::new(settings.compressed, settings.deliver);
+    let functions = Arc::new(Functions { machine, pools, asynchronous });
     if let Some(missing) = settings.apis.iter().flat_map(Api::functions).find(|name| !functions.has(name)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
     }
@@ -133,7 +163,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         http::serve(lambda_listener, move |request, _| invoke_api::answer(Arc::clone(&invoked), request)),
     ];
     let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
-    Ok(Platform { gateway, lambda, functions, servers, sweeper, mappings: Vec::new() })
+    Ok(Platform { gateway, lambda, notices, functions, servers, sweeper, mappings: Vec::new() })
 }
 
 async fn sweep(functions: Arc<Functions>) {

@@ -5,9 +5,12 @@
 mod asynchronous;
 mod child;
 mod environments;
+mod environments_folders;
+mod environments_logs;
 mod gateway;
 mod mappings;
 mod runtimes;
+mod runtimes_code;
 mod support;
 mod triggers;
 mod wire;

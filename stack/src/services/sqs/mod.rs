@@ -127,6 +127,13 @@ impl Sqs {
         self.dispatch(queue, Outgoing { body, md5, about, ..Outgoing::default() })
     }
 
+    /// Sends `body` with typed attributes. Returns the message id, or `None` if the queue does not
+    /// exist.
+    pub fn send_typed(&self, queue: &str, body: String, typed: BTreeMap<String, Value>) -> Option<String> {
+        let md5 = md5(body.as_bytes());
+        self.dispatch(queue, Outgoing { body, md5, typed, ..Outgoing::default() })
+    }
+
     fn dispatch(&self, queue: &str, outgoing: Outgoing) -> Option<String> {
         let number = self.queues().send(queue, outgoing, Instant::now())?;
         self.ring(queue);
