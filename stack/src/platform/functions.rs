@@ -35,9 +35,9 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    /// True if the function is deployed.
+    /// True if the function is deployed, and has the alias or version if the name has one.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.pools.contains_key(name)
+        self.called(name).is_ok()
     }
 
     /// The region of all of them.
@@ -52,7 +52,7 @@ impl Functions {
 
     /// How many invocations of a function can run at once; `None` if it is not deployed.
     pub(crate) fn at_once(&self, name: &str) -> Option<usize> {
-        self.pools.get(name).map(|pool| pool.at_once())
+        self.called(name).ok().map(|(pool, _)| pool.at_once())
     }
 
     /// An interface for callers within the process, not over HTTP.
@@ -82,15 +82,22 @@ impl Functions {
     ///
     /// # Errors
     /// [`InvokeError::Unknown`] with the qualifier in the name.
-    pub(crate) fn find(&self, name: &str, qualifier: Option<&str>) -> Result<&Pool, InvokeError> {
+    pub(crate) fn find(&self, name: &str, qualifier: Option<&str>) -> Result<&Arc<Pool>, InvokeError> {
         let whole = || qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
         let pool = self.pools.get(name).filter(|pool| qualifier.is_none_or(|qualifier| pool.deployed.has(qualifier)));
-        pool.map(|pool| &**pool).ok_or_else(|| InvokeError::Unknown(whole()))
+        pool.ok_or_else(|| InvokeError::Unknown(whole()))
+    }
+
+    /// The function and the qualifier of a name that may be an ARN.
+    fn called<'a>(&self, name: &'a str) -> Result<(&Arc<Pool>, Option<&'a str>), InvokeError> {
+        let (name, qualifier) = names::reference(name);
+        Ok((self.find(name, qualifier)?, qualifier))
     }
 
     /// Takes an invocation for a function.
-    pub(crate) fn take(&self, name: &str, invocation: Invocation) -> Result<(), InvokeError> {
-        let pool = self.pools.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
+    pub(crate) fn take(&self, name: &str, mut invocation: Invocation) -> Result<(), InvokeError> {
+        let (pool, qualifier) = self.called(name)?;
+        invocation.qualifier = invocation.qualifier.or_else(|| qualifier.map(str::to_owned));
         if invocation.event.len() > LARGEST_EVENT {
             return Err(InvokeError::TooLarge);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use super::host::Host;
 use super::invocation::Failure;
 use super::lines::Outcome;
 use super::pool::Pool;
-use super::process::{Exit, Processes, spawn};
+use super::process::{self, Exit, Processes, spawn};
 use super::room::Room;
 use super::runtimes::{Code, Launch};
 use super::{http, names, runtime_api, variables};
@@ -90,9 +91,9 @@ async fn start(
     let limit = tokio::time::Instant::now() + environment.limit;
     let variables = variables::of(&environment.deployed, address, room);
     let deployed = &environment.deployed;
-    let refused = |error: io::Error| End::Failed(Failure::Start(format!("fork/exec failed: {error}")));
+    let refused = |program: &Path, error: io::Error| End::Failed(Failure::Start(refusal(&room.show(program), &error)));
     for program in deployed.outside() {
-        let child = start_extension(environment, processes, program, &variables, room).map_err(refused)?;
+        let child = start_extension(environment, processes, program, &variables, room).map_err(|why| refused(program, why))?;
         processes.extensions.push(child);
     }
     let all_registered = || {
@@ -100,11 +101,32 @@ async fn start(
         environment.extensions(|all| deployed.outside().all(|program| all.has(&name(program))))
     };
     reached(environment, processes, limit, all_registered).await?;
-    let mut child = start_runtime(environment, &variables, room).map_err(refused)?;
-    attach(environment, processes, &mut child).map_err(refused)?;
+    let program = &deployed.launch.program;
+    may_run(&deployed.function.code, program).map_err(|why| refused(program, why))?;
+    let mut child = start_runtime(environment, &variables, room).map_err(|why| refused(program, why))?;
+    attach(environment, processes, &mut child).map_err(|why| refused(program, why))?;
     child.id().map(|id| environment.runtime.set(id));
     processes.runtime = Some(child);
     reached(environment, processes, limit, || environment.phase() != Phase::Starting).await
+}
+
+/// An archive may lack the bit, and neither a shell nor a wrapper may hide that.
+fn may_run(code: &Code, program: &Path) -> io::Result<()> {
+    let runs = |program: &Path| Ok::<_, io::Error>(std::fs::metadata(program)?.permissions().mode() & 0o111 != 0);
+    if matches!(code, Code::Bootstrap { .. }) && !runs(program)? {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
+/// As Lambda words it: the system's own words without their number.
+fn refusal(program: &Path, why: &io::Error) -> String {
+    let words = match why.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        _ => why.to_string(),
+    };
+    format!("fork/exec {}: {words}", program.display())
 }
 
 /// Starts an extension. What brownout's own prints are lines of the ledger.
@@ -116,11 +138,14 @@ fn start_extension(
     room: &Room,
 ) -> io::Result<Child> {
     let deployed = &environment.deployed;
-    let mut command = room.command(program, []);
-    let mut child = spawn(&environment.group, &mut command, variables)?;
     if deployed.machine.extension.as_deref() != Some(program) {
+        let mut child = spawn(&environment.group, &mut room.command(program, []), variables)?;
         attach(environment, processes, &mut child)?;
-    } else if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
+        return Ok(child);
+    }
+    // It needs no folder but the one of its file, and mounts would make the start slower.
+    let mut child = spawn(&environment.group, &mut process::command(program), &room.seen_from_outside(variables))?;
+    if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
         processes.outputs.spawn(deployed.log.clone().copy_extension(output, deployed.machine.ledger.clone()));
         processes.outputs.spawn(environment.lines.attach(errors.into_owned_fd()?)?);
     }

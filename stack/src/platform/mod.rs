@@ -32,7 +32,7 @@ mod variables;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,14 +116,12 @@ pub struct Platform {
 pub async fn start(settings: Settings) -> io::Result<Platform> {
     let mut notices = Vec::new();
     let folder = settings.run_folder.path().to_owned();
-    let tried = settings.namespace.map(|program| room::try_out(&program, &folder).map(|()| program));
-    let namespace = tried.and_then(|tried| {
-        tried
-            .map_err(|why| {
-                notices.push(format!("functions find their layers and temporary files by variables, not at `/opt` and `/tmp`: {why}"))
-            })
-            .ok()
-    });
+    // What a killed stack left is no temporary file of this one.
+    match std::fs::remove_dir_all(folder.join("tmp")) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
+    let namespace = namespace(settings.namespace, &folder, &settings.functions, &mut notices);
     let machine = Arc::new(Machine {
         folder,
         namespace,
@@ -164,6 +162,19 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
     ];
     let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
     Ok(Platform { gateway, lambda, notices, functions, servers, sweeper, mappings: Vec::new() })
+}
+
+/// The program that makes mounts, if it can on this machine. A shipped binary does not look for
+/// its code or layers, so that nothing needs to be told.
+fn namespace(program: Option<PathBuf>, folder: &Path, functions: &[Function], notices: &mut Vec<String>) -> Option<PathBuf> {
+    let program = program?;
+    let Err(why) = room::try_out(&program, folder) else { return Some(program) };
+    if functions.iter().any(|function| !matches!(function.code, Code::Provided(_))) {
+        notices.push(format!(
+            "environments have no `/opt`, `/tmp` and `/var/task` of their own; variables such as `TMPDIR` lead to their folders: {why}"
+        ));
+    }
+    None
 }
 
 async fn sweep(functions: Arc<Functions>) {

@@ -2,7 +2,7 @@
 //! a process have mounts of its own, else the folders as they are, named by variables. It knows no
 //! process; `life.rs` starts them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -41,7 +41,9 @@ impl Room {
         let tmp = machine.folder.join(format!("tmp/{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         std::fs::create_dir_all(&tmp)?;
         let mut room = Self { prefix: Vec::new(), tmp, shown: Vec::new() };
-        if let Some(program) = &machine.namespace {
+        // A shipped binary looks for nothing in these folders, and starts faster without mounts.
+        let shipped = matches!(deployed.function.code, Code::Provided(_)) && deployed.function.opt.is_none();
+        if let Some(program) = machine.namespace.as_ref().filter(|_| !shipped) {
             room.mount(program, deployed)?;
         }
         Ok(room)
@@ -115,6 +117,27 @@ impl Room {
             });
         }
         command
+    }
+
+    /// The variables of a process that does not see the room: it writes into the same `/tmp`.
+    pub(crate) fn seen_from_outside(&self, variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut variables = variables.clone();
+        if !self.prefix.is_empty() {
+            let folder = variables.get("TMPDIR").map_or(TMP, String::as_str);
+            let folder = Path::new(folder).strip_prefix(TMP).map_or_else(|_| PathBuf::from(folder), |rest| self.tmp.join(rest));
+            variables.insert("TMPDIR".to_owned(), folder.display().to_string());
+        }
+        variables
+    }
+
+    /// Where a file of a layer or of the code is that the function names by its place in Lambda.
+    pub(crate) fn find(&self, deployed: &Deployed, path: &str) -> String {
+        if !self.prefix.is_empty() {
+            return path.to_owned();
+        }
+        let opt = deployed.function.opt.as_deref().and_then(|opt| Some(opt.join(Path::new(path).strip_prefix(OPT).ok()?)));
+        let task = || Some(deployed.function.code.task_root().join(Path::new(path).strip_prefix(TASK).ok()?));
+        opt.or_else(task).map_or_else(|| path.to_owned(), |found| found.display().to_string())
     }
 
     /// The variables that lead to the folders. Source: Lambda, "Using Lambda environment variables".

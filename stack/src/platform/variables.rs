@@ -46,6 +46,9 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr, room: &Room) -> BTreeMap<
     ] {
         variables.insert(name.to_owned(), value);
     }
+    if let Some(wrapper) = variables.get_mut(WRAPPER) {
+        *wrapper = room.find(deployed, wrapper);
+    }
     if machine.extension.is_some() {
         if matches!(function.code, Code::Managed { .. }) {
             through_the_layer(machine, &mut variables);

@@ -31,7 +31,7 @@ async fn up(namespace: bool) -> Option<Up> {
     let f = Function { code: Code::Bootstrap { handler: "a.b".into(), folder: code }, ..f };
     let namespace = namespace.then(|| programs().join("brownout-namespace"));
     let up = with(vec![f], None, folder, More { namespace, ..More::default() }).await.unwrap();
-    let refused = up.platform.notices.iter().find(|notice| notice.contains("by variables"));
+    let refused = up.platform.notices.iter().find(|notice| notice.contains("variables such as"));
     if let Some(refused) = refused {
         println!("SKIPPED: {refused}");
         up.down().await;
@@ -91,6 +91,39 @@ async fn without_mounts_variables_lead_to_the_folders() {
     let folder = up.folder.path().display().to_string();
     assert_eq!(said[..4], ["the tool".to_owned(), "of the layer".to_owned(), "x".to_owned(), format!("{folder}/code")]);
     assert_eq!(said[4], format!("{folder}/code:{folder}/code/lib:{folder}/layer/lib"));
+    up.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: what mounts of its own cost an environment at its start"]
+async fn the_cost_of_mounts() {
+    for namespace in [false, true, false, true] {
+        let Some(up) = up(namespace).await else { continue };
+        let mut times = Vec::new();
+        for _ in 0..60 {
+            let before = std::time::Instant::now();
+            shell(&up, "true").await;
+            times.push(before.elapsed());
+            guard::end_all(up.marker()).unwrap();
+            let ended = u64::try_from(times.len()).unwrap();
+            until("the end of the environment", || up.platform.health().ended_badly == ended).await;
+        }
+        times.sort();
+        println!("mounts {namespace}: median {:?}", times[30]);
+        up.down().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bootstrap_without_its_executable_bit_does_not_start() {
+    let Some(up) = up(true).await else { return };
+    let program = up.folder.path().join("code/bootstrap");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (invoked, error) = up.invoke("f", json!({})).await;
+    assert!(invoked.failed);
+    assert_eq!(error["errorType"], "Runtime.InvalidEntrypoint");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.ends_with("Error: fork/exec /var/task/bootstrap: permission denied"), "{message}");
     up.down().await;
 }
 

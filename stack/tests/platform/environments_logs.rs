@@ -104,6 +104,9 @@ async fn an_alias_leads_to_the_one_version_and_an_unknown_one_to_nothing() {
             assert!(message.starts_with("Function not found: arn:aws:lambda:") && message.ends_with(arn), "{message}");
         }
     }
-    until("all of them", || up.platform.health().invocations == 5).await;
+    let through = up.platform.invoke("arn:aws:lambda:eu-west-1:123456789012:function:f:live", "{}".into(), None).await.unwrap();
+    assert!(String::from_utf8_lossy(&through.payload).contains("function:f:live"));
+    assert!(up.platform.invoke("f:other", "{}".into(), None).await.is_err());
+    until("all of them", || up.platform.health().invocations == 6).await;
     up.down().await;
 }

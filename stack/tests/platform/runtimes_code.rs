@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stack::platform::Function;
 use stack::platform::code::Place;
-use template::blueprint::{self, Code, Layer, LogFormat, Managed, Runtime};
+use template::blueprint::{self, Code, LogFormat, Managed, Runtime};
 
-use crate::runtimes::programs;
-use crate::support::{More, Up, function, with};
+use crate::runtimes::{self, programs};
+use crate::support::{Layer, More, Up, function, with};
 
 fn python(handler: &str, code: Code) -> blueprint::Function {
     declared(Managed::Python("python3.12".into()), handler, code)
@@ -42,11 +43,18 @@ fn declared(runtime: Managed, handler: &str, code: Code) -> blueprint::Function 
 
 /// A platform with the function and its files, or `None` if this machine lacks the runtime.
 async fn up(declared: &blueprint::Function, files: &[(&str, &str)], namespace: bool) -> Option<Up> {
+    layered(declared, files, namespace, None).await
+}
+
+async fn layered(declared: &blueprint::Function, files: &[(&str, &str)], namespace: bool, layer: Option<Layer>) -> Option<Up> {
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in files {
         let path = folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
+        if text.starts_with("#!") {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
     }
     if files.iter().any(|(path, _)| path.starts_with("zipped/")) {
         let mut writer = zip::ZipWriter::new(std::fs::File::create(folder.path().join("code.zip")).unwrap());
@@ -58,9 +66,10 @@ async fn up(declared: &blueprint::Function, files: &[(&str, &str)], namespace: b
     }
     let place = Place::new(&programs(), folder.path(), folder.path().join("unpacked"), BTreeMap::new());
     let prepared = place.prepare(declared).unwrap();
-    let f = Function { code: prepared.code, opt: prepared.opt, concurrency: 1, ..function("f") };
+    let variables = declared.variables.clone();
+    let f = Function { code: prepared.code, opt: prepared.opt, concurrency: 1, variables, ..function("f") };
     let namespace = namespace.then(|| programs().join("brownout-namespace"));
-    match with(vec![f], None, folder, More { namespace, ..More::default() }).await {
+    match with(vec![f], layer, folder, More { namespace, ..More::default() }).await {
         Ok(up) => Some(up),
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
             println!("SKIPPED: {why}");
@@ -100,13 +109,36 @@ async fn python_finds_its_layers_and_the_later_one_covers() {
         ("one/python/lib/python3.12/site-packages/mine.py", "x = 'site'\n"),
         ("two/python/shared.py", "x = 2\n"),
     ];
-    let layers = vec![Layer::Path("one".into()), Layer::Path("two".into())];
+    let layers = ["one", "two"].map(|name| blueprint::Layer::Path(name.into())).into();
     let declared = blueprint::Function { layers, ..python("app.handler", Code::Path("code".into())) };
     for namespace in [false, true] {
         let Some(up) = up(&declared, &files, namespace).await else { continue };
-        let mounted = namespace && !up.platform.notices.iter().any(|notice| notice.contains("by variables"));
+        let mounted = namespace && !up.platform.notices.iter().any(|notice| notice.contains("variables such as"));
         assert_eq!(up.invoke("f", json!({})).await.1, json!([2, "site", mounted]));
         up.down().await;
+    }
+}
+
+/// As the web adapter's layer does it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrapper_of_a_layer_starts_the_runtime_behind_the_extension_too() {
+    let code = "import os\ndef handler(event, context):\n    return [os.environ['WRAPPED'], os.getcwd()]\n";
+    let files = [("code/app.py", code), ("layer/wrap", "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n")];
+    let variables = BTreeMap::from([("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), "/opt/wrap".to_owned())]);
+    let layers = vec![blueprint::Layer::Path("layer".into())];
+    let declared = blueprint::Function { layers, variables, ..python("app.handler", Code::Path("code".into())) };
+    for (namespace, extension) in [(false, false), (true, false), (false, true), (true, true)] {
+        let Some(up) = layered(&declared, &files, namespace, extension.then(runtimes::layer)).await else { continue };
+        let plan = json!({ "version": 1, "run": "r", "sequence": 1, "lease_ms": 60_000, "seed": 7, "faults": [
+            { "name": "slow", "place": { "function": "f" }, "share": 1.0, "kind": { "latency": { "at": "before", "time": "1ms" } } },
+        ] });
+        std::fs::write(up.folder.path().join("plan.json"), plan.to_string()).unwrap();
+        let (_, said) = up.invoke("f", json!({})).await;
+        assert_eq!(said[0], "yes", "{namespace} {extension} {said}");
+        let mounted = namespace && up.platform.notices.iter().all(|notice| !notice.contains("variables such as"));
+        assert_eq!(said[1] == "/var/task", mounted, "{said}");
+        let lines = up.down().await.iter().flat_map(faults::Entry::eligible).filter(|line| line.fault == "slow").count();
+        assert_eq!(lines, usize::from(extension), "{namespace} {extension}");
     }
 }
 
@@ -149,7 +181,7 @@ async fn node_finds_its_layers_and_says_what_is_missing() {
     let code = "const x = require('shared');\nexports.handler = async () => x;\n";
     let files = [("code/app.js", code), ("layer/nodejs/node_modules/shared/index.js", "module.exports = 'layer';\n")];
     let without = node("app.handler", Code::Path("code".into()));
-    let with = blueprint::Function { layers: vec![Layer::Path("layer".into())], ..without.clone() };
+    let with = blueprint::Function { layers: vec![blueprint::Layer::Path("layer".into())], ..without.clone() };
     answers(with, &files, &json!("layer")).await;
     let Some(up) = up(&without, &files, true).await else { return };
     let (_, error) = up.invoke("f", json!({})).await;

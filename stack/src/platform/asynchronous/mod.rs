@@ -186,7 +186,9 @@ impl Accepted {
     async fn hand_on(&self, functions: &Arc<Functions>, to: &Target, letter: Letter) -> Result<(), String> {
         match to {
             Target::Function(name) => {
-                let accepted = Asynchronous::accept(functions, name, None, Bytes::from(letter.body), self.trace.clone(), None);
+                let (name, qualifier) = super::names::reference(name);
+                let qualifier = qualifier.map(str::to_owned);
+                let accepted = Asynchronous::accept(functions, name, qualifier, Bytes::from(letter.body), self.trace.clone(), None);
                 accepted.map_err(|why| why.to_string())
             }
             other => functions.asynchronous.deliver.deliver(other, letter).await.map_err(|why| why.to_string()),

@@ -16,7 +16,8 @@ use template::blueprint::{self, Managed, Runtime};
 use super::runtimes::Code;
 pub use archive::ArchiveError;
 
-/// Lambda's limit for a function's code and layers together, unpacked, in bytes. Source: Lambda
+/// Lambda's limit for a function's code and layers together, unpacked, in bytes; an archive may not
+/// exceed it, so that it cannot fill the disk. Source: Lambda
 /// quotas, "Deployment package (.zip file archive) size": 250 MB.
 const LARGEST: u64 = 250 * 1024 * 1024;
 
@@ -35,6 +36,8 @@ pub struct Place {
     layers: BTreeMap<String, PathBuf>,
     /// The folders of the archives and layers that were unpacked already.
     done: Mutex<BTreeMap<Vec<PathBuf>, PathBuf>>,
+    /// The sizes of folders: many functions may share one.
+    sizes: Mutex<BTreeMap<PathBuf, u64>>,
 }
 
 /// A function's code, ready to run.
@@ -79,12 +82,6 @@ pub enum CodeError {
     /// There is no program `bootstrap`.
     #[error("found no program `bootstrap` in `{}` or in a layer; run `sam build`, or name a folder that has it", .0.display())]
     Bootstrap(PathBuf),
-    /// Code and layers are too large together.
-    #[error("code and layers have {size} bytes, and Lambda allows {LARGEST}")]
-    TooLarge {
-        /// Their size.
-        size: u64,
-    },
     /// A folder cannot be read or written.
     #[error("`{}` cannot be read or written: {why}", path.display())]
     Io {
@@ -110,6 +107,7 @@ impl Place {
             unpacked,
             layers,
             done: Mutex::default(),
+            sizes: Mutex::default(),
         }
     }
 
@@ -128,9 +126,9 @@ impl Place {
         if let (Code::Managed { folder, runtime, .. }, blueprint::Code::Path(_)) = (&code, &function.code) {
             notices.extend(dependencies::missing(&function.name, runtime, folder, opt.as_deref()));
         }
-        let size = self.size(&code, opt.as_deref(), &function.code);
-        if size > LARGEST {
-            return Err(CodeError::TooLarge { size });
+        // The folder of the sources may have more than what `sam build` deploys.
+        if self.size(&code, opt.as_deref(), &function.code) > LARGEST {
+            notices.push(format!("code and layers of function `{}` have more than the {LARGEST} bytes that Lambda allows", function.name));
         }
         Ok(Prepared { code, opt, notices })
     }
@@ -210,8 +208,10 @@ impl Place {
     /// How large code and layers are; binaries of this project are built with what only a profiler
     /// needs, and are not counted.
     fn size(&self, code: &Code, opt: Option<&Path>, declared: &blueprint::Code) -> u64 {
-        let own = if matches!(declared, blueprint::Code::Binary(_)) { 0 } else { layers::size(code.task_root(), LARGEST) };
-        own + opt.map_or(0, |opt| layers::size(opt, LARGEST))
+        let own = Some(code.task_root()).filter(|_| !matches!(declared, blueprint::Code::Binary(_)));
+        // Nothing panics while it holds the lock; even then the map would be consistent.
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        own.into_iter().chain(opt).map(|folder| *sizes.entry(folder.to_owned()).or_insert_with(|| layers::size(folder, LARGEST))).sum()
     }
 
     /// What the function finds at `/opt`; a layer that is not there is a notice.

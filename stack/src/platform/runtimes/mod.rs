@@ -173,7 +173,7 @@ mod tests {
         let launch = |wanted: &str| python::launch(wanted, "a.b", Some(Path::new("/opt")), &here, &Asked::default()).unwrap();
         let exact = launch("python3.12");
         assert_eq!((exact.program.to_str().unwrap(), exact.notice), ("/the/python3.12", None));
-        let path = format!("/opt/python/lib/python3.12/site-packages:/opt/python");
+        let path = "/opt/python/lib/python3.12/site-packages:/opt/python";
         assert_eq!(exact.paths, [("PYTHONPATH", OsString::from(path))]);
         for wanted in ["python3.11", "python3.9"] {
             let nearest = launch(wanted);
