@@ -9,6 +9,7 @@ pub mod invoke;
 pub mod line_sink;
 pub mod plan_watch;
 pub mod platform;
+pub mod receivers;
 pub mod services;
 pub mod up;
 

@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
-use crate::deliver::ToServices;
 use crate::invoke::LateInvoke;
 use crate::platform::code::Place;
 use crate::platform::gateway::make_up;
 use crate::platform::mappings::MappingError;
 use crate::platform::{self, Platform};
+use crate::receivers::ToServices;
 use crate::services::iot::secured::Secured;
 use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
