@@ -52,7 +52,7 @@ pub fn beside(name: &str) -> Result<PathBuf, Box<dyn Error>> {
 }
 
 fn programs(systems: &[System]) -> Vec<&'static str> {
-    systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION]).collect()
+    systems.iter().flat_map(|system| system.programs()).chain([Artifacts::EXTENSION, Artifacts::NAMESPACE]).collect()
 }
 
 fn folder() -> std::io::Result<PathBuf> {

@@ -331,9 +331,9 @@ pub struct Up {
     /// Your own SAM or CloudFormation template, or the folder that has it
     #[arg(long, value_name = "PATH", conflicts_with = "systems")]
     pub template: Option<PathBuf>,
-    /// A parameter of the template
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
-    pub parameters: Vec<(String, String)>,
+    /// Parameters of the template
+    #[command(flatten)]
+    pub options: TemplateOptions,
     /// A layer of another account that the template names: a folder or a .zip
     #[arg(long = "layer", value_name = "ARN=PATH", value_parser = pair)]
     pub layers: Vec<(String, String)>,

@@ -16,6 +16,7 @@ use run_folder::{Compressed, Deployment, FolderError, RunFolder};
 use scenarios::systems::{Setup, System, SystemLoad};
 use serde_json::json;
 use stack::up::{Settings, Up};
+use template::find::FindError;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::artifacts;
@@ -76,31 +77,19 @@ fn settings(arguments: &cli::Up) -> Result<Settings, Box<dyn Error>> {
 
 /// The template that is named, or that of this folder if no system is named.
 fn own_stack(arguments: &cli::Up) -> Result<Option<OwnStack>, Box<dyn Error>> {
-    let path = match &arguments.template {
-        Some(path) => path.clone(),
-        None if arguments.systems.is_empty() => match template_in(Path::new(".")) {
-            Some(path) => path,
-            None => return Ok(None),
-        },
-        None => return Ok(None),
+    let named = arguments.template.as_deref();
+    if named.is_none() && !arguments.systems.is_empty() {
+        return Ok(None);
+    }
+    let found = match template::find::find(named.unwrap_or(Path::new("."))) {
+        Err(FindError::Missing(_)) if named.is_none() => return Ok(None),
+        found => found?,
     };
-    let path = if path.is_dir() {
-        template_in(&path).ok_or_else(|| format!("`{}` has no template; it is called one of: {}", path.display(), TEMPLATES.join(", ")))?
-    } else {
-        path
-    };
-    let parameters = arguments.parameters.iter().cloned().collect();
+    let parameters = arguments.options.parameters.iter().cloned().collect();
     let layers = arguments.layers.iter().map(|(arn, path)| (arn.clone(), PathBuf::from(path))).collect();
-    let own = OwnStack::read(&path, &parameters, &layers)?;
-    own.notices.iter().for_each(|notice| eprintln!("note: {notice}"));
+    let own = OwnStack::read(&found.file, &parameters, arguments.options.config_env.as_deref(), &layers)?;
+    own.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
     Ok(Some(own))
-}
-
-/// The names that a folder's template has.
-const TEMPLATES: [&str; 3] = ["template.yaml", "template.yml", "template.json"];
-
-fn template_in(folder: &Path) -> Option<PathBuf> {
-    TEMPLATES.into_iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
 fn systems(arguments: &cli::Up) -> Vec<System> {

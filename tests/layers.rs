@@ -14,7 +14,7 @@ const FUNCTIONS: &str = "-functions";
 
 /// The workspace's crates, and the workspace crates that each may depend on, except the functions
 /// of the systems.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("aws", &["exports", "faults", "protocol", "reports", "run-folder"]),
     ("brownout-in-process", &[]),
     ("control-plane", &[]),
@@ -26,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("extension", &["faults", "timer"]),
     ("plan-fetcher", &["faults"]),
     ("load", &["reports", "run-folder", "timer"]),
+    ("namespace", &[]),
     ("protocol", &["exports", "faults", "run-folder"]),
     ("reports", &["dates", "faults"]),
     ("run-folder", &["faults"]),
@@ -78,7 +79,7 @@ const HOMES: [(&str, &[&str]); 37] = [
     ("httpdate", &["aws", "extension", "plan-fetcher"]),
     ("clap", &["brownout"]),
     ("object", &["brownout"]),
-    ("zip", &["brownout"]),
+    ("zip", &["brownout", "stack"]),
 ];
 
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

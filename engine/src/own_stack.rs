@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use faults::{By, Complaint, Trigger};
+use faults::{By, Trigger};
 use run_folder::deployment;
-use template::Template;
-use template::blueprint::{Blueprint, Source, Target};
+use template::blueprint::{self, Blueprint, Target};
+use template::files::Folder;
+use template::samconfig::{self, ConfigError};
+use template::{Source, Template, parameter_names};
 
 /// A stack that a template of the user declares.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +36,9 @@ pub enum OwnStackError {
         #[source]
         cause: std::io::Error,
     },
+    /// The parameters cannot be read.
+    #[error("the parameters of the template cannot be read")]
+    Config(#[source] ConfigError),
     /// The template is not understood.
     #[error("`{path}` cannot be started")]
     Template {
@@ -47,30 +52,40 @@ pub enum OwnStackError {
 
 impl OwnStackError {
     /// Everything that is wrong with the template; none if it cannot be read at all.
-    pub fn complaints(&self) -> &[Complaint] {
-        match self {
-            Self::Unreadable { .. } => &[],
-            Self::Template { cause, .. } => &cause.0,
-        }
+    pub fn complaints(&self) -> Vec<String> {
+        let Self::Template { cause, .. } = self else { return Vec::new() };
+        let missing = cause.missing.iter().map(|missing| format!("the parameter `{}`: {missing}", missing.name));
+        cause.refusals.iter().map(ToString::to_string).chain(missing).collect()
     }
 }
 
 impl OwnStack {
-    /// Reads a template. `layers` are those of other accounts: a folder or a `.zip` for each ARN.
+    /// Reads a template. Parameters that are not given come from the `environment` of
+    /// `samconfig.toml`, then from the template. `layers` are those of other accounts: a folder or a `.zip` for each ARN.
     ///
     /// # Errors
     /// If the file cannot be read, or declares what AWS would refuse.
-    pub fn read(path: &Path, parameters: &BTreeMap<String, String>, layers: &BTreeMap<String, PathBuf>) -> Result<Self, OwnStackError> {
+    pub fn read(
+        path: &Path,
+        parameters: &BTreeMap<String, String>,
+        environment: Option<&str>,
+        layers: &BTreeMap<String, PathBuf>,
+    ) -> Result<Self, OwnStackError> {
         let text = std::fs::read_to_string(path).map_err(|cause| OwnStackError::Unreadable { path: path.to_owned(), cause })?;
-        let read = Template::read(&text, parameters).map_err(|cause| OwnStackError::Template { path: path.to_owned(), cause })?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().map_err(|cause| OwnStackError::Unreadable { path: folder.to_owned(), cause })?;
+        let names = parameter_names(&text);
+        let mut all = samconfig::read(&folder, environment).map_err(OwnStackError::Config)?;
+        all.retain(|name, _| names.contains(name));
+        all.extend(parameters.clone());
+        let read = Template::read_source(Source { text: &text, parameters: &all, files: &Folder::new(&folder) });
+        let read = read.map_err(|cause| OwnStackError::Template { path: path.to_owned(), cause })?;
         let layers = layers.iter().map(|(arn, path)| (arn.clone(), folder.join(path))).collect();
-        let parameters = parameters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        let parameters = all.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
         Ok(Self {
             functions: read.blueprint.functions.iter().map(|function| (function.name.clone(), triggers(&function.name, &read))).collect(),
             apis: read.apis.iter().map(|api| api.name.clone()).chain(with_urls(&read.blueprint)).collect(),
-            notices: Vec::new(),
+            notices: read.notices.iter().map(ToString::to_string).collect(),
             deploys: deployment::Template { text, parameters, folder: Some(folder), layers },
         })
     }
@@ -105,8 +120,8 @@ fn triggers(function: &str, template: &Template) -> Vec<Trigger> {
     add(Trigger::Authorizer, decides);
     for mapping in blueprint.mappings.iter().filter(|mapping| mapping.function == function) {
         match mapping.source {
-            Source::Queue { .. } => add(Trigger::Queue, true),
-            Source::Stream { .. } | Source::DataStream { .. } => add(Trigger::TableStream, true),
+            blueprint::Source::Queue { .. } => add(Trigger::Queue, true),
+            blueprint::Source::Stream { .. } | blueprint::Source::DataStream { .. } => add(Trigger::TableStream, true),
         }
     }
     add(Trigger::SignIn, blueprint.pools.iter().any(|pool| pool.post_authentication.as_deref() == Some(function)));

@@ -26,6 +26,9 @@ impl Artifacts {
     /// The name of the extension's binary.
     pub const EXTENSION: &str = "brownout-extension";
 
+    /// The name of the program that gives environments folders of their own.
+    pub const NAMESPACE: &str = "brownout-namespace";
+
     /// Checks that all `programs` are in `folder`.
     ///
     /// # Errors
@@ -35,6 +38,11 @@ impl Artifacts {
             return Err(MissingArtifact { missing: (*missing).to_owned(), folder: folder.display().to_string() });
         }
         Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The program that gives environments folders of their own, if it is there.
+    pub fn namespace(&self) -> Option<PathBuf> {
+        Some(self.folder.join(Self::NAMESPACE)).filter(|program| program.is_file())
     }
 
     /// The extension's binary.

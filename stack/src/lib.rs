@@ -3,12 +3,14 @@
 
 pub mod account;
 pub mod artifacts;
+pub mod deliver;
 pub mod guard;
 pub mod invoke;
 pub mod line_sink;
 pub mod pattern;
 pub mod plan_watch;
 pub mod platform;
+pub mod receivers;
 pub mod services;
 pub mod up;
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +16,18 @@ use tokio::task::JoinHandle;
 
 use crate::artifacts::Artifacts;
 use crate::invoke::LateInvoke;
+use crate::platform::code::Place;
 use crate::platform::gateway::make_up;
 use crate::platform::mappings::MappingError;
 use crate::platform::{self, Platform};
+use crate::receivers::ToServices;
 use crate::services::iot::secured::Secured;
 use crate::services::{self, Services};
 use crate::{Addresses, Health, RunFolder, Sighting, Sightings};
 use crate::{account, line_sink};
 use template::apis::Api;
-use template::blueprint::{Code, DataStream, Layer, Mapping, Source};
+use template::blueprint::{self, DataStream, Mapping, Source};
+use template::files::Folder;
 use template::{Template, TemplateError};
 
 /// The script that `AWS_LAMBDA_EXEC_WRAPPER` names, from brownout's layer.
@@ -129,6 +133,7 @@ impl Up {
         let apis = template.apis.clone();
         let mappings = template.blueprint.mappings.clone();
         let mut platform = platform::start(platform_settings(&settings, &services, template, ledger)?).await?;
+        platform.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
         invoke.put(platform.door());
         services.lambda.put(platform.lambda);
         if let Err(why) = make_ready(&mut platform, (&names, &deployment.warm), &services, &mappings, &sightings).await {
@@ -136,7 +141,8 @@ impl Up {
             return Err(why);
         }
         let gateway = platform.gateway.to_string();
-        let at = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &platform))).collect();
+        let urls = platform.urls.iter().map(|(function, at)| (function.clone(), at_url(*at)));
+        let at = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &platform))).chain(urls).collect();
         let addresses = Addresses {
             pid: std::process::id(),
             gateway,
@@ -196,7 +202,10 @@ struct At<'a> {
 fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {
     let read = |template: &run_folder::deployment::Template| {
         let parameters = template.parameters.iter().map(|(name, value)| (name.clone(), value.text(at.services, at.cache))).collect();
-        Ok(located(Template::read(&template.text, &parameters)?, template.folder.as_deref()))
+        match &template.folder {
+            Some(folder) => Template::read_source(template::Source { text: &template.text, parameters: &parameters, files: &Folder::new(folder) }),
+            None => Template::read(&template.text, &parameters),
+        }
     };
     let mut all = Template::join(deployment.templates.iter().map(read).collect::<Result<_, _>>()?)?;
     for machine in &mut all.blueprint.machines {
@@ -205,20 +214,9 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
     Ok(all)
 }
 
-/// The template with paths of code that begin at its folder.
-fn located(mut template: Template, folder: Option<&Path>) -> Template {
-    let Some(folder) = folder else { return template };
-    for function in &mut template.blueprint.functions {
-        if let Code::Path(path) = &mut function.code {
-            *path = folder.join(&path).display().to_string();
-        }
-        for layer in &mut function.layers {
-            if let Layer::Path(path) = layer {
-                *path = folder.join(&path).display().to_string();
-            }
-        }
-    }
-    template
+/// A function's own address.
+fn at_url(at: SocketAddr) -> run_folder::addresses::Api {
+    run_folder::addresses::Api { address: at.to_string(), host: at.to_string(), ..run_folder::addresses::Api::default() }
 }
 
 /// An API at the gateway of this machine, at an address of its own if no stage tells it apart.
@@ -271,25 +269,20 @@ fn platform_settings(
     ledger: mpsc::UnboundedSender<Entry>,
 ) -> Result<platform::Settings, UpError> {
     let wrapper = write_script(&settings.folder, "wrapper", WRAPPER)?;
-    let concurrency = |name: &str| concurrency(&template.blueprint.mappings, &template.blueprint.data_streams, name);
+    let place = Place::new(
+        &settings.artifacts.folder,
+        // A built-in template has its folders next to the programs.
+        settings.deployment.templates.iter().find_map(|template| template.folder.as_ref()).unwrap_or(&settings.artifacts.folder),
+        settings.folder.path().join("code"),
+        settings.deployment.templates.iter().flat_map(|template| template.layers.clone()).collect(),
+    );
     let urls = template.blueprint.functions.iter().filter_map(|function| Some((function.name.clone(), function.url.clone()?))).collect();
     let functions = template
         .blueprint
         .functions
         .iter()
-        .cloned()
-        .map(|function| platform::Function {
-            // A built-in template has its folders next to the programs.
-            code: platform::Code::of(&function, &settings.artifacts.folder, &settings.artifacts.folder),
-            concurrency: concurrency(&function.name),
-            name: function.name,
-            memory_mb: function.memory_mb,
-            timeout: function.timeout,
-            reserved: function.reserved,
-            variables: function.variables,
-            idle: IDLE,
-        })
-        .collect();
+        .map(|function| deployed(function, &place, concurrency(&template.blueprint.mappings, &template.blueprint.data_streams, &function.name)))
+        .collect::<Result<_, _>>()?;
     Ok(platform::Settings {
         functions,
         apis: template.apis,
@@ -303,6 +296,27 @@ fn platform_settings(
         marker: settings.marker.clone(),
         ledger,
         compressed: settings.deployment.compressed,
+        deliver: ToServices::new(services),
+        namespace: settings.artifacts.namespace(),
+    })
+}
+
+/// A declared function with its code, in at most `concurrency` environments.
+fn deployed(function: &blueprint::Function, place: &Place, concurrency: u32) -> Result<platform::Function, UpError> {
+    let prepared = place.prepare(function).map_err(|why| UpError::Start { function: function.name.clone(), why: why.to_string() })?;
+    prepared.notices.iter().for_each(|notice| eprintln!("notice: {notice}"));
+    Ok(platform::Function {
+        memory_mb: function.memory_mb,
+        timeout: function.timeout,
+        concurrency,
+        reserved: function.reserved,
+        variables: function.variables.clone(),
+        idle: IDLE,
+        opt: prepared.opt,
+        log_format: function.log_format,
+        asynchronous: function.asynchronous.clone(),
+        aliases: function.aliases.clone(),
+        ..platform::Function::new(&function.name, prepared.code)
     })
 }
 

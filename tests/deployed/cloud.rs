@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use control_plane::{Alias, Configuration, ControlPlane, Function as Deployed, LogLine, Publishing, Scripted, Settling, serve};
 use faults::Entry;
 use run_folder::{Compressed, RunFolder};
+use stack::deliver::ToNowhere;
 use stack::guard;
 use stack::platform::{Code, Function, Platform, Settings};
 use template::apis::{Api, ApiKind, Route};
@@ -277,14 +278,10 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
     let api = Api { id: "abc123".into(), routes: vec![route], ..Api::new(ApiKind::Rest, "Api", "prod") };
     Settings {
         functions: vec![Function {
-            name: "orders".into(),
-            code: Code::Provided(binary),
-            memory_mb: 128,
             timeout: Duration::from_secs(10),
             concurrency: if let Lie::Crowded { environments } = lie { environments } else { 20 },
-            reserved: None,
             variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
-            idle: Duration::from_secs(600),
+            ..Function::new("orders", Code::Provided(binary))
         }],
         apis: vec![api],
         run_folder: RunFolder::create(folder.path().join("platform")).unwrap(),
@@ -295,6 +292,8 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
         marker: marker.to_owned(),
         ledger,
         compressed: Compressed::default(),
+        deliver: Arc::new(ToNowhere),
+        namespace: None,
     }
 }
 

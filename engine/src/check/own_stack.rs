@@ -18,7 +18,14 @@ impl Check<'_> {
             return None;
         };
         self.alone(file, template);
-        match OwnStack::read(&self.folder.join(template.get_ref()), &file.stack.parameters, &file.stack.layers) {
+        let path = match template::find::find(&self.folder.join(template.get_ref())) {
+            Ok(found) => found.file,
+            Err(error) => {
+                self.complain(template.span(), chain(&error));
+                return None;
+            }
+        };
+        match OwnStack::read(&path, &file.stack.parameters, None, &file.stack.layers) {
             Ok(own) => Some(own),
             Err(error) => {
                 if error.complaints().is_empty() {

@@ -11,6 +11,12 @@ use super::counts::Counts;
 use super::log::Log;
 use super::names;
 use super::runtimes::{Code, Launch};
+use template::blueprint::{Asynchronous, LogFormat};
+
+/// The version that is not published.
+const LATEST: &str = "$LATEST";
+/// The version that a template publishes.
+const FIRST: &str = "1";
 
 /// A function: what to run, and Lambda's settings for it.
 #[derive(Debug, Clone)]
@@ -31,6 +37,34 @@ pub struct Function {
     pub variables: BTreeMap<String, String>,
     /// How long an environment may be idle.
     pub idle: Duration,
+    /// The folder that it finds at `/opt`.
+    pub opt: Option<PathBuf>,
+    /// How its log lines are written.
+    pub log_format: LogFormat,
+    /// What happens to asynchronous events.
+    pub asynchronous: Asynchronous,
+    /// The names under which its version 1 is invoked.
+    pub aliases: Vec<String>,
+}
+
+impl Function {
+    /// A function with Lambda's defaults, which runs in up to 4 environments.
+    pub fn new(name: impl Into<String>, code: Code) -> Self {
+        Self {
+            name: name.into(),
+            code,
+            memory_mb: 128,
+            timeout: Duration::from_secs(3),
+            concurrency: 4,
+            reserved: None,
+            variables: BTreeMap::new(),
+            idle: Duration::from_secs(600),
+            opt: None,
+            log_format: LogFormat::default(),
+            asynchronous: Asynchronous::default(),
+            aliases: Vec::new(),
+        }
+    }
 }
 
 /// The settings and state that all functions share.
@@ -39,6 +73,10 @@ pub(crate) struct Machine {
     pub extension: Option<PathBuf>,
     pub wrapper: PathBuf,
     pub plan: PathBuf,
+    /// The folder of the run, in which environments have theirs.
+    pub folder: PathBuf,
+    /// The program that gives environments mounts of their own, if it can.
+    pub namespace: Option<PathBuf>,
     pub variables: BTreeMap<String, String>,
     pub marker: String,
     pub ledger: UnboundedSender<Entry>,
@@ -52,6 +90,8 @@ pub(crate) struct Machine {
 pub(crate) struct Deployed {
     pub function: Function,
     pub launch: Launch,
+    /// The extensions of its layers.
+    pub extensions: Vec<PathBuf>,
     pub machine: std::sync::Arc<Machine>,
     pub log: Log,
 }
@@ -74,8 +114,36 @@ impl Deployed {
         format!("arn:aws:lambda:{}:{}:function:{}", self.region(), names::ACCOUNT, self.function.name)
     }
 
-    /// The file name of the extension, under which it registers.
-    pub(crate) fn extension_name(&self) -> Option<&str> {
-        self.machine.extension.as_ref()?.file_name()?.to_str()
+    /// The version that an invocation with this qualifier runs. A template publishes one version,
+    /// and every alias leads to it.
+    pub(crate) fn executed(&self, qualifier: Option<&str>) -> &'static str {
+        if qualifier.is_none_or(|qualifier| qualifier == LATEST) { LATEST } else { FIRST }
+    }
+
+    /// The version that its processes are told. What invokes a function that has an alias goes
+    /// through the alias.
+    pub(crate) fn version(&self) -> &'static str {
+        if self.function.aliases.is_empty() { LATEST } else { FIRST }
+    }
+
+    /// True if it can be invoked with this qualifier.
+    pub(crate) fn has(&self, qualifier: &str) -> bool {
+        let aliases = &self.function.aliases;
+        qualifier == LATEST || (qualifier == FIRST && !aliases.is_empty()) || aliases.iter().any(|alias| alias == qualifier)
+    }
+
+    /// The ARN that it is invoked by.
+    pub(crate) fn invoked(&self, qualifier: Option<&str>) -> String {
+        qualifier.map_or_else(|| self.arn(), |qualifier| format!("{}:{qualifier}", self.arn()))
+    }
+
+    /// The programs of all external extensions; each registers under its file name.
+    pub(crate) fn outside(&self) -> impl Iterator<Item = &PathBuf> {
+        self.machine.extension.iter().chain(&self.extensions)
+    }
+
+    /// True if an external extension has this name.
+    pub(crate) fn is_outside(&self, name: &str) -> bool {
+        self.outside().any(|program| program.file_name().is_some_and(|file| file == name))
     }
 }

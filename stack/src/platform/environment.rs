@@ -1,8 +1,8 @@
 //! One execution environment: its phase, its event, and the processes that wait in it. It starts
 //! and ends no process; `life.rs` does.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use faults::Entry;
@@ -12,6 +12,7 @@ use super::deployed::Deployed;
 use super::extensions::Extensions;
 use super::invocation::{Failure, Invocation, Invoked};
 use super::invoke_stream::Sink;
+use super::lines::{Lines, Outcome};
 use super::names;
 use super::process::Group;
 
@@ -35,6 +36,8 @@ pub(crate) struct Event {
     pub body: Bytes,
     pub trace: String,
     pub client_context: Option<String>,
+    /// The function's ARN, with the alias or version that the caller named.
+    pub arn: String,
     /// Milliseconds since 1970.
     pub deadline_ms: u128,
 }
@@ -52,6 +55,8 @@ struct State {
     frozen: bool,
     pending: Option<Event>,
     current: Option<Current>,
+    /// The answer to its last event was an error.
+    failed: bool,
     deadline: Option<Instant>,
     /// A task sleeps until the deadline and need not be told of a later one.
     armed: bool,
@@ -65,6 +70,14 @@ struct State {
 pub(crate) struct Environment {
     pub deployed: Arc<Deployed>,
     pub group: Group,
+    /// Its part of the function's log.
+    pub lines: Arc<Lines>,
+    /// The process id of the runtime.
+    pub runtime: OnceLock<u32>,
+    /// When its start began.
+    pub began: Instant,
+    /// How long its start may take.
+    pub limit: Duration,
     state: Mutex<State>,
     event: Notify,
     attention: Notify,
@@ -80,20 +93,27 @@ pub(crate) struct Poll<'a>(&'a Environment);
 
 impl Environment {
     /// An environment whose processes do not run yet.
-    pub(crate) fn new(deployed: Arc<Deployed>) -> Self {
+    pub(crate) fn new(deployed: Arc<Deployed>, limit: Duration) -> Self {
         let state = State {
             phase: Phase::Starting,
             frozen: false,
             pending: None,
             current: None,
+            failed: false,
             deadline: None,
             armed: false,
             pollers: 0,
             extensions: Extensions::default(),
             init_error: None,
         };
+        let function = &deployed.function;
+        let lines = Lines::new(deployed.log.clone(), function.log_format, function.memory_mb);
         Self {
             deployed,
+            lines: Arc::new(lines),
+            runtime: OnceLock::new(),
+            began: Instant::now(),
+            limit,
             group: Group::default(),
             state: Mutex::new(state),
             event: Notify::new(),
@@ -129,7 +149,7 @@ impl Environment {
             self.group.thaw();
         }
         let timeout = self.deployed.function.timeout;
-        let Invocation { request_id, event, trace, client_context, arrived, waits: _, at_limit, sink, answer } = invocation;
+        let Invocation { request_id, event, trace, client_context, arrived, at_limit, sink, tail, qualifier, answer, .. } = invocation;
         if at_limit {
             self.deployed.machine.counts.waited(arrived.elapsed());
         }
@@ -140,9 +160,11 @@ impl Environment {
             root: faults::trace_root(&trace).map(str::to_owned),
             message: message(&event),
         });
-        let event =
-            Event { request_id: request_id.clone(), body: event, trace, client_context, deadline_ms: (names::now() + timeout).as_millis() };
-        state.extensions.invoke(&event, &self.deployed.arn());
+        self.lines.begin(&request_id, self.deployed.executed(qualifier.as_deref()), tail, Instant::now());
+        let arn = self.deployed.invoked(qualifier.as_deref());
+        let deadline_ms = (names::now() + timeout).as_millis();
+        let event = Event { request_id: request_id.clone(), body: event, trace, client_context, arn, deadline_ms };
+        state.extensions.invoke(&event);
         state.phase = Phase::Busy;
         state.deadline = Some(Instant::now() + timeout);
         state.pending = Some(event);
@@ -184,7 +206,12 @@ impl Environment {
         }
         state.phase = Phase::Idle;
         state.deadline = None;
+        let failed = state.failed;
         drop(state);
+        match before {
+            Phase::Starting => self.lines.started(self.began.elapsed()),
+            _ => self.lines.finish(Outcome::Answered { failed }, self.runtime.get().copied()),
+        }
         self.progress.notify_one();
         Some(before)
     }
@@ -202,8 +229,13 @@ impl Environment {
 
     /// Answers its event; false if the event is not its own, or has been answered.
     pub(crate) fn answer(&self, request_id: &str, answer: Result<Bytes, Bytes>) -> bool {
-        let Some(current) = self.state().current.take_if(|current| current.request_id == request_id) else { return false };
         let failed = answer.is_err();
+        let current = {
+            let mut state = self.state();
+            let Some(current) = state.current.take_if(|current| current.request_id == request_id) else { return false };
+            state.failed = failed;
+            current
+        };
         let (Ok(payload) | Err(payload)) = answer;
         // The caller may be gone; then the answer is dropped.
         let _ = current.answer.send(Invoked { request_id: current.request_id, payload, failed });

@@ -2,6 +2,7 @@
 //! address.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -33,6 +34,15 @@ struct Registered {
 /// The extensions of one environment.
 #[derive(Debug, Default)]
 pub(crate) struct Extensions(Vec<Registered>);
+
+/// The external extensions of a function's layers, by name: the programs in `extensions`. Source:
+/// Lambda, "Using the Lambda Extensions API".
+pub(crate) fn programs(opt: Option<&Path>) -> Vec<PathBuf> {
+    let Some(entries) = opt.and_then(|opt| std::fs::read_dir(opt.join("extensions")).ok()) else { return Vec::new() };
+    let mut programs: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    programs.sort();
+    programs
+}
 
 impl Extensions {
     /// Registers an extension and returns its identifier; `None` if the name is already registered.
@@ -71,10 +81,10 @@ impl Extensions {
     }
 
     /// Tells the extensions that registered for it of an invocation.
-    pub(crate) fn invoke(&mut self, event: &Event, arn: &str) {
+    pub(crate) fn invoke(&mut self, event: &Event) {
         for extension in self.0.iter_mut().filter(|extension| extension.topics.contains(&Topic::Invoke)) {
             let text = json!({
-                "eventType": "INVOKE", "deadlineMs": event.deadline_ms, "requestId": event.request_id, "invokedFunctionArn": arn,
+                "eventType": "INVOKE", "deadlineMs": event.deadline_ms, "requestId": event.request_id, "invokedFunctionArn": event.arn,
                 "tracing": { "type": "X-Amzn-Trace-Id", "value": event.trace },
             });
             extension.tell(text.to_string());
@@ -110,8 +120,15 @@ mod tests {
         let id = extensions.register("a", vec![Topic::Shutdown]).unwrap();
         assert_eq!(extensions.register("a", vec![]), None);
         assert!(extensions.next(&id).unwrap().is_err() && extensions.all_wait());
-        let event = Event { request_id: "r".into(), body: bytes::Bytes::new(), trace: "t".into(), client_context: None, deadline_ms: 1 };
-        extensions.invoke(&event, "arn");
+        let event = Event {
+            request_id: "r".into(),
+            body: bytes::Bytes::new(),
+            trace: "t".into(),
+            client_context: None,
+            arn: "a".into(),
+            deadline_ms: 1,
+        };
+        extensions.invoke(&event);
         assert!(extensions.all_wait());
         assert!(extensions.shut_down("spindown", 2));
         assert!(!extensions.all_wait());

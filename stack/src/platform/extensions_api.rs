@@ -48,7 +48,7 @@ async fn register(host: &Host, request: Request<Incoming>) -> Response<Piece> {
         }
     };
     let deployed = &host.environment.deployed;
-    let outside = deployed.extension_name() == Some(name.as_str());
+    let outside = deployed.is_outside(&name);
     if !outside && topics.contains(&Topic::Shutdown) {
         return refusal(400, "ShutdownEventNotSupportedForInternalExtension", "SHUTDOWN event not supported for internal extensions");
     }
@@ -56,8 +56,7 @@ async fn register(host: &Host, request: Request<Incoming>) -> Response<Piece> {
         return refusal(403, "Extension.AlreadyRegistered", &format!("Extension {name} already registered"));
     };
     host.environment.progress.notify_one();
-    let mut body =
-        json!({ "functionName": deployed.function.name, "functionVersion": "$LATEST", "handler": deployed.function.code.handler() });
+    let mut body = json!({ "functionName": deployed.function.name, "functionVersion": deployed.version(), "handler": deployed.function.code.handler() });
     if let (Some(body), true) = (body.as_object_mut(), features.contains("accountId")) {
         body.insert("accountId".to_owned(), super::names::ACCOUNT.into());
     }

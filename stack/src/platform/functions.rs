@@ -15,6 +15,17 @@ use super::names;
 use super::pool::Pool;
 use crate::invoke::Invoke;
 
+/// What a caller of the Invoke API asks for besides an answer.
+#[derive(Debug, Default)]
+pub(crate) struct OfCaller {
+    /// The answer in pieces.
+    pub sink: Option<Sink>,
+    /// The end of the log.
+    pub tail: Option<oneshot::Sender<Bytes>>,
+    /// The alias or version.
+    pub qualifier: Option<String>,
+}
+
 /// The functions by name.
 #[derive(Debug)]
 pub(crate) struct Functions {
@@ -24,9 +35,9 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    /// True if the function is deployed.
+    /// True if the function is deployed, and has the alias or version if the name has one.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.pools.contains_key(name)
+        self.called(name).is_ok()
     }
 
     /// The region of all of them.
@@ -41,7 +52,7 @@ impl Functions {
 
     /// How many invocations of a function can run at once; `None` if it is not deployed.
     pub(crate) fn at_once(&self, name: &str) -> Option<usize> {
-        self.pools.get(name).map(|pool| pool.at_once())
+        self.called(name).ok().map(|(pool, _)| pool.at_once())
     }
 
     /// An interface for callers within the process, not over HTTP.
@@ -57,17 +68,36 @@ impl Functions {
         event: Bytes,
         trace: Option<&str>,
         client_context: Option<String>,
-        sink: Option<Sink>,
+        of_caller: OfCaller,
     ) -> Result<oneshot::Receiver<Invoked>, InvokeError> {
         let (mut invocation, answer) = Invocation::new(event, trace, client_context);
-        invocation.sink = sink;
+        invocation.sink = of_caller.sink;
+        invocation.tail = of_caller.tail;
+        invocation.qualifier = of_caller.qualifier;
         self.take(name, invocation)?;
         Ok(answer)
     }
 
+    /// The function, if it is deployed and can be invoked with the qualifier.
+    ///
+    /// # Errors
+    /// [`InvokeError::Unknown`] with the qualifier in the name.
+    pub(crate) fn find(&self, name: &str, qualifier: Option<&str>) -> Result<&Arc<Pool>, InvokeError> {
+        let whole = || qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"));
+        let pool = self.pools.get(name).filter(|pool| qualifier.is_none_or(|qualifier| pool.deployed.has(qualifier)));
+        pool.ok_or_else(|| InvokeError::Unknown(whole()))
+    }
+
+    /// The function and the qualifier of a name that may be an ARN.
+    fn called<'a>(&self, name: &'a str) -> Result<(&Arc<Pool>, Option<&'a str>), InvokeError> {
+        let (name, qualifier) = names::reference(name);
+        Ok((self.find(name, qualifier)?, qualifier))
+    }
+
     /// Takes an invocation for a function.
-    pub(crate) fn take(&self, name: &str, invocation: Invocation) -> Result<(), InvokeError> {
-        let pool = self.pools.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
+    pub(crate) fn take(&self, name: &str, mut invocation: Invocation) -> Result<(), InvokeError> {
+        let (pool, qualifier) = self.called(name)?;
+        invocation.qualifier = invocation.qualifier.or_else(|| qualifier.map(str::to_owned));
         if invocation.event.len() > LARGEST_EVENT {
             return Err(InvokeError::TooLarge);
         }
@@ -82,7 +112,7 @@ impl Functions {
         trace: Option<&str>,
         client_context: Option<String>,
     ) -> Result<Invoked, InvokeError> {
-        self.submit(name, event, trace, client_context, None)?.await.map_err(|_| InvokeError::Stopped)
+        self.submit(name, event, trace, client_context, OfCaller::default())?.await.map_err(|_| InvokeError::Stopped)
     }
 }
 
@@ -107,6 +137,7 @@ impl Invoke for Door {
 
     fn accept(&self, function: &str, event: Bytes, trace: Option<&str>) -> Result<(), InvokeError> {
         let functions = self.functions.upgrade().ok_or(InvokeError::Stopped)?;
-        Asynchronous::accept(&functions, function, event, names::trace_of(trace), None)
+        let (name, qualifier) = names::reference(function);
+        Asynchronous::accept(&functions, name, qualifier.map(str::to_owned), event, names::trace_of(trace), None)
     }
 }

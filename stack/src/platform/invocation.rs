@@ -66,6 +66,12 @@ pub(crate) struct Invocation {
     pub at_limit: bool,
     /// Where the pieces of a streamed response go; without it the caller gets the response whole.
     pub sink: Option<Sink>,
+    /// Where the end of the log goes once the invocation is over.
+    pub tail: Option<oneshot::Sender<Bytes>>,
+    /// The alias or version that the caller named.
+    pub qualifier: Option<String>,
+    /// How many environments failed to start for it.
+    pub failed_starts: u32,
     pub answer: oneshot::Sender<Invoked>,
 }
 
@@ -91,21 +97,32 @@ pub(crate) enum Failure {
 impl Failure {
     /// What the caller gets, as Lambda words it.
     pub(crate) fn payload(&self, request_id: &str) -> Bytes {
-        let (kind, message) = match self {
-            Self::Init(payload) => return payload.clone(),
-            Self::TimedOut(limit) => {
-                ("Sandbox.Timedout", format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", limit.as_secs_f64()))
+        if let Self::Init(payload) = self {
+            return payload.clone();
+        }
+        let (kind, message) = self.described(request_id);
+        Bytes::from(serde_json::json!({ "errorType": kind, "errorMessage": message }).to_string())
+    }
+
+    /// Its error type and message.
+    pub(crate) fn described(&self, request_id: &str) -> (String, String) {
+        let of_request = |kind: &str, why: &str| (kind.to_owned(), format!("RequestId: {request_id} Error: {why}"));
+        match self {
+            Self::Init(payload) => {
+                let read: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+                let text = |key: &str| read.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+                (text("errorType"), text("errorMessage"))
             }
-            Self::RuntimeExit(how) => ("Runtime.ExitError", format!("RequestId: {request_id} Error: {how}")),
-            Self::ExtensionExit(how) => ("Extension.Crash", format!("RequestId: {request_id} Error: {how}")),
-            Self::Start(why) => ("Runtime.InvalidEntrypoint", format!("RequestId: {request_id} Error: {why}")),
+            Self::TimedOut(limit) => of_request("Sandbox.Timedout", &format!("Task timed out after {:.2} seconds", limit.as_secs_f64())),
+            Self::RuntimeExit(how) => of_request("Runtime.ExitError", how),
+            Self::ExtensionExit(how) => of_request("Extension.Crash", how),
+            Self::Start(why) => of_request("Runtime.InvalidEntrypoint", why),
             Self::ResponseTooLarge => (
-                "Function.ResponseSizeTooLarge",
+                "Function.ResponseSizeTooLarge".to_owned(),
                 format!("Response payload size exceeded maximum allowed payload size ({} bytes).", LARGEST_EVENT + 100),
             ),
-            Self::ResponseCut => ("Runtime.TruncatedResponse", format!("RequestId: {request_id} Error: the response broke off")),
-        };
-        Bytes::from(serde_json::json!({ "errorType": kind, "errorMessage": message }).to_string())
+            Self::ResponseCut => of_request("Runtime.TruncatedResponse", "the response broke off"),
+        }
     }
 }
 
@@ -122,6 +139,9 @@ impl Invocation {
             waits: Waits::Machine,
             at_limit: false,
             sink: None,
+            tail: None,
+            qualifier: None,
+            failed_starts: 0,
             answer,
         };
         (invocation, answered)

@@ -1,6 +1,7 @@
 //! `InvokeWithResponseStream`: passes a function's answer on as it is written, in the frames that
 //! an SDK reads. `invoke_api.rs` serves all other invocations.
 
+use base64::Engine;
 use bytes::Bytes;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -24,22 +25,27 @@ pub(crate) fn pieces() -> (Sink, mpsc::Receiver<Bytes>) {
 }
 
 /// The answer to the caller, which begins at once and ends when the function has.
-pub(crate) fn answer(pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>) -> Response<Piece> {
+pub(crate) fn answer(pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>, tail: oneshot::Receiver<Bytes>) -> Response<Piece> {
     let (frames, body) = mpsc::channel(PIECES);
-    tokio::spawn(copy(pieces, end, frames));
+    tokio::spawn(copy(pieces, end, tail, frames));
     let mut response = Response::new(Piece::Streamed(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
     response
 }
 
 /// The caller may be gone; then the pieces are dropped, and the function runs on, as at Lambda.
-async fn copy(mut pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>, frames: mpsc::Sender<Bytes>) {
+async fn copy(
+    mut pieces: mpsc::Receiver<Bytes>,
+    end: oneshot::Receiver<Invoked>,
+    tail: oneshot::Receiver<Bytes>,
+    frames: mpsc::Sender<Bytes>,
+) {
     while let Some(piece) = pieces.recv().await {
         let _ = frames.send(chunk(&piece)).await;
     }
     // A platform that stops drops the invocation; then the stream breaks off.
     let Ok(invoked) = end.await else { return };
-    let complete = if invoked.failed {
+    let mut complete = if invoked.failed {
         json!({ "ErrorCode": "Unhandled", "ErrorDetails": String::from_utf8_lossy(&invoked.payload) })
     } else {
         // The whole answer of a function that does not stream.
@@ -48,6 +54,10 @@ async fn copy(mut pieces: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Invoked>
         }
         json!({})
     };
+    // Only a caller that asked for it gets the end of the log.
+    if let (Ok(tail), Some(complete)) = (tail.await, complete.as_object_mut()) {
+        complete.insert("LogResult".to_owned(), base64::engine::general_purpose::STANDARD.encode(tail).into());
+    }
     let _ = frames.send(event_stream::event("InvokeComplete", "application/json", complete.to_string().as_bytes())).await;
 }
 

@@ -41,14 +41,6 @@ impl Log {
         }
     }
 
-    /// Copies a process's output until it ends.
-    pub(crate) async fn copy(self, mut output: impl AsyncRead + Unpin) {
-        let mut buffer = vec![0; 8 * 1024];
-        while let Ok(size @ 1..) = output.read(&mut buffer).await {
-            self.write(buffer.get(..size).unwrap_or_default());
-        }
-    }
-
     /// Copies the extension's output until it ends; the ledger's lines go to the ledger instead.
     pub(crate) async fn copy_extension(self, output: impl AsyncRead + Unpin, ledger: UnboundedSender<Entry>) {
         let mut output = BufReader::new(output);

@@ -2,6 +2,7 @@
 //! invoke them, and the HTTP gateway.
 
 mod asynchronous;
+pub mod code;
 mod counts;
 mod deployed;
 mod environment;
@@ -16,11 +17,14 @@ pub(crate) mod invocation;
 mod invoke_api;
 mod invoke_stream;
 mod life;
+mod lines;
 mod log;
 pub mod mappings;
 pub(crate) mod names;
 mod pool;
 mod process;
+mod report;
+mod room;
 mod runtime_api;
 pub mod runtimes;
 mod spelling;
@@ -29,7 +33,7 @@ mod variables;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +47,7 @@ pub use deployed::Function;
 pub use invocation::{InvokeError, Invoked};
 pub use runtimes::Code;
 
+use crate::deliver::Deliver;
 use crate::invoke::Invoke;
 use crate::{Compressed, Health, RunFolder, Sightings, guard};
 use asynchronous::Asynchronous;
@@ -86,6 +91,11 @@ pub struct Settings {
     pub ledger: mpsc::UnboundedSender<Entry>,
     /// How much sooner an asynchronous event is retried.
     pub compressed: Compressed,
+    /// Who takes what becomes of asynchronous events.
+    pub deliver: Arc<dyn Deliver>,
+    /// The program `brownout-namespace`, which gives environments folders of their own; without it
+    /// variables lead to the folders.
+    pub namespace: Option<PathBuf>,
 }
 
 /// A running platform.
@@ -100,6 +110,8 @@ pub struct Platform {
     pub urls: BTreeMap<String, SocketAddr>,
     /// Where the Lambda Invoke API listens.
     pub lambda: SocketAddr,
+    /// What differs from Lambda on this machine, each told once.
+    pub notices: Vec<String>,
     functions: Arc<Functions>,
     servers: Vec<http::Served>,
     sweeper: JoinHandle<()>,
@@ -112,7 +124,17 @@ pub struct Platform {
 /// If a log cannot be opened, no port is free, this machine lacks a function's runtime, or a route
 /// or authorizer names a function that does not exist.
 pub async fn start(settings: Settings) -> io::Result<Platform> {
+    let mut notices = Vec::new();
+    let folder = settings.run_folder.path().to_owned();
+    // What a killed stack left is no temporary file of this one.
+    match std::fs::remove_dir_all(folder.join("tmp")) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
+    let namespace = namespace(settings.namespace, &folder, &settings.functions, &mut notices);
     let machine = Arc::new(Machine {
+        folder,
+        namespace,
         extension: settings.extension,
         wrapper: settings.wrapper,
         plan: settings.plan,
@@ -122,14 +144,20 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         counts: counts::Counts::default(),
         alive: Arc::new(()),
     });
-    let mut pools = BTreeMap::new();
+    let (mut pools, asked) = (BTreeMap::new(), runtimes::Asked::default());
     for function in settings.functions {
         let log = log::Log::open(&settings.run_folder.log(&function.name))?;
-        let launch = function.code.launch(&function.name).map_err(|missing| io::Error::new(io::ErrorKind::NotFound, missing))?;
-        let deployed = Deployed { function, launch, machine: Arc::clone(&machine), log };
+        let launch = function.code.launch(&function.name, function.opt.as_deref(), &asked);
+        let launch = launch.map_err(|missing| io::Error::new(io::ErrorKind::NotFound, missing))?;
+        notices.extend(launch.notice.clone());
+        let extensions = extensions::programs(function.opt.as_deref());
+        let deployed = Deployed { function, launch, extensions, machine: Arc::clone(&machine), log };
         pools.insert(deployed.function.name.clone(), Pool::new(Arc::new(deployed)));
     }
-    let functions = Arc::new(Functions { machine, pools, asynchronous: Asynchronous::new(settings.compressed) });
+    notices.sort();
+    notices.dedup();
+    let asynchronous = Asynchronous::new(settings.compressed, settings.deliver);
+    let functions = Arc::new(Functions { machine, pools, asynchronous });
     if let Some(missing) = settings.apis.iter().flat_map(Api::functions).find(|name| !functions.has(name)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("function `{missing}` has a route and is not deployed")));
     }
@@ -149,7 +177,7 @@ pub async fn start(settings: Settings) -> io::Result<Platform> {
         if apart.is_url { &mut urls } else { &mut apis }.insert(apart.name, address);
     }
     let sweeper = tokio::spawn(sweep(Arc::clone(&functions)));
-    Ok(Platform { gateway, apis, urls, lambda, functions, servers, sweeper, mappings: Vec::new() })
+    Ok(Platform { gateway, apis, urls, lambda, notices, functions, servers, sweeper, mappings: Vec::new() })
 }
 
 /// Listens for one of what the gateway serves, or for all.
@@ -158,6 +186,19 @@ async fn listen(served: &Arc<gateway::Gateway>, number: Option<usize>) -> io::Re
     let address = listener.local_addr()?;
     let (served, door) = (Arc::clone(served), gateway::Door { port: address.port(), number });
     Ok((address, http::serve_spelled(listener, move |request, peer| gateway::answer(Arc::clone(&served), door, request, peer))))
+}
+
+/// The program that makes mounts, if it can on this machine. A shipped binary does not look for
+/// its code or layers, so that nothing needs to be told.
+fn namespace(program: Option<PathBuf>, folder: &Path, functions: &[Function], notices: &mut Vec<String>) -> Option<PathBuf> {
+    let program = program?;
+    let Err(why) = room::try_out(&program, folder) else { return Some(program) };
+    if functions.iter().any(|function| !matches!(function.code, Code::Provided(_))) {
+        notices.push(format!(
+            "environments have no `/opt`, `/tmp` and `/var/task` of their own; variables such as `TMPDIR` lead to their folders: {why}"
+        ));
+    }
+    None
 }
 
 async fn sweep(functions: Arc<Functions>) {

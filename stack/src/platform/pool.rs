@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -11,6 +11,17 @@ use super::deployed::Deployed;
 use super::environment::{Environment, Phase};
 use super::invocation::{Failure, Invocation, InvokeError, Waits};
 use super::life;
+use super::lines::Outcome;
+
+/// Lambda's limit for the start of an environment. Source: Lambda, "Understanding the Lambda
+/// execution environment lifecycle".
+const INIT: Duration = Duration::from_secs(10);
+/// How many environments may fail to start for an invocation: Lambda repeats a failed start once, as
+/// a part of the invocation, with the function's timeout as its limit. Source: as above.
+const STARTS: u32 = 2;
+/// A function whose starts fail one after the other waits before the next: longer and longer, up to
+/// this. Starts without a pause would take the machine from the functions that work.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct Idle {
@@ -28,6 +39,8 @@ struct Inner {
     starting: usize,
     running: usize,
     warming: Vec<oneshot::Sender<Result<(), String>>>,
+    /// How many starts have failed since the last that did not.
+    failed_starts: u32,
     closed: bool,
 }
 
@@ -104,11 +117,13 @@ impl Pool {
     }
 
     fn start(self: &Arc<Self>, inner: &mut Inner) {
-        let environment = Arc::new(Environment::new(Arc::clone(&self.deployed)));
+        let repeats = inner.queue.front().is_some_and(|first| first.failed_starts > 0);
+        let limit = if repeats { self.deployed.function.timeout } else { INIT };
+        let environment = Arc::new(Environment::new(Arc::clone(&self.deployed), limit));
         inner.all.push(Arc::clone(&environment));
         inner.starting += 1;
         self.deployed.machine.counts.environments.add();
-        tokio::spawn(life::live(Arc::clone(self), environment, Arc::clone(&self.deployed.machine.alive)));
+        tokio::spawn(life::live(Arc::clone(self), environment, pause(inner.failed_starts), Arc::clone(&self.deployed.machine.alive)));
     }
 
     /// Starts environments until there are `count`, but not more than the function's limit.
@@ -130,6 +145,7 @@ impl Pool {
         let mut inner = self.inner();
         if before == Phase::Starting {
             inner.starting -= 1;
+            inner.failed_starts = 0;
             // The receiver may be gone.
             let _ = inner.warming.pop().map(|warming| warming.send(Ok(())));
         } else {
@@ -162,17 +178,32 @@ impl Pool {
             Phase::Starting => {
                 inner.starting -= 1;
                 if let Some(failure) = failure {
-                    let why = String::from_utf8_lossy(&failure.payload("")).into_owned();
-                    // The receiver may be gone.
-                    let _ = inner.warming.pop().map(|warming| warming.send(Err(why)));
-                    if let Some(invocation) = inner.queue.pop_front() {
-                        invocation.fail(failure);
-                    }
+                    inner.failed_starts = inner.failed_starts.saturating_add(1);
+                    Self::failed(&mut inner, environment, failure);
                 }
             }
             Phase::Idle | Phase::Ending => {}
         }
         self.start_for_queue(&mut inner);
+    }
+
+    /// An environment did not start. The caller of `warm` learns why, and so does the first
+    /// invocation, at the second time.
+    fn failed(inner: &mut Inner, environment: &Environment, failure: &Failure) {
+        if let Some(warming) = inner.warming.pop() {
+            // The receiver may be gone.
+            let _ = warming.send(Err(String::from_utf8_lossy(&failure.payload("")).into_owned()));
+        }
+        let Some(mut invocation) = inner.queue.pop_front() else { return };
+        invocation.failed_starts += 1;
+        if invocation.failed_starts < STARTS {
+            inner.queue.push_front(invocation);
+            return;
+        }
+        let version = environment.deployed.executed(invocation.qualifier.as_deref());
+        environment.lines.begin(&invocation.request_id, version, invocation.tail.take(), environment.began);
+        environment.lines.finish(Outcome::Failed(failure), None);
+        invocation.fail(failure);
     }
 
     /// Ends the environments that were idle for too long.
@@ -201,5 +232,22 @@ impl Pool {
     /// True once it takes no more invocations.
     pub(crate) fn is_closed(&self) -> bool {
         self.inner().closed
+    }
+}
+
+/// The pause before a start after so many starts that failed: none for the first invocation's two.
+fn pause(failed: u32) -> Duration {
+    let doubled = failed.checked_sub(STARTS).map(|more| Duration::from_millis(50).saturating_mul(2_u32.saturating_pow(more)));
+    doubled.map_or(Duration::ZERO, |pause| pause.min(LONGEST_PAUSE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_that_fail_wait_longer_and_longer() {
+        let pauses = [0, 1, 2, 3, 4, 8, 100].map(|failed| pause(failed).as_millis());
+        assert_eq!(pauses, [0, 0, 50, 100, 200, 2000, 2000]);
     }
 }

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -49,10 +50,10 @@ pub(crate) enum Exit {
     Extension(String),
 }
 
-/// The extension and the runtime of one environment, and the tasks that read their output.
+/// The extensions and the runtime of one environment, and the tasks that read their output.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
-    pub extension: Option<Child>,
+    pub extensions: Vec<Child>,
     pub runtime: Option<Child>,
     pub outputs: JoinSet<()>,
 }
@@ -62,7 +63,7 @@ impl Processes {
     pub(crate) async fn exit(&mut self) -> Exit {
         tokio::select! {
             biased;
-            status = exit_of(&mut self.extension) => Exit::Extension(format!("Extension exited with error: {}", in_words(&status))),
+            status = exit_of_any(&mut self.extensions) => Exit::Extension(format!("Extension exited with error: {}", in_words(&status))),
             status = exit_of(&mut self.runtime) => Exit::Runtime(match &status {
                 Ok(status) if status.success() => "Runtime exited without providing a reason".to_owned(),
                 status => format!("Runtime exited with error: {}", in_words(status)),
@@ -93,11 +94,15 @@ impl Processes {
         }
     }
 
-    /// Waits for the extension, at most for `limit`.
-    pub(crate) async fn extension_ended(&mut self, limit: Duration) {
-        if let Some(extension) = &mut self.extension {
-            let _ = tokio::time::timeout(limit, extension.wait()).await;
-        }
+    /// Waits for the extensions, at most for `limit`.
+    pub(crate) async fn extensions_ended(&mut self, limit: Duration) {
+        let all = async {
+            for extension in &mut self.extensions {
+                // An error says that it is gone.
+                let _ = extension.wait().await;
+            }
+        };
+        let _ = tokio::time::timeout(limit, all).await;
     }
 
     /// Reads what the processes have written, once they are gone. A process that left the group may
@@ -112,6 +117,18 @@ async fn exit_of(child: &mut Option<Child>) -> io::Result<ExitStatus> {
         Some(child) => child.wait().await,
         None => std::future::pending().await,
     }
+}
+
+async fn exit_of_any(children: &mut [Child]) -> io::Result<ExitStatus> {
+    let mut exits: Vec<_> = children.iter_mut().map(|child| Box::pin(child.wait())).collect();
+    std::future::poll_fn(|context| {
+        let ended = exits.iter_mut().find_map(|exit| match exit.as_mut().poll(context) {
+            Poll::Ready(status) => Some(status),
+            Poll::Pending => None,
+        });
+        ended.map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 fn in_words(status: &io::Result<ExitStatus>) -> String {

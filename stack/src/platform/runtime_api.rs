@@ -62,10 +62,10 @@ async fn next(host: &Host) -> Response<Piece> {
         return refusal(403, "InvalidStateTransition", "State transition from InvocationInProgress to Ready is not allowed");
     };
     host.settle();
-    event_as_response(&host.environment, poll.event().await)
+    event_as_response(poll.event().await)
 }
 
-fn event_as_response(environment: &Environment, event: Event) -> Response<Piece> {
+fn event_as_response(event: Event) -> Response<Piece> {
     let chunked = event.body.len() > LARGEST_PLAIN;
     let mut response = Response::new(if chunked { Piece::Chunked(Some(event.body)) } else { Piece::from(event.body) });
     let headers = response.headers_mut();
@@ -73,7 +73,7 @@ fn event_as_response(environment: &Environment, event: Event) -> Response<Piece>
     for (name, value) in [
         ("lambda-runtime-aws-request-id", Some(event.request_id)),
         ("lambda-runtime-deadline-ms", Some(event.deadline_ms.to_string())),
-        ("lambda-runtime-invoked-function-arn", Some(environment.deployed.arn())),
+        ("lambda-runtime-invoked-function-arn", Some(event.arn)),
         ("lambda-runtime-trace-id", Some(event.trace)),
         ("lambda-runtime-client-context", event.client_context),
     ] {

@@ -6,31 +6,38 @@ use std::net::SocketAddr;
 
 use super::deployed::{Deployed, Machine};
 use super::names;
+use super::room::Room;
 use super::runtimes::Code;
+use template::blueprint::LogFormat;
 
 /// The script through which a managed runtime starts; OS-only runtimes ignore it.
 pub(crate) const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// The variables of one environment. Lambda's own override the function's, as at AWS.
-pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, String> {
+pub(crate) fn of(deployed: &Deployed, api: SocketAddr, room: &Room) -> BTreeMap<String, String> {
     let function = &deployed.function;
     let machine = &deployed.machine;
     let mut variables = machine.variables.clone();
     variables.extend(function.variables.clone());
-    let task_root = function.code.task_root().display().to_string();
+    // The function may set these; Lambda's are only the defaults.
+    for (name, value) in room.variables(deployed) {
+        if name == "LAMBDA_TASK_ROOT" || !function.variables.contains_key(name) {
+            variables.insert(name.to_owned(), value);
+        }
+    }
     let port = api.port();
     for (name, value) in [
         ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", deployed.version().to_owned()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
         ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", names::log_stream()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", names::log_stream(deployed.version())),
+        ("AWS_LAMBDA_LOG_FORMAT", log_format(function.log_format).to_owned()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}")),
         ("AWS_REGION", deployed.region().to_owned()),
         ("AWS_DEFAULT_REGION", deployed.region().to_owned()),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
-        ("LAMBDA_TASK_ROOT", task_root),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
         ("_HANDLER", function.code.handler().to_owned()),
         ("TZ", ":UTC".to_owned()),
@@ -38,6 +45,9 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
         ("BROWNOUT_STACK", machine.marker.clone()),
     ] {
         variables.insert(name.to_owned(), value);
+    }
+    if let Some(wrapper) = variables.get_mut(WRAPPER) {
+        *wrapper = room.find(deployed, wrapper);
     }
     if machine.extension.is_some() {
         if matches!(function.code, Code::Managed { .. }) {
@@ -49,6 +59,13 @@ pub(crate) fn of(deployed: &Deployed, api: SocketAddr) -> BTreeMap<String, Strin
     }
     variables.extend(function.code.execution_environment().map(|name| ("AWS_EXECUTION_ENV".to_owned(), name)));
     variables
+}
+
+fn log_format(format: LogFormat) -> &'static str {
+    match format {
+        LogFormat::Text => "Text",
+        LogFormat::Json => "JSON",
+    }
 }
 
 /// The variables that a user sets when adding the layer to a function: a wrapper that the function

@@ -70,6 +70,11 @@ fn work(event: &Value, count: u32, next: &Answer, wire: &mut Wire, id: &str) -> 
                 }
             });
         }
+        "print" => println!("{}", event["text"].as_str().unwrap()),
+        "shell" => {
+            let output = std::process::Command::new("/bin/sh").args(["-c", event["script"].as_str().unwrap()]).output().unwrap();
+            return ("response", json!(String::from_utf8_lossy(&output.stdout)).to_string());
+        }
         "child" => drop(std::process::Command::new("sleep").arg("600").spawn().unwrap()),
         _ => {}
     }

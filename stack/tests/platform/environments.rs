@@ -140,6 +140,8 @@ async fn a_failed_start_is_what_the_caller_sees() {
     let up = up(vec![with("exits", "exit"), with("errs", "error")], Vec::new(), false).await;
     assert_eq!(up.invoke("exits", json!({})).await.1["errorType"], "Runtime.ExitError");
     assert_eq!(up.invoke("errs", json!({})).await.1["errorType"], "Own.Init");
+    // As Lambda does, each was started a second time for its invocation.
+    assert_eq!(up.platform.health().environments, 4);
     assert!(up.platform.warm("exits", 1).await.unwrap_err().to_string().contains("exit status 7"));
     up.down().await;
 }
@@ -201,12 +203,14 @@ async fn the_extension_registers_first_and_all_its_ledger_lines_arrive() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_extension_that_never_registers_fails_the_start() {
-    let f = Function { variables: [("CHILD_EXTENSION".to_owned(), "silent".to_owned())].into(), ..function("f") };
+    let timeout = Duration::from_secs(1);
+    let f = Function { timeout, variables: [("CHILD_EXTENSION".to_owned(), "silent".to_owned())].into(), ..function("f") };
     let up = up(vec![f], Vec::new(), true).await;
     let began = std::time::Instant::now();
     let (invoked, error) = up.invoke("f", json!({})).await;
-    assert!(invoked.failed && began.elapsed() >= Duration::from_secs(10));
-    assert!(error["errorMessage"].as_str().unwrap().contains("timed out after 10.00 seconds"), "{error}");
+    // The start has 10 s, and its repetition within the invocation the function's timeout.
+    assert!(invoked.failed && began.elapsed() >= Duration::from_secs(11));
+    assert!(error["errorMessage"].as_str().unwrap().contains("timed out after 1.00 seconds"), "{error}");
     up.down().await;
 }
 

@@ -5,6 +5,8 @@
 mod asynchronous;
 mod child;
 mod environments;
+mod environments_folders;
+mod environments_logs;
 mod gateway;
 mod gateway_authorizers;
 mod gateway_http;
@@ -12,6 +14,7 @@ mod gateway_rest;
 mod gateway_urls;
 mod mappings;
 mod runtimes;
+mod runtimes_code;
 mod support;
 mod triggers;
 mod wire;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use faults::Entry;
 use serde_json::{Value, json};
-use stack::platform::{Code, Function};
+use stack::platform::Function;
+use stack::platform::code::Place;
 use template::Template;
 
 use crate::support::{Layer, Up, function, layered};
@@ -21,7 +22,7 @@ fn root() -> PathBuf {
 }
 
 /// The programs that cargo has built next to this test.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let folder = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
     for name in ["echo", "brownout-extension"] {
         assert!(folder.join(name).is_file(), "`{name}` is not built; `cargo build --release --workspace --bins`");
@@ -40,7 +41,8 @@ fn declared(name: &str) -> Function {
     let template = Template::read(&text, &BTreeMap::new()).unwrap();
     let found = template.blueprint.functions.into_iter().find(|function| function.name == name).unwrap();
     let timeout = found.timeout;
-    Function { code: Code::of(&found, &programs(), &root()), timeout, concurrency: 1, ..function(name) }
+    let place = Place::new(&programs(), &root(), std::env::temp_dir(), BTreeMap::new());
+    Function { code: place.prepare(&found).unwrap().code, timeout, concurrency: 1, ..function(name) }
 }
 
 /// A platform with the function, or `None` if this machine lacks the runtime.

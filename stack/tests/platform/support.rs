@@ -1,8 +1,8 @@
 //! A platform of this test binary. It is gone when the test ends, whether or not the test passes.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use faults::Entry;
 use run_folder::addresses::Pool;
 use run_folder::{Compressed, RunFolder};
 use serde_json::Value;
+use stack::deliver::{Deliver, ToNowhere};
 use stack::guard;
 use stack::platform::{Code, Function, Invoked, Platform, Settings};
 use template::apis::Api;
@@ -34,16 +35,7 @@ impl Drop for Left {
 }
 
 pub fn function(name: &str) -> Function {
-    Function {
-        name: name.into(),
-        code: Code::Provided(PathBuf::new()),
-        memory_mb: 128,
-        timeout: Duration::from_secs(20),
-        concurrency: 4,
-        reserved: None,
-        variables: BTreeMap::new(),
-        idle: Duration::from_secs(600),
-    }
+    Function { timeout: Duration::from_secs(20), ..Function::new(name, Code::Provided(PathBuf::new())) }
 }
 
 fn script(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
@@ -59,10 +51,29 @@ pub struct Layer {
     pub wrapper: PathBuf,
 }
 
+/// What else differs between platforms.
+#[derive(Debug)]
+pub struct More {
+    pub deliver: Arc<dyn Deliver>,
+    /// Environments have folders of their own.
+    pub namespace: Option<PathBuf>,
+}
+
+impl Default for More {
+    fn default() -> Self {
+        Self { deliver: Arc::new(ToNowhere), namespace: None }
+    }
+}
+
 /// A platform of these functions, unchanged.
 pub async fn layered(functions: Vec<Function>, layer: Option<Layer>) -> std::io::Result<Up> {
     let folder = tempfile::tempdir().unwrap();
-    start(functions, Front::default(), layer, folder).await
+    start(functions, Front::default(), layer, folder, More::default()).await
+}
+
+/// A platform of these functions, unchanged, with files of the test in `folder`.
+pub async fn with(functions: Vec<Function>, layer: Option<Layer>, folder: tempfile::TempDir, more: More) -> std::io::Result<Up> {
+    start(functions, Front::default(), layer, folder, more).await
 }
 
 /// A platform whose functions are this test binary, with the real extension in front of them and a
@@ -73,7 +84,7 @@ pub async fn struck(functions: Vec<Function>, apis: Vec<Api>, layer: Layer, plan
     let exe = std::env::current_exe().unwrap();
     let binary = script(&folder, "function", &format!("exec '{}' --ignored --exact --nocapture child::runtime", exe.display()));
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
-    start(functions, apis.into(), Some(layer), folder).await.unwrap()
+    start(functions, apis.into(), Some(layer), folder, More::default()).await.unwrap()
 }
 
 /// What the gateway of a platform serves.
@@ -92,6 +103,11 @@ impl From<Vec<Api>> for Front {
 
 /// A platform whose functions are this test binary.
 pub async fn up(functions: Vec<Function>, front: impl Into<Front>, extension: bool) -> Up {
+    up_with(functions, front, extension, More::default()).await
+}
+
+/// The same with more.
+pub async fn up_with(functions: Vec<Function>, front: impl Into<Front>, extension: bool, more: More) -> Up {
     let folder = tempfile::tempdir().unwrap();
     let exe = std::env::current_exe().unwrap();
     let this = |test: &str| format!("exec '{}' --ignored --exact --nocapture child::{test}", exe.display());
@@ -100,10 +116,16 @@ pub async fn up(functions: Vec<Function>, front: impl Into<Front>, extension: bo
     let wrapper = script(&folder, "wrapper", "exec \"$@\"");
     let functions = functions.into_iter().map(|function| Function { code: Code::Provided(binary.clone()), ..function }).collect();
     let layer = extension.then_some(Layer { extension: stand_in, wrapper });
-    start(functions, front.into(), layer, folder).await.unwrap()
+    start(functions, front.into(), layer, folder, more).await.unwrap()
 }
 
-async fn start(functions: Vec<Function>, front: Front, layer: Option<Layer>, folder: tempfile::TempDir) -> std::io::Result<Up> {
+async fn start(
+    functions: Vec<Function>,
+    front: Front,
+    layer: Option<Layer>,
+    folder: tempfile::TempDir,
+    more: More,
+) -> std::io::Result<Up> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let (extension, wrapper) = layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.wrapper));
@@ -121,6 +143,8 @@ async fn start(functions: Vec<Function>, front: Front, layer: Option<Layer>, fol
         marker: marker.clone(),
         ledger,
         compressed: Compressed { queues: 600, expiry: 1 },
+        deliver: more.deliver,
+        namespace: more.namespace,
     };
     Ok(Up { platform: stack::platform::start(settings).await?, entries, folder, left: Left(marker) })
 }

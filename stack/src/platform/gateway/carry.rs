@@ -48,7 +48,8 @@ pub(crate) async fn answer(functions: &Functions, call: &Call<'_>, grant: &Grant
     let limit = timeout.or_else(|| limit(call.front, streams));
     if streams {
         let (sink, pieces) = invoke_stream::pieces();
-        let end = functions.submit(name, event, Some(call.trace), None, Some(sink)).map_err(not_run)?;
+        let of_caller = OfCaller { sink: Some(sink), ..OfCaller::default() };
+        let end = functions.submit(name, event, Some(call.trace), None, of_caller).map_err(not_run)?;
         return within(limit, stream::answer(call.front, pieces, end)).await?;
     }
     let invoked = within(limit, functions.invoke(name, event, Some(call.trace), None)).await?.map_err(not_run)?;

@@ -1,19 +1,29 @@
-//! How a function is started: only this module knows how each runtime is started. It starts nothing
-//! itself.
+//! How a function is started: only this module knows how each runtime is started. It asks an
+//! interpreter for its version, once, and starts nothing else.
 
+mod asked;
 mod node;
 mod python;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use template::blueprint::{self, Managed, Runtime};
+use template::blueprint::Managed;
+
+pub(crate) use asked::Asked;
 
 /// A function's code, and the runtime that runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
-    /// `provided.*`: the binary that a deployment calls `bootstrap`.
+    /// `provided.*`: the binary that a deployment calls `bootstrap`, under another name.
     Provided(PathBuf),
+    /// `provided.*`: the program `bootstrap` of a folder, or of a layer if the folder has none.
+    Bootstrap {
+        /// `_HANDLER`, which the program may read.
+        handler: String,
+        /// What a deployment unpacks at `/var/task`.
+        folder: PathBuf,
+    },
     /// A managed runtime: the machine's interpreter with the published runtime interface client.
     Managed {
         /// The runtime.
@@ -30,8 +40,11 @@ pub enum Code {
 pub(crate) struct Launch {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
-    /// Where the runtime finds its client: variables for the runtime only.
-    pub variables: Vec<(&'static str, OsString)>,
+    /// Lists of folders in which the runtime looks for code, for the runtime only. The function's
+    /// own list, if it has one, comes first.
+    pub paths: Vec<(&'static str, OsString)>,
+    /// The machine runs another version than the template asks for.
+    pub notice: Option<String>,
 }
 
 /// Why a runtime cannot be started on this machine.
@@ -50,30 +63,27 @@ pub struct MissingRuntime {
 type Variable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 impl Code {
-    /// The code of a declared function: a binary in `binaries`, or a folder relative to `template`,
-    /// the folder of the template.
-    pub fn of(function: &blueprint::Function, binaries: &Path, template: &Path) -> Self {
-        match (&function.code, &function.runtime) {
-            (blueprint::Code::Binary(name), _) => Self::Provided(binaries.join(name)),
-            (blueprint::Code::Path(path), Runtime::Managed(runtime)) => {
-                Self::Managed { runtime: runtime.clone(), handler: function.handler.clone(), folder: template.join(path) }
-            }
-            (blueprint::Code::Path(path), Runtime::Provided) => Self::Provided(template.join(path).join("bootstrap")),
-            (blueprint::Code::Inline(_), _) => Self::Provided(PathBuf::new()),
-        }
-    }
-
-    /// Finds the command; asks the interpreter once whether it has the client.
+    /// Finds the command; asks each interpreter once whether it has the client. `opt` is where the
+    /// function's layers are.
     ///
     /// # Errors
     /// Says what is missing and how to install it.
-    pub(crate) fn launch(&self, function: &str) -> Result<Launch, MissingRuntime> {
+    pub(crate) fn launch(&self, function: &str, opt: Option<&Path>, asked: &Asked) -> Result<Launch, MissingRuntime> {
         let of_this_process: Variable<'_> = &|name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let plain = |program: PathBuf| Launch { program, arguments: Vec::new(), paths: Vec::new(), notice: None };
         let (runtime, found) = match self {
-            Self::Provided(binary) => return Ok(Launch { program: binary.clone(), arguments: Vec::new(), variables: Vec::new() }),
-            Self::Managed { runtime: runtime @ Managed::Python(_), handler, .. } => (runtime, python::launch(handler, of_this_process)),
+            Self::Provided(binary) => return Ok(plain(binary.clone())),
+            Self::Bootstrap { folder, .. } => {
+                // Source: Lambda, "Building a custom runtime": the code first, then the layers.
+                let own = folder.join("bootstrap");
+                let of_layers = opt.map(|opt| opt.join("bootstrap")).filter(|_| !own.is_file());
+                return Ok(plain(of_layers.unwrap_or(own)));
+            }
+            Self::Managed { runtime: runtime @ Managed::Python(_), handler, .. } => {
+                (runtime, python::launch(runtime.name(), handler, opt, of_this_process, asked))
+            }
             Self::Managed { runtime: runtime @ Managed::Node(_), handler, folder } => {
-                (runtime, node::launch(handler, folder, of_this_process))
+                (runtime, node::launch(runtime.name(), handler, folder, opt, of_this_process, asked))
             }
         };
         found.map_err(|why| MissingRuntime { function: function.to_owned(), runtime: runtime.name().to_owned(), why })
@@ -83,7 +93,7 @@ impl Code {
     pub(crate) fn task_root(&self) -> &Path {
         match self {
             Self::Provided(binary) => binary.parent().unwrap_or(Path::new("")),
-            Self::Managed { folder, .. } => folder,
+            Self::Managed { folder, .. } | Self::Bootstrap { folder, .. } => folder,
         }
     }
 
@@ -91,14 +101,14 @@ impl Code {
     pub(crate) fn handler(&self) -> &str {
         match self {
             Self::Provided(_) => "bootstrap",
-            Self::Managed { handler, .. } => handler,
+            Self::Managed { handler, .. } | Self::Bootstrap { handler, .. } => handler,
         }
     }
 
     /// `AWS_EXECUTION_ENV`, which OS-only runtimes do not have.
     pub(crate) fn execution_environment(&self) -> Option<String> {
         match self {
-            Self::Provided(_) => None,
+            Self::Provided(_) | Self::Bootstrap { .. } => None,
             Self::Managed { runtime, .. } => Some(format!("AWS_Lambda_{}", runtime.name())),
         }
     }
@@ -113,16 +123,26 @@ fn find(program: &Path, variable: Variable<'_>) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
 }
 
+/// Folders as one list, as in `PATH`; those of this process's variable come last.
+fn joined(folders: impl IntoIterator<Item = PathBuf>, of_this_process: Option<&OsString>) -> Option<OsString> {
+    let all = folders.into_iter().chain(of_this_process.into_iter().flat_map(std::env::split_paths));
+    // A folder whose name has a colon cannot be in a list.
+    let list = std::env::join_paths(all.filter(|folder| !folder.to_string_lossy().contains(':'))).ok();
+    list.filter(|list| !list.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_missing_runtime_is_named_with_how_to_install_it() {
+        let folder = Path::new("/nonexistent");
+        let asked = Asked::default();
         let nowhere = |name: &str| (name == "PATH").then(|| OsString::from("/nonexistent"));
-        let python = python::launch("echo.handler", &nowhere).unwrap_err();
-        assert!(python.contains("python3") && python.contains("BROWNOUT_PYTHON"), "{python}");
-        let node = node::launch("echo.handler", Path::new("/nonexistent"), &nowhere).unwrap_err();
+        let python = python::launch("python3.12", "echo.handler", None, &nowhere, &asked).unwrap_err();
+        assert!(python.contains("python3.12") && python.contains("BROWNOUT_PYTHON"), "{python}");
+        let node = node::launch("nodejs22.x", "echo.handler", folder, None, &nowhere, &asked).unwrap_err();
         assert!(node.contains("node") && node.contains("BROWNOUT_NODE"), "{node}");
         // Interpreters without the client: `true` runs anything and `false` nothing.
         let without = |name: &str| match name {
@@ -131,9 +151,34 @@ mod tests {
             "BROWNOUT_NODE" => Some("true".into()),
             _ => None,
         };
-        let python = python::launch("echo.handler", &without).unwrap_err();
+        let python = python::launch("python3.12", "echo.handler", None, &without, &asked).unwrap_err();
         assert!(python.contains("pip install awslambdaric"), "{python}");
-        let node = node::launch("echo.handler", Path::new("/nonexistent"), &without).unwrap_err();
+        let node = node::launch("nodejs22.x", "echo.handler", folder, None, &without, &asked).unwrap_err();
         assert!(node.contains("npm install aws-lambda-ric"), "{node}");
+    }
+
+    #[test]
+    fn the_nearest_version_is_used_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        };
+        // A shim of a version manager: it is there and does not run.
+        program("python3.11", "exit 127");
+        program("python3.12", "echo 3.12; echo /the/python3.12; echo client");
+        program("python3", "echo 3.13; echo /the/python3; echo client");
+        let here = |name: &str| (name == "PATH").then(|| folder.path().as_os_str().to_owned());
+        let launch = |wanted: &str| python::launch(wanted, "a.b", Some(Path::new("/opt")), &here, &Asked::default()).unwrap();
+        let exact = launch("python3.12");
+        assert_eq!((exact.program.to_str().unwrap(), exact.notice), ("/the/python3.12", None));
+        let path = "/opt/python/lib/python3.12/site-packages:/opt/python";
+        assert_eq!(exact.paths, [("PYTHONPATH", OsString::from(path))]);
+        for wanted in ["python3.11", "python3.9"] {
+            let nearest = launch(wanted);
+            assert_eq!(nearest.program.to_str().unwrap(), "/the/python3", "{wanted}");
+            assert!(nearest.notice.unwrap().contains("3.13"), "{wanted}");
+        }
     }
 }

@@ -2,10 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Launch, Variable, find};
+use super::{Asked, Launch, Variable, find, joined};
 
-/// `BROWNOUT_NODE`, else `node`; the client is looked for in the function's `node_modules` and then in the folders of `NODE_PATH`.
-pub(super) fn launch(handler: &str, folder: &Path, variable: Variable<'_>) -> Result<Launch, String> {
+/// `BROWNOUT_NODE`, else `node`; the client is looked for in the function's `node_modules` and then
+/// in the folders of `NODE_PATH`. Code is looked for in the layers too.
+pub(super) fn launch(
+    runtime: &str,
+    handler: &str,
+    folder: &Path,
+    opt: Option<&Path>,
+    variable: Variable<'_>,
+    asked: &Asked,
+) -> Result<Launch, String> {
     let wanted = variable("BROWNOUT_NODE").map_or_else(|| PathBuf::from("node"), PathBuf::from);
     let program = find(&wanted, variable)
         .ok_or_else(|| format!("found no `{}`; install Node or name an interpreter in `BROWNOUT_NODE`", wanted.display()))?;
@@ -19,6 +27,13 @@ pub(super) fn launch(handler: &str, folder: &Path, variable: Variable<'_>) -> Re
          make, autoconf, automake, libtool and g++), or name the `node_modules` that has it in `NODE_PATH`"
             .to_owned()
     })?;
-    let variables = path.map(|path| ("NODE_PATH", path)).into_iter().collect();
-    Ok(Launch { program, arguments: vec![client.join("bin/index.mjs").into(), handler.into()], variables })
+    let lines = asked.lines(&program, &["--version"], None);
+    let version = lines.first().map_or("", |line| line.trim_start_matches('v'));
+    let number = runtime.trim_start_matches("nodejs").trim_end_matches(".x");
+    let differs = version.split('.').next() != Some(number);
+    let notice = differs.then(|| format!("`{runtime}` runs on Node {version} (`{}`)", program.display()));
+    // In this order. Source: Lambda, "Working with layers for Node.js Lambda functions".
+    let of_layers = opt.map(|opt| [opt.join("nodejs").join(format!("node{number}/node_modules")), opt.join("nodejs/node_modules")]);
+    let paths = joined(of_layers.into_iter().flatten(), path.as_ref()).map(|list| ("NODE_PATH", list)).into_iter().collect();
+    Ok(Launch { program, arguments: vec![client.join("bin/index.mjs").into(), handler.into()], paths, notice })
 }

@@ -1,25 +1,49 @@
 //! `python3.x`: the machine's Python with the client `awslambdaric`. It installs nothing.
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 
-use super::{Launch, Variable, find};
+use super::{Asked, Launch, Variable, find, joined};
 
-/// `BROWNOUT_PYTHON`, else `python3`. `PYTHONPATH` is passed on to it, so that the client may be in
-/// a folder of its own.
-pub(super) fn launch(handler: &str, variable: Variable<'_>) -> Result<Launch, String> {
-    let wanted = variable("BROWNOUT_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
-    let program = find(&wanted, variable)
-        .ok_or_else(|| format!("found no `{}`; install Python 3 or name an interpreter in `BROWNOUT_PYTHON`", wanted.display()))?;
-    let variables: Vec<_> = variable("PYTHONPATH").map(|path| ("PYTHONPATH", path)).into_iter().collect();
-    let mut asked = Command::new(&program);
-    asked.args(["-c", "import awslambdaric"]).envs(variables.clone());
-    let there = asked.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !there {
-        return Err(format!(
+/// Prints the version and the interpreter itself, which a shim of a version manager may start, and
+/// then fails if the client is missing.
+const ASK: &str =
+    "import sys\nprint('%d.%d' % sys.version_info[:2])\nprint(sys.executable, flush=True)\nimport awslambdaric\nprint('client')";
+
+/// `BROWNOUT_PYTHON`, else the Python of the template's version, else `python3`. Code is looked for
+/// in the layers and then in the folders of `PYTHONPATH`, so that the client may be in a folder of
+/// its own.
+pub(super) fn launch(runtime: &str, handler: &str, opt: Option<&Path>, variable: Variable<'_>, asked: &Asked) -> Result<Launch, String> {
+    let named = variable("BROWNOUT_PYTHON").map(PathBuf::from);
+    let wanted = named.map_or_else(|| vec![PathBuf::from(runtime), PathBuf::from("python3")], |named| vec![named]);
+    let path = variable("PYTHONPATH");
+    let mut without = None;
+    for program in wanted.iter().filter_map(|wanted| find(wanted, variable)) {
+        let lines = asked.lines(&program, &["-c", ASK], path.as_ref().map(|path| ("PYTHONPATH", path)));
+        let [version, executable, client] = lines.as_slice() else {
+            without.get_or_insert(program);
+            continue;
+        };
+        if client != "client" {
+            without.get_or_insert(program);
+            continue;
+        }
+        let program = if executable.is_empty() { program } else { PathBuf::from(executable) };
+        let differs = runtime.strip_prefix("python") != Some(version.as_str());
+        let notice = differs.then(|| format!("`{runtime}` runs on Python {version} (`{}`)", program.display()));
+        // In this order. Source: Lambda, "Search path in Python runtimes".
+        let of_layers = opt.map(|opt| [opt.join("python/lib").join(runtime).join("site-packages"), opt.join("python")]);
+        let paths = joined(of_layers.into_iter().flatten(), path.as_ref()).map(|list| ("PYTHONPATH", list));
+        let arguments = ["-m", "awslambdaric", handler].map(Into::into).into();
+        return Ok(Launch { program, arguments, paths: paths.into_iter().collect(), notice });
+    }
+    Err(match without {
+        Some(program) => format!(
             "`{}` has no module `awslambdaric`; `pip install awslambdaric`, or name a folder that has it in `PYTHONPATH`",
             program.display()
-        ));
-    }
-    Ok(Launch { program, arguments: ["-m", "awslambdaric", handler].map(Into::into).into(), variables })
+        ),
+        None => {
+            let names: Vec<_> = wanted.iter().map(|name| format!("`{}`", name.display())).collect();
+            format!("found no {}; install Python 3 or name an interpreter in `BROWNOUT_PYTHON`", names.join(" and no "))
+        }
+    })
 }
