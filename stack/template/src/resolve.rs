@@ -116,6 +116,10 @@ impl Resolver<'_> {
             self.complain(place, "`Fn::ForEach` needs the transform `AWS::LanguageExtensions`");
             return Map::new();
         }
+        // Told already.
+        if self.made.1 > MOST_ENTRIES {
+            return Map::new();
+        }
         let collection = argument.get(1).and_then(|collection| self.resolve(place, collection));
         let entries = foreach::entries(argument, collection.as_ref()).and_then(|entries| {
             self.made.1 += entries.len();
