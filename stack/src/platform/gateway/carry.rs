@@ -13,7 +13,7 @@ use super::grant::Grant;
 use super::refusal::Refusal;
 use super::routes::Front;
 use super::{answers, event_v1, event_v2, stream};
-use crate::platform::functions::Functions;
+use crate::platform::functions::{Functions, OfCaller};
 use crate::platform::http::Piece;
 use crate::platform::invocation::InvokeError;
 use crate::platform::invoke_stream;
