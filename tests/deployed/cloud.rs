@@ -284,6 +284,8 @@ fn settings(folder: &tempfile::TempDir, marker: &str, lie: Lie, ledger: tokio::s
             ..Function::new("orders", Code::Provided(binary))
         }],
         apis: vec![api],
+        urls: BTreeMap::new(),
+        pools: Vec::new(),
         run_folder: RunFolder::create(folder.path().join("platform")).unwrap(),
         extension: Some(extension(folder.path(), lie)),
         wrapper: layer.join("wrapper"),
