@@ -87,6 +87,7 @@ async fn an_index_holds_only_rows_with_its_key_and_only_what_it_projects() {
     let (_, scanned) = stage.calls.dynamodb("Scan", &json!({"TableName": "orders", "IndexName": "by-state"})).await;
     assert_eq!(scanned["Count"], 4);
     for (change, message) in [
+        (json!({"ExpressionAttributeValues": {":s": {"N": "many"}}}), "cannot be converted to a numeric value: many"),
         (json!({"ConsistentRead": true}), "Consistent reads are not supported on global secondary indexes"),
         (json!({"Select": "ALL_ATTRIBUTES"}), "its projection type is not ALL"),
         (json!({"ProjectionExpression": "more"}), "does not project [more]"),

@@ -1,7 +1,8 @@
 //! The tables against moto, an independent implementation of DynamoDB: the same calls have the same
 //! answers. Calls for which moto differs from DynamoDB are not in the list: it gives no
-//! `LastEvaluatedKey` at the end of a table, and another exception for an index that does not exist.
-//! Messages are not compared. It needs moto in the folder
+//! `LastEvaluatedKey` at the end of a table, and another exception for an index that does not exist;
+//! and it accepts keys of a wrong type, filters on keys and values that no expression uses. Messages
+//! are not compared. It needs moto in the folder
 //! that `MOTO` names; without it the test prints that it was skipped.
 
 use std::net::{TcpListener, TcpStream};
@@ -109,17 +110,18 @@ fn reads() -> Vec<(&'static str, Value)> {
         ("Query", by_state.clone()),
         ("Query", with(&by_state, json!({"ScanIndexForward": false}))),
         ("Query", with(&plain, json!({"IndexName": "by-total"}))),
+        ("Query", json!({"TableName": "plain", "KeyConditionExpression": "id = :b", "ExpressionAttributeValues": {":b": {"S": "b"}}})),
         ("Scan", json!({"TableName": "plain", "FilterExpression": "id <> :b", "ExpressionAttributeValues": {":b": {"S": "b"}}})),
         ("Scan", json!({"TableName": "orders", "FilterExpression": "contains(note, :n)", "ExpressionAttributeValues": {":n": {"S": "n"}}})),
         ("Scan", json!({"TableName": "orders", "FilterExpression": "size(note) > :n", "ExpressionAttributeValues": {":n": {"N": "3"}}})),
-        ("Query", with(&plain, json!({"FilterExpression": "note = :n", "ExpressionAttributeValues": {":c": {"S": "a"}, ":n": {"S": "x"}}}))),
-        ("Query", with(&plain, json!({"FilterExpression": "customer = :c"}))),
+        (
+            "Query",
+            with(&plain, json!({"FilterExpression": "note = :n", "ExpressionAttributeValues": {":c": {"S": "a"}, ":n": {"S": "x"}}})),
+        ),
         ("Query", with(&plain, json!({"ExclusiveStartKey": {"customer": {"S": "a"}, "number": {"N": "9"}}}))),
         ("Query", with(&by_state, json!({"ConsistentRead": true}))),
-        ("GetItem", json!({"TableName": "plain", "Key": {"id": {"N": "1"}}})),
         ("GetItem", json!({"TableName": "plain", "Key": {"id": {"S": "a"}, "more": {"S": "b"}}})),
         ("Scan", json!({"TableName": "plain", "FilterExpression": "status = :s", "ExpressionAttributeValues": {":s": {"S": "b"}}})),
-        ("Scan", json!({"TableName": "plain", "FilterExpression": "id = :s", "ExpressionAttributeValues": {":s": {"S": "b"}, ":u": {"S": "b"}}})),
         ("BatchGetItem", json!({"RequestItems": {"plain": {"Keys": [{"id": {"S": "b"}}, {"id": {"S": "none"}}]}}})),
         ("TransactGetItems", json!({"TransactItems": [{"Get": {"TableName": "plain", "Key": {"id": {"S": "u"}}}}]})),
     ]
@@ -132,8 +134,9 @@ fn comparable((status, mut answer): (u16, Value)) -> (u16, Value) {
         return (status, json!(kind));
     }
     if let Some(answer) = answer.as_object_mut() {
-        // moto gives it without being asked.
+        // moto gives these without being asked.
         answer.remove("ItemCollectionMetrics");
+        answer.remove("ConsumedCapacity");
     }
     (status, answer)
 }

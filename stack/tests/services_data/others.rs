@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use template::blueprint::{Blueprint, DataStream, EncryptionKey, Parameter, Secret};
+use stack::platform::mappings::Sources;
+use template::blueprint::{Blueprint, Bucket, DataStream, EncryptionKey, Parameter, Secret, Target, Topic};
 
 use super::stage::Stage;
 
@@ -16,6 +17,8 @@ fn blueprint() -> Blueprint {
         encryption_keys: vec![EncryptionKey { id: "key-1".into(), aliases: vec!["alias/app".into()] }],
         data_streams: vec![DataStream { name: "clicks".into(), shards: 2, retention: Duration::from_secs(86_400) }],
         log_groups: vec!["audit".into()],
+        buckets: vec![Bucket { name: "failed".into(), ..Bucket::default() }],
+        topics: vec![Topic::named("failed")],
         ..Blueprint::default()
     }
 }
@@ -59,6 +62,43 @@ async fn each_service_answers_at_the_one_address() {
     assert!(status == 200 && String::from_utf8_lossy(&identity).contains("<Account>123456789012</Account>"), "{identity:?}");
     let (status, refused) = stage.calls.send("/2015-03-31/functions/f/invocations", &[], Bytes::from_static(b"{}")).await;
     assert!(status == 500 && String::from_utf8_lossy(&refused).contains("no function runs"), "{refused:?}");
+    stage.services.stop().await;
+}
+
+#[tokio::test]
+async fn a_mapping_reads_every_shard_and_tells_a_bucket_or_a_topic_what_it_gave_up() {
+    let stage = Stage::up(blueprint()).await;
+    let records: Vec<_> = (0..20).map(|n| json!({"PartitionKey": n.to_string(), "Data": "eyJhIjoxfQ=="})).collect();
+    let body = json!({"StreamName": "clicks", "Records": records});
+    let (status, answer) = stage.calls.json("kinesis", "Kinesis_20131202.PutRecords", &body).await;
+    assert_eq!((status, &answer["FailedRecordCount"]), (200, &json!(0)));
+    let shards = stage.services.data_stream("clicks");
+    let mut keys = Vec::new();
+    for shard in &shards {
+        assert!(shard.next() > shard.read(0, 1)[0].sequence);
+        for record in shard.read(0, 100) {
+            assert_eq!(record.value["eventSourceARN"], "arn:aws:kinesis:us-east-1:123456789012:stream/clicks");
+            assert_eq!(record.value["kinesis"]["data"], "eyJhIjoxfQ==");
+            assert_eq!(record.filtered.unwrap()["data"], json!({"a": 1}));
+            assert!(record.value["eventID"].as_str().unwrap().starts_with(&shard.origin().shard));
+            keys.push(record.key.parse::<u32>().unwrap());
+        }
+    }
+    keys.sort_unstable();
+    assert_eq!((shards.len(), keys), (2, (0..20).collect()));
+    assert!(stage.services.data_stream("none").is_empty());
+
+    let bucket = stage.services.receiver(&Target::Bucket("failed".into())).unwrap();
+    assert!(bucket.takes_records());
+    bucket.take("aws/lambda/m/s/1", "{}".into());
+    assert!(stage.services.buckets.get("failed", "aws/lambda/m/s/1").is_some());
+    let topic = stage.services.receiver(&Target::Topic("failed".into())).unwrap();
+    assert!(!topic.takes_records() && topic.take("", "{}".into()).is_some());
+    assert_eq!(stage.services.sns.published("failed")[0].message, "{}");
+    for missing in [Target::Queue("none".into()), Target::Topic("none".into()), Target::Bucket("none".into()), Target::Function("f".into())]
+    {
+        assert!(stage.services.receiver(&missing).is_none(), "{missing:?}");
+    }
     stage.services.stop().await;
 }
 

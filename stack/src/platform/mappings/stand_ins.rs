@@ -122,7 +122,7 @@ pub struct FakeStream {
     waited_for: AtomicU64,
     came: Notify,
     /// When its records were written; `None` for now.
-    pub written: Option<SystemTime>,
+    written: Option<SystemTime>,
 }
 
 impl Receiver for FakeQueue {
@@ -138,6 +138,11 @@ impl Receiver for FakeQueue {
 impl FakeStream {
     pub fn of(records: u64) -> Arc<Self> {
         Arc::new(Self { records: AtomicU64::new(records), ..Self::default() })
+    }
+
+    /// With one record of this time.
+    pub fn written(at: SystemTime) -> Arc<Self> {
+        Arc::new(Self { records: AtomicU64::new(1), written: Some(at), ..Self::default() })
     }
 
     pub fn write(&self) {

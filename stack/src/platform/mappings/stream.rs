@@ -460,8 +460,7 @@ mod tests {
 
     #[tokio::test]
     async fn records_that_are_too_old_are_given_up_untried_and_the_rest_once_it_is() {
-        let stream = Arc::new(FakeStream { written: Some(SystemTime::UNIX_EPOCH), ..FakeStream::default() });
-        stream.write();
+        let stream = FakeStream::written(SystemTime::UNIX_EPOCH);
         let (queue, door) = (FakeQueue::with(&[]), Door::new(|_| failed()));
         let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Receiver>));
         let polling = start(Poller { oldest: Some(Duration::from_secs(60)), on_failure, ..poller(&stream, &door) });
@@ -473,8 +472,7 @@ mod tests {
         let payload: Value = serde_json::from_str(told["payload"].as_str().unwrap()).unwrap();
         assert_eq!(numbers(&payload), [0]);
 
-        let stream = Arc::new(FakeStream { written: Some(SystemTime::now()), ..FakeStream::default() });
-        stream.write();
+        let stream = FakeStream::written(SystemTime::now());
         let (queue, door) = (FakeQueue::with(&[]), Door::new(|_| failed()));
         let on_failure = Some(("failed".to_owned(), Arc::clone(&queue) as Arc<dyn Receiver>));
         let polling = start(Poller { oldest: Some(Duration::from_millis(500)), on_failure, ..poller(&stream, &door) });

@@ -90,7 +90,7 @@ pub fn read_units(bytes: usize, consistent: bool) -> f64 {
 ///
 /// # Errors
 /// If DynamoDB would refuse it.
-pub fn plan<'a>(operation: &str, asked: Asked, shelf: &'a Shelf) -> Result<Plan<'a>, Refusal> {
+pub fn plan<'a>(operation: &str, mut asked: Asked, shelf: &'a Shelf) -> Result<Plan<'a>, Refusal> {
     let index = match &asked.index_name {
         None => None,
         Some(name) => {
@@ -102,8 +102,10 @@ pub fn plan<'a>(operation: &str, asked: Asked, shelf: &'a Shelf) -> Result<Plan<
     if asked.consistent_read && index.is_some_and(|(index, _)| !index.local) {
         return Err(Refusal::invalid("Consistent reads are not supported on global secondary indexes"));
     }
+    let placeholders = values::row(std::mem::take(&mut asked.expression_attribute_values))
+        .map_err(|why| Refusal::invalid(format!("ExpressionAttributeValues contains invalid value: {why}")))?;
     let expression = |name: &str, text: Option<&String>| {
-        let parsed = text.map(|text| parse_expression(text, &asked.expression_attribute_names, &asked.expression_attribute_values));
+        let parsed = text.map(|text| parse_expression(text, &asked.expression_attribute_names, &placeholders));
         parsed.transpose().map_err(|why| Refusal::invalid(format!("Invalid {name}: {why}")))
     };
     let filter = expression("FilterExpression", asked.filter_expression.as_ref())?;

@@ -28,7 +28,9 @@ enum Scalar {
 /// A sort key, or an end of a partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Sort {
-    /// Before every other one, and the only one if the key has none.
+    /// Before every other one; no row has it.
+    Begin,
+    /// The only one if the key has no sort key.
     None,
     Of(Scalar),
     /// Behind every other one; no row has it.
@@ -77,7 +79,7 @@ impl Place {
     pub fn partition(key: &Key, value: &AttributeValue) -> Option<(At, At)> {
         let partition = Scalar::of(value, key.partition.kind)?;
         let end = |sort| (Self { hash: hash(value), partition: partition.clone(), sort }, None);
-        Some((end(Sort::None), end(Sort::End)))
+        Some((end(Sort::Begin), end(Sort::End)))
     }
 
     /// In which of `total` segments of a parallel scan it is, from 0.

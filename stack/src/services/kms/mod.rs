@@ -30,7 +30,7 @@ pub const DESCRIBED: Described = Described {
 /// The most bytes that a call encrypts. Source: KMS API reference, Encrypt.
 const LARGEST: usize = 4096;
 
-/// The key that services use for whoever has none of their own, by the alias `alias/aws/...`.
+/// The key of the aliases `alias/aws/...`, which an account has without declaring it.
 const OF_SERVICES: &str = "00000000-0000-4000-8000-000000000000";
 
 /// The keys of this machine.
