@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::path::Path;
 
-use std::path::Path;
-
 use engine::check::power;
 use engine::file::{Wrong, line_and_column};
 use engine::{Plan, shipped};

@@ -112,14 +112,13 @@ impl Up {
         let Settings { folder, deployment, .. } = &settings;
         // The declarations depend on no address, so they are known before the addresses are.
         let blueprint = read(deployment, At::default())?.blueprint;
-        let secured = secured(&settings)?;
         let services = services::start(services::Settings {
             seed: deployment.seed.clone(),
             cache: deployment.has_cache() && settings.redis.is_none(),
             folder: folder.path().to_owned(),
             blueprint,
             invoke: invoke.clone(),
-            secured: secured.clone(),
+            secured: secured(&settings)?,
             compressed: deployment.compressed,
             sightings: sightings.clone(),
             plan: folder.plan(),
@@ -140,25 +139,7 @@ impl Up {
             platform.stop().await;
             return Err(why);
         }
-        let gateway = platform.gateway.to_string();
-        let urls = platform.urls.iter().map(|(function, at)| (function.clone(), at_url(*at)));
-        let at = apis.iter().map(|api| (api.name.clone(), at_gateway(api, &platform))).chain(urls).collect();
-        let addresses = Addresses {
-            pid: std::process::id(),
-            gateway,
-            apis: at,
-            services: services.http.to_string(),
-            sign_in: services.http.to_string(),
-            lambda: platform.lambda.to_string(),
-            mqtt: services.mqtt_address(),
-            certificates: secured.is_some().then(|| certificates(&settings)),
-            smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
-            redis_is_foreign: deployment.has_cache() && settings.redis.is_some(),
-            redis,
-            pools: services.pools.clone(),
-            password: PASSWORD.to_owned(),
-            functions: names,
-        };
+        let addresses = addresses(&settings, (&platform, &services), &apis, redis, names);
         let json = serde_json::to_vec_pretty(&addresses).map_err(io::Error::other)?;
         settings.folder.replace_private(&settings.folder.addresses(), &json)?;
         Ok(Self { addresses, apis, platform, services, sinks, folder: settings.folder })
@@ -203,7 +184,9 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
     let read = |template: &run_folder::deployment::Template| {
         let parameters = template.parameters.iter().map(|(name, value)| (name.clone(), value.text(at.services, at.cache))).collect();
         match &template.folder {
-            Some(folder) => Template::read_source(template::Source { text: &template.text, parameters: &parameters, files: &Folder::new(folder) }),
+            Some(folder) => {
+                Template::read_source(template::Source { text: &template.text, parameters: &parameters, files: &Folder::new(folder) })
+            }
             None => Template::read(&template.text, &parameters),
         }
     };
@@ -212,6 +195,33 @@ fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> 
         machine.definition.leave_unhandled(deployment.unhandled.get(&machine.name).map(Vec::as_slice).unwrap_or_default());
     }
     Ok(all)
+}
+
+/// Where everything is.
+fn addresses(
+    settings: &Settings,
+    (platform, services): (&Platform, &Services),
+    apis: &[Api],
+    redis: String,
+    functions: Vec<String>,
+) -> Addresses {
+    let urls = platform.urls.iter().map(|(function, at)| (function.clone(), at_url(*at)));
+    Addresses {
+        pid: std::process::id(),
+        gateway: platform.gateway.to_string(),
+        apis: apis.iter().map(|api| (api.name.clone(), at_gateway(api, platform))).chain(urls).collect(),
+        services: services.http.to_string(),
+        sign_in: services.http.to_string(),
+        lambda: platform.lambda.to_string(),
+        mqtt: services.mqtt_address(),
+        certificates: services.mqtt_is_secured.then(|| certificates(settings)),
+        smtp: services.smtp.map(|address| address.to_string()).unwrap_or_default(),
+        redis_is_foreign: settings.deployment.has_cache() && settings.redis.is_some(),
+        redis,
+        pools: services.pools.clone(),
+        password: PASSWORD.to_owned(),
+        functions,
+    }
 }
 
 /// A function's own address.
@@ -281,7 +291,9 @@ fn platform_settings(
         .blueprint
         .functions
         .iter()
-        .map(|function| deployed(function, &place, concurrency(&template.blueprint.mappings, &template.blueprint.data_streams, &function.name)))
+        .map(|function| {
+            deployed(function, &place, concurrency(&template.blueprint.mappings, &template.blueprint.data_streams, &function.name))
+        })
         .collect::<Result<_, _>>()?;
     Ok(platform::Settings {
         functions,

@@ -76,6 +76,7 @@ fn exchange(plan: &Plan, phase: Phase, n: u64) -> Event {
         path: "/appointment/PI-T123".into(),
         asked: scenarios::Asked::Other,
         said: scenarios::exchange::Said::default(),
+        missed: None,
         struck: Vec::new(),
     }))
 }

@@ -118,9 +118,9 @@ mod tests {
     fn a_system_that_is_not_running_has_no_rules() {
         let ids =
             |load: &Load| -> Vec<_> { fixtures::ids(&load.rules(&fixtures::setup()).unwrap()).into_iter().map(str::to_owned).collect() };
-        let Load { systems, requests } = fixtures::load();
+        let Load { systems, journeys } = fixtures::load();
         let alone = systems.into_iter().map(|system| Load { systems: vec![system], ..Load::default() });
-        let found: Vec<_> = alone.chain([Load { requests, ..Load::default() }]).map(|load| ids(&load)).collect();
+        let found: Vec<_> = alone.chain([Load { journeys, ..Load::default() }]).map(|load| ids(&load)).collect();
         let mut letters = BTreeSet::new();
         for ids in found {
             assert!(ids.iter().all(|id| id[..1] == ids[0][..1]) && letters.insert(ids[0][..1].to_owned()), "{ids:?}");

@@ -9,8 +9,8 @@ mod deduplication;
 pub mod deliver;
 pub mod described;
 pub mod dynamodb;
-pub mod events;
 pub mod dynamodbstreams;
+pub mod events;
 pub mod front;
 pub mod iot;
 pub mod kinesis;
@@ -48,8 +48,8 @@ use self::cognito::Cognito;
 use self::deliver::{Deliver, Kind};
 use self::described::Described;
 use self::dynamodb::DynamoDb;
-use self::events::Events;
 use self::dynamodbstreams::Streams;
+use self::events::Events;
 use self::front::Front;
 use self::iot::IotData;
 use self::iot::broker::Broker;
@@ -208,6 +208,22 @@ impl Services {
         }
     }
 
+    /// Everything but queues and topics receives deliveries from now on.
+    fn connect(&self) {
+        self.deliver.connect(Kind::Buses, &self.events);
+        self.deliver.connect(Kind::Buckets, &self.buckets);
+        self.deliver.connect(Kind::DataStreams, &self.kinesis);
+        self.deliver.connect(Kind::Machines, &self.machines);
+    }
+
+    /// Starts what happens in time: rows expire, messages become visible, alarms fire, schedules come due.
+    fn keep_time(&mut self) {
+        self.tasks.spawn(Arc::clone(&self.tables).expire());
+        self.tasks.spawn(Arc::clone(&self.sqs).sweep());
+        self.tasks.spawn(Arc::clone(&self.alarms).watch());
+        self.tasks.spawn(Arc::clone(&self.events).keep_time());
+    }
+
     /// Ends every connection and waits until all have ended.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
@@ -224,16 +240,13 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let broker = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let (http, mqtt, mqtt_is_secured) = (listener.local_addr()?, broker.local_addr()?, secured.is_some());
-    let stores: Vec<_> = blueprint.policy_stores.iter().map(|id| (id.as_str(), seed.policies.remove(id).unwrap_or_default())).collect();
-    let decisions = VerifiedPermissions::new(&stores).map_err(io::Error::other)?;
+    let decisions = decisions(&blueprint, &mut seed)?;
     let tables = Arc::new(DynamoDb::start(&blueprint.tables, &seed.rows, compressed, sightings.clone())?);
     let cognito = Arc::new(Cognito::start(&blueprint.pools, &seed.users, &invoke, &sightings, http).await?);
-    let kinesis = Kinesis::new(&blueprint.data_streams);
+    let (kinesis, lambda) = (Kinesis::new(&blueprint.data_streams), lambda::Address::default());
     let others = others(&blueprint, &kinesis)?;
-    let lambda = lambda::Address::default();
-    let sessions = Arc::new(Sessions::default());
+    let (sessions, mailbox) = (Arc::new(Sessions::default()), Arc::new(Mailbox::default()));
     let shadows = Arc::new(Shadows::new(Arc::clone(&sessions)));
-    let mailbox = Arc::new(Mailbox::default());
     let sending = Ses::new(blueprint.senders, Arc::clone(&mailbox), sightings.clone());
     let deliver = Deliver::new(invoke.clone());
     let sqs = Sqs::new(&blueprint.queues, compressed, sightings.clone(), http);
@@ -241,12 +254,9 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     let sns = Sns::with(&blueprint.topics, &blueprint.subscriptions, deliver.clone(), sightings.clone()).map_err(io::Error::other)?;
     deliver.connect(Kind::Topics, &sns);
     let events = Events::new(&blueprint.buses, &blueprint.rules, deliver.clone(), compressed).map_err(io::Error::other)?;
-    deliver.connect(Kind::Buses, &events);
     let buckets = Buckets::new(&blueprint.buckets, deliver.clone(), Spool::within(&folder)?, sightings.clone());
-    deliver.connect(Kind::Buckets, &buckets);
     let alarms = Alarms::new(&blueprint.alarms, compressed, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
     let machines = StepFunctions::new(&blueprint.machines, invoke, Arc::clone(&sqs), Arc::clone(&sns), sightings.clone());
-    deliver.connect(Kind::Machines, &machines);
     let (pools, tasks, smtp, redis) = (cognito.addresses(), JoinSet::new(), None, None);
     let mut services = Services {
         http,
@@ -270,8 +280,8 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
         tasks,
     };
     let striker = Arc::new(Striker::new(PlanWatch::start(plan, "services", ledger.clone()), ledger));
-    let mut apart: Vec<Arc<dyn wire::Service>> = vec![Arc::new(decisions), Arc::new(IotData::new(Arc::clone(&shadows))), Arc::new(sending)];
-    apart.push(Arc::new(Streams(Arc::clone(&services.tables))));
+    let (shadowed, streams) = (IotData::new(Arc::clone(&shadows)), Streams(Arc::clone(&services.tables)));
+    let mut apart: Vec<Arc<dyn wire::Service>> = vec![Arc::new(decisions), Arc::new(shadowed), Arc::new(sending), Arc::new(streams)];
     apart.extend(others);
     let front = services.front(apart, &striker);
     services.tasks.spawn(Arc::new(front).serve(listener));
@@ -280,11 +290,14 @@ pub async fn start(settings: Settings) -> io::Result<Services> {
     }
     services.tasks.spawn(Arc::new(Broker::new(sessions, shadows, secured)).serve(broker));
     services.smtp = take_mail(blueprint.receipts, &services.buckets, sightings, &mut services.tasks).await?;
-    services.tasks.spawn(Arc::clone(&services.tables).expire());
-    services.tasks.spawn(Arc::clone(&services.sqs).sweep());
-    services.tasks.spawn(Arc::clone(&services.alarms).watch());
-    services.tasks.spawn(Arc::clone(&services.events).keep_time());
+    services.connect();
+    services.keep_time();
     Ok(services)
+}
+
+fn decisions(blueprint: &Blueprint, seed: &mut Seed) -> io::Result<VerifiedPermissions> {
+    let stores: Vec<_> = blueprint.policy_stores.iter().map(|id| (id.as_str(), seed.policies.remove(id).unwrap_or_default())).collect();
+    VerifiedPermissions::new(&stores).map_err(io::Error::other)
 }
 
 /// The services that know none of the others.

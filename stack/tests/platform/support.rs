@@ -1,5 +1,6 @@
 //! A platform of this test binary. It is gone when the test ends, whether or not the test passes.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -119,13 +120,7 @@ pub async fn up_with(functions: Vec<Function>, front: impl Into<Front>, extensio
     start(functions, front.into(), layer, folder, more).await.unwrap()
 }
 
-async fn start(
-    functions: Vec<Function>,
-    front: Front,
-    layer: Option<Layer>,
-    folder: tempfile::TempDir,
-    more: More,
-) -> std::io::Result<Up> {
+async fn start(functions: Vec<Function>, front: Front, layer: Option<Layer>, folder: tempfile::TempDir, more: More) -> std::io::Result<Up> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let marker = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
     let (extension, wrapper) = layer.map_or_else(Default::default, |layer| (Some(layer.extension), layer.wrapper));

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use base64::Engine;
 use s3s::crypto::{Checksum, Md5};
 use serde_json::{Value, json};
 
+use super::deliver::{Delivery, Receives, Undelivered};
 use super::described::{Described, Protocol};
 use super::shard::Shard;
 use super::wire::{Answer, Call, JSON_1_1, Refused, Service, json_answer, no_such_operation};
 use crate::platform::names::{ACCOUNT, REGION};
+use template::blueprint::Target;
 
 /// The description of this service.
 pub const DESCRIBED: Described = Described {
@@ -144,12 +147,6 @@ impl Kinesis {
         self.streams.get(name).cloned()
     }
 
-    /// Puts a record whose data is in base64, as another service does; false if there is no such
-    /// stream.
-    pub fn put(&self, stream: &str, key: &str, data: &str) -> bool {
-        self.streams.get(stream).and_then(|stream| stream.put(key, hash_key(key), data)).is_some()
-    }
-
     /// The stream that a request names or gives the ARN of.
     fn asked(&self, body: &Value) -> Result<&Arc<DataStream>, Refused> {
         let text = |name: &str| body.get(name).and_then(Value::as_str);
@@ -196,6 +193,16 @@ impl Kinesis {
             "ListStreams" => Ok(json!({"StreamNames": self.streams.keys().collect::<Vec<_>>(), "HasMoreStreams": false})),
             _ => Err(no_such_operation(operation)),
         }
+    }
+}
+
+impl Receives for Kinesis {
+    fn receive_delivery(&self, to: &Target, delivery: &Delivery) -> Result<(), Undelivered> {
+        let data = base64::engine::general_purpose::STANDARD.encode(&delivery.body);
+        // Source: EventBridge user guide, targets: without `PartitionKeyPath` the key is the event's id.
+        let key = delivery.group.clone().unwrap_or_else(crate::platform::names::uuid);
+        let put = self.streams.get(to.name()).and_then(|stream| stream.put(&key, hash_key(&key), &data));
+        put.map(drop).ok_or_else(|| Undelivered::Missing(to.clone()))
     }
 }
 

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::code::{Stored, stored};
 use super::section::{Known, Section};
-use super::{alarms, buckets, data_streams, functions, machines, mappings, parameters, pools, queues, rules, tables, topics};
+use super::{
+    alarms, buckets, data_streams, encryption_keys, functions, machines, mappings, parameters, pools, queues, rules, tables, topics,
+};
 use crate::apis::Api;
 use crate::blueprint::{Blueprint, Source, Target};
 use crate::intrinsics::Names;
@@ -15,7 +17,7 @@ use crate::sam::tree::{is_intrinsic, kind};
 
 /// Types that have no effect on this machine: permissions, which are not checked, settings that the
 /// services get when they start, and what only AWS needs.
-const WITHOUT_EFFECT: [&str; 24] = [
+const WITHOUT_EFFECT: [&str; 23] = [
     "AWS::ApiGateway::Account",
     "AWS::ApiGateway::Model",
     "AWS::CDK::Metadata",
@@ -30,7 +32,6 @@ const WITHOUT_EFFECT: [&str; 24] = [
     "AWS::Lambda::LayerVersionPermission",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
-    "AWS::Logs::LogGroup",
     "AWS::Logs::LogStream",
     "AWS::Logs::ResourcePolicy",
     "AWS::S3::BucketPolicy",
@@ -127,6 +128,9 @@ pub(crate) fn read(resources: &Resources<'_>) -> Blueprint {
         let section = resources.known.section(id, resources.plain.get(id));
         one(kind(declared), id, &section, &mut blueprint);
     }
+    for (_, alias) in resources.of("AWS::KMS::Alias") {
+        encryption_keys::alias(&alias, &mut blueprint.encryption_keys);
+    }
     blueprint
 }
 
@@ -171,6 +175,15 @@ fn one(kind: &str, id: &str, section: &Section<'_>, blueprint: &mut Blueprint) {
         "AWS::SES::EmailIdentity" => blueprint.senders.push(section.needed("EmailIdentity")),
         "AWS::StepFunctions::StateMachine" => blueprint.machines.extend(machines::read(section, name())),
         "AWS::SSM::Parameter" => blueprint.parameters.push(parameters::parameter(section, name())),
+        "AWS::KMS::Key" => blueprint.encryption_keys.push(encryption_keys::read(section, name())),
+        "AWS::Logs::LogGroup" => {
+            section.only(
+                &["LogGroupName"],
+                &["RetentionInDays", "KmsKeyId", "LogGroupClass", "DataProtectionPolicy", "FieldIndexPolicies", "Tags"],
+            );
+            blueprint.log_groups.push(name());
+        }
+        "AWS::KMS::Alias" => {}
         "AWS::SecretsManager::Secret" => blueprint.secrets.push(parameters::secret(section, name())),
         other if WITHOUT_EFFECT.contains(&other) || OF_APIS.contains(&other) => {}
         "" => section.complain("Type", "found none"),

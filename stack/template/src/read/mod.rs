@@ -7,6 +7,7 @@ mod buckets;
 mod code;
 mod data_streams;
 pub(crate) mod declared;
+mod encryption_keys;
 mod functions;
 pub(crate) mod http;
 mod integrations;

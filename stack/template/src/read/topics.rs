@@ -8,8 +8,10 @@ use crate::blueprint::{FilterOn, Subscription, Topic};
 
 /// Reads a topic, and the subscriptions that it declares itself.
 pub(crate) fn read(topic: &Section<'_>, name: String) -> (Topic, Vec<Subscription>) {
-    topic
-        .only(&["TopicName", "FifoTopic", "ContentBasedDeduplication", "Subscription"], &["DisplayName", "KmsMasterKeyId", "TracingConfig", "SignatureVersion", "Tags"]);
+    topic.only(
+        &["TopicName", "FifoTopic", "ContentBasedDeduplication", "Subscription"],
+        &["DisplayName", "KmsMasterKeyId", "TracingConfig", "SignatureVersion", "Tags"],
+    );
     let fifo = topic.flag("FifoTopic");
     if fifo != name.ends_with(".fifo") {
         topic.complain("TopicName", format!("found `{name}`: the name of a FIFO topic, and of no other, ends in `.fifo`"));

@@ -33,6 +33,7 @@ fn asked(at: u64, status: Option<u16>, repeats: bool, attempt: u32) -> Event {
         path: "/records".into(),
         asked: Asked::Record(Box::new(record)),
         said: Said::default(),
+        missed: None,
         struck: Vec::new(),
     }))
 }

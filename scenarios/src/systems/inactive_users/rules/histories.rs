@@ -72,6 +72,7 @@ fn sign_in(user: &str, by: SignInBy, sent: u64, done: u64, status: Option<u16>) 
         path: "/".into(),
         asked: Asked::SignIn { user: user.into(), by },
         said: Said::default(),
+        missed: None,
         struck: Vec::new(),
     }))
 }
