@@ -267,7 +267,7 @@ fn a_copied_command_says_how_to_get_its_programs_and_finds_them_by_one_variable(
     let programs = elsewhere.path().join("programs");
     std::fs::create_dir(&programs).unwrap();
     // Exactly what the two systems need.
-    ["thermostat-api", "authorizer", "appointments", "brownout-extension"]
+    ["thermostat-api", "authorizer", "appointments", "brownout-extension", "brownout-namespace"]
         .iter()
         .for_each(|name| std::fs::write(programs.join(name), "").unwrap());
     assert!(doctor(&programs).contains(&format!("ok    the functions and the extension are in `{}`", programs.display())));

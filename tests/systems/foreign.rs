@@ -27,6 +27,8 @@ Resources:
     Metadata: { BuildProperties: { Binary: echo } }
     Properties:
       Runtime: provided.al2023
+      CodeUri: .
+      Handler: bootstrap
       Environment:
         Variables:
           ISSUER: { Fn::Sub: "${Issuer}/${Customers}" }

@@ -4,7 +4,6 @@
 mod expected;
 mod json;
 mod kept;
-mod scenario;
 mod text;
 
 use std::collections::BTreeMap;
@@ -16,7 +15,6 @@ use load::Endpoint;
 pub use expected::Expected;
 pub use json::Json;
 pub use kept::Keep;
-pub(crate) use scenario::systems;
 pub use text::{Text, TextError};
 
 /// What one user does at each arrival.

@@ -2,6 +2,7 @@
 
 pub mod order;
 pub mod preparation;
+mod steps;
 mod under_way;
 pub(crate) mod voice;
 

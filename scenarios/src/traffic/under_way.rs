@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 
 use crate::Event;
 use crate::invariants::Quiet;
-use crate::journeys;
 use crate::traffic::order::Order;
 use crate::traffic::preparation::{Companion, Preparation};
+use crate::traffic::steps;
 
 /// Traffic under way. What it started ends when it is dropped.
 pub struct Traffic {
@@ -32,7 +32,7 @@ pub async fn start(order: Order) -> Result<Traffic, TrafficError> {
         load.prepare(&mut prepared).await?;
     }
     let Preparation { tasks, mut systems, mut companions, .. } = prepared;
-    systems.extend(journeys::systems(&order, &tell)?);
+    systems.extend(steps::systems(&order, &tell)?);
     let sending = Sending::start(systems, order.timeline, order.goose_report.clone()).await?;
     for companion in &mut companions {
         companion.begin(&order, sending.started())?;

@@ -13,7 +13,7 @@ use reports::Outcome;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Body, Journey, Step, To};
+use crate::journeys::{Body, Journey, Step, To};
 use crate::traffic::order::Order;
 use crate::traffic::preparation;
 use crate::traffic::voice::{Line, Voice};
