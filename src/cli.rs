@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use engine::bounds::Factor;
 use exports::{FORMATS, Format};
 use faults::time::Time;
 use scenarios::systems::System;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser;
 use engine::bounds::Factor;
 use faults::time::Time;
 use scenarios::systems::System;

@@ -171,7 +171,7 @@ mod tests {
             ("Fn::Base64", json!("AWS CloudFormation"), Some(json!("QVdTIENsb3VkRm9ybWF0aW9u"))),
             ("Fn::Base64", unknown.clone(), None),
             ("Fn::Length", json!(["a", unknown]), Some(json!(2))),
-            ("Fn::ToJsonString", json!({"b": [1, "x"], "a": null}), Some(json!("{\"a\":null,\"b\":[1,\"x\"]}"))),
+            ("Fn::ToJsonString", json!({"b": [1, "x"], "a": null}), Some(json!("{\"b\":[1,\"x\"],\"a\":null}"))),
             ("Fn::ToJsonString", json!({"a": unknown}), None),
         ] {
             assert_eq!(apply(name, &argument), Ok(value), "{name} {argument}");

@@ -58,6 +58,6 @@ mod tests {
         let mut findings = Findings::default();
         check(template.as_object().unwrap(), &mut findings);
         let places: Vec<_> = findings.complaints.iter().map(|complaint| complaint.key.as_str()).collect();
-        assert_eq!(places, ["Description", "Mappings.A.B.C", "Q.DependsOn[0]", "Q.Tags[0].Value"]);
+        assert_eq!(places, ["Description", "Mappings.A.B.C", "Q.Tags[0].Value", "Q.DependsOn[0]"]);
     }
 }

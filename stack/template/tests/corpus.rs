@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use template::blueprint::Trigger;
 use template::files::Folder;
 use template::{Source, Template, TemplateError};
 
@@ -27,9 +28,37 @@ fn read(text: &str) -> Result<Template, TemplateError> {
     Template::read_source(Source { text, parameters: &BTreeMap::new(), files: &Folder::new(folder()) })
 }
 
+/// A value whose objects have their keys in order: the translator orders them otherwise.
+fn ordered(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(key, value)| (key.clone(), ordered(value))).collect();
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(list) => list.iter().map(ordered).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The same template with all its JSON in order.
+fn in_order(template: &Template) -> Template {
+    let mut all = template.clone();
+    all.apis.iter_mut().filter_map(|api| api.policy.as_mut()).for_each(|value| *value = ordered(value));
+    let it = &mut all.blueprint;
+    it.subscriptions.iter_mut().filter_map(|one| one.filter.as_mut()).for_each(|value| *value = ordered(value));
+    it.mappings.iter_mut().flat_map(|one| &mut one.filters).for_each(|value| *value = ordered(value));
+    it.secrets.iter_mut().filter_map(|one| one.generate.as_mut()).for_each(|value| *value = ordered(value));
+    for rule in &mut it.rules {
+        if let Trigger::Pattern { pattern, .. } | Trigger::Both { pattern, .. } = &mut rule.trigger {
+            *pattern = ordered(pattern);
+        }
+    }
+    all
+}
+
 /// What was read, with one line for each part, in order.
 fn lines(template: &Template) -> String {
-    let Template { apis, blueprint: it, notices, outputs } = template;
+    let Template { apis, blueprint: it, notices, outputs } = &in_order(template);
     let mut lines: Vec<String> = Vec::new();
     let mut add = |parts: Vec<String>| lines.extend(parts);
     for api in apis {

@@ -57,7 +57,7 @@ async fn an_alarm_fires_in_compressed_time_and_is_described() {
     let alarm = &described["MetricAlarms"][0];
     assert_eq!((&alarm["AlarmName"], &alarm["Threshold"]), (&json!("oldest"), &json!(180.0)));
     assert!(alarm["StateReason"].as_str().unwrap().contains("the threshold (180.0)"), "{alarm}");
-    for (operation, body, kind) in [("PutMetricData", "{}", "UnknownOperationException"), ("DescribeAlarms", "{", "SerializationException")]
+    for (operation, body, kind) in [("PutDashboard", "{}", "UnknownOperationException"), ("DescribeAlarms", "{", "SerializationException")]
     {
         let answer = call(operation, body).await;
         assert_eq!((answer.status, answer.json()["__type"].as_str()), (400, Some(kind)), "{operation}");

@@ -102,6 +102,6 @@ mod tests {
         let mut findings = Findings::default();
         merge(&mut Map::new(), json!({"Table": {}, "Api": 1}).as_object().unwrap(), &mut findings);
         let keys: Vec<_> = findings.complaints.iter().map(|complaint| complaint.key.as_str()).collect();
-        assert_eq!(keys, ["Globals.Api", "Globals.Table"]);
+        assert_eq!(keys, ["Globals.Table", "Globals.Api"]);
     }
 }
