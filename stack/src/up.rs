@@ -111,7 +111,7 @@ impl Up {
         let invoke = LateInvoke::default();
         let Settings { folder, deployment, .. } = &settings;
         // The declarations depend on no address, so they are known before the addresses are.
-        let blueprint = read(deployment, At::default())?.blueprint;
+        let blueprint = read(deployment, NOT_YET)?.blueprint;
         let services = services::start(services::Settings {
             seed: deployment.seed.clone(),
             cache: deployment.has_cache() && settings.redis.is_none(),
@@ -172,12 +172,15 @@ impl Up {
     }
 }
 
-/// Parameter values that only a starting stack knows; empty before that.
-#[derive(Clone, Copy, Default)]
+/// Parameter values that only a starting stack knows.
+#[derive(Clone, Copy)]
 struct At<'a> {
     services: &'a str,
     cache: &'a str,
 }
+
+/// What stands for them before: a template may say what form an address has.
+const NOT_YET: At<'_> = At { services: "http://127.0.0.1:1", cache: "redis://127.0.0.1:1" };
 
 /// All templates joined.
 fn read(deployment: &Deployment, at: At<'_>) -> Result<Template, TemplateError> {

@@ -35,7 +35,8 @@ pub struct Journey {
 impl Journey {
     /// Requests a second to the endpoint `of`, if each arrival gets that far.
     pub fn a_second(&self, of: &str) -> Option<f64> {
-        let count = self.steps.iter().filter(|step| step.of == of).count();
+        let is_settled = |step: &&Step| step.retry.is_some_and(|retry| retry.settled == of);
+        let count = self.steps.iter().filter(|step| step.of == of || is_settled(step)).count();
         (count > 0).then_some(self.rate * count as f64)
     }
 
