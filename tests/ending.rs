@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use run_folder::folder::FILES;
+use run_folder::folder::{FILES, FOLDERS};
 use support::{Running, processes_of, signal, start, turn, within};
 
 /// Every invocation of the thermostats' function fails while the plan is in force.
@@ -71,7 +71,7 @@ fn ctrl_c_calms_and_takes_everything_down_and_exits_130() {
     // `--force` accepts every file that a run leaves.
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let known = FILES.iter().chain(&["experiment.toml", "logs", "run.lock", "stack.lock"]).any(|known| *known == name);
+        let known = FILES.iter().chain(&FOLDERS).chain(&["experiment.toml", "logs", "run.lock", "stack.lock"]).any(|known| *known == name);
         assert!(known, "{name}");
     }
 }

@@ -286,7 +286,7 @@ fn platform_settings(
         &settings.artifacts.folder,
         // A built-in template has its folders next to the programs.
         settings.deployment.templates.iter().find_map(|template| template.folder.as_ref()).unwrap_or(&settings.artifacts.folder),
-        settings.folder.path().join("code"),
+        settings.folder.code(),
         settings.deployment.templates.iter().flat_map(|template| template.layers.clone()).collect(),
     );
     let urls = template.blueprint.functions.iter().filter_map(|function| Some((function.name.clone(), function.url.clone()?))).collect();

@@ -30,6 +30,12 @@ pub const FILES: [&str; 14] = [
     "junit.xml",
 ];
 
+/// Folders that a stack makes: the functions' unpacked code, and the environments' temporary files.
+/// No user calls a folder of their own so: they are removed whole.
+pub const FOLDERS: [&str; 2] = [CODE, TEMPORARY];
+const CODE: &str = "brownout-code";
+const TEMPORARY: &str = "brownout-tmp";
+
 /// Locked by the run while it lasts. The file stays after the run, so that two runs never lock two
 /// files of one name.
 const RUN_LOCK: &str = "run.lock";
@@ -178,7 +184,21 @@ impl RunFolder {
                 _ => {}
             }
         }
-        Ok(())
+        FOLDERS.iter().try_for_each(|name| removed(&self.path.join(name)))
+    }
+
+    /// Where the code of functions is unpacked.
+    pub fn code(&self) -> PathBuf {
+        self.path.join(CODE)
+    }
+
+    /// Where the environments' temporary files are, emptied.
+    ///
+    /// # Errors
+    /// If what a killed stack left there cannot be removed.
+    pub fn emptied_temporary(&self) -> io::Result<PathBuf> {
+        let folder = self.path.join(TEMPORARY);
+        removed(&folder).map(|()| folder)
     }
 
     /// The folder itself.
@@ -287,6 +307,13 @@ fn beside(path: &Path) -> PathBuf {
 fn stamp(lock: &mut File) -> io::Result<()> {
     lock.write_all(format!("{:<10}\n", std::process::id()).as_bytes())?;
     lock.sync_data()
+}
+
+fn removed(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

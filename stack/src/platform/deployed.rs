@@ -73,7 +73,7 @@ pub(crate) struct Machine {
     pub extension: Option<PathBuf>,
     pub wrapper: PathBuf,
     pub plan: PathBuf,
-    /// The folder of the run, in which environments have theirs.
+    /// The folder of the environments' temporary files.
     pub folder: PathBuf,
     /// The program that gives environments mounts of their own, if it can.
     pub namespace: Option<PathBuf>,

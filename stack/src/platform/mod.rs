@@ -125,12 +125,8 @@ pub struct Platform {
 /// or authorizer names a function that does not exist.
 pub async fn start(settings: Settings) -> io::Result<Platform> {
     let mut notices = Vec::new();
-    let folder = settings.run_folder.path().to_owned();
     // What a killed stack left is no temporary file of this one.
-    match std::fs::remove_dir_all(folder.join("tmp")) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-        _ => {}
-    }
+    let folder = settings.run_folder.emptied_temporary()?;
     let namespace = namespace(settings.namespace, &folder, &settings.functions, &mut notices);
     let machine = Arc::new(Machine {
         folder,

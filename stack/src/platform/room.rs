@@ -38,7 +38,7 @@ impl Room {
     pub(crate) fn new(deployed: &Deployed) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let machine = &deployed.machine;
-        let tmp = machine.folder.join(format!("tmp/{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let tmp = machine.folder.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
         std::fs::create_dir_all(&tmp)?;
         let mut room = Self { prefix: Vec::new(), tmp, shown: Vec::new() };
         // A shipped binary looks for nothing in these folders, and starts faster without mounts.
@@ -177,14 +177,14 @@ fn below_a_cover(path: &Path) -> Option<PathBuf> {
 }
 
 fn empty(machine: &Machine) -> io::Result<PathBuf> {
-    let empty = machine.folder.join("tmp/empty");
+    let empty = machine.folder.join("empty");
     std::fs::create_dir_all(&empty)?;
     Ok(empty)
 }
 
 /// Whether `program` can show folders elsewhere on this machine, tried once; if not, why.
 pub(crate) fn try_out(program: &Path, folder: &Path) -> Result<(), String> {
-    let empty = folder.join("tmp/empty");
+    let empty = folder.join("empty");
     std::fs::create_dir_all(&empty).map_err(|why| why.to_string())?;
     let mut command = std::process::Command::new(program);
     for flag in ["--tmp", "--opt", "--task"] {
