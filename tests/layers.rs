@@ -73,7 +73,6 @@ const HOMES: [(&str, &[&str]); 37] = [
     ("aws-sdk-lambda", &["aws"]),
     ("aws-runtime", &["aws"]),
     ("aws-sdk-cloudwatchlogs", &["aws"]),
-    ("aws-sigv4", &["aws"]),
     ("aws-smithy-runtime", &["aws"]),
     ("time", &["dates"]),
     ("httpdate", &["aws", "extension", "plan-fetcher"]),

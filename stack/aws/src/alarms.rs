@@ -9,15 +9,15 @@ use exports::alarms::Alarm;
 use serde_json::{Value, json};
 
 use crate::call::CallError;
-use crate::cloudwatch::DescribeAlarms;
+use crate::endpoints::Service;
 use crate::patience::Patience;
-use crate::secret::Variables;
+use crate::signed::{Call, Signed};
 
 /// The alarms of one experiment.
 #[derive(Debug, Clone)]
 pub struct Alarms {
     /// `None` without alarms.
-    call: Option<DescribeAlarms>,
+    cloudwatch: Option<Signed>,
     patience: Patience,
     names: Vec<String>,
     types: Vec<&'static str>,
@@ -78,14 +78,17 @@ fn quoted(names: &[String]) -> String {
 impl Alarms {
     /// The reader of these alarms. Calls use `config`.
     pub fn new(config: &SdkConfig, patience: Patience, alarms: &[Alarm]) -> Self {
-        let timeouts = crate::client::timeouts();
         let arns: Vec<Arn> = alarms.iter().filter_map(|alarm| alarm.arn.parse().ok()).collect();
         // Composite alarms can be read only with a permission for all alarms, so they are asked for
         // only if one may be among these.
         let composite = alarms.iter().any(Alarm::may_be_composite).then_some("CompositeAlarm");
         let types = std::iter::once("MetricAlarm").chain(composite).collect();
         let names = arns.iter().filter_map(|arn| arn.named("cloudwatch", "alarm")).map(str::to_owned).collect();
-        Self { call: arns.first().map(|arn| DescribeAlarms::new(config, arn, timeouts)), patience, names, types }
+        let near = |arn: &Arn| {
+            let url = Service::CLOUDWATCH.url_in(config, &arn.region, &arn.partition);
+            Signed::new(config, Service::CLOUDWATCH, &arn.region, &url)
+        };
+        Self { cloudwatch: arns.first().map(near), patience, names, types }
     }
 
     /// The same reader, which tries once.
@@ -99,12 +102,20 @@ impl Alarms {
     /// # Errors
     /// The error of the last call.
     pub async fn states(&self) -> Result<States, CallError> {
-        let Some(call) = &self.call else { return Ok(States::new()) };
-        let read = self.patience.insist(|| async {
-            let read = call.send(json!({"AlarmNames": self.names, "AlarmTypes": self.types})).await;
-            read.map_err(|error| CallError::read("DescribeAlarms", &self.names.join(", "), &error, &Variables::default()))
-        });
-        let read = read.await?;
+        let Some(cloudwatch) = &self.cloudwatch else { return Ok(States::new()) };
+        let call = Call {
+            name: "DescribeAlarms",
+            of: &self.names.join(", "),
+            method: "POST",
+            path: "/",
+            // CloudWatch's JSON 1.0 protocol. Source: botocore's model of `cloudwatch`.
+            headers: vec![
+                ("content-type", "application/x-amz-json-1.0".to_owned()),
+                ("x-amz-target", "GraniteServiceVersion20100801.DescribeAlarms".to_owned()),
+            ],
+            body: json!({"AlarmNames": self.names, "AlarmTypes": self.types}),
+        };
+        let read = self.patience.insist(|| cloudwatch.call(&call)).await?;
         let alarms = ["MetricAlarms", "CompositeAlarms"].into_iter().filter_map(|kind| read.get(kind)?.as_array()).flatten();
         let state = |alarm: &Value| Some((alarm["AlarmName"].as_str()?.to_owned(), State::read(alarm["StateValue"].as_str()?)));
         Ok(alarms.filter_map(state).collect())

@@ -66,6 +66,12 @@ impl CallError {
         Self { call, of: of.to_owned(), code: "not sent".to_owned(), message: why.to_string(), meaning: Meaning::Final }
     }
 
+    /// The error for an answer that is not what the operation answers.
+    pub(crate) fn not_understood(call: &'static str, of: &str) -> Self {
+        let (code, message) = ("not understood".to_owned(), "the answer is not one of AWS's".to_owned());
+        Self { call, of: of.to_owned(), code, message, meaning: Meaning::Again }
+    }
+
     /// The error for an answer that was cut short.
     pub(crate) fn cut_short(call: &'static str, of: &str) -> Self {
         let (code, message) = ("no answer".to_owned(), "the answer ended too early".to_owned());
@@ -94,7 +100,7 @@ fn said(error: Option<&impl std::error::Error>) -> String {
     cause.map_or_else(|| "the connection failed".to_owned(), ToString::to_string)
 }
 
-pub(crate) fn meaning(status: u16, code: &str) -> Meaning {
+fn meaning(status: u16, code: &str) -> Meaning {
     match (status, code) {
         (404, _) | (_, "ResourceNotFoundException" | "ParameterNotFound") => Meaning::Missing,
         // Some services return `Throttling` and similar errors as 400.

@@ -25,6 +25,27 @@ impl Service {
     pub const COGNITO: Self = Self { id: "Cognito Identity Provider", prefix: "cognito-idp" };
     /// AWS IoT, apart from its devices.
     pub const IOT: Self = Self { id: "IoT", prefix: "iot" };
+    /// Tables.
+    pub const DYNAMODB: Self = Self { id: "DynamoDB", prefix: "dynamodb" };
+    /// Alarms.
+    pub const CLOUDWATCH: Self = Self { id: "CloudWatch", prefix: "monitoring" };
+
+    /// The URL for calls in a Region of a partition that an ARN names.
+    pub(crate) fn url_in(self, config: &SdkConfig, region: &str, partition: &str) -> String {
+        let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        self.replacement(config).unwrap_or_else(|| format!("https://{}.{region}.{suffix}", self.prefix))
+    }
+
+    /// The URL that replaces its own, by the SDKs' rules: a setting in code, then the service's
+    /// setting, then the one for all services.
+    fn replacement(self, config: &SdkConfig) -> Option<String> {
+        let for_all = || config.endpoint_url().map(str::to_owned);
+        if config.get_origin("endpoint_url").is_client_config() {
+            return for_all();
+        }
+        let key = ServiceConfigKey::builder().service_id(self.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
+        config.service_config().and_then(|settings| settings.load_config(key)).or_else(for_all)
+    }
 }
 
 /// An address that cannot be determined.
@@ -76,7 +97,7 @@ impl Endpoints {
 
     /// The URL of a service for calls.
     pub fn url(&self, service: Service) -> String {
-        self.replacement(service).unwrap_or_else(|| format!("https://{}", self.host(service)))
+        service.replacement(&self.config).unwrap_or_else(|| format!("https://{}", self.host(service)))
     }
 
     /// Where the load reaches `host` of a service: `host:port` in the clear, or `https://host`.
@@ -84,18 +105,7 @@ impl Endpoints {
     /// # Errors
     /// If the setting that replaces it is not a URL.
     pub fn address(&self, service: Service, host: &str) -> Result<String, EndpointError> {
-        self.replacement(service).map_or_else(|| Ok(format!("https://{host}")), |url| address(&url))
-    }
-
-    /// The URL that replaces a service's own, by the SDKs' rules: a setting in code, then the
-    /// service's setting, then the one for all services.
-    fn replacement(&self, service: Service) -> Option<String> {
-        let for_all = || self.config.endpoint_url().map(str::to_owned);
-        if self.config.get_origin("endpoint_url").is_client_config() {
-            return for_all();
-        }
-        let key = ServiceConfigKey::builder().service_id(service.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok()?;
-        self.config.service_config().and_then(|settings| settings.load_config(key)).or_else(for_all)
+        service.replacement(&self.config).map_or_else(|| Ok(format!("https://{host}")), |url| address(&url))
     }
 }
 

@@ -25,7 +25,6 @@ pub mod targets;
 pub mod undo;
 
 mod client;
-mod cloudwatch;
 
 pub use client::{GRACE, Lambda};
 pub use patience::Patience;

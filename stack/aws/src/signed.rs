@@ -1,65 +1,87 @@
-//! Signed reads of services of which one or two calls are needed: their SDKs would take longer to
-//! compile than all of this crate. Credentials, HTTP client and timeouts are the SDK's.
-
-use std::fmt;
+//! Signed calls to services of which a few calls are needed: their SDKs would take longer to compile
+//! than all of this crate. Credentials, HTTP client and signature are the SDK's.
 
 use aws_config::SdkConfig;
 use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_sdk_lambda::config::http::HttpResponse;
-use aws_sdk_lambda::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::error::SdkError;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, OrchestratorError};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{FrozenLayer, Layer};
+use aws_smithy_types::error::metadata::ErrorMetadata;
 use aws_types::region::SigningRegion;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::call::CallError;
-use crate::endpoints::{Endpoints, Service};
+use crate::endpoints::Service;
 use crate::patience::Patience;
 use crate::secret::Variables;
 
-/// Reads one service.
+/// A service at an address.
 #[derive(Debug, Clone)]
 pub struct Signed {
     config: SdkConfig,
-    patience: Patience,
     service: Service,
+    region: String,
     url: String,
 }
 
+/// One call.
+#[derive(Debug, Clone)]
+pub(crate) struct Call<'a> {
+    /// The operation's name.
+    pub name: &'static str,
+    /// What it is about.
+    pub of: &'a str,
+    pub method: &'static str,
+    /// The path and the query, percent-encoded.
+    pub path: &'a str,
+    pub headers: Vec<(&'static str, String)>,
+    /// `null`: no body.
+    pub body: Value,
+}
+
 impl Signed {
-    /// Reads `service` where `endpoints` has it.
-    pub fn new(config: &SdkConfig, patience: Patience, endpoints: &Endpoints, service: Service) -> Self {
-        Self { config: config.clone(), patience, service, url: endpoints.url(service) }
+    /// Calls go to `url` and are signed for `region`.
+    pub fn new(config: &SdkConfig, service: Service, region: &str, url: &str) -> Self {
+        let url = url.trim_end_matches('/').to_owned();
+        Self { config: config.clone(), service, region: region.to_owned(), url }
     }
 
-    /// The answer to a `GET` of `path`, with retries while they may help. `call` is the operation's name and `of` its resource.
+    /// The answer to a `GET` of `path`, with retries while they may help. `name` is the operation's name and `of` its resource.
     ///
     /// # Errors
     /// The error of the last call.
-    pub async fn get<T>(&self, call: &'static str, of: &str, path: &str) -> Result<T, CallError>
-    where
-        T: DeserializeOwned + fmt::Debug + Send + Sync + 'static,
-    {
-        self.patience
+    pub async fn get<T: DeserializeOwned>(&self, patience: Patience, name: &'static str, of: &str, path: &str) -> Result<T, CallError> {
+        // Without it API Gateway answers in HAL, with other members.
+        let headers = vec![("accept", "application/json".to_owned())];
+        let call = Call { name, of, method: "GET", path, headers, body: Value::Null };
+        patience
             .insist(|| async {
-                let answered: Result<T, _> = self.once(call, path).await;
-                answered.map_err(|error| CallError::read(call, of, &error, &Variables::default()))
+                let answer = self.call(&call).await?;
+                serde_json::from_value(answer).map_err(|_| CallError::not_understood(name, of))
             })
             .await
     }
 
-    async fn once<T>(&self, call: &'static str, path: &str) -> Result<T, SdkError<Refused, HttpResponse>>
-    where
-        T: DeserializeOwned + fmt::Debug + Send + Sync + 'static,
-    {
+    /// Makes a call once. Returns the body of its answer; `null` if that is empty.
+    ///
+    /// # Errors
+    /// The error of the call.
+    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
+        let request = request(call).map_err(|error| CallError::unsendable(call.name, call.of, &*error))?;
+        let answered = self.send(call.name, request).await;
+        answered.map_err(|error| CallError::read(call.name, call.of, &error, &Variables::default()))
+    }
+
+    async fn send(&self, name: &'static str, request: HttpRequest) -> Result<Value, SdkError<ErrorMetadata, HttpResponse>> {
         let mut signer = RuntimeComponentsBuilder::new("signed")
             .with_auth_scheme(SigV4AuthScheme::new())
             .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
@@ -69,25 +91,20 @@ impl Signed {
             signer.set_identity_resolver(SCHEME_ID, credentials);
         }
         let plugin = StaticRuntimePlugin::new().with_config(self.signing()).with_runtime_components(signer);
-        let mut operation = Operation::builder().service_name(self.service.id).operation_name(call).endpoint_url(&self.url).no_retry();
+        let mut operation = Operation::builder().service_name(self.service.id).operation_name(name).endpoint_url(&self.url).no_retry();
+        operation = operation.timeout_config(crate::client::timeouts()).behavior_version(aws_config::BehaviorVersion::latest());
         if let Some(client) = self.config.http_client() {
             operation = operation.http_client(client);
         }
-        if let Some(timeouts) = self.config.timeout_config() {
-            operation = operation.timeout_config(timeouts.clone());
-        }
-        if let Some(version) = self.config.behavior_version() {
-            operation = operation.behavior_version(version);
-        }
-        let operation = operation.runtime_plugin(plugin).serializer(|path: String| request(&path)).deserializer(read::<T>).build();
-        operation.invoke(path.to_owned()).await
+        let operation = operation.runtime_plugin(plugin).serializer(|request: HttpRequest| Ok(request)).deserializer(answer).build();
+        operation.invoke(request).await
     }
 
     fn signing(&self) -> FrozenLayer {
         let mut layer = Layer::new("signed");
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(SigV4OperationSigningConfig {
-            region: self.config.region().cloned().map(SigningRegion::from),
+            region: Some(SigningRegion::from(aws_config::Region::new(self.region.clone()))),
             name: Some(self.service.prefix.into()),
             ..SigV4OperationSigningConfig::default()
         });
@@ -95,40 +112,61 @@ impl Signed {
     }
 }
 
-fn request(path: &str) -> Result<HttpRequest, aws_sdk_lambda::error::BoxError> {
-    let mut request = HttpRequest::new(SdkBody::empty());
-    request.set_uri(path)?;
-    // Without it API Gateway answers in HAL, with other members.
-    request.headers_mut().insert("accept", "application/json");
+/// A text in an answer.
+pub(crate) fn text<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
+    answer.get(name)?.as_str()
+}
+
+fn request(call: &Call<'_>) -> Result<HttpRequest, BoxError> {
+    let has_body = !call.body.is_null();
+    let mut request = HttpRequest::new(if has_body { SdkBody::from(call.body.to_string()) } else { SdkBody::empty() });
+    request.set_method(call.method)?;
+    request.set_uri(call.path)?;
+    if has_body {
+        request.headers_mut().insert("content-type", "application/json");
+    }
+    for (name, value) in &call.headers {
+        request.headers_mut().try_insert(*name, value.clone())?;
+    }
     Ok(request)
 }
 
-fn read<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, OrchestratorError<Refused>> {
+fn answer(response: &HttpResponse) -> Result<Value, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     if response.status().is_success() {
-        return serde_json::from_slice(body).map_err(OrchestratorError::other);
+        return if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body).map_err(OrchestratorError::other) };
     }
-    let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let text = |names: &[&str]| names.iter().find_map(|name| body.get(*name)?.as_str()).map(str::to_owned);
-    let code = response.headers().get("x-amzn-errortype").map(str::to_owned).or_else(|| text(&["__type", "code"]));
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let code = response.headers().get("x-amzn-errortype").or_else(|| text(&body, "__type")).or_else(|| text(&body, "code"));
     let code = code.map(|code| code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned());
-    let mut refused = ErrorMetadata::builder();
-    if let Some(code) = code {
-        refused = refused.code(code);
+    let mut error = ErrorMetadata::builder().code(code.unwrap_or_else(|| format!("HTTP {}", response.status().as_u16())));
+    if let Some(message) = text(&body, "message").or_else(|| text(&body, "Message")) {
+        error = error.message(message);
     }
-    if let Some(message) = text(&["message", "Message"]) {
-        refused = refused.message(message);
-    }
-    Err(OrchestratorError::operation(Refused(refused.build())))
+    Err(OrchestratorError::operation(error.build()))
 }
 
-/// A refusal, with its name and message.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refused(ErrorMetadata);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ProvideErrorMetadata for Refused {
-    fn meta(&self) -> &ErrorMetadata {
-        &self.0
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))
+    }
+
+    #[test]
+    fn an_answer_is_its_json_and_a_refusal_has_its_name_and_message() {
+        assert_eq!(answer(&response(200, r#"{"MetricAlarms":[]}"#)).unwrap(), serde_json::json!({"MetricAlarms": []}));
+        assert_eq!(answer(&response(204, "")).unwrap(), Value::Null);
+        for (status, body, code, message) in [
+            (400, r#"{"__type":"com.amazonaws#AccessDenied","Message":"no"}"#, "AccessDenied", Some("no")),
+            (404, r#"{"code":"NotFound:http://internal","message":"gone"}"#, "NotFound", Some("gone")),
+            (503, "<html>", "HTTP 503", None),
+        ] {
+            let refused = answer(&response(status, body)).unwrap_err();
+            let refused = refused.as_operation_error().unwrap();
+            assert_eq!((refused.code(), refused.message()), (Some(code), message), "{body}");
+        }
+        assert!(answer(&response(200, "<html>")).is_err());
     }
 }

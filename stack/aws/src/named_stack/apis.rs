@@ -78,6 +78,7 @@ impl std::fmt::Debug for Key {
 pub struct Apis<'a> {
     rest: Signed,
     http: Signed,
+    patience: Patience,
     endpoints: &'a Endpoints,
     resources: &'a Resources,
 }
@@ -85,8 +86,8 @@ pub struct Apis<'a> {
 impl<'a> Apis<'a> {
     /// Calls use `config`.
     pub fn new(config: &SdkConfig, patience: Patience, endpoints: &'a Endpoints, resources: &'a Resources) -> Self {
-        let signed = |service| Signed::new(config, patience, endpoints, service);
-        Self { rest: signed(Service::API_GATEWAY), http: signed(Service::API_GATEWAY_V2), endpoints, resources }
+        let signed = |service| Signed::new(config, service, endpoints.region(), &endpoints.url(service));
+        Self { rest: signed(Service::API_GATEWAY), http: signed(Service::API_GATEWAY_V2), patience, endpoints, resources }
     }
 
     /// All that can be called, by their logical ids.
@@ -118,18 +119,18 @@ impl<'a> Apis<'a> {
 
     async fn rest_stage(&self, api: &Resource) -> Result<Option<String>, ResolveError> {
         let id = &api.physical;
-        let stages: RestStages = self.rest.get("GetStages", id, &format!("/restapis/{id}/stages")).await?;
+        let stages: RestStages = self.rest.get(self.patience, "GetStages", id, &format!("/restapis/{id}/stages")).await?;
         choose(api, stages.item, &self.resources.physical(Kind::RestStage))
     }
 
     /// The stage of an HTTP API; a WebSocket API has none that requests could be sent to.
     async fn http_stage(&self, api: &Resource) -> Result<Option<String>, ResolveError> {
         let id = &api.physical;
-        let Protocol { protocol_type } = self.http.get("GetApi", id, &format!("/v2/apis/{id}")).await?;
+        let Protocol { protocol_type } = self.http.get(self.patience, "GetApi", id, &format!("/v2/apis/{id}")).await?;
         if protocol_type != "HTTP" {
             return Ok(None);
         }
-        let stages: Stages = self.http.get("GetStages", id, &format!("/v2/apis/{id}/stages")).await?;
+        let stages: Stages = self.http.get(self.patience, "GetStages", id, &format!("/v2/apis/{id}/stages")).await?;
         choose(api, stages.items, &self.resources.physical(Kind::Stage))
     }
 
@@ -141,7 +142,7 @@ impl<'a> Apis<'a> {
             return Ok(found);
         }
         for plan in self.resources.physical(Kind::UsagePlan) {
-            let UsagePlan { api_stages } = self.rest.get("GetUsagePlan", plan, &format!("/usageplans/{plan}")).await?;
+            let UsagePlan { api_stages } = self.rest.get(self.patience, "GetUsagePlan", plan, &format!("/usageplans/{plan}")).await?;
             let Some(value) = self.key_of(plan, &own).await? else { continue };
             for PlanStage { api_id, stage } in api_stages {
                 found.entry((api_id, stage)).or_insert_with(|| value.clone());
@@ -153,12 +154,14 @@ impl<'a> Apis<'a> {
     /// The first of the stack's keys that a usage plan has.
     async fn key_of(&self, plan: &str, own: &[&str]) -> Result<Option<String>, CallError> {
         for key in own {
-            let planned: Result<PlanKey, _> = self.rest.get("GetUsagePlanKey", plan, &format!("/usageplans/{plan}/keys/{key}")).await;
+            let planned: Result<PlanKey, _> =
+                self.rest.get(self.patience, "GetUsagePlanKey", plan, &format!("/usageplans/{plan}/keys/{key}")).await;
             match planned {
                 Err(error) if error.meaning == Meaning::Missing => continue,
                 planned => planned?,
             };
-            let Key { value, enabled } = self.rest.get("GetApiKey", key, &format!("/apikeys/{key}?includeValue=true")).await?;
+            let Key { value, enabled } =
+                self.rest.get(self.patience, "GetApiKey", key, &format!("/apikeys/{key}?includeValue=true")).await?;
             if enabled {
                 return Ok(Some(value));
             }

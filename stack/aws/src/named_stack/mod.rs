@@ -54,7 +54,7 @@ pub async fn resolve(config: &SdkConfig, patience: Patience, wish: &Resolve) -> 
     let addresses = Addresses {
         apis: Apis::new(config, patience, &endpoints, resources).read().await?,
         sign_in: sign_in(&endpoints, resources)?,
-        mqtt: mqtt(&Signed::new(config, patience, &endpoints, Service::IOT), resources).await?,
+        mqtt: mqtt(config, patience, &endpoints, resources).await?,
         pools: Pools::new(config, patience, &endpoints).read(resources).await?,
         ..Addresses::elsewhere(names)
     };
@@ -106,11 +106,13 @@ struct Broker {
 }
 
 /// Where devices connect; empty for a stack with nothing of AWS IoT. AWS's answer has no port; a stand-in's may have one.
-async fn mqtt(iot: &Signed, resources: &Resources) -> Result<String, ResolveError> {
+async fn mqtt(config: &SdkConfig, patience: Patience, endpoints: &Endpoints, resources: &Resources) -> Result<String, ResolveError> {
     if resources.of(Kind::Iot).next().is_none() {
         return Ok(String::new());
     }
-    let Broker { endpoint_address: host } = iot.get("DescribeEndpoint", "the account", "/endpoint?endpointType=iot%3AData-ATS").await?;
+    let iot = Signed::new(config, Service::IOT, endpoints.region(), &endpoints.url(Service::IOT));
+    let path = "/endpoint?endpointType=iot%3AData-ATS";
+    let Broker { endpoint_address: host } = iot.get(patience, "DescribeEndpoint", "the account", path).await?;
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     Ok(if has_port { format!("mqtts://{host}") } else { format!("mqtts://{host}:{MQTT}") })
 }

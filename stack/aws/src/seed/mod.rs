@@ -8,7 +8,6 @@ mod key;
 mod policies;
 mod rows;
 mod services;
-mod signed;
 mod things;
 mod undo;
 mod users;

@@ -5,15 +5,16 @@ use serde_json::{Map, Value, json};
 use super::error::SeedError;
 use super::item::{ATTRIBUTE, Item, Undone};
 use super::services::{Services, if_there, unless};
-use super::signed::Call;
 use crate::call::CallError;
+use crate::signed::Call;
 
 const EXISTS: &str = "ConditionalCheckFailedException";
 
 impl Services {
     async fn dynamodb(&self, name: &'static str, table: &str, body: Value) -> Result<Value, CallError> {
-        let headers = vec![("x-amz-target", format!("DynamoDB_20120810.{name}"))];
-        self.dynamodb.call(&Call { name, of: table, method: "POST", path: "/".to_owned(), headers, body }).await
+        let target = format!("DynamoDB_20120810.{name}");
+        let headers = vec![("content-type", "application/x-amz-json-1.0".to_owned()), ("x-amz-target", target)];
+        self.dynamodb.call(&Call { name, of: table, method: "POST", path: "/", headers, body }).await
     }
 
     /// The names of a table's key attributes.

@@ -3,9 +3,10 @@
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 
-use super::signed::Signed;
 use crate::call::CallError;
+use crate::endpoints::Service;
 use crate::patience::Patience;
+use crate::signed::Signed;
 
 /// The clients, and how long calls are retried.
 #[derive(Debug, Clone)]
@@ -28,11 +29,13 @@ impl Services {
     pub fn new(config: &SdkConfig, partition: &str, patience: Patience, at_once: usize) -> Self {
         let timeouts = crate::client::timeouts();
         let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        let signed = |service: Service| Signed::new(config, service, &region, &service.url_in(config, &region, partition));
         Self {
-            dynamodb: Signed::new(config, "dynamodb", "application/x-amz-json-1.0", partition),
+            dynamodb: signed(Service::DYNAMODB),
             cognito: aws_sdk_cognitoidentityprovider::Client::new(&once),
             policies: aws_sdk_verifiedpermissions::Client::new(&once),
-            iot: Signed::new(config, "iot", "application/json", partition),
+            iot: signed(Service::IOT),
             patience,
             at_once,
         }

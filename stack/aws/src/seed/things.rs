@@ -6,8 +6,8 @@ use super::error::SeedError;
 use super::item::{ATTRIBUTE, Item, Undone};
 use super::key::is_for;
 use super::services::{Services, if_there, unless};
-use super::signed::{Call, text};
 use crate::call::{CallError, Meaning};
+use crate::signed::{Call, text};
 
 /// Something of this name exists.
 const EXISTS: &str = "ResourceAlreadyExistsException";
@@ -55,17 +55,13 @@ pub(super) fn policy_document(partition: &str, region: &str, account: &str) -> V
 
 impl Services {
     async fn iot(&self, name: &'static str, of: &str, method: &'static str, path: String, body: Value) -> Result<Value, CallError> {
-        self.iot.call(&Call { name, of, method, path, headers: Vec::new(), body }).await
+        self.iot.call(&Call { name, of, method, path: &path, headers: Vec::new(), body }).await
     }
 
     async fn iot_by(&self, name: &'static str, of: &str, method: &'static str, principal: &str) -> Result<Value, CallError> {
         let (path, headers) = (format!("/things/{}/principals", encoded(of)), vec![("x-amzn-principal", principal.to_owned())]);
-        self.patience
-            .insist(|| async {
-                let call = Call { name, of, method, path: path.clone(), headers: headers.clone(), body: Value::Null };
-                self.iot.call(&call).await
-            })
-            .await
+        let call = Call { name, of, method, path: &path, headers, body: Value::Null };
+        self.patience.insist(|| self.iot.call(&call)).await
     }
 
     pub(super) async fn create_iot_policy(&self, item: &Item, name: &str, document: &Value) -> Result<(), SeedError> {
