@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails ends the bench")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/reports/support/mod.rs"]
 mod support;
 
 use std::sync::Mutex;

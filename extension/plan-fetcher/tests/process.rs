@@ -1,5 +1,5 @@
 //! The fetcher's process by itself. Its readings are tested with the extension, in
-//! `extension/tests/plan_sources`.
+//! `extension/tests/extension/plan_sources`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};

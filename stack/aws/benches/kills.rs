@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a bench fails by panicking")]
 
-#[path = "../tests/support/kills.rs"]
+#[path = "../tests/aws/support/kills.rs"]
 mod kills;
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/aws/support/mod.rs"]
 mod support;
 
 fn main() {

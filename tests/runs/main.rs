@@ -1,0 +1,25 @@
+//! The command as a user runs it: whole runs against local stacks, servers and stand-ins for AWS.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod account;
+mod command;
+mod deployed;
+mod ending;
+mod layer_build;
+mod own_stack;
+mod terminal;
+mod verdicts;
+mod weaknesses;
+
+#[path = "../../stack/aws/tests/aws/support/automation.rs"]
+#[allow(dead_code, reason = "its own tests use the rest")]
+mod automation;
+#[path = "deployed/child.rs"]
+mod child;
+#[path = "deployed/cloud.rs"]
+mod cloud;
+#[path = "deployed/player.rs"]
+mod player;
+#[path = "../support/mod.rs"]
+mod support;
