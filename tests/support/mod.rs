@@ -8,7 +8,6 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -16,39 +15,39 @@ use serde_json::Value;
 /// The command under test.
 pub const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
+/// So many runs go on at once on this machine, for they mostly wait.
+const AT_ONCE: usize = 4;
+
 /// Held while a run goes on.
-pub struct Turn(#[allow(dead_code, reason = "held for its lock")] File);
+pub struct Turn(#[allow(dead_code, reason = "held for its locks")] Vec<File>);
 
-fn lock() -> File {
-    File::create(std::env::temp_dir().join("brownout-tests.lock")).unwrap()
+fn places() -> impl Iterator<Item = File> {
+    (0..AT_ONCE).map(|n| File::create(std::env::temp_dir().join(format!("brownout-tests-{n}.lock"))).unwrap())
 }
 
-/// Waits for this test's turn: two at once on two cores would measure each other.
+/// Waits until nothing else runs: two at once on two cores would measure each other.
 pub fn turn() -> Turn {
-    let file = lock();
-    file.lock().unwrap();
-    Turn(file)
+    let all: Vec<_> = places().collect();
+    all.iter().for_each(|place| place.lock().unwrap());
+    Turn(all)
 }
 
-/// Waits until no test measures time: for runs that mostly wait and whose latency is not judged
-/// finely.
+/// Waits for a place beside others: for runs whose latency is not judged finely.
 pub fn turn_beside_others() -> Turn {
-    let file = lock();
-    file.lock_shared().unwrap();
-    Turn(file)
+    loop {
+        if let Some(place) = places().find(|place| place.try_lock().is_ok()) {
+            return Turn(vec![place]);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
-/// Runs `test` for each case, three at a time, because runs mostly wait. If one fails, the caller
-/// fails once the others have ended.
+/// Runs `test` for each case at once; each waits for its turn. If one fails, the caller fails once
+/// the others have ended.
 pub fn for_each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Relaxed)) {
-                    test(case);
-                }
-            });
+        for case in cases {
+            scope.spawn(|| test(case));
         }
     });
 }
